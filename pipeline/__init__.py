@@ -1,0 +1,1 @@
+"""Sitter: who sat for this portrait? Train, compare and fuse face-verification models."""

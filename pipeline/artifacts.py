@@ -1,0 +1,134 @@
+"""Files that are whole or absent: written to a temporary name, then renamed; and the manifests beside them."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import SitterError
+from pipeline.paths import MANIFEST
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, renamed to `path` if the block succeeds and removed if it does not."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def output_folder(path: Path) -> Iterator[Path]:
+    """An empty temporary folder beside `path` that takes its place, manifest included, if the block succeeds.
+
+    If the block fails, what stood at `path` stays as it was and the temporary folder is removed. A block that
+    writes no `manifest.csv` of its own gets one with the path, size and SHA-256 of each file.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part, old = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.old")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    try:
+        yield part
+        if not (part / MANIFEST).exists():
+            write_manifest(part)
+        shutil.rmtree(old, ignore_errors=True)
+        if path.exists():
+            path.rename(old)
+        part.rename(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def write_manifest(folder: Path) -> None:
+    """`manifest.csv` of a folder: path, bytes and sha256 of every file below it, in the order of their names."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+    rows = [{"path": p.relative_to(folder).as_posix(), "bytes": p.stat().st_size, "sha256": sha256(p)} for p in files]
+    write_csv(folder / MANIFEST, rows, ["path", "bytes", "sha256"])
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """CSV with a header line and Unix line ends; columns absent from a row stay empty."""
+    with atomic_file(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(columns), restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_csv(path: Path, required: Sequence[str] = ()) -> list[dict[str, str]]:
+    """Rows of a CSV file as text.
+
+    Raises:
+        SitterError: the file is absent, or a required column is; the message names the file and the columns.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            found = list(reader.fieldnames or [])
+            missing = [c for c in required if c not in found]
+            if missing:
+                raise SitterError(
+                    f"{path}: column {', '.join(missing)} is missing; found: {', '.join(found) or 'no header line'}. "
+                    f"Add a header line with the columns {', '.join(required)}."
+                )
+            return list(reader)
+    except FileNotFoundError:
+        raise SitterError(f"{path} does not exist: run the stage that makes it first.") from None
+
+
+def write_json(path: Path, value: object) -> None:
+    """JSON, indented, keys in the order given; NaN is refused, since other readers of JSON refuse it."""
+    with atomic_file(path) as part:
+        part.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file; raises SitterError where it is absent."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SitterError(f"{path} does not exist: run the stage that makes it first.") from None
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """An Arrow IPC file (readable by memory map)."""
+    import pyarrow as pa
+
+    with atomic_file(path) as part, pa.OSFile(str(part), "wb") as sink:
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+
+
+def read_table(path: Path) -> pa.Table:
+    """An Arrow IPC file, memory-mapped; raises SitterError where it is absent or broken."""
+    import pyarrow as pa
+
+    try:
+        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    except FileNotFoundError:
+        raise SitterError(f"{path} does not exist: run the stage that makes it first.") from None
+    except pa.ArrowInvalid as error:
+        raise SitterError(f"{path} is no whole Arrow IPC file ({error}): delete it and rerun its stage.") from None

@@ -1,0 +1,80 @@
+"""The command line: one command per stage, one for each question a user asks.
+
+Nothing heavy is imported until a command runs, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.errors import SitterError
+
+# command: (the entry of params.yaml that it takes, if any; what it does)
+COMMANDS: dict[str, tuple[str | None, str]] = {
+    "download": ("ENTRY", "Fetch a data set or weights into data/raw/ENTRY/, checksums first."),
+    "render": ("DATASET", "Paint a data set into data/raw/DATASET/."),
+    "align": ("DATASET", "Find, choose and crop the faces of a data set into data/faces/DATASET/."),
+    "split": ("DATASET", "Deal the sitters of a data set to train, val and test in data/splits/DATASET/."),
+    "train": ("MODEL", "Train a model into models/MODEL/ (a frozen one: record it); resumes by itself."),
+    "embed": ("MODEL DATASET", "Turn the faces of a data set into vectors in embeddings/MODEL/DATASET/."),
+    "fuse": ("FUSION", "Fit a fusion into models/FUSION/ and apply it into embeddings/FUSION/."),
+    "evaluate": (None, "Judge every model and fusion by every benchmark into results/."),
+    "report": (None, "Make results/report.html and print the table."),
+    "code": (None, "Write the fingerprints of the code to build/code/ (what DVC watches)."),
+    "check": (None, "Check params.yaml and say what the study holds."),
+    "schema": (None, "Write the JSON schema of params.yaml (what editors complete from)."),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(prog="python -m pipeline", description="Sitter: who sat for this portrait?")
+    commands = top.add_subparsers(dest="command", required=True, metavar="STAGE")
+    for name, (entry, what) in COMMANDS.items():
+        command = commands.add_parser(name, help=what, description=what)
+        for word in (entry or "").split():
+            command.add_argument(word.lower(), metavar=word, help="a name from params.yaml")
+        command.add_argument("--params", type=Path, default=Path("params.yaml"), help="the study (default: params.yaml)")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 1 for an error that is explained, 130 after Ctrl-C."""
+    options = vars(parser().parse_args(arguments))
+    command, params = options.pop("command"), options.pop("params")
+    try:
+        _run(command, params, list(options.values()))
+    except SitterError as error:
+        print(f"sitter {command}: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"sitter {command}: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"sitter {command}: interrupted; what was finished stays, run it again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _run(command: str, params: Path, names: list[str]) -> None:
+    if command == "code":
+        from pipeline import code
+
+        code.run()
+    elif command == "schema":
+        from pipeline.params import write_schema
+
+        write_schema()
+    else:
+        import importlib
+
+        from pipeline.params import describe, load
+
+        study = load(params)
+        if command == "check":
+            print(describe(study))
+        else:
+            importlib.import_module(f"pipeline.{command}").run(study, *names)

@@ -1,0 +1,1 @@
+"""Faces: reading images, detectors, alignment, painterly rendering, the face store."""

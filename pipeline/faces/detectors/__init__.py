@@ -1,0 +1,13 @@
+"""Face detectors, one a file."""
+
+from pipeline.kinds import Registry
+
+DETECTORS = Registry(
+    "detector",
+    "pipeline.faces.detectors",
+    {
+        "retinaface-mobilenet": "retinaface_mobilenet.RetinaFaceMobileNet",
+        "retinaface-resnet50": "retinaface_resnet50.RetinaFaceResNet50",
+        "scrfd": "scrfd.SCRFD",
+    },
+)

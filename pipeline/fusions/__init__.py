@@ -1,0 +1,12 @@
+"""Ways to make one vector of several models' vectors, one a file."""
+
+from pipeline.kinds import Registry
+
+FUSIONS = Registry(
+    "fusion",
+    "pipeline.fusions",
+    {
+        "concat": "concat.Concat",
+        "weighted": "weighted.Weighted",
+    },
+)

@@ -1,0 +1,108 @@
+"""Registries: the name a kind has in `params.yaml`, and the class or function behind it.
+
+A registered class or function takes what the pipeline hands it as positional arguments and what `params.yaml` sets
+as **keyword-only** arguments. The latter, with their annotations, bounds and defaults, are the kind's options; they
+are read from the source without importing it, so that checking a study needs neither torch nor OpenCV.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union
+
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+
+from pipeline.errors import nearest
+
+PROJECT = Path(__file__).parent.parent
+# What an option's annotation may be made of.
+VOCABULARY = {"Annotated": Annotated, "Literal": Literal, "Field": Field}
+
+
+class Strict(BaseModel):
+    """A section of `params.yaml`: unknown fields are refused, with the nearest known one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_unknown_fields(cls, value: Any) -> Any:
+        known = {f.alias or name for name, f in cls.model_fields.items()}
+        for field in value if isinstance(value, Mapping) else ():
+            if field not in known:
+                raise ValueError(f"unknown field {field!r}; {nearest(str(field), known)}")
+        return value
+
+
+class Options(Strict):
+    """The options of one kind: the `kind` itself and the keyword-only arguments behind it."""
+
+    kind: str
+
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments for the registered class or function."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Kinds of one sort. `entries` maps a name to `"module.Name"`, relative to `package`; None: nothing to load."""
+
+    sort: str
+    package: str
+    entries: Mapping[str, str | None]
+
+    def module(self, kind: str) -> str | None:
+        """Full name of the module that holds a kind."""
+        entry = self.entries[kind]
+        return None if entry is None else f"{self.package}.{entry.rpartition('.')[0]}"
+
+    def load(self, kind: str) -> Any:
+        """The class or function behind a kind; imports its module."""
+        entry = self.entries[kind]
+        assert entry is not None, f"{self.sort} {kind!r} has nothing to load"
+        return getattr(importlib.import_module(self.module(kind) or ""), entry.rpartition(".")[2])
+
+    def make(self, options: Options, *given: Any) -> Any:
+        """Call what is registered with the pipeline's arguments and the options of `params.yaml`."""
+        return self.load(options.kind)(*given, **options.arguments())
+
+    def options(self, kind: str) -> type[Options]:
+        """The pydantic model of a kind's options, read from its source."""
+        entry = self.entries[kind]
+        if entry is None:
+            return create_model(f"{self.sort}-{kind}", __base__=Options, kind=(Literal[kind], kind))
+        module, _, name = f"{self.package}.{entry}".rpartition(".")
+        arguments, doc = _signature(PROJECT / f"{module.replace('.', '/')}.py", name)
+        fields: dict[str, Any] = {"kind": (Literal[kind], ...)}
+        for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+            assert argument.annotation is not None, f"{module}.{name}: option {argument.arg} has no annotation"
+            annotation = eval(ast.unparse(argument.annotation), dict(VOCABULARY))  # our own source
+            fields[argument.arg] = (annotation, ... if default is None else ast.literal_eval(default))
+        return create_model(f"{self.sort}-{kind}", __base__=Options, __doc__=doc, **fields)
+
+    def union(self) -> Any:
+        """The type of a field that holds one of these kinds, told apart by `kind`."""
+        models = tuple(self.options(kind) for kind in self.entries)
+        return models[0] if len(models) == 1 else Annotated[Union[models], Field(discriminator="kind")]
+
+
+@cache
+def _signature(path: Path, name: str) -> tuple[ast.arguments, str]:
+    """Arguments of a function, or of a class's `__init__`, and the first line of its docstring."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    node = next(
+        (n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef) and n.name == name),
+        None,
+    )
+    assert node is not None, f"{path} defines no {name}"
+    doc = (ast.get_docstring(node) or "").partition("\n")[0]
+    if isinstance(node, ast.FunctionDef):
+        return node.args, doc
+    init = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+    return (init.args if init else ast.arguments([], [], None, [], [], None, [])), doc

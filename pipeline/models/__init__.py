@@ -1,0 +1,1 @@
+"""Models: backbones, adaptations, weights from elsewhere."""

@@ -1,0 +1,14 @@
+"""What of a backbone is trained, one way a file."""
+
+from pipeline.kinds import Registry
+
+ADAPTATIONS = Registry(
+    "adaptation",
+    "pipeline.models.adaptations",
+    {
+        "none": None,
+        "head": "head.head",
+        "lora": "lora.lora",
+        "full": "full.full",
+    },
+)

@@ -1,0 +1,192 @@
+"""`params.yaml` as typed objects, checked before any work.
+
+`load` reads and checks a study. Its sections stand in the order of the stages, under the stages' names; `models` holds
+what `train` and `embed` share. The JSON schema beside this file is made by `python -m pipeline schema`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, ValidationError
+
+from pipeline.errors import SitterError, nearest
+from pipeline.kinds import Strict
+from pipeline.params.align import Align
+from pipeline.params.download import Source
+from pipeline.params.embed import Embed
+from pipeline.params.evaluate import Evaluate
+from pipeline.params.fuse import Fusion
+from pipeline.params.render import Render
+from pipeline.params.report import Report
+from pipeline.params.split import Split
+from pipeline.params.train import Model, Training
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
+DEFAULT = Path("params.yaml")
+SCHEMA = Path(__file__).parent / "schema.json"
+
+
+class Study(Strict):
+    """A study: data sets, models, fusions, benchmarks."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Everything that is drawn at random follows from it."""
+    download: dict[Name, Source]
+    """Data sets and weights, and where each comes from."""
+    render: dict[Name, Render] = {}
+    """Data sets made by painting another."""
+    align: dict[Name, Align]
+    """How the faces of each data set are found."""
+    split: dict[Name, Split]
+    """Which sitters train, validate and test."""
+    train: Training = Training()
+    """What the training of all models shares."""
+    models: dict[Name, Model]
+    embed: Embed
+    fuse: dict[Name, Fusion] = {}
+    evaluate: Evaluate
+    report: Report = Report()
+
+    def training(self, model: str) -> Training:
+        """How one model is trained: `train`, with the fields that the model sets itself."""
+        return Training.model_validate({**self.train.model_dump(), **self.models[model].training})
+
+
+def load(path: Path = DEFAULT) -> Study:
+    """Read and check a study.
+
+    Raises:
+        SitterError: one line for each thing wrong: the field, what was found, what is allowed, the nearest name.
+    """
+    path = Path(path)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SitterError(f"{path} does not exist: run from the project's root, or name the file by --params.") from None
+    except yaml.YAMLError as error:
+        raise SitterError(f"{path} is no YAML: {error}") from None
+    return check(raw, str(path))
+
+
+def check(raw: Any, name: str = str(DEFAULT)) -> Study:
+    """Check the content of a params file; see `load`."""
+    try:
+        study = Study.model_validate(raw)
+    except ValidationError as error:
+        raise SitterError("\n".join(_sentence(name, raw, e) for e in error.errors())) from None
+    problems = [f"{name}: {p}" for p in _references(study)]
+    if problems:
+        raise SitterError("\n".join(problems))
+    return study
+
+
+def _sentence(name: str, raw: Any, error: Any) -> str:
+    """One pydantic error in words: field, finding, mend."""
+    field, here = [], raw
+    for part in error["loc"]:  # pydantic puts the tags of unions into the path: leave out what the file does not hold
+        if isinstance(here, dict) and part in here or isinstance(here, list) and isinstance(part, int):
+            field.append(str(part))
+            here = here[part]
+        elif part == error["loc"][-1] and error["type"] == "missing":
+            field.append(str(part))
+    where = ".".join(field) or "the file"
+    context = error.get("ctx", {})
+    if error["type"] == "missing":
+        return f"{name}: {where} is missing; add it."
+    if error["type"] == "union_tag_invalid":
+        allowed = [t.strip().strip("'") for t in context["expected_tags"].split(",")]
+        return f"{name}: {where}.kind is {context['tag']!r}, which does not exist; {nearest(context['tag'], allowed)}"
+    if error["type"] == "literal_error":
+        allowed = context["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+        return f"{name}: {where} is {here!r}; {nearest(str(here), allowed)}"
+    if error["type"] == "value_error":
+        return f"{name}: {where}: {context['error']}"
+    message = error["msg"][:1].lower() + error["msg"][1:]
+    return f"{name}: {where} is {here!r}, but {message}"
+
+
+def _references(study: Study) -> list[str]:
+    """Names that one section uses and no other defines."""
+    problems = []
+
+    def refer(field: str, name: str, sort: str, known: Any) -> None:
+        if name not in known:
+            problems.append(f"{field} is {name!r}, which is no {sort}; {nearest(name, known)}")
+
+    raw_sets = {**study.download, **study.render}
+    for name in study.render.keys() & study.download.keys():
+        problems.append(f"render.{name} has the name of an entry under download: rename one of them")
+    for name, render in study.render.items():
+        refer(f"render.{name}.dataset", render.dataset, "entry under download", study.download)
+    for name, align in study.align.items():
+        refer(f"align.{name}", name, "data set under download or render", raw_sets)
+        for i, detector in enumerate(align.detectors):
+            if getattr(detector, "weights", None) is not None:
+                refer(f"align.{name}.detectors.{i}.weights", detector.weights, "entry under download", study.download)
+    for name, split in study.split.items():
+        refer(f"split.{name}", name, "data set under align", study.align)
+        if split.kind == "like":
+            refer(f"split.{name}.dataset", split.dataset, "data set under split", study.split)
+            if split.dataset in study.split and study.split[split.dataset].kind == "like":
+                problems.append(f"split.{name}.dataset is {split.dataset!r}, itself split like another: name that one")
+    for name, model in study.models.items():
+        if getattr(model.backbone, "weights", None) is not None:
+            refer(f"models.{name}.backbone.weights", model.backbone.weights, "entry under download", study.download)
+        trained = model.adaptation.kind != "none"
+        if trained != (model.loss.kind != "none"):
+            problems.append(
+                f"models.{name}: adaptation is {model.adaptation.kind!r} but loss is {model.loss.kind!r}; "
+                "a frozen model has neither, a trained one both"
+            )
+        try:
+            training = study.training(name)
+        except ValidationError as error:
+            problems += [f"models.{name}.training: {e['loc']}: {e['msg']}" for e in error.errors()]
+            continue
+        if trained and not training.train_on:
+            problems.append(f"models.{name}.training.train_on is empty: name the data sets to learn from")
+        for dataset in training.train_on if trained else ():
+            refer(f"models.{name}.training.train_on", dataset, "data set under split", study.split)
+    for dataset in study.embed.datasets:
+        refer("embed.datasets", dataset, "data set under split", study.split)
+    for name, fusion in study.fuse.items():
+        if name in study.models:
+            problems.append(f"fuse.{name} has the name of a model: rename one of them")
+        for model in fusion.models:
+            refer(f"fuse.{name}.models", model, "model", study.models)
+        for dataset in fusion.fit_on:
+            refer(f"fuse.{name}.fit_on", dataset, "data set under embed.datasets", study.embed.datasets)
+        if fusion.centre and not fusion.fit_on:
+            problems.append(f"fuse.{name}.centre needs fit_on: name the data sets whose train sitters give the mean")
+    for name, benchmark in study.evaluate.benchmarks.items():
+        for field in ("probe", "gallery", "dataset"):
+            if getattr(benchmark, field, None) is not None:
+                where = f"evaluate.benchmarks.{name}.{field}"
+                refer(where, getattr(benchmark, field), "data set under embed.datasets", study.embed.datasets)
+    return problems
+
+
+def describe(study: Study) -> str:
+    """A study in a few lines."""
+    lines = [
+        f"data sets: {', '.join(study.align)}",
+        f"models:    {', '.join(study.models)}",
+        f"fusions:   {', '.join(study.fuse) or '–'}",
+        f"benchmarks: {', '.join(study.evaluate.benchmarks)}",
+    ]
+    return "\n".join(lines)
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema of a params file."""
+    return Study.model_json_schema()
+
+
+def write_schema(path: Path = SCHEMA) -> None:
+    """Write the JSON schema that editors complete from and a test keeps in step."""
+    from pipeline.artifacts import write_json
+
+    write_json(path, schema())

@@ -1,0 +1,23 @@
+"""Section `align`: how faces are found and cropped, a data set an entry."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from pipeline.faces.detectors import DETECTORS
+from pipeline.kinds import Strict
+
+Detector: Any = DETECTORS.union()
+
+
+class Align(Strict):
+    """How the faces of one data set are found."""
+
+    detectors: Annotated[tuple[Detector, ...], Field(min_length=1)]
+    """Tried in this order until one finds a face."""
+    choose: Literal["largest", "central", "score"] = "largest"
+    """Which face is the sitter's where there are several."""
+    max_megapixels: Annotated[float, Field(gt=0)] = 200
+    """Larger images are refused unread: they exhaust memory."""

@@ -1,0 +1,28 @@
+"""Section `evaluate`: benchmarks that every model and fusion is judged by."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from pipeline.kinds import Strict
+from pipeline.metrics import METRICS
+
+Benchmark: Any = METRICS.union()
+
+
+class Bootstrap(Strict):
+    """Confidence intervals by resampling sitters."""
+
+    replicates: Annotated[int, Field(ge=100)] = 1000
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+
+
+class Evaluate(Strict):
+    """What is measured."""
+
+    benchmarks: dict[str, Benchmark]
+    far: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(min_length=1)] = (0.01, 0.001)
+    """False accept rates at which the true accept rate is given."""
+    bootstrap: Bootstrap = Bootstrap()

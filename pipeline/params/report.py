@@ -1,0 +1,17 @@
+"""Section `report`: the page that a run ends in."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.kinds import Strict
+
+
+class Report(Strict):
+    """The report."""
+
+    title: str = "Who sat for this portrait?"
+    pairs: Annotated[int, Field(ge=0, le=50)] = 6
+    """Pairs of each kind (hardest genuine, hardest impostor, …) shown in the gallery."""

@@ -1,0 +1,13 @@
+"""Where images and weights come from, one kind a file."""
+
+from pipeline.kinds import Registry
+
+SOURCES = Registry(
+    "source",
+    "pipeline.sources",
+    {
+        "package": "package.fetch",
+        "folder": "folder.fetch",
+        "manifest": "manifest.fetch",
+    },
+)
