@@ -7,8 +7,8 @@ ADAPTATIONS = Registry(
     "pipeline.models.adaptations",
     {
         "none": None,
-        "head": "head.head",
-        "lora": "lora.lora",
-        "full": "full.full",
+        "head": "head.Head",
+        "lora": "lora.LoRA",
+        "full": "full.Full",
     },
 )

@@ -1,0 +1,13 @@
+"""Everything is trained."""
+
+from __future__ import annotations
+
+from pipeline.models.adaptation import Adaptation
+from pipeline.models.backbone import Backbone
+
+
+class Full(Adaptation):
+    """Train all parameters, except those that the backbone itself keeps frozen."""
+
+    def adapt(self, backbone: Backbone) -> None:
+        """Leaves `requires_grad` as the backbone's constructor set it."""

@@ -1,0 +1,67 @@
+"""A linear head on the frozen network: the cheapest adaptation, since features are computed once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from pipeline.models.adaptation import Adaptation
+from pipeline.models.backbone import Backbone
+
+
+class LinearHead(nn.Module):
+    """x → (x − mean) + (x − mean) Δᵀ + b, the identity (up to the mean) while Δ and b are zero."""
+
+    mean: Tensor
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.delta = nn.Parameter(torch.zeros(dim, dim))
+        self.bias = nn.Parameter(torch.zeros(dim))
+        self.register_buffer("mean", torch.zeros(dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, dim] to [B, dim]."""
+        x = x - self.mean
+        return x + nn.functional.linear(x, self.delta, self.bias)
+
+
+class Head(Adaptation):
+    """A linear layer on the frozen network's vector, started at and pulled towards the identity."""
+
+    def __init__(
+        self,
+        *,
+        pull: Annotated[
+            float, Field(ge=0, description="Weight of the squared distance from the identity in the loss.")
+        ] = 0.01,
+        centre: Annotated[
+            bool, Field(description="Subtract the mean vector of the training faces before the head.")
+        ] = True,
+    ) -> None:
+        self.pull = pull
+        self.wants_features = centre
+
+    def adapt(self, backbone: Backbone) -> None:
+        """Freeze the network and append a stage `head`."""
+        backbone.requires_grad_(False)
+        backbone.stages.add_module("head", LinearHead(backbone.dim))
+
+    def initialise(self, backbone: Backbone, features: Tensor) -> None:
+        """Set the mean; features are the frozen network's vectors [n, dim]."""
+        head = _head(backbone)
+        head.mean.copy_(features.mean(0))
+
+    def penalty(self, backbone: Backbone) -> Tensor:
+        """pull · (‖Δ‖² + ‖b‖²)."""
+        head = _head(backbone)
+        return self.pull * (head.delta.square().sum() + head.bias.square().sum())
+
+
+def _head(backbone: Backbone) -> LinearHead:
+    head = backbone.stages[-1]
+    assert isinstance(head, LinearHead)
+    return head
