@@ -23,7 +23,6 @@ COMMANDS: dict[str, tuple[str | None, str]] = {
     "fuse": ("FUSION", "Fit a fusion into models/FUSION/ and apply it into embeddings/FUSION/."),
     "evaluate": (None, "Judge every model and fusion by every benchmark into results/."),
     "report": (None, "Make results/report.html and print the table."),
-    "code": (None, "Write the fingerprints of the code to build/code/ (what DVC watches)."),
     "check": (None, "Check params.yaml and say what the study holds."),
     "schema": (None, "Write the JSON schema of params.yaml (what editors complete from)."),
 }
@@ -60,11 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(command: str, params: Path, names: list[str]) -> None:
-    if command == "code":
-        from pipeline import code
-
-        code.run()
-    elif command == "schema":
+    if command == "schema":
         from pipeline.params import write_schema
 
         write_schema()

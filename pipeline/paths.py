@@ -47,4 +47,4 @@ def results() -> Path:
 
 def report() -> Path:
     """The one self-contained page (report)."""
-    return Path("report/report.html")
+    return results() / "report.html"

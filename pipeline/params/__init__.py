@@ -24,7 +24,8 @@ from pipeline.params.report import Report
 from pipeline.params.split import Split
 from pipeline.params.train import Model, Training
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
+# Names become folders, wildcards of rules and names of DVC stages, in which "--" parts a model from a data set.
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=64)]
 DEFAULT = Path("params.yaml")
 SCHEMA = Path(__file__).parent / "schema.json"
 
@@ -32,7 +33,7 @@ SCHEMA = Path(__file__).parent / "schema.json"
 class Study(Strict):
     """A study: data sets, models, fusions, benchmarks."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
     """Everything that is drawn at random follows from it."""
     download: dict[Name, Source]
     """Data sets and weights, and where each comes from."""
@@ -42,7 +43,7 @@ class Study(Strict):
     """How the faces of each data set are found."""
     split: dict[Name, Split]
     """Which sitters train, validate and test."""
-    train: Training = Training()
+    train: Training
     """What the training of all models shares."""
     models: dict[Name, Model]
     embed: Embed
@@ -52,7 +53,7 @@ class Study(Strict):
 
     def training(self, model: str) -> Training:
         """How one model is trained: `train`, with the fields that the model sets itself."""
-        return Training.model_validate({**self.train.model_dump(), **self.models[model].training})
+        return Training.model_validate({**self.train.model_dump(), **self.models[model].training.model_dump(exclude_unset=True)})
 
 
 def load(path: Path = DEFAULT) -> Study:

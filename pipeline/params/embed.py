@@ -14,5 +14,5 @@ class Embed(Strict):
 
     datasets: tuple[str, ...]
     """Data sets that every model and fusion embeds."""
-    batch: Annotated[int, Field(ge=1)] = 64
+    batch: Annotated[int, Field(ge=1)]
     """Faces that go through the network at once."""

@@ -1,0 +1,57 @@
+# make demo: the whole demo study.  make test: the whole test suite.  Each sets up everything that it needs in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# What recipes start finds the environment's python, snakemake and dvc first.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+.DELETE_ON_ERROR:
+.PHONY: help setup setup-test demo run repro pull test lint format lock clean
+
+help:
+	@echo "make demo    run the study in params.yaml (the demo, as shipped) and print its table"
+	@echo "make repro   the same by dvc repro        make pull   fetch results from the DVC remote"
+	@echo "make test    run the test suite           make lint   ruff, mypy, snakefmt, snakemake --lint"
+
+setup: $(VENV)/ready
+setup-test: $(VENV)/ready-test
+
+$(VENV)/ready: envs/requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sitter needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12 demo")'
+	@echo "setting up $(VENV): about 200 packages, some minutes the first time"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --no-deps -r envs/requirements.lock
+	@# On a machine with an NVIDIA GPU, torch's own build names the CUDA packages that it needs; elsewhere this does nothing.
+	@$(PIP) install $$(grep -i '^torch==' envs/requirements.lock)
+	@touch $@
+
+$(VENV)/ready-test: $(VENV)/ready envs/test.lock
+	@$(PIP) install --no-deps -r envs/test.lock
+	@touch $@
+
+demo run: setup
+	@python rules/agree.py run $(ARGS)
+
+repro: setup
+	@python rules/agree.py repro $(ARGS)
+
+pull: setup
+	@python rules/agree.py pull $(ARGS)
+
+test: setup-test
+	@python -m pytest $(ARGS)
+
+lint: setup-test
+	ruff check .
+	ruff format --check .
+	mypy
+	snakefmt --check Snakefile rules
+	snakemake --lint
+
+format: setup-test
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile rules
+
+clean:
+	rm -rf data models embeddings results checkpoints logs .snakemake

@@ -1,0 +1,28 @@
+"""Sitter: from images to the answer. `snakemake all` here, `snakemake --profile slurm all` on a cluster."""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+include: "rules/common.smk"
+include: "rules/download.smk"
+include: "rules/render.smk"
+include: "rules/align.smk"
+include: "rules/split.smk"
+include: "rules/train.smk"
+include: "rules/embed.smk"
+include: "rules/fuse.smk"
+include: "rules/evaluate.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    localrule: True
+    input:
+        target("report"),
+
+
+onsuccess:
+    record_in_dvc()

@@ -1,0 +1,125 @@
+"""The jobs of a study and what each depends on: the one description that the Snakemake rules and `dvc.yaml` are from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline import paths
+from pipeline.paths import MANIFEST
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a stage."""
+
+    stage: str
+    names: tuple[str, ...]
+    """Entries of `params.yaml`, as on the command line: `python -m pipeline STAGE NAMES`."""
+    inputs: tuple[Path, ...]
+    """Folders of other jobs' outputs."""
+    outputs: tuple[Path, ...]
+    """Files and folders that are made; the first holds (or is beside) the manifest."""
+    parameters: tuple[str, ...]
+    """Keys of `params.yaml` whose values count."""
+    kinds: tuple[str, ...] = ()
+    """Registered kinds whose code counts, as `losses/triplet`."""
+
+    @property
+    def name(self) -> str:
+        """Name within the stage."""
+        return "--".join(self.names)
+
+    @property
+    def target(self) -> Path:
+        """The file that stands for the job's outputs."""
+        return self.outputs[0] if self.outputs[0].suffix else self.outputs[0] / MANIFEST
+
+
+def jobs(study: Study) -> list[Job]:
+    """Every job of a study, in the order of the stages."""
+    return [
+        *_data(study),
+        *(_train(study, name) for name in study.models),
+        *(_embed(study, name, dataset) for name in study.models for dataset in study.embed.datasets),
+        *(_fuse(study, name) for name in study.fuse),
+        _evaluate(study),
+        _report(study),
+    ]
+
+
+def _data(study: Study) -> Iterator[Job]:
+    for name, source in study.download.items():
+        yield Job("download", (name,), (), (paths.raw(name),), (f"download.{name}",), (f"sources/{source.kind}",))
+    for name, render in study.render.items():
+        keys = ("seed", f"render.{name}")
+        yield Job("render", (name,), (paths.raw(render.dataset),), (paths.raw(name),), keys)
+    for name, align in study.align.items():
+        weights = _unique(paths.raw(d.weights) for d in align.detectors if getattr(d, "weights", None))
+        kinds = _unique(f"detectors/{d.kind}" for d in align.detectors)
+        yield Job("align", (name,), (paths.raw(name), *weights), (paths.faces(name),), (f"align.{name}",), kinds)
+    for name, split in study.split.items():
+        like = (paths.split(split.dataset),) if split.kind == "like" else ()
+        keys = ("seed", f"split.{name}")
+        yield Job("split", (name,), (paths.faces(name), *like), (paths.split(name),), keys)
+
+
+def _train(study: Study, name: str) -> Job:
+    model = study.models[name]
+    weights = getattr(model.backbone, "weights", None)
+    inputs = [paths.raw(weights)] if weights else []
+    if model.adaptation.kind != "none":
+        for dataset in study.training(name).train_on:
+            inputs += [paths.faces(dataset), paths.split(dataset)]
+    kinds = (*_network_kinds(study, name), f"losses/{model.loss.kind}")
+    return Job("train", (name,), tuple(inputs), (paths.model(name),), ("seed", "train", f"models.{name}"), kinds)
+
+
+def _network_kinds(study: Study, name: str) -> tuple[str, ...]:
+    model = study.models[name]
+    return (f"backbones/{model.backbone.kind}", f"adaptations/{model.adaptation.kind}")
+
+
+def _embed(study: Study, name: str, dataset: str) -> Job:
+    weights = getattr(study.models[name].backbone, "weights", None)
+    inputs = (paths.model(name), paths.faces(dataset), *([paths.raw(weights)] if weights else []))
+    outputs = (paths.embeddings(name, dataset),)
+    return Job("embed", (name, dataset), inputs, outputs, ("embed.batch",), _network_kinds(study, name))
+
+
+def _fuse(study: Study, name: str) -> Job:
+    fusion = study.fuse[name]
+    datasets = study.embed.datasets
+    inputs = [paths.embeddings(model, dataset) for model in fusion.models for dataset in datasets]
+    inputs += [paths.split(dataset) for dataset in fusion.fit_on]
+    outputs = (paths.model(name), *(paths.embeddings(name, dataset) for dataset in datasets))
+    keys = ("seed", f"fuse.{name}", "embed.datasets")
+    return Job("fuse", (name,), tuple(inputs), outputs, keys, (f"fusions/{fusion.method.kind}",))
+
+
+def _evaluate(study: Study) -> Job:
+    names = [*study.models, *study.fuse]
+    inputs = [paths.embeddings(name, dataset) for name in names for dataset in study.embed.datasets]
+    inputs += [paths.split(dataset) for dataset in study.embed.datasets]
+    folder = paths.results()
+    outputs = tuple(folder / part for part in (MANIFEST, "metrics.json", "run.json", "tables", "curves", "pairs"))
+    kinds = _unique(f"metrics/{benchmark.kind}" for benchmark in study.evaluate.benchmarks.values())
+    return Job("evaluate", (), tuple(inputs), outputs, ("seed", "evaluate"), kinds)
+
+
+def _report(study: Study) -> Job:
+    inputs = [paths.results() / MANIFEST, *(paths.raw(name) for name in study.render)]
+    inputs += [folder(dataset) for dataset in study.align for folder in (paths.faces,)]
+    inputs += [paths.split(dataset) for dataset in study.split]
+    inputs += [paths.model(name) for name in (*study.models, *study.fuse)]
+    sections = tuple(name for name in type(study).model_fields if name in study.model_fields_set)
+    return Job("report", (), tuple(inputs), (paths.report(),), sections)
+
+
+def _unique(items: Iterator[Path] | Iterator[str]) -> tuple:  # type: ignore[type-arg]
+    return tuple(dict.fromkeys(items))

@@ -1,0 +1,213 @@
+"""Snakemake and DVC in agreement: one truth about what is up to date, whichever of them did the work.
+
+    python rules/agree.py run [SNAKEMAKE ARGUMENTS]    snakemake all, then record it in DVC
+    python rules/agree.py repro [DVC ARGUMENTS]        dvc repro, then record it in Snakemake
+    python rules/agree.py pull [DVC ARGUMENTS]         dvc pull, then record it in Snakemake
+
+Each holds one lock, so that no training runs twice. The plain commands end in the same agreement: `snakemake all`
+commits to DVC when it succeeds, and any `snakemake` first takes note of what `dvc repro`, `pull`, `checkout` or
+`exp apply` has brought, which it can tell from `dvc.lock`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from filelock import FileLock, Timeout
+
+from pipeline.artifacts import atomic_file
+from pipeline.errors import SitterError
+from pipeline.graph import Job, jobs
+from pipeline.params import load
+from rules.dvc_yaml import in_step, stage_name, write_dvc_yaml
+
+LOCK = Path(".snakemake/sitter.lock")
+# What dvc.lock was when the two engines last agreed.
+AGREED = Path(".snakemake/sitter-agreed")
+# Set for the Snakemake and DVC that an engine calls while it holds the lock.
+HOLDER = "SITTER_LOCK_HOLDER"
+NOTHING_TO_DO = "Nothing to be done"
+
+
+def before_snakemake(dry: bool) -> None:
+    """Called as a Snakefile is read: take the lock for real work, follow what DVC has brought."""
+    if os.environ.get(HOLDER):
+        return
+    by_dvc = os.environ.get("DVC_STAGE")
+    if not dry:
+        _acquire(wait=bool(by_dvc))
+    if by_dvc:
+        if not in_step():
+            write_dvc_yaml()
+            raise SitterError("dvc.yaml did not follow params.yaml and has been brought up to date: run dvc repro again.")
+    elif _dvc_is_here():
+        if not in_step() and not dry:
+            write_dvc_yaml()
+        follow_dvc()
+
+
+def after_snakemake() -> None:
+    """Called when a plain Snakemake run has succeeded: commit what it made."""
+    if not os.environ.get(HOLDER) and not os.environ.get("DVC_STAGE") and _dvc_is_here():
+        commit()
+
+
+def run(arguments: Sequence[str]) -> None:
+    """`snakemake all`, then commit; with nothing to do, make sure that DVC knows so too."""
+    with _lock():
+        write_dvc_yaml()
+        follow_dvc()
+        _call("snakemake", *arguments, "all")
+        if not commit() and not agreed():
+            raise SitterError("Snakemake has more to do after the run, so nothing was recorded in DVC: run it again.")
+
+
+def repro(arguments: Sequence[str]) -> None:
+    """`dvc repro`, then let Snakemake take note of what it restored."""
+    with _lock():
+        write_dvc_yaml()
+        _call("dvc", "repro", *arguments)
+        follow_dvc()
+
+
+def pull(arguments: Sequence[str]) -> None:
+    """`dvc pull`, then let Snakemake take note of what came."""
+    with _lock():
+        _call("dvc", "pull", *arguments)
+        follow_dvc()
+
+
+def commit() -> bool:
+    """Record the outputs in DVC if Snakemake finds the whole study up to date and DVC does not know it yet.
+
+    Stale outputs are never committed: they would poison DVC's run cache.
+    """
+    if agreed() and not stale_stages():
+        return True
+    words = subprocess.run(
+        ["snakemake", "--dry-run", "--nolock", "all"], capture_output=True, text=True, env=_environment()
+    )
+    if NOTHING_TO_DO not in words.stdout + words.stderr:
+        return False
+    _call("dvc", "commit", "--quiet", "--force")
+    _note_agreement()
+    return True
+
+
+def follow_dvc() -> None:
+    """Where dvc.lock has moved, record in Snakemake's metadata what DVC says is up to date, and only that.
+
+    A job counts as up to date where DVC finds neither it nor anything that it is made from changed.
+    """
+    if agreed() or not Path("dvc.lock").exists():
+        return
+    stale = stale_stages()
+    study = load()
+    fresh: dict[Path, Job] = {}
+    for job in jobs(study):  # in the order of the stages: inputs before what is made of them
+        made_of_fresh = all(path in fresh for path in job.inputs)
+        if made_of_fresh and stage_name(job) not in stale and job.target.exists():
+            fresh.update(dict.fromkeys((*job.outputs, job.target), job))
+    targets = sorted({str(job.target) for job in fresh.values()})
+    if targets:
+        touch = ["snakemake", "--quiet", "all", "--nolock", "--touch", "--forceall", "--", *targets]
+        done = subprocess.run(touch, env=_environment(), capture_output=True, text=True)
+        if done.returncode:
+            raise SitterError(f"Snakemake could not take note of what DVC brought:\n{done.stderr}")
+    if not stale:
+        _note_agreement()
+
+
+def stale_stages() -> set[str]:
+    """Names of the DVC stages that `dvc status` finds changed or never run."""
+    status = subprocess.run(["dvc", "status", "--json"], capture_output=True, text=True, env=_environment())
+    if status.returncode:
+        raise SitterError(f"dvc status failed:\n{status.stderr.strip()}")
+    return set(json.loads(status.stdout))
+
+
+def agreed() -> bool:
+    """Whether dvc.lock is as it was when both engines last agreed."""
+    return AGREED.exists() and AGREED.read_text() == _lock_hash()
+
+
+def _note_agreement() -> None:
+    with atomic_file(AGREED) as part:
+        part.write_text(_lock_hash())
+
+
+def _lock_hash() -> str:
+    lock = Path("dvc.lock")
+    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else "no dvc.lock"
+
+
+def _dvc_is_here() -> bool:
+    return Path(".dvc").is_dir()
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, HOLDER: str(os.getpid())}
+
+
+def _call(*command: str) -> None:
+    code = subprocess.run(command, env=_environment()).returncode
+    if code:
+        raise SystemExit(code)
+
+
+def _acquire(wait: bool) -> FileLock:
+    """The lock of this project, held until the process ends."""
+    LOCK.parent.mkdir(exist_ok=True)
+    lock = FileLock(LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        holder = LOCK.with_suffix(".holder")
+        who = holder.read_text() if holder.exists() else "another run"
+        if not wait:
+            raise SitterError(f"{who} is at work in this folder: wait for it to end, then run this again.") from None
+        print(f"sitter: waiting for {who}, which is at work in this folder", file=sys.stderr, flush=True)
+        lock.acquire()
+    command = " ".join(Path(word).name if i == 0 else word for i, word in enumerate(sys.argv))
+    LOCK.with_suffix(".holder").write_text(f"«{command}» (process {os.getpid()})")
+    _HELD.append(lock)
+    return lock
+
+
+_HELD: list[FileLock] = []  # a lock is released when its object goes: keep it
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    lock = _acquire(wait=False)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The three guarded ways in."""
+    commands = {"run": run, "repro": repro, "pull": pull}
+    if not arguments or arguments[0] not in commands:
+        print(__doc__)
+        return 2
+    try:
+        commands[arguments[0]](arguments[1:])
+    except SitterError as error:
+        print(f"sitter {arguments[0]}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,15 @@
+rule align:
+    input:
+        inputs("align"),
+    output:
+        "data/faces/{dataset}/manifest.csv",
+    params:
+        values=values("align"),
+        code=fingerprint("align"),
+    log:
+        "logs/align/{dataset}.log",
+    benchmark:
+        "logs/align/{dataset}.tsv"
+    threads: workflow.cores
+    shell:
+        f"{STAGE} {{wildcards.dataset}} 2>&1 | tee -i {{log}}"

@@ -1,0 +1,107 @@
+"""`dvc.yaml` from the study: the same jobs, inputs, parameters and code that the Snakemake rules go by.
+
+A stage for each rule, `foreach` over the entries of `params.yaml`. What the jobs of a stage depend on differs in number
+(a model learns from one data set, the next from two), and DVC has no lists in templates: so each entry lists its own
+dependencies, the shorter lists filled up with their last item, which DVC counts once.
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from pipeline.artifacts import atomic_file
+from pipeline.code import job_sources
+from pipeline.graph import Job, jobs
+from pipeline.params import load
+
+DVC_YAML = Path("dvc.yaml")
+HEADER = """\
+# The stages are written by `python rules/dvc_yaml.py` from params.yaml and from what each stage imports; the runs of
+# this project do so by themselves. Whatever else stands here (metrics, plots, artifacts) is yours and stays.
+"""
+
+
+def stage_name(job: Job) -> str:
+    """How DVC calls a job: `train@dlib-lora`."""
+    return f"{job.stage}@{job.name}" if job.names else job.stage
+
+
+def stages() -> dict[str, Any]:
+    """The `stages` of dvc.yaml for the study in params.yaml."""
+    return {stage: _stage(stage, list(group)) for stage, group in groupby(jobs(load()), key=lambda job: job.stage)}
+
+
+def _stage(stage: str, group: list[Job]) -> dict[str, Any]:
+    code = {job: [path.as_posix() for path in job_sources(stage, job.kinds)] for job in group}
+    shared = sorted(set.intersection(*(set(paths) for paths in code.values())))
+    own = {job: [*_folders(job), *(path for path in code[job] if path not in shared)] for job in group}
+    if not group[0].names:
+        (job,) = group
+        return {
+            "cmd": _command(job, str(job.target)),
+            "deps": [*own[job], *shared],
+            "params": list(job.parameters),
+            "outs": [path.as_posix() for path in job.outputs],
+        }
+    each = {
+        "deps": _filled([own[job] for job in group]),
+        "params": _filled([list(job.parameters) for job in group]),
+        "outs": _filled([[path.as_posix() for path in job.outputs] for job in group]),
+    }
+    foreach = {
+        job.name: {"target": str(job.target)} | {key: lists[i] for key, lists in each.items() if lists[i]}
+        for i, job in enumerate(group)
+    }
+    slots = {key: [f"${{item.{key}[{i}]}}" for i in range(len(lists[0]))] for key, lists in each.items()}
+    return {
+        "foreach": foreach,
+        "do": {
+            "cmd": _command(group[0], "${item.target}"),
+            "deps": [*slots["deps"], *shared],
+            "params": slots["params"],
+            "outs": slots["outs"],
+        },
+    }
+
+
+def _command(job: Job, target: str) -> str:
+    return f"snakemake --allowed-rules {job.stage} --force -- {target}"
+
+
+def _folders(job: Job) -> list[str]:
+    """Inputs as DVC tracks them: the folder of a manifest (of results, whose folder is shared, the manifest itself)."""
+    return [path.as_posix() for path in job.inputs]
+
+
+def _filled(lists: list[list[str]]) -> list[list[str]]:
+    length = max(len(items) for items in lists)
+    return [items + items[-1:] * (length - len(items)) for items in lists]
+
+
+def rendered() -> dict[str, Any]:
+    """The whole of dvc.yaml: the stages of the study, and what else stands there."""
+    rest = yaml.safe_load(DVC_YAML.read_text()) if DVC_YAML.exists() else {}
+    return {"stages": stages()} | {key: value for key, value in (rest or {}).items() if key != "stages"}
+
+
+def in_step() -> bool:
+    """Whether dvc.yaml follows params.yaml and the code."""
+    return DVC_YAML.exists() and yaml.safe_load(DVC_YAML.read_text()) == rendered()
+
+
+def write_dvc_yaml() -> None:
+    """Bring dvc.yaml into step; leaves the file alone where it is."""
+    if not in_step():
+        with atomic_file(DVC_YAML) as part:
+            part.write_text(HEADER + yaml.safe_dump(rendered(), sort_keys=False, width=110))
+
+
+if __name__ == "__main__":
+    write_dvc_yaml()
