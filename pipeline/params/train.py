@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from pipeline.kinds import Strict
 from pipeline.losses import LOSSES
@@ -41,9 +41,27 @@ class Training(Strict):
     """Train on mirrored images too."""
     precision: Literal["fp32", "fp16", "bf16"] = "fp32"
     accumulate: Annotated[int, Field(ge=1)] = 1
-    """Batches whose gradients are summed for one step."""
+    """Batches whose gradients are averaged for one step."""
+    clip: Annotated[float | None, Field(gt=0)] = None
+    """Gradients with a larger norm are scaled down to it."""
+    cache_gb: Annotated[float, Field(ge=0)] = 4.0
+    """Memory for what the frozen part of the network makes of each image, computed once; what needs more is computed
+    at every step."""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Processes that decode images where they are not cached; 0: the training process itself."""
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 30.0
     """A checkpoint is written at least this often; 0: after every step."""
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class Changes(Training):
+    """Fields of `train` that differ for one model; what is not set is as under `train`."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
 
 
 class Model(Strict):
@@ -56,5 +74,5 @@ class Model(Strict):
     """What it is trained by; `{kind: none}` for a frozen model."""
     mirror: bool = False
     """Add the embedding of the mirrored image (as InsightFace's evaluation does)."""
-    training: dict[str, Any] = {}
+    training: Changes = Changes()
     """Differs from `train` in these fields."""

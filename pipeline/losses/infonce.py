@@ -1,0 +1,63 @@
+"""InfoNCE: tell the one positive from the other sitters' images in the batch."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from pipeline.losses.mining import one_positive
+
+
+class InfoNCE(nn.Module):
+    """InfoNCE: −log( e^{s(a,p)/τ} / (e^{s(a,p)/τ} + Σ_n e^{s(a,n)/τ}) ), mean over the samples a of the batch.
+
+    s is the cosine and τ the temperature. Each sample has one positive p, another image of its sitter (drawn at
+    random where the batch holds several); its negatives n are all images of other sitters in the batch. Further
+    images of its own sitter are neither, so that there are no false negatives. With two images a sitter this is
+    NT-Xent; `symmetric` takes the mean with the loss of p against its own negatives.
+
+    van den Oord, Li, Vinyals: Representation Learning with Contrastive Predictive Coding, 2018 (arXiv 1807.03748);
+    Chen et al.: A Simple Framework for Contrastive Learning of Visual Representations, ICML 2020 (arXiv 2002.05709).
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        sitters: int,
+        *,
+        temperature: Annotated[float, Field(gt=0, description="τ of the formula.")] = 0.07,
+        symmetric: Annotated[bool, Field(description="Take the positive for an anchor, too.")] = True,
+    ) -> None:
+        super().__init__()
+        self.temperature, self.symmetric = temperature, symmetric
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Loss of a batch.
+
+        Args:
+            embeddings: float [B, D], not normalised.
+            labels: int64 [B].
+
+        Returns:
+            scalar of the same dtype; 0 where no sample has a positive.
+        """
+        x = F.normalize(embeddings)
+        anchors, positives = one_positive(labels)
+        if len(anchors) == 0:
+            return x.sum() * 0
+        logits = x @ x.T / self.temperature
+        loss = self._against_negatives(logits, labels, anchors, positives)
+        if self.symmetric:
+            loss = (loss + self._against_negatives(logits, labels, positives, anchors)) / 2
+        return loss
+
+    @staticmethod
+    def _against_negatives(logits: Tensor, labels: Tensor, anchors: Tensor, positives: Tensor) -> Tensor:
+        """Cross-entropy of each anchor's positive among the positive and all samples of other sitters."""
+        compared = labels[anchors, None] != labels[None, :]
+        compared[torch.arange(len(anchors), device=labels.device), positives] = True
+        return F.cross_entropy(logits[anchors].masked_fill(~compared, -torch.inf), positives)

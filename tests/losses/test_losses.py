@@ -1,0 +1,240 @@
+"""The losses against independent references, their gradients, and their borders."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from pytorch_metric_learning import distances, losses, reducers
+
+from pipeline.losses import LOSSES
+from pipeline.losses.arcface import ArcFace
+from pipeline.losses.arcface_infonce import ArcFaceInfoNCE
+from pipeline.losses.infonce import InfoNCE
+from pipeline.losses.mining import one_positive, positive_pairs, random_choice, triplets
+from pipeline.losses.supcon import SupCon
+from pipeline.losses.triplet import Triplet
+
+KINDS = [kind for kind in LOSSES.entries if kind != "none"]
+
+
+def batch(sitters: int = 4, images: int = 3, dim: int = 8, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Embeddings float64 [sitters · images, dim] and their labels."""
+    generator = torch.Generator().manual_seed(seed)
+    embeddings = torch.randn(sitters * images, dim, dtype=torch.float64, generator=generator)
+    return embeddings, torch.arange(sitters).repeat_interleave(images)
+
+
+def make(kind: str, dim: int = 8, sitters: int = 4) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return LOSSES.load(kind)(dim, sitters).double()
+
+
+@pytest.mark.parametrize("distance", ["cosine", "euclidean"])
+def test_triplet_without_hard_negatives_at_k_2_sitters_is_the_library_s_over_those_triplets(distance: str) -> None:
+    embeddings, labels = batch(sitters=2)
+    torch.manual_seed(3)
+    mine = Triplet(8, 2, margin=0.5, distance=distance, hard=0.3)(embeddings, labels)
+    torch.manual_seed(3)
+    normal = torch.nn.functional.normalize(embeddings)
+    reference = losses.TripletMarginLoss(
+        margin=0.5,
+        distance=distances.CosineSimilarity() if distance == "cosine" else distances.LpDistance(p=2),
+        reducer=reducers.MeanReducer(),
+    )
+    assert mine.item() == pytest.approx(reference(embeddings, labels, triplets(normal, labels, 0.3)).item(), abs=1e-12)
+
+
+def test_hardest_negatives_are_the_most_similar_images_of_other_sitters() -> None:
+    embeddings, labels = batch()
+    x = torch.nn.functional.normalize(embeddings).numpy()
+    anchors, positives, negatives = (t.tolist() for t in triplets(torch.from_numpy(x), labels, 1.0))
+    assert len(anchors) == 4 * 3 * 2
+    for a, p, n in zip(anchors, positives, negatives, strict=True):
+        assert a != p
+        assert labels[a] == labels[p]
+        assert n == max((i for i in range(12) if labels[i] != labels[a]), key=lambda i: x[a] @ x[i])
+
+
+def test_the_share_of_hardest_negatives_is_what_was_asked_and_the_rest_is_uniform() -> None:
+    embeddings, labels = batch(sitters=10, images=4)
+    x = torch.nn.functional.normalize(embeddings)
+    torch.manual_seed(0)
+    shares, drawn = [], np.zeros(40)
+    for _ in range(200):
+        anchors, _, hardest = triplets(x, labels, 1.0)
+        _, _, negatives = triplets(x, labels, 0.3)
+        shares.append((negatives == hardest).double().mean().item())
+        _, _, free = triplets(x, labels, 0.0)
+        assert (labels[free] != labels[anchors]).all()
+        drawn += np.bincount(free[anchors == 0].numpy(), minlength=40)
+    assert np.mean(shares) == pytest.approx(0.3 + 0.7 / 36, abs=0.01)  # a random one is the hardest now and then
+    assert drawn[:4].sum() == 0
+    expected = drawn.sum() / 36
+    assert ((drawn[4:] - expected) ** 2 / expected).sum() < 66.6  # chi square, 35 degrees, 99.9 %
+
+
+def test_infonce_of_pairs_is_nt_xent() -> None:
+    embeddings, labels = batch(sitters=6, images=2)
+    reference = losses.NTXentLoss(temperature=0.1)(embeddings, labels)
+    for symmetric in (False, True):
+        mine = InfoNCE(8, 6, temperature=0.1, symmetric=symmetric)(embeddings, labels)
+        assert mine.item() == pytest.approx(reference.item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_infonce_counts_no_image_of_the_same_sitter_as_a_negative(symmetric: bool) -> None:
+    embeddings, labels = batch()
+    torch.manual_seed(5)
+    mine = InfoNCE(8, 4, temperature=0.2, symmetric=symmetric)(embeddings, labels)
+    torch.manual_seed(5)
+    anchors, positives = (t.tolist() for t in one_positive(labels))
+    assert anchors == list(range(12))
+    x = embeddings.numpy() / np.linalg.norm(embeddings.numpy(), axis=1, keepdims=True)
+
+    def one(a: int, p: int) -> float:
+        near = math.exp(x[a] @ x[p] / 0.2)
+        return -math.log(near / (near + sum(math.exp(x[a] @ x[n] / 0.2) for n in range(12) if labels[n] != labels[a])))
+
+    pairs = list(zip(anchors, positives, strict=True))
+    both = [one(a, p) for a, p in pairs] + ([one(p, a) for a, p in pairs] if symmetric else [])
+    assert mine.item() == pytest.approx(np.mean(both), rel=1e-12)
+
+
+def test_supcon_is_the_library_s() -> None:
+    embeddings, labels = batch()
+    reference = losses.SupConLoss(temperature=0.1)(embeddings, labels)
+    assert SupCon(8, 4, temperature=0.1)(embeddings, labels).item() == pytest.approx(reference.item(), rel=1e-12)
+
+
+def test_arcface_is_the_library_s() -> None:
+    embeddings, labels = batch()
+    mine = make("arcface")
+    reference = losses.ArcFaceLoss(4, 8, margin=math.degrees(0.5), scale=64).double()
+    reference.W.data = mine.centres.data.T.clone()
+    assert mine(embeddings, labels).item() == pytest.approx(reference(embeddings, labels).item(), rel=1e-9)
+
+
+@pytest.mark.parametrize("angle", [0.0, 1e-6, 1e-4, 1e-2, 1.0, 2.5, math.pi - 0.51])
+def test_arcface_s_margin_is_exact_in_float32_down_to_the_smallest_angles(angle: float) -> None:
+    loss = ArcFace(2, 1, margin=0.5)
+    x = torch.tensor([[math.cos(angle), math.sin(angle)]], requires_grad=True)
+    cos = loss._with_margin(x, torch.tensor([[1.0, 0.0]]))
+    assert cos.item() == pytest.approx(math.cos(angle + 0.5), abs=2e-7)
+    cos.backward()
+    assert x.grad is not None
+    if angle:  # along the circle, the derivative is −sin(θ + m); an arc cosine in float32 has none below θ = 3e-4
+        along = x.grad[0] @ torch.tensor([-math.sin(angle), math.cos(angle)])
+        assert along.item() == pytest.approx(-math.sin(angle + 0.5), abs=1e-5)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_arcface_has_a_gradient_at_its_own_centre_and_opposite_to_it(sign: float) -> None:
+    loss = ArcFace(4, 3)
+    embeddings = (sign * loss.centres.detach()).requires_grad_()
+    value = loss(embeddings, torch.arange(3))
+    value.backward()
+    assert torch.isfinite(value)
+    assert embeddings.grad is not None
+    assert torch.isfinite(embeddings.grad).all()
+    assert loss.centres.grad is not None
+    assert torch.isfinite(loss.centres.grad).all()
+
+
+def test_arcface_s_loss_rises_with_the_angle_beyond_pi_minus_the_margin() -> None:
+    loss = ArcFace(2, 2).double()
+    loss.centres.data = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
+    angles = -torch.linspace(0.0, math.pi, 300, dtype=torch.float64)
+    own = loss._with_margin(torch.stack([angles.cos(), angles.sin()], 1), loss.centres[:1])
+    assert (own.diff() < 0).all()
+
+
+def test_arcface_with_infonce_is_their_weighted_sum() -> None:
+    embeddings, labels = batch(images=2)
+    both = ArcFaceInfoNCE(8, 4, weight=0.5, temperature=0.1).double()
+    apart = both.arcface(embeddings, labels) + 0.5 * InfoNCE(8, 4, temperature=0.1)(embeddings, labels)
+    assert both(embeddings, labels).item() == pytest.approx(apart.item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_are_those_of_finite_differences(kind: str) -> None:
+    embeddings, labels = batch(sitters=3, images=3, dim=4)
+    loss = make(kind, dim=4, sitters=3)
+
+    def value(x: torch.Tensor) -> torch.Tensor:
+        torch.manual_seed(1)
+        out: torch.Tensor = loss(x, labels)
+        return out
+
+    assert torch.autograd.gradcheck(value, (embeddings.requires_grad_(),))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("sitters", "images"), [(1, 1), (1, 4), (4, 1), (2, 2)])
+def test_a_batch_without_pairs_or_negatives_gives_a_finite_loss_and_gradient(
+    kind: str, sitters: int, images: int
+) -> None:
+    embeddings, labels = batch(sitters, images)
+    embeddings.requires_grad_()
+    value = make(kind)(embeddings, labels)
+    value.backward()
+    assert value.shape == ()
+    assert torch.isfinite(value)
+    assert embeddings.grad is not None
+    assert torch.isfinite(embeddings.grad).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_identical_embeddings_give_a_finite_gradient(kind: str) -> None:
+    embeddings = torch.ones(6, 8, dtype=torch.float64, requires_grad=True)
+    make(kind)(embeddings, torch.tensor([0, 0, 1, 1, 2, 2])).backward()
+    assert embeddings.grad is not None
+    assert torch.isfinite(embeddings.grad).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_nan_in_an_embedding_is_not_hidden(kind: str) -> None:
+    embeddings, labels = batch()
+    embeddings[5, 2] = torch.nan
+    assert torch.isnan(make(kind)(embeddings, labels))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_length_of_an_embedding_does_not_count(kind: str) -> None:
+    embeddings, labels = batch()
+    values = []
+    for factor in (1.0, 1e-3, 1e3):
+        loss = make(kind)
+        torch.manual_seed(2)
+        values.append(loss(embeddings * factor, labels).item())
+    assert values == pytest.approx([values[0]] * 3, rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_by_the_loss_parts_the_sitters(kind: str) -> None:
+    embeddings, labels = batch()
+    loss = make(kind)
+    embeddings.requires_grad_()
+    optimiser = torch.optim.Adam([embeddings, *loss.parameters()], lr=0.05)
+    for _ in range(200):
+        optimiser.zero_grad()
+        loss(embeddings, labels).backward()
+        optimiser.step()
+    x = torch.nn.functional.normalize(embeddings.detach())
+    similarity, same = x @ x.T, labels[:, None] == labels[None, :]
+    assert similarity[same].mean() > similarity[~same].mean() + 0.5
+
+
+def test_pairs_of_a_batch_are_all_ordered_pairs_of_one_sitter() -> None:
+    anchors, positives = positive_pairs(torch.tensor([0, 1, 0, 2, 0]))
+    assert list(zip(anchors.tolist(), positives.tolist(), strict=True)) == [
+        (0, 2), (0, 4), (2, 0), (2, 4), (4, 0), (4, 2),
+    ]  # fmt: skip
+
+
+def test_a_random_choice_is_an_allowed_one() -> None:
+    allowed = torch.rand(500, 7) < 0.3
+    allowed[torch.arange(500), torch.randint(7, (500,))] = True
+    assert allowed[torch.arange(500), random_choice(allowed)].all()

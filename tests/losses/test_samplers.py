@@ -1,0 +1,102 @@
+"""What the sampler promises about its batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import SitterError
+from pipeline.losses.samplers import SitterBatches
+
+counts = st.lists(st.integers(1, 12), min_size=2, max_size=12).filter(lambda c: max(c) >= 2)
+
+
+@settings(deadline=None, max_examples=150)
+@given(counts=counts, sitters=st.integers(2, 8), images=st.integers(2, 5), epoch=st.integers(0, 3))
+def test_an_epoch_meets_every_image_in_batches_of_different_sitters(
+    counts: list[int], sitters: int, images: int, epoch: int
+) -> None:
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts))
+    batches = list(SitterBatches(labels, sitters, images, seed=4).batches(epoch))
+    met = np.concatenate([b.images for b in batches])
+    assert set(met) == set(range(len(labels)))
+    sizes = []
+    for b in batches:
+        assert len(set(b.images)) == len(b.images)
+        who, how_many = np.unique(labels[b.images], return_counts=True)
+        assert len(who) <= sitters
+        assert list(how_many) == [min(images, counts[w]) for w in who]
+        sizes.append(len(who))
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_a_batch_is_a_pure_function_of_seed_epoch_and_position() -> None:
+    labels = np.repeat(np.arange(9), 7)
+
+    def make(seed: int = 1) -> SitterBatches:
+        return SitterBatches(labels, 4, 3, seed=seed, mirror=True)
+
+    whole = [make().batch(e, p) for e in range(3) for p in range(len(make()))]
+    sampler = make()
+    backwards = [sampler.batch(e, p) for e in (2, 1, 0) for p in reversed(range(len(sampler)))][::-1]
+    for a, b in zip(whole, backwards, strict=True):
+        assert a.images.tolist() == b.images.tolist()
+        assert a.mirrored.tolist() == b.mirrored.tolist()
+    resumed = list(make().batches(2, start=1))
+    assert [b.images.tolist() for b in resumed] == [b.images.tolist() for b in whole[2 * len(sampler) + 1 :]]
+    assert make(2).batch(0, 0).images.tolist() != whole[0].images.tolist()
+    assert whole[0].images.tolist() != whole[len(sampler)].images.tolist()
+
+
+def test_half_of_the_images_are_mirrored_or_none() -> None:
+    labels = np.repeat(np.arange(50), 40)
+    share = np.concatenate([b.mirrored for b in SitterBatches(labels, 10, 4, seed=0, mirror=True).batches(0)]).mean()
+    assert share == pytest.approx(0.5, abs=0.05)
+    assert not any(b.mirrored.any() for b in SitterBatches(labels, 10, 4, seed=0).batches(0))
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_processes_share_each_batch_out_by_sitter(world: int) -> None:
+    labels = np.repeat(np.arange(7), 6)
+    alone = SitterBatches(labels, 6, 3, seed=1, mirror=True)
+    parts = [SitterBatches(labels, 6, 3, seed=1, mirror=True, rank=r, world=world) for r in range(world)]
+    for position in range(len(alone)):
+        whole = alone.batch(0, position)
+        shares = [p.batch(0, position) for p in parts]
+        flags = {i: m for s in shares for i, m in zip(s.images.tolist(), s.mirrored.tolist(), strict=True)}
+        assert flags == dict(zip(whole.images.tolist(), whole.mirrored.tolist(), strict=True))
+        sitters = [set(labels[s.images]) for s in shares]
+        assert all(not a & b for i, a in enumerate(sitters) for b in sitters[:i])
+
+
+def test_fewer_sitters_than_asked_make_smaller_batches() -> None:
+    sampler = SitterBatches(np.repeat(np.arange(3), 4), sitters=16, images=4, seed=0)
+    assert len(sampler) == 1
+    assert sorted(sampler.batch(0, 0).images) == list(range(12))
+
+
+@pytest.mark.parametrize(
+    ("labels", "images", "found"),
+    [
+        ([0, 1, 2], 2, "two images"),
+        ([0, 0, 1, 1], 1, "two images"),
+        ([0, 0, 0], 2, "at least two sitters; found 1"),
+        ([], 2, "at least two sitters; found 0"),
+    ],
+)
+def test_sets_that_make_no_pairs_are_refused(labels: list[int], images: int, found: str) -> None:
+    with pytest.raises(SitterError, match=found):
+        SitterBatches(labels, 4, images, seed=0)
+
+
+def test_more_processes_than_sitters_in_a_batch_are_refused() -> None:
+    with pytest.raises(SitterError, match="4 processes"):
+        SitterBatches(np.repeat(np.arange(3), 4), sitters=16, images=4, seed=0, world=4)
+
+
+def test_a_million_images_are_dealt_in_seconds() -> None:
+    labels = np.random.default_rng(0).integers(0, 20_000, 1_000_000)
+    sampler = SitterBatches(labels, 64, 4, seed=0)
+    assert len(sampler.batch(0, 17).images) >= 200
