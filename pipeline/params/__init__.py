@@ -53,7 +53,8 @@ class Study(Strict):
 
     def training(self, model: str) -> Training:
         """How one model is trained: `train`, with the fields that the model sets itself."""
-        return Training.model_validate({**self.train.model_dump(), **self.models[model].training.model_dump(exclude_unset=True)})
+        changes = self.models[model].training.model_dump(exclude_unset=True)
+        return Training.model_validate({**self.train.model_dump(), **changes})
 
 
 def load(path: Path = DEFAULT) -> Study:
@@ -66,7 +67,9 @@ def load(path: Path = DEFAULT) -> Study:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SitterError(f"{path} does not exist: run from the project's root, or name the file by --params.") from None
+        raise SitterError(
+            f"{path} does not exist: run from the project's root, or name the file by --params."
+        ) from None
     except yaml.YAMLError as error:
         raise SitterError(f"{path} is no YAML: {error}") from None
     return check(raw, str(path))
