@@ -49,7 +49,7 @@ class Backbone(nn.Module):
         """
         super().train(mode)
         if mode:
-            for stage in self.stages[: frozen_prefix(self)]:
+            for stage in list(self.stages)[: frozen_prefix(self)]:
                 stage.eval()
             for module in self.modules():
                 if isinstance(module, _BatchNorm) and not _owns_trainable(module):
@@ -101,4 +101,3 @@ def count_parameters(backbone: Backbone) -> tuple[int, int]:
 
 def _owns_trainable(module: nn.Module) -> bool:
     return any(p.requires_grad for p in module.parameters(recurse=False))
-

@@ -37,7 +37,7 @@ class LoRA(Adaptation):
 
         config = LoraConfig(
             r=self.rank,
-            lora_alpha=self.rank if self.alpha is None else self.alpha,
+            lora_alpha=self.rank if self.alpha is None else self.alpha,  # type: ignore[arg-type]
             lora_dropout=self.dropout,
             target_modules=self.targets(backbone),
             bias="none",

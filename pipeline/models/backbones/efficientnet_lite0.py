@@ -1,0 +1,77 @@
+"""EfficientNet-Lite0 trained on ImageNet: what a network knows of faces that was never shown any on purpose.
+
+Google's network (github.com/tensorflow/tpu, efficientnet/lite; Tan and Le 2019, arXiv 1905.11946) as timm builds it:
+TensorFlow's asymmetric padding, and its pixels minus 127, divided by 128. The pooled features before the classifier
+are the vector.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+from torch import nn
+
+from pipeline.errors import SitterError
+from pipeline.faces.alignment import ARCFACE, Template
+from pipeline.models.backbone import Backbone
+from pipeline.models.weights import fill, read_state
+from pipeline.sources.weights import weights_file
+
+
+class EfficientNetLite0(Backbone):
+    """EfficientNet-Lite0, ImageNet: RGB to 1280 pooled features."""
+
+    mean = (127.0, 127.0, 127.0)
+    scale = (128.0, 128.0, 128.0)
+    dim = 1280
+    roles = {"conv": ("conv_pw", "conv_pwl", "conv_head")}  # noqa: RUF012  (depthwise ones have no rank to lower)
+
+    def __init__(
+        self,
+        *,
+        weights: Annotated[str | None, Field(description="efficientnet-lite0-….pth; null: a random start.")] = None,
+        size: Annotated[
+            Literal[112, 160, 224],
+            Field(description="Side of the input; ImageNet's was 224, but the stored faces have 112 pixels."),
+        ] = 112,
+    ) -> None:
+        import pipeline.models.torchvision_ops  # noqa: F401, I001  (timm imports torchvision)
+        import timm
+
+        super().__init__()
+        # Pixel centres stay where they are in the picture when its side changes.
+        self.template = (
+            ARCFACE
+            if size == 112
+            else Template(((ARCFACE.points + 0.5) * (size / ARCFACE.size) - 0.5).astype(np.float32), size)
+        )
+        net: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+        if weights is not None:
+            self.weights_file = file = weights_file(weights)
+            _fill(net, file)
+        stages = OrderedDict[str, nn.Module](stem=_named(conv_stem=net.conv_stem, bn1=net.bn1))
+        for i, row in enumerate(net.blocks):
+            stages.update({f"block{i}_{j}": block for j, block in enumerate(row)})
+        stages["top"] = _named(conv_head=net.conv_head, bn2=net.bn2)
+        stages["pool"] = net.global_pool
+        self.stages = nn.Sequential(stages)
+
+
+def _named(**modules: nn.Module) -> nn.Sequential:
+    return nn.Sequential(OrderedDict(modules))
+
+
+def _fill(net: nn.Module, file: Path) -> None:
+    """The file's tensors have names of their own but stand in timm's order."""
+    state, own = read_state(file), net.state_dict()
+    if len(state) != len(own):
+        raise SitterError(
+            f"{file} does not fit EfficientNet-Lite0: it holds {len(state)} tensors, not {len(own)}. Expected "
+            "efficientnet-lite0-57934424.pth or a state dict of timm's tf_efficientnet_lite0."
+        )
+    named = state if state.keys() == own.keys() else dict(zip(own, state.values(), strict=True))
+    fill(net, named, file, "EfficientNet-Lite0")

@@ -1,0 +1,110 @@
+"""IResNet, the network of InsightFace's arcface_torch (Duta et al. 2020, arXiv 2004.04989; ArcFace, arXiv 1801.07698).
+
+Counts of parameters at 512 dimensions: 24.0, 34.1, 43.6 and 65.2 million for depths 18, 34, 50 and 100.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Annotated, Literal, cast
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from pipeline.faces.alignment import ARCFACE
+from pipeline.models.backbone import Backbone
+from pipeline.models.weights import fill, read_state
+from pipeline.sources.weights import weights_file
+
+BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 14, 3), 100: (3, 13, 30, 3)}
+CHANNELS = (64, 128, 256, 512)
+SIDE = 7  # of the last feature map, 112 / 2⁴
+
+
+class Block(nn.Module):
+    """bn – conv – bn – prelu – conv – bn, plus the input (through a strided 1×1 convolution where the size changes)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(inputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.prelu = nn.PReLU(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, stride, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(outputs)
+        self.downsample = (
+            nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+            if stride > 1 or inputs != outputs
+            else nn.Identity()
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, inputs, H, W] to [B, outputs, H / stride, W / stride]."""
+        y = self.prelu(self.bn2(self.conv1(self.bn1(x))))
+        return cast(Tensor, self.bn3(self.conv2(y)) + self.downsample(x))
+
+
+class IResNet(Backbone):
+    """IResNet 18, 34, 50 or 100 on ArcFace's 112×112 crop, RGB, (x − 127.5) / 127.5."""
+
+    template = ARCFACE
+    mean = (127.5, 127.5, 127.5)
+    scale = (127.5, 127.5, 127.5)
+    roles = {"conv": ("conv1", "conv2"), "fc": ("fc",)}  # noqa: RUF012
+
+    def __init__(
+        self,
+        *,
+        depth: Literal[18, 34, 50, 100] = 50,
+        weights: Annotated[
+            str | None,
+            Field(description="A state dict of arcface_torch, or InsightFace's ONNX; null: a random start."),
+        ] = None,
+        embedding: Annotated[int, Field(ge=2, description="Length of the vector.")] = 512,
+        width: Annotated[float, Field(gt=0, le=4, description="Times the usual numbers of channels.")] = 1.0,
+        dropout: Annotated[float, Field(ge=0, lt=1, description="Before the last layer, in training.")] = 0.0,
+    ) -> None:
+        super().__init__()
+        self.dim = embedding
+        channels = [max(1, round(c * width)) for c in CHANNELS]
+        stem = [("conv1", nn.Conv2d(3, channels[0], 3, 1, 1, bias=False)), ("bn1", nn.BatchNorm2d(channels[0]))]
+        stages = OrderedDict[str, nn.Module](stem=nn.Sequential(OrderedDict([*stem, ("prelu", nn.PReLU(channels[0]))])))
+        inputs = channels[0]
+        for layer, (outputs, blocks) in enumerate(zip(channels, BLOCKS[depth], strict=True), 1):
+            for block in range(blocks):
+                stages[f"layer{layer}_{block}"] = Block(inputs, outputs, stride=1 if block else 2)
+                inputs = outputs
+        tail = OrderedDict[str, nn.Module](bn2=nn.BatchNorm2d(inputs), dropout=nn.Dropout(dropout), flat=nn.Flatten())
+        tail["fc"] = nn.Linear(inputs * SIDE**2, embedding)
+        tail["features"] = nn.BatchNorm1d(embedding)
+        tail["features"].weight.requires_grad_(False)  # only centres: a scale of its own would undo the margin
+        self.stages = nn.Sequential(OrderedDict([*stages.items(), ("tail", nn.Sequential(tail))]))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.normal_(module.weight, 0, 0.1)
+        if weights is not None:
+            self._load(weights, f"IResNet{depth}" + (f" of width {width:g}" if width != 1 else ""))
+
+    def _load(self, weights: str, what: str) -> None:
+        self.weights_file = file = weights_file(weights)
+        if file.suffix == ".onnx":
+            from pipeline.models.iresnet_onnx import fill_from_onnx
+
+            fill_from_onnx(self, file, what)
+        else:
+            state = read_state(file)
+            names = {stage_name(name): value for name, value in state.items()}
+            fill(self, names, file, what)
+
+
+def stage_name(name: str) -> str:
+    """A name of arcface_torch's state dict as it is here.
+
+    >>> stage_name("layer3.12.bn1.weight"), stage_name("prelu.weight"), stage_name("fc.bias")
+    ('stages.layer3_12.bn1.weight', 'stages.stem.prelu.weight', 'stages.tail.fc.bias')
+    """
+    first, _, rest = name.partition(".")
+    if first.startswith("layer"):
+        block, _, rest = rest.partition(".")
+        return f"stages.{first}_{block}.{rest}"
+    return f"stages.{'stem' if first in ('conv1', 'bn1', 'prelu') else 'tail'}.{name}"

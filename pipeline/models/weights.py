@@ -1,0 +1,79 @@
+"""Weights from elsewhere: reading the files people have, and saying exactly what does not fit."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.errors import SitterError
+
+# Keys under which training scripts keep the state dict beside other things.
+WRAPPERS = ("state_dict", "model_state_dict", "state_dict_backbone", "model", "backbone")
+
+
+def read_state(file: Path) -> dict[str, Tensor]:
+    """The state dict in a `.safetensors` file or a torch file, out of any wrapper, without a common `module.` prefix.
+
+    Torch files are read without running the code that a pickle may hold.
+
+    Raises:
+        SitterError: the file is neither, or holds no tensors.
+    """
+    try:
+        if file.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return dict(load_file(file))
+        content: Any = torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, KeyError) as error:
+        raise SitterError(
+            f"{file} is no file of weights that can be read ({str(error).splitlines()[0][:160]}). Expected: a state "
+            "dict as torch.save writes it, or .safetensors; a pickled whole model is not read, since that runs code."
+        ) from None
+    except Exception as error:  # safetensors raises an exception class of its own
+        raise SitterError(f"{file} is no whole file of weights ({error}): fetch it again.") from None
+    for key in WRAPPERS:
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    state = {k: v for k, v in content.items() if isinstance(v, Tensor)} if isinstance(content, Mapping) else {}
+    if not state:
+        raise SitterError(f"{file} holds no state dict but {type(content).__name__}: save model.state_dict().")
+    if all(name.startswith("module.") for name in state):
+        state = {name.removeprefix("module."): value for name, value in state.items()}
+    return state
+
+
+def fill(module: nn.Module, state: Mapping[str, Tensor], file: Path, what: str) -> None:
+    """Copy a state dict into a module; every parameter and buffer must be in it, with its shape.
+
+    Args:
+        module: filled in place.
+        state: by the module's own names; further entries are ignored (a classifier, for example).
+        file: named in errors.
+        what: the network, named in errors.
+
+    Raises:
+        SitterError: names the tensors that are missing or have another shape.
+    """
+    own = module.state_dict()
+    counters = {name for name in own if name.endswith("num_batches_tracked")}
+    missing = [name for name in own if name not in state and name not in counters]
+    if missing:
+        raise SitterError(
+            f"{file} does not fit {what}: {len(missing)} of {len(own)} tensors are missing, {_some(missing)}. "
+            f"The file holds {len(state)}: {_some(list(state))}. Is it for another network or depth?"
+        )
+    other = [n for n in own if n in state and state[n].shape != own[n].shape]
+    if other:
+        shapes = [f"{n} is {list(state[n].shape)}, not {list(own[n].shape)}" for n in other]
+        raise SitterError(f"{file} does not fit {what}: {_some(shapes)}.")
+    module.load_state_dict({n: state[n] if n in state else own[n] for n in own})
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (" …" if len(names) > 4 else "")
