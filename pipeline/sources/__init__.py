@@ -8,6 +8,8 @@ SOURCES = Registry(
     {
         "package": "package.fetch",
         "folder": "folder.fetch",
+        "file": "file.fetch",
+        "archive": "archive.fetch",
         "manifest": "manifest.fetch",
     },
 )

@@ -1,0 +1,77 @@
+"""Stage `download`: bring a data set or weights into data/raw/ENTRY/, checksums first."""
+
+from __future__ import annotations
+
+import errno
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline import paths
+from pipeline.artifacts import output_folder, write_csv, write_json
+from pipeline.errors import SitterError, nearest
+from pipeline.sources import SOURCES
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+COLUMNS = ["image_id", "path", "sitter", "sha256"]
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def run(study: Study, entry: str) -> None:
+    """Fetch the entry `download.<entry>` of the study into `data/raw/<entry>/`.
+
+    Images come with `manifest.csv` (image_id, path, sitter, sha256 and what the source knows of each), weights with
+    the plain manifest; `source.json` beside them says where they are from and under which licence.
+
+    Raises:
+        SitterError: no such entry, or it cannot be had; what stood in the folder before stays as it was.
+    """
+    if entry not in study.download:
+        raise SitterError(f"download has no entry {entry!r}; {nearest(entry, study.download)}")
+    from pipeline.sources.cache import locked
+
+    source, target = study.download[entry], paths.raw(entry)
+    lock = locked(target.with_name(f".{entry}.lock"), f"download.{entry}")
+    with lock, _full_disk_explained(entry), output_folder(target) as folder:
+        images = SOURCES.make(source, folder, entry)
+        if images is not None:
+            write_images(folder, entry, images)
+        write_json(folder / "source.json", {"entry": entry, **source.model_dump(exclude_none=True)})
+    print(f"{entry}: {_summary(target, images)} in {target}" + (f" ({source.licence})" if source.licence else ""))
+
+
+def write_images(folder: Path, entry: str, images: list[dict[str, str]]) -> None:
+    """`manifest.csv` of a data set: one row an image, in the order of the source."""
+    if not images:
+        raise SitterError(f"download.{entry}: the source holds no images.")
+    further = dict.fromkeys(column for row in images for column in row if column not in COLUMNS)
+    write_csv(folder / paths.MANIFEST, images, [*COLUMNS, *further])
+
+
+@contextmanager
+def _full_disk_explained(entry: str) -> Iterator[None]:
+    """Say of a full disk which entry met it, where, and that nothing is lost."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        place = f" ({error.filename})" if error.filename else ""
+        raise SitterError(
+            f"download.{entry}: no room left for {paths.raw(entry)}{place}: {error.strerror}. What stood there before "
+            "is as it was. Make room (or set SITTER_CACHE to another disk) and run it again."
+        ) from None
+
+
+def _summary(target: Path, images: list[dict[str, str]] | None) -> str:
+    if images is None:
+        from pipeline.sources.weights import weights_file
+
+        file = weights_file(target.name)
+        return f"{file.name}, {file.stat().st_size / 1e6:.1f} MB,"
+    sitters = Counter(row["sitter"] for row in images)
+    return f"{len(images)} images of {len(sitters)} sitters"

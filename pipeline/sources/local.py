@@ -1,0 +1,77 @@
+"""Files that a user names: by a path on this machine, or by a URL with a checksum."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pipeline import paths
+from pipeline.errors import SitterError
+from pipeline.sources import web
+from pipeline.sources.cache import check, verified
+
+
+def own_path(entry: str, path: str) -> Path:
+    """A user's file or folder, relative to the project's root or absolute.
+
+    Raises:
+        SitterError: it does not exist, or it lies where the stage puts its output and would be replaced by it.
+    """
+    found = Path(path).expanduser()
+    output, here = paths.raw(entry).resolve(), found.resolve()
+    if here.is_relative_to(output) or output.is_relative_to(here):
+        raise SitterError(
+            f"download.{entry}.path is {path}, which overlaps {paths.raw(entry)}, where the stage writes its copy and "
+            "replaces what was there: keep the originals in another folder."
+        )
+    if not found.exists():
+        relative = "" if found.is_absolute() else f" (looked for it below {Path.cwd()})"
+        raise SitterError(f"download.{entry}.path is {path}, which does not exist{relative}.")
+    return found
+
+
+def own_file(entry: str, path: str | None, url: str | None, sha256: str | None) -> tuple[Path, str]:
+    """A user's file by path or URL, checksum verified, and the name it goes by.
+
+    Raises:
+        SitterError: not exactly one of `path` and `url`, a URL without checksum, a wrong checksum, no answer.
+    """
+    where = f"download.{entry}"
+    if (path is None) == (url is None):
+        raise SitterError(f"{where} needs either path or url; it has {'neither' if path is None else 'both'}.")
+    if path is not None:
+        found = own_path(entry, path)
+        if not found.is_file():
+            raise SitterError(f"{where}.path is {path}, which is a folder: name a file, or use `kind: folder`.")
+        if sha256 is not None:
+            check(found, sha256, where, path)
+        return found, found.name
+    assert url is not None
+    check_url(url, f"{where}.url")
+    if sha256 is None:
+        raise SitterError(f"{where} has a url and no sha256: add the checksum, so that what arrives can be trusted.")
+    name = Path(unquote(urlsplit(url).path)).name or "download"
+    return verified(sha256, where, url, lambda scratch: _fetch(url, sha256, scratch, where)), name
+
+
+def check_url(url: str, where: str) -> None:
+    """Raise SitterError unless it is an http or https URL with a host."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SitterError(f"{where} is {url!r}: expected a URL that begins with https:// or http://.")
+
+
+def _fetch(url: str, sha256: str, scratch: Path, where: str) -> Path:
+    """Fetch into the scratch folder, going on behind what a killed run left there."""
+    from pipeline.artifacts import sha256 as checksum
+
+    target = scratch / "file"
+    resumed = target.exists()
+    try:
+        web.save(url, target, web.session(), resume=True)
+        if resumed and checksum(target) != sha256:  # the file changed between the two halves
+            target.unlink()
+            web.save(url, target, web.session())
+    except web.Unfetched as reason:
+        raise SitterError(f"{where}: {url} could not be fetched: {reason}. Run it again to go on.") from None
+    return target

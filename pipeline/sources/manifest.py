@@ -1,0 +1,186 @@
+"""Kind `manifest`: a CSV of files or URLs, fetched in parallel, checked, and accounted for one by one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import threading
+from itertools import chain
+from pathlib import Path
+from typing import Annotated
+
+import requests
+from pydantic import Field
+
+from pipeline.artifacts import sha256, write_csv
+from pipeline.errors import SitterError
+from pipeline.progress import progress
+from pipeline.sources import web
+from pipeline.sources.cache import cache
+from pipeline.sources.images import Row
+from pipeline.sources.listing import Portrait, read_listing
+from pipeline.sources.local import own_path
+from pipeline.sources.polite import politely
+
+LARGEST_IMAGE = 1 << 30  # bytes
+ENDINGS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "PPM": ".pnm", "BMP": ".bmp", "TIFF": ".tif", "WEBP": ".webp"}
+ENDINGS |= {"GIF": ".gif", "JPEG2000": ".jp2", "AVIF": ".avif"}
+SHOWN = 5
+
+
+def fetch(
+    folder: Path,
+    entry: str,
+    *,
+    path: str,
+    root: str | None = None,
+    columns: dict[str, str] | None = None,
+    complete: bool = False,
+    workers: Annotated[int, Field(ge=1, le=256)] = 8,
+    per_host: Annotated[int, Field(ge=1, le=64)] = 2,
+    delay: Annotated[float, Field(ge=0, le=3600)] = 0.0,
+    retries: Annotated[int, Field(ge=0, le=20)] = 4,
+    backoff: Annotated[float, Field(gt=0, le=60)] = 1.0,
+    contact: str | None = None,
+    licence: str | None = None,
+) -> list[Row]:
+    """Images that a CSV lists by path or URL, each with its sitter; what cannot be had is listed in failed.csv.
+
+    The CSV has the columns sitter and path or url, may have image_id and sha256, and all others are carried on.
+
+    Args:
+        folder: where the images go, as IMAGE_ID and an ending that fits the content.
+        entry: name of the entry.
+        path: the CSV, relative to the project's root or absolute.
+        root: folder that the paths in it are relative to (default: the CSV's own).
+        columns: our names by theirs, where they differ: `{path: filename}`.
+        complete: stop if a single image cannot be had.
+        workers: connections at a time.
+        per_host: connections at a time to one host.
+        delay: seconds between two requests to one host.
+        retries: further attempts at a URL.
+        backoff: seconds before the first of them; it doubles each time.
+        contact: an e-mail address or page for the servers' logs, as Wikimedia and others ask.
+        licence: terms of use, for the rows that name none.
+
+    Returns:
+        Rows of the manifest, in the order of the CSV.
+    """
+    file = own_path(entry, path)
+    base = own_path(entry, root) if root else file.parent
+    listed = read_listing(file, base, columns or {})
+    got: dict[int, Row] = {}
+    reasons: dict[int, str] = {}
+
+    def take(portrait: Portrait, session: requests.Session | None) -> Row | str:
+        try:
+            source = _kept(portrait, session, retries, backoff) if session else portrait.path
+            assert source is not None, portrait
+            return _place(portrait, source, folder, licence)
+        except web.Unfetched as reason:
+            return str(reason)
+
+    local = ((p, take(p, None)) for p in listed if p.path)
+    remote = politely(
+        [(p, p.url) for p in listed if p.url], take, workers=workers, per_host=per_host, delay=delay, contact=contact
+    )
+    for portrait, outcome in progress(chain(local, remote), f"fetch {entry}", total=len(listed)):
+        if isinstance(outcome, str):
+            reasons[portrait.line] = outcome
+        else:
+            got[portrait.line] = outcome
+    _account(folder, entry, listed, reasons, complete)
+    return [got[p.line] for p in listed if p.line in got]
+
+
+def _kept(portrait: Portrait, session: requests.Session, retries: int, backoff: float) -> Path:
+    """The image behind a URL, from the cache or the net; it enters the cache only whole, right and an image."""
+    name = hashlib.sha256(portrait.url.encode()).hexdigest()
+    kept = cache() / "urls" / name[:2] / name
+    if kept.is_file() and portrait.sha256 in ("", sha256(kept)):
+        return kept
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_name(f"{name}.{os.getpid()}.{threading.get_ident()}.part")
+    try:
+        web.save(portrait.url, part, session, retries=retries, backoff=backoff, limit=LARGEST_IMAGE)
+        _check(portrait, sha256(part))
+        _ending(part)
+        os.replace(part, kept)
+    finally:
+        part.unlink(missing_ok=True)
+    return kept
+
+
+def _place(portrait: Portrait, source: Path, folder: Path, licence: str | None) -> Row:
+    """Copy an image to its name in the output; returns its row."""
+    try:
+        ending = _ending(source)
+    except (FileNotFoundError, NotADirectoryError):
+        raise web.Unfetched("does not exist") from None
+    except IsADirectoryError:
+        raise web.Unfetched("is a folder") from None
+    except PermissionError:
+        raise web.Unfetched("may not be read") from None
+    target = folder / (portrait.image_id + ending)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    found = sha256(target)
+    try:
+        _check(portrait, found)
+    except web.Unfetched:
+        target.unlink()
+        raise
+    own = {"image_id": portrait.image_id, "path": target.relative_to(folder).as_posix(), "sitter": portrait.sitter}
+    row = own | {"sha256": found} | ({"url": portrait.url} if portrait.url else {}) | dict(portrait.known)
+    return row | ({"licence": licence} if licence and not row.get("licence") else {})
+
+
+def _check(portrait: Portrait, found: str) -> None:
+    if portrait.sha256 not in ("", found):
+        raise web.Unfetched(f"has sha256 {found}, but the list says {portrait.sha256}")
+
+
+def _ending(file: Path) -> str:
+    """The file name's ending that fits an image's content, whatever it was called."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(file, formats=list(ENDINGS.keys() - {"MPO"})) as image:
+            return ENDINGS[image.format or ""]
+    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+        if isinstance(error, Image.DecompressionBombError):
+            raise web.Unfetched(f"is too large: {error}") from None
+        with open(file, "rb") as opened:
+            head = opened.read(40)
+        raise web.Unfetched(f"is no image: begins with {head!r}" if head else "is empty") from None
+
+
+def _account(folder: Path, entry: str, listed: list[Portrait], reasons: dict[int, str], complete: bool) -> None:
+    """Write failed.csv and say what is missing.
+
+    Raises:
+        SitterError: nothing could be had, or not all and `complete` is set.
+    """
+    failed = [p for p in listed if p.line in reasons]
+    columns = ["line", "image_id", "sitter", "source", "reason"]
+    rows = [
+        dict(zip(columns, (p.line, p.image_id, p.sitter, p.url or p.path, reasons[p.line]), strict=True))
+        for p in failed
+    ]
+    write_csv(folder / "failed.csv", rows, columns)
+    if not failed:
+        return
+    shown = [f"  line {p.line}: {p.source}: {reasons[p.line]}" for p in failed[:SHOWN]]
+    shown += [f"  … and {len(failed) - SHOWN} more"] if len(failed) > SHOWN else []
+    if complete or len(failed) == len(listed):
+        why = f"download.{entry}.complete is set" if complete else "so nothing is left"
+        raise SitterError(
+            "\n".join([f"download.{entry}: {len(failed)} of {len(listed)} images could not be had, and {why}:", *shown])
+            + "\nWhat was fetched stays in the cache: run it again to try the rest."
+        )
+    print(
+        "\n".join([f"{entry}: {len(failed)} of {len(listed)} images could not be had (all in failed.csv):", *shown]),
+        file=sys.stderr,
+    )
