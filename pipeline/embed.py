@@ -1,0 +1,108 @@
+"""Embed: turn the faces of a data set into vectors with one model."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline import paths
+from pipeline.artifacts import output_folder
+from pipeline.embeddings import Floats, check_vectors, write_embeddings
+from pipeline.errors import SitterError
+from pipeline.progress import progress
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.faces.store import FaceStore
+    from pipeline.models.load import Embedder
+    from pipeline.params import Study
+
+
+def run(study: Study, model: str, dataset: str) -> None:
+    """Write `embeddings/<model>/<dataset>/embeddings.arrow`.
+
+    Raises:
+        SitterError: the model or the faces are absent, there are no faces, or a vector is not finite.
+    """
+    from pipeline.faces.store import FaceStore
+    from pipeline.models.load import load_model
+
+    if model not in study.models or dataset not in study.embed.datasets:
+        raise SitterError(f"{model} on {dataset} is not in the study: see `models` and `embed.datasets`.")
+    store = FaceStore(paths.faces(dataset))
+    if not len(store):
+        raise SitterError(f"{paths.faces(dataset)} holds no faces: its faces.csv says why, image by image.")
+    embedder = load_model(model, device())
+    started = perf_counter()
+    vectors, mirrored = embed(embedder, store, study.embed.batch)
+    seconds = perf_counter() - started
+    with output_folder(paths.embeddings(model, dataset)) as folder:
+        write_embeddings(folder, store.image_ids, vectors, mirrored)
+    print(
+        f"{model} on {dataset}: {len(store)} faces, {embedder.dim} values each"
+        f"{' (and mirrored)' if embedder.mirror else ''}, {1e3 * seconds / len(store):.1f} ms a face"
+    )
+
+
+def device() -> str:
+    """The first GPU if there is one, with arithmetic that is the same at each run."""
+    import os
+
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what deterministic matrix products need
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False  # its 10 bits of mantissa would show against a CPU
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def embed(embedder: Embedder, store: FaceStore, batch: int) -> tuple[Floats, Floats | None]:
+    """Vectors of all faces, in the store's order: float32 [n, dim], and of the mirrored ones if the model asks for it.
+
+    Raises:
+        SitterError: a vector is not finite or all zeros; names the image.
+    """
+    import torch
+
+    vectors = np.empty((len(store), embedder.dim), np.float32)
+    mirrored = np.empty_like(vectors) if embedder.mirror else None
+    done = 0
+    with torch.inference_mode(), progress((), f"{embedder.name}", total=len(store), unit="face") as bar:
+        for faces in batches(embedder, store, batch):
+            x = faces.to(embedder.device, non_blocking=True, memory_format=torch.channels_last)
+            rows = slice(done, done + len(x))
+            vectors[rows] = embedder.module(x).float().cpu().numpy()
+            if mirrored is not None:
+                mirrored[rows] = embedder.module(x.flip(3)).float().cpu().numpy()
+            check_vectors(vectors[rows], store.image_ids[rows], f"model {embedder.name}")
+            done = rows.stop
+            bar.update(len(x))
+    return vectors, mirrored
+
+
+def batches(embedder: Embedder, store: FaceStore, batch: int) -> Iterator[Tensor]:
+    """Inputs of the network, float32 [≤ batch, 3, S, S], made ahead in threads while the network is at work."""
+    import torch
+
+    landmarks = store.crop_landmarks
+
+    def make(rows: Sequence[int]) -> Tensor:
+        faces = torch.stack([embedder.prepare(store.crop(i), landmarks[i]) for i in rows])
+        return faces.pin_memory() if embedder.device.type == "cuda" else faces
+
+    threads = max(1, torch.get_num_threads())
+    with ThreadPoolExecutor(threads) as pool:
+        ahead: deque[Future[Tensor]] = deque()
+        for start in range(0, len(store), batch):
+            ahead.append(pool.submit(make, range(start, min(start + batch, len(store)))))
+            if len(ahead) > threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()

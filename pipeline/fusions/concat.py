@@ -1,0 +1,22 @@
+"""Concatenation with equal weights: the cosine of the fused vectors is the mean of the models' cosines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+
+from pipeline.embeddings import Floats, normalise
+from pipeline.fusions.fused import Kind
+
+
+class Concat(Kind):
+    """Unit vectors, one after the other, scaled to length 1 (ArtFace, arXiv 2508.20626)."""
+
+    def fit(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
+        """Nothing is learned."""
+
+    def apply(self, units: Sequence[Floats]) -> Floats:
+        """float32 [n, d_1] … [n, d_k] to [n, d_1 + … + d_k]."""
+        return normalise(cast(Floats, np.concatenate(units, axis=1)))

@@ -1,0 +1,111 @@
+"""A fusion fitted to its models' vectors: unit vectors, centred, made one by the fusion's kind."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import paths
+from pipeline.artifacts import atomic_file, read_json
+from pipeline.embeddings import Floats, normalise
+from pipeline.errors import SitterError
+from pipeline.fusions import FUSIONS
+
+Array = NDArray[np.float32]
+DESCRIPTION = "model.json"
+WEIGHTS = "weights.safetensors"
+CENTRE = "centre."
+
+
+class Kind(ABC):
+    """A way to make one vector of several unit vectors. Subclasses are registered in `pipeline/fusions/__init__.py`."""
+
+    needs_val: bool = False
+    """Whether `fit` learns from the val sitters."""
+
+    @abstractmethod
+    def fit(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
+        """Learn what there is to learn.
+
+        Args:
+            units: float32 [n, d_m] of each model, rows of length 1, row i of all being the same image.
+            sitters: n names.
+            subset: n words, `train` or `val`.
+            seed: whatever is drawn at random follows from it.
+        """
+
+    @abstractmethod
+    def apply(self, units: Sequence[Floats]) -> Floats:
+        """Fused vectors: float32 [n, d], rows of length 1."""
+
+    def state(self) -> dict[str, Array]:
+        """What `fit` learned."""
+        return {}
+
+    def load(self, state: dict[str, Array]) -> None:  # noqa: B027  (nothing to load where nothing is learned)
+        """Put back what `state` gave."""
+
+
+class Fused:
+    """A fitted fusion: models' vectors in, fused vectors out."""
+
+    def __init__(self, models: Sequence[str], kind: Kind, centres: Sequence[Array] | None) -> None:
+        """`centres`: float32 [d_m] of each model, the mean unit vector of its training faces; None: not centred."""
+        self.models, self.kind, self.centres = list(models), kind, centres
+
+    def units(self, inputs: Sequence[Floats]) -> list[Floats]:
+        """Vectors [n, d_m] of each model, scaled to length 1, centred and scaled again where there are centres.
+
+        Raw cosines of a network may all lie between 0.85 and 0.95 and another's between 0 and 1: uncentred, the latter
+        decides alone.
+        """
+        units = [normalise(x) for x in inputs]
+        return units if self.centres is None else [normalise(u - c) for u, c in zip(units, self.centres, strict=True)]
+
+    def apply(self, inputs: Sequence[Floats]) -> Floats:
+        """Vectors [n, d_m] of each model (unnormalised, in the order of `models`) to fused ones [n, d]."""
+        return self.kind.apply(self.units(inputs))
+
+    def save(self, folder: Path) -> None:
+        """Write `weights.safetensors`, if there is anything to write."""
+        from safetensors.numpy import save_file
+
+        state = dict(self.kind.state())
+        for model, centre in zip(self.models, self.centres or (), strict=False):
+            state[CENTRE + model] = centre
+        if state:
+            with atomic_file(folder / WEIGHTS) as part:
+                save_file({name: np.ascontiguousarray(value) for name, value in state.items()}, part)
+
+
+def mean_units(inputs: Sequence[Floats]) -> list[Array]:
+    """Mean of the vectors scaled to length 1, of each model: float32 [d_m]."""
+    return [normalise(x).mean(0, dtype=np.float64).astype(np.float32) for x in inputs]
+
+
+def load_fusion(name: str) -> Fused:
+    """The fusion in `models/<name>/`.
+
+    Raises:
+        SitterError: it is absent, or holds no fusion.
+    """
+    folder = paths.model(name)
+    if not (folder / DESCRIPTION).is_file():
+        raise SitterError(f"{folder / DESCRIPTION} does not exist: run `python -m pipeline fuse {name}` first.")
+    description = read_json(folder / DESCRIPTION)
+    if "method" not in description:
+        raise SitterError(f"{name} is a network, no fusion: load it with pipeline.models.load.load_model.")
+    state: dict[str, Array] = {}
+    if (folder / WEIGHTS).is_file():
+        from safetensors.numpy import load_file
+
+        state = load_file(folder / WEIGHTS)
+    options = FUSIONS.options(description["method"]["kind"]).model_validate(description["method"])
+    kind: Kind = FUSIONS.make(options)
+    kind.load({k: v for k, v in state.items() if not k.startswith(CENTRE)})
+    models = description["models"]
+    return Fused(models, kind, [state[CENTRE + m] for m in models] if description["centre"] else None)

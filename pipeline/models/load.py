@@ -1,0 +1,102 @@
+"""Reading `models/<name>/`: the network as it was trained, ready to turn faces into vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors.torch import load_file
+
+from pipeline import paths
+from pipeline.artifacts import read_json, sha256
+from pipeline.errors import SitterError
+from pipeline.kinds import Options, Registry
+from pipeline.models.adaptations import ADAPTATIONS
+from pipeline.models.backbone import Backbone, load_trained_state
+from pipeline.models.backbones import BACKBONES
+from pipeline.models.build import build
+from pipeline.models.preprocess import Preprocess
+from pipeline.models.save import DESCRIPTION, WEIGHTS
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """A model at work."""
+
+    name: str
+    module: Backbone
+    """float32 [B, 3, S, S] → [B, dim], in evaluation mode, without gradients, on `device`."""
+    prepare: Preprocess
+    """(crop uint8 [112, 112, 3] RGB, its landmarks float32 [5, 2]) → the network's input float32 [3, S, S]."""
+    dim: int
+    mirror: bool
+    """Whether the vector of the mirrored image belongs to that of the image."""
+    device: torch.device
+
+
+def load_model(name: str, device: str | torch.device = "cpu") -> Embedder:
+    """The model in `models/<name>/`, low-rank updates merged into the weights.
+
+    Raises:
+        SitterError: the folder is absent or incomplete, its base weights are other ones than it was trained on, or
+            the code has since moved on.
+    """
+    folder = paths.model(name)
+    if not (folder / DESCRIPTION).is_file():
+        raise SitterError(f"{folder / DESCRIPTION} does not exist: run `python -m pipeline train {name}` first.")
+    description = read_json(folder / DESCRIPTION)
+    if "backbone" not in description:
+        raise SitterError(f"{name} is a fusion, no network: fuse applies it to the embeddings of its models.")
+    backbone, adaptation = (
+        _options(name, registry, description[registry.sort]) for registry in (BACKBONES, ADAPTATIONS)
+    )
+    network, way = build(backbone, adaptation, description["seed"])
+    _check_base(name, network, description["weights"])
+    if description["parameters"]["trained"]:
+        _load_trained(name, network)
+    way.merge(network)
+    network.eval().requires_grad_(False)
+    # On a CPU convolutions are a quarter faster where the channels of a pixel lie together.
+    network.to(device=torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Embedder(name, network, Preprocess(network), network.dim, bool(description["mirror"]), torch.device(device))
+
+
+def _options(name: str, registry: Registry, recorded: dict[str, Any]) -> Options:
+    """Options as `model.json` recorded them, if the code still knows them."""
+    kind = recorded.get("kind", "")
+    try:
+        if kind not in registry.entries:
+            raise ValueError(f"no such kind: {kind!r}")
+        return registry.options(kind).model_validate(recorded)
+    except (ValidationError, ValueError) as error:
+        raise SitterError(
+            f"{paths.model(name) / DESCRIPTION}: this version of the code does not know its {registry.sort} "
+            f"({str(error).splitlines()[-1].strip()}): train {name} again."
+        ) from None
+
+
+def _check_base(name: str, network: Backbone, recorded: dict[str, Any] | None) -> None:
+    """The base weights have to be those that were trained on: low-rank updates of others are noise."""
+    file = network.weights_file
+    if recorded is None or file is None:
+        return
+    found = sha256(file)
+    if found != recorded["sha256"]:
+        raise SitterError(
+            f"{file} has changed since model {name} was made: its SHA-256 is {found[:12]}…, {DESCRIPTION} records "
+            f"{recorded['sha256'][:12]}…. Put the file back, or train {name} again."
+        )
+
+
+def _load_trained(name: str, network: Backbone) -> None:
+    file = paths.model(name) / WEIGHTS
+    if not file.is_file():
+        raise SitterError(f"{file} does not exist, but {DESCRIPTION} says that {name} was trained: train it again.")
+    try:
+        load_trained_state(network, load_file(file))
+    except Exception as error:  # safetensors raises an exception class of its own
+        raise SitterError(
+            f"{file} does not fit the model that {DESCRIPTION} describes: {error}. Train again."
+        ) from None

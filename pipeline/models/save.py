@@ -1,0 +1,62 @@
+"""Writing `models/<name>/`: what was trained, and everything needed to build the network again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors.torch import save_file
+
+from pipeline.artifacts import atomic_file, sha256, write_json
+from pipeline.code import code
+from pipeline.models.backbone import Backbone, count_parameters, trained_state
+
+if TYPE_CHECKING:
+    from pipeline.params.train import Model, Training
+
+DESCRIPTION = "model.json"
+WEIGHTS = "weights.safetensors"
+
+
+def write_model(folder: Path, network: Backbone, model: Model, training: Training | None, seed: int) -> None:
+    """Write `model.json`, and `weights.safetensors` where anything was trained, into an existing folder.
+
+    Args:
+        folder: of the model, while it is being made.
+        network: adapted, with the weights to keep.
+        model: its entry in `params.yaml`.
+        training: resolved settings; None for a frozen model.
+        seed: what the network was built with.
+    """
+    state = trained_state(network)
+    if state:
+        with atomic_file(folder / WEIGHTS) as part:
+            save_file({name: value.cpu().contiguous() for name, value in state.items()}, part)
+    write_json(folder / DESCRIPTION, describe(network, model, training, seed))
+
+
+def describe(network: Backbone, model: Model, training: Training | None, seed: int) -> dict[str, Any]:
+    """The content of `model.json`."""
+    trained, total = count_parameters(network)
+    file = network.weights_file
+    kinds = f"backbones/{model.backbone.kind}", f"adaptations/{model.adaptation.kind}"
+    fingerprints = code("embed", *kinds)
+    return {
+        "backbone": model.backbone.model_dump(mode="json"),
+        "adaptation": model.adaptation.model_dump(mode="json"),
+        "loss": model.loss.model_dump(mode="json"),
+        "training": training.model_dump(mode="json") if training else None,
+        "seed": seed,
+        "mirror": model.mirror,
+        "weights": {"file": file.name, "bytes": file.stat().st_size, "sha256": sha256(file)} if file else None,
+        "input": {
+            "size": network.template.size,
+            "points": [[round(float(v), 4) for v in point] for point in network.template.points],
+            "colour": network.colour,
+            "mean": list(network.mean),
+            "scale": list(network.scale),
+        },
+        "dim": network.dim,
+        "parameters": {"trained": trained, "total": total},
+        "code": {kind: fingerprints[kind] for kind in kinds},
+    }
