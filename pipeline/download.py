@@ -40,7 +40,7 @@ def run(study: Study, entry: str) -> None:
         images = SOURCES.make(source, folder, entry)
         if images is not None:
             write_images(folder, entry, images)
-        write_json(folder / "source.json", {"entry": entry, **source.model_dump(exclude_none=True)})
+        write_json(folder / "source.json", {"entry": entry, **source.model_dump(exclude_defaults=True)})
     print(f"{entry}: {_summary(target, images)} in {target}" + (f" ({source.licence})" if source.licence else ""))
 
 

@@ -24,7 +24,7 @@ from typing import IO, Annotated, Literal
 from pydantic import Field
 
 from pipeline.errors import SitterError, nearest
-from pipeline.sources.images import Row, is_clutter, is_image, rows
+from pipeline.sources.images import Row, is_clutter, is_image, is_portrait, rows
 from pipeline.sources.local import own_file
 
 BLOCK = 1 << 20
@@ -43,6 +43,7 @@ def fetch(
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None,
     member: str = "",
     contents: Literal["images", "file", "python-literal"],
+    pattern: str = "*",
     variable: str = "WEIGHTS",
     save_as: str | None = None,
     licence: str | None = None,
@@ -57,6 +58,7 @@ def fetch(
         sha256: checksum of the archive, checked before anything is unpacked.
         member: folder in the archive that holds a folder per sitter, or the file.
         contents: `images`, `file`, or `python-literal`: a Python file that assigns bytes to `variable`.
+        pattern: images whose file name fits are taken: `*.pgm`.
         variable: its name.
         save_as: name of the file made of it (default: the entry's name with the ending .onnx).
         licence: terms of use, kept beside the data.
@@ -65,7 +67,7 @@ def fetch(
         Rows of the manifest for images, None for a file.
     """
     archive, _ = own_file(entry, path, url, sha256)
-    return unpack(archive, folder, entry, member, contents, variable, save_as, licence)
+    return unpack(archive, folder, entry, member, contents, pattern, variable, save_as, licence)
 
 
 def unpack(
@@ -74,6 +76,7 @@ def unpack(
     entry: str,
     member: str,
     contents: Literal["images", "file", "python-literal"],
+    pattern: str,
     variable: str,
     save_as: str | None,
     licence: str | None,
@@ -82,11 +85,11 @@ def unpack(
     inside = PurePosixPath(member).as_posix().strip("/")
     inside = "" if inside == "." else inside
     if contents == "images":
-        extract(archive, folder, entry, inside, images=True)
+        extract(archive, folder, entry, inside, pattern)
         return rows(folder, entry, licence)
     if not inside:
         raise SitterError(f"download.{entry}.member is empty: with `contents: {contents}`, name the file to take.")
-    file = extract(archive, folder, entry, inside, images=False)[0]
+    file = extract(archive, folder, entry, inside)[0]
     if contents == "python-literal":
         content = bytes_literal(file, variable, f"download.{entry}: {member}")
         file.unlink()
@@ -126,8 +129,8 @@ class Member:
     key: object
 
 
-def extract(archive: Path, folder: Path, entry: str, inside: str, *, images: bool) -> list[Path]:
-    """Write the images below the folder `inside`, or the file `inside`, of an archive into `folder`.
+def extract(archive: Path, folder: Path, entry: str, inside: str, pattern: str | None = None) -> list[Path]:
+    """Write the images below `inside` whose names fit `pattern`, or without one the file `inside`, into `folder`.
 
     Returns:
         The files written.
@@ -140,9 +143,9 @@ def extract(archive: Path, folder: Path, entry: str, inside: str, *, images: boo
     try:
         with _opened(archive, where) as opened:
             members = list(_members(opened, where))
-            chosen = [(m, name) for m in members if (name := _wanted(m, inside, images)) is not None]
+            chosen = [(m, name) for m in members if (name := _wanted(m, inside, pattern)) is not None]
             if not chosen:
-                raise SitterError(_nothing(where, entry, inside, members, images))
+                raise SitterError(_nothing(where, entry, inside, members, pattern))
             size = sum(m.size for m, _ in chosen)
             if size > limit:
                 raise SitterError(_bomb(where, size, archive))
@@ -159,11 +162,11 @@ def extract(archive: Path, folder: Path, entry: str, inside: str, *, images: boo
                         f"{where} is refused: {member.name!r} is a {member.odd}; only plain files are taken."
                     )
                 target = folder / name
-                target.parent.mkdir(parents=True, exist_ok=True)
                 try:
+                    target.parent.mkdir(parents=True, exist_ok=True)
                     with _content(opened, member) as source, open(target, "xb") as sink:
                         left = _copy(source, sink, left)
-                except FileExistsError:
+                except (FileExistsError, NotADirectoryError):
                     raise SitterError(f"{where} is refused: it holds {member.name!r} twice.") from None
                 if left < 0:
                     raise SitterError(_bomb(where, limit - left, archive))
@@ -218,16 +221,15 @@ def _safe(name: str, where: str) -> str:
     return PurePosixPath(path).as_posix()
 
 
-def _wanted(member: Member, inside: str, images: bool) -> str | None:
+def _wanted(member: Member, inside: str, pattern: str | None) -> str | None:
     """Where a member is written, relative to the output; None if it is not asked for."""
     path = PurePosixPath(member.name)
-    if not images:
+    if pattern is None:
         return path.name if member.name == inside else None
     if not path.is_relative_to(inside):
         return None
     below = path.relative_to(inside)
-    taken = is_image(below.name) and len(below.parts) > 1 and not is_clutter(below)
-    return below.as_posix() if taken else None
+    return below.as_posix() if is_portrait(below, pattern) and not is_clutter(below) else None
 
 
 def _content(opened: zipfile.ZipFile | tarfile.TarFile, member: Member) -> IO[bytes]:
@@ -255,10 +257,10 @@ def _bomb(where: str, size: int, archive: Path) -> str:
     )
 
 
-def _nothing(where: str, entry: str, inside: str, members: list[Member], images: bool) -> str:
-    if images:
+def _nothing(where: str, entry: str, inside: str, members: list[Member], pattern: str | None) -> str:
+    if pattern is not None:
         folders = {str(PurePosixPath(m.name).parent.parent) for m in members if is_image(m.name)} - {"."}
-        wanted = f"no images in a folder per sitter below {inside or 'its top'}"
+        wanted = f"no images {pattern} in a folder per sitter below {inside or 'its top'}"
         return f"{where} holds {wanted}. download.{entry}.member is {inside!r}; {nearest(inside, sorted(folders)[:20])}"
     close = sorted(m.name for m in members if PurePosixPath(m.name).suffix == PurePosixPath(inside).suffix)[:20]
     return f"{where} holds no file {inside!r}, which download.{entry}.member names; {nearest(inside, close)}"

