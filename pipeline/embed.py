@@ -74,7 +74,7 @@ def embed(embedder: Embedder, store: FaceStore, batch: int) -> tuple[Floats, Flo
     vectors = np.empty((len(store), embedder.dim), np.float32)
     mirrored = np.empty_like(vectors) if embedder.mirror else None
     done = 0
-    with torch.inference_mode(), progress((), f"{embedder.name}", total=len(store), unit="face") as bar:
+    with torch.inference_mode(), progress(range(0), embedder.name, len(store), "face") as bar:
         for faces in batches(embedder, store, batch):
             x = faces.to(embedder.device, non_blocking=True, memory_format=torch.channels_last)
             rows = slice(done, done + len(x))

@@ -40,7 +40,6 @@ def describe(network: Backbone, model: Model, training: Training | None, seed: i
     trained, total = count_parameters(network)
     file = network.weights_file
     kinds = f"backbones/{model.backbone.kind}", f"adaptations/{model.adaptation.kind}"
-    fingerprints = code("embed", *kinds)
     return {
         "backbone": model.backbone.model_dump(mode="json"),
         "adaptation": model.adaptation.model_dump(mode="json"),
@@ -58,5 +57,5 @@ def describe(network: Backbone, model: Model, training: Training | None, seed: i
         },
         "dim": network.dim,
         "parameters": {"trained": trained, "total": total},
-        "code": {kind: fingerprints[kind] for kind in kinds},
+        "code": code("models.build", *kinds),
     }
