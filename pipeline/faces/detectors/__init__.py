@@ -6,8 +6,10 @@ DETECTORS = Registry(
     "detector",
     "pipeline.faces.detectors",
     {
+        "aligned": "aligned.Aligned",
         "retinaface-mobilenet": "retinaface_mobilenet.RetinaFaceMobileNet",
         "retinaface-resnet50": "retinaface_resnet50.RetinaFaceResNet50",
         "scrfd": "scrfd.SCRFD",
+        "aligned": "aligned.Aligned",
     },
 )

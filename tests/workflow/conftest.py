@@ -1,0 +1,145 @@
+"""A small study in a folder of its own, run for real by Snakemake and DVC: what the workflow's tests stand on."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+PROJECT = Path(__file__).parents[2]
+# Twelve sitters in four images each; two trained models and a frozen one, two fusions, two benchmarks.
+STUDY = Path(__file__).parent / "study.yaml"
+SITTERS, IMAGES = 12, 4
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A checkout of the project in which a study runs."""
+
+    folder: Path
+
+    def call(self, *command: str, check: bool = True, timeout: float = 300, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run a command as a user would type it, in the activated environment."""
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment(**env),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout,
+        )
+        assert not check or done.returncode == 0, f"{' '.join(command)} exited {done.returncode}:\n{done.stdout[-6000:]}"
+        return done
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The activated environment, without what the test run itself may have set."""
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("SNAKEMAKE_", "DVC_", "SITTER_", "PYTEST_"))}
+        return clean | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONHASHSEED": "0"} | more
+
+    def agree(self, way: str, *arguments: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
+        """One of the guarded ways in: run, repro, pull."""
+        return self.call("python", "rules/agree.py", way, *arguments, **kwargs)  # type: ignore[arg-type]
+
+    def jobs_of(self, *command: str, **env: str) -> set[str]:
+        """Run a command; the jobs that it ran, as `train/tuned`: each leaves a log."""
+        shutil.rmtree(self.folder / "logs", ignore_errors=True)
+        self.call(*command, **env)
+        logs = self.folder / "logs"
+        return {str(log.relative_to(logs).with_suffix("")) for log in logs.rglob("*.log")}
+
+    def snakemake_would_run(self) -> set[str]:
+        """What `snakemake -n all` finds to do, as `train/tuned`."""
+        out = self.call("snakemake", "-n", "all").stdout
+        if "Nothing to be done" in out:
+            return set()
+        found = re.findall(r"(?:localrule|rule) (\w+):\n(?:    .*\n)*?    log: logs/(\S+)\.log", out)
+        assert found, out
+        return {name for _, name in found}
+
+    def dvc_would_run(self) -> set[str]:
+        """What `dvc status` finds changed, in the same words."""
+        out = self.call("dvc", "status", "--json").stdout
+        stages = yaml.safe_load(out[out.index("{") :])
+        return {name.replace("@", "/").replace("--", "/") for name in stages}
+
+    def change(self, path: str, value: object) -> None:
+        """Set a value in params.yaml."""
+        file = self.folder / "params.yaml"
+        params = here = yaml.safe_load(file.read_text())
+        *sections, field = path.split(".")
+        for section in sections:
+            here = here[section]
+        here[field] = value
+        file.write_text(yaml.safe_dump(params, sort_keys=False))
+
+    def commit(self, message: str) -> None:
+        """`git commit` of everything that git does not ignore."""
+        self.call("git", "add", "-A")
+        self.call("git", "commit", "-q", "-m", message)
+
+    def text(self, path: str) -> str:
+        """Content of a file."""
+        return (self.folder / path).read_text()
+
+    def copy_to(self, folder: Path) -> Workplace:
+        """The same workplace elsewhere: outputs, caches, what both engines know."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Workplace(folder)
+
+
+def checkout(folder: Path) -> Workplace:
+    """The project's files as they are in the working tree, in a git repository of their own, with the small study."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=PROJECT, capture_output=True, text=True
+    )
+    for name in listed.stdout.splitlines():
+        if (PROJECT / name).is_file() and not name.startswith(("tests/", "docs/", "benchmarks/", "dvc.lock")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, folder / name, follow_symlinks=False)
+    shutil.copy(STUDY, folder / "params.yaml")
+    draw_portraits(folder / "portraits")
+    place = Workplace(folder)
+    place.call("git", "init", "-q", "-b", "main")
+    place.call("git", "config", "user.email", "tests@sitter.invalid")
+    place.call("git", "config", "user.name", "tests")
+    place.call("python", "rules/dvc_yaml.py")
+    place.commit("the project with a small study")
+    return place
+
+
+def draw_portraits(folder: Path) -> None:
+    """Aligned faces that a network can learn: each sitter a smooth pattern, each image a disturbance of it."""
+    random = np.random.default_rng(7)
+    for sitter in range(SITTERS):
+        pattern = random.normal(size=(7, 7, 3))
+        for image in range(IMAGES):
+            coarse = pattern + 0.5 * random.normal(size=(7, 7, 3))
+            pixels = np.clip(128 + 50 * coarse, 0, 255).astype(np.uint8)
+            path = folder / f"sitter-{sitter:02d}" / f"{image}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).resize((112, 112), Image.Resampling.BICUBIC).save(path)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """The small study, run once by `snakemake all` and committed; tests work on copies."""
+    place = checkout(tmp_path_factory.mktemp("finished") / "sitter")
+    place.agree("run")
+    place.commit("results")
+    return place
+
+
+@pytest.fixture
+def workplace(finished: Workplace, tmp_path: Path) -> Workplace:
+    """A finished study to disturb."""
+    return finished.copy_to(tmp_path / "sitter")

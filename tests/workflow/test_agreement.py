@@ -1,0 +1,212 @@
+"""The ten agreements between Snakemake and DVC (one truth about what is stale), each on real runs of a small study."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.workflow.conftest import Workplace, checkout
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+
+# What follows from a change to the model `tuned`, and nothing else.
+DOWNSTREAM_OF_TUNED = {
+    "train/tuned",
+    "embed/tuned/photos",
+    "embed/tuned/painted",
+    "fuse/with-tuned",
+    "evaluate",
+    "report",
+}
+
+
+def assert_both_have_nothing_to_do(place: Workplace) -> None:
+    assert place.dvc_would_run() == set()
+    assert place.snakemake_would_run() == set()
+    assert place.dvc_would_run() == set(), "asking Snakemake changed what DVC knows"
+
+
+def test_1_after_dvc_repro_snakemake_has_nothing_to_do(tmp_path: Path) -> None:
+    place = checkout(tmp_path / "sitter")
+    place.call("dvc", "repro")
+    assert_both_have_nothing_to_do(place)
+
+
+def test_2_after_snakemake_all_dvc_status_is_clean_and_the_lock_is_what_repro_writes(
+    workplace: Workplace, tmp_path: Path
+) -> None:
+    assert_both_have_nothing_to_do(workplace)
+    assert workplace.jobs_of("dvc", "repro") == set()
+    by_snakemake = yaml.safe_load(workplace.text("dvc.lock"))
+    other = checkout(tmp_path / "other")
+    other.call("dvc", "repro")
+    assert yaml.safe_load(other.text("dvc.lock")) == by_snakemake
+
+
+def test_2b_plain_snakemake_all_commits_to_dvc_by_itself(workplace: Workplace) -> None:
+    workplace.change("models.tuned.loss.margin", 0.4)
+    assert workplace.jobs_of("snakemake", "all") == DOWNSTREAM_OF_TUNED
+    assert_both_have_nothing_to_do(workplace)
+
+
+@pytest.mark.parametrize("engine", ["snakemake", "dvc"])
+def test_3_and_4_a_changed_parameter_reruns_what_it_touches_and_put_back_is_restored(
+    workplace: Workplace, engine: str
+) -> None:
+    lock, metrics = workplace.text("dvc.lock"), workplace.text("results/metrics.json")
+    command = ("snakemake", "all") if engine == "snakemake" else ("dvc", "repro")
+    workplace.change("models.tuned.loss.margin", 0.4)
+    assert workplace.snakemake_would_run() == DOWNSTREAM_OF_TUNED
+    assert workplace.dvc_would_run() == {"train/tuned"}  # DVC sees what is downstream when it gets there
+    assert workplace.jobs_of(*command) == DOWNSTREAM_OF_TUNED
+    assert_both_have_nothing_to_do(workplace)
+    assert workplace.text("results/metrics.json") != metrics
+
+    workplace.change("models.tuned.loss.margin", 0.3)
+    assert workplace.jobs_of("dvc", "repro") == set()
+    assert_both_have_nothing_to_do(workplace)
+    assert workplace.text("results/metrics.json") == metrics
+    assert yaml.safe_load(workplace.text("dvc.lock")) == yaml.safe_load(lock)
+
+
+def test_5_fresh_clone_and_pull_leave_nothing_to_do(finished: Workplace, tmp_path: Path) -> None:
+    place = finished.copy_to(tmp_path / "sitter")
+    place.call("dvc", "remote", "add", "-d", "store", str(tmp_path / "store"))
+    place.commit("a remote")
+    place.call("dvc", "push", "-q")
+    subprocess.run(["git", "clone", "-q", place.folder, tmp_path / "clone"], check=True)
+    clone = Workplace(tmp_path / "clone")
+    clone.call("dvc", "pull", "-q")
+    assert_both_have_nothing_to_do(clone)
+    assert clone.jobs_of("snakemake", "all") == set()
+    assert clone.jobs_of("dvc", "repro") == set()
+    assert clone.text("results/metrics.json") == place.text("results/metrics.json")
+
+
+def test_6_a_changed_line_of_a_loss_reruns_the_models_that_use_it(workplace: Workplace) -> None:
+    loss = workplace.folder / "pipeline/losses/triplet.py"
+    loss.write_text(loss.read_text() + "\n# a changed line\n")
+    assert workplace.snakemake_would_run() == DOWNSTREAM_OF_TUNED
+    assert workplace.dvc_would_run() == {"train/tuned"}
+    # the same weights come out, so nothing downstream has changed
+    assert "train/tuned" in workplace.jobs_of("dvc", "repro") <= DOWNSTREAM_OF_TUNED
+    assert_both_have_nothing_to_do(workplace)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("dvc", "repro", "-s", "-f", "train@tuned"), ("snakemake", "--forcerun", "train", "--", "models/tuned/manifest.csv")],
+    ids=["dvc", "snakemake"],
+)
+def test_7_a_single_stage_reruns_by_name(workplace: Workplace, command: tuple[str, ...]) -> None:
+    weights = workplace.folder / "models/tuned/weights.safetensors"
+    before = weights.read_bytes()
+    assert workplace.jobs_of(*command) == {"train/tuned"}
+    assert weights.read_bytes() == before
+    assert_both_have_nothing_to_do(workplace)
+
+
+def test_8_a_second_run_is_refused_by_name_and_a_second_repro_waits(workplace: Workplace) -> None:
+    workplace.change("models.tuned.training", {"epochs": 400})
+    first = subprocess.Popen(
+        ["python", "rules/agree.py", "run"],
+        cwd=workplace.folder,
+        env=workplace.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        log = workplace.folder / "logs/train/tuned.log"
+        started = log.stat().st_mtime
+        for _ in range(600):
+            if log.exists() and log.stat().st_mtime > started:
+                break
+            time.sleep(0.1)
+        for command in (("python", "rules/agree.py", "run"), ("snakemake", "all")):
+            second = workplace.call(*command, check=False)
+            assert second.returncode != 0
+            assert "is at work in this folder: wait for it to end" in second.stdout
+            assert "agree.py run" in second.stdout
+        assert first.wait(300) == 0, first.stdout.read() if first.stdout else ""
+    finally:
+        first.kill()
+    assert_both_have_nothing_to_do(workplace)
+
+
+def test_9_dvc_experiments_run_at_once_and_from_the_queue(workplace: Workplace) -> None:
+    ran = workplace.jobs_of("dvc", "exp", "run", "-n", "direct", "-S", "models.tuned.loss.margin=0.4")
+    assert ran == DOWNSTREAM_OF_TUNED
+    assert_both_have_nothing_to_do(workplace)
+    workplace.call("git", "checkout", "-q", "--", ".")
+    workplace.call("dvc", "checkout", "-q")
+    workplace.call("dvc", "exp", "run", "--queue", "-n", "queued", "-S", "models.tuned.loss.margin=0.5")
+    workplace.call("dvc", "exp", "run", "--run-all")
+    shown = json.loads(workplace.call("dvc", "exp", "show", "--json").stdout)
+    text = json.dumps(shown)
+    assert "direct" in text
+    assert "queued" in text
+    assert '"error": {' not in text
+    assert_both_have_nothing_to_do(workplace)
+    workplace.call("dvc", "exp", "apply", "queued")
+    assert yaml.safe_load(workplace.text("params.yaml"))["models"]["tuned"]["loss"]["margin"] == 0.5
+    assert_both_have_nothing_to_do(workplace)
+
+
+def test_10_an_older_commit_checked_out_is_up_to_date_in_both(workplace: Workplace) -> None:
+    before = workplace.text("results/metrics.json")
+    workplace.change("models.tuned.loss.margin", 0.4)
+    workplace.agree("run")
+    workplace.commit("another margin")
+    after = workplace.text("results/metrics.json")
+    workplace.call("git", "checkout", "-q", "HEAD~1")
+    workplace.call("dvc", "checkout", "-q")
+    assert_both_have_nothing_to_do(workplace)
+    assert workplace.text("results/metrics.json") == before
+    workplace.call("git", "checkout", "-q", "main")
+    workplace.call("dvc", "checkout", "-q")
+    assert_both_have_nothing_to_do(workplace)
+    assert workplace.text("results/metrics.json") == after
+
+
+def test_a_stale_study_is_never_committed(workplace: Workplace) -> None:
+    lock = workplace.text("dvc.lock")
+    workplace.change("models.tuned.loss.margin", 0.4)
+    workplace.call("snakemake", "--", "models/tuned/manifest.csv")
+    assert workplace.text("dvc.lock") == lock
+    assert workplace.jobs_of("dvc", "repro") == DOWNSTREAM_OF_TUNED
+    assert_both_have_nothing_to_do(workplace)
+
+
+def test_a_deleted_output_is_made_again_or_restored(workplace: Workplace) -> None:
+    shutil.rmtree(workplace.folder / "embeddings/tuned/photos")
+    assert "embed/tuned/photos" in workplace.snakemake_would_run()
+    workplace.call("dvc", "repro")
+    assert_both_have_nothing_to_do(workplace)
+
+
+def test_a_new_model_is_known_to_dvc_once_the_study_runs(workplace: Workplace) -> None:
+    params = yaml.safe_load(workplace.text("params.yaml"))
+    params["models"]["third"] = params["models"]["tuned"] | {"loss": {"kind": "triplet", "margin": 0.6}}
+    (workplace.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    ran = workplace.jobs_of("snakemake", "all")
+    assert ran == {"train/third", "embed/third/photos", "embed/third/painted", "evaluate", "report"}
+    assert_both_have_nothing_to_do(workplace)
+
+
+def test_dvc_repro_says_so_when_dvc_yaml_does_not_follow_params_and_then_goes_on(workplace: Workplace) -> None:
+    workplace.change("evaluate.bootstrap.replicates", 120)
+    params = yaml.safe_load(workplace.text("params.yaml"))
+    params["fuse"]["third"] = params["fuse"]["with-tuned"] | {"models": ["tuned", "other"]}
+    (workplace.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    first = workplace.call("dvc", "repro", check=False)
+    assert first.returncode != 0
+    assert "run dvc repro again" in first.stdout
+    assert workplace.jobs_of("dvc", "repro") == {"fuse/third", "evaluate", "report"}
+    assert_both_have_nothing_to_do(workplace)
