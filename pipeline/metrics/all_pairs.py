@@ -1,0 +1,138 @@
+"""Verification over every pair of test images: no sampling, no protocol file."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.metrics import intervals, streaming
+from pipeline.metrics.pairing import EXAMPLES, Example, Pairing, extremes
+from pipeline.metrics.result import Column, Context, Floats, Result, Scalar, at, unit
+from pipeline.metrics.verification import Roc, Tally, auc, d_prime, eer, roc, support, tally, tar_at_far, thin
+
+# Up to here scores are kept one by one; beyond, counted in a histogram.
+EXACT_PAIRS = 1_000_000
+KEPT_EXAMPLES = 50
+SCORE_BARS = 60
+
+
+def all_pairs(context: Context, *, probe: str, gallery: str | None = None) -> Result:
+    """Every pair of test images: within one data set, or probes against a gallery.
+
+    Pairs of the same origin photograph are excluded and counted. Scores are cosines: up to 1,000,000 pairs computed in
+    double precision and kept in single, each counted exactly; beyond, streamed (see `streaming`).
+    """
+    pairing = Pairing(
+        context.embedded(probe, "test"),
+        None if gallery is None or gallery == probe else context.embedded(gallery, "test"),
+    )
+    if pairing.size <= EXACT_PAIRS:
+        return _exact(context, pairing)
+    return _streamed(context, pairing)
+
+
+def _exact(context: Context, pairing: Pairing) -> Result:
+    rows, columns = pairing.pairs()
+    scores = np.empty(len(rows), dtype=np.float64)
+    a, b = unit(pairing.probe.vectors), unit(pairing.columns.vectors)
+    scores[:] = np.clip((a @ b.T)[rows, columns], -1, 1).astype(np.float32)
+    sitter_a, sitter_b = pairing.numbers[0][rows], pairing.numbers[1][columns]
+    same = sitter_a == sitter_b
+    scored = intervals.ScoredPairs(
+        scores[same], sitter_a[same], scores[~same], sitter_a[~same], sitter_b[~same], len(pairing.sitters)
+    )
+    drawn = intervals.resample(len(pairing.sitters), context.replicates, context.seed)
+    found = extremes(
+        scores, np.flatnonzero(same), np.flatnonzero(~same), lambda n: (rows[n], columns[n]), KEPT_EXAMPLES, {}
+    )
+    replicates = intervals.verification_replicates(scored, drawn, context.far)
+    return _result(context, pairing, tally(scored.genuine, scored.impostor), replicates, len(pairing.sitters), found)
+
+
+def _streamed(context: Context, pairing: Pairing) -> Result:
+    counts = streaming.histograms(pairing, context.seed, KEPT_EXAMPLES)
+    groups = len(counts.genuine)
+    drawn = intervals.resample(groups, context.replicates, context.seed)
+    whole = counts.tally()
+    scores = streaming.left_edges(counts.edges)
+    replicates = intervals.level_replicates(scores, counts.genuine, counts.impostor, drawn, context.far, whole)
+    return _result(context, pairing, whole, replicates, groups, counts.examples)
+
+
+def _result(
+    context: Context,
+    pairing: Pairing,
+    counts: Tally,
+    replicates: dict[str, Floats],
+    units: int,
+    examples: dict[str, list[Example]],
+) -> Result:
+    genuine, impostors = int(counts.genuine.sum()), int(counts.impostor.sum())
+    curve = roc(counts)
+    lacking = _lacking(genuine, impostors)
+    scalars = {"eer": Scalar(None, lacking, percent=True, better="lower")}
+    if not lacking:
+        scalars["eer"] = Scalar(eer(curve)[0], "", replicates["eer"], percent=True, better="lower")
+    for n, far in enumerate(context.far):
+        enough, note = support(impostors, far)
+        value = replicate = None
+        if enough and not lacking:
+            value, replicate = tar_at_far(curve, far)[0], replicates["tar"][:, n]
+        scalars[at("tar", far)] = Scalar(value, lacking or note, replicate, percent=True, better="higher")
+    spread = d_prime(counts)
+    if np.isfinite(spread):
+        scalars["d_prime"] = Scalar(spread, "", replicates["d_prime"], better="higher")
+    else:
+        scalars["d_prime"] = Scalar(None, lacking or "the scores do not vary", better="higher")
+    scalars["auc"] = Scalar(None if lacking else auc(curve), lacking, better="higher")
+    scalars |= {
+        "genuine": Scalar(genuine),
+        "impostor": Scalar(impostors),
+        "excluded": Scalar(len(pairing.excluded[0])),
+        "sitters": Scalar(len(pairing.sitters)),
+    }
+    return Result(scalars, units, _curves(counts, curve, lacking), _examples(pairing, examples))
+
+
+def _lacking(genuine: int, impostors: int) -> str:
+    """A sentence where there is nothing to measure."""
+    if not genuine:
+        return "there is no genuine pair: no sitter has two images that may be compared"
+    return "" if impostors else "there is no impostor pair: all images are of one sitter"
+
+
+def _curves(counts: Tally, curve: Roc, lacking: str) -> dict[str, dict[str, Column]]:
+    """ROC, DET and score histogram."""
+    curves: dict[str, dict[str, Column]] = {"scores": _bars(counts)}
+    if not lacking:
+        few = thin(curve)
+        threshold = [None if np.isinf(t) else float(t) for t in few.threshold]
+        curves["roc"] = {"far": few.far, "tar": few.tar, "threshold": threshold}
+        curves["det"] = {"far": few.far, "frr": 1 - few.tar, "threshold": threshold}
+    return curves
+
+
+def _bars(counts: Tally) -> dict[str, Column]:
+    """Histogram of genuine and impostor scores, over the range that they take."""
+    if not len(counts.scores):
+        return {"score_left": [], "score_right": [], "genuine": [], "impostor": []}
+    edges = np.histogram_bin_edges(counts.scores, SCORE_BARS)
+    genuine, impostor = (
+        np.histogram(counts.scores, edges, weights=w)[0].astype(np.int64) for w in (counts.genuine, counts.impostor)
+    )
+    return {"score_left": edges[:-1], "score_right": edges[1:], "genuine": genuine, "impostor": impostor}
+
+
+def _examples(pairing: Pairing, examples: dict[str, list[Example]]) -> list[dict[str, str | int | float]]:
+    return [
+        {
+            "sort": sort,
+            "rank": rank,
+            "probe": pairing.probe.image_ids[e.row],
+            "gallery": pairing.columns.image_ids[e.column],
+            "probe_dataset": pairing.probe.dataset,
+            "gallery_dataset": pairing.columns.dataset,
+            "score": e.score,
+        }
+        for sort in EXAMPLES
+        for rank, e in enumerate(examples.get(sort, ()), start=1)
+    ]

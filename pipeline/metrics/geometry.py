@@ -1,0 +1,175 @@
+"""The shape of an embedding space: how close a sitter's images lie, how evenly all images fill the sphere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import SitterError
+from pipeline.metrics.intervals import resample
+from pipeline.metrics.result import Context, Embedded, Floats, Ints, Result, Scalar, unit
+
+BLOCK = 1024
+PAIRS_AT_ONCE = 1 << 16
+# Above this number of sitters, random groups of sitters are resampled.
+GROUPS = 256
+
+
+def geometry(context: Context, *, dataset: str, centres: str | None = None, listed: bool = False) -> Result:
+    """Alignment, uniformity and similarity of the test images; genuine similarity against the nearest class centre.
+
+    On unit-length embeddings x, y (Wang & Isola 2020): alignment = mean ‖x − y‖² over genuine pairs; uniformity = log
+    of the mean of exp(−2 ‖x − y‖²) over all pairs of images. With `centres`, the mean embeddings of that data set's
+    train sitters stand for class centres: over the two images A and B of each genuine pair (A the earlier one), the
+    mean cosine to the nearest centre, and how often that exceeds the pair's own cosine. With `listed`, the genuine
+    pairs are those that the data set comes with; else all of them.
+    """
+    images = context.pairs(dataset).images if listed else context.embedded(dataset, "test")
+    if len(images) < 2:
+        raise SitterError(f"{dataset}: geometry needs two images at least, but the test subset holds {len(images)}.")
+    x = unit(images.vectors)
+    group = _groups(images, context.seed)
+    units = int(group.max()) + 1
+    drawn = resample(units, context.replicates, context.seed).astype(np.float64)
+    if listed:
+        pair_list = context.pairs(dataset)
+        a, b = pair_list.a[pair_list.genuine], pair_list.b[pair_list.genuine]
+    else:
+        a, b = _genuine_pairs(images)
+    cosine = _cosines(x, a, b)
+    sums = _Sums(group[a], units, drawn, "there is no genuine pair: no sitter has two test images")
+    scalars = {
+        "alignment": sums.mean(2 - 2 * cosine, better="lower"),
+        "genuine_similarity": sums.mean(cosine),
+        **_all_pairs(x, images, group, drawn),
+    }
+    if centres is not None:
+        nearest = _nearest(x, _centres(context.embedded(centres, "train")))
+        scalars |= {
+            "nearest_centre_a": sums.mean(nearest[a]),
+            "nearest_centre_b": sums.mean(nearest[b]),
+            "closer_to_centre_a": sums.mean(nearest[a] > cosine, percent=True),
+            "closer_to_centre_b": sums.mean(nearest[b] > cosine, percent=True),
+        }
+    scalars |= {"images": Scalar(len(images)), "genuine": Scalar(len(a))}
+    return Result(scalars, units)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Means over genuine pairs, with replicates in which each pair counts as often as its sitter."""
+
+    group: Ints
+    units: int
+    drawn: Floats
+    nothing: str
+
+    def mean(self, values: NDArray[np.generic], *, percent: bool = False, better: str | None = None) -> Scalar:
+        direction = "lower" if better == "lower" else None
+        if not len(values):
+            return Scalar(None, self.nothing, percent=percent, better=direction)
+        numbers = np.asarray(values, dtype=np.float64)
+        sums = self.drawn @ np.bincount(self.group, numbers, minlength=self.units)
+        counts = self.drawn @ np.bincount(self.group, minlength=self.units)
+        return Scalar(float(numbers.mean()), "", _ratio(sums, counts), percent=percent, better=direction)
+
+
+def _ratio(sums: Floats, counts: Floats) -> Floats:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio: Floats = sums / counts
+    return ratio
+
+
+def _groups(images: Embedded, seed: int) -> Ints:
+    """What is resampled: each image's sitter, or one of 256 random groups of sitters."""
+    names, number = np.unique(images.sitters, return_inverse=True)
+    if len(names) <= GROUPS:
+        return number.astype(np.int64)
+    group: Ints = (np.random.default_rng([seed, len(names)]).permutation(len(names)) % GROUPS)[number]
+    return group
+
+
+def _genuine_pairs(images: Embedded) -> tuple[Ints, Ints]:
+    """Every two images of a sitter: first and second in the order of the images."""
+    number = np.unique(images.sitters, return_inverse=True)[1]
+    a, b = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    order = np.argsort(number, kind="stable")
+    for own in np.split(order, np.flatnonzero(np.diff(number[order])) + 1):
+        i, j = np.triu_indices(len(own), 1)
+        a.append(own[i])
+        b.append(own[j])
+    return np.concatenate(a), np.concatenate(b)
+
+
+def _cosines(x: Floats, a: Ints, b: Ints) -> Floats:
+    cosine = np.empty(len(a))
+    for start in range(0, len(a), PAIRS_AT_ONCE):
+        part = slice(start, start + PAIRS_AT_ONCE)
+        cosine[part] = np.einsum("nd,nd->n", x[a[part]], x[b[part]])
+    return cosine
+
+
+def _all_pairs(x: Floats, images: Embedded, group: Ints, drawn: Floats) -> dict[str, Scalar]:
+    """Uniformity over all pairs and mean similarity of impostor pairs, from sums by two groups."""
+    order = np.argsort(group, kind="stable")
+    x, group = x[order].astype(np.float32), group[order]
+    sitter = np.unique(images.sitters, return_inverse=True)[1][order]
+    units = drawn.shape[1]
+    potential, impostor, counts = (np.zeros((units, units)) for _ in range(3))
+    for r in range(0, len(x), BLOCK):
+        rows = slice(r, r + BLOCK)
+        for c in range(r, len(x), BLOCK):
+            columns = slice(c, c + BLOCK)
+            cosine = x[rows] @ x[columns].T
+            other = (sitter[rows, None] != sitter[None, columns]).astype(np.float32)
+            energy = np.exp(4 * cosine - 4)
+            if r == c:
+                other, energy = np.triu(other, 1), np.triu(energy, 1)
+            starts_r, starts_c = (np.flatnonzero(np.diff(group[s], prepend=-1)) for s in (rows, columns))
+            cells = np.ix_(group[rows][starts_r], group[columns][starts_c])
+            for total, values in ((potential, energy), (impostor, cosine * other), (counts, other)):
+                by_row = np.add.reduceat(values, starts_r, axis=0, dtype=np.float64)
+                total[cells] += np.add.reduceat(by_row, starts_c, axis=1)
+    size = np.bincount(group, minlength=units).astype(np.float64)
+    pairs = np.triu(np.outer(size, size), 1) + np.diag(size * (size - 1) / 2)
+    energy, energy_drawn = _mean(potential, pairs, drawn)
+    similarity, similarity_drawn = _mean(impostor, counts, drawn)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        uniformity = Scalar(float(np.log(energy)), "", np.log(energy_drawn), better="lower")
+    if not counts.any():
+        return {"impostor_similarity": Scalar(None, "there is no impostor pair"), "uniformity": uniformity}
+    return {"impostor_similarity": Scalar(similarity, "", similarity_drawn), "uniformity": uniformity}
+
+
+def _mean(sums: Floats, counts: Floats, drawn: Floats) -> tuple[float, Floats]:
+    """Sum over count, both [units, units], of the whole and in each replicate."""
+
+    def weigh(cells: Floats) -> Floats:
+        within, across = np.diag(cells), cells - np.diag(np.diag(cells))
+        total: Floats = drawn @ within + np.einsum("ru,ru->r", drawn @ across, drawn)
+        return total
+
+    whole = counts.sum()
+    return float(sums.sum() / whole) if whole else float("nan"), _ratio(weigh(sums), weigh(counts))
+
+
+def _centres(images: Embedded) -> Floats:
+    """Unit-length mean of each sitter's unit-length embeddings: [sitters, d]."""
+    if not len(images):
+        raise SitterError(f"{images.dataset}: no train sitters, so there are no class centres: name another data set.")
+    names, number = np.unique(images.sitters, return_inverse=True)
+    sums = np.zeros((len(names), images.vectors.shape[1]))
+    np.add.at(sums, number, unit(images.vectors))
+    return unit(sums)
+
+
+def _nearest(x: Floats, centres: Floats) -> Floats:
+    """Cosine [n] of each row to its nearest centre."""
+    best = np.full(len(x), -np.inf)
+    for r in range(0, len(x), BLOCK):
+        for c in range(0, len(centres), BLOCK):
+            rows = slice(r, r + BLOCK)
+            best[rows] = np.maximum(best[rows], (x[rows] @ centres[c : c + BLOCK].T).max(axis=1))
+    return best

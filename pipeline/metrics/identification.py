@@ -1,0 +1,175 @@
+"""Identification: who of the gallery is on the probe? (ISO/IEC 19795-1; CMC, and open-set rates as in FRVT 1:N.)"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from pipeline.errors import SitterError
+from pipeline.metrics.intervals import CHUNK, resample
+from pipeline.metrics.pairing import Pairing
+from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, at, unit
+from pipeline.metrics.verification import support
+
+BLOCK = 512
+CMC_RANKS = 100
+
+
+@dataclass(frozen=True)
+class Searches:
+    """One search of the gallery for each probe; arrays [probes]."""
+
+    sitter: NDArray[np.int32]
+    rank: Ints
+    """Of the probe's own sitter among the gallery's sitters, equals before it; 0 where it is not in the gallery."""
+    own: Floats
+    """Score of its own sitter; −inf where it is not in the gallery."""
+    foremost_other: Floats
+    """Score of the best other sitter; −inf where there is none."""
+
+
+def identification(
+    context: Context,
+    *,
+    probe: str,
+    gallery: str | None = None,
+    ranks: tuple[Annotated[int, Field(ge=1)], ...] = (1, 5),
+) -> Result:
+    """Search each test image of a data set in a gallery, or, leave-one-out, among the other images of its data set.
+
+    A sitter's score is that of its best gallery image (cosine); images of the probe's own origin photograph are left
+    out. Equal scores count against the probe. Closed set: the share of probes with their sitter at rank k or better,
+    of those whose sitter is in the gallery. Open set: each probe is also searched with its own sitter struck from the
+    gallery; FAR (FPIR) is the share of such searches whose best score reaches the threshold, DIR the share of probes
+    whose own sitter is first and reaches it. Intervals resample the probes' sitters, the gallery as it is.
+    """
+    pairing = Pairing(
+        context.embedded(probe, "test"),
+        None if gallery is None or gallery == probe else context.embedded(gallery, "test"),
+    )
+    found = searches(pairing)
+    mated = found.rank > 0
+    drawn = resample(len(pairing.sitters), context.replicates, context.seed)
+    scalars: dict[str, Scalar] = {}
+    nobody = "no probe's sitter has another image in the gallery"
+    for k in sorted(set(ranks)):
+        hit = mated & (found.rank <= k)
+        scalars[f"rank-{k}"] = _rate(hit, mated, found.sitter, drawn, nobody)
+    rivals = np.isfinite(found.foremost_other)
+    for far in context.far:
+        enough, note = support(int(rivals.sum()), far, "searches without a mate")
+        if not mated.any() or not enough:
+            scalars[at("dir", far)] = Scalar(None, note if mated.any() else nobody, percent=True, better="higher")
+            continue
+        limit = _threshold(found.foremost_other[rivals], np.ones((1, int(rivals.sum()))), far)[0]
+        hit = mated & (found.rank == 1) & (found.own > limit)
+        values = _dir_replicates(found, mated, rivals, drawn, far)
+        scalars[at("dir", far)] = Scalar(float(hit[mated].mean()), note, values, percent=True, better="higher")
+    scalars |= {
+        "probes": Scalar(len(mated)),
+        "mated": Scalar(int(mated.sum())),
+        "gallery": Scalar(len(pairing.columns)),
+        "gallery_sitters": Scalar(len(set(pairing.columns.sitters))),
+        "excluded": Scalar(len(pairing.excluded[0])),
+    }
+    return Result(scalars, len(set(found.sitter.tolist())), _curves(found, mated, rivals, len(pairing.sitters)))
+
+
+def searches(pairing: Pairing) -> Searches:
+    """Search each probe, in blocks of probes.
+
+    Raises:
+        SitterError: the gallery, or the set of probes, is empty.
+    """
+    if not len(pairing.probe) or not len(pairing.columns):
+        raise SitterError(f"{pairing.probe.dataset}: identification needs probes and a gallery, but there is none.")
+    number_p, number_g = pairing.numbers
+    order = np.argsort(number_g, kind="stable")
+    present, starts = np.unique(number_g[order], return_index=True)
+    place = np.full(len(pairing.sitters), -1)
+    place[present] = np.arange(len(present))
+    gallery, probes = unit(pairing.columns.vectors)[order], unit(pairing.probe.vectors)
+    columns = np.argsort(order)
+    out_i, out_j = pairing.excluded
+    if pairing.within:  # neither an image with itself nor, from either side, with one of the same origin
+        every = np.arange(len(probes))
+        out_i, out_j = np.concatenate([out_i, out_j, every]), np.concatenate([out_j, out_i, every])
+    own, other, rank = np.empty(len(probes)), np.empty(len(probes)), np.zeros(len(probes), dtype=np.int64)
+    for start in range(0, len(probes), BLOCK):
+        rows = slice(start, min(start + BLOCK, len(probes)))
+        scores = probes[rows] @ gallery.T
+        here = (out_i >= rows.start) & (out_i < rows.stop)
+        scores[out_i[here] - start, columns[out_j[here]]] = -np.inf
+        best = np.maximum.reduceat(scores, starts, axis=1).astype(np.float32)  # last bits are no ranks
+        mine = place[number_p[rows]]
+        at_row, known = np.arange(len(best)), mine >= 0
+        own[rows] = np.where(known, best[at_row, mine], -np.inf)
+        best[at_row[known], mine[known]] = -np.inf
+        other[rows] = best.max(axis=1)
+        found = np.isfinite(own[rows])
+        rank[rows] = np.where(found, 1 + (best >= own[rows, None]).sum(axis=1), 0)
+    return Searches(number_p, rank, own, other)
+
+
+def _rate(
+    hit: NDArray[np.bool_], among: NDArray[np.bool_], sitter: NDArray[np.int32], drawn: NDArray[np.int32], nobody: str
+) -> Scalar:
+    """Share of probes, with its replicates."""
+    if not among.any():
+        return Scalar(None, nobody, percent=True, better="higher")
+    hits, all_ = (np.bincount(sitter[chosen], minlength=drawn.shape[1]) for chosen in (hit, among))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        replicates = (drawn @ hits) / (drawn @ all_)
+    return Scalar(float(hit[among].mean()), "", replicates, percent=True, better="higher")
+
+
+def _threshold(rivals: Floats, weight: Floats, far: float) -> Floats:
+    """The score that, in each row, must be exceeded for the share of rival scores to be at most `far`.
+
+    Args:
+        rivals: [n] scores.
+        weight: [rows, n].
+    """
+    order = np.argsort(-rivals, kind="stable")
+    scores = rivals[order]
+    # Equal scores are accepted together: each counts with the weight up to the last of its equals.
+    last = np.searchsorted(-scores, -scores, side="right") - 1
+    accepted = np.cumsum(weight[:, order], axis=1)
+    too_many = accepted[:, last] > far * (1 + 1e-12) * accepted[:, -1:]
+    limit: Floats = np.where(too_many.any(axis=1), scores[np.argmax(too_many, axis=1)], -np.inf)
+    return limit
+
+
+def _dir_replicates(
+    found: Searches, mated: NDArray[np.bool_], rivals: NDArray[np.bool_], drawn: NDArray[np.int32], far: float
+) -> Floats:
+    values = np.empty(len(drawn))
+    size = max(1, CHUNK // len(mated))
+    for start in range(0, len(drawn), size):
+        w = drawn[start : start + size][:, found.sitter].astype(np.float64)
+        limit = _threshold(found.foremost_other[rivals], w[:, rivals], far)
+        hit = (mated & (found.rank == 1))[None] & (found.own[None] > limit[:, None])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values[start : start + size] = (w * hit).sum(axis=1) / (w @ mated)
+    return values
+
+
+def _curves(
+    found: Searches, mated: NDArray[np.bool_], rivals: NDArray[np.bool_], sitters: int
+) -> dict[str, dict[str, Column]]:
+    """CMC, and DIR over FAR."""
+    if not mated.any():
+        return {}
+    ranks = np.arange(1, min(CMC_RANKS, sitters) + 1)
+    hits = np.bincount(found.rank[mated], minlength=len(ranks) + 1)[1 : len(ranks) + 1]
+    curves: dict[str, dict[str, Column]] = {"cmc": {"rank": ranks, "rate": np.cumsum(hits) / mated.sum()}}
+    if rivals.any():
+        limits = np.unique(np.quantile(found.foremost_other[rivals], np.linspace(0, 1, 200), method="higher"))[::-1]
+        first = found.own[mated & (found.rank == 1)]
+        rates = np.array([[(found.foremost_other[rivals] >= t).mean(), (first >= t).sum()] for t in limits])
+        curves["dir"] = {"far": rates[:, 0], "dir": rates[:, 1] / mated.sum(), "threshold": limits}
+    return curves

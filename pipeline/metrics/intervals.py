@@ -1,0 +1,245 @@
+"""Confidence intervals and paired tests by bootstrap over sitters.
+
+Pairs are not independent: one sitter's images stand in hundreds of them. So whole sitters are resampled (the subset
+bootstrap of Bolle, Ratha & Pankanti 2004; for impostor pairs, whose two sitters are both random, as in Poh & Bengio
+2007). A replicate draws as many sitters as there are, with replacement; where sitter s is drawn m_s times, a genuine
+pair of s counts m_s times and an impostor pair of s and t counts m_s · m_t times. (Pairs of two copies of one sitter
+would be neither genuine nor impostor; they are left out.)
+
+All models are judged on the same replicates, so that a difference between two models is estimated pair by pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.metrics.result import Floats, Ints
+from pipeline.metrics.verification import Tally, d_prime, eer, roc, tar_at_far
+
+Points = NDArray[np.intp]
+
+# Weights held at once in one chunk of replicates.
+CHUNK = 4_000_000
+# With fewer units than this, resampling them says next to nothing.
+FEWEST_UNITS = 5
+
+
+def resample(units: int, replicates: int, seed: int) -> NDArray[np.int32]:
+    """How often each of `units` is drawn in each replicate: [replicates, units], each row summing to `units`."""
+    rng = np.random.default_rng([seed, units, replicates])
+    return rng.multinomial(units, np.full(units, 1 / units), size=replicates).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class ScoredPairs:
+    """Every pair with its score and the sitters (0 … sitters − 1) it depends on; arrays [g] and [i]."""
+
+    genuine: Floats
+    genuine_sitter: NDArray[np.int32]
+    impostor: Floats
+    impostor_a: NDArray[np.int32]
+    impostor_b: NDArray[np.int32]
+    sitters: int
+
+
+def verification_replicates(pairs: ScoredPairs, drawn: NDArray[np.int32], far: Sequence[float]) -> dict[str, Floats]:
+    """EER, TAR at each FAR and d′ in each replicate, exactly as on the replicate's own list of pairs.
+
+    Scores are sorted once. A replicate is then a running sum of weights in that order, in which the operating point
+    that is asked for is found by bisection.
+
+    Returns:
+        `eer` and `d_prime` [replicates], `tar` [replicates, len(far)]; NaN in a replicate without pairs of a sort.
+    """
+    order_g, order_i = np.argsort(-pairs.genuine, kind="stable"), np.argsort(-pairs.impostor, kind="stable")
+    g, i = pairs.genuine[order_g], pairs.impostor[order_i]
+    sitter, a, b = pairs.genuine_sitter[order_g], pairs.impostor_a[order_i], pairs.impostor_b[order_i]
+    thresholds = np.unique(np.concatenate([g, i]))[::-1]
+    # How many pairs are accepted at each operating point, from "none" on.
+    upto_g = np.concatenate([[0], np.searchsorted(-g, -thresholds, side="right")])
+    upto_i = np.concatenate([[0], np.searchsorted(-i, -thresholds, side="right")])
+    last = len(thresholds)
+    eers, tars = np.full(len(drawn), np.nan), np.full((len(drawn), len(far)), np.nan)
+    size = max(1, CHUNK // max(1, len(i) + len(g)))
+    for start in range(0, len(drawn), size):
+        m = drawn[start : start + size]
+        sum_g = _running(np.take(m, sitter, axis=1))
+        sum_i = _running(np.take(m, a, axis=1) * np.take(m, b, axis=1))
+        whole = np.flatnonzero((sum_g[:, -1] > 0) & (sum_i[:, -1] > 0))
+        rates_g = partial(_rate, sum_g, whole, upto_g)
+        rates_i = partial(_rate, sum_i, whole, upto_i)
+        k = _first(partial(_crossed, rates_g, rates_i), len(whole), last)
+        before, after = (rates_i(j) + rates_g(j) - 1 for j in (k - 1, k))
+        eers[start + whole] = rates_i(k - 1) + before / (before - after) * (rates_i(k) - rates_i(k - 1))
+        for column, target in enumerate(far):
+            above = _first(partial(_exceeds, rates_i, target), len(whole), last + 1)
+            tars[start + whole, column] = rates_g(above - 1)
+    return {"eer": eers, "tar": tars, "d_prime": _d_prime_replicates(pairs, drawn)}
+
+
+def _running(weights: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Running sums [c, n + 1] of weights [c, n], from 0."""
+    sums = np.zeros((weights.shape[0], weights.shape[1] + 1), dtype=np.int64)
+    np.cumsum(weights, axis=1, out=sums[:, 1:])
+    return sums
+
+
+def _rate(sums: Ints, rows: Points, upto: Points, k: Points) -> Floats:
+    """Share of the weight that each row accepts at its operating point k."""
+    share: Floats = sums[rows, upto[k]] / sums[rows, -1]
+    return share
+
+
+def _crossed(tar: Callable[[Points], Floats], far: Callable[[Points], Floats], k: Points) -> NDArray[np.bool_]:
+    return far(k) + tar(k) - 1 >= 0
+
+
+def _exceeds(far: Callable[[Points], Floats], target: float, k: Points) -> NDArray[np.bool_]:
+    return far(k) > target
+
+
+def _first(true: Callable[[Points], NDArray[np.bool_]], rows: int, end: int) -> Points:
+    """In each row, the first k of 1 … `end` that is `true`, which once true stays so; taken to hold at `end`."""
+    low, high = np.zeros(rows, dtype=np.intp), np.full(rows, end, dtype=np.intp)  # low is false, high is true
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        yes = true(middle)
+        low, high = np.where(yes, low, middle), np.where(yes, middle, high)
+    return high
+
+
+def _d_prime_replicates(pairs: ScoredPairs, drawn: NDArray[np.int32]) -> Floats:
+    """d′ in each replicate, from sums of scores and squares by sitter and by pair of sitters."""
+    m, n = drawn.astype(np.float64), pairs.sitters
+
+    def moments(power: int) -> tuple[Floats, Floats]:
+        by_sitter = np.bincount(pairs.genuine_sitter, (pairs.genuine - centre) ** power, minlength=n)
+        cell = pairs.impostor_a.astype(np.int64) * n + pairs.impostor_b
+        by_two = np.bincount(cell, (pairs.impostor - centre) ** power, minlength=n * n).reshape(n, n)
+        return m @ by_sitter, np.einsum("rs,rs->r", m @ by_two, m)
+
+    centre = float(np.mean(pairs.impostor)) if len(pairs.impostor) else 0.0  # keeps the squares well conditioned
+    with np.errstate(invalid="ignore", divide="ignore"):
+        (count_g, count_i), (sum_g, sum_i), (square_g, square_i) = moments(0), moments(1), moments(2)
+        mean_g, mean_i = sum_g / count_g, sum_i / count_i
+        variance = (square_g / count_g - mean_g**2 + square_i / count_i - mean_i**2) / 2
+        return np.where(variance > 0, (mean_g - mean_i) / np.sqrt(variance), np.nan)
+
+
+def level_replicates(
+    scores: Floats, genuine: Ints, impostor: Ints, drawn: NDArray[np.int32], far: Sequence[float], whole: Tally
+) -> dict[str, Floats]:
+    """As `verification_replicates`, from pairs counted by groups of sitters and levels of score.
+
+    In a replicate the rates at the levels' edges are exact; between edges the ROC is taken for straight. What that does
+    to the value of the whole set, where the fine histogram knows better, is subtracted from each replicate.
+
+    Args:
+        scores: [levels] lowest score of each level, ascending.
+        genuine: [groups, levels] pairs by the sitter's group.
+        impostor: [groups, groups, levels] pairs by both groups.
+        drawn: [replicates, groups].
+        far: FARs at which TAR is wanted.
+        whole: the fine histogram.
+    """
+    groups, levels = genuine.shape
+    drawn = np.concatenate([np.ones((1, groups), dtype=np.int32), drawn])  # the first: the set itself
+    genuine_at = drawn @ genuine
+    impostor_at = np.empty((len(drawn), levels))
+    cells, same = impostor.reshape(groups * groups, levels).astype(np.float64), np.arange(groups)
+    size = max(1, CHUNK // (groups * groups))
+    for start in range(0, len(drawn), size):
+        m = drawn[start : start + size].astype(np.float64)
+        weights = m[:, :, None] * m[:, None]
+        weights[:, same, same] = m  # pairs within a group count as often as the group
+        impostor_at[start : start + size] = weights.reshape(len(m), -1) @ cells
+    values = np.array([_at_levels(scores, g, i, far) for g, i in zip(genuine_at, impostor_at, strict=True)])
+    curve = roc(whole)
+    exact = np.array([eer(curve)[0], d_prime(whole), *(tar_at_far(curve, f)[0] for f in far)])
+    values = values[1:] + (exact - values[0])
+    values[:, np.arange(values.shape[1]) != 1] = np.clip(values[:, np.arange(values.shape[1]) != 1], 0, 1)
+    return {"eer": values[:, 0], "d_prime": values[:, 1], "tar": values[:, 2:]}
+
+
+def _at_levels(scores: Floats, genuine: NDArray[Any], impostor: NDArray[Any], far: Sequence[float]) -> list[float]:
+    """EER, d′ and TAR at each FAR of one replicate, by straight lines between the levels' edges."""
+    counts = Tally(scores[::-1], genuine[::-1].astype(np.float64), impostor[::-1].astype(np.float64))
+    curve = roc(counts)
+    # Where several edges have one FAR, np.interp takes the last, which has the highest TAR.
+    return [eer(curve)[0], d_prime(counts), *np.interp(far, curve.far, curve.tar)]
+
+
+def interval(replicates: Floats, level: float, units: int) -> tuple[float, float] | None:
+    """Percentile interval at `level`, widened for the number of units that were resampled.
+
+    The bootstrap's spread is too small by √((n − 1) / n) and normal where Student's t is meant: percentiles are taken
+    as far out as makes the interval for a mean the t interval (Hesterberg 2015, "What teachers should know about the
+    bootstrap", section 3.2). None with fewer than 5 units, or where over a tenth of the replicates are undefined.
+    """
+    from scipy import stats
+
+    known = replicates[np.isfinite(replicates)]
+    if units < FEWEST_UNITS or len(known) < 0.9 * len(replicates):
+        return None
+    tail = stats.norm.cdf(-np.sqrt(units / (units - 1)) * stats.t.ppf((1 + level) / 2, units - 1))
+    low, high = np.quantile(known, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Difference of two models in one scalar, its interval, and the p-value before and after Holm's correction."""
+
+    model_a: str
+    model_b: str
+    difference: float
+    low: float
+    high: float
+    p_uncorrected: float
+    p: float
+
+
+def differences(values: dict[str, float], replicates: dict[str, Floats], level: float, units: int) -> list[Difference]:
+    """Every two models compared in one scalar, on the same replicates.
+
+    p is two-sided, for "no difference", from Student's t with units − 1 degrees of freedom on the difference over its
+    bootstrap standard error: shares of replicates would be no finer than 1 / replicates, too coarse to survive the
+    correction for many pairs of models. It is corrected over all pairs of models by Holm's step-down method (1979).
+    Pairs without an interval are left out.
+    """
+    from scipy import stats
+
+    found = []
+    names = list(values)
+    for n, a in enumerate(names):
+        for b in names[n + 1 :]:
+            change = replicates[a] - replicates[b]
+            bounds = interval(change, level, units)
+            if bounds is None:
+                continue
+            difference = values[a] - values[b]
+            error = float(np.nanstd(change) * np.sqrt(units / (units - 1)))
+            p = float(2 * stats.t.sf(abs(difference) / error, units - 1)) if error > 0 else float(difference == 0)
+            found.append((a, b, difference, *bounds, p))
+    corrected = holm([row[-1] for row in found])
+    return [Difference(*row, p=p) for row, p in zip(found, corrected, strict=True)]
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction: the r-th smallest of n times (n − r + 1), never falling, at most 1.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)) if len(p) else p
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(stepped, 1)
+    return [float(c) for c in corrected]

@@ -1,0 +1,126 @@
+"""All pairs of the images of one data set, or of two: which are genuine, which do not count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.metrics.result import Embedded, Ints
+
+# Sorts of examples: which pairs, and whether their highest or their lowest scores are wanted.
+EXAMPLES = {
+    "hardest_genuine": ("genuine", "lowest"),
+    "hardest_impostor": ("impostor", "highest"),
+    "easiest_genuine": ("genuine", "highest"),
+}
+
+
+@dataclass(frozen=True)
+class Example:
+    """A pair worth looking at."""
+
+    score: float
+    row: int
+    column: int
+
+    def order(self, sort: str) -> tuple[float, int, int]:
+        """What examples of a sort are sorted by."""
+        return (self.score if EXAMPLES[sort][1] == "lowest" else -self.score), self.row, self.column
+
+
+def extremes(
+    scores: NDArray[Any],
+    genuine: Ints,
+    impostor: Ints,
+    place: Callable[[Ints], tuple[Ints, Ints]],
+    keep: int,
+    known: dict[str, list[Example]],
+) -> dict[str, list[Example]]:
+    """The `keep` foremost examples of each sort.
+
+    Args:
+        scores: [n] of the pairs.
+        genuine, impostor: which of them are what.
+        place: rows and columns of pairs by their number.
+        known: examples found elsewhere; what comes after all of them is left out.
+    """
+    found = {}
+    for sort, (which, end) in EXAMPLES.items():
+        chosen = genuine if which == "genuine" else impostor
+        value = scores[chosen] if end == "lowest" else -scores[chosen]
+        bound = known[sort][-1].order(sort)[0] if len(known.get(sort, ())) >= keep else np.inf
+        if len(value) > keep:
+            bound = min(bound, np.partition(value, keep - 1)[keep - 1])
+        chosen = chosen[value <= bound]
+        rows, columns = place(chosen)
+        best = np.lexsort((columns, rows, scores[chosen] if end == "lowest" else -scores[chosen]))[:keep]
+        found[sort] = [Example(float(scores[chosen[b]]), int(rows[b]), int(columns[b])) for b in best]
+    return found
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Every pair of a probe and a gallery image; within one data set (`gallery` None), every two images once.
+
+    Pairs of the same origin (a painting and the very photograph it was made from, or two renderings of one
+    photograph) are excluded: they show one picture twice.
+    """
+
+    probe: Embedded
+    gallery: Embedded | None
+
+    @property
+    def columns(self) -> Embedded:
+        """The images that probes are compared with."""
+        return self.probe if self.gallery is None else self.gallery
+
+    @property
+    def within(self) -> bool:
+        """Whether pairs are drawn within one data set."""
+        return self.gallery is None
+
+    @cached_property
+    def sitters(self) -> list[str]:
+        """Names of all sitters, sorted: what sitter numbers stand for."""
+        return sorted({*self.probe.sitters, *self.columns.sitters})
+
+    @cached_property
+    def numbers(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Sitter numbers of the rows and of the columns."""
+        number = {name: n for n, name in enumerate(self.sitters)}
+        rows, columns = (np.array([number[s] for s in e.sitters], dtype=np.int32) for e in (self.probe, self.columns))
+        return rows, columns
+
+    @cached_property
+    def excluded(self) -> tuple[Ints, Ints]:
+        """Rows and columns of the pairs of the same origin; within one data set, each once with row < column."""
+        places: dict[str, list[int]] = {}
+        for j, origin in enumerate(self.columns.origins):
+            places.setdefault(origin, []).append(j)
+        found = [
+            (i, j)
+            for i, origin in enumerate(self.probe.origins)
+            for j in places.get(origin, ())
+            if not self.within or i < j
+        ]
+        pairs = np.array(found, dtype=np.int64).reshape(-1, 2)
+        return pairs[:, 0], pairs[:, 1]
+
+    @property
+    def size(self) -> int:
+        """Number of pairs, excluded ones not counted."""
+        n, m = len(self.probe), len(self.columns)
+        return (n * (n - 1) // 2 if self.within else n * m) - len(self.excluded[0])
+
+    def pairs(self) -> tuple[Ints, Ints]:
+        """Rows and columns of every pair: for small sets only."""
+        n, m = len(self.probe), len(self.columns)
+        counts = np.triu(np.ones((n, m), dtype=bool), 1) if self.within else np.ones((n, m), dtype=bool)
+        counts[self.excluded] = False
+        rows, columns = np.nonzero(counts)
+        return rows.astype(np.int64), columns.astype(np.int64)

@@ -1,0 +1,134 @@
+"""Verification on the pairs that a data set comes with, in folds, as InsightFace's `verification.py` computes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.metrics.intervals import resample
+from pipeline.metrics.result import Context, Floats, Ints, PairList, Result, Scalar, at, unit
+from pipeline.metrics.verification import support
+
+ACCURACY_THRESHOLDS = np.arange(0, 4, 0.01)
+VAL_THRESHOLDS = np.arange(0, 4, 0.001)
+
+
+@dataclass(frozen=True)
+class Folds:
+    """What each fold, tested at thresholds from the others, gives; arrays [folds]. VAL and FAR: [folds, len(far)]."""
+
+    fold: Ints
+    accuracy: Floats
+    threshold: Floats
+    val: Floats
+    far: Floats
+    genuine: Ints
+    impostor: Ints
+
+
+def pairs(context: Context, *, dataset: str) -> Result:
+    """The k-fold protocol of LFW, CFP and AgeDB: accuracy, and VAL at FAR.
+
+    A pair's distance is the squared L2 distance of its unit-length embeddings. The accuracy of a fold is that at the
+    threshold, of 0, 0.01 … 3.99, which is the best on the other folds (the first of equals). VAL at FAR is the share of
+    the fold's genuine pairs accepted at the threshold that has this FAR on the other folds. Given are the means over
+    folds and their population standard deviations; intervals resample folds.
+    """
+    listed = context.pairs(dataset)
+    squared = distances(listed)
+    folds = in_folds(squared, listed.genuine, listed.fold, context.far)
+    drawn = resample(len(folds.fold), context.replicates, context.seed).astype(np.float64)
+    scalars = {
+        "accuracy": Scalar(_mean(folds.accuracy), "", _resampled(drawn, folds.accuracy), percent=True, better="higher"),
+        "accuracy_std": Scalar(float(np.std(folds.accuracy)), percent=True),
+    }
+    impostors = int((~listed.genuine).sum())
+    for n, far in enumerate(context.far):
+        enough, note = support(impostors, far)
+        val = folds.val[:, n]
+        if enough and np.isfinite(val).all():
+            scalars[at("val", far)] = Scalar(_mean(val), note, _resampled(drawn, val), percent=True, better="higher")
+            scalars[at("val_std", far)] = Scalar(float(np.std(val)), percent=True)
+            scalars[at("far", far)] = Scalar(_mean(folds.far[:, n]), percent=True)
+        else:
+            note = note if not enough else "a fold has no genuine pair, or no impostor pair"
+            scalars[at("val", far)] = Scalar(None, note, percent=True, better="higher")
+    scalars |= {
+        "genuine": Scalar(int(listed.genuine.sum())),
+        "impostor": Scalar(impostors),
+        "folds": Scalar(len(folds.fold)),
+    }
+    table = {
+        "fold": folds.fold,
+        "accuracy": folds.accuracy,
+        "threshold": folds.threshold,
+        "genuine": folds.genuine,
+        "impostor": folds.impostor,
+    }
+    return Result(scalars, len(folds.fold), {"folds": table})
+
+
+def distances(listed: PairList) -> Floats:
+    """Squared L2 distances [n] of the pairs' unit-length embeddings."""
+    vectors = unit(listed.images.vectors)
+    squared: Floats = np.square(vectors[listed.a] - vectors[listed.b]).sum(axis=1)
+    return squared
+
+
+def in_folds(squared: Floats, genuine: NDArray[np.bool_], fold: Ints, far: tuple[float, ...]) -> Folds:
+    """Test each fold at the thresholds chosen on the others.
+
+    VAL is NaN in a fold without genuine pairs, FAR in one without impostor pairs, and both where the other folds lack
+    pairs to choose a threshold by.
+    """
+    numbers = np.unique(fold)
+    accuracy, threshold = np.empty(len(numbers)), np.empty(len(numbers))
+    val, measured = np.full((len(numbers), len(far)), np.nan), np.full((len(numbers), len(far)), np.nan)
+    for n, number in enumerate(numbers):
+        test, train = fold == number, fold != number
+        correct = _accepted(squared[train & genuine], ACCURACY_THRESHOLDS) + (
+            (train & ~genuine).sum() - _accepted(squared[train & ~genuine], ACCURACY_THRESHOLDS)
+        )
+        threshold[n] = ACCURACY_THRESHOLDS[np.argmax(correct)]
+        accuracy[n] = np.mean((squared[test] < threshold[n]) == genuine[test])
+        for column, target in enumerate(far):
+            limit = val_threshold(squared[train & ~genuine], target)
+            val[n, column] = _share(squared[test & genuine], limit)
+            measured[n, column] = _share(squared[test & ~genuine], limit)
+    counts_g, counts_i = (np.array([(s & (fold == f)).sum() for f in numbers]) for s in (genuine, ~genuine))
+    return Folds(numbers, accuracy, threshold, val, measured, counts_g, counts_i)
+
+
+def val_threshold(impostor: Floats, far: float) -> float:
+    """Distance below which a share `far` of these impostor distances lies; 0 where no threshold reaches it.
+
+    Between the thresholds 0, 0.001 … 3.999 by a straight line. Where several have the same FAR, the line starts from
+    the last of the lower FAR and ends at the first of the higher: so SciPy's first-order `interp1d`, which InsightFace
+    calls, did while it allowed duplicates; now it raises "Expect x to not have duplicates".
+    """
+    if not len(impostor):
+        return float("nan")
+    rates = _accepted(impostor, VAL_THRESHOLDS) / len(impostor)
+    return float(np.interp(far, rates, VAL_THRESHOLDS)) if rates.max() >= far else 0.0
+
+
+def _accepted(squared: Floats, thresholds: Floats) -> NDArray[Any]:
+    """How many distances lie below each threshold."""
+    return np.searchsorted(np.sort(squared), thresholds, side="left")
+
+
+def _share(squared: Floats, limit: float) -> float:
+    return float(np.mean(squared < limit)) if len(squared) and np.isfinite(limit) else float("nan")
+
+
+def _mean(values: Floats) -> float:
+    return float(np.mean(values))
+
+
+def _resampled(drawn: Floats, values: Floats) -> Floats:
+    """Mean over folds in each replicate."""
+    means: Floats = drawn @ values / len(values)
+    return means

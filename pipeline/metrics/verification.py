@@ -1,0 +1,148 @@
+"""Verification error rates from genuine and impostor scores, ties handled exactly (terms of ISO/IEC 19795-1).
+
+A pair is accepted where its score is at least the threshold. The operating points are those of every distinct score:
+scores that are equal are accepted together, never one before the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pipeline.metrics.result import Floats
+
+# A FAR that N impostor pairs are asked for stands for N × FAR falsely accepted pairs. Below 3, not even a threshold
+# that accepts none of them would show that the FAR is met (rule of 3: none in N means at most 3/N, at 95 %). Below 30,
+# the FAR at the threshold is known to worse than ± 30 % (rule of 30, Doddington et al. 2000; both in ISO/IEC 19795-1).
+FEWEST_ACCEPTS = 3
+FIRM_ACCEPTS = 30
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Weight of genuine and of impostor pairs at each distinct score; arrays [k], scores descending."""
+
+    scores: Floats
+    genuine: Floats
+    impostor: Floats
+
+
+@dataclass(frozen=True)
+class Roc:
+    """Operating points [k + 1] from "accept none" (threshold +inf) to "accept all"; NaN where there are no pairs."""
+
+    threshold: Floats
+    far: Floats
+    tar: Floats
+
+
+def tally(
+    genuine: ArrayLike,
+    impostor: ArrayLike,
+    genuine_weights: ArrayLike | None = None,
+    impostor_weights: ArrayLike | None = None,
+) -> Tally:
+    """Count scores [n] and [m], each with its weight (default 1), at the distinct values.
+
+    Raises:
+        ValueError: a score is NaN.
+    """
+    g, i = np.asarray(genuine, dtype=np.float64), np.asarray(impostor, dtype=np.float64)
+    if np.isnan(g).any() or np.isnan(i).any():
+        raise ValueError("a score is NaN")
+    ascending, inverse = np.unique(np.concatenate([g, i]), return_inverse=True)
+    k = len(ascending)
+
+    def count(where: NDArray[Any], weights: ArrayLike | None) -> Floats:
+        w = None if weights is None else np.asarray(weights, dtype=np.float64)
+        return np.bincount(where, w, minlength=k)[::-1].astype(np.float64)
+
+    return Tally(ascending[::-1], count(inverse[: len(g)], genuine_weights), count(inverse[len(g) :], impostor_weights))
+
+
+def roc(counts: Tally) -> Roc:
+    """ROC: the share of impostor pairs (FAR) and of genuine pairs (TAR) at or above each distinct score.
+
+    The points are those of `sklearn.metrics.roc_curve(…, drop_intermediate=False)`. DET: FRR = 1 − TAR against FAR.
+    """
+
+    def rate(weights: Floats) -> Floats:
+        accepted = np.concatenate([[0.0], np.cumsum(weights)])
+        return accepted / accepted[-1] if accepted[-1] else np.full(len(accepted), np.nan)
+
+    return Roc(np.concatenate([[np.inf], counts.scores]), rate(counts.impostor), rate(counts.genuine))
+
+
+def auc(curve: Roc) -> float:
+    """Area under the ROC by trapezoids: P(genuine > impostor) + P(equal) / 2."""
+    return float(np.trapezoid(curve.tar, curve.far))
+
+
+def eer(curve: Roc) -> tuple[float, float]:
+    """Equal error rate, and the threshold there.
+
+    On the ROC joined by straight lines between operating points, the rate at which FAR = FRR; its threshold is
+    interpolated alike. (The convex hull of the ROC would give a lower value; ISO/IEC 19795-1 leaves the choice open.)
+    (NaN, NaN) without genuine or without impostor pairs.
+    """
+    excess = curve.far + curve.tar - 1  # FAR − FRR, from −1 to 1, never falling
+    if np.isnan(excess).any():
+        return float("nan"), float("nan")
+    k = int(np.argmax(excess >= 0))
+    share = excess[k - 1] / (excess[k - 1] - excess[k])
+    low, high = (curve.threshold[j] if np.isfinite(curve.threshold[j]) else curve.threshold[k] for j in (k - 1, k))
+    return float(curve.far[k - 1] + share * (curve.far[k] - curve.far[k - 1])), float(low + share * (high - low))
+
+
+def tar_at_far(curve: Roc, far: float) -> tuple[float, float]:
+    """The highest TAR of an operating point whose FAR is at most `far`, and the threshold there. No interpolation."""
+    if np.isnan(curve.far[-1]) or np.isnan(curve.tar[-1]):
+        return float("nan"), float("nan")
+    k = int(np.searchsorted(curve.far, far, side="right")) - 1
+    return float(curve.tar[k]), float(curve.threshold[k])
+
+
+def d_prime(counts: Tally) -> float:
+    """d′ = (mean genuine − mean impostor) / √((variance genuine + variance impostor) / 2); NaN where undefined."""
+
+    def moments(weights: Floats) -> tuple[float, float]:
+        if not weights.sum():
+            return float("nan"), float("nan")
+        mean = float(np.average(counts.scores, weights=weights))
+        return mean, float(np.average((counts.scores - mean) ** 2, weights=weights))
+
+    (g, var_g), (i, var_i) = moments(counts.genuine), moments(counts.impostor)
+    spread = np.sqrt((var_g + var_i) / 2)
+    return float((g - i) / spread) if spread > 0 else float("nan")
+
+
+def support(impostors: float, far: float, what: str = "impostor pairs") -> tuple[bool, str]:
+    """Whether this many impostor pairs can support a FAR at all, and a sentence where they do not, or only just.
+
+    They cannot where fewer than 3 of them stand for the FAR (rule of 3); fewer than 30 are few (rule of 30).
+    """
+    accepts = impostors * far * (1 + 1e-9)  # 3,000 pairs do support 0.001
+    rate = np.format_float_positional(far, trim="-")
+    if accepts < FEWEST_ACCEPTS:
+        needed = int(np.ceil(FEWEST_ACCEPTS / far * (1 - 1e-9)))
+        return False, f"{impostors:,.0f} {what} cannot support a FAR of {rate}: it takes at least {needed:,}"
+    if accepts < FIRM_ACCEPTS:
+        return True, f"a FAR of {rate} rests on about {accepts:.0f} of {impostors:,.0f} {what}"
+    return True, ""
+
+
+def thin(curve: Roc, points: int = 400) -> Roc:
+    """At most `points` operating points that draw the same curve on linear, logarithmic and probit axes.
+
+    Half of them are spread evenly over log FAR, half evenly over TAR; the first and the last are always kept.
+    """
+    if len(curve.far) <= points or np.isnan(curve.far[-1]) or np.isnan(curve.tar[-1]):
+        return curve
+    least = curve.far[curve.far > 0].min()
+    by_far = np.searchsorted(curve.far, np.geomspace(least, 1, points // 2 - 1), side="right") - 1
+    by_tar = np.searchsorted(curve.tar, np.linspace(0, 1, points - points // 2 - 1))
+    keep = np.unique(np.concatenate([[0], by_far, by_tar, [len(curve.far) - 1]]))
+    return Roc(curve.threshold[keep], curve.far[keep], curve.tar[keep])
