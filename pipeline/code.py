@@ -26,6 +26,8 @@ REGISTRIES = {
     "fusions": "pipeline.fusions:FUSIONS",
     "metrics": "pipeline.metrics:METRICS",
 }
+# What says things and decides nothing: no result depends on it.
+WORDS = {PROJECT / "pipeline" / f"{name}.py" for name in ("__init__", "errors", "progress", "kinds")}
 # Sections of params.yaml whose defaults a stage uses, where they are not just the stage's own.
 SECTIONS = {"embed": ("embed", "train")}
 
@@ -47,7 +49,7 @@ def _file(module: str) -> Path | None:
 
 @cache
 def _imports(path: Path) -> frozenset[Path]:
-    """Files of the package that a file imports, at whatever depth of it, registries and `pipeline.params` left out."""
+    """Files of the package that a file imports, at whatever depth of it; registries, `pipeline.params`, words left out."""
 
     def names() -> Iterator[str]:
         for node in ast.walk(_tree(path)):
@@ -58,7 +60,7 @@ def _imports(path: Path) -> frozenset[Path]:
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
     found = {file for name in names() if (file := _file(name)) is not None}
-    return frozenset(f for f in found if f != PARAMS and not _is_registry(f))
+    return frozenset(f for f in found if f != PARAMS and f not in WORDS and not _is_registry(f))
 
 
 @cache
