@@ -1,0 +1,31 @@
+"""The stage `report`: everything a run found out, as one self-contained page and a table on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline import paths
+from pipeline.artifacts import atomic_file, read_json
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+
+def run(study: Study) -> None:
+    """Make `results/report.html` from the results, the account of the data and the records of the models.
+
+    Raises:
+        SitterError: there are no results, or a file of them is broken.
+    """
+    from pipeline.reporting.page import page
+    from pipeline.reporting.read import benchmarks, series
+    from pipeline.reporting.tables import results_table
+
+    folder = paths.results()
+    found = benchmarks(folder, study)
+    run_json = folder / "run.json"
+    html = page(study, found, series(study, found), read_json(run_json) if run_json.exists() else {})
+    with atomic_file(paths.report()) as part:
+        part.write_text(html, encoding="utf-8")
+    print(results_table(folder))
+    print(f"report: {paths.report()}")

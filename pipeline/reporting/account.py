@@ -1,0 +1,189 @@
+"""The account of the data: what became of every image, who is in which subset, and under which licence it stands."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import paths
+from pipeline.errors import SitterError
+from pipeline.reporting.images import Album, Picture, sheet, spread
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+Row = dict[str, str]
+SUBSETS = ("train", "val", "test", "unused")
+LISTED = 200
+"""Images without a face that are listed by name; `faces.csv` has them all."""
+KEPT = 10_000
+"""Such images that are kept in memory to choose those shown from."""
+SHOWN = 18
+"""Images without a face, and images with several, that are shown."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """An image that needs a look: no face found, unreadable, or several faces."""
+
+    image_id: str
+    sitter: str
+    status: str
+    reason: str
+    picture: Picture | None
+    box: tuple[float, float, float, float] | None
+    """The face that was taken: x, y, width, height in pixels of the picture."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The account of one data set."""
+
+    name: str
+    about: str
+    images: int
+    aligned: int
+    no_face: int
+    unreadable: int
+    several: int
+    reasons: list[tuple[str, int]]
+    failures: list[Case]
+    shown: list[Case]
+    crowds: list[Case]
+    styles: list[tuple[str, int, int]]
+    """Style, images, aligned: for painted sets."""
+    subsets: list[tuple[str, int, int]]
+    """Subset, sitters, images."""
+    sheet: Picture | None
+
+
+def data_sets(study: Study, album: Album) -> list[DataSet]:
+    """The account of every data set whose faces were looked for, in the study's order."""
+    return [_data_set(study, name, album) for name in study.align if (paths.faces(name) / "faces.csv").exists()]
+
+
+def _data_set(study: Study, name: str, album: Album) -> DataSet:
+    statuses: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    styles: Counter[str] = Counter()
+    aligned_styles: Counter[str] = Counter()
+    failed: list[Row] = []
+    crowds: list[Row] = []
+    several = 0
+    for row in _stream(paths.faces(name) / "faces.csv", ("image_id", "status")):
+        status, style = row["status"], row.get("style") or ""
+        statuses[status] += 1
+        styles[style] += 1
+        if status != "aligned":
+            reasons[row.get("reason") or status] += 1
+            failed += [row] if len(failed) < KEPT else []
+            continue
+        aligned_styles[style] += 1
+        if _whole(row.get("faces")) > 1:
+            several += 1
+            crowds += [row] if len(crowds) < KEPT else []
+    return DataSet(
+        name=name,
+        about=_about(study, name),
+        images=statuses.total(),
+        aligned=statuses["aligned"],
+        no_face=statuses["no_face"],
+        unreadable=statuses["unreadable"],
+        several=several,
+        reasons=reasons.most_common(),
+        failures=[_case(name, row, None) for row in failed[:LISTED]],
+        shown=_shown(name, failed, album),
+        crowds=[_case(name, row, album) for row in spread(crowds, SHOWN)],
+        styles=[(s, n, aligned_styles[s]) for s, n in sorted(styles.items()) if s],
+        subsets=_subsets(paths.split(name) / "split.csv"),
+        sheet=sheet(paths.raw(name) / "contact-sheet.png") if name in study.render else None,
+    )
+
+
+def _stream(path: Path, required: Sequence[str]) -> Iterator[Row]:
+    """Rows one at a time: a data set may have millions."""
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        missing = [c for c in required if c not in (reader.fieldnames or ())]
+        if missing:
+            raise SitterError(f"{path}: column {', '.join(missing)} is missing: rerun the stage that makes this file.")
+        yield from reader
+
+
+def _about(study: Study, name: str) -> str:
+    if name in study.render:
+        render = study.render[name]
+        return f"{render.renderings} paintings of each image of {render.dataset}, at strength {render.strength:g}"
+    return f"as delivered ({study.download[name].kind})"
+
+
+def _shown(name: str, failed: list[Row], album: Album) -> list[Case]:
+    cases = [_case(name, row, album) for row in spread([r for r in failed if r["status"] == "no_face"], SHOWN)]
+    return [case for case in cases if case.picture is not None]
+
+
+def _case(dataset: str, row: Row, album: Album | None) -> Case:
+    picture = album.thumbnail(dataset, row["path"]) if album and row.get("path") else None
+    return Case(
+        row["image_id"], row.get("sitter", ""), row["status"], row.get("reason", ""), picture, _box(row, picture)
+    )
+
+
+def _box(row: Row, picture: Picture | None) -> tuple[float, float, float, float] | None:
+    """The chosen face in the picture, which is smaller than the image; None where the row has none."""
+    try:
+        x0, y0, x1, y1, width = (float(row[c]) for c in ("x0", "y0", "x1", "y1", "width"))
+    except (KeyError, ValueError):
+        return None
+    if picture is None or width <= 0:
+        return None
+    scale = picture.width / width
+    return round(x0 * scale, 1), round(y0 * scale, 1), round((x1 - x0) * scale, 1), round((y1 - y0) * scale, 1)
+
+
+def _subsets(path: Path) -> list[tuple[str, int, int]]:
+    if not path.exists():
+        return []
+    images: Counter[str] = Counter()
+    sitters: dict[str, set[str]] = {}
+    for row in _stream(path, ("image_id", "sitter", "subset")):
+        images[row["subset"]] += 1
+        sitters.setdefault(row["subset"], set()).add(row["sitter"])
+    return [(s, len(sitters[s]), images[s]) for s in SUBSETS if s in images]
+
+
+def _whole(text: str | None) -> int:
+    try:
+        return int(float(text or 0))
+    except ValueError:
+        return 0
+
+
+def materials(study: Study) -> list[dict[str, Any]]:
+    """Every entry under `download`: what it is, where it came from, its licence, and what uses it."""
+    users: dict[str, list[str]] = {name: [] for name in study.download}
+    for name, model in study.models.items():
+        users.get(getattr(model.backbone, "weights", None) or "", []).append(name)
+    for align in study.align.values():
+        for detector in align.detectors:
+            users.get(getattr(detector, "weights", None) or "", []).append("face detection")
+    found = []
+    for name, source in study.download.items():
+        options = source.model_dump()
+        place = [str(options[k]) for k in ("name", "version", "revision", "path", "url", "member") if options.get(k)]
+        found.append(
+            {
+                "name": name,
+                "sort": "data set" if name in study.align else "weights",
+                "kind": source.kind,
+                "place": place,
+                "sha256": options.get("sha256") or "",
+                "licence": options.get("licence") or "",
+                "users": list(dict.fromkeys(users[name])),
+            }
+        )
+    return found

@@ -1,0 +1,160 @@
+"""The report's figures: ROC, DET, score distributions, training curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from markupsafe import Markup
+
+from pipeline.reporting.numbers import count, number, percent, plain, rate
+from pipeline.reporting.read import Benchmark, Row, Series
+from pipeline.reporting.svg import Axis, Chart, Point, linear_ticks, probit
+
+FIRM_ACCEPTS = 30
+"""Where a FAR stands for fewer false accepts it is known to worse than ±30 % (rule of 30, ISO/IEC 19795-1): on grey."""
+DET_TICKS = (0.0001, 0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95)
+
+
+def roc(benchmark: Benchmark, looks: Mapping[str, Series], far: Sequence[float]) -> Markup:
+    """ROC curves, TAR over FAR on a logarithmic axis, with the FARs of the study as rules; empty without curves."""
+    curves = {m: _points(benchmark.roc[m], "far", "tar") for m in looks if m in benchmark.roc}
+    lowest = min((x for points in curves.values() for x, _ in points if x > 0), default=None)
+    if lowest is None:
+        return Markup()
+    low = 10.0 ** max(math.floor(math.log10(min([lowest, *far])) + 1e-9), -6)
+    ticks = [(10.0**e, rate(10.0**e)) for e in range(round(math.log10(low)), 1)]
+    percents = [(v / 5, f"{20 * v} %") for v in range(6)]
+    chart = Chart(
+        Axis(low, 1, ticks, "false accept rate (FAR)", math.log10),
+        Axis(0, 1, percents, "true accept rate (TAR)"),
+        f"ROC curves on {benchmark.name}: true accept rate over false accept rate. The figures are in the table.",
+    )
+    content = _few(chart, benchmark, low) + [chart.upright(f, "rule") for f in far if f > low]
+    return chart.svg(*content, *(chart.line(p, looks[m].css, m) for m, p in curves.items()))
+
+
+def det(benchmark: Benchmark, looks: Mapping[str, Series]) -> Markup:
+    """DET curves, false reject over false accept rate on normal-deviate axes, in which EERs lie on the diagonal."""
+    curves = {m: _rejects(benchmark.det[m]) for m in looks if m in benchmark.det}
+    inner = [(x, y) for points in curves.values() for x, y in points if 0 < x < 1 and 0 < y < 1]
+    if not inner:
+        return Markup()
+    low_x, low_y = (max(1e-4, min(0.4, min(p[i] for p in inner) * 0.8)) for i in (0, 1))
+    high_x, high_y = (min(0.97, max(0.5, *(_far_end(curves, i)))) for i in (0, 1))
+    x, y = (
+        Axis(low, high, [(t, rate(t)) for t in DET_TICKS if low <= t <= high], title, probit)
+        for low, high, title in (
+            (low_x, high_x, "false accept rate (FAR)"),
+            (low_y, high_y, "false reject rate (FRR)"),
+        )
+    )
+    chart = Chart(
+        x, y, f"DET curves on {benchmark.name}: false reject rate over false accept rate. Lower left is better."
+    )
+    low, high = max(low_x, low_y), min(high_x, high_y)
+    diagonal = Markup('<path class="rule" d="{}"/>').format(chart.path([(low, low), (high, high)]))
+    content = [*_few(chart, benchmark, low_x), diagonal]
+    for model, points in curves.items():
+        within = [p for p in points if low_x <= p[0] <= high_x and low_y <= p[1] <= high_y]
+        content.append(chart.line(within, looks[model].css, model) if len(within) > 1 else Markup())
+    return chart.svg(*content)
+
+
+def _far_end(curves: Mapping[str, list[Point]], axis: int) -> list[float]:
+    """Where each curve meets the 50 % line of the other axis: what lies beyond interests nobody."""
+    return [max((p[axis] for p in points if p[1 - axis] >= 0.02), default=0.5) for points in curves.values()]
+
+
+def _rejects(rows: list[Row]) -> list[Point]:
+    """FAR and FRR; FRR is 1 − TAR where a file has only that."""
+    if rows and "frr" in rows[0]:
+        return _points(rows, "far", "frr")
+    return [(x, 1 - y) for x, y in _points(rows, "far", "tar")]
+
+
+def _few(chart: Chart, benchmark: Benchmark, low: float) -> list[Markup]:
+    """Grey where a FAR rests on only a few impostor pairs."""
+    impostors = max((benchmark.value(m, "impostor") or 0 for m in benchmark.models), default=0)
+    end = FIRM_ACCEPTS / impostors if impostors else 0
+    title = f"FARs here rest on fewer than {FIRM_ACCEPTS} of the {count(impostors)} impostor pairs"
+    return [chart.shade(low, min(end, 1), title)] if end > low else []
+
+
+def eer_threshold(rows: list[Row]) -> float | None:
+    """The threshold on a ROC curve where false accepts and false rejects are nearest to equal."""
+    known = [(f, t, s) for r in rows if None not in (f := number(r.get("far")), t := number(r.get("tar")))
+             and (s := number(r.get("threshold"))) is not None]  # fmt: skip
+    nearest = min(known, key=lambda p: abs(p[0] - (1 - p[1])), default=None)  # type: ignore[operator,arg-type]
+    return None if nearest is None else nearest[2]
+
+
+def scores(benchmark: Benchmark, model: str) -> Markup:
+    """Distributions of the genuine and the impostor scores of one model, each of area one; empty without them."""
+    bins = [
+        (a, b, number(r.get("genuine")) or 0, number(r.get("impostor")) or 0)
+        for r in benchmark.scores.get(model, [])
+        if (a := number(r.get("score_left"))) is not None and (b := number(r.get("score_right"))) is not None
+    ]
+    totals = [sum(b[i] * 1.0 for b in bins) for i in (2, 3)]
+    if not bins or not all(totals):
+        return Markup()
+    filled = [b for b in bins if b[2] or b[3]]
+    low, high = filled[0][0], filled[-1][1]
+    density = [(a, b, g / totals[0] / (b - a), i / totals[1] / (b - a)) for a, b, g, i in filled]
+    top = max(max(g, i) for _, _, g, i in density)
+    ticks = [(t, plain(t)) for t in linear_ticks(low, high, 4)]
+    chart = Chart(
+        Axis(low, high, ticks, ""), Axis(0, top * 1.05, [], ""),
+        f"Scores of {model} on {benchmark.name}: genuine pairs against impostor pairs.",
+        width=300, height=112, left=6, right=6, bottom=18, top=4,
+    )  # fmt: skip
+    content = [
+        chart.area([p for d in density for p in ((d[0], d[which]), (d[1], d[which]))], css)
+        for which, css in ((3, "impostor"), (2, "genuine"))
+    ]
+    threshold = eer_threshold(benchmark.roc.get(model, []))
+    if threshold is not None and low < threshold < high:
+        content.append(chart.upright(threshold, "threshold"))
+    return chart.svg(*content)
+
+
+def history(model: str, rows: list[Row], look: Series) -> list[Markup]:
+    """Training curves: the loss, and the EER on the val sitters with the best epoch marked."""
+    made = [
+        _training_curve(model, _points(rows, "epoch", "loss"), "training loss", look, is_rate=False),
+        _training_curve(model, _points(rows, "epoch", "val_eer"), "EER on val sitters", look, is_rate=True),
+    ]
+    return [svg for svg in made if svg]
+
+
+def _training_curve(model: str, points: list[Point], title: str, look: Series, is_rate: bool) -> Markup:
+    if not points:
+        return Markup()
+    top = max(y for _, y in points) * 1.08 or 1.0
+    low = min(0.0, *(y for _, y in points)) if not is_rate else 0.0
+    first, last = points[0][0], max(points[-1][0], points[0][0] + 1)
+    y_ticks = [(t, f"{100 * t:g} %" if is_rate else plain(t)) for t in linear_ticks(low, top, 4)]
+    x_ticks = [(t, plain(t)) for t in linear_ticks(first, last, 5) if t == int(t)]
+    label = f"{title} of {model} by epoch, from {plain(points[0][1])} to {plain(points[-1][1])}"
+    chart = Chart(
+        Axis(first, last, x_ticks, "epoch"), Axis(low, top, y_ticks, title), label,
+        width=300, height=180, left=50, bottom=36,
+    )  # fmt: skip
+    content = [chart.line(points, look.css, model)]
+    trained = [p for p in points if p[0] >= 1]  # epoch 0 is the network before training, which is never kept
+    if is_rate and trained:
+        if points[0][0] == 0:
+            rule = Markup('<path class="rule" d="{}"/>').format(
+                chart.path([(first, points[0][1]), (last, points[0][1])])
+            )
+            content.insert(0, rule)
+        epoch, best = min(trained, key=lambda p: (p[1], p[0]))
+        content.append(chart.dot(epoch, best, look.css, f"best: {percent(best)} at epoch {plain(epoch)}"))
+    return chart.svg(*content)
+
+
+def _points(rows: Iterable[Row], x: str, y: str) -> list[Point]:
+    """Two columns as points, ordered by the first; rows where either is empty are left out."""
+    pairs = ((number(r.get(x)), number(r.get(y))) for r in rows)
+    return sorted((a, b) for a, b in pairs if a is not None and b is not None)

@@ -1,0 +1,169 @@
+"""What the report is made of, as `evaluate` left it: the benchmarks with their figures, tables, curves and pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.artifacts import read_csv, read_json
+from pipeline.errors import SitterError
+from pipeline.reporting.numbers import number
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+Row = dict[str, str]
+COLOURS = 7
+TRUE = {"true", "1", "yes"}
+
+
+@dataclass(frozen=True)
+class Series:
+    """How one model looks on the whole page: its colour from the palette, its line by what sort of model it is."""
+
+    name: str
+    sort: str
+    """frozen, trained, fusion, or other (such as scores read from a file)."""
+    index: int
+
+    @property
+    def css(self) -> str:
+        """Classes of everything drawn for this model."""
+        return f"series s{self.index} c{self.index % COLOURS} {self.sort} turn{self.index // COLOURS % 3}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A paired comparison: `a` minus `b` on the same sitters."""
+
+    a: str
+    b: str
+    metric: str
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    significant: bool
+
+    def turned(self) -> Difference:
+        """The same, as `b` minus `a`."""
+        d, low, high = (None if v is None else -v for v in (self.difference, self.high, self.low))
+        return Difference(self.b, self.a, self.metric, d, low, high, self.p, self.significant)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One benchmark and all that is known of it; curves and tables that were not written are empty."""
+
+    name: str
+    kind: str
+    probe: str
+    gallery: str
+    metrics: Mapping[str, Mapping[str, Any]]
+    """Model → the name of a figure → its value."""
+    table: list[Row]
+    differences: list[Difference]
+    roc: Mapping[str, list[Row]]
+    det: Mapping[str, list[Row]]
+    scores: Mapping[str, list[Row]]
+    pairs: list[Row]
+
+    @property
+    def models(self) -> list[str]:
+        """Models that were judged, in the file's order."""
+        return list(self.metrics)
+
+    def value(self, model: str, metric: str) -> float | None:
+        """One figure; None where the data could not support it."""
+        return number(self.metrics.get(model, {}).get(metric))
+
+    def difference(self, a: str, b: str, metric: str) -> Difference | None:
+        """The paired comparison of two models, as `a` minus `b`."""
+        for found in self.differences:
+            if found.metric == metric and {found.a, found.b} == {a, b} and a != b:
+                return found if found.a == a else found.turned()
+        return None
+
+    def ranked(self, metric: str = "eer", lowest: bool = True) -> list[str]:
+        """Models that have this figure, the lowest (or highest) first; equals in the file's order."""
+        sign = 1 if lowest else -1
+        known = [(sign * v, i, m) for i, m in enumerate(self.models) if (v := self.value(m, metric)) is not None]
+        return [m for _, _, m in sorted(known)]
+
+
+def benchmarks(folder: Path, study: Study) -> list[Benchmark]:
+    """Every benchmark in `metrics.json`, those of the study first and in its order.
+
+    Raises:
+        SitterError: there are no results, or `metrics.json` does not hold models below benchmarks.
+    """
+    path = folder / "metrics.json"
+    if not path.exists():
+        raise SitterError(f"{path} does not exist, so there is nothing to report: run the stage `evaluate` first.")
+    metrics = read_json(path)
+    if not isinstance(metrics, dict) or not all(
+        isinstance(models, dict) and all(isinstance(m, dict) for m in models.values()) for models in metrics.values()
+    ):
+        raise SitterError(
+            f"{path} should hold {{benchmark: {{model: {{figure: value}}}}}}: rerun the stage `evaluate`."
+        )
+    if not metrics:
+        raise SitterError(f"{path} holds no benchmark: name one under `evaluate.benchmarks` and rerun `evaluate`.")
+    order = [b for b in study.evaluate.benchmarks if b in metrics] + sorted(
+        metrics.keys() - study.evaluate.benchmarks.keys()
+    )
+    return [_benchmark(folder, name, metrics[name], study.evaluate.benchmarks.get(name)) for name in order]
+
+
+def _benchmark(folder: Path, name: str, metrics: dict[str, Any], options: Any) -> Benchmark:
+    probe = getattr(options, "probe", None) or getattr(options, "dataset", None) or ""
+    return Benchmark(
+        name=name,
+        kind=getattr(options, "kind", ""),
+        probe=probe,
+        gallery=getattr(options, "gallery", None) or probe,
+        metrics=metrics,
+        table=_rows(folder / "tables" / f"{name}.csv"),
+        differences=[_difference(row) for row in _rows(folder / "tables" / f"{name}-differences.csv")],
+        roc=_by_model(_rows(folder / "curves" / f"roc-{name}.csv")),
+        det=_by_model(_rows(folder / "curves" / f"det-{name}.csv")),
+        scores=_by_model(_rows(folder / "curves" / f"scores-{name}.csv")),
+        pairs=_rows(folder / "pairs" / f"{name}.csv"),
+    )
+
+
+def _rows(path: Path) -> list[Row]:
+    """Rows of a file that need not be there: a benchmark may have no curves, or no pairs."""
+    return read_csv(path) if path.exists() else []
+
+
+def _by_model(rows: list[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.get("model", ""), []).append(row)
+    return found
+
+
+def _difference(row: Row) -> Difference:
+    difference, low, high, p = (number(row.get(column)) for column in ("difference", "low", "high", "p"))
+    significant = row.get("significant", "").strip().lower() in TRUE
+    names = row.get("model_a", ""), row.get("model_b", ""), row.get("metric", "")
+    return Difference(*names, difference, low, high, p, significant)
+
+
+def series(study: Study, found: list[Benchmark]) -> dict[str, Series]:
+    """The look of every model: those of the study in its order, fusions after them, then any others with results."""
+    judged = [m for b in found for m in b.models]
+    names = [m for m in (*study.models, *study.fuse) if m in judged]
+    names += [m for m in dict.fromkeys(judged) if m not in names]
+    return {name: Series(name, _sort(study, name), i) for i, name in enumerate(names)}
+
+
+def _sort(study: Study, name: str) -> str:
+    if name in study.fuse:
+        return "fusion"
+    if name not in study.models:
+        return "other"
+    return "frozen" if study.models[name].adaptation.kind == "none" else "trained"
