@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,14 +67,15 @@ class _Sums:
     drawn: Floats
     nothing: str
 
-    def mean(self, values: NDArray[np.generic], *, percent: bool = False, better: str | None = None) -> Scalar:
-        direction = "lower" if better == "lower" else None
+    def mean(
+        self, values: NDArray[np.generic], *, percent: bool = False, better: Literal["lower"] | None = None
+    ) -> Scalar:
         if not len(values):
-            return Scalar(None, self.nothing, percent=percent, better=direction)
+            return Scalar(None, self.nothing, percent=percent, better=better)
         numbers = np.asarray(values, dtype=np.float64)
         sums = self.drawn @ np.bincount(self.group, numbers, minlength=self.units)
         counts = self.drawn @ np.bincount(self.group, minlength=self.units)
-        return Scalar(float(numbers.mean()), "", _ratio(sums, counts), percent=percent, better=direction)
+        return Scalar(float(numbers.mean()), "", _ratio(sums, counts), percent=percent, better=better)
 
 
 def _ratio(sums: Floats, counts: Floats) -> Floats:
@@ -134,10 +136,10 @@ def _all_pairs(x: Floats, images: Embedded, group: Ints, drawn: Floats) -> dict[
                 total[cells] += np.add.reduceat(by_row, starts_c, axis=1)
     size = np.bincount(group, minlength=units).astype(np.float64)
     pairs = np.triu(np.outer(size, size), 1) + np.diag(size * (size - 1) / 2)
-    energy, energy_drawn = _mean(potential, pairs, drawn)
+    spread, spread_drawn = _mean(potential, pairs, drawn)
     similarity, similarity_drawn = _mean(impostor, counts, drawn)
     with np.errstate(divide="ignore", invalid="ignore"):
-        uniformity = Scalar(float(np.log(energy)), "", np.log(energy_drawn), better="lower")
+        uniformity = Scalar(float(np.log(spread)), "", np.log(spread_drawn), better="lower")
     if not counts.any():
         return {"impostor_similarity": Scalar(None, "there is no impostor pair"), "uniformity": uniformity}
     return {"impostor_similarity": Scalar(similarity, "", similarity_drawn), "uniformity": uniformity}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.metrics.intervals import resample
-from pipeline.metrics.result import Context, Floats, Ints, PairList, Result, Scalar, at, unit
+from pipeline.metrics.result import Column, Context, Floats, Ints, PairList, Result, Scalar, at, unit
 from pipeline.metrics.verification import support
 
 ACCURACY_THRESHOLDS = np.arange(0, 4, 0.01)
@@ -61,7 +61,7 @@ def pairs(context: Context, *, dataset: str) -> Result:
         "impostor": Scalar(impostors),
         "folds": Scalar(len(folds.fold)),
     }
-    table = {
+    table: dict[str, Column] = {
         "fold": folds.fold,
         "accuracy": folds.accuracy,
         "threshold": folds.threshold,

@@ -1,0 +1,100 @@
+"""The table that a user came for, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.artifacts import read_json
+
+HEADINGS = {"eer": "EER", "d_prime": "d′", "auc": "AUC"}
+
+
+def results_table(results: Path) -> str:
+    """One aligned table for each benchmark in `results/`: a line a model, rates in %, intervals in brackets.
+
+    The best model of each column has an asterisk; notes stand below.
+    """
+    metrics, run = read_json(Path(results) / "metrics.json"), read_json(Path(results) / "run.json")
+    tables = [_benchmark(name, metrics[name], run) for name in metrics]
+    return "\n\n".join(tables)
+
+
+def heading(name: str) -> str:
+    """What a scalar is called in a table.
+
+    >>> heading("tar@0.001"), heading("eer"), heading("rank-1")
+    ('TAR@0.1%', 'EER', 'rank-1')
+    """
+    kind, found, far = name.partition("@")
+    if found:
+        return f"{kind.upper()}@{float(far) * 100:.10g}%"
+    return HEADINGS.get(name, name.replace("_", " "))
+
+
+def shown(scalars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Scalars of a benchmark that its table shows: rates that are better high or low; where there are none, all such.
+
+    Args:
+        scalars: `benchmarks.NAME.scalars` of run.json.
+    """
+    judged = [name for name, how in scalars.items() if how["better"]]
+    return [name for name in judged if scalars[name]["percent"]] or judged
+
+
+def cell(values: Mapping[str, Any], name: str, percent: bool) -> str:
+    """A value with its interval; an en dash where the data cannot support one.
+
+    >>> cell({"eer": 0.1234, "eer_low": 0.1, "eer_high": 0.151}, "eer", True)
+    '12.3 [10.0, 15.1]'
+    """
+    value, low, high = (values.get(key) for key in (name, f"{name}_low", f"{name}_high"))
+    if value is None:
+        return "–"
+
+    def number(x: float) -> str:
+        return f"{100 * x:.1f}" if percent else f"{x:.3f}"
+
+    return number(value) if low is None or high is None else f"{number(value)} [{number(low)}, {number(high)}]"
+
+
+def best(models: Mapping[str, Mapping[str, Any]], name: str, better: str | None) -> set[str]:
+    """Models with the best value, more than one where they are equal; none where only one has a value."""
+    known = {m: v[name] for m, v in models.items() if v.get(name) is not None}
+    if len(known) < 2 or better is None:
+        return set()
+    aim = min(known.values()) if better == "lower" else max(known.values())
+    return {m for m, value in known.items() if value == aim}
+
+
+def _benchmark(name: str, models: Mapping[str, Mapping[str, Any]], run: Mapping[str, Any]) -> str:
+    benchmark = run["benchmarks"][name]
+    scalars = benchmark["scalars"]
+    columns = shown(scalars)
+    rows = [["model", *(f"{heading(c)}{', %' * scalars[c]['percent']}" for c in columns)]]
+    for model, values in models.items():
+        row = [model]
+        for c in columns:
+            mark = "*" if model in best(models, c, scalars[c]["better"]) else ""
+            row.append(cell(values, c, scalars[c]["percent"]) + mark)
+        rows.append(row)
+    notes = dict.fromkeys(
+        f"{heading(c)}: {values[f'{c}_note']}" for c in columns for values in models.values() if f"{c}_note" in values
+    )
+    intervals = f"{100 * run['level']:g} % intervals from {run['replicates']:,} resamplings"
+    title = f"{name} ({benchmark['kind']}; {_counts(models, scalars)}{intervals}; * best)"
+    return "\n".join([title, *_aligned(rows), *notes])
+
+
+def _counts(models: Mapping[str, Mapping[str, Any]], scalars: Mapping[str, Mapping[str, Any]]) -> str:
+    """Whole numbers that are the same for all models."""
+    first = next(iter(models.values()), {})
+    counts = [n for n, how in scalars.items() if isinstance(first.get(n), int) and not how["better"]]
+    same = [n for n in counts if all(values.get(n) == first[n] for values in models.values())]
+    return "".join(f"{first[n]:,} {n.replace('_', ' ')}, " for n in same)[:-2] + "; " * bool(same)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
