@@ -6,7 +6,6 @@ DETECTORS = Registry(
     "detector",
     "pipeline.faces.detectors",
     {
-        "aligned": "aligned.Aligned",
         "retinaface-mobilenet": "retinaface_mobilenet.RetinaFaceMobileNet",
         "retinaface-resnet50": "retinaface_resnet50.RetinaFaceResNet50",
         "scrfd": "scrfd.SCRFD",

@@ -1,0 +1,92 @@
+"""From five landmarks to a face in a fixed position: similarity transforms and templates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pipeline.faces.image import RGBImage
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """Where a network expects the landmarks.
+
+    points: float32 [5, 2], x and y of left eye, right eye, nose, left and right mouth corner (image left first).
+    size: width and height of the face in pixels.
+    """
+
+    points: NDArray[np.float32]
+    size: int
+
+
+# InsightFace, `face_align.arcface_dst`.
+ARCFACE = Template(
+    np.array(
+        [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]],
+        np.float32,
+    ),
+    112,
+)
+
+
+def similarity(src: ArrayLike, dst: ArrayLike) -> Floats:
+    """Similarity transforms (rotation, uniform scale, shift) that bring points nearest to others, least squares.
+
+    Umeyama, "Least-squares estimation of transformation parameters between two point patterns" (PAMI 1991), which in
+    the plane, where a similarity is multiplication by a complex number, needs no singular value decomposition.
+
+    Args:
+        src: [..., n, 2] points; leading dimensions are a batch.
+        dst: [..., n, 2] points that they are brought to.
+
+    Returns:
+        float64 [..., 2, 3]: y = M[:, :2] @ x + M[:, 2]. Points that all coincide give NaN.
+    """
+    a, b = (np.asarray(points, np.float64) @ (1, 1j) for points in (src, dst))
+    a_mean, b_mean = a.mean(-1, keepdims=True), b.mean(-1, keepdims=True)
+    a, b = a - a_mean, b - b_mean
+    with np.errstate(invalid="ignore", divide="ignore"):
+        turn = (a.conj() * b).sum(-1) / (abs(a) ** 2).sum(-1)
+    shift = b_mean[..., 0] - turn * a_mean[..., 0]
+    rows = (turn.real, -turn.imag, shift.real), (turn.imag, turn.real, shift.imag)
+    return np.stack([np.stack(np.broadcast_arrays(*row), -1) for row in rows], -2)
+
+
+def apply(transform: ArrayLike, points: ArrayLike) -> Floats:
+    """Points [..., n, 2] moved by transforms [..., 2, 3]."""
+    m = np.asarray(transform, np.float64)
+    moved: Floats = np.asarray(points, np.float64) @ np.swapaxes(m[..., :2], -1, -2) + m[..., None, :, 2]
+    return moved
+
+
+def warp(image: RGBImage, transform: ArrayLike, size: int) -> RGBImage:
+    """Image under a transform [2, 3], bilinear, black outside: uint8 [size, size, 3]."""
+    m = np.asarray(transform, np.float64)
+    return np.asarray(cv2.warpAffine(image, m, (size, size), flags=cv2.INTER_LINEAR, borderValue=0.0), np.uint8)
+
+
+def align(image: RGBImage, landmarks: ArrayLike, template: Template = ARCFACE) -> RGBImage:
+    """The face with these landmarks ([5, 2], pixels of the image), brought to a template.
+
+    With `ARCFACE` this is InsightFace's `norm_crop`.
+    """
+    return warp(image, similarity(landmarks, template.points), template.size)
+
+
+def crop_landmarks(landmarks: ArrayLike, template: Template = ARCFACE) -> NDArray[np.float32]:
+    """Landmarks [..., 5, 2] of an image as they lie in the crop that `align` makes of it: float32 [..., 5, 2]."""
+    return apply(similarity(landmarks, template.points), landmarks).astype(np.float32)
+
+
+def realign(crop: RGBImage, landmarks: ArrayLike, template: Template) -> RGBImage:
+    """A stored crop, whose landmarks [5, 2] are given in its own pixels, brought to another template.
+
+    For `ARCFACE` itself the crop comes back as it is.
+    """
+    return align(crop, landmarks, template)

@@ -1,0 +1,68 @@
+"""Decoding RetinaFace: anchors, boxes and landmarks (Deng et al., "RetinaFace", CVPR 2020)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+STRIDES = (8, 16, 32)
+SIZES = ((16, 32), (64, 128), (256, 512))
+# Of the offsets of the centre and of the logarithm of the size.
+VARIANCES = (0.1, 0.2)
+
+
+@lru_cache(maxsize=16)
+def anchors(height: int, width: int) -> Floats:
+    """Anchors of a picture: float32 [n, 3], centre x, centre y and side in pixels, in the network's order."""
+    found = []
+    for stride, sizes in zip(STRIDES, SIZES, strict=True):
+        rows, columns = -(-height // stride), -(-width // stride)
+        y, x, side = np.meshgrid(np.arange(rows) + 0.5, np.arange(columns) + 0.5, sizes, indexing="ij")
+        found.append(np.stack([x * stride, y * stride, side], -1).reshape(-1, 3))
+    return np.concatenate(found).astype(np.float32)
+
+
+def decode(
+    offsets: Floats, scores: Floats, landmarks: Floats, shape: tuple[int, ...], threshold: float, overlap: float = 0.4
+) -> tuple[Floats, Floats, Floats]:
+    """Faces from a network's outputs.
+
+    Args:
+        offsets: [n, 4] of box centres and log sizes.
+        scores: [n] of being a face.
+        landmarks: [n, 10] offsets.
+        shape: height and width of the picture in pixels.
+        threshold: lower scores are no faces.
+        overlap: of two faces whose intersection over union is larger, the better one stays.
+
+    Returns:
+        boxes [k, 4], landmarks [k, 5, 2] in pixels (not rounded), scores [k]; best first.
+    """
+    chosen = np.flatnonzero(scores >= threshold)
+    chosen = chosen[np.argsort(-scores[chosen], kind="stable")]
+    anchor = anchors(shape[0], shape[1])[chosen]
+    centre, side = anchor[:, None, :2], anchor[:, None, 2:]
+    middle = centre[:, 0] + offsets[chosen, :2] * VARIANCES[0] * side[:, 0]
+    half = np.exp(offsets[chosen, 2:] * VARIANCES[1]) * side[:, 0] / 2
+    boxes = np.concatenate([middle - half, middle + half], 1)
+    points = centre + landmarks[chosen].reshape(-1, 5, 2) * VARIANCES[0] * side
+    keep = suppress(boxes, overlap)
+    return boxes[keep], points[keep], scores[chosen][keep]
+
+
+def suppress(boxes: Floats, overlap: float) -> list[int]:
+    """Indices of the boxes ([n, 4], best first) that overlap no better one by more than this."""
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    keep: list[int] = []
+    left = np.arange(len(boxes))
+    while len(left):
+        best, left = left[0], left[1:]
+        keep.append(int(best))
+        shared = np.minimum(boxes[left, 2:], boxes[best, 2:]) - np.maximum(boxes[left, :2], boxes[best, :2])
+        shared_area = shared.clip(0).prod(1)
+        left = left[shared_area <= overlap * (areas[left] + areas[best] - shared_area)]
+    return keep

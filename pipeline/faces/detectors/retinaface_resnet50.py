@@ -1,0 +1,90 @@
+"""RetinaFace with a ResNet-50 trunk: the network of the package retinaface-pytorch, with weights from a file."""
+
+from __future__ import annotations
+
+import io
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import cv2
+import torch
+from pydantic import Field
+
+import pipeline.models.torchvision_ops  # noqa: F401  (before retinaface, which imports torchvision)
+from pipeline.errors import SitterError
+from pipeline.faces.detection import Detection, Floats, Search
+from pipeline.faces.detectors.retinaface import decode
+from pipeline.faces.image import RGBImage
+from pipeline.sources.weights import weights_file
+
+# Of ImageNet, RGB, for pixels from 0 to 255.
+MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
+DEVIATION = (0.229 * 255, 0.224 * 255, 0.225 * 255)
+
+
+class RetinaFaceResNet50:
+    """RetinaFace-ResNet50: slower and stronger, on a GPU where there is one."""
+
+    def __init__(
+        self,
+        *,
+        weights: str,
+        threshold: Annotated[float, Field(gt=0, lt=1, description="Lower scores are no faces.")] = 0.7,
+        scales: Annotated[
+            tuple[float, ...], Field(description="Enlargements, tried in turn until there is a face.")
+        ] = (),
+        sides: Annotated[tuple[int, ...], Field(description="Then long sides, in pixels.")] = (640, 1280),
+        max_side: Annotated[int, Field(ge=64, description="Longest side ever tried.")] = 1600,
+        padding: Annotated[float, Field(ge=0, le=1, description="Ground around it when all fail.")] = 0.25,
+    ) -> None:
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.network = network(weights_file(weights)).to(self.device)
+        self.threshold = threshold
+        self.search = Search(scales, sides, max_side, padding)
+        self.nothing = f"no face with a score of {threshold:g} or more"
+
+    def detect(self, image: RGBImage) -> list[Detection]:
+        """Faces in an image, best first."""
+        return self.search.run(image, self.find)
+
+    @torch.inference_mode()
+    def find(self, picture: RGBImage) -> tuple[Floats, Floats, Floats]:
+        """Boxes, landmarks and scores in one picture."""
+        x = torch.from_numpy(cv2.dnn.blobFromImage(picture, mean=MEAN)) / torch.tensor(DEVIATION).view(3, 1, 1)
+        offsets, scores, landmarks = self.network(x.to(self.device))
+        offsets, scores, landmarks = (y[0].float().cpu() for y in (offsets, scores.softmax(-1), landmarks))
+        return decode(offsets.numpy(), scores[:, 1].numpy(), landmarks.numpy(), picture.shape[:2], self.threshold)
+
+
+def network(path: Path) -> torch.nn.Module:
+    """The network with weights from a state-dict file, in evaluation mode; the package's downloader is not used."""
+    from retinaface.network import RetinaFace
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the package uses torchvision's old argument for "no weights"
+        module: torch.nn.Module = RetinaFace(
+            name="Resnet50",
+            pretrained=False,
+            return_layers={"layer2": 1, "layer3": 2, "layer4": 3},
+            in_channels=256,
+            out_channels=256,
+        )
+    try:
+        module.load_state_dict(_state(path))
+    except Exception as error:  # unpickling raises nearly anything
+        first = (str(error) or type(error).__name__).splitlines()[0]
+        raise SitterError(f"{path} is no state dict of retinaface-pytorch's ResNet-50: {first}") from None
+    return module.eval()
+
+
+def _state(path: Path) -> dict[str, Any]:
+    """A state dict, also from a zip that holds the file alone, which is how the package's authors hand it out."""
+    file: Path | io.BytesIO = path
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if len(archive.namelist()) == 1:
+                file = io.BytesIO(archive.read(archive.namelist()[0]))
+    state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    return state
