@@ -10,8 +10,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.errors import SitterError
+from pipeline.errors import SitterError, nearest
 
+# Sections of params.yaml that hold the names a stage takes, where it is not the section of its own name.
+SECTIONS = {"train": ["models"], "embed": ["models", "split"]}
 # command: (the entry of params.yaml that it takes, if any; what it does)
 COMMANDS: dict[str, tuple[str | None, str]] = {
     "download": ("ENTRY", "Fetch a data set or weights into data/raw/ENTRY/, checksums first."),
@@ -72,4 +74,8 @@ def _run(command: str, params: Path, names: list[str]) -> None:
         if command == "check":
             print(describe(study))
         else:
+            for section, name in zip(SECTIONS.get(command, [command]), names, strict=False):
+                known = getattr(study, section)
+                if name not in known:
+                    raise SitterError(f"{params} has no {name!r} under {section}; {nearest(name, known)}")
             importlib.import_module(f"pipeline.{command}").run(study, *names)

@@ -1,0 +1,62 @@
+"""The command line: documented, light, clear about errors."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import cli
+
+PROJECT = Path(__file__).parents[1]
+STAGES = ["download", "render", "align", "split", "train", "embed", "fuse", "evaluate", "report"]
+HEAVY = {"torch", "cv2", "pyarrow", "pandas", "sklearn", "scipy", "matplotlib", "onnxruntime", "numpy", "PIL"}
+
+
+def modules_after(code: str) -> set[str]:
+    """Top-level modules that are loaded after some code ran in a fresh interpreter."""
+    code += "\nimport sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_each_stage_documents_itself(stage: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([stage, "--help"])
+    assert stopped.value.code == 0
+    told = capsys.readouterr().out
+    assert cli.COMMANDS[stage][1].split(",")[0].split(".")[0] in " ".join(told.split())
+    assert "--params" in told
+
+
+def test_help_imports_nothing_heavy() -> None:
+    loaded = modules_after("from pipeline import cli; cli.parser().format_help()")
+    assert loaded & (HEAVY | {"pydantic", "yaml"}) == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_is_imported_without_what_only_its_work_needs(stage: str) -> None:
+    assert modules_after(f"import pipeline.{stage}") & (HEAVY - {"numpy"}) == set()
+
+
+def test_checking_a_study_needs_no_torch() -> None:
+    assert modules_after("from pipeline.params import load; load()") & HEAVY == set()
+
+
+def test_an_error_is_one_message_and_no_traceback(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pipeline", "align", "orl", "--params", "none.yaml"]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert done.returncode == 1
+    assert done.stderr.startswith("sitter align: none.yaml does not exist")
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_name_is_told_with_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "dlib-haed", "--params", str(PROJECT / "params.yaml")]) == 1
+    assert "'dlib-haed'" in (told := capsys.readouterr().err)
+    assert "did you mean 'dlib-head'" in told

@@ -1,0 +1,68 @@
+"""Fingerprints: a job depends on the code that it uses, and on no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline import code, graph
+from pipeline.params import load
+
+PROJECT = Path(__file__).parents[1]
+STUDY = load(PROJECT / "params.yaml")
+
+
+def files(stage: str, *kinds: str) -> set[str]:
+    return {path.as_posix() for path in code.job_sources(stage, kinds)}
+
+
+def test_a_model_depends_on_its_own_loss_and_no_other() -> None:
+    with_triplet = files("train", "losses/triplet")
+    assert "pipeline/losses/triplet.py" in with_triplet
+    assert "pipeline/losses/mining.py" in with_triplet
+    assert "pipeline/losses/arcface.py" not in with_triplet
+    assert not {f for f in files("train", "losses/none") if f.startswith("pipeline/losses/") and "sampler" not in f}
+
+
+def test_a_registration_changes_no_fingerprint() -> None:
+    for job in graph.jobs(STUDY):
+        assert not {f for f in files(job.stage, *job.kinds) if f == "pipeline/losses/__init__.py"}
+
+
+def test_a_change_in_one_stage_does_not_touch_another() -> None:
+    assert "pipeline/report.py" not in files("evaluate")
+    assert "pipeline/train.py" not in files("embed")
+    assert not {f for f in files("align") if f.startswith("pipeline/models")}
+
+
+def test_defaults_count() -> None:
+    assert "pipeline/params/train.py" in files("train")
+    assert "pipeline/params/__init__.py" not in files("train")
+
+
+def test_every_job_names_code_that_exists() -> None:
+    for job in graph.jobs(STUDY):
+        found = files(job.stage, *job.kinds)
+        assert f"pipeline/{job.stage}.py" in found
+        assert all((PROJECT / path).is_file() for path in found)
+
+
+def test_no_stage_imports_another_and_no_library_imports_a_stage() -> None:
+    stages = {f"pipeline/{stage}.py" for stage in ("download", "render", "align", "split", "train", "embed", "fuse", "evaluate", "report")}
+    for path in (PROJECT / "pipeline").rglob("*.py"):
+        module = ".".join(path.relative_to(PROJECT).with_suffix("").parts)
+        used = {p.relative_to(PROJECT).as_posix() for p in code._imports(path)}
+        assert not used & stages, f"{module} imports a stage: {used & stages}"
+
+
+def test_the_package_knows_neither_engine() -> None:
+    for path in (PROJECT / "pipeline").rglob("*.py"):
+        imports = {line.split()[1].partition(".")[0] for line in path.read_text().splitlines() if line.strip().startswith(("import ", "from ")) and len(line.split()) > 1}
+        assert not imports & {"snakemake", "dvc"}, path
+
+
+@pytest.mark.parametrize("job", graph.jobs(STUDY), ids=lambda job: f"{job.stage}-{job.name}")
+def test_what_a_job_is_made_from_is_made_by_another(job: graph.Job) -> None:
+    made = {path for other in graph.jobs(STUDY) if other != job for path in (*other.outputs, other.target)}
+    assert set(job.inputs) <= made

@@ -1,0 +1,116 @@
+"""params.yaml is checked before any work, in words that name the field, the finding, what is allowed and the mend."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from pipeline import params
+from pipeline.errors import SitterError
+
+PROJECT = Path(__file__).parents[1]
+STUDIES = [PROJECT / "params.yaml", *sorted((PROJECT / "studies").glob("*.yaml")), PROJECT / "tests/workflow/study.yaml"]
+DEMO = yaml.safe_load((PROJECT / "params.yaml").read_text())
+
+
+def with_value(path: str, value: Any) -> dict[str, Any]:
+    """The demo with one value changed (or, with ..., taken out)."""
+    study = here = copy.deepcopy(DEMO)
+    *sections, field = path.split("/")
+    for section in sections:
+        here = here[int(section)] if isinstance(here, list) else here[section]
+    if value is ...:
+        del here[field]
+    else:
+        here[field] = value
+    return study
+
+
+def message(study: Any) -> str:
+    with pytest.raises(SitterError) as caught:
+        params.check(study)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda p: p.name)
+def test_every_study_that_ships_is_sound_and_fits_the_schema(path: Path) -> None:
+    params.load(path)
+    jsonschema.validate(yaml.safe_load(path.read_text()), json.loads(params.SCHEMA.read_text()))
+
+
+def test_the_schema_that_is_checked_in_is_the_one_that_is_made() -> None:
+    assert json.loads(params.SCHEMA.read_text()) == json.loads(json.dumps(params.schema())), "run: python -m pipeline schema"
+
+
+def test_the_demo_names_its_schema_so_that_editors_find_it() -> None:
+    first = (PROJECT / "params.yaml").read_text().splitlines()[0]
+    assert first == "# yaml-language-server: $schema=pipeline/params/schema.json"
+    assert params.SCHEMA == PROJECT / "pipeline/params/schema.json"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("models/dlib-head/loss/kind", "tripplet", ["models.dlib-head.loss.kind", "'tripplet'", "did you mean 'triplet'"]),
+        ("models/dlib-head/loss/margn", 0.2, ["models.dlib-head.loss", "'margn'", "did you mean 'margin'"]),
+        ("models/dlib-head/loss/margin", -1, ["models.dlib-head.loss.margin", "-1", "greater than"]),
+        ("models/dlib-head/loss/margin", "wide", ["models.dlib-head.loss.margin", "'wide'", "number"]),
+        ("models/dlib/backbone/weights", "dlip", ["models.dlib.backbone.weights", "'dlip'", "did you mean 'dlib'"]),
+        ("models/dlib/adaptation/kind", "lora", ["models.dlib", "a frozen model has neither"]),
+        ("models/dlib-head/training", {"lrr": 1}, ["models.dlib-head.training", "'lrr'", "did you mean 'lr'"]),
+        ("models/dlib-head/training", {"optimiser": "adm"}, ["models.dlib-head.training.optimiser", "'adm'", "'adam'"]),
+        ("models/dlib-head/training", {"train_on": ["orll"]}, ["train_on", "'orll'", "did you mean 'orl'"]),
+        ("modells", {}, ["the file", "unknown field 'modells'", "did you mean 'models'"]),
+        ("embed", ..., ["embed is missing"]),
+        ("embed/datasets", ["orl", "lfw"], ["embed.datasets", "'lfw'", "orl-painted"]),
+        ("evaluate/far", [2], ["evaluate.far", "2", "less than 1"]),
+        ("evaluate/benchmarks/paintings/probe", "orl-paint", ["paintings.probe", "did you mean 'orl-painted'"]),
+        ("fuse/concat-dlib-head/models", ["dlib", "dlib-haed"], ["concat-dlib-head.models", "did you mean 'dlib-head'"]),
+        ("fuse/concat-dlib-head/fit_on", [], ["centre needs fit_on"]),
+        ("render/orl-painted/styles", ["oli"], ["render.orl-painted.styles", "'oli'", "did you mean 'oil'"]),
+        ("render/orl", {"dataset": "orl"}, ["render.orl", "rename one of them"]),
+        ("align/orl/detectors/0/weights", "retina", ["align.orl.detectors.0.weights", "did you mean 'retinaface'"]),
+        ("split/orl-painted/dataset", "orl-paintd", ["split.orl-painted.dataset", "'orl-paintd'"]),
+        ("split/orl/test", 1.5, ["split.orl.test", "1.5", "less than or equal to 1"]),
+        ("download/orl/kind", "packge", ["download.orl.kind", "did you mean 'package'"]),
+        ("models/Dlib Head", DEMO["models"]["dlib"], ["models", "Dlib Head"]),
+        ("seed", "one", ["seed", "'one'"]),
+    ],
+)
+def test_a_mistake_is_named_with_its_mend(path: str, value: Any, expected: list[str]) -> None:
+    text = message(with_value(path, value))
+    assert text.startswith("params.yaml: ")
+    for words in expected:
+        assert words in text, text
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    study = with_value("seed", "one")
+    study["embed"]["batch"] = 0
+    assert message(study).count("params.yaml: ") == 2
+
+
+@pytest.mark.parametrize("content", [None, [], "text", {}])
+def test_a_file_that_is_no_study_is_refused(content: Any) -> None:
+    assert "params.yaml: " in message(content)
+
+
+def test_a_missing_file_and_broken_yaml_are_named(tmp_path: Path) -> None:
+    with pytest.raises(SitterError, match=r"none\.yaml does not exist"):
+        params.load(tmp_path / "none.yaml")
+    (tmp_path / "broken.yaml").write_text("a: [1")
+    with pytest.raises(SitterError, match=r"broken\.yaml is no YAML"):
+        params.load(tmp_path / "broken.yaml")
+
+
+def test_a_model_trains_as_train_says_but_for_what_it_says_itself() -> None:
+    study = params.check(with_value("models/dlib-head/training", {"lr": 0.5}))
+    assert study.training("dlib-head").lr == 0.5
+    assert study.training("dlib-lora").lr == (study.models["dlib-lora"].training.lr or study.train.lr)
+    assert study.training("dlib-head").epochs == (study.models["dlib-head"].training.epochs or study.train.epochs)
