@@ -17,8 +17,8 @@ class Preprocess:
     def __init__(self, backbone: Backbone) -> None:
         self.template = backbone.template
         self.bgr = backbone.colour == "bgr"
-        self.mean = np.array(backbone.mean, np.float32)
-        self.factor = 1 / np.array(backbone.scale, np.float32)
+        self.mean = torch.tensor(backbone.mean)[:, None, None]
+        self.factor = 1 / torch.tensor(backbone.scale)[:, None, None]
 
     def __call__(self, crop: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> Tensor:
         """The network's input.
@@ -34,7 +34,7 @@ class Preprocess:
             float32 [3, S, S].
         """
         face = crop if self.template is ARCFACE else align(crop, landmarks, self.template)
-        pixels = (face.astype(np.float32) - self.mean) * self.factor
-        if self.bgr:
-            pixels = pixels[..., ::-1]
-        return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+        # np.require: torch warns about arrays that cannot be written to, as decoders give them.
+        pixels = torch.from_numpy(np.require(face, requirements="W")).permute(2, 0, 1).contiguous()
+        x = pixels.float().sub_(self.mean).mul_(self.factor)
+        return x.flip(0) if self.bgr else x
