@@ -37,6 +37,8 @@ class Training(Strict):
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
     patience: Annotated[int | None, Field(ge=1)] = None
     """Stop after this many epochs without a better EER on the val sitters; null: never."""
+    val_images: Annotated[int, Field(ge=2)] = 5000
+    """Faces of val sitters at most (whole sitters, drawn at random), since all their pairs are compared."""
     mirror: bool = True
     """Train on mirrored images too."""
     precision: Literal["fp32", "fp16", "bf16"] = "fp32"

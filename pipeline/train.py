@@ -1,0 +1,163 @@
+"""Train a model into models/MODEL/: `python -m pipeline train MODEL`. A frozen one is recorded as it is.
+
+A killed run is gone on with by the same command and ends in the very weights it would have ended in. Nothing that is
+written depends on the clock, so that the same inputs give the same bytes (on a CPU).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline import paths
+from pipeline.errors import SitterError
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from pipeline.params import Study
+    from pipeline.training.loop import Run, State
+    from pipeline.training.stop import StopRequest
+
+HISTORY = ["epoch", "step", "loss", "val_eer", "lr"]
+
+
+def run(study: Study, model: str) -> None:
+    """Write `model.json`, and for a trained model `weights.safetensors`, `history.csv` and `metrics.json`.
+
+    Raises:
+        SitterError: no such model, inputs that do not fit, another process at it, or a loss that is not finite.
+        SystemExit: status 75 after SIGTERM or SIGUSR1; a checkpoint is written.
+    """
+    if model not in study.models:
+        from pipeline.errors import nearest
+
+        raise SitterError(f"there is no model {model!r} in the study; {nearest(model, study.models)}")
+    if study.models[model].adaptation.kind == "none":
+        record(study, model)
+    else:
+        from pipeline.training.stop import stop_request
+
+        with stop_request() as stop:
+            train(study, model, stop)
+
+
+def record(study: Study, model: str) -> None:
+    """The folder of a frozen model."""
+    from pipeline.artifacts import output_folder
+    from pipeline.models.build import build
+    from pipeline.models.save import write_model
+
+    entry = study.models[model]
+    network, _ = build(entry.backbone, entry.adaptation, study.seed)
+    with output_folder(paths.model(model)) as folder:
+        write_model(folder, network, entry, None, study.seed)
+    print(f"{model}: frozen, {network.dim} values a face")
+
+
+def train(study: Study, model: str, stop: StopRequest) -> None:
+    """Train, from a checkpoint where there is one, and write the folder."""
+    from pipeline.training import checkpoint
+
+    key = checkpoint.key(study, model)
+    accelerator = start(study.training(model).precision)
+    with checkpoint.locked(model, accelerator.is_main_process) as checkpoints:
+        work = prepare(study, model, accelerator, stop)
+        state = work.fit(checkpoints, key, stop)
+        if accelerator.is_main_process:
+            write(study, model, work, state)
+            checkpoint.remove(checkpoints)
+
+
+def start(precision: str) -> Accelerator:
+    """Device, processes and precision: what `accelerate launch` says, else the GPU, else the CPU."""
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state()  # one process may train several models, each in its own precision
+    try:
+        return Accelerator(mixed_precision="no" if precision == "fp32" else precision)
+    except ValueError as error:
+        raise SitterError(f"training.precision is {precision!r}, which does not run here: {error}") from None
+
+
+def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopRequest) -> Run:
+    """Put faces, network, loss and sampler together; everything that can be wrong with them is found here."""
+    import torch
+
+    from pipeline.losses import LOSSES
+    from pipeline.losses.samplers import SitterBatches
+    from pipeline.models.backbone import frozen_prefix
+    from pipeline.models.build import build
+    from pipeline.training.faces import read_faces
+    from pipeline.training.features import split_network
+    from pipeline.training.loop import Run
+
+    entry, training = study.models[model], study.training(model)
+    faces, val = read_faces(training.train_on, study.split)
+    val = val.at_most(training.val_images, study.seed)
+    if training.patience is not None and not len(val):
+        raise SitterError(
+            f"models.{model}: patience is {training.patience}, but {', '.join(training.train_on)} has no val sitters "
+            "to judge an epoch by. Give split.….val a share, or set patience: null."
+        )
+    sampler = SitterBatches(
+        faces.labels,
+        training.sitters,
+        training.images,
+        study.seed,
+        mirror=training.mirror,
+        rank=accelerator.process_index,
+        world=accelerator.num_processes,
+    )
+    network, adaptation = build(entry.backbone, entry.adaptation, study.seed)
+    network.to(device=accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    trained, inputs = split_network(
+        network,
+        (faces, val),
+        (training.mirror, entry.mirror),
+        accelerator.device,
+        training.cache_gb,
+        training.workers,
+        lambda: stop.leave("no step was made yet, nothing is lost but time"),
+    )
+    if adaptation.wants_features:
+        if inputs[0].kept is None:
+            raise SitterError(f"models.{model}: its start is computed from features: raise cache_gb to keep them.")
+        adaptation.initialise(network, inputs[0].kept[:, 0].to(accelerator.device))
+    torch.manual_seed(study.seed)
+    loss = LOSSES.make(entry.loss, network.dim, faces.sitters)
+    kept = frozen_prefix(network) if inputs[0].kept is not None else 0
+    accelerator.print(
+        f"{model}: {len(faces)} faces of {faces.sitters} sitters, validated on {len(val)} of {val.sitters}; "
+        f"{len(sampler)} batches an epoch; {kept} of {len(network.stages)} stages computed beforehand"
+    )
+    return Run(accelerator, training, network, adaptation, loss, sampler, trained, *inputs, study.seed)
+
+
+def write(study: Study, model: str, work: Run, state: State) -> None:
+    """The folder of a trained model, with the weights of the best epoch."""
+    from pipeline.artifacts import output_folder, write_csv, write_json
+    from pipeline.models.backbone import load_trained_state
+    from pipeline.models.save import write_model
+
+    load_trained_state(work.backbone, state.best)
+    kept = state.history[state.best_epoch]
+    with output_folder(paths.model(model)) as folder:
+        write_model(folder, work.backbone, study.models[model], study.training(model), study.seed)
+        write_csv(folder / "history.csv", state.history, HISTORY)
+        write_json(folder / "metrics.json", summary(state))
+    error = "" if kept["val_eer"] is None else f", val EER {100 * kept['val_eer']:.2f} %"
+    print(f"{model}: epoch {kept['epoch']} of {state.epoch} kept, loss {kept['loss']:.4g}{error}")
+
+
+def summary(state: State) -> dict[str, Any]:
+    """What `dvc metrics` shows of a training."""
+    kept, before = state.history[state.best_epoch], state.history[0]
+    return {
+        "epoch": kept["epoch"],
+        "epochs": state.epoch,
+        "steps": state.step,
+        "loss": kept["loss"],
+        "val_eer": kept["val_eer"],
+        "val_eer_before": before["val_eer"],
+    }

@@ -1,0 +1,115 @@
+"""Checkpoints: everything that a killed training needs to end in the very weights it would have ended in.
+
+Random states are not among it: every step seeds its own, by (seed, epoch, position, process), so that a run can go on
+on another number of processes, too.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import code, paths
+from pipeline.artifacts import atomic_file
+from pipeline.errors import SitterError
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+FILE = "checkpoint.pt"
+KINDS = ("backbones", "adaptations", "losses")
+# Settings that say how a model is trained, but change nothing of what comes of it.
+WITHOUT_EFFECT = {"checkpoint_seconds", "workers"}
+
+
+def key(study: Study, model: str) -> str:
+    """What a checkpoint belongs to: parameters, inputs, code. A checkpoint with another key is of another training."""
+    import torch
+
+    entry, training = study.models[model], study.training(model)
+    inputs = [folder(d) / paths.MANIFEST for d in training.train_on for folder in (paths.faces, paths.split)]
+    if getattr(entry.backbone, "weights", None) is not None:
+        inputs.append(paths.raw(entry.backbone.weights) / paths.MANIFEST)
+    kinds = [f"{r}/{o.kind}" for r, o in zip(KINDS, (entry.backbone, entry.adaptation, entry.loss), strict=True)]
+    of = {
+        "seed": study.seed,
+        "model": entry.model_dump(exclude={"training"}),
+        "training": training.model_dump(exclude=WITHOUT_EFFECT),
+        "inputs": {str(path): _content(path) for path in inputs},
+        "code": code.code("train", *kinds),
+        "torch": torch.__version__,
+    }
+    return sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()
+
+
+def _content(path: Path) -> str:
+    try:
+        return sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        raise SitterError(f"{path} does not exist: run the stage that makes it first.") from None
+
+
+@contextmanager
+def locked(model: str, first: bool = True) -> Iterator[Path]:
+    """The folder of a model's checkpoints, held by this process alone; the lock of a dead process holds nobody up.
+
+    Args:
+        model: its name.
+        first: of several processes that train together, only the first holds the lock.
+
+    Raises:
+        SitterError: another process trains the model now.
+    """
+    from filelock import FileLock, Timeout
+
+    folder = paths.checkpoints(model)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not first:
+        yield folder
+        return
+    try:
+        with FileLock(folder / "lock", timeout=0):
+            for left_over in folder.glob("*.part"):
+                left_over.unlink()
+            yield folder
+    except Timeout:
+        raise SitterError(
+            f"models.{model} is being trained by another process (it holds {folder / 'lock'}): wait for it, or stop it."
+        ) from None
+
+
+def save(folder: Path, key: str, content: dict[str, Any]) -> None:
+    """Write a checkpoint over the last one; a kill at any moment leaves one of the two, whole."""
+    import torch
+
+    with atomic_file(folder / FILE) as part:
+        torch.save({"key": key, **content}, part)
+
+
+def load(folder: Path, key: str) -> dict[str, Any] | None:
+    """The checkpoint of the same training; None where there is none, and a word where there is another's."""
+    import torch
+
+    path = folder / FILE
+    if not path.exists():
+        return None
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        print(f"{path} cannot be read ({error}): training starts anew", file=sys.stderr)
+        return None
+    if content.pop("key") != key:
+        print(f"{path} is of other parameters, inputs or code: training starts anew", file=sys.stderr)
+        return None
+    return content
+
+
+def remove(folder: Path) -> None:
+    """Forget the checkpoint of a training that has come to its end."""
+    (folder / FILE).unlink(missing_ok=True)

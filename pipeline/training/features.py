@@ -1,0 +1,124 @@
+"""What the trained part of a network takes of each face, computed once where memory allows.
+
+The longest run of leading stages without anything trainable gives the same for a face in every epoch. Its output is
+kept, for the mirrored face too, and only the stages behind it run at each step: the whole network for `full` (what is
+kept is then the decoded face itself), one linear layer for `head`, the late stages for LoRA on late stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from pipeline.losses.samplers import Batch
+from pipeline.models.backbone import Backbone, frozen_prefix
+from pipeline.models.preprocess import Preprocess
+from pipeline.progress import progress
+from pipeline.training.faces import Faces
+
+FACES_AT_ONCE = 64
+
+
+class PreparedFaces(Dataset[Tensor]):
+    """Faces as the network takes them, float32 [3, S, S], by (position, mirrored)."""
+
+    def __init__(self, faces: Faces, prepare: Preprocess) -> None:
+        self.faces, self.prepare = faces, prepare
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def __getitem__(self, face: tuple[int, bool]) -> Tensor:
+        image = self.prepare(*self.faces.face(face[0]))
+        return image.flip(-1) if face[1] else image
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What the trained part of the network takes: kept features, or faces decoded anew for each batch."""
+
+    dataset: PreparedFaces
+    device: torch.device
+    workers: int
+    mirrored: bool
+    """Whether the mirror images are wanted, too."""
+    kept: Tensor | None = None
+    """[n, 1 or 2, …]: of each face, and of its mirror image."""
+
+    def batches(self, batches: Iterable[Batch]) -> Iterator[Tensor]:
+        """Inputs [B, …] of each batch, on the device."""
+        if self.kept is not None:
+            for batch in batches:
+                yield self.kept[batch.images, batch.mirrored.astype(np.int64)].to(self.device)
+        else:
+            faces = [list(zip(b.images.tolist(), b.mirrored.tolist(), strict=True)) for b in batches]
+            loader = DataLoader(self.dataset, batch_sampler=faces, num_workers=self.workers)
+            for images in loader:
+                yield images.to(self.device, non_blocking=True)
+
+    def in_order(self, mirrored: bool = False) -> Iterator[Tensor]:
+        """Inputs of all faces, some at once, in their order."""
+        n = len(self.dataset)
+        starts = range(0, n, FACES_AT_ONCE)
+        rows = [np.arange(start, min(start + FACES_AT_ONCE, n)) for start in starts]
+        return self.batches([Batch(row, np.full(len(row), mirrored)) for row in rows])
+
+
+def split_network(
+    backbone: Backbone,
+    faces: tuple[Faces, Faces],
+    mirrored: tuple[bool, bool],
+    device: torch.device,
+    cache_gb: float,
+    workers: int,
+    check: Callable[[], None],
+) -> tuple[nn.Sequential, tuple[Inputs, Inputs]]:
+    """The stages that are trained, and what they take of the train and of the val faces.
+
+    Args:
+        backbone: adapted, on the device.
+        faces: train and val.
+        mirrored: whether the mirror images of each are wanted.
+        device: that the network is on.
+        cache_gb: memory (on the CPU) for what is kept; if it needs more, nothing is kept and all stages are run.
+        workers: processes that decode faces where nothing is kept.
+        check: called between batches; may raise to stop.
+    """
+    prepare = Preprocess(backbone)
+    frozen = nn.Sequential(*list(backbone.stages)[: frozen_prefix(backbone)]).eval()
+    anew = [Inputs(PreparedFaces(f, prepare), device, workers, m) for f, m in zip(faces, mirrored, strict=True)]
+    with torch.no_grad():
+        one = frozen(anew[0].dataset[0, False][None].to(device))
+    needed = sum(len(f) * (2 if m else 1) for f, m in zip(faces, mirrored, strict=True)) * one.numel() * 4
+    if needed > cache_gb * 1e9:
+        return nn.Sequential(*backbone.stages), (anew[0], anew[1])
+    kept = [
+        replace(inputs, kept=_features(frozen, inputs, tuple(one.shape[1:]), what, check))
+        for inputs, what in zip(anew, ("train", "val"), strict=True)
+    ]
+    return nn.Sequential(*list(backbone.stages)[len(frozen) :]), (kept[0], kept[1])
+
+
+@torch.no_grad()
+def _features(
+    frozen: nn.Module, inputs: Inputs, shape: tuple[int, ...], what: str, check: Callable[[], None]
+) -> Tensor:
+    """float32 [n, 1 or 2, …] on the CPU."""
+    n, ways = len(inputs.dataset), 2 if inputs.mirrored else 1
+    features = torch.empty(n, ways, *shape)
+    bar: Any
+    with progress([], f"features of {what} faces", n * ways, "face") as bar:
+        for way in range(ways):
+            start = 0
+            for images in inputs.in_order(bool(way)):
+                check()
+                features[start : start + len(images), way] = frozen(images).float().cpu()
+                start += len(images)
+                bar.update(len(images))
+    return features

@@ -1,0 +1,294 @@
+"""The one training loop: batches, steps, validation, and going on where a killed run stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import random
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from pipeline.errors import SitterError
+from pipeline.losses.samplers import SitterBatches
+from pipeline.metrics.verification import eer, roc, tally
+from pipeline.models.adaptation import Adaptation
+from pipeline.models.backbone import Backbone, load_trained_state, trained_state
+from pipeline.progress import progress
+from pipeline.training import checkpoint
+from pipeline.training.features import Inputs
+from pipeline.training.stop import StopRequest
+
+if TYPE_CHECKING:
+    from pipeline.params.train import Training
+
+
+@dataclass
+class State:
+    """How far a training is: what a checkpoint holds beside the states of the parts."""
+
+    epoch: int = 0
+    """Epochs done."""
+    position: int = 0
+    """Batches done of the next one."""
+    step: int = 0
+    """Steps of the optimiser."""
+    loss: float = 0.0
+    """Sum over the batches of this epoch."""
+    best_eer: float = math.inf
+    best_epoch: int = 0
+    best: dict[str, Tensor] = field(default_factory=dict)
+    """Trained weights after the best epoch."""
+    history: list[dict[str, float | int | None]] = field(default_factory=list)
+
+
+class FullPrecision(nn.Module):
+    """A loss computed in float32 whatever the precision of the network: its exponentials need the digits."""
+
+    def __init__(self, loss: nn.Module) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """float [B, D], int64 [B] → float32 scalar."""
+        with torch.autocast(embeddings.device.type, enabled=False):
+            value: Tensor = self.loss(embeddings.float(), labels)
+        return value
+
+
+class Run:
+    """The parts of one training, and the story of it: `fit`."""
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        training: Training,
+        backbone: Backbone,
+        adaptation: Adaptation,
+        loss: nn.Module,
+        sampler: SitterBatches,
+        trained: nn.Sequential,
+        train: Inputs,
+        val: Inputs,
+        seed: int,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            accelerator: decides on device, processes and precision.
+            training: the settings.
+            backbone: adapted, on the device; `trained` are its stages behind what `train` and `val` have kept.
+            adaptation: whose penalty is added to the loss.
+            loss: of the embeddings.
+            sampler: batches of the train faces.
+            trained, train, val: from `split_network`.
+            seed: of everything random within a step.
+        """
+        self.accelerator, self.training, self.seed = accelerator, training, seed
+        self.backbone, self.adaptation, self.sampler = backbone, adaptation, sampler
+        self.train, self.val = train, val
+        self.embed = nn.Sequential(*trained)  # the same modules in full precision, for validation
+        self.loss = FullPrecision(loss).to(accelerator.device)
+        self.parameters = [p for p in (*backbone.parameters(), *loss.parameters()) if p.requires_grad]
+        self.optimiser = accelerator.prepare_optimizer(_optimiser(training, self.parameters))
+        self.network = accelerator.prepare_model(trained)
+        self.prepared_loss = accelerator.prepare_model(self.loss) if list(loss.parameters()) else self.loss
+        self.state = State()
+
+    def fit(self, folder: Path, key: str, stop: StopRequest) -> State:
+        """Train until the last epoch, or until patience is at its end.
+
+        Args:
+            folder: of the checkpoints.
+            key: what they belong to.
+            stop: looked at after each step.
+
+        Returns:
+            The state at the end; `best` holds the weights to keep.
+
+        Raises:
+            SitterError: loss or gradients are not finite.
+        """
+        self.resume(checkpoint.load(folder, key))
+        saved = time.monotonic()
+        with self.bar() as bar:
+            while not self.at_end():
+                if not self.state.history:
+                    self.end_of_epoch()  # the network before training: epoch 0 of the history
+                self.backbone.train()
+                start = self.state.position
+                batches = list(self.sampler.batches(self.state.epoch, start))
+                for batch, inputs in zip(batches, self.train.batches(batches), strict=True):
+                    whole_step = self.batch(inputs, torch.from_numpy(self.sampler.labels[batch.images]))
+                    bar.update(len(batch.images))
+                    bar.set_postfix(self.figures(), refresh=False)
+                    if whole_step and stop.by:
+                        self.save(folder, key)
+                        stop.leave(f"a checkpoint is written, run it again to go on from {self.place()}")
+                    if whole_step and time.monotonic() - saved >= self.training.checkpoint_seconds:
+                        self.save(folder, key)
+                        saved = time.monotonic()
+                self.state.epoch, self.state.position = self.state.epoch + 1, 0
+                self.end_of_epoch()
+        self.save(folder, key)
+        return self.state
+
+    def at_end(self) -> bool:
+        """Whether there is nothing left to train."""
+        waited = self.state.epoch - self.state.best_epoch
+        patience = self.training.patience
+        return self.state.epoch >= self.training.epochs or (patience is not None and waited >= patience)
+
+    def batch(self, inputs: Tensor, labels: Tensor) -> bool:
+        """Gradients of one batch, and, where it is the last of a step, the step; whether it was.
+
+        Raises:
+            SitterError: loss or gradients are not finite; names the epoch, the step and the images.
+        """
+        state, every = self.state, self.training.accumulate
+        first = state.position - state.position % every
+        last = min(first + every, len(self.sampler)) - 1
+        whole_step = state.position == last
+        _seed(self.seed, state.epoch, state.position, self.accelerator.process_index)
+        with contextlib.ExitStack() as stack:
+            for part in () if whole_step else (self.network, self.prepared_loss):
+                stack.enter_context(self.accelerator.no_sync(part))
+            loss = self.prepared_loss(self.network(inputs), labels.to(inputs.device))
+            self.accelerator.backward((loss + self.adaptation.penalty(self.backbone)) / (last - first + 1))
+        value, norm = loss.item(), 0.0
+        if whole_step and math.isfinite(value):
+            norm = float(self.accelerator.clip_grad_norm_(self.parameters, self.training.clip or math.inf))
+        scaled = self.accelerator.scaler is not None  # fp16: gradients that overflow are skipped by the scaler
+        if not math.isfinite(value) or not (math.isfinite(norm) or scaled):
+            raise SitterError(self.not_finite(value))
+        if whole_step:
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.rate()
+            self.optimiser.step()
+            self.optimiser.zero_grad()
+            state.step += 1
+        state.position += 1
+        state.loss += value
+        return whole_step
+
+    def rate(self) -> float:
+        """Learning rate of the next step: a linear rise over the warm-up, then constant or a cosine down to 0."""
+        steps = math.ceil(len(self.sampler) / self.training.accumulate)
+        warmup, total = self.training.warmup_epochs * steps, self.training.epochs * steps
+        if self.state.step < warmup:
+            return self.training.lr * (self.state.step + 1) / (math.floor(warmup) + 1)
+        if self.training.schedule == "constant":
+            return self.training.lr
+        return self.training.lr * (1 + math.cos(math.pi * (self.state.step - warmup) / (total - warmup))) / 2
+
+    def end_of_epoch(self) -> None:
+        """Add the epoch to the history, and keep its weights if the val sitters say so (or there are none)."""
+        state, error = self.state, self.val_eer()
+        state.history.append(
+            {
+                "epoch": state.epoch,
+                "step": state.step,
+                "loss": state.loss / len(self.sampler) if state.epoch else None,
+                "val_eer": None if math.isnan(error) else error,
+                "lr": self.optimiser.param_groups[0]["lr"] if state.epoch else None,
+            }
+        )
+        state.loss = 0.0
+        if state.epoch and (math.isnan(error) or error < state.best_eer):
+            state.best_eer, state.best_epoch = error, state.epoch
+            state.best = {name: value.cpu() for name, value in trained_state(self.backbone).items()}
+
+    @torch.no_grad()
+    def val_eer(self) -> float:
+        """Equal error rate over all pairs of val faces by cosine; NaN where there are no genuine or impostor pairs."""
+        labels = self.val.dataset.faces.labels
+        if not len(labels):
+            return math.nan
+        self.backbone.eval()
+        ways = 2 if self.val.mirrored else 1
+        vectors = sum(torch.cat([self.embed(x).float() for x in self.val.in_order(bool(m))]) for m in range(ways))
+        assert isinstance(vectors, Tensor)
+        if not torch.isfinite(vectors).all():
+            raise SitterError(self.not_finite(math.nan))
+        unit = nn.functional.normalize(vectors).cpu().numpy()
+        one, other = np.triu_indices(len(labels), 1)
+        scores, same = (unit @ unit.T)[one, other], labels[one] == labels[other]
+        return eer(roc(tally(scores[same], scores[~same])))[0]
+
+    def save(self, folder: Path, key: str) -> None:
+        """Write a checkpoint (the first process does it for all)."""
+        if not self.accelerator.is_main_process:
+            return
+        scaler = self.accelerator.scaler
+        parts = {
+            "trained": trained_state(self.backbone),
+            "loss": self.loss.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": scaler.state_dict() if scaler is not None else {},
+            "state": asdict(self.state),
+        }
+        checkpoint.save(folder, key, parts)
+
+    def resume(self, parts: dict[str, Any] | None) -> None:
+        """Take up a checkpoint, if there is one."""
+        if parts is None:
+            return
+        load_trained_state(self.backbone, parts["trained"])
+        self.loss.load_state_dict(parts["loss"])
+        self.optimiser.load_state_dict(parts["optimiser"])
+        if self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(parts["scaler"])
+        self.state = State(**parts["state"])
+        self.accelerator.print(f"going on from a checkpoint: {self.place()}")
+
+    def place(self) -> str:
+        """Where the training is, in words."""
+        return f"epoch {self.state.epoch + 1}, {self.state.position} of {len(self.sampler)} batches done"
+
+    def figures(self) -> dict[str, str]:
+        """What the progress line shows."""
+        found = {"epoch": str(self.state.epoch + 1), "loss": f"{self.state.loss / self.state.position:.4g}"}
+        error = self.state.history[-1]["val_eer"]
+        return found if error is None else found | {"val EER": f"{100 * error:.2f} %"}
+
+    def bar(self) -> Any:
+        """Progress in faces, over all epochs."""
+        epoch = sum(len(self.sampler.batch(0, p).images) for p in range(len(self.sampler)))
+        bar: Any = progress([], "training", self.training.epochs * epoch, "face")
+        bar.initial = bar.n = epoch * self.state.epoch + epoch * self.state.position // len(self.sampler)
+        return bar
+
+    def not_finite(self, loss: float) -> str:
+        """What to say of a loss or gradients that are no numbers."""
+        faces, state = self.train.dataset.faces, self.state
+        place = min(state.position, len(self.sampler) - 1)
+        names = ", ".join(faces.name(i) for i in self.sampler.batch(state.epoch, place).images)
+        what = "gradients or weights are" if math.isfinite(loss) else f"the loss is {loss}, not"
+        return (
+            f"training diverged at epoch {state.epoch + 1}, step {state.step + 1}: {what} "
+            f"{'not ' if math.isfinite(loss) else ''}finite. "
+            "Lower training.lr, set training.clip or use precision fp32; if that does not help, look at the images. "
+            f"What was made before is untouched. The batch: {names}"
+        )
+
+
+def _optimiser(training: Training, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    common: dict[str, Any] = {"lr": training.lr, "weight_decay": training.weight_decay}
+    if training.optimiser == "sgd":
+        return torch.optim.SGD(parameters, momentum=training.momentum, **common)
+    kind = torch.optim.Adam if training.optimiser == "adam" else torch.optim.AdamW
+    return kind(parameters, **common)
+
+
+def _seed(*of: int) -> None:
+    """Seed every generator by its place: dropout and mining are the same after a resume."""
+    number = int(np.random.SeedSequence(of).generate_state(1)[0])
+    random.seed(number)
+    np.random.seed(number)  # noqa: NPY002  (for third-party layers that draw from it)
+    torch.manual_seed(number)

@@ -1,0 +1,47 @@
+"""Being told to stop: SIGTERM and SIGUSR1 of a cluster, Ctrl-C of a person."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+TEMPORARY_FAILURE = 75
+"""Exit status after a signal (EX_TEMPFAIL of sysexits.h): nothing is wrong, start again."""
+
+
+class StopRequest:
+    """Whether, and by which signal, the process was asked to stop."""
+
+    def __init__(self) -> None:
+        self.by: signal.Signals | None = None
+
+    def leave(self, what_remains: str) -> None:
+        """If asked to stop: say so and leave with status 75 (after Ctrl-C: as Ctrl-C does)."""
+        if self.by is None:
+            return
+        print(f"sitter train: stopped by {self.by.name}; {what_remains}", file=sys.stderr, flush=True)
+        raise KeyboardInterrupt if self.by == signal.SIGINT else SystemExit(TEMPORARY_FAILURE)
+
+
+@contextmanager
+def stop_request() -> Iterator[StopRequest]:
+    """Note signals instead of dying of them, within the block; a second Ctrl-C interrupts at once."""
+    request = StopRequest()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        request.by = signal.Signals(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    if threading.current_thread() is not threading.main_thread():  # Python takes signals in the main thread only
+        yield request
+        return
+    before = {s: signal.signal(s, note) for s in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
