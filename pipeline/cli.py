@@ -6,7 +6,9 @@ Nothing heavy is imported until a command runs, so that `--help` answers at once
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,7 +45,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 1 for an error that is explained, 130 after Ctrl-C."""
+    """Run one command; returns the exit status: 0, 1 for an error that is explained, 130 after Ctrl-C.
+
+    SIGTERM ends it with 143 once unfinished files are removed, unless a stage handles it itself.
+    """
+    if threading.current_thread() is threading.main_thread():  # Python takes signals there only
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options = vars(parser().parse_args(arguments))
     command, params = options.pop("command"), options.pop("params")
     try:
