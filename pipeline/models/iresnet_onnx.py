@@ -47,15 +47,15 @@ def fill_from_onnx(network: nn.Module, file: Path, what: str) -> None:
             folded = None
             continue
         kind, values = layers.pop(0) if layers else ("the end", [])
-        if not isinstance(module, OPERATORS.get(kind, ())):
+        expected = OPERATORS.get(kind)
+        if expected is None or not isinstance(module, expected):
             raise SitterError(f"{file} does not fit {what}: {name} is expected, {kind} was found. Another depth?")
         if kind == "Conv":
             folded = values[1] if len(values) > 1 else None
             values = values[:1]
+        own: list[Any] = list(module.parameters())
         if kind == "BatchNormalization":
             own = [module.weight, module.bias, module.running_mean, module.running_var]
-        else:
-            own = list(module.parameters())
         _copy(own, values, f"{file} does not fit {what}: {name}")
     if layers:
         raise SitterError(f"{file} does not fit {what}: {len(layers)} of its layers are left over. Another depth?")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,13 +29,14 @@ def read_state(file: Path) -> dict[str, Tensor]:
 
             return dict(load_file(file))
         content: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, KeyError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # whatever unpicklers, zip readers and safetensors meet in a foreign file
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise SitterError(
-            f"{file} is no file of weights that can be read ({str(error).splitlines()[0][:160]}). Expected: a state "
-            "dict as torch.save writes it, or .safetensors; a pickled whole model is not read, since that runs code."
+            f"{file} is no file of weights that can be read ({reason}). Expected: a state dict as torch.save writes "
+            "it, or .safetensors, whole; a pickled whole model is not read, since that runs code."
         ) from None
-    except Exception as error:  # safetensors raises an exception class of its own
-        raise SitterError(f"{file} is no whole file of weights ({error}): fetch it again.") from None
     for key in WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]

@@ -1,0 +1,57 @@
+"""What the tests of models share: options by kind, real weights, and one thread (results do not hang on it)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pipeline import download, params
+from pipeline.kinds import Options, Registry
+from pipeline.models.adaptations import ADAPTATIONS
+from pipeline.models.backbones import BACKBONES
+
+PROJECT = Path(__file__).parents[2]
+SHARED = PROJECT / "../shared"
+SMALL = {"kind": "iresnet", "depth": 18, "width": 0.0625, "embedding": 16}
+
+
+def _options(registry: Registry, values: dict[str, Any]) -> Options:
+    return registry.options(values["kind"]).model_validate(values)
+
+
+def backbone_options(**values: Any) -> Options:
+    return _options(BACKBONES, values or SMALL)
+
+
+def adaptation_options(**values: Any) -> Options:
+    return _options(ADAPTATIONS, values)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def at(tmp_path, monkeypatch):
+    """The root of an empty project."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def weights(at):
+    """Fetches weights of the demo study into the empty project, as its download stage does."""
+    study = params.load(PROJECT / "params.yaml")
+
+    def fetch(name: str) -> str:
+        download.run(study, name)
+        return name
+
+    return fetch

@@ -1,0 +1,232 @@
+"""Backbones: the same vectors as the networks they stand for, and clear words where weights do not fit."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from pipeline.errors import SitterError
+from pipeline.faces.alignment import ARCFACE
+from pipeline.models.backbone import frozen_prefix
+from pipeline.models.backbones.dlib_resnet29 import DlibResNet29
+from pipeline.models.backbones.efficientnet_lite0 import EfficientNetLite0
+from pipeline.models.backbones.iresnet import IResNet
+from pipeline.models.build import build
+from pipeline.models.preprocess import Preprocess
+from tests.models.conftest import SHARED, adaptation_options, backbone_options
+
+SMALL = {"depth": 18, "width": 0.0625, "embedding": 16}
+
+
+def put_weights(folder, name, save):
+    """A file of weights where the download stage would put it."""
+    entry = folder / "data/raw" / name
+    entry.mkdir(parents=True)
+    (entry / "manifest.csv").write_text("path,bytes,sha256\n")
+    save(entry)
+
+
+def stirred(network):
+    """Statistics and slopes as after training, so that a mistake in them shows."""
+    torch.manual_seed(1)
+    for module in network.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.running_mean.normal_(0, 0.3)
+            module.running_var.uniform_(0.5, 2)
+            module.weight.data.uniform_(0.5, 1.5)
+            module.bias.data.normal_(0, 0.3)
+        if isinstance(module, torch.nn.PReLU):
+            module.weight.data.uniform_(0, 1)
+    network.stages.tail.features.weight.data.fill_(1)
+    return network.eval()
+
+
+def arcface_torch_names(network):
+    """State dict under the names that arcface_torch gives."""
+    names = {}
+    for name, value in network.state_dict().items():
+        _, stage, rest = name.split(".", 2)
+        names[f"{stage.replace('_', '.')}.{rest}" if stage.startswith("layer") else rest] = value
+    return names
+
+
+@pytest.mark.network
+def test_dlib_in_pytorch_gives_the_vectors_of_dlib(weights):
+    dlib = pytest.importorskip("dlib")
+    photographs = sorted((SHARED / "data/lfw-100").glob("*/*_0001.jpg"))[:6]
+    if not photographs:
+        pytest.skip("../shared/data/lfw-100 is not here")
+    faces = [cv2.resize(cv2.imread(str(p))[60:200, 60:200, ::-1], (150, 150)) for p in photographs]
+    network = DlibResNet29(weights=weights("dlib")).eval()
+    prepare = Preprocess(network)
+    prepare.template = ARCFACE  # these faces are cut to size already
+    landmarks = np.zeros((5, 2), np.float32)
+    with torch.inference_mode():
+        ours = network(torch.stack([prepare(np.ascontiguousarray(f), landmarks) for f in faces])).numpy()
+    theirs = dlib.face_recognition_model_v1(str(network.weights_file))
+    expected = np.array([theirs.compute_face_descriptor(np.ascontiguousarray(f)) for f in faces])
+    np.testing.assert_allclose(ours, expected, atol=2e-6)
+
+
+def test_a_truncated_dlib_file_is_refused_with_the_layer_that_is_missing(at):
+    put_weights(at, "dlib", lambda folder: (folder / "net.dat").write_bytes(b"\x01\x01" * 5000))
+    with pytest.raises(SitterError, match=r"net.dat does not fit dlib.*stages.stem.conv .*dlib_face_recognition"):
+        DlibResNet29(weights="dlib")
+
+
+@pytest.mark.network
+def test_efficientnet_lite0_still_knows_a_cat(weights):
+    import timm
+    from skimage import data
+
+    from pipeline.models.weights import read_state
+
+    network = EfficientNetLite0(weights=weights("efficientnet-lite0"), size=224).eval()
+    classifier = torch.nn.Linear(1280, 1000)
+    state = read_state(network.weights_file)
+    classifier.load_state_dict({"weight": state["_fc.weight"], "bias": state["_fc.bias"]})
+    cat = cv2.resize(data.chelsea()[:, 75:375], (224, 224), interpolation=cv2.INTER_AREA)
+    prepare = Preprocess(network)
+    prepare.template = ARCFACE  # as it is, without alignment
+    x = prepare(cat, np.zeros((5, 2), np.float32))[None]
+    whole = timm.create_model("tf_efficientnet_lite0").eval()
+    whole.load_state_dict(dict(zip(whole.state_dict(), state.values(), strict=True)))
+    with torch.inference_mode():
+        logits = classifier(network(x))
+        torch.testing.assert_close(logits, whole(x))
+    assert logits.argmax().item() in range(281, 286)  # ImageNet's domestic cats
+
+
+def test_efficientnet_lite0_refuses_the_weights_of_another_network(at):
+    put_weights(at, "effnet", lambda folder: torch.save({"a": torch.zeros(2)}, folder / "other.pth"))
+    with pytest.raises(SitterError, match=r"other.pth does not fit EfficientNet-Lite0: it holds 1 tensors, not 296"):
+        EfficientNetLite0(weights="effnet")
+
+
+@pytest.mark.parametrize(("depth", "millions"), [(18, 24.0), (34, 34.1), (50, 43.6), (100, 65.2)])
+def test_iresnet_has_the_published_size_and_maps_faces_to_512_values(depth, millions):
+    network = IResNet(depth=depth).eval()
+    assert round(sum(p.numel() for p in network.parameters()) / 1e6, 1) == millions
+    with torch.inference_mode():
+        assert network(torch.zeros(1, 3, 112, 112)).shape == (1, 512)
+
+
+def test_iresnet_equals_insightfaces_forward_pass_block_by_block():
+    """The block as arcface_torch writes it, with its own functional calls."""
+    network = stirred(IResNet(**SMALL))
+    state = arcface_torch_names(network)
+
+    def norm(x, name):
+        parts = (state[f"{name}.{p}"] for p in ("running_mean", "running_var", "weight", "bias"))
+        return torch.nn.functional.batch_norm(x, *parts, eps=1e-5)
+
+    x = torch.randn(2, 3, 112, 112)
+    y = torch.nn.functional.conv2d(x, state["conv1.weight"], padding=1)
+    y = torch.nn.functional.prelu(norm(y, "bn1"), state["prelu.weight"])
+    for layer in range(1, 5):
+        for block in range(2):
+            at, stride = f"layer{layer}.{block}", 1 if block else 2
+            z = torch.nn.functional.conv2d(norm(y, f"{at}.bn1"), state[f"{at}.conv1.weight"], padding=1)
+            z = torch.nn.functional.prelu(norm(z, f"{at}.bn2"), state[f"{at}.prelu.weight"])
+            z = norm(torch.nn.functional.conv2d(z, state[f"{at}.conv2.weight"], None, stride, 1), f"{at}.bn3")
+            if not block:
+                y = torch.nn.functional.conv2d(y, state[f"{at}.downsample.0.weight"], None, 2)
+                y = norm(y, f"{at}.downsample.1")
+            y = y + z
+    y = norm(y, "bn2").flatten(1)
+    y = norm(torch.nn.functional.linear(y, state["fc.weight"], state["fc.bias"]), "features")
+    with torch.inference_mode():
+        torch.testing.assert_close(network(x), y, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"epoch": 3, "state_dict": {f"module.{k}": s[k] for k in s}}])
+def test_iresnet_loads_state_dicts_of_arcface_torch(at, wrap):
+    trained = stirred(IResNet(**SMALL))
+    state = {**arcface_torch_names(trained), "head.weight": torch.zeros(3)}
+    put_weights(at, "face", lambda folder: torch.save(wrap(state), folder / "backbone.pth"))
+    loaded = IResNet(weights="face", **SMALL).eval()
+    x = torch.randn(2, 3, 112, 112)
+    with torch.inference_mode():
+        assert torch.equal(loaded(x), trained(x))
+
+
+def test_iresnet_names_the_tensors_that_are_missing_from_weights_of_another_depth(at):
+    state = arcface_torch_names(IResNet(**SMALL))
+    put_weights(at, "face", lambda folder: torch.save(state, folder / "backbone.pth"))
+    with pytest.raises(SitterError, match=r"does not fit IResNet34 of width 0.0625.*missing, stages.layer1_2.bn1.weig"):
+        IResNet(**{**SMALL, "depth": 34}, weights="face")
+
+
+def test_iresnet_names_the_tensors_of_another_shape(at):
+    state = arcface_torch_names(IResNet(**SMALL))
+    put_weights(at, "face", lambda folder: torch.save(state, folder / "backbone.pth"))
+    with pytest.raises(SitterError, match=r"stages.tail.fc.weight is \[16, 1568\], not \[8, 1568\]"):
+        IResNet(**{**SMALL, "embedding": 8}, weights="face")
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>not found</html>"])
+def test_a_file_that_is_no_weights_is_refused_by_name(at, content):
+    put_weights(at, "face", lambda folder: (folder / "backbone.pth").write_bytes(content))
+    with pytest.raises(SitterError, match=r"data/raw/face/backbone.pth is no file of weights"):
+        IResNet(weights="face", **SMALL)
+
+
+def test_weights_that_would_run_code_are_refused(at):
+    put_weights(at, "face", lambda folder: torch.save(IResNet(**SMALL), folder / "backbone.pth"))
+    with pytest.raises(SitterError, match="that runs code"):
+        IResNet(weights="face", **SMALL)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_iresnet_loads_onnx_with_folded_normalisation(at):
+    """torch's older exporter folds convolution and normalisation as InsightFace's files have it."""
+    trained = stirred(IResNet(**SMALL))
+    x = torch.randn(2, 3, 112, 112)
+
+    def export(folder):
+        torch.onnx.export(trained.stages, x, str(folder / "glintr18.onnx"), dynamo=False)
+
+    put_weights(at, "pack", export)
+    loaded = IResNet(weights="pack", **SMALL).eval()
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded(x), trained(x), rtol=1e-4, atol=1e-4)
+    with pytest.raises(SitterError, match=r"glintr18.onnx does not fit IResNet34 .*layer1_2"):
+        IResNet(**{**SMALL, "depth": 34}, weights="pack")
+
+
+@pytest.mark.parametrize("kind", ["dlib-resnet29", "efficientnet-lite0", "iresnet"])
+def test_a_random_start_follows_from_the_seed_alone(kind):
+    options = backbone_options(**({"kind": kind} | (SMALL if kind == "iresnet" else {})))
+    frozen = adaptation_options(kind="none")
+    torch.manual_seed(5)
+    first, _ = build(options, frozen, seed=1)
+    torch.manual_seed(6)
+    same, _ = build(options, frozen, seed=1)
+    other, _ = build(options, frozen, seed=2)
+    size = first.template.size
+    x = torch.randn(1, 3, size, size)
+    with torch.inference_mode():
+        assert first(x).shape == (1, first.dim)
+        assert torch.equal(first(x), same(x))
+        assert not torch.equal(first(x), other(x))
+
+
+def test_stages_one_after_the_other_are_the_forward_pass_cut_anywhere():
+    network = IResNet(**SMALL).eval()
+    x = torch.randn(2, 3, 112, 112)
+    with torch.inference_mode():
+        for cut in (1, 4, len(network.stages)):
+            assert torch.equal(network.stages[cut:](network.stages[:cut](x)), network(x))
+
+
+def test_a_frozen_backbone_is_unchanged_by_training_mode():
+    network, _ = build(backbone_options(), adaptation_options(kind="none"), seed=1)
+    before = {k: v.clone() for k, v in network.state_dict().items()}
+    x = torch.randn(4, 3, 112, 112)
+    y = network(x)
+    network.train()
+    assert torch.equal(network(x), y)
+    assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
+    assert frozen_prefix(network) == len(network.stages)
