@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.kinds import Strict
 
@@ -19,6 +19,14 @@ class BySitter(Strict):
     """Share of the sitters that models and weights are chosen on."""
     folds: Annotated[int, Field(ge=2)] = 10
     """Folds, by sitter."""
+    near_duplicates: bool = True
+    """Look for one picture under two sitters' names, and keep such sitters together."""
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> BySitter:
+        if self.test + self.val > 1 + 1e-9:
+            raise ValueError(f"test {self.test:g} and val {self.val:g} are more than 1 together; the rest is for train")
+        return self
 
 
 class Like(Strict):
@@ -26,6 +34,8 @@ class Like(Strict):
 
     kind: Literal["like"]
     dataset: str
+    near_duplicates: bool = True
+    """Look for one picture under two sitters' names, and leave out what would straddle a border."""
 
 
 Split = Annotated[BySitter | Like, Field(discriminator="kind")]

@@ -1,0 +1,168 @@
+"""The same picture under two names: near-duplicates among aligned faces.
+
+Three sieves, each finer and dearer than the one before:
+
+1. A perceptual hash of 255 bits (pHash: signs of the lowest 16 × 16 DCT coefficients of the grey crop about their
+   median, without the first; Zauner 2010). All pairs, in tiles; of each face, the nearest of another sitter goes on.
+2. Correlation of the crops at 28 × 28 after local contrast normalisation, which is blind to tone and lighting.
+3. The same at 56 × 56 after registration (ECC; Evangelidis and Psarakis, PAMI 2008), since landmarks found in two
+   copies differ by a pixel or two.
+
+Aligned faces are alike, so a common 64-bit hash would not do: of two different sitters it is at most 4 bits apart.
+Measured on 753 faces of three sets (ORL photographs, LFW photographs, paintings), each altered by JPEG 30, resizing to
+60 % and 150 %, gamma, colour cast and 5 % cropping and then detected and aligned afresh: of pairs of different sitters
+the highest final score is 0.84; 97 % of recompressed and recoloured copies reach 0.95, and so do 2.7 % of
+the pairs of different ORL photographs of one sitter, taken seconds apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.faces.image import RGBImage
+from pipeline.faces.store import FaceStore
+from pipeline.parallel import cores
+from pipeline.progress import progress
+
+Floats = NDArray[np.float32]
+
+HASH = 16
+SIGNS = 102  # at least so much agreement (bits alike minus bits apart, of 255): a Hamming distance of at most 76
+COARSE, COARSE_AT_LEAST = 28, 0.85
+FINE, FINE_AT_LEAST = 56, 0.95
+TILE = 4096
+
+
+class Duplicate(NamedTuple):
+    """Two faces, by their place in the store, and the correlation of their registered crops (-1 … 1)."""
+
+    a: int
+    b: int
+    similarity: float
+
+
+def near_duplicates(store: FaceStore, faces: Sequence[int], sitters: Sequence[str]) -> list[Duplicate]:
+    """Pairs of faces of different sitters that show one picture.
+
+    Each face is compared with the nearest face of any other sitter, so of many copies of one picture a chain is found.
+
+    Args:
+        store: the faces.
+        faces: places in the store of those to compare.
+        sitters: who each of them is of.
+
+    Returns:
+        Pairs with `a` before `b`, in their order.
+    """
+    hashes, patches = _sketches(store, faces)
+    near = [
+        (i, j)
+        for i, j in nearest_of_another(hashes, sitters)
+        if patches[i].astype(np.float32) @ patches[j] >= COARSE_AT_LEAST
+    ]
+
+    def score(pair: tuple[int, int]) -> Duplicate:
+        a, b = sorted(faces[i] for i in pair)
+        return Duplicate(a, b, registered_similarity(store.crop(a), store.crop(b)))
+
+    with ThreadPoolExecutor(cores()) as pool:  # OpenCV lets go of Python's lock
+        found = list(progress(pool.map(score, near), "compare near faces", total=len(near), unit="pair"))
+    return sorted(d for d in found if d.similarity >= FINE_AT_LEAST)
+
+
+def _sketches(store: FaceStore, faces: Sequence[int]) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
+    """The first two sieves' view of each face: int8 [n, 255] of ±1, and unit vectors float16 [n, 576]."""
+    hashes = np.empty((len(faces), HASH * HASH - 1), np.int8)
+    patches = np.empty((len(faces), (COARSE - 4) ** 2), np.float16)
+
+    def sketch(n: int) -> None:
+        grey = _grey(store.crop(faces[n]))
+        hashes[n], patches[n] = perceptual_hash(grey), _unit(_contrast(_reduced(grey, COARSE, 1.0))[2:-2, 2:-2])
+
+    with ThreadPoolExecutor(cores()) as pool:
+        for _ in progress(pool.map(sketch, range(len(faces))), "hash faces", total=len(faces), unit="face"):
+            pass
+    return hashes, patches
+
+
+def perceptual_hash(grey: Floats) -> NDArray[np.int8]:
+    """pHash of a grey image (float32 [height, width]): int8 [255] of ±1."""
+    spectrum = cv2.dct(cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA))[:HASH, :HASH].reshape(-1)[1:]
+    return np.where(spectrum > np.median(spectrum), 1, -1).astype(np.int8)
+
+
+def nearest_of_another(hashes: NDArray[np.int8], sitters: Sequence[str]) -> list[tuple[int, int]]:
+    """For each face the one of another sitter whose hash is nearest, where it is near: pairs (i, j), i < j.
+
+    Sums of ±1 are exact in float32, so the result does not hang on the number of threads.
+    """
+    _, who = np.unique(np.asarray(sitters), return_inverse=True)
+    order = np.argsort(who, kind="stable")  # so that only tiles near the diagonal hold pairs of one sitter
+    hashes, who = hashes[order], who[order]
+    best = np.full(len(order), -np.inf, np.float32)
+    other = np.zeros(len(order), np.int64)
+
+    def better(rows: slice, similarity: Floats, start: int) -> None:
+        at = similarity.argmax(1)
+        value = similarity[np.arange(len(at)), at]
+        won = value > best[rows]
+        best[rows][won], other[rows][won] = value[won], at[won] + start
+
+    starts = range(0, len(order), TILE)
+    tiles = [(i, j) for i in starts for j in starts if i <= j]
+    for i, j in progress(tiles, "compare hashes", unit="tile"):
+        rows, columns = slice(i, i + TILE), slice(j, j + TILE)
+        similarity = hashes[rows].astype(np.float32) @ hashes[columns].astype(np.float32).T
+        if who[rows][-1] >= who[columns][0]:
+            similarity[who[rows][:, None] == who[columns][None]] = -np.inf
+        better(rows, similarity, j)
+        if i != j:
+            better(columns, similarity.T, i)
+    near = np.nonzero(best >= SIGNS)[0]
+    pairs: Iterable[tuple[int, int]] = zip(order[near].tolist(), order[other[near]].tolist(), strict=True)
+    return sorted({(min(p), max(p)) for p in pairs})
+
+
+def registered_similarity(a: RGBImage, b: RGBImage) -> float:
+    """Correlation of two crops after one is registered to the other by an affine transform: -1 … 1.
+
+    -1 where they cannot be registered, which says that they show different things.
+    """
+    first, second = (_reduced(_grey(crop), FINE, 0.7) for crop in (a, b))
+    start = np.eye(2, 3, dtype=np.float32)
+    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 1e-4)
+    try:
+        _, affine = cv2.findTransformECC(first, second, start, cv2.MOTION_AFFINE, stop)
+    except cv2.error:
+        return -1.0
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved = np.asarray(cv2.warpAffine(second, affine, (FINE, FINE), flags=flags), np.float32)
+    inner = slice(FINE // 10, -(FINE // 10))
+    return float(np.dot(_unit(_contrast(first)[inner, inner]), _unit(_contrast(moved)[inner, inner])))
+
+
+def _grey(crop: RGBImage) -> Floats:
+    return cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
+
+
+def _reduced(grey: Floats, size: int, blur: float) -> Floats:
+    small = cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.GaussianBlur(small, (0, 0), blur), np.float32)
+
+
+def _contrast(image: Floats) -> Floats:
+    """Local contrast: each pixel less its neighbourhood's mean, over its deviation (plus 4 grey levels, for noise)."""
+    centred = image - cv2.GaussianBlur(image, (0, 0), 4)
+    return np.asarray(centred / (np.sqrt(cv2.GaussianBlur(centred * centred, (0, 0), 4)) + 4), np.float32)
+
+
+def _unit(image: Floats) -> Floats:
+    """An image as a vector of mean 0 and length 1 (0 where it is flat)."""
+    vector = (image - image.mean()).reshape(-1)
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-6), np.float32)
