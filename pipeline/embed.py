@@ -36,8 +36,6 @@ def run(study: Study, model: str, dataset: str) -> None:
     if model not in study.models or dataset not in study.embed.datasets:
         raise SitterError(f"{model} on {dataset} is not in the study: see `models` and `embed.datasets`.")
     store = FaceStore(paths.faces(dataset))
-    if not len(store):
-        raise SitterError(f"{paths.faces(dataset)} holds no faces: its faces.csv says why, image by image.")
     embedder = load_model(model, device())
     started = perf_counter()
     vectors, mirrored = embed(embedder, store, study.embed.batch)

@@ -67,14 +67,15 @@ def _options(name: str, registry: Registry, recorded: dict[str, Any]) -> Options
     """Options as `model.json` recorded them, if the code still knows them."""
     kind = recorded.get("kind", "")
     try:
-        if kind not in registry.entries:
-            raise ValueError(f"no such kind: {kind!r}")
-        return registry.options(kind).model_validate(recorded)
-    except (ValidationError, ValueError) as error:
-        raise SitterError(
-            f"{paths.model(name) / DESCRIPTION}: this version of the code does not know its {registry.sort} "
-            f"({str(error).splitlines()[-1].strip()}): train {name} again."
-        ) from None
+        if kind in registry.entries:
+            return registry.options(kind).model_validate(recorded)
+        reason = f"there is no kind {kind!r}"
+    except ValidationError as error:
+        reason = "; ".join(e["msg"] for e in error.errors())
+    raise SitterError(
+        f"{paths.model(name) / DESCRIPTION}: this version of the code does not know its {registry.sort} ({reason}): "
+        f"train {name} again."
+    )
 
 
 def _check_base(name: str, network: Backbone, recorded: dict[str, Any] | None) -> None:

@@ -1,0 +1,159 @@
+"""Embed: each face's own vector, whatever the batch; and never a broken one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+
+from pipeline import embed, paths, train
+from pipeline.artifacts import output_folder, read_table
+from pipeline.embeddings import normalise, read_embeddings, write_embeddings
+from pipeline.errors import SitterError
+from pipeline.faces.alignment import ARCFACE
+from pipeline.faces.store import Face, FaceStore, encode, write_faces
+from pipeline.models.load import load_model
+from pipeline.params import check
+
+SMALL = {"kind": "iresnet", "depth": 18, "width": 0.0625, "embedding": 16}
+FACES = 11
+
+
+def study(batch=4, mirror=False, backbone=SMALL):
+    frozen = {"adaptation": {"kind": "none"}, "loss": {"kind": "none"}, "mirror": mirror}
+    return check(
+        {
+            "seed": 1,
+            "train": {},
+            "download": {"photos": {"kind": "folder", "path": "photos"}},
+            "align": {"photos": {"detectors": [{"kind": "aligned"}]}},
+            "split": {"photos": {"kind": "sitters", "test": 0.5}},
+            "models": {"m": {"backbone": backbone, **frozen}},
+            "embed": {"datasets": ["photos"], "batch": batch},
+            "evaluate": {"benchmarks": {"all": {"kind": "all-pairs", "probe": "photos"}}},
+        }
+    )
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Some faces (blurred noise) in a project's folder."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(1)
+    with output_folder(paths.faces("photos")) as folder:
+        write_faces(folder, [face(rng, i) for i in range(FACES)])
+    yield tmp_path
+    torch.use_deterministic_algorithms(False)
+
+
+def face(rng, i):
+    crop = gaussian_filter(rng.normal(128, 900, (112, 112, 3)), (6, 6, 0)).clip(0, 255).astype(np.uint8)
+    points = ARCFACE.points * 2 + rng.normal(0, 4, (5, 2)).astype(np.float32)
+    return Face(f"s{i // 3}/{i}", f"s{i // 3}", encode(crop), points, "aligned", 1.0)
+
+
+@pytest.mark.parametrize("backbone", [SMALL, {"kind": "dlib-resnet29"}], ids=lambda b: b["kind"])
+@pytest.mark.parametrize("batch", [1, 4, 64])
+def test_every_face_gets_the_vector_it_gets_alone(project, backbone, batch):
+    train.run(study(backbone=backbone), "m")
+    embed.run(study(batch, backbone=backbone), "m", "photos")
+    store, model = FaceStore(paths.faces("photos")), load_model("m")
+    with torch.inference_mode():
+        alone = [model.module(model.prepare(store.crop(i), store.crop_landmarks[i])[None])[0] for i in range(FACES)]
+    found = read_embeddings("m", "photos")
+    assert found.image_ids == store.image_ids == [f"s{i // 3}/{i}" for i in range(FACES)]
+    np.testing.assert_allclose(found.vectors, torch.stack(alone), rtol=1e-3, atol=1e-4)
+    assert np.std(found.vectors, axis=0).min() > 1e-4  # the faces do differ
+
+
+def test_run_twice_the_bytes_are_the_same(project):
+    train.run(study(), "m")
+    manifests = []
+    for _ in range(2):
+        embed.run(study(), "m", "photos")
+        manifests.append((paths.embeddings("m", "photos") / "manifest.csv").read_bytes())
+    assert manifests[0] == manifests[1]
+
+
+def test_a_mirrored_model_adds_the_vector_of_the_mirrored_crop(project):
+    train.run(study(mirror=True), "m")
+    embed.run(study(mirror=True), "m", "photos")
+    table = read_table(paths.embeddings("m", "photos") / "embeddings.arrow")
+    store, model = FaceStore(paths.faces("photos")), load_model("m")
+    flipped = np.ascontiguousarray(store.crop(5)[:, ::-1])
+    with torch.inference_mode():
+        mirrored = model.module(model.prepare(flipped, ARCFACE.points)[None])[0].numpy()
+    np.testing.assert_allclose(table["mirrored"][5].as_py(), mirrored, rtol=1e-3, atol=1e-4)
+    both = np.array(table["embedding"][5].as_py()) + mirrored
+    np.testing.assert_allclose(read_embeddings("m", "photos").vectors[5], both, rtol=1e-3, atol=2e-4)
+
+
+def test_a_vector_that_is_not_finite_stops_with_the_image_named_and_nothing_written(project, monkeypatch):
+    train.run(study(), "m")
+    real = load_model("m")
+    calls = iter(range(100))
+
+    def broken(module, inputs, output):
+        return torch.where(torch.arange(len(output))[:, None] == 2, torch.nan, output) if next(calls) == 1 else output
+
+    real.module.register_forward_hook(broken)
+    monkeypatch.setattr("pipeline.models.load.load_model", lambda name, device: real)
+    with pytest.raises(SitterError, match=r"model m: the vector of image 's2/6' is not finite"):
+        embed.run(study(batch=4), "m", "photos")
+    assert not paths.embeddings("m", "photos").exists()
+
+
+def test_faces_that_were_not_aligned_and_models_that_were_not_trained_are_named(project):
+    with pytest.raises(SitterError, match=r"models/m/model.json does not exist"):
+        embed.run(study(), "m", "photos")
+    for shard in paths.faces("photos").glob("*.arrow"):
+        shard.unlink()
+    with pytest.raises(SitterError, match="data/faces/photos holds no faces"):
+        embed.run(study(), "m", "photos")
+
+
+def test_vectors_survive_the_table_to_the_last_bit(project):
+    vectors = np.random.default_rng(2).normal(size=(5, 7)).astype(np.float32)
+    with output_folder(paths.embeddings("m", "photos")) as folder:
+        write_embeddings(folder, list("abcde"), vectors)
+    found = read_embeddings("m", "photos")
+    assert np.array_equal(found.vectors, vectors)
+    assert np.array_equal(found.select(["d", "a"]), vectors[[3, 0]])
+    with pytest.raises(SitterError, match=r"no vector for 1 of 2 images, the first of them 'x'"):
+        found.select(["a", "x"])
+
+
+def test_embeddings_are_readable_by_pandas(project):
+    import pandas
+
+    train.run(study(), "m")
+    embed.run(study(), "m", "photos")
+    table = pandas.read_feather(paths.embeddings("m", "photos") / "embeddings.arrow")
+    assert list(table.columns) == ["image_id", "embedding"]
+    assert len(table["embedding"][0]) == 16
+
+
+def test_a_zero_vector_and_a_missing_table_are_refused(project):
+    with pytest.raises(SitterError, match=r"image 'b' is all zeros, 1 of 2 are"):
+        write_embeddings(project, ["a", "b"], np.array([[1, 2], [0, 0]], np.float32))
+    with pytest.raises(SitterError, match=r"embeddings/m/photos/embeddings.arrow does not exist: run embed"):
+        read_embeddings("m", "photos")
+
+
+def test_normalised_rows_have_length_one():
+    x = np.random.default_rng(3).normal(size=(4, 9)).astype(np.float32)
+    np.testing.assert_allclose(np.linalg.norm(normalise(x), axis=1), 1, rtol=1e-6)
+    assert np.array_equal(normalise(np.zeros((1, 3), np.float32)), np.zeros((1, 3), np.float32))
+
+
+def test_model_json_says_what_the_network_expects_of_its_input(project):
+    train.run(study(), "m")
+    description = json.loads(Path("models/m/model.json").read_text())
+    assert description["input"]["size"] == 112
+    assert description["input"]["colour"] == "rgb"
+    assert description["input"]["mean"] == [127.5] * 3
+    assert description["dim"] == 16
