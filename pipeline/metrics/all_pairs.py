@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.errors import SitterError
 from pipeline.metrics import intervals, streaming
 from pipeline.metrics.pairing import EXAMPLES, Example, Pairing, extremes
 from pipeline.metrics.result import Column, Context, Floats, Result, Scalar, at, unit
@@ -20,11 +21,17 @@ def all_pairs(context: Context, *, probe: str, gallery: str | None = None) -> Re
 
     Pairs of the same origin photograph are excluded and counted. Scores are cosines: up to 1,000,000 pairs computed in
     double precision and kept in single, each counted exactly; beyond, streamed (see `streaming`).
+
+    Raises:
+        SitterError: a data set has no test images.
     """
     pairing = Pairing(
         context.embedded(probe, "test"),
         None if gallery is None or gallery == probe else context.embedded(gallery, "test"),
     )
+    for images in (pairing.probe, pairing.columns):
+        if not len(images):
+            raise SitterError(f"data set {images.dataset!r} has no test images: set `test` in its split.")
     if pairing.size <= EXACT_PAIRS:
         return _exact(context, pairing)
     return _streamed(context, pairing)

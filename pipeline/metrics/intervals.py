@@ -159,12 +159,22 @@ def level_replicates(
         weights = m[:, :, None] * m[:, None]
         weights[:, same, same] = m  # pairs within a group count as often as the group
         impostor_at[start : start + size] = weights.reshape(len(m), -1) @ cells
-    values = np.array([_at_levels(scores, g, i, far) for g, i in zip(genuine_at, impostor_at, strict=True)])
+    centres = _level_means(scores, whole)
+    values = np.array([_at_levels(centres, g, i, far) for g, i in zip(genuine_at, impostor_at, strict=True)])
     curve = roc(whole)
     exact = np.array([eer(curve)[0], d_prime(whole), *(tar_at_far(curve, f)[0] for f in far)])
     values = values[1:] + (exact - values[0])
     values[:, np.arange(values.shape[1]) != 1] = np.clip(values[:, np.arange(values.shape[1]) != 1], 0, 1)
     return {"eer": values[:, 0], "d_prime": values[:, 1], "tar": values[:, 2:]}
+
+
+def _level_means(scores: Floats, whole: Tally) -> Floats:
+    """Mean score of the pairs of each level; the level's lowest score where it has none."""
+    level = np.searchsorted(scores, whole.scores, side="right") - 1
+    pairs = whole.genuine + whole.impostor
+    sums, counts = (np.bincount(level, w, minlength=len(scores)) for w in (whole.scores * pairs, pairs))
+    means: Floats = np.where(counts > 0, sums / np.maximum(counts, 1), scores)
+    return means
 
 
 def _at_levels(scores: Floats, genuine: NDArray[Any], impostor: NDArray[Any], far: Sequence[float]) -> list[float]:

@@ -216,7 +216,7 @@ class _Blocks:
 
 
 def _level_edges(rows: _Side, columns: _Side, rng: np.random.Generator) -> Ints:
-    """Lowest bins of the levels: of quantiles of sampled pairs, spread evenly over log FAR and over TAR."""
+    """Lowest bins of the levels: of quantiles of sampled pairs, spread evenly over log FAR, over FAR and over TAR."""
     r = np.sort(rng.permutation(len(rows.order))[:SAMPLE])
     c = np.sort(rng.permutation(len(columns.order))[:SAMPLE])
     impostor = rows.vectors[r] @ columns.vectors[c].T
@@ -229,6 +229,7 @@ def _level_edges(rows: _Side, columns: _Side, rng: np.random.Generator) -> Ints:
     genuine = np.sort(genuine[columns.sitter[mates] == rows.sitter[r][:, None]])
     chosen = [np.array([0]), bins(genuine[:: max(1, len(genuine) // 150)])]
     if len(impostor):
-        found = bins(impostor[np.geomspace(1, len(impostor), 300).astype(np.intp) - 1])
+        ranks = np.concatenate([np.geomspace(1, len(impostor), 300), np.linspace(1, len(impostor), 100)])
+        found = bins(impostor[ranks.astype(np.intp) - 1])
         chosen += [found, np.linspace(found[0], BINS - 1, 64).astype(np.int64)]
     return np.unique(np.concatenate(chosen))

@@ -130,7 +130,7 @@ def support(impostors: float, far: float, what: str = "impostor pairs") -> tuple
         needed = int(np.ceil(FEWEST_ACCEPTS / far * (1 - 1e-9)))
         return False, f"{impostors:,.0f} {what} cannot support a FAR of {rate}: it takes at least {needed:,}"
     if accepts < FIRM_ACCEPTS:
-        return True, f"a FAR of {rate} rests on about {accepts:.0f} of {impostors:,.0f} {what}"
+        return True, f"a FAR of {rate} rests on {int(accepts)} of {impostors:,.0f} {what}"
     return True, ""
 
 

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.errors import SitterError
+from pipeline.metrics import geometry as module
+from pipeline.metrics.geometry import geometry
+from pipeline.metrics.result import PairList, unit
+from tests.metrics.simulated import context, embedded
+
+TEST = embedded("photos", 10, 4, seed=1)
+TRAIN = embedded("other", 7, 5, seed=4)
+
+
+def straightforward():
+    x = unit(TEST.vectors)
+    i, j = np.triu_indices(len(x), 1)
+    same = np.array([TEST.sitters[a] == TEST.sitters[b] for a, b in zip(i, j, strict=True)])
+    squared = ((x[i] - x[j]) ** 2).sum(axis=1)
+    return x, i, j, same, squared
+
+
+@pytest.mark.parametrize("block", [7, 1024])
+def test_alignment_and_uniformity_are_those_of_wang_and_isola(block, monkeypatch):
+    monkeypatch.setattr(module, "BLOCK", block)
+    _, _, _, same, squared = straightforward()
+    found = geometry(context(TEST), dataset="photos").scalars
+    assert found["alignment"].value == pytest.approx(squared[same].mean())
+    assert found["uniformity"].value == pytest.approx(np.log(np.exp(-2 * squared).mean()), abs=1e-5)
+    assert found["genuine_similarity"].value == pytest.approx(1 - squared[same].mean() / 2)
+    assert found["impostor_similarity"].value == pytest.approx(1 - squared[~same].mean() / 2, abs=1e-5)
+    for name in ("alignment", "uniformity", "impostor_similarity"):
+        low, high = np.quantile(found[name].replicates, [0.01, 0.99])
+        assert low < found[name].value < high
+
+
+def test_genuine_pairs_are_compared_with_the_nearest_class_centre(monkeypatch):
+    monkeypatch.setattr(module, "BLOCK", 3)
+    x, i, j, same, squared = straightforward()
+    centres = unit(np.array([unit(TRAIN.vectors)[5 * s : 5 * s + 5].mean(axis=0) for s in range(7)]))
+    nearest, cosine = (x @ centres.T).max(axis=1), 1 - squared[same] / 2
+    found = geometry(context(TEST, train=(TRAIN,)), dataset="photos", centres="other").scalars
+    assert found["nearest_centre_a"].value == pytest.approx(nearest[i[same]].mean())
+    assert found["nearest_centre_b"].value == pytest.approx(nearest[j[same]].mean())
+    assert found["closer_to_centre_a"].value == pytest.approx((nearest[i[same]] > cosine).mean())
+    assert found["closer_to_centre_b"].value == pytest.approx((nearest[j[same]] > cosine).mean())
+
+
+def test_listed_pairs_are_the_only_genuine_ones():
+    pairs = PairList(TEST, np.array([0, 4, 0]), np.array([1, 6, 9]), np.array([True, True, False]), np.array([0, 1, 1]))
+    x = unit(TEST.vectors)
+    found = geometry(context(TEST, pairs=pairs), dataset="photos", listed=True).scalars
+    assert found["genuine"].value == 2
+    assert found["genuine_similarity"].value == pytest.approx((x[0] @ x[1] + x[4] @ x[6]) / 2)
+
+
+def test_what_cannot_be_measured_is_said():
+    single = geometry(context(embedded("single", 6, 1, seed=1)), dataset="single").scalars
+    assert single["alignment"].value is None
+    assert "no genuine pair" in single["alignment"].note
+    assert single["uniformity"].value is not None
+    one = geometry(context(embedded("one", 1, 6, seed=1)), dataset="one").scalars
+    assert "no impostor pair" in one["impostor_similarity"].note
+    with pytest.raises(SitterError, match="two images"):
+        geometry(context(embedded("none", 0, 0, seed=1)), dataset="none")
+    nobody = embedded("other", 0, 0, seed=1)
+    with pytest.raises(SitterError, match="no train sitters"):
+        geometry(context(TEST, train=(nobody,)), dataset="photos", centres="other")

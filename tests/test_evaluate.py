@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from pipeline import evaluate, paths
+from pipeline.artifacts import write_csv
+from pipeline.embeddings import write_embeddings
+from pipeline.errors import SitterError
+from pipeline.params import check
+from pipeline.reporting.tables import results_table
+
+SITTERS, IMAGES = 12, 4
+NOISE = {"frozen": 2.5, "tuned": 1.2, "both": 1.0}
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """A finished study up to `fuse`: photographs, paintings of them, two models and their fusion."""
+    monkeypatch.chdir(tmp_path)
+    sitters = [f"s{n}" for n in range(SITTERS + 4)]  # the last four train
+    ids = [f"{s}/{i}" for s in sitters for i in range(IMAGES)]
+    subset = {s: "train" if n >= SITTERS else "test" for n, s in enumerate(sitters)}
+    split("orl", [(i, i.split("/")[0], subset[i.split("/")[0]], "") for i in ids])
+    painted = [(f"{i}~0", i.split("/")[0], subset[i.split("/")[0]], i) for i in ids]
+    split("orl-painted", painted + [(f"{i}~1", i.split("/")[0], "unused", i) for i in ids[:2]])
+    centres = np.random.default_rng(1).normal(size=(len(sitters), 16))
+    for n, (model, noise) in enumerate(NOISE.items()):
+        for dataset, tail in (("orl", ""), ("orl-painted", "~0")):
+            rng = np.random.default_rng([n, len(tail)])
+            vectors = np.repeat(centres, IMAGES, axis=0) + noise * rng.normal(size=(len(ids), 16))
+            embeddings(model, dataset, [i + tail for i in ids], vectors)
+    some = [i for i in ids if subset[i.split("/")[0]] == "test"]
+    rng = np.random.default_rng(5)
+    pairs = []
+    for fold in range(5):
+        for genuine in (1, 0):
+            for _ in range(12):
+                s, t = rng.choice(SITTERS, 2, replace=False)
+                a, b = rng.choice(IMAGES, 2, replace=False)
+                pairs.append((some[s * IMAGES + a], some[(s if genuine else t) * IMAGES + b], genuine, fold))
+    columns = ["image_a", "image_b", "genuine", "fold"]
+    write_csv(paths.split("orl") / "pairs.csv", [dict(zip(columns, p, strict=True)) for p in pairs], columns)
+    return check(params())
+
+
+def params() -> dict:
+    """The demo's params with models, a fusion and benchmarks of our own."""
+    raw = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
+    raw["models"] = dict.fromkeys(("frozen", "tuned"), raw["models"]["dlib"])
+    raw["fuse"] = {"both": {"models": ["frozen", "tuned"], "method": {"kind": "concat"}, "centre": False}}
+    raw["evaluate"] = {
+        "far": [0.05, 0.0001],
+        "bootstrap": {"replicates": 200, "level": 0.95},
+        "benchmarks": {
+            "photographs": {"kind": "all-pairs", "probe": "orl"},
+            "crossed": {"kind": "all-pairs", "probe": "orl-painted", "gallery": "orl"},
+            "folds": {"kind": "pairs", "dataset": "orl"},
+            "who": {"kind": "identification", "probe": "orl-painted", "gallery": "orl"},
+            "shape": {"kind": "geometry", "dataset": "orl", "centres": "orl-painted"},
+        },
+    }
+    return raw
+
+
+def split(dataset: str, rows: list[tuple[str, str, str, str]]) -> None:
+    columns = ["image_id", "sitter", "subset", "origin"]
+    found = [{**dict(zip(columns, r, strict=True)), "fold": 0} for r in rows]
+    write_csv(paths.split(dataset) / "split.csv", found, [*columns, "fold"])
+
+
+def embeddings(model: str, dataset: str, ids: list[str], vectors: np.ndarray) -> None:
+    folder = paths.embeddings(model, dataset)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_embeddings(folder, ids, vectors.astype(np.float32))
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_results_hold_every_model_and_fusion_under_every_benchmark(study, capsys):
+    evaluate.run(study)
+    metrics = json.loads(Path("results/metrics.json").read_text())
+    assert list(metrics) == ["photographs", "crossed", "folds", "who", "shape"]
+    assert all(list(m) == ["frozen", "tuned", "both"] for m in metrics.values())
+    one = metrics["crossed"]["tuned"]
+    assert one["genuine"] == SITTERS * IMAGES * (IMAGES - 1)
+    assert one["excluded"] == SITTERS * IMAGES
+    assert one["eer_low"] <= one["eer"] <= one["eer_high"]
+    assert one["tar@0.0001"] is None
+    assert "cannot support" in one["tar@0.0001_note"]
+    table = {r["model"]: r for r in rows(Path("results/tables/crossed.csv"))}
+    assert float(table["tuned"]["eer"]) == one["eer"]
+    assert table["tuned"]["tar@0.0001"] == ""
+    run = json.loads(Path("results/run.json").read_text())
+    assert run["data"]["orl-painted"]["test"] == {"images": SITTERS * IMAGES, "sitters": SITTERS}
+    assert run["data"]["orl-painted"]["unused"]["images"] == 2
+    assert run["benchmarks"]["crossed"]["gallery"] == "orl"
+    printed = capsys.readouterr().out
+    assert printed.rstrip("\n") == results_table(Path("results"))
+
+
+def test_results_table_says_who_is_best_with_intervals_and_notes(study):
+    evaluate.run(study)
+    table = results_table(Path("results")).split("\n\n")[0].splitlines()
+    assert table[0].startswith("photographs (all-pairs; 72 genuine, 1,056 impostor, 0 excluded, 12 sitters; 95 %")
+    assert table[1].split() == ["model", "EER,", "%", "TAR@5%,", "%", "TAR@0.01%,", "%"]
+    assert table[4].startswith("both")
+    assert "*" in table[4]
+    assert "–" in table[2]
+    assert len({line.index("[") for line in table[2:5]}) == 1 or all("[" in line for line in table[2:5])
+    assert any(line.startswith("TAR@0.01%: 1,056 impostor pairs cannot support") for line in table[5:])
+
+
+def test_curves_and_pairs_have_the_columns_that_reports_read(study):
+    evaluate.run(study)
+    roc = rows(Path("results/curves/roc-crossed.csv"))
+    assert list(roc[0]) == ["model", "far", "tar", "threshold"]
+    assert (roc[0]["far"], roc[0]["tar"], roc[0]["threshold"]) == ("0.0", "0.0", "")
+    assert max(sum(r["model"] == m for r in roc) for m in NOISE) <= 400
+    assert list(rows(Path("results/curves/det-crossed.csv"))[0]) == ["model", "far", "frr", "threshold"]
+    scores = rows(Path("results/curves/scores-crossed.csv"))
+    assert list(scores[0]) == ["model", "score_left", "score_right", "genuine", "impostor"]
+    assert sum(int(r["genuine"]) for r in scores if r["model"] == "both") == SITTERS * IMAGES * (IMAGES - 1)
+    pairs = rows(Path("results/pairs/crossed.csv"))
+    assert list(pairs[0]) == list(evaluate.PAIR_COLUMNS)
+    assert {p["probe_dataset"] for p in pairs} == {"orl-painted"}
+    assert all(p["probe"] != f"{p['gallery']}~0" for p in pairs)
+
+
+def test_models_are_compared_pair_by_pair(study):
+    evaluate.run(study)
+    found = {(r["model_a"], r["model_b"]): r for r in rows(Path("results/tables/crossed-differences.csv"))}
+    row = found["frozen", "tuned"]
+    assert row["significant"] == "1"
+    assert float(row["p"]) >= float(row["p_uncorrected"])
+    eer = [r for r in rows(Path("results/tables/crossed-differences.csv")) if r["metric"] == "eer"]
+    assert len(eer) == 3
+    metrics = json.loads(Path("results/metrics.json").read_text())["crossed"]
+    assert float(eer[0]["difference"]) == pytest.approx(metrics["frozen"]["eer"] - metrics["tuned"]["eer"])
+
+
+def test_a_second_run_writes_the_same_bytes_and_keeps_the_report(study):
+    evaluate.run(study)
+    first = Path("results/manifest.csv").read_text()
+    Path("results/report.html").write_text("report")
+    evaluate.run(study)
+    assert Path("results/manifest.csv").read_text() == first
+    assert "report.html" not in first
+    assert Path("results/report.html").read_text() == "report"
+
+
+def test_an_image_without_a_vector_is_found_before_anything_is_computed(study, monkeypatch):
+    monkeypatch.setattr(evaluate, "judge", lambda *_: pytest.fail("computed"))
+    ids = [r["image_id"] for r in rows(paths.split("orl") / "split.csv")][1:]
+    embeddings("both", "orl", ids, np.ones((len(ids), 4)))
+    with pytest.raises(SitterError, match=r"both/orl.*no vector for 1 of 64 images.*'s0/0'"):
+        evaluate.run(study)
+
+
+def test_a_nan_vector_is_refused_with_the_image_named(study):
+    import pyarrow as pa
+
+    from pipeline.artifacts import write_table
+
+    ids = [r["image_id"] for r in rows(paths.split("orl") / "split.csv")]
+    values = np.ones((len(ids), 4), dtype=np.float32)
+    values[3, 1] = np.nan
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), 4)
+    file = paths.embeddings("tuned", "orl") / "embeddings.arrow"
+    write_table(file, pa.table({"image_id": pa.array(ids), "embedding": vectors}))
+    with pytest.raises(SitterError, match="'s0/3' is not finite"):
+        evaluate.run(study)
+    assert not Path("results").exists()
+
+
+def test_absent_embeddings_are_named(study):
+    (paths.embeddings("both", "orl-painted") / "embeddings.arrow").unlink()
+    with pytest.raises(SitterError, match="embeddings/both/orl-painted"):
+        evaluate.run(study)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image_a": "s99/1"}, r"line 2: image_a is 's99/1', which split.csv does not hold"),
+        ({"image_b": f"s{SITTERS}/1"}, r"line 2: image_b 's12/1' is in the subset train"),
+        ({"genuine": "yes"}, r"line 2: genuine is 'yes'"),
+    ],
+)
+def test_a_bad_row_of_pairs_is_named(study, change, message):
+    path = paths.split("orl") / "pairs.csv"
+    listed = rows(path)
+    listed[0] |= change
+    write_csv(path, listed, list(listed[0]))
+    with pytest.raises(SitterError, match=message):
+        evaluate.run(study)
+
+
+def test_a_data_set_without_pairs_is_named(study):
+    (paths.split("orl") / "pairs.csv").unlink()
+    with pytest.raises(SitterError, match=r"benchmark 'folds'.*pairs\.csv does not exist"):
+        evaluate.run(study)
+
+
+def test_the_stage_imports_nothing_heavy():
+    import subprocess
+    import sys
+
+    code = "import sys, pipeline.evaluate; print(sorted({'torch', 'scipy', 'pyarrow', 'numpy'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
