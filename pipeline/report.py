@@ -23,8 +23,7 @@ def run(study: Study) -> None:
 
     folder = paths.results()
     found = benchmarks(folder, study)
-    run_json = folder / "run.json"
-    html = page(study, found, series(study, found), read_json(run_json) if run_json.exists() else {})
+    html = page(study, found, series(study, found), read_json(folder / "run.json"))
     with atomic_file(paths.report()) as part:
         part.write_text(html, encoding="utf-8")
     print(results_table(folder))

@@ -128,9 +128,8 @@ def _shown(name: str, failed: list[Row], album: Album) -> list[Case]:
 
 def _case(dataset: str, row: Row, album: Album | None) -> Case:
     picture = album.thumbnail(dataset, row["path"]) if album and row.get("path") else None
-    return Case(
-        row["image_id"], row.get("sitter", ""), row["status"], row.get("reason", ""), picture, _box(row, picture)
-    )
+    box = _box(row, picture) if row["status"] == "aligned" else None
+    return Case(row["image_id"], row.get("sitter", ""), row["status"], row.get("reason", ""), picture, box)
 
 
 def _box(row: Row, picture: Picture | None) -> tuple[float, float, float, float] | None:

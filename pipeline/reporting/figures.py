@@ -13,41 +13,72 @@ from pipeline.reporting.svg import Axis, Chart, Point, linear_ticks, probit
 
 FIRM_ACCEPTS = 30
 """Where a FAR stands for fewer false accepts it is known to worse than ±30 % (rule of 30, ISO/IEC 19795-1): on grey."""
+FAR = "false accept rate (FAR), %"
 DET_TICKS = (0.0001, 0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95)
 
 
-def roc(benchmark: Benchmark, looks: Mapping[str, Series], far: Sequence[float]) -> Markup:
-    """ROC curves, TAR over FAR on a logarithmic axis, with the FARs of the study as rules; empty without curves."""
-    curves = {m: _points(benchmark.roc[m], "far", "tar") for m in looks if m in benchmark.roc}
+def charts(benchmark: Benchmark, looks: Mapping[str, Series], far: Sequence[float]) -> list[tuple[str, Markup]]:
+    """The curves that a benchmark has, all models in each: name, picture."""
+    found = {
+        "roc": _over_far(benchmark, looks, far, "roc", "tar", "true accept rate (TAR), %"),
+        "det": det(benchmark, looks),
+        "dir": _over_far(benchmark, looks, far, "dir", "dir", "detection and identification rate (DIR), %"),
+        "cmc": cmc(benchmark, looks),
+    }
+    return [(name, svg) for name, svg in found.items() if svg]
+
+
+def _over_far(
+    benchmark: Benchmark, looks: Mapping[str, Series], far: Sequence[float], curve: str, column: str, title: str
+) -> Markup:
+    """A rate over FAR on a logarithmic axis, with the FARs of the study as rules; empty without curves."""
+    curves = {m: _points(benchmark.curves[curve][m], "far", column) for m in looks if m in benchmark.curves[curve]}
     lowest = min((x for points in curves.values() for x, _ in points if x > 0), default=None)
     if lowest is None:
         return Markup()
     low = 10.0 ** max(math.floor(math.log10(min([lowest, *far])) + 1e-9), -6)
-    ticks = [(10.0**e, rate(10.0**e)) for e in range(round(math.log10(low)), 1)]
-    percents = [(v / 5, f"{20 * v} %") for v in range(6)]
     chart = Chart(
-        Axis(low, 1, ticks, "false accept rate (FAR)", math.log10),
-        Axis(0, 1, percents, "true accept rate (TAR)"),
-        f"ROC curves on {benchmark.name}: true accept rate over false accept rate. The figures are in the table.",
+        Axis(low, 1, [(10.0**e, rate(10.0**e, unit=False)) for e in range(round(math.log10(low)), 1)], FAR, math.log10),
+        Axis(0, 1, [(v / 5, str(20 * v)) for v in range(6)], title),
+        f"{curve.upper()} curves on {benchmark.name}: {title} over {FAR}. The figures are in the table.",
     )
     content = _few(chart, benchmark, low) + [chart.upright(f, "rule") for f in far if f > low]
-    return chart.svg(*content, *(chart.line(p, looks[m].css, m) for m, p in curves.items()))
+    lines = [chart.line(_from_zero(points, low), looks[m].css, m) for m, points in curves.items()]
+    return chart.svg(*content, *lines)
+
+
+def _from_zero(points: list[Point], low: float) -> list[Point]:
+    """A FAR of 0 has no place on a logarithmic axis: what is reached there holds from the axis's end."""
+    at_zero = [y for x, y in points if x <= low]
+    return [*([(low, max(at_zero))] if at_zero else []), *((x, y) for x, y in points if x > low)]
+
+
+def cmc(benchmark: Benchmark, looks: Mapping[str, Series]) -> Markup:
+    """Cumulative match characteristic: the share of probes whose sitter is among the first k."""
+    curves = {m: _points(benchmark.curves["cmc"][m], "rank", "rate") for m in looks if m in benchmark.curves["cmc"]}
+    points = [p for c in curves.values() for p in c]
+    if not points:
+        return Markup()
+    last, low = max(2.0, *(x for x, _ in points)), math.floor(min(y for _, y in points) * 10) / 10
+    chart = Chart(
+        Axis(1, last, [(t, plain(t)) for t in (1, *linear_ticks(2, last, 6)) if t == int(t)], "rank"),
+        Axis(min(low, 0.9), 1, [(t, plain(100 * t)) for t in linear_ticks(min(low, 0.9), 1)], "identified, %"),
+        f"CMC curves on {benchmark.name}: share of probes whose sitter is among the first, by rank.",
+    )
+    return chart.svg(*(chart.line(p, looks[m].css, m) for m, p in curves.items()))
 
 
 def det(benchmark: Benchmark, looks: Mapping[str, Series]) -> Markup:
     """DET curves, false reject over false accept rate on normal-deviate axes, in which EERs lie on the diagonal."""
-    curves = {m: _rejects(benchmark.det[m]) for m in looks if m in benchmark.det}
+    curves = {m: _points(benchmark.curves["det"][m], "far", "frr") for m in looks if m in benchmark.curves["det"]}
     inner = [(x, y) for points in curves.values() for x, y in points if 0 < x < 1 and 0 < y < 1]
     if not inner:
         return Markup()
     low_x, low_y = (max(1e-4, min(0.4, min(p[i] for p in inner) * 0.8)) for i in (0, 1))
-    high_x, high_y = (min(0.97, max(0.5, *(_far_end(curves, i)))) for i in (0, 1))
+    high_x, high_y = (min(0.97, max(0.5, *_far_end(curves, i))) for i in (0, 1))
     x, y = (
-        Axis(low, high, [(t, rate(t)) for t in DET_TICKS if low <= t <= high], title, probit)
-        for low, high, title in (
-            (low_x, high_x, "false accept rate (FAR)"),
-            (low_y, high_y, "false reject rate (FRR)"),
-        )
+        Axis(low, high, [(t, rate(t, unit=False)) for t in DET_TICKS if low <= t <= high], title, probit)
+        for low, high, title in ((low_x, high_x, FAR), (low_y, high_y, "false reject rate (FRR), %"))
     )
     chart = Chart(
         x, y, f"DET curves on {benchmark.name}: false reject rate over false accept rate. Lower left is better."
@@ -62,15 +93,8 @@ def det(benchmark: Benchmark, looks: Mapping[str, Series]) -> Markup:
 
 
 def _far_end(curves: Mapping[str, list[Point]], axis: int) -> list[float]:
-    """Where each curve meets the 50 % line of the other axis: what lies beyond interests nobody."""
+    """Where each curve falls to 2 % on the other axis: what lies beyond interests nobody."""
     return [max((p[axis] for p in points if p[1 - axis] >= 0.02), default=0.5) for points in curves.values()]
-
-
-def _rejects(rows: list[Row]) -> list[Point]:
-    """FAR and FRR; FRR is 1 − TAR where a file has only that."""
-    if rows and "frr" in rows[0]:
-        return _points(rows, "far", "frr")
-    return [(x, 1 - y) for x, y in _points(rows, "far", "tar")]
 
 
 def _few(chart: Chart, benchmark: Benchmark, low: float) -> list[Markup]:
@@ -93,7 +117,7 @@ def scores(benchmark: Benchmark, model: str) -> Markup:
     """Distributions of the genuine and the impostor scores of one model, each of area one; empty without them."""
     bins = [
         (a, b, number(r.get("genuine")) or 0, number(r.get("impostor")) or 0)
-        for r in benchmark.scores.get(model, [])
+        for r in benchmark.curves["scores"].get(model, [])
         if (a := number(r.get("score_left"))) is not None and (b := number(r.get("score_right"))) is not None
     ]
     totals = [sum(b[i] * 1.0 for b in bins) for i in (2, 3)]
@@ -107,13 +131,13 @@ def scores(benchmark: Benchmark, model: str) -> Markup:
     chart = Chart(
         Axis(low, high, ticks, ""), Axis(0, top * 1.05, [], ""),
         f"Scores of {model} on {benchmark.name}: genuine pairs against impostor pairs.",
-        width=300, height=112, left=6, right=6, bottom=18, top=4,
+        width=240, height=96, left=6, right=6, bottom=18, top=4,
     )  # fmt: skip
     content = [
         chart.area([p for d in density for p in ((d[0], d[which]), (d[1], d[which]))], css)
         for which, css in ((3, "impostor"), (2, "genuine"))
     ]
-    threshold = eer_threshold(benchmark.roc.get(model, []))
+    threshold = eer_threshold(benchmark.curves["roc"].get(model, []))
     if threshold is not None and low < threshold < high:
         content.append(chart.upright(threshold, "threshold"))
     return chart.svg(*content)
@@ -123,7 +147,7 @@ def history(model: str, rows: list[Row], look: Series) -> list[Markup]:
     """Training curves: the loss, and the EER on the val sitters with the best epoch marked."""
     made = [
         _training_curve(model, _points(rows, "epoch", "loss"), "training loss", look, is_rate=False),
-        _training_curve(model, _points(rows, "epoch", "val_eer"), "EER on val sitters", look, is_rate=True),
+        _training_curve(model, _points(rows, "epoch", "val_eer"), "EER, val sitters, %", look, is_rate=True),
     ]
     return [svg for svg in made if svg]
 
@@ -134,12 +158,12 @@ def _training_curve(model: str, points: list[Point], title: str, look: Series, i
     top = max(y for _, y in points) * 1.08 or 1.0
     low = min(0.0, *(y for _, y in points)) if not is_rate else 0.0
     first, last = points[0][0], max(points[-1][0], points[0][0] + 1)
-    y_ticks = [(t, f"{100 * t:g} %" if is_rate else plain(t)) for t in linear_ticks(low, top, 4)]
+    y_ticks = [(t, f"{100 * t:g}" if is_rate else plain(t)) for t in linear_ticks(low, top, 4)]
     x_ticks = [(t, plain(t)) for t in linear_ticks(first, last, 5) if t == int(t)]
     label = f"{title} of {model} by epoch, from {plain(points[0][1])} to {plain(points[-1][1])}"
     chart = Chart(
         Axis(first, last, x_ticks, "epoch"), Axis(low, top, y_ticks, title), label,
-        width=300, height=180, left=50, bottom=36,
+        width=240, height=150, left=46, bottom=36,
     )  # fmt: skip
     content = [chart.line(points, look.css, model)]
     trained = [p for p in points if p[0] >= 1]  # epoch 0 is the network before training, which is never kept

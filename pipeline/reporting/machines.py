@@ -83,17 +83,9 @@ def _words(study: Study, name: str, record: Mapping[str, Any]) -> tuple[str, str
 
 
 def _options(options: Any) -> str:
-    """A kind and the options that differ from its defaults.
-
-    Weights are left out: they have a column of their own.
-    """
-    fields = type(options).model_fields
-    told = {
-        k: v
-        for k, v in options.model_dump().items()
-        if k not in ("kind", "weights") and (fields[k].is_required() or v != fields[k].default)
-    }
-    words = ", ".join(f"{k.replace('_', ' ')} {_value(v)}" for k, v in told.items())
+    """A kind and the options that the study sets (weights have a column of their own)."""
+    told = [name for name in type(options).model_fields if name in options.model_fields_set - {"kind", "weights"}]
+    words = ", ".join(f"{name.replace('_', ' ')} {_value(getattr(options, name))}" for name in told)
     return f"{options.kind} ({words})" if words else str(options.kind)
 
 

@@ -33,24 +33,28 @@ def percent(rate: float | None, unit: bool = True) -> str:
     return NONE if rate is None else f"{100 * rate:.1f}{NBSP + '%' if unit else ''}"
 
 
-def interval(low: float | None, high: float | None) -> str:
-    """The ends of an interval of rates, in percent; empty where one is unknown.
+def interval(low: float | None, high: float | None, is_rate: bool = True) -> str:
+    """The ends of an interval, of rates in percent; empty where one is unknown.
 
-    >>> interval(0.101, 0.15)
-    '10.1–15.0'
+    >>> interval(0.101, 0.15), interval(1.5, 2.25, is_rate=False)
+    ('10.1–15.0', '1.50–2.25')
     """
-    return "" if low is None or high is None else f"{percent(low, unit=False)}–{percent(high, unit=False)}"
+    if low is None or high is None:
+        return ""
+    if not is_rate:
+        return f"{decimal(low)}–{decimal(high)}"
+    return f"{percent(low, unit=False)}–{percent(high, unit=False)}"
 
 
-def points(difference: float | None) -> str:
-    """A difference of rates in percentage points, with its sign.
+def signed(difference: float | None, is_rate: bool = True) -> str:
+    """A difference with its sign, of rates in percentage points.
 
-    >>> points(-0.0312), points(0.0)
-    ('−3.1', '0.0')
+    >>> signed(-0.0312), signed(0.0), signed(1.5, is_rate=False)
+    ('−3.1', '0.0', '+1.50')
     """
     if difference is None:
         return NONE
-    text = f"{abs(100 * difference):.1f}"
+    text = f"{abs(100 * difference):.1f}" if is_rate else decimal(abs(difference))
     return text if float(text) == 0 else f"{'−' if difference < 0 else '+'}{text}"
 
 
@@ -67,13 +71,22 @@ def p_value(p: float | None) -> str:
     return f"p{NBSP}={NBSP}{p:.3f}" if p < 0.1 else f"p{NBSP}={NBSP}{p:.2f}"
 
 
-def rate(value: float) -> str:
+def p_bare(p: float | None) -> str:
+    """A p-value for a column that says what it is.
+
+    >>> p_bare(0.0004), p_bare(0.2)
+    ('<\\xa00.001', '0.20')
+    """
+    return NONE if p is None else p_value(p).removeprefix(f"p{NBSP}").removeprefix(f"={NBSP}")
+
+
+def rate(value: float, unit: bool = True) -> str:
     """A rate that was set rather than measured, in percent, without needless digits.
 
     >>> rate(0.01), rate(0.001), rate(1e-6)
     ('1\\xa0%', '0.1\\xa0%', '0.0001\\xa0%')
     """
-    return f"{100 * value:.10f}".rstrip("0").rstrip(".") + f"{NBSP}%"
+    return f"{100 * value:.10f}".rstrip("0").rstrip(".") + (f"{NBSP}%" if unit else "")
 
 
 def count(value: float | None) -> str:
@@ -83,6 +96,15 @@ def count(value: float | None) -> str:
     ('1,234,567', '–')
     """
     return NONE if value is None else f"{int(value):,}"
+
+
+def decimal(value: float | None) -> str:
+    """A measured number of no known unit: three decimals below one, two above, so that a column lines up.
+
+    >>> decimal(0.5), decimal(4.6)
+    ('0.500', '4.60')
+    """
+    return NONE if value is None else f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}"
 
 
 def plain(value: float | None) -> str:

@@ -19,16 +19,9 @@ from pipeline.reporting.images import Album
 from pipeline.reporting.machines import machines
 from pipeline.reporting.numbers import NBSP, count, number, percent
 from pipeline.reporting.read import Benchmark, Series
-from pipeline.reporting.standings import (
-    RATES,
-    SUFFIXES,
-    Comparison,
-    Standings,
-    comparison,
-    standings,
-    summary,
-)
-from pipeline.reporting.verdict import headline, verdict
+from pipeline.reporting.standings import Comparison, Listed, Standings, comparison, listed, standings, summary
+from pipeline.reporting.tables import heading
+from pipeline.reporting.verdict import certainty, headline, verdict
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -36,7 +29,17 @@ if TYPE_CHECKING:
 # Every file that the page is rendered from (so that a change of one counts as a change of the report's code).
 TEMPLATES = ("page.html.j2", "macros.html.j2", "summary.html.j2", "benchmark.html.j2", "evidence.html.j2")
 STYLE = "page.css"
+SUFFIXES = ("_low", "_high", "_note")
 PACKAGES = ("torch", "torchvision", "timm", "peft", "onnxruntime", "opencv-python-headless", "numpy", "scipy")
+CAPTIONS = {
+    "roc": Markup("<b>ROC.</b> Higher is better. Dotted uprights: the FARs of the table; on grey, a FAR rests on fewer "
+                  "than 30 impostor pairs."),
+    "det": Markup("<b>DET.</b> Lower left is better, both axes on the normal-deviate scale; a curve meets the dotted "
+                  "diagonal at its EER."),
+    "dir": Markup("<b>Open set.</b> Probes whose sitter comes first and above the threshold, over the FAR of searches "
+                  "without a mate."),
+    "cmc": Markup("<b>CMC.</b> Probes whose sitter is among the first so many."),
+}  # fmt: skip
 SORTS = {"frozen": "frozen models", "trained": "trained models", "fusion": "fusions", "other": "others"}
 
 
@@ -55,13 +58,16 @@ class Chapter:
     data: Benchmark
     about: str
     table: Standings
-    roc: Markup
-    det: Markup
+    percent: bool
+    """Whether the figure that ranks is a rate."""
+    charts: list[tuple[str, Markup]]
+    """Name, picture."""
     scores: list[tuple[Series, Markup]]
     comparison: Comparison | None
     generic: Generic | None
-    tests: list[dict[str, Any]]
-    galleries: list[tuple[Series, list[Group]]]
+    tests: list[Listed]
+    galleries: list[tuple[Series, str, list[Group]]]
+    """Model, its threshold of equal errors, its pairs."""
 
 
 def page(study: Study, found: list[Benchmark], looks: Mapping[str, Series], run: Mapping[str, Any]) -> str:
@@ -80,6 +86,7 @@ def page(study: Study, found: list[Benchmark], looks: Mapping[str, Series], run:
         looks=looks,
         verdicts=verdicts,
         headline=headline(verdicts),
+        certainty=certainty(verdicts),
         level=f"{100 * float(run.get('level') or study.evaluate.bootstrap.level):g}{NBSP}%",
         replicates=count(number(run.get("replicates")) or study.evaluate.bootstrap.replicates),
         facts=_facts(looks, found),
@@ -97,6 +104,8 @@ def page(study: Study, found: list[Benchmark], looks: Mapping[str, Series], run:
         versions=_versions(run),
         params=yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110),
         pictures=album.pictures,
+        nbsp=NBSP,
+        captions=CAPTIONS,
         count=count,
         percent=percent,
     )  # fmt: skip
@@ -117,17 +126,21 @@ def _chapter(study: Study, benchmark: Benchmark, looks: Mapping[str, Series], al
     table = standings(benchmark, looks)
     order = [row.look for row in table.rows] or [looks[m] for m in benchmark.models]
     scores = [(look, svg) for look in order if (svg := figures.scores(benchmark, look.name))]
-    galleries = [(look, g) for look in order if (g := groups(benchmark, look.name, study.report.pairs, album))]
+    galleries = [
+        (look, numbers.plain(figures.eer_threshold(benchmark.curves["roc"].get(look.name, []))), g)
+        for look in order
+        if (g := groups(benchmark, look.name, study.report.pairs, album))
+    ]
     return Chapter(
         data=benchmark,
         about=_about(benchmark),
         table=table,
-        roc=figures.roc(benchmark, looks, study.evaluate.far),
-        det=figures.det(benchmark, looks),
+        percent=any(benchmark.percent(f) for f in benchmark.figures[:1]),
+        charts=figures.charts(benchmark, looks, study.evaluate.far),
         scores=scores,
         comparison=comparison(benchmark, looks),
         generic=_generic(benchmark, looks),
-        tests=[_test(t) for t in benchmark.differences],
+        tests=listed(benchmark),
         galleries=galleries,
     )
 
@@ -161,7 +174,7 @@ def _starts(chapters: list[Chapter]) -> list[int]:
 
 
 def _generic(benchmark: Benchmark, looks: Mapping[str, Series]) -> Generic | None:
-    """The benchmark's CSV table; columns that say the same twice (ends of intervals, notes) are left out."""
+    """The benchmark's CSV table; ends of intervals and notes go into the cells that they belong to."""
     if not benchmark.table:
         return None
     columns = [c for c in benchmark.table[0] if not c.endswith(SUFFIXES)]
@@ -169,40 +182,22 @@ def _generic(benchmark: Benchmark, looks: Mapping[str, Series]) -> Generic | Non
         {
             "look": looks.get(row.get("model", "")),
             "first": row[columns[0]],
-            "cells": [_readable(c, row) for c in columns[1:]],
+            "cells": [_readable(benchmark, c, row) for c in columns[1:]],
         }
         for row in benchmark.table
     ]
-    return Generic([_heading(c) for c in columns], rows)
+    return Generic([heading(c) + (", %" if benchmark.percent(c) else "") for c in columns], rows)
 
 
-def _heading(column: str) -> str:
-    return column.replace("_", " ").replace("d prime", "d′") + (", %" if column.startswith(RATES) else "")
-
-
-def _readable(column: str, row: Mapping[str, str]) -> str:
-    value = number(row[column])
+def _readable(benchmark: Benchmark, column: str, row: Mapping[str, str]) -> str:
+    value, is_rate = number(row[column]), benchmark.percent(column)
     if value is None:
         return row[column] or numbers.NONE
-    if column.startswith(RATES):
-        ends = numbers.interval(number(row.get(f"{column}_low")), number(row.get(f"{column}_high")))
-        return percent(value, unit=False) + (f" ({ends})" if ends else "")
-    return count(value) if value == int(value) else numbers.plain(value)
-
-
-def _test(test: Any) -> dict[str, Any]:
-    is_rate = test.metric.startswith(RATES)
-    show = numbers.points if is_rate else numbers.plain
-    ends = f"{show(test.low)} to {show(test.high)}" if test.low is not None and test.high is not None else ""
-    return {
-        "metric": f"{test.metric}, points" if is_rate else test.metric,
-        "a": test.a,
-        "b": test.b,
-        "difference": show(test.difference),
-        "interval": ends,
-        "p": numbers.p_value(test.p),
-        "real": test.significant,
-    }
+    if row[column].isdigit() and not is_rate:
+        return count(value)
+    ends = numbers.interval(number(row.get(f"{column}_low")), number(row.get(f"{column}_high")), is_rate)
+    text = percent(value, unit=False) if is_rate else numbers.decimal(value)
+    return f"{text} ({ends})" if ends else text
 
 
 def _versions(run: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from pipeline.artifacts import read_csv, read_json
 from pipeline.errors import SitterError
 from pipeline.reporting.numbers import number
+from pipeline.reporting.tables import shown
 
 if TYPE_CHECKING:
     from pipeline.params import Study
 
 Row = dict[str, str]
 COLOURS = 7
+CURVES = ("roc", "det", "scores", "cmc", "dir")
 TRUE = {"true", "1", "yes"}
 
 
@@ -61,13 +63,14 @@ class Benchmark:
     kind: str
     probe: str
     gallery: str
+    scalars: Mapping[str, Mapping[str, Any]]
+    """Figure → whether it is a rate (`percent`), and what counts as good (`better`: lower, higher, or None)."""
     metrics: Mapping[str, Mapping[str, Any]]
     """Model → the name of a figure → its value."""
     table: list[Row]
     differences: list[Difference]
-    roc: Mapping[str, list[Row]]
-    det: Mapping[str, list[Row]]
-    scores: Mapping[str, list[Row]]
+    curves: Mapping[str, Mapping[str, list[Row]]]
+    """Name of a curve (see `CURVES`) → model → its points."""
     pairs: list[Row]
 
     @property
@@ -86,9 +89,22 @@ class Benchmark:
                 return found if found.a == a else found.turned()
         return None
 
-    def ranked(self, metric: str = "eer", lowest: bool = True) -> list[str]:
-        """Models that have this figure, the lowest (or highest) first; equals in the file's order."""
-        sign = 1 if lowest else -1
+    @property
+    def figures(self) -> list[str]:
+        """The figures that models are judged by; the first ranks them."""
+        return shown(self.scalars)
+
+    def percent(self, metric: str) -> bool:
+        """Whether a figure is a rate."""
+        return bool(self.scalars.get(metric, {}).get("percent"))
+
+    def lower_is_better(self, metric: str) -> bool:
+        """What counts as good."""
+        return bool(self.scalars.get(metric, {}).get("better") == "lower")
+
+    def ranked(self, metric: str) -> list[str]:
+        """Models that have this figure, the best first; equals in the file's order."""
+        sign = 1 if self.lower_is_better(metric) else -1
         known = [(sign * v, i, m) for i, m in enumerate(self.models) if (v := self.value(m, metric)) is not None]
         return [m for _, _, m in sorted(known)]
 
@@ -103,33 +119,31 @@ def benchmarks(folder: Path, study: Study) -> list[Benchmark]:
     if not path.exists():
         raise SitterError(f"{path} does not exist, so there is nothing to report: run the stage `evaluate` first.")
     metrics = read_json(path)
-    if not isinstance(metrics, dict) or not all(
-        isinstance(models, dict) and all(isinstance(m, dict) for m in models.values()) for models in metrics.values()
-    ):
-        raise SitterError(
-            f"{path} should hold {{benchmark: {{model: {{figure: value}}}}}}: rerun the stage `evaluate`."
-        )
+    if not _is_nested(metrics, depth=2):
+        raise SitterError(f"{path} should hold {{benchmark: {{model: {{figure: value}}}}}}: run `evaluate` again.")
     if not metrics:
-        raise SitterError(f"{path} holds no benchmark: name one under `evaluate.benchmarks` and rerun `evaluate`.")
-    order = [b for b in study.evaluate.benchmarks if b in metrics] + sorted(
-        metrics.keys() - study.evaluate.benchmarks.keys()
-    )
-    return [_benchmark(folder, name, metrics[name], study.evaluate.benchmarks.get(name)) for name in order]
+        raise SitterError(f"{path} holds no benchmark: name one under `evaluate.benchmarks` and run `evaluate` again.")
+    known, about = study.evaluate.benchmarks, read_json(folder / "run.json").get("benchmarks", {})
+    order = [b for b in known if b in metrics] + [b for b in metrics if b not in known]
+    return [_benchmark(folder, name, metrics[name], about.get(name, {})) for name in order]
 
 
-def _benchmark(folder: Path, name: str, metrics: dict[str, Any], options: Any) -> Benchmark:
-    probe = getattr(options, "probe", None) or getattr(options, "dataset", None) or ""
+def _is_nested(value: Any, depth: int) -> bool:
+    return isinstance(value, dict) and (depth == 0 or all(_is_nested(v, depth - 1) for v in value.values()))
+
+
+def _benchmark(folder: Path, name: str, metrics: dict[str, Any], about: Mapping[str, Any]) -> Benchmark:
+    probe = str(about.get("probe") or about.get("dataset") or "")
     return Benchmark(
         name=name,
-        kind=getattr(options, "kind", ""),
+        kind=str(about.get("kind", "")),
         probe=probe,
-        gallery=getattr(options, "gallery", None) or probe,
+        gallery=str(about.get("gallery") or probe),
+        scalars=about.get("scalars", {}),
         metrics=metrics,
         table=_rows(folder / "tables" / f"{name}.csv"),
         differences=[_difference(row) for row in _rows(folder / "tables" / f"{name}-differences.csv")],
-        roc=_by_model(_rows(folder / "curves" / f"roc-{name}.csv")),
-        det=_by_model(_rows(folder / "curves" / f"det-{name}.csv")),
-        scores=_by_model(_rows(folder / "curves" / f"scores-{name}.csv")),
+        curves={curve: _by_model(_rows(folder / "curves" / f"{curve}-{name}.csv")) for curve in CURVES},
         pairs=_rows(folder / "pairs" / f"{name}.csv"),
     )
 

@@ -6,16 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.reporting import numbers
-from pipeline.reporting.numbers import NBSP, NONE, number
+from pipeline.reporting.numbers import NONE
 from pipeline.reporting.read import Benchmark, Difference, Series
 from pipeline.reporting.svg import linear_ticks
-from pipeline.reporting.verdict import EER, on_a_par
-
-SUFFIXES = ("_low", "_high", "_note")
-# Figures of other sorts of benchmark that are rates (shown in percent), by how their names begin; the first that a
-# benchmark has stands for it in the summary.
-RATES = ("accuracy", "rank-", "val@", "dir@", "tar@", "eer", "far@", "val_std@")
-LOWER_IS_BETTER = ("eer", "far@", "alignment", "uniformity")
+from pipeline.reporting.tables import best, heading
+from pipeline.reporting.verdict import on_a_par
 
 
 @dataclass(frozen=True)
@@ -74,75 +69,56 @@ class Standings:
     """How the models stand on one benchmark."""
 
     columns: list[str]
-    """Labels of the figures; the first is the one that models are ranked by."""
+    """Headings of the figures; the first is the one that models are ranked by."""
     rows: list[Standing]
     scale: Scale | None
-    notes: list[str]
-    """Why figures are missing."""
-
-
-def figures(benchmark: Benchmark) -> list[tuple[str, str]]:
-    """The figures that are shown of a benchmark, the one that ranks first: key, label."""
-    found = list(dict.fromkeys(k for m in benchmark.metrics.values() for k in m if not k.endswith(SUFFIXES)))
-    fars = sorted((k for k in found if k.startswith("tar@") and number(k[4:]) is not None), key=lambda k: -float(k[4:]))
-    if EER in found:
-        return [(EER, "EER"), *((k, f"TAR at FAR{NBSP}{numbers.rate(float(k[4:]))}") for k in fars)]
-    rates = [k for rate in RATES for k in found if k.startswith(rate) and "_std" not in k]
-    return [(k, _label(k)) for k in rates if not k.startswith("far@")][:3]
-
-
-def _label(key: str) -> str:
-    name, _, far = key.partition("@")
-    name = name.replace("_", " ")
-    at = number(far)
-    if at is None:
-        return f"{name} {far}".strip()
-    return f"{name.upper()} at FAR{NBSP}{numbers.rate(at)}"
 
 
 def standings(benchmark: Benchmark, looks: Mapping[str, Series]) -> Standings:
     """The table of one benchmark, the best model first; models without the ranking figure come last."""
-    keys = figures(benchmark)
-    if not keys:
-        return Standings([], [], None, [])
-    first = keys[0][0]
-    ranked = _ranked(benchmark, first)
-    order = ranked + [m for m in benchmark.models if m not in ranked]
-    rivals = {key: on_a_par(benchmark, key, _ranked(benchmark, key)) for key, _ in keys}
-    best = {key: next(iter(_ranked(benchmark, key)), None) for key, _ in keys}
-    scale = _scale(benchmark, first) if first == EER else None
+    figures = benchmark.figures
+    if not figures:
+        return Standings([], [Standing(looks[m], [], None) for m in benchmark.models], None)
+    first = figures[0]
+    ranked = benchmark.ranked(first)
+    winners = {f: best(benchmark.metrics, f, benchmark.scalars[f]["better"]) for f in figures}
+    rivals = {f: on_a_par(benchmark, f) for f in figures}
+    scale = _scale(benchmark, first)
     rows = []
-    for model in order:
-        cells = [_cell(benchmark, model, key, best[key] == model, model in rivals[key]) for key, _ in keys]
+    for model in ranked + [m for m in benchmark.models if m not in ranked]:
+        cells = [_cell(benchmark, model, f, model in winners[f], model in rivals[f] - winners[f]) for f in figures]
         ends = [benchmark.value(model, f"{first}{end}") for end in ("", "_low", "_high")]
         rows.append(Standing(looks[model], cells, scale.bar(*ends) if scale else None))
-    notes = list(dict.fromkeys(cell.note for row in rows for cell in row.cells if cell.note))
-    return Standings([label for _, label in keys], rows, scale, notes)
+    return Standings([heading(f) for f in figures], rows, scale)
 
 
-def _ranked(benchmark: Benchmark, key: str) -> list[str]:
-    return benchmark.ranked(key, lowest=key.startswith(LOWER_IS_BETTER))
-
-
-def _cell(benchmark: Benchmark, model: str, key: str, best: bool, par: bool) -> Cell:
-    value, low, high = (benchmark.value(model, f"{key}{end}") for end in ("", "_low", "_high"))
-    note = str(benchmark.metrics.get(model, {}).get(f"{key}_note") or "")
+def _cell(benchmark: Benchmark, model: str, figure: str, best: bool, par: bool) -> Cell:
+    value, low, high = (benchmark.value(model, f"{figure}{end}") for end in ("", "_low", "_high"))
+    note = str(benchmark.metrics[model].get(f"{figure}_note") or "")
     if value is None:
         return Cell(NONE, note=note)
-    if not key.startswith(RATES):
-        return Cell(numbers.plain(value), "", note, best, par)
-    return Cell(numbers.percent(value, unit=False), numbers.interval(low, high), note, best, par)
+    is_rate = benchmark.percent(figure)
+    text = numbers.percent(value, unit=False) if is_rate else numbers.decimal(value)
+    return Cell(text, numbers.interval(low, high, is_rate), note, best, par)
 
 
-def _scale(benchmark: Benchmark, key: str) -> Scale | None:
-    """From zero to the highest end of an interval."""
-    ends = [v for m in benchmark.models for e in ("", "_high") if (v := benchmark.value(m, f"{key}{e}")) is not None]
-    return _percent_scale(0.0, max(ends) * 1.04) if ends and max(ends) > 0 else None
+def _scale(benchmark: Benchmark, figure: str) -> Scale | None:
+    """From zero for error rates, else from the lowest end of an interval, to the highest."""
+    values = [benchmark.value(m, f"{figure}{end}") for m in benchmark.models for end in ("", "_low", "_high")]
+    known = [v for v in values if v is not None]
+    if not known or min(known) == max(known) == 0:
+        return None
+    low, high = min(known), max(known)
+    margin = 0.04 * ((high - low) or abs(high))
+    is_error = benchmark.percent(figure) and benchmark.lower_is_better(figure)
+    return _marked(0.0 if is_error else low - margin, high + margin, benchmark.percent(figure))
 
 
-def _percent_scale(low: float, high: float) -> Scale:
+def _marked(low: float, high: float, is_rate: bool) -> Scale:
+    """A scale with its ticks, in percent for rates."""
     bare = Scale(low, high, [])
-    return Scale(low, high, [(bare.place(t), f"{100 * t:g}".replace("-", "−")) for t in linear_ticks(low, high, 4)])
+    ticks = [(bare.place(t), f"{100 * t if is_rate else t:g}".replace("-", "−")) for t in linear_ticks(low, high, 4)]
+    return Scale(low, high, ticks)
 
 
 def summary(found: list[Benchmark], tables: Mapping[str, Standings], looks: Mapping[str, Series]) -> list[Standing]:
@@ -164,7 +140,7 @@ class Lead:
 
     look: Series
     test: Difference
-    points: str
+    difference: str
     interval: str
     p: str
     bar: Bar | None
@@ -172,8 +148,10 @@ class Lead:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Paired differences of the models' EERs on one benchmark."""
+    """Paired differences of the models on one benchmark, in the figure that ranks them."""
 
+    figure: str
+    unit: str
     best: Series
     leads: list[Lead]
     scale: Scale
@@ -184,33 +162,63 @@ class Comparison:
 
 def comparison(benchmark: Benchmark, looks: Mapping[str, Series]) -> Comparison | None:
     """Every model against the best, and every model against every other; None without paired tests."""
-    ranked = benchmark.ranked(EER)
-    tests = [t for m in ranked[1:] if (t := benchmark.difference(m, ranked[0], EER)) and t.difference is not None]
+    figure = next(iter(benchmark.figures), "")
+    ranked, is_rate = benchmark.ranked(figure), benchmark.percent(figure)
+    tests = [t for m in ranked[1:] if (t := benchmark.difference(m, ranked[0], figure)) and t.difference is not None]
     if not tests:
         return None
     ends = [v for t in tests for v in (t.difference, t.low, t.high) if v is not None]
     low, high = min(0.0, *ends), max(0.0, *ends)
     margin = 0.04 * ((high - low) or 0.01)
-    scale = _percent_scale(low - margin, high + margin)
+    scale = _marked(low - margin, high + margin, is_rate)
     leads = [
         Lead(
-            looks[t.a], t, numbers.points(t.difference), _signed(t), numbers.p_value(t.p),
+            looks[t.a], t, numbers.signed(t.difference, is_rate), _ends(t, is_rate), numbers.p_bare(t.p),
             scale.bar(t.difference, t.low, t.high),
         )
         for t in tests
     ]  # fmt: skip
-    matrix = [(looks[a], [_against(benchmark, a, b) for b in ranked]) for a in ranked]
-    return Comparison(looks[ranked[0]], leads, scale, scale.place(0.0), matrix)
+    matrix = [(looks[a], [_against(benchmark, a, b, figure) for b in ranked]) for a in ranked]
+    unit = ", in percentage points" if is_rate else ""
+    return Comparison(heading(figure), unit, looks[ranked[0]], leads, scale, scale.place(0.0), matrix)
 
 
-def _signed(test: Difference) -> str:
-    return "" if test.low is None else f"{numbers.points(test.low)} to {numbers.points(test.high)}"
+def _ends(test: Difference, is_rate: bool) -> str:
+    if test.low is None or test.high is None:
+        return ""
+    return f"{numbers.signed(test.low, is_rate)} to {numbers.signed(test.high, is_rate)}"
 
 
-def _against(benchmark: Benchmark, a: str, b: str) -> tuple[str, str, str]:
-    test = benchmark.difference(a, b, EER)
+def _against(benchmark: Benchmark, a: str, b: str, figure: str) -> tuple[str, str, str]:
+    test, is_rate = benchmark.difference(a, b, figure), benchmark.percent(figure)
     if test is None or test.difference is None:
         return ("" if a == b else NONE), "self" if a == b else "", ""
-    side = "better" if test.difference < 0 else "worse"
-    title = f"{a} against {b}: {numbers.points(test.difference)} points ({_signed(test)}), {numbers.p_value(test.p)}"
-    return numbers.points(test.difference), f"real {side}" if test.significant else "", title
+    side = "better" if (test.difference < 0) == benchmark.lower_is_better(figure) else "worse"
+    text = numbers.signed(test.difference, is_rate)
+    title = f"{a} against {b}: {text} ({_ends(test, is_rate)}), {numbers.p_value(test.p)}"
+    return text, f"real {side}" if test.significant else "", title
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One paired test in the list of all."""
+
+    figure: str
+    a: str
+    b: str
+    difference: str
+    interval: str
+    p: str
+    real: bool
+
+
+def listed(benchmark: Benchmark) -> list[Listed]:
+    """Every paired test in the figures that models are judged by."""
+    rows = []
+    for t in benchmark.differences:
+        if t.metric in benchmark.figures:
+            is_rate = benchmark.percent(t.metric)
+            name = heading(t.metric) + (", points" if is_rate else "")
+            ends, p = _ends(t, is_rate), numbers.p_bare(t.p)
+            rows.append(Listed(name, t.a, t.b, numbers.signed(t.difference, is_rate), ends, p, t.significant))
+    return rows

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.reporting.numbers import NBSP, interval, p_value, percent
+from pipeline.reporting import numbers
+from pipeline.reporting.numbers import NBSP, p_value
 from pipeline.reporting.read import Benchmark, Difference, Series
+from pipeline.reporting.tables import heading
 
-EER = "eer"
+RUNNER_UP = "runner-up"
+FROZEN = "best frozen model"
 
 
 @dataclass(frozen=True)
@@ -17,34 +20,38 @@ class Rival:
 
     model: str
     role: str
-    """What it is: "runner-up", "best frozen model"."""
-    eer: str
+    """What it is: one or both of `RUNNER_UP` and `FROZEN`."""
+    value: str
     test: Difference | None
-    """The best model's EER minus this one's."""
+    """The best model's figure minus this one's."""
+    percent: bool
 
     @property
     def judgement(self) -> str:
-        """Whether the difference is real, in words."""
+        """Whether the best model's lead is real, in words."""
         if self.test is None or self.test.difference is None:
-            return "the two were not compared by a paired test"
-        points = f"{abs(100 * self.test.difference):.1f}{NBSP}points, {p_value(self.test.p)}"
-        return f"a real difference ({points})" if self.test.significant else f"a lead that may be chance ({points})"
+            return "is untested"
+        lead = abs(self.test.difference)
+        size = f"{100 * lead:.1f}{NBSP}points" if self.percent else numbers.decimal(lead)
+        return f"{'is real' if self.test.significant else 'may be chance'} ({size}, {p_value(self.test.p)})"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one all-pairs benchmark says."""
+    """What one benchmark says."""
 
     benchmark: str
+    figure: str
     best: str
-    eer: str
+    value: str
     interval: str
     rivals: list[Rival]
 
 
 def verdict(benchmark: Benchmark, looks: Mapping[str, Series]) -> Verdict | None:
-    """The best model by EER, against the runner-up and the best frozen model; None where no model has an EER."""
-    ranked = benchmark.ranked(EER)
+    """The best model against the runner-up and the best frozen model; None where no model has the ranking figure."""
+    figure = next(iter(benchmark.figures), "")
+    ranked = benchmark.ranked(figure)
     if not ranked:
         return None
     best = ranked[0]
@@ -52,16 +59,20 @@ def verdict(benchmark: Benchmark, looks: Mapping[str, Series]) -> Verdict | None
     frozen = next((m for m in ranked if looks[m].sort == "frozen"), None)
     roles: dict[str, str] = {}
     if runner_up:
-        roles[runner_up] = "the runner-up and best frozen model" if runner_up == frozen else "the runner-up"
+        roles[runner_up] = f"{RUNNER_UP} and {FROZEN}" if runner_up == frozen else RUNNER_UP
     if frozen and frozen not in (best, runner_up):
-        roles[frozen] = "the best frozen model"
+        roles[frozen] = FROZEN
+    is_rate = benchmark.percent(figure)
+    show = numbers.percent if is_rate else numbers.decimal
+    low, high = (benchmark.value(best, f"{figure}{end}") for end in ("_low", "_high"))
     return Verdict(
         benchmark=benchmark.name,
+        figure=heading(figure),
         best=best,
-        eer=percent(benchmark.value(best, EER)),
-        interval=interval(benchmark.value(best, f"{EER}_low"), benchmark.value(best, f"{EER}_high")),
+        value=show(benchmark.value(best, figure)),
+        interval=numbers.interval(low, high, is_rate),
         rivals=[
-            Rival(m, role, percent(benchmark.value(m, EER)), benchmark.difference(best, m, EER))
+            Rival(m, role, show(benchmark.value(m, figure)), benchmark.difference(best, m, figure), is_rate)
             for m, role in roles.items()
         ],
     )
@@ -75,7 +86,26 @@ def headline(verdicts: list[Verdict]) -> list[tuple[str, list[str]]]:
     return sorted(wins.items(), key=lambda item: -len(item[1]))
 
 
-def on_a_par(benchmark: Benchmark, metric: str, ranked: list[str]) -> set[str]:
-    """Models that the paired test does not tell from the best one (the first of `ranked`, which is not among them)."""
-    tests = {m: benchmark.difference(ranked[0], m, metric) for m in ranked[1:]}
+def certainty(verdicts: list[Verdict]) -> str:
+    """Whether the best models' leads are real, over all benchmarks; empty where nothing was tested."""
+    parts = []
+    for role in (FROZEN, RUNNER_UP):
+        tests = [r.test for v in verdicts for r in v.rivals if role in r.role and r.test is not None]
+        real = sum(test.significant for test in tests)
+        if tests:
+            where = "" if len(verdicts) == 1 else f" on {_share(real or len(tests), len(tests))}"
+            parts.append(f"over the {role} {'is real' if real else 'may be chance'}{where}")
+    return f"The lead {', that '.join(parts)}." if parts else ""
+
+
+def _share(part: int, whole: int) -> str:
+    if part < whole:
+        return f"{part} of {whole} benchmarks"
+    return {1: "the one benchmark that was tested", 2: "both benchmarks"}.get(whole, f"all {whole} benchmarks")
+
+
+def on_a_par(benchmark: Benchmark, figure: str) -> set[str]:
+    """Models that the paired test does not tell from the best one (which is not among them)."""
+    ranked = benchmark.ranked(figure)
+    tests = {m: benchmark.difference(ranked[0], m, figure) for m in ranked[1:]}
     return {m for m, test in tests.items() if test is not None and test.p is not None and not test.significant}

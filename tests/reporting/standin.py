@@ -6,7 +6,6 @@ The scores are normal with the distances that the demo has, so that curves, inte
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline import paths
 from pipeline.artifacts import write_csv, write_json
+from pipeline.faces.store import Face, encode, write_faces
 from pipeline.metrics.verification import d_prime, eer, roc, tally, tar_at_far, thin
 from pipeline.params import Study
 
@@ -21,7 +21,18 @@ Crops = Sequence[tuple[str, NDArray[np.uint8]]]  # sitter, [112, 112, 3]
 # Distance of the genuine from the impostor scores in deviations, on photographs; paintings are harder.
 SEPARATION = {"effnet": 0.5, "dlib": 2.1, "dlib-head": 2.3, "dlib-lora": 2.35, "effnet-lora": 1.6}
 BETTER_FUSED = 2.5
+SCALARS: dict[str, tuple[bool, str | None]] = {
+    "eer": (True, "lower"),
+    "tar@0.01": (True, "higher"),
+    "tar@0.001": (True, "higher"),
+    "d_prime": (False, "higher"),
+    "genuine": (False, None),
+    "impostor": (False, None),
+    "sitters": (False, None),
+}
 FARS = (0.01, 0.001)
+LANDMARKS = np.array([[38.3, 51.7], [73.5, 51.5], [56.0, 71.7], [41.5, 92.4], [70.7, 92.2]], np.float32)
+COLUMNS = "image_id path sitter status reason faces detector scale score x0 y0 x1 y1 width height style"
 SORTS = ("hardest_genuine", "hardest_impostor", "easiest_genuine")
 
 
@@ -48,12 +59,10 @@ def write_run(study: Study, crops: Crops, pairs: int = 6) -> None:
 
 
 def _faces(study: Study, dataset: str, crops: Crops) -> None:
-    from pipeline.faces.store import write_faces
     from PIL import Image
 
-    columns = "image_id path sitter status reason faces detector scale score x0 y0 x1 y1 width height style".split()
     rows: list[dict[str, Any]] = []
-    stored: list[dict[str, Any]] = []
+    stored: list[Face] = []
     raw = paths.raw(dataset)
     raw.mkdir(parents=True, exist_ok=True)
     styles = ("chalk", "engraving", "miniature", "oil") if dataset in study.render else ("",)
@@ -70,22 +79,17 @@ def _faces(study: Study, dataset: str, crops: Crops) -> None:
             }
         )  # fmt: skip
         if not failed:
-            stored.append(
-                {
-                    "image_id": image_id, "sitter": sitter, "crop": _png(crop), "detector": "retinaface-mobilenet",
-                    "landmarks": [38.3, 51.7, 73.5, 51.5, 56.0, 71.7, 41.5, 92.4, 70.7, 92.2], "score": 0.99,
-                }
-            )  # fmt: skip
+            stored.append(Face(image_id, sitter, encode(crop), LANDMARKS, "retinaface-mobilenet", 0.99))
     (raw / "broken.png").write_bytes(b"no image")
     broken = "no image in a format that can be read"
     rows.append({"image_id": "broken", "path": "broken.png", "sitter": "s1", "status": "unreadable", "reason": broken})
     paths.faces(dataset).mkdir(parents=True, exist_ok=True)
     write_faces(paths.faces(dataset), stored)
-    write_csv(paths.faces(dataset) / "faces.csv", rows, columns)
+    write_csv(paths.faces(dataset) / "faces.csv", rows, COLUMNS.split())
     half = len(stored) // 2
     subsets = ["train"] * (half - 4) + ["val"] * 4 + ["test"] * (len(stored) - half)
     split = [
-        {"image_id": r["image_id"], "sitter": r["sitter"], "subset": s, "fold": 0, "origin": ""}
+        {"image_id": r.image_id, "sitter": r.sitter, "subset": s, "fold": 0, "origin": ""}
         for r, s in zip(stored, subsets, strict=True)
     ]
     paths.split(dataset).mkdir(parents=True, exist_ok=True)
@@ -93,16 +97,6 @@ def _faces(study: Study, dataset: str, crops: Crops) -> None:
     if dataset in study.render:
         sheet = np.concatenate([np.concatenate([c for _, c in crops[r * 8 : r * 8 + 8]], 1) for r in range(3)], 0)
         Image.fromarray(sheet).save(raw / "contact-sheet.png")
-
-
-def _png(crop: NDArray[np.uint8]) -> bytes:
-    import io
-
-    from PIL import Image
-
-    stream = io.BytesIO()
-    Image.fromarray(crop).save(stream, "PNG")
-    return stream.getvalue()
 
 
 def _model(study: Study, name: str) -> None:
@@ -162,10 +156,12 @@ def _results(study: Study, crops: Crops, pairs: int) -> None:
             _differences(metrics[name]),
             ["model_a", "model_b", "metric", "difference", "low", "high", "p", "significant"],
         )
-        columns = "model sort rank probe gallery probe_dataset gallery_dataset score".split()
+        columns = ["model", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_dataset", "score"]
         write_csv(folder / "pairs" / f"{name}.csv", examples, columns)
     write_json(folder / "metrics.json", metrics)
-    write_json(folder / "run.json", {"seed": study.seed, "level": 0.95, "replicates": 1000})
+    scalars = {name: {"percent": rate, "better": better} for name, (rate, better) in SCALARS.items()}
+    about = {name: {**b.model_dump(), "scalars": scalars} for name, b in study.evaluate.benchmarks.items()}
+    write_json(folder / "run.json", {"seed": study.seed, "level": 0.95, "replicates": 1000, "benchmarks": about})
 
 
 def _judge(rng: np.random.Generator, separation: float) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
