@@ -108,11 +108,14 @@ def nearest_of_another(hashes: NDArray[np.int8], sitters: Sequence[str]) -> list
     best = np.full(len(order), -np.inf, np.float32)
     other = np.zeros(len(order), np.int64)
 
-    def better(rows: slice, similarity: Floats, start: int) -> None:
-        at = similarity.argmax(1)
-        value = similarity[np.arange(len(at)), at]
-        won = value > best[rows]
-        best[rows][won], other[rows][won] = value[won], at[won] + start
+    def better(first: int, start: int, similarity: Floats, axis: int) -> None:
+        """Take over what lies nearer, along one axis of a tile, than all that was seen for its faces."""
+        highest = similarity.max(axis)
+        mine = best[first : first + TILE]
+        won = np.nonzero((highest > mine) & (highest >= SIGNS))[0]
+        if len(won):
+            mine[won] = highest[won]
+            other[won + first] = similarity.take(won, 1 - axis).argmax(axis) + start
 
     starts = range(0, len(order), TILE)
     tiles = [(i, j) for i in starts for j in starts if i <= j]
@@ -121,9 +124,9 @@ def nearest_of_another(hashes: NDArray[np.int8], sitters: Sequence[str]) -> list
         similarity = hashes[rows].astype(np.float32) @ hashes[columns].astype(np.float32).T
         if who[rows][-1] >= who[columns][0]:
             similarity[who[rows][:, None] == who[columns][None]] = -np.inf
-        better(rows, similarity, j)
+        better(i, j, similarity, 1)
         if i != j:
-            better(columns, similarity.T, i)
+            better(j, i, similarity, 0)
     near = np.nonzero(best >= SIGNS)[0]
     pairs: Iterable[tuple[int, int]] = zip(order[near].tolist(), order[other[near]].tolist(), strict=True)
     return sorted({(min(p), max(p)) for p in pairs})
