@@ -1,0 +1,74 @@
+"""Small operations on float32 images that painting is made of; none of them promotes to float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[Any]  # float32 throughout: but NumPy's stubs take float32 · float for float64
+REFLECT = cv2.BORDER_REFLECT_101
+
+
+def clip(image: Image) -> Image:
+    """Values held to 0…1."""
+    return np.clip(image, np.float32(0), np.float32(1))
+
+
+def lerp(a: Image | np.float32, b: Image | np.float32, t: Image | np.float32 | float) -> Image:
+    """`a` where t is 0, `b` where t is 1."""
+    mixed: Image = a + (b - a) * (t if isinstance(t, np.ndarray) else np.float32(t))
+    return mixed
+
+
+def smoothstep(x: Image, low: float, high: float) -> Image:
+    """0 below `low`, 1 above `high`, a smooth cubic between."""
+    t = clip((x - np.float32(low)) / np.float32(high - low))
+    return t * t * (3 - 2 * t)
+
+
+def blur(image: Image, sigma: float) -> Image:
+    """Gaussian blur; wide ones are made on a reduced image, which is as good and many times faster."""
+    if sigma < 0.2:
+        return image
+    if sigma <= 4:
+        return cv2.GaussianBlur(image, (0, 0), float(sigma), borderType=REFLECT)
+    height, width = image.shape[:2]
+    factor = min(sigma / 2, min(height, width) / 4)
+    small = cv2.resize(image, (round(width / factor), round(height / factor)), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), float(sigma / factor), borderType=REFLECT)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def shifted(image: Image, down: int, across: int) -> Image:
+    """The image moved by whole pixels, its border reflected."""
+    height, width = image.shape[:2]
+    y, x = abs(down), abs(across)
+    padded = cv2.copyMakeBorder(image, y, y, x, x, REFLECT)
+    return padded[y - down : y - down + height, x - across : x - across + width]
+
+
+def box(image: Image, radius: float) -> Image:
+    """Mean over a square of 2·radius + 1 pixels a side."""
+    side = 2 * max(round(radius), 1) + 1
+    return cv2.blur(image, (side, side), borderType=REFLECT)
+
+
+def guided(image: Image, guide: Image, radius: float, eps: float) -> Image:
+    """Guided filter (He, Sun and Tang, 2010): `image` [h, w] smoothed, with the edges of `guide` [h, w]."""
+    mean_g, mean_i = box(guide, radius), box(image, radius)
+    variance = box(guide * guide, radius) - mean_g * mean_g
+    slope = (box(guide * image, radius) - mean_g * mean_i) / (variance + np.float32(eps))
+    return box(slope, radius) * guide + box(mean_i - slope * mean_g, radius)
+
+
+def luminance(image: Image) -> Image:
+    """Luma (ITU-R BT.601) [h, w] of an RGB image [h, w, 3]."""
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+
+
+def sample(image: Image, rows: Image, columns: Image) -> Image:
+    """The image at these coordinates, bilinear, its border reflected."""
+    return cv2.remap(image, columns, rows, cv2.INTER_LINEAR, borderMode=REFLECT)
