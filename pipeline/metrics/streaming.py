@@ -208,11 +208,12 @@ class _Blocks:
         if sort is not None:
             genuine, impostor = np.flatnonzero(sort == GENUINE), np.flatnonzero(sort == IMPOSTOR)
             return extremes(scores.ravel(), genuine, impostor, place, self.keep, known)
-        worst = known.get("hardest_impostor", [])
-        if len(worst) == self.keep and scores.max() < worst[-1].score:
+        hardest = known.get("hardest_impostor", [])
+        bound = hardest[-1].score if len(hardest) == self.keep else -np.inf
+        foremost = np.flatnonzero(scores >= bound)  # nearly always none: spare the work below
+        if not len(foremost):
             return {}
-        none = np.zeros(0, dtype=np.int64)
-        return extremes(scores.ravel(), none, np.arange(scores.size), place, self.keep, known)
+        return extremes(scores.ravel(), np.zeros(0, dtype=np.int64), foremost, place, self.keep, known)
 
 
 def _level_edges(rows: _Side, columns: _Side, rng: np.random.Generator) -> Ints:
