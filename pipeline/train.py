@@ -74,10 +74,12 @@ def start(precision: str) -> Accelerator:
     from accelerate.state import AcceleratorState
 
     AcceleratorState._reset_state()  # one process may train several models, each in its own precision
-    try:
-        return Accelerator(mixed_precision="no" if precision == "fp32" else precision)
-    except ValueError as error:
-        raise SitterError(f"training.precision is {precision!r}, which does not run here: {error}") from None
+    accelerator = Accelerator(mixed_precision="no" if precision == "fp32" else precision)
+    if precision == "fp16" and accelerator.scaler is None:
+        raise SitterError(
+            f"training.precision is fp16, which needs a GPU; found: {accelerator.device}. Use bf16 or fp32."
+        )
+    return accelerator
 
 
 def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopRequest) -> Run:
@@ -110,7 +112,9 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
         world=accelerator.num_processes,
     )
     network, adaptation = build(entry.backbone, entry.adaptation, study.seed)
-    network.to(device=accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(accelerator.device)
+    if accelerator.device.type == "cuda":  # tensor cores like it; on a CPU, oneDNN crashes training small networks so
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     trained, inputs = split_network(
         network,
         (faces, val),

@@ -215,7 +215,10 @@ class Run:
         vectors = sum(torch.cat([self.embed(x).float() for x in self.val.in_order(bool(m))]) for m in range(ways))
         assert isinstance(vectors, Tensor)
         if not torch.isfinite(vectors).all():
-            raise SitterError(self.not_finite(math.nan))
+            raise SitterError(
+                f"training diverged: after epoch {self.state.epoch}, vectors of val faces are not finite. "
+                "Lower training.lr, set training.clip or use precision fp32."
+            )
         unit = nn.functional.normalize(vectors).cpu().numpy()
         one, other = np.triu_indices(len(labels), 1)
         scores, same = (unit @ unit.T)[one, other], labels[one] == labels[other]
@@ -269,10 +272,9 @@ class Run:
         faces, state = self.train.dataset.faces, self.state
         place = min(state.position, len(self.sampler) - 1)
         names = ", ".join(faces.name(i) for i in self.sampler.batch(state.epoch, place).images)
-        what = "gradients or weights are" if math.isfinite(loss) else f"the loss is {loss}, not"
+        what = "the gradients are not finite" if math.isfinite(loss) else f"the loss is {loss}"
         return (
-            f"training diverged at epoch {state.epoch + 1}, step {state.step + 1}: {what} "
-            f"{'not ' if math.isfinite(loss) else ''}finite. "
+            f"training diverged at epoch {state.epoch + 1}, step {state.step + 1}: {what}. "
             "Lower training.lr, set training.clip or use precision fp32; if that does not help, look at the images. "
             f"What was made before is untouched. The batch: {names}"
         )

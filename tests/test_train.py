@@ -1,0 +1,121 @@
+"""Real processes: killed at any moment, a training ends in the weights of one that was never stopped."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.artifacts import read_csv
+from tests.training.study import make_faces, write_params
+
+ROOT = Path(__file__).parents[1]
+EPOCHS = 10
+
+
+def start(folder: Path, model: str = "small") -> subprocess.Popen[str]:
+    """A process that trains."""
+    command = [sys.executable, "-m", "pipeline", "train", model]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def finish(folder: Path, model: str = "small") -> tuple[str, str]:
+    """Train to the end; returns what was printed and the hashes of what came of it."""
+    process = start(folder, model)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return out, (folder / "models" / model / "manifest.csv").read_text()
+
+
+def stop_after(process: subprocess.Popen[str], folder: Path, seconds: float, by: signal.Signals) -> tuple[int, str]:
+    """Send a signal so many seconds after the first checkpoint; returns the exit status and what it said."""
+    path = folder / "checkpoints" / "small" / "checkpoint.pt"
+    while not path.exists() and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(seconds)
+    process.send_signal(by)
+    return process.returncode if process.poll() else process.wait(60), process.communicate()[1]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Hashes of what an uninterrupted training makes."""
+    return finish(new_project(tmp_path_factory.mktemp("whole")))[1]
+
+
+def new_project(folder: Path) -> Path:
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        make_faces()
+        write_params(folder / "params.yaml", epochs=EPOCHS)
+    finally:
+        os.chdir(here)
+    return folder
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGUSR1, signal.SIGKILL])
+def test_a_stopped_training_ends_in_the_same_bytes(tmp_path: Path, whole: str, by: signal.Signals) -> None:
+    folder = new_project(tmp_path)
+    status, said = stop_after(start(folder), folder, random.Random(by).random() / 2, by)
+    if by == signal.SIGKILL:
+        assert status == -by
+    else:
+        assert status == 75
+        assert f"stopped by {by.name}; a checkpoint is written, run it again to go on from epoch" in said
+    assert not (folder / "models" / "small").exists()
+    out, hashes = finish(folder)
+    assert "going on from a checkpoint: epoch" in out
+    assert hashes == whole
+    assert [p.name for p in (folder / "checkpoints" / "small").iterdir()] == ["lock"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+def test_a_training_killed_again_and_again_at_random_moments_ends_in_the_same_bytes(
+    tmp_path: Path, whole: str, seed: int
+) -> None:
+    folder, draw = new_project(tmp_path), random.Random(seed)
+    for _ in range(8):
+        process = start(folder)
+        time.sleep(draw.uniform(1, 8))
+        process.send_signal(draw.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1]))
+        process.communicate()
+    assert finish(folder)[1] == whole
+
+
+def test_a_changed_parameter_does_not_go_on_from_the_checkpoint(tmp_path: Path) -> None:
+    folder = new_project(tmp_path)
+    stop_after(start(folder), folder, 0, signal.SIGKILL)
+    write_params(folder / "params.yaml", epochs=1)
+    process = start(folder)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    assert "is of other parameters, inputs or code: training starts anew" in err
+    assert "going on" not in out
+    assert [row["epoch"] for row in read_csv(folder / "models/small/history.csv")] == ["0", "1"]
+
+
+def test_a_second_process_that_trains_the_same_model_refuses(tmp_path: Path) -> None:
+    folder = new_project(tmp_path)
+    first = start(folder)
+    while not (folder / "checkpoints" / "small" / "checkpoint.pt").exists():
+        time.sleep(0.01)
+    first.send_signal(signal.SIGSTOP)
+    try:
+        second = start(folder)
+        _, err = second.communicate(timeout=120)
+        assert second.returncode == 1
+        assert "models.small is being trained by another process" in err
+    finally:
+        first.kill()
+        first.communicate()

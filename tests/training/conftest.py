@@ -1,0 +1,22 @@
+"""A working folder with made-up faces, and one thread, so that numbers are the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.training.study import make_faces
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty project with the data set `tiny`, as the working folder."""
+    monkeypatch.chdir(tmp_path)
+    make_faces()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield tmp_path
+    torch.set_num_threads(threads)

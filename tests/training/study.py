@@ -1,0 +1,70 @@
+"""A small study on made-up faces: what the tests of training run on."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from pipeline import paths
+from pipeline.artifacts import output_folder, write_csv
+from pipeline.faces.alignment import ARCFACE
+from pipeline.faces.store import Face, encode, write_faces
+from pipeline.params import Study, check
+
+TINY: dict[str, Any] = {"kind": "iresnet", "depth": 18, "width": 0.03, "embedding": 8}
+STUDY: dict[str, Any] = {
+    "seed": 3,
+    "download": {name: {"kind": "folder", "path": name} for name in ("tiny", "more")},
+    "align": {name: {"detectors": [{"kind": "aligned"}]} for name in ("tiny", "more")},
+    "split": {name: {"kind": "sitters", "test": 0.2, "val": 0.2} for name in ("tiny", "more")},
+    "train": {"train_on": ["tiny"], "epochs": 3, "sitters": 4, "images": 3, "checkpoint_seconds": 0},
+    "models": {
+        "small": {"backbone": TINY, "adaptation": {"kind": "full"}, "loss": {"kind": "arcface", "scale": 16}},
+        "head": {"backbone": TINY, "adaptation": {"kind": "head"}, "loss": {"kind": "triplet"}},
+        "lora": {
+            "backbone": TINY,
+            "adaptation": {"kind": "lora", "rank": 2, "stages": 2, "dropout": 0.2},
+            "loss": {"kind": "infonce"},
+        },
+        "frozen": {"backbone": TINY, "adaptation": {"kind": "none"}, "loss": {"kind": "none"}},
+    },
+    "embed": {"datasets": ["tiny"], "batch": 16},
+    "evaluate": {"benchmarks": {"all": {"kind": "all-pairs", "probe": "tiny"}}},
+}
+
+
+def study(model: str = "small", seed: int = STUDY["seed"], **training: Any) -> Study:
+    """The study, with some settings of one model's training changed."""
+    raw = copy.deepcopy(STUDY)
+    raw["seed"] = seed
+    raw["models"][model]["training"] = training
+    return check(raw)
+
+
+def write_params(path: Path, **training: Any) -> None:
+    """The study as a params file, with some settings under `train` changed."""
+    raw = copy.deepcopy(STUDY)
+    raw["train"] |= training
+    path.write_text(yaml.safe_dump(raw, sort_keys=False))
+
+
+def make_faces(dataset: str = "tiny", sitters: int = 9, images: int = 5, train: int = 6, val: int = 2) -> None:
+    """Faces of a data set and its split, below the working folder: a pattern a sitter, with noise on each image."""
+    rng = np.random.default_rng([sitters, images])
+    faces, rows = [], []
+    for sitter in range(sitters):
+        pattern = np.kron(rng.integers(0, 256, (7, 7, 3)), np.ones((16, 16, 1)))
+        for image in range(images):
+            crop = np.clip(pattern + rng.normal(0, 50, pattern.shape), 0, 255).astype(np.uint8)
+            name = f"s{sitter}/{image}"
+            faces.append(Face(name, f"s{sitter}", encode(crop), ARCFACE.points, "aligned", 1.0))
+            subset = "train" if sitter < train else "val" if sitter < train + val else "test"
+            rows.append({"image_id": name, "sitter": f"s{sitter}", "subset": subset, "fold": 0})
+    with output_folder(paths.faces(dataset)) as folder:
+        write_faces(folder, faces)
+    with output_folder(paths.split(dataset)) as folder:
+        write_csv(folder / "split.csv", rows, ["image_id", "sitter", "subset", "fold", "origin"])

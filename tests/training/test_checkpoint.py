@@ -1,0 +1,95 @@
+"""Checkpoints belong to one training, and one process at a time writes them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pipeline import paths
+from pipeline.errors import SitterError
+from pipeline.training import checkpoint
+from tests.training.study import make_faces, study
+
+
+@pytest.mark.parametrize("changes", [{"lr": 0.5}, {"epochs": 9}, {"images": 2}, {"mirror": False}])
+def test_a_changed_parameter_is_another_training(project: Path, changes: dict[str, Any]) -> None:
+    assert checkpoint.key(study(**changes), "small") != checkpoint.key(study(), "small")
+
+
+def test_other_seeds_models_and_inputs_are_other_trainings(project: Path) -> None:
+    keys = {checkpoint.key(study(), m) for m in ("small", "head", "lora")} | {checkpoint.key(study(seed=4), "small")}
+    make_faces(images=6)
+    keys.add(checkpoint.key(study(), "small"))
+    assert len(keys) == 5
+
+
+def test_how_often_checkpoints_are_written_is_no_other_training(project: Path) -> None:
+    assert checkpoint.key(study(checkpoint_seconds=5, workers=2), "small") == checkpoint.key(study(), "small")
+
+
+def test_absent_inputs_are_named(project: Path) -> None:
+    (paths.faces("tiny") / "manifest.csv").unlink()
+    with pytest.raises(SitterError, match=r"data/faces/tiny/manifest\.csv does not exist"):
+        checkpoint.key(study(), "small")
+
+
+def test_a_checkpoint_comes_back_whole_and_only_to_its_own_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = {"weights": {"a": torch.randn(3)}, "history": [{"loss": 0.1, "eer": None}], "best": float("nan")}
+    checkpoint.save(tmp_path, "mine", content)
+    found = checkpoint.load(tmp_path, "mine")
+    assert found is not None
+    assert torch.equal(found["weights"]["a"], content["weights"]["a"])  # type: ignore[index]
+    assert found["history"] == content["history"]
+    assert checkpoint.load(tmp_path, "other") is None
+    assert "of other parameters, inputs or code: training starts anew" in capsys.readouterr().err
+    checkpoint.remove(tmp_path)
+    assert checkpoint.load(tmp_path, "mine") is None
+
+
+def test_a_broken_checkpoint_starts_the_training_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint.save(tmp_path, "mine", {"weights": torch.zeros(1000)})
+    path = tmp_path / checkpoint.FILE
+    for size in (0, 100, path.stat().st_size // 2):
+        path.write_bytes(path.read_bytes()[:size])
+        assert checkpoint.load(tmp_path, "mine") is None
+        assert "cannot be read" in capsys.readouterr().err
+
+
+def test_a_failed_write_leaves_the_checkpoint_before(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, "mine", {"step": 1})
+    with pytest.raises(Exception, match="pickle"):
+        checkpoint.save(tmp_path, "mine", {"step": lambda: 2})
+    assert checkpoint.load(tmp_path, "mine") == {"step": 1}
+
+
+def test_a_second_process_at_the_same_model_is_refused_and_a_dead_one_s_lock_is_not_in_the_way(project: Path) -> None:
+    hold = "from pipeline.training.checkpoint import locked\nwith locked('small'): print('held', flush=True); input()"
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen(
+        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"PYTHONPATH": str(root)}
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"held\n"
+    with pytest.raises(SitterError, match=r"small is being trained by another process"), checkpoint.locked("small"):
+        pass
+    with checkpoint.locked("head"):
+        pass
+    process.kill()
+    process.communicate()
+    with checkpoint.locked("small") as folder:
+        assert folder == paths.checkpoints("small")
+
+
+def test_what_a_killed_write_left_is_cleared_away(project: Path) -> None:
+    folder = paths.checkpoints("small")
+    folder.mkdir(parents=True)
+    (folder / ".checkpoint.pt.123.part").write_bytes(b"half")
+    with checkpoint.locked("small"):
+        assert [p.name for p in folder.iterdir()] == ["lock"]

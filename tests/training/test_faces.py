@@ -1,0 +1,77 @@
+"""Which faces a model learns from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline import paths
+from pipeline.artifacts import read_csv, write_csv
+from pipeline.errors import SitterError
+from pipeline.training.faces import read_faces
+from tests.training.study import make_faces, study
+
+COLUMNS = ["image_id", "sitter", "subset", "fold", "origin"]
+
+
+def rewrite(dataset: str, **changes: str) -> None:
+    """Set fields of the first line of a split."""
+    table = paths.split(dataset) / "split.csv"
+    rows = read_csv(table)
+    rows[0] |= changes
+    write_csv(table, rows, COLUMNS)
+
+
+def test_only_train_sitters_are_learned_from_and_only_val_sitters_validate(project: Path) -> None:
+    train, val = read_faces(["tiny"], study().split)
+    assert (len(train), train.sitters) == (30, 6)
+    assert (len(val), val.sitters) == (10, 2)
+    assert {train.name(i).split("/")[1] for i in range(30)} == {f"s{k}" for k in range(6)}
+    assert {val.name(i).split("/")[1] for i in range(10)} == {"s6", "s7"}
+    assert train.name(0) == "tiny/s0/0"
+
+
+def test_the_same_name_in_unrelated_data_sets_is_someone_else(project: Path) -> None:
+    make_faces("more")
+    train, val = read_faces(["tiny", "more"], study().split)
+    assert (len(train), train.sitters, val.sitters) == (60, 12, 4)
+
+
+def test_the_same_name_in_a_data_set_split_like_another_is_the_same_sitter(project: Path) -> None:
+    make_faces("more")
+    raw = study()
+    like = type(raw.split["tiny"]).model_validate({"kind": "sitters", "test": 0.2})
+    splits = {"tiny": like, "more": raw.split["tiny"].model_copy(update={"kind": "like"})}
+    object.__setattr__(splits["more"], "__dict__", splits["more"].__dict__ | {"dataset": "tiny"})
+    train, val = read_faces(["tiny", "more"], splits)
+    assert (len(train), train.sitters, val.sitters) == (60, 6, 2)
+
+
+def test_a_sitter_that_both_trains_and_validates_is_refused(project: Path) -> None:
+    rewrite("tiny", subset="val")
+    with pytest.raises(SitterError, match=r"sitter 's0' of tiny both trains and validates"):
+        read_faces(["tiny"], study().split)
+
+
+def test_an_image_of_the_split_that_has_no_face_is_named_with_its_line(project: Path) -> None:
+    rewrite("tiny", image_id="s0/99")
+    with pytest.raises(SitterError, match=r"split\.csv, line 2: image 's0/99' is not among the 45 faces"):
+        read_faces(["tiny"], study().split)
+
+
+def test_a_split_without_train_images_is_refused(project: Path) -> None:
+    make_faces(train=0)
+    with pytest.raises(SitterError, match="no image of tiny has the subset train"):
+        read_faces(["tiny"], study().split)
+
+
+def test_validation_on_fewer_images_takes_whole_sitters_and_the_same_ones_each_time(project: Path) -> None:
+    make_faces(train=1, val=8)
+    _, val = read_faces(["tiny"], study().split)
+    fewer = val.at_most(17, seed=1)
+    assert (len(fewer), fewer.sitters) == (15, 3)
+    names = [fewer.name(i) for i in range(15)]
+    assert [val.at_most(17, seed=1).name(i) for i in range(15)] == names
+    assert [val.at_most(17, seed=2).name(i) for i in range(15)] != names
+    assert val.at_most(40, seed=1) is val

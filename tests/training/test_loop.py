@@ -1,0 +1,293 @@
+"""The loop: rates, steps, validation, and stopping where numbers stop being numbers."""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline import paths, train
+from pipeline.artifacts import read_csv, read_json
+from pipeline.embeddings import normalise
+from pipeline.errors import SitterError
+from pipeline.losses.triplet import Triplet
+from pipeline.metrics.verification import eer, roc, tally
+from pipeline.models.backbone import trained_state
+from pipeline.training.loop import Run
+from pipeline.training.stop import StopRequest
+from tests.training.study import make_faces, study
+
+
+def prepared(model: str = "small", seed: int = 3, **training: Any) -> Run:
+    """A training that has not begun."""
+    accelerator = train.start(training.get("precision", "fp32"))
+    return train.prepare(study(model, seed, **training), model, accelerator, StopRequest())
+
+
+def fitted(folder: Path, model: str = "small", seed: int = 3, **training: Any) -> Run:
+    """A training at its end."""
+    run = prepared(model, seed, **training)
+    run.fit(folder, "key", StopRequest())
+    return run
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+@pytest.mark.parametrize("model", ["small", "head", "lora"])
+def test_the_same_seed_gives_the_same_weights_and_another_others(project: Path, model: str) -> None:
+    one, two, other = (fitted(project / str(i), model, s, epochs=2).state for i, s in enumerate((3, 3, 4)))
+    assert same(one.best, two.best)
+    assert one.history == two.history
+    assert not same(one.best, other.best)
+
+
+def test_a_training_taken_up_at_any_step_ends_in_the_same_weights(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = fitted(project / "whole", "lora", accumulate=2, images=2).state
+    save, folder = Run.save, project / "parts"
+
+    class Killed(Exception):
+        pass
+
+    def save_and_die(self: Run, *where: Any) -> None:
+        save(self, *where)
+        raise Killed
+
+    monkeypatch.setattr(Run, "save", save_and_die)
+    deaths = 0
+    while True:
+        run = prepared("lora", accumulate=2, images=2)
+        try:
+            run.fit(folder, "key", StopRequest())
+        except Killed:
+            deaths += 1
+            if run.at_end():
+                break
+    assert deaths >= 9  # each of the steps, and the end
+    assert same(run.state.best, whole.best)
+    assert run.state.history == whole.history
+
+
+def test_a_frozen_prefix_stays_as_it_was_and_batch_statistics_too(project: Path) -> None:
+    run = prepared("lora")
+    before = {k: v.clone() for k, v in run.backbone.state_dict().items()}
+    trained = trained_state(run.backbone).keys()
+    run.fit(project / "c", "key", StopRequest())
+    after = run.backbone.state_dict()
+    assert {k for k in before if not torch.equal(before[k], after[k])} <= set(trained)
+    assert any(not torch.equal(before[k], after[k]) for k in trained)
+
+
+def test_gradients_accumulated_over_batches_are_their_mean(project: Path) -> None:
+    def gradients(accumulate: int, batches: list[int]) -> list[torch.Tensor]:
+        run = prepared("head", accumulate=accumulate, images=2)
+        run.backbone.train()
+        run.loss.loss = Triplet(8, 6, hard=1.0)  # draws only which pairs: all of them
+        run.optimiser.step = lambda: None
+        run.optimiser.zero_grad = lambda: None
+        for position in batches:
+            run.state.position = position
+            batch = run.sampler.batch(0, position)
+            (inputs,) = run.train.batches([batch])
+            run.batch(inputs, torch.from_numpy(run.sampler.labels[batch.images]))
+        return [p.grad.clone() for p in run.parameters if p.grad is not None]
+
+    alone = [gradients(1, [p]) for p in (0, 1)]
+    together = gradients(2, [0, 1])
+    for a, b, mean in zip(*alone, together, strict=True):
+        assert torch.allclose((a + b) / 2, mean, atol=1e-6)
+
+
+def test_the_last_step_of_an_epoch_takes_the_batches_that_are_left(project: Path) -> None:
+    run = fitted(project / "c", "head", accumulate=4, images=2, epochs=2)
+    assert len(run.sampler) == 5
+    assert run.state.step == 4
+
+
+def test_rates_rise_over_the_warm_up_then_fall_along_a_cosine(project: Path) -> None:
+    run = prepared("head", epochs=10, warmup_epochs=2, lr=0.1)
+    steps = len(run.sampler)
+    rates = []
+    for run.state.step in range(10 * steps):
+        rates.append(run.rate())
+    warm = rates[: 2 * steps]
+    assert warm == sorted(warm)
+    assert 0 < warm[0] < warm[-1] < 0.1
+    assert rates[2 * steps] == pytest.approx(0.1)
+    assert rates[6 * steps] == pytest.approx(0.05)
+    assert rates[2 * steps :] == sorted(rates[2 * steps :], reverse=True)
+    assert rates[-1] < 0.002
+    flat = prepared("head", epochs=10, schedule="constant", lr=0.1)
+    flat.state.step = 50
+    assert flat.rate() == 0.1
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd"])
+def test_every_optimiser_learns(project: Path, optimiser: str) -> None:
+    run = fitted(project / "c", "head", optimiser=optimiser, epochs=4, lr=0.05 if optimiser == "sgd" else 0.01)
+    losses = [row["loss"] for row in run.state.history[1:]]
+    assert losses[-1] is not None
+    assert losses[0] is not None
+    assert losses[-1] < losses[0]
+
+
+def test_the_kept_epoch_is_the_first_with_the_lowest_eer_and_its_weights_are_kept(project: Path) -> None:
+    run = fitted(project / "c", "small", epochs=5, lr=0.003)
+    errors = [row["val_eer"] for row in run.state.history]
+    assert len(errors) == 6
+    best = min(e for e in errors[1:] if e is not None)
+    assert run.state.best_epoch == errors[1:].index(best) + 1
+    run.backbone.load_state_dict(run.state.best, strict=False)
+    assert run.val_eer() == best
+
+
+def test_the_validation_error_is_that_of_the_network_s_vectors_over_all_pairs(project: Path) -> None:
+    run = prepared("small")
+    faces = run.val.dataset.faces
+    run.backbone.eval()
+    with torch.no_grad():
+        vectors = normalise(run.backbone(torch.stack([run.val.dataset[i, False] for i in range(len(faces))])).numpy())
+    genuine, impostor = [], []
+    for i in range(len(faces)):
+        for j in range(i):
+            (genuine if faces.labels[i] == faces.labels[j] else impostor).append(vectors[i] @ vectors[j])
+    assert run.val_eer() == pytest.approx(eer(roc(tally(genuine, impostor)))[0], abs=0.02)
+    assert (len(genuine), len(impostor)) == (20, 25)
+
+
+def test_training_stops_when_patience_is_at_its_end(project: Path) -> None:
+    run = fitted(project / "c", "head", epochs=50, patience=3, lr=1e-7)
+    assert run.state.epoch == run.state.best_epoch + 3
+    assert run.state.epoch < 50
+
+
+def test_without_val_sitters_the_last_epoch_is_kept_and_patience_is_refused(project: Path) -> None:
+    make_faces(val=0)
+    run = fitted(project / "c", "head", epochs=3)
+    assert run.state.best_epoch == 3
+    assert math.isnan(run.val_eer())
+    with pytest.raises(SitterError, match=r"patience is 2, but tiny has no val sitters"):
+        prepared("head", patience=2)
+
+
+def spoil(run: Run, how: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    run.loss.loss.register_forward_hook(lambda module, arguments, output: how(output))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_batch(project: Path, value: float) -> None:
+    run = prepared("small")
+    steps: list[int] = []
+
+    def in_the_fifth_step(loss: torch.Tensor) -> torch.Tensor:
+        steps.append(1)
+        return loss * value if len(steps) == 5 else loss
+
+    spoil(run, in_the_fifth_step)
+    with pytest.raises(SitterError, match=r"diverged at epoch 2, step 5: the loss is (nan|inf)") as error:
+        run.fit(project / "c", "key", StopRequest())
+    names = [run.train.dataset.faces.name(i) for i in run.sampler.batch(1, 4 - len(run.sampler)).images]
+    assert ", ".join(names) in str(error.value)
+    assert (project / "c" / "checkpoint.pt").exists()
+    assert all(torch.isfinite(v).all() for v in trained_state(run.backbone).values())
+
+
+def test_gradients_that_are_no_numbers_stop_the_run_before_they_reach_the_weights(project: Path) -> None:
+    run = prepared("small")
+    spoil(run, lambda loss: loss + (loss - loss.detach()).abs().sqrt())  # finite, but its derivative is not
+    with pytest.raises(SitterError, match="gradients are not finite"):
+        run.fit(project / "c", "key", StopRequest())
+    assert all(torch.isfinite(v).all() for v in trained_state(run.backbone).values())
+
+
+def test_gradients_are_clipped_to_the_norm_that_was_asked_for(project: Path) -> None:
+    run = prepared("small", clip=0.01)
+    run.optimiser.step = run.optimiser.zero_grad = lambda: None
+    run.backbone.train()
+    batch = run.sampler.batch(0, 0)
+    (inputs,) = run.train.batches([batch])
+    run.batch(inputs, torch.from_numpy(run.sampler.labels[batch.images]))
+    norm = torch.nn.utils.get_total_norm([p.grad for p in run.parameters if p.grad is not None])
+    assert norm.item() == pytest.approx(0.01, rel=1e-3)
+
+
+def test_mixed_precision_learns_and_its_loss_is_in_full_precision(project: Path) -> None:
+    run = prepared("small", precision="bf16", epochs=2)
+    seen: list[torch.dtype] = []
+    run.loss.loss.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0].dtype))
+    half: list[torch.dtype] = []
+    run.backbone.stages[1].conv1.register_forward_hook(lambda module, arguments, output: half.append(output.dtype))
+    run.fit(project / "c", "key", StopRequest())
+    assert set(seen) == {torch.float32}
+    assert torch.bfloat16 in half
+    assert all(v.dtype != torch.bfloat16 for v in run.state.best.values())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="fp16 runs on a GPU")
+def test_fp16_without_a_gpu_is_refused(project: Path) -> None:
+    with pytest.raises(SitterError, match="precision is fp16, which needs a GPU; found: cpu"):
+        train.start("fp16")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="fp16 needs a GPU")
+def test_fp16_scales_its_loss_and_the_scale_survives_a_resume(project: Path) -> None:
+    whole = fitted(project / "whole", "small", precision="fp16", epochs=2)
+    first = prepared("small", precision="fp16", epochs=2)
+    stop = StopRequest()
+    stop.by = signal.SIGTERM
+    with pytest.raises(SystemExit):
+        first.fit(project / "parts", "key", stop)
+    second = fitted(project / "parts", "small", precision="fp16", epochs=2)
+    assert second.accelerator.scaler.state_dict() == whole.accelerator.scaler.state_dict()
+
+
+def test_the_stage_leaves_a_model_its_history_and_its_figures(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train.run(study("head"), "head")
+    folder = paths.model("head")
+    assert {p.name for p in folder.iterdir()} == {
+        "weights.safetensors", "model.json", "history.csv", "metrics.json", "manifest.csv",
+    }  # fmt: skip
+    history = read_csv(folder / "history.csv")
+    assert [row["epoch"] for row in history] == ["0", "1", "2", "3"]
+    figures = read_json(folder / "metrics.json")
+    assert figures["epochs"] == 3
+    assert float(history[figures["epoch"]]["val_eer"]) == figures["val_eer"]
+    assert not (paths.checkpoints("head") / "checkpoint.pt").exists()
+    assert "val EER" in capsys.readouterr().out
+
+
+def test_a_frozen_model_is_recorded_without_training(project: Path) -> None:
+    train.run(study(), "frozen")
+    assert {p.name for p in paths.model("frozen").iterdir()} == {"model.json", "manifest.csv"}
+
+
+def test_an_unknown_model_is_answered_with_the_nearest(project: Path) -> None:
+    with pytest.raises(SitterError, match="did you mean 'small'"):
+        train.run(study(), "smal")
+
+
+def test_what_is_written_embeds_as_it_was_validated(project: Path) -> None:
+    from pipeline.models.load import load_model
+
+    train.run(study("lora", lr=0.01), "lora")
+    embedder = load_model("lora")
+    run = prepared("lora")
+    faces = run.val.dataset.faces
+    with torch.no_grad():
+        vectors = embedder.module(torch.stack([embedder.prepare(*faces.face(i)) for i in range(len(faces))]))
+    unit = torch.nn.functional.normalize(vectors).numpy()
+    one, other = np.triu_indices(len(faces), 1)
+    scores, genuine = (unit @ unit.T)[one, other], faces.labels[one] == faces.labels[other]
+    error = eer(roc(tally(scores[genuine], scores[~genuine])))[0]
+    assert read_json(paths.model("lora") / "metrics.json")["val_eer"] == pytest.approx(error, abs=0.05)
