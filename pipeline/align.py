@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import paths
 from pipeline.artifacts import output_folder, read_csv
-from pipeline.errors import SitterError, nearest
+from pipeline.errors import SitterError
 from pipeline.parallel import cores, in_order
 from pipeline.progress import progress
 
@@ -32,10 +32,8 @@ def run(study: Study, dataset: str) -> None:
     """Align one data set.
 
     Raises:
-        SitterError: no such data set, its images are not there yet, or none of them has a face that can be used.
+        SitterError: its images are not there yet, or none of them gave a face.
     """
-    if dataset not in study.align:
-        raise SitterError(f"align: there is no data set {dataset!r}; {nearest(dataset, study.align)}")
     raw = paths.raw(dataset)
     rows = _images(raw / paths.MANIFEST)
     make = partial(_aligner, raw, study.align[dataset].model_dump())

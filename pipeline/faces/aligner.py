@@ -48,10 +48,7 @@ class Aligner:
             return Outcome(account | {"status": "unreadable", "reason": error.reason, "faces": 0})
         height, width = image.shape[:2]
         account |= {"width": width, "height": height}
-        kind, found = "", list[Detection]()
-        for kind, detector in self.detectors.items():
-            if found := detector.detect(image):
-                break
+        kind, found = self._detect(image)
         if not found:
             reason = "; ".join(dict.fromkeys(detector.nothing for detector in self.detectors.values()))
             return Outcome(account | {"status": "no_face", "reason": reason, "faces": 0})
@@ -73,6 +70,13 @@ class Aligner:
         crop = self._delivered(row, image) if kind == "aligned" else encode(align(image, chosen.landmarks))
         face = Face(row["image_id"], row["sitter"], crop, chosen.landmarks, kind, chosen.score)
         return Outcome(account, face)
+
+    def _detect(self, image: RGBImage) -> tuple[str, list[Detection]]:
+        """Faces of the first detector that finds any, and its kind."""
+        for kind, detector in self.detectors.items():
+            if found := detector.detect(image):
+                return kind, found
+        return "", []
 
     def _delivered(self, row: Mapping[str, str], image: RGBImage) -> bytes:
         """The file's own bytes, if the store reads from them what was read from the file; else encoded anew."""

@@ -25,7 +25,7 @@ from pipeline.errors import SitterError
 RGBImage = NDArray[np.uint8]  # [height, width, 3]
 
 # Nothing that runs a program of its own to decode (EPS) or that holds no pixels.
-FORMATS = ("JPEG", "PPM", "PNG", "TIFF", "WEBP", "BMP", "GIF", "MPO", "JPEG2000", "AVIF")
+FORMATS = ("JPEG", "PPM", "PNG", "TIFF", "WEBP", "BMP", "GIF", "JPEG2000", "AVIF")
 READABLE = "JPEG, PNG, PGM/PPM, TIFF, WebP, BMP, GIF, JPEG 2000 or AVIF"
 # Beginnings of what is often saved under the name of an image.
 IMPOSTORS = {
