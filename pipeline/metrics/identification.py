@@ -15,7 +15,8 @@ from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, at, unit
 from pipeline.metrics.verification import support
 
-BLOCK = 512
+# Scores held at once.
+CELLS = 8_000_000
 CMC_RANKS = 100
 
 
@@ -99,8 +100,9 @@ def searches(pairing: Pairing) -> Searches:
         every = np.arange(len(probes))
         out_i, out_j = np.concatenate([out_i, out_j, every]), np.concatenate([out_j, out_i, every])
     own, other, rank = np.empty(len(probes)), np.empty(len(probes)), np.zeros(len(probes), dtype=np.int64)
-    for start in range(0, len(probes), BLOCK):
-        rows = slice(start, min(start + BLOCK, len(probes)))
+    size = max(1, CELLS // len(gallery))
+    for start in range(0, len(probes), size):
+        rows = slice(start, min(start + size, len(probes)))
         scores = probes[rows] @ gallery.T
         here = (out_i >= rows.start) & (out_i < rows.stop)
         scores[out_i[here] - start, columns[out_j[here]]] = -np.inf

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pipeline.metrics.pairing import Example, Pairing, extremes
 from pipeline.metrics.result import Floats, Ints, unit
 from pipeline.metrics.verification import Tally
+from pipeline.progress import progress
 
 BINS = 1 << 16
 RESOLUTION = 2 / BINS
@@ -83,11 +84,13 @@ def histograms(pairing: Pairing, seed: int, examples: int) -> Histograms:
         genuine=np.zeros((groups, levels), dtype=np.int64),
     )
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
-        corners = blocks.corners()
+    corners = blocks.corners()
+    bar = progress(range(0), "all pairs", total=pairing.size, unit="pair")
+    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool, bar:
         while batch := list(islice(corners, 4 * threads)):  # in batches, so that finished blocks do not pile up
             for part in pool.map(blocks.count, batch, [total.examples] * len(batch)):
                 _add(total, part, examples)
+                bar.update(int(part.fine.sum()))
     return total
 
 

@@ -166,7 +166,7 @@ def _references(study: Study) -> list[str]:
         if fusion.centre and not fusion.fit_on:
             problems.append(f"fuse.{name}.centre needs fit_on: name the data sets whose train sitters give the mean")
     for name, benchmark in study.evaluate.benchmarks.items():
-        for field in ("probe", "gallery", "dataset"):
+        for field in ("probe", "gallery", "dataset", "centres"):
             if getattr(benchmark, field, None) is not None:
                 where = f"evaluate.benchmarks.{name}.{field}"
                 refer(where, getattr(benchmark, field), "data set under embed.datasets", study.embed.datasets)

@@ -99,6 +99,18 @@ def test_exact_and_streamed_give_the_same_result(gallery, monkeypatch):
     assert [list(e.values())[:6] for e in exact.examples] == [list(e.values())[:6] for e in streamed.examples]
 
 
+def test_many_sitters_are_resampled_in_groups_to_the_same_intervals(monkeypatch):
+    given = context(embedded("many", 300, 3, seed=1), far=(0.1, 0.01), replicates=500)
+    exact = all_pairs(given, probe="many")
+    monkeypatch.setattr(module, "EXACT_PAIRS", 0)
+    streamed = all_pairs(given, probe="many")
+    assert (exact.units, streamed.units) == (300, streaming.GROUPS)
+    for name in ("eer", "tar@0.1", "tar@0.01", "d_prime"):
+        spread, other = exact.scalars[name].replicates.std(), streamed.scalars[name].replicates.std()
+        assert other == pytest.approx(spread, rel=0.25), name
+        assert abs(streamed.scalars[name].replicates.mean() - exact.scalars[name].value) < spread
+
+
 def test_the_hardest_pairs_are_named():
     examples = all_pairs(context(PHOTOGRAPHS, PAINTINGS), probe="paintings", gallery="photos").examples
     assert {e["sort"] for e in examples} == {"hardest_genuine", "hardest_impostor", "easiest_genuine"}

@@ -35,6 +35,18 @@ def test_alignment_and_uniformity_are_those_of_wang_and_isola(block, monkeypatch
         assert low < found[name].value < high
 
 
+def test_many_sitters_are_resampled_in_groups(monkeypatch):
+    many = context(embedded("many", 200, 3, seed=1), replicates=500)
+    exact = geometry(many, dataset="many")
+    monkeypatch.setattr(module, "GROUPS", 60)
+    grouped = geometry(many, dataset="many")
+    assert (exact.units, grouped.units) == (200, 60)
+    for name in ("alignment", "uniformity", "impostor_similarity"):
+        one, other = exact.scalars[name], grouped.scalars[name]
+        assert one.value == pytest.approx(other.value, abs=1e-6)
+        assert other.replicates.std() == pytest.approx(one.replicates.std(), rel=0.35), name
+
+
 def test_genuine_pairs_are_compared_with_the_nearest_class_centre(monkeypatch):
     monkeypatch.setattr(module, "BLOCK", 3)
     x, i, j, same, squared = straightforward()

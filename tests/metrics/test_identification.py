@@ -38,7 +38,7 @@ def straightforward(probe: Embedded, gallery: Embedded, far: float):
 
 @pytest.mark.parametrize("gallery", [None, PHOTOGRAPHS])
 def test_ranks_and_dir_are_those_of_a_search_probe_by_probe(gallery, monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 7)
+    monkeypatch.setattr(module, "CELLS", 7 * 48)  # seven probes at a time
     given = context(PAINTINGS, PHOTOGRAPHS, far=(0.1,))
     found = identification(given, probe="paintings", gallery=gallery and "photos", ranks=(1, 3))
     ranks, mated, dir_ = straightforward(PAINTINGS, gallery or PAINTINGS, 0.1)
