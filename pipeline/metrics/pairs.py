@@ -106,8 +106,8 @@ def val_threshold(impostor: Floats, far: float) -> float:
     """Distance below which a share `far` of these impostor distances lies; 0 where no threshold reaches it.
 
     Between the thresholds 0, 0.001 … 3.999 by a straight line. Where several have the same FAR, the line starts from
-    the last of the lower FAR and ends at the first of the higher: so SciPy's first-order `interp1d`, which InsightFace
-    calls, did while it allowed duplicates; now it raises "Expect x to not have duplicates".
+    the last of the lower FAR and ends at the first of the higher, as a first-order spline through all points does.
+    InsightFace's `interp1d(kind="slinear")` is that spline, but current SciPy refuses duplicates.
     """
     if not len(impostor):
         return float("nan")

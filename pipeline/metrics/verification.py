@@ -85,7 +85,7 @@ def eer(curve: Roc) -> tuple[float, float]:
     """Equal error rate, and the threshold there.
 
     On the ROC joined by straight lines between operating points, the rate at which FAR = FRR; its threshold is
-    interpolated alike. (The convex hull of the ROC would give a lower value; ISO/IEC 19795-1 leaves the choice open.)
+    interpolated alike. (Others take the convex hull of the ROC, whose value is never higher.)
     (NaN, NaN) without genuine or without impostor pairs.
     """
     excess = curve.far + curve.tar - 1  # FAR − FRR, from −1 to 1, never falling
