@@ -66,12 +66,13 @@ def fetch(
     Returns:
         Rows of the manifest for images, None for a file.
     """
-    archive, _ = own_file(entry, path, url, sha256)
-    return unpack(archive, folder, entry, member, contents, pattern, variable, save_as, licence)
+    archive, title = own_file(entry, path, url, sha256)
+    return unpack(archive, title, folder, entry, member, contents, pattern, variable, save_as, licence)
 
 
 def unpack(
     archive: Path,
+    title: str,
     folder: Path,
     entry: str,
     member: str,
@@ -81,15 +82,15 @@ def unpack(
     save_as: str | None,
     licence: str | None,
 ) -> list[Row] | None:
-    """Take the images below `member`, or the one file, out of a verified archive; see `fetch`."""
+    """Take the images below `member`, or the one file, out of a verified archive; `title` is its name in messages. See `fetch`."""
     inside = PurePosixPath(member).as_posix().strip("/")
     inside = "" if inside == "." else inside
     if contents == "images":
-        extract(archive, folder, entry, inside, pattern)
+        extract(archive, title, folder, entry, inside, pattern)
         return rows(folder, entry, licence)
     if not inside:
         raise SitterError(f"download.{entry}.member is empty: with `contents: {contents}`, name the file to take.")
-    file = extract(archive, folder, entry, inside)[0]
+    file = extract(archive, title, folder, entry, inside)[0]
     if contents == "python-literal":
         content = bytes_literal(file, variable, f"download.{entry}: {member}")
         file.unlink()
@@ -129,7 +130,7 @@ class Member:
     key: object
 
 
-def extract(archive: Path, folder: Path, entry: str, inside: str, pattern: str | None = None) -> list[Path]:
+def extract(archive: Path, title: str, folder: Path, entry: str, inside: str, pattern: str | None = None) -> list[Path]:
     """Write the images below `inside` whose names fit `pattern`, or without one the file `inside`, into `folder`.
 
     Returns:
@@ -138,7 +139,7 @@ def extract(archive: Path, folder: Path, entry: str, inside: str, pattern: str |
     Raises:
         SitterError: the archive is broken, encrypted, hostile, too large for the disk, or holds nothing of the kind.
     """
-    where = f"download.{entry}: {archive.name}"
+    where = f"download.{entry}: {title}"
     limit = max(BOMB_BYTES, BOMB_RATIO * archive.stat().st_size)
     try:
         with _opened(archive, where) as opened:

@@ -25,7 +25,7 @@ SHOWN = 10
 class Portrait:
     """One row: where an image comes from and what is known of it."""
 
-    line: int
+    row: int
     image_id: str
     sitter: str
     path: Path | None
@@ -49,14 +49,14 @@ def read_listing(file: Path, root: Path, columns: Mapping[str, str]) -> list[Por
         columns: our names of columns by which the file's own are to be read: `{"path": "filename"}`.
 
     Raises:
-        SitterError: every fault found, with its line.
+        SitterError: every fault found, with its row.
     """
     table = _rows(file, columns)
     portraits: list[Portrait] = []
     faults: list[str] = []
-    for line, row in table:
+    for number, cells in table:
         try:
-            portraits.append(_portrait(line, row, root, f"{file}, line {line}"))
+            portraits.append(_portrait(number, cells, root, f"{file}, row {number}"))
         except SitterError as fault:
             faults.append(str(fault))
     portraits = _with_ids(portraits)
@@ -70,7 +70,7 @@ def read_listing(file: Path, root: Path, columns: Mapping[str, str]) -> list[Por
 
 
 def _rows(file: Path, columns: Mapping[str, str]) -> list[tuple[int, dict[str, str]]]:
-    """Rows under our names of the columns, with the line each stands in (the header is line 1)."""
+    """Rows under our names of the columns, with their numbers as a spreadsheet shows them (the header is row 1)."""
     theirs = {c: columns.get(c, c) for c in OWN}
     unknown = sorted(set(columns) - set(OWN))
     if unknown:
@@ -90,7 +90,7 @@ def _rows(file: Path, columns: Mapping[str, str]) -> list[tuple[int, dict[str, s
     return [(n, {ours.get(k, k): v for k, v in row.items()}) for n, row in enumerate(rows, start=2)]
 
 
-def _portrait(line: int, row: dict[str, str], root: Path, where: str) -> Portrait:
+def _portrait(number: int, row: dict[str, str], root: Path, where: str) -> Portrait:
     if None in row:
         raise SitterError(f"{where}: has more cells than the header line: quote cells that hold a comma.")
     cells = {k: (v or "").strip() for k, v in row.items()}
@@ -104,13 +104,14 @@ def _portrait(line: int, row: dict[str, str], root: Path, where: str) -> Portrai
     if url:
         check_url(url, f"{where}: url")
     else:
-        inside = os.path.normpath(root / path)
-        if not Path(inside).is_relative_to(os.path.normpath(root)):
+        if not Path(os.path.abspath(root / path)).is_relative_to(os.path.abspath(root)):
             raise SitterError(f"{where}: path {path} lies outside {root}: set `root` to a folder that holds them all.")
     if cells.get("image_id"):
         check_id(cells["image_id"], where)
     known = {k: v for k, v in cells.items() if k not in OWN}
-    return Portrait(line, cells.get("image_id", ""), sitter, root / path if path else None, url, sha256.lower(), known)
+    return Portrait(
+        number, cells.get("image_id", ""), sitter, root / path if path else None, url, sha256.lower(), known
+    )
 
 
 def _with_ids(portraits: list[Portrait]) -> list[Portrait]:
@@ -141,10 +142,10 @@ def _repeated(portraits: list[Portrait], file: Path) -> list[str]:
     for what, key in (("image", lambda p: (p.sitter, p.source)), ("image_id", lambda p: p.image_id)):
         seen: dict[object, int] = {}
         for p in portraits:
-            first = seen.setdefault(key(p), p.line)
-            if first != p.line:
+            first = seen.setdefault(key(p), p.row)
+            if first != p.row:
                 name = p.source if what == "image" else p.image_id
-                faults.append(f"{file}, line {p.line}: {what} {name} stands in line {first} already: delete one.")
+                faults.append(f"{file}, row {p.row}: {what} {name} stands in row {first} already: delete one.")
         if faults:
             break
     return faults

@@ -88,11 +88,11 @@ def fetch(
     )
     for portrait, outcome in progress(chain(local, remote), f"fetch {entry}", total=len(listed)):
         if isinstance(outcome, str):
-            reasons[portrait.line] = outcome
+            reasons[portrait.row] = outcome
         else:
-            got[portrait.line] = outcome
+            got[portrait.row] = outcome
     _account(folder, entry, listed, reasons, complete)
-    return [got[p.line] for p in listed if p.line in got]
+    return [got[p.row] for p in listed if p.row in got]
 
 
 def _kept(portrait: Portrait, session: requests.Session, retries: int, backoff: float) -> Path:
@@ -163,16 +163,15 @@ def _account(folder: Path, entry: str, listed: list[Portrait], reasons: dict[int
     Raises:
         SitterError: nothing could be had, or not all and `complete` is set.
     """
-    failed = [p for p in listed if p.line in reasons]
-    columns = ["line", "image_id", "sitter", "source", "reason"]
+    failed = [p for p in listed if p.row in reasons]
+    columns = ["row", "image_id", "sitter", "source", "reason"]
     rows = [
-        dict(zip(columns, (p.line, p.image_id, p.sitter, p.url or p.path, reasons[p.line]), strict=True))
-        for p in failed
+        dict(zip(columns, (p.row, p.image_id, p.sitter, p.url or p.path, reasons[p.row]), strict=True)) for p in failed
     ]
     write_csv(folder / "failed.csv", rows, columns)
     if not failed:
         return
-    shown = [f"  line {p.line}: {p.source}: {reasons[p.line]}" for p in failed[:SHOWN]]
+    shown = [f"  row {p.row}: {p.source}: {reasons[p.row]}" for p in failed[:SHOWN]]
     shown += [f"  … and {len(failed) - SHOWN} more"] if len(failed) > SHOWN else []
     if complete or len(failed) == len(listed):
         why = f"download.{entry}.complete is set" if complete else "so nothing is left"

