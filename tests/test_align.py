@@ -1,0 +1,300 @@
+"""Align accounts for every image: each is aligned, or said why not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline import align, params, paths
+from pipeline.artifacts import read_csv, write_csv
+from pipeline.errors import SitterError
+from pipeline.faces.aligner import Aligner, beyond, choose
+from pipeline.faces.alignment import ARCFACE
+from pipeline.faces.detection import Detection
+from pipeline.faces.image import read_image
+from pipeline.faces.store import FaceStore
+from tests.faces.real import PROJECT, download_demo, install_scrfd, no_face, photograph, shared
+from tests.faces.test_image import bomb
+
+SCRFD = {"kind": "scrfd", "weights": "scrfd"}
+
+
+@pytest.fixture
+def at(tmp_path, monkeypatch):
+    """The root of an empty project."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    return tmp_path
+
+
+def study(dataset: str = "people", detectors=(SCRFD,), **settings) -> params.Study:
+    """A study of one data set."""
+    return params.check(
+        {
+            "seed": 1,
+            "train": {},
+            "download": {name: {"kind": "folder", "path": "."} for name in (dataset, "scrfd", "retinaface")},
+            "align": {dataset: {"detectors": list(detectors), **settings}},
+            "split": {},
+            "models": {},
+            "embed": {"datasets": [], "batch": 1},
+            "evaluate": {"benchmarks": {}},
+        }
+    )
+
+
+def put(images: dict[str, bytes | Image.Image | None], dataset: str = "people", **further: str) -> None:
+    """Images (or contents, or nothing) as a raw data set, its manifest in the order given."""
+    folder = paths.raw(dataset)
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for name, content in images.items():
+        if isinstance(content, Image.Image):
+            content.save(folder / name, quality=95)
+        elif content is not None:
+            (folder / name).write_bytes(content)
+        rows.append({"image_id": name, "path": name, "sitter": "eileen", "sha256": "0", **further})
+    write_csv(folder / paths.MANIFEST, rows, list(rows[0]))
+
+
+def account(dataset: str = "people") -> dict[str, dict[str, str]]:
+    """Rows of faces.csv by image id, in their order."""
+    return {row["image_id"]: row for row in read_csv(paths.faces(dataset) / "faces.csv")}
+
+
+def rotated_by_exif(image: Image.Image) -> dict[str, object]:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return {"image": image.transpose(Image.Transpose.ROTATE_90), "exif": exif}
+
+
+def alpha(image: Image.Image) -> Image.Image:
+    image = image.convert("RGBA")
+    image.putalpha(Image.fromarray(np.pad(np.full((492, 492), 255, np.uint8), 10)))
+    return image
+
+
+def two_faces() -> Image.Image:
+    """The astronaut twice, the second half as large."""
+    canvas = Image.new("RGB", (768, 512), "grey")
+    canvas.paste(photograph(), (0, 0))
+    canvas.paste(photograph().resize((256, 256)), (512, 256))
+    return canvas
+
+
+def half_a_face() -> Image.Image:
+    """Cut through the nose: the right eye and the right mouth corner are gone."""
+    return photograph().crop((0, 0, 226, 512))
+
+
+def test_every_odd_image_is_handled_and_accounted_for(at, capsys):
+    install_scrfd()
+    photo = photograph()
+    jpeg = at / "photo.jpg"
+    photo.save(jpeg, quality=95)
+    sixteen = cv2.imencode(".png", np.asarray(photo)[..., ::-1].astype(np.uint16) * 257)[1].tobytes()
+    put(
+        {
+            "plain.png": photo,
+            "truncated.jpg": jpeg.read_bytes()[:20_000],
+            "empty.jpg": b"",
+            "text.jpg": b"Dear reader, this is not a portrait.",
+            "bomb.png": bomb(50_000),
+            "missing.jpg": None,
+            "cmyk.jpg": photo.convert("CMYK"),
+            "sixteen.png": sixteen,
+            "grey.png": photo.convert("L"),
+            "alpha.png": alpha(photo),
+            "nobody.png": no_face(),
+            "two.png": two_faces(),
+            "half.png": half_a_face(),
+        },
+        artist="N.N.",
+        width="a lot",
+    )
+    turned = rotated_by_exif(photo)
+    turned["image"].save(paths.raw("people") / "turned.jpg", exif=turned["exif"], quality=95)
+    rows = read_csv(paths.raw("people") / paths.MANIFEST)
+    rows.append({**rows[0], "image_id": "turned.jpg", "path": "turned.jpg"})
+    write_csv(paths.raw("people") / paths.MANIFEST, rows, list(rows[0]))
+
+    align.run(study(), "people")
+
+    found = account()
+    assert list(found) == [row["image_id"] for row in rows]
+    unreadable = {
+        "truncated.jpg": "the image is truncated",
+        "empty.jpg": "the file is empty",
+        "text.jpg": "no image but text, which begins 'Dear reader",
+        "bomb.png": "50000×50000 pixels are 2,500 megapixels, more than max_megapixels: 200",
+        "missing.jpg": "the file does not exist",
+    }
+    for name, reason in unreadable.items():
+        assert found[name]["status"] == "unreadable"
+        assert reason in found[name]["reason"]
+    assert found["nobody.png"]["status"] == "no_face"
+    assert found["nobody.png"]["reason"] == "no face with a score of 0.5 or more"
+    assert found["nobody.png"]["width"] == "600"
+    faces = FaceStore(paths.faces("people"))
+    assert faces.image_ids == [name for name, row in found.items() if row["status"] == "aligned"]
+    assert len(faces) == len(found) - len(unreadable) - 1
+    crops = {name: faces.crop(i).astype(int) for i, name in enumerate(faces.image_ids)}
+    for name, tolerance in {"cmyk.jpg": 6, "sixteen.png": 0, "alpha.png": 1, "turned.jpg": 6, "two.png": 9}.items():
+        assert found[name]["status"] == "aligned"
+        assert np.abs(crops[name] - crops["plain.png"]).mean() <= tolerance
+    assert (crops["grey.png"] == crops["grey.png"][..., :1]).all()
+    assert found["plain.png"]["reason"] == ""
+    assert found["two.png"]["reason"] == "the largest of 2 faces"
+    assert found["two.png"]["faces"] == "2"
+    assert float(found["two.png"]["x1"]) < 512
+    assert found["half.png"]["reason"].startswith("half a face: right eye, right mouth corner beyond the edge")
+    assert {row["artist"] for row in found.values()} == {"N.N."}
+    assert {row["raw_width"] for row in found.values()} == {"a lot"}
+    printed = capsys.readouterr().out
+    assert "people: 14 images, 8 aligned, 1 no face, 5 unreadable" in printed
+    assert "1 with several faces" in printed
+    assert "1 half a face" in printed
+
+
+def test_the_face_is_where_the_template_says(at):
+    install_scrfd()
+    put({"a.png": photograph()})
+    align.run(study(), "people")
+    faces = FaceStore(paths.faces("people"))
+    assert np.abs(faces.crop_landmarks[0] - ARCFACE.points).max() < 6
+    row = account()["a.png"]
+    assert float(row["x0"]) < faces.landmarks[0, 0, 0] < faces.landmarks[0, 1, 0] < float(row["x1"])
+
+
+def test_the_number_of_cores_changes_nothing(at, monkeypatch):
+    install_scrfd()
+    put({f"{i}.png": photograph().rotate(3 * i).resize((160, 160)) for i in range(20)})
+    align.run(study(), "people")
+    two = {p.name: p.read_bytes() for p in paths.faces("people").iterdir()}
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    align.run(study(), "people")
+    assert {p.name: p.read_bytes() for p in paths.faces("people").iterdir()} == two
+
+
+def test_the_second_detector_looks_where_the_first_finds_nothing(at):
+    install_scrfd()
+    face = photograph().crop((160, 40, 290, 200))
+    put({"a.png": photograph().crop((165, 50, 277, 162)), "b.png": face, "c.png": no_face()})
+    align.run(study(detectors=[{"kind": "aligned"}, SCRFD]), "people")
+    found = account()
+    assert [row["detector"] for row in found.values()] == ["aligned", "scrfd", ""]
+    assert "112×112" in found["c.png"]["reason"]
+    assert "score of 0.5" in found["c.png"]["reason"]
+
+
+def test_images_that_come_aligned_keep_their_bytes(at):
+    crop = photograph().crop((165, 50, 277, 162))
+    put({"a.png": crop, "b.jpg": crop, "c.bmp": crop, "d.png": crop.resize((96, 96))})
+    align.run(study(detectors=[{"kind": "aligned"}]), "people")
+    faces, raw = FaceStore(paths.faces("people")), paths.raw("people")
+    assert faces.image_ids == ["a.png", "b.jpg", "c.bmp"]
+    assert faces.encoded(1).tobytes() == (raw / "b.jpg").read_bytes()
+    for i, name in enumerate(faces.image_ids):
+        assert (faces.crop(i) == read_image(raw / name)).all()
+    np.testing.assert_allclose(faces.crop_landmarks[0], ARCFACE.points, atol=1e-4)
+    assert "not 112×112" in account()["d.png"]["reason"]
+
+
+@pytest.mark.parametrize(("how", "expected"), [("largest", 0), ("central", 1), ("score", 2)])
+def test_the_sitter_is_chosen_as_the_study_says(how, expected):
+    def face(x: float, y: float, side: float, score: float) -> Detection:
+        return Detection(np.array([x, y, x + side, y + side], np.float32), ARCFACE.points, score)
+
+    # The last is the largest as a box, but most of it lies outside the image.
+    faces = [face(0, 0, 60, 0.8), face(80, 80, 40, 0.7), face(150, 150, 30, 0.9), face(190, 190, 100, 0.6)]
+    assert choose(faces, how, 200, 200) is faces[expected]
+
+
+def test_landmarks_beyond_the_edge_are_named():
+    face = Detection(np.zeros(4, np.float32), ARCFACE.points - [40, 0], 1.0)
+    assert beyond(face, 112, 112) == ["left eye"]
+    assert beyond(face, 112, 80) == ["left eye", "left mouth corner", "right mouth corner"]
+
+
+def test_a_data_set_without_any_face_is_an_error_that_says_why(at):
+    install_scrfd()
+    put({"a.png": no_face(), "b.jpg": b"", "c.jpg": b""})
+    with pytest.raises(SitterError, match=r"none of the 3 images of people gave a face: 2 × the file is empty; 1 × no"):
+        align.run(study(), "people")
+    assert not paths.faces("people").exists()
+
+
+def test_what_is_wrong_with_the_input_is_said(at):
+    with pytest.raises(SitterError, match=r"data/raw/people/manifest\.csv does not exist"):
+        align.run(study(), "people")
+    put({"a.png": photograph()})
+    with pytest.raises(SitterError, match="download scrfd"):
+        align.run(study(), "people")
+    manifest = paths.raw("people") / paths.MANIFEST
+    manifest.write_text("image_id,path,sitter\na,a.png,x\na,a.png,x\n")
+    with pytest.raises(SitterError, match=r"manifest\.csv: image_id 'a' stands in several rows"):
+        align.run(study(), "people")
+    manifest.write_text("image_id,path,sitter\n")
+    with pytest.raises(SitterError, match="names no images"):
+        align.run(study(), "people")
+    manifest.write_text("image,path,sitter\na,a.png,x\n")
+    with pytest.raises(SitterError, match="column image_id is missing"):
+        align.run(study(), "people")
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_what_was_there(at, sent):
+    """… and nothing half done, and no worker."""
+    install_scrfd()
+    photo = photograph()
+    put({"a.png": photo})
+    align.run(study(), "people")
+    before = (paths.faces("people") / paths.MANIFEST).read_bytes()
+    photo.save(at / "a.jpg")
+    put({f"{i}.jpg": (at / "a.jpg").read_bytes() for i in range(400)})
+    code = "from pipeline.cli import main; raise SystemExit(main(['align', 'people']))"
+    (at / "params.yaml").write_text(study().model_dump_json())
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL)
+    part = paths.faces("people").with_name(".people.part") / "faces-00000.arrow"
+    while not part.exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(sent)
+    assert process.wait(30) == (130 if sent == signal.SIGINT else 143)
+    assert [p.name for p in paths.faces("people").parent.iterdir()] == ["people"]
+    assert (paths.faces("people") / paths.MANIFEST).read_bytes() == before
+
+
+def test_the_module_loads_nothing_heavy():
+    code = "import pipeline.align, sys; print(*{'cv2', 'torch', 'pyarrow', 'onnxruntime', 'PIL'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+@pytest.mark.network
+def test_orl_is_found_whole(at, capsys):
+    """The demo's own entry: 400 of 400."""
+    demo = params.load(PROJECT / "params.yaml")
+    download_demo("orl")
+    download_demo("retinaface")
+    align.run(demo, "orl")
+    assert "orl: 400 images, 400 aligned\n" in capsys.readouterr().out
+
+
+def test_one_image_by_hand(at):
+    """The part that a worker does can be called on its own."""
+    install_scrfd()
+    path = sorted(shared("data", "lfw-100").glob("*/*"))[0]
+    aligner = Aligner(path.parent, study().align["people"].model_dump())
+    outcome = aligner({"image_id": "a", "path": path.name, "sitter": "x"})
+    assert outcome.row["status"] == "aligned"
+    assert outcome.face is not None
