@@ -190,7 +190,8 @@ def interval(replicates: Floats, level: float, units: int) -> tuple[float, float
 
     The bootstrap's spread is too small by √((n − 1) / n) and normal where Student's t is meant: percentiles are taken
     as far out as makes the interval for a mean the t interval (Hesterberg 2015, "What teachers should know about the
-    bootstrap": the expanded percentile interval). None with fewer than 5 units, or where over a tenth of the replicates are undefined.
+    bootstrap": the expanded percentile interval).
+    None with fewer than 5 units, or where over a tenth of the replicates are undefined.
     """
     from scipy import stats
 
