@@ -131,7 +131,7 @@ def scores(benchmark: Benchmark, model: str) -> Markup:
     chart = Chart(
         Axis(low, high, ticks, ""), Axis(0, top * 1.05, [], ""),
         f"Scores of {model} on {benchmark.name}: genuine pairs against impostor pairs.",
-        width=240, height=96, left=6, right=6, bottom=18, top=4,
+        width=200, height=90, left=6, right=6, bottom=18, top=4,
     )  # fmt: skip
     content = [
         chart.area([p for d in density for p in ((d[0], d[which]), (d[1], d[which]))], css)
@@ -179,6 +179,6 @@ def _training_curve(model: str, points: list[Point], title: str, look: Series, i
 
 
 def _points(rows: Iterable[Row], x: str, y: str) -> list[Point]:
-    """Two columns as points, ordered by the first; rows where either is empty are left out."""
+    """Two columns as points, ordered by the first, else as they stand; rows where either is empty are left out."""
     pairs = ((number(r.get(x)), number(r.get(y))) for r in rows)
-    return sorted((a, b) for a, b in pairs if a is not None and b is not None)
+    return sorted(((a, b) for a, b in pairs if a is not None and b is not None), key=lambda p: p[0])

@@ -42,7 +42,7 @@ def interval(low: float | None, high: float | None, is_rate: bool = True) -> str
     if low is None or high is None:
         return ""
     if not is_rate:
-        return f"{decimal(low)}–{decimal(high)}"
+        return f"{decimal(low)} to {decimal(high)}" if low < 0 else f"{decimal(low)}–{decimal(high)}"
     return f"{percent(low, unit=False)}–{percent(high, unit=False)}"
 
 
@@ -101,10 +101,12 @@ def count(value: float | None) -> str:
 def decimal(value: float | None) -> str:
     """A measured number of no known unit: three decimals below one, two above, so that a column lines up.
 
-    >>> decimal(0.5), decimal(4.6)
-    ('0.500', '4.60')
+    >>> decimal(0.5), decimal(4.6), decimal(-0.25)
+    ('0.500', '4.60', '−0.250')
     """
-    return NONE if value is None else f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}"
+    if value is None:
+        return NONE
+    return (f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}").replace("-", "−")
 
 
 def plain(value: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -91,6 +91,7 @@ def page(study: Study, found: list[Benchmark], looks: Mapping[str, Series], run:
         replicates=count(number(run.get("replicates")) or study.evaluate.bootstrap.replicates),
         facts=_facts(looks, found),
         benchmarks=chapters,
+        anchors={c.data.name: f"benchmark-{i}" for i, c in enumerate(chapters, 1)},
         summary=[{"title": t, "rows": r} for s, t in SORTS.items() if (r := [x for x in rows if x.look.sort == s])],
         columns=sum(len(c.table.columns) for c in chapters),
         starts=_starts(chapters),
@@ -112,7 +113,7 @@ def page(study: Study, found: list[Benchmark], looks: Mapping[str, Series], run:
 
 
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -120,6 +121,17 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["listing"] = listing
+    return environment
+
+
+def listing(words: Sequence[str]) -> str:
+    """Words as a sentence lists them.
+
+    >>> listing(["a", "b", "c"]), listing(["a"])
+    ('a, b and c', 'a')
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _chapter(study: Study, benchmark: Benchmark, looks: Mapping[str, Series], album: Album) -> Chapter:

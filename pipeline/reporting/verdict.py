@@ -10,7 +10,7 @@ from pipeline.reporting.numbers import NBSP, p_value
 from pipeline.reporting.read import Benchmark, Difference, Series
 from pipeline.reporting.tables import heading
 
-RUNNER_UP = "runner-up"
+RUNNER_UP = "runner\N{NON-BREAKING HYPHEN}up"
 FROZEN = "best frozen model"
 
 
@@ -24,15 +24,13 @@ class Rival:
     value: str
     test: Difference | None
     """The best model's figure minus this one's."""
-    percent: bool
 
     @property
     def judgement(self) -> str:
         """Whether the best model's lead is real, in words."""
         if self.test is None or self.test.difference is None:
             return "is untested"
-        lead = abs(self.test.difference)
-        size = f"{100 * lead:.1f}{NBSP}points" if self.percent else numbers.decimal(lead)
+        size = f"{abs(100 * self.test.difference):.1f}{NBSP}points"
         return f"{'is real' if self.test.significant else 'may be chance'} ({size}, {p_value(self.test.p)})"
 
 
@@ -49,10 +47,14 @@ class Verdict:
 
 
 def verdict(benchmark: Benchmark, looks: Mapping[str, Series]) -> Verdict | None:
-    """The best model against the runner-up and the best frozen model; None where no model has the ranking figure."""
+    """The best model against the runner-up and the best frozen model.
+
+    None where no model has the ranking figure, or where that is no rate of being right: a shape of the embedding space
+    says which model is different, not which is better.
+    """
     figure = next(iter(benchmark.figures), "")
     ranked = benchmark.ranked(figure)
-    if not ranked:
+    if not ranked or not benchmark.percent(figure):
         return None
     best = ranked[0]
     runner_up = ranked[1] if len(ranked) > 1 else None
@@ -62,17 +64,15 @@ def verdict(benchmark: Benchmark, looks: Mapping[str, Series]) -> Verdict | None
         roles[runner_up] = f"{RUNNER_UP} and {FROZEN}" if runner_up == frozen else RUNNER_UP
     if frozen and frozen not in (best, runner_up):
         roles[frozen] = FROZEN
-    is_rate = benchmark.percent(figure)
-    show = numbers.percent if is_rate else numbers.decimal
     low, high = (benchmark.value(best, f"{figure}{end}") for end in ("_low", "_high"))
     return Verdict(
         benchmark=benchmark.name,
         figure=heading(figure),
         best=best,
-        value=show(benchmark.value(best, figure)),
-        interval=numbers.interval(low, high, is_rate),
+        value=numbers.percent(benchmark.value(best, figure)),
+        interval=numbers.interval(low, high),
         rivals=[
-            Rival(m, role, show(benchmark.value(m, figure)), benchmark.difference(best, m, figure), is_rate)
+            Rival(m, role, numbers.percent(benchmark.value(m, figure)), benchmark.difference(best, m, figure))
             for m, role in roles.items()
         ],
     )
@@ -88,13 +88,14 @@ def headline(verdicts: list[Verdict]) -> list[tuple[str, list[str]]]:
 
 def certainty(verdicts: list[Verdict]) -> str:
     """Whether the best models' leads are real, over all benchmarks; empty where nothing was tested."""
-    parts = []
+    found: dict[str, list[str]] = {}
     for role in (FROZEN, RUNNER_UP):
         tests = [r.test for v in verdicts for r in v.rivals if role in r.role and r.test is not None]
         real = sum(test.significant for test in tests)
         if tests:
-            where = "" if len(verdicts) == 1 else f" on {_share(real or len(tests), len(tests))}"
-            parts.append(f"over the {role} {'is real' if real else 'may be chance'}{where}")
+            where = f" on {_share(real or len(tests), len(tests))}" if len(verdicts) > 1 else ""
+            found.setdefault(f"{'is real' if real else 'may be chance'}{where}", []).append(f"over the {role}")
+    parts = [f"{' and '.join(roles)} {judgement}" for judgement, roles in found.items()]
     return f"The lead {', that '.join(parts)}." if parts else ""
 
 

@@ -1,0 +1,113 @@
+"""The answer in words says no more than the paired tests do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipeline.reporting.read import Benchmark, Difference, Series
+from pipeline.reporting.standings import comparison, standings
+from pipeline.reporting.verdict import FROZEN, RUNNER_UP, certainty, headline, on_a_par, verdict
+
+LOOKS = {
+    name: Series(name, sort, i)
+    for i, (name, sort) in enumerate({"base": "frozen", "lora": "trained", "both": "fusion"}.items())
+}
+
+
+def benchmark(
+    eers: Mapping[str, float | None], real: set[frozenset[str]] | None = None, name: str = "paintings"
+) -> Benchmark:
+    """A benchmark with these EERs whose paired tests call these pairs of models different."""
+    known = {m: v for m, v in eers.items() if v is not None}
+    tests = [
+        Difference(
+            a, b, "eer", known[a] - known[b], known[a] - known[b] - 0.01, known[a] - known[b] + 0.01,
+            p=0.0004 if (is_real := frozenset((a, b)) in (real or set())) else 0.4, significant=is_real,
+        )
+        for i, a in enumerate(known)
+        for b in list(known)[i + 1 :]
+    ]  # fmt: skip
+    metrics = {m: {"eer": v, "eer_low": v and v * 0.9, "eer_high": v and v * 1.1} for m, v in eers.items()}
+    scalars = {"eer": {"percent": True, "better": "lower"}}
+    return Benchmark(name, "all-pairs", "a", "a", scalars, metrics, [], tests, {}, [])
+
+
+def test_best_model_is_held_against_the_runner_up_and_the_best_frozen_one() -> None:
+    found = verdict(benchmark({"base": 0.165, "lora": 0.12, "both": 0.11}, {frozenset(("base", "both"))}), LOOKS)
+    assert found is not None
+    assert (found.best, found.figure, found.value, found.interval) == ("both", "EER", "11.0\xa0%", "9.9–12.1")
+    assert [(r.model, r.role) for r in found.rivals] == [("lora", RUNNER_UP), ("base", FROZEN)]
+    assert found.rivals[0].judgement == "may be chance (1.0\xa0points, p\xa0=\xa00.40)"
+    assert found.rivals[1].judgement == "is real (5.5\xa0points, p\xa0<\xa00.001)"
+
+
+def test_runner_up_that_is_frozen_is_named_once() -> None:
+    found = verdict(benchmark({"base": 0.11, "lora": 0.12, "both": 0.10}), LOOKS)
+    assert found is not None
+    assert [r.model for r in found.rivals] == ["base"]
+    assert RUNNER_UP in found.rivals[0].role
+    assert FROZEN in found.rivals[0].role
+
+
+def test_untested_lead_is_called_untested() -> None:
+    untested = benchmark({"base": 0.11, "lora": 0.12, "both": 0.10})
+    untested.differences.clear()
+    found = verdict(untested, LOOKS)
+    assert found is not None
+    assert found.rivals[0].judgement == "is untested"
+    assert certainty([found]) == ""
+
+
+def test_model_without_a_figure_cannot_be_best() -> None:
+    found = verdict(benchmark({"base": None, "lora": 0.12, "both": None}), LOOKS)
+    assert found is not None
+    assert found.best == "lora"
+    assert found.rivals == []
+    assert verdict(benchmark({"base": None}), LOOKS) is None
+
+
+def test_certainty_counts_the_benchmarks() -> None:
+    eers = {"base": 0.165, "lora": 0.12, "both": 0.11}
+    found = [
+        v
+        for name, real in (("one", {frozenset(("base", "both"))}), ("two", set()))
+        if (v := verdict(benchmark(eers, real, name), LOOKS)) is not None
+    ]
+    assert headline(found) == [("both", ["one", "two"])]
+    assert certainty(found) == (
+        "The lead over the best frozen model is real on 1 of 2 benchmarks, "
+        f"that over the {RUNNER_UP} may be chance on both benchmarks."
+    )
+
+
+def test_only_models_that_were_tested_are_on_a_par() -> None:
+    tested = benchmark({"base": 0.165, "lora": 0.12, "both": 0.11}, {frozenset(("base", "both"))})
+    assert on_a_par(tested, "eer") == {"lora"}
+    tested.differences.clear()
+    assert on_a_par(tested, "eer") == set()
+
+
+def test_difference_turned_round_changes_sign_and_ends() -> None:
+    turned = Difference("a", "b", "eer", 0.02, -0.01, 0.05, 0.2, significant=False).turned()
+    assert (turned.a, turned.difference, turned.low, turned.high) == ("b", -0.02, -0.05, 0.01)
+
+
+def test_standings_rank_by_the_figure_and_mark_best_and_par() -> None:
+    table = standings(benchmark({"base": 0.165, "lora": 0.12, "both": 0.11}, {frozenset(("base", "both"))}), LOOKS)
+    assert [row.look.name for row in table.rows] == ["both", "lora", "base"]
+    assert [(row.cells[0].best, row.cells[0].par) for row in table.rows] == [
+        (True, False),
+        (False, True),
+        (False, False),
+    ]
+    assert table.scale is not None
+    bar = table.rows[0].bar
+    assert bar is not None
+    assert bar.low < bar.at < bar.low + bar.width <= 100
+
+
+def test_matrix_colours_only_real_differences_by_who_is_better() -> None:
+    found = comparison(benchmark({"base": 0.165, "lora": 0.12, "both": 0.11}, {frozenset(("base", "both"))}), LOOKS)
+    assert found is not None
+    cells = {row.name: [css for _, css, _ in cells] for row, cells in found.matrix}
+    assert cells == {"both": ["self", "", "real better"], "lora": ["", "self", ""], "base": ["real worse", "", "self"]}
