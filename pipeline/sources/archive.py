@@ -82,7 +82,7 @@ def unpack(
     save_as: str | None,
     licence: str | None,
 ) -> list[Row] | None:
-    """Take the images below `member`, or the one file, out of a verified archive; `title` is its name in messages. See `fetch`."""
+    """Take the images below `member`, or the one file, out of a verified archive (called `title` in messages)."""
     inside = PurePosixPath(member).as_posix().strip("/")
     inside = "" if inside == "." else inside
     if contents == "images":
