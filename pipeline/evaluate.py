@@ -27,9 +27,7 @@ PAIR_COLUMNS = ("model", "sort", "rank", "probe", "gallery", "probe_dataset", "g
 
 
 def run(study: Study) -> None:
-    """Judge every model and fusion by every benchmark, and print what came of it."""
-    from pipeline.reporting.tables import results_table
-
+    """Judge every model and fusion by every benchmark; the report prints what came of it."""
     read = Reader(study)
     read.check()
     results = judge(study, read)
@@ -38,7 +36,7 @@ def run(study: Study) -> None:
         write_manifest(folder)
         if paths.report().exists():  # the report stage's, not listed in this stage's manifest
             shutil.copy2(paths.report(), folder / paths.report().name)
-    print(results_table(paths.results()))
+    print(f"evaluate: {len(read.models)} models under {len(results)} benchmarks")
 
 
 def judge(study: Study, read: Reader) -> dict[str, dict[str, Result]]:

@@ -85,7 +85,7 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_results_hold_every_model_and_fusion_under_every_benchmark(study, capsys):
+def test_results_hold_every_model_and_fusion_under_every_benchmark(study):
     evaluate.run(study)
     metrics = json.loads(Path("results/metrics.json").read_text())
     assert list(metrics) == ["photographs", "crossed", "folds", "who", "shape"]
@@ -103,8 +103,6 @@ def test_results_hold_every_model_and_fusion_under_every_benchmark(study, capsys
     assert run["data"]["orl-painted"]["test"] == {"images": SITTERS * IMAGES, "sitters": SITTERS}
     assert run["data"]["orl-painted"]["unused"]["images"] == 2
     assert run["benchmarks"]["crossed"]["gallery"] == "orl"
-    printed = capsys.readouterr().out
-    assert printed.rstrip("\n") == results_table(Path("results"))
 
 
 def test_results_table_says_who_is_best_with_intervals_and_notes(study):
