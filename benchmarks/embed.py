@@ -1,0 +1,95 @@
+"""Does the embed stage cost anything over the plainest batched loop? `python -m benchmarks.embed [KIND] [FACES]`
+
+Both decode, align and normalise the same stored faces and run the same network in the same batches; the plain loop
+does so in one thread, one after the other. Prints milliseconds a face of each, and how much longer the stage takes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+import tempfile
+from time import perf_counter
+
+import numpy as np
+import torch
+
+from pipeline import embed, paths
+from pipeline.artifacts import output_folder
+from pipeline.faces.alignment import ARCFACE
+from pipeline.faces.store import Face, FaceStore, encode, write_faces
+from pipeline.kinds import Registry
+from pipeline.models.adaptations import ADAPTATIONS
+from pipeline.models.backbones import BACKBONES
+from pipeline.models.build import build
+from pipeline.models.load import Embedder
+from pipeline.models.preprocess import Preprocess
+
+BATCH, REPEATS = 64, 5
+
+
+def main(kind: str = "dlib-resnet29", faces: int = 256) -> None:
+    """Measure one kind of backbone (random weights: the time is the same)."""
+    device = torch.device(embed.device())
+    embedder = model(kind, device)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        store = make_faces(faces)
+        plain(embedder, store), staged(embedder, store)  # warm up
+        times = np.array([[timed(plain, embedder, store), timed(staged, embedder, store)] for _ in range(REPEATS)])
+    loop, stage = times.min(0) / faces * 1e3
+    print(
+        f"{kind}, {device}, {torch.get_num_threads()} threads, {faces} faces: plain loop {loop:.2f} ms a face, "
+        f"embed {stage:.2f} ms a face ({100 * (stage / loop - 1):+.1f} %)"
+    )
+
+
+def model(kind: str, device: torch.device) -> Embedder:
+    """A network of this kind with random weights."""
+
+    def options(registry: Registry, name: str):
+        return registry.options(name).model_validate({"kind": name})
+
+    network, _ = build(options(BACKBONES, kind), options(ADAPTATIONS, "none"), seed=1)
+    network.to(device=device, memory_format=torch.channels_last)
+    return Embedder(kind, network, Preprocess(network), network.dim, False, device)
+
+
+def make_faces(n: int) -> FaceStore:
+    """Faces of noise, stored as align stores them."""
+    rng = np.random.default_rng(1)
+    folder = paths.faces("noise")
+    with output_folder(folder) as part:
+        small = (rng.integers(0, 256, (28, 28, 3), np.uint8) for _ in range(n))
+        crops = (np.kron(s, np.ones((4, 4, 1), np.uint8)) for s in small)
+        write_faces(part, (Face(f"i{i}", "s", encode(c), ARCFACE.points, "", 1.0) for i, c in enumerate(crops)))
+    return FaceStore(folder)
+
+
+@torch.inference_mode()
+def plain(embedder: Embedder, store: FaceStore) -> np.ndarray:
+    """The loop that anyone would write first."""
+    vectors = []
+    for start in range(0, len(store), BATCH):
+        rows = range(start, min(start + BATCH, len(store)))
+        faces = torch.stack([embedder.prepare(store.crop(i), store.crop_landmarks[i]) for i in rows])
+        x = faces.to(embedder.device).contiguous(memory_format=torch.channels_last)
+        vectors.append(embedder.module(x).cpu().numpy())
+    return np.concatenate(vectors)
+
+
+def staged(embedder: Embedder, store: FaceStore) -> np.ndarray:
+    """What the stage does."""
+    with contextlib.redirect_stderr(io.StringIO()):
+        return embed.embed(embedder, store, BATCH)[0]
+
+
+def timed(way, embedder: Embedder, store: FaceStore) -> float:
+    """Seconds."""
+    start = perf_counter()
+    way(embedder, store)
+    return perf_counter() - start
+
+
+if __name__ == "__main__":
+    main(*(a if i == 0 else int(a) for i, a in enumerate(sys.argv[1:])))

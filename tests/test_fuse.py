@@ -1,0 +1,161 @@
+"""Fuse: the models' vectors of the same image, fitted on the sitters that may be learned from."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from pipeline import fuse, paths
+from pipeline.artifacts import output_folder, write_csv
+from pipeline.embeddings import normalise, read_embeddings, write_embeddings
+from pipeline.errors import SitterError
+from pipeline.fusions.fused import load_fusion
+from pipeline.params import check
+
+DATASETS = ("photos", "paintings")
+SUBSET = {f"s{i}": ["train", "val", "test"][i % 3] for i in range(12)}
+SITTERS = [s for s in SUBSET for _ in range(4)]
+IDS = [f"{s}/{i}" for i, s in enumerate(SITTERS)]
+NOISE = {"good": 1.2, "bad": 10.0}
+
+
+def vectors(model, dataset):
+    rng = np.random.default_rng([len(model), len(dataset)])
+    people = np.repeat(np.random.default_rng(5).normal(size=(12, 16)), 4, axis=0)
+    return (people + NOISE[model] * rng.normal(size=people.shape) + 2).astype(np.float32)
+
+
+def study(method="weighted", fit_on=("paintings",), centre=True):
+    frozen = {"backbone": {"kind": "iresnet"}, "adaptation": {"kind": "none"}, "loss": {"kind": "none"}}
+    return check(
+        {
+            "seed": 1,
+            "train": {},
+            "download": {d: {"kind": "folder", "path": d} for d in DATASETS},
+            "align": {d: {"detectors": [{"kind": "aligned"}]} for d in DATASETS},
+            "split": {d: {"kind": "sitters", "test": 0.5} for d in DATASETS},
+            "models": {"good": frozen, "bad": frozen},
+            "embed": {"datasets": list(DATASETS), "batch": 8},
+            "fuse": {
+                "both": {"models": ["good", "bad"], "method": {"kind": method}, "fit_on": fit_on, "centre": centre}
+            },
+            "evaluate": {"benchmarks": {"all": {"kind": "all-pairs", "probe": "photos"}}},
+        }
+    )
+
+
+def put(model, dataset, ids=IDS, values=None):
+    with output_folder(paths.embeddings(model, dataset)) as folder:
+        write_embeddings(folder, ids, vectors(model, dataset) if values is None else values)
+
+
+def put_split(subset):
+    for dataset in DATASETS:
+        rows = [{"image_id": i, "sitter": s, "subset": subset[s]} for i, s in zip(IDS, SITTERS, strict=True)]
+        with output_folder(paths.split(dataset)) as folder:
+            write_csv(folder / "split.csv", rows, ["image_id", "sitter", "subset", "fold", "origin"])
+
+
+@pytest.fixture(autouse=True)
+def _project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for dataset in DATASETS:
+        for model in NOISE:
+            put(model, dataset)
+    put_split(SUBSET)
+
+
+def centred(model, dataset):
+    """By the formula: unit vectors minus the mean of those of the train paintings, scaled to length 1."""
+    train = [SUBSET[s] == "train" for s in SITTERS]
+    return normalise(normalise(vectors(model, dataset)) - normalise(vectors(model, "paintings"))[train].mean(0))
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_concat_is_centred_on_the_train_sitters_of_fit_on(dataset):
+    fuse.run(study("concat"), "both")
+    expected = normalise(np.hstack([centred("good", dataset), centred("bad", dataset)]))
+    found = read_embeddings("both", dataset)
+    assert found.image_ids == IDS
+    np.testing.assert_allclose(found.vectors, expected, atol=1e-6)
+
+
+def test_weighted_says_its_weights_and_applies_them():
+    fuse.run(study("weighted"), "both")
+    description = json.loads((paths.model("both") / "model.json").read_text())
+    weights = description["weights"]
+    assert weights["good"] > 0.6
+    assert sum(weights.values()) == pytest.approx(1)
+    assert description["fitted"] == {"train": {"images": 16, "sitters": 4}, "val": {"images": 16, "sitters": 4}}
+    found = read_embeddings("both", "photos").vectors
+    expected = sum(w * centred(m, "photos") @ centred(m, "photos").T for m, w in weights.items())
+    np.testing.assert_allclose(found @ found.T, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["concat", "weighted"])
+@pytest.mark.parametrize("centre", [True, False])
+def test_a_fusion_read_back_gives_the_same_vectors(method, centre):
+    fuse.run(study(method, centre=centre), "both")
+    fusion = load_fusion("both")
+    again = fusion.apply([read_embeddings(m, "photos").vectors for m in fusion.models])
+    assert np.array_equal(again, read_embeddings("both", "photos").vectors)
+
+
+def test_test_sitters_have_no_say():
+    fuse.run(study(), "both")
+    before = (paths.model("both") / "weights.safetensors").read_bytes()
+    test = np.array([SUBSET[s] == "test" for s in SITTERS])[:, None]
+    for model in NOISE:
+        put(model, "paintings", values=np.where(test, 1, vectors(model, "paintings")).astype(np.float32))
+    fuse.run(study(), "both")
+    assert (paths.model("both") / "weights.safetensors").read_bytes() == before
+
+
+def test_rows_are_matched_by_image_not_by_place():
+    fuse.run(study(), "both")
+    before = read_embeddings("both", "photos").vectors
+    order = np.random.default_rng(6).permutation(len(IDS))
+    for dataset in DATASETS:
+        put("bad", dataset, [IDS[i] for i in order], vectors("bad", dataset)[order])
+    fuse.run(study(), "both")
+    assert np.array_equal(read_embeddings("both", "photos").vectors, before)
+
+
+def test_plain_concatenation_needs_no_data_to_fit_on():
+    fuse.run(study("concat", (), centre=False), "both")
+    expected = normalise(np.hstack([normalise(vectors(m, "photos")) for m in NOISE]))
+    np.testing.assert_allclose(read_embeddings("both", "photos").vectors, expected, atol=1e-6)
+    assert not (paths.model("both") / "weights.safetensors").exists()
+
+
+def test_models_embedded_from_other_images_are_refused():
+    put("bad", "photos", IDS[:-1], vectors("bad", "photos")[:-1])
+    with pytest.raises(SitterError, match=r"embeddings/bad/photos .*47 and 48; s11/47 only in one.*Run embed for bad"):
+        fuse.run(study(), "both")
+    assert not paths.model("both").exists()
+
+
+def test_an_image_of_the_split_without_a_vector_is_named():
+    for model in NOISE:
+        put(model, "paintings", IDS[1:], vectors(model, "paintings")[1:])
+    with pytest.raises(SitterError, match=r"embeddings/good/paintings has no vector for 1 of 32 images.*'s0/0'"):
+        fuse.run(study(), "both")
+
+
+def test_what_there_is_too_little_of_is_named():
+    put_split(dict.fromkeys(SUBSET, "test"))
+    with pytest.raises(SitterError, match=r"fuse.both.centre needs the mean of training faces, but paintings gives"):
+        fuse.run(study(), "both")
+    put_split({s: "train" if w == "val" else w for s, w in SUBSET.items()})
+    with pytest.raises(SitterError, match=r"fuse.both: weighted learns from val sitters, but paintings has none"):
+        fuse.run(study(), "both")
+
+
+def test_missing_embeddings_are_named():
+    import shutil
+
+    shutil.rmtree(paths.embeddings("bad", "photos"))
+    with pytest.raises(SitterError, match=r"embeddings/bad/photos/embeddings.arrow does not exist: run embed"):
+        fuse.run(study(), "both")
