@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -69,8 +70,16 @@ def _is_registry(path: Path) -> bool:
     return path.name == "__init__.py" and any(getattr(call.func, "id", "") == "Registry" for call in calls)
 
 
+@cache
+def _beside(path: Path) -> frozenset[Path]:
+    """Files beside a module that it names in a string of its own: the report's templates, say."""
+    strings = (n.value for n in ast.walk(_tree(path)) if isinstance(n, ast.Constant) and isinstance(n.value, str))
+    files = (path.parent / s for s in strings if re.fullmatch(r"\w[\w.-]*\.\w+", s))
+    return frozenset(f for f in files if f.suffix != ".py" and f.is_file())
+
+
 def sources(*modules: str) -> list[Path]:
-    """Files of the package that these modules import, transitively, themselves included."""
+    """Files of the package that these modules import or name, transitively, themselves included."""
     found: set[Path] = set()
     queue = [path for module in modules if (path := _file(module)) is not None]
     while queue:
@@ -78,7 +87,7 @@ def sources(*modules: str) -> list[Path]:
         if path not in found:
             found.add(path)
             queue.extend(_imports(path))
-    return sorted(found)
+    return sorted(found | {file for path in found for file in _beside(path)})
 
 
 def job_sources(stage: str, kinds: tuple[str, ...] = ()) -> list[Path]:

@@ -113,8 +113,8 @@ def _evaluate(study: Study) -> Job:
 
 
 def _report(study: Study) -> Job:
-    inputs = [paths.results() / MANIFEST, *(paths.raw(name) for name in study.render)]
-    inputs += [folder(dataset) for dataset in study.align for folder in (paths.faces,)]
+    inputs = [paths.results() / MANIFEST]
+    inputs += [folder(dataset) for dataset in study.align for folder in (paths.raw, paths.faces)]
     inputs += [paths.split(dataset) for dataset in study.split]
     inputs += [paths.model(name) for name in (*study.models, *study.fuse)]
     sections = tuple(name for name in type(study).model_fields if name in study.model_fields_set)

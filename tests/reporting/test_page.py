@@ -1,0 +1,24 @@
+"""What the page is made of is known to the workflow, and its words are put together rightly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.code import job_sources
+from pipeline.reporting import page
+from pipeline.reporting.page import STYLE, TEMPLATES, listing
+
+
+def test_every_file_that_the_page_is_rendered_from_counts_as_code_of_the_report() -> None:
+    folder = Path("pipeline/reporting")
+    found = set(job_sources("report"))
+    assert {folder / name for name in (*TEMPLATES, STYLE)} <= found
+    beside = {folder / p.name for p in Path(page.__file__).parent.iterdir() if p.suffix in (".j2", ".css")}
+    assert beside <= found
+    assert not beside & set(job_sources("evaluate"))
+
+
+def test_listing_reads_as_a_sentence() -> None:
+    assert listing(["a"]) == "a"
+    assert listing(["a", "b"]) == "a and b"
+    assert listing(["a", "b", "c"]) == "a, b and c"
