@@ -67,6 +67,8 @@ def near_duplicates(store: FaceStore, faces: Sequence[int], sitters: Sequence[st
         for i, j in nearest_of_another(hashes, sitters)
         if patches[i].astype(np.float32) @ patches[j] >= COARSE_AT_LEAST
     ]
+    if not near:
+        return []
 
     def score(pair: tuple[int, int]) -> Duplicate:
         a, b = sorted(faces[i] for i in pair)
