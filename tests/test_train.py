@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifacts import read_csv
 from tests.training.study import make_faces, write_params
 
 ROOT = Path(__file__).parents[1]
@@ -91,18 +90,6 @@ def test_a_training_killed_again_and_again_at_random_moments_ends_in_the_same_by
         process.send_signal(draw.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1]))
         process.communicate()
     assert finish(folder)[1] == whole
-
-
-def test_a_changed_parameter_does_not_go_on_from_the_checkpoint(tmp_path: Path) -> None:
-    folder = new_project(tmp_path)
-    stop_after(start(folder), folder, 0, signal.SIGKILL)
-    write_params(folder / "params.yaml", epochs=1)
-    process = start(folder)
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0, err
-    assert "is of other parameters, inputs or code: training starts anew" in err
-    assert "going on" not in out
-    assert [row["epoch"] for row in read_csv(folder / "models/small/history.csv")] == ["0", "1"]
 
 
 def test_a_second_process_that_trains_the_same_model_refuses(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from pipeline.errors import SitterError
 from pipeline.losses.triplet import Triplet
 from pipeline.metrics.verification import eer, roc, tally
 from pipeline.models.backbone import trained_state
+from pipeline.training import checkpoint
 from pipeline.training.loop import Run
 from pipeline.training.stop import StopRequest
 from tests.training.study import make_faces, study
@@ -265,6 +266,23 @@ def test_the_stage_leaves_a_model_its_history_and_its_figures(
     assert float(history[figures["epoch"]]["val_eer"]) == figures["val_eer"]
     assert not (paths.checkpoints("head") / "checkpoint.pt").exists()
     assert "val EER" in capsys.readouterr().out
+
+
+def test_a_changed_parameter_does_not_go_on_from_the_checkpoint(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stop = StopRequest()
+    stop.by = signal.SIGUSR1
+    key = checkpoint.key(study("head"), "head")
+    with checkpoint.locked("head") as folder, pytest.raises(SystemExit) as left:
+        prepared("head").fit(folder, key, stop)
+    assert left.value.code == 75
+    assert "stopped by SIGUSR1; a checkpoint is written" in capsys.readouterr().err
+    train.run(study("head", epochs=1), "head")
+    said = capsys.readouterr()
+    assert "is of other parameters, inputs or code: training starts anew" in said.err
+    assert "going on" not in said.out
+    assert [row["epoch"] for row in read_csv(paths.model("head") / "history.csv")] == ["0", "1"]
 
 
 def test_a_frozen_model_is_recorded_without_training(project: Path) -> None:
