@@ -167,6 +167,8 @@ def materials(study: Study) -> list[dict[str, Any]]:
     users: dict[str, list[str]] = {name: [] for name in study.download}
     for name, model in study.models.items():
         users.get(getattr(model.backbone, "weights", None) or "", []).append(name)
+    for name, render in study.render.items():
+        users[render.dataset].append(f"painted as {name}")
     for align in study.align.values():
         for detector in align.detectors:
             users.get(getattr(detector, "weights", None) or "", []).append("face detection")

@@ -163,7 +163,7 @@ def _training_curve(model: str, points: list[Point], title: str, look: Series, i
     label = f"{title} of {model} by epoch, from {plain(points[0][1])} to {plain(points[-1][1])}"
     chart = Chart(
         Axis(first, last, x_ticks, "epoch"), Axis(low, top, y_ticks, title), label,
-        width=240, height=150, left=46, bottom=36,
+        width=200, height=140, left=42, bottom=34, right=8,
     )  # fmt: skip
     content = [chart.line(points, look.css, model)]
     trained = [p for p in points if p[0] >= 1]  # epoch 0 is the network before training, which is never kept

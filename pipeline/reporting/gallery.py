@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from pipeline.reporting.images import Album, Picture
-from pipeline.reporting.numbers import number, plain
+from pipeline.reporting.numbers import decimal, number
 from pipeline.reporting.read import Benchmark, Row
 
 SORTS = {
@@ -68,4 +68,4 @@ def _pair(benchmark: Benchmark, row: Row, others: int, album: Album) -> Pair:
     for side, default in (("probe", benchmark.probe), ("gallery", benchmark.gallery)):
         dataset, image_id = row.get(f"{side}_dataset") or default, row.get(side, "")
         sides.append(Side(image_id, album.sitter(dataset, image_id), album.crop(dataset, image_id)))
-    return Pair(sides[0], sides[1], plain(number(row.get("score"))), others)
+    return Pair(sides[0], sides[1], decimal(number(row.get("score"))), others)

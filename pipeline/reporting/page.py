@@ -139,7 +139,7 @@ def _chapter(study: Study, benchmark: Benchmark, looks: Mapping[str, Series], al
     order = [row.look for row in table.rows] or [looks[m] for m in benchmark.models]
     scores = [(look, svg) for look in order if (svg := figures.scores(benchmark, look.name))]
     galleries = [
-        (look, numbers.plain(figures.eer_threshold(benchmark.curves["roc"].get(look.name, []))), g)
+        (look, numbers.decimal(figures.eer_threshold(benchmark.curves["roc"].get(look.name, []))), g)
         for look in order
         if (g := groups(benchmark, look.name, study.report.pairs, album))
     ]
