@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.faces.painterly.arrays import REFLECT, Image, blur, lerp, smoothstep
+from pipeline.faces.painterly.arrays import REFLECT, Image, blur, lerp, rgb_of, smoothstep
 from pipeline.faces.painterly.drawings import chalk, engraving, woodcut
 from pipeline.faces.painterly.paints import fresco, impasto, miniature, oil, watercolour
 from pipeline.faces.painterly.scene import REFERENCE, Scene, look
@@ -32,7 +32,7 @@ STYLES: dict[str, Callable[[Scene], Image]] = {
     "woodcut": woodcut,
 }
 SMALLEST, LARGEST = 240, 1024  # long side, in pixels, of the canvas that is worked on
-DEPTH = 0.35  # exponent that takes the strength to what styles scale with, so that difficulty grows evenly
+DEPTH = 0.4  # exponent that takes the strength to what styles scale with, so that difficulty grows evenly
 FACE, MARGIN = 0.8, 0.12  # what a photograph that shows little but a face has, mounted
 FULL = 0.4  # strength from which nothing of the photograph shines through
 
@@ -112,7 +112,7 @@ def mount(image: NDArray[np.uint8], margin: float = MARGIN, face: float = FACE) 
 
 def diffused(image: Image, known: Image) -> Image:
     """An image [h, w, 3] whose unknown parts take on the colours around them, the softer the farther (push-pull)."""
-    weighted = np.dstack([image * known[..., None], known])
+    weighted = cv2.merge([image * rgb_of(known), known])
     levels = [weighted]
     while min(levels[-1].shape[:2]) > 2:
         levels.append(cv2.pyrDown(levels[-1], borderType=REFLECT))
@@ -134,8 +134,5 @@ def _canvas_size(height: int, width: int, unit: float) -> tuple[int, int]:
 def _resized(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
     if image.shape[:2] == (height, width):
         return image
-    shrinks = height < image.shape[0]
-    resized: NDArray[np.uint8] = cv2.resize(
-        image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    )
-    return resized
+    how = cv2.INTER_AREA if height < image.shape[0] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)

@@ -18,15 +18,36 @@ def clip(image: Image) -> Image:
 
 
 def lerp(a: Image | np.float32, b: Image | np.float32, t: Image | np.float32 | float) -> Image:
-    """`a` where t is 0, `b` where t is 1."""
-    mixed: Image = a + (b - a) * (t if isinstance(t, np.ndarray) else np.float32(t))
+    """`a` where t is 0, `b` where t is 1; t may be [h, w, 1] and b one colour for images [h, w, 3]."""
+    share: Any = t if isinstance(t, np.ndarray) else np.float32(t)
+    if share.ndim == 3 and share.shape[2] == 1:
+        share = rgb_of(share[..., 0])
+        if isinstance(b, np.ndarray) and b.ndim == 1:
+            b = np.tile(b, (*share.shape[:2], 1))
+    mixed: Image = a + (b - a) * share
     return mixed
+
+
+def rgb_of(grey: Image) -> Image:
+    """[h, w] three times as [h, w, 3]: NumPy is several times slower where it repeats along so short an axis."""
+    return cv2.merge([grey] * 3)
+
+
+def tinted(grey: Image, colour: tuple[float, float, float]) -> Image:
+    """[h, w, 3]: [h, w] times a colour."""
+    return cv2.merge([grey * np.float32(c) for c in colour])
+
+
+def first_three(image: Image) -> Image:
+    """The first three of four channels [h, w, 4]."""
+    return cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)
 
 
 def smoothstep(x: Image, low: float, high: float) -> Image:
     """0 below `low`, 1 above `high`, a smooth cubic between."""
     t = clip((x - np.float32(low)) / np.float32(high - low))
-    return t * t * (3 - 2 * t)
+    step: Image = t * t * (3 - 2 * t)
+    return step
 
 
 def blur(image: Image, sigma: float) -> Image:

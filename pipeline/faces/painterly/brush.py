@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from pipeline.faces.painterly.arrays import Image, blur, box, sample, shifted
+from pipeline.faces.painterly.arrays import REFLECT, Image, blur, box, first_three, luminance, rgb_of, sample
 from pipeline.faces.painterly.surface import standardised
 
 Flow = tuple[Image, Image]
@@ -20,40 +20,35 @@ def kuwahara(image: Image, radius: float) -> Image:
     Each pixel takes the mean of the windows around it, weighted by variance^−4 (Papari, Petkov and Campisi,
     2007, with eight square windows in place of sectors).
     """
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    stack = np.dstack([image, grey * grey])
-    means = box(stack, radius / 2)
-    step = max(round(radius / 2), 1)
-    diagonal = max(round(0.7 * radius / 2), 1)
-    total, weights = np.zeros_like(image), np.zeros_like(grey)
-    offsets = [(a * diagonal, b * diagonal) for a in (-1, 1) for b in (-1, 1)]
-    for down, across in [*offsets, (step, 0), (-step, 0), (0, step), (0, -step)]:
-        window = shifted(means, down, across)
-        mean = cv2.cvtColor(np.ascontiguousarray(window[..., :3]), cv2.COLOR_RGB2GRAY)
-        variance = np.maximum(window[..., 3] - mean * mean, 0) + np.float32(2e-4)
-        weight = np.square(np.square(np.float32(1e-3) / variance))
-        total += window[..., :3] * weight[..., None]
-        weights += weight
-    return total / weights[..., None]
+    grey = luminance(image)
+    means = box(image, radius / 2)
+    variance = np.maximum(box(grey * grey, radius / 2) - np.square(luminance(means)), 0) + np.float32(2e-4)
+    weights = np.square(np.square(np.float32(1e-3) / variance))
+    # The windows of all pixels are weighted at once, then gathered from the eight places around each pixel.
+    step, diagonal = max(round(radius / 2), 1), max(round(0.35 * radius), 1)
+    gather = np.zeros((2 * step + 1, 2 * step + 1), np.float32)
+    gather[[step, step, 0, -1], [0, -1, step, step]] = 1
+    for y in (step - diagonal, step + diagonal):
+        gather[y, [step - diagonal, step + diagonal]] = 1
+    total = cv2.filter2D(cv2.merge([means * rgb_of(weights), weights]), -1, gather, borderType=REFLECT)
+    return first_three(total) / rgb_of(total[..., 3])
 
 
 def drag(image: Image, flow: Flow, length: float, steps: int = 5) -> Image:
     """Line integral convolution: the image [h, w] or [h, w, 3] smeared by `length` pixels each way along the flow."""
     down, across = flow
-    rows, columns = np.indices(down.shape, np.float32)
-    total = image.copy()
-    stride = np.float32(length / steps)
-    for sign in (np.float32(stride), np.float32(-stride)):
-        y, x = rows, columns
-        dy, dx = down, across
+    grid: Image = np.indices(down.shape, np.float32)
+    total: Image = image.copy()
+    for sign in (np.float32(length / steps), np.float32(-length / steps)):
+        y, x, dy, dx = grid[0], grid[1], down, across
         for step in range(steps):
             y, x = y + sign * dy, x + sign * dx
             total += sample(image, y, x)
             if step + 1 < steps:
-                next_dy, next_dx = sample(down, y, x), sample(across, y, x)
+                ahead = [cv2.remap(f, x, y, cv2.INTER_NEAREST, borderMode=REFLECT) for f in flow]
                 # The field has no sign: keep going the way we came.
-                same = np.where(next_dy * dy + next_dx * dx < 0, np.float32(-1), np.float32(1))
-                dy, dx = next_dy * same, next_dx * same
+                turned = np.copysign(np.float32(1), ahead[0] * dy + ahead[1] * dx)
+                dy, dx = ahead[0] * turned, ahead[1] * turned
     return total / np.float32(2 * steps + 1)
 
 
@@ -77,7 +72,7 @@ def strokes(
     ground = np.dstack([blur(colour, sizes[0]), np.full(detail.shape, 0.3, np.float32)])
     canvas = np.ascontiguousarray((ground * 255).astype(np.uint8))
     for layer, size in enumerate(sizes):
-        step = 0.8 * size
+        step = (1.0 if layer else 0.8) * size
         y, x = np.meshgrid(np.arange(0, height, step), np.arange(0, width, step), indexing="ij")
         points = np.stack([y.ravel(), x.ravel()], 1).astype(np.float32)
         points += rng.uniform(-0.5, 0.5, points.shape).astype(np.float32) * np.float32(step)
@@ -96,7 +91,7 @@ def strokes(
         for path, tint, thick in zip(paths, paint.tolist(), thickness, strict=True):
             cv2.polylines(canvas, [path], False, tint, thick, cv2.LINE_AA, 3)
     painted = canvas.astype(np.float32) / 255
-    return np.ascontiguousarray(painted[..., :3]), np.ascontiguousarray(painted[..., 3])
+    return first_three(painted), cv2.extractChannel(painted, 3)
 
 
 def _paths(points: Image, flow: Flow, reach: float, steps: int) -> Image:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pipeline.faces.painterly.arrays import Image, blur, clip, lerp, smoothstep
+from pipeline.faces.painterly.arrays import Image, blur, clip, lerp, smoothstep, tinted
 from pipeline.faces.painterly.brush import drag
 from pipeline.faces.painterly.palette import rgb
 from pipeline.faces.painterly.scene import Scene
@@ -60,7 +60,7 @@ def engraving(scene: Scene) -> Image:
     ink = np.maximum(ink, scene.lines * 0.9)
     tooth = paper(rng, shape, unit)
     ink = clip(ink * (0.93 + 0.05 * tooth))
-    stain = noise(rng, shape, 80 * unit, 3)[..., None] * np.array([0.012, 0.018, 0.028], np.float32)
+    stain = tinted(noise(rng, shape, 80 * unit, 3), (0.012, 0.018, 0.028))
     sheet = rgb(str(rng.choice(["ece2c8", "e8dcc0", "efe8d6"]))) - stain
     tint = rgb(str(rng.choice(["1d1a1a", "2a1a12", "1a1f2a"])))
     printed = lerp(relief(clip(sheet), tooth, 0.015), tint, ink[..., None])

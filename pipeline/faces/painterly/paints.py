@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
-from pipeline.faces.painterly.arrays import Image, blur, clip, guided, lerp, smoothstep
+from pipeline.faces.painterly.arrays import Image, blur, clip, first_three, guided, lerp, rgb_of, smoothstep, tinted
 from pipeline.faces.painterly.brush import bristles, drag, kuwahara, strokes
 from pipeline.faces.painterly.palette import coloured, mix, rgb, saturate
 from pipeline.faces.painterly.scene import Scene
-from pipeline.faces.painterly.surface import age, cracks, noise, paper, relief, vignette, weave
+from pipeline.faces.painterly.surface import age, cracks, noise, paper, relief, standardised, vignette, weave
 
 
 def oil(scene: Scene) -> Image:
@@ -16,13 +17,14 @@ def oil(scene: Scene) -> Image:
     rng, unit, strength = scene.rng, scene.unit, scene.strength
     paint = coloured(scene, scene.tone, level=0.30)
     paint = kuwahara(paint, (2.5 + 5.0 * strength) * unit)
-    paint = drag(paint, scene.flow, (1 + 3.5 * strength) * unit, 3)
-    hairs = bristles(rng, scene.flow, 1.2 * unit, 7 * unit)
+    # One stroke drags the paint and leaves the marks of the hairs.
+    grain = blur(rng.standard_normal(scene.shape, dtype=np.float32), 0.6 * unit)
+    dragged = drag(cv2.merge([paint, grain]), scene.flow, (2 + 4 * strength) * unit, 4)
+    paint, hairs = first_three(dragged), standardised(cv2.extractChannel(dragged, 3))
     height = 0.5 * hairs + 0.8 * weave(rng, scene.shape, 2.6 * unit)
     paint = relief(paint, height, 0.035 + 0.02 * strength, 0.3)
-    crackle = cracks(rng, scene.shape, rng.uniform(9, 15) * unit)[..., None]
-    paint = paint * (1 - 0.24 * strength * crackle)
-    return age(paint * vignette(scene.shape, 0.4 * strength)[..., None], rng, strength, unit, varnish=1.2)
+    paint = paint * rgb_of(1 - 0.24 * strength * cracks(rng, scene.shape, rng.uniform(9, 15) * unit))
+    return age(paint * rgb_of(vignette(scene.shape, 0.4 * strength)), rng, strength, unit, varnish=1.2)
 
 
 def impasto(scene: Scene) -> Image:
@@ -53,8 +55,8 @@ def fresco(scene: Scene) -> Image:
     contour = scene.lines[..., None]
     paint = lerp(paint, rgb("4b2a1a"), contour * (0.35 + 0.3 * strength))
     # Hatching in the wet plaster, as Italian painters modelled.
-    hatch = bristles(rng, scene.flow, 1.6 * unit, 12 * unit)[..., None]
-    paint = paint * (1 + 0.05 * hatch * (0.3 + 0.7 * scene.figure[..., None]))
+    hatch = bristles(rng, scene.flow, 1.6 * unit, 12 * unit)
+    paint = paint * rgb_of(1 + 0.05 * hatch * (0.3 + 0.7 * scene.figure))
     plaster = noise(rng, shape, 2.2 * unit, 2) * 0.6 + noise(rng, shape, 45 * unit, 3) * 0.8
     bare = mix(("8d7f6d", "b5a78f", "d8cbb2", "ebe2cd"), 0.62 + 0.13 * plaster)
     worn = smoothstep(noise(rng, shape, 1.6 * unit) + 0.9 * noise(rng, shape, 35 * unit, 3), 1.5, 2.6)
@@ -63,8 +65,7 @@ def fresco(scene: Scene) -> Image:
     paint = lerp(paint, bare, np.maximum(0.75 * strength * worn, chips * min(1.0, 1.4 * strength))[..., None])
     height = plaster * 0.8 - 2.2 * blur(chips, 0.7 * unit)
     paint = relief(paint, height, 0.07)
-    long = cracks(rng, shape, 85 * unit, 0.25)[..., None]
-    paint = paint * (1 - 0.6 * strength * long)
+    paint = paint * rgb_of(1 - 0.45 * strength * cracks(rng, shape, 85 * unit, 0.18))
     return age(lerp(paint, rgb("e6dac2"), 0.10 + 0.10 * strength), rng, strength, unit, varnish=0.15)
 
 
@@ -77,9 +78,9 @@ def miniature(scene: Scene) -> Image:
     crimson = ("2c0508", "560c14", "831b22", "ab4440", "d38f80")
     paint = coloured(scene, tone, level=0.40, ground=blue if rng.random() < 0.7 else crimson, keep=0.6)
     paint = saturate(kuwahara(paint, (2.2 + 3.2 * strength) * unit), 1.12)
-    touches = noise(rng, shape, 2.1 * unit)[..., None] * np.array([0.030, 0.036, 0.040], np.float32)
-    touches += noise(rng, shape, 4.2 * unit)[..., None] * np.array([0.026, 0.014, 0.010], np.float32)
-    paint = clip(paint + touches * (0.35 + 0.65 * strength) * (0.4 + 0.6 * scene.figure[..., None]))
+    touches = tinted(noise(rng, shape, 2.1 * unit), (0.030, 0.036, 0.040))
+    touches += tinted(noise(rng, shape, 4.2 * unit), (0.026, 0.014, 0.010))
+    paint = clip(paint + touches * rgb_of((0.35 + 0.65 * strength) * (0.4 + 0.6 * scene.figure)))
     paint = lerp(paint, rgb("3a1f18"), scene.lines[..., None] * (0.25 + 0.25 * strength))
     paint = age(paint, rng, 0.7 * strength, unit, varnish=0.3)
     return oval(scene, paint)
@@ -99,7 +100,7 @@ def oval(scene: Scene, paint: Image) -> Image:
         noise(scene.rng, scene.shape, 2 * scene.unit),
         0.12,
     )
-    paint = paint * (1 - 0.45 * smoothstep(rim, -9 * scene.unit, 0))[..., None]
+    paint = paint * rgb_of(1 - 0.45 * smoothstep(rim, -9 * scene.unit, 0))
     paint = lerp(paint, gold, smoothstep(rim, -0.8, 0.8)[..., None])
     return lerp(paint, mount, smoothstep(rim, width * 2 - 0.8, width * 2 + 0.8)[..., None])
 
@@ -116,7 +117,7 @@ def watercolour(scene: Scene) -> Image:
         else ("5d5a38", "8b8757", "b3ad82", "d4ceac", "ebe8d6")
     )
     paint = saturate(coloured(scene, tone, level=0.68, ground=ground, keep=0.75), 1.35)
-    soft = np.dstack([guided(np.ascontiguousarray(paint[..., c]), tone, 6 * unit, 0.002) for c in range(3)])
+    soft = np.dstack([guided(cv2.extractChannel(paint, c), tone, 6 * unit, 0.002) for c in range(3)])
     grey = blur(tone, 1.2 * unit) + np.float32(0.035) * noise(rng, shape, 18 * unit, 3)
     # Washes: the tone in steps; pigment gathers along the border of each.
     washes = (5.0 + 4 * (1 - strength)) * grey
@@ -127,7 +128,7 @@ def watercolour(scene: Scene) -> Image:
     flat = (np.floor(washes) + smoothstep(step, 0.6, 1.0)) / (washes + np.float32(1e-3))
     soft = lerp(soft, clip(soft * np.clip(flat, 0.75, 1.25)[..., None]), 0.5 * strength)
     density = 1 + 0.45 * border + 0.10 * tooth * (1.2 - tone) + 0.10 * noise(rng, shape, 30 * unit, 3)
-    paint = np.power(clip(soft) + np.float32(1e-3), (0.92 * density)[..., None].astype(np.float32))
+    paint = np.power(clip(soft) + np.float32(1e-3), rgb_of((0.92 * density).astype(np.float32)))
     dark = smoothstep(0.42 - scene.tone, 0.0, 0.35)[..., None] * 0.25 + scene.lines[..., None] * 0.35
     paint = lerp(paint, rgb("2b2523"), dark * strength)
     frayed = vignette(shape, 1.0) + 0.10 * noise(rng, shape, 55 * unit, 4)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from pipeline.faces.painterly.arrays import Image, blur, clip, lerp, luminance, smoothstep
+from pipeline.faces.painterly.arrays import Image, blur, clip, lerp, luminance, rgb_of, smoothstep, tinted
 from pipeline.faces.painterly.scene import Scene
 from pipeline.faces.painterly.surface import noise
 
@@ -51,10 +51,11 @@ def rgb(colour: str) -> Image:
 def mix(ramp: Ramp, tone: Image) -> Image:
     """[h, w, 3]: the ramp's colour for each tone [h, w]."""
     stops = np.stack([rgb(c) for c in ramp])
-    at = np.linspace(0, len(ramp) - 1, 1024, dtype=np.float32)
+    at = np.linspace(0, len(ramp) - 1, 256, dtype=np.float32)
     low = np.minimum(at.astype(np.int32), len(ramp) - 2)
     table = lerp(stops[low], stops[low + 1], (at - low.astype(np.float32))[:, None])
-    return table[(clip(tone) * np.float32(1023)).astype(np.int32)]
+    level = (clip(tone) * np.float32(255)).astype(np.uint8)
+    return cv2.LUT(cv2.merge([level] * 3), table[None])
 
 
 def studio_ground(scene: Scene, level: float) -> Image:
@@ -79,13 +80,12 @@ def coloured(scene: Scene, tone: Image, *, level: float, ground: Ramp | None = N
     foot = smoothstep(y + 0.012 * noise(rng, scene.shape, 40 * unit) - 0.10 * tone, 0.86, 0.93)[..., None]
     figure = lerp(flesh, dress, foot)
     # Broken colour: warm and cool touches that no ramp has.
-    touch = noise(rng, scene.shape, 26 * unit, 2)[..., None] * np.array([0.030, 0.0, -0.032], np.float32)
-    touch *= tone[..., None] * (0.3 + 0.7 * scene.figure[..., None])
-    paint = lerp(behind, figure, scene.figure[..., None]) + touch
+    touch = np.clip(noise(rng, scene.shape, 26 * unit, 2), -1.6, 1.6) * tone * (0.3 + 0.7 * scene.figure)
+    paint = lerp(behind, figure, scene.figure[..., None]) + tinted(touch, (0.024, 0.0, -0.024))
     if scene.colourfulness > 0.05:
         own = blur(scene.photo, 1.2 * unit)
-        own = own - luminance(own)[..., None]
-        natural = luminance(clip(paint))[..., None] + 0.95 * own
+        own = own - rgb_of(luminance(own))
+        natural = rgb_of(luminance(clip(paint))) + 0.95 * own
         share = keep * scene.colourfulness * (0.35 + 0.65 * scene.figure)
         paint = lerp(paint, natural, share[..., None])
     return clip(paint)
@@ -93,5 +93,4 @@ def coloured(scene: Scene, tone: Image, *, level: float, ground: Ramp | None = N
 
 def saturate(image: Image, factor: float) -> Image:
     """Colours moved from (below 1) or away from grey."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
-    return clip(lerp(grey, image, factor))
+    return clip(lerp(rgb_of(luminance(image)), image, factor))

@@ -13,8 +13,8 @@ from pipeline.faces.painterly.arrays import Image, blur, box, clip, guided, lerp
 from pipeline.faces.painterly.surface import noise
 
 REFERENCE = 400  # constants of the styles are in pixels of a canvas whose long side has this many
-WARP = ((90.0, 5.9), (40.0, 2.9))  # (wavelength, displacement at strength 1) of the errors of drawing
-STRETCH = 0.07  # deviation of the aspect ratio at strength 1
+WARP = ((95.0, 6.9), (42.0, 2.7))  # (wavelength, displacement at strength 1) of the errors of drawing
+STRETCH = 0.065  # deviation of the aspect ratio at strength 1
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,21 @@ class Scene:
     @cached_property
     def flow(self) -> tuple[Image, Image]:
         """Unit vectors (down, across) [h, w] along the isophotes: the way a brush follows the form."""
-        soft = blur(self.tone, 1.5 * self.unit)
+        height, width = self.shape
+        half = (max(width // 2, 8), max(height // 2, 8))  # the field is smooth: half the resolution will do
+        soft = blur(cv2.resize(self.tone, half, interpolation=cv2.INTER_AREA), 0.75 * self.unit)
         across, down = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
         # Where the form gives no direction the hand does: a slow field of its own, weak beside any edge.
-        hand = np.float32(0.9) * noise(self.rng, self.shape, 130 * self.unit) + np.float32(self.rng.uniform(0, np.pi))
-        weak = np.float32(2e-4)
-        spread = 4.0 * self.unit
+        hand = np.float32(0.9) * noise(self.rng, soft.shape, 65 * self.unit) + np.float32(self.rng.uniform(0, np.pi))
+        weak, spread = np.float32(1e-3), 2.2 * self.unit
         xx = blur(across * across, spread) + weak * np.square(np.cos(hand))
         yy = blur(down * down, spread) + weak * np.square(np.sin(hand))
         xy = blur(across * down, spread) + weak * np.cos(hand) * np.sin(hand)
         angle = np.float32(0.5) * np.arctan2(2 * xy, xx - yy) + np.float32(np.pi / 2)
-        return np.sin(angle), np.cos(angle)
+        down, across = (
+            cv2.resize(f(angle), (width, height), interpolation=cv2.INTER_NEAREST) for f in (np.sin, np.cos)
+        )
+        return down, across
 
     @cached_property
     def lines(self) -> Image:
@@ -71,7 +75,7 @@ def look(photo: Image, strength: float, unit: float, rng: Generator) -> Scene:
     tone = lerp(tone, simple, 0.25 + 0.75 * strength)
     figure = sitter(drawn, grey, unit)
     tone = chiaroscuro(tone, strength, rng)
-    spread = float((drawn.max(axis=2) - drawn.min(axis=2)).mean())
+    spread = float(np.ptp(drawn[::4, ::4], axis=2).mean())
     return Scene(drawn, clip(tone), figure, min(1.0, spread / 0.12), strength, unit, rng)
 
 
@@ -79,14 +83,15 @@ def redraw(photo: Image, strength: float, unit: float, rng: Generator) -> Image:
     """The errors of drawing: a stretch, a shear and a smooth random warp, all growing with the strength."""
     height, width = photo.shape[:2]
     rows, columns = np.indices((height, width), np.float32)
-    stretch, shear = rng.normal(0, STRETCH * strength, 2)
+    # Held within limits, here and below: a portrait may fail to be like, but not to be a face.
+    stretch, shear = np.clip(rng.normal(0, 1, 2), -1.4, 1.4) * STRETCH * strength
     y, x = rows - height / 2, columns - width / 2
     down = np.float32(stretch) * y
     across = np.float32(-stretch) * x + np.float32(shear) * y
     for wavelength, displacement in WARP:
         amount = np.float32(displacement * strength * unit)
-        down += amount * noise(rng, (height, width), wavelength * unit)
-        across += amount * noise(rng, (height, width), wavelength * unit)
+        down += amount * np.clip(noise(rng, (height, width), wavelength * unit), -2, 2)
+        across += amount * np.clip(noise(rng, (height, width), wavelength * unit), -2, 2)
     return sample(photo, rows + down, columns + across)
 
 
@@ -95,16 +100,20 @@ def sitter(photo: Image, grey: Image, unit: float) -> Image:
 
     No detector is asked, so that a face that none would find can be painted, too; the edges come from the photograph.
     """
-    height, width = grey.shape
-    soft = blur(photo, 2 * unit)
-    top, side = max(height // 12, 1), max(width // 16, 1)
-    half = height // 2 + 1
-    border = np.concatenate(
-        [soft[:top].reshape(-1, 3), soft[:half, :side].reshape(-1, 3), soft[:half, -side:].reshape(-1, 3)]
+    whole = grey.shape[::-1]
+    height, width = max(grey.shape[0] // 2, 8), max(grey.shape[1] // 2, 8)
+    unit = unit / 2
+    soft, grey = (cv2.resize(i, (width, height), interpolation=cv2.INTER_AREA) for i in (photo, grey))
+    soft = blur(soft, 2 * unit)
+    top, side, half = max(height // 12, 1), max(width // 16, 1), height // 2 + 1
+    edges = (soft[:top], soft[:half, :side], soft[:half, -side:])
+    border = np.concatenate([edge.reshape(-1, 3) for edge in edges])
+    behind = np.median(border[::3], axis=0).astype(np.float32)
+    scatter = np.median(np.abs(border[::3] - behind)).astype(np.float32)
+    unlike = cv2.split(np.abs(soft - behind))
+    differs = smoothstep(
+        np.maximum(np.maximum(unlike[0], unlike[1]), unlike[2]) / (np.float32(0.09) + 2 * scatter), 0.35, 1.1
     )
-    behind = np.median(border[::7], axis=0).astype(np.float32)
-    scatter = np.median(np.abs(border[::7] - behind)).astype(np.float32)
-    differs = smoothstep(np.abs(soft - behind).max(axis=2) / (np.float32(0.09) + 2 * scatter), 0.35, 1.1)
     # A head has no holes: what lies between two of its pixels in a row belongs to it, a shadow as dark as the wall too.
     differs = box(differs, 3 * unit)
     filled = np.minimum(
@@ -117,7 +126,8 @@ def sitter(photo: Image, grey: Image, unit: float) -> Image:
     place = np.maximum(head, shoulders)
     certain, possible = smoothstep(place, 0.12, 0.45), smoothstep(place, -0.35, 0.1)
     mask = np.maximum(certain, possible * filled)
-    return clip(guided(blur(mask, 2 * unit), grey, 6 * unit, 1e-3))
+    mask = clip(guided(blur(mask, 2 * unit), grey, 6 * unit, 1e-3))
+    return cv2.resize(mask, whole, interpolation=cv2.INTER_LINEAR)
 
 
 def chiaroscuro(tone: Image, strength: float, rng: Generator) -> Image:

@@ -70,7 +70,7 @@ def contact_sheet(
         draw.text((14, y + HEIGHT // 2 + 12), f"strength {amount:g}", GREY, small, anchor="lm")
         for column, picture in enumerate(pictures[row]):
             sheet.paste(picture, (SIDE + column * (width + GAP) + (width - picture.width) // 2, y))
-    sheet.save(path, optimize=True)
+    sheet.save(path)
 
 
 def _scaled(image: RGBImage) -> Pillow.Image:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from pipeline.faces.painterly.arrays import Image, blur, clip, lerp, shifted, smoothstep
+from pipeline.faces.painterly.arrays import Image, blur, clip, lerp, rgb_of, shifted, smoothstep
 
 
 def noise(rng: Generator, shape: tuple[int, int], scale: float | tuple[float, float], octaves: int = 1) -> Image:
@@ -28,7 +28,11 @@ def noise(rng: Generator, shape: tuple[int, int], scale: float | tuple[float, fl
         total = grid + cv2.resize(total, size[::-1], interpolation=cv2.INTER_CUBIC) if octave else grid
     if total.shape != shape and (down > 1 or across > 1):
         whole = (max(int(total.shape[1] * sx), shape[1] + 2), max(int(total.shape[0] * sy), shape[0] + 2))
-        total = cv2.resize(total, whole, interpolation=cv2.INTER_CUBIC)
+        if min(sy, sx) > 8:  # as smooth as if the cubic went all the way, and faster
+            total = cv2.resize(total, (whole[0] // 4, whole[1] // 4), interpolation=cv2.INTER_CUBIC)
+            total = cv2.resize(total, whole, interpolation=cv2.INTER_LINEAR)
+        else:
+            total = cv2.resize(total, whole, interpolation=cv2.INTER_CUBIC)
     y, x = (total.shape[0] - shape[0]) // 2, (total.shape[1] - shape[1]) // 2
     return standardised(total[y : y + shape[0], x : x + shape[1]])
 
@@ -36,7 +40,8 @@ def noise(rng: Generator, shape: tuple[int, int], scale: float | tuple[float, fl
 def standardised(texture: Image) -> Image:
     """Zero mean and unit deviation."""
     mean, deviation = (np.float32(v[0, 0]) for v in cv2.meanStdDev(texture))
-    return (texture - mean) / max(deviation, np.float32(1e-6))
+    standard: Image = (texture - mean) / max(deviation, np.float32(1e-6))
+    return standard
 
 
 def weave(rng: Generator, shape: tuple[int, int], period: float) -> Image:
@@ -47,7 +52,8 @@ def weave(rng: Generator, shape: tuple[int, int], period: float) -> Image:
     turn = np.float32(np.pi / period)
     threads = np.cos(rows * turn) * np.cos(columns * turn)
     uneven = noise(rng, shape, (period, 9 * period)) + noise(rng, shape, (9 * period, period))
-    return (0.75 * threads + 0.3 * uneven).astype(np.float32)
+    height: Image = 0.75 * threads + 0.3 * uneven
+    return height.astype(np.float32)
 
 
 def paper(rng: Generator, shape: tuple[int, int], unit: float) -> Image:
@@ -78,9 +84,9 @@ def relief(image: Image, height: Image, amount: float, gloss: float = 0.0) -> Im
     """Light an image [h, w, 3] from the upper left as if its surface had this height [h, w] in pixels."""
     slope = (height - shifted(height, 1, 1)) * np.float32(amount)
     slope = np.clip(slope, -0.5, 0.5)
-    lit = image * (1 + slope)[..., None]
+    lit = image * rgb_of(1 + slope)
     if gloss:
-        lit += (gloss * np.square(np.maximum(slope, 0)))[..., None]
+        lit += rgb_of(np.float32(gloss) * np.square(np.maximum(slope, 0)))
     return clip(lit)
 
 
@@ -109,4 +115,5 @@ def reproduce(image: Image, loss: float, unit: float) -> Image:
     pixels: Any = (cv2.resize(image, small, interpolation=cv2.INTER_AREA) * 255 + 0.5).astype(np.uint8)
     quality = [cv2.IMWRITE_JPEG_QUALITY, round(96 - 40 * loss)]
     pixels = cv2.imdecode(cv2.imencode(".jpg", pixels, quality)[1], cv2.IMREAD_COLOR)
-    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32) / 255
+    large: Image = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    return large / 255
