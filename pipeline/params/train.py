@@ -24,7 +24,7 @@ class Training(Strict):
     epochs: Annotated[int, Field(ge=1)] = 20
     """Passes over the training images at most."""
     sitters: Annotated[int, Field(ge=2)] = 16
-    """Sitters in a batch."""
+    """Sitters in a batch, that of all processes together."""
     images: Annotated[int, Field(ge=2)] = 4
     """Images of each sitter in a batch."""
     optimiser: Literal["adam", "adamw", "sgd"] = "adamw"

@@ -39,6 +39,16 @@ class PreparedFaces(Dataset[Tensor]):
         return image.flip(-1) if face[1] else image
 
 
+@dataclass(frozen=True)
+class Places:
+    """Batches as a loader wants them: (position, mirrored) of each face, made as they are asked for."""
+
+    batches: Iterable[Batch]
+
+    def __iter__(self) -> Iterator[list[tuple[int, bool]]]:
+        return (list(zip(b.images.tolist(), b.mirrored.tolist(), strict=True)) for b in self.batches)
+
+
 @dataclass(frozen=True, eq=False)
 class Inputs:
     """What the trained part of the network takes: kept features, or faces decoded anew for each batch."""
@@ -57,9 +67,7 @@ class Inputs:
             for batch in batches:
                 yield self.kept[batch.images, batch.mirrored.astype(np.int64)].to(self.device)
         else:
-            faces = [list(zip(b.images.tolist(), b.mirrored.tolist(), strict=True)) for b in batches]
-            loader = DataLoader(self.dataset, batch_sampler=faces, num_workers=self.workers)
-            for images in loader:
+            for images in DataLoader(self.dataset, batch_sampler=Places(batches), num_workers=self.workers):
                 yield images.to(self.device, non_blocking=True)
 
     def in_order(self, mirrored: bool = False) -> Iterator[Tensor]:
