@@ -19,9 +19,9 @@ include: "rules/report.smk"
 
 rule all:
     default_target: True
-    localrule: True
     input:
         target("report"),
+    localrule: True
 
 
 onsuccess:

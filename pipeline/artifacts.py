@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,8 +48,12 @@ def output_folder(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part, old = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.old")
-    shutil.rmtree(part, ignore_errors=True)
+    here = f".{path.name}.{socket.gethostname()}"
+    for left in path.parent.glob(f"{here}.*"):
+        if not _is_running(int(left.suffixes[-2][1:])):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+    own = f"{here}.{os.getpid()}"
+    part, old = path.with_name(f"{own}.part"), path.with_name(f"{own}.old")
     part.mkdir()
     try:
         yield part
@@ -61,6 +66,16 @@ def output_folder(path: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        pass
+    return True
 
 
 def write_manifest(folder: Path) -> None:

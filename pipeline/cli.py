@@ -40,7 +40,9 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=what, description=what)
         for word in (entry or "").split():
             command.add_argument(word.lower(), metavar=word, help="a name from params.yaml")
-        command.add_argument("--params", type=Path, default=Path("params.yaml"), help="the study (default: params.yaml)")
+        command.add_argument(
+            "--params", type=Path, default=Path("params.yaml"), help="the study (default: params.yaml)"
+        )
     return top
 
 

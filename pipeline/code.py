@@ -50,7 +50,7 @@ def _file(module: str) -> Path | None:
 
 @cache
 def _imports(path: Path) -> frozenset[Path]:
-    """Files of the package that a file imports, at whatever depth of it; registries, `pipeline.params`, words left out."""
+    """Files of the package that a file imports, at any depth; registries, `pipeline.params` and words left out."""
 
     def names() -> Iterator[str]:
         for node in ast.walk(_tree(path)):

@@ -1,17 +1,19 @@
-"""The jobs of a study and what each depends on: the one description that the Snakemake rules and `dvc.yaml` are from."""
+"""The jobs of a study and what each depends on: what the Snakemake rules and `dvc.yaml` both go by."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pipeline import paths
 from pipeline.paths import MANIFEST
 
 if TYPE_CHECKING:
     from pipeline.params import Study
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Job:
     """Keys of `params.yaml` whose values count."""
     kinds: tuple[str, ...] = ()
     """Registered kinds whose code counts, as `losses/triplet`."""
+    own: tuple[Path, ...] = ()
+    """Files and folders of the user's own that are read: an image added to them counts."""
 
     @property
     def name(self) -> str:
@@ -55,18 +59,20 @@ def jobs(study: Study) -> list[Job]:
 
 def _data(study: Study) -> Iterator[Job]:
     for name, source in study.download.items():
-        yield Job("download", (name,), (), (paths.raw(name),), (f"download.{name}",), (f"sources/{source.kind}",))
+        own = tuple(Path(value) for field in ("path", "root") if (value := getattr(source, field, None)))
+        code = (f"sources/{source.kind}",)
+        yield Job("download", (name,), (), (paths.raw(name),), (f"download.{name}",), code, own)
     for name, render in study.render.items():
-        keys = ("seed", f"render.{name}")
-        yield Job("render", (name,), (paths.raw(render.dataset),), (paths.raw(name),), keys)
+        yield Job("render", (name,), (paths.raw(render.dataset),), (paths.raw(name),), ("seed", f"render.{name}"))
     for name, align in study.align.items():
         weights = _unique(paths.raw(d.weights) for d in align.detectors if getattr(d, "weights", None))
         kinds = _unique(f"detectors/{d.kind}" for d in align.detectors)
-        yield Job("align", (name,), (paths.raw(name), *weights), (paths.faces(name),), (f"align.{name}",), kinds)
+        inputs = (paths.raw(name), *weights)
+        yield Job("align", (name,), inputs, (paths.faces(name),), (f"align.{name}",), kinds)
     for name, split in study.split.items():
         like = (paths.split(split.dataset),) if split.kind == "like" else ()
-        keys = ("seed", f"split.{name}")
-        yield Job("split", (name,), (paths.faces(name), *like), (paths.split(name),), keys)
+        inputs = (paths.faces(name), *like)
+        yield Job("split", (name,), inputs, (paths.split(name),), ("seed", f"split.{name}"))
 
 
 def _train(study: Study, name: str) -> Job:
@@ -121,5 +127,5 @@ def _report(study: Study) -> Job:
     return Job("report", (), tuple(inputs), (paths.report(),), sections)
 
 
-def _unique(items: Iterator[Path] | Iterator[str]) -> tuple:  # type: ignore[type-arg]
+def _unique(items: Iterator[T]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(items))

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
@@ -76,7 +76,8 @@ class Registry:
         """The pydantic model of a kind's options, read from its source."""
         entry = self.entries[kind]
         if entry is None:
-            return create_model(f"{self.sort}-{kind}", __base__=Options, kind=(Literal[kind], kind))
+            only: dict[str, Any] = {"kind": (Literal[kind], ...)}
+            return create_model(f"{self.sort}-{kind}", __base__=Options, **only)
         module, _, name = f"{self.package}.{entry}".rpartition(".")
         arguments, doc = _signature(PROJECT / f"{module.replace('.', '/')}.py", name)
         fields: dict[str, Any] = {"kind": (Literal[kind], ...)}
@@ -89,7 +90,7 @@ class Registry:
     def union(self) -> Any:
         """The type of a field that holds one of these kinds, told apart by `kind`."""
         models = tuple(self.options(kind) for kind in self.entries)
-        return models[0] if len(models) == 1 else Annotated[Union[models], Field(discriminator="kind")]
+        return models[0] if len(models) == 1 else Annotated[models, Field(discriminator="kind")]
 
 
 @cache

@@ -48,7 +48,9 @@ def before_snakemake(dry: bool) -> None:
     if by_dvc:
         if not in_step():
             write_dvc_yaml()
-            raise SitterError("dvc.yaml did not follow params.yaml and has been brought up to date: run dvc repro again.")
+            raise SitterError(
+                "dvc.yaml did not follow params.yaml and has been brought up to date: run dvc repro again."
+            )
     elif _dvc_is_here():
         if not in_step() and not dry:
             write_dvc_yaml()

@@ -3,13 +3,13 @@ rule align:
         inputs("align"),
     output:
         "data/faces/{dataset}/manifest.csv",
-    params:
-        values=values("align"),
-        code=fingerprint("align"),
     log:
         "logs/align/{dataset}.log",
     benchmark:
         "logs/align/{dataset}.tsv"
     threads: workflow.cores
+    params:
+        values=values("align"),
+        code=fingerprint("align"),
     shell:
         f"{STAGE} {{wildcards.dataset}} 2>&1 | tee -i {{log}}"

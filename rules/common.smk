@@ -37,7 +37,10 @@ STAGE = f"python -m pipeline {{rule}} --params {STUDY_FILE}"
 
 def names(*sections):
     """A wildcard constraint: the names of these sections of the study, and nothing else."""
-    return "|".join(name for section in sections for name in getattr(STUDY, section)) or "(?!)"
+    return (
+        "|".join(name for section in sections for name in getattr(STUDY, section))
+        or "(?!)"
+    )
 
 
 def job(stage, wildcards):
@@ -46,11 +49,21 @@ def job(stage, wildcards):
 
 
 def inputs(stage):
-    """Input function of a rule: the manifests of what the job is made from."""
-    return lambda wildcards: [
-        str(path if path.suffix else path / paths.MANIFEST)
-        for path in job(stage, wildcards).inputs
-    ]
+    """Input function of a rule: the manifests of what the job is made from, and each file of the user's own."""
+
+    def files(wildcards):
+        made = job(stage, wildcards).inputs
+        own = (
+            file
+            for path in job(stage, wildcards).own
+            for file in ([path] if not path.is_dir() else sorted(path.rglob("*")))
+        )
+        return [
+            *(str(path if path.suffix else path / paths.MANIFEST) for path in made),
+            *(str(file) for file in own if not file.is_dir()),
+        ]
+
+    return files
 
 
 def values(stage):

@@ -3,15 +3,15 @@ rule download:
         inputs("download"),
     output:
         "data/raw/{entry}/manifest.csv",
-    params:
-        values=values("download"),
-        code=fingerprint("download"),
-    wildcard_constraints:
-        entry=names("download"),
     log:
         "logs/download/{entry}.log",
     benchmark:
         "logs/download/{entry}.tsv"
+    wildcard_constraints:
+        entry=names("download"),
     threads: 1
+    params:
+        values=values("download"),
+        code=fingerprint("download"),
     shell:
         f"{STAGE} {{wildcards.entry}} 2>&1 | tee -i {{log}}"

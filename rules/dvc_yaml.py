@@ -41,7 +41,10 @@ def stages() -> dict[str, Any]:
 def _stage(stage: str, group: list[Job]) -> dict[str, Any]:
     code = {job: [path.as_posix() for path in job_sources(stage, job.kinds)] for job in group}
     shared = sorted(set.intersection(*(set(paths) for paths in code.values())))
-    own = {job: [*_folders(job), *(path for path in code[job] if path not in shared)] for job in group}
+    own = {
+        job: [path.as_posix() for path in (*job.inputs, *job.own)] + [path for path in code[job] if path not in shared]
+        for job in group
+    }
     if not group[0].names:
         (job,) = group
         return {
@@ -73,11 +76,6 @@ def _stage(stage: str, group: list[Job]) -> dict[str, Any]:
 
 def _command(job: Job, target: str) -> str:
     return f"snakemake --allowed-rules {job.stage} --force -- {target}"
-
-
-def _folders(job: Job) -> list[str]:
-    """Inputs as DVC tracks them: the folder of a manifest (of results, whose folder is shared, the manifest itself)."""
-    return [path.as_posix() for path in job.inputs]
 
 
 def _filled(lists: list[list[str]]) -> list[list[str]]:

@@ -7,15 +7,15 @@ rule fuse:
             "embeddings/{{fusion}}/{dataset}/manifest.csv",
             dataset=STUDY.embed.datasets,
         ),
-    params:
-        values=values("fuse"),
-        code=fingerprint("fuse"),
-    wildcard_constraints:
-        fusion=names("fuse"),
     log:
         "logs/fuse/{fusion}.log",
     benchmark:
         "logs/fuse/{fusion}.tsv"
+    wildcard_constraints:
+        fusion=names("fuse"),
     threads: 1
+    params:
+        values=values("fuse"),
+        code=fingerprint("fuse"),
     shell:
         f"{STAGE} {{wildcards.fusion}} 2>&1 | tee -i {{log}}"

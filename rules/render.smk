@@ -3,15 +3,15 @@ rule render:
         inputs("render"),
     output:
         "data/raw/{dataset}/manifest.csv",
-    params:
-        values=values("render"),
-        code=fingerprint("render"),
-    wildcard_constraints:
-        dataset=names("render"),
     log:
         "logs/render/{dataset}.log",
     benchmark:
         "logs/render/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=names("render"),
     threads: workflow.cores
+    params:
+        values=values("render"),
+        code=fingerprint("render"),
     shell:
         f"{STAGE} {{wildcards.dataset}} 2>&1 | tee -i {{log}}"

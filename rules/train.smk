@@ -3,15 +3,15 @@ rule train:
         inputs("train"),
     output:
         "models/{model}/manifest.csv",
-    params:
-        values=values("train"),
-        code=fingerprint("train"),
-    wildcard_constraints:
-        model=names("models"),
     log:
         "logs/train/{model}.log",
     benchmark:
         "logs/train/{model}.tsv"
+    wildcard_constraints:
+        model=names("models"),
     threads: 1
+    params:
+        values=values("train"),
+        code=fingerprint("train"),
     shell:
         f"{STAGE} {{wildcards.model}} 2>&1 | tee -i {{log}}"

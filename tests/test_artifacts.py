@@ -46,7 +46,8 @@ def test_a_failed_stage_leaves_the_old_folder_and_nothing_else(tmp_path: Path) -
 def test_a_killed_stage_is_cleared_away_by_the_next(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from pipeline.artifacts import output_folder\n"
-        "with output_folder(Path(sys.argv[1])) as f:\n (f / 'a').write_text('half'); print('.', flush=True); time.sleep(60)"
+        "with output_folder(Path(sys.argv[1])) as f:\n (f / 'a').write_text('half')\n"
+        " print('.', flush=True); time.sleep(60)"
     )
     folder = tmp_path / "out"
     process = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE)

@@ -49,7 +49,10 @@ def test_every_job_names_code_that_exists() -> None:
 
 
 def test_no_stage_imports_another_and_no_library_imports_a_stage() -> None:
-    stages = {f"pipeline/{stage}.py" for stage in ("download", "render", "align", "split", "train", "embed", "fuse", "evaluate", "report")}
+    stages = {
+        f"pipeline/{stage}.py"
+        for stage in ("download", "render", "align", "split", "train", "embed", "fuse", "evaluate", "report")
+    }
     for path in (PROJECT / "pipeline").rglob("*.py"):
         module = ".".join(path.relative_to(PROJECT).with_suffix("").parts)
         used = {p.relative_to(PROJECT).as_posix() for p in code._imports(path)}
@@ -58,7 +61,11 @@ def test_no_stage_imports_another_and_no_library_imports_a_stage() -> None:
 
 def test_the_package_knows_neither_engine() -> None:
     for path in (PROJECT / "pipeline").rglob("*.py"):
-        imports = {line.split()[1].partition(".")[0] for line in path.read_text().splitlines() if line.strip().startswith(("import ", "from ")) and len(line.split()) > 1}
+        imports = {
+            line.split()[1].partition(".")[0]
+            for line in path.read_text().splitlines()
+            if line.strip().startswith(("import ", "from ")) and len(line.split()) > 1
+        }
         assert not imports & {"snakemake", "dvc"}, path
 
 

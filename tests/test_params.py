@@ -15,7 +15,11 @@ from pipeline import params
 from pipeline.errors import SitterError
 
 PROJECT = Path(__file__).parents[1]
-STUDIES = [PROJECT / "params.yaml", *sorted((PROJECT / "studies").glob("*.yaml")), PROJECT / "tests/workflow/study.yaml"]
+STUDIES = [
+    PROJECT / "params.yaml",
+    *sorted((PROJECT / "studies").glob("*.yaml")),
+    PROJECT / "tests/workflow/study.yaml",
+]
 DEMO = yaml.safe_load((PROJECT / "params.yaml").read_text())
 
 
@@ -45,7 +49,9 @@ def test_every_study_that_ships_is_sound_and_fits_the_schema(path: Path) -> None
 
 
 def test_the_schema_that_is_checked_in_is_the_one_that_is_made() -> None:
-    assert json.loads(params.SCHEMA.read_text()) == json.loads(json.dumps(params.schema())), "run: python -m pipeline schema"
+    assert json.loads(params.SCHEMA.read_text()) == json.loads(json.dumps(params.schema())), (
+        "run: python -m pipeline schema"
+    )
 
 
 def test_the_demo_names_its_schema_so_that_editors_find_it() -> None:
@@ -57,7 +63,11 @@ def test_the_demo_names_its_schema_so_that_editors_find_it() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
-        ("models/dlib-head/loss/kind", "tripplet", ["models.dlib-head.loss.kind", "'tripplet'", "did you mean 'triplet'"]),
+        (
+            "models/dlib-head/loss/kind",
+            "tripplet",
+            ["models.dlib-head.loss.kind", "'tripplet'", "did you mean 'triplet'"],
+        ),
         ("models/dlib-head/loss/margn", 0.2, ["models.dlib-head.loss", "'margn'", "did you mean 'margin'"]),
         ("models/dlib-head/loss/margin", -1, ["models.dlib-head.loss.margin", "-1", "greater than"]),
         ("models/dlib-head/loss/margin", "wide", ["models.dlib-head.loss.margin", "'wide'", "number"]),
@@ -71,7 +81,11 @@ def test_the_demo_names_its_schema_so_that_editors_find_it() -> None:
         ("embed/datasets", ["orl", "lfw"], ["embed.datasets", "'lfw'", "orl-painted"]),
         ("evaluate/far", [2], ["evaluate.far", "2", "less than 1"]),
         ("evaluate/benchmarks/paintings/probe", "orl-paint", ["paintings.probe", "did you mean 'orl-painted'"]),
-        ("fuse/concat-dlib-head/models", ["dlib", "dlib-haed"], ["concat-dlib-head.models", "did you mean 'dlib-head'"]),
+        (
+            "fuse/concat-dlib-head/models",
+            ["dlib", "dlib-haed"],
+            ["concat-dlib-head.models", "did you mean 'dlib-head'"],
+        ),
         ("fuse/concat-dlib-head/fit_on", [], ["centre needs fit_on"]),
         ("render/orl-painted/styles", ["oli"], ["render.orl-painted.styles", "'oli'", "did you mean 'oil'"]),
         ("render/orl", {"dataset": "orl"}, ["render.orl", "rename one of them"]),

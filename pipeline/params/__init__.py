@@ -91,7 +91,7 @@ def _sentence(name: str, raw: Any, error: Any) -> str:
     """One pydantic error in words: field, finding, mend."""
     field, here = [], raw
     for part in error["loc"]:  # pydantic puts the tags of unions into the path: leave out what the file does not hold
-        if isinstance(here, dict) and part in here or isinstance(here, list) and isinstance(part, int):
+        if (isinstance(here, dict) and part in here) or (isinstance(here, list) and isinstance(part, int)):
             field.append(str(part))
             here = here[part]
         elif part == error["loc"][-1] and error["type"] == "missing":
@@ -159,8 +159,8 @@ def _references(study: Study) -> list[str]:
     for name, fusion in study.fuse.items():
         if name in study.models:
             problems.append(f"fuse.{name} has the name of a model: rename one of them")
-        for model in fusion.models:
-            refer(f"fuse.{name}.models", model, "model", study.models)
+        for part in fusion.models:
+            refer(f"fuse.{name}.models", part, "model", study.models)
         for dataset in fusion.fit_on:
             refer(f"fuse.{name}.fit_on", dataset, "data set under embed.datasets", study.embed.datasets)
         if fusion.centre and not fusion.fit_on:

@@ -27,7 +27,9 @@ class Workplace:
 
     folder: Path
 
-    def call(self, *command: str, check: bool = True, timeout: float = 300, **env: str) -> subprocess.CompletedProcess[str]:
+    def call(
+        self, *command: str, check: bool = True, timeout: float = 300, **env: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command as a user would type it, in the activated environment."""
         done = subprocess.run(
             command,
@@ -38,7 +40,9 @@ class Workplace:
             stderr=subprocess.STDOUT,
             timeout=timeout,
         )
-        assert not check or done.returncode == 0, f"{' '.join(command)} exited {done.returncode}:\n{done.stdout[-6000:]}"
+        assert not check or done.returncode == 0, (
+            f"{' '.join(command)} exited {done.returncode}:\n{done.stdout[-6000:]}"
+        )
         return done
 
     def environment(self, **more: str) -> dict[str, str]:

@@ -102,7 +102,10 @@ def test_6_a_changed_line_of_a_loss_reruns_the_models_that_use_it(workplace: Wor
 
 @pytest.mark.parametrize(
     "command",
-    [("dvc", "repro", "-s", "-f", "train@tuned"), ("snakemake", "--forcerun", "train", "--", "models/tuned/manifest.csv")],
+    [
+        ("dvc", "repro", "-s", "-f", "train@tuned"),
+        ("snakemake", "--forcerun", "train", "--", "models/tuned/manifest.csv"),
+    ],
     ids=["dvc", "snakemake"],
 )
 def test_7_a_single_stage_reruns_by_name(workplace: Workplace, command: tuple[str, ...]) -> None:
@@ -182,6 +185,16 @@ def test_a_stale_study_is_never_committed(workplace: Workplace) -> None:
     workplace.call("snakemake", "--", "models/tuned/manifest.csv")
     assert workplace.text("dvc.lock") == lock
     assert workplace.jobs_of("dvc", "repro") == DOWNSTREAM_OF_TUNED
+    assert_both_have_nothing_to_do(workplace)
+
+
+def test_a_portrait_added_to_the_users_folder_counts_in_both(workplace: Workplace) -> None:
+    sitter = workplace.folder / "portraits/sitter-00"
+    shutil.copy(workplace.folder / "portraits/sitter-01/0.png", sitter / "new.png")
+    assert "download/photos" in workplace.snakemake_would_run()
+    assert "download/photos" in workplace.dvc_would_run()
+    (sitter / "new.png").unlink()
+    (sitter / "0.png").touch()  # the same content
     assert_both_have_nothing_to_do(workplace)
 
 

@@ -45,6 +45,9 @@ def test_plots_and_metrics_of_the_users_own_stay(tmp_path: Path, monkeypatch: py
 
 def test_dvc_reads_it() -> None:
     listed = subprocess.run(
-        [Path(sys.executable).parent / "dvc", "stage", "list", "--name-only"], capture_output=True, text=True, check=True
+        [Path(sys.executable).parent / "dvc", "stage", "list", "--name-only"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert {"train@dlib-lora", "embed@dlib--orl", "evaluate", "report"} <= set(listed.stdout.split())

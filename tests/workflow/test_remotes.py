@@ -118,7 +118,12 @@ def test_s3_remote(workplace: Workplace, s3_server: str, tmp_path: Path) -> None
     client = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1", **keys)
     client.create_bucket(Bucket="museum")
     workplace.call("dvc", "remote", "add", "-d", "--local", "store", "s3://museum/sitter")
-    settings = {"endpointurl": s3_server, "access_key_id": "sitter", "secret_access_key": "portrait", "region": "us-east-1"}
+    settings = {
+        "endpointurl": s3_server,
+        "access_key_id": "sitter",
+        "secret_access_key": "portrait",
+        "region": "us-east-1",
+    }
     for name, value in settings.items():
         workplace.call("dvc", "remote", "modify", "--local", "store", name, value)
     push_clone_pull(workplace, tmp_path / "clone")
