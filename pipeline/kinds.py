@@ -11,7 +11,8 @@ import ast
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -89,8 +90,9 @@ class Registry:
 
     def union(self) -> Any:
         """The type of a field that holds one of these kinds, told apart by `kind`."""
-        models = tuple(self.options(kind) for kind in self.entries)
-        return models[0] if len(models) == 1 else Annotated[models, Field(discriminator="kind")]
+        models = [self.options(kind) for kind in self.entries]
+        either: Any = reduce(or_, models)
+        return models[0] if len(models) == 1 else Annotated[either, Field(discriminator="kind")]
 
 
 @cache
