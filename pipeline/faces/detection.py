@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import SitterError
 from pipeline.faces.image import RGBImage
 
 Floats = NDArray[np.float32]
@@ -59,6 +60,10 @@ class Search:
     sides: Sequence[int]
     max_side: int
     padding: float
+
+    def __post_init__(self) -> None:
+        if not self.scales and not self.sides:
+            raise SitterError("a detector has neither scales nor sides: name at least one size to look at images in.")
 
     def enlargements(self, height: int, width: int) -> list[float]:
         """By how much an image is enlarged, in turn; what differs from a former one by less than 5 % is left out."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipeline.errors import SitterError
 from pipeline.faces.detection import Search, look
 
 
@@ -18,6 +19,11 @@ def test_a_large_photograph_is_reduced():
 
 def test_no_size_is_beyond_the_longest_and_none_is_tried_twice():
     assert Search((3, 2, 1), (300,), 300, 0).enlargements(100, 150) == [2, 1]
+
+
+def test_no_size_at_all_is_refused():
+    with pytest.raises(SitterError, match="neither scales nor sides"):
+        Search((), (), 1600, 0.25)
 
 
 class Finder:

@@ -33,11 +33,17 @@ class RetinaFaceResNet50:
         weights: str,
         threshold: Annotated[float, Field(gt=0, lt=1, description="Lower scores are no faces.")] = 0.7,
         scales: Annotated[
-            tuple[float, ...], Field(description="Enlargements, tried in turn until there is a face.")
+            tuple[Annotated[float, Field(gt=0, le=16)], ...],
+            Field(description="Enlargements of the image, tried in turn until there is a face."),
         ] = (),
-        sides: Annotated[tuple[int, ...], Field(description="Then long sides, in pixels.")] = (640, 1280),
-        max_side: Annotated[int, Field(ge=64, description="Longest side ever tried.")] = 1600,
-        padding: Annotated[float, Field(ge=0, le=1, description="Ground around it when all fail.")] = 0.25,
+        sides: Annotated[
+            tuple[Annotated[int, Field(ge=32, le=8192)], ...],
+            Field(description="Then long sides in pixels that it is brought to."),
+        ] = (640, 320, 1280),
+        max_side: Annotated[int, Field(ge=64, description="No size beyond this long side.")] = 1600,
+        padding: Annotated[
+            float, Field(ge=0, le=1, description="Ground laid round it, as a share of it, when all sizes fail.")
+        ] = 0.25,
     ) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.network = network(weights_file(weights)).to(self.device)

