@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -161,8 +162,16 @@ def _environment() -> dict[str, str]:
 
 
 def _call(*command: str) -> None:
-    code = subprocess.run(command, env=_environment()).returncode
+    """Run an engine to its end. Ctrl-C reaches it from the terminal by itself, SIGTERM is passed on: it cleans up."""
+    engine = subprocess.Popen(command, env=_environment())
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN), signal.signal(signal.SIGTERM, lambda *_: engine.terminate())
+    try:
+        code = engine.wait()
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
     if code:
+        print("sitter: stopped; what was finished stays, run the same again to go on", file=sys.stderr)
         raise SystemExit(code)
 
 

@@ -1,0 +1,77 @@
+"""docs/extending.md does what it says: its blocks, put where they say, run."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from tests.workflow.conftest import PROJECT, Workplace
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+
+BLOCK = re.compile(r"^```(?:python|yaml)\n# (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def merge(into: dict[str, Any], new: dict[str, Any]) -> None:
+    for key, value in new.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict) and "kind" not in value:
+            merge(into[key], value)
+        else:
+            into[key] = value
+
+
+def follow(document: Path, place: Workplace) -> list[str]:
+    """Put every block of a document where its first line says; the files that are new."""
+    new = []
+    for where, text in BLOCK.findall(document.read_text()):
+        file = place.folder / where
+        if where == "params.yaml":
+            params = yaml.safe_load(file.read_text())
+            merge(params, yaml.safe_load(text))
+            file.write_text(yaml.safe_dump(params, sort_keys=False))
+        elif where.endswith("__init__.py"):
+            before = file.read_text()
+            assert before.count("\n    },\n") == 1
+            file.write_text(before.replace("\n    },\n", f"\n{text}    }},\n"))
+        else:
+            assert not file.exists(), f"{where} exists"
+            file.write_text(text)
+            new.append(where)
+    return new
+
+
+def test_each_kind_is_one_file_and_one_line_and_retrains_nothing(workplace: Workplace) -> None:
+    images = sorted((workplace.folder / "portraits").rglob("*.png"))
+    np.savez(
+        workplace.folder / "portraits.npz",
+        images=np.stack([np.asarray(Image.open(path)) for path in images]),
+        sitters=[path.parent.name for path in images],
+    )
+    params = (workplace.folder / "params.yaml").read_text()
+    assert len(follow(PROJECT / "docs/extending.md", workplace)) == 7
+    extended = (workplace.folder / "params.yaml").read_text()
+
+    (workplace.folder / "params.yaml").write_text(params)
+    assert workplace.snakemake_would_run() == set(), "registering a kind made something stale"
+
+    (workplace.folder / "params.yaml").write_text(extended)
+    wrong = extended.replace("margin: 0.1", "margin: 7")
+    (workplace.folder / "params.yaml").write_text(wrong)
+    refused = workplace.call("python", "-m", "pipeline", "check", check=False)
+    assert "models.mosaic.loss.margin is 7, but input should be less than or equal to 1" in refused.stdout
+
+    (workplace.folder / "params.yaml").write_text(extended)
+    workplace.agree("run")
+    metrics = json.loads(workplace.text("results/metrics.json"))
+    assert metrics["gap"]["short"]["gap"] > 0
+    assert 0 <= metrics["paintings"]["mosaic"]["eer"] < 0.5
+    assert "mosaic" in workplace.text("results/report.html")
+    for path in ("pipeline/losses/__init__.py", "pipeline/metrics/__init__.py"):
+        assert (PROJECT / path).read_text() != workplace.text(path)
