@@ -208,14 +208,26 @@ def test_images_that_come_aligned_keep_their_bytes(at):
     assert "not 112×112" in account()["d.png"]["reason"]
 
 
-@pytest.mark.parametrize(("how", "expected"), [("largest", 0), ("central", 1), ("score", 2)])
-def test_the_sitter_is_chosen_as_the_study_says(how, expected):
-    def face(x: float, y: float, side: float, score: float) -> Detection:
-        return Detection(np.array([x, y, x + side, y + side], np.float32), ARCFACE.points, score)
+def face(x: float, y: float, side: float, score: float) -> Detection:
+    return Detection(np.array([x, y, x + side, y + side], np.float32), ARCFACE.points, score)
 
+
+@pytest.mark.parametrize(
+    ("how", "expected", "why"),
+    [("largest", 0, "the largest of 4 faces"), ("central", 1, "the most central"), ("score", 2, "the surest")],
+)
+def test_the_sitter_is_chosen_as_the_study_says(how, expected, why):
     # The last is the largest as a box, but most of it lies outside the image.
-    faces = [face(0, 0, 60, 0.8), face(80, 80, 40, 0.7), face(150, 150, 30, 0.9), face(190, 190, 100, 0.6)]
-    assert choose(faces, how, 200, 200) is faces[expected]
+    faces = [face(0, 0, 60, 0.97), face(80, 80, 40, 0.96), face(150, 150, 30, 0.99), face(190, 190, 100, 0.98)]
+    chosen, reason = choose(faces, how, 200, 200)
+    assert chosen is faces[expected]
+    assert reason.startswith(why)
+
+
+@pytest.mark.parametrize("how", ["largest", "central", "score"])
+def test_a_doubtful_face_never_displaces_a_sure_one(how):
+    faces = [face(10, 10, 20, 0.97), face(50, 50, 100, 0.6)]
+    assert choose(faces, how, 200, 200) == (faces[0], "the surest of 2 faces")
 
 
 def test_landmarks_beyond_the_edge_are_named():

@@ -18,6 +18,6 @@ class Align(Strict):
     detectors: Annotated[tuple[Detector, ...], Field(min_length=1)]
     """Tried in this order until one finds a face."""
     choose: Literal["largest", "central", "score"] = "largest"
-    """Which face is the sitter's where there are several."""
+    """Which face is the sitter's where there are several that are about as sure."""
     max_megapixels: Annotated[float, Field(gt=0)] = 200
     """Larger images are refused unread: they exhaust memory."""
