@@ -112,7 +112,7 @@ def _summarise(dataset: str, tally: Counter[str], choose: str) -> None:
     print(f"{dataset}: {', '.join(parts)}")
     notes = []
     if tally["several"]:
-        notes.append(f"{tally['several']} with several faces (taken: choose: {choose})")
+        notes.append(f"{tally['several']} with several faces (choose: {choose})")
     if tally["half"]:
         notes.append(f"{tally['half']} half a face")
     if notes or tally["aligned"] < images:

@@ -11,6 +11,7 @@ CMYK, ICC profiles, 16 bits and palettes. Files are judged by their content, nev
 
 from __future__ import annotations
 
+import codecs
 import io
 import warnings
 from pathlib import Path
@@ -37,6 +38,8 @@ IMPOSTORS = {
     b"version https://git-lfs": "a git-lfs pointer, not the file that it points to",
 }
 ORIENTATION = 0x0112
+# How a colour profile that changes nothing names itself.
+SRGB = (b"sRGB", "sRGB".encode("utf-16-be"))
 # Pillow's own limit is a warning at 89 megapixels and fixed; `max_megapixels` takes its place.
 Pillow.MAX_IMAGE_PIXELS = None
 
@@ -65,18 +68,17 @@ def read_image(path: Path, max_megapixels: float = 200) -> RGBImage:
     Raises:
         UnreadableImage: missing, empty, no image, truncated, broken, or too large.
     """
+    path = Path(path)
     try:
-        data = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise UnreadableImage(path, "the file does not exist") from None
-    except OSError as error:
-        raise UnreadableImage(path, f"the file cannot be read: {error.strerror}") from None
-    if not data:
-        raise UnreadableImage(path, "the file is empty")
-    try:
+        if not path.exists():
+            raise UnreadableImage(path, "the file does not exist")
+        if not path.is_file():
+            raise UnreadableImage(path, "this is a folder or device, not a file")
+        if not path.stat().st_size:
+            raise UnreadableImage(path, "the file is empty")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of metadata: what matters is raised
-            with Pillow.open(io.BytesIO(data), formats=FORMATS) as image:
+            with Pillow.open(path, formats=FORMATS) as image:
                 width, height = image.size
                 if width * height > max_megapixels * 1e6:
                     raise UnreadableImage(
@@ -87,9 +89,11 @@ def read_image(path: Path, max_megapixels: float = 200) -> RGBImage:
                 image.load()
                 return np.array(_rgb(_upright(image)), np.uint8)
     except UnidentifiedImageError:
-        raise UnreadableImage(path, _what_it_is(data)) from None
+        raise UnreadableImage(path, _what_it_is(path)) from None
     except UnreadableImage:
         raise
+    except PermissionError:
+        raise UnreadableImage(path, "the file may not be read: check its permissions") from None
     except MemoryError:
         raise UnreadableImage(path, f"{width}×{height} pixels do not fit into memory") from None
     except Exception as error:  # decoders raise nearly anything on broken files
@@ -120,7 +124,7 @@ def _rgb(image: Pillow.Image) -> Pillow.Image:
         image = image.convert("RGBA")
         return Pillow.alpha_composite(Pillow.new("RGBA", image.size, "white"), image).convert("RGB")
     profile = image.info.get("icc_profile")
-    if profile and image.mode in ("RGB", "CMYK", "LAB") and b"sRGB" not in profile[:4096]:
+    if profile and image.mode in ("RGB", "CMYK", "LAB") and not any(name in profile for name in SRGB):
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
@@ -134,12 +138,17 @@ def _rgb(image: Pillow.Image) -> Pillow.Image:
     return image.convert("RGB")
 
 
-def _what_it_is(data: bytes) -> str:
-    start = data[:64].lstrip().lower()
+def _what_it_is(path: Path) -> str:
+    with open(path, "rb") as file:
+        data = file.read(64)
+    start = data.lstrip().lower()
     for beginning, what in IMPOSTORS.items():
         if start.startswith(beginning):
             return f"no image but {what}"
     try:
-        return f"no image but text, which begins {data[:24].decode('utf-8').splitlines()[0]!r}"
-    except (UnicodeDecodeError, IndexError):
-        return f"no image in a format that can be read ({READABLE})"
+        text = codecs.utf_8_decode(data)[0].strip()  # not to the end, where a letter may be cut
+    except UnicodeDecodeError:
+        text = ""
+    if text and "".join(text.split()).isprintable():
+        return f"no image but text, which begins {text.splitlines()[0][:24]!r}"
+    return f"no image in a format that can be read ({READABLE})"

@@ -200,6 +200,8 @@ def test_truncated_image_is_refused(tmp_path, photo, name, share):
         (b"I am a text file, not an image.\n", "text, which begins 'I am a text file"),
         (b"<!DOCTYPE html><html><body>404 not found", "a web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00", "git-lfs pointer"),
+        (b"Bildnis einer Dame, gemalt von " + "ü".encode() * 40, "text, which begins 'Bildnis"),
+        (b"\x00\x01\x02\x03", "no image in a format that can be read"),
         (bytes(range(128, 256)) * 4, "no image in a format that can be read"),
         (b"\xff\xd8\xff\xe0", "broken|truncated|no image"),
     ],
@@ -213,7 +215,7 @@ def test_what_is_no_image_is_refused_with_what_it_is(tmp_path, content, reason):
 def test_missing_file_and_folder_are_refused(tmp_path):
     with pytest.raises(UnreadableImage, match=r"gone\.jpg: the file does not exist"):
         read_image(tmp_path / "gone.jpg")
-    with pytest.raises(UnreadableImage, match="cannot be read"):
+    with pytest.raises(UnreadableImage, match="a folder or device"):
         read_image(tmp_path)
 
 
