@@ -10,6 +10,7 @@ import contextlib
 import io
 import sys
 import tempfile
+from collections.abc import Callable
 from time import perf_counter
 
 import numpy as np
@@ -84,7 +85,7 @@ def staged(embedder: Embedder, store: FaceStore) -> np.ndarray:
         return embed.embed(embedder, store, BATCH)[0]
 
 
-def timed(way, embedder: Embedder, store: FaceStore) -> float:
+def timed(way: Callable[[Embedder, FaceStore], np.ndarray], embedder: Embedder, store: FaceStore) -> float:
     """Seconds."""
     start = perf_counter()
     way(embedder, store)
@@ -92,4 +93,4 @@ def timed(way, embedder: Embedder, store: FaceStore) -> float:
 
 
 if __name__ == "__main__":
-    main(*(a if i == 0 else int(a) for i, a in enumerate(sys.argv[1:])))
+    main(*sys.argv[1:2], *map(int, sys.argv[2:3]))

@@ -122,7 +122,7 @@ def _describe(entry: Fusion, fused: Fused, lessons: _Lessons, dim: int) -> dict[
 
 def _write(name: str, fused: Fused, description: dict[str, Any], vectors: dict[str, tuple[list[str], Floats]]) -> None:
     from pipeline.embeddings import write_embeddings
-    from pipeline.fusions.fused import DESCRIPTION
+    from pipeline.models import DESCRIPTION
 
     for dataset, (image_ids, values) in vectors.items():
         with output_folder(paths.embeddings(name, dataset)) as folder:

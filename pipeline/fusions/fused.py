@@ -14,10 +14,9 @@ from pipeline.artifacts import atomic_file, read_json
 from pipeline.embeddings import Floats, normalise
 from pipeline.errors import SitterError
 from pipeline.fusions import FUSIONS
+from pipeline.models import DESCRIPTION, WEIGHTS
 
 Array = NDArray[np.float32]
-DESCRIPTION = "model.json"
-WEIGHTS = "weights.safetensors"
 CENTRE = "centre."
 
 

@@ -13,12 +13,12 @@ from pipeline import paths
 from pipeline.artifacts import read_json, sha256
 from pipeline.errors import SitterError
 from pipeline.kinds import Options, Registry
+from pipeline.models import DESCRIPTION, WEIGHTS
 from pipeline.models.adaptations import ADAPTATIONS
 from pipeline.models.backbone import Backbone, load_trained_state
 from pipeline.models.backbones import BACKBONES
 from pipeline.models.build import build
 from pipeline.models.preprocess import Preprocess
-from pipeline.models.save import DESCRIPTION, WEIGHTS
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,11 @@ from safetensors.torch import save_file
 
 from pipeline.artifacts import atomic_file, sha256, write_json
 from pipeline.code import code
+from pipeline.models import DESCRIPTION, WEIGHTS
 from pipeline.models.backbone import Backbone, count_parameters, trained_state
 
 if TYPE_CHECKING:
     from pipeline.params.train import Model, Training
-
-DESCRIPTION = "model.json"
-WEIGHTS = "weights.safetensors"
 
 
 def write_model(folder: Path, network: Backbone, model: Model, training: Training | None, seed: int) -> None:

@@ -80,7 +80,7 @@ class DlibResNet29(Backbone):
     mean = (122.782, 117.001, 104.298)
     scale = (256.0, 256.0, 256.0)
     dim = 128
-    roles = {"conv": ("conv1", "conv2"), "fc": ("fc",)}  # noqa: RUF012
+    roles = {"conv": ("conv1", "conv2"), "fc": ("fc",)}
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ class EfficientNetLite0(Backbone):
     mean = (127.0, 127.0, 127.0)
     scale = (128.0, 128.0, 128.0)
     dim = 1280
-    roles = {"conv": ("conv_pw", "conv_pwl", "conv_head")}  # noqa: RUF012  (depthwise ones have no rank to lower)
+    roles = {"conv": ("conv_pw", "conv_pwl", "conv_head")}
 
     def __init__(
         self,

@@ -50,7 +50,7 @@ class IResNet(Backbone):
     template = ARCFACE
     mean = (127.5, 127.5, 127.5)
     scale = (127.5, 127.5, 127.5)
-    roles = {"conv": ("conv1", "conv2"), "fc": ("fc",)}  # noqa: RUF012
+    roles = {"conv": ("conv1", "conv2"), "fc": ("fc",)}
 
     def __init__(
         self,
