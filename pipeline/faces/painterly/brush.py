@@ -86,7 +86,7 @@ def strokes(
         value = rng.normal(0, jitter, (len(at), 1)) + rng.normal(0, 0.5 * jitter, (len(at), 3))
         load = rng.uniform(0.25, 1, (len(at), 1))
         paint = np.hstack([reference * (1 + value), load]).clip(0, 1) * 255
-        paths = np.rint(_paths(points, flow, 1.1 * size, 2)[..., ::-1] * 8).astype(np.int32)
+        paths = np.rint(_paths(points, flow, 1.1 * size, 2 if layer < 2 else 1)[..., ::-1] * 8).astype(np.int32)
         thickness = np.maximum(np.rint(size * rng.uniform(0.75, 1.1, len(at))), 1).astype(int).tolist()
         for path, tint, thick in zip(paths, paint.tolist(), thickness, strict=True):
             cv2.polylines(canvas, [path], False, tint, thick, cv2.LINE_AA, 3)

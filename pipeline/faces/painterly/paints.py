@@ -23,7 +23,7 @@ def oil(scene: Scene) -> Image:
     paint, hairs = first_three(dragged), standardised(cv2.extractChannel(dragged, 3))
     height = 0.5 * hairs + 0.8 * weave(rng, scene.shape, 2.6 * unit)
     paint = relief(paint, height, 0.035 + 0.02 * strength, 0.3)
-    paint = paint * rgb_of(1 - 0.24 * strength * cracks(rng, scene.shape, rng.uniform(9, 15) * unit))
+    paint = paint * rgb_of(1 - 0.17 * strength * cracks(rng, scene.shape, rng.uniform(9, 15) * unit))
     return age(paint * rgb_of(vignette(scene.shape, 0.4 * strength)), rng, strength, unit, varnish=1.2)
 
 
@@ -35,8 +35,8 @@ def impasto(scene: Scene) -> Image:
     coarse = (5.5 + 4.5 * strength) * unit
     sizes = (2.2 * coarse, coarse, 0.55 * coarse, 0.34 * coarse)
     paint, load = strokes(rng, paint, scene.flow, sizes, clip(detail), 0.03 + 0.04 * strength)
-    height = blur(load, 0.6 * unit) * 5 + bristles(rng, scene.flow, 1.3 * unit, 9 * unit) * 0.5
-    paint = relief(paint, height, 0.05 + 0.04 * strength, 0.4)
+    height = blur(load, 0.6 * unit) * 5 + bristles(rng, scene.flow, 1.3 * unit, 9 * unit) * 0.4
+    paint = relief(paint, height, 0.045 + 0.035 * strength, 0.2)
     return age(paint, rng, 0.8 * strength, unit, varnish=0.4)
 
 

@@ -15,12 +15,8 @@ from pipeline.faces.painterly import mount, paint
 
 ROWS = 3  # sitters in all styles
 STRENGTHS = (0.25, 0.5, 1.0)  # of which the last sitter is shown in all styles, beside the study's own
-HEIGHT, GAP, HEAD, SIDE = (
-    232,
-    8,
-    46,
-    132,
-)  # of a picture, between pictures, of the title row and of the labels, in pixels
+# In pixels: height of a picture, gap between pictures, height of the title row, width of the labels.
+HEIGHT, GAP, HEAD, SIDE = 232, 8, 46, 150
 PAPER, INK, GREY = (250, 248, 243), (40, 36, 32), (128, 120, 110)
 
 RGBImage = NDArray[np.uint8]
