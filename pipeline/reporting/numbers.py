@@ -113,10 +113,10 @@ def plain(value: float | None) -> str:
     """A number of no known unit, with three decimals at most.
 
     >>> plain(0.5), plain(12.0), plain(0.12345), plain(0.00002)
-    ('0.5', '12', '0.123', '2e-05')
+    ('0.5', '12', '0.123', '2e−05')
     """
     if value is None:
         return NONE
     if value and abs(value) < 0.001:
-        return f"{value:.1g}"
-    return f"{value:.3f}".rstrip("0").rstrip(".")
+        return f"{value:.1g}".replace("-", "−")
+    return f"{value:.3f}".rstrip("0").rstrip(".").replace("-", "−")

@@ -91,18 +91,26 @@ def certainty(verdicts: list[Verdict]) -> str:
     found: dict[str, list[str]] = {}
     for role in (FROZEN, RUNNER_UP):
         tests = [r.test for v in verdicts for r in v.rivals if role in r.role and r.test is not None]
-        real = sum(test.significant for test in tests)
         if tests:
-            where = f" on {_share(real or len(tests), len(tests))}" if len(verdicts) > 1 else ""
+            real = sum(test.significant for test in tests)
+            where = _where(real or len(tests), len(tests), len(verdicts))
             found.setdefault(f"{'is real' if real else 'may be chance'}{where}", []).append(f"over the {role}")
     parts = [f"{' and '.join(roles)} {judgement}" for judgement, roles in found.items()]
     return f"The lead {', that '.join(parts)}." if parts else ""
 
 
-def _share(part: int, whole: int) -> str:
-    if part < whole:
-        return f"{part} of {whole} benchmarks"
-    return {1: "the one benchmark that was tested", 2: "both benchmarks"}.get(whole, f"all {whole} benchmarks")
+def _where(part: int, tested: int, benchmarks: int) -> str:
+    """On how many of the benchmarks where there was a test, in words; a model is not tested against itself."""
+    if benchmarks == 1:
+        return ""
+    if tested < benchmarks:
+        share = f"{part} of the {tested}" if part < tested else f"the {tested}" if tested > 1 else "the one"
+        return f" on {share} benchmark{'s' if tested > 1 else ''} where it is another model"
+    return f" on {part} of {tested} benchmarks" if part < tested else f" on {_all(tested)} benchmarks"
+
+
+def _all(number: int) -> str:
+    return "both" if number == 2 else f"all {number}"
 
 
 def on_a_par(benchmark: Benchmark, figure: str) -> set[str]:

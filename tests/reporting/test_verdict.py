@@ -80,6 +80,15 @@ def test_certainty_counts_the_benchmarks() -> None:
     )
 
 
+def test_certainty_says_where_the_frozen_model_is_best_itself() -> None:
+    found = [
+        v
+        for name, eers in (("one", {"base": 0.165, "lora": 0.12}), ("two", {"base": 0.11, "lora": 0.12}))
+        if (v := verdict(benchmark(eers, set(), name), LOOKS)) is not None
+    ]
+    assert "over the best frozen model may be chance on the one benchmark where it is another model" in certainty(found)
+
+
 def test_only_models_that_were_tested_are_on_a_par() -> None:
     tested = benchmark({"base": 0.165, "lora": 0.12, "both": 0.11}, {frozenset(("base", "both"))})
     assert on_a_par(tested, "eer") == {"lora"}
