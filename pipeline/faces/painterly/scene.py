@@ -13,7 +13,7 @@ from pipeline.faces.painterly.arrays import Image, blur, box, clip, guided, lerp
 from pipeline.faces.painterly.surface import noise
 
 REFERENCE = 400  # constants of the styles are in pixels of a canvas whose long side has this many
-WARP = ((95.0, 6.9), (42.0, 2.7))  # (wavelength, displacement at strength 1) of the errors of drawing
+WARP = ((95.0, 7.3), (42.0, 2.9))  # (wavelength, displacement at strength 1) of the errors of drawing
 STRETCH = 0.065  # deviation of the aspect ratio at strength 1
 
 
