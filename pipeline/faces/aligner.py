@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipeline.faces.alignment import align
+from pipeline.faces.alignment import ARCFACE, align
 from pipeline.faces.detection import Detection
 from pipeline.faces.detectors import DETECTORS
 from pipeline.faces.image import RGBImage, UnreadableImage, read_image
@@ -67,7 +67,8 @@ class Aligner:
             "score": round(chosen.score, 4),
             **{name: round(float(x), 2) for name, x in zip(("x0", "y0", "x1", "y1"), chosen.box, strict=True)},
         }
-        crop = self._delivered(row, image) if kind == "aligned" else encode(align(image, chosen.landmarks))
+        as_delivered = kind == "aligned" and image.shape[:2] == (ARCFACE.size, ARCFACE.size)
+        crop = self._delivered(row, image) if as_delivered else encode(align(image, chosen.landmarks))
         face = Face(row["image_id"], row["sitter"], crop, chosen.landmarks, kind, chosen.score)
         return Outcome(account, face)
 

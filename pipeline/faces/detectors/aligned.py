@@ -10,12 +10,14 @@ from pipeline.faces.image import RGBImage
 
 
 class Aligned:
-    """Takes each image, 112×112 and aligned to ArcFace's template, as it is."""
+    """Takes each image, square and aligned to ArcFace's template (112×112, or that enlarged), as it is."""
 
-    nothing = f"the image is not {ARCFACE.size}×{ARCFACE.size}, so it is not aligned: name a detector"
+    nothing = "the image is not square, so it is not aligned: name a detector"
 
     def detect(self, image: RGBImage) -> list[Detection]:
         """The whole image, with the template's own landmarks."""
-        if image.shape[:2] != (ARCFACE.size, ARCFACE.size):
+        height, width = image.shape[:2]
+        if height != width:
             return []
-        return [Detection(np.array([0, 0, ARCFACE.size, ARCFACE.size], np.float32), ARCFACE.points, 1.0)]
+        points = (ARCFACE.points * (width / ARCFACE.size)).astype(np.float32)
+        return [Detection(np.array([0, 0, width, width], np.float32), points, 1.0)]
