@@ -7,9 +7,11 @@ rule align:
         "logs/align/{dataset}.log",
     benchmark:
         "logs/align/{dataset}.tsv"
+    conda:
+        "../envs/sitter.yaml"
     threads: workflow.cores
     params:
         values=values("align"),
         code=fingerprint("align"),
     shell:
-        f"{STAGE} {{wildcards.dataset}} 2>&1 | tee -i {{log}}"
+        f"{stage('align')} {{wildcards.dataset}} 2>&1 | tee -i {{log}}"

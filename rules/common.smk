@@ -32,7 +32,11 @@ def read_study():
 
 STUDY_FILE, VALUES, STUDY = read_study()
 JOBS = {(job.stage, job.names): job for job in graph.jobs(STUDY)}
-STAGE = f"python -m pipeline {{rule}} --params {STUDY_FILE}"
+
+
+def stage(name):
+    """The command of a stage."""
+    return f"python -m pipeline {name} --params {STUDY_FILE}"
 
 
 def names(*sections):

@@ -9,9 +9,11 @@ rule download:
         "logs/download/{entry}.tsv"
     wildcard_constraints:
         entry=names("download"),
+    conda:
+        "../envs/sitter.yaml"
     threads: 1
     params:
         values=values("download"),
         code=fingerprint("download"),
     shell:
-        f"{STAGE} {{wildcards.entry}} 2>&1 | tee -i {{log}}"
+        f"{stage('download')} {{wildcards.entry}} 2>&1 | tee -i {{log}}"

@@ -9,9 +9,11 @@ rule embed:
         "logs/embed/{model}/{dataset}.tsv"
     wildcard_constraints:
         model=names("models"),
+    conda:
+        "../envs/sitter.yaml"
     threads: 1
     params:
         values=values("embed"),
         code=fingerprint("embed"),
     shell:
-        f"{STAGE} {{wildcards.model}} {{wildcards.dataset}} 2>&1 | tee -i {{log}}"
+        f"{stage('embed')} {{wildcards.model}} {{wildcards.dataset}} 2>&1 | tee -i {{log}}"

@@ -7,9 +7,11 @@ rule evaluate:
         "logs/evaluate.log",
     benchmark:
         "logs/evaluate.tsv"
+    conda:
+        "../envs/sitter.yaml"
     threads: workflow.cores
     params:
         values=values("evaluate"),
         code=fingerprint("evaluate"),
     shell:
-        f"{STAGE} 2>&1 | tee -i {{log}}"
+        f"{stage('evaluate')} 2>&1 | tee -i {{log}}"

@@ -13,9 +13,11 @@ rule fuse:
         "logs/fuse/{fusion}.tsv"
     wildcard_constraints:
         fusion=names("fuse"),
+    conda:
+        "../envs/sitter.yaml"
     threads: 1
     params:
         values=values("fuse"),
         code=fingerprint("fuse"),
     shell:
-        f"{STAGE} {{wildcards.fusion}} 2>&1 | tee -i {{log}}"
+        f"{stage('fuse')} {{wildcards.fusion}} 2>&1 | tee -i {{log}}"

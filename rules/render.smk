@@ -9,9 +9,11 @@ rule render:
         "logs/render/{dataset}.tsv"
     wildcard_constraints:
         dataset=names("render"),
+    conda:
+        "../envs/sitter.yaml"
     threads: workflow.cores
     params:
         values=values("render"),
         code=fingerprint("render"),
     shell:
-        f"{STAGE} {{wildcards.dataset}} 2>&1 | tee -i {{log}}"
+        f"{stage('render')} {{wildcards.dataset}} 2>&1 | tee -i {{log}}"

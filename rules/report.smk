@@ -7,9 +7,11 @@ rule report:
         "logs/report.log",
     benchmark:
         "logs/report.tsv"
+    conda:
+        "../envs/sitter.yaml"
     threads: 1
     params:
         values=values("report"),
         code=fingerprint("report"),
     shell:
-        f"{STAGE} 2>&1 | tee -i {{log}}"
+        f"{stage('report')} 2>&1 | tee -i {{log}}"

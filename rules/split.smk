@@ -7,9 +7,11 @@ rule split:
         "logs/split/{dataset}.log",
     benchmark:
         "logs/split/{dataset}.tsv"
+    conda:
+        "../envs/sitter.yaml"
     threads: 1
     params:
         values=values("split"),
         code=fingerprint("split"),
     shell:
-        f"{STAGE} {{wildcards.dataset}} 2>&1 | tee -i {{log}}"
+        f"{stage('split')} {{wildcards.dataset}} 2>&1 | tee -i {{log}}"

@@ -9,9 +9,11 @@ rule train:
         "logs/train/{model}.tsv"
     wildcard_constraints:
         model=names("models"),
+    conda:
+        "../envs/sitter.yaml"
     threads: 1
     params:
         values=values("train"),
         code=fingerprint("train"),
     shell:
-        f"{STAGE} {{wildcards.model}} 2>&1 | tee -i {{log}}"
+        f"{stage('train')} {{wildcards.model}} 2>&1 | tee -i {{log}}"
