@@ -170,6 +170,7 @@ class TestRetinaFaceResNet50:
         self.theirs = model
         return "resnet50"
 
+    @pytest.mark.slow
     def test_finds_what_the_package_finds(self, weights):
         image = np.asarray(photograph().resize((320, 320), Image.Resampling.BILINEAR))
         theirs = self.theirs.predict_jsons(image, confidence_threshold=0.6, nms_threshold=0.4)
