@@ -54,7 +54,7 @@ def _stage(stage: str, group: list[Job]) -> dict[str, Any]:
             "outs": [path.as_posix() for path in job.outputs],
         }
     each = {
-        "deps": _filled([own[job] for job in group]),
+        "deps": _filled([own[job] or shared[:1] for job in group]) if any(own.values()) else [[]] * len(group),
         "params": _filled([list(job.parameters) for job in group]),
         "outs": _filled([[path.as_posix() for path in job.outputs] for job in group]),
     }
@@ -79,6 +79,7 @@ def _command(job: Job, target: str) -> str:
 
 
 def _filled(lists: list[list[str]]) -> list[list[str]]:
+    """Lists of one length, none of them empty before."""
     length = max(len(items) for items in lists)
     return [items + items[-1:] * (length - len(items)) for items in lists]
 

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline import graph
+from pipeline.code import job_sources
+from pipeline.params import load
 from rules import dvc_yaml
 
 PROJECT = Path(__file__).parents[2]
@@ -41,6 +44,32 @@ def test_plots_and_metrics_of_the_users_own_stay(tmp_path: Path, monkeypatch: py
     written = yaml.safe_load(own.read_text())
     assert written["plots"] == [{"mine.csv": {"x": "far"}}]
     assert written["stages"].keys() == yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"].keys()
+
+
+@pytest.mark.parametrize("study", ["params.yaml", "tests/workflow/study.yaml", "studies/own-portraits.yaml"])
+def test_dvc_knows_every_input_code_file_parameter_and_output_of_every_job(
+    study: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As DVC itself reads the templates: in studies where one entry depends on more than another, too."""
+    from dvc.repo import Repo
+
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    Repo.init(str(tmp_path)).close()
+    jobs = graph.jobs(load(PROJECT / study))
+    (tmp_path / "params.yaml").write_text((PROJECT / study).read_text())
+    monkeypatch.chdir(tmp_path)
+    dvc_yaml.write_dvc_yaml()
+    with Repo(str(tmp_path)) as repo:
+        stages = {stage.name: stage for stage in repo.index.stages}
+        assert stages.keys() == {dvc_yaml.stage_name(job) for job in jobs}
+        for job in jobs:
+            stage = stages[dvc_yaml.stage_name(job)]
+            files = {dep.def_path for dep in stage.deps if not hasattr(dep, "params")}
+            keys = {key for dep in stage.deps for key in getattr(dep, "params", [])}
+            code = {path.as_posix() for path in job_sources(job.stage, job.kinds)}
+            assert files == code | {path.as_posix() for path in (*job.inputs, *job.own)}
+            assert keys == set(job.parameters)
+            assert {out.def_path for out in stage.outs} == {path.as_posix() for path in job.outputs}
 
 
 def test_dvc_reads_it() -> None:

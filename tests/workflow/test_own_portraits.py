@@ -17,7 +17,9 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.network,
     pytest.mark.xdist_group("workflow"),
-    pytest.mark.skipif(not SHARED.is_dir(), reason=f"the paintings of {SHARED.name} are not here (../shared/data/portraits)"),
+    pytest.mark.skipif(
+        not SHARED.is_dir(), reason=f"the paintings of {SHARED.name} are not here (../shared/data/portraits)"
+    ),
 ]
 
 
