@@ -41,7 +41,8 @@ def run(study: Study, entry: str) -> None:
         if images is not None:
             write_images(folder, entry, images)
         write_json(folder / "source.json", {"entry": entry, **source.model_dump(exclude_defaults=True)})
-    print(f"{entry}: {_summary(target, images)} in {target}" + (f" ({source.licence})" if source.licence else ""))
+    licence = getattr(source, "licence", None)
+    print(f"{entry}: {_summary(target, images)} in {target}" + (f" ({licence})" if licence else ""))
 
 
 def write_images(folder: Path, entry: str, images: list[dict[str, str]]) -> None:

@@ -88,7 +88,7 @@ def s3_server(tmp_path: Path) -> Iterator[str]:
             assert daemon.poll() is None, (data / "log").read_text()[-3000:]
             time.sleep(0.2)
     yield address
-    daemon.terminate()
+    daemon.kill()  # it would take a minute to end in peace
     daemon.wait(20)
 
 
