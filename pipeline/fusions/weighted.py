@@ -32,7 +32,7 @@ class Weighted(Kind):
         *,
         pull: Annotated[
             float, Field(ge=0, description="Pull towards equal weights; counts as so many val sitters do.")
-        ] = 0.1,
+        ] = 0.3,
     ) -> None:
         self.pull = pull
         self.weights: Array = np.zeros(0, np.float32)
