@@ -37,13 +37,28 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m pipeline", description="Sitter: who sat for this portrait?")
     commands = top.add_subparsers(dest="command", required=True, metavar="STAGE")
     for name, (entry, what) in COMMANDS.items():
-        command = commands.add_parser(name, help=what, description=what)
+        command = commands.add_parser(
+            name, help=what, description=_told(name, what), formatter_class=argparse.RawDescriptionHelpFormatter
+        )
         for word in (entry or "").split():
             command.add_argument(word.lower(), metavar=word, help="a name from params.yaml")
         command.add_argument(
             "--params", type=Path, default=Path("params.yaml"), help="the study (default: params.yaml)"
         )
     return top
+
+
+def _told(command: str, what: str) -> str:
+    """What a command does, what its module says of itself, and which section of params.yaml it goes by.
+
+    The docstring is read from the file: importing every stage would make `--help` slow.
+    """
+    file = Path(__file__).with_name(f"{command}.py")
+    if not file.is_file():
+        return what
+    docstring = file.read_text(encoding="utf-8").split('"""')[1]
+    sections = ", ".join(SECTIONS.get(command, [command]))
+    return f"{what}\n\n{docstring.strip()}\n\nGoes by the section of params.yaml: {sections}."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

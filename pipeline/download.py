@@ -1,4 +1,9 @@
-"""Stage `download`: bring a data set or weights into data/raw/ENTRY/, checksums first."""
+"""Stage `download`: bring a data set or weights into data/raw/ENTRY/, checksums first.
+
+Writes the images as delivered, `manifest.csv` (image_id, path, sitter, sha256 and whatever the source knows) and
+`source.json` (where they are from, under which licence). Fetched packages and URLs are kept in $SITTER_CACHE
+(default ~/.cache/sitter), so that another checkout need not fetch them again.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Embed: turn the faces of a data set into vectors with one model."""
+"""Stage `embed`: turn the faces of a data set into vectors with one model.
+
+Reads `models/MODEL/` and `data/faces/DATASET/`, writes `embeddings/MODEL/DATASET/embeddings.arrow`: image_id and
+vectors (float32) as the model gives them, unnormalised, and the mirrored image's where the model asks for it.
+"""
 
 from __future__ import annotations
 

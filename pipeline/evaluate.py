@@ -1,4 +1,4 @@
-"""The stage `evaluate`: every model and fusion under every benchmark, with intervals and paired comparisons.
+"""Stage `evaluate`: every model and fusion under every benchmark, with intervals and paired comparisons.
 
 Reads embeddings and splits; writes `results/`: `metrics.json`, `run.json`, `tables/`, `curves/`, `pairs/`.
 """

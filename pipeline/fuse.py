@@ -1,4 +1,8 @@
-"""Fuse: fit a fusion to its models' embeddings, and apply it to all of them."""
+"""Stage `fuse`: fit a fusion to its models' embeddings, and apply it to all of them.
+
+Reads `embeddings/MODEL/DATASET/` of each model and `data/splits/`, writes `models/FUSION/` and
+`embeddings/FUSION/DATASET/`: to every later stage a fusion is a model like any other.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The stage `report`: everything a run found out, as one self-contained page and a table on the terminal."""
+"""Stage `report`: everything a run found out, as one self-contained page and a table on the terminal.
+
+Reads `results/`, the faces and what became of every image, and the models' records; writes `results/report.html`.
+"""
 
 from __future__ import annotations
 
