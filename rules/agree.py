@@ -25,10 +25,12 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from filelock import FileLock, Timeout
 
+from pipeline import paths
 from pipeline.artifacts import atomic_file
 from pipeline.errors import SitterError
 from pipeline.graph import Job, jobs
 from pipeline.params import load
+from pipeline.reporting.tables import results_table
 from rules.dvc_yaml import in_step, stage_name, write_dvc_yaml
 
 LOCK = Path(".snakemake/sitter.lock")
@@ -69,9 +71,12 @@ def run(arguments: Sequence[str]) -> None:
     with _lock():
         write_dvc_yaml()
         follow_dvc()
-        _call("snakemake", *arguments, "all")
+        before = _lock_hash()
+        _call("snakemake", "--quiet", "host", "progress", "rules", *arguments, "--", "all")
         if not commit() and not agreed():
             raise SitterError("Snakemake has more to do after the run, so nothing was recorded in DVC: run it again.")
+        if _lock_hash() == before:  # nothing was made anew, so no stage has printed it
+            print(f"{results_table(paths.results())}\nnothing to do; report: {paths.report()}")
 
 
 def repro(arguments: Sequence[str]) -> None:
