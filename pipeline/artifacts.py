@@ -34,6 +34,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield part
+        part.chmod(0o666 & ~_umask())  # some libraries write files that only their owner may read
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
@@ -66,6 +67,12 @@ def output_folder(path: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _is_running(process: int) -> bool:
