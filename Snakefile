@@ -20,7 +20,7 @@ include: "rules/report.smk"
 rule all:
     default_target: True
     input:
-        target("report"),
+        every_target(),
     localrule: True
 
 

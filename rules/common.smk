@@ -89,9 +89,9 @@ def fingerprint(stage):
     return lambda wildcards: code(stage, *job(stage, wildcards).kinds)
 
 
-def target(stage, *names):
-    """The file that stands for a job's outputs."""
-    return str(JOBS[stage, names].target)
+def every_target():
+    """What `all` asks for: the file that stands for each job, so that an output that was deleted is made again."""
+    return [str(job.target) for job in JOBS.values()]
 
 
 # Two engines, one truth (rules/agree.py): what DVC brought is recorded before the work, what was made after it.
