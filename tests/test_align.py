@@ -16,9 +16,8 @@ from PIL import Image
 from pipeline import align, params, paths
 from pipeline.artifacts import read_csv, write_csv
 from pipeline.errors import SitterError
-from pipeline.faces.aligner import Aligner, beyond, choose
+from pipeline.faces.aligner import Aligner
 from pipeline.faces.alignment import ARCFACE
-from pipeline.faces.detection import Detection
 from pipeline.faces.image import read_image
 from pipeline.faces.store import FaceStore
 from tests.faces.real import PROJECT, download_demo, install_scrfd, no_face, photograph, shared
@@ -215,34 +214,6 @@ def test_images_that_come_aligned_keep_their_bytes(at):
     assert np.abs(faces.crop(3).astype(int) - faces.crop(0)).mean() < 5
     np.testing.assert_allclose(faces.crop_landmarks[0], ARCFACE.points, atol=1e-4)
     assert "not square" in account()["wide.png"]["reason"]
-
-
-def face(x: float, y: float, side: float, score: float) -> Detection:
-    return Detection(np.array([x, y, x + side, y + side], np.float32), ARCFACE.points, score)
-
-
-@pytest.mark.parametrize(
-    ("how", "expected", "why"),
-    [("largest", 0, "the largest of 4 faces"), ("central", 1, "the most central"), ("score", 2, "the surest")],
-)
-def test_the_sitter_is_chosen_as_the_study_says(how, expected, why):
-    # The last is the largest as a box, but most of it lies outside the image.
-    faces = [face(0, 0, 60, 0.97), face(80, 80, 40, 0.96), face(150, 150, 30, 0.99), face(190, 190, 100, 0.98)]
-    chosen, reason = choose(faces, how, 200, 200)
-    assert chosen is faces[expected]
-    assert reason.startswith(why)
-
-
-@pytest.mark.parametrize("how", ["largest", "central", "score"])
-def test_a_doubtful_face_never_displaces_a_sure_one(how):
-    faces = [face(10, 10, 20, 0.97), face(50, 50, 100, 0.6)]
-    assert choose(faces, how, 200, 200) == (faces[0], "the surest of 2 faces")
-
-
-def test_landmarks_beyond_the_edge_are_named():
-    face = Detection(np.zeros(4, np.float32), ARCFACE.points - [40, 0], 1.0)
-    assert beyond(face, 112, 112) == ["left eye"]
-    assert beyond(face, 112, 80) == ["left eye", "left mouth corner", "right mouth corner"]
 
 
 def test_a_data_set_without_any_face_is_an_error_that_says_why(at):

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import yaml
 
-from pipeline import paths
+from pipeline import paths, train
 from pipeline.artifacts import output_folder, write_csv
 from pipeline.faces.alignment import ARCFACE
 from pipeline.faces.store import Face, encode, write_faces
 from pipeline.params import Study, check
+from pipeline.training.loop import Run
+from pipeline.training.stop import StopRequest
 
 TINY: dict[str, Any] = {"kind": "iresnet", "depth": 18, "width": 0.03, "embedding": 8}
 STUDY: dict[str, Any] = {
@@ -68,3 +70,9 @@ def make_faces(dataset: str = "tiny", sitters: int = 9, images: int = 5, train: 
         write_faces(folder, faces)
     with output_folder(paths.split(dataset)) as folder:
         write_csv(folder / "split.csv", rows, ["image_id", "sitter", "subset", "fold", "origin"])
+
+
+def prepared(model: str = "small", seed: int = 3, **training: Any) -> Run:
+    """A training that has not begun."""
+    accelerator = train.start(training.get("precision", "fp32"))
+    return train.prepare(study(model, seed, **training), model, accelerator, StopRequest())

@@ -1,0 +1,78 @@
+"""The stage `train` around the loop: what it writes, what it refuses, what it does not take up again."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline import paths, train
+from pipeline.artifacts import read_csv, read_json
+from pipeline.errors import SitterError
+from pipeline.metrics.verification import eer, roc, tally
+from pipeline.training import checkpoint
+from pipeline.training.stop import StopRequest
+from tests.training.study import prepared, study
+
+
+def test_the_stage_leaves_a_model_its_history_and_its_figures(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train.run(study("head"), "head")
+    folder = paths.model("head")
+    assert {p.name for p in folder.iterdir()} == {
+        "weights.safetensors", "model.json", "history.csv", "metrics.json", "manifest.csv",
+    }  # fmt: skip
+    history = read_csv(folder / "history.csv")
+    assert [row["epoch"] for row in history] == ["0", "1", "2", "3"]
+    figures = read_json(folder / "metrics.json")
+    assert figures["epochs"] == 3
+    assert float(history[figures["epoch"]]["val_eer"]) == figures["val_eer"]
+    assert not (paths.checkpoints("head") / "checkpoint.pt").exists()
+    assert "val EER" in capsys.readouterr().out
+
+
+def test_a_changed_parameter_does_not_go_on_from_the_checkpoint(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stop = StopRequest()
+    stop.by = signal.SIGUSR1
+    key = checkpoint.key(study("head"), "head")
+    with checkpoint.locked("head") as folder, pytest.raises(SystemExit) as left:
+        prepared("head").fit(folder, key, stop)
+    assert left.value.code == 75
+    assert "stopped by SIGUSR1; a checkpoint is written" in capsys.readouterr().err
+    train.run(study("head", epochs=1), "head")
+    said = capsys.readouterr()
+    assert "is of other parameters, inputs or code: training starts anew" in said.err
+    assert "going on" not in said.out
+    assert [row["epoch"] for row in read_csv(paths.model("head") / "history.csv")] == ["0", "1"]
+
+
+def test_a_frozen_model_is_recorded_without_training(project: Path) -> None:
+    train.run(study(), "frozen")
+    assert {p.name for p in paths.model("frozen").iterdir()} == {"model.json", "manifest.csv"}
+
+
+def test_an_unknown_model_is_answered_with_the_nearest(project: Path) -> None:
+    with pytest.raises(SitterError, match="did you mean 'small'"):
+        train.run(study(), "smal")
+
+
+def test_what_is_written_embeds_as_it_was_validated(project: Path) -> None:
+    from pipeline.models.load import load_model
+
+    train.run(study("lora", lr=0.01), "lora")
+    embedder = load_model("lora")
+    run = prepared("lora")
+    faces = run.val.dataset.faces
+    with torch.no_grad():
+        vectors = embedder.module(torch.stack([embedder.prepare(*faces.face(i)) for i in range(len(faces))]))
+    unit = torch.nn.functional.normalize(vectors).numpy()
+    one, other = np.triu_indices(len(faces), 1)
+    scores, genuine = (unit @ unit.T)[one, other], faces.labels[one] == faces.labels[other]
+    error = eer(roc(tally(scores[genuine], scores[~genuine])))[0]
+    assert read_json(paths.model("lora") / "metrics.json")["val_eer"] == pytest.approx(error, abs=0.05)
