@@ -123,7 +123,7 @@ def _report(study: Study) -> Job:
     inputs += [folder(dataset) for dataset in study.align for folder in (paths.raw, paths.faces)]
     inputs += [paths.split(dataset) for dataset in study.split]
     inputs += [paths.model(name) for name in (*study.models, *study.fuse)]
-    sections = tuple(name for name in type(study).model_fields if name in study.model_fields_set)
+    sections = tuple(name for name in type(study).model_fields if name in study.model_fields_set - {"resources"})
     return Job("report", (), tuple(inputs), (paths.report(),), sections)
 
 

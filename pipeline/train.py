@@ -1,5 +1,8 @@
 """Train a model into models/MODEL/: `python -m pipeline train MODEL`. A frozen one is recorded as it is.
 
+Started as several processes (`torchrun --nproc-per-node=2 -m pipeline train MODEL`, or by Slurm with the variables that
+torchrun sets), they share out each batch and train what one process alone would train, but for rounding.
+
 A killed run is gone on with by the same command and ends in the very weights it would have ended in. Nothing that is
 written depends on the clock, so that the same inputs give the same bytes (on a CPU).
 """
@@ -25,8 +28,9 @@ def run(study: Study, model: str) -> None:
     """Write `model.json`, and for a trained model `weights.safetensors`, `history.csv` and `metrics.json`.
 
     Raises:
-        SitterError: no such model, inputs that do not fit, another process at it, or a loss that is not finite.
-        SystemExit: status 75 after SIGTERM or SIGUSR1; a checkpoint is written.
+        SitterError: no such model, inputs that do not fit, another process at it, a loss that is not finite, or
+            another process of the same training that failed.
+        SystemExit: status 75 after SIGTERM or SIGUSR1 to one of the processes; a checkpoint is written.
     """
     if model not in study.models:
         from pipeline.errors import nearest
@@ -46,35 +50,59 @@ def record(study: Study, model: str) -> None:
     from pipeline.artifacts import output_folder
     from pipeline.models.build import build
     from pipeline.models.save import write_model
+    from pipeline.training.processes import Processes, several
 
     entry = study.models[model]
-    network, _ = build(entry.backbone, entry.adaptation, study.seed)
-    with output_folder(paths.model(model)) as folder:
-        write_model(folder, network, entry, None, study.seed)
-    print(f"{model}: frozen, {network.dim} values a face")
+    processes = Processes.of(start("fp32")) if several() else Processes()
+    with processes.connected(), processes.together():
+        if processes.first:
+            network, _ = build(entry.backbone, entry.adaptation, study.seed)
+            with output_folder(paths.model(model)) as folder:
+                write_model(folder, network, entry, None, study.seed)
+            print(f"{model}: frozen, {network.dim} values a face")
 
 
 def train(study: Study, model: str, stop: StopRequest) -> None:
     """Train, from a checkpoint where there is one, and write the folder."""
-    from pipeline.training import checkpoint
+    from contextlib import ExitStack
 
-    key = checkpoint.key(study, model)
+    from pipeline.training import checkpoint
+    from pipeline.training.processes import Processes
+
     accelerator = start(study.training(model).precision)
-    with checkpoint.locked(model, accelerator.is_main_process) as checkpoints:
+    processes = Processes.of(accelerator)
+    with processes.connected(), ExitStack() as held:
+        with processes.together():
+            key = checkpoint.key(study, model)
+            checkpoints = held.enter_context(checkpoint.locked(model, processes.first))
         work = prepare(study, model, accelerator, stop)
         state = work.fit(checkpoints, key, stop)
-        if accelerator.is_main_process:
-            write(study, model, work, state)
-            checkpoint.remove(checkpoints)
+        with processes.together():  # no process leaves before all is written: a launcher may then end the others
+            if processes.first:
+                write(study, model, work, state)
+                checkpoint.remove(checkpoints)
 
 
 def start(precision: str) -> Accelerator:
-    """Device, processes and precision: what `accelerate launch` says, else the GPU, else the CPU."""
+    """Device, processes and precision: what the launcher's variables say, else the GPU, else the CPU.
+
+    Raises:
+        SitterError: the variables or GPUs of several processes are incomplete, they do not meet, or the precision
+            needs a GPU.
+    """
+    import torch
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
 
+    from pipeline.training.processes import check_launch, meeting, several
+
+    check_launch(torch.cuda.device_count())
     AcceleratorState._reset_state()  # one process may train several models, each in its own precision
-    accelerator = Accelerator(mixed_precision="no" if precision == "fp32" else precision)
+    with meeting():
+        accelerator = Accelerator(
+            mixed_precision="no" if precision == "fp32" else precision,
+            cpu=several() and not torch.cuda.is_available(),  # unless told, Accelerate runs each process alone on a CPU
+        )
     if precision == "fp16" and accelerator.scaler is None:
         raise SitterError(
             f"training.precision is fp16, which needs a GPU; found: {accelerator.device}. Use bf16 or fp32."
@@ -83,7 +111,12 @@ def start(precision: str) -> Accelerator:
 
 
 def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopRequest) -> Run:
-    """Put faces, network, loss and sampler together; everything that can be wrong with them is found here."""
+    """Put faces, network, loss and sampler together; everything that can be wrong with them is found here.
+
+    Batch normalisation that is trained takes its statistics over the batches of all processes on GPUs; on CPUs, for
+    which torch has no such layer, each process takes those of its own share, and the figures are not those of one
+    process alone. What is frozen keeps its statistics and is the same either way.
+    """
     import torch
 
     from pipeline.losses import LOSSES
@@ -93,25 +126,30 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
     from pipeline.training.faces import read_faces
     from pipeline.training.features import split_network
     from pipeline.training.loop import Run
+    from pipeline.training.processes import Processes
 
     entry, training = study.models[model], study.training(model)
-    faces, val = read_faces(training.train_on, study.split)
-    val = val.at_most(training.val_images, study.seed)
-    if training.patience is not None and not len(val):
-        raise SitterError(
-            f"models.{model}: patience is {training.patience}, but {', '.join(training.train_on)} has no val sitters "
-            "to judge an epoch by. Give split.….val a share, or set patience: null."
+    processes = Processes.of(accelerator)
+    with processes.together():
+        faces, val = read_faces(training.train_on, study.split)
+        val = val.at_most(training.val_images, study.seed)
+        if training.patience is not None and not len(val):
+            raise SitterError(
+                f"models.{model}: patience is {training.patience}, but {', '.join(training.train_on)} has no val "
+                "sitters to judge an epoch by. Give split.….val a share, or set patience: null."
+            )
+        sampler = SitterBatches(
+            faces.labels,
+            training.sitters,
+            training.images,
+            study.seed,
+            mirror=training.mirror,
+            rank=processes.rank,
+            world=processes.world,
         )
-    sampler = SitterBatches(
-        faces.labels,
-        training.sitters,
-        training.images,
-        study.seed,
-        mirror=training.mirror,
-        rank=accelerator.process_index,
-        world=accelerator.num_processes,
-    )
-    network, adaptation = build(entry.backbone, entry.adaptation, study.seed)
+        network, adaptation = build(entry.backbone, entry.adaptation, study.seed)
+    if processes.world > 1 and accelerator.device.type == "cuda":
+        network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     network.to(accelerator.device)
     if accelerator.device.type == "cuda":  # tensor cores like it; on a CPU, oneDNN crashes training small networks so
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -122,7 +160,8 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
         accelerator.device,
         training.cache_gb,
         training.workers,
-        lambda: stop.leave("no step was made yet, nothing is lost but time"),
+        lambda: processes.leave(stop, "no step was made yet, nothing is lost but time"),
+        processes,
     )
     if adaptation.wants_features:
         if inputs[0].kept is None:
@@ -131,10 +170,11 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
     torch.manual_seed(study.seed)
     loss = LOSSES.make(entry.loss, network.dim, faces.sitters)
     kept = frozen_prefix(network) if inputs[0].kept is not None else 0
-    accelerator.print(
-        f"{model}: {len(faces)} faces of {faces.sitters} sitters, validated on {len(val)} of {val.sitters}; "
-        f"{len(sampler)} batches an epoch; {kept} of {len(network.stages)} stages computed beforehand"
-    )
+    if processes.first:
+        print(
+            f"{model}: {len(faces)} faces of {faces.sitters} sitters, validated on {len(val)} of {val.sitters}; "
+            f"{len(sampler)} batches an epoch; {kept} of {len(network.stages)} stages computed beforehand"
+        )
     return Run(accelerator, training, network, adaptation, loss, sampler, trained, *inputs, study.seed)
 
 

@@ -41,8 +41,13 @@ HOLDER = "SITTER_LOCK_HOLDER"
 NOTHING_TO_DO = "Nothing to be done"
 
 
-def before_snakemake(dry: bool) -> None:
-    """Called as a Snakefile is read: take the lock for real work, follow what DVC has brought."""
+def before_snakemake(dry: bool, in_dvc: bool) -> None:
+    """Called as a Snakefile is read: take the lock for real work, follow what DVC has brought.
+
+    Args:
+        dry: nothing is going to be made.
+        in_dvc: the study is the one in params.yaml, which DVC knows.
+    """
     if os.environ.get(HOLDER):
         return
     by_dvc = os.environ.get("DVC_STAGE")
@@ -54,7 +59,7 @@ def before_snakemake(dry: bool) -> None:
             raise SitterError(
                 "dvc.yaml did not follow params.yaml and has been brought up to date: run dvc repro again."
             )
-    elif _dvc_is_here():
+    elif in_dvc and _dvc_is_here():
         if not in_step() and not dry:
             write_dvc_yaml()
         follow_dvc()

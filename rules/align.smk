@@ -9,9 +9,11 @@ rule align:
         "logs/align/{dataset}.tsv"
     conda:
         "../envs/sitter.yaml"
-    threads: workflow.cores
+    threads: cpus("align", workflow.cores)
+    resources:
+        **asked("align"),
     params:
         values=values("align"),
         code=fingerprint("align"),
     shell:
-        f"{stage('align')} {{wildcards.dataset}} 2>&1 | tee -i {{log}}"
+        logged(f"{{resources.launch}} {stage('align')} {{wildcards.dataset}}")

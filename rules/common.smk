@@ -2,17 +2,32 @@
 
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
 
 import yaml
+from snakemake.cli import parse_args
 from snakemake.exceptions import WorkflowError
 
 from pipeline import graph, paths
 from pipeline.code import code
 from pipeline.errors import SitterError
 from pipeline.params import check
+from rules import cluster
+
+# The command line and the profiles, which Snakemake tells its rules only when all have been read.
+OPTIONS = parse_args(sys.argv[1:])[1]
+# Jobs go to SLURM, and this is the run that sends them, or one of these jobs.
+ON_SLURM = OPTIONS.executor in ("slurm", "slurm-jobstep")
+
+
+if (
+    ON_SLURM
+):  # the cores of this machine, which profiles/default names, are no limit there
+    workflow.resource_settings.cores = None
+    workflow.global_resources["_cores"] = sys.maxsize
 
 
 def read_study():
@@ -23,11 +38,17 @@ def read_study():
             "A study is one params file: give one --configfile, and change values in it and not by --config."
         )
     file = os.path.relpath(given[0]) if given else "params.yaml"
-    values = yaml.safe_load(Path(file).read_text()) if Path(file).exists() else None
+    if not workflow.is_main_process:
+        file = cluster.study_as_sent() or file
+    text = Path(file).read_text() if Path(file).exists() else None
+    values = yaml.safe_load(text) if text else None
     try:
-        return file, values, check(values, file)
+        study = check(values, file)
     except SitterError as error:
         raise WorkflowError(str(error))
+    if ON_SLURM and workflow.is_main_process:
+        cluster.send_study(text)
+    return file, values, study
 
 
 STUDY_FILE, VALUES, STUDY = read_study()
@@ -84,6 +105,54 @@ def values(stage):
     }
 
 
+@cache
+def request(stage, name):
+    """What a job asks for, as resources of its rule."""
+    if not ON_SLURM:
+        return cluster.locally(STUDY, stage, name)
+    given = workflow.resource_settings.default_resources
+    defaults = {
+        key: given[key].raw
+        for key in ("cpus", "gpu_count", "gpu_type", "mem_mb", "runtime")
+        if key in given
+    }
+    return cluster.asked(STUDY, stage, name, defaults)
+
+
+def asked(stage):
+    """For `resources:` of a rule: a function for each."""
+
+    def one(resource):
+        return lambda wildcards: request(stage, next(iter(wildcards), "all")).get(
+            resource
+        )
+
+    return {
+        resource: one(resource)
+        for resource in (cluster.NAMES if ON_SLURM else ["launch"])
+    }
+
+
+def cpus(stage, here):
+    """For `threads:` of a rule: what the job asks SLURM for; without it, so many."""
+    return lambda wildcards: (
+        request(stage, next(iter(wildcards), "all"))["cpus_per_task"]
+        if ON_SLURM
+        else here
+    )
+
+
+def logged(command):
+    """For `shell:` of a rule: a command whose words go to the screen and to the log.
+
+    Signals that SLURM sends ahead of its limits reach every process of a job. They are for the stage: its shell waits
+    for it, and what it says last is written, too.
+    """
+    return (
+        f"trap : TERM USR1; {command} 2>&1 | (trap '' INT TERM USR1; exec tee {{log}})"
+    )
+
+
 def fingerprint(stage):
     """For `params:` of a rule: the fingerprint of the code that counts."""
     return lambda wildcards: code(stage, *job(stage, wildcards).kinds)
@@ -94,19 +163,31 @@ def every_target():
     return [str(job.target) for job in JOBS.values()]
 
 
+if ON_SLURM and workflow.is_main_process:
+    from rules import limits, slurm
+
+    try:
+        limits.check_requests(STUDY, request, workflow.resource_settings)
+    except SitterError as error:
+        raise WorkflowError(str(error))
+    slurm.adopt_executor()
+
+
 # Two engines, one truth (rules/agree.py): what DVC brought is recorded before the work, what was made after it.
-if workflow.is_main_process and STUDY_FILE == "params.yaml":
+if workflow.is_main_process:
     from rules import agree
 
     try:
-        agree.before_snakemake(workflow.dryrun or workflow.touch)
+        agree.before_snakemake(
+            OPTIONS.dryrun or OPTIONS.touch, STUDY_FILE == "params.yaml"
+        )
     except SitterError as error:
         raise WorkflowError(str(error))
 
 
 def record_in_dvc():
     """After a run that succeeded: commit to DVC where all of the study is up to date."""
-    if STUDY_FILE == "params.yaml" and not workflow.touch:
+    if STUDY_FILE == "params.yaml" and not OPTIONS.touch:
         from rules import agree
 
         agree.after_snakemake()

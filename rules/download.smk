@@ -9,6 +9,7 @@ rule download:
         "logs/download/{entry}.tsv"
     wildcard_constraints:
         entry=names("download"),
+    localrule: True
     conda:
         "../envs/sitter.yaml"
     threads: 1
@@ -16,4 +17,4 @@ rule download:
         values=values("download"),
         code=fingerprint("download"),
     shell:
-        f"{stage('download')} {{wildcards.entry}} 2>&1 | tee -i {{log}}"
+        logged(f"{stage('download')} {{wildcards.entry}}")

@@ -11,9 +11,11 @@ rule embed:
         model=names("models"),
     conda:
         "../envs/sitter.yaml"
-    threads: 1
+    threads: cpus("embed", 1)
+    resources:
+        **asked("embed"),
     params:
         values=values("embed"),
         code=fingerprint("embed"),
     shell:
-        f"{stage('embed')} {{wildcards.model}} {{wildcards.dataset}} 2>&1 | tee -i {{log}}"
+        logged(f"{stage('embed')} {{wildcards.model}} {{wildcards.dataset}}")

@@ -9,9 +9,11 @@ rule evaluate:
         "logs/evaluate.tsv"
     conda:
         "../envs/sitter.yaml"
-    threads: workflow.cores
+    threads: cpus("evaluate", workflow.cores)
+    resources:
+        **asked("evaluate"),
     params:
         values=values("evaluate"),
         code=fingerprint("evaluate"),
     shell:
-        f"{stage('evaluate')} 2>&1 | tee -i {{log}}"
+        logged(f"{stage('evaluate')}")

@@ -15,9 +15,11 @@ rule fuse:
         fusion=names("fuse"),
     conda:
         "../envs/sitter.yaml"
-    threads: 1
+    threads: cpus("fuse", 1)
+    resources:
+        **asked("fuse"),
     params:
         values=values("fuse"),
         code=fingerprint("fuse"),
     shell:
-        f"{stage('fuse')} {{wildcards.fusion}} 2>&1 | tee -i {{log}}"
+        logged(f"{stage('fuse')} {{wildcards.fusion}}")

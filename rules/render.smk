@@ -11,9 +11,11 @@ rule render:
         dataset=names("render"),
     conda:
         "../envs/sitter.yaml"
-    threads: workflow.cores
+    threads: cpus("render", workflow.cores)
+    resources:
+        **asked("render"),
     params:
         values=values("render"),
         code=fingerprint("render"),
     shell:
-        f"{stage('render')} {{wildcards.dataset}} 2>&1 | tee -i {{log}}"
+        logged(f"{stage('render')} {{wildcards.dataset}}")

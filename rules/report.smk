@@ -7,6 +7,7 @@ rule report:
         "logs/report.log",
     benchmark:
         "logs/report.tsv"
+    localrule: True
     conda:
         "../envs/sitter.yaml"
     threads: 1
@@ -14,4 +15,4 @@ rule report:
         values=values("report"),
         code=fingerprint("report"),
     shell:
-        f"{stage('report')} 2>&1 | tee -i {{log}}"
+        logged(f"{stage('report')}")

@@ -7,6 +7,7 @@ rule split:
         "logs/split/{dataset}.log",
     benchmark:
         "logs/split/{dataset}.tsv"
+    localrule: True
     conda:
         "../envs/sitter.yaml"
     threads: 1
@@ -14,4 +15,4 @@ rule split:
         values=values("split"),
         code=fingerprint("split"),
     shell:
-        f"{stage('split')} {{wildcards.dataset}} 2>&1 | tee -i {{log}}"
+        logged(f"{stage('split')} {{wildcards.dataset}}")

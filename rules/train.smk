@@ -11,9 +11,11 @@ rule train:
         model=names("models"),
     conda:
         "../envs/sitter.yaml"
-    threads: 1
+    threads: cpus("train", 1)
+    resources:
+        **asked("train"),
     params:
         values=values("train"),
         code=fingerprint("train"),
     shell:
-        f"{stage('train')} {{wildcards.model}} 2>&1 | tee -i {{log}}"
+        logged(f"{{resources.launch}} {stage('train')} {{wildcards.model}}")

@@ -87,20 +87,33 @@ class SitterBatches:
         return self._batches
 
     def batch(self, epoch: int, position: int) -> Batch:
-        """Batch at a position (0 … len − 1) of an epoch."""
-        groups, start = self._plan(epoch)
-        mine = groups[start[position] : start[position + 1]]
-        images = mine[mine >= 0]
+        """This process's share of the batch at a position (0 … len − 1) of an epoch, in the order of the whole."""
+        whole = self.whole(epoch, position)
+        if self.world == 1:
+            return whole
+        mine = self.owners(epoch, position) == self.rank
+        return Batch(whole.images[mine], whole.mirrored[mine])
+
+    def whole(self, epoch: int, position: int) -> Batch:
+        """The batch of all processes together, the same on each of them and on however many there are."""
+        dealt = self._dealt(epoch, position)
+        images = dealt[dealt >= 0]
         draws = np.random.default_rng([self.seed, epoch, position]).random(len(images))
-        mirrored = (draws < 0.5) & self.mirror
-        if self.world > 1:
-            share = np.repeat(np.arange(len(mine)) % self.world == self.rank, (mine >= 0).sum(axis=1))
-            images, mirrored = images[share], mirrored[share]
-        return Batch(images, mirrored)
+        return Batch(images, (draws < 0.5) & self.mirror)
+
+    def owners(self, epoch: int, position: int) -> NDArray[np.int64]:
+        """The process that has each image of the whole batch, int64 [B]; each process has one at least."""
+        dealt = self._dealt(epoch, position)
+        return np.repeat(np.arange(len(dealt)) % self.world, (dealt >= 0).sum(axis=1))
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Batches of an epoch from a position on."""
         return (self.batch(epoch, position) for position in range(start, len(self)))
+
+    def _dealt(self, epoch: int, position: int) -> NDArray[np.int64]:
+        """Groups of a batch, int64 [sitters, images] with −1 for absent."""
+        groups, start = self._plan(epoch)
+        return groups[start[position] : start[position + 1]]
 
     def _deal(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Groups of an epoch, int64 [groups, images] with −1 for absent, in the order of the batches, and where each

@@ -21,6 +21,7 @@ from pipeline.params.evaluate import Evaluate
 from pipeline.params.fuse import Fusion
 from pipeline.params.render import Render
 from pipeline.params.report import Report
+from pipeline.params.resources import ALL, Resources, TrainJob
 from pipeline.params.split import Split
 from pipeline.params.train import Model, Training
 
@@ -50,6 +51,8 @@ class Study(Strict):
     fuse: dict[Name, Fusion] = {}
     evaluate: Evaluate
     report: Report = Report()
+    resources: Resources = Resources()
+    """What the jobs ask of a cluster."""
 
     def training(self, model: str) -> Training:
         """How one model is trained: `train`, with the fields that the model sets itself."""
@@ -170,7 +173,33 @@ def _references(study: Study) -> list[str]:
             if getattr(benchmark, field, None) is not None:
                 where = f"evaluate.benchmarks.{name}.{field}"
                 refer(where, getattr(benchmark, field), "data set under embed.datasets", study.embed.datasets)
+    for stage, section in _SECTION_OF.items():
+        for name in getattr(study.resources, stage).keys() - {ALL}:
+            refer(f"resources.{stage}.{name}", name, f"entry under {section}", getattr(study, section))
+    if ALL in study.models:
+        problems.append("models.all: under resources, «all» means every model: rename it")
+    for name in study.models if not problems else ():
+        problems += _too_many_processes(study, name)
     return problems
+
+
+# Whose entries have jobs of their own, by the stage that runs them.
+_SECTION_OF = {"render": "render", "align": "align", "train": "models", "embed": "models", "fuse": "fuse"}
+
+
+def _too_many_processes(study: Study, model: str) -> list[str]:
+    """A batch is shared out by sitters: each process needs one of its own."""
+    asked = study.resources.of("train", model)
+    assert isinstance(asked, TrainJob)
+    sitters = study.training(model).sitters
+    if study.models[model].adaptation.kind == "none" or asked.world <= sitters:
+        return []
+    field = "processes" if asked.processes else "gpus"
+    return [
+        f"resources.train.{model}: {asked.nodes or 1} nodes × {getattr(asked, field) or 1} {field} are {asked.world} "
+        f"processes, but a batch has only {sitters} sitters to share out among them: "
+        f"ask for fewer, or raise models.{model}.training.sitters"
+    ]
 
 
 def describe(study: Study) -> str:

@@ -15,14 +15,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
 
 from pipeline.losses.samplers import Batch
 from pipeline.models.backbone import Backbone, frozen_prefix
 from pipeline.models.preprocess import Preprocess
 from pipeline.progress import progress
 from pipeline.training.faces import Faces
+from pipeline.training.processes import Processes
 
 FACES_AT_ONCE = 64
+ALONE = Processes()
 
 
 class PreparedFaces(Dataset[Tensor]):
@@ -70,10 +73,10 @@ class Inputs:
             for images in DataLoader(self.dataset, batch_sampler=Places(batches), num_workers=self.workers):
                 yield images.to(self.device, non_blocking=True)
 
-    def in_order(self, mirrored: bool = False) -> Iterator[Tensor]:
-        """Inputs of all faces, some at once, in their order."""
+    def in_order(self, mirrored: bool = False, rank: int = 0, world: int = 1) -> Iterator[Tensor]:
+        """Inputs of all faces, some at once, in their order; for one of several processes, every `world`-th of them."""
         n = len(self.dataset)
-        starts = range(0, n, FACES_AT_ONCE)
+        starts = range(0, n, FACES_AT_ONCE)[rank::world]
         rows = [np.arange(start, min(start + FACES_AT_ONCE, n)) for start in starts]
         return self.batches([Batch(row, np.full(len(row), mirrored)) for row in rows])
 
@@ -86,8 +89,12 @@ def split_network(
     cache_gb: float,
     workers: int,
     check: Callable[[], None],
+    processes: Processes = ALONE,
 ) -> tuple[nn.Sequential, tuple[Inputs, Inputs]]:
     """The stages that are trained, and what they take of the train and of the val faces.
+
+    Several processes share the computation out and each keeps all of it, since its share of a batch is another each
+    time: a machine with four of them needs the memory four times.
 
     Args:
         backbone: adapted, on the device.
@@ -96,18 +103,20 @@ def split_network(
         device: that the network is on.
         cache_gb: memory (on the CPU) for what is kept; if it needs more, nothing is kept and all stages are run.
         workers: processes that decode faces where nothing is kept.
-        check: called between batches; may raise to stop.
+        check: called between batches; may raise to stop (on all processes at once).
+        processes: that do the same.
     """
     prepare = Preprocess(backbone)
     frozen = nn.Sequential(*list(backbone.stages)[: frozen_prefix(backbone)]).eval()
     anew = [Inputs(PreparedFaces(f, prepare), device, workers, m) for f, m in zip(faces, mirrored, strict=True)]
     with torch.no_grad():
-        one = frozen(anew[0].dataset[0, False][None].to(device))
+        with processes.together():
+            one = frozen(anew[0].dataset[0, False][None].to(device))
     needed = sum(len(f) * (2 if m else 1) for f, m in zip(faces, mirrored, strict=True)) * one.numel() * 4
     if needed > cache_gb * 1e9:
         return nn.Sequential(*backbone.stages), (anew[0], anew[1])
     kept = [
-        replace(inputs, kept=_features(frozen, inputs, tuple(one.shape[1:]), what, check))
+        replace(inputs, kept=_features(frozen, inputs, tuple(one.shape[1:]), what, check, processes))
         for inputs, what in zip(anew, ("train", "val"), strict=True)
     ]
     return nn.Sequential(*list(backbone.stages)[len(frozen) :]), (kept[0], kept[1])
@@ -115,18 +124,31 @@ def split_network(
 
 @torch.no_grad()
 def _features(
-    frozen: nn.Module, inputs: Inputs, shape: tuple[int, ...], what: str, check: Callable[[], None]
+    frozen: nn.Module,
+    inputs: Inputs,
+    shape: tuple[int, ...],
+    what: str,
+    check: Callable[[], None],
+    processes: Processes,
 ) -> Tensor:
     """float32 [n, 1 or 2, …] on the CPU."""
     n, ways = len(inputs.dataset), 2 if inputs.mirrored else 1
     features = torch.empty(n, ways, *shape)
-    bar: Any
-    with progress([], f"features of {what} faces", n * ways, "face") as bar:
+    with faces_bar(f"features of {what} faces", n * ways, processes.first) as shown:
         for way in range(ways):
-            start = 0
-            for images in inputs.in_order(bool(way)):
+            mine = inputs.in_order(bool(way), processes.rank, processes.world)
+            for turn in range(0, n, FACES_AT_ONCE * processes.world):
                 check()
-                features[start : start + len(images), way] = frozen(images).float().cpu()
-                start += len(images)
-                bar.update(len(images))
+                with processes.together():
+                    images = next(mine, None)
+                    own = None if images is None else frozen(images).float()
+                for rank, start in enumerate(range(turn, n, FACES_AT_ONCE)[: processes.world]):
+                    end = min(start + FACES_AT_ONCE, n)
+                    features[start:end, way] = processes.from_rank(rank, own, (end - start, *shape)).cpu()
+                    shown.update(end - start)
     return features
+
+
+def faces_bar(what: str, total: int, first: bool) -> Any:
+    """Progress counted in faces, shown by the first process."""
+    return progress([], what, total, "face") if first else tqdm(disable=True)

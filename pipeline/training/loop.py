@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import random
+import signal
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,16 +18,20 @@ from torch import Tensor, nn
 
 from pipeline.errors import SitterError
 from pipeline.losses.samplers import SitterBatches
-from pipeline.metrics.verification import eer, roc, tally
 from pipeline.models.adaptation import Adaptation
 from pipeline.models.backbone import Backbone, load_trained_state, trained_state
-from pipeline.progress import progress
 from pipeline.training import checkpoint
-from pipeline.training.features import Inputs
+from pipeline.training.features import Inputs, faces_bar
+from pipeline.training.gather import gather
+from pipeline.training.optimiser import make_optimiser, rate
+from pipeline.training.processes import Processes
 from pipeline.training.stop import StopRequest
+from pipeline.training.validation import val_eer
 
 if TYPE_CHECKING:
     from pipeline.params.train import Training
+
+SAVE = 1  # a wish that goes before no signal's
 
 
 @dataclass
@@ -91,12 +96,13 @@ class Run:
             seed: of everything random within a step.
         """
         self.accelerator, self.training, self.seed = accelerator, training, seed
+        self.processes = Processes.of(accelerator)
         self.backbone, self.adaptation, self.sampler = backbone, adaptation, sampler
         self.train, self.val = train, val
         self.embed = nn.Sequential(*trained)  # the same modules in full precision, for validation
         self.loss = FullPrecision(loss).to(accelerator.device)
         self.parameters = [p for p in (*backbone.parameters(), *loss.parameters()) if p.requires_grad]
-        self.optimiser = accelerator.prepare_optimizer(_optimiser(training, self.parameters))
+        self.optimiser = accelerator.prepare_optimizer(make_optimiser(training, self.parameters))
         self.network = accelerator.prepare_model(trained)
         self.prepared_loss = accelerator.prepare_model(self.loss) if list(loss.parameters()) else self.loss
         self.state = State()
@@ -115,29 +121,44 @@ class Run:
         Raises:
             SitterError: loss or gradients are not finite.
         """
-        self.resume(checkpoint.load(folder, key))
+        self.resume(self.processes.from_first(lambda: checkpoint.load(folder, key)))
         saved = time.monotonic()
-        with self.bar() as bar:
+        with self.bar() as shown:
             while not self.at_end():
                 if not self.state.history:
                     self.end_of_epoch()  # the network before training: epoch 0 of the history
                 self.backbone.train()
                 start = self.state.position
-                batches = list(self.sampler.batches(self.state.epoch, start))
-                for batch, inputs in zip(batches, self.train.batches(batches), strict=True):
-                    whole_step = self.batch(inputs, torch.from_numpy(self.sampler.labels[batch.images]))
-                    bar.update(len(batch.images))
-                    bar.set_postfix(self.figures(), refresh=False)
-                    if whole_step and stop.by:
-                        self.save(folder, key)
-                        stop.leave(f"a checkpoint is written, run it again to go on from {self.place()}")
-                    if whole_step and time.monotonic() - saved >= self.training.checkpoint_seconds:
-                        self.save(folder, key)
+                batches = self.sampler.batches(self.state.epoch, start)
+                for inputs in self.processes.each(self.train.batches(batches)):
+                    images = self.sampler.whole(self.state.epoch, self.state.position).images
+                    with self.processes.together(SitterError) as told:
+                        if self.batch(inputs, torch.from_numpy(self.sampler.labels[images])):
+                            told.wish = stop.by or self.due(saved)
+                    shown.update(len(images))
+                    shown.set_postfix(self.figures(), refresh=False)
+                    if told.wish:
+                        self.save_together(folder, key)
                         saved = time.monotonic()
+                    if told.wish > SAVE:
+                        stop.by = signal.Signals(told.wish)
+                        what_remains = f"a checkpoint is written, run it again to go on from {self.place()}"
+                        stop.leave(what_remains, self.processes.rank, self.processes.world)
                 self.state.epoch, self.state.position = self.state.epoch + 1, 0
                 self.end_of_epoch()
-        self.save(folder, key)
+        self.save_together(folder, key)
         return self.state
+
+    def due(self, saved: float) -> int:
+        """Whether it is time for a checkpoint: the first process's clock decides."""
+        late = time.monotonic() - saved >= self.training.checkpoint_seconds
+        return SAVE if late and self.processes.first else 0
+
+    def save_together(self, folder: Path, key: str) -> None:
+        """The first process writes a checkpoint, and no other goes on, or leaves, before it is whole."""
+        with self.processes.together():
+            if self.processes.first:
+                self.save(folder, key)
 
     def at_end(self) -> bool:
         """Whether there is nothing left to train."""
@@ -147,6 +168,13 @@ class Run:
 
     def batch(self, inputs: Tensor, labels: Tensor) -> bool:
         """Gradients of one batch, and, where it is the last of a step, the step; whether it was.
+
+        Each of several processes runs the network on its share of the images and computes the loss, and the penalty,
+        of the whole batch; the gradients are then averaged (see `gather` for why that is exact).
+
+        Args:
+            inputs: [b, …], of this process's share.
+            labels: int64 [B], of the whole batch.
 
         Raises:
             SitterError: loss or gradients are not finite; names the epoch, the step and the images.
@@ -159,7 +187,12 @@ class Run:
         with contextlib.ExitStack() as stack:
             for part in () if whole_step else (self.network, self.prepared_loss):
                 stack.enter_context(self.accelerator.no_sync(part))
-            loss = self.prepared_loss(self.network(inputs), labels.to(inputs.device))
+            embeddings = self.network(inputs)
+            if self.processes.world > 1:
+                owners = torch.from_numpy(self.sampler.owners(state.epoch, state.position))
+                embeddings = gather(embeddings, owners, self.processes.rank)
+                _seed(self.seed, state.epoch, state.position, 0)  # all draw the same positives and negatives
+            loss = self.prepared_loss(embeddings, labels.to(inputs.device))
             self.accelerator.backward((loss + self.adaptation.penalty(self.backbone)) / (last - first + 1))
         value, norm = loss.item(), 0.0
         if whole_step and math.isfinite(value):
@@ -169,7 +202,7 @@ class Run:
             raise SitterError(self.not_finite(value))
         if whole_step:
             for group in self.optimiser.param_groups:
-                group["lr"] = self.rate()
+                group["lr"] = rate(self.training, len(self.sampler), state.step)
             self.optimiser.step()
             self.optimiser.zero_grad()
             state.step += 1
@@ -177,19 +210,9 @@ class Run:
         state.loss += value
         return whole_step
 
-    def rate(self) -> float:
-        """Learning rate of the next step: a linear rise over the warm-up, then constant or a cosine down to 0."""
-        steps = math.ceil(len(self.sampler) / self.training.accumulate)
-        warmup, total = self.training.warmup_epochs * steps, self.training.epochs * steps
-        if self.state.step < warmup:
-            return self.training.lr * (self.state.step + 1) / (math.floor(warmup) + 1)
-        if self.training.schedule == "constant":
-            return self.training.lr
-        return self.training.lr * (1 + math.cos(math.pi * (self.state.step - warmup) / (total - warmup))) / 2
-
     def end_of_epoch(self) -> None:
         """Add the epoch to the history, and keep its weights if the val sitters say so (or there are none)."""
-        state, error = self.state, self.val_eer()
+        state, error = self.state, self.processes.from_first(self.val_eer)
         state.history.append(
             {
                 "epoch": state.epoch,
@@ -204,30 +227,13 @@ class Run:
             state.best_eer, state.best_epoch = error, state.epoch
             state.best = {name: value.cpu() for name, value in trained_state(self.backbone).items()}
 
-    @torch.no_grad()
     def val_eer(self) -> float:
-        """Equal error rate over all pairs of val faces by cosine; NaN where there are no genuine or impostor pairs."""
-        labels = self.val.dataset.faces.labels
-        if not len(labels):
-            return math.nan
+        """Equal error rate on the val faces, of the network as it is now."""
         self.backbone.eval()
-        ways = 2 if self.val.mirrored else 1
-        vectors = sum(torch.cat([self.embed(x).float() for x in self.val.in_order(bool(m))]) for m in range(ways))
-        assert isinstance(vectors, Tensor)
-        if not torch.isfinite(vectors).all():
-            raise SitterError(
-                f"training diverged: after epoch {self.state.epoch}, vectors of val faces are not finite. "
-                "Lower training.lr, set training.clip or use precision fp32."
-            )
-        unit = nn.functional.normalize(vectors).cpu().numpy()
-        one, other = np.triu_indices(len(labels), 1)
-        scores, same = (unit @ unit.T)[one, other], labels[one] == labels[other]
-        return eer(roc(tally(scores[same], scores[~same])))[0]
+        return val_eer(self.embed, self.val, self.state.epoch)
 
     def save(self, folder: Path, key: str) -> None:
-        """Write a checkpoint (the first process does it for all)."""
-        if not self.accelerator.is_main_process:
-            return
+        """Write a checkpoint."""
         scaler = self.accelerator.scaler
         parts = {
             "trained": trained_state(self.backbone),
@@ -248,7 +254,8 @@ class Run:
         if self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(parts["scaler"])
         self.state = State(**parts["state"])
-        self.accelerator.print(f"going on from a checkpoint: {self.place()}")
+        if self.processes.first:
+            print(f"going on from a checkpoint: {self.place()}")
 
     def place(self) -> str:
         """Where the training is, in words."""
@@ -262,30 +269,22 @@ class Run:
 
     def bar(self) -> Any:
         """Progress in faces, over all epochs."""
-        epoch = sum(len(self.sampler.batch(0, p).images) for p in range(len(self.sampler)))
-        bar: Any = progress([], "training", self.training.epochs * epoch, "face")
-        bar.initial = bar.n = epoch * self.state.epoch + epoch * self.state.position // len(self.sampler)
-        return bar
+        epoch = sum(len(self.sampler.whole(0, p).images) for p in range(len(self.sampler)))
+        shown = faces_bar("training", self.training.epochs * epoch, self.processes.first)
+        shown.initial = shown.n = epoch * self.state.epoch + epoch * self.state.position // len(self.sampler)
+        return shown
 
     def not_finite(self, loss: float) -> str:
         """What to say of a loss or gradients that are no numbers."""
         faces, state = self.train.dataset.faces, self.state
         place = min(state.position, len(self.sampler) - 1)
-        names = ", ".join(faces.name(i) for i in self.sampler.batch(state.epoch, place).images)
+        names = ", ".join(faces.name(i) for i in self.sampler.whole(state.epoch, place).images)
         what = "the gradients are not finite" if math.isfinite(loss) else f"the loss is {loss}"
         return (
             f"training diverged at epoch {state.epoch + 1}, step {state.step + 1}: {what}. "
             "Lower training.lr, set training.clip or use precision fp32; if that does not help, look at the images. "
             f"What was made before is untouched. The batch: {names}"
         )
-
-
-def _optimiser(training: Training, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    common: dict[str, Any] = {"lr": training.lr, "weight_decay": training.weight_decay}
-    if training.optimiser == "sgd":
-        return torch.optim.SGD(parameters, momentum=training.momentum, **common)
-    kind = torch.optim.Adam if training.optimiser == "adam" else torch.optim.AdamW
-    return kind(parameters, **common)
 
 
 def _seed(*of: int) -> None:

@@ -19,12 +19,18 @@ class StopRequest:
     def __init__(self) -> None:
         self.by: signal.Signals | None = None
 
-    def leave(self, what_remains: str) -> None:
-        """If asked to stop: say so and leave with status 75 (after Ctrl-C: as Ctrl-C does)."""
+    def leave(self, what_remains: str, rank: int = 0, world: int = 1) -> None:
+        """If asked to stop: say so and leave with status 75 (a single process after Ctrl-C: as Ctrl-C does).
+
+        Args:
+            what_remains: for the message.
+            rank, world: this process of how many; the first one speaks for all.
+        """
         if self.by is None:
             return
-        print(f"sitter train: stopped by {self.by.name}; {what_remains}", file=sys.stderr, flush=True)
-        raise KeyboardInterrupt if self.by == signal.SIGINT else SystemExit(TEMPORARY_FAILURE)
+        if rank == 0:
+            print(f"sitter train: stopped by {self.by.name}; {what_remains}", file=sys.stderr, flush=True)
+        raise KeyboardInterrupt if self.by == signal.SIGINT and world == 1 else SystemExit(TEMPORARY_FAILURE)
 
 
 @contextmanager

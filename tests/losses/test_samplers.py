@@ -67,6 +67,9 @@ def test_processes_share_each_batch_out_by_sitter(world: int) -> None:
         shares = [p.batch(0, position) for p in parts]
         flags = {i: m for s in shares for i, m in zip(s.images.tolist(), s.mirrored.tolist(), strict=True)}
         assert flags == dict(zip(whole.images.tolist(), whole.mirrored.tolist(), strict=True))
+        assert all(p.whole(0, position).images.tolist() == whole.images.tolist() for p in parts)
+        for rank, share in enumerate(shares):
+            assert share.images.tolist() == whole.images[parts[0].owners(0, position) == rank].tolist()
         sitters = [set(labels[s.images]) for s in shares]
         assert all(not a & b for i, a in enumerate(sitters) for b in sitters[:i])
 

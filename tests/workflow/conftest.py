@@ -107,7 +107,9 @@ def checkout(folder: Path) -> Workplace:
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=PROJECT, capture_output=True, text=True
     )
     for name in listed.stdout.splitlines():
-        if (PROJECT / name).is_file() and not name.startswith(("tests/", "docs/", "benchmarks/", "dvc.lock")):
+        path = PROJECT / name
+        left_out = name.startswith(("tests/", "docs/", "benchmarks/", "dvc.lock"))
+        if (path.is_file() or path.is_symlink()) and not left_out:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(PROJECT / name, folder / name, follow_symlinks=False)
     shutil.copy(STUDY, folder / "params.yaml")

@@ -1,0 +1,38 @@
+"""The optimiser and its learning rates."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from pipeline.params.train import Training
+
+
+def make_optimiser(training: Training, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """SGD, Adam or AdamW, as the settings say."""
+    common: dict[str, Any] = {"lr": training.lr, "weight_decay": training.weight_decay}
+    if training.optimiser == "sgd":
+        return torch.optim.SGD(parameters, momentum=training.momentum, **common)
+    kind = torch.optim.Adam if training.optimiser == "adam" else torch.optim.AdamW
+    return kind(parameters, **common)
+
+
+def rate(training: Training, batches: int, step: int) -> float:
+    """Learning rate of a step: a linear rise over the warm-up, then constant or a cosine down to 0.
+
+    Args:
+        training: the settings.
+        batches: of an epoch.
+        step: steps made before it.
+    """
+    steps = math.ceil(batches / training.accumulate)
+    warmup, total = training.warmup_epochs * steps, training.epochs * steps
+    if step < warmup:
+        return training.lr * (step + 1) / (math.floor(warmup) + 1)
+    if training.schedule == "constant":
+        return training.lr
+    return training.lr * (1 + math.cos(math.pi * (step - warmup) / (total - warmup))) / 2

@@ -1,0 +1,142 @@
+"""Whether a cluster can give what a study asks for: found out before anything is submitted."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.errors import SitterError, nearest
+from pipeline.graph import jobs
+from pipeline.params import Study
+from pipeline.params.resources import ALL, Resources
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """Some nodes of a kind in a partition."""
+
+    count: int
+    cpus: int
+    mem_mb: int
+    gpus: int
+    minutes: float
+    """The longest that a job may take."""
+
+
+def check_requests(study: Study, request: Callable[[str, str], Mapping[str, Any]], settings: Any) -> None:
+    """Compare what each job asks for with what the nodes of its partition have.
+
+    Args:
+        study: whose jobs.
+        request: gives what a stage's job asks for, as `rules.cluster.asked`.
+        settings: Snakemake's `workflow.resource_settings`: the partition that is set for all or for one rule.
+
+    Raises:
+        SitterError: a line for each job that could never start: the field, what is asked for, what there is.
+    """
+    partitions = _partitions()
+    problems = {}
+    for job in jobs(study):
+        name = job.names[0] if job.names else ALL
+        if job.stage in Resources.model_fields and (job.stage, name) not in problems:
+            found = _problem(study, job.stage, name, request(job.stage, name), partitions, settings)
+            problems[job.stage, name] = found
+    if lines := [problem for problem in problems.values() if problem]:
+        raise SitterError("\n".join(lines))
+
+
+def _partitions() -> dict[str, list[Nodes]]:
+    """The nodes of each partition; the default one is also under the name ""."""
+    asked = ["sinfo", "--noheader", "--format=%P|%D|%c|%m|%G|%l"]
+    try:
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=60)
+    except FileNotFoundError:
+        raise SitterError("there is no SLURM here (no sinfo on PATH): run this on a login node of a cluster.") from None
+    except subprocess.TimeoutExpired:
+        raise SitterError("SLURM does not answer (sinfo took more than a minute): try again later.") from None
+    if done.returncode:
+        raise SitterError(f"SLURM does not answer (sinfo): {done.stderr.strip()}")
+    found: dict[str, list[Nodes]] = {}
+    for line in done.stdout.splitlines():
+        partition, count, cpus, memory, gres, limit = line.strip().split("|")
+        gpus = sum(int(n) for n in re.findall(r"gpu:(?:[^:,()]+:)?(\d+)", gres))
+        some = Nodes(int(count), _number(cpus), _number(memory), gpus, _minutes(limit))
+        for name in (partition.rstrip("*"), *([""] if partition.endswith("*") else [])):
+            found.setdefault(name, []).append(some)
+    return found
+
+
+def _number(text: str) -> int:
+    return int(text.rstrip("+"))  # "16+": nodes that differ
+
+
+def _minutes(limit: str) -> float:
+    """SLURM's [days-]hours:minutes:seconds, or `infinite`."""
+    if not limit[0].isdigit():
+        return float("inf")
+    days, _, clock = limit.rpartition("-")
+    seconds = 0
+    for part in clock.split(":"):
+        seconds = 60 * seconds + int(part)
+    return int(days or 0) * 24 * 60 + seconds / 60
+
+
+def _problem(
+    study: Study,
+    stage: str,
+    name: str,
+    asked: Mapping[str, Any],
+    partitions: Mapping[str, list[Nodes]],
+    settings: Any,
+) -> str | None:
+    chosen = _partition(stage, settings)
+    nodes: list[Nodes] = []
+    for partition in re.split(r"[,\s]+", chosen):
+        if partition not in partitions:
+            return (
+                f"the profile's slurm_partition is {partition!r}, which the cluster does not have; "
+                f"{nearest(partition, [p for p in partitions if p])}"
+                if partition
+                else "the cluster has no default partition: set slurm_partition in the profile."
+            )
+        nodes += partitions[partition]
+    where = f"partition {chosen}" if chosen else "the default partition"
+    each = asked["tasks_per_node"] or 1
+    wanted = {
+        "gpus": (int((asked["gres"] or "gpu:0").rsplit(":", 1)[1]), "GPUs on a node", lambda n: n.gpus),
+        "cpus": (each * asked["cpus_per_task"], "cores on a node", lambda n: n.cpus),
+        "memory_gb": (asked["mem_mb"] or 0, "MB of memory on a node", lambda n: n.mem_mb),
+        "hours": (asked["runtime"] or 0, "minutes", lambda n: n.minutes),
+    }
+    for field, (number, of, has) in wanted.items():
+        most = max(has(some) for some in nodes)
+        if number > most:
+            return f"{_place(study, stage, name, field)}: {number} {of} are asked for; {where} gives at most {most:g}."
+    fit = sum(some.count for some in nodes if all(number <= has(some) for number, _, has in wanted.values()))
+    if fit < (asked["nodes"] or 1):
+        return (
+            f"{_place(study, stage, name, 'nodes')}: {asked['nodes'] or 1} nodes are asked for that have all of "
+            f"{', '.join(f'{number:g} {of}' for number, of, _ in wanted.values())}; {where} has {fit}."
+        )
+    return None
+
+
+def _partition(stage: str, settings: Any) -> str:
+    """The partition that the profile names for a rule, "" for the cluster's default."""
+    for given in (settings.overwrite_resources.get(stage, {}), settings.default_resources or {}):
+        if "slurm_partition" in given:
+            return str(given["slurm_partition"].raw).strip("'\"")
+    return ""
+
+
+def _place(study: Study, stage: str, name: str, field: str) -> str:
+    """Where a field is set: by the study for the entry or for all, else by the profile."""
+    asked = getattr(study.resources, stage)
+    for key in (name, ALL):
+        if key in asked and field in asked[key].model_fields_set:
+            return f"resources.{stage}.{key}.{field}" + (f" (of {name})" if key == ALL and name != ALL else "")
+    there = {"gpus": "gpu_count", "memory_gb": "mem_mb", "hours": "runtime"}.get(field, field)
+    return f"resources.{stage}.{name}.{field} is not set, and the profile's default-resources.{there} counts"

@@ -1,0 +1,86 @@
+"""Real processes that train together, on this machine's loopback."""
+
+from __future__ import annotations
+
+import copy
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.training.study import STUDY, TINY, make_faces
+
+ROOT = Path(__file__).parents[2]
+# Nothing whose batch statistics are trained, no dropout: both are a process's own. A step of SGD does not enlarge noise
+# in a gradient, as one of Adam may. The late stages only, since a PReLU's input may be so near to 0 that the rounding
+# of a convolution, which is another for batches of another size, decides on its derivative.
+LORA = {
+    "backbone": TINY,
+    "adaptation": {"kind": "lora", "rank": 2, "stages": 2},
+    "training": {"optimiser": "sgd", "lr": 0.02},
+}
+LOSSES: dict[str, dict[str, Any]] = {
+    "arcface": {"kind": "arcface", "scale": 8},
+    "infonce": {"kind": "infonce"},
+    "supcon": {"kind": "supcon"},
+    "triplet": {"kind": "triplet"},
+    "both": {"kind": "arcface-infonce", "scale": 8},
+}
+MODELS: dict[str, dict[str, Any]] = {name: {**LORA, "loss": loss} for name, loss in LOSSES.items()}
+MODELS["accumulated"] = MODELS["arcface"] | {"training": LORA["training"] | {"accumulate": 3, "clip": 0.5}}
+MODELS["decoded"] = MODELS["infonce"] | {"training": LORA["training"] | {"cache_gb": 0, "images": 3}}
+MODELS["head"] = {"backbone": TINY, "adaptation": {"kind": "head", "pull": 0.3}, "loss": {"kind": "supcon"}}
+MODELS["deep"] = MODELS["both"] | {"adaptation": {"kind": "lora", "rank": 2}}
+MODELS["full"] = {"backbone": TINY, "adaptation": {"kind": "full"}, "loss": LOSSES["arcface"]}
+MODELS["frozen"] = {"backbone": TINY, "adaptation": {"kind": "none"}, "loss": {"kind": "none"}}
+# So few at once that the processes have features to share out.
+FEW = "import pipeline.training.features; pipeline.training.features.FACES_AT_ONCE = 8\n"
+RUN = FEW + "import sys; from pipeline.cli import main; sys.exit(main(['train', sys.argv[1]]))"
+
+
+def new_project(folder: Path, **training: Any) -> Path:
+    """A folder with made-up faces and the study of MODELS; batches of 5 and of 4 sitters, 2 images of each."""
+    raw = copy.deepcopy(STUDY) | {"models": MODELS}
+    raw["train"] |= {"sitters": 5, "images": 2, "epochs": 2, "checkpoint_seconds": 1000} | training
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        make_faces()
+    finally:
+        os.chdir(here)
+    return folder
+
+
+def start(folder: Path, world: int, *arguments: str, program: str = RUN) -> list[subprocess.Popen[str]]:
+    """So many processes of a Python program, told of each other as torchrun and Slurm's job script tell them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    common = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    processes = []
+    for rank in range(world):
+        place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        told = {k: str(v) for k, v in place.items()} if world > 1 else {}
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-c", program, *arguments],
+                cwd=folder, env=os.environ | common | told, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )
+        )  # fmt: skip
+    return processes
+
+
+def finish(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
+    """Exit status, output and errors of each; fails where one hangs."""
+    try:
+        said = [p.communicate(timeout=120) for p in processes]
+    finally:
+        for p in processes:
+            p.kill()
+    return [(p.returncode, out, err) for p, (out, err) in zip(processes, said, strict=True)]
