@@ -1,11 +1,15 @@
 """Stage `align`: find, choose and crop the face of every image of a data set, and account for each.
 
-Reads `data/raw/<dataset>/`, writes the face store and `faces.csv` to `data/faces/<dataset>/`.
+Reads `data/raw/<dataset>/`, writes the face store and `faces.csv` to `data/faces/<dataset>/`. Several processes that a
+launcher has started together share out the images; the first joins what they find.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -13,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import paths
-from pipeline.artifacts import output_folder, read_csv
+from pipeline.artifacts import output_folder, read_csv, sha256
+from pipeline.code import code
 from pipeline.errors import SitterError
-from pipeline.parallel import cores, in_order
+from pipeline.parallel import cores, in_order, rank_and_world, share
 from pipeline.progress import progress
 
 if TYPE_CHECKING:
@@ -34,14 +39,47 @@ def run(study: Study, dataset: str) -> None:
     Raises:
         SitterError: its images are not there yet, or none of them gave a face.
     """
-    raw = paths.raw(dataset)
+    raw, settings = paths.raw(dataset), study.align[dataset].model_dump()
     rows = _images(raw / paths.MANIFEST)
-    make = partial(_aligner, raw, study.align[dataset].model_dump())
-    workers = min(cores(), -(-len(rows) // CHUNK))
+    rank, world = rank_and_world()
+    mine = share(rows, rank, world)
+    make = partial(_aligner, raw, settings)
+    workers = min(cores(), -(-len(mine) // CHUNK))
+    outcomes: Iterable[Outcome] = in_order(make, mine, workers, CHUNK)
+    if rank == 0:
+        outcomes = progress(outcomes, f"align {dataset}", len(mine))
+    if world > 1:
+        from pipeline.faces.parts import joined
+
+        parts = [_parts(study, dataset) / f"{part + 1}-of-{world}" for part in range(world)]
+        if not (parts[rank] / paths.MANIFEST).exists():
+            with output_folder(parts[rank]) as folder:
+                _write(folder, zip(mine, outcomes, strict=True))
+        if rank:
+            return
+        outcomes = joined(parts)
     with output_folder(paths.faces(dataset)) as folder:
-        outcomes = progress(in_order(make, rows, workers, CHUNK), f"align {dataset}", len(rows))
-        tally = _write(folder, dataset, zip(rows, outcomes, strict=True))
+        tally, reasons = _write(folder, zip(rows, outcomes, strict=True))
+        if not tally["aligned"]:
+            common = "; ".join(f"{n} × {reason}" for reason, n in reasons.most_common(3))
+            raise SitterError(
+                f"align: none of the {len(rows)} images of {dataset} gave a face: {common}. Look at the images in "
+                f"{raw}, or try other scales, sides or detectors under align.{dataset}."
+            )
+    shutil.rmtree(_parts(study, dataset).parent, ignore_errors=True)
     _summarise(dataset, tally, study.align[dataset].choose)
+
+
+def _parts(study: Study, dataset: str) -> Path:
+    """Where parts are kept until they are joined: of these images, settings and code and no other."""
+    settings = study.align[dataset]
+    of = {
+        "images": sha256(paths.raw(dataset) / paths.MANIFEST),
+        "settings": settings.model_dump(mode="json"),
+        "code": code("align", *sorted({f"detectors/{detector.kind}" for detector in settings.detectors})),
+    }
+    key = hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()[:16]
+    return paths.checkpoints(f"align--{dataset}") / key
 
 
 def _images(manifest: Path) -> list[dict[str, str]]:
@@ -64,11 +102,16 @@ def _aligner(raw: Path, settings: Mapping[str, Any]) -> Callable[[Mapping[str, s
     return Aligner(raw, settings)
 
 
-def _write(folder: Path, dataset: str, outcomes: Iterable[tuple[dict[str, str], Outcome]]) -> Counter[str]:
-    """The store and the account, written as the outcomes come; returns how many there were of each status."""
+def _write(folder: Path, outcomes: Iterable[tuple[dict[str, str], Outcome]]) -> tuple[Counter[str], Counter[str]]:
+    """The store and the account, written as the outcomes come.
+
+    Returns:
+        How many there were of each status, and for which reasons images gave no face.
+    """
     from pipeline.faces.store import write_faces
 
     tally: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
     with open(folder / "faces.csv", "w", newline="", encoding="utf-8") as file:
 
         def faces() -> Iterator[Face]:
@@ -81,21 +124,15 @@ def _write(folder: Path, dataset: str, outcomes: Iterable[tuple[dict[str, str], 
                     writer.writeheader()
                 writer.writerow(row)
                 tally[row["status"]] += 1
-                tally["several"] += row["faces"] > 1
+                tally["several"] += int(row["faces"]) > 1
                 tally["half"] += "half a face" in row["reason"]
                 if outcome.face is None:
                     reasons[row["reason"]] += 1
                 else:
                     yield outcome.face
 
-        reasons: Counter[str] = Counter()
-        if not write_faces(folder, faces()):
-            common = "; ".join(f"{n} × {reason}" for reason, n in reasons.most_common(3))
-            raise SitterError(
-                f"align: none of the {sum(reasons.values())} images of {dataset} gave a face: {common}. Look at the "
-                f"images in {paths.raw(dataset)}, or try other scales, sides or detectors under align.{dataset}."
-            )
-    return tally
+        write_faces(folder, faces())
+    return tally, reasons
 
 
 def _carried(given: Mapping[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
@@ -27,6 +27,16 @@ def cores() -> int:
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limit = os.environ.get("OMP_NUM_THREADS", "")
     return max(1, min(here, int(limit))) if limit.isdecimal() else here
+
+
+def rank_and_world() -> tuple[int, int]:
+    """This process among those that a launcher (srun, torchrun) started together, and how many they are."""
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def share(items: Sequence[T], part: int, parts: int) -> Sequence[T]:
+    """The items of a part (0 … parts − 1): as many as of any other, give or take one, and next to each other."""
+    return items[len(items) * part // parts : len(items) * (part + 1) // parts]
 
 
 def in_order(make: Callable[[], Callable[[T], R]], items: Iterable[T], workers: int, chunk: int = 16) -> Iterator[R]:

@@ -152,6 +152,12 @@ class FaceStore:
             raise IndexError(f"face {i} of {self._len} in {self.folder}")
         return memoryview(self._batches[batch].column("crop")[i - self._starts[batch]].as_buffer())
 
+    def face(self, i: int) -> Face:
+        """The whole row of a face."""
+        batch = bisect_right(self._starts, i) - 1
+        row = self._batches[batch].slice(i - self._starts[batch], 1).to_pylist()[0]
+        return Face(**row | {"landmarks": np.array(row["landmarks"], np.float32).reshape(5, 2)})
+
     def crop(self, i: int) -> RGBImage:
         """A face: uint8 [112, 112, 3], RGB."""
         image = decode(self.encoded(i))

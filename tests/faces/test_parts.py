@@ -1,0 +1,98 @@
+"""A data set aligned in parts is the same, to the byte, as one aligned whole."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from pipeline import align, params, paths
+from pipeline.artifacts import write_csv
+from pipeline.parallel import share
+from tests.faces.real import PROJECT
+
+STUDY = {
+    "seed": 1,
+    "train": {},
+    "download": {"people": {"kind": "folder", "path": "."}},
+    "align": {"people": {"detectors": [{"kind": "aligned"}]}},
+    "split": {},
+    "models": {},
+    "embed": {"datasets": [], "batch": 1},
+    "evaluate": {"benchmarks": {}},
+}
+
+
+@pytest.fixture
+def people(tmp_path, monkeypatch) -> Path:
+    """Eleven images in a project of their own; the first four cannot be read, so that a part has no face."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    raw = paths.raw("people")
+    raw.mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for i in range(11):
+        if i < 4:
+            (raw / f"{i}.png").write_bytes(b"no image")
+        else:
+            Image.fromarray(random.integers(0, 256, (112, 112, 3), np.uint8)).save(raw / f"{i}.png")
+    rows = [{"image_id": f"i{i}", "path": f"{i}.png", "sitter": f"s{i % 3}", "year": str(1600 + i)} for i in range(11)]
+    write_csv(raw / paths.MANIFEST, rows, list(rows[0]))
+    Path("params.yaml").write_text(yaml.safe_dump(STUDY))
+    return tmp_path
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def start(rank: int, world: int) -> subprocess.Popen[str]:
+    """One process of several, as srun starts them."""
+    environment = os.environ | {"RANK": str(rank), "WORLD_SIZE": str(world), "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-m", "pipeline", "align", "people"]
+    return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def test_three_processes_find_what_one_finds(people):
+    align.run(params.load(), "people")
+    whole = content(paths.faces("people"))
+    (paths.faces("people") / paths.MANIFEST).unlink()
+    done = [(process, process.communicate(timeout=120)[0]) for process in [start(rank, 3) for rank in range(3)]]
+    assert [process.returncode for process, _ in done] == [0, 0, 0], [words for _, words in done]
+    assert content(paths.faces("people")) == whole
+    assert "11 images, 7 aligned, 4 unreadable" in done[0][1]
+    assert not list(Path("checkpoints").rglob("*-of-3"))
+
+
+def test_a_part_that_is_there_is_not_made_again(people):
+    """… by the next attempt of a job of which one process has died."""
+    process = start(1, 2)
+    assert process.wait(60) == 0
+    (part,) = Path("checkpoints").rglob("2-of-2")
+    made = (part / paths.MANIFEST).stat().st_mtime_ns
+    again = start(1, 2)
+    assert again.wait(60) == 0
+    assert (part / paths.MANIFEST).stat().st_mtime_ns == made
+    assert start(0, 2).wait(60) == 0
+    assert len(content(paths.faces("people"))) == 3
+
+
+def test_parts_of_other_images_do_not_count(people):
+    assert start(1, 2).wait(60) == 0
+    manifest = paths.raw("people") / paths.MANIFEST
+    manifest.write_text(manifest.read_text().replace("i10", "renamed"))
+    assert start(1, 2).wait(60) == 0
+    assert len(list(Path("checkpoints").rglob("2-of-2"))) == 2
+
+
+@pytest.mark.parametrize(("items", "parts"), [(11, 3), (2, 5), (0, 2), (6, 1)])
+def test_shares_are_even_and_whole(items, parts):
+    shares = [share(range(items), part, parts) for part in range(parts)]
+    assert [i for some in shares for i in some] == list(range(items))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
