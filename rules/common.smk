@@ -19,13 +19,12 @@ from rules import cluster
 
 # The command line and the profiles, which Snakemake tells its rules only when all have been read.
 OPTIONS = parse_args(sys.argv[1:])[1]
-# Jobs go to SLURM, and this is the run that sends them, or one of these jobs.
-ON_SLURM = OPTIONS.executor in ("slurm", "slurm-jobstep")
-
-
-if (
-    ON_SLURM
-):  # the cores of this machine, which profiles/default names, are no limit there
+# Jobs go to SLURM: this is the run that sends them, or (within a job, Snakemake starts twice) one that it has started.
+ON_SLURM = OPTIONS.executor == "slurm" or bool(
+    not workflow.is_main_process and cluster.study_as_sent()
+)
+if OPTIONS.executor == "slurm":
+    # The cores of this machine, which profiles/default names, are no limit there.
     workflow.resource_settings.cores = None
     workflow.global_resources["_cores"] = sys.maxsize
 
