@@ -16,16 +16,20 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from pipeline import paths
 from pipeline.artifacts import atomic_file
 from pipeline.code import job_sources
 from pipeline.graph import Job, jobs
-from pipeline.params import load
+from pipeline.params import Study, load
 
 DVC_YAML = Path("dvc.yaml")
 HEADER = """\
-# The stages are written by `python rules/dvc_yaml.py` from params.yaml and from what each stage imports; the runs of
-# this project do so by themselves. Whatever else stands here (metrics, plots, artifacts) is yours and stays.
+# Stages, metrics and plots are written by `python rules/dvc_yaml.py` from params.yaml and from what each stage imports;
+# the runs of this project do so by themselves. What you add (other metrics, plots, artifacts) is yours and stays.
 """
+TEMPLATE = "by-model"  # .dvc/plots/by-model.json
+# The curve that shows a benchmark, with its axes.
+CURVES = {"all-pairs": ("roc", "far", "tar"), "identification": ("cmc", "rank", "rate")}
 
 
 def stage_name(job: Job) -> str:
@@ -84,10 +88,32 @@ def _filled(lists: list[list[str]]) -> list[list[str]]:
     return [items + items[-1:] * (length - len(items)) for items in lists]
 
 
+def _metrics(study: Study) -> list[str]:
+    """For `dvc metrics`: the results, and what each training says of itself."""
+    trained = [name for name, model in study.models.items() if model.adaptation.kind != "none"]
+    return [(paths.results() / "metrics.json").as_posix(), *(f"{paths.model(name)}/metrics.json" for name in trained)]
+
+
+def _plots(study: Study) -> list[dict[str, Any]]:
+    """For `dvc plots`: a curve of each benchmark, a line for each model."""
+    found = []
+    for name, benchmark in study.evaluate.benchmarks.items():
+        if benchmark.kind in CURVES:
+            curve, x, y = CURVES[benchmark.kind]
+            file = (paths.results() / "curves" / f"{curve}-{name}.csv").as_posix()
+            found.append({f"{curve}, {name}": {"template": TEMPLATE, "x": {file: x}, "y": {file: y}}})
+    return found
+
+
 def rendered() -> dict[str, Any]:
-    """The whole of dvc.yaml: the stages of the study, and what else stands there."""
-    rest = yaml.safe_load(DVC_YAML.read_text()) if DVC_YAML.exists() else {}
-    return {"stages": stages()} | {key: value for key, value in (rest or {}).items() if key != "stages"}
+    """The whole of dvc.yaml: stages, metrics and plots of the study, and what else stands there."""
+    study = load()
+    rest = (yaml.safe_load(DVC_YAML.read_text()) if DVC_YAML.exists() else {}) or {}
+    metrics, plots = _metrics(study), _plots(study)
+    own_metrics = [path for path in rest.get("metrics", []) if not str(path).startswith(("results/", "models/"))]
+    own_plots = [plot for plot in rest.get("plots", []) if TEMPLATE not in str(plot)]
+    ours = {"stages": stages(), "metrics": metrics + own_metrics, "plots": plots + own_plots}
+    return ours | {key: value for key, value in rest.items() if key not in ours}
 
 
 def in_step() -> bool:

@@ -224,3 +224,16 @@ def test_dvc_repro_says_so_when_dvc_yaml_does_not_follow_params_and_then_goes_on
     assert "run dvc repro again" in first.stdout
     assert workplace.jobs_of("dvc", "repro") == {"fuse/third", "evaluate", "report"}
     assert_both_have_nothing_to_do(workplace)
+
+
+def test_dvc_shows_metrics_and_plots_of_every_model(workplace, tmp_path):
+    shown = workplace.call("dvc", "metrics", "show", "--json").stdout
+    files = json.loads(shown[shown.index("{") :])[""]["data"]
+    assert {"base", "tuned", "other", "with-tuned", "without-tuned"} == set(
+        files["results/metrics.json"]["data"]["across"]
+    )
+    assert files["models/tuned/metrics.json"]["data"]["epochs"] == 2
+    workplace.call("dvc", "plots", "show", "-o", str(tmp_path / "plots"))
+    page = (tmp_path / "plots/index.html").read_text()
+    assert '"model": "without-tuned"' in page
+    assert "symlog" in page, "drawn by the template of the project"
