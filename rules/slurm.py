@@ -20,7 +20,7 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
             return [line[0] for line in _lines(asked) or [] if line[1:] == [str(self.workflow.workdir_init)]]
 
         if numbers := strays():
-            self.logger.info(f"{name_of(job)}: cancelling job {', '.join(numbers)}, left behind by an earlier run.")
+            self.logger.info(f"{name_of(job)}: cancelling job {', '.join(numbers)}, which is still in the queue.")
             subprocess.run(["scancel", *numbers], check=False)
             deadline = time.monotonic() + PATIENCE
             while strays() and time.monotonic() < deadline:
@@ -105,9 +105,14 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         """Number of a job that an earlier run has left behind and that is as good as a new one."""
         number = str(left["slurm"])
         state = (self.states([number]) or {}).get(number, "")
-        if left["key"] == key(job) and (state == "COMPLETED" or (state and state not in OVER)):
-            return number
-        return None
+        if left["key"] != key(job) or not state or state in OVER - {"COMPLETED"}:
+            return None
+        deadline = time.monotonic() + self.patience(state)
+        while state == "COMPLETED" and not _made(left["before"]):  # they may have been deleted since
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(1)
+        return number
 
     def report_job_submission(self, job_info: SubmittedJobInfo, register_job: bool = True) -> None:
         """Note what was submitted, so that a later run can take it over."""
@@ -140,7 +145,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         """Whether a job is to be asked for again; if not, its end has been reported."""
         number = str(info.external_jobid)
         comes_back = state in COMES_BACK and not self.workflow.executor_settings.no_requeue
-        made = all(_identity(path) not in (None, before) for path, before in info.aux["before"].items())
+        made = _made(info.aux["before"])
         in_doubt = not state or comes_back or (state == "COMPLETED" and not made)
         if state and not in_doubt and state not in OVER | COMES_BACK:
             self.since.pop(number, None)
@@ -166,8 +171,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         self.since.pop(str(info.external_jobid), None)
         (LEFT / f"{name_of(info.job)}.json").unlink(missing_ok=True)
         log = info.aux.get("slurm_logfile")
-        done = all(_identity(path) not in (None, before) for path, before in info.aux["before"].items())
-        if log and done and not self.workflow.executor_settings.keep_successful_logs:
+        if log and _made(info.aux["before"]) and not self.workflow.executor_settings.keep_successful_logs:
             Path(log).unlink(missing_ok=True)
 
     def why(self, info: SubmittedJobInfo, state: str) -> str:
@@ -221,6 +225,11 @@ def _identity(path: Any) -> list[int] | None:
     except OSError:
         return None
     return [stat.st_ino, stat.st_mtime_ns, stat.st_size]
+
+
+def _made(before: Mapping[str, list[int] | None]) -> bool:
+    """Whether all outputs are there and not what they were before."""
+    return all(_identity(path) not in (None, identity) for path, identity in before.items())
 
 
 def _content(path: Path) -> str:

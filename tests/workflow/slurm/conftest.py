@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import yaml
 
+from tests.workflow.conftest import Workplace, checkout
 from tests.workflow.slurm import configuration
 from tests.workflow.slurm.cluster import Cluster
+from tests.workflow.slurm.submitting import Submitting, made, submitting
+
+# All of one kind, so that the same must come of each.
+MODELS = ("killed", "cancelled", "limited", "moved")
 
 
 def run_cluster(tmp_path_factory: pytest.TempPathFactory, name: str, accounting: bool) -> Iterator[Cluster]:
@@ -32,3 +39,33 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def cluster_without_accounting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The same without accounting, as small sites run it."""
     yield from run_cluster(tmp_path_factory, "slurm-bare", accounting=False)
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """A checkout in which all is made that trainings need, and one of them: `undisturbed`, of 16 steps in 4 epochs."""
+    place = checkout(tmp_path_factory.mktemp("prepared") / "sitter")
+    params = yaml.safe_load(place.text("params.yaml"))
+    tuned = params["models"]["tuned"]
+    params |= {
+        "models": dict.fromkeys(("undisturbed", *MODELS), tuned),
+        "train": params["train"] | {"epochs": 4, "checkpoint_seconds": 0},
+        "resources": {"train": {"all": {"gpus": 0, "cpus": 1, "memory_gb": 1}}},
+    }
+    del params["fuse"]
+    (place.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    place.call("snakemake", "--", "models/undisturbed/manifest.csv")
+    return place
+
+
+@pytest.fixture(scope="session")
+def undisturbed(prepared: Workplace) -> dict[str, bytes]:
+    """What comes of a training that nothing has disturbed, on this machine and without SLURM."""
+    return made(prepared.folder, "undisturbed")
+
+
+@pytest.fixture
+def here(prepared: Workplace, cluster: Cluster, tmp_path: Path) -> Iterator[Submitting]:
+    """A checkout on the cluster with accounting."""
+    with submitting(prepared, cluster, tmp_path) as here:
+        yield here

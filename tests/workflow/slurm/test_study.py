@@ -1,0 +1,164 @@
+"""A whole study by `snakemake --profile slurm all`, on two real nodes, and what DVC makes of it."""
+
+from __future__ import annotations
+
+import csv
+import re
+from itertools import combinations
+
+import numpy as np
+import pytest
+import yaml
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from pipeline import params
+from tests.workflow.conftest import PROJECT, Workplace, checkout
+from tests.workflow.slurm.cluster import Cluster
+
+pytestmark = pytest.mark.xdist_group("slurm")
+
+LORA = {"kind": "lora", "rank": 2, "stages": 2}
+MODELS = {"classified": {"kind": "arcface", "scale": 16}, "contrasted": {"kind": "infonce"}}
+RESOURCES = {
+    "align": {"photos": {"parts": 2, "cpus": 1}},
+    "train": {
+        "all": {"gpus": 0, "cpus": 1, "memory_gb": 1, "hours": 0.5},
+        "classified": {"nodes": 2, "processes": 2},
+        "contrasted": {"nodes": 2, "processes": 2},
+    },
+    "embed": {"all": {"cpus": 1, "memory_gb": 1}},
+}
+
+
+@pytest.fixture(scope="module")
+def studied(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """A finished study: a frozen model, and two trained by four processes on two nodes."""
+    place = checkout(tmp_path_factory.mktemp("studied") / "sitter")
+    study = yaml.safe_load(place.text("params.yaml"))
+    base = study["models"]["base"]
+    study["models"] = {"base": base} | {
+        name: {**base, "adaptation": LORA, "loss": loss} for name, loss in MODELS.items()
+    }
+    study["split"]["photos"] = {"kind": "sitters", "test": 0.4, "val": 0.2}
+    study["train"] |= {"sitters": 4}
+    study["fuse"] = {"fused": {"models": ["base", "contrasted"], "method": {"kind": "concat"}, "fit_on": ["painted"]}}
+    study["resources"] = RESOURCES
+    (place.folder / "params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    place.commit("a study for a cluster")
+    place.call("snakemake", "--profile", "slurm", "all", timeout=400, **on(cluster))
+    return place
+
+
+def on(cluster: Cluster) -> dict[str, str]:
+    """The environment's additions on a login node of a cluster: its programs behind those of the project."""
+    path = cluster.environment()["PATH"]
+    return {"PATH": f"{Workplace(cluster.folder).environment()['PATH'].split(':')[0]}:{path}"}
+
+
+def accounts(cluster: Cluster, place: Workplace) -> dict[str, dict[str, str]]:
+    """What sacct says of the jobs of a checkout, by name."""
+    fields = ("JobName", "State", "Start", "End", "NodeList", "ReqMem", "Timelimit", "AllocTRES", "WorkDir")
+    return {row["JobName"]: row for row in cluster.jobs(*fields) if row["WorkDir"] == str(place.folder)}
+
+
+def test_each_heavy_job_is_in_the_accounts(cluster, studied):
+    jobs = accounts(cluster, studied)
+    models = ("base", *MODELS)
+    assert set(jobs) == {
+        "render-painted", "align-photos", "align-painted", "fuse-fused", "evaluate",
+        *(f"train-{model}" for model in models),
+        *(f"embed-{model}-{dataset}" for model in models for dataset in ("photos", "painted")),
+    }  # fmt: skip
+    assert {job["State"] for job in jobs.values()} == {"COMPLETED"}
+    assert jobs["train-classified"]["NodeList"] == "n[1-2]"
+    assert "cpu=4,mem=2G,node=2" in jobs["train-classified"]["AllocTRES"]
+    assert jobs["train-classified"]["Timelimit"] == "00:30:00"
+    assert "gres/gpu=1" in jobs["embed-base-photos"]["AllocTRES"], "the profile's number of GPUs"
+    assert "gpu" not in jobs["train-base"]["AllocTRES"]
+    assert jobs["render-painted"]["ReqMem"] in ("8000M", "7.81G"), "the profile's memory"
+
+
+def test_independent_jobs_run_at_once_on_both_nodes(cluster, studied):
+    jobs = accounts(cluster, studied).values()
+    assert any(
+        one["NodeList"] != other["NodeList"] and one["Start"] < other["End"] and other["Start"] < one["End"]
+        for one, other in combinations(jobs, 2)
+    )
+
+
+def test_logs_are_where_the_readme_says(studied):
+    assert "photos: 48 images, 48 aligned" in studied.text("logs/align/photos.log")
+    assert "4 of 4 sitters" not in studied.text("logs/train/contrasted.log")
+    for name in MODELS:
+        assert f"{name}: epoch" in studied.text(f"logs/train/{name}.log")
+
+
+def test_both_engines_have_nothing_to_do(studied):
+    assert studied.snakemake_would_run() == set()
+    assert studied.dvc_would_run() == set()
+
+
+def test_two_nodes_by_two_processes_train_as_one_process_does(studied, tmp_path):
+    here = studied.copy_to(tmp_path / "sitter")
+    targets = [f"models/{name}/manifest.csv" for name in MODELS]
+    here.call("snakemake", "--forcerun", "align", "train", "--", *targets)
+    assert "srun" not in here.text("logs/train/classified.log")
+    for name in MODELS:
+        one, four = (losses(place, name) for place in (here, studied))
+        np.testing.assert_allclose(four, one, rtol=1e-5)
+        one, four = (weights(place, name) for place in (here, studied))
+        # Adam turns the rounding of a gradient near zero into a whole step: few numbers may differ, and not by much.
+        assert np.linalg.norm(four - one) < 1e-3 * np.linalg.norm(one)
+    parts = [place.text("data/faces/photos/manifest.csv") for place in (here, studied)]
+    assert parts[0] == parts[1], "aligned in two parts, and whole"
+
+
+def weights(place: Workplace, model: str) -> NDArray[np.float32]:
+    """All that was trained, in a row."""
+    parts = load_file(place.folder / f"models/{model}/weights.safetensors")
+    return np.concatenate([parts[name].ravel() for name in sorted(parts)])
+
+
+def losses(place: Workplace, model: str) -> list[float]:
+    with open(place.folder / f"models/{model}/history.csv") as file:
+        return [float(row["loss"]) for row in csv.DictReader(file) if row["loss"]]
+
+
+def test_dvc_repro_goes_through_the_same_cluster(cluster, studied):
+    before = accounts(cluster, studied)
+    studied.change("models.contrasted.loss.temperature", 0.1)
+    studied.call("python", "rules/dvc_yaml.py")
+    studied.call("dvc", "repro", timeout=400, SNAKEMAKE_PROFILE="slurm", **on(cluster))
+    after = accounts(cluster, studied)
+    anew = {name for name in after if after[name]["Start"] != before[name]["Start"]}
+    assert anew == {"train-contrasted", "embed-contrasted-photos", "embed-contrasted-painted", "fuse-fused", "evaluate"}
+    assert studied.snakemake_would_run() == set()
+    assert studied.dvc_would_run() == set()
+
+
+def test_the_commands_of_the_document_work(cluster, studied):
+    document = (PROJECT / "docs/slurm.md").read_text()
+    commands = [
+        line for block in re.findall(r"^```sh\n(.*?)^```$", document, re.M | re.S) for line in block.splitlines()
+    ]
+    assert len(commands) > 4
+    for command in commands:
+        studied.call("bash", "-c", command, **on(cluster))
+
+
+def test_the_example_of_the_document_is_valid():
+    (example,) = re.findall(r"^```yaml\n(.*?)^```$", (PROJECT / "docs/slurm.md").read_text(), re.M | re.S)
+    params.check(yaml.safe_load((PROJECT / "params.yaml").read_text()) | yaml.safe_load(example))
+
+
+def test_without_accounting_the_profile_works_as_it_is(cluster_without_accounting, studied, tmp_path):
+    here = studied.copy_to(tmp_path / "sitter")
+    target = "models/base/manifest.csv"
+    command = ("snakemake", "--profile", "slurm", "--forcerun", "train", "--", target)
+    here.call(*command, **on(cluster_without_accounting))
+    assert accounts_of_queue(cluster_without_accounting) == {"train-base": "COMPLETED"}
+
+
+def accounts_of_queue(cluster: Cluster) -> dict[str, str]:
+    return {row["JobName"]: row["State"] for row in cluster.jobs("JobName", "State")}
