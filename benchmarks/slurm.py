@@ -4,8 +4,7 @@
     python -m benchmarks.slurm --here          uses the cluster of this login node
 
 Peers, in the same run: bare `sbatch --wait`, which is what SLURM itself needs, and the executor plugin as it comes,
-with the same settings. The second figure is what matters to a study: from the end of a job's work to the next
-submission.
+with the same settings. The second figure is what matters to a study: how long nothing happens.
 """
 
 from __future__ import annotations
@@ -16,10 +15,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
-LENGTH = 4
+LENGTH = 5
 SNAKEFILE = """
 import sys
 sys.path.insert(0, {project!r})
@@ -33,47 +34,43 @@ rule all:
 
 rule first:
     output: "0.txt"
-    shell: "date +%s.%N > {{output}}"
+    shell: "date > {{output}}"
 
 rule link:
     input: lambda wildcards: f"{{int(wildcards.n) - 1}}.txt"
     output: "{{n,[1-9]+}}.txt"
-    shell: "{stamp}; date +%s.%N > {{output}}"
+    shell: "date > {{output}}"
 """
-# When the controller got the job: it keeps whole seconds, the submitting host's clock keeps more.
-STAMP = "squeue --noheader --jobs=$SLURM_JOB_ID --Format=SubmitTime > {output}.submitted"
 
 
-def bare(folder: Path) -> tuple[float, float]:
-    """A chain of `sbatch --wait`: seconds a job, and from the end of a job's work to the next submission."""
-    started, gaps, ended = time.time(), [], None
+def bare(folder: Path) -> None:
+    """A chain of `sbatch --wait`."""
     for n in range(LENGTH):
-        submitted = time.time()
-        gaps += [] if ended is None else [submitted - ended]
-        done = f"date +%s.%N > {folder}/{n}.txt"
-        command = ["sbatch", "--wait", "--quiet", "--output=/dev/null", "--wrap", done]
-        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL)
-        ended = float((folder / f"{n}.txt").read_text())
-    return (time.time() - started) / LENGTH, sum(gaps) / len(gaps)
+        command = ["sbatch", "--wait", "--quiet", "--output=/dev/null", "--wrap", f"date > {n}.txt"]
+        subprocess.run(command, check=True, cwd=folder)
 
 
-def chained(folder: Path, ours: bool) -> tuple[float, float]:
+def chained(folder: Path, ours: bool) -> None:
     """The same by Snakemake with the profile of this project."""
-    text = SNAKEFILE.format(project=str(PROJECT), ours=ours, last=f"{LENGTH - 1}.txt", stamp=STAMP)
+    text = SNAKEFILE.format(project=str(PROJECT), ours=ours, last=f"{LENGTH - 1}.txt")
     (folder / "Snakefile").write_text(text)
     command = ["snakemake", "--profile", str(PROJECT / "profiles/slurm"), "--default-resources", "mem_mb=100"]
-    started = time.time()
     done = subprocess.run([*command, "--", "all"], cwd=folder, capture_output=True, text=True)
-    took = time.time() - started
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
-    ends = [float((folder / f"{n}.txt").read_text()) for n in range(LENGTH)]
-    starts = [_seconds((folder / f"{n}.txt.submitted").read_text().strip()) for n in range(1, LENGTH)]
-    return took / LENGTH, sum(s - e for s, e in zip(starts, ends, strict=False)) / len(starts)
 
 
-def _seconds(when: str) -> float:
-    return time.mktime(time.strptime(when, "%Y-%m-%dT%H:%M:%S"))
+def gap(folder: Path) -> float:
+    """Mean seconds from a job's end to the next submission in a folder, by the controller's clock (whole seconds)."""
+    shown = subprocess.run(["scontrol", "--oneliner", "show", "jobs"], capture_output=True, text=True, check=True)
+    jobs = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in shown.stdout.splitlines()]
+    times = sorted((_when(j["SubmitTime"]), _when(j["EndTime"])) for j in jobs if j["WorkDir"] == str(folder))
+    gaps = [submitted - ended for (_, ended), (submitted, _) in pairwise(times)]
+    return sum(gaps) / len(gaps)
+
+
+def _when(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
 
 
 def main() -> None:
@@ -99,10 +96,11 @@ def main() -> None:
             for what, measure in cases.items():
                 folder = Path(name) / what.replace(" ", "-")
                 folder.mkdir()
-                each, gap = measure(folder)
-                print(
-                    f"{what:36} {each:6.1f} s a job, {gap:5.1f} s from a job's end to the next submission", flush=True
-                )
+                started = time.monotonic()
+                measure(folder)
+                each = (time.monotonic() - started) / LENGTH
+                next_one = f"{gap(folder):4.1f} s from its end to the next submission"
+                print(f"{what:36} {each:5.1f} s a job, {next_one}", flush=True)
         finally:
             if cluster:
                 cluster.down()
