@@ -45,7 +45,7 @@ def check_requests(study: Study, request: Callable[[str, str], Mapping[str, Any]
             found = _problem(study, job.stage, name, request(job.stage, name), partitions, settings)
             problems[job.stage, name] = found
     if lines := [problem for problem in problems.values() if problem]:
-        raise SitterError("\n".join(lines))
+        raise SitterError("\n".join(dict.fromkeys(lines)))
 
 
 def _partitions() -> dict[str, list[Nodes]]:

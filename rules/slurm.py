@@ -20,17 +20,19 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import snakemake_executor_plugin_slurm as plugin
+from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
 from pipeline.artifacts import atomic_file
 
+T = TypeVar("T")
 LEFT = Path(".snakemake/sitter-slurm")
 """A file for each job that was submitted and not yet seen to end: its number, what it is of, its outputs before."""
 OVER = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "OUT_OF_MEMORY", "REVOKED", "TIMEOUT"}
@@ -72,44 +74,64 @@ class Executor(plugin.Executor):  # type: ignore[misc]
 
     def __init__(self, workflow: Any, logger: Any) -> None:
         self.pace = float(workflow.executor_settings.init_seconds_before_status_checks)
-        self.silent = False
+        self.silent = self.leaving = False
         self.since: dict[str, float] = {}  # when the state of a job began to be in doubt
         super().__init__(workflow, logger)  # starts the thread that asks for states
 
     def run_job(self, job: Any) -> None:
         """Submit a job, or take over one of a killed run."""
         left = LEFT / f"{name_of(job)}.json"
-        if left.exists() and (number := self.taken_over(job, json.loads(left.read_text()))):
-            self.logger.info(f"{name_of(job)}: job {number} of an earlier run is at it, or was: taken over.")
-            log = self.slurm_logdir / f"rule_{job.name}" / plugin.get_job_wildcards(job) / f"{number}.log"
-            self._report_job_submission_threadsafe(SubmittedJobInfo(job, number, {"slurm_logfile": log}))
-        else:
-            self.end_strays(job)
+        try:
+            number = self.taken_over(job, json.loads(left.read_text())) if left.exists() else None
+            if number is None:
+                self.end_strays(job)
+        except Exception as error:  # this is a thread of the plugin's, which looks at no error: Snakemake would wait on
+            self._report_job_error_threadsafe(SubmittedJobInfo(job), f"{name_of(job)} was not submitted: {error} ")
+            return
+        if number is None:
             super().run_job(job)
+            return
+        self.logger.info(f"{name_of(job)}: job {number} of an earlier run is at it, or was: taken over.")
+        log = self.slurm_logdir / f"rule_{job.name}" / plugin.get_job_wildcards(job) / f"{number}.log"
+        self._report_job_submission_threadsafe(SubmittedJobInfo(job, number, {"slurm_logfile": log}))
 
     def end_strays(self, job: Any) -> None:
         """Cancel what else of this job is in the queue, and wait until it is gone: it may be writing still."""
+        asked = ["squeue", "--noheader", "--user", getpass.getuser(), "--name", name_of(job), "--format=%i|%Z"]
+        deadline = 0.0
+        while strays := [
+            i for i, *at in self.answered(lambda: _lines(asked)) if at == [str(self.workflow.workdir_init)]
+        ]:
+            if not deadline:
+                deadline = time.monotonic() + PATIENCE
+                self.logger.info(f"{name_of(job)}: cancelling job {', '.join(strays)}, which is still in the queue.")
+            elif time.monotonic() > deadline or self.leaving:
+                raise WorkflowError(f"job {', '.join(strays)} of it was cancelled and does not end.")
+            subprocess.run(["scancel", *strays], check=False)
+            time.sleep(2)
 
-        def strays() -> list[str]:
-            asked = ["squeue", "--noheader", "--user", getpass.getuser(), "--name", name_of(job), "--format=%i|%Z"]
-            return [line[0] for line in _lines(asked) or [] if line[1:] == [str(self.workflow.workdir_init)]]
+    def answered(self, ask: Callable[[], T | None]) -> T:
+        """What SLURM says, asked until it says something."""
+        while (found := ask()) is None:
+            if self.leaving:
+                raise WorkflowError("SLURM does not answer.")
+            time.sleep(2)
+        return found
 
-        if numbers := strays():
-            self.logger.info(f"{name_of(job)}: cancelling job {', '.join(numbers)}, which is still in the queue.")
-            subprocess.run(["scancel", *numbers], check=False)
-            deadline = time.monotonic() + PATIENCE
-            while strays() and time.monotonic() < deadline:
-                time.sleep(1)
+    def cancel(self) -> None:
+        """Ctrl-C: nothing is waited for."""
+        self.leaving = True
+        super().cancel()
 
     def taken_over(self, job: Any, left: dict[str, Any]) -> str | None:
         """Number of a job that an earlier run has left behind and that is as good as a new one."""
         number = str(left["slurm"])
-        state = (self.states([number]) or {}).get(number, "")
+        state = self.answered(lambda: self.states([number])).get(number, "")
         if left["key"] != key(job) or not state or state in OVER - {"COMPLETED"}:
             return None
         deadline = time.monotonic() + self.patience(state)
         while state == "COMPLETED" and not _made(left["before"]):  # they may have been deleted since
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or self.leaving:
                 return None
             time.sleep(1)
         return number
@@ -181,7 +203,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         if state == "COMPLETED":
             said += "ended, but its outputs are missing or older than it: not taken for a success. "
         elif not state:
-            said += "is unknown to SLURM by now, and its outputs are missing or older than it. "
+            said += "is unknown to SLURM by now: not taken for a success. "
         else:
             said += f"ended as {state}. "
         if state in MEND and not job.is_group():
