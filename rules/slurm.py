@@ -20,7 +20,7 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -222,6 +222,13 @@ class Executor(plugin.Executor):  # type: ignore[misc]
             ["sacct", "-X", "--noheader", "--parsable2", "--format=JobID,State", f"--jobs={','.join(numbers)}"]
         )
         return None if found is None else {number: state.split()[0] for number, state, *_ in found}
+
+    def get_account_arg(self, job: Any) -> Iterator[str]:
+        """The account of the profile; without one, SLURM's own default, at which the plugin guesses in vain."""
+        if job.resources.get("slurm_account"):
+            yield from super().get_account_arg(job)
+        else:
+            yield ""
 
     def get_status_command(self) -> str:
         """squeue where there is no accounting to ask; the plugin would wait for sacct for ever."""
