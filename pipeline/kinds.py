@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache, reduce
 from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
@@ -49,10 +49,19 @@ class Options(Strict):
         """Keyword arguments for the registered class or function."""
         return {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
 
+    def kinds(self) -> tuple[str, ...]:
+        """This kind, and those of the options within it (`list[Options]`)."""
+        within = [o for v in self.arguments().values() if isinstance(v, list) for o in v if isinstance(o, Options)]
+        return tuple(dict.fromkeys([self.kind, *(kind for options in within for kind in options.kinds())]))
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Registry:
-    """Kinds of one sort. `entries` maps a name to `"module.Name"`, relative to `package`; None: nothing to load."""
+    """Kinds of one sort. `entries` maps a name to `"module.Name"`, relative to `package`; None: nothing to load.
+
+    A kind may be made of others of its sort: in its options, the annotation `Options` stands for any of them, except
+    those that are themselves made of others.
+    """
 
     sort: str
     package: str
@@ -73,26 +82,55 @@ class Registry:
         """Call what is registered with the pipeline's arguments and the options of `params.yaml`."""
         return self.load(options.kind)(*given, **options.arguments())
 
+    @cache  # noqa: B019  (registries live as long as the program; the options of a kind are one class)
     def options(self, kind: str) -> type[Options]:
         """The pydantic model of a kind's options, read from its source."""
-        entry = self.entries[kind]
-        if entry is None:
-            only: dict[str, Any] = {"kind": (Literal[kind], ...)}
-            return create_model(f"{self.sort}-{kind}", __base__=Options, **only)
-        module, _, name = f"{self.package}.{entry}".rpartition(".")
-        arguments, doc = _signature(PROJECT / f"{module.replace('.', '/')}.py", name)
         fields: dict[str, Any] = {"kind": (Literal[kind], ...)}
+        if self.entries[kind] is None:
+            return create_model(f"{self.sort}-{kind}", __base__=Options, **fields)
+        arguments, doc = self._signature(kind)
+        known = VOCABULARY | ({"Options": self._either(self._simple())} if _is_composed(arguments) else {})
         for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-            assert argument.annotation is not None, f"{module}.{name}: option {argument.arg} has no annotation"
-            annotation = eval(ast.unparse(argument.annotation), dict(VOCABULARY))  # our own source
+            assert argument.annotation is not None, f"{self.sort} {kind}: option {argument.arg} has no annotation"
+            annotation = eval(ast.unparse(argument.annotation), dict(known))  # our own source
             fields[argument.arg] = (annotation, ... if default is None else ast.literal_eval(default))
         return create_model(f"{self.sort}-{kind}", __base__=Options, __doc__=doc, **fields)
 
+    def constant(self, kind: str, name: str) -> Any:
+        """A literal in the body of a kind's class, read from its source; None where it has none of that name."""
+        if self.entries[kind] is None:
+            return None
+        module, _, owner = f"{self.package}.{self.entries[kind]}".rpartition(".")
+        tree = ast.parse((PROJECT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
+        body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == owner)
+        for node in body:
+            targets = getattr(node, "targets", [getattr(node, "target", None)])
+            if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+                return ast.literal_eval(cast(ast.Assign, node).value)
+        return None
+
     def union(self) -> Any:
         """The type of a field that holds one of these kinds, told apart by `kind`."""
-        models = [self.options(kind) for kind in self.entries]
+        return self._either(list(self.entries))
+
+    def _either(self, kinds: list[str]) -> Any:
+        models = [self.options(kind) for kind in kinds]
         either: Any = reduce(or_, models)
         return models[0] if len(models) == 1 else Annotated[either, Field(discriminator="kind")]
+
+    def _simple(self) -> list[str]:
+        """Kinds that something is behind and that are not made of others."""
+        return [k for k, entry in self.entries.items() if entry is not None and not _is_composed(self._signature(k)[0])]
+
+    def _signature(self, kind: str) -> tuple[ast.arguments, str]:
+        module, _, name = f"{self.package}.{self.entries[kind]}".rpartition(".")
+        return _signature(PROJECT / f"{module.replace('.', '/')}.py", name)
+
+
+def _is_composed(arguments: ast.arguments) -> bool:
+    """Whether an option's annotation names `Options`."""
+    annotations = (a.annotation for a in arguments.kwonlyargs if a.annotation is not None)
+    return any(isinstance(n, ast.Name) and n.id == "Options" for a in annotations for n in ast.walk(a))
 
 
 @cache

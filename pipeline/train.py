@@ -9,6 +9,7 @@ written depends on the clock, so that the same inputs give the same bytes (on a 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from pipeline import paths
@@ -17,6 +18,7 @@ from pipeline.errors import SitterError
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+    from pipeline.models.external import External
     from pipeline.params import Study
     from pipeline.training.loop import Run, State
     from pipeline.training.stop import StopRequest
@@ -48,6 +50,11 @@ def run(study: Study, model: str) -> None:
 def record(study: Study, model: str) -> None:
     """The folder of a frozen model."""
     from pipeline.artifacts import output_folder
+    from pipeline.models.backbones import EXTERNAL
+
+    if study.models[model].backbone.kind in EXTERNAL:
+        record_external(study, model)
+        return
     from pipeline.models.build import build
     from pipeline.models.save import write_model
     from pipeline.training.processes import Processes, several
@@ -60,6 +67,29 @@ def record(study: Study, model: str) -> None:
             with output_folder(paths.model(model)) as folder:
                 write_model(folder, network, entry, None, study.seed)
             print(f"{model}: frozen, {network.dim} values a face")
+
+
+def record_external(study: Study, model: str) -> None:
+    """The folder of an outside system, whose file is checked here; there is no network, and nothing to share out."""
+    import os
+
+    from pipeline.artifacts import output_folder, sha256, write_json
+    from pipeline.models import DESCRIPTION
+    from pipeline.models.backbones import BACKBONES
+
+    if os.environ.get("RANK", "0") != "0":
+        return
+    entry = study.models[model]
+    outside: External = BACKBONES.make(entry.backbone)
+    file = outside.file
+    description = {
+        **{part: getattr(entry, part).model_dump(mode="json") for part in ("backbone", "adaptation", "loss")},
+        "weights": {"file": file.name, "bytes": file.stat().st_size, "sha256": sha256(file)},
+        **outside.describe(),
+    }
+    with output_folder(paths.model(model)) as folder:
+        write_json(folder / DESCRIPTION, description)
+    print(f"{model}: an outside system, {description['rows']} rows in {file.name}")
 
 
 def train(study: Study, model: str, stop: StopRequest) -> None:
@@ -121,7 +151,8 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
 
     from pipeline.losses import LOSSES
     from pipeline.losses.samplers import SitterBatches
-    from pipeline.models.backbone import frozen_prefix
+    from pipeline.losses.sharing import share_out
+    from pipeline.models.backbone import count_parameters, frozen_prefix
     from pipeline.models.build import build
     from pipeline.training.faces import read_faces
     from pipeline.training.features import split_network
@@ -131,7 +162,7 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
     entry, training = study.models[model], study.training(model)
     processes = Processes.of(accelerator)
     with processes.together():
-        faces, val = read_faces(training.train_on, study.split)
+        faces, val = read_faces(training.train_on, study.split, training.fold)
         val = val.at_most(training.val_images, study.seed)
         if training.patience is not None and not len(val):
             raise SitterError(
@@ -169,8 +200,12 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
         adaptation.initialise(network, inputs[0].kept[:, 0].to(accelerator.device))
     torch.manual_seed(study.seed)
     loss = LOSSES.make(entry.loss, network.dim, faces.sitters)
+    if processes.world > 1 and faces.sitters >= max(processes.world, training.shard_centres or math.inf):
+        share_out(loss, processes.rank, processes.world)
     kept = frozen_prefix(network) if inputs[0].kept is not None else 0
     if processes.first:
+        own, total = count_parameters(network)
+        print(f"{model}: {own:,} of {total:,} parameters are trained")
         print(
             f"{model}: {len(faces)} faces of {faces.sitters} sitters, validated on {len(val)} of {val.sitters}; "
             f"{len(sampler)} batches an epoch; {kept} of {len(network.stages)} stages computed beforehand"

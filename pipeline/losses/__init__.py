@@ -2,7 +2,11 @@
 
 A loss is an `nn.Module` made with `(dim, sitters)`: the length of the embeddings and the number of training sitters;
 `loss(embeddings [B, dim], labels int64 [B])` is a scalar. The training
-loop calls it in float32, outside of mixed precision. Parameters of its own (class centres) are trained with the model.
+loop calls it in float32, outside of mixed precision, with the whole batch of all processes. Parameters of its own
+(class centres) are trained with the model; buffers of its own (running means) go into checkpoints with them.
+
+A softmax over class centres with another margin derives from `pipeline.losses.margin.MarginSoftmax`, which brings
+Partial FC and centres that are shared out to the processes.
 """
 
 from pipeline.kinds import Registry
@@ -16,6 +20,11 @@ LOSSES = Registry(
         "infonce": "infonce.InfoNCE",
         "supcon": "supcon.SupCon",
         "arcface": "arcface.ArcFace",
-        "arcface-infonce": "arcface_infonce.ArcFaceInfoNCE",
+        "cosface": "cosface.CosFace",
+        "combined-margin": "combined_margin.CombinedMargin",
+        "subcentre-arcface": "subcentre_arcface.SubcentreArcFace",
+        "adaface": "adaface.AdaFace",
+        "contrastive": "contrastive.Contrastive",
+        "sum": "sum.Sum",
     },
 )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FILE = "checkpoint.pt"
 KINDS = ("backbones", "adaptations", "losses")
 # Settings that say how a model is trained, but change nothing of what comes of it.
-WITHOUT_EFFECT = {"checkpoint_seconds", "workers"}
+WITHOUT_EFFECT = {"checkpoint_seconds", "workers", "shard_centres"}
 
 
 def key(study: Study, model: str) -> str:
@@ -36,7 +36,8 @@ def key(study: Study, model: str) -> str:
     inputs = [folder(d) / paths.MANIFEST for d in training.train_on for folder in (paths.faces, paths.split)]
     if getattr(entry.backbone, "weights", None) is not None:
         inputs.append(paths.raw(entry.backbone.weights) / paths.MANIFEST)
-    kinds = [f"{r}/{o.kind}" for r, o in zip(KINDS, (entry.backbone, entry.adaptation, entry.loss), strict=True)]
+    options = zip(KINDS, (entry.backbone, entry.adaptation, entry.loss), strict=True)
+    kinds = [f"{registry}/{kind}" for registry, chosen in options for kind in chosen.kinds()]
     of = {
         "seed": study.seed,
         "model": entry.model_dump(exclude={"training"}),

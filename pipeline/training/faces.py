@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,14 +64,15 @@ class Faces:
         return self.select(np.flatnonzero(np.isin(self.labels, chosen)))
 
 
-def read_faces(datasets: Sequence[str], splits: Mapping[str, Split]) -> tuple[Faces, Faces]:
-    """Faces of the train sitters and of the val sitters of data sets.
+def read_faces(datasets: Sequence[str], splits: Mapping[str, Split], fold: int | None = None) -> tuple[Faces, Faces]:
+    """Faces of the train sitters and of the val sitters (where they are split by images: images) of data sets.
 
     A name means the same sitter in a data set and in those that are split like it; in others it is someone else.
 
     Args:
         datasets: names of data sets, aligned and split.
         splits: the section `split`, for which data sets are split like which.
+        fold: in data sets without train and val sitters, leave out those of this fold; the next one validates.
 
     Raises:
         SitterError: files are absent or do not fit each other.
@@ -83,17 +85,19 @@ def read_faces(datasets: Sequence[str], splits: Mapping[str, Split]) -> tuple[Fa
         rows = {image_id: row for row, image_id in enumerate(store.image_ids)}
         split = splits[dataset]
         identity = split.dataset if split.kind == "like" else dataset
-        for line, image in enumerate(read_csv(table, ["image_id", "sitter", "subset"]), start=2):
-            if image["subset"] not in where:
+        images = read_csv(table, ["image_id", "sitter", "subset", "fold"])
+        subsets = _without_fold(images, fold, table) if fold is not None else [image["subset"] for image in images]
+        for line, (image, subset) in enumerate(zip(images, subsets, strict=True), start=2):
+            if subset not in where:
                 continue
             if image["image_id"] not in rows:
                 raise SitterError(
                     f"{table}, line {line}: image {image['image_id']!r} is not among the {len(rows)} faces of "
                     f"{paths.faces(dataset)}. They changed after the split: run split {dataset} again."
                 )
-            where[image["subset"]].append((number, rows[image["image_id"]]))
-            who[image["subset"]].append((identity, image["sitter"]))
-    both = who["train"] and set(who["train"]) & set(who["val"])
+            where[subset].append((number, rows[image["image_id"]]))
+            who[subset].append((identity, image["sitter"]))
+    both = {name for name in set(who["train"]) & set(who["val"]) if splits[name[0]].kind != "images"}
     if both:
         identity, sitter = min(both)
         raise SitterError(
@@ -106,6 +110,25 @@ def read_faces(datasets: Sequence[str], splits: Mapping[str, Split]) -> tuple[Fa
     if not len(train):
         raise SitterError(f"no image of {', '.join(datasets)} has the subset train: check the section split.")
     return train, val
+
+
+def _without_fold(images: Sequence[Mapping[str, str]], fold: int, table: Path) -> list[str]:
+    """Subset of each image where one fold tests, the next validates and the rest train.
+
+    A data set that has train or val sitters of its own keeps its subsets.
+    """
+    if any(image["subset"] in ("train", "val") for image in images):
+        return [image["subset"] for image in images]
+    folds = 1 + max(int(image["fold"]) for image in images if image["subset"] == "test")
+    if not fold < folds or folds < 3:
+        raise SitterError(
+            f"training.fold is {fold}, but {table} has the folds 0 to {folds - 1}: at least three are needed, one to "
+            "test, one to validate and the rest to train. Set folds in its split, or another fold."
+        )
+    words = {fold: "test", (fold + 1) % folds: "val"}
+    return [
+        image["subset"] if image["subset"] != "test" else words.get(int(image["fold"]), "train") for image in images
+    ]
 
 
 def _table(where: list[tuple[int, int]]) -> NDArray[np.int64]:

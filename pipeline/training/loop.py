@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import random
 import signal
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
 from pipeline.errors import SitterError
 from pipeline.losses.samplers import SitterBatches
+from pipeline.losses.sharing import shares
 from pipeline.models.adaptation import Adaptation
 from pipeline.models.backbone import Backbone, load_trained_state, trained_state
 from pipeline.training import checkpoint
 from pipeline.training.features import Inputs, faces_bar
-from pipeline.training.gather import gather
+from pipeline.training.gradients import FullPrecision, Gradients
 from pipeline.training.optimiser import make_optimiser, rate
 from pipeline.training.processes import Processes
+from pipeline.training.shares import SharedOut
 from pipeline.training.stop import StopRequest
 from pipeline.training.validation import val_eer
 
@@ -53,20 +52,6 @@ class State:
     history: list[dict[str, float | int | None]] = field(default_factory=list)
 
 
-class FullPrecision(nn.Module):
-    """A loss computed in float32 whatever the precision of the network: its exponentials need the digits."""
-
-    def __init__(self, loss: nn.Module) -> None:
-        super().__init__()
-        self.loss = loss
-
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """float [B, D], int64 [B] → float32 scalar."""
-        with torch.autocast(embeddings.device.type, enabled=False):
-            value: Tensor = self.loss(embeddings.float(), labels)
-        return value
-
-
 class Run:
     """The parts of one training, and the story of it: `fit`."""
 
@@ -90,21 +75,30 @@ class Run:
             training: the settings.
             backbone: adapted, on the device; `trained` are its stages behind what `train` and `val` have kept.
             adaptation: whose penalty is added to the loss.
-            loss: of the embeddings.
+            loss: of the embeddings; its class centres may be shared out to the processes.
             sampler: batches of the train faces.
             trained, train, val: from `split_network`.
             seed: of everything random within a step.
         """
         self.accelerator, self.training, self.seed = accelerator, training, seed
         self.processes = Processes.of(accelerator)
-        self.backbone, self.adaptation, self.sampler = backbone, adaptation, sampler
-        self.train, self.val = train, val
+        self.backbone, self.sampler, self.val = backbone, sampler, val
+        # In chunks, the batch waits on the CPU.
+        self.train = train if training.chunk is None else replace(train, device=torch.device("cpu"))
         self.embed = nn.Sequential(*trained)  # the same modules in full precision, for validation
         self.loss = FullPrecision(loss).to(accelerator.device)
         self.parameters = [p for p in (*backbone.parameters(), *loss.parameters()) if p.requires_grad]
         self.optimiser = accelerator.prepare_optimizer(make_optimiser(training, self.parameters))
-        self.network = accelerator.prepare_model(trained)
-        self.prepared_loss = accelerator.prepare_model(self.loss) if list(loss.parameters()) else self.loss
+        self.shared_out = SharedOut(self.processes, shares(self.loss), self.loss, self.parameters)
+        # All processes compute the same loss: the mean over them, which a prepared one takes, only keeps them in step.
+        alike = list(loss.parameters()) and not self.shared_out.rows
+        self.gradients = Gradients(
+            accelerator,
+            accelerator.prepare_model(trained),
+            accelerator.prepare_model(self.loss) if alike else self.loss,
+            lambda: adaptation.penalty(backbone),
+            training.chunk,
+        )
         self.state = State()
 
     def fit(self, folder: Path, key: str, stop: StopRequest) -> State:
@@ -156,9 +150,10 @@ class Run:
 
     def save_together(self, folder: Path, key: str) -> None:
         """The first process writes a checkpoint, and no other goes on, or leaves, before it is whole."""
+        loss, optimiser = self.shared_out.whole(self.loss.state_dict(), self.optimiser.state_dict())
         with self.processes.together():
             if self.processes.first:
-                self.save(folder, key)
+                self.save(folder, key, loss, optimiser)
 
     def at_end(self) -> bool:
         """Whether there is nothing left to train."""
@@ -168,9 +163,6 @@ class Run:
 
     def batch(self, inputs: Tensor, labels: Tensor) -> bool:
         """Gradients of one batch, and, where it is the last of a step, the step; whether it was.
-
-        Each of several processes runs the network on its share of the images and computes the loss, and the penalty,
-        of the whole batch; the gradients are then averaged (see `gather` for why that is exact).
 
         Args:
             inputs: [b, …], of this process's share.
@@ -183,20 +175,15 @@ class Run:
         first = state.position - state.position % every
         last = min(first + every, len(self.sampler)) - 1
         whole_step = state.position == last
-        _seed(self.seed, state.epoch, state.position, self.accelerator.process_index)
-        with contextlib.ExitStack() as stack:
-            for part in () if whole_step else (self.network, self.prepared_loss):
-                stack.enter_context(self.accelerator.no_sync(part))
-            embeddings = self.network(inputs)
-            if self.processes.world > 1:
-                owners = torch.from_numpy(self.sampler.owners(state.epoch, state.position))
-                embeddings = gather(embeddings, owners, self.processes.rank)
-                _seed(self.seed, state.epoch, state.position, 0)  # all draw the same positives and negatives
-            loss = self.prepared_loss(embeddings, labels.to(inputs.device))
-            self.accelerator.backward((loss + self.adaptation.penalty(self.backbone)) / (last - first + 1))
-        value, norm = loss.item(), 0.0
-        if whole_step and math.isfinite(value):
-            norm = float(self.accelerator.clip_grad_norm_(self.parameters, self.training.clip or math.inf))
+        value = self.gradients.add(
+            inputs,
+            labels,
+            torch.from_numpy(self.sampler.owners(state.epoch, state.position)),
+            place=(self.seed, state.epoch, state.position),
+            part=last - first + 1,
+            last=whole_step,
+        )
+        norm = self.shared_out.clip(self.accelerator, self.training.clip or math.inf) if whole_step else 0.0
         scaled = self.accelerator.scaler is not None  # fp16: gradients that overflow are skipped by the scaler
         if not math.isfinite(value) or not (math.isfinite(norm) or scaled):
             raise SitterError(self.not_finite(value))
@@ -232,13 +219,13 @@ class Run:
         self.backbone.eval()
         return val_eer(self.embed, self.val, self.state.epoch)
 
-    def save(self, folder: Path, key: str) -> None:
-        """Write a checkpoint."""
+    def save(self, folder: Path, key: str, loss: dict[str, Tensor], optimiser: dict[str, Any]) -> None:
+        """Write a checkpoint, with the whole states of loss and optimiser."""
         scaler = self.accelerator.scaler
         parts = {
             "trained": trained_state(self.backbone),
-            "loss": self.loss.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "loss": loss,
+            "optimiser": optimiser,
             "scaler": scaler.state_dict() if scaler is not None else {},
             "state": asdict(self.state),
         }
@@ -249,8 +236,9 @@ class Run:
         if parts is None:
             return
         load_trained_state(self.backbone, parts["trained"])
-        self.loss.load_state_dict(parts["loss"])
-        self.optimiser.load_state_dict(parts["optimiser"])
+        loss, optimiser = self.shared_out.own(parts["loss"], parts["optimiser"])
+        self.loss.load_state_dict(loss)
+        self.optimiser.load_state_dict(optimiser)
         if self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(parts["scaler"])
         self.state = State(**parts["state"])
@@ -285,11 +273,3 @@ class Run:
             "Lower training.lr, set training.clip or use precision fp32; if that does not help, look at the images. "
             f"What was made before is untouched. The batch: {names}"
         )
-
-
-def _seed(*of: int) -> None:
-    """Seed every generator by its place: dropout and mining are the same after a resume."""
-    number = int(np.random.SeedSequence(of).generate_state(1)[0])
-    random.seed(number)
-    np.random.seed(number)  # noqa: NPY002  (for third-party layers that draw from it)
-    torch.manual_seed(number)

@@ -28,10 +28,17 @@ LOSSES: dict[str, dict[str, Any]] = {
     "infonce": {"kind": "infonce"},
     "supcon": {"kind": "supcon"},
     "triplet": {"kind": "triplet"},
-    "both": {"kind": "arcface-infonce", "scale": 8},
+    "both": {"kind": "sum", "losses": [{"kind": "arcface", "scale": 8}, {"kind": "infonce"}], "weights": [1, 0.5]},
 }
 MODELS: dict[str, dict[str, Any]] = {name: {**LORA, "loss": loss} for name, loss in LOSSES.items()}
 MODELS["accumulated"] = MODELS["arcface"] | {"training": LORA["training"] | {"accumulate": 3, "clip": 0.5}}
+MODELS["chunked"] = MODELS["infonce"] | {"training": LORA["training"] | {"accumulate": 3, "chunk": 2}}
+# Six sitters' centres, shared out; in a batch of four sitters, one of the other two is drawn.
+CENTRES = [{"kind": "arcface", "sample": 0.9}, {"kind": "adaface", "decay": 0.5}, {"kind": "subcentre-arcface"}]
+MODELS["shared"] = MODELS["arcface"] | {
+    "loss": {"kind": "sum", "losses": [*({"scale": 8} | loss for loss in CENTRES), {"kind": "infonce"}]},
+    "training": LORA["training"] | {"shard_centres": 6, "clip": 0.5, "accumulate": 2},
+}
 MODELS["decoded"] = MODELS["infonce"] | {"training": LORA["training"] | {"cache_gb": 0, "images": 3}}
 MODELS["head"] = {"backbone": TINY, "adaptation": {"kind": "head", "pull": 0.3}, "loss": {"kind": "supcon"}}
 MODELS["deep"] = MODELS["both"] | {"adaptation": {"kind": "lora", "rank": 2}}

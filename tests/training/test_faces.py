@@ -66,6 +66,26 @@ def test_a_split_without_train_images_is_refused(project: Path) -> None:
         read_faces(["tiny"], study().split)
 
 
+def test_one_fold_is_left_out_and_the_next_validates(project: Path) -> None:
+    table = paths.split("tiny") / "split.csv"
+    rows = [row | {"subset": "test", "fold": str(int(row["sitter"][1:]) % 4)} for row in read_csv(table)]
+    write_csv(table, rows, COLUMNS)
+    for fold in range(4):
+        train, val = read_faces(["tiny"], study().split, fold)
+        learned, validated = (
+            {int(f.name(i).split("/s")[1].split("/")[0]) % 4 for i in range(len(f))} for f in (train, val)
+        )
+        assert validated == {(fold + 1) % 4}
+        assert learned == set(range(4)) - {fold, (fold + 1) % 4}
+    with pytest.raises(SitterError, match=r"training\.fold is 4, but .* has the folds 0 to 3"):
+        read_faces(["tiny"], study().split, 4)
+
+
+def test_a_fold_changes_nothing_where_there_are_train_sitters(project: Path) -> None:
+    train, val = read_faces(["tiny"], study().split, 1)
+    assert (len(train), len(val)) == (30, 10)
+
+
 def test_validation_on_fewer_images_takes_whole_sitters_and_the_same_ones_each_time(project: Path) -> None:
     make_faces(train=1, val=8)
     _, val = read_faces(["tiny"], study().split)

@@ -89,8 +89,8 @@ def test_two_processes_train_what_one_trains(alone: Path, two: tuple[Path, objec
 
 def test_four_processes_train_what_one_trains(alone: Path, tmp_path: Path) -> None:
     folder = new_project(tmp_path)
-    ran(folder, 4, "arcface", "infonce")
-    for model in ("arcface", "infonce"):
+    ran(folder, 4, "shared", "chunked")
+    for model in ("shared", "chunked"):
         assert_same(alone, folder, model)
 
 
@@ -113,7 +113,7 @@ def test_torchrun_trains_what_one_process_trains(alone: Path, tmp_path: Path) ->
     assert_same(alone, folder, "infonce")
 
 
-@pytest.mark.parametrize(("before", "after", "model"), [(1, 2, "arcface"), (2, 1, "accumulated")])
+@pytest.mark.parametrize(("before", "after", "model"), [(1, 2, "shared"), (2, 1, "shared")])
 def test_what_some_processes_began_others_go_on_with(
     alone: Path, tmp_path: Path, before: int, after: int, model: str
 ) -> None:

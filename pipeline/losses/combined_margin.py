@@ -1,0 +1,49 @@
+"""The margins of SphereFace, ArcFace and CosFace in one loss."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from pipeline.losses.margin import MarginSoftmax, advanced
+
+
+class CombinedMargin(MarginSoftmax):
+    """Combined margin: cross-entropy of s·cos θ_j, with s·(cos(m1 θ_y + m2) − m3) for the sample's own sitter y.
+
+    (1, m, 0) is ArcFace, (1, 0, m) CosFace; as there, with m1 = 1, cos θ_y − m2 sin m2 stands in where θ_y + m2 would
+    pass π. With another m1, φ = m1 θ_y + m2 goes on beyond π as SphereFace's does: (−1)^k cos φ − 2k, k = ⌊φ/π⌋, which
+    is continuous and keeps falling. θ = 2 arctan(‖x − w‖ / ‖x + w‖) of the unit vectors, which is exact at 0 and π.
+
+    Deng, Guo, Xue, Zafeiriou: ArcFace: Additive Angular Margin Loss for Deep Face Recognition, CVPR 2019
+    (arXiv 1801.07698), section 2.3 and table 2; Liu et al.: SphereFace, CVPR 2017 (arXiv 1704.08063).
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        sitters: int,
+        *,
+        m1: Annotated[float, Field(gt=0, description="Factor of the angle.")] = 1.0,
+        m2: Annotated[float, Field(ge=0, lt=1.5708, description="Added to the angle, in radians.")] = 0.3,
+        m3: Annotated[float, Field(ge=0, lt=2, description="Subtracted from the cosine.")] = 0.2,
+        scale: Annotated[float, Field(gt=0, description="s of the formula.")] = 64.0,
+        sample: Annotated[
+            float, Field(gt=0, le=1, description="Share of the sitters in the softmax (Partial FC); 1: all.")
+        ] = 1.0,
+    ) -> None:
+        super().__init__(dim, sitters, scale, sample)
+        self.m1, self.m2, self.m3 = m1, m2, m3
+
+    def own(self, embeddings: Tensor, x: Tensor, centres: Tensor) -> Tensor:
+        """cos(m1 θ + m2) − m3, float [n]; see `MarginSoftmax`."""
+        if self.m1 == 1:
+            return advanced(x, centres, self.m2) - self.m3
+        apart, together = (torch.linalg.vector_norm(v, dim=1) for v in (x - centres, x + centres))
+        angle = self.m1 * 2 * torch.atan2(apart, together) + self.m2
+        turns = (angle.detach() / math.pi).floor()
+        return torch.where(turns % 2 == 0, 1.0, -1.0) * angle.cos() - 2 * turns - self.m3

@@ -1,0 +1,140 @@
+"""Softmax over class centres with a margin: what ArcFace and its relatives share."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pipeline.losses.sharing import Centres
+
+
+class MarginSoftmax(Centres):
+    """Cross-entropy of s·cos θ_j, with `own` instead of cos θ_y for the sample's own sitter y.
+
+    θ_j is the angle of an embedding to the centre of training sitter j.
+
+    With `sample` < 1 (Partial FC) the softmax runs over so large a share of the sitters only: over those of the batch,
+    and over others drawn at random, each as likely. If a sitter is drawn with probability q, its e^{s·cos θ} counts
+    1/q times, so that the expected sum is that over all sitters (An et al. leave this factor out; it amounts to
+    ln(1/q)/s in the cosine). Sitters that are not drawn have no gradient.
+
+    An et al.: Partial FC: Training 10 Million Identities on a Single Machine, ICCVW 2021 (arXiv 2010.05222).
+    """
+
+    def __init__(self, dim: int, sitters: int, scale: float, sample: float, each: int | None = None) -> None:
+        """Draw the centres; see `Centres`.
+
+        Args:
+            dim, sitters, each: of the centres.
+            scale: s of the formula.
+            sample: share of the sitters in the softmax, 0 … 1.
+        """
+        super().__init__(dim, sitters, each)
+        self.scale, self.sample = scale, sample
+
+    def own(self, embeddings: Tensor, x: Tensor, centres: Tensor) -> Tensor:
+        """What stands for the cosine of samples and their own sitters' centres, float [n].
+
+        Args:
+            embeddings: float [n, D], not normalised.
+            x: the same, of length 1.
+            centres: float [n, D], of length 1.
+        """
+        raise NotImplementedError
+
+    def cosines(self, x: Tensor, centres: Tensor) -> Tensor:
+        """Of unit vectors [B, D] and the sitters' centres [c, D], as `centres` has them: [B, c]."""
+        return x @ centres.T
+
+    def nearest(self, x: Tensor, centres: Tensor) -> Tensor:
+        """Of the centres of each sample's own sitter, the one that counts: [n, D]."""
+        return centres
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Loss of a batch, the same on all processes that share the centres out.
+
+        Args:
+            embeddings: float [B, D], not normalised; of the whole batch.
+            labels: int64 [B], the training sitters' numbers.
+
+        Returns:
+            scalar of the same dtype.
+        """
+        x = self.share.read(F.normalize(embeddings))
+        mine = self.share.mine
+        weights: Tensor = self.centres
+        places, correction = labels - mine.start, None
+        if self.sample < 1:
+            drawn, correction = self.draw(labels)
+            here = (drawn >= mine.start) & (drawn < mine.stop)
+            drawn, correction = drawn[here], correction[here]
+            weights, places = weights[drawn - mine.start], torch.searchsorted(drawn, labels)
+        centres = F.normalize(weights, dim=-1)
+        cosines = self.cosines(x, centres)
+        if self.share.alone:
+            own = self.own(embeddings, x, self.nearest(x, centres[places]))
+            logits = self.scale * cosines.scatter(1, places[:, None], own[:, None])
+            return F.cross_entropy(logits if correction is None else logits + correction, places)
+        rows = torch.nonzero((labels >= mine.start) & (labels < mine.stop)).squeeze(1)
+        places = places[rows]
+        own = self.own(embeddings[rows], x[rows], self.nearest(x[rows], centres[places]))
+        logits = self.scale * cosines.index_put((rows, places), own)
+        logits = logits if correction is None else logits + correction
+        return self.share.cross_entropy(logits, x.new_zeros(len(x)).index_put((rows,), self.scale * own))
+
+    def draw(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The sitters in the softmax: those of the batch, and others by torch's generator, the same on all processes.
+
+        Args:
+            labels: int64 [B].
+
+        Returns:
+            The sitters, int64 [n], ascending; and what their logits are raised by, float [n]: 0 for those of the
+            batch, −ln q for the others.
+        """
+        sitters, present = self.share.sitters, torch.unique(labels.cpu())  # on the CPU: the same on every device
+        n = max(round(self.sample * sitters), len(present))
+        draws = torch.rand(sitters)
+        draws[present] = 2.0
+        drawn = draws.topk(n).indices.sort().values
+        inclusion = (n - len(present)) / max(sitters - len(present), 1)
+        correction = torch.full((n,), -math.log(inclusion or 1.0), dtype=self.centres.dtype)
+        correction.masked_fill_(torch.isin(drawn, present), 0.0)
+        return drawn.to(labels.device), correction.to(labels.device)
+
+
+def turned(x: Tensor, centres: Tensor, angle: Tensor | float) -> tuple[Tensor, Tensor]:
+    """cos θ and cos(θ + angle) of the angles θ between unit vectors.
+
+    cos(θ + m) = cos θ cos m − sin θ sin m, with sin θ = ‖x − w‖·‖x + w‖ / 2 of the unit vectors: no arc cosine, whose
+    derivative is infinite at θ = 0 and π, and no 1 − cos², which loses all digits there.
+
+    Args:
+        x, centres: float [n, D], of length 1.
+        angle: m in radians, one or [n].
+
+    Returns:
+        float [n] each.
+    """
+    cos = (x * centres).sum(dim=1)
+    sin = torch.linalg.vector_norm(x - centres, dim=1) * torch.linalg.vector_norm(x + centres, dim=1) / 2
+    if isinstance(angle, Tensor):
+        return cos, cos * angle.cos() - sin * angle.sin()
+    return cos, cos * math.cos(angle) - sin * math.sin(angle)
+
+
+def advanced(x: Tensor, centres: Tensor, margin: float) -> Tensor:
+    """ArcFace's cos(θ + m); where θ + m would pass π, cos θ − m sin m, so that it keeps falling with the angle.
+
+    Args:
+        x, centres: float [n, D], of length 1.
+        margin: m in radians.
+
+    Returns:
+        float [n].
+    """
+    cos, further = turned(x, centres, margin)
+    return torch.where(cos > -math.cos(margin), further, cos - margin * math.sin(margin))

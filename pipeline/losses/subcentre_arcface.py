@@ -1,0 +1,47 @@
+"""ArcFace with several centres a sitter: mislabelled and unlike images gather at centres of their own."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from pipeline.losses.margin import MarginSoftmax, advanced
+
+
+class SubcentreArcFace(MarginSoftmax):
+    """Sub-centre ArcFace: ArcFace, where a sitter has K centres and θ is the angle to the nearest of them.
+
+    Deng, Guo, Liu, Gong, Zafeiriou: Sub-center ArcFace: Boosting Face Recognition by Large-Scale Noisy Web Faces,
+    ECCV 2020.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        sitters: int,
+        *,
+        subcentres: Annotated[int, Field(ge=1, description="K, centres of a sitter.")] = 3,
+        margin: Annotated[float, Field(ge=0, lt=1.5708, description="ArcFace's m, in radians.")] = 0.5,
+        scale: Annotated[float, Field(gt=0, description="ArcFace's s.")] = 64.0,
+        sample: Annotated[
+            float, Field(gt=0, le=1, description="Share of the sitters in the softmax (Partial FC); 1: all.")
+        ] = 1.0,
+    ) -> None:
+        super().__init__(dim, sitters, scale, sample, subcentres)
+        self.margin = margin
+
+    def own(self, embeddings: Tensor, x: Tensor, centres: Tensor) -> Tensor:
+        """cos(θ + m), float [n]; see `MarginSoftmax`."""
+        return advanced(x, centres, self.margin)
+
+    def cosines(self, x: Tensor, centres: Tensor) -> Tensor:
+        """Of [B, D] and the nearest of each sitter's centres [c, K, D]: [B, c]."""
+        return (x @ centres.flatten(0, 1).T).view(len(x), *centres.shape[:2]).amax(dim=2)
+
+    def nearest(self, x: Tensor, centres: Tensor) -> Tensor:
+        """Of [n, K, D] the one that is nearest to each of [n, D]."""
+        best = torch.einsum("nd,nkd->nk", x.detach(), centres.detach()).argmax(dim=1)
+        return centres[torch.arange(len(x), device=x.device), best]
