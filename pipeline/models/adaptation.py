@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from pipeline.errors import SitterError, nearest
 from pipeline.models.backbone import Backbone
 
 
@@ -32,3 +33,41 @@ class Adaptation:
 
     def merge(self, backbone: Backbone) -> None:
         """Fold what was added into the network's own weights where that is possible, for inference."""
+
+
+def layers_with(roles: list[str] | None, backbone: Backbone, stages: int | None, what: str) -> list[str]:
+    """Full names of the linear and convolutional layers that have given roles, in the order of the forward pass.
+
+    Args:
+        roles: of the backbone's; None: all that it has.
+        backbone: not adapted yet.
+        stages: only those in the last so many stages that hold such layers; None: in all.
+        what: the kind of adaptation, named in errors.
+
+    Raises:
+        SitterError: the backbone has no layer with such a role.
+    """
+    known = {
+        role: [
+            name
+            for name, module in backbone.named_modules()
+            if f".{name}".endswith(tuple(f".{ending}" for ending in endings))
+            and isinstance(module, nn.Linear | nn.Conv2d)
+        ]
+        for role, endings in backbone.roles.items()
+    }
+    known = {role: names for role, names in known.items() if names}
+    for role in known if roles is None else roles:
+        if role not in known:
+            raise SitterError(
+                f"adaptation {what}: {type(backbone).__name__} has no layers with the role {role!r}; "
+                f"{nearest(role, known)}"
+            )
+    if not known:
+        raise SitterError(
+            f"adaptation {what}: {type(backbone).__name__} has no layers that can be trained; use `kind: head`."
+        )
+    chosen = {name for role, names in known.items() if roles is None or role in roles for name in names}
+    layers = [name for name, _ in backbone.named_modules() if name in chosen]
+    late = list(dict.fromkeys(name.split(".")[1] for name in layers))[-(stages or 0) :]
+    return [name for name in layers if name.split(".")[1] in late]

@@ -33,7 +33,9 @@ class Backbone(nn.Module):
     stages: nn.Sequential
     """Named stages; their composition is the forward pass, pooling and projection included."""
     roles: dict[str, tuple[str, ...]]
-    """What LoRA may adapt: a role (`conv`, `q`, `v`, `mlp`, …) and the last parts of the names of its modules."""
+    """What may be adapted alone: a role (`conv`, `q`, `v`, `mlp`, …) and the last parts of the names of its modules.
+
+    A literal in the class, since a study is checked by it without importing torch."""
     weights_file: Path | None = None
     """The file that the weights came from; None for a random start."""
 
@@ -94,9 +96,10 @@ def load_trained_state(backbone: Backbone, state: dict[str, Tensor]) -> None:
 
 
 def count_parameters(backbone: Backbone) -> tuple[int, int]:
-    """Parameters that are trained, and all."""
+    """Parameters that are trained, and all (those that an ONNX graph `held` outside of PyTorch, too)."""
     trained = sum(p.numel() for p in backbone.parameters() if p.requires_grad)
-    return trained, sum(p.numel() for p in backbone.parameters())
+    outside = sum(getattr(module, "held", 0) for module in backbone.modules())
+    return trained, sum(p.numel() for p in backbone.parameters()) + outside
 
 
 def _owns_trainable(module: nn.Module) -> bool:

@@ -2,7 +2,8 @@
 
 The export folds the batch normalisation behind each convolution into it and renames the tensors, so they are matched
 in the order of the graph, which is that of the forward pass. A folded normalisation becomes one that only adds the
-convolution's bias.
+convolution's bias. What cannot be seen in the order (which layer's output goes where) is seen in the result: a random
+image must give ONNX Runtime's vector.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.errors import SitterError
+from pipeline.faces.session import session
 
 # Operators that hold weights, and the module that each becomes.
 OPERATORS: dict[str, type[nn.Module]] = {
@@ -23,6 +25,8 @@ OPERATORS: dict[str, type[nn.Module]] = {
     "PRelu": nn.PReLU,
     "Gemm": nn.Linear,
 }
+# Cosine of our vector of a random image and ONNX Runtime's, at least.
+AGREEMENT = 0.9999
 
 
 def fill_from_onnx(network: nn.Module, file: Path, what: str) -> None:
@@ -34,9 +38,9 @@ def fill_from_onnx(network: nn.Module, file: Path, what: str) -> None:
         what: the network, named in errors.
 
     Raises:
-        SitterError: the file is no ONNX, or its layers are not those of the network.
+        SitterError: the file is no ONNX, its layers are not those of the network, or its vectors are others.
     """
-    layers = _layers(file)
+    layers = _layers(file, what)
     folded: Tensor | None = None  # the bias of a convolution whose normalisation was folded into it
     module: Any
     for name, module in network.named_modules():
@@ -46,7 +50,7 @@ def fill_from_onnx(network: nn.Module, file: Path, what: str) -> None:
             _only_add(module, folded)
             folded = None
             continue
-        kind, values = layers.pop(0) if layers else ("the end", [])
+        kind, values, settings = layers.pop(0) if layers else ("the end", [], {})
         expected = OPERATORS.get(kind)
         if expected is None or not isinstance(module, expected):
             raise SitterError(f"{file} does not fit {what}: {name} is expected, {kind} was found. Another depth?")
@@ -56,14 +60,40 @@ def fill_from_onnx(network: nn.Module, file: Path, what: str) -> None:
         own: list[Any] = list(module.parameters())
         if kind == "BatchNormalization":
             own = [module.weight, module.bias, module.running_mean, module.running_var]
+            module.eps = settings.get("epsilon", module.eps)
         _copy(own, values, f"{file} does not fit {what}: {name}")
     if layers:
         raise SitterError(f"{file} does not fit {what}: {len(layers)} of its layers are left over. Another depth?")
+    _check_vectors(network, file, what)
 
 
-def _layers(file: Path) -> list[tuple[str, list[Tensor]]]:
-    """Operators with weights, in order, each with its weights as PyTorch shapes them."""
+def _check_vectors(network: nn.Module, file: Path, what: str) -> None:
+    """Raise SitterError unless a random image gives the vector that ONNX Runtime gives."""
+    graph = session(file, torch.get_num_threads())
+    given = graph.get_inputs()[0]
+    batch = given.shape[0] if isinstance(given.shape[0], int) else 1
+    image = np.random.default_rng(0).normal(0, 0.5, (batch, 3, 112, 112)).astype(np.float32)
+    expected = torch.from_numpy(graph.run(None, {given.name: image})[0])
+    training = network.training
+    with torch.no_grad():
+        found = network.eval()(torch.from_numpy(image))
+    network.train(training)
+    cosine = nn.functional.cosine_similarity(found.double(), expected.double()).min().item()
+    if not cosine >= AGREEMENT:
+        raise SitterError(
+            f"{file} has the layers of {what} but connects them otherwise: the cosine of its vector and ours is "
+            f"{cosine:.4f}. Use it as it is: backbone: {{kind: onnx}}."
+        )
+
+
+def _layers(file: Path, what: str) -> list[tuple[str, list[Tensor], dict[str, Any]]]:
+    """Operators with weights, in order, each with its weights as PyTorch shapes them, and with its attributes.
+
+    Raises:
+        SitterError: the file is no ONNX, or other operators hold weights, too.
+    """
     import onnx
+    from onnx.helper import get_attribute_value
     from onnx.numpy_helper import to_array
 
     try:
@@ -74,15 +104,23 @@ def _layers(file: Path) -> list[tuple[str, list[Tensor]]]:
     for node in graph.node:  # equal tensors are kept once, under aliases
         if node.op_type == "Identity" and node.input[0] in tensors:
             tensors[node.output[0]] = tensors[node.input[0]]
-    layers = []
+    layers, rest = [], {t.name for t in graph.initializer if t.data_type == onnx.TensorProto.FLOAT}
     for node in graph.node:
         if node.op_type in OPERATORS:
+            settings = {a.name: get_attribute_value(a) for a in node.attribute}
+            rest -= {tensors[name].name for name in node.input if name in tensors}
             arrays = [np.array(to_array(tensors[name]), np.float32) for name in node.input if name in tensors]
-            if node.op_type == "Gemm" and not any(a.name == "transB" and a.i for a in node.attribute):
+            if node.op_type == "Gemm" and not settings.get("transB"):
                 arrays[0] = arrays[0].T
             if node.op_type == "PRelu":
                 arrays[0] = arrays[0].reshape(-1)
-            layers.append((node.op_type, [torch.from_numpy(np.ascontiguousarray(a)) for a in arrays]))
+            layers.append((node.op_type, [torch.from_numpy(np.ascontiguousarray(a)) for a in arrays], settings))
+    if rest:
+        names = ", ".join(sorted(rest)[:4]) + (" …" if len(rest) > 4 else "")
+        raise SitterError(
+            f"{file} does not fit {what}: {len(rest)} of its tensors belong to no layer of an IResNet ({names}). "
+            "Use it as it is: backbone: {kind: onnx}."
+        )
     return layers
 
 

@@ -16,7 +16,7 @@ from pipeline.kinds import Options, Registry
 from pipeline.models import DESCRIPTION, WEIGHTS
 from pipeline.models.adaptations import ADAPTATIONS
 from pipeline.models.backbone import Backbone, load_trained_state
-from pipeline.models.backbones import BACKBONES
+from pipeline.models.backbones import BACKBONES, EXTERNAL
 from pipeline.models.build import build
 from pipeline.models.preprocess import Preprocess
 
@@ -49,6 +49,8 @@ def load_model(name: str, device: str | torch.device = "cpu") -> Embedder:
     description = read_json(folder / DESCRIPTION)
     if "backbone" not in description:
         raise SitterError(f"{name} is a fusion, no network: fuse applies it to the embeddings of its models.")
+    if description["backbone"]["kind"] in EXTERNAL:
+        raise SitterError(f"{name} is an outside system, no network: all that is known of it stands in its file.")
     backbone, adaptation = (
         _options(name, registry, description[registry.sort]) for registry in (BACKBONES, ADAPTATIONS)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,14 @@ from pipeline.errors import SitterError
 WRAPPERS = ("state_dict", "model_state_dict", "state_dict_backbone", "model", "backbone")
 
 
-def read_state(file: Path) -> dict[str, Tensor]:
+def read_state(file: Path, wrappers: tuple[str, ...] = WRAPPERS) -> dict[str, Tensor]:
     """The state dict in a `.safetensors` file or a torch file, out of any wrapper, without a common `module.` prefix.
 
-    Torch files are read without running the code that a pickle may hold.
+    Torch files are read without running the code that a pickle may hold; of a TorchScript archive only the tensors.
+
+    Args:
+        file: the weights.
+        wrappers: keys under which the state dict may be kept.
 
     Raises:
         SitterError: the file is neither, or holds no tensors.
@@ -28,6 +33,8 @@ def read_state(file: Path) -> dict[str, Tensor]:
             from safetensors.torch import load_file
 
             return dict(load_file(file))
+        if is_torchscript(file):
+            return dict(torch.jit.load(file, map_location="cpu").state_dict())  # type: ignore[no-untyped-call]
         content: Any = torch.load(file, map_location="cpu", weights_only=True)
     except OSError:
         raise
@@ -37,7 +44,7 @@ def read_state(file: Path) -> dict[str, Tensor]:
             f"{file} is no file of weights that can be read ({reason}). Expected: a state dict as torch.save writes "
             "it, or .safetensors, whole; a pickled whole model is not read, since that runs code."
         ) from None
-    for key in WRAPPERS:
+    for key in wrappers:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
     state = {k: v for k, v in content.items() if isinstance(v, Tensor)} if isinstance(content, Mapping) else {}
@@ -48,17 +55,26 @@ def read_state(file: Path) -> dict[str, Tensor]:
     return state
 
 
-def fill(module: nn.Module, state: Mapping[str, Tensor], file: Path, what: str) -> None:
+def is_torchscript(file: Path) -> bool:
+    """Whether a file is an archive that `torch.jit.save` made, as OpenAI's CLIP weights are."""
+    if not zipfile.is_zipfile(file):
+        return False
+    with zipfile.ZipFile(file) as archive:
+        return any(name.count("/") == 1 and name.endswith("/constants.pkl") for name in archive.namelist())
+
+
+def fill(module: nn.Module, state: Mapping[str, Tensor], file: Path, what: str, whole: bool = False) -> None:
     """Copy a state dict into a module; every parameter and buffer must be in it, with its shape.
 
     Args:
         module: filled in place.
-        state: by the module's own names; further entries are ignored (a classifier, for example).
+        state: by the module's own names; further entries are ignored (a classifier, for example), unless `whole`.
         file: named in errors.
         what: the network, named in errors.
+        whole: refuse entries that the module has not: the file is of a deeper network.
 
     Raises:
-        SitterError: names the tensors that are missing or have another shape.
+        SitterError: names the tensors that are missing, too many or of another shape.
     """
     own = module.state_dict()
     counters = {name for name in own if name.endswith("num_batches_tracked")}
@@ -72,6 +88,12 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], file: Path, what: str) 
     if other:
         shapes = [f"{n} is {list(state[n].shape)}, not {list(own[n].shape)}" for n in other]
         raise SitterError(f"{file} does not fit {what}: {_some(shapes)}.")
+    over = [name for name in state if name not in own] if whole else []
+    if over:
+        raise SitterError(
+            f"{file} does not fit {what}: {len(over)} of its {len(state)} tensors have no place there, {_some(over)}. "
+            "Is it for another network or depth?"
+        )
     module.load_state_dict({n: state[n] if n in state else own[n] for n in own})
 
 

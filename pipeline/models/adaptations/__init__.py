@@ -9,6 +9,7 @@ ADAPTATIONS = Registry(
         "none": None,
         "head": "head.Head",
         "lora": "lora.LoRA",
+        "layers": "layers.Layers",
         "full": "full.Full",
     },
 )

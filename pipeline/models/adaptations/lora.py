@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import Field
-from torch import nn
 
-from pipeline.errors import SitterError, nearest
-from pipeline.models.adaptation import Adaptation
+from pipeline.models.adaptation import Adaptation, layers_with
 from pipeline.models.backbone import Backbone
 
 
@@ -39,32 +37,10 @@ class LoRA(Adaptation):
             r=self.rank,
             lora_alpha=self.rank if self.alpha is None else self.alpha,  # type: ignore[arg-type]
             lora_dropout=self.dropout,
-            target_modules=self.targets(backbone),
+            target_modules=layers_with(self.roles, backbone, self.stages, "lora"),
             bias="none",
         )
         inject_adapter_in_model(config, backbone)
-
-    def targets(self, backbone: Backbone) -> list[str]:
-        """Full names of the layers that are adapted.
-
-        Raises:
-            SitterError: the backbone has no layer with such a role.
-        """
-        roles = list(backbone.roles) if self.roles is None else self.roles
-        for role in roles:
-            if role not in backbone.roles:
-                raise SitterError(
-                    f"adaptation lora: {type(backbone).__name__} has no layers with the role {role!r}; "
-                    f"{nearest(role, backbone.roles)}"
-                )
-        endings = tuple(f".{ending}" for role in roles for ending in backbone.roles[role])
-        layers = [
-            name
-            for name, module in backbone.named_modules()
-            if f".{name}".endswith(endings) and isinstance(module, nn.Linear | nn.Conv2d)
-        ]
-        late = list(dict.fromkeys(name.split(".")[1] for name in layers))[-(self.stages or 0) :]
-        return [name for name in layers if name.split(".")[1] in late]
 
     def merge(self, backbone: Backbone) -> None:
         """Add the updates to the layers' own weights and put the plain layers back."""

@@ -11,13 +11,12 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from pydantic import Field
 from torch import nn
 
 from pipeline.errors import SitterError
-from pipeline.faces.alignment import ARCFACE, Template
 from pipeline.models.backbone import Backbone
+from pipeline.models.templates import arcface
 from pipeline.models.weights import fill, read_state
 from pipeline.sources.weights import weights_file
 
@@ -43,12 +42,7 @@ class EfficientNetLite0(Backbone):
         import timm
 
         super().__init__()
-        # Pixel centres stay where they are in the picture when its side changes.
-        self.template = (
-            ARCFACE
-            if size == 112
-            else Template(((ARCFACE.points + 0.5) * (size / ARCFACE.size) - 0.5).astype(np.float32), size)
-        )
+        self.template = arcface(size)
         net: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
         if weights is not None:
             self.weights_file = file = weights_file(weights)

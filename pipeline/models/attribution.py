@@ -1,0 +1,129 @@
+"""What in a face makes a model's cosine with another face: by hiding patches, or by integrated gradients.
+
+A map says how much each pixel of the crop raises (positive) or lowers (negative) the cosine of the pair, the other
+face as it is. What is taken away gives place to a blurred copy of the same face (Fong & Vedaldi 2017), which has the
+face's light and colour but none of its features: a flat patch would itself be an edge to look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from pipeline.errors import SitterError
+from pipeline.faces.alignment import ARCFACE, similarity
+from pipeline.faces.image import RGBImage
+from pipeline.models.load import Embedder
+
+Map = NDArray[np.float32]
+Landmarks = NDArray[np.float32]
+BLUR = 10.0
+"""Standard deviation of the blur in pixels of the 112×112 crop: no feature is left of eyes, nose and mouth."""
+SMOOTH = 2.0
+"""Of the Gaussian that spreads gradients, which fall on single pixels."""
+
+
+def blurred(crop: RGBImage) -> RGBImage:
+    """The crop without its features: uint8 [height, width, 3]."""
+    return np.asarray(cv2.GaussianBlur(crop, (0, 0), BLUR, borderType=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def embedded(embedder: Embedder, x: Tensor) -> Tensor:
+    """Unit-length vectors [B, dim] of inputs [B, 3, S, S] as the study judges them, mirrored images included."""
+    vectors = embedder.module(x).float()
+    if embedder.mirror:
+        vectors = vectors + embedder.module(x.flip(3)).float()
+    return normalize(vectors)
+
+
+def vector(embedder: Embedder, crop: RGBImage, landmarks: Landmarks) -> Tensor:
+    """Unit-length vector float32 [dim] of one face."""
+    with torch.no_grad():  # not inference_mode: `gradient` goes on from it
+        return embedded(embedder, embedder.prepare(crop, landmarks)[None].to(embedder.device))[0]
+
+
+def occlusion(
+    embedder: Embedder, crop: RGBImage, landmarks: Landmarks, other: Tensor, patch: int, stride: int, batch: int
+) -> Map:
+    """How far the cosine falls where a patch is hidden (Zeiler & Fergus 2014): float32 [112, 112].
+
+    A pixel's value is the mean over the patches that cover it.
+
+    Args:
+        embedder: the model.
+        crop: uint8 [112, 112, 3], RGB.
+        landmarks: float32 [5, 2], in pixels of the crop.
+        other: float32 [dim], the other face's unit-length vector.
+        patch, stride: side of the square patches and their distance, pixels; the last ones touch the border.
+        batch: faces that go through the network at once.
+    """
+    size, hidden = len(crop), blurred(crop)
+    starts = [*range(0, size - patch, stride), size - patch]
+    corners = [(y, x) for y in starts for x in starts]
+
+    def faces() -> Iterator[Tensor]:
+        for y, x in corners:
+            face = crop.copy()
+            face[y : y + patch, x : x + patch] = hidden[y : y + patch, x : x + patch]
+            yield embedder.prepare(face, landmarks)
+
+    whole = float(vector(embedder, crop, landmarks) @ other)
+    drops = whole - _cosines(embedder, faces(), other, batch)
+    total, count = np.zeros((size, size)), np.zeros((size, size))
+    for (y, x), drop in zip(corners, drops, strict=True):
+        total[y : y + patch, x : x + patch] += drop
+        count[y : y + patch, x : x + patch] += 1
+    return (total / count).astype(np.float32)
+
+
+def _cosines(embedder: Embedder, faces: Iterator[Tensor], other: Tensor, batch: int) -> NDArray[np.float64]:
+    found: list[float] = []
+    with torch.inference_mode():
+        while some := list(islice(faces, batch)):
+            found += (embedded(embedder, torch.stack(some).to(embedder.device)) @ other).tolist()
+    return np.array(found)
+
+
+def gradient(
+    embedder: Embedder, crop: RGBImage, landmarks: Landmarks, other: Tensor, steps: int, batch: int
+) -> tuple[Map, float]:
+    """Integrated gradients of the cosine from the blurred face to the face (Sundararajan et al. 2017, midpoint rule).
+
+    Args: as for `occlusion`; `steps` of the integral.
+
+    Returns:
+        float32 [112, 112], smoothed, in the frame of the crop; and the sum before that, which for exact integrals is
+        the cosine of the face less that of the blurred face.
+
+    Raises:
+        SitterError: the model gives no gradients (an ONNX model, say).
+    """
+    face, start = (embedder.prepare(image, landmarks).to(embedder.device) for image in (crop, blurred(crop)))
+    shares = (torch.arange(steps, dtype=torch.float32) + 0.5) / steps
+    total = torch.zeros_like(face)
+    for part in torch.split(shares, batch):  # type: ignore[no-untyped-call]
+        x = start + part.to(face.device)[:, None, None, None] * (face - start)
+        x.requires_grad_(True)
+        cosine = (embedded(embedder, x) @ other).sum()
+        if cosine.grad_fn is None:
+            raise SitterError(f"model {embedder.name} gives no gradients: set explain.method: occlusion.")
+        total += torch.autograd.grad(cosine, x)[0].sum(0)
+    values = (total / steps * (face - start)).sum(0).cpu().numpy()
+    return _to_crop(values, embedder, landmarks, len(crop)), float(values.sum(dtype=np.float64))
+
+
+def _to_crop(values: NDArray[np.float32], embedder: Embedder, landmarks: Landmarks, size: int) -> Map:
+    """A map in the frame of the network's template, brought to that of the crop, and smoothed."""
+    template = embedder.prepare.template
+    if template is not ARCFACE:
+        transform = similarity(landmarks, template.points)  # from the crop to the template, as `realign` takes it
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        values = np.asarray(cv2.warpAffine(values, transform, (size, size), flags=flags), np.float32)
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), SMOOTH), np.float32)

@@ -1,0 +1,156 @@
+"""CLIP's image tower (Radford et al. 2021, arXiv 2103.00020), built by open_clip, from OpenAI's or open_clip's files.
+
+ArtFace takes the vector as CLIP compares it with text: the class token, normalised, projected.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from pipeline import paths
+from pipeline.artifacts import read_json
+from pipeline.errors import SitterError
+from pipeline.models.backbone import Backbone
+from pipeline.models.templates import arcface
+from pipeline.models.transformer import Attention, Block, Head, Patches, stages
+from pipeline.models.weights import fill, is_torchscript, read_state
+from pipeline.sources.weights import weights_file
+
+QUICK = "-quickgelu"
+
+
+class CLIP(Backbone):
+    """CLIP's vision transformer, named as open_clip does; OpenAI's weights need a name that ends in -quickgelu."""
+
+    # open_clip.constants.OPENAI_DATASET_MEAN and …_STD, of pixels from 0 to 255.
+    mean = (255 * 0.48145466, 255 * 0.4578275, 255 * 0.40821073)
+    scale = (255 * 0.26862954, 255 * 0.26130258, 255 * 0.27577711)
+    roles = {
+        "q": ("attention.q",),
+        "k": ("attention.k",),
+        "v": ("attention.v",),
+        "out": ("attention.out",),
+        "mlp": ("mlp.c_fc", "mlp.c_proj"),
+        "fc": ("head.fc",),
+    }
+
+    def __init__(
+        self,
+        *,
+        architecture: Literal[
+            "ViT-B-32",
+            "ViT-B-32-quickgelu",
+            "ViT-B-16",
+            "ViT-B-16-quickgelu",
+            "ViT-L-14",
+            "ViT-L-14-quickgelu",
+            "ViT-H-14",
+            "ViT-H-14-quickgelu",
+        ],
+        weights: Annotated[
+            str | None, Field(description="OpenAI's .pt, or open_clip's .safetensors or .pt; null: a random start.")
+        ] = None,
+        size: Annotated[
+            int, Field(ge=32, le=1024, description="Side of the input, a multiple of the patch's; CLIP's was 224.")
+        ] = 224,
+        projected: Annotated[
+            bool, Field(description="The vector as it is compared with text; false: the class token before that.")
+        ] = True,
+        depth: Annotated[int | None, Field(ge=1, description="Blocks; null: the architecture's.")] = None,
+        width: Annotated[
+            int | None, Field(ge=64, multiple_of=64, description="Of the tokens; null: the architecture's.")
+        ] = None,
+    ) -> None:
+        super().__init__()
+        self.template = arcface(size)
+        tower = _tower(architecture, size, depth, width)
+        if weights is not None:
+            self.weights_file = weights_file(weights)
+            _check_activation(architecture, weights)
+            _fill(tower, weights, architecture)
+        patches = Patches(tower.conv1, tower.class_embedding[None], tower.positional_embedding, tower.ln_pre)
+        head = Head(tower.ln_post, 1, class_token=True, projection=tower.proj if projected else None)
+        self.stages = stages(patches, [_block(block) for block in tower.transformer.resblocks], head)
+        self.dim = tower.output_dim if projected else tower.proj.shape[0]
+
+
+def _tower(architecture: str, size: int, depth: int | None, width: int | None) -> Any:
+    """open_clip's `VisionTransformer`, random."""
+    import pipeline.models.torchvision_ops  # noqa: F401, I001  (open_clip imports torchvision)
+    from open_clip import get_model_config
+    from open_clip.model import _build_vision_tower  # create_model would build the tower for text, too
+
+    config = get_model_config(architecture)
+    vision = config["vision_cfg"] | {"image_size": size}
+    vision |= {name: value for name, value in (("layers", depth), ("width", width)) if value is not None}
+    if size % vision["patch_size"]:
+        raise SitterError(
+            f"backbone clip: size is {size}, no multiple of the {vision['patch_size']} pixels of a patch of "
+            f"{architecture}: take {size - size % vision['patch_size'] or vision['patch_size']}."
+        )
+    return _build_vision_tower(config["embed_dim"], vision, config.get("quick_gelu", False))
+
+
+def _block(block: Any) -> Block:
+    attn = block.attn
+    attention = Attention(attn.in_proj_weight, attn.in_proj_bias, attn.out_proj, attn.num_heads)
+    return Block((block.ln_1, block.ln_2), attention, block.mlp, (block.ls_1, block.ls_2))
+
+
+def _fill(tower: nn.Module, weights: str, architecture: str) -> None:
+    """The image tower's part of a file, its positions brought to another grid by interpolation where needed."""
+    from open_clip.model import resize_pos_embed
+
+    file = weights_file(weights)
+    state = {name: value for name, value in read_state(file).items() if name.startswith("visual.")}
+    if not state:
+        raise SitterError(
+            f"{file} holds no image tower of CLIP (no tensor's name begins with visual.). Expected for {architecture}: "
+            f"OpenAI's or open_clip's own file. {_publishers(architecture)}"
+        )
+    positions = state.get("visual.positional_embedding")
+    if positions is not None and positions.shape[1:] == tower.get_parameter("positional_embedding").shape[1:]:
+        state["visual.positional_embedding"] = positions.float()
+        resize_pos_embed(state, SimpleNamespace(visual=tower))
+    own: dict[str, Tensor] = {name.removeprefix("visual."): value for name, value in state.items()}
+    fill(tower, own, file, f"CLIP {architecture}", whole=True)
+
+
+def _check_activation(architecture: str, weights: str) -> None:
+    """Weights trained with QuickGELU give other, worse vectors with GELU, and nothing in their shapes tells.
+
+    Known of OpenAI's own files, which are TorchScript, and of what comes from an address in open_clip's list.
+
+    Raises:
+        SitterError: the architecture has the other activation.
+    """
+    from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
+
+    account = paths.raw(weights) / "source.json"
+    source = read_json(account) if account.is_file() else {}
+    plain = architecture.removesuffix(QUICK)
+    quick: bool | None = True if is_torchscript(weights_file(weights)) else None
+    for tag in list_pretrained_tags_by_model(plain):
+        published = get_pretrained_cfg(plain, tag)
+        places = {published.get("url"), "/".join(published.get("hf_hub", "").split("/")[:2])} - {""}
+        if {source.get("url"), source.get("repo")} & places:
+            quick = published.get("quick_gelu", False)
+    right = plain + QUICK if quick else plain
+    if quick is not None and architecture != right:
+        raise SitterError(
+            f"{weights_file(weights)} was trained with {'Quick' if quick else ''}GELU: set architecture: {right} "
+            f"(it is {architecture})."
+        )
+
+
+def _publishers(architecture: str) -> str:
+    """Where open_clip knows weights of an architecture to be."""
+    from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
+
+    plain = architecture.removesuffix(QUICK)
+    found = [get_pretrained_cfg(plain, tag) for tag in list_pretrained_tags_by_model(plain)]
+    return "Published as " + ", ".join(cfg.get("hf_hub", "").strip("/") or cfg["url"] for cfg in found[:4]) + " …"

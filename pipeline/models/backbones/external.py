@@ -1,0 +1,116 @@
+"""Kind `external`: an outside system, known by its vectors in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from pipeline.embeddings import Floats, write_embeddings
+from pipeline.errors import SitterError
+from pipeline.models.external import External, read_columns, row_of, some
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+IMAGE, DATASET, VECTOR = "image_id", "dataset", "embedding"
+
+
+class ExternalVectors(External):
+    """An outside system's vectors: CSV, Arrow or npz with image_id and embedding (in a CSV, a column a value)."""
+
+    def __init__(
+        self, *, weights: Annotated[str, Field(description="The entry under `download` with the file.")]
+    ) -> None:
+        super().__init__(weights)
+
+    def describe(self) -> dict[str, Any]:
+        """Values of a vector, and rows of the file; all of it is read."""
+        table = self._table()
+        return {"dim": self._vectors(table).shape[1], "rows": table.num_rows}
+
+    def write(self, folder: Path, dataset: str, image_ids: Sequence[str], datasets: Sequence[str]) -> str:
+        """`embeddings.arrow`: the vector of every face; further rows of the file are left out."""
+        table = self._table()
+        names = np.array(self.texts(table, IMAGE).to_pylist(), dtype=object)
+        rows = np.arange(len(names))
+        if self.need_datasets(table, [DATASET], datasets):
+            rows = np.flatnonzero(np.array(self.texts(table, DATASET).to_pylist(), dtype=object) == dataset)
+        place = self._unique(names, rows)
+        missing = [image_id for image_id in image_ids if image_id not in place]
+        if missing:
+            raise SitterError(
+                f"{self.file} has no vector for {len(missing)} of {len(image_ids)} faces of {dataset}: "
+                f"{some(missing)}. It has {len(rows)} rows of this data set, the first of them "
+                f"{some(list(names[rows])) or 'none'}. Add a row for each, the ids being those of data/raw."
+            )
+        chosen = [place[image_id] for image_id in image_ids]
+        write_embeddings(folder, image_ids, self._vectors(table)[chosen])
+        return f"{len(image_ids)} faces, {len(rows) - len(image_ids)} further rows of the file left out"
+
+    def _table(self) -> pa.Table:
+        table = read_columns(self.file, [IMAGE, DATASET])
+        self.need(table, [IMAGE])
+        return table
+
+    def _unique(self, names: NDArray[Any], rows: NDArray[np.intp]) -> dict[str, int]:
+        place: dict[str, int] = {}
+        for row in rows:
+            first = place.setdefault(names[row], int(row))
+            if first != row:
+                raise SitterError(
+                    f"{self.file}, line {row + 2}: {IMAGE} {names[row]!r} stands in line {first + 2} already: "
+                    "delete one."
+                )
+        return place
+
+    def _vectors(self, table: pa.Table) -> Floats:
+        """float32 [rows, d], finite, none all zeros."""
+        vectors = self._listed(table) if VECTOR in table.column_names else self._spread(table)
+        bad = ~np.isfinite(vectors).all(1) | ~vectors.any(1)
+        if bad.any():
+            import pyarrow as pa
+
+            what = "all zeros" if np.isfinite(vectors[bad.argmax()]).all() else "not finite"
+            raise SitterError(f"{self.file}: the vector in {row_of(pa.array(bad))} is {what}: it has no cosine.")
+        return vectors
+
+    def _listed(self, table: pa.Table) -> Floats:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        column = table[VECTOR].combine_chunks()
+        if not pa.types.is_list(column.type) and not pa.types.is_fixed_size_list(column.type):
+            raise SitterError(f"{self.file}: column {VECTOR} holds {column.type}; expected: a list of numbers a row.")
+        lengths = pc.list_value_length(column).fill_null(0)
+        width = lengths[0].as_py()
+        other = pc.not_equal(lengths, width)
+        if not width or pc.any(other).as_py():
+            raise SitterError(
+                f"{self.file}: the vector in {row_of(other) if width else 'line 2'} has not as many values as the "
+                f"first, which has {width}."
+            )
+        flat = column.flatten().cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False)
+        return cast(Floats, flat.reshape(-1, width))
+
+    def _spread(self, table: pa.Table) -> Floats:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        columns = [name for name in table.column_names if name not in (IMAGE, DATASET)]
+        if not columns:
+            raise SitterError(f"{self.file} has no values: neither a column {VECTOR} nor one for each value.")
+        for name in columns:
+            kind = table[name].type
+            if not pa.types.is_integer(kind) and not pa.types.is_floating(kind):
+                raise SitterError(
+                    f"{self.file}: column {name} holds {kind}, but every column beside {IMAGE} and {DATASET} is a "
+                    "value of the vector: delete what is none."
+                )
+            if table[name].null_count:
+                raise SitterError(f"{self.file}: column {name} is empty in {row_of(pc.is_null(table[name]))}.")
+        return np.stack([table[name].cast(pa.float32(), safe=False).to_numpy() for name in columns], 1)

@@ -1,0 +1,93 @@
+"""Kind `external-scores`: an outside system that gives no vectors, known by its scores of pairs in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from pipeline.errors import SitterError
+from pipeline.models.external import External, read_columns, row_of
+from pipeline.scores import GALLERY, GALLERY_DATASET, PROBE, SCORE, write_scores
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PROBE_DATASET = "probe_dataset"
+
+
+class ExternalScores(External):
+    """An outside system's scores: CSV, Arrow or npz with probe_id, gallery_id and score."""
+
+    def __init__(
+        self,
+        *,
+        weights: Annotated[str, Field(description="The entry under `download` with the file.")],
+        distance: Annotated[bool, Field(description="The smaller, the more alike; otherwise the larger.")] = False,
+    ) -> None:
+        super().__init__(weights)
+        self.distance = distance
+
+    def describe(self) -> dict[str, Any]:
+        """Rows of the file; all of it is read. There is no vector."""
+        table = self._table()
+        self._scores(table)
+        return {"dim": None, "rows": table.num_rows}
+
+    def write(self, folder: Path, dataset: str, image_ids: Sequence[str], datasets: Sequence[str]) -> str:
+        """`scores.arrow`: every pair whose probe is a face of this data set.
+
+        Which pairs are needed is for the benchmarks to say: `evaluate` names those that are missing.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        table = self._table()
+        probe, gallery = self.texts(table, PROBE), self.texts(table, GALLERY)
+        chosen = pc.is_in(probe, value_set=pa.array(list(image_ids), pa.string()))
+        theirs = pa.array([dataset] * table.num_rows, pa.string())
+        if self.need_datasets(table, [PROBE_DATASET, GALLERY_DATASET], datasets):
+            chosen = pc.and_(chosen, pc.equal(self.texts(table, PROBE_DATASET), dataset))
+            theirs = self.texts(table, GALLERY_DATASET)
+        columns = {PROBE: probe, GALLERY_DATASET: theirs, GALLERY: gallery, SCORE: self._scores(table)}
+        lines = np.flatnonzero(chosen.to_numpy(zero_copy_only=False)) + 2
+        kept = pa.table(columns).filter(chosen)
+        self._check_repeated(kept, lines)
+        write_scores(folder, kept)
+        return f"{kept.num_rows} scores of its faces as probes, of {table.num_rows} in the file"
+
+    def _table(self) -> pa.Table:
+        table = read_columns(self.file, [PROBE, GALLERY, PROBE_DATASET, GALLERY_DATASET])
+        self.need(table, [PROBE, GALLERY, SCORE])
+        return table
+
+    def _scores(self, table: pa.Table) -> pa.Array:
+        """float64 [rows], finite, the larger the more alike."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        column = table[SCORE].combine_chunks()
+        if not pa.types.is_integer(column.type) and not pa.types.is_floating(column.type):
+            raise SitterError(f"{self.file}: column {SCORE} holds {column.type}; expected: a number in each row.")
+        values = column.cast(pa.float64())
+        bad = pc.invert(pc.is_finite(values).fill_null(False))
+        if pc.any(bad).as_py():
+            raise SitterError(
+                f"{self.file}: {SCORE} is no finite number in {row_of(bad)}. A pair that the system refused counts as "
+                "not accepted: give it the least score of all."
+            )
+        return pc.negate(values) if self.distance else values
+
+    def _check_repeated(self, kept: pa.Table, lines: np.ndarray[Any, Any]) -> None:
+        seen: dict[tuple[str, ...], int] = {}
+        keys = zip(*(kept[name].to_pylist() for name in (PROBE, GALLERY_DATASET, GALLERY)), strict=True)
+        for line, key in zip(lines, keys, strict=True):
+            first = seen.setdefault(key, line)
+            if first != line:
+                raise SitterError(
+                    f"{self.file}, line {line}: probe {key[0]!r} and gallery {key[2]!r} stand in line {first} already: "
+                    "delete one."
+                )

@@ -1,0 +1,136 @@
+"""Any face recogniser in ONNX, run by ONNX Runtime as it is: frozen, or under a head that is trained on its vectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from pipeline.errors import SitterError, nearest
+from pipeline.faces.alignment import Template
+from pipeline.faces.session import session
+from pipeline.models.backbone import Backbone
+from pipeline.models.templates import arcface
+from pipeline.sources.weights import weights_file
+
+
+class Graph(nn.Module):
+    """An ONNX graph from images to vectors; it has no parameters that PyTorch knows of.
+
+    held: how many numbers it holds as weights.
+    """
+
+    def __init__(self, file: Path, layout: str, output: str | None) -> None:
+        """Open the graph.
+
+        Args:
+            file: the ONNX file.
+            layout: "nchw" or "nhwc", of its input.
+            output: name of the vector among its outputs; None: there is only one.
+
+        Raises:
+            SitterError: it has not one input of four axes, or not one output of that name.
+        """
+        super().__init__()
+        self.file, self.channels_last = file, layout == "nhwc"
+        self.session = session(file, threads=torch.get_num_threads())
+        inputs, outputs = self.session.get_inputs(), [o.name for o in self.session.get_outputs()]
+        if len(inputs) != 1 or len(inputs[0].shape) != 4:
+            found = ", ".join(f"{i.name} {i.shape}" for i in inputs)
+            raise SitterError(f"{file} takes {found}; a recogniser takes images alone, [n, 3, height, width].")
+        if output is None and len(outputs) > 1:
+            raise SitterError(f"{file} has {len(outputs)} outputs: name the vector by `output`. {nearest('', outputs)}")
+        if output is not None and output not in outputs:
+            raise SitterError(f"{file} has no output {output!r}; {nearest(output, outputs)}")
+        self.input, self.output = inputs[0].name, output or outputs[0]
+        self.shape = [n if isinstance(n, int) else None for n in inputs[0].shape]
+        self.held = _numbers_held(file)
+
+    @property
+    def size(self) -> int | None:
+        """Side of the images, if the graph holds it."""
+        channels, *sides = (self.shape[i] for i in ((3, 1, 2) if self.channels_last else (1, 2, 3)))
+        if channels not in (3, None) or sides[0] != sides[1]:
+            other = "nchw" if self.channels_last else "nhwc"
+            raise SitterError(
+                f"{self.file} takes {self.shape}, no square image of three channels; should `layout` be {other}?"
+            )
+        return sides[0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float32 [B, 3, S, S] to float32 [B, dim]; batches of a fixed size are filled up."""
+        x = x.detach().float()
+        images = np.ascontiguousarray((x.permute(0, 2, 3, 1) if self.channels_last else x).cpu().numpy())
+        step = self.shape[0] or len(images)
+        parts = []
+        for start in range(0, len(images), step):
+            batch = images[start : start + step]
+            filled = np.concatenate([batch, np.repeat(batch[-1:], step - len(batch), 0)])
+            vectors: Any = self.session.run([self.output], {self.input: filled})[0]
+            parts.append(torch.from_numpy(vectors[: len(batch)].reshape(len(batch), -1)))
+        return torch.cat(parts).to(x.device, torch.float32)
+
+
+def _numbers_held(file: Path) -> int:
+    """How many floating-point numbers the graph holds as weights."""
+    import onnx
+
+    graph = onnx.load(str(file), load_external_data=False).graph
+    return sum(int(np.prod(t.dims)) for t in graph.initializer if t.data_type == onnx.TensorProto.FLOAT)
+
+
+class ONNXNetwork(Backbone):
+    """Any ONNX recogniser: what it expects of a face is said by the options; by default that is ArcFace's."""
+
+    roles: dict[str, tuple[str, ...]] = {}
+
+    def __init__(
+        self,
+        *,
+        weights: Annotated[str, Field(description="The ONNX file.")],
+        size: Annotated[
+            int | None, Field(ge=16, le=1024, description="Side of the input; null: as the graph says.")
+        ] = None,
+        points: Annotated[
+            tuple[
+                tuple[float, float],
+                tuple[float, float],
+                tuple[float, float],
+                tuple[float, float],
+                tuple[float, float],
+            ]
+            | None,
+            Field(description="Where eyes, nose and mouth corners lie in the input, left first; null: as ArcFace's."),
+        ] = None,
+        colour: Annotated[Literal["rgb", "bgr"], Field(description="Order of the channels.")] = "rgb",
+        mean: Annotated[
+            tuple[float, float, float], Field(description="Subtracted from the pixels (0 … 255), in RGB order.")
+        ] = (127.5, 127.5, 127.5),
+        scale: Annotated[
+            tuple[
+                Annotated[float, Field(gt=0)],
+                Annotated[float, Field(gt=0)],
+                Annotated[float, Field(gt=0)],
+            ],
+            Field(description="What is left is divided by it, in RGB order."),
+        ] = (127.5, 127.5, 127.5),
+        layout: Annotated[Literal["nchw", "nhwc"], Field(description="Of the input's axes.")] = "nchw",
+        output: Annotated[str | None, Field(description="Name of the vector; null: the only output.")] = None,
+    ) -> None:
+        super().__init__()
+        self.weights_file = weights_file(weights)
+        graph = Graph(self.weights_file, layout, output)
+        if size is not None and graph.size not in (size, None):
+            raise SitterError(f"{self.weights_file} takes faces of {graph.size} pixels, but size is {size}.")
+        side = size or graph.size
+        if side is None:
+            raise SitterError(f"{self.weights_file} takes faces of any size: say which it was trained on by `size`.")
+        self.template = arcface(side) if points is None else Template(np.array(points, np.float32), side)
+        self.colour, self.mean, self.scale = colour, mean, scale
+        self.stages = nn.Sequential()
+        self.stages.add_module("graph", graph)
+        self.dim = self(torch.zeros(1, 3, side, side)).shape[1]

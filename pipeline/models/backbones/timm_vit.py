@@ -1,0 +1,114 @@
+"""Vision transformers trained without labels, built by timm: DINOv2, I-JEPA, DINO, MAE.
+
+DINOv2: Oquab et al. 2023, arXiv 2304.07193 (Apache-2.0). I-JEPA: Assran et al. 2023, arXiv 2301.08243 (CC-BY-NC; it has
+no class token, so the mean of the patches is the vector). timm's files and the authors' own are read.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+
+from pipeline.errors import SitterError
+from pipeline.models.backbone import Backbone
+from pipeline.models.templates import arcface
+from pipeline.models.transformer import Attention, Block, Head, Patches, stages
+from pipeline.models.weights import WRAPPERS, fill, read_state
+from pipeline.sources.weights import weights_file
+
+
+class TimmViT(Backbone):
+    """A vision transformer of timm, by its name and the tag of its weights: class token, or mean of the patches."""
+
+    roles = {
+        "q": ("attention.q",),
+        "k": ("attention.k",),
+        "v": ("attention.v",),
+        "out": ("attention.out",),
+        "mlp": ("mlp.fc1", "mlp.fc2"),
+    }
+
+    def __init__(
+        self,
+        *,
+        architecture: Literal[
+            "vit_small_patch14_dinov2.lvd142m",
+            "vit_base_patch14_dinov2.lvd142m",
+            "vit_large_patch14_dinov2.lvd142m",
+            "vit_base_patch14_reg4_dinov2.lvd142m",
+            "vit_huge_patch14_gap_224.in1k_ijepa",
+            "vit_huge_patch14_gap_224.in22k_ijepa",
+            "vit_small_patch16_224.dino",
+            "vit_base_patch16_224.dino",
+            "vit_base_patch16_224.mae",
+        ],
+        weights: Annotated[
+            str | None, Field(description="timm's .safetensors, or the authors' .pth; null: a random start.")
+        ] = None,
+        size: Annotated[
+            int, Field(ge=28, le=1024, description="Side of the input, a multiple of the patch's 14 or 16 pixels.")
+        ] = 224,
+        depth: Annotated[int | None, Field(ge=1, description="Blocks; null: the architecture's.")] = None,
+        width: Annotated[
+            int | None, Field(ge=64, multiple_of=64, description="Of the tokens; null: the architecture's.")
+        ] = None,
+    ) -> None:
+        import pipeline.models.torchvision_ops  # noqa: F401, I001  (timm imports torchvision)
+        import timm
+
+        super().__init__()
+        published: Any = timm.get_pretrained_cfg(architecture)
+        self.mean, self.scale = _of_pixels(published.mean), _of_pixels(published.std)
+        self.template = arcface(size)
+        heads = None if width is None else width // 64
+        changes: dict[str, Any] = {"depth": depth, "embed_dim": width, "num_heads": heads}
+        net: Any = timm.create_model(
+            architecture, num_classes=0, img_size=size, **{name: v for name, v in changes.items() if v is not None}
+        )
+        patch = net.patch_embed.patch_size[0]
+        if size % patch:
+            raise SitterError(
+                f"backbone timm-vit: size is {size}, no multiple of the {patch} pixels of a patch of {architecture}: "
+                f"take {size - size % patch}."
+            )
+        if weights is None:
+            for name, parameter in net.named_parameters():
+                if name.endswith(".gamma"):  # DINOv2's blocks start scaled by 1e-5: frozen so, LoRA would be silent
+                    parameter.data.fill_(1)
+        else:
+            self.weights_file = weights_file(weights)
+            _fill(net, self.weights_file, f"timm's {architecture} ({published.url}, {published.license})")
+        prefix = [token[0] for token in (net.cls_token, net.reg_token) if token is not None]
+        patches = Patches(net.patch_embed.proj, torch.cat(prefix) if prefix else None, net.pos_embed[0], net.norm_pre)
+        head = Head(net.norm, net.num_prefix_tokens, class_token=net.global_pool == "token")
+        self.stages = stages(patches, [_block(block) for block in net.blocks], head)
+        self.dim = net.embed_dim
+
+
+def _of_pixels(values: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Of pixels from 0 to 255 what timm says of pixels from 0 to 1."""
+    red, green, blue = values
+    return 255 * red, 255 * green, 255 * blue
+
+
+def _block(block: Any) -> Block:
+    attn = block.attn
+    attention = Attention(attn.qkv.weight, attn.qkv.bias, attn.proj, attn.num_heads)
+    return Block((block.norm1, block.norm2), attention, block.mlp, (block.ls1, block.ls2))
+
+
+def _fill(net: Any, file: Path, what: str) -> None:
+    """timm's names or the authors'; positions brought to another grid by interpolation where needed."""
+    from timm.models.vision_transformer import checkpoint_filter_fn
+
+    # "encoder": I-JEPA keeps it beside the target's, and timm's name is for this one.
+    state = read_state(file, ("encoder", *WRAPPERS))
+    try:
+        state = checkpoint_filter_fn(state, net)
+    except Exception as error:  # what its conversions meet in a file of another network
+        raise SitterError(f"{file} does not fit {what}: {error or type(error).__name__}.") from None
+    own = {name: value for name, value in state.items() if not name.startswith(("head.", "fc_norm."))}
+    fill(net, own, file, what, whole=True)

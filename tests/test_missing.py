@@ -1,0 +1,62 @@
+"""Files of the user's own that are not here: said before any compute, with who wants them and how to get them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline import download, params
+from pipeline.cli import main
+from pipeline.errors import SitterError
+from pipeline.missing import missing
+
+PROJECT = Path(__file__).parents[1]
+FROZEN = {"adaptation": {"kind": "none"}, "loss": {"kind": "none"}}
+SAID = (
+    "download.antelope.path is weights/glintr100.onnx, which does not exist (looked for it below {here}). It is wanted "
+    "by models.base, models.tuned. How to get it: unpack antelopev2.zip. Licence: non-commercial research. "
+    f"Its SHA-256 has to be {'0' * 64}."
+)
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """The demo with two models whose weights are a file of the user's own, in an empty project."""
+    raw = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    raw["download"]["antelope"] = {
+        "kind": "file",
+        "path": "weights/glintr100.onnx",
+        "sha256": "0" * 64,
+        "licence": "non-commercial research",
+        "obtain": "unpack antelopev2.zip",
+    }
+    for name in ("base", "tuned"):
+        raw["models"][name] = {"backbone": {"kind": "iresnet", "depth": 100, "weights": "antelope"}, **FROZEN}
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(yaml.safe_dump(raw))
+    return params.load(Path("params.yaml"))
+
+
+def test_check_says_who_wants_what_where_it_was_looked_for_and_how_to_get_it(study, capsys):
+    assert main(["check"]) == 0
+    assert SAID.format(here=Path.cwd()) in capsys.readouterr().out
+    assert missing(study).keys() == {"antelope"}
+
+
+def test_download_says_the_same_and_makes_nothing(study):
+    with pytest.raises(SitterError) as said:
+        download.run(study, "antelope")
+    assert str(said.value) == SAID.format(here=Path.cwd())
+    assert not Path("data/raw/antelope").exists()
+
+
+def test_what_is_here_or_was_downloaded_before_is_not_missing(study):
+    Path("data/raw/antelope").mkdir(parents=True)
+    Path("data/raw/antelope/manifest.csv").touch()
+    assert not missing(study)
+    Path("data/raw/antelope/manifest.csv").unlink()
+    Path("weights").mkdir()
+    Path("weights/glintr100.onnx").touch()
+    assert not missing(study)
