@@ -30,6 +30,11 @@ def run(study: Study, fusion: str) -> None:
     if fusion not in study.fuse:
         raise SitterError(f"{fusion} is no entry under `fuse`: {', '.join(study.fuse) or 'there is none'}.")
     entry = study.fuse[fusion]
+    if entry.method.kind == "folds":
+        from pipeline.fusions.folds import assemble
+
+        assemble(study, fusion)
+        return
     inputs = {dataset: _inputs(entry, dataset) for dataset in study.embed.datasets}
     lessons = _lessons(fusion, entry, inputs)
     fused = _fit(fusion, entry, lessons, study.seed)
@@ -95,10 +100,16 @@ def _fit(name: str, entry: Fusion, lessons: _Lessons, seed: int) -> Fused:
     from pipeline.fusions.fused import Fused, Kind, mean_units
 
     kind: Kind = FUSIONS.make(entry.method)
+    named = ", ".join(entry.fit_on) or "fit_on"
     if kind.needs_val and "val" not in lessons.subset:
         raise SitterError(
-            f"fuse.{name}: {entry.method.kind} learns from val sitters, but {', '.join(entry.fit_on) or 'fit_on'} has "
+            f"fuse.{name}: {entry.method.kind} learns from val sitters, but {named} has "
             "none: name data sets under fit_on whose split has val above 0."
+        )
+    if kind.needs_train and "train" not in lessons.subset:
+        raise SitterError(
+            f"fuse.{name}: {entry.method.kind} learns from train sitters, but {named} has none: name data sets under "
+            "fit_on whose split leaves some (test and val together below 1)."
         )
     train = lessons.images("train")
     fused = Fused(entry.models, kind, mean_units([v[train] for v in lessons.vectors]) if entry.centre else None)
@@ -120,6 +131,7 @@ def _describe(entry: Fusion, fused: Fused, lessons: _Lessons, dim: int) -> dict[
         "weights": None
         if weights is None
         else {m: round(float(w), 6) for m, w in zip(entry.models, weights, strict=True)},
+        **fused.kind.findings(),
         "dim": dim,
     }
 
@@ -139,4 +151,10 @@ def _write(name: str, fused: Fused, description: dict[str, Any], vectors: dict[s
 def _sentence(description: dict[str, Any]) -> str:
     weights = description["weights"]
     parts = [f"{m} {weights[m]:.2f}" for m in description["models"]] if weights else description["models"]
-    return f"{' + '.join(parts)}, {description['dim']} values each{', centred' if description['centre'] else ''}"
+    gain = (
+        f", Cllr on val sitters {description['val_cllr']:.3f} ({description['val_cllr_equal']:.3f} with equal weights)"
+        if "val_cllr" in description
+        else ""
+    )
+    centred = ", centred" if description["centre"] else ""
+    return f"{' + '.join(parts)}, {description['dim']} values each{centred}{gain}"

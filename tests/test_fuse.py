@@ -39,7 +39,12 @@ def study(method="weighted", fit_on=("paintings",), centre=True):
             "models": {"good": frozen, "bad": frozen},
             "embed": {"datasets": list(DATASETS), "batch": 8},
             "fuse": {
-                "both": {"models": ["good", "bad"], "method": {"kind": method}, "fit_on": fit_on, "centre": centre}
+                "both": {
+                    "models": ["good", "bad"],
+                    "method": {"kind": method} if isinstance(method, str) else method,
+                    "fit_on": fit_on,
+                    "centre": centre,
+                }
             },
             "evaluate": {"benchmarks": {"all": {"kind": "all-pairs", "probe": "photos"}}},
         }
@@ -94,7 +99,10 @@ def test_weighted_says_its_weights_and_applies_them():
     np.testing.assert_allclose(found @ found.T, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("method", ["concat", "weighted"])
+LEARNED = ["score", {"kind": "gated", "epochs": 2}, {"kind": "attention", "epochs": 2}]
+
+
+@pytest.mark.parametrize("method", ["concat", "weighted", *LEARNED], ids=str)
 @pytest.mark.parametrize("centre", [True, False])
 def test_a_fusion_read_back_gives_the_same_vectors(method, centre):
     fuse.run(study(method, centre=centre), "both")
@@ -103,13 +111,14 @@ def test_a_fusion_read_back_gives_the_same_vectors(method, centre):
     assert np.array_equal(again, read_embeddings("both", "photos").vectors)
 
 
-def test_test_sitters_have_no_say():
-    fuse.run(study(), "both")
+@pytest.mark.parametrize("method", ["weighted", *LEARNED], ids=str)
+def test_test_sitters_have_no_say(method):
+    fuse.run(study(method), "both")
     before = (paths.model("both") / "weights.safetensors").read_bytes()
     test = np.array([SUBSET[s] == "test" for s in SITTERS])[:, None]
     for model in NOISE:
         put(model, "paintings", values=np.where(test, 1, vectors(model, "paintings")).astype(np.float32))
-    fuse.run(study(), "both")
+    fuse.run(study(method), "both")
     assert (paths.model("both") / "weights.safetensors").read_bytes() == before
 
 
@@ -151,6 +160,18 @@ def test_what_there_is_too_little_of_is_named():
     put_split({s: "train" if w == "val" else w for s, w in SUBSET.items()})
     with pytest.raises(SitterError, match=r"fuse.both: weighted learns from val sitters, but paintings has none"):
         fuse.run(study(), "both")
+
+
+@pytest.mark.parametrize("method", LEARNED, ids=str)
+def test_learned_fusions_say_what_they_gain_on_val_sitters_and_want_both_subsets(method, capsys):
+    fuse.run(study(method), "both")
+    description = json.loads((paths.model("both") / "model.json").read_text())
+    assert 0 <= description["val_cllr"] <= description["val_cllr_equal"] + 1e-6
+    assert f"Cllr on val sitters {description['val_cllr']:.3f} (" in capsys.readouterr().out
+    put_split({s: "test" if w == "train" else w for s, w in SUBSET.items()})
+    kind = method if isinstance(method, str) else method["kind"]
+    with pytest.raises(SitterError, match=rf"fuse.both: {kind} learns from train sitters, but paintings has none"):
+        fuse.run(study(method, centre=False), "both")
 
 
 def test_missing_embeddings_are_named():

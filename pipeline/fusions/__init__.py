@@ -8,5 +8,9 @@ FUSIONS = Registry(
     {
         "concat": "concat.Concat",
         "weighted": "weighted.Weighted",
+        "score": "score.Score",
+        "gated": "gated.Gated",
+        "attention": "attention.Attended",
+        "folds": "folds.Folds",
     },
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,10 @@ CENTRE = "centre."
 class Kind(ABC):
     """A way to make one vector of several unit vectors. Subclasses are registered in `pipeline/fusions/__init__.py`."""
 
+    needs_train: bool = False
+    """Whether `fit` learns from the train sitters."""
     needs_val: bool = False
-    """Whether `fit` learns from the val sitters."""
+    """Whether `fit` learns from the val sitters, or chooses by them."""
 
     @abstractmethod
     def fit(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
@@ -47,6 +50,10 @@ class Kind(ABC):
 
     def load(self, state: dict[str, Array]) -> None:  # noqa: B027  (nothing to load where nothing is learned)
         """Put back what `state` gave."""
+
+    def findings(self) -> dict[str, Any]:
+        """What `fit` has to say for `model.json`; `val_cllr` and `val_cllr_equal` are printed."""
+        return {}
 
 
 class Fused:

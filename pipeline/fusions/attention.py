@@ -1,0 +1,77 @@
+"""Attention over models: each vector looks at the others, takes from them, and counts as much as it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from pipeline.fusions.learned import Learned, Net
+
+
+class Attention(Net):
+    """One head of scaled dot-product attention (Vaswani et al. 2017, arXiv 1706.03762) over k tokens, the unit vectors.
+
+    Token m has its own query, key, value and output maps between its length d_m and the common `rank`. With A =
+    softmax(base + Q Kᵀ / √rank), oₘ = uₘ + Oₘ Σⱼ Aₘⱼ Vⱼ uⱼ is what becomes of a model's vector, and the mean of column
+    m of A what it counts for: its root times oₘ / ‖oₘ‖ are concatenated. Queries and outputs begin at zero.
+    """
+
+    def __init__(self, dims: Sequence[int], rank: int, dropout: float) -> None:
+        super().__init__(dims, dropout)
+        self.rank = rank
+        self.queries, self.keys = (nn.ModuleList(nn.Linear(d, rank) for d in dims) for _ in range(2))
+        self.values = nn.ModuleList(nn.Linear(d, rank, bias=False) for d in dims)
+        self.outputs = nn.ModuleList(nn.Linear(rank, d, bias=False) for d in dims)
+        for parameter in (*self.queries.parameters(), *self.outputs.parameters()):
+            nn.init.zeros_(parameter)
+
+    def attend(self, seen: Sequence[Tensor]) -> Tensor:
+        """A [n, k, k]: row m says how much model m looks at each."""
+        q, k = _tokens(self.queries, seen), _tokens(self.keys, seen)
+        return torch.softmax(self.base + q @ k.transpose(1, 2) / self.rank**0.5, 2)
+
+    def weights(self, units: Sequence[Tensor]) -> Tensor:
+        """[n, k]: see `Net`."""
+        return self.attend(self.seen(units)).mean(1)
+
+    def forward(self, units: Sequence[Tensor]) -> Tensor:
+        """[n, d_1 + … + d_k]: see `Net`."""
+        seen = self.seen(units)
+        attention = self.attend(seen)
+        taken = attention @ _tokens(self.values, seen)
+        roots = attention.mean(1).clamp_min(1e-12).sqrt()
+        parts = [
+            roots[:, m, None] * nn.functional.normalize(unit + out(taken[:, m]))
+            for m, (unit, out) in enumerate(zip(units, self.outputs, strict=True))
+        ]
+        return nn.functional.normalize(torch.cat(parts, 1))
+
+
+def _tokens(layers: nn.ModuleList, seen: Sequence[Tensor]) -> Tensor:
+    """[n, k, rank]."""
+    return torch.stack([layer(x) for layer, x in zip(layers, seen, strict=True)], 1)
+
+
+class Attended(Learned):
+    """Concatenation of vectors that attend to each other, weighted by the attention that they get."""
+
+    name = "attention"
+
+    def __init__(
+        self,
+        *,
+        rank: Annotated[int, Field(ge=1, le=1024, description="Length of queries, keys and values.")] = 8,
+        epochs: Annotated[int, Field(ge=0, le=10000, description="At most; the best on val sitters is kept.")] = 40,
+        lr: Annotated[float, Field(gt=0)] = 3e-3,
+        dropout: Annotated[float, Field(ge=0, lt=1, description="Share of the vectors' elements withheld.")] = 0.8,
+    ) -> None:
+        super().__init__(epochs, lr, dropout)
+        self.rank = rank
+
+    def network(self, dims: Sequence[int]) -> Net:
+        """The attention."""
+        return Attention(dims, self.rank, self.dropout)

@@ -1,0 +1,55 @@
+"""Gated fusion: how much each model counts is decided image by image, from the models' vectors of that image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, cast
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from pipeline.fusions.learned import Learned, Net
+
+
+class Gate(Net):
+    """Unit vectors times √w, concatenated; w = softmax of two layers on all vectors (gated units: Arevalo et al. 2017,
+    arXiv 1702.01992). The cosine of images a and b is Σ √(wᵢ(a) wᵢ(b)) cosᵢ."""
+
+    def __init__(self, dims: Sequence[int], hidden: int, dropout: float) -> None:
+        super().__init__(dims, dropout)
+        self.first = nn.Linear(sum(dims), hidden)
+        self.last = nn.Linear(hidden, len(dims))
+        nn.init.zeros_(self.last.weight)  # the same for every image
+        nn.init.zeros_(self.last.bias)
+
+    def weights(self, units: Sequence[Tensor]) -> Tensor:
+        """[n, k]: see `Net`."""
+        hidden = torch.tanh(self.first(torch.cat(self.seen(units), 1)))
+        return cast(Tensor, (self.base + self.last(hidden)).softmax(1))
+
+    def forward(self, units: Sequence[Tensor]) -> Tensor:
+        """[n, d_1 + … + d_k]: see `Net`."""
+        roots = self.weights(units).clamp_min(1e-12).sqrt()
+        return nn.functional.normalize(torch.cat([roots[:, m, None] * u for m, u in enumerate(units)], 1))
+
+
+class Gated(Learned):
+    """Concatenation with weights that depend on the image, given by a small network."""
+
+    name = "gated"
+
+    def __init__(
+        self,
+        *,
+        hidden: Annotated[int, Field(ge=1, le=1024, description="Units between the vectors and the weights.")] = 16,
+        epochs: Annotated[int, Field(ge=0, le=10000, description="At most; the best on val sitters is kept.")] = 40,
+        lr: Annotated[float, Field(gt=0)] = 3e-3,
+        dropout: Annotated[float, Field(ge=0, lt=1, description="Share of the vectors' elements withheld.")] = 0.8,
+    ) -> None:
+        super().__init__(epochs, lr, dropout)
+        self.hidden = hidden
+
+    def network(self, dims: Sequence[int]) -> Net:
+        """The gate."""
+        return Gate(dims, self.hidden, self.dropout)

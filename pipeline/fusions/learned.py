@@ -1,0 +1,180 @@
+"""What fusions by a small network share: they begin as the linear score fusion and are trained on train images."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pipeline.embeddings import Floats
+from pipeline.fusions.fused import Array, Kind
+from pipeline.fusions.pairs import Truth, calibrate, cosines, rows_of, truth
+from pipeline.fusions.score import Score
+
+# Images of a batch: sitters, and images of each; batches of an epoch, where fewer would hold all images.
+SITTERS, IMAGES, BATCHES = 16, 8, 10
+# An epoch is judged on all pairs of so many val images at most; slope and offset begin as those of train images.
+MOST_IMAGES = 600
+# Of a model in the beginning, so that it can come back.
+LEAST_WEIGHT = 0.01
+BLOCK = 4096
+
+
+class Net(nn.Module):
+    """A network over the models' unit vectors; at its start it is concatenation with fixed weights."""
+
+    base: Tensor
+    """Logarithms of these weights, float32 [k]; a subclass adds its own logits to them."""
+
+    def __init__(self, dims: Sequence[int], dropout: float) -> None:
+        """`dims`: length of each model's vectors; `dropout`: share of what `seen` gives that training withholds."""
+        super().__init__()
+        self.dims, self.dropout = list(dims), nn.Dropout(dropout)
+        self.register_buffer("base", torch.zeros(len(dims)))
+
+    def seen(self, units: Sequence[Tensor]) -> list[Tensor]:
+        """What is decided by: the unit vectors, elements brought to about 1, many withheld in training.
+
+        Without that a few thousand vectors are learned by heart.
+        """
+        return [self.dropout(d**0.5 * u) for d, u in zip(self.dims, units, strict=True)]
+
+    def weights(self, units: Sequence[Tensor]) -> Tensor:
+        """float32 [n, d_1] … [n, d_k] to the weight of each model in each image: [n, k], rows summing to 1."""
+        raise NotImplementedError
+
+    def forward(self, units: Sequence[Tensor]) -> Tensor:
+        """float32 [n, d_1] … [n, d_k] to unit vectors [n, d]."""
+        raise NotImplementedError
+
+
+class Learned(Kind):
+    """A fusion by a network, trained on train sitters; the epoch that is kept is chosen on val sitters."""
+
+    needs_train = needs_val = True
+    name: str
+    """The kind's, for messages."""
+
+    def __init__(self, epochs: int, lr: float, dropout: float) -> None:
+        self.epochs, self.lr, self.dropout = epochs, lr, dropout
+        self.kept: dict[str, Array] = {}
+        self.found: dict[str, Any] = {}
+
+    @abstractmethod
+    def network(self, dims: Sequence[int]) -> Net:
+        """A new network for vectors of these lengths, the same for the same state of torch's generator."""
+
+    def fit(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
+        """Train by balanced logistic loss on the pairs of a batch, slope and offset learned along.
+
+        It begins as the fusion `score` (whose choice may be plain concatenation). Kept is the epoch with the least Cllr
+        on the val sitters, recalibrated there: the beginning, unless something is better on sitters not learned from.
+
+        Raises:
+            SitterError: the train or the val images have no genuine or no impostor pairs.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self._train(units, sitters, subset, seed)
+
+    def _train(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
+        linear = Score()
+        linear.name = self.name
+        linear.fit(units, sitters, subset, seed)
+        judged, some = (rows_of(subset, word, MOST_IMAGES, seed) for word in ("val", "train"))
+        genuine = truth(sitters, judged, self.name, "val")
+        learned = np.flatnonzero(np.asarray(subset) == "train")
+        labels = np.unique(np.asarray(sitters)[learned], return_inverse=True)[1]
+        trials, lessons = ([torch.from_numpy(np.ascontiguousarray(u[r])) for u in units] for r in (judged, learned))
+        net = self.network([u.shape[1] for u in units])
+        net.base.copy_(torch.from_numpy(np.log(np.maximum(linear.weights, LEAST_WEIGHT))))
+        known = cosines(units, some) @ linear.weights
+        slope, offset, _ = calibrate(known, truth(sitters, some, self.name, "train"))
+        scale = nn.Parameter(torch.tensor([np.log(max(slope, 1e-3)), offset], dtype=torch.float32))
+        optimiser = torch.optim.Adam([*net.parameters(), scale], lr=self.lr)
+        rng = np.random.default_rng([seed, len(learned)])
+        costs = [_cost(net, trials, genuine)]
+        self._keep(net)
+        for _ in range(self.epochs):
+            net.train()
+            for rows in _batches(labels, rng):
+                optimiser.zero_grad()
+                loss = _loss(net([u[rows] for u in lessons]), torch.from_numpy(labels[rows]), scale)
+                torch.autograd.backward(loss)
+                optimiser.step()
+            costs.append(_cost(net, trials, genuine))
+            if costs[-1] < min(costs[:-1]):
+                self._keep(net)
+        with torch.inference_mode():
+            spread = self._restored([u.shape[1] for u in units]).weights(trials)
+        self.found = {
+            "epoch": int(np.argmin(costs)),
+            "epochs": self.epochs,
+            "val_cllr": round(min(costs), 6),
+            "val_cllr_linear": round(costs[0], 6),
+            "val_cllr_equal": round(linear.val_cllr_equal, 6),
+            "mean_weights": [round(float(w), 6) for w in spread.mean(0)],
+            "weights_deviation": [round(float(w), 6) for w in spread.std(0)],
+        }
+
+    def apply(self, units: Sequence[Floats]) -> Floats:
+        """float32 [n, d_1] … [n, d_k] to [n, d], rows of length 1."""
+        net = self._restored([u.shape[1] for u in units])
+        with torch.inference_mode():
+            blocks = [
+                net([torch.from_numpy(np.ascontiguousarray(u[start : start + BLOCK])) for u in units])
+                for start in range(0, len(units[0]), BLOCK)
+            ]
+        return cast(Floats, torch.cat(blocks).numpy())
+
+    def state(self) -> dict[str, Array]:
+        """The network's parameters, by name."""
+        return self.kept
+
+    def load(self, state: dict[str, Array]) -> None:
+        """Put them back."""
+        self.kept = dict(state)
+
+    def findings(self) -> dict[str, Any]:
+        """The epoch that was kept; on the val sitters Cllr, also of linear fusion and equal weights; mean weights."""
+        return self.found
+
+    def _keep(self, net: Net) -> None:
+        self.kept = {name: value.detach().numpy().copy() for name, value in net.state_dict().items()}
+
+    def _restored(self, dims: Sequence[int]) -> Net:
+        with torch.random.fork_rng(devices=[]):
+            net = self.network(dims)
+        net.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in self.kept.items()})
+        return net.eval()
+
+
+def _batches(labels: NDArray[np.intp], rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
+    """Rows of the batches of one epoch: some sitters (those with two images), some images of each."""
+    by_sitter = [rows for s in range(labels.max() + 1) if len(rows := np.flatnonzero(labels == s)) > 1]
+    for _ in range(max(BATCHES, len(labels) // (SITTERS * IMAGES))):
+        chosen = rng.permutation(len(by_sitter))[:SITTERS]
+        yield np.concatenate([rng.permutation(by_sitter[s])[:IMAGES] for s in chosen])
+
+
+def _loss(fused: Tensor, labels: Tensor, scale: Tensor) -> Tensor:
+    """Mean logistic loss of genuine pairs and of impostor pairs, halved; a pair's logit is e^scale₀ cos + scale₁."""
+    i, j = torch.triu_indices(len(labels), len(labels), 1)
+    logits = scale[0].exp() * (fused @ fused.T)[i, j] + scale[1]
+    genuine = labels[i] == labels[j]
+    sides = [F.softplus(-logits[genuine]), F.softplus(logits[~genuine])]
+    return cast(Tensor, sum(side.mean() for side in sides if len(side)) / 2)
+
+
+def _cost(net: Net, trials: Sequence[Tensor], genuine: Truth) -> float:
+    """Cllr on all pairs of val images, after calibration on them."""
+    net.eval()
+    with torch.inference_mode():
+        fused = cast(Floats, net(trials).numpy())
+    return calibrate(cosines([fused], np.arange(len(fused)))[:, 0], genuine)[2]
