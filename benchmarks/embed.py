@@ -24,6 +24,7 @@ from pipeline.kinds import Registry
 from pipeline.models.adaptations import ADAPTATIONS
 from pipeline.models.backbones import BACKBONES
 from pipeline.models.build import build
+from pipeline.models.device import device as first_device
 from pipeline.models.load import Embedder
 from pipeline.models.preprocess import Preprocess
 
@@ -32,7 +33,7 @@ BATCH, REPEATS = 64, 5
 
 def main(kind: str = "dlib-resnet29", faces: int = 256) -> None:
     """Measure one kind of backbone (random weights: the time is the same)."""
-    device = torch.device(embed.device())
+    device = torch.device(first_device())
     embedder = model(kind, device)
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         store = make_faces(faces)

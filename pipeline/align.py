@@ -11,7 +11,7 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,11 +25,16 @@ from pipeline.progress import progress
 
 if TYPE_CHECKING:
     from pipeline.faces.aligner import Outcome
+    from pipeline.faces.corrections import Correction
+    from pipeline.faces.doubtful import Doubtful
     from pipeline.faces.store import Face
     from pipeline.params import Study
 
 GIVEN = ("image_id", "path", "sitter")
-FOUND = ("status", "reason", "faces", "detector", "scale", "score", "x0", "y0", "x1", "y1", "width", "height")
+FOUND = (
+    *("status", "reason", "faces", "detector", "scale", "score", "x0", "y0", "x1", "y1", "width", "height"),
+    *("misfit", "others", "corrected"),
+)
 CHUNK = 16
 
 
@@ -37,13 +42,14 @@ def run(study: Study, dataset: str) -> None:
     """Align one data set.
 
     Raises:
-        SitterError: its images are not there yet, or none of them gave a face.
+        SitterError: its images are not there yet, none of them gave a face, or the corrections do not fit them.
     """
     raw, settings = paths.raw(dataset), study.align[dataset].model_dump()
     rows = _images(raw / paths.MANIFEST)
+    corrections = _corrections(study, dataset, rows)
     rank, world = rank_and_world()
     mine = share(rows, rank, world)
-    make = partial(_aligner, raw, settings)
+    make = partial(_aligner, raw, settings, corrections)
     workers = min(cores(), -(-len(mine) // CHUNK))
     outcomes: Iterable[Outcome] = in_order(make, mine, workers, CHUNK)
     if rank == 0:
@@ -58,16 +64,20 @@ def run(study: Study, dataset: str) -> None:
         if rank:
             return
         outcomes = joined(parts)
+    from pipeline.faces.doubtful import Doubtful
+
+    doubtful = Doubtful(study.align[dataset].doubtful)
     with output_folder(paths.faces(dataset)) as folder:
-        tally, reasons = _write(folder, zip(rows, outcomes, strict=True))
+        tally, reasons = _write(folder, zip(rows, outcomes, strict=True), doubtful.add)
         if not tally["aligned"]:
             common = "; ".join(f"{n} × {reason}" for reason, n in reasons.most_common(3))
             raise SitterError(
                 f"align: none of the {len(rows)} images of {dataset} gave a face: {common}. Look at the images in "
                 f"{raw}, or try other scales, sides or detectors under align.{dataset}."
             )
+        doubtful.write(folder, dataset, raw, study.align[dataset].max_megapixels, study.align[dataset].corrections)
     shutil.rmtree(_parts(study, dataset).parent, ignore_errors=True)
-    _summarise(dataset, tally, study.align[dataset].choose)
+    _summarise(dataset, tally, study.align[dataset].choose, doubtful)
 
 
 def _parts(study: Study, dataset: str) -> Path:
@@ -76,6 +86,7 @@ def _parts(study: Study, dataset: str) -> Path:
     of = {
         "images": sha256(paths.raw(dataset) / paths.MANIFEST),
         "settings": settings.model_dump(mode="json"),
+        "corrections": sha256(Path(settings.corrections)) if settings.corrections else "",
         "code": code("align", *sorted({f"detectors/{detector.kind}" for detector in settings.detectors})),
     }
     key = hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()[:16]
@@ -95,15 +106,36 @@ def _images(manifest: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _aligner(raw: Path, settings: Mapping[str, Any]) -> Callable[[Mapping[str, str]], Outcome]:
+def _corrections(study: Study, dataset: str, rows: Sequence[Mapping[str, str]]) -> dict[str, Correction]:
+    """What a human says of single images, by image id."""
+    settings = study.align[dataset]
+    if settings.corrections is None:
+        return {}
+    from pipeline.faces.corrections import read_corrections
+
+    file, field = Path(settings.corrections), f"align.{dataset}.corrections"
+    if file.resolve().is_relative_to(paths.faces(dataset).resolve()):
+        raise SitterError(
+            f"{field} is {file}, in the folder that align replaces: keep it elsewhere, beside params.yaml."
+        )
+    return read_corrections(file, field, rows, paths.raw(dataset), settings.max_megapixels)
+
+
+def _aligner(
+    raw: Path, settings: Mapping[str, Any], corrections: Mapping[str, Correction]
+) -> Callable[[Mapping[str, str]], Outcome]:
     """Made in each worker, so that this process loads neither OpenCV nor a network."""
     from pipeline.faces.aligner import Aligner
 
-    return Aligner(raw, settings)
+    return Aligner(raw, settings, corrections)
 
 
-def _write(folder: Path, outcomes: Iterable[tuple[dict[str, str], Outcome]]) -> tuple[Counter[str], Counter[str]]:
-    """The store and the account, written as the outcomes come.
+def _write(
+    folder: Path,
+    outcomes: Iterable[tuple[dict[str, str], Outcome]],
+    look: Callable[[dict[str, Any]], None] = lambda row: None,
+) -> tuple[Counter[str], Counter[str]]:
+    """The store and the account, written as the outcomes come; `look` sees each row of the account.
 
     Returns:
         How many there were of each status, and for which reasons images gave no face.
@@ -123,9 +155,11 @@ def _write(folder: Path, outcomes: Iterable[tuple[dict[str, str], Outcome]]) -> 
                     writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
                     writer.writeheader()
                 writer.writerow(row)
+                look(row)
                 tally[row["status"]] += 1
                 tally["several"] += int(row["faces"]) > 1
                 tally["half"] += "half a face" in row["reason"]
+                tally["corrected"] += row.get("corrected") in ("box", "landmarks")
                 if outcome.face is None:
                     reasons[row["reason"]] += 1
                 else:
@@ -140,17 +174,22 @@ def _carried(given: Mapping[str, str]) -> dict[str, str]:
     return {f"raw_{name}" if name in FOUND else name: value for name, value in given.items() if name not in GIVEN}
 
 
-def _summarise(dataset: str, tally: Counter[str], choose: str) -> None:
+def _summarise(dataset: str, tally: Counter[str], choose: str, doubtful: Doubtful) -> None:
     """How many of each, and where to read which."""
-    images = sum(tally[status] for status in ("aligned", "no_face", "unreadable"))
+    statuses = ("aligned", "no_face", "unreadable", "dropped")
+    images = sum(tally[status] for status in statuses)
     parts = [f"{images} images", f"{tally['aligned']} aligned"]
-    parts += [f"{tally['no_face']} no face"] if tally["no_face"] else []
-    parts += [f"{tally['unreadable']} unreadable"] if tally["unreadable"] else []
+    parts += [f"{tally[status]} {status.replace('_', ' ')}" for status in statuses[1:] if tally[status]]
     print(f"{dataset}: {', '.join(parts)}")
-    notes = []
+    notes = [f"{tally['corrected']} corrected by hand"] if tally["corrected"] else []
     if tally["several"]:
         notes.append(f"{tally['several']} with several faces (choose: {choose})")
     if tally["half"]:
         notes.append(f"{tally['half']} half a face")
     if notes or tally["aligned"] < images:
         print(f"{dataset}: {'; '.join([*notes, 'each image is accounted for'])} in {paths.faces(dataset)}/faces.csv")
+    if doubtful.unreadable:
+        more = " …" if tally["unreadable"] > len(doubtful.unreadable) else ""
+        print(f"{dataset}: unreadable, to be replaced or dropped: {'; '.join(doubtful.unreadable)}{more}")
+    if doubtful.total:
+        print(f"{dataset}: {doubtful.total} doubtful, to be looked at in {paths.faces(dataset)}/doubtful.html")

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,25 +38,42 @@ def run(study: Study, entry: str) -> None:
     """
     if entry not in study.download:
         raise SitterError(f"download has no entry {entry!r}; {nearest(entry, study.download)}")
+    from pipeline.missing import missing
     from pipeline.sources.cache import locked
 
+    if (absent := missing(study).get(entry)) is not None:
+        raise SitterError(absent)
     source, target = study.download[entry], paths.raw(entry)
     lock = locked(target.with_name(f".{entry}.lock"), f"download.{entry}")
     with lock, _full_disk_explained(entry), output_folder(target) as folder:
         images = SOURCES.make(source, folder, entry)
-        if images is not None:
-            write_images(folder, entry, images)
+        sitters = None if images is None else write_images(folder, entry, images)
         write_json(folder / "source.json", {"entry": entry, **source.model_dump(exclude_defaults=True)})
     licence = getattr(source, "licence", None)
-    print(f"{entry}: {_summary(target, images)} in {target}" + (f" ({licence})" if licence else ""))
+    print(f"{entry}: {_summary(target, sitters)} in {target}" + (f" ({licence})" if licence else ""))
 
 
-def write_images(folder: Path, entry: str, images: list[dict[str, str]]) -> None:
-    """`manifest.csv` of a data set: one row an image, in the order of the source."""
-    if not images:
+def write_images(folder: Path, entry: str, images: Iterable[dict[str, str]]) -> Counter[str]:
+    """`manifest.csv` of a data set: one row an image, in the order of the source; returns images by sitter.
+
+    The rows of a list may differ in their columns. Those of an iterator, which are written as they come and not kept,
+    all have the columns of the first.
+    """
+    rows = iter(images)
+    first = next(rows, None)
+    if first is None:
         raise SitterError(f"download.{entry}: the source holds no images.")
-    further = dict.fromkeys(column for row in images for column in row if column not in COLUMNS)
-    write_csv(folder / paths.MANIFEST, images, [*COLUMNS, *further])
+    known = images if isinstance(images, list) else [first]
+    further = dict.fromkeys(column for row in known for column in row if column not in COLUMNS)
+    sitters: Counter[str] = Counter()
+
+    def counted() -> Iterator[dict[str, str]]:
+        for row in chain([first], rows):
+            sitters[row["sitter"]] += 1
+            yield row
+
+    write_csv(folder / paths.MANIFEST, counted(), [*COLUMNS, *further])
+    return sitters
 
 
 @contextmanager
@@ -73,11 +91,10 @@ def _full_disk_explained(entry: str) -> Iterator[None]:
         ) from None
 
 
-def _summary(target: Path, images: list[dict[str, str]] | None) -> str:
-    if images is None:
+def _summary(target: Path, sitters: Counter[str] | None) -> str:
+    if sitters is None:
         from pipeline.sources.weights import weights_file
 
         file = weights_file(target.name)
         return f"{file.name}, {file.stat().st_size / 1e6:.1f} MB,"
-    sitters = Counter(row["sitter"] for row in images)
-    return f"{len(images)} images of {len(sitters)} sitters"
+    return f"{sitters.total()} images of {len(sitters)} sitters"

@@ -1,29 +1,31 @@
 """Stage `split`: deal the sitters of a data set to train, val and test in data/splits/DATASET/.
 
-A sitter stands in one subset only, and so do all who share a near-duplicate picture or all but a name with it.
+A sitter stands in one subset only, and so do all who share a near-duplicate picture or all but a name with it. Kind
+`images` deals each sitter's images instead; kind `pairs` takes the pairs that a data set comes with, all for testing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import sys
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline import paths
 from pipeline.artifacts import output_folder, read_csv, write_csv
 from pipeline.errors import SitterError, nearest
+from pipeline.splits.artists import SUBSETS, same
 
 if TYPE_CHECKING:
     from pipeline.params import Study
     from pipeline.params.split import BySitter
 
-SUBSETS = ("test", "val", "train")  # in the order they are filled, and in which an image is kept rather than left out
 UNUSED = "unused"
 COLUMNS = ["image_id", "sitter", "subset", "fold", "origin"]
+PAIR_COLUMNS = ["image_a", "image_b", "genuine", "fold"]
 DUPLICATE_COLUMNS = ["image_a", "image_b", "sitter_a", "sitter_b", "similarity"]
 SHOWN = 5
 Row = dict[str, str]
@@ -39,26 +41,62 @@ class Seat(NamedTuple):
 def run(study: Study, dataset: str) -> None:
     """Write `split.csv` (image_id, sitter, subset, fold, origin) and `near-duplicates.csv` of a data set.
 
+    A data set that comes with pairs gets `pairs.csv` (image_a, image_b, genuine, fold), too.
+
     Raises:
-        SitterError: no such entry, nothing aligned, or too few sitters for the shares asked for.
+        SitterError: no such entry, nothing aligned, too few sitters (images) for the shares asked for, or no pairs.
     """
     if dataset not in study.split:
         raise SitterError(f"split has no entry {dataset!r}; {nearest(dataset, study.split)}")
     entry = study.split[dataset]
     faces = aligned(dataset)
-    copies = find_copies(dataset, faces) if entry.near_duplicates else []
+    copies = find_copies(dataset, faces) if getattr(entry, "near_duplicates", False) else []
+    pairs: list[Row] = []
+    tied: dict[str, str] = {}
+    how = ""
     if entry.kind == "sitters":
+        from pipeline.splits import artists
+
         images = Counter(face["sitter"] for face in faces)
-        groups = together(images, [(c["sitter_a"], c["sitter_b"]) for c in copies] + same_but_for_spelling(images))
+        alike = [(c["sitter_a"], c["sitter_b"]) for c in copies] + same_but_for_spelling(images)
+        how = entry.artists
+        tied = artists.artists(faces, entry.unknown_artists, dataset) if how != "ignore" else {}
+        groups = together(images, alike + (artists.shared(faces, tied) if how == "join" else []))
+        if how == "join":
+            size = max(map(len, groups))
+            print(
+                f"{dataset}: shared artists tie {len(images)} sitters into {len(groups)} groups, the largest of {size}"
+            )
         seats = deal(groups, entry, study.seed, dataset)
+        rows = seated(faces, lambda face: seats[face["sitter"]])
+        if how == "drop":
+            artists.leave_out(rows, tied, entry, dataset)
+            artists.fold_together(rows, tied, entry.folds, partial(_lot, study.seed), together, alike)
+    elif entry.kind == "images":
+        from pipeline.splits.images import check_shares, seat
+
+        rows = seated(faces, lambda face: Seat(*seat(face, entry, study.seed)))
+        check_shares(rows, entry, dataset)
+    elif entry.kind == "pairs":
+        from pipeline.splits.pairs import read_pairs, tested
+
+        pairs = read_pairs(dataset, entry.folds)
+        places = tested(pairs)
+        rows = seated(faces, lambda face: Seat(*places.get(face["image_id"], (UNUSED, 0))))
     else:
-        seats = seats_of(entry.dataset, {face["sitter"] for face in faces}, dataset)
-    rows = seated(faces, seats)
+        by = "origin" if study.split[entry.dataset].kind == "images" else "sitter"
+        seats = seats_of(entry.dataset, {face.get(by) or "" for face in faces}, dataset, by)
+        rows = seated(faces, lambda face: seats[face.get(by) or ""])
+        leave_out_renderings(rows, entry.dataset)
     leave_out_straddling(rows, copies)
     with output_folder(paths.split(dataset)) as folder:
         write_csv(folder / "split.csv", rows, COLUMNS)
+        if pairs:
+            write_csv(folder / "pairs.csv", pairs, PAIR_COLUMNS)
         write_csv(folder / "near-duplicates.csv", copies, DUPLICATE_COLUMNS)
-    report(dataset, rows, copies)
+        if tied:
+            write_csv(folder / "artists.csv", artists.account(rows, tied, how, dataset), artists.COLUMNS)
+    report(dataset, rows, copies, pairs)
 
 
 def aligned(dataset: str) -> list[Row]:
@@ -103,8 +141,7 @@ def same_but_for_spelling(sitters: Iterable[str]) -> list[tuple[str, str]]:
     """Pairs of names that differ only by case, spaces, underscores or the encoding of accents; warns of them."""
     by_key: dict[str, list[str]] = defaultdict(list)
     for name in sorted(sitters):
-        key = " ".join(unicodedata.normalize("NFKC", name).casefold().replace("_", " ").split())
-        by_key[key].append(name)
+        by_key[same(name)].append(name)
     alike = [names for names in by_key.values() if len(names) > 1]
     if alike:
         shown = "; ".join(" / ".join(map(repr, names)) for names in alike[:SHOWN]) + (
@@ -165,40 +202,46 @@ def _check_shares(seats: Mapping[str, Seat], entry: BySitter, groups: Sequence[S
     for subset, share in shares.items():
         if share > 1e-9 and count[subset] < 2:
             joined = sum(len(g) for g in groups if len(g) > 1)
-            why = f" ({joined} are kept together: see the warnings on near-duplicates and names)" if joined else ""
+            ties = "near-duplicates, names" + (" and shared artists" if entry.artists == "join" else "")
+            why = f" ({joined} are kept together, the largest group {max(map(len, groups))}: {ties})" if joined else ""
             raise SitterError(
                 f"split.{dataset}: {len(seats)} sitters{why} are too few: the share of {subset}, {share:.3g}, comes to "
-                f"{count[subset]} of them, and impostor pairs need 2. Change the shares, or add sitters."
+                f"{count[subset]} of them, and impostor pairs need 2. Change the shares, or add sitters"
+                + (", or set `artists: drop`." if entry.artists == "join" else ".")
             )
 
 
-def seats_of(other: str, sitters: set[str], dataset: str) -> dict[str, Seat]:
-    """The seats of another data set's sitters; those that it does not hold are unused, with a warning."""
+def seats_of(other: str, names: set[str], dataset: str, by: str = "sitter") -> dict[str, Seat]:
+    """The seats of another data set's sitters, or by `origin`, where it is split by images, of its images.
+
+    Those that it does not hold are unused, with a warning.
+    """
     table = paths.split(other) / "split.csv"
     seats: dict[str, Seat] = {}
     for row in read_csv(table, COLUMNS):
-        if row["subset"] != UNUSED or row["sitter"] not in seats:
-            seats[row["sitter"]] = Seat(row["subset"], int(row["fold"]))
-    strangers = sorted(sitters - seats.keys())
-    if len(strangers) == len(sitters):
+        name = row["sitter" if by == "sitter" else "image_id"]
+        if row["subset"] != UNUSED or name not in seats:
+            seats[name] = Seat(row["subset"], int(row["fold"]))
+    strangers, what = sorted(names - seats.keys()), "sitters" if by == "sitter" else "photographs"
+    if len(strangers) == len(names):
         raise SitterError(
-            f"split.{dataset}: none of its sitters ({', '.join(strangers[:SHOWN])} …) stands in {table}: name the "
+            f"split.{dataset}: none of its {what} ({', '.join(strangers[:SHOWN])} …) stands in {table}: name the "
             "data set that they come from, or use `kind: sitters`."
         )
     if strangers:
-        names = ", ".join(strangers[:SHOWN]) + (" …" if len(strangers) > SHOWN else "")
+        shown = ", ".join(strangers[:SHOWN]) + (" …" if len(strangers) > SHOWN else "")
         print(
-            f"warning: {len(strangers)} sitters of {dataset} are not in {table} and stay unused: {names}",
+            f"warning: {len(strangers)} {what} of {dataset} are not in {table} and stay unused: {shown}",
             file=sys.stderr,
         )
     return seats | dict.fromkeys(strangers, Seat(UNUSED, 0))
 
 
-def seated(faces: Iterable[Row], seats: Mapping[str, Seat]) -> list[Row]:
+def seated(faces: Iterable[Row], seat_of: Callable[[Row], Seat]) -> list[Row]:
     """A row of the split for each face. Of renderings of one photograph, near-duplicates, only the first is judged."""
     rows = []
     for face in faces:
-        subset, fold = seats[face["sitter"]]
+        subset, fold = seat_of(face)
         if subset != "train" and face.get("rendering") not in (None, "", "0"):
             subset = UNUSED
         own = {"image_id": face["image_id"], "sitter": face["sitter"], "origin": face.get("origin") or ""}
@@ -216,19 +259,28 @@ def leave_out_straddling(rows: Iterable[Row], copies: Iterable[Row]) -> None:
             max(pair, key=lambda row: SUBSETS.index(row["subset"]))["subset"] = UNUSED
 
 
-def report(dataset: str, rows: Sequence[Row], copies: Sequence[Row]) -> None:
+def leave_out_renderings(rows: Iterable[Row], other: str) -> None:
+    """What renders an image that another data set's split leaves out is left out, too."""
+    unused = {row["image_id"] for row in read_csv(paths.split(other) / "split.csv", COLUMNS) if row["subset"] == UNUSED}
+    for row in rows:
+        if row["origin"] in unused:
+            row["subset"] = UNUSED
+
+
+def report(dataset: str, rows: Sequence[Row], copies: Sequence[Row], pairs: Sequence[Row] = ()) -> None:
     """Say what stands where, and what will be missed."""
     images: dict[str, Counter[str]] = {s: Counter() for s in ("train", "val", "test", UNUSED)}
     for row in rows:
         images[row["subset"]][row["sitter"]] += 1
     for subset, sitters in images.items():
-        alone = sum(n == 1 for n in sitters.values())
-        if alone and subset != UNUSED:
-            what = (
-                "none has a second, so that there are no genuine pairs" if alone == len(sitters) else "no genuine pairs"
-            )
+        alone = sorted(name for name, n in sitters.items() if n == 1)
+        if alone and subset != UNUSED and not pairs:
+            none = "none has a second, so that there are no genuine pairs"
+            what = none if len(alone) == len(sitters) else "they give no genuine pairs"
+            names = ", ".join(alone[:SHOWN]) + (" …" if len(alone) > SHOWN else "")
             print(
-                f"warning: {dataset}: {alone} of {len(sitters)} {subset} sitters have one image: {what}",
+                f"warning: {dataset}: {len(alone)} of {len(sitters)} {subset} sitters have one image: {what}. "
+                f"Add images of them where you can: {names}",
                 file=sys.stderr,
             )
     if copies:
@@ -239,4 +291,5 @@ def report(dataset: str, rows: Sequence[Row], copies: Sequence[Row]) -> None:
         )
     parts = [f"{s} {len(n)} sitters, {n.total()} images" for s, n in images.items() if n and s != UNUSED]
     parts += [f"{images[UNUSED].total()} images unused"] if images[UNUSED] else []
+    parts += [f"{len(pairs)} pairs, {sum(p['genuine'] == '1' for p in pairs)} genuine"] if pairs else []
     print(f"{dataset}: " + "; ".join(parts))

@@ -20,14 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.faces.image import RGBImage
-from pipeline.faces.store import FaceStore
 from pipeline.parallel import cores
 from pipeline.progress import progress
 
@@ -40,6 +39,14 @@ FINE, FINE_AT_LEAST = 56, 0.95
 TILE = 4096
 
 
+class Crops(Protocol):
+    """Whatever has crops by number: a face store, or several in a row."""
+
+    def crop(self, i: int) -> RGBImage:
+        """uint8 [112, 112, 3], RGB."""
+        ...
+
+
 class Duplicate(NamedTuple):
     """Two faces, by their place in the store, and the correlation of their registered crops (-1 … 1)."""
 
@@ -48,7 +55,7 @@ class Duplicate(NamedTuple):
     similarity: float
 
 
-def near_duplicates(store: FaceStore, faces: Sequence[int], sitters: Sequence[str]) -> list[Duplicate]:
+def near_duplicates(store: Crops, faces: Sequence[int], sitters: Sequence[str]) -> list[Duplicate]:
     """Pairs of faces of different sitters that show one picture.
 
     Each face is compared with the nearest face of any other sitter, so of many copies of one picture a chain is found.
@@ -79,7 +86,7 @@ def near_duplicates(store: FaceStore, faces: Sequence[int], sitters: Sequence[st
     return sorted(d for d in found if d.similarity >= FINE_AT_LEAST)
 
 
-def _sketches(store: FaceStore, faces: Sequence[int]) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
+def _sketches(store: Crops, faces: Sequence[int]) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
     """The first two sieves' view of each face: int8 [n, 255] of ±1, and unit vectors float16 [n, 576]."""
     hashes = np.empty((len(faces), HASH * HASH - 1), np.int8)
     patches = np.empty((len(faces), (COARSE - 4) ** 2), np.float16)
@@ -124,6 +131,8 @@ def nearest_of_another(hashes: NDArray[np.int8], sitters: Sequence[str]) -> list
     tiles = [(i, j) for i in starts for j in starts if i <= j]
     for i, j in progress(tiles, "compare hashes", unit="tile"):
         rows, columns = slice(i, i + TILE), slice(j, j + TILE)
+        if who[rows][0] == who[columns][-1]:  # all of one sitter (or, in `overlap`, of one side)
+            continue
         similarity = hashes[rows].astype(np.float32) @ hashes[columns].astype(np.float32).T
         if who[rows][-1] >= who[columns][0]:
             similarity[who[rows][:, None] == who[columns][None]] = -np.inf

@@ -3,6 +3,7 @@
 Pillow decodes, because it notices a truncated file where OpenCV returns one that is grey from the gap on, and knows
 CMYK, ICC profiles, 16 bits and palettes. Files are judged by their content, never by the ending of their name.
 
+* An image may stand in a RecordIO file: `train.rec/OFFSET` names the record that begins at that byte.
 * Turned as the EXIF orientation says, so that pixel coordinates are those a viewer shows.
 * 16-bit samples are divided by 257; greyscale becomes three equal channels; of an animation the first frame counts.
 * Transparent pixels are laid on white, as a page shows them.
@@ -22,6 +23,7 @@ from PIL import Image as Pillow
 from PIL import ImageCms, ImageOps, UnidentifiedImageError
 
 from pipeline.errors import SitterError
+from pipeline.faces.recordio import BrokenRecord, record_in
 
 RGBImage = NDArray[np.uint8]  # [height, width, 3]
 
@@ -59,7 +61,7 @@ def read_image(path: Path, max_megapixels: float = 200) -> RGBImage:
     """Read an image file.
 
     Args:
-        path: file; its ending does not matter.
+        path: file, whose ending does not matter, or record in a `.rec` file.
         max_megapixels: a larger image, by its header, is refused before any pixel is decoded.
 
     Returns:
@@ -70,15 +72,14 @@ def read_image(path: Path, max_megapixels: float = 200) -> RGBImage:
     """
     path = Path(path)
     try:
-        if not path.exists():
-            raise UnreadableImage(path, "the file does not exist")
-        if not path.is_file():
-            raise UnreadableImage(path, "this is a folder or device, not a file")
-        if not path.stat().st_size:
-            raise UnreadableImage(path, "the file is empty")
+        record = record_in(path)
+        if record is None:
+            _check_file(path)
+        elif not record:
+            raise UnreadableImage(path, "the record holds no image")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of metadata: what matters is raised
-            with Pillow.open(path, formats=FORMATS) as image:
+            with Pillow.open(path if record is None else io.BytesIO(record), formats=FORMATS) as image:
                 width, height = image.size
                 if width * height > max_megapixels * 1e6:
                     raise UnreadableImage(
@@ -89,9 +90,11 @@ def read_image(path: Path, max_megapixels: float = 200) -> RGBImage:
                 image.load()
                 return np.array(_rgb(_upright(image)), np.uint8)
     except UnidentifiedImageError:
-        raise UnreadableImage(path, _what_it_is(path)) from None
+        raise UnreadableImage(path, _what_it_is(_beginning(path))) from None
     except UnreadableImage:
         raise
+    except BrokenRecord as error:
+        raise UnreadableImage(path, str(error)) from None
     except PermissionError:
         raise UnreadableImage(path, "the file may not be read: check its permissions") from None
     except MemoryError:
@@ -101,6 +104,21 @@ def read_image(path: Path, max_megapixels: float = 200) -> RGBImage:
         truncated = any(word in text.lower() for word in ("truncated", "eof", "not enough", "unexpected end"))
         kind = "truncated" if truncated else "broken"
         raise UnreadableImage(path, f"the image is {kind} ({text or type(error).__name__})") from None
+
+
+def encoded_image(path: Path) -> bytes:
+    """An image as delivered: the bytes of a file or of a record."""
+    record = record_in(path)
+    return path.read_bytes() if record is None else bytes(record)
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise UnreadableImage(path, "the file does not exist")
+    if not path.is_file():
+        raise UnreadableImage(path, "this is a folder or device, not a file")
+    if not path.stat().st_size:
+        raise UnreadableImage(path, "the file is empty")
 
 
 def _upright(image: Pillow.Image) -> Pillow.Image:
@@ -138,9 +156,15 @@ def _rgb(image: Pillow.Image) -> Pillow.Image:
     return image.convert("RGB")
 
 
-def _what_it_is(path: Path) -> str:
+def _beginning(path: Path) -> bytes:
+    record = record_in(path)
+    if record is not None:
+        return bytes(record[:64])
     with open(path, "rb") as file:
-        data = file.read(64)
+        return file.read(64)
+
+
+def _what_it_is(data: bytes) -> str:
     start = data.lstrip().lower()
     for beginning, what in IMPOSTORS.items():
         if start.startswith(beginning):

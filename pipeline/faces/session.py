@@ -1,4 +1,4 @@
-"""ONNX Runtime sessions on one thread: images go to several processes instead, which scales better."""
+"""ONNX Runtime sessions, by default on one thread: images go to several processes instead, which scales better."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from pipeline.errors import SitterError
 
 
-def session(path: Path) -> Any:
-    """An `onnxruntime.InferenceSession` on one core.
+def session(path: Path, threads: int = 1) -> Any:
+    """An `onnxruntime.InferenceSession` on the CPU.
 
     Raises:
         SitterError: the file is no ONNX network.
@@ -17,7 +17,7 @@ def session(path: Path) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

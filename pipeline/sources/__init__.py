@@ -9,7 +9,10 @@ SOURCES = Registry(
         "package": "package.fetch",
         "folder": "folder.fetch",
         "file": "file.fetch",
+        "hub": "hub.fetch",
         "archive": "archive.fetch",
         "manifest": "manifest.fetch",
+        "recordio": "recordio.fetch",
+        "verification-bin": "verification_bin.fetch",
     },
 )

@@ -47,6 +47,7 @@ def fetch(
     variable: str = "WEIGHTS",
     save_as: str | None = None,
     licence: str | None = None,
+    obtain: str | None = None,
 ) -> list[Row] | None:
     """A zip or tar archive of your own, or behind a URL: images in a folder per sitter, or one file of it.
 
@@ -62,6 +63,7 @@ def fetch(
         variable: its name.
         save_as: name of the file made of it (default: the entry's name with the ending .onnx).
         licence: terms of use, kept beside the data.
+        obtain: how to get the archive, said where it is missing.
 
     Returns:
         Rows of the manifest for images, None for a file.

@@ -20,6 +20,7 @@ def fetch(
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None,
     save_as: str | None = None,
     licence: str | None = None,
+    obtain: str | None = None,
 ) -> None:
     """One file, such as weights, of your own or behind a URL, copied under its name or `save_as`.
 
@@ -31,6 +32,7 @@ def fetch(
         sha256: its checksum.
         save_as: name of the copy (default: the file's own).
         licence: terms of use, kept beside it.
+        obtain: how to get the file, said where it is missing.
     """
     source, name = own_file(entry, path, url, sha256)
     shutil.copyfile(source, folder / Path(save_as or name).name)

@@ -13,11 +13,14 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from pipeline.artifacts import read_csv
-from pipeline.errors import SitterError
+from pipeline.errors import SitterError, nearest
 from pipeline.sources.images import check_id
 from pipeline.sources.local import check_url
 
 OWN = ("image_id", "sitter", "path", "url", "sha256")
+# Further columns that other stages know by name.
+KNOWN = ("artist", "year", "title", "licence")
+SEPARATORS = (",", ";", "\t", "|")
 SHOWN = 10
 
 
@@ -39,7 +42,7 @@ class Portrait:
         return self.url or str(self.path)
 
 
-def read_listing(file: Path, root: Path, columns: Mapping[str, str]) -> list[Portrait]:
+def read_listing(file: Path, root: Path, columns: Mapping[str, str], separator: str = ",") -> list[Portrait]:
     """The rows of a user's CSV.
 
     Args:
@@ -47,11 +50,12 @@ def read_listing(file: Path, root: Path, columns: Mapping[str, str]) -> list[Por
             ones (artist, year, licence …) are carried on.
         root: folder that paths are relative to, and that none may leave.
         columns: our names of columns by which the file's own are to be read: `{"path": "filename"}`.
+        separator: what parts the cells of a row.
 
     Raises:
         SitterError: every fault found, with its row.
     """
-    table = _rows(file, columns)
+    table = _rows(file, columns, separator)
     portraits: list[Portrait] = []
     faults: list[str] = []
     for number, cells in table:
@@ -69,14 +73,21 @@ def read_listing(file: Path, root: Path, columns: Mapping[str, str]) -> list[Por
     return portraits
 
 
-def _rows(file: Path, columns: Mapping[str, str]) -> list[tuple[int, dict[str, str]]]:
+def _rows(file: Path, columns: Mapping[str, str], separator: str) -> list[tuple[int, dict[str, str]]]:
     """Rows under our names of the columns, with their numbers as a spreadsheet shows them (the header is row 1)."""
-    theirs = {c: columns.get(c, c) for c in OWN}
-    unknown = sorted(set(columns) - set(OWN))
+    theirs = {c: columns.get(c, c) for c in (*OWN, *KNOWN)}
+    unknown = [name for name in columns if name not in theirs]
     if unknown:
-        raise SitterError(f"columns names {', '.join(unknown)}; it can name {', '.join(OWN)}.")
+        raise SitterError(f"columns names {unknown[0]!r}, which is none of ours; {nearest(unknown[0], theirs)}")
     try:
-        rows = read_csv(file, [theirs["sitter"], *columns.values()])
+        with open(file, encoding="utf-8-sig") as opened:
+            header = opened.readline()
+        other = max(SEPARATORS, key=header.count)
+        if header.count(other) > 0 == header.count(separator):
+            raise SitterError(
+                f"{file}: the cells are parted by {other!r}, not by {separator!r}: set `separator: {other!r}`."
+            )
+        rows = read_csv(file, [theirs["sitter"], *columns.values()], separator)
     except UnicodeDecodeError as error:
         raise SitterError(f"{file} is not UTF-8 (byte {error.start}): save it as CSV UTF-8.") from None
     except csv.Error as error:
@@ -87,7 +98,9 @@ def _rows(file: Path, columns: Mapping[str, str]) -> list[tuple[int, dict[str, s
             f"{', '.join(map(str, rows[0]))}. Add one, or say by `columns: {{path: NAME}}` which it is."
         )
     ours = {their: our for our, their in theirs.items()}
-    return [(n, {ours.get(k, k): v for k, v in row.items()}) for n, row in enumerate(rows, start=2)]
+    # A column that bears one of our names, where another was said to be it, is neither ours nor lost.
+    name = {k: ours.get(k, k if theirs.get(k, k) == k else f"their_{k}") for k in (rows[0] if rows else ())}
+    return [(n, {name.get(k, k): v for k, v in row.items()}) for n, row in enumerate(rows, start=2)]
 
 
 def _portrait(number: int, row: dict[str, str], root: Path, where: str) -> Portrait:

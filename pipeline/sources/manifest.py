@@ -6,12 +6,12 @@ import hashlib
 import os
 import shutil
 import sys
-import threading
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import requests
+from filelock import FileLock
 from pydantic import Field
 
 from pipeline.artifacts import sha256, write_csv
@@ -25,6 +25,7 @@ from pipeline.sources.local import own_path
 from pipeline.sources.polite import politely
 
 LARGEST_IMAGE = 1 << 30  # bytes
+DECODED = 100e6  # pixels
 ENDINGS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "PPM": ".pnm", "BMP": ".bmp", "TIFF": ".tif", "WEBP": ".webp"}
 ENDINGS |= {"GIF": ".gif", "JPEG2000": ".jp2", "AVIF": ".avif"}
 SHOWN = 5
@@ -37,6 +38,7 @@ def fetch(
     path: str,
     root: str | None = None,
     columns: dict[str, str] | None = None,
+    separator: Literal[",", ";", "\t", "|"] = ",",
     complete: bool = False,
     workers: Annotated[int, Field(ge=1, le=256)] = 8,
     per_host: Annotated[int, Field(ge=1, le=64)] = 2,
@@ -55,7 +57,8 @@ def fetch(
         entry: name of the entry.
         path: the CSV, relative to the project's root or absolute.
         root: folder that the paths in it are relative to (default: the CSV's own).
-        columns: our names by theirs, where they differ: `{path: filename}`.
+        columns: our names by theirs, where they differ: `{path: filename, artist: painter}`.
+        separator: what parts the cells of a row.
         complete: stop if a single image cannot be had.
         workers: connections at a time.
         per_host: connections at a time to one host.
@@ -70,7 +73,7 @@ def fetch(
     """
     file = own_path(entry, path)
     base = own_path(entry, root) if root else file.parent
-    listed = read_listing(file, base, columns or {})
+    listed = read_listing(file, base, columns or {}, separator)
     got: dict[int, Row] = {}
     reasons: dict[int, str] = {}
 
@@ -96,20 +99,29 @@ def fetch(
 
 
 def _kept(portrait: Portrait, session: requests.Session, retries: int, backoff: float) -> Path:
-    """The image behind a URL, from the cache or the net; it enters the cache only whole, right and an image."""
+    """The image behind a URL, from the cache or the net; it enters the cache only whole, right and an image.
+
+    What arrived of a file stays until the next run, which goes on behind it.
+    """
     name = hashlib.sha256(portrait.url.encode()).hexdigest()
     kept = cache() / "urls" / name[:2] / name
-    if kept.is_file() and portrait.sha256 in ("", sha256(kept)):
-        return kept
     kept.parent.mkdir(parents=True, exist_ok=True)
-    part = kept.with_name(f"{name}.{os.getpid()}.{threading.get_ident()}.part")
-    try:
-        web.save(portrait.url, part, session, retries=retries, backoff=backoff, limit=LARGEST_IMAGE)
-        _check(portrait, sha256(part))
-        _ending(part)
-        os.replace(part, kept)
-    finally:
-        part.unlink(missing_ok=True)
+    part, mark, lock = (kept.with_name(f"{name}.{what}") for what in ("part", "mark", "lock"))
+    with FileLock(lock):  # another run, or another row with the same URL
+        try:
+            if kept.is_file() and portrait.sha256 in ("", sha256(kept)):
+                return kept
+            web.save(portrait.url, part, session, retries=retries, backoff=backoff, mark=mark, limit=LARGEST_IMAGE)
+            try:
+                _check(portrait, sha256(part))
+                _ending(part)
+                _check_whole(part)
+                os.replace(part, kept)
+            finally:
+                part.unlink(missing_ok=True)
+                mark.unlink(missing_ok=True)
+        finally:
+            lock.unlink()  # while it is held: whoever waits for it finds it gone and makes a new one
     return kept
 
 
@@ -139,22 +151,39 @@ def _place(portrait: Portrait, source: Path, folder: Path, licence: str | None) 
 
 def _check(portrait: Portrait, found: str) -> None:
     if portrait.sha256 not in ("", found):
-        raise web.Unfetched(f"has sha256 {found}, but the list says {portrait.sha256}")
+        raise web.Unfetched(
+            f"has sha256 {found}, but the list says {portrait.sha256}: correct the list, or find the file that is meant"
+        )
 
 
 def _ending(file: Path) -> str:
     """The file name's ending that fits an image's content, whatever it was called."""
     from PIL import Image, UnidentifiedImageError
 
+    Image.MAX_IMAGE_PIXELS = None  # align refuses what is too large, by `max_megapixels`; here no pixel is decoded
     try:
         with Image.open(file, formats=list(ENDINGS.keys() - {"MPO"})) as image:
             return ENDINGS[image.format or ""]
-    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
-        if isinstance(error, Image.DecompressionBombError):
-            raise web.Unfetched(f"is too large: {error}") from None
+    except (UnidentifiedImageError, SyntaxError, ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the file; a decoder's has no number
+            raise
         with open(file, "rb") as opened:
             head = opened.read(40)
         raise web.Unfetched(f"is no image: begins with {head!r}" if head else "is empty") from None
+
+
+def _check_whole(file: Path) -> None:
+    """Decode what came without a length, or with a wrong one, to its end; the largest are left to align."""
+    from PIL import Image
+
+    with Image.open(file, formats=list(ENDINGS.keys() - {"MPO"})) as image:
+        if image.width * image.height > DECODED:
+            return
+        image.draft("L", (1, 1))  # of a JPEG an eighth of the pixels: all is read, little computed
+        try:
+            image.load()
+        except Exception as error:  # decoders raise nearly anything on broken files
+            raise web.Unfetched(f"is broken or truncated: {error}") from None
 
 
 def _account(folder: Path, entry: str, listed: list[Portrait], reasons: dict[int, str], complete: bool) -> None:
@@ -180,6 +209,7 @@ def _account(folder: Path, entry: str, listed: list[Portrait], reasons: dict[int
             + "\nWhat was fetched stays in the cache: run it again to try the rest."
         )
     print(
-        "\n".join([f"{entry}: {len(failed)} of {len(listed)} images could not be had (all in failed.csv):", *shown]),
+        "\n".join([f"{entry}: {len(failed)} of {len(listed)} images could not be had (all in failed.csv):", *shown])
+        + "\nMend the list, or run it again to try them once more; `complete: true` makes this an error.",
         file=sys.stderr,
     )

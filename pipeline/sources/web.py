@@ -12,7 +12,7 @@ import requests
 
 TIMEOUT = (10, 30)  # seconds to connect, and between two pieces of an answer
 PAUSE_AT_MOST = 60.0
-BLOCK = 1 << 18
+BLOCK = 1 << 16  # bytes; what a broken connection brought of the last one is lost
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -36,15 +36,19 @@ def save(
     retries: int = 4,
     backoff: float = 1.0,
     resume: bool = False,
+    mark: Path | None = None,
     limit: int | None = None,
 ) -> None:
-    """Fetch a URL into a file.
+    """Fetch a URL into a file; what arrives short of the length that was announced counts as broken off.
 
     Args:
-        target: where the bytes go; on failure what came so far stays there.
+        target: where the bytes go; on failure what came so far stays there, unless it is too large.
         retries: further attempts after a failure that may pass (no answer, a broken answer, status 429 or 5xx).
         backoff: pause before the first of them, seconds; it doubles each time, unless the server says how long.
         resume: go on behind the bytes that `target` already holds. Only for content whose checksum is known.
+        mark: file for the server's word on the version that `target` holds a part of (ETag, or date of the last
+            change). With it, too, we go on behind what is there, unless the server says that the file is another by now
+            (RFC 9110, If-Range).
         limit: bytes after which to give up.
 
     Raises:
@@ -53,7 +57,8 @@ def save(
     for attempt in range(retries + 1):
         pause = min(backoff * 2**attempt, PAUSE_AT_MOST) * random.uniform(0.75, 1.25)
         try:
-            with _ask(url, target, web, resume) as answer:
+            held = _held(target, resume, mark)
+            with _ask(url, held, web, mark) as answer:
                 if answer.status_code == 416:  # nothing behind what we hold, or another file by now: start afresh
                     target.unlink()
                     raise requests.ConnectionError("the server no longer holds the rest of the file")
@@ -62,7 +67,7 @@ def save(
                     raise requests.ConnectionError(_status(answer))
                 if not answer.ok:
                     raise Unfetched(_status(answer))
-                _write(answer, target, limit)
+                _write(answer, target, held, mark, limit)
             return
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             if attempt == retries or isinstance(error, requests.exceptions.SSLError):
@@ -73,17 +78,42 @@ def save(
             raise Unfetched(_reason(error)) from None
 
 
-def _ask(url: str, target: Path, web: requests.Session, resume: bool) -> requests.Response:
-    held = target.stat().st_size if resume and target.exists() else 0
-    return web.get(url, stream=True, timeout=TIMEOUT, headers={"Range": f"bytes={held}-"} if held else {})
+def _held(target: Path, resume: bool, mark: Path | None) -> int:
+    """Bytes to go on behind."""
+    known = resume or (mark is not None and mark.exists())
+    return target.stat().st_size if known and target.exists() else 0
 
 
-def _write(answer: requests.Response, target: Path, limit: int | None) -> None:
-    with open(target, "ab" if answer.status_code == 206 else "wb") as file:
+def _ask(url: str, held: int, web: requests.Session, mark: Path | None) -> requests.Response:
+    headers = {"Range": f"bytes={held}-"} if held else {}
+    if held and mark is not None:
+        headers["If-Range"] = mark.read_text()
+    return web.get(url, stream=True, timeout=TIMEOUT, headers=headers)
+
+
+def _write(answer: requests.Response, target: Path, held: int, mark: Path | None, limit: int | None) -> None:
+    goes_on = answer.status_code == 206
+    if goes_on and not answer.headers.get("Content-Range", f"bytes {held}-").startswith(f"bytes {held}-"):
+        target.unlink(missing_ok=True)
+        raise requests.ConnectionError(f"the server sent {answer.headers['Content-Range']!r}, asked from {held} on")
+    with open(target, "ab" if goes_on else "wb") as file:
+        if mark is not None and not goes_on:
+            _remember(answer, mark)
         for block in answer.iter_content(BLOCK):
             file.write(block)
             if limit is not None and file.tell() > limit:
+                target.unlink()
                 raise Unfetched(f"is larger than {limit / 1e6:.0f} MB")
+
+
+def _remember(answer: requests.Response, mark: Path) -> None:
+    """Keep what tells this version of the file from another; weak ETags do not."""
+    tag = answer.headers.get("ETag", "")
+    version = tag if tag.startswith('"') else answer.headers.get("Last-Modified", "")
+    if version:
+        mark.write_text(version)
+    else:
+        mark.unlink(missing_ok=True)
 
 
 def _status(answer: requests.Response) -> str:

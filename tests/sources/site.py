@@ -12,13 +12,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Site:
     """What is served under each path, and what was asked for.
 
-    `faults[path]` is used up from the front: a status to answer with, or "cut" to hang up half way.
+    `faults[path]` is used up from the front: a status to answer with, "cut" to hang up half way, "half" to send half
+    and say that it is all, "stall" to keep silent for a second, or "other" to answer another range than asked for.
     """
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.faults: dict[str, list[int | str]] = {}
         self.headers: dict[str, str] = {}
+        self.etags: dict[str, str] = {}
         self.asked: list[tuple[str, str, float]] = []  # path, Range header, when
         self.agents: set[str] = set()
         self.pause = 0.0  # seconds between pieces
@@ -53,18 +55,27 @@ class Site:
             request.send_response(fault if isinstance(fault, int) else 404)
             self._end_headers(request, 0)
             return
+        version = {"ETag": self.etags[request.path]} if request.path in self.etags else {}
+        if request.headers.get("If-Range", version.get("ETag")) != version.get("ETag"):
+            span = ""
         start = int(span.removeprefix("bytes=").rstrip("-")) if span else 0
-        request.send_response(206 if start else 200)
-        self._end_headers(request, len(content) - start)
+        if fault == "stall":
+            time.sleep(1)
+        if fault == "other":
+            start += 1
         rest = content[start:]
+        rest = rest[: len(rest) // 2] if fault == "half" else rest
+        request.send_response(206 if start else 200)
+        further = version | ({"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if start else {})
+        self._end_headers(request, len(rest), further)
         rest = rest[: len(rest) // 2] if fault == "cut" else rest
         for i in range(0, len(rest), self.piece):
             time.sleep(self.pause)
             request.wfile.write(rest[i : i + self.piece])
             request.wfile.flush()
 
-    def _end_headers(self, request: BaseHTTPRequestHandler, length: int) -> None:
-        for name, value in {**self.headers, "Content-Length": str(length)}.items():
+    def _end_headers(self, request: BaseHTTPRequestHandler, length: int, further: dict[str, str] | None = None) -> None:
+        for name, value in {**self.headers, **(further or {}), "Content-Length": str(length)}.items():
             request.send_header(name, value)
         request.end_headers()
 

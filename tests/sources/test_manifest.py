@@ -57,7 +57,9 @@ def test_files_and_urls_arrive_whole_in_the_order_of_the_list(project: Path, sit
     assert failures() == {}
 
 
-def test_what_cannot_be_had_is_listed_with_its_reason_and_the_rest_goes_on(project: Path, site: Site) -> None:
+def test_what_cannot_be_had_is_listed_with_its_reason_and_the_rest_goes_on(
+    project: Path, site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = web(site, 3)
     site.files["/page.jpg"] = b"<!DOCTYPE html><html>Not here</html>"
     site.files["/empty.jpg"] = b""
@@ -69,6 +71,9 @@ def test_what_cannot_be_had_is_listed_with_its_reason_and_the_rest_goes_on(proje
     rows += [{"sitter": "x", "path": "absent.jpg"}, {"sitter": "x", "path": "text.jpg"}, {"sitter": "x", "path": "out"}]
     listing(rows)
     assert len(fetch()) == 3
+    said = capsys.readouterr().err
+    assert f"row 5: {site.url}/absent.jpg: the server answered 404" in said
+    assert "Mend the list, or run it again" in said
     reasons = failures()
     expected = {
         "absent.jpg": "does not exist",

@@ -1,0 +1,179 @@
+"""Reading a pickle that holds bytes, booleans, lists, tuples and NumPy arrays of these, and nothing else.
+
+A pickle is a program, and loading one runs it. So its opcodes are looked through before anything is loaded, what they
+can call is exchanged for stand-ins of ours, and whatever else is named refuses the file. Neither code of the file nor
+of NumPy runs on what it says.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import pickletools
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import SitterError
+
+NEEDED = (
+    "PROTO FRAME STOP MARK NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 "
+    "STRING BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 "
+    "UNICODE BINUNICODE SHORT_BINUNICODE EMPTY_LIST LIST APPEND APPENDS "
+    "EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 PUT BINPUT LONG_BINPUT MEMOIZE GET BINGET LONG_BINGET "
+    "GLOBAL STACK_GLOBAL REDUCE BUILD"
+)
+OPCODES = frozenset(NEEDED.split())
+PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
+BYTES = {"u1", "|u1", "B"}
+BOOLEANS = {"b1", "|b1", "?"}
+
+
+class Refused(SitterError):
+    """A pickle that holds something else; nothing of it has run."""
+
+
+class _Type:
+    """Stands in for `numpy.dtype`: its name."""
+
+    def __init__(self, name: Any = "", *_: Any) -> None:
+        self.name = name.decode("latin-1") if isinstance(name, bytes) else str(name)
+
+    def __setstate__(self, state: Any) -> None:
+        """Byte order and the like say nothing of bytes and booleans."""
+
+
+class _Array:
+    """Stands in for `numpy.ndarray`: becomes bytes, or a list of booleans or of what the array holds."""
+
+    content: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        if not isinstance(state, tuple) or len(state) != 5:
+            raise Refused("an array without version, shape, type, order and content")
+        self.content = _values(state[1], state[2], state[4])
+
+
+class _NotBuilt:
+    """Stands in for classes that are only named."""
+
+
+def _values(shape: Any, kind: Any, content: Any) -> bytes | list[Any]:
+    """An array's content, as flat as it must be."""
+    if not isinstance(kind, _Type) or not isinstance(shape, tuple) or len(shape) != 1:
+        raise Refused(f"an array of shape {shape!r}: only flat ones are expected")
+    if kind.name.startswith(("O", "|O")) and isinstance(content, list):
+        return content
+    if isinstance(content, bytes | bytearray) and len(content) == prod(shape):
+        if kind.name in BYTES:
+            return bytes(content)
+        if kind.name in BOOLEANS and set(content) <= {0, 1}:
+            return [bool(value) for value in content]
+    raise Refused(f"an array of type {kind.name!r} and shape {shape!r}: only bytes and booleans are expected")
+
+
+def _reconstruct(*_: Any) -> _Array:
+    return _Array()
+
+
+def _scalar(kind: Any = None, content: Any = b"") -> bool:
+    values = _values((1,), kind, content)
+    if not isinstance(values, list):
+        raise Refused("a number where a boolean is expected")
+    return bool(values[0])
+
+
+def _from_buffer(content: Any = b"", kind: Any = None, shape: Any = None, *_: Any) -> _Array:
+    array = _Array()
+    array.content = _values(shape, kind, content)
+    return array
+
+
+def _encode(text: Any = "", encoding: Any = "latin1") -> bytes:
+    """How Python 3 writes bytes for Python 2."""
+    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
+        raise Refused("a call of _codecs.encode for anything but latin-1")
+    return text.encode("latin-1")
+
+
+def _empty(*given: Any) -> bytes:
+    """How Python 3 writes b"" for Python 2."""
+    if given:
+        raise Refused("a call of bytes with arguments")
+    return b""
+
+
+GLOBALS: dict[tuple[str, str], Any] = {
+    ("_codecs", "encode"): _encode,
+    ("__builtin__", "bytes"): _empty,
+    ("builtins", "bytes"): _empty,
+    ("numpy", "ndarray"): _NotBuilt,
+    ("numpy", "dtype"): _Type,
+} | {
+    (f"numpy.{core}.{module}", name): stand_in
+    for core in ("core", "_core")
+    for module, name, stand_in in (
+        ("multiarray", "_reconstruct", _reconstruct),
+        ("multiarray", "scalar", _scalar),
+        ("numeric", "_frombuffer", _from_buffer),
+    )
+}
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in GLOBALS:
+            raise Refused(f"{module}.{name}, which could run code")
+        return GLOBALS[module, name]
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise Refused("a persistent id")
+
+
+def unpickle(path: Path) -> Any:
+    """The content of a pickle of plain values; arrays come as bytes or lists.
+
+    Strings of Python 2 come as bytes.
+
+    Raises:
+        Refused: it holds an opcode, a name or a call that such a pickle has no use for; none of it has run.
+        SitterError: it is broken or no pickle.
+    """
+    try:
+        content = path.read_bytes()
+        _look_through(content)
+        return _flat(_Unpickler(io.BytesIO(content), encoding="bytes").load())
+    except Refused as reason:
+        raise Refused(
+            f"{path} is refused, and nothing in it was run: it holds {reason}. A verification set holds only encoded "
+            "images and booleans: fetch it from its publisher."
+        ) from None
+    except Exception as error:  # a broken pickle raises nearly anything
+        raise SitterError(f"{path} is no whole pickle ({error or type(error).__name__}): fetch it again.") from None
+
+
+def _look_through(content: bytes) -> None:
+    """Raise Refused at the first opcode that is not needed, and at names that are not."""
+    for number, (opcode, argument, position) in enumerate(pickletools.genops(content)):
+        where = f"at byte {position:,}"
+        if opcode.name not in OPCODES:
+            raise Refused(f"the opcode {opcode.name} {where}")
+        if opcode.name == "GLOBAL" and tuple(str(argument).split(" ", 1)) not in GLOBALS:
+            raise Refused(f"the name {str(argument).replace(' ', '.')} {where}, which could run code")
+        if opcode.name in PUTS and isinstance(argument, int) and argument > number:
+            raise Refused(f"a memo numbered {argument:,} {where}, which could exhaust memory")
+
+
+def _flat(value: Any) -> Any:
+    """The stand-ins for arrays, in the value or in a list or tuple at its first two levels, as what they hold."""
+    if isinstance(value, _Array):
+        return value.content
+    if isinstance(value, tuple | list) and len(value) == 2:
+        parts = [part.content if isinstance(part, _Array) else part for part in value]
+        return tuple(
+            [item.content if isinstance(item, _Array) else item for item in part]
+            if isinstance(part, list | tuple)
+            else part
+            for part in parts
+        )
+    return value

@@ -1,0 +1,147 @@
+"""A training set in RecordIO goes from its file into the face store without a file for each image."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import paths
+from pipeline.artifacts import read_csv, sha256
+from pipeline.errors import SitterError
+from pipeline.faces.recordio import pack, read_index, write_records, write_training_set
+from pipeline.sources.recordio import before
+from tests.sources.pictures import picture
+from tests.sources.site import Site
+from tests.sources.stages import fetch, store
+
+REC = Path("own/train.rec")
+# Two sitters of three images, one of one; 8 and 9 have no images.
+SET = [(label, picture(10 * label + n, size=112)) for label, count in ((0, 3), (2, 3), (7, 1)) for n in range(count)]
+
+
+@pytest.fixture(autouse=True)
+def own(project: Path) -> None:
+    """A training set of the user's own."""
+    write_training_set(REC, SET)
+
+
+def test_bytes_go_into_the_store_as_delivered_and_no_image_becomes_a_file() -> None:
+    faces = store(kind="recordio", path=str(REC), licence="for research")
+    assert [bytes(faces.encoded(i)) for i in range(len(faces))] == [image for _, image in SET]
+    assert faces.sitters == [str(label) for label, _ in SET]
+    assert faces.image_ids == [str(key) for key in range(1, 8)]
+    assert sorted(p.name for p in paths.raw("set").iterdir()) == ["manifest.csv", "source.json", "train.rec"]
+    rows = read_csv(paths.raw("set") / "manifest.csv")
+    assert [row["sha256"] for row in rows] == [hashlib.sha256(image).hexdigest() for _, image in SET]
+    assert {row["licence"] for row in rows} == {"for research"}
+    assert (paths.raw("set") / "train.rec").read_bytes() == REC.read_bytes()
+
+
+def test_the_index_may_be_shuffled_or_absent() -> None:
+    rows = fetch(kind="recordio", path=str(REC))
+    lines = REC.with_suffix(".idx").read_text().splitlines()
+    np.random.default_rng(0).shuffle(lines)
+    REC.with_suffix(".idx").write_text("\n".join(lines))
+    assert fetch(kind="recordio", path=str(REC)) == rows
+    REC.with_suffix(".idx").unlink()
+    assert fetch(kind="recordio", path=str(REC)) == rows
+
+
+def test_a_url_with_a_checksum_serves_too(site: Site) -> None:
+    rows = fetch(kind="recordio", path=str(REC))
+    site.files["/train.rec"] = REC.read_bytes()
+    assert fetch(kind="recordio", url=f"{site.url}/train.rec", sha256=sha256(REC)) == rows
+
+
+def test_without_a_header_record_every_record_is_an_image() -> None:
+    write_records(REC, ((key + 5, pack((float(label),), image)) for key, (label, image) in enumerate(SET)))
+    rows = fetch(kind="recordio", path=str(REC))
+    assert [(row["image_id"], row["sitter"]) for row in rows] == [
+        (str(key + 5), str(label)) for key, (label, _) in enumerate(SET)
+    ]
+
+
+def test_of_several_labels_the_one_asked_for_is_the_sitter() -> None:
+    write_records(REC, ((key, pack((0.5, float(label), -1.0), image)) for key, (label, image) in enumerate(SET)))
+    assert [row["sitter"] for row in fetch(kind="recordio", path=str(REC), label=1)] == [str(s) for s, _ in SET]
+    for label, message in ((0, r"has the label 0\.5"), (2, "has the label -1"), (3, "has 3 labels, but .*label is 3")):
+        with pytest.raises(SitterError, match=rf"train\.rec: the record at byte 0 \(key 0\) {message}"):
+            fetch(kind="recordio", path=str(REC), label=label)
+
+
+def test_images_are_taken_in_the_order_of_the_file_whatever_their_keys() -> None:
+    write_records(REC, [(9, pack((1.0,), SET[0][1])), (3, pack((2.0,), SET[1][1]))])
+    assert [row["image_id"] for row in fetch(kind="recordio", path=str(REC))] == ["9", "3"]
+
+
+@pytest.mark.parametrize("images", [17_091_657, 17_091_658, (1 << 24) + 1])
+def test_a_header_beyond_what_float32_counts_finds_all_images_and_no_identity(images: int) -> None:
+    end = float(np.float32(images + 1))
+    keys = np.arange(images - 20, images + 20)
+    assert keys[before(end, keys, lambda i: bool(keys[i] <= images))].tolist() == list(range(images - 20, images + 1))
+
+
+@pytest.mark.parametrize("without_index", [False, True])
+def test_a_file_cut_in_half_is_refused_before_it_is_copied(without_index: bool) -> None:
+    data = REC.read_bytes()
+    REC.write_bytes(data[: len(data) // 2])
+    message = r"train\.idx lists [4-9] of 11 records beyond them: the file was cut off"
+    if without_index:
+        REC.with_suffix(".idx").unlink()
+        message = r"train\.rec \(of [\d,]+ bytes\): the record at byte [\d,]+ is cut off"
+    with pytest.raises(SitterError, match=message):
+        fetch(kind="recordio", path=str(REC))
+    assert not list(paths.raw("set").parent.glob("set*"))
+
+
+def test_a_file_cut_between_records_is_refused_by_its_header() -> None:
+    offsets = dict(zip(*(column.tolist() for column in read_index(REC.with_suffix(".idx"))), strict=True))
+    REC.write_bytes(REC.read_bytes()[: offsets[4]])
+    REC.with_suffix(".idx").unlink()
+    with pytest.raises(SitterError, match=r"images are the keys 1 to 7, but 4 of them are missing, the first 4"):
+        fetch(kind="recordio", path=str(REC))
+
+
+def test_a_damaged_record_is_named_by_offset_and_the_old_data_stays() -> None:
+    rows = fetch(kind="recordio", path=str(REC))
+    offset = int(read_index(REC.with_suffix(".idx"))[1][3])
+    data = bytearray(REC.read_bytes())
+    data[offset : offset + 4] = b"oops"
+    REC.write_bytes(data)
+    with pytest.raises(SitterError, match=rf"the record at byte {offset:,} is none"):
+        fetch(kind="recordio", path=str(REC))
+    assert read_csv(paths.raw("set") / "manifest.csv") == rows
+
+
+def test_an_index_of_another_file_is_told() -> None:
+    REC.with_suffix(".idx").write_text("0\t0\n1\t40\n2\t44\n")
+    with pytest.raises(SitterError, match=r"the record at byte 44 is none"):
+        fetch(kind="recordio", path=str(REC))
+
+
+def test_a_class_index_out_of_range_is_told() -> None:
+    REC.with_name("property").write_text("7,112,112\n")
+    with pytest.raises(SitterError, match=r"\(key 7\) has the label 7, but the file property beside it counts 7"):
+        fetch(kind="recordio", path=str(REC))
+    REC.with_name("property").write_text("many\n")
+    with pytest.raises(SitterError, match=r"property begins with 'many': expected classes,height,width"):
+        fetch(kind="recordio", path=str(REC))
+
+
+def test_a_header_that_is_none_is_told() -> None:
+    write_records(REC, [(0, pack((2.5, 9.0))), (1, pack((0.0,), SET[0][1]))])
+    with pytest.raises(SitterError, match=r"record 0 says that images are the keys before 2\.5: it is no header"):
+        fetch(kind="recordio", path=str(REC))
+
+
+def test_an_image_that_cannot_be_read_is_accounted_for_and_the_others_go_on() -> None:
+    write_training_set(REC, [*SET[:2], (5, SET[2][1][:700]), (6, b"")])
+    faces = store(kind="recordio", path=str(REC))
+    assert faces.image_ids == ["1", "2"]
+    account = read_csv(paths.faces("set") / "faces.csv")
+    assert [row["status"] for row in account] == ["aligned", "aligned", "unreadable", "unreadable"]
+    assert "truncated" in account[2]["reason"]
+    assert account[3]["reason"] == "the record holds no image"

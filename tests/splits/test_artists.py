@@ -1,0 +1,151 @@
+"""No artist stands on two sides, nor in two folds, where the study asks for it; and what that costs is said."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import networkx
+import numpy as np
+import pytest
+
+from pipeline import paths
+from pipeline.artifacts import read_csv
+from pipeline.errors import SitterError
+from tests.faces.real import shared
+from tests.test_split import aligned, run, sides
+
+Row = dict[str, str]
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def painted(sitters: int = 60, images: int = 3, artists: int = 120, seed: int = 0) -> list[Row]:
+    """Images by artists drawn at random, some unknown, names written in two ways."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for sitter in range(sitters):
+        for image in range(images):
+            artist = random.choice(["", "Unknown", f"Painter {random.integers(artists)}", f"painter_{sitter}"])
+            rows.append({"image_id": f"{sitter}/{image}", "sitter": f"sitter {sitter}", "artist": str(artist)})
+    return rows
+
+
+def artist_of(row: Row) -> str:
+    name = row["artist"].lower().replace("_", " ")
+    return "" if name in ("unknown", "unsure", "anonymous") else name
+
+
+def places(faces: list[Row], rows: list[Row], *columns: str) -> dict[str, set[tuple[str, ...]]]:
+    """Where each artist's used images stand."""
+    artist = {face["image_id"]: artist_of(face) for face in faces}
+    found: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for row in rows:
+        if row["subset"] != "unused" and artist[row["image_id"]]:
+            found[artist[row["image_id"]]].add(tuple(row[c] for c in columns))
+    return found
+
+
+@pytest.mark.parametrize("how", ["join", "drop"])
+@pytest.mark.parametrize("seed", range(5))
+def test_each_artist_stands_on_one_side_and_in_one_fold(how: str, seed: int) -> None:
+    faces = painted(seed=seed)
+    aligned("set", faces)
+    rows = run(test=0.4, val=0.2, folds=4, seed=seed, artists=how)
+    assert all(len(place) == 1 for place in places(faces, rows, "subset", "fold").values())
+    assert set(sides(rows).values()) == {"train", "val", "test"}
+    folds = defaultdict(set)
+    for row in rows:
+        folds[row["sitter"]].add(row["fold"])
+    assert all(len(fold) == 1 for fold in folds.values())
+    ignored = run(test=0.4, val=0.2, folds=4, seed=seed)
+    assert any(len(place) > 1 for place in places(faces, ignored, "subset").values())
+
+
+def test_joined_sitters_are_the_components_of_the_graph_of_sitters_and_artists() -> None:
+    faces = painted(seed=7)
+    aligned("set", faces)
+    rows = run(test=0.5, artists="join", folds=2)
+    assert not any(row["subset"] == "unused" for row in rows)
+    graph = networkx.Graph()
+    for face in faces:
+        graph.add_node(face["sitter"])
+        if artist_of(face):
+            graph.add_edge(face["sitter"], ("artist", artist_of(face)))
+    seat = {row["sitter"]: (row["subset"], row["fold"]) for row in rows}
+    components = [[seat[n] for n in c if isinstance(n, str)] for c in networkx.connected_components(graph)]
+    assert all(len(set(seats)) == 1 for seats in components)
+    assert sum(len(seats) > 1 for seats in components) > 1
+
+
+def test_an_artists_images_stay_where_most_of_them_are(capsys: pytest.CaptureFixture[str]) -> None:
+    faces = painted(seed=3)
+    aligned("set", faces)
+    before = {r["image_id"]: r["subset"] for r in run(test=0.4, val=0.2)}
+    capsys.readouterr()
+    after = {r["image_id"]: r["subset"] for r in run(test=0.4, val=0.2, artists="drop")}
+    count: dict[str, Counter[str]] = defaultdict(Counter)
+    for face in faces:
+        count[artist_of(face)][before[face["image_id"]]] += 1
+    for face in faces:
+        artist, was, now = artist_of(face), before[face["image_id"]], after[face["image_id"]]
+        assert now in (was, "unused")
+        if now == "unused":
+            assert artist
+            assert count[artist][was] <= max(count[artist].values())
+        elif artist:
+            assert count[artist][was] == max(count[artist].values())
+    unused = sum(subset == "unused" for subset in after.values())
+    said = capsys.readouterr().out
+    assert f"{unused} of their images unused" in said
+    assert f"{sum(not artist_of(face) for face in faces)} images without a known artist tie nobody" in said
+    table = read_csv(paths.split("set") / "artists.csv")
+    assert sum(int(row["unused"]) for row in table) == unused > 0
+    assert {row["artist"] for row in table} == {artist_of(face) for face in faces} - {""}
+
+
+def test_renderings_of_what_is_left_out_are_left_out_too() -> None:
+    faces = painted(seed=4)
+    aligned("set", faces)
+    entry = {"kind": "sitters", "test": 0.4, "artists": "drop", "near_duplicates": False}
+    left = {r["image_id"] for r in run(test=0.4, artists="drop") if r["subset"] == "unused"}
+    aligned(
+        "painted", [{**f, "image_id": f"{f['image_id']}~0", "origin": f["image_id"], "rendering": "0"} for f in faces]
+    )
+    rows = run("painted", other={"set": entry}, kind="like", dataset="set")
+    assert left
+    assert {row["origin"] for row in rows if row["subset"] == "unused"} == left
+
+
+def test_where_one_artist_ties_all_it_cannot_be_done_and_the_other_way_is_named() -> None:
+    aligned("set", [{"image_id": str(i), "sitter": f"s{i // 2}", "artist": "Rembrandt"} for i in range(40)])
+    with pytest.raises(SitterError, match=r"20 are kept together, the largest group 20.*set `artists: drop`"):
+        run(test=0.5, artists="join")
+    with pytest.raises(SitterError, match=r"one side, .* is left with 0 sitters.*set `artists: join`"):
+        run(test=0.5, artists="drop")
+    assert not paths.split("set").exists()
+
+
+def test_a_data_set_that_names_no_artists_is_explained() -> None:
+    rows = [{"image_id": str(i), "sitter": f"s{i // 2}"} for i in range(40)]
+    aligned("set", rows)
+    with pytest.raises(SitterError, match=r"faces.csv has no column artist: add it.*columns: \{artist: NAME\}"):
+        run(test=0.5, artists="join")
+    aligned("set", [{**row, "artist": "Unsure"} for row in rows])
+    with pytest.raises(SitterError, match=r"no image of .* has a known artist"):
+        run(test=0.5, artists="join")
+
+
+def test_on_real_paintings() -> None:
+    with open(shared("data", "portraits", "manifest.csv"), newline="", encoding="utf-8") as file:
+        faces = [{"image_id": r["image"], "sitter": r["sitter"], "artist": r["artist"]} for r in csv.DictReader(file)]
+    aligned("set", faces)
+    for how in ("join", "drop"):
+        rows = run(test=0.5, folds=5, artists=how)
+        assert all(len(place) == 1 for place in places(faces, rows, "subset", "fold").values())
+        images = Counter(row["subset"] for row in rows)
+        assert images["unused"] < 0.2 * len(faces), images

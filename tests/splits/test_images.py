@@ -1,0 +1,98 @@
+"""A split by image: seeded, near its shares, and no image moves because others come or go."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import SitterError
+from pipeline.params.split import ByImage
+from pipeline.splits.images import seat
+from pipeline.training.faces import read_faces
+from tests.test_split import aligned, people, project, run
+from tests.training.study import make_faces, study
+
+__all__ = ["project"]  # a fixture, used by every test
+IMAGES: dict[str, Any] = {"kind": "images", "val": 0.2}
+
+
+def subsets(rows: list[dict[str, str]]) -> dict[str, str]:
+    return {row["image_id"]: row["subset"] for row in rows}
+
+
+def test_eighty_of_a_hundred_images_train_and_every_sitter_does() -> None:
+    aligned("set", people(40, 50))
+    rows = run(**IMAGES)
+    count = Counter(row["subset"] for row in rows)
+    assert set(count) == {"train", "val"}
+    assert abs(count["val"] - 400) < 4 * (2000 * 0.2 * 0.8) ** 0.5, "within four deviations of the binomial"
+    by_sitter: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        by_sitter[row["sitter"]][row["subset"]] += 1
+    assert all(0 < c["val"] < c["train"] for c in by_sitter.values())
+    assert Counter(row["fold"] for row in rows).most_common()[-1][1] > 100, "ten folds of about 200"
+
+
+def test_no_image_moves_because_others_come_or_go_or_rows_are_reordered() -> None:
+    aligned("set", people(10, 5))
+    before = subsets(run(**IMAGES))
+    more = people(12, 9)
+    aligned("set", more[::-1])
+    after = subsets(run(**IMAGES))
+    assert after | before == after
+    assert subsets(run(seed=2, **IMAGES)) != after
+
+
+@given(st.text(max_size=20), st.floats(0, 0.5), st.floats(0, 0.5), st.integers(0, 9))
+@settings(max_examples=50, deadline=None)
+def test_a_larger_share_only_takes_images_over(image_id: str, share: float, more: float, seed: int) -> None:
+    smaller, larger = (ByImage(kind="images", val=x, test=0.0) for x in (share, share + more))
+    if seat({"image_id": image_id}, smaller, seed)[0] == "val":
+        assert seat({"image_id": image_id}, larger, seed)[0] == "val"
+
+
+def test_renderings_stand_where_their_photographs_do_by_either_kind() -> None:
+    photos = people(6, 20)
+    painted = [{"image_id": f"{p['image_id']}-oil", "sitter": p["sitter"], "origin": p["image_id"]} for p in photos]
+    aligned("photos", photos)
+    aligned("set", painted)
+    entry: dict[str, Any] = {"kind": "images", "val": 0.3, "test": 0.3, "near_duplicates": False}
+    original = subsets(run("photos", other={"set": entry}, **entry))
+    for kind in (entry, {"kind": "like", "dataset": "photos", "near_duplicates": False}):
+        rows = run("set", other={"photos": entry}, **kind)
+        assert all(row["subset"] == original[row["origin"]] for row in rows)
+        assert len({row["subset"] for row in rows}) == 3
+
+
+def test_a_share_that_no_image_falls_to_is_told() -> None:
+    aligned("set", people(1, 2))
+    with pytest.raises(SitterError, match=r"split\.set: 2 images are too few: the share of test, 0\.01, comes to none"):
+        run(kind="images", test=0.01)
+
+
+def test_shares_beyond_all_are_told() -> None:
+    with pytest.raises(SitterError, match=r"split\.set: test 0\.9 and val 0\.2 are more than 1"):
+        run(kind="images", test=0.9, val=0.2)
+
+
+def test_sitters_may_both_train_and_validate_if_split_by_image(tmp_path: Path) -> None:
+    make_faces("tiny", sitters=4, images=30)
+    splits = {"tiny": ByImage(kind="images", val=0.2, near_duplicates=False)}
+    from pipeline import paths
+    from pipeline.artifacts import read_csv, write_csv
+
+    table = paths.split("tiny") / "split.csv"
+    rows = read_csv(table)
+    for row in rows:
+        row["subset"], fold = seat(row, splits["tiny"], 1)
+        row["fold"] = str(fold)
+    write_csv(table, rows, list(rows[0]))
+    train, val = read_faces(["tiny"], splits)
+    assert (train.sitters, val.sitters, len(train) + len(val)) == (4, 4, 120)
+    with pytest.raises(SitterError, match="both trains and validates"):
+        read_faces(["tiny"], study().split)
