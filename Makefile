@@ -54,4 +54,4 @@ format: setup-test
 	snakefmt Snakefile rules
 
 clean:
-	rm -rf data models embeddings results checkpoints logs .snakemake
+	rm -rf data models embeddings attributions results checkpoints logs .snakemake

@@ -13,7 +13,9 @@ include: "rules/split.smk"
 include: "rules/train.smk"
 include: "rules/embed.smk"
 include: "rules/fuse.smk"
+include: "rules/overlap.smk"
 include: "rules/evaluate.smk"
+include: "rules/explain.smk"
 include: "rules/report.smk"
 
 

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,7 +92,7 @@ def write_manifest(folder: Path) -> None:
     write_csv(folder / MANIFEST, rows, ["path", "bytes", "sha256"])
 
 
-def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """CSV with a header line and Unix line ends; columns absent from a row stay empty."""
     with atomic_file(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(columns), restval="", lineterminator="\n")
@@ -100,7 +100,7 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[s
         writer.writerows(rows)
 
 
-def read_csv(path: Path, required: Sequence[str] = ()) -> list[dict[str, str]]:
+def read_csv(path: Path, required: Sequence[str] = (), separator: str = ",") -> list[dict[str, str]]:
     """Rows of a CSV file as text.
 
     Raises:
@@ -108,7 +108,7 @@ def read_csv(path: Path, required: Sequence[str] = ()) -> list[dict[str, str]]:
     """
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, delimiter=separator)
             found = list(reader.fieldnames or [])
             missing = [c for c in required if c not in found]
             if missing:

@@ -15,7 +15,7 @@ from pathlib import Path
 from pipeline.errors import SitterError, nearest
 
 # Sections of params.yaml that hold the names a stage takes, where it is not the section of its own name.
-SECTIONS = {"train": ["models"], "embed": ["models", "split"]}
+SECTIONS = {"train": ["models"], "embed": ["models", "split"], "explain": ["models"]}
 # command: (the entry of params.yaml that it takes, if any; what it does)
 COMMANDS: dict[str, tuple[str | None, str]] = {
     "download": ("ENTRY", "Fetch a data set or weights into data/raw/ENTRY/, checksums first."),
@@ -25,8 +25,11 @@ COMMANDS: dict[str, tuple[str | None, str]] = {
     "train": ("MODEL", "Train a model into models/MODEL/ (a frozen one: record it); resumes by itself."),
     "embed": ("MODEL DATASET", "Turn the faces of a data set into vectors in embeddings/MODEL/DATASET/."),
     "fuse": ("FUSION", "Fit a fusion into models/FUSION/ and apply it into embeddings/FUSION/."),
+    "overlap": ("ENTRY", "Find what a test set shares with training sets into data/overlap/ENTRY/."),
     "evaluate": (None, "Judge every model and fusion by every benchmark into results/."),
+    "explain": ("MODEL", "Map what a model looks at in a few pairs into attributions/MODEL/."),
     "report": (None, "Make results/report.html and print the table."),
+    "compare": (None, "Print the results beside the figures that their papers published, with differences."),
     "check": (None, "Check params.yaml and say what the study holds."),
     "schema": (None, "Write the JSON schema of params.yaml (what editors complete from)."),
 }
@@ -96,7 +99,9 @@ def _run(command: str, params: Path, names: list[str]) -> None:
 
         study = load(params)
         if command == "check":
-            print(describe(study))
+            from pipeline.missing import missing
+
+            print("\n".join([describe(study), *missing(study).values()]))
         else:
             for section, name in zip(SECTIONS.get(command, [command]), names, strict=False):
                 known = getattr(study, section)

@@ -1,7 +1,8 @@
 """Stage `embed`: turn the faces of a data set into vectors with one model.
 
 Reads `models/MODEL/` and `data/faces/DATASET/`, writes `embeddings/MODEL/DATASET/embeddings.arrow`: image_id and
-vectors (float32) as the model gives them, unnormalised, and the mirrored image's where the model asks for it.
+vectors (float32) as the model gives them, unnormalised, and the mirrored image's where the model asks for it. Of an
+outside system, the vectors in its file; of one that gives only scores of pairs, `scores.arrow`.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from pipeline import paths
-from pipeline.artifacts import output_folder
+from pipeline.artifacts import output_folder, read_json
 from pipeline.embeddings import Floats, check_vectors, write_embeddings
 from pipeline.errors import SitterError
 from pipeline.progress import progress
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pipeline.faces.store import FaceStore
+    from pipeline.models.external import External
     from pipeline.models.load import Embedder
     from pipeline.params import Study
 
@@ -35,11 +37,19 @@ def run(study: Study, model: str, dataset: str) -> None:
         SitterError: the model or the faces are absent, there are no faces, or a vector is not finite.
     """
     from pipeline.faces.store import FaceStore
-    from pipeline.models.load import load_model
 
     if model not in study.models or dataset not in study.embed.datasets:
         raise SitterError(f"{model} on {dataset} is not in the study: see `models` and `embed.datasets`.")
     store = FaceStore(paths.faces(dataset))
+    outside = external(model)
+    if outside is not None:
+        with output_folder(paths.embeddings(model, dataset)) as folder:
+            said = outside.write(folder, dataset, store.image_ids, study.embed.datasets)
+        print(f"{model} on {dataset}: {said}")
+        return
+    from pipeline.models.device import device  # torch
+    from pipeline.models.load import load_model
+
     embedder = load_model(model, device())
     started = perf_counter()
     vectors, mirrored = embed(embedder, store, study.embed.batch)
@@ -52,17 +62,17 @@ def run(study: Study, model: str, dataset: str) -> None:
     )
 
 
-def device() -> str:
-    """The first GPU if there is one, with arithmetic that is the same at each run."""
-    import os
+def external(model: str) -> External | None:
+    """The outside system that a model is; None for a network."""
+    from pipeline.models import DESCRIPTION
+    from pipeline.models.backbones import BACKBONES, EXTERNAL
 
-    import torch
-
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what deterministic matrix products need
-    torch.use_deterministic_algorithms(True)
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.allow_tf32 = False  # its 10 bits of mantissa would show against a CPU
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    file = paths.model(model) / DESCRIPTION
+    recorded = read_json(file).get("backbone", {}) if file.is_file() else {}
+    if recorded.get("kind") not in EXTERNAL:
+        return None
+    options = BACKBONES.options(recorded["kind"]).model_validate(recorded)
+    return cast("External", BACKBONES.make(options))
 
 
 def embed(embedder: Embedder, store: FaceStore, batch: int) -> tuple[Floats, Floats | None]:

@@ -52,7 +52,9 @@ def jobs(study: Study) -> list[Job]:
         *(_train(study, name) for name in study.models),
         *(_embed(study, name, dataset) for name in study.models for dataset in study.embed.datasets),
         *(_fuse(study, name) for name in study.fuse),
+        *(_overlap(study, name) for name in study.overlap),
         _evaluate(study),
+        *(_explain(study, name) for name in (study.explain.models if study.explain else ())),
         _report(study),
     ]
 
@@ -68,7 +70,8 @@ def _data(study: Study) -> Iterator[Job]:
         weights = _unique(paths.raw(d.weights) for d in align.detectors if getattr(d, "weights", None))
         kinds = _unique(f"detectors/{d.kind}" for d in align.detectors)
         inputs = (paths.raw(name), *weights)
-        yield Job("align", (name,), inputs, (paths.faces(name),), (f"align.{name}",), kinds)
+        own = (Path(align.corrections),) if align.corrections else ()
+        yield Job("align", (name,), inputs, (paths.faces(name),), (f"align.{name}",), kinds, own)
     for name, split in study.split.items():
         like = (paths.split(split.dataset),) if split.kind == "like" else ()
         inputs = (paths.faces(name), *like)
@@ -82,8 +85,10 @@ def _train(study: Study, name: str) -> Job:
     if model.adaptation.kind != "none":
         for dataset in study.training(name).train_on:
             inputs += [paths.faces(dataset), paths.split(dataset)]
-    kinds = (*_network_kinds(study, name), f"losses/{model.loss.kind}")
-    return Job("train", (name,), tuple(inputs), (paths.model(name),), ("seed", "train", f"models.{name}"), kinds)
+    kinds = (*_network_kinds(study, name), *(f"losses/{kind}" for kind in model.loss.kinds()))
+    swept = study.swept(name)
+    keys = ("seed", "train", *(swept.keys if swept else [f"models.{name}"]))
+    return Job("train", (name,), tuple(inputs), (paths.model(name),), keys, kinds)
 
 
 def _network_kinds(study: Study, name: str) -> tuple[str, ...]:
@@ -102,20 +107,42 @@ def _fuse(study: Study, name: str) -> Job:
     fusion = study.fuse[name]
     datasets = study.embed.datasets
     inputs = [paths.embeddings(model, dataset) for model in fusion.models for dataset in datasets]
-    inputs += [paths.split(dataset) for dataset in fusion.fit_on]
+    inputs += [paths.split(d) for d in (datasets if fusion.method.kind == "folds" else fusion.fit_on)]
     outputs = (paths.model(name), *(paths.embeddings(name, dataset) for dataset in datasets))
     keys = ("seed", f"fuse.{name}", "embed.datasets")
     return Job("fuse", (name,), tuple(inputs), outputs, keys, (f"fusions/{fusion.method.kind}",))
 
 
 def _evaluate(study: Study) -> Job:
-    names = [*study.models, *study.fuse]
+    names = study.judged
     inputs = [paths.embeddings(name, dataset) for name in names for dataset in study.embed.datasets]
     inputs += [paths.split(dataset) for dataset in study.embed.datasets]
+    benchmarks = study.evaluate.benchmarks.values()
+    inputs += _unique(paths.faces(b.dataset) for b in benchmarks if b.kind == "probe")  # the manifest's columns
+    inputs += [paths.overlap(name) for name, overlap in study.overlap.items() if overlap.exclude != "nothing"]
     folder = paths.results()
     outputs = tuple(folder / part for part in (MANIFEST, "metrics.json", "run.json", "tables", "curves", "pairs"))
-    kinds = _unique(f"metrics/{benchmark.kind}" for benchmark in study.evaluate.benchmarks.values())
+    kinds = _unique(f"metrics/{benchmark.kind}" for benchmark in benchmarks)
     return Job("evaluate", (), tuple(inputs), outputs, ("seed", "evaluate"), kinds)
+
+
+def _overlap(study: Study, name: str) -> Job:
+    entry = study.overlap[name]
+    datasets = _unique(iter((*entry.train, entry.test)))
+    inputs = [folder(dataset) for dataset in datasets for folder in (paths.faces, paths.split)]
+    inputs += [paths.embeddings(entry.model, dataset) for dataset in datasets] if entry.model else []
+    return Job("overlap", (name,), tuple(inputs), (paths.overlap(name),), (f"overlap.{name}",))
+
+
+def _explain(study: Study, name: str) -> Job:
+    explain = study.explain
+    assert explain is not None
+    weights = getattr(study.models[name].backbone, "weights", None)
+    inputs = [paths.model(name), *([paths.raw(weights)] if weights else [])]
+    for dataset in _unique(iter((explain.probe, explain.gallery or explain.probe))):
+        inputs += [paths.faces(dataset), paths.split(dataset), paths.embeddings(explain.models[0], dataset)]
+    keys = ("explain", "embed.batch")
+    return Job("explain", (name,), tuple(inputs), (paths.attributions(name),), keys, _network_kinds(study, name))
 
 
 def _report(study: Study) -> Job:
@@ -123,6 +150,8 @@ def _report(study: Study) -> Job:
     inputs += [folder(dataset) for dataset in study.align for folder in (paths.raw, paths.faces)]
     inputs += [paths.split(dataset) for dataset in study.split]
     inputs += [paths.model(name) for name in (*study.models, *study.fuse)]
+    inputs += [paths.overlap(name) for name in study.overlap]
+    inputs += [paths.attributions(name) for name in (study.explain.models if study.explain else ())]
     sections = tuple(name for name in type(study).model_fields if name in study.model_fields_set - {"resources"})
     return Job("report", (), tuple(inputs), (paths.report(),), sections)
 

@@ -40,6 +40,16 @@ def embeddings(name: str, dataset: str) -> Path:
     return Path("embeddings") / name / dataset
 
 
+def overlap(name: str) -> Path:
+    """What a test set shares with training sets: `images.csv`, `sitters.csv`, `excluded.csv`, `summary.json`."""
+    return Path("data/overlap") / name
+
+
+def attributions(model: str) -> Path:
+    """What a model looks at: `pairs.csv`, and `maps.arrow` with a map for each face of a pair (explain)."""
+    return Path("attributions") / model
+
+
 def results() -> Path:
     """`metrics.json`, `tables/`, `curves/`, `pairs/` (evaluate)."""
     return Path("results")

@@ -1,6 +1,7 @@
 """Stage `report`: everything a run found out, as one self-contained page and a table on the terminal.
 
-Reads `results/`, the faces and what became of every image, and the models' records; writes `results/report.html`.
+Reads `results/`, `data/overlap/`, `attributions/`, the faces and what became of every image, and the models' records;
+writes `results/report.html`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ def run(study: Study) -> None:
     Raises:
         SitterError: there are no results, or a file of them is broken.
     """
+    from pipeline.reporting.overlaps import lines
     from pipeline.reporting.page import page
     from pipeline.reporting.read import benchmarks, series
     from pipeline.reporting.tables import results_table
@@ -30,4 +32,5 @@ def run(study: Study) -> None:
     with atomic_file(paths.report()) as part:
         part.write_text(html, encoding="utf-8")
     print(results_table(folder))
+    print(*lines(study), sep="\n", end="\n" * bool(study.overlap))
     print(f"report: {paths.report()}")

@@ -14,6 +14,7 @@ from snakemake.exceptions import WorkflowError
 from pipeline import graph, paths
 from pipeline.code import code
 from pipeline.errors import SitterError
+from pipeline.missing import missing
 from pipeline.params import check
 from rules import cluster
 
@@ -76,6 +77,8 @@ def inputs(stage):
     """Input function of a rule: the manifests of what the job is made from, and each file of the user's own."""
 
     def files(wildcards):
+        if stage == "download" and wildcards.entry in (absent := missing(STUDY)):
+            raise WorkflowError("\n".join(absent.values()))
         made = job(stage, wildcards).inputs
         own = (
             file

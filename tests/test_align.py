@@ -161,6 +161,9 @@ def test_every_odd_image_is_handled_and_accounted_for(at, capsys):
     assert "people: 14 images, 8 aligned, 1 no face, 5 unreadable" in printed
     assert "1 with several faces" in printed
     assert "1 half a face" in printed
+    assert "unreadable, to be replaced or dropped: truncated.jpg: the image is truncated" in printed
+    assert "more than max_megapixels: 200; missing.jpg: the file does not exist" in printed
+    assert "3 doubtful, to be looked at in data/faces/people/doubtful.html" in printed
 
 
 def test_the_face_is_where_the_template_says(at):

@@ -12,7 +12,7 @@ import pytest
 from pipeline import cli
 
 PROJECT = Path(__file__).parents[1]
-STAGES = ["download", "render", "align", "split", "train", "embed", "fuse", "evaluate", "report"]
+STAGES = ["download", "render", "align", "split", "train", "embed", "fuse", "overlap", "evaluate", "explain", "report"]
 HEAVY = {"torch", "cv2", "pyarrow", "pandas", "sklearn", "scipy", "matplotlib", "onnxruntime", "numpy", "PIL"}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import code, graph
+from pipeline.losses import LOSSES
 from pipeline.params import load
 
 PROJECT = Path(__file__).parents[1]
@@ -22,7 +23,23 @@ def test_a_model_depends_on_its_own_loss_and_no_other() -> None:
     assert "pipeline/losses/triplet.py" in with_triplet
     assert "pipeline/losses/mining.py" in with_triplet
     assert "pipeline/losses/arcface.py" not in with_triplet
-    assert not {f for f in files("train", "losses/none") if f.startswith("pipeline/losses/") and "sampler" not in f}
+    of_training = {"pipeline/losses/samplers.py", "pipeline/losses/sharing.py"}
+    assert {f for f in files("train", "losses/none") if f.startswith("pipeline/losses/")} == of_training
+
+
+def test_a_model_depends_on_the_losses_of_its_sum() -> None:
+    summed = LOSSES.options("sum").model_validate(
+        {"kind": "sum", "losses": [{"kind": "cosface"}, {"kind": "cosface"}, {"kind": "infonce"}]}
+    )
+    assert summed.kinds() == ("sum", "cosface", "infonce")
+    name, model = next((n, m) for n, m in STUDY.models.items() if m.loss.kind != "none")
+    models = {**STUDY.models, name: model.model_copy(update={"loss": summed})}
+    (job,) = (
+        j for j in graph.jobs(STUDY.model_copy(update={"models": models})) if j.stage == "train" and j.names == (name,)
+    )
+    found = files("train", *job.kinds)
+    assert {f"pipeline/losses/{name}.py" for name in ("sum", "cosface", "margin", "infonce")} <= found
+    assert "pipeline/losses/arcface.py" not in found
 
 
 def test_a_registration_changes_no_fingerprint() -> None:

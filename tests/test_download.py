@@ -48,6 +48,7 @@ class Project:
         """A study that only downloads."""
         study = yaml.safe_load((PROJECT / "params.yaml").read_text())
         study |= {"download": entries} | {section: {} for section in ("render", "align", "split", "models", "fuse")}
+        study |= {"overlap": {}, "explain": None}
         study["embed"]["datasets"], study["evaluate"]["benchmarks"] = [], {}
         study["train"]["train_on"] = []
         (self.home / "params.yaml").write_text(yaml.safe_dump(study))

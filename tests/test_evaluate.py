@@ -54,6 +54,7 @@ def params() -> dict:
     raw = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
     raw["models"] = dict.fromkeys(("frozen", "tuned"), raw["models"]["dlib"])
     raw["fuse"] = {"both": {"models": ["frozen", "tuned"], "method": {"kind": "concat"}, "centre": False}}
+    del raw["overlap"], raw["explain"]
     raw["evaluate"] = {
         "far": [0.05, 0.0001],
         "bootstrap": {"replicates": 200, "level": 0.95},

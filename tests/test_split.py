@@ -26,6 +26,7 @@ def study(seed: int = 1, **entries: dict[str, Any]) -> Study:
     """A study that only splits."""
     raw = yaml.safe_load((PROJECT / "params.yaml").read_text())
     raw |= {"seed": seed, "split": entries, "render": {}, "models": {}, "fuse": {}}
+    raw |= {"overlap": {}, "explain": None}
     source = next(e for e in raw["download"].values() if e["contents"] == "images")
     aligning = next(iter(raw["align"].values()))
     raw["download"] |= dict.fromkeys(entries, source)
@@ -233,7 +234,9 @@ def test_shares_of_more_than_everything_are_refused() -> None:
 def test_sitters_with_one_image_are_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
     aligned("set", people(10, 1))
     run(test=0.5)
-    assert "5 of 5 test sitters have one image: none has a second" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "5 of 5 test sitters have one image: none has a second" in said
+    assert "Add images of them where you can: sitter " in said
 
 
 def test_nothing_aligned_and_a_store_that_lost_a_face_are_explained() -> None:

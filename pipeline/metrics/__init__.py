@@ -10,5 +10,6 @@ METRICS = Registry(
         "pairs": "pairs.pairs",
         "identification": "identification.identification",
         "geometry": "geometry.geometry",
+        "probe": "probe.probe",
     },
 )

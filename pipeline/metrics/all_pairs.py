@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
+from pydantic import Field
 
 from pipeline.errors import SitterError
 from pipeline.metrics import intervals, streaming
 from pipeline.metrics.pairing import EXAMPLES, Example, Pairing, extremes
-from pipeline.metrics.result import Column, Context, Floats, Result, Scalar, at, unit
+from pipeline.metrics.result import Column, Context, Floats, Result, Scalar, Scored, Unjudged, at
 from pipeline.metrics.verification import Roc, Tally, auc, d_prime, eer, roc, support, tally, tar_at_far, thin
 
 # Up to here scores are kept one by one; beyond, counted in a histogram.
@@ -16,7 +19,15 @@ KEPT_EXAMPLES = 50
 SCORE_BARS = 60
 
 
-def all_pairs(context: Context, *, probe: str, gallery: str | None = None) -> Result:
+def all_pairs(
+    context: Context,
+    *,
+    probe: str,
+    gallery: str | None = None,
+    within_folds: Annotated[
+        bool, Field(description="Only pairs of images of one fold, as cross-validated models want it.")
+    ] = False,
+) -> Result:
     """Every pair of test images: within one data set, or probes against a gallery.
 
     Pairs of the same origin photograph are excluded and counted. Scores are cosines: up to 1,000,000 pairs computed in
@@ -28,20 +39,24 @@ def all_pairs(context: Context, *, probe: str, gallery: str | None = None) -> Re
     pairing = Pairing(
         context.embedded(probe, "test"),
         None if gallery is None or gallery == probe else context.embedded(gallery, "test"),
+        within_folds,
     )
     for images in (pairing.probe, pairing.columns):
         if not len(images):
             raise SitterError(f"data set {images.dataset!r} has no test images: set `test` in its split.")
     if pairing.size <= EXACT_PAIRS:
         return _exact(context, pairing)
+    if isinstance(pairing.probe, Scored):
+        raise Unjudged(f"{pairing.size:,} pairs are too many for scores from a file (at most {EXACT_PAIRS:,}).")
     return _streamed(context, pairing)
 
 
 def _exact(context: Context, pairing: Pairing) -> Result:
     rows, columns = pairing.pairs()
     scores = np.empty(len(rows), dtype=np.float64)
-    a, b = unit(pairing.probe.vectors), unit(pairing.columns.vectors)
-    scores[:] = np.clip((a @ b.T)[rows, columns], -1, 1).astype(np.float32)
+    scores[:] = pairing.scorer()(slice(None))[rows, columns].astype(np.float32)
+    if not isinstance(pairing.probe, Scored):
+        np.clip(scores, -1, 1, out=scores)
     sitter_a, sitter_b = pairing.numbers[0][rows], pairing.numbers[1][columns]
     same = sitter_a == sitter_b
     scored = intervals.ScoredPairs(

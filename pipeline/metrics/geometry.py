@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import SitterError
+from pipeline.metrics.centres import mean_embeddings, nearest
 from pipeline.metrics.intervals import resample
-from pipeline.metrics.result import Context, Embedded, Floats, Ints, Result, Scalar, unit
+from pipeline.metrics.result import Column, Context, Embedded, Floats, Ints, Result, Scalar, unit
 
 BLOCK = 1024
 PAIRS_AT_ONCE = 1 << 16
 # Above this number of sitters, random groups of sitters are resampled.
 GROUPS = 256
+DEGREES = np.arange(0, 182, 2)
 
 
 def geometry(context: Context, *, dataset: str, centres: str | None = None, listed: bool = False) -> Result:
@@ -24,7 +26,9 @@ def geometry(context: Context, *, dataset: str, centres: str | None = None, list
     On unit-length embeddings x, y (Wang & Isola 2020): alignment = mean ‖x − y‖² over genuine pairs; uniformity = log
     of the mean of exp(−2 ‖x − y‖²) over all pairs of images. With `centres`, the mean embeddings of that data set's
     train sitters stand for class centres: over the two images A and B of each genuine pair (A the earlier one), the
-    mean cosine to the nearest centre, and how often that exceeds the pair's own cosine. With `listed`, the genuine
+    mean cosine to the nearest centre, and how often that exceeds the pair's own cosine; and of all test images, the
+    distribution of the angle to the nearest. (Models of every loss have such centres, so that all can be compared; a
+    classifier's own weights are not kept.) With `listed`, the genuine
     pairs are those that the data set comes with; else all of them.
     """
     images = context.pairs(dataset).images if listed else context.embedded(dataset, "test")
@@ -46,16 +50,29 @@ def geometry(context: Context, *, dataset: str, centres: str | None = None, list
         "genuine_similarity": sums.mean(cosine),
         **_all_pairs(x, images, group, drawn),
     }
+    curves: dict[str, dict[str, Column]] = {}
     if centres is not None:
-        nearest = _nearest(x, _centres(context.embedded(centres, "train")))
+        known = context.embedded(centres, "train")
+        if not len(known):
+            raise SitterError(f"{centres}: no train sitters, so there are no class centres: name another data set.")
+        near = nearest(x, mean_embeddings(known.vectors, known.sitters)[1])[0]
         scalars |= {
-            "nearest_centre_a": sums.mean(nearest[a]),
-            "nearest_centre_b": sums.mean(nearest[b]),
-            "closer_to_centre_a": sums.mean(nearest[a] > cosine, percent=True),
-            "closer_to_centre_b": sums.mean(nearest[b] > cosine, percent=True),
+            "nearest_centre_a": sums.mean(near[a]),
+            "nearest_centre_b": sums.mean(near[b]),
+            "closer_to_centre_a": sums.mean(near[a] > cosine, percent=True),
+            "closer_to_centre_b": sums.mean(near[b] > cosine, percent=True),
         }
+        curves["nearest"] = _distances(near)
     scalars |= {"images": Scalar(len(images)), "genuine": Scalar(len(a))}
-    return Result(scalars, units)
+    return Result(scalars, units, curves)
+
+
+def _distances(cosine: Floats) -> dict[str, Column]:
+    """Histogram of the angles to the nearest centre, in degrees: the same bins for every model."""
+    counts, edges = np.histogram(np.degrees(np.arccos(np.clip(cosine, -1, 1))), DEGREES)
+    filled = np.flatnonzero(counts)
+    span = slice(filled[0], filled[-1] + 1)
+    return {"degrees_left": edges[:-1][span], "degrees_right": edges[1:][span], "images": counts[span]}
 
 
 @dataclass(frozen=True)
@@ -155,23 +172,3 @@ def _mean(sums: Floats, counts: Floats, drawn: Floats) -> tuple[float, Floats]:
 
     whole = counts.sum()
     return float(sums.sum() / whole) if whole else float("nan"), _ratio(weigh(sums), weigh(counts))
-
-
-def _centres(images: Embedded) -> Floats:
-    """Unit-length mean of each sitter's unit-length embeddings: [sitters, d]."""
-    if not len(images):
-        raise SitterError(f"{images.dataset}: no train sitters, so there are no class centres: name another data set.")
-    names, number = np.unique(images.sitters, return_inverse=True)
-    sums = np.zeros((len(names), images.vectors.shape[1]))
-    np.add.at(sums, number, unit(images.vectors))
-    return unit(sums)
-
-
-def _nearest(x: Floats, centres: Floats) -> Floats:
-    """Cosine [n] of each row to its nearest centre."""
-    best = np.full(len(x), -np.inf)
-    for r in range(0, len(x), BLOCK):
-        for c in range(0, len(centres), BLOCK):
-            rows = slice(r, r + BLOCK)
-            best[rows] = np.maximum(best[rows], (x[rows] @ centres[c : c + BLOCK].T).max(axis=1))
-    return best

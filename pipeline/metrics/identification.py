@@ -12,7 +12,7 @@ from pydantic import Field
 from pipeline.errors import SitterError
 from pipeline.metrics.intervals import CHUNK, resample
 from pipeline.metrics.pairing import Pairing
-from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, at, unit
+from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, at
 from pipeline.metrics.verification import support
 
 # Scores held at once.
@@ -93,17 +93,17 @@ def searches(pairing: Pairing) -> Searches:
     present, starts = np.unique(number_g[order], return_index=True)
     place = np.full(len(pairing.sitters), -1)
     place[present] = np.arange(len(present))
-    gallery, probes = unit(pairing.columns.vectors)[order], unit(pairing.probe.vectors)
+    score, probes, gallery = pairing.scorer(order), len(pairing.probe), len(order)
     columns = np.argsort(order)
     out_i, out_j = pairing.excluded
     if pairing.within:  # neither an image with itself nor, from either side, with one of the same origin
-        every = np.arange(len(probes))
+        every = np.arange(probes)
         out_i, out_j = np.concatenate([out_i, out_j, every]), np.concatenate([out_j, out_i, every])
-    own, other, rank = np.empty(len(probes)), np.empty(len(probes)), np.zeros(len(probes), dtype=np.int64)
-    size = max(1, CELLS // len(gallery))
-    for start in range(0, len(probes), size):
-        rows = slice(start, min(start + size, len(probes)))
-        scores = probes[rows] @ gallery.T
+    own, other, rank = np.empty(probes), np.empty(probes), np.zeros(probes, dtype=np.int64)
+    size = max(1, CELLS // gallery)
+    for start in range(0, probes, size):
+        rows = slice(start, min(start + size, probes))
+        scores = score(rows)
         here = (out_i >= rows.start) & (out_i < rows.stop)
         scores[out_i[here] - start, columns[out_j[here]]] = -np.inf
         best = np.maximum.reduceat(scores, starts, axis=1).astype(np.float32)  # last bits are no ranks

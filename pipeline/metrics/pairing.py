@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.metrics.result import Embedded, Ints
+from pipeline.metrics.result import Embedded, Floats, Ints, Scored, unit
 
 # Sorts of examples: which pairs, and whether their highest or their lowest scores are wanted.
 EXAMPLES = {
@@ -73,6 +73,8 @@ class Pairing:
 
     probe: Embedded
     gallery: Embedded | None
+    within_folds: bool = False
+    """Pairs of images of different folds are excluded, too: they were never in the same test."""
 
     @property
     def columns(self) -> Embedded:
@@ -98,7 +100,9 @@ class Pairing:
 
     @cached_property
     def excluded(self) -> tuple[Ints, Ints]:
-        """Rows and columns of the pairs of the same origin; within one data set, each once with row < column."""
+        """Rows and columns of the pairs that do not count; within one data set, each once with row < column."""
+        if self.within_folds:
+            return self._across_folds()
         places: dict[str, list[int]] = {}
         for j, origin in enumerate(self.columns.origins):
             places.setdefault(origin, []).append(j)
@@ -110,6 +114,15 @@ class Pairing:
         ]
         pairs = np.array(found, dtype=np.int64).reshape(-1, 2)
         return pairs[:, 0], pairs[:, 1]
+
+    def _across_folds(self) -> tuple[Ints, Ints]:
+        """… where only pairs within a fold count: a matrix of all pairs, for the small sets that folds are for."""
+        folds = [np.array(images.folds) for images in (self.probe, self.columns)]
+        number = {origin: n for n, origin in enumerate(dict.fromkeys((*self.probe.origins, *self.columns.origins)))}
+        origins = [np.array([number[o] for o in images.origins]) for images in (self.probe, self.columns)]
+        out = (folds[0][:, None] != folds[1][None, :]) | (origins[0][:, None] == origins[1][None, :])
+        rows, columns = np.nonzero(np.triu(out, 1) if self.within else out)
+        return rows.astype(np.int64), columns.astype(np.int64)
 
     @property
     def size(self) -> int:
@@ -124,3 +137,24 @@ class Pairing:
         counts[self.excluded] = False
         rows, columns = np.nonzero(counts)
         return rows.astype(np.int64), columns.astype(np.int64)
+
+    def scorer(self, order: Ints | None = None) -> Callable[[slice], Floats]:
+        """Scores of some probes against the gallery images in this order: from rows to [rows, gallery].
+
+        Cosines, in double precision; of a model that gives scores, these, 0 for pairs that do not count.
+
+        Raises:
+            SitterError: a score is missing.
+        """
+        order = np.arange(len(self.columns)) if order is None else order
+        if isinstance(self.probe, Scored):
+            needed = np.ones((len(self.probe), len(self.columns)), dtype=bool)
+            rows, columns = self.excluded
+            needed[rows, columns] = False
+            if self.within:
+                needed[columns, rows] = False
+                np.fill_diagonal(needed, False)
+            scores = self.probe.scores(self.columns, needed)[:, order]
+            return lambda rows: scores[rows].copy()
+        probes, gallery = unit(self.probe.vectors), unit(self.columns.vectors)[order]
+        return lambda rows: np.asarray(probes[rows] @ gallery.T)

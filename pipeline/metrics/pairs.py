@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.metrics.intervals import resample
-from pipeline.metrics.result import Column, Context, Floats, Ints, PairList, Result, Scalar, at, unit
+from pipeline.metrics.result import Column, Context, Floats, Ints, PairList, Result, Scalar, Scored, at, unit
 from pipeline.metrics.verification import support
 
 ACCURACY_THRESHOLDS = np.arange(0, 4, 0.01)
@@ -32,7 +32,8 @@ class Folds:
 def pairs(context: Context, *, dataset: str) -> Result:
     """The k-fold protocol of LFW, CFP and AgeDB: accuracy, and VAL at FAR.
 
-    A pair's distance is the squared L2 distance of its unit-length embeddings. The accuracy of a fold is that at the
+    A pair's distance is the squared L2 distance of its unit-length embeddings; of a model that gives scores, the
+    listed ones, from the highest to the lowest, stand for the distances 0 to 4. The accuracy of a fold is that at the
     threshold, of 0, 0.01 … 3.99, which is the best on the other folds (the first of equals). VAL at FAR is the share of
     the fold's genuine pairs accepted at the threshold that has this FAR on the other folds. Given are the means over
     folds and their population standard deviations; intervals resample folds.
@@ -72,7 +73,12 @@ def pairs(context: Context, *, dataset: str) -> Result:
 
 
 def distances(listed: PairList) -> Floats:
-    """Squared L2 distances [n] of the pairs' unit-length embeddings."""
+    """Squared L2 distances [n] of the pairs' unit-length embeddings, or scores brought to their range."""
+    if isinstance(listed.images, Scored):
+        needed = np.zeros((len(listed.images),) * 2, dtype=bool)
+        needed[np.minimum(listed.a, listed.b), np.maximum(listed.a, listed.b)] = True
+        scores = listed.images.scores(listed.images, needed)[listed.a, listed.b]
+        return np.asarray(4 * (scores.max() - scores) / max(float(np.ptp(scores)), 1e-300))
     vectors = unit(listed.images.vectors)
     squared: Floats = np.square(vectors[listed.a] - vectors[listed.b]).sum(axis=1)
     return squared

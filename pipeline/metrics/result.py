@@ -6,12 +6,14 @@ scalars, curves and examples come back, so that a new kind is one file and one l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.errors import SitterError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -33,9 +35,66 @@ class Embedded:
     origins: list[str]
     vectors: NDArray[np.float32]
     """[n, d], as the model gives them, finite and not zero."""
+    folds: list[int] = field(default_factory=list)
+    """Fold of each image in the split."""
 
     def __len__(self) -> int:
         return len(self.image_ids)
+
+
+class Unjudged(SitterError):
+    """A benchmark cannot say anything of this kind of model, which is left out of its tables."""
+
+
+class Scored(Embedded):
+    """Images with scores of pairs instead of vectors, as an outside system may give them."""
+
+    def __init__(
+        self,
+        dataset: str,
+        image_ids: list[str],
+        sitters: list[str],
+        origins: list[str],
+        folds: list[int],
+        known: Callable[[Embedded], Floats],
+        source: str,
+    ) -> None:
+        """`known` gives the scores against other images, [n, m], NaN where there is none; `source` is for messages."""
+        fields = {"dataset": dataset, "image_ids": image_ids, "sitters": sitters, "origins": origins, "folds": folds}
+        for name, value in {**fields, "known": known, "source": source}.items():
+            object.__setattr__(self, name, value)
+
+    known: Callable[[Embedded], Floats]
+    source: str
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:  # type: ignore[override]
+        """There are none.
+
+        Raises:
+            Unjudged: always; so a benchmark that needs vectors leaves the model out.
+        """
+        raise Unjudged(f"{self.source} holds scores of pairs, but this benchmark needs vectors.")
+
+    def scores(self, other: Embedded, needed: NDArray[np.bool_]) -> Floats:
+        """Scores against other images: [n, m], as given, but in single precision; 0 where there is none.
+
+        Raises:
+            SitterError: a needed one [n, m] is not there; names the pair.
+        """
+        found = self.known(other).astype(np.float32).astype(np.float64)
+        if other is self:  # in either direction it is one pair
+            needed = needed & np.triu(np.ones_like(needed), 1)
+        missing = np.isnan(found) & needed
+        if missing.any():
+            i, j = (int(n) for n in np.argwhere(missing)[0])
+            raise SitterError(
+                f"{self.source} has no score for {int(missing.sum()):,} of {int(needed.sum()):,} pairs, the first of "
+                f"them probe {self.image_ids[i]!r} of {self.dataset} and gallery {other.image_ids[j]!r} of "
+                f"{other.dataset}: add them to the file that download brings. (A pair that the system refused counts "
+                "as not accepted: give it the least score of all.)"
+            )
+        return np.nan_to_num(found)
 
 
 @dataclass(frozen=True)
@@ -47,6 +106,10 @@ class PairList:
     b: Ints
     genuine: NDArray[np.bool_]
     fold: Ints
+
+
+def _no_column(dataset: str, column: str) -> Mapping[str, str]:
+    raise SitterError(f"{dataset} has no column {column!r}.")
 
 
 @dataclass(frozen=True)
@@ -61,6 +124,8 @@ class Context:
     """False accept rates at which rates are given."""
     replicates: int
     seed: int
+    column: Callable[[str, str], Mapping[str, str]] = _no_column
+    """By data set and column of its manifest: the value of each image; raises SitterError where there is none."""
 
 
 @dataclass(frozen=True)

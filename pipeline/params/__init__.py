@@ -10,20 +10,26 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, PrivateAttr, ValidationError
 
 from pipeline.errors import SitterError, nearest
 from pipeline.kinds import Strict
 from pipeline.params.align import Align
+from pipeline.params.analyses import refer_analyses
+from pipeline.params.compare import Compare
 from pipeline.params.download import Source
 from pipeline.params.embed import Embed
 from pipeline.params.evaluate import Evaluate
+from pipeline.params.explain import Explain
+from pipeline.params.external import external_problems
 from pipeline.params.fuse import Fusion
+from pipeline.params.overlap import Overlap
 from pipeline.params.render import Render
 from pipeline.params.report import Report
 from pipeline.params.resources import ALL, Resources, TrainJob
 from pipeline.params.split import Split
-from pipeline.params.train import Model, Training
+from pipeline.params.sweep import Swept, expanded
+from pipeline.params.train import Model, Training, wrong_roles
 
 # Names become folders, wildcards of rules and names of DVC stages, in which "--" parts a model from a data set.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=64)]
@@ -49,15 +55,40 @@ class Study(Strict):
     models: dict[Name, Model]
     embed: Embed
     fuse: dict[Name, Fusion] = {}
+    overlap: dict[Name, Overlap] = {}
+    """What test sets share with training sets."""
     evaluate: Evaluate
+    explain: Explain | None = None
+    """What models look at."""
     report: Report = Report()
+    compare: Compare = Compare()
+    """How the study's names are called in the papers that it is compared with."""
     resources: Resources = Resources()
     """What the jobs ask of a cluster."""
+
+    _sweeps: dict[str, Swept] = PrivateAttr(default_factory=dict)
+
+    def swept(self, model: str) -> Swept | None:
+        """Which sweep a model is of, if it is."""
+        return self._sweeps.get(model)
+
+    @property
+    def judged(self) -> list[str]:
+        """Models and fusions that stand in the tables: not those that leave out a fold, whose sitters alone they may
+        be tested on."""
+        return [*(name for name in self.models if self.training(name).fold is None), *self.fuse]
 
     def training(self, model: str) -> Training:
         """How one model is trained: `train`, with the fields that the model sets itself."""
         changes = self.models[model].training.model_dump(exclude_unset=True)
         return Training.model_validate({**self.train.model_dump(), **changes})
+
+    def photographs_of(self, dataset: str) -> str:
+        """The data set that the origins of a data set's images are found in."""
+        if dataset in self.render:
+            return self.render[dataset].dataset
+        split = self.split[dataset]
+        return split.dataset if split.kind == "like" else dataset
 
 
 def load(path: Path = DEFAULT) -> Study:
@@ -80,10 +111,12 @@ def load(path: Path = DEFAULT) -> Study:
 
 def check(raw: Any, name: str = str(DEFAULT)) -> Study:
     """Check the content of a params file; see `load`."""
+    raw, sweeps = expanded(raw, name)
     try:
         study = Study.model_validate(raw)
     except ValidationError as error:
         raise SitterError("\n".join(_sentence(name, raw, e) for e in error.errors())) from None
+    study._sweeps = sweeps
     problems = [f"{name}: {p}" for p in _references(study)]
     if problems:
         raise SitterError("\n".join(problems))
@@ -142,6 +175,7 @@ def _references(study: Study) -> list[str]:
     for name, model in study.models.items():
         if getattr(model.backbone, "weights", None) is not None:
             refer(f"models.{name}.backbone.weights", model.backbone.weights, "entry under download", study.download)
+        problems += wrong_roles(name, model)
         trained = model.adaptation.kind != "none"
         if trained != (model.loss.kind != "none"):
             problems.append(
@@ -162,17 +196,21 @@ def _references(study: Study) -> list[str]:
     for name, fusion in study.fuse.items():
         if name in study.models:
             problems.append(f"fuse.{name} has the name of a model: rename one of them")
+        earlier = list(study.fuse)[: list(study.fuse).index(name)]
         for part in fusion.models:
-            refer(f"fuse.{name}.models", part, "model", study.models)
+            refer(f"fuse.{name}.models", part, "model or earlier fusion", [*study.models, *earlier])
+        problems += _fusion_problems(study, name)
         for dataset in fusion.fit_on:
             refer(f"fuse.{name}.fit_on", dataset, "data set under embed.datasets", study.embed.datasets)
-        if fusion.centre and not fusion.fit_on:
+        if fusion.centre and not fusion.fit_on and fusion.method.kind != "folds":
             problems.append(f"fuse.{name}.centre needs fit_on: name the data sets whose train sitters give the mean")
     for name, benchmark in study.evaluate.benchmarks.items():
         for field in ("probe", "gallery", "dataset", "centres"):
             if getattr(benchmark, field, None) is not None:
                 where = f"evaluate.benchmarks.{name}.{field}"
                 refer(where, getattr(benchmark, field), "data set under embed.datasets", study.embed.datasets)
+    refer_analyses(study, refer)
+    problems += external_problems(study)
     for stage, section in _SECTION_OF.items():
         for name in getattr(study.resources, stage).keys() - {ALL}:
             refer(f"resources.{stage}.{name}", name, f"entry under {section}", getattr(study, section))
@@ -183,8 +221,37 @@ def _references(study: Study) -> list[str]:
     return problems
 
 
+def _fusion_problems(study: Study, name: str) -> list[str]:
+    """Too few models for a fusion; folds that no model leaves out, or two; tables that would compare across folds."""
+    fusion = study.fuse[name]
+    if fusion.method.kind != "folds":
+        return [] if len(fusion.models) > 1 else [f"fuse.{name}.models names one model: a fusion is of two or more"]
+    left_out = [study.training(m).fold for m in fusion.models if m in study.models]
+    problems = []
+    if left_out != [None] and set(left_out) != set(range(len(fusion.models))):
+        problems.append(
+            f"fuse.{name}: its models leave out the folds {left_out}; it wants one model for each fold "
+            "(`sweep: {training.fold: [0, 1, 2]}` makes them), or one frozen model for all"
+        )
+    for benchmark, options in study.evaluate.benchmarks.items():
+        if not getattr(options, "within_folds", False):
+            problems.append(
+                f"evaluate.benchmarks.{benchmark}: {name} is cross-validated, and what it makes of two folds cannot be "
+                "compared: set within_folds: true (all-pairs)"
+            )
+    return problems
+
+
 # Whose entries have jobs of their own, by the stage that runs them.
-_SECTION_OF = {"render": "render", "align": "align", "train": "models", "embed": "models", "fuse": "fuse"}
+_SECTION_OF = {
+    "overlap": "overlap",
+    "render": "render",
+    "align": "align",
+    "train": "models",
+    "embed": "models",
+    "fuse": "fuse",
+    "explain": "models",
+}
 
 
 def _too_many_processes(study: Study, model: str) -> list[str]:

@@ -21,3 +21,7 @@ class Align(Strict):
     """Which face is the sitter's where there are several that are about as sure."""
     max_megapixels: Annotated[float, Field(gt=0)] = 200
     """Larger images are refused unread: they exhaust memory."""
+    doubtful: Annotated[float, Field(ge=0, le=1)] = 0.6
+    """Faces with a lower score come before a human, on doubtful.html beside faces.csv."""
+    corrections: Annotated[str, Field(min_length=1)] | None = None
+    """A CSV of your own that overrules the detectors: image_id, and one of box, landmarks, drop."""

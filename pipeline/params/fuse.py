@@ -15,8 +15,8 @@ Method: Any = FUSIONS.union()
 class Fusion(Strict):
     """A fusion of models."""
 
-    models: Annotated[tuple[str, ...], Field(min_length=2)]
-    """The models that are fused."""
+    models: Annotated[tuple[str, ...], Field(min_length=1)]
+    """The models that are fused, or fusions that stand before this one."""
     method: Method
     fit_on: tuple[str, ...] = ()
     """Data sets whose train sitters centre the embeddings, and whose val sitters weights are learned on."""

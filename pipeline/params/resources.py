@@ -50,18 +50,20 @@ class TrainJob(GpuJob):
         return (self.nodes or 1) * (self.processes or self.gpus or 1)
 
 
-_KINDS: dict[str, type[Job]] = {"align": AlignJob, "train": TrainJob, "embed": GpuJob}
+_KINDS: dict[str, type[Job]] = {"align": AlignJob, "train": TrainJob, "embed": GpuJob, "explain": GpuJob}
 
 
 class Resources(Strict):
-    """By stage, then `all` for every job of the stage or the name of an entry (for `embed`: of the model)."""
+    """By stage, then `all` for every job of the stage or the name of an entry (`embed`, `explain`: of the model)."""
 
     render: dict[str, Job] = {}
     align: dict[str, AlignJob] = {}
     train: dict[str, TrainJob] = {}
     embed: dict[str, GpuJob] = {}
     fuse: dict[str, Job] = {}
+    overlap: dict[str, Job] = {}
     evaluate: dict[Literal["all"], Job] = {}
+    explain: dict[str, GpuJob] = {}
 
     def of(self, stage: str, name: str) -> Job:
         """What one job asks for: its own fields, then those of `all`."""

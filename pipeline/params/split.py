@@ -1,4 +1,4 @@
-"""Section `split`: which sitters train, validate and test, a data set an entry."""
+"""Section `split`: which sitters (or images) train, validate and test, a data set an entry."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from pipeline.kinds import Strict
+
+
+def _check_shares(test: float, val: float) -> None:
+    if test + val > 1 + 1e-9:
+        raise ValueError(f"test {test:g} and val {val:g} are more than 1 together; the rest is for train")
 
 
 class BySitter(Strict):
@@ -21,16 +26,20 @@ class BySitter(Strict):
     """Folds, by sitter."""
     near_duplicates: bool = True
     """Look for one picture under two sitters' names, and keep such sitters together."""
+    artists: Literal["ignore", "join", "drop"] = "ignore"
+    """Keep each artist on one side, since one painter's hand is read as one sitter. join: sitters who share an artist
+    are dealt together. drop: an artist's images stay where most of them are; the others are unused."""
+    unknown_artists: tuple[str, ...] = ("unknown", "unknown artist", "unsure", "anonymous", "unidentified", "n.n.")
+    """Words in the column artist that name nobody, in capitals or not."""
 
     @model_validator(mode="after")
     def _shares_fit(self) -> BySitter:
-        if self.test + self.val > 1 + 1e-9:
-            raise ValueError(f"test {self.test:g} and val {self.val:g} are more than 1 together; the rest is for train")
+        _check_shares(self.test, self.val)
         return self
 
 
 class Like(Strict):
-    """Each sitter is where it is in another data set, whose images these are renderings of."""
+    """Each sitter (or photograph) is where it is in another data set, whose images these are renderings of."""
 
     kind: Literal["like"]
     dataset: str
@@ -38,4 +47,31 @@ class Like(Strict):
     """Look for one picture under two sitters' names, and leave out what would straddle a border."""
 
 
-Split = Annotated[BySitter | Like, Field(discriminator="kind")]
+class ByImage(Strict):
+    """Each sitter's images are dealt to train, val and test (seeded): all sitters are known from training."""
+
+    kind: Literal["images"]
+    test: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the images that are tested on."""
+    val: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the images that models and weights are chosen on."""
+    folds: Annotated[int, Field(ge=2)] = 10
+    """Folds, by image."""
+    near_duplicates: bool = True
+    """Look for one picture under two sitters' names, and leave out what would straddle a border."""
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> ByImage:
+        _check_shares(self.test, self.val)
+        return self
+
+
+class Listed(Strict):
+    """All images are for testing, in the pairs that the data set comes with (its manifest's column `pairs`)."""
+
+    kind: Literal["pairs"]
+    folds: Annotated[int, Field(ge=2)] = 10
+    """Folds, of pairs that follow each other."""
+
+
+Split = Annotated[BySitter | Like | ByImage | Listed, Field(discriminator="kind")]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
+from pipeline.errors import nearest
 from pipeline.kinds import Strict
 from pipeline.losses import LOSSES
 from pipeline.models.adaptations import ADAPTATIONS
@@ -21,12 +22,21 @@ class Training(Strict):
 
     train_on: tuple[str, ...] = ()
     """Data sets whose train sitters are learned from, and whose val sitters choose the epoch that is kept."""
+    fold: Annotated[int | None, Field(ge=0)] = None
+    """For data sets that are split into folds only (`test: 1`): learn from all but this fold, on which the model is
+    then tested, and the next one, which chooses the epoch. A sweep over it and the fusion `folds` cross-validate."""
     epochs: Annotated[int, Field(ge=1)] = 20
     """Passes over the training images at most."""
     sitters: Annotated[int, Field(ge=2)] = 16
     """Sitters in a batch, that of all processes together."""
     images: Annotated[int, Field(ge=2)] = 4
     """Images of each sitter in a batch."""
+    chunk: Annotated[int | None, Field(ge=1)] = None
+    """Images that a process has in the network at once (GradCache): bounds the memory of a large batch, whose loss is
+    that of the whole, for a second pass through the network. Trained batch statistics are a chunk's own. null: all."""
+    shard_centres: Annotated[int | None, Field(ge=1)] = 10_000
+    """Of so many sitters or more, each of several processes holds only its share of a loss's class centres; null: all
+    hold all."""
     optimiser: Literal["adam", "adamw", "sgd"] = "adamw"
     lr: Annotated[float, Field(gt=0)] = 1e-3
     """Learning rate at its highest."""
@@ -78,3 +88,28 @@ class Model(Strict):
     """Add the embedding of the mirrored image (as InsightFace's evaluation does)."""
     training: Changes = Changes()
     """Differs from `train` in these fields."""
+    sweep: dict[str, list[Any]] = Field(default={}, exclude=True)
+    """Makes a model for each value of a field (for several: each combination), as `adaptation.rank: [4, 8, 16]`: this
+    entry then stands for `NAME-rank-4`, `NAME-rank-8`, `NAME-rank-16`."""
+
+    @model_validator(mode="after")
+    def _a_weight_for_each_loss(self) -> Model:
+        losses, weights = getattr(self.loss, "losses", None), getattr(self.loss, "weights", None)
+        if losses is not None and weights is not None and len(losses) != len(weights):
+            raise ValueError(f"loss.weights has {len(weights)} values for {len(losses)} losses; give one for each")
+        return self
+
+
+def wrong_roles(name: str, model: Model) -> list[str]:
+    """Roles of layers that an adaptation names and the backbone has not."""
+    known = BACKBONES.constant(model.backbone.kind, "roles")
+    if known is None or "roles" not in type(model.adaptation).model_fields:
+        return []
+    where, what = f"models.{name}.adaptation", f"backbone {model.backbone.kind}"
+    if not known:
+        return [f"{where} is {model.adaptation.kind!r}, but {what} has no layers that can be trained: use kind: head"]
+    return [
+        f"{where}.roles has {role!r}, which is no role of {what}; {nearest(role, known)}"
+        for role in model.adaptation.roles or ()
+        if role not in known
+    ]

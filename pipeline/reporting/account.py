@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import paths
 from pipeline.errors import SitterError
+from pipeline.models.backbones import EXTERNAL
 from pipeline.reporting.images import Album, Picture, sheet, spread
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ class DataSet:
     no_face: int
     unreadable: int
     several: int
+    dropped: int
+    corrected: int
+    """Images dropped, and faces put right, by a human."""
+    doubtful: str
+    """The page of cases for a human; empty where there is none."""
     reasons: list[tuple[str, int]]
     failures: list[Case]
     shown: list[Case]
@@ -73,11 +79,14 @@ def _data_set(study: Study, name: str, album: Album) -> DataSet:
     aligned_styles: Counter[str] = Counter()
     failed: list[Row] = []
     crowds: list[Row] = []
-    several = 0
+    several = corrected = 0
     for row in _stream(paths.faces(name) / "faces.csv", ("image_id", "status")):
         status, style = row["status"], row.get("style") or ""
         statuses[status] += 1
         styles[style] += 1
+        if status == "dropped":
+            continue
+        corrected += bool(row.get("corrected"))
         if status != "aligned":
             reasons[row.get("reason") or status] += 1
             failed += [row] if len(failed) < KEPT else []
@@ -94,6 +103,9 @@ def _data_set(study: Study, name: str, album: Album) -> DataSet:
         no_face=statuses["no_face"],
         unreadable=statuses["unreadable"],
         several=several,
+        dropped=statuses["dropped"],
+        corrected=corrected,
+        doubtful=page.as_posix() if (page := paths.faces(name) / "doubtful.html").exists() else "",
         reasons=reasons.most_common(),
         failures=[_case(name, row, None) for row in failed[:LISTED]],
         shown=_shown(name, failed, album),
@@ -165,6 +177,7 @@ def _whole(text: str | None) -> int:
 def materials(study: Study) -> list[dict[str, Any]]:
     """Every entry under `download`: what it is, where it came from, its licence, and what uses it."""
     users: dict[str, list[str]] = {name: [] for name in study.download}
+    outside = {m.backbone.weights for m in study.models.values() if m.backbone.kind in EXTERNAL}
     for name, model in study.models.items():
         users.get(getattr(model.backbone, "weights", None) or "", []).append(name)
     for name, render in study.render.items():
@@ -179,7 +192,7 @@ def materials(study: Study) -> list[dict[str, Any]]:
         found.append(
             {
                 "name": name,
-                "sort": "data set" if name in study.align else "weights",
+                "sort": "data set" if name in study.align else "outside system" if name in outside else "weights",
                 "kind": source.kind,
                 "place": place,
                 "sha256": options.get("sha256") or "",

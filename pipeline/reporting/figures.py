@@ -24,6 +24,7 @@ def charts(benchmark: Benchmark, looks: Mapping[str, Series], far: Sequence[floa
         "det": det(benchmark, looks),
         "dir": _over_far(benchmark, looks, far, "dir", "dir", "detection and identification rate (DIR), %"),
         "cmc": cmc(benchmark, looks),
+        "nearest": nearest(benchmark, looks),
     }
     return [(name, svg) for name, svg in found.items() if svg]
 
@@ -66,6 +67,32 @@ def cmc(benchmark: Benchmark, looks: Mapping[str, Series]) -> Markup:
         f"CMC curves on {benchmark.name}: share of probes whose sitter is among the first, by rank.",
     )
     return chart.svg(*(chart.line(p, looks[m].css, m) for m, p in curves.items()))
+
+
+def nearest(benchmark: Benchmark, looks: Mapping[str, Series]) -> Markup:
+    """Distributions of the angle from a test image to the nearest training sitter; empty without class centres."""
+    outlines: dict[str, list[Point]] = {}
+    for model in looks:
+        bins = [
+            (a, b, number(r.get("images")) or 0.0)
+            for r in benchmark.curves["nearest"].get(model, [])
+            if (a := number(r.get("degrees_left"))) is not None and (b := number(r.get("degrees_right"))) is not None
+        ]
+        total = sum(n for _, _, n in bins)
+        if total:
+            tops = [p for a, b, n in bins for p in ((a, n / total / (b - a)), (b, n / total / (b - a)))]
+            outlines[model] = [(bins[0][0], 0.0), *tops, (bins[-1][1], 0.0)]
+    points = [p for outline in outlines.values() for p in outline]
+    if not points:
+        return Markup()
+    low, high = min(x for x, _ in points), max(x for x, _ in points)
+    top = 1.05 * max(y for _, y in points)
+    chart = Chart(
+        Axis(low, high, [(t, f"{t:g}°") for t in linear_ticks(low, high, 6)], "angle to the nearest training sitter"),
+        Axis(0, top, [(t, plain(100 * t)) for t in linear_ticks(0, top, 5)], "test images, % per degree"),
+        f"Distance of the test images of {benchmark.name} to the nearest training sitter.",
+    )
+    return chart.svg(*(chart.line(outline, looks[m].css, m) for m, outline in outlines.items()))
 
 
 def det(benchmark: Benchmark, looks: Mapping[str, Series]) -> Markup:

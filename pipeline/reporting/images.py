@@ -20,6 +20,8 @@ THUMBNAIL = 120
 SHEET = 1600
 """Longer side of a contact sheet, in pixels."""
 SHEET_BYTES = 700_000
+RED, BLUE = (196, 30, 20), (25, 85, 190)
+"""What speaks for one person in an attribution map, and what against it."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,16 @@ class Album:
             store = self._store(dataset)
             at = None if store is None else store[1].get(image_id)
             pixels = None if store is None or at is None else store[0].crop(at)
+            self._pictures[key] = None if pixels is None else _picture(f"p{len(self._pictures)}", pixels)
+        return self._pictures[key]
+
+    def tinted(self, dataset: str, image_id: str, model: str, tints: Any) -> Picture | None:
+        """The aligned face in grey under colours: `tints` float32 [112, 112] in −1 … 1, blue … red."""
+        key = ("tinted", f"{dataset}/{model}", image_id)
+        if key not in self._pictures:
+            store = self._store(dataset)
+            at = None if store is None else store[1].get(image_id)
+            pixels = None if store is None or at is None else _tinted(store[0].crop(at), tints)
             self._pictures[key] = None if pixels is None else _picture(f"p{len(self._pictures)}", pixels)
         return self._pictures[key]
 
@@ -98,6 +110,16 @@ def sheet(path: Path) -> Picture | None:
         if len(picture.uri) <= SHEET_BYTES:
             break
     return picture
+
+
+def _tinted(crop: Any, tints: Any) -> Any:
+    """uint8 [h, w, 3]: a pale grey copy of the crop, dyed the more the further from 0 its tint is."""
+    import numpy as np
+
+    grey = 70 + 0.62 * (crop @ np.array([0.299, 0.587, 0.114]))[..., None]
+    share = np.abs(tints)[..., None].clip(0, 1) * 0.8
+    dye = np.where(tints[..., None] > 0, RED, BLUE)
+    return (grey * (1 - share) + dye * share).round().clip(0, 255).astype(np.uint8)
 
 
 def _picture(name: str, pixels: Any, longest: int | None = None) -> Picture:

@@ -11,6 +11,8 @@ from markupsafe import Markup
 
 from pipeline import paths
 from pipeline.artifacts import read_csv, read_json
+from pipeline.kinds import Options
+from pipeline.models.backbones import EXTERNAL
 from pipeline.reporting.figures import history
 from pipeline.reporting.numbers import count, number
 from pipeline.reporting.read import Series
@@ -71,7 +73,8 @@ def _words(study: Study, name: str, record: Mapping[str, Any]) -> tuple[str, str
     if name in study.models:
         model = study.models[name]
         if model.adaptation.kind == "none":
-            return _options(model.backbone), "nothing (frozen)"
+            how = "an outside system" if model.backbone.kind in EXTERNAL else "frozen"
+            return _options(model.backbone), f"nothing ({how})"
         return _options(model.backbone), f"{_options(model.adaptation)}, by {_options(model.loss)}"
     if name in study.fuse:
         fusion = study.fuse[name]
@@ -84,7 +87,8 @@ def _words(study: Study, name: str, record: Mapping[str, Any]) -> tuple[str, str
 
 def _options(options: Any) -> str:
     """A kind and the options that the study sets (weights have a column of their own)."""
-    told = [name for name in type(options).model_fields if name in options.model_fields_set - {"kind", "weights"}]
+    told = [name for name in type(options).model_fields if name in options.model_fields_set - {"kind"}]
+    told = [name for name in told if name != "weights" or isinstance(options.weights, list)]
     words = ", ".join(f"{name.replace('_', ' ')} {_value(getattr(options, name))}" for name in told)
     return f"{options.kind} ({words})" if words else str(options.kind)
 
@@ -92,4 +96,8 @@ def _options(options: Any) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, Options):
+        return _options(value)
+    if isinstance(value, list | tuple):
+        return " and ".join(_value(v) for v in value)
     return f"{value:g}" if isinstance(value, int | float) else str(value)

@@ -14,10 +14,12 @@ from markupsafe import Markup
 
 from pipeline.reporting import figures, numbers
 from pipeline.reporting.account import data_sets, materials
+from pipeline.reporting.attributions import explanations
 from pipeline.reporting.gallery import Group, groups
 from pipeline.reporting.images import Album
 from pipeline.reporting.machines import machines
 from pipeline.reporting.numbers import NBSP, count, number, percent
+from pipeline.reporting.overlaps import COLUMNS, overlaps
 from pipeline.reporting.read import Benchmark, Series
 from pipeline.reporting.standings import Comparison, Listed, Standings, comparison, listed, standings, summary
 from pipeline.reporting.tables import heading
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     from pipeline.params import Study
 
 # Every file that the page is rendered from (so that a change of one counts as a change of the report's code).
-TEMPLATES = ("page.html.j2", "macros.html.j2", "summary.html.j2", "benchmark.html.j2", "evidence.html.j2")
+TEMPLATES = ("page.html.j2", "macros.html.j2", "summary.html.j2", "benchmark.html.j2", "evidence.html.j2",
+             "analysis.html.j2")  # fmt: skip
 STYLE = "page.css"
 SUFFIXES = ("_low", "_high", "_note")
 PACKAGES = ("torch", "torchvision", "timm", "peft", "onnxruntime", "opencv-python-headless", "numpy", "scipy")
@@ -39,8 +42,23 @@ CAPTIONS = {
     "dir": Markup("<b>Open set.</b> Probes whose sitter comes first and above the threshold, over the FAR of searches "
                   "without a mate."),
     "cmc": Markup("<b>CMC.</b> Probes whose sitter is among the first so many."),
+    "nearest": Markup("<b>Nearest training sitter.</b> How far each test image lies from the mean embedding of the "
+                      "training sitter most like it. Close to one: the model takes strangers for people it knows."),
 }  # fmt: skip
-SORTS = {"frozen": "frozen models", "trained": "trained models", "fusion": "fusions", "other": "others"}
+NOTES = {
+    "geometry": "Similarities are cosines. Nearest centre: the training sitter (mean embedding) most like image A, or "
+    "B, of a genuine pair; closer to centre: how often it is more like that stranger than like its own pair.",
+    "probe": "How often a linear classifier tells it from the embedding of a sitter that it has not seen, the mean "
+    "over the classes. Around chance, the model does not carry it; far above, two portraits may look alike for it.",
+}
+"""What the figures of a kind of benchmark mean, where the table does not say it."""
+SORTS = {
+    "frozen": "frozen models",
+    "trained": "trained models",
+    "outside": "outside systems",
+    "fusion": "fusions",
+    "other": "others",
+}
 
 
 @dataclass(frozen=True)
@@ -57,6 +75,8 @@ class Chapter:
 
     data: Benchmark
     about: str
+    note: str
+    """What its figures mean."""
     table: Standings
     percent: bool
     """Whether the figure that ranks is a rate."""
@@ -97,6 +117,9 @@ def page(study: Study, found: list[Benchmark], looks: Mapping[str, Series], run:
         starts=_starts(chapters),
         footnotes={note: i for i, note in enumerate(notes, 1)},
         any_pairs=any(c.galleries for c in chapters),
+        explained=explanations(study, album, looks),
+        overlaps=overlaps(study, album),
+        overlap_columns=COLUMNS,
         any_training=any(m.curves for m in made_of),
         machines=made_of,
         data_sets=sets,
@@ -146,6 +169,7 @@ def _chapter(study: Study, benchmark: Benchmark, looks: Mapping[str, Series], al
     return Chapter(
         data=benchmark,
         about=_about(benchmark),
+        note=NOTES.get(benchmark.kind, ""),
         table=table,
         percent=any(benchmark.percent(f) for f in benchmark.figures[:1]),
         charts=figures.charts(benchmark, looks, study.evaluate.far),
@@ -163,6 +187,7 @@ def _about(benchmark: Benchmark) -> str:
     if benchmark.probe:
         across = benchmark.gallery != benchmark.probe
         words.append(f"{benchmark.probe} against {benchmark.gallery}" if across else benchmark.probe)
+    words += [benchmark.predicted] if benchmark.predicted else []
     for key in ("genuine", "impostor", "sitters"):
         values = {v for m in benchmark.models if (v := benchmark.value(m, key)) is not None}
         if len(values) == 1:

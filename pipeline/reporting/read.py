@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import read_csv, read_json
 from pipeline.errors import SitterError
+from pipeline.models.backbones import EXTERNAL
 from pipeline.reporting.numbers import number
 from pipeline.reporting.tables import shown
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, str]
 COLOURS = 7
-CURVES = ("roc", "det", "scores", "cmc", "dir")
+CURVES = ("roc", "det", "scores", "cmc", "dir", "nearest", "recall")
 TRUE = {"true", "1", "yes"}
 
 
@@ -72,6 +73,8 @@ class Benchmark:
     curves: Mapping[str, Mapping[str, list[Row]]]
     """Name of a curve (see `CURVES`) → model → its points."""
     pairs: list[Row]
+    predicted: str = ""
+    """The column that a `probe` predicts."""
 
     @property
     def models(self) -> list[str]:
@@ -139,6 +142,7 @@ def _benchmark(folder: Path, name: str, metrics: dict[str, Any], about: Mapping[
         kind=str(about.get("kind", "")),
         probe=probe,
         gallery=str(about.get("gallery") or probe),
+        predicted=str(about.get("predict") or ""),
         scalars=about.get("scalars", {}),
         metrics=metrics,
         table=_rows(folder / "tables" / f"{name}.csv"),
@@ -180,4 +184,6 @@ def _sort(study: Study, name: str) -> str:
         return "fusion"
     if name not in study.models:
         return "other"
+    if study.models[name].backbone.kind in EXTERNAL:
+        return "outside"
     return "frozen" if study.models[name].adaptation.kind == "none" else "trained"

@@ -71,7 +71,7 @@ def best(models: Mapping[str, Mapping[str, Any]], name: str, better: str | None)
 def _benchmark(name: str, models: Mapping[str, Mapping[str, Any]], run: Mapping[str, Any]) -> str:
     benchmark = run["benchmarks"][name]
     scalars = benchmark["scalars"]
-    columns = shown(scalars)
+    columns = shown(scalars) or [name for name, how in scalars.items() if how["percent"]]
     rows = [["model", *(f"{heading(c)}{', %' * scalars[c]['percent']}" for c in columns)]]
     for model, values in models.items():
         row = [model]
@@ -84,7 +84,7 @@ def _benchmark(name: str, models: Mapping[str, Mapping[str, Any]], run: Mapping[
     )
     intervals = f"{100 * run['level']:g} % intervals from {run['replicates']:,} resamplings"
     title = f"{name} ({benchmark['kind']}; {_counts(models, scalars)}{intervals}; * best)"
-    return "\n".join([title, *_aligned(rows), *notes])
+    return "\n".join([title, *aligned(rows), *notes])
 
 
 def _counts(models: Mapping[str, Mapping[str, Any]], scalars: Mapping[str, Mapping[str, Any]]) -> str:
@@ -95,6 +95,7 @@ def _counts(models: Mapping[str, Mapping[str, Any]], scalars: Mapping[str, Mappi
     return "".join(f"{first[n]:,} {n.replace('_', ' ')}, " for n in same)[:-2] + "; " * bool(same)
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of cells as lines whose columns stand below each other."""
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import SitterError
+from pipeline.metrics import centres as centre_blocks
 from pipeline.metrics import geometry as module
 from pipeline.metrics.geometry import geometry
 from pipeline.metrics.result import PairList, unit
@@ -48,7 +49,8 @@ def test_many_sitters_are_resampled_in_groups(monkeypatch):
 
 
 def test_genuine_pairs_are_compared_with_the_nearest_class_centre(monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 3)
+    monkeypatch.setattr(centre_blocks, "BLOCK", 3)
+    monkeypatch.setattr(centre_blocks, "ROWS_AT_ONCE", 4)
     x, i, j, same, squared = straightforward()
     centres = unit(np.array([unit(TRAIN.vectors)[5 * s : 5 * s + 5].mean(axis=0) for s in range(7)]))
     nearest, cosine = (x @ centres.T).max(axis=1), 1 - squared[same] / 2

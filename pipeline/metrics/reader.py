@@ -1,0 +1,181 @@
+"""The embeddings (or scores) and splits of a study, joined by image id and checked: what benchmarks are handed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import paths
+from pipeline.artifacts import read_csv
+from pipeline.errors import SitterError, nearest
+
+if TYPE_CHECKING:
+    from pipeline.metrics.result import Context, Embedded, Floats, PairList, Subset
+    from pipeline.params import Study
+
+
+class Reader:
+    """The embeddings and splits of a study, joined by image id and checked."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.models = study.judged
+        self.splits = {d: _split(d) for d in self._datasets()}
+        self.excluded = self._exclude()
+        self._table = lru_cache(maxsize=4)(self._read_table)
+
+    def _exclude(self) -> dict[str, set[str]]:
+        """Test images that the study wants to be left out, since training sets hold them, too: now unused."""
+        excluded: dict[str, set[str]] = {}
+        for name, overlap in self.study.overlap.items():
+            if overlap.exclude != "nothing" and overlap.test in self.splits:
+                rows = read_csv(paths.overlap(name) / "excluded.csv", ["image_id"])
+                excluded.setdefault(overlap.test, set()).update(row["image_id"] for row in rows)
+        for dataset, image_ids in excluded.items():
+            for image_id in image_ids & self.splits[dataset].keys():
+                self.splits[dataset][image_id]["subset"] = "unused"
+        return excluded
+
+    def _datasets(self) -> list[str]:
+        """Data sets that the benchmarks name."""
+        values = [v for b in self.study.evaluate.benchmarks.values() for v in b.arguments().values()]
+        named = {v for v in values if isinstance(v, str)}
+        return [d for d in self.study.embed.datasets if d in named]
+
+    def check(self) -> None:
+        """Read every table once, so that a bad one is found before anything is computed."""
+        for model in self.models:
+            for dataset in self.splits:
+                self._table(model, dataset)
+
+    def context(self, model: str) -> Context:
+        """What a benchmark is handed."""
+        from pipeline.metrics.result import Context
+
+        evaluate = self.study.evaluate
+        return Context(
+            embedded=lambda dataset, subset: self._embedded(model, dataset, subset),
+            pairs=lambda dataset: self._pairs(model, dataset),
+            far=tuple(evaluate.far),
+            replicates=evaluate.bootstrap.replicates,
+            seed=self.study.seed,
+            column=self._column,
+        )
+
+    def counts(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Images and sitters by data set and subset."""
+        counts: dict[str, dict[str, dict[str, int]]] = {}
+        for dataset, rows in self.splits.items():
+            counts[dataset] = {}
+            for subset in ("train", "val", "test", "unused"):
+                sitters = [r["sitter"] for r in rows.values() if r["subset"] == subset]
+                if sitters:
+                    counts[dataset][subset] = {"images": len(sitters), "sitters": len(set(sitters))}
+        return counts
+
+    def _read_table(self, model: str, dataset: str) -> Any:
+        from pipeline.embeddings import FILE, check_vectors, read_embeddings
+        from pipeline.scores import gives_scores, read_scores
+
+        if gives_scores(model, dataset):
+            return read_scores(model, dataset)
+        table = read_embeddings(model, dataset)
+        path = str(paths.embeddings(model, dataset) / FILE)
+        if len(set(table.image_ids)) < len(table.image_ids):
+            raise SitterError(f"{path}: image ids occur twice. Run embed (or fuse) again.")
+        known = set(table.image_ids)
+        missing = [i for i, row in self.splits[dataset].items() if row["subset"] != "unused" and i not in known]
+        if missing:
+            raise SitterError(
+                f"{path} has no vector for {len(missing)} of {len(self.splits[dataset])} images of "
+                f"{paths.split(dataset)}/split.csv, the first of them {missing[0]!r}: it was made from other faces. "
+                "Run embed (or fuse) again."
+            )
+        check_vectors(table.vectors, table.image_ids, path)
+        return table
+
+    def _embedded(self, model: str, dataset: str, subset: Subset) -> Embedded:
+        return self._select(model, dataset, [i for i, r in self.splits[dataset].items() if r["subset"] == subset])
+
+    def _select(self, model: str, dataset: str, image_ids: list[str]) -> Embedded:
+        import numpy as np
+
+        from pipeline.metrics.result import Embedded, Scored
+        from pipeline.scores import Scores
+
+        rows = self.splits[dataset]
+        photographs = self.study.photographs_of(dataset)
+        sitters = [rows[i]["sitter"] for i in image_ids]
+        origins = [
+            f"{photographs}:{rows[i]['origin']}" if rows[i].get("origin") else f"{dataset}:{i}" for i in image_ids
+        ]
+        folds = [int(rows[i]["fold"] or 0) for i in image_ids]
+        table, source = self._table(model, dataset), f"embeddings/{model}/{dataset}"
+        if not isinstance(table, Scores):
+            return Embedded(dataset, image_ids, sitters, origins, table.select(image_ids, source), folds)
+
+        def known(other: Embedded) -> Floats:
+            """Given with the one image as the probe, else with the other."""
+            there = table.matrix(image_ids, other.dataset, other.image_ids)
+            back = self._table(model, other.dataset).matrix(other.image_ids, dataset, image_ids).T
+            return np.where(np.isnan(there), back, there)
+
+        return Scored(dataset, image_ids, sitters, origins, folds, known, source)
+
+    def _column(self, dataset: str, column: str) -> Mapping[str, str]:
+        """By image: a column of its manifest, which `align` has carried over."""
+        path = paths.faces(dataset) / "faces.csv"
+        rows = read_csv(path, ["image_id"])
+        if rows and column not in rows[0]:
+            raise SitterError(f"{path} has no column {column!r}; {nearest(column, rows[0])}")
+        return {row["image_id"]: row[column] for row in rows}
+
+    def _pairs(self, model: str, dataset: str) -> PairList:
+        import numpy as np
+
+        from pipeline.metrics.result import PairList
+
+        path = paths.split(dataset) / "pairs.csv"
+        listed = read_csv(path, ["image_a", "image_b", "genuine", "fold"])
+        _check_pairs(path, listed, self.splits[dataset])
+        left_out = self.excluded.get(dataset, set())
+        listed = [r for r in listed if r["image_a"] not in left_out and r["image_b"] not in left_out]
+        image_ids = list(dict.fromkeys(r[side] for r in listed for side in ("image_a", "image_b")))
+        place = {image_id: n for n, image_id in enumerate(image_ids)}
+        return PairList(
+            self._select(model, dataset, image_ids),
+            np.array([place[r["image_a"]] for r in listed], dtype=np.int64),
+            np.array([place[r["image_b"]] for r in listed], dtype=np.int64),
+            np.array([r["genuine"] == "1" for r in listed], dtype=bool),
+            np.array([int(r["fold"]) for r in listed], dtype=np.int64),
+        )
+
+
+def _split(dataset: str) -> dict[str, dict[str, str]]:
+    path = paths.split(dataset) / "split.csv"
+    rows = read_csv(path, ["image_id", "sitter", "subset"])
+    by_id = {r["image_id"]: r for r in rows}
+    if len(by_id) < len(rows):
+        raise SitterError(f"{path}: {len(rows) - len(by_id)} image ids occur twice. Run split again.")
+    return by_id
+
+
+def _check_pairs(path: Path, listed: Sequence[Mapping[str, str]], known: Mapping[str, Mapping[str, str]]) -> None:
+    for line, row in enumerate(listed, start=2):
+        for side in ("image_a", "image_b"):
+            if row[side] not in known:
+                raise SitterError(f"{path}, line {line}: {side} is {row[side]!r}, which split.csv does not hold.")
+            if known[row[side]]["subset"] in ("train", "val"):
+                raise SitterError(
+                    f"{path}, line {line}: {side} {row[side]!r} is in the subset {known[row[side]]['subset']}, which "
+                    "models are made with: test on other images."
+                )
+        if row["genuine"] not in ("0", "1") or not row["fold"].isdigit():
+            raise SitterError(
+                f"{path}, line {line}: genuine is {row['genuine']!r} and fold {row['fold']!r}, but they must be 0 or 1 "
+                "and a whole number."
+            )
+    if len({row["fold"] for row in listed}) < 2:
+        raise SitterError(f"{path}: {len(listed)} pairs in fewer than two folds: thresholds are chosen on other folds.")

@@ -1,0 +1,207 @@
+"""Stage `overlap`: what a test set shares with training sets, so that no benchmark rewards what was learned by heart.
+
+Reads the faces and splits of both sides, and one model's embeddings where the study names a model; writes to
+data/overlap/ENTRY/: `images.csv` (near-duplicate pictures), `sitters.csv` (one person on both sides, by name or by
+embedding), `excluded.csv` (images that no benchmark counts, where the study excludes any) and `summary.json`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline import paths
+from pipeline.artifacts import output_folder, read_csv, write_csv, write_json
+from pipeline.errors import SitterError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pipeline.embeddings import Floats
+    from pipeline.faces.image import RGBImage
+    from pipeline.faces.store import FaceStore
+    from pipeline.params import Study
+    from pipeline.params.overlap import Overlap
+
+IMAGES = ["test", "train", "train_dataset", "test_sitter", "train_sitter", "similarity"]
+SITTERS = ["test_sitter", "train_sitter", "train_dataset", "by_name", "by_embedding", "similarity"]
+SITTERS_COMPARED = 4096
+"""Test sitters, evenly from all, among whom the threshold is found: 8 million pairs."""
+KNOWN, TESTED = ("train", "val"), ("test",)
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of one side."""
+
+    dataset: str
+    image_id: str
+    sitter: str
+    origin: str
+
+
+def run(study: Study, name: str) -> None:
+    """Write `data/overlap/<name>/`.
+
+    Raises:
+        SitterError: one of the sides has no images, or faces or embeddings are absent or of other images.
+    """
+    entry = study.overlap[name]
+    train = [image for dataset in entry.train for image in _images(dataset, KNOWN)]
+    test = _images(entry.test, TESTED)
+    for side, found, where in (("train", train, ", ".join(entry.train)), ("test", test, entry.test)):
+        if not found:
+            subsets = "train or val" if side == "train" else "test"
+            raise SitterError(f"overlap.{name}.{side}: {where} has no image in {subsets}: change its split.")
+    pictures = shared_pictures(train, test)
+    persons, threshold = shared_sitters(entry, train, test)
+    excluded = _excluded(entry, test, pictures, persons)
+    summary = {
+        "train": {"images": len(train), "sitters": len({i.sitter for i in train})},
+        "test": {"images": len(test), "sitters": len({i.sitter for i in test})},
+        "near_duplicates": len({p["test"] for p in pictures}),
+        "sitters_by_name": len({p["test_sitter"] for p in persons if p["by_name"]}),
+        "sitters_by_embedding": len({p["test_sitter"] for p in persons if p["by_embedding"]}) if entry.model else None,
+        **threshold,
+        "exclude": entry.exclude,
+        "excluded": len(excluded),
+    }
+    with output_folder(paths.overlap(name)) as folder:
+        write_csv(folder / "images.csv", pictures, IMAGES)
+        write_csv(folder / "sitters.csv", persons, SITTERS)
+        write_csv(folder / "excluded.csv", [{"image_id": i} for i in excluded], ["image_id"])
+        write_json(folder / "summary.json", summary)
+    print(
+        f"{name}: of {len(test)} test images {summary['near_duplicates']} are near-duplicates of training images; of "
+        f"{summary['test']['sitters']} test sitters {summary['sitters_by_name']} train, too, by their name"
+        + (f", {summary['sitters_by_embedding']} by {entry.model}'s embeddings" if entry.model else "")
+        + f"; {len(excluded)} images are left out"
+    )
+
+
+def _images(dataset: str, subsets: tuple[str, ...]) -> list[Image]:
+    rows = read_csv(paths.split(dataset) / "split.csv", ["image_id", "sitter", "subset"])
+    return [Image(dataset, r["image_id"], r["sitter"], r.get("origin") or "") for r in rows if r["subset"] in subsets]
+
+
+class _Crops:
+    """The crops of images of several data sets, by their number in a list."""
+
+    def __init__(self, images: list[Image]) -> None:
+        from pipeline.faces.store import FaceStore
+
+        self.stores: dict[str, FaceStore] = {d: FaceStore(paths.faces(d)) for d in {i.dataset for i in images}}
+        place = {d: {image_id: n for n, image_id in enumerate(s.image_ids)} for d, s in self.stores.items()}
+        for image in images:
+            if image.image_id not in place[image.dataset]:
+                raise SitterError(
+                    f"{paths.faces(image.dataset)} has no face of {image.image_id!r}, which stands in "
+                    f"{paths.split(image.dataset)}/split.csv: run align and split for {image.dataset} again."
+                )
+        self.places = [(image.dataset, place[image.dataset][image.image_id]) for image in images]
+
+    def crop(self, i: int) -> RGBImage:
+        """uint8 [112, 112, 3], RGB."""
+        dataset, at = self.places[i]
+        return self.stores[dataset].crop(at)
+
+
+def shared_pictures(train: list[Image], test: list[Image]) -> list[Row]:
+    """Test images that show the same picture as a training image: by perceptual hash, then registered.
+
+    Each image is compared with the nearest of the other side, so of a picture with many copies at least one is listed.
+    """
+    from pipeline.faces.duplicates import near_duplicates
+
+    both = train + test
+    sides = ["train"] * len(train) + ["test"] * len(test)
+    found = near_duplicates(_Crops(both), range(len(both)), sides)
+    return [
+        {
+            "test": both[b].image_id,
+            "train": both[a].image_id,
+            "train_dataset": both[a].dataset,
+            "test_sitter": both[b].sitter,
+            "train_sitter": both[a].sitter,
+            "similarity": f"{similarity:.4f}",
+        }
+        for a, b, similarity in found  # a before b, and so of the training side
+    ]
+
+
+def shared_sitters(entry: Overlap, train: list[Image], test: list[Image]) -> tuple[list[Row], Row]:
+    """Persons on both sides, and the threshold that tells them by their embeddings.
+
+    A sitter is the mean of its unit-length embeddings. Two sitters of the test set are different persons; the cosine
+    that only a share `far` of these pairs exceeds (or none, where there are fewer than 1 / far) is the threshold.
+    Above it, the nearest training sitter counts as the same person. So many comparisons are made that some exceed it
+    by chance; `by_chance` says how many are to be expected.
+    """
+    by_name = {i.sitter for i in test} & {i.sitter for i in train}
+    if entry.model is None:
+        rows = [_person(i.sitter, i.sitter, i.dataset, True) for i in train if i.sitter in by_name]
+        return list({r["test_sitter"]: r for r in rows}.values()), {"model": None, "threshold": None, "by_chance": None}
+    import numpy as np
+
+    from pipeline.metrics.centres import mean_embeddings, nearest
+
+    sitters, known = mean_embeddings(_vectors(entry.model, train), [i.sitter for i in train])
+    names, tested = mean_embeddings(_vectors(entry.model, test), [i.sitter for i in test])
+    threshold, far = _threshold(tested, entry.far)
+    cosine, which = nearest(tested, known)
+    at, dataset_of = {s: n for n, s in enumerate(sitters)}, {i.sitter: i.dataset for i in reversed(train)}
+    rows = []
+    for n, name in enumerate(names):
+        if name in by_name:
+            same = float(tested[n] @ known[at[name]])
+            rows.append(_person(name, name, dataset_of[name], True, same, same >= threshold))
+        elif cosine[n] >= threshold:
+            other = sitters[which[n]]
+            rows.append(_person(name, other, dataset_of[other], False, float(cosine[n]), True))
+    by_chance = None if np.isnan(far) else float(len(names) * (1 - (1 - far) ** len(sitters)))
+    found = {"model": entry.model, "threshold": None if np.isnan(far) else threshold, "by_chance": by_chance}
+    return rows, found
+
+
+def _person(test: str, train: str, dataset: str, named: bool, cosine: float | None = None, alike: bool = False) -> Row:
+    similarity = "" if cosine is None else f"{cosine:.4f}"
+    values = (test, train, dataset, int(named), int(alike), similarity)
+    return dict(zip(SITTERS, values, strict=True))
+
+
+def _vectors(model: str, images: list[Image]) -> Floats:
+    """float32 [n, d] of these images, whatever data sets they are of."""
+    import numpy as np
+
+    from pipeline.embeddings import read_embeddings
+
+    parts: dict[str, list[str]] = {}
+    for image in images:  # images of a data set lie together
+        parts.setdefault(image.dataset, []).append(image.image_id)
+    return np.concatenate([read_embeddings(model, d).select(i, f"embeddings/{model}/{d}") for d, i in parts.items()])
+
+
+def _threshold(tested: NDArray[np.float64], far: float) -> tuple[float, float]:
+    """The cosine just above all but `far` of the pairs of different test sitters, and the FAR that it stands for.
+
+    One sitter has no pairs: then nothing counts as the same person (infinity, NaN).
+    """
+    import numpy as np
+
+    some = tested[:: -(-len(tested) // SITTERS_COMPARED)]
+    cosine = np.sort((some @ some.T)[np.triu_indices(len(some), 1)])[::-1]
+    if not len(cosine):
+        return np.inf, np.nan
+    allowed = int(far * len(cosine))
+    return float(np.nextafter(cosine[allowed], np.inf)), max(allowed, 1) / len(cosine)
+
+
+def _excluded(entry: Overlap, test: list[Image], pictures: list[Row], persons: list[Row]) -> list[str]:
+    """Images that no benchmark counts, in the order of the split."""
+    if entry.exclude == "nothing":
+        return []
+    copies = {p["test"] for p in pictures}
+    sitters = {p["test_sitter"] for p in persons} if entry.exclude == "sitters" else set()
+    return [i.image_id for i in test if i.image_id in copies or i.sitter in sitters]

@@ -1,0 +1,38 @@
+"""Names that the sections `overlap`, `explain` and `compare` use and other sections, or papers, define."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+
+def refer_analyses(study: Study, refer: Callable[[str, str, str, Any], None]) -> None:
+    """Hand every name under `overlap`, `explain` and `compare` to `refer(field, name, sort, known)`."""
+    embedded = ("data set under embed.datasets", study.embed.datasets)
+    for name, overlap in study.overlap.items():
+        for field, datasets in (("train", overlap.train), ("test", (overlap.test,))):
+            for dataset in datasets:
+                sort, known = ("data set under split", study.split) if overlap.model is None else embedded
+                refer(f"overlap.{name}.{field}", dataset, sort, known)
+        if overlap.model is not None:
+            refer(f"overlap.{name}.model", overlap.model, "model or fusion", {**study.models, **study.fuse})
+    if study.explain is not None:
+        networks = [m for m, model in study.models.items() if not model.backbone.kind.startswith("external")]
+        for model in study.explain.models:
+            refer("explain.models", model, "model with a network", networks)
+        refer("explain.probe", study.explain.probe, *embedded)
+        if study.explain.gallery is not None:
+            refer("explain.gallery", study.explain.gallery, *embedded)
+    if study.compare.benchmarks or study.compare.models:
+        from pipeline.published.figures import tables
+
+        rows = [row for table in tables().values() for row in table.rows]
+        for ours, published in study.compare.benchmarks.items():
+            refer("compare.benchmarks", ours, "entry under evaluate.benchmarks", study.evaluate.benchmarks)
+            refer(f"compare.benchmarks.{ours}", published, "published table", tables())
+        for ours, published in study.compare.models.items():
+            refer("compare.models", ours, "model or fusion", {**study.models, **study.fuse})
+            refer(f"compare.models.{ours}", published, "published row", rows)

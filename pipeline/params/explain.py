@@ -1,0 +1,36 @@
+"""Section `explain`: what in two faces makes a model think them one person."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from pipeline.kinds import Strict
+
+
+class Explain(Strict):
+    """Attribution maps of a few pairs of test images, the same pairs for every model."""
+
+    models: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Models to be explained (no fusions, which see no image); the first chooses the pairs by its scores."""
+    probe: str
+    """Data set that the first image of a pair is from."""
+    gallery: str | None = None
+    """Data set that the second is from; null: the same."""
+    pairs: Annotated[int, Field(ge=1, le=20)] = 2
+    """Pairs of each sort: hardest genuine, hardest impostor, easiest genuine."""
+    method: Literal["occlusion", "gradient"] = "occlusion"
+    """Hide a patch at a time (any model), or integrate gradients (models in PyTorch)."""
+    patch: Annotated[int, Field(ge=4, le=56)] = 16
+    """Side of the hidden patch in pixels of the 112×112 crop."""
+    stride: Annotated[int, Field(ge=1, le=56)] = 8
+    """Pixels from one patch to the next."""
+    steps: Annotated[int, Field(ge=8, le=512)] = 64
+    """Steps of the integral, for `gradient`."""
+
+    @model_validator(mode="after")
+    def _patches_overlap(self) -> Explain:
+        if self.stride > self.patch:
+            raise ValueError(f"stride {self.stride} is more than patch {self.patch}: parts of the face stay unseen")
+        return self

@@ -1,0 +1,34 @@
+"""Checks of outside systems (backbones `external` and `external-scores`) and of what a study asks of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.models.backbones import EXTERNAL, SCORES_ONLY
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+
+def external_problems(study: Study) -> list[str]:
+    """What is asked of outside systems that only a network, or only vectors, can give."""
+    problems = []
+    kinds = {name: model.backbone.kind for name, model in study.models.items()}
+    for name, model in study.models.items():
+        if kinds[name] in EXTERNAL and model.adaptation.kind != "none":
+            problems.append(
+                f"models.{name}.adaptation is {model.adaptation.kind!r}, but backbone {kinds[name]} is an outside "
+                "system, which cannot be trained: set adaptation and loss to {kind: none}"
+            )
+        if kinds[name] in EXTERNAL and model.mirror:
+            problems.append(f"models.{name}.mirror is true, but an outside system's file is all there is: set it false")
+    vectors = {f"fuse.{name}.models": fusion.models for name, fusion in study.fuse.items()}
+    vectors |= {f"overlap.{name}.model": (o.model,) for name, o in study.overlap.items() if o.model is not None}
+    for field, names in vectors.items():
+        for name in names:
+            if kinds.get(name) in SCORES_ONLY:
+                problems.append(f"{field} is {name!r}, which gives scores and no vectors: name a model that gives them")
+    for name in study.explain.models if study.explain else ():
+        if kinds.get(name) in EXTERNAL:
+            problems.append(f"explain.models is {name!r}, an outside system that cannot be run: name a network")
+    return problems

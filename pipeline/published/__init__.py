@@ -1,0 +1,1 @@
+"""Figures that papers have published, to stand beside a study's own."""

@@ -1,0 +1,103 @@
+"""What the models look at: the maps that `explain` made, the models side by side on the same pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline import paths
+from pipeline.artifacts import read_csv, read_table
+from pipeline.reporting.gallery import Side
+from pipeline.reporting.images import Album, Picture
+from pipeline.reporting.numbers import decimal, number
+from pipeline.reporting.read import Row, Series
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+TITLES = {
+    "hardest_genuine": "Same sitter, scored lowest",
+    "hardest_impostor": "Different sitters, scored highest",
+    "easiest_genuine": "Same sitter, scored highest",
+}
+PAIR = ("pair", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_dataset")
+STRONGEST = 99.0
+"""Percentile of a pair's two maps, without their signs, that has the full colour."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A pair as one model sees it."""
+
+    look: Series
+    score: str
+    probe: Picture | None
+    gallery: Picture | None
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A pair, plain and as each model sees it."""
+
+    probe: Side
+    gallery: Side
+    views: list[View]
+
+
+@dataclass(frozen=True)
+class Explanations:
+    """All pairs by sort, and how they were explained."""
+
+    method: str
+    chooser: str
+    groups: list[tuple[str, list[Explained]]]
+
+
+def explanations(study: Study, album: Album, looks: Mapping[str, Series]) -> Explanations | None:
+    """The maps of every model that has them; None where the study has none, or `explain` has not run."""
+    explain = study.explain
+    if explain is None:
+        return None
+    made = [m for m in explain.models if m in looks and (paths.attributions(m) / "pairs.csv").exists()]
+    pairs = {m: read_csv(paths.attributions(m) / "pairs.csv", PAIR) for m in made}
+    models = [m for m in made if _keys(pairs[m]) == _keys(pairs[made[0]])]  # others were made for other pairs
+    if not models:
+        return None
+    maps = {m: _maps(m) for m in models}
+    groups: dict[str, list[Explained]] = {}
+    for n, row in enumerate(pairs[models[0]]):
+        views = [_view(looks[m], pairs[m][n], maps[m][n], album) for m in models]
+        found = Explained(_side(row, "probe", album), _side(row, "gallery", album), views)
+        groups.setdefault(TITLES.get(row["sort"], row["sort"]), []).append(found)
+    return Explanations(explain.method, explain.models[0], list(groups.items()))
+
+
+def _keys(rows: list[Row]) -> list[tuple[str, ...]]:
+    return [tuple(row[column] for column in PAIR) for row in rows]
+
+
+def _maps(model: str) -> Any:
+    """float32 [pairs, 2, 112, 112] of probe and gallery."""
+    import numpy as np
+
+    column = read_table(paths.attributions(model) / "maps.arrow")["map"].combine_chunks()
+    flat = column.flatten().to_numpy(zero_copy_only=False)
+    side = round(np.sqrt(column.type.list_size))
+    return flat.reshape(-1, 2, side, side)
+
+
+def _view(look: Series, row: Row, both: Any, album: Album) -> View:
+    import numpy as np
+
+    strongest = float(np.percentile(np.abs(both), STRONGEST)) or 1.0
+    pictures = [
+        album.tinted(row[f"{side}_dataset"], row[side], f"{look.name}/{row['pair']}", values / strongest)
+        for side, values in zip(("probe", "gallery"), both, strict=True)
+    ]
+    return View(look, decimal(number(row.get("score"))), *pictures)
+
+
+def _side(row: Row, side: str, album: Album) -> Side:
+    dataset, image_id = row[f"{side}_dataset"], row[side]
+    return Side(image_id, album.sitter(dataset, image_id), album.crop(dataset, image_id))

@@ -1,0 +1,21 @@
+rule explain:
+    input:
+        inputs("explain"),
+    output:
+        "attributions/{model}/manifest.csv",
+    log:
+        "logs/explain/{model}.log",
+    benchmark:
+        "logs/explain/{model}.tsv"
+    wildcard_constraints:
+        model="|".join(STUDY.explain.models if STUDY.explain else ()) or "(?!)",
+    conda:
+        "../envs/sitter.yaml"
+    threads: cpus("explain", 1)
+    resources:
+        **asked("explain"),
+    params:
+        values=values("explain"),
+        code=fingerprint("explain"),
+    shell:
+        logged(f"{stage('explain')} {{wildcards.model}}")

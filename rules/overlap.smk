@@ -1,0 +1,21 @@
+rule overlap:
+    input:
+        inputs("overlap"),
+    output:
+        "data/overlap/{entry}/manifest.csv",
+    log:
+        "logs/overlap/{entry}.log",
+    benchmark:
+        "logs/overlap/{entry}.tsv"
+    wildcard_constraints:
+        entry=names("overlap"),
+    conda:
+        "../envs/sitter.yaml"
+    threads: cpus("overlap", workflow.cores)
+    resources:
+        **asked("overlap"),
+    params:
+        values=values("overlap"),
+        code=fingerprint("overlap"),
+    shell:
+        logged(f"{stage('overlap')} {{wildcards.entry}}")

@@ -1,0 +1,134 @@
+"""What the page shows of overlaps, attribution maps, probes and distances; all of it inside the page."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import explain, overlap, paths, report
+from pipeline.artifacts import read_csv, write_csv, write_json, write_table
+from pipeline.params import Study
+from pipeline.reporting.images import BLUE, RED, _tinted
+from tests.reporting.page_reader import PageReader
+from tests.reporting.standin import drawn_crops, small_study, write_run
+
+PAGE = Path("results/report.html")
+IDS = ["s1/1", "s3/3"]
+
+
+def full_study() -> Study:
+    benchmarks = {
+        "across": {"kind": "all-pairs", "probe": "painted", "gallery": "photos"},
+        "space": {"kind": "geometry", "dataset": "photos", "centres": "painted"},
+        "style": {"kind": "probe", "dataset": "painted", "predict": "style", "folds": 3},
+    }
+    return small_study(
+        evaluate={"far": [0.1], "bootstrap": {"replicates": 100}, "benchmarks": benchmarks},
+        overlap={"mine": {"train": ["painted"], "test": "photos"}},
+        explain={"models": ["dlib", "dlib-head"], "probe": "photos", "pairs": 1},
+    )
+
+
+def write_maps(model: str, pairs: list[tuple[str, str, str]]) -> None:
+    """`explain`'s files for (sort, probe, gallery)."""
+    folder = paths.attributions(model)
+    folder.mkdir(parents=True)
+    rows = [
+        dict(zip(explain.COLUMNS, (n, sort, 1, a, b, "photos", "photos", f"{0.5 + n / 10}"), strict=True))
+        for n, (sort, a, b) in enumerate(pairs)
+    ]
+    write_csv(folder / "pairs.csv", rows, explain.COLUMNS)
+    rng = np.random.default_rng(len(model))
+    maps = [rng.normal(size=(112, 112)).astype(np.float32) for _ in range(2 * len(pairs))]
+    write_table(folder / "maps.arrow", explain._table(maps))
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> PageReader:
+    folder, before = tmp_path_factory.mktemp("analysis"), Path.cwd()
+    os.chdir(folder)
+    try:
+        study = full_study()
+        write_run(study, drawn_crops(48, 12))
+        ids = [r["image_id"] for r in read_csv(paths.split("photos") / "split.csv") if r["subset"] == "test"]
+        pairs = [("hardest_genuine", ids[0], ids[1]), ("hardest_impostor", ids[2], ids[3])]
+        write_maps("dlib", pairs)
+        write_maps("dlib-head", pairs)
+        known = [r["image_id"] for r in read_csv(paths.split("painted") / "split.csv") if r["subset"] == "train"]
+        where = paths.overlap("mine")
+        where.mkdir(parents=True)
+        write_csv(where / "images.csv", [
+            {"test": ids[0], "train": known[0], "train_dataset": "painted", "test_sitter": "<b>", "train_sitter": "you",
+             "similarity": "0.9812"}], overlap.IMAGES)  # fmt: skip
+        write_csv(where / "sitters.csv", [
+            {"test_sitter": "s2", "train_sitter": "me", "train_dataset": "painted", "by_name": 0, "by_embedding": 1,
+             "similarity": "0.77"}], overlap.SITTERS)  # fmt: skip
+        sides = {"train": {"images": 1234, "sitters": 77}, "test": {"images": 43, "sitters": 6}}
+        write_json(where / "summary.json", {
+            **sides, "near_duplicates": 1, "sitters_by_name": 0, "sitters_by_embedding": 1, "by_chance": 0.25,
+            "excluded": 3})  # fmt: skip
+        report.run(study)
+        return PageReader(PAGE.read_text(encoding="utf-8"))
+    finally:
+        os.chdir(before)
+
+
+def test_page_stands_alone_and_is_well_formed(page: PageReader) -> None:
+    assert all(address.startswith(("#", "data:")) for address in page.addresses)
+    assert {address[1:] for address in page.addresses if address.startswith("#")} <= set(page.ids())
+    assert len(page.ids()) == len(set(page.ids()))
+    assert page.unclosed == []
+
+
+def test_maps_of_all_models_stand_beside_their_pair(page: PageReader) -> None:
+    labels = [a.get("aria-label", "") for tag, a in page.tags if tag == "svg"]
+    for model in ("dlib", "dlib-head"):
+        for side in ("probe", "gallery"):
+            assert labels.count(f"What {model} looks at in the {side} image") == 2
+    text = " ".join(page.text.split())
+    assert "What the models look at" in text
+    assert "The pairs are those of dlib" in text
+    assert "0.500" in text
+    after = zip(page.tags, page.tags[1:], strict=False)
+    maps = [b["href"] for (tag, a), (_, b) in after if tag == "svg" and "looks at" in a.get("aria-label", "")]
+    assert len(set(maps)) == len(maps) == 8, "each face of each pair, for each model"
+
+
+def test_overlap_is_counted_listed_and_shown(page: PageReader) -> None:
+    text = " ".join(page.text.split())
+    assert re.search(r"photosminepainted431677010\.23", text.replace(" ", "").replace("1,234", "")), text
+    assert "<b> / you" in text
+    assert "0.981" in text
+    assert re.search(r"s2\s*me\s*painted\s*embedding\s*0\.77", text)
+
+
+def test_probe_stands_with_its_chance_level_and_interval(page: PageReader) -> None:
+    text = " ".join(page.text.split())
+    assert "balanced accuracy, %" in text
+    assert "chance, %" in text
+    assert re.search(r"dlib-head\s*\d+\.\d \(\d+\.\d–\d+\.\d\)\s*33\.3", text), "three styles: chance is a third"
+    assert "a linear classifier tells it" in text
+
+
+def test_probe_ranks_no_model(page: PageReader) -> None:
+    text = " ".join(page.text.split())
+    assert "on style" not in text.split("Summary")[0]
+
+
+def test_distances_to_the_nearest_training_sitter_are_a_figure(page: PageReader) -> None:
+    labels = [a.get("aria-label", "") for tag, a in page.tags if tag == "svg"]
+    assert labels.count("Distance of the test images of space to the nearest training sitter.") == 1
+    assert "Nearest training sitter." in page.text
+
+
+def test_colours_of_a_map_say_for_and_against() -> None:
+    crop = np.full((2, 3, 3), 128, np.uint8)
+    dyed = _tinted(crop, np.array([[1, 0, -1], [0.5, 0, -2]], np.float32)).astype(int)
+    assert (abs(dyed[0, 0] - RED) < abs(dyed[0, 0] - BLUE)).sum() >= 2
+    assert (abs(dyed[0, 2] - BLUE) < abs(dyed[0, 2] - RED)).sum() >= 2
+    assert len(set(dyed[0, 1])) == 1, "grey where nothing counts"
+    assert (dyed[1, 2] == dyed[0, 2]).all()

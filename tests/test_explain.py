@@ -1,0 +1,131 @@
+"""The stage `explain`: the same pairs for every model, chosen by the first; the same bytes at each run."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline import embed, explain, graph, paths, split
+from pipeline.artifacts import output_folder, read_csv, read_table, write_csv
+from pipeline.errors import SitterError
+from pipeline.faces.store import Face, encode, write_faces
+from pipeline.models.build import build
+from pipeline.models.save import write_model
+from pipeline.params import Study
+from tests.faces_of_noise import face
+from tests.reporting.standin import LANDMARKS, small_study
+
+NETWORK = {"kind": "iresnet", "depth": 18, "width": 0.0625, "embedding": 8}
+SECTION: dict[str, Any] = {"models": ["one", "two"], "probe": "photos", "pairs": 2, "patch": 56, "stride": 56}
+
+
+def made(**changes: Any) -> Study:
+    frozen = {"adaptation": {"kind": "none"}, "loss": {"kind": "none"}}
+    models = {
+        "one": {"backbone": NETWORK, **frozen},
+        "two": {"backbone": {**NETWORK, "embedding": 12}, **frozen, "mirror": True},
+    }
+    benchmarks = {"photographs": {"kind": "all-pairs", "probe": "photos"}}
+    return small_study(
+        models=models, fuse={}, evaluate={"benchmarks": benchmarks}, explain={**SECTION, **changes},
+        split={"photos": {"kind": "sitters", "test": 0.75, "near_duplicates": False},
+               "painted": {"kind": "like", "dataset": "photos"}},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """Two untrained networks, and what they make of 24 faces of 8 sitters."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda _: None)
+    study = made()
+    names = [(f"s{n // 3}/{n}", f"s{n // 3}") for n in range(24)]
+    paths.faces("photos").mkdir(parents=True)
+    crops = [face(n) for n in range(24)]
+    rows = zip(names, crops, strict=True)
+    write_faces(paths.faces("photos"), (Face(i, s, encode(c), LANDMARKS, "d", 1.0) for (i, s), c in rows))
+    account = [{"image_id": i, "sitter": s, "status": "aligned"} for i, s in names]
+    write_csv(paths.faces("photos") / "faces.csv", account, ["image_id", "sitter", "status"])
+    split.run(study, "photos")
+    for name, model in study.models.items():
+        network, _ = build(model.backbone, model.adaptation, 7)
+        with output_folder(paths.model(name)) as folder:
+            write_model(folder, network, model, None, 7)
+    embed.run(study, "one", "photos")
+    return study
+
+
+def pairs(model: str) -> list[dict[str, str]]:
+    return read_csv(paths.attributions(model) / "pairs.csv", explain.COLUMNS)
+
+
+def test_every_model_is_shown_on_the_pairs_that_the_first_finds_hardest(study: Study) -> None:
+    explain.run(study, "one")
+    explain.run(study, "two")
+    one, two = pairs("one"), pairs("two")
+    assert [{**r, "score": ""} for r in one] == [{**r, "score": ""} for r in two]
+    assert [(r["sort"], r["rank"]) for r in one] == [(s, str(n)) for s in explain.SORTS for n in (1, 2)]
+    from pipeline.embeddings import read_embeddings
+
+    table = read_embeddings("one", "photos")
+    unit = table.vectors / np.linalg.norm(table.vectors, axis=1, keepdims=True)
+    with open(paths.split("photos") / "split.csv", newline="") as file:
+        tested = {r["image_id"] for r in csv.DictReader(file) if r["subset"] == "test"}
+    at = [n for n, i in enumerate(table.image_ids) if i in tested]
+    cosine = {(a, b): float(unit[a] @ unit[b]) for k, a in enumerate(at) for b in at[k + 1 :]}
+    sitter = [i.split("/")[0] for i in table.image_ids]
+    lowest = min((v, k) for k, v in cosine.items() if sitter[k[0]] == sitter[k[1]])
+    highest = max((v, k) for k, v in cosine.items() if sitter[k[0]] != sitter[k[1]])
+    for row, (value, (a, b)) in ((one[0], lowest), (one[2], highest)):
+        assert {row["probe"], row["gallery"]} == {table.image_ids[a], table.image_ids[b]}
+        assert float(row["score"]) == pytest.approx(value, abs=1e-5)
+    assert float(two[0]["score"]) != pytest.approx(lowest[0], abs=1e-4)
+
+
+def test_no_image_stands_twice_in_a_sort(study: Study) -> None:
+    for sort in explain.SORTS:
+        images = [
+            i for p in explain.chosen(study, made(pairs=4).explain) if p.sort == sort for i in (p.probe, p.gallery)
+        ]
+        assert len(images) == len(set(images)) >= 4
+
+
+@pytest.mark.parametrize("method", ["occlusion", "gradient"])
+def test_a_second_run_writes_the_same_bytes(study: Study, method: str) -> None:
+    chosen = made(method=method, pairs=1, steps=8)
+    manifests = set()
+    for _ in range(2):
+        explain.run(chosen, "one")
+        manifests.add((paths.attributions("one") / "manifest.csv").read_bytes())
+    assert len(manifests) == 1
+    table = read_table(paths.attributions("one") / "maps.arrow")
+    assert table["side"].to_pylist() == ["probe", "gallery"] * 3
+    maps = np.array(table["map"].to_pylist())
+    assert maps.shape == (6, 112 * 112)
+    assert np.isfinite(maps).all()
+    assert (maps.std(1) > 0).all()
+
+
+def test_a_job_depends_on_its_own_model_and_on_the_one_that_chooses(study: Study) -> None:
+    job = next(j for j in graph.jobs(study) if j.stage == "explain" and j.name == "two")
+    assert {paths.model("two"), paths.embeddings("one", "photos"), paths.faces("photos")} <= set(job.inputs)
+    assert paths.model("one") not in job.inputs
+    assert paths.embeddings("two", "photos") not in job.inputs
+    report = next(j for j in graph.jobs(study) if j.stage == "report")
+    assert {paths.attributions("one"), paths.attributions("two")} <= set(report.inputs)
+
+
+def test_bad_input_is_told_before_any_work(study: Study) -> None:
+    with pytest.raises(SitterError, match=r"explain\.models is 'oen'.*did you mean 'one'"):
+        made(models=["oen"])
+    with pytest.raises(SitterError, match=r"explain\.gallery is 'foto'"):
+        made(gallery="foto")
+    with pytest.raises(SitterError, match="stride 9 is more than patch 8: parts of the face stay unseen"):
+        made(patch=8, stride=9)
+    with pytest.raises(SitterError, match=r"two is not under explain\.models"):
+        explain.run(made(models=["one"]), "two")
