@@ -12,6 +12,9 @@ from pipeline import download, params
 from pipeline.kinds import Options, Registry
 from pipeline.models.adaptations import ADAPTATIONS
 from pipeline.models.backbones import BACKBONES
+from tests.models.outside import project
+
+__all__ = ["project"]
 
 PROJECT = Path(__file__).parents[2]
 SHARED = PROJECT / "../shared"

@@ -1,0 +1,98 @@
+"""A project with a model of its own and an outside system, for the tests of the latter."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+
+from pipeline import embed, paths, train
+from pipeline.artifacts import output_folder, write_csv
+from pipeline.embeddings import normalise, write_embeddings
+from pipeline.faces.alignment import ARCFACE
+from pipeline.faces.store import Face, encode, write_faces
+from pipeline.params import check
+
+SITTERS, IMAGES = 8, 3
+NAMES = [f"s{s}" for s in range(SITTERS) for _ in range(IMAGES)]
+IDS = [f"{s}/{i}" for i, s in enumerate(NAMES)]
+SUBSET = {f"s{s}": "train" if s < 2 else "test" for s in range(SITTERS)}
+TEST = [i for i, s in zip(IDS, NAMES, strict=True) if SUBSET[s] == "test"]
+PEOPLE = np.repeat(np.random.default_rng(0).normal(size=(SITTERS, 16)), IMAGES, axis=0)
+VECTORS = (PEOPLE + 0.8 * np.random.default_rng(1).normal(size=PEOPLE.shape)).astype(np.float32)
+NONE = {"adaptation": {"kind": "none"}, "loss": {"kind": "none"}}
+
+
+def study(backbone=None, datasets=("photos",), benchmarks=None, fusions=None, **model):
+    backbone = {"kind": "external", "weights": "cots"} | (backbone or {})
+    benchmarks = benchmarks or {"all": {"kind": "all-pairs", "probe": datasets[0]}}
+    return check(
+        {
+            "seed": 1,
+            "train": {},
+            "download": {d: {"kind": "folder", "path": d} for d in datasets} | {"cots": {"kind": "file", "path": "x"}},
+            "align": {d: {"detectors": [{"kind": "aligned"}]} for d in datasets},
+            "split": {d: {"kind": "sitters", "test": 0.5} for d in datasets},
+            "models": {
+                "own": {"backbone": {"kind": "iresnet"}, **NONE},
+                "cots": {"backbone": backbone, **NONE, **model},
+            },
+            "embed": {"datasets": list(datasets), "batch": 8},
+            "fuse": fusions or {},
+            "evaluate": {"far": [0.1], "bootstrap": {"replicates": 100}, "benchmarks": benchmarks},
+        }
+    )
+
+
+SCORES = {"kind": "external-scores"}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Faces, splits, and embeddings of a model of our own; `cots` has the very same ones to say."""
+    monkeypatch.chdir(tmp_path)
+    crop = encode(np.zeros((112, 112, 3), np.uint8))
+    for dataset in ("photos", "art"):
+        with output_folder(paths.faces(dataset)) as folder:
+            write_faces(
+                folder, [Face(i, s, crop, ARCFACE.points, "aligned", 1.0) for i, s in zip(IDS, NAMES, strict=True)]
+            )
+        rows = [{"image_id": i, "sitter": s, "subset": SUBSET[s], "fold": 0} for i, s in zip(IDS, NAMES, strict=True)]
+        with output_folder(paths.split(dataset)) as folder:
+            write_csv(folder / "split.csv", rows, ["image_id", "sitter", "subset", "fold", "origin"])
+        with output_folder(paths.embeddings("own", dataset)) as folder:
+            write_embeddings(folder, IDS, VECTORS if dataset == "photos" else VECTORS[::-1].copy())
+
+
+def given(name):
+    """The file `name` of the entry `cots`, as download leaves it: write into it."""
+    folder = paths.raw("cots")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / paths.MANIFEST).write_text("")
+    return folder / name
+
+
+def put_csv(header, rows, name="cots.csv"):
+    with open(given(name), "w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+def put_vectors(ids=IDS, vectors=VECTORS, header=None):
+    header = header or ["image_id", *(f"v{n}" for n in range(vectors.shape[1]))]
+    put_csv(header, [[i, *map(repr, map(float, v))] for i, v in zip(ids, vectors, strict=True)])
+
+
+def pairs(ids=TEST, vectors=VECTORS):
+    x = normalise(vectors)
+    return [(a, b, float(x[IDS.index(a)] @ x[IDS.index(b)])) for n, a in enumerate(ids) for b in ids[n + 1 :]]
+
+
+def put_scores(rows, header=("probe_id", "gallery_id", "score")):
+    put_csv(header, rows)
+
+
+def run(studied, datasets=("photos",)):
+    train.run(studied, "cots")
+    for dataset in datasets:
+        embed.run(studied, "cots", dataset)
