@@ -22,6 +22,7 @@ from pipeline.reporting.numbers import NBSP, count, number, percent
 from pipeline.reporting.overlaps import COLUMNS, overlaps
 from pipeline.reporting.read import Benchmark, Series
 from pipeline.reporting.standings import Comparison, Listed, Standings, comparison, listed, standings, summary
+from pipeline.reporting.sweeps import sweeps
 from pipeline.reporting.tables import heading
 from pipeline.reporting.verdict import certainty, headline, verdict
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 # Every file that the page is rendered from (so that a change of one counts as a change of the report's code).
 TEMPLATES = ("page.html.j2", "macros.html.j2", "summary.html.j2", "benchmark.html.j2", "evidence.html.j2",
-             "analysis.html.j2")  # fmt: skip
+             "analysis.html.j2", "sweeps.html.j2")  # fmt: skip
 STYLE = "page.css"
 SUFFIXES = ("_low", "_high", "_note")
 PACKAGES = ("torch", "torchvision", "timm", "peft", "onnxruntime", "opencv-python-headless", "numpy", "scipy")
@@ -119,6 +120,7 @@ def page(study: Study, found: list[Benchmark], looks: Mapping[str, Series], run:
         any_pairs=any(c.galleries for c in chapters),
         explained=explanations(study, album, looks),
         overlaps=overlaps(study, album),
+        sweeps=sweeps(study, found, looks),
         overlap_columns=COLUMNS,
         any_training=any(m.curves for m in made_of),
         machines=made_of,

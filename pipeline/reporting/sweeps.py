@@ -1,0 +1,107 @@
+"""What the sweeps of a study show: a figure of each benchmark over the values that were tried."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from pipeline.reporting.numbers import NONE, percent, plain
+from pipeline.reporting.read import Benchmark, Series
+from pipeline.reporting.svg import Axis, Chart, linear_ticks
+from pipeline.reporting.tables import heading
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+LOGARITHMIC = 8
+"""Numbers whose largest is so many times the smallest are drawn on a logarithmic axis."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A figure and its interval, in words."""
+
+    text: str
+    interval: str
+    best: bool
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One entry under `models` that stands for many."""
+
+    name: str
+    fields: list[str]
+    columns: list[str]
+    """Benchmark and figure of each column."""
+    rows: list[tuple[Series, list[str], list[Measured]]]
+    """Model, its value of each field, and what was measured."""
+    charts: list[tuple[str, Markup]]
+    """Where one field of numbers was swept: a caption and a picture for each column."""
+
+
+def sweeps(study: Study, found: Sequence[Benchmark], looks: Mapping[str, Series]) -> list[Sweep]:
+    """Every sweep of the study of which at least two models were judged."""
+    members: dict[str, dict[str, dict[str, Any]]] = {}
+    for model in looks:
+        if (swept := study.swept(model)) is not None:
+            members.setdefault(swept.entry, {})[model] = swept.values
+    return [_sweep(name, models, found, looks) for name, models in members.items() if len(models) > 1]
+
+
+def _sweep(
+    name: str, models: Mapping[str, Mapping[str, Any]], found: Sequence[Benchmark], looks: Mapping[str, Series]
+) -> Sweep:
+    fields = list(next(iter(models.values())))
+    judged = [b for b in found if b.figures and any(m in b.metrics for m in models)]
+    rows = [
+        (looks[model], [str(values[f]) for f in fields], [_measured(b, model, models) for b in judged])
+        for model, values in models.items()
+    ]
+    columns = [f"{b.name}: {heading(b.figures[0])}" for b in judged]
+    charts = []
+    numbers = {model: values[fields[0]] for model, values in models.items()}
+    if len(fields) == 1 and all(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers.values()):
+        charts = [(f"{b.name}, over {fields[0]}", _chart(b, numbers, fields[0], looks)) for b in judged]
+    return Sweep(name, fields, columns, rows, [(caption, svg) for caption, svg in charts if svg])
+
+
+def _measured(benchmark: Benchmark, model: str, models: Mapping[str, Any]) -> Measured:
+    figure = benchmark.figures[0]
+    words = percent if benchmark.percent(figure) else plain
+    value, low, high = (benchmark.value(model, figure + end) for end in ("", "_low", "_high"))
+    best = next((m for m in benchmark.ranked(figure) if m in models), None)
+    interval = "" if low is None or high is None else f"{words(low)} – {words(high)}"
+    return Measured(words(value) if value is not None else NONE, interval, model == best)
+
+
+def _chart(benchmark: Benchmark, numbers: Mapping[str, float], field: str, looks: Mapping[str, Series]) -> Markup:
+    """Points with their intervals over the values; empty with fewer than two."""
+    figure = benchmark.figures[0]
+    points = sorted((x, y, m) for m, x in numbers.items() if (y := benchmark.value(m, figure)) is not None)
+    if len({x for x, _, _ in points}) < 2:
+        return Markup()
+    ends = {
+        m: [v for end in ("_low", "_high") if (v := benchmark.value(m, figure + end)) is not None] for _, _, m in points
+    }
+    heights = [y for _, y, _ in points] + [v for values in ends.values() for v in values]
+    unit = 100 if benchmark.percent(figure) else 1
+    first, last = points[0][0], points[-1][0]
+    logarithmic = first > 0 and last / first >= LOGARITHMIC
+    ticks = linear_ticks(min(heights), max(heights))
+    chart = Chart(
+        Axis(first, last, [(x, plain(x)) for x in dict.fromkeys(x for x, _, _ in points)], field,
+             *([math.log10] if logarithmic else [])),
+        Axis(min([*heights, *ticks]), max([*heights, *ticks]), [(t, plain(unit * t)) for t in ticks],
+             heading(figure) + (", %" if unit == 100 else "")),
+        f"{heading(figure)} on {benchmark.name} over {field}, with intervals. The figures are in the table.",
+    )  # fmt: skip
+    line = chart.line([(x, y) for x, y, _ in points], looks[points[0][2]].css)
+    spans = [(x, m, *ends[m]) for x, _, m in points if len(ends[m]) == 2]
+    bars = [chart.line([(x, low), (x, high)], looks[m].css) for x, m, low, high in spans]
+    dots = [chart.dot(x, y, looks[m].css, f"{m}: {plain(unit * y)}") for x, y, m in points]
+    return chart.svg(line, *bars, *dots)
