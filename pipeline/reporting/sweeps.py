@@ -101,7 +101,7 @@ def _chart(benchmark: Benchmark, numbers: Mapping[str, float], field: str, looks
         f"{heading(figure)} on {benchmark.name} over {field}, with intervals. The figures are in the table.",
     )  # fmt: skip
     line = chart.line([(x, y) for x, y, _ in points], looks[points[0][2]].css)
-    spans = [(x, m, *ends[m]) for x, _, m in points if len(ends[m]) == 2]
-    bars = [chart.line([(x, low), (x, high)], looks[m].css) for x, m, low, high in spans]
+    spans = [(looks[m].css, (x, ends[m][0]), (x, ends[m][1])) for x, _, m in points if len(ends[m]) == 2]
+    bars = [chart.line([low, high], css) for css, low, high in spans]
     dots = [chart.dot(x, y, looks[m].css, f"{m}: {plain(unit * y)}") for x, y, m in points]
     return chart.svg(line, *bars, *dots)
