@@ -13,7 +13,7 @@ import yaml
 
 from tests.workflow.conftest import Workplace, checkout
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.slow
 
 # What follows from a change to the model `tuned`, and nothing else.
 DOWNSTREAM_OF_TUNED = {

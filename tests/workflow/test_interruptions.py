@@ -6,7 +6,7 @@ import pytest
 
 from tests.workflow.conftest import Workplace
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.slow
 
 # Runs the command line and sends itself a real SIGINT as it opens or renames the first unfinished file.
 INTERRUPTED = """

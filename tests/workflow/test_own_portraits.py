@@ -16,7 +16,6 @@ SHARED = PROJECT.parent / "shared/data/portraits"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.network,
-    pytest.mark.xdist_group("workflow"),
     pytest.mark.skipif(
         not SHARED.is_dir(), reason=f"the paintings of {SHARED.name} are not here (../shared/data/portraits)"
     ),

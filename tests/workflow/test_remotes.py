@@ -19,7 +19,7 @@ import pytest
 from tests.workflow.conftest import Workplace
 from tests.workflow.test_agreement import assert_both_have_nothing_to_do
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.slow
 
 
 def free_port() -> int:

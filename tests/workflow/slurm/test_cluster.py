@@ -12,8 +12,6 @@ import pytest
 from tests.workflow.slurm import configuration
 from tests.workflow.slurm.cluster import Cluster, ClusterError
 
-pytestmark = pytest.mark.xdist_group("slurm")
-
 
 def until(true: Callable[[], object], timeout: float = 40) -> None:
     deadline = time.monotonic() + timeout

@@ -13,7 +13,7 @@ from tests.workflow.slurm.cluster import Cluster
 from tests.workflow.slurm.conftest import MODELS
 from tests.workflow.slurm.submitting import Snakemake, Submitting, made, submitting, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("slurm")]
+pytestmark = pytest.mark.slow
 
 # A training that is held at its 7th of 16 steps has 6 on disk; told to stop, it makes and writes the 7th and the 8th.
 SIX, EIGHT = "epoch 2, 2 of 4 batches done", "epoch 2, 4 of 4 batches done"

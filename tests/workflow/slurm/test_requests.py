@@ -6,7 +6,7 @@ import pytest
 
 from tests.workflow.slurm.submitting import Submitting
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("slurm")]
+pytestmark = pytest.mark.slow
 
 
 def test_each_model_that_asks_for_too_much_is_named_with_the_field(here: Submitting) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.workflow.slurm.submitting import Submitting, is_alive, made
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("slurm")]
+pytestmark = pytest.mark.slow
 
 
 def test_jobs_of_a_killed_snakemake_are_taken_over_and_recorded_where_they_end_without_one(

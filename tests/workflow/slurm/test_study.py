@@ -16,8 +16,6 @@ from pipeline import params
 from tests.workflow.conftest import PROJECT, Workplace, checkout
 from tests.workflow.slurm.cluster import Cluster
 
-pytestmark = pytest.mark.xdist_group("slurm")
-
 LORA = {"kind": "lora", "rank": 2, "stages": 2}
 MODELS = {"classified": {"kind": "arcface", "scale": 16}, "contrasted": {"kind": "infonce"}}
 RESOURCES = {
