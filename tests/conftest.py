@@ -14,7 +14,7 @@ with contextlib.suppress(ValueError):  # not the main thread
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What is run as one by one worker of pytest-xdist, and before all else: each folder's tests stand on fixtures that take
-# a minute to make, and on one cluster. (xdist's own groups have no effect with this pytest: they write to Item._nodeid.)
+# a minute to make, and on one cluster. (xdist's own groups have no effect with this pytest: they set Item._nodeid.)
 TOGETHER = ("tests/workflow/slurm/", "tests/workflow/")
 
 
