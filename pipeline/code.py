@@ -11,7 +11,7 @@ import ast
 import hashlib
 import importlib
 import re
-from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -29,13 +29,39 @@ REGISTRIES = {
 }
 # What says things and decides nothing: no result depends on it.
 WORDS = {PROJECT / "pipeline" / f"{name}.py" for name in ("__init__", "errors", "progress", "kinds")}
+FILE_NAME = re.compile(r"\w[\w.-]*\.\w+")
 # Sections of params.yaml whose defaults a stage uses, where they are not just the stage's own.
 SECTIONS = {"embed": ("embed", "train")}
 
 
+@dataclass(frozen=True)
+class _Source:
+    """What counts of a source file."""
+
+    imported: frozenset[str]
+    """Modules, and names in modules, that it imports."""
+    named: frozenset[str]
+    """Strings in it that may name a file beside it: the report's templates, say."""
+    registry: bool
+    """Whether it makes a registry."""
+
+
 @cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+def _read(path: Path) -> _Source:
+    """Read a file in one pass: every start of Snakemake reads most of the package so."""
+    imported: set[str] = set()
+    named: set[str] = set()
+    registry = False
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            imported.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            imported.update([node.module, *(f"{node.module}.{alias.name}" for alias in node.names)])
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and FILE_NAME.fullmatch(node.value):
+            named.add(node.value)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Registry":
+            registry = path.name == "__init__.py"
+    return _Source(frozenset(imported), frozenset(named), registry)
 
 
 @cache
@@ -50,31 +76,15 @@ def _file(module: str) -> Path | None:
 
 @cache
 def _imports(path: Path) -> frozenset[Path]:
-    """Files of the package that a file imports, at any depth; registries, `pipeline.params` and words left out."""
-
-    def names() -> Iterator[str]:
-        for node in ast.walk(_tree(path)):
-            if isinstance(node, ast.Import):
-                yield from (alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                yield node.module
-                yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-    found = {file for name in names() if (file := _file(name)) is not None}
-    return frozenset(f for f in found if f != PARAMS and f not in WORDS and not _is_registry(f))
-
-
-@cache
-def _is_registry(path: Path) -> bool:
-    calls = (n for n in ast.walk(_tree(path)) if isinstance(n, ast.Call))
-    return path.name == "__init__.py" and any(getattr(call.func, "id", "") == "Registry" for call in calls)
+    """Files of the package that a file imports; registries, `pipeline.params` and words left out."""
+    found = {file for name in _read(path).imported if (file := _file(name)) is not None}
+    return frozenset(f for f in found if f != PARAMS and f not in WORDS and not _read(f).registry)
 
 
 @cache
 def _beside(path: Path) -> frozenset[Path]:
     """Files beside a module that it names in a string of its own: the report's templates, say."""
-    strings = (n.value for n in ast.walk(_tree(path)) if isinstance(n, ast.Constant) and isinstance(n.value, str))
-    files = (path.parent / s for s in strings if re.fullmatch(r"\w[\w.-]*\.\w+", s))
+    files = (path.parent / name for name in _read(path).named)
     return frozenset(f for f in files if f.suffix != ".py" and f.is_file())
 
 

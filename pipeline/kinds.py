@@ -43,6 +43,8 @@ class Strict(BaseModel):
 class Options(Strict):
     """The options of one kind: the `kind` itself and the keyword-only arguments behind it."""
 
+    # Made from signatures, these classes have no source in which to look for docstrings: the search took half a second.
+    model_config = ConfigDict(use_attribute_docstrings=False)
     kind: str
 
     def arguments(self) -> dict[str, Any]:

@@ -37,9 +37,9 @@ def stage_name(job: Job) -> str:
     return f"{job.stage}@{job.name}" if job.names else job.stage
 
 
-def stages() -> dict[str, Any]:
-    """The `stages` of dvc.yaml for the study in params.yaml."""
-    return {stage: _stage(stage, list(group)) for stage, group in groupby(jobs(load()), key=lambda job: job.stage)}
+def stages(study: Study) -> dict[str, Any]:
+    """The `stages` of dvc.yaml for a study."""
+    return {stage: _stage(stage, list(group)) for stage, group in groupby(jobs(study), key=lambda job: job.stage)}
 
 
 def _stage(stage: str, group: list[Job]) -> dict[str, Any]:
@@ -105,27 +105,35 @@ def _plots(study: Study) -> list[dict[str, Any]]:
     return found
 
 
-def rendered() -> dict[str, Any]:
-    """The whole of dvc.yaml: stages, metrics and plots of the study, and what else stands there."""
+def rendered(there: dict[str, Any]) -> dict[str, Any]:
+    """The whole of dvc.yaml: stages, metrics and plots of the study in params.yaml, and what else is there."""
     study = load()
-    rest = (yaml.safe_load(DVC_YAML.read_text()) if DVC_YAML.exists() else {}) or {}
     metrics, plots = _metrics(study), _plots(study)
-    own_metrics = [path for path in rest.get("metrics", []) if not str(path).startswith(("results/", "models/"))]
-    own_plots = [plot for plot in rest.get("plots", []) if TEMPLATE not in str(plot)]
-    ours = {"stages": stages(), "metrics": metrics + own_metrics, "plots": plots + own_plots}
-    return ours | {key: value for key, value in rest.items() if key not in ours}
+    own_metrics = [path for path in there.get("metrics", []) if not str(path).startswith(("results/", "models/"))]
+    own_plots = [plot for plot in there.get("plots", []) if TEMPLATE not in str(plot)]
+    ours = {"stages": stages(study), "metrics": metrics + own_metrics, "plots": plots + own_plots}
+    return ours | {key: value for key, value in there.items() if key not in ours}
 
 
 def in_step() -> bool:
     """Whether dvc.yaml follows params.yaml and the code."""
-    return DVC_YAML.exists() and yaml.safe_load(DVC_YAML.read_text()) == rendered()
+    there = _read()
+    return there == rendered(there)
 
 
 def write_dvc_yaml() -> None:
     """Bring dvc.yaml into step; leaves the file alone where it is."""
-    if not in_step():
+    there = _read()
+    if (wanted := rendered(there)) != there:
         with atomic_file(DVC_YAML) as part:
-            part.write_text(HEADER + yaml.safe_dump(rendered(), sort_keys=False, width=110))
+            part.write_text(HEADER + yaml.safe_dump(wanted, sort_keys=False, width=110))
+
+
+def _read() -> dict[str, Any]:
+    """dvc.yaml as it is; each start of Snakemake reads it, so by libyaml where PyYAML has it."""
+    if not DVC_YAML.exists():
+        return {}
+    return yaml.load(DVC_YAML.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class Workplace:
     folder: Path
 
     def call(
-        self, *command: str, check: bool = True, timeout: float = 300, **env: str
+        self, *command: str, check: bool = True, timeout: float = 600, **env: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a command as a user would type it, in the activated environment."""
         done = subprocess.run(

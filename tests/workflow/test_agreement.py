@@ -32,21 +32,24 @@ def assert_both_have_nothing_to_do(place: Workplace) -> None:
     assert place.dvc_would_run() == set(), "asking Snakemake changed what DVC knows"
 
 
-def test_1_after_dvc_repro_snakemake_has_nothing_to_do(tmp_path: Path) -> None:
-    place = checkout(tmp_path / "sitter")
-    place.call("dvc", "repro")
-    assert_both_have_nothing_to_do(place)
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """The small study, made by `dvc repro` alone."""
+    place = checkout(tmp_path_factory.mktemp("reproduced") / "sitter")
+    place.call("dvc", "repro", timeout=900)
+    return place
+
+
+def test_1_after_dvc_repro_snakemake_has_nothing_to_do(reproduced: Workplace) -> None:
+    assert_both_have_nothing_to_do(reproduced)
 
 
 def test_2_after_snakemake_all_dvc_status_is_clean_and_the_lock_is_what_repro_writes(
-    workplace: Workplace, tmp_path: Path
+    workplace: Workplace, reproduced: Workplace
 ) -> None:
     assert_both_have_nothing_to_do(workplace)
     assert workplace.jobs_of("dvc", "repro") == set()
-    by_snakemake = yaml.safe_load(workplace.text("dvc.lock"))
-    other = checkout(tmp_path / "other")
-    other.call("dvc", "repro")
-    assert yaml.safe_load(other.text("dvc.lock")) == by_snakemake
+    assert yaml.safe_load(workplace.text("dvc.lock")) == yaml.safe_load(reproduced.text("dvc.lock"))
 
 
 def test_2b_plain_snakemake_all_commits_to_dvc_by_itself(workplace: Workplace) -> None:
@@ -226,7 +229,7 @@ def test_dvc_repro_says_so_when_dvc_yaml_does_not_follow_params_and_then_goes_on
     assert_both_have_nothing_to_do(workplace)
 
 
-def test_dvc_shows_metrics_and_plots_of_every_model(workplace, tmp_path):
+def test_dvc_shows_metrics_and_plots_of_every_model(workplace: Workplace, tmp_path: Path) -> None:
     shown = workplace.call("dvc", "metrics", "show", "--json").stdout
     files = json.loads(shown[shown.index("{") :])[""]["data"]
     assert {"base", "tuned", "other", "with-tuned", "without-tuned"} == set(
