@@ -13,24 +13,24 @@ import pytest
 with contextlib.suppress(ValueError):  # not the main thread
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What is run as one by one worker of pytest-xdist, and before all else: each folder's tests stand on fixtures that take
-# a minute to make, and on one cluster. (xdist's own groups have no effect with this pytest: they set Item._nodeid.)
-TOGETHER = ("tests/workflow/slurm/", "tests/workflow/")
+# What is run as one by one worker of pytest-xdist, and before all else: these tests stand on fixtures that take a
+# minute to make, and on one cluster. (xdist's own groups have no effect with this pytest: they set Item._nodeid.)
+TOGETHER = ("tests/workflow/slurm/", "tests/workflow/test_agreement.py", "tests/workflow/")
 
 
 def _scope(nodeid: str) -> str:
-    return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.split("::")[0])
+    return next((place for place in TOGETHER if nodeid.startswith(place)), nodeid.split("::")[0])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first."""
-    order = {folder: place for place, folder in enumerate(TOGETHER)}
+    order = {place: turn for turn, place in enumerate(TOGETHER)}
     items.sort(key=lambda item: order.get(_scope(item.nodeid), len(order)))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: Any, log: Any) -> Any:
-    """A worker for each of the folders, a file at a time for the others."""
+    """A worker for each of these places, a file at a time for the others."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFixtures(LoadScopeScheduling):

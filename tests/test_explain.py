@@ -42,7 +42,7 @@ def made(**changes: Any) -> Study:
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     """Two untrained networks, and what they make of 24 faces of 8 sitters."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda _: None)
+    monkeypatch.setattr(torch, "set_deterministic_debug_mode", lambda _: None)
     study = made()
     names = [(f"s{n // 3}/{n}", f"s{n // 3}") for n in range(24)]
     paths.faces("photos").mkdir(parents=True)

@@ -32,7 +32,9 @@ STAGES = {
     "train tuned": "models/tuned/manifest.csv",
     "embed tuned painted": "embeddings/tuned/painted/manifest.csv",
     "fuse with-tuned": "models/with-tuned/manifest.csv",
+    "overlap known": "data/overlap/known/manifest.csv",
     "evaluate": "results/manifest.csv",
+    "explain base": "attributions/base/manifest.csv",
     "report": "results/report.html",
 }
 

@@ -52,7 +52,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
         "train": params["train"] | {"epochs": 4, "checkpoint_seconds": 0},
         "resources": {"train": {"all": {"gpus": 0, "cpus": 1, "memory_gb": 1}}},
     }
-    del params["fuse"]
+    for section in ("fuse", "overlap", "explain"):
+        del params[section]
     (place.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     place.call("snakemake", "--", "models/undisturbed/manifest.csv")
     return place

@@ -64,7 +64,7 @@ def test_each_heavy_job_is_in_the_accounts(cluster, studied):
     jobs = accounts(cluster, studied)
     models = ("base", *MODELS)
     assert set(jobs) == {
-        "render-painted", "align-photos", "align-painted", "fuse-fused", "evaluate",
+        "render-painted", "align-photos", "align-painted", "fuse-fused", "overlap-known", "evaluate", "explain-base",
         *(f"train-{model}" for model in models),
         *(f"embed-{model}-{dataset}" for model in models for dataset in ("photos", "painted")),
     }  # fmt: skip
