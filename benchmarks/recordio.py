@@ -8,7 +8,8 @@ Decoded: uint8 [112, 112, 3], RGB. Augmented: every other face mirrored, as trai
     decoder      libjpeg-turbo (OpenCV's) on bytes that lie in memory, and nothing else: the limit
     recordio     by offset from the memory-mapped `.rec`, decoded, mirrored, laid into a batch of 256
     face store   the same from the shards that `align` makes of the `.rec`: what training reads
-    training     the face store through the training's own data set: float32 [3, 112, 112], normalised, in batches
+    loader       the face store through the training's own data set and collation, as each of its workers does
+    training     the same, and normalised to float32 [3, 112, 112], which a GPU does for itself
     imagefolder  a file an image in a folder per sitter, by Pillow, as torchvision's ImageFolder and its flip do it
 
 Rounds of all alternate and the fastest counts. It is processor time that is taken, which others at work on the machine
@@ -69,7 +70,8 @@ def main() -> None:
             "decoder": lambda: _decoder(encoded),
             "recordio": lambda: _batches(order, lambda i: decode(file.record(int(offsets[i])).content)),
             "face store": lambda: _batches(order, store.crop),
-            "training": lambda: _training(store, order),
+            "loader": _training(store, order, normalised=False),
+            "training": _training(store, order, normalised=True),
             "imagefolder": lambda: _pillow(names),
         }
         _compare(ways, len(order), given.rounds)
@@ -152,9 +154,10 @@ def _pillow(files: Sequence[Path]) -> None:
             batch[n] = np.asarray(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if n % 2 else image)
 
 
-def _training(store: FaceStore, order: Sequence[int]) -> None:
-    """What the training's loader does in one worker."""
+def _training(store: FaceStore, order: Sequence[int], normalised: bool) -> Callable[[], None]:
+    """What one worker of the training's loader does, and, where there is no GPU, the training process with it."""
     import torch
+    from torch.utils.data import default_collate
 
     from pipeline.models.backbones import BACKBONES
     from pipeline.models.preprocess import Preprocess
@@ -164,10 +167,17 @@ def _training(store: FaceStore, order: Sequence[int]) -> None:
     torch.set_num_threads(1)
     where = np.stack([np.zeros(len(order), np.int64), np.array(order)], axis=1)
     faces = Faces(("set",), (store,), where, np.zeros(len(order), np.int64))
-    dataset = PreparedFaces(faces, Preprocess(BACKBONES.load("iresnet")(depth=18, width=0.03)))
-    for start in range(0, len(order), BATCH):
-        places = range(start, min(start + BATCH, len(order)))
-        torch.stack([dataset[place, bool(place % 2)] for place in places])
+    prepare = Preprocess(BACKBONES.load("iresnet")(depth=18, width=0.03))
+    dataset = PreparedFaces(faces, prepare)
+
+    def way() -> None:
+        for start in range(0, len(order), BATCH):
+            places = range(start, min(start + BATCH, len(order)))
+            pixels = default_collate([dataset[place, bool(place % 2)] for place in places])
+            if normalised:
+                prepare.normalise(pixels)
+
+    return way
 
 
 def _compare(ways: dict[str, Callable[[], None]], images: int, rounds: int) -> None:

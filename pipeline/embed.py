@@ -83,12 +83,15 @@ def embed(embedder: Embedder, store: FaceStore, batch: int) -> tuple[Floats, Flo
     """
     import torch
 
+    from pipeline.models.preprocess import Normalise
+
+    normalise = Normalise(embedder.module).to(embedder.device)
     vectors = np.empty((len(store), embedder.dim), np.float32)
     mirrored = np.empty_like(vectors) if embedder.mirror else None
     done = 0
     with torch.inference_mode(), progress(range(0), embedder.name, len(store), "face") as bar:
         for faces in batches(embedder, store, batch):
-            x = faces.to(embedder.device, non_blocking=True, memory_format=torch.channels_last)
+            x = normalise(faces.to(embedder.device, non_blocking=True)).contiguous(memory_format=torch.channels_last)
             rows = slice(done, done + len(x))
             vectors[rows] = embedder.module(x).float().cpu().numpy()
             if mirrored is not None:
@@ -100,13 +103,13 @@ def embed(embedder: Embedder, store: FaceStore, batch: int) -> tuple[Floats, Flo
 
 
 def batches(embedder: Embedder, store: FaceStore, batch: int) -> Iterator[Tensor]:
-    """Inputs of the network, float32 [≤ batch, 3, S, S], made ahead in threads while the network is at work."""
+    """Faces in the network's template, uint8 [≤ batch, S, S, 3], made ahead in threads while the network is at work."""
     import torch
 
     landmarks = store.crop_landmarks
 
     def make(rows: Sequence[int]) -> Tensor:
-        faces = torch.stack([embedder.prepare(store.crop(i), landmarks[i]) for i in rows])
+        faces = torch.from_numpy(np.stack([embedder.prepare.pixels(store.crop(i), landmarks[i]) for i in rows]))
         return faces.pin_memory() if embedder.device.type == "cuda" else faces
 
     threads = max(1, torch.get_num_threads())

@@ -5,10 +5,31 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.faces.alignment import ARCFACE, align
 from pipeline.models.backbone import Backbone
+
+
+class Normalise(nn.Module):
+    """From the pixels of a batch to a network's input, on the device of both: less the mean, divided by the scale."""
+
+    mean: Tensor
+    factor: Tensor
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.bgr = backbone.colour == "bgr"
+        self.register_buffer("mean", torch.tensor(backbone.mean)[:, None, None], persistent=False)
+        self.register_buffer("factor", 1 / torch.tensor(backbone.scale)[:, None, None], persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """uint8 [B, S, S, 3], RGB, to float32 [B, 3, S, S]; on a GPU the channels of a pixel lie together."""
+        # On a CPU the channels are parted, as networks have them there: oneDNN crashes training small ones otherwise.
+        order = torch.preserve_format if pixels.is_cuda else torch.contiguous_format
+        x = pixels.permute(0, 3, 1, 2).to(torch.float32, memory_format=order)
+        x = x.sub_(self.mean).mul_(self.factor)
+        return x.flip(1) if self.bgr else x
 
 
 class Preprocess:
@@ -16,25 +37,26 @@ class Preprocess:
 
     def __init__(self, backbone: Backbone) -> None:
         self.template = backbone.template
-        self.bgr = backbone.colour == "bgr"
-        self.mean = torch.tensor(backbone.mean)[:, None, None]
-        self.factor = 1 / torch.tensor(backbone.scale)[:, None, None]
+        self.as_stored = self.template is ARCFACE
+        """Whether the network takes the stored crop as it is, whatever its landmarks; also in another process, whose
+        ARCFACE is another object."""
+        self.normalise = Normalise(backbone)
 
-    def __call__(self, crop: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> Tensor:
-        """The network's input.
+    def pixels(self, crop: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """The face in the network's template: uint8 [S, S, 3], RGB.
 
-        The crop is brought to the network's template by the similarity transform that its landmarks define, not by
-        resizing: on ORL photographs dlib's network has an EER of 0.4 % this way and of 5.5 % on resized crops.
+        The crop is brought there by the similarity transform that its landmarks define, not by resizing: on ORL
+        photographs dlib's network has an EER of 0.4 % this way and of 5.5 % on resized crops.
 
         Args:
             crop: uint8 [112, 112, 3], RGB, aligned to ArcFace's template.
             landmarks: float32 [5, 2], x and y in pixels of the crop.
-
-        Returns:
-            float32 [3, S, S].
         """
-        face = crop if self.template is ARCFACE else align(crop, landmarks, self.template)
+        return crop if self.as_stored else align(crop, landmarks, self.template)
+
+    def __call__(self, crop: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> Tensor:
+        """The network's input, float32 [3, S, S], of the same as `pixels`."""
         # np.require: torch warns about arrays that cannot be written to, as decoders give them.
-        pixels = torch.from_numpy(np.require(face, requirements="W")).permute(2, 0, 1).contiguous()
-        x = pixels.float().sub_(self.mean).mul_(self.factor)
-        return x.flip(0) if self.bgr else x
+        pixels = torch.from_numpy(np.require(self.pixels(crop, landmarks), requirements="W"))
+        x: Tensor = self.normalise(pixels[None])[0]
+        return x

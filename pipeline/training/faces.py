@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import paths
-from pipeline.artifacts import read_csv
+from pipeline.artifacts import read_columns
 from pipeline.errors import SitterError
 from pipeline.faces.store import FaceStore
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pipeline.params.split import Split
 
 
@@ -46,8 +48,15 @@ class Faces:
 
     def face(self, i: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """A crop, uint8 [112, 112, 3], and its landmarks in pixels of the crop, float32 [5, 2]."""
-        store, row = self.stores[self.where[i, 0]], int(self.where[i, 1])
-        return store.crop(row), store.crop_landmarks[row]
+        store, row = self.where[i].tolist()
+        landmarks: NDArray[np.float32] = self.stores[store].crop_landmarks[row]
+        return self.crop(i), landmarks
+
+    def crop(self, i: int) -> NDArray[np.uint8]:
+        """A crop alone, uint8 [112, 112, 3]: millions of faces need no landmarks computed."""
+        store, row = self.where[i].tolist()
+        crop: NDArray[np.uint8] = self.stores[store].crop(row)
+        return crop
 
     def select(self, keep: NDArray[np.int64]) -> Faces:
         """These faces only, their sitters counted anew."""
@@ -78,26 +87,29 @@ def read_faces(datasets: Sequence[str], splits: Mapping[str, Split], fold: int |
         SitterError: files are absent or do not fit each other.
     """
     stores = tuple(FaceStore(paths.faces(dataset)) for dataset in datasets)
-    where: dict[str, list[tuple[int, int]]] = {"train": [], "val": []}
-    who: dict[str, list[tuple[str, str]]] = {"train": [], "val": []}
+    where: dict[str, list[NDArray[np.int64]]] = {"train": [], "val": []}
+    who: dict[str, list[_Who]] = {"train": [], "val": []}
     for number, (dataset, store) in enumerate(zip(datasets, stores, strict=True)):
         table = paths.split(dataset) / "split.csv"
-        rows = {image_id: row for row, image_id in enumerate(store.image_ids)}
         split = splits[dataset]
         identity = split.dataset if split.kind == "like" else dataset
-        images = read_csv(table, ["image_id", "sitter", "subset", "fold"])
-        subsets = _without_fold(images, fold, table) if fold is not None else [image["subset"] for image in images]
-        for line, (image, subset) in enumerate(zip(images, subsets, strict=True), start=2):
-            if subset not in where:
-                continue
-            if image["image_id"] not in rows:
-                raise SitterError(
-                    f"{table}, line {line}: image {image['image_id']!r} is not among the {len(rows)} faces of "
-                    f"{paths.faces(dataset)}. They changed after the split: run split {dataset} again."
-                )
-            where[subset].append((number, rows[image["image_id"]]))
-            who[subset].append((identity, image["sitter"]))
-    both = {name for name in set(who["train"]) & set(who["val"]) if splits[name[0]].kind != "images"}
+        images = read_columns(table, ["image_id", "sitter", "subset", "fold"])
+        sitters, subsets = images["sitter"].dictionary_encode(), _words(images["subset"])
+        names = [(identity, name) for name in sitters.dictionary.to_pylist()]
+        if fold is not None:
+            subsets = _without_fold(subsets, _words(images["fold"]), fold, table)
+        rows = store.rows(images["image_id"]).fill_null(-1).to_numpy()
+        absent = np.flatnonzero(np.isin(subsets, list(where)) & (rows < 0))
+        if len(absent):
+            raise SitterError(
+                f"{table}, line {absent[0] + 2}: image {images['image_id'][absent[0]].as_py()!r} is not among the "
+                f"{len(store)} faces of {paths.faces(dataset)}. They changed after the split: split {dataset} again."
+            )
+        for subset in where:
+            chosen = np.flatnonzero(subsets == subset)
+            where[subset].append(np.stack([np.full(len(chosen), number), rows[chosen]], axis=1))
+            who[subset].append((names, sitters.indices.to_numpy()[chosen]))
+    both = {name for name in _names(who["train"]) & _names(who["val"]) if splits[name[0]].kind != "images"}
     if both:
         identity, sitter = min(both)
         raise SitterError(
@@ -105,37 +117,49 @@ def read_faces(datasets: Sequence[str], splits: Mapping[str, Split], fold: int |
             f"fit each other. Split each like {identity} (kind: like), and run split again."
         )
     train, val = (
-        Faces(tuple(datasets), stores, _table(where[subset]), _labels(who[subset])) for subset in ("train", "val")
+        Faces(tuple(datasets), stores, np.concatenate(where[subset]), _labels(who[subset]))
+        for subset in ("train", "val")
     )
     if not len(train):
         raise SitterError(f"no image of {', '.join(datasets)} has the subset train: check the section split.")
     return train, val
 
 
-def _without_fold(images: Sequence[Mapping[str, str]], fold: int, table: Path) -> list[str]:
+_Who: TypeAlias = tuple[list[tuple[str, str]], NDArray[np.int32]]
+"""Names (identity of the data set, sitter), and which of them each image has."""
+
+
+def _words(column: pa.StringArray) -> NDArray[np.str_]:
+    """A column that holds few different words."""
+    encoded = column.dictionary_encode()
+    words: NDArray[np.str_] = np.array(encoded.dictionary.to_pylist(), dtype=str)[encoded.indices.to_numpy()]
+    return words
+
+
+def _without_fold(subsets: NDArray[np.str_], folds: NDArray[np.str_], fold: int, table: Path) -> NDArray[np.str_]:
     """Subset of each image where one fold tests, the next validates and the rest train.
 
     A data set that has train or val sitters of its own keeps its subsets.
     """
-    if any(image["subset"] in ("train", "val") for image in images):
-        return [image["subset"] for image in images]
-    folds = 1 + max(int(image["fold"]) for image in images if image["subset"] == "test")
-    if not fold < folds or folds < 3:
+    if np.isin(subsets, ["train", "val"]).any():
+        return subsets
+    tested = subsets == "test"
+    own = np.where(tested, folds, "0").astype(int)
+    count = 1 + int(own.max())
+    if not fold < count or count < 3:
         raise SitterError(
-            f"training.fold is {fold}, but {table} has the folds 0 to {folds - 1}: at least three are needed, one to "
+            f"training.fold is {fold}, but {table} has the folds 0 to {count - 1}: at least three are needed, one to "
             "test, one to validate and the rest to train. Set folds in its split, or another fold."
         )
-    words = {fold: "test", (fold + 1) % folds: "val"}
-    return [
-        image["subset"] if image["subset"] != "test" else words.get(int(image["fold"]), "train") for image in images
-    ]
+    dealt = np.where(own == fold, "test", np.where(own == (fold + 1) % count, "val", "train"))
+    return np.where(tested, dealt, subsets)
 
 
-def _table(where: list[tuple[int, int]]) -> NDArray[np.int64]:
-    return np.array(where, dtype=np.int64).reshape(-1, 2)
+def _names(who: list[_Who]) -> set[tuple[str, str]]:
+    return {names[code] for names, codes in who for code in np.unique(codes)}
 
 
-def _labels(who: list[tuple[str, str]]) -> NDArray[np.int64]:
+def _labels(who: list[_Who]) -> NDArray[np.int64]:
     """Sitters numbered in the order of their names."""
-    number = {name: i for i, name in enumerate(sorted(set(who)))}
-    return np.array([number[name] for name in who], dtype=np.int64)
+    number = {name: i for i, name in enumerate(sorted(_names(who)))}
+    return np.concatenate([np.array([number.get(n, -1) for n in names], dtype=np.int64)[codes] for names, codes in who])

@@ -7,10 +7,13 @@ kept is then the decoded face itself), one linear layer for `head`, the late sta
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from typing import Any, cast
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -19,7 +22,7 @@ from tqdm import tqdm
 
 from pipeline.losses.samplers import Batch
 from pipeline.models.backbone import Backbone, frozen_prefix
-from pipeline.models.preprocess import Preprocess
+from pipeline.models.preprocess import Normalise, Preprocess
 from pipeline.progress import progress
 from pipeline.training.faces import Faces
 from pipeline.training.processes import Processes
@@ -29,7 +32,10 @@ ALONE = Processes()
 
 
 class PreparedFaces(Dataset[Tensor]):
-    """Faces as the network takes them, float32 [3, S, S], by (position, mirrored)."""
+    """Faces in a network's template, uint8 [S, S, 3], RGB, by (position, mirrored): what workers make of the files.
+
+    A quarter of the bytes of what the network takes; it is normalised on its own device.
+    """
 
     def __init__(self, faces: Faces, prepare: Preprocess) -> None:
         self.faces, self.prepare = faces, prepare
@@ -38,18 +44,29 @@ class PreparedFaces(Dataset[Tensor]):
         return len(self.faces)
 
     def __getitem__(self, face: tuple[int, bool]) -> Tensor:
-        image = self.prepare(*self.faces.face(face[0]))
-        return image.flip(-1) if face[1] else image
+        position, mirrored = face
+        stored = self.prepare.as_stored
+        pixels = self.faces.crop(position) if stored else self.prepare.pixels(*self.faces.face(position))
+        return torch.from_numpy(cv2.flip(pixels, 1) if mirrored else pixels)
 
 
-@dataclass(frozen=True)
 class Places:
-    """Batches as a loader wants them: (position, mirrored) of each face, made as they are asked for."""
+    """The batches of an epoch as a loader wants them: (position, mirrored) of each face, made as they are asked for."""
 
-    batches: Iterable[Batch]
+    batches: Iterable[Batch] = ()
 
     def __iter__(self) -> Iterator[list[tuple[int, bool]]]:
         return (list(zip(b.images.tolist(), b.mirrored.tolist(), strict=True)) for b in self.batches)
+
+
+def deaf(worker: int) -> None:
+    """Let a worker outlive the signals that a cluster, or Ctrl-C, sends to all processes of a job.
+
+    The training itself answers them: it makes the step that it is at, which needs the workers, and a checkpoint.
+    """
+    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    cv2.setNumThreads(1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,14 +81,30 @@ class Inputs:
     kept: Tensor | None = None
     """[n, 1 or 2, …]: of each face, and of its mirror image."""
 
+    @cached_property
+    def _loader(self) -> tuple[Places, DataLoader[Tensor]]:
+        """One for the whole training: its workers start once, not in every epoch."""
+        places = Places()
+        loader = DataLoader(
+            self.dataset,
+            batch_sampler=cast(Any, places),
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            worker_init_fn=deaf,
+            pin_memory=self.device.type == "cuda",  # from where it is copied while the GPU is at work
+        )
+        return places, loader
+
     def batches(self, batches: Iterable[Batch]) -> Iterator[Tensor]:
-        """Inputs [B, …] of each batch, on the device."""
+        """Inputs of each batch, on the device: what is kept, [B, …], else pixels, uint8 [B, S, S, 3]."""
         if self.kept is not None:
             for batch in batches:
                 yield self.kept[batch.images, batch.mirrored.astype(np.int64)].to(self.device)
         else:
-            for images in DataLoader(self.dataset, batch_sampler=Places(batches), num_workers=self.workers):
-                yield images.to(self.device, non_blocking=True)
+            places, loader = self._loader
+            places.batches = batches
+            for pixels in loader:
+                yield pixels.to(self.device, non_blocking=True)
 
     def in_order(self, mirrored: bool = False, rank: int = 0, world: int = 1) -> Iterator[Tensor]:
         """Inputs of all faces, some at once, in their order; for one of several processes, every `world`-th of them."""
@@ -93,6 +126,8 @@ def split_network(
 ) -> tuple[nn.Sequential, tuple[Inputs, Inputs]]:
     """The stages that are trained, and what they take of the train and of the val faces.
 
+    Where nothing is kept, all stages, behind one that normalises pixels.
+
     Several processes share the computation out and each keeps all of it, since its share of a batch is another each
     time: a machine with four of them needs the memory four times.
 
@@ -107,19 +142,20 @@ def split_network(
         processes: that do the same.
     """
     prepare = Preprocess(backbone)
-    frozen = nn.Sequential(*list(backbone.stages)[: frozen_prefix(backbone)]).eval()
+    prefix, normalise = frozen_prefix(backbone), Normalise(backbone).to(device)
+    frozen = nn.Sequential(normalise, *list(backbone.stages)[:prefix]).eval()
     anew = [Inputs(PreparedFaces(f, prepare), device, workers, m) for f, m in zip(faces, mirrored, strict=True)]
     with torch.no_grad():
         with processes.together():
             one = frozen(anew[0].dataset[0, False][None].to(device))
     needed = sum(len(f) * (2 if m else 1) for f, m in zip(faces, mirrored, strict=True)) * one.numel() * 4
     if needed > cache_gb * 1e9:
-        return nn.Sequential(*backbone.stages), (anew[0], anew[1])
+        return nn.Sequential(normalise, *backbone.stages), (anew[0], anew[1])
     kept = [
         replace(inputs, kept=_features(frozen, inputs, tuple(one.shape[1:]), what, check, processes))
         for inputs, what in zip(anew, ("train", "val"), strict=True)
     ]
-    return nn.Sequential(*list(backbone.stages)[len(frozen) :]), (kept[0], kept[1])
+    return nn.Sequential(*list(backbone.stages)[prefix:]), (kept[0], kept[1])
 
 
 @torch.no_grad()

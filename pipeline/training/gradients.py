@@ -62,7 +62,7 @@ class Gradients:
 
     def add(
         self, inputs: Tensor, labels: Tensor, owners: Tensor, place: tuple[int, ...], part: int, last: bool
-    ) -> float:
+    ) -> Tensor:
         """Add a batch's gradients to those that the parameters have.
 
         Args:
@@ -74,9 +74,9 @@ class Gradients:
             last: whether this is the last of them, after which the processes' gradients are averaged.
 
         Returns:
-            The loss, without the penalty.
+            The loss, without the penalty: a scalar on the device, which may not have come that far yet.
         """
-        labels = labels.to(self.accelerator.device)
+        labels = labels.to(self.accelerator.device, non_blocking=True)
         with contextlib.ExitStack() as stack:
             if not last:
                 stack.enter_context(self.accelerator.no_sync(self.loss))
@@ -86,19 +86,19 @@ class Gradients:
                 return self._whole(inputs, labels, owners, place, part)
             return self._in_chunks(inputs, labels, owners, place, part, last)
 
-    def _whole(self, inputs: Tensor, labels: Tensor, owners: Tensor, place: tuple[int, ...], part: int) -> float:
+    def _whole(self, inputs: Tensor, labels: Tensor, owners: Tensor, place: tuple[int, ...], part: int) -> Tensor:
         seed(*place, self.accelerator.process_index)
         embeddings = self.network(inputs)
         if self.accelerator.num_processes > 1:
             embeddings = gather(embeddings, owners, self.accelerator.process_index)
             seed(*place, LOSS)
-        loss = self.loss(embeddings, labels)
+        loss: Tensor = self.loss(embeddings, labels)
         self.accelerator.backward((loss + self.penalty()) / part)
-        return float(loss.item())
+        return loss.detach()
 
     def _in_chunks(
         self, inputs: Tensor, labels: Tensor, owners: Tensor, place: tuple[int, ...], part: int, last: bool
-    ) -> float:
+    ) -> Tensor:
         """Embeddings first, chunk by chunk and without a graph; the loss's derivative by them; then the chunks again.
 
         The second pass meets what the first met: buffers as they were before it, and the same draws of dropout, by
@@ -124,7 +124,7 @@ class Gradients:
         embeddings.requires_grad_()
         whole = gather(embeddings, owners, accelerator.process_index) if accelerator.num_processes > 1 else embeddings
         seed(*place, LOSS)
-        loss = self.loss(whole, labels)
+        loss: Tensor = self.loss(whole, labels)
         accelerator.backward(loss / part)
         assert embeddings.grad is not None
         derivatives = torch.split(embeddings.grad, [len(chunk) for chunk in chunks])  # type: ignore[no-untyped-call]
@@ -138,7 +138,7 @@ class Gradients:
                     outputs.append(scale(penalty / part))
                     given.append(torch.ones_like(outputs[-1]))
                 torch.autograd.backward(outputs, given)
-        return float(loss.item())
+        return loss.detach()
 
     def _number(self, owners: Tensor) -> int:
         """Chunks of a process's share: none empty, and as many on each, since layers may exchange something in each."""
@@ -152,4 +152,7 @@ def seed(*of: int) -> None:
     number = int(np.random.SeedSequence(of).generate_state(1)[0])
     random.seed(number)
     np.random.seed(number)  # noqa: NPY002  (for third-party layers that draw from it)
-    torch.manual_seed(number)
+    if torch.accelerator.is_available():
+        torch.manual_seed(number)
+    else:  # the same, without a record of the stack for each kind of device that is not there: half a millisecond
+        torch.default_generator.manual_seed(number)

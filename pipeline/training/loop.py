@@ -6,8 +6,9 @@ import math
 import signal
 import time
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from accelerate import Accelerator
@@ -15,16 +16,19 @@ from torch import Tensor, nn
 
 from pipeline.errors import SitterError
 from pipeline.losses.samplers import SitterBatches
-from pipeline.losses.sharing import shares
+from pipeline.losses.sharing import class_centres, shares
 from pipeline.models.adaptation import Adaptation
 from pipeline.models.backbone import Backbone, load_trained_state, trained_state
 from pipeline.training import checkpoint
-from pipeline.training.features import Inputs, faces_bar
+from pipeline.training.features import Inputs
+from pipeline.training.finite import Figures, Place, check
 from pipeline.training.gradients import FullPrecision, Gradients
+from pipeline.training.log import Log
 from pipeline.training.optimiser import make_optimiser, rate
 from pipeline.training.processes import Processes
 from pipeline.training.shares import SharedOut
 from pipeline.training.stop import StopRequest
+from pipeline.training.throughput import flops, peak
 from pipeline.training.validation import val_eer
 
 if TYPE_CHECKING:
@@ -49,6 +53,8 @@ class State:
     best_epoch: int = 0
     best: dict[str, Tensor] = field(default_factory=dict)
     """Trained weights after the best epoch."""
+    centres: dict[str, Tensor] = field(default_factory=dict)
+    """The loss's class centres after it, of all training sitters; of several processes, the first's alone has all."""
     history: list[dict[str, float | int | None]] = field(default_factory=list)
 
 
@@ -92,14 +98,16 @@ class Run:
         self.shared_out = SharedOut(self.processes, shares(self.loss), self.loss, self.parameters)
         # All processes compute the same loss: the mean over them, which a prepared one takes, only keeps them in step.
         alike = list(loss.parameters()) and not self.shared_out.rows
+        network: nn.Module = accelerator.prepare_model(trained)
         self.gradients = Gradients(
             accelerator,
-            accelerator.prepare_model(trained),
+            cast(nn.Module, torch.compile(network)) if training.compile else network,
             accelerator.prepare_model(self.loss) if alike else self.loss,
             lambda: adaptation.penalty(backbone),
             training.chunk,
         )
         self.state = State()
+        self.sent: list[Figures] = []  # of batches that the device has not been seen to have come to the end of
 
     def fit(self, folder: Path, key: str, stop: StopRequest) -> State:
         """Train until the last epoch, or until patience is at its end.
@@ -117,20 +125,19 @@ class Run:
         """
         self.resume(self.processes.from_first(lambda: checkpoint.load(folder, key)))
         saved = time.monotonic()
-        with self.bar() as shown:
+        with self.log() as log:
             while not self.at_end():
                 if not self.state.history:
                     self.end_of_epoch()  # the network before training: epoch 0 of the history
+                    log.say(self.figures())
                 self.backbone.train()
-                start = self.state.position
-                batches = self.sampler.batches(self.state.epoch, start)
-                for inputs in self.processes.each(self.train.batches(batches)):
+                batches = self.sampler.batches(self.state.epoch, self.state.position)
+                for inputs in self.processes.each(log.waited(self.train.batches(batches))):
                     images = self.sampler.whole(self.state.epoch, self.state.position).images
                     with self.processes.together(SitterError) as told:
                         if self.batch(inputs, torch.from_numpy(self.sampler.labels[images])):
                             told.wish = stop.by or self.due(saved)
-                    shown.update(len(images))
-                    shown.set_postfix(self.figures(), refresh=False)
+                    log.batch(len(images), self.figures)
                     if told.wish:
                         self.save_together(folder, key)
                         saved = time.monotonic()
@@ -138,8 +145,13 @@ class Run:
                         stop.by = signal.Signals(told.wish)
                         what_remains = f"a checkpoint is written, run it again to go on from {self.place()}"
                         stop.leave(what_remains, self.processes.rank, self.processes.world)
+                with self.processes.together(SitterError):
+                    self.settle()
+                log.measure()
                 self.state.epoch, self.state.position = self.state.epoch + 1, 0
+                said = self.figures()
                 self.end_of_epoch()
+                log.say(said | self.error())
         self.save_together(folder, key)
         return self.state
 
@@ -150,6 +162,8 @@ class Run:
 
     def save_together(self, folder: Path, key: str) -> None:
         """The first process writes a checkpoint, and no other goes on, or leaves, before it is whole."""
+        with self.processes.together(SitterError):
+            self.settle()
         loss, optimiser = self.shared_out.whole(self.loss.state_dict(), self.optimiser.state_dict())
         with self.processes.together():
             if self.processes.first:
@@ -169,7 +183,7 @@ class Run:
             labels: int64 [B], of the whole batch.
 
         Raises:
-            SitterError: loss or gradients are not finite; names the epoch, the step and the images.
+            SitterError: loss or gradients, of this batch or, on a GPU, of the one before, are not finite.
         """
         state, every = self.state, self.training.accumulate
         first = state.position - state.position % every
@@ -183,10 +197,10 @@ class Run:
             part=last - first + 1,
             last=whole_step,
         )
-        norm = self.shared_out.clip(self.accelerator, self.training.clip or math.inf) if whole_step else 0.0
-        scaled = self.accelerator.scaler is not None  # fp16: gradients that overflow are skipped by the scaler
-        if not math.isfinite(value) or not (math.isfinite(norm) or scaled):
-            raise SitterError(self.not_finite(value))
+        norm = self.shared_out.clip(self.accelerator, self.training.clip) if whole_step else None
+        self.sent.append(Figures.of(Place(state.epoch, state.position, state.step), value, norm))
+        # A GPU is given the next batch before this one's figures have arrived: what they stop is never saved.
+        self.settle(1 if value.is_cuda else 0)
         if whole_step:
             for group in self.optimiser.param_groups:
                 group["lr"] = rate(self.training, len(self.sampler), state.step)
@@ -194,8 +208,19 @@ class Run:
             self.optimiser.zero_grad()
             state.step += 1
         state.position += 1
-        state.loss += value
         return whole_step
+
+    def settle(self, most: int = 0) -> None:
+        """Take in the figures of the batches behind us, but for the last `most`.
+
+        Raises:
+            SitterError: loss or gradients are not finite; names the epoch, the step and the images.
+        """
+        while len(self.sent) > most:
+            figures = self.sent.pop(0)
+            loss, norm = figures.read()
+            check(figures.place, loss, norm, self.accelerator.scaler is not None, partial(self.names, figures.place))
+            self.state.loss += loss
 
     def end_of_epoch(self) -> None:
         """Add the epoch to the history, and keep its weights if the val sitters say so (or there are none)."""
@@ -213,6 +238,8 @@ class Run:
         if state.epoch and (math.isnan(error) or error < state.best_eer):
             state.best_eer, state.best_epoch = error, state.epoch
             state.best = {name: value.cpu() for name, value in trained_state(self.backbone).items()}
+            loss, _ = self.shared_out.whole(self.loss.state_dict(), {"state": {}})
+            state.centres = {name: loss[name].to("cpu", copy=True) for name in class_centres(self.loss)}
 
     def val_eer(self) -> float:
         """Equal error rate on the val faces, of the network as it is now."""
@@ -250,26 +277,35 @@ class Run:
         return f"epoch {self.state.epoch + 1}, {self.state.position} of {len(self.sampler)} batches done"
 
     def figures(self) -> dict[str, str]:
-        """What the progress line shows."""
-        found = {"epoch": str(self.state.epoch + 1), "loss": f"{self.state.loss / self.state.position:.4g}"}
+        """Where the training is, for its progress line; at an epoch's end, call it before the loss is set to 0."""
+        done = (self.state.position or len(self.sampler)) - len(self.sent)
+        epoch = f"{self.state.epoch + (self.state.position > 0)} of {self.training.epochs}"
+        if not self.state.epoch and not self.state.position:
+            return {"epoch": epoch} | self.error()
+        return {"epoch": epoch, "loss": f"{self.state.loss / max(done, 1):.4g}"} | self.error()
+
+    def error(self) -> dict[str, str]:
+        """The last validation's, for the progress line."""
         error = self.state.history[-1]["val_eer"]
-        return found if error is None else found | {"val EER": f"{100 * error:.2f} %"}
+        return {} if error is None else {"val EER": f"{100 * error:.2f} %"}
 
-    def bar(self) -> Any:
-        """Progress in faces, over all epochs."""
+    def names(self, place: Place) -> list[str]:
+        """Of the images of a batch."""
+        return [self.train.dataset.faces.name(i) for i in self.sampler.whole(place.epoch, place.position).images]
+
+    def log(self) -> Log:
+        """What the training says, counted in faces over all epochs."""
+        device, work = self.accelerator.device, 0.0
         epoch = sum(len(self.sampler.whole(0, p).images) for p in range(len(self.sampler)))
-        shown = faces_bar("training", self.training.epochs * epoch, self.processes.first)
-        shown.initial = shown.n = epoch * self.state.epoch + epoch * self.state.position // len(self.sampler)
-        return shown
-
-    def not_finite(self, loss: float) -> str:
-        """What to say of a loss or gradients that are no numbers."""
-        faces, state = self.train.dataset.faces, self.state
-        place = min(state.position, len(self.sampler) - 1)
-        names = ", ".join(faces.name(i) for i in self.sampler.whole(state.epoch, place).images)
-        what = "the gradients are not finite" if math.isfinite(loss) else f"the loss is {loss}"
-        return (
-            f"training diverged at epoch {state.epoch + 1}, step {state.step + 1}: {what}. "
-            "Lower training.lr, set training.clip or use precision fp32; if that does not help, look at the images. "
-            f"What was made before is untouched. The batch: {names}"
+        if device.type == "cuda":  # on all processes alike: batch statistics may be exchanged
+            self.backbone.train()
+            work = flops(self.embed, next(self.train.batches([self.sampler.batch(0, 0)]))[:2].to(device))
+        return Log(
+            self.training.epochs * epoch,
+            epoch * self.state.epoch + epoch * self.state.position // len(self.sampler),
+            device,
+            first=self.processes.first,
+            world=self.processes.world,
+            flops=work,
+            peak=peak(device, self.training.precision),
         )

@@ -38,26 +38,32 @@ class SharedOut:
         self.rows = [parameters[place] for place in self.place]
         self.common = [p for place, p in enumerate(parameters) if place not in self.place]
 
-    def clip(self, accelerator: Accelerator, largest: float) -> float:
-        """Scale gradients down where their norm, over all rows on all processes, is larger than this; the norm.
+    def clip(self, accelerator: Accelerator, largest: float | None) -> Tensor:
+        """The norm of the gradients, over all rows on all processes: a scalar, on the device.
 
         If one process's rows have a gradient that is not finite, fp16's scaler leaves out the step on all processes.
+
+        Args:
+            accelerator: whose scaler has scaled them.
+            largest: gradients whose norm is larger are scaled down to it; None: they are left as they are.
         """
+        common = [p.grad for p in self.common if p.grad is not None]
         if not self.rows:
-            return float(accelerator.clip_grad_norm_(self.common, largest))
+            accelerator.unscale_gradients()
+            norm = torch.nn.utils.get_total_norm(common)
+            if largest is not None:
+                torch.nn.utils.clip_grads_with_norm_(self.common, largest, norm)
+            return norm
         rows = _squares(self.rows)
         dist.all_reduce(rows)
-        if accelerator.scaler is not None and not torch.isfinite(rows):
-            for p in self.common:
-                if p.grad is not None:
-                    p.grad.fill_(torch.nan)  # the scaler looks for it when it unscales
+        if accelerator.scaler is not None:
+            for gradient in common:  # the scaler looks for it when it unscales
+                gradient.add_(torch.where(torch.isfinite(rows), 0.0, torch.nan))
         scale = accelerator.scaler.get_scale() if accelerator.scaler is not None else 1.0
         accelerator.unscale_gradients()
-        norm = float((_squares(self.common) + rows / scale**2).sqrt())
-        if norm > largest:
-            for p in (*self.common, *self.rows):
-                if p.grad is not None:
-                    p.grad.mul_(largest / (norm + 1e-6))
+        norm = (_squares(self.common) + rows / scale**2).sqrt()
+        if largest is not None:
+            torch.nn.utils.clip_grads_with_norm_([*self.common, *self.rows], largest, norm)
         return norm
 
     def whole(self, loss: StateDict, optimiser: StateDict) -> tuple[StateDict, StateDict]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from skimage import data, transform
 
 from pipeline.faces.alignment import ARCFACE
@@ -39,6 +41,24 @@ def test_another_template_is_reached_by_the_similarity_of_the_landmarks():
     expected = transform.warp(CROP, similarity.inverse, output_shape=(150, 150), order=1, preserve_range=True)
     assert x.shape == (150, 150, 3)
     assert np.abs(x - expected)[5:-5, 5:-5].mean() < 1
+
+
+@pytest.mark.parametrize("colour", ["rgb", "bgr"])
+def test_a_batch_of_pixels_is_normalised_to_the_bits_of_its_faces_alone(colour):
+    prepare = Preprocess(network(DlibResNet29.template, colour, (122.782, 117.001, 104.298), (58.1, 57.3, 256.0)))
+    landmarks = ARCFACE.points + np.random.default_rng(1).normal(0, 3, (4, 5, 2)).astype(np.float32)
+    pixels = torch.from_numpy(np.stack([prepare.pixels(CROP, points) for points in landmarks]))
+    alone = [prepare(CROP, points) for points in landmarks]
+    found = prepare.normalise(pixels)
+    assert torch.equal(found, torch.stack(alone))
+    assert found.is_contiguous()
+    assert len({x.sum().item() for x in alone}) == 4
+
+
+def test_in_a_worker_of_a_loader_the_stored_pixels_are_still_taken_as_they_are():
+    prepare = pickle.loads(pickle.dumps(Preprocess(network())))
+    other = ARCFACE.points + 5
+    assert np.array_equal(prepare.pixels(CROP, other), CROP)
 
 
 def test_a_crop_that_cannot_be_written_to_is_taken_without_a_warning(recwarn):

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
+from pipeline.faces.store import FaceStore
 from pipeline.losses.samplers import Batch, SitterBatches
 from pipeline.models.backbone import Backbone
+from pipeline.models.backbones.dlib_resnet29 import DlibResNet29
 from pipeline.models.build import build
+from pipeline.models.preprocess import Preprocess
 from pipeline.training.faces import Faces, read_faces
-from pipeline.training.features import Inputs, split_network
+from pipeline.training.features import Inputs, PreparedFaces, split_network
 from tests.training.study import study
 
 
@@ -31,6 +35,13 @@ def batch_of(faces: Faces) -> Batch:
     return SitterBatches(faces.labels, 4, 3, seed=0, mirror=True).batch(0, 0)
 
 
+def prepared(inputs: Inputs, batch: Batch) -> torch.Tensor:
+    """What the network takes of a batch, made face by face."""
+    dataset = inputs.dataset
+    faces = [dataset.prepare(*dataset.faces.face(i)) for i in batch.images]
+    return torch.stack([x.flip(-1) if m else x for x, m in zip(faces, batch.mirrored, strict=True)])
+
+
 @pytest.mark.parametrize(("model", "stages"), [("small", 10), ("lora", 2), ("head", 1)])
 def test_kept_features_through_the_trained_stages_are_the_network_s_vectors(
     project: Path, model: str, stages: int
@@ -42,11 +53,8 @@ def test_kept_features_through_the_trained_stages_are_the_network_s_vectors(
     assert batch.mirrored.any()
     assert not batch.mirrored.all()
     with torch.no_grad():
-        images = torch.stack(
-            [train.dataset[int(i), bool(m)] for i, m in zip(batch.images, batch.mirrored, strict=True)]
-        )
         (kept,) = train.batches([batch])
-        assert torch.allclose(trained(kept), network(images), atol=1e-5)
+        assert torch.allclose(trained(kept), network(prepared(train, batch)), atol=1e-5)
     assert train.kept is not None
     assert train.kept.shape[:2] == (30, 2)
     assert val.kept is not None
@@ -57,17 +65,48 @@ def test_kept_features_through_the_trained_stages_are_the_network_s_vectors(
 def test_where_memory_is_short_faces_are_decoded_anew_and_nothing_else_changes(project: Path, workers: int) -> None:
     network, trained, train, _ = parts("lora", cache_gb=0, workers=workers)
     assert train.kept is None
-    assert len(trained) == len(network.stages)
-    batches = [batch_of(train.dataset.faces)] * 2
-    first, _ = train.batches(batches)
+    assert len(trained) == 1 + len(network.stages)
+    batch = batch_of(train.dataset.faces)
+    for pixels in train.batches([batch] * 2):
+        assert pixels.dtype == torch.uint8
+        assert torch.equal(trained[0](pixels), prepared(train, batch))
     _, _, kept, _ = parts("small")
-    (same,) = kept.batches(batches[:1])
-    assert torch.equal(first, same)
+    (same,) = kept.batches([batch])
+    assert torch.equal(prepared(train, batch), same)
 
 
-def test_a_mirrored_face_is_the_prepared_face_turned_over(project: Path) -> None:
+def test_workers_start_once_and_serve_every_epoch_even_after_one_that_was_left_early(project: Path) -> None:
+    _, _, train, _ = parts("small", cache_gb=0, workers=2)
+    sampler = SitterBatches(train.dataset.faces.labels, 4, 3, seed=0, mirror=True)
+    before = {p.pid for p in psutil.Process().children()}
+    started = []
+    for epoch in range(3):
+        expected = [prepared(train, sampler.batch(epoch, position)) for position in range(len(sampler))]
+        for pixels, face in zip(train.batches(sampler.batches(epoch)), expected, strict=True):
+            assert torch.equal(pixels.permute(0, 3, 1, 2).float().sub(127.5).mul(1 / 127.5), face)
+        next(train.batches(sampler.batches(epoch)))
+        started.append({p.pid for p in psutil.Process().children()} - before)
+    assert started == [started[0]] * 3
+    assert len(started[0]) == 2
+
+
+def test_a_mirrored_face_is_the_face_turned_over(project: Path) -> None:
     _, _, train, _ = parts("small")
-    assert torch.equal(train.dataset[3, True], train.dataset[3, False].flip(-1))
+    assert torch.equal(train.dataset[3, True], train.dataset[3, False].flip(1))
+
+
+def test_landmarks_are_computed_only_for_a_network_with_another_template(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(store: FaceStore) -> None:
+        raise AssertionError("millions of faces would need them all")
+
+    monkeypatch.setattr(FaceStore, "crop_landmarks", property(none))
+    _, _, train, _ = parts("small", cache_gb=0)
+    assert train.dataset[0, False].shape == (112, 112, 3)
+    other = PreparedFaces(train.dataset.faces, Preprocess(DlibResNet29()))
+    with pytest.raises(AssertionError):
+        other[0, False]
 
 
 def test_being_asked_to_stop_is_noticed_while_features_are_computed(project: Path) -> None:

@@ -147,7 +147,8 @@ def test_the_validation_error_is_that_of_the_network_s_vectors_over_all_pairs(pr
     faces = run.val.dataset.faces
     run.backbone.eval()
     with torch.no_grad():
-        vectors = normalise(run.backbone(torch.stack([run.val.dataset[i, False] for i in range(len(faces))])).numpy())
+        prepared_faces = [run.val.dataset.prepare(*faces.face(i)) for i in range(len(faces))]
+        vectors = normalise(run.backbone(torch.stack(prepared_faces)).numpy())
     genuine, impostor = [], []
     for i in range(len(faces)):
         for j in range(i):

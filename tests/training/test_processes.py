@@ -19,6 +19,7 @@ from tests.training.launch import FEW, MODELS, ROOT, RUN, finish, new_project, s
 
 # Of `full`, batch statistics are trained, which are each process's own on a CPU.
 SAME = [name for name in MODELS if name not in ("full", "frozen")]
+WITH_CENTRES = {"arcface", "both", "accumulated", "shared", "deep"}
 ALL = f"""{FEW}
 import sys
 from pipeline import train
@@ -53,15 +54,19 @@ def ran(folder: Path, world: int, *models: str, program: str = ALL) -> list[tupl
 
 
 def assert_same(one: Path, other: Path, model: str) -> None:
-    """History and weights of two trainings, but for the rounding of sums in another order."""
+    """History, weights and class centres of two trainings, but for the rounding of sums in another order."""
     rows, others = (read_csv(folder / "models" / model / "history.csv") for folder in (one, other))
     assert len(rows) == len(others) > 1
     for row, its in zip(rows, others, strict=True):
         assert {k: float(v or 0) for k, v in row.items()} == pytest.approx(
             {k: float(v or 0) for k, v in its.items()}, rel=1e-5, abs=1e-7
         )
-    weights, its = (load_file(folder / "models" / model / "weights.safetensors") for folder in (one, other))
+    weights, its = (
+        {file.stem + name: value for file in files for name, value in load_file(file).items()}
+        for files in ((folder / "models" / model).glob("*.safetensors") for folder in (one, other))
+    )
     assert weights.keys() == its.keys()
+    assert any("centres" in name for name in weights) == (model in WITH_CENTRES)
     for name, value in weights.items():
         error = (value - its[name]).abs().max() / value.abs().max().clamp(min=1e-3)
         assert error < (5e-3 if model == "deep" else 2e-5), (name, float(error))  # of the first PReLUs, see MODELS
@@ -188,6 +193,17 @@ PreparedFaces.__getitem__ = stopped
     (first, _, err), (second, _, other) = finish(start(new_project(tmp_path), 2, "infonce", program=program + RUN))
     assert (first, second) == (75, 75), (err, other)
     assert "stopped by SIGTERM; no step was made yet" in err
+
+
+def test_a_signal_to_all_processes_of_a_job_leaves_the_loader_s_workers_to_their_step(tmp_path: Path) -> None:
+    """As a cluster sends it: a worker that died of it would end the training before its checkpoint."""
+    folder = new_project(tmp_path, workers=2, images=3)
+    others = "{' '.join(str(p.pid) for p in psutil.Process().children())}"
+    kill = f'os.system(f"kill -TERM {{os.getpid()}} {others}"); time.sleep(0.5)'  # not by their own parent
+    program = "import psutil, time\n" + in_the_fifth_batch(0, kill)
+    ((status, _, err),) = finish(start(folder, 1, "decoded", program=program))
+    assert status == 75, err
+    assert "stopped by SIGTERM; a checkpoint is written" in err
 
 
 @pytest.mark.parametrize("killed", [0, 1])

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from pipeline import paths, train
 from pipeline.artifacts import read_csv, read_json
 from pipeline.errors import SitterError
 from pipeline.metrics.verification import eer, roc, tally
 from pipeline.training import checkpoint
+from pipeline.training.loop import Run
 from pipeline.training.stop import StopRequest
 from tests.training.study import prepared, study
 
@@ -33,6 +35,23 @@ def test_the_stage_leaves_a_model_its_history_and_its_figures(
     assert float(history[figures["epoch"]]["val_eer"]) == figures["val_eer"]
     assert not (paths.checkpoints("head") / "checkpoint.pt").exists()
     assert "val EER" in capsys.readouterr().out
+
+
+def test_the_class_centres_of_the_epoch_that_is_kept_are_left_with_the_model(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_of_epoch, seen = Run.end_of_epoch, []
+
+    def watched(self: Run) -> None:
+        end_of_epoch(self)
+        seen.append(self.loss.loss.centres.detach().clone())
+
+    monkeypatch.setattr(Run, "end_of_epoch", watched)
+    train.run(study("small", epochs=4, lr=0.05), "small")
+    (centres,) = load_file(paths.model("small") / "centres.safetensors").values()
+    kept = read_json(paths.model("small") / "metrics.json")["epoch"]
+    assert [n for n, value in enumerate(seen) if torch.equal(value, centres)] == [kept]
+    assert centres.shape == (6, 8)
 
 
 def test_a_changed_parameter_does_not_go_on_from_the_checkpoint(

@@ -1,0 +1,120 @@
+"""What a training says while it runs: a bar on a terminal; in a job's log a line a minute, and one for each epoch.
+
+How fast it was is said here and written nowhere else: what a stage leaves is the same, however fast it was made.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import TypeVar
+
+import torch
+from tqdm import tqdm
+
+T = TypeVar("T")
+FIRST, BETWEEN = 10.0, 60.0  # seconds to the first line, and from one to the next at most
+
+
+class Log:
+    """Counts faces and seconds; no clock is asked of a GPU, which would have to be waited for."""
+
+    def __init__(
+        self,
+        faces: int,
+        done: int,
+        device: torch.device,
+        *,
+        first: bool = True,
+        world: int = 1,
+        flops: float = 0.0,
+        peak: float | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """Begin.
+
+        Args:
+            faces: that the training will have met at its end, in all epochs and on all processes.
+            done: those that it had met before it was taken up again.
+            device: that it is on.
+            first: whether this process speaks for all.
+            world: processes.
+            flops: floating-point operations of a face.
+            peak: those that one device can do in a second; None: not known.
+            clock: seconds.
+        """
+        self.faces, self.done, self.device, self.first = faces, done, device, first
+        self.world, self.flops, self.peak, self.clock = world, flops, peak, clock
+        self.live = sys.stderr.isatty()
+        self.bar = tqdm(total=faces, initial=done, desc="training", unit=" face", disable=not (first and self.live))
+        self.due = FIRST
+        self.speed: dict[str, str] = {}
+        self.rate = 0.0
+        self._begin()
+
+    def _begin(self) -> None:
+        """Measure anew from here."""
+        self.since, self.met, self.waiting = self.clock(), 0, 0.0
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.bar.close()
+
+    def waited(self, batches: Iterable[T]) -> Iterator[T]:
+        """The batches; the time that each is waited for is counted."""
+        made = iter(batches)
+        while True:
+            start = self.clock()
+            try:
+                batch = next(made)
+            except StopIteration:
+                return
+            self.waiting += self.clock() - start
+            yield batch
+
+    def batch(self, faces: int, figures: Callable[[], dict[str, str]]) -> None:
+        """A batch was trained.
+
+        Args:
+            faces: in it, on all processes.
+            figures: where the training is, for the line, if it is time for one.
+        """
+        self.done, self.met = self.done + faces, self.met + faces
+        if self.clock() - self.since >= self.due:
+            self.measure()
+            self.say(figures())
+        elif self.live and self.first:
+            self.bar.set_postfix(figures() | self.speed, refresh=False)
+        self.bar.update(faces)
+
+    def measure(self) -> None:
+        """Find the figures of the time since the last measurement; the next begins. At an epoch's end, say, before it
+        is validated."""
+        seconds = self.clock() - self.since
+        if not self.met or seconds <= 0:
+            return
+        self.due = BETWEEN
+        self.rate = self.met / seconds
+        self.speed = {"images/s": f"{self.rate:,.0f}" if self.rate >= 100 else f"{self.rate:.3g}"}
+        if self.peak and self.flops:
+            self.speed["MFU"] = f"{100 * self.flops * self.rate / self.world / self.peak:.1f} %"
+        self.speed["waiting for data"] = f"{100 * self.waiting / seconds:.1f} %"
+        if self.device.type == "cuda":
+            highest, whole = torch.cuda.max_memory_allocated(self.device), torch.cuda.mem_get_info(self.device)[1]
+            self.speed["GPU memory"] = f"{highest / 1e9:.1f} of {whole / 1e9:.1f} GB"
+        self._begin()
+
+    def say(self, figures: dict[str, str]) -> None:
+        """A line, on the process that speaks, with the figures last measured; the next measurement begins after it."""
+        if self.first and not self.live:
+            left = tqdm.format_interval((self.faces - self.done) / self.rate) if self.rate else "?"
+            where = f"{self.done:,} of {self.faces:,} faces, {left} left"
+            parts = ", ".join(f"{name} {value}" for name, value in (figures | self.speed).items())
+            print(f"training: {where}; {parts}", file=sys.stderr, flush=True)
+        self._begin()

@@ -1,0 +1,43 @@
+"""The other side of the benchmark on a GPU does the work it stands for, and the benchmark runs without one."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+from tests.training.launch import ROOT, finish, start
+
+
+def test_the_loss_of_arcface_torch_is_ours() -> None:
+    program = """
+import torch, torch.distributed as dist
+from benchmarks.arcface_torch import PartialFC
+from pipeline.losses.arcface import ArcFace
+dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+torch.manual_seed(1)
+theirs, ours = PartialFC(6, 9, fp16=False, scale=8.0), ArcFace(6, 9, scale=8.0)
+ours.centres.data.copy_(theirs.weight.data)
+embeddings, labels = torch.randn(12, 6), torch.randint(9, (12,))
+embeddings[0] = -theirs.weight[labels[0]].detach() * 100 + 0.01 * torch.randn(6)  # past π
+both = []
+for loss, centres in ((theirs, theirs.weight), (ours, ours.centres)):
+    x = embeddings.clone().requires_grad_()
+    value = loss(x, labels)
+    both.append((value, *torch.autograd.grad(value, (x, centres))))
+for one, other in zip(*both, strict=True):
+    torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+dist.destroy_process_group()
+"""
+    ((status, _, err),) = finish(start(ROOT, 1, program=program))
+    assert status == 0, err
+
+
+def test_the_benchmark_for_a_gpu_runs_small_without_one() -> None:
+    command = [sys.executable, "-m", "benchmarks.train_gpu", "--tiny"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert said.returncode == 0, said.stderr
+    for what in ("synthetic", "loader"):
+        rates = re.findall(rf"  {what} +(?:sitter|arcface_torch) +([\d,.]+) images/s", said.stdout)
+        assert len(rates) == 2
+        assert all(float(rate.replace(",", "")) > 0 for rate in rates)

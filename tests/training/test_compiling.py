@@ -1,0 +1,73 @@
+"""Trained stages compiled: the same training but for rounding, or a word about what the machine lacks."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pipeline.errors import SitterError
+from pipeline.models.backbone import trained_state
+from pipeline.training.compiling import check_compiler
+from pipeline.training.loop import Run
+from pipeline.training.stop import StopRequest
+from tests.training.study import prepared
+
+needs_a_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++")
+
+
+def without_dropout(**training: Any) -> Run:
+    """LoRA by SGD; compiled, dropout draws otherwise."""
+    run = prepared("lora", epochs=2, optimiser="sgd", lr=0.02, **training)
+    for module in run.backbone.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    return run
+
+
+@needs_a_compiler
+def test_compiled_stages_train_what_plain_ones_train_and_their_checkpoints_are_exchanged(project: Path) -> None:
+    plain = without_dropout()
+    expected = plain.fit(project / "plain", "key", StopRequest())
+    first = without_dropout(compile=True)
+    stop = StopRequest()
+    stop.by = signal.SIGTERM
+    with pytest.raises(SystemExit):
+        first.fit(project / "both", "key", stop)
+    assert isinstance(first.gradients.network, torch._dynamo.OptimizedModule)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0
+    assert first.state.step == 1
+    assert trained_state(first.backbone).keys() == trained_state(plain.backbone).keys()
+    found = without_dropout().fit(project / "both", "key", StopRequest())
+    assert [row["loss"] for row in found.history[1:]] == pytest.approx(
+        [row["loss"] for row in expected.history[1:]], rel=1e-3
+    )
+    for name, value in found.best.items():
+        torch.testing.assert_close(value, expected.best[name], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("given", [None, "no-such-compiler"])
+def test_without_a_compiler_it_is_refused_before_any_face_is_read(
+    project: Path, monkeypatch: pytest.MonkeyPatch, given: str | None
+) -> None:
+    monkeypatch.setenv("PATH", str(project))
+    if given is None:
+        monkeypatch.delenv("CXX", raising=False)
+    else:
+        monkeypatch.setenv("CXX", given)
+    (project / "data").rename(project / "gone")
+    words = "no g\\+\\+ is there" if given is None else "CXX names 'no-such-compiler', which is none"
+    with pytest.raises(SitterError, match=rf"training\.compile needs a C\+\+ compiler \({words}\).*compile: false"):
+        prepared("lora", compile=True)
+
+
+def test_what_a_gpu_needs_is_named_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SitterError, match=r"a C compiler \(no gcc and no clang is there\) and the package triton"):
+        check_compiler("cuda")
