@@ -7,7 +7,6 @@ Reads `embeddings/MODEL/DATASET/` of each model and `data/splits/`, writes `mode
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline import paths
@@ -15,8 +14,9 @@ from pipeline.artifacts import output_folder, read_csv, write_json
 from pipeline.errors import SitterError
 
 if TYPE_CHECKING:
-    from pipeline.embeddings import Embeddings, Floats
+    from pipeline.embeddings import Floats
     from pipeline.fusions.fused import Fused
+    from pipeline.fusions.lessons import Lessons
     from pipeline.params import Study
     from pipeline.params.fuse import Fusion
 
@@ -35,89 +35,28 @@ def run(study: Study, fusion: str) -> None:
 
         assemble(study, fusion)
         return
-    inputs = {dataset: _inputs(entry, dataset) for dataset in study.embed.datasets}
-    lessons = _lessons(fusion, entry, inputs)
-    fused = _fit(fusion, entry, lessons, study.seed)
-    vectors = {dataset: fused.apply([e.vectors for e in tables]) for dataset, tables in inputs.items()}
+    if entry.by_folds:
+        from pipeline.fusions.crossed import cross_fit
+
+        cross_fit(study, fusion)
+        return
+    from pipeline.fusions.lessons import Lessons, fit, inputs, train_and_val
+
+    tables = {dataset: inputs(entry.models, dataset) for dataset in study.embed.datasets}
+    lessons = Lessons.of(tables, {dataset: train_and_val(dataset) for dataset in entry.fit_on}, entry.models)
+    fused = fit(fusion, entry, lessons, study.seed)
+    vectors = {dataset: fused.apply([e.vectors for e in own]) for dataset, own in tables.items()}
+    images = {dataset: own[0].image_ids for dataset, own in tables.items()}
     description = _describe(entry, fused, lessons, next(iter(vectors.values())).shape[1])
-    _write(fusion, fused, description, {d: (inputs[d][0].image_ids, vectors[d]) for d in vectors})
+    if entry.cohort is None:
+        _write(fusion, fused, description, {d: (images[d], vectors[d]) for d in vectors})
+    else:
+        cohort = fused.apply(lessons.vectors)
+        _write_scores(fusion, fused, description, {d: (images[d], vectors[d]) for d in vectors}, cohort, entry.cohort)
     print(f"{fusion}: {_sentence(description)}; {sum(map(len, vectors.values()))} faces of {', '.join(vectors)}")
 
 
-def _inputs(entry: Fusion, dataset: str) -> list[Embeddings]:
-    """Embeddings of each model on a data set, rows in the order of the first model's."""
-    from pipeline.embeddings import Embeddings, read_embeddings
-
-    tables = [read_embeddings(model, dataset) for model in entry.models]
-    first = tables[0].image_ids
-    for model, table in zip(entry.models, tables, strict=True):
-        if set(table.image_ids) != set(first) or len(table) != len(first):
-            other = sorted(set(table.image_ids) ^ set(first))
-            raise SitterError(
-                f"{paths.embeddings(model, dataset)} and {paths.embeddings(entry.models[0], dataset)} hold other "
-                f"images ({len(table)} and {len(first)}; {', '.join(other[:3])}{' …' if len(other) > 3 else ''} only "
-                f"in one): one of them is out of date. Run embed for {model} and {entry.models[0]} again."
-            )
-    return [Embeddings(first, t.vectors if t.image_ids == first else t.select(first)) for t in tables]
-
-
-@dataclass(frozen=True)
-class _Lessons:
-    """What a fusion is fitted on: the train and val images of the data sets under `fit_on`."""
-
-    vectors: list[Floats]
-    """float32 [n, d_m] of each model."""
-    sitters: list[str]
-    subset: list[str]
-
-    def images(self, subset: str) -> list[int]:
-        return [row for row, word in enumerate(self.subset) if word == subset]
-
-
-def _lessons(name: str, entry: Fusion, inputs: dict[str, list[Embeddings]]) -> _Lessons:
-    import numpy as np
-
-    parts: list[list[Floats]] = [[] for _ in entry.models]
-    sitters: list[str] = []
-    subset: list[str] = []
-    for dataset in entry.fit_on:
-        path = paths.split(dataset) / "split.csv"
-        rows = [r for r in read_csv(path, ["image_id", "sitter", "subset"]) if r["subset"] in ("train", "val")]
-        for model, table, part in zip(entry.models, inputs[dataset], parts, strict=True):
-            part.append(table.select([r["image_id"] for r in rows], str(paths.embeddings(model, dataset))))
-        sitters += [r["sitter"] for r in rows]
-        subset += [r["subset"] for r in rows]
-    if entry.centre and "train" not in subset:
-        raise SitterError(
-            f"fuse.{name}.centre needs the mean of training faces, but {', '.join(entry.fit_on) or 'fit_on'} gives "
-            "none: name a data set with train sitters under fit_on, or set centre: false."
-        )
-    return _Lessons([np.concatenate(part) for part in parts if part], sitters, subset)
-
-
-def _fit(name: str, entry: Fusion, lessons: _Lessons, seed: int) -> Fused:
-    from pipeline.fusions import FUSIONS
-    from pipeline.fusions.fused import Fused, Kind, mean_units
-
-    kind: Kind = FUSIONS.make(entry.method)
-    named = ", ".join(entry.fit_on) or "fit_on"
-    if kind.needs_val and "val" not in lessons.subset:
-        raise SitterError(
-            f"fuse.{name}: {entry.method.kind} learns from val sitters, but {named} has "
-            "none: name data sets under fit_on whose split has val above 0."
-        )
-    if kind.needs_train and "train" not in lessons.subset:
-        raise SitterError(
-            f"fuse.{name}: {entry.method.kind} learns from train sitters, but {named} has none: name data sets under "
-            "fit_on whose split leaves some (test and val together below 1)."
-        )
-    train = lessons.images("train")
-    fused = Fused(entry.models, kind, mean_units([v[train] for v in lessons.vectors]) if entry.centre else None)
-    kind.fit(fused.units(lessons.vectors), lessons.sitters, lessons.subset, seed)
-    return fused
-
-
-def _describe(entry: Fusion, fused: Fused, lessons: _Lessons, dim: int) -> dict[str, Any]:
+def _describe(entry: Fusion, fused: Fused, lessons: Lessons, dim: int) -> dict[str, Any]:
     """The content of `model.json`."""
     counts = Counter(lessons.subset)
     people = {word: {s for s, w in zip(lessons.sitters, lessons.subset, strict=True) if w == word} for word in counts}
@@ -127,6 +66,7 @@ def _describe(entry: Fusion, fused: Fused, lessons: _Lessons, dim: int) -> dict[
         "models": list(entry.models),
         "centre": entry.centre,
         "fit_on": list(entry.fit_on),
+        "cohort": entry.cohort,
         "fitted": {word: {"images": counts[word], "sitters": len(people[word])} for word in sorted(counts)},
         "weights": None
         if weights is None
@@ -148,6 +88,40 @@ def _write(name: str, fused: Fused, description: dict[str, Any], vectors: dict[s
         write_json(folder / DESCRIPTION, description)
 
 
+def _write_scores(
+    name: str,
+    fused: Fused,
+    description: dict[str, Any],
+    vectors: dict[str, tuple[list[str], Floats]],
+    cohort: Floats,
+    most: int,
+) -> None:
+    """Scores of all test images, those of a data set and those of it with the ones that stand after it."""
+    import pyarrow as pa
+
+    from pipeline.fusions.cohort import check_size, normalised, table_of
+    from pipeline.models import DESCRIPTION
+    from pipeline.scores import write_scores
+
+    tested: dict[str, tuple[list[str], Floats]] = {}
+    for dataset, (image_ids, values) in vectors.items():
+        rows = read_csv(paths.split(dataset) / "split.csv", ["image_id", "subset"])
+        wanted = {row["image_id"] for row in rows if row["subset"] == "test"}
+        kept = [n for n, image_id in enumerate(image_ids) if image_id in wanted]
+        tested[dataset] = [image_ids[n] for n in kept], values[kept]
+    for place, (dataset, (image_ids, values)) in enumerate(tested.items()):
+        parts = []
+        for other, (their_ids, theirs) in list(tested.items())[place:]:
+            check_size(name, len(values), len(theirs))
+            scores = normalised(values, theirs, cohort, most)
+            parts.append(table_of(image_ids, other, image_ids if other == dataset else their_ids, scores))
+        with output_folder(paths.embeddings(name, dataset)) as folder:
+            write_scores(folder, pa.concat_tables(parts))
+    with output_folder(paths.model(name)) as folder:
+        fused.save(folder)
+        write_json(folder / DESCRIPTION, description)
+
+
 def _sentence(description: dict[str, Any]) -> str:
     weights = description["weights"]
     parts = [f"{m} {weights[m]:.2f}" for m in description["models"]] if weights else description["models"]
@@ -157,4 +131,5 @@ def _sentence(description: dict[str, Any]) -> str:
         else ""
     )
     centred = ", centred" if description["centre"] else ""
-    return f"{' + '.join(parts)}, {description['dim']} values each{centred}{gain}"
+    scores = f", scores by a cohort's nearest {description['cohort']}" if description["cohort"] else ""
+    return f"{' + '.join(parts)}, {description['dim']} values each{centred}{scores}{gain}"

@@ -11,8 +11,10 @@ from pipeline import fuse, paths
 from pipeline.artifacts import output_folder, write_csv
 from pipeline.embeddings import normalise, read_embeddings, write_embeddings
 from pipeline.errors import SitterError
+from pipeline.fusions.cohort import normalised
 from pipeline.fusions.fused import load_fusion
 from pipeline.params import check
+from pipeline.scores import read_scores
 
 DATASETS = ("photos", "paintings")
 SUBSET = {f"s{i}": ["train", "val", "test"][i % 3] for i in range(12)}
@@ -27,7 +29,7 @@ def vectors(model, dataset):
     return (people + NOISE[model] * rng.normal(size=people.shape) + 2).astype(np.float32)
 
 
-def study(method="weighted", fit_on=("paintings",), centre=True):
+def study(method="weighted", fit_on=("paintings",), centre=True, cohort=None):
     frozen = {"backbone": {"kind": "iresnet"}, "adaptation": {"kind": "none"}, "loss": {"kind": "none"}}
     return check(
         {
@@ -44,6 +46,7 @@ def study(method="weighted", fit_on=("paintings",), centre=True):
                     "method": {"kind": method} if isinstance(method, str) else method,
                     "fit_on": fit_on,
                     "centre": centre,
+                    "cohort": cohort,
                 }
             },
             "evaluate": {"benchmarks": {"all": {"kind": "all-pairs", "probe": "photos"}}},
@@ -87,6 +90,23 @@ def test_concat_is_centred_on_the_train_sitters_of_fit_on(dataset):
     np.testing.assert_allclose(found.vectors, expected, atol=1e-6)
 
 
+def test_with_a_cohort_there_are_scores_of_all_test_images_of_every_two_data_sets():
+    fuse.run(study("concat", cohort=5), "both")
+    units = {d: normalise(np.hstack([centred("good", d), centred("bad", d)])) for d in DATASETS}
+    subset = np.array([SUBSET[s] for s in SITTERS])
+    test, ids = subset == "test", [i for i, word in zip(IDS, subset, strict=True) if word == "test"]
+    cohort = units["paintings"][subset != "test"]
+    found = read_scores("both", "photos")
+    expected = normalised(units["photos"][test], units["paintings"][test], cohort, 5)
+    np.testing.assert_allclose(found.matrix(ids, "paintings", ids), expected, atol=1e-4)
+    upper = np.triu_indices(len(ids), 1)
+    for dataset in DATASETS:
+        expected = normalised(units[dataset][test], units[dataset][test], cohort, 5)
+        np.testing.assert_allclose(
+            read_scores("both", dataset).matrix(ids, dataset, ids)[upper], expected[upper], atol=1e-4
+        )
+
+
 def test_weighted_says_its_weights_and_applies_them():
     fuse.run(study("weighted"), "both")
     description = json.loads((paths.model("both") / "model.json").read_text())
@@ -102,7 +122,7 @@ def test_weighted_says_its_weights_and_applies_them():
 LEARNED = ["score", {"kind": "gated", "epochs": 2}, {"kind": "attention", "epochs": 2}]
 
 
-@pytest.mark.parametrize("method", ["concat", "weighted", *LEARNED], ids=str)
+@pytest.mark.parametrize("method", ["concat", "wccn", "weighted", *LEARNED], ids=str)
 @pytest.mark.parametrize("centre", [True, False])
 def test_a_fusion_read_back_gives_the_same_vectors(method, centre):
     fuse.run(study(method, centre=centre), "both")
@@ -111,7 +131,7 @@ def test_a_fusion_read_back_gives_the_same_vectors(method, centre):
     assert np.array_equal(again, read_embeddings("both", "photos").vectors)
 
 
-@pytest.mark.parametrize("method", ["weighted", *LEARNED], ids=str)
+@pytest.mark.parametrize("method", ["wccn", "weighted", *LEARNED], ids=str)
 def test_test_sitters_have_no_say(method):
     fuse.run(study(method), "both")
     before = (paths.model("both") / "weights.safetensors").read_bytes()

@@ -11,6 +11,7 @@ FUSIONS = Registry(
         "score": "score.Score",
         "gated": "gated.Gated",
         "attention": "attention.Attended",
+        "wccn": "wccn.WithinClass",
         "folds": "folds.Folds",
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,12 +32,11 @@ def assemble(study: Study, name: str) -> None:
     from pipeline.models import DESCRIPTION
 
     entry = study.fuse[name]
-    by_fold = {fold: model for model in entry.models if (fold := study.training(model).fold) is not None}
     made: dict[str, tuple[list[str], Floats]] = {}
     for dataset in study.embed.datasets:
         folds = folds_of(dataset)
         vectors: list[Floats] = []
-        members = [by_fold.get(fold, entry.models[0]) for fold in range(1 + max(folds.values()))]
+        members = [without(study, entry.models, fold) for fold in range(1 + max(folds.values()))]
         tables = {model: read_embeddings(model, dataset) for model in dict.fromkeys(members)}
         for fold, model in enumerate(members):
             vectors.append(tested(tables[model], folds, fold, entry.centre))
@@ -54,6 +54,11 @@ def assemble(study: Study, name: str) -> None:
     with output_folder(paths.model(name)) as folder:
         write_json(folder / DESCRIPTION, description)
     print(f"{name}: {len(entry.models)} models, each on the sitters that it has not seen; {', '.join(made)}")
+
+
+def without(study: Study, models: Sequence[str], fold: int) -> str:
+    """Of models, the one that has left out a fold (`training.fold`); the first, a frozen one, where none has."""
+    return next((model for model in models if study.training(model).fold == fold), models[0])
 
 
 def folds_of(dataset: str) -> dict[str, int]:

@@ -76,13 +76,16 @@ class Fused:
         """Vectors [n, d_m] of each model (unnormalised, in the order of `models`) to fused ones [n, d]."""
         return self.kind.apply(self.units(inputs))
 
+    def state(self) -> dict[str, Array]:
+        """What was learned: the kind's, and the centre of each model."""
+        centres = zip(self.models, self.centres or (), strict=False)
+        return {**self.kind.state(), **{CENTRE + model: centre for model, centre in centres}}
+
     def save(self, folder: Path) -> None:
         """Write `weights.safetensors`, if there is anything to write."""
         from safetensors.numpy import save_file
 
-        state = dict(self.kind.state())
-        for model, centre in zip(self.models, self.centres or (), strict=False):
-            state[CENTRE + model] = centre
+        state = self.state()
         if state:
             with atomic_file(folder / WEIGHTS) as part:
                 save_file({name: np.ascontiguousarray(value) for name, value in state.items()}, part)
@@ -105,6 +108,8 @@ def load_fusion(name: str) -> Fused:
     description = read_json(folder / DESCRIPTION)
     if "method" not in description:
         raise SitterError(f"{name} is a network, no fusion: load it with pipeline.models.load.load_model.")
+    if description.get("by_folds") or description["method"]["kind"] == "folds":
+        raise SitterError(f"{name} was fitted fold by fold: there is no one fusion of all sitters to load.")
     state: dict[str, Array] = {}
     if (folder / WEIGHTS).is_file():
         from safetensors.numpy import load_file

@@ -39,6 +39,9 @@ def identification(
     probe: str,
     gallery: str | None = None,
     ranks: tuple[Annotated[int, Field(ge=1)], ...] = (1, 5),
+    within_folds: Annotated[
+        bool, Field(description="Search among the images of the probe's fold, as cross-validated models want it.")
+    ] = False,
 ) -> Result:
     """Search each test image of a data set in a gallery, or, leave-one-out, among the other images of its data set.
 
@@ -51,6 +54,7 @@ def identification(
     pairing = Pairing(
         context.embedded(probe, "test"),
         None if gallery is None or gallery == probe else context.embedded(gallery, "test"),
+        within_folds,
     )
     found = searches(pairing)
     mated = found.rank > 0

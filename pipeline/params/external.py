@@ -26,7 +26,8 @@ def external_problems(study: Study) -> list[str]:
     vectors |= {f"overlap.{name}.model": (o.model,) for name, o in study.overlap.items() if o.model is not None}
     for field, names in vectors.items():
         for name in names:
-            if kinds.get(name) in SCORES_ONLY:
+            own = study.fuse.get(name)
+            if kinds.get(name) in SCORES_ONLY or (own is not None and own.cohort is not None):
                 problems.append(f"{field} is {name!r}, which gives scores and no vectors: name a model that gives them")
     for name in study.explain.models if study.explain else ():
         if kinds.get(name) in EXTERNAL:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from pipeline.fusions import FUSIONS
 from pipeline.kinds import Strict
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
 
 Method: Any = FUSIONS.union()
 
@@ -22,3 +25,63 @@ class Fusion(Strict):
     """Data sets whose train sitters centre the embeddings, and whose val sitters weights are learned on."""
     centre: bool = True
     """Subtract each model's mean embedding of the train sitters first; needs `fit_on`."""
+    by_folds: bool = False
+    """For data sets that are split into folds only (`test: 1`): fitted once for each fold, to the images of all others,
+    the next fold being the val sitters, and applied to the fold's own. Its models are frozen ones, or fusions `folds`,
+    each of which then stands for the model that has left out the same fold."""
+    cohort: Annotated[int | None, Field(ge=2)] = None
+    """Give scores instead of vectors: cosines, measured by how like each of the two images is to so many faces of the
+    train and val sitters, those most like it (adaptive score normalisation). For up to a thousand test images."""
+
+
+def members(study: Study, fusion: str) -> list[tuple[str, ...]]:
+    """The models behind each input of a fusion: itself, or, fold by fold, those that have left out a fold each."""
+    entry = study.fuse[fusion]
+
+    def behind(name: str) -> tuple[str, ...]:
+        own = study.fuse.get(name)
+        return own.models if entry.by_folds and own is not None and own.method.kind == "folds" else (name,)
+
+    return [behind(name) for name in entry.models]
+
+
+def fusion_problems(study: Study, name: str) -> list[str]:
+    """Too few models for a fusion; folds that no model leaves out, or two; tables that would compare across folds."""
+    fusion = study.fuse[name]
+    problems = []
+    if fusion.method.kind == "folds":
+        left_out = [study.training(m).fold for m in fusion.models if m in study.models]
+        if left_out != [None] and set(left_out) != set(range(len(fusion.models))):
+            problems.append(
+                f"fuse.{name}: its models leave out the folds {left_out}; it wants one model for each fold "
+                "(`sweep: {training.fold: [0, 1, 2]}` makes them), or one frozen model for all"
+            )
+        if fusion.by_folds or fusion.cohort:
+            problems.append(f"fuse.{name}: by_folds and cohort are for the fusion of what a fusion `folds` gives")
+    elif len(fusion.models) == 1 and fusion.cohort is None and fusion.method.kind != "wccn":
+        problems.append(f"fuse.{name}.models names one model: a fusion is of two or more")
+    for part in fusion.models:
+        earlier = study.fuse.get(part)
+        fold = study.training(part).fold if part in study.models else None
+        if fusion.by_folds and (fold is not None or (earlier is not None and earlier.method.kind != "folds")):
+            problems.append(
+                f"fuse.{name}.models is {part!r}, but with by_folds it takes frozen models and fusions `folds`"
+            )
+    if fusion.cohort is not None and not fusion.fit_on:
+        problems.append(f"fuse.{name}.cohort needs fit_on: name the data sets whose train sitters are the cohort")
+    if fusion.method.kind == "folds" or fusion.by_folds:
+        for dataset in study.embed.datasets:
+            split = study.split.get(dataset)
+            split = study.split.get(split.dataset) if split is not None and split.kind == "like" else split
+            if split is not None and split.kind == "sitters" and (split.test < 1 or split.folds < 3):
+                problems.append(
+                    f"fuse.{name}: it is for data sets that are split into three folds or more and nothing else, which "
+                    f"{dataset} is not: set test: 1 in its split, or take it out of embed.datasets"
+                )
+        for benchmark, options in study.evaluate.benchmarks.items():
+            if not getattr(options, "within_folds", False):
+                problems.append(
+                    f"evaluate.benchmarks.{benchmark}: {name} is cross-validated, and what it makes of two folds "
+                    "cannot be compared: set within_folds: true (all-pairs, identification)"
+                )
+    return problems

@@ -12,7 +12,7 @@ from pipeline.errors import SitterError
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Embedded
 
-FOLDS, IMAGES, DIM = 3, 12, 5
+FOLDS, IMAGES, DIM = 3, 24, 5
 NETWORK = {"backbone": {"kind": "iresnet", "depth": 18}, "adaptation": {"kind": "head"}, "loss": {"kind": "triplet"}}
 
 
@@ -39,7 +39,7 @@ def study(**changes) -> params.Study:
 
 @pytest.fixture
 def embedded(tmp_path, monkeypatch):
-    """Twelve images of four sitters in three folds, and what each model makes of them: model → float32 [12, 5]."""
+    """Three images each of eight sitters in three folds, and what each model makes of them: model → float32 [24, 5]."""
     monkeypatch.chdir(tmp_path)
     rows = [
         {"image_id": f"i{i}", "sitter": f"s{i // 3}", "subset": "test", "fold": str((i // 3) % FOLDS), "origin": ""}

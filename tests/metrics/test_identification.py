@@ -89,3 +89,18 @@ def test_without_mates_or_with_few_probes_there_is_a_note():
     assert "48 searches without a mate cannot support a FAR of 0.01" in few["dir@0.01"].note
     with pytest.raises(SitterError, match="needs probes"):
         identification(context(embedded("none", 0, 0, seed=1)), probe="none")
+
+
+def test_within_folds_a_probe_is_searched_among_the_images_of_its_fold():
+    folds = [n // 4 % 3 for n in range(len(PHOTOGRAPHS))]  # four images of a sitter
+    whole = dataclasses.replace(PHOTOGRAPHS, folds=folds)
+    found = identification(context(whole), probe="photos", within_folds=True, ranks=(1, 3)).scalars
+    ranks = []
+    for fold in range(3):
+        keep = [n for n, own in enumerate(folds) if own == fold]
+        some = {f: [getattr(PHOTOGRAPHS, f)[n] for n in keep] for f in ("image_ids", "sitters", "origins")}
+        part = Embedded("photos", **some, vectors=PHOTOGRAPHS.vectors[keep])
+        ranks += straightforward(part, part, 0.1)[0].tolist()
+    assert found["rank-1"].value == pytest.approx(np.mean(np.array(ranks) == 1))
+    assert found["rank-3"].value == pytest.approx(np.mean(np.array(ranks) <= 3))
+    assert found["rank-1"].value > identification(context(PHOTOGRAPHS), probe="photos").scalars["rank-1"].value

@@ -13,6 +13,8 @@ from pipeline.models.backbone import frozen_prefix
 from pipeline.models.backbones.dlib_resnet29 import DlibResNet29
 from pipeline.models.backbones.efficientnet_lite0 import EfficientNetLite0
 from pipeline.models.backbones.iresnet import IResNet
+from pipeline.models.backbones.mobilefacenet import MobileFaceNet
+from pipeline.models.backbones.onnx_network import ONNXNetwork
 from pipeline.models.build import build
 from pipeline.models.preprocess import Preprocess
 from tests.models.conftest import SHARED, adaptation_options, backbone_options
@@ -68,6 +70,11 @@ def test_dlib_in_pytorch_gives_the_vectors_of_dlib(weights):
     theirs = dlib.face_recognition_model_v1(str(network.weights_file))
     expected = np.array([theirs.compute_face_descriptor(np.ascontiguousarray(f)) for f in faces])
     np.testing.assert_allclose(ours, expected, atol=2e-6)
+    features = DlibResNet29(weights="dlib", features=True).eval()
+    prepared = torch.stack([prepare(np.ascontiguousarray(f), landmarks) for f in faces])
+    with torch.inference_mode():
+        torch.testing.assert_close(network.stages.fc(features(prepared)), torch.from_numpy(ours))
+    assert features.dim == 256
 
 
 def test_a_truncated_dlib_file_is_refused_with_the_layer_that_is_missing(at):
@@ -78,6 +85,7 @@ def test_a_truncated_dlib_file_is_refused_with_the_layer_that_is_missing(at):
 
 @pytest.mark.network
 def test_efficientnet_lite0_still_knows_a_cat(weights):
+    import pipeline.models.torchvision_ops  # noqa: F401, I001  (timm imports torchvision)
     import timm
     from skimage import data
 
@@ -103,6 +111,40 @@ def test_efficientnet_lite0_refuses_the_weights_of_another_network(at):
     put_weights(at, "effnet", lambda folder: torch.save({"a": torch.zeros(2)}, folder / "other.pth"))
     with pytest.raises(SitterError, match=r"other.pth does not fit EfficientNet-Lite0: it holds 1 tensors, not 296"):
         EfficientNetLite0(weights="effnet")
+
+
+@pytest.mark.skipif(not (SHARED / "weights/mobilefacenet.pt").exists(), reason="../shared/weights is not here")
+def test_mobilefacenet_gives_the_vectors_of_its_onnx_file(at):
+    file = SHARED / "weights/mobilefacenet.pt"
+    put_weights(at, "mobile", lambda folder: (folder / file.name).symlink_to(file))
+    put_weights(at, "graph", lambda folder: (folder / "m.onnx").symlink_to(file.with_suffix(".onnx")))
+    network = MobileFaceNet(weights="mobile").eval()
+    faces = torch.randn(4, 3, 112, 112, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        vectors, expected = network(faces), ONNXNetwork(weights="graph").eval()(faces)
+        assert torch.cosine_similarity(vectors, expected).min() > 0.99999
+        features = MobileFaceNet(weights="mobile", features=True).eval()
+        found = features(faces)
+        torch.testing.assert_close(network.stages.vector(found[:, :, None, None]), vectors)
+    assert features.dim == found.shape[1] == 512
+
+
+def test_mobilefacenet_is_as_small_as_published_and_its_parts_can_be_adapted():
+    network = MobileFaceNet()
+    assert sum(p.numel() for p in network.parameters()) == 999_936  # the paper: 0.99 million
+    for way, trained in (("layers", 512 * 128 + 128), ("lora", 8 * (128 * 2 + 256 * 2 + 128 + 512))):
+        options = {"kind": way, "roles": ["fc"]} if way == "layers" else {"kind": way, "roles": ["conv"], "stages": 2}
+        backbone, _ = build(backbone_options(kind="mobilefacenet"), adaptation_options(**options), 1)
+        assert sum(p.numel() for p in backbone.parameters() if p.requires_grad) == trained
+        before = {name: value.clone() for name, value in backbone.named_buffers()}
+        backbone.train()(torch.randn(4, 3, 112, 112)).sum().backward()
+        assert all(torch.equal(value, before[name]) for name, value in backbone.named_buffers()), "statistics stay"
+
+
+def test_mobilefacenet_refuses_the_weights_of_another_network(at):
+    put_weights(at, "mobile", lambda folder: torch.save({"conv1.0.weight": torch.zeros(2)}, folder / "other.pt"))
+    with pytest.raises(SitterError, match=r"other.pt does not fit MobileFaceNet: \d+ of \d+ tensors are missing"):
+        MobileFaceNet(weights="mobile")
 
 
 @pytest.mark.parametrize(("depth", "millions"), [(18, 24.0), (34, 34.1), (50, 43.6), (100, 65.2)])

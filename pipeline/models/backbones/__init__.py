@@ -9,6 +9,7 @@ BACKBONES = Registry(
         "dlib-resnet29": "dlib_resnet29.DlibResNet29",
         "efficientnet-lite0": "efficientnet_lite0.EfficientNetLite0",
         "iresnet": "iresnet.IResNet",
+        "mobilefacenet": "mobilefacenet.MobileFaceNet",
         "clip": "clip.CLIP",
         "timm-vit": "timm_vit.TimmViT",
         "onnx": "onnx_network.ONNXNetwork",

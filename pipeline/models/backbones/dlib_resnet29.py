@@ -89,6 +89,9 @@ class DlibResNet29(Backbone):
             str | None,
             Field(description="dlib_face_recognition_resnet_model_v1.dat; null: a random start."),
         ] = None,
+        features: Annotated[
+            bool, Field(description="The 256 features before the last layer instead of the vector made of them.")
+        ] = False,
     ) -> None:
         super().__init__()
         stem = OrderedDict[str, nn.Module](conv=nn.Conv2d(3, 32, 7, 2), affine=Affine(32), relu=nn.ReLU())
@@ -104,6 +107,9 @@ class DlibResNet29(Backbone):
         if weights is not None:
             self.weights_file = weights_file(weights)
             fill_from_dat(self, self.weights_file)
+        if features:
+            self.dim = inputs
+            del self.stages.fc
 
 
 def fill_from_dat(network: DlibResNet29, file: Path) -> None:

@@ -11,14 +11,14 @@ from typing import Annotated, Literal, cast
 from pydantic import Field
 from torch import Tensor, nn
 
-from pipeline.faces.alignment import ARCFACE
 from pipeline.models.backbone import Backbone
+from pipeline.models.templates import arcface
 from pipeline.models.weights import fill, read_state
 from pipeline.sources.weights import weights_file
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 14, 3), 100: (3, 13, 30, 3)}
 CHANNELS = (64, 128, 256, 512)
-SIDE = 7  # of the last feature map, 112 / 2⁴
+SHRUNK = 16  # so many times smaller is the last feature map
 
 
 class Block(nn.Module):
@@ -45,9 +45,8 @@ class Block(nn.Module):
 
 
 class IResNet(Backbone):
-    """IResNet 18, 34, 50 or 100 on ArcFace's 112×112 crop, RGB, (x − 127.5) / 127.5."""
+    """IResNet 18, 34, 50 or 100 on ArcFace's crop, RGB, (x − 127.5) / 127.5."""
 
-    template = ARCFACE
     mean = (127.5, 127.5, 127.5)
     scale = (127.5, 127.5, 127.5)
     roles = {"conv": ("conv1", "conv2"), "fc": ("fc",)}
@@ -63,9 +62,12 @@ class IResNet(Backbone):
         embedding: Annotated[int, Field(ge=2, description="Length of the vector.")] = 512,
         width: Annotated[float, Field(gt=0, le=4, description="Times the usual numbers of channels.")] = 1.0,
         dropout: Annotated[float, Field(ge=0, lt=1, description="Before the last layer, in training.")] = 0.0,
+        size: Annotated[
+            int, Field(ge=32, le=224, multiple_of=16, description="Side of the input; published weights want 112.")
+        ] = 112,
     ) -> None:
         super().__init__()
-        self.dim = embedding
+        self.template, self.dim = arcface(size), embedding
         channels = [max(1, round(c * width)) for c in CHANNELS]
         stem = [("conv1", nn.Conv2d(3, channels[0], 3, 1, 1, bias=False)), ("bn1", nn.BatchNorm2d(channels[0]))]
         stages = OrderedDict[str, nn.Module](stem=nn.Sequential(OrderedDict([*stem, ("prelu", nn.PReLU(channels[0]))])))
@@ -75,7 +77,7 @@ class IResNet(Backbone):
                 stages[f"layer{layer}_{block}"] = Block(inputs, outputs, stride=1 if block else 2)
                 inputs = outputs
         tail = OrderedDict[str, nn.Module](bn2=nn.BatchNorm2d(inputs), dropout=nn.Dropout(dropout), flat=nn.Flatten())
-        tail["fc"] = nn.Linear(inputs * SIDE**2, embedding)
+        tail["fc"] = nn.Linear(inputs * (size // SHRUNK) ** 2, embedding)
         tail["features"] = nn.BatchNorm1d(embedding)
         tail["features"].weight.requires_grad_(False)  # only centres: a scale of its own would undo the margin
         self.stages = nn.Sequential(OrderedDict([*stages.items(), ("tail", nn.Sequential(tail))]))
