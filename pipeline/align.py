@@ -13,11 +13,12 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import paths
-from pipeline.artifacts import output_folder, read_csv, sha256
+from pipeline.artifacts import each_row, output_folder, read_columns, read_csv, sha256
 from pipeline.code import code
 from pipeline.errors import SitterError
 from pipeline.parallel import cores, in_order, rank_and_world, share
@@ -45,13 +46,13 @@ def run(study: Study, dataset: str) -> None:
         SitterError: its images are not there yet, none of them gave a face, or the corrections do not fit them.
     """
     raw, settings = paths.raw(dataset), study.align[dataset].model_dump()
-    rows = _images(raw / paths.MANIFEST)
-    corrections = _corrections(study, dataset, rows)
+    images = range(_count(raw / paths.MANIFEST))
+    corrections = _corrections(study, dataset)
     rank, world = rank_and_world()
-    mine = share(rows, rank, world)
+    mine = share(images, rank, world)
     make = partial(_aligner, raw, settings, corrections)
     workers = min(cores(), -(-len(mine) // CHUNK))
-    outcomes: Iterable[Outcome] = in_order(make, mine, workers, CHUNK)
+    outcomes: Iterable[Outcome] = in_order(make, _rows(raw, mine), workers, CHUNK)
     if rank == 0:
         outcomes = progress(outcomes, f"align {dataset}", len(mine))
     if world > 1:
@@ -60,7 +61,7 @@ def run(study: Study, dataset: str) -> None:
         parts = [_parts(study, dataset) / f"{part + 1}-of-{world}" for part in range(world)]
         if not (parts[rank] / paths.MANIFEST).exists():
             with output_folder(parts[rank]) as folder:
-                _write(folder, zip(mine, outcomes, strict=True))
+                _write(folder, zip(_rows(raw, mine), outcomes, strict=True))
         if rank:
             return
         outcomes = joined(parts)
@@ -68,11 +69,11 @@ def run(study: Study, dataset: str) -> None:
 
     doubtful = Doubtful(study.align[dataset].doubtful)
     with output_folder(paths.faces(dataset)) as folder:
-        tally, reasons = _write(folder, zip(rows, outcomes, strict=True), doubtful.add)
+        tally, reasons = _write(folder, zip(_rows(raw, images), outcomes, strict=True), doubtful.add)
         if not tally["aligned"]:
             common = "; ".join(f"{n} × {reason}" for reason, n in reasons.most_common(3))
             raise SitterError(
-                f"align: none of the {len(rows)} images of {dataset} gave a face: {common}. Look at the images in "
+                f"align: none of the {len(images)} images of {dataset} gave a face: {common}. Look at the images in "
                 f"{raw}, or try other scales, sides or detectors under align.{dataset}."
             )
         doubtful.write(folder, dataset, raw, study.align[dataset].max_megapixels, study.align[dataset].corrections)
@@ -93,26 +94,36 @@ def _parts(study: Study, dataset: str) -> Path:
     return paths.checkpoints(f"align--{dataset}") / key
 
 
-def _images(manifest: Path) -> list[dict[str, str]]:
-    """Rows of a raw manifest, whose image ids must be unique."""
-    rows = read_csv(manifest, GIVEN)
-    if not rows:
+def _count(manifest: Path) -> int:
+    """How many images a raw manifest names; each once."""
+    import pyarrow.compute as pc
+
+    if next(each_row(manifest, GIVEN), None) is None:
         raise SitterError(f"{manifest} names no images: check the entry under download.")
-    twice = [image_id for image_id, n in Counter(row["image_id"] for row in rows).items() if n > 1]
-    if twice:
+    ids = read_columns(manifest, ["image_id"])["image_id"]
+    times = ids.value_counts()
+    twice = times.filter(pc.greater(times.field("counts"), 1))
+    if len(twice):
         raise SitterError(
-            f"{manifest}: image_id {twice[0]!r} stands in several rows ({len(twice)} such): name it once."
+            f"{manifest}: image_id {twice[0]['values'].as_py()!r} stands in several rows ({len(twice)} such): name it "
+            "once."
         )
-    return rows
+    return len(ids)
 
 
-def _corrections(study: Study, dataset: str, rows: Sequence[Mapping[str, str]]) -> dict[str, Correction]:
+def _rows(raw: Path, images: Sequence[int]) -> Iterator[dict[str, str]]:
+    """Rows of a raw manifest that follow each other, read as they are asked for: there may be millions."""
+    return islice(each_row(raw / paths.MANIFEST), images[0], images[-1] + 1) if images else iter(())
+
+
+def _corrections(study: Study, dataset: str) -> dict[str, Correction]:
     """What a human says of single images, by image id."""
     settings = study.align[dataset]
     if settings.corrections is None:
         return {}
     from pipeline.faces.corrections import read_corrections
 
+    rows = read_csv(paths.raw(dataset) / paths.MANIFEST, GIVEN)
     file, field = Path(settings.corrections), f"align.{dataset}.corrections"
     if file.resolve().is_relative_to(paths.faces(dataset).resolve()):
         raise SitterError(

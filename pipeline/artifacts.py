@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import socket
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,12 +101,28 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[s
         writer.writerows(rows)
 
 
-def read_csv(path: Path, required: Sequence[str] = (), separator: str = ",") -> list[dict[str, str]]:
+def read_csv(
+    path: Path, required: Sequence[str] = (), separator: str = ",", only: Sequence[str] | None = None
+) -> list[dict[str, str]]:
     """Rows of a CSV file as text.
+
+    Args:
+        path: the file.
+        required: columns that have to be there.
+        separator: what parts the cells of a row.
+        only: columns to keep, where they are there, equal words of them once: for files of millions of rows.
 
     Raises:
         SitterError: the file is absent, or a required column is; the message names the file and the columns.
     """
+    rows = each_row(path, required, separator)
+    if only is None:
+        return list(rows)
+    return [{column: sys.intern(row[column] or "") for column in only if column in row} for row in rows]
+
+
+def each_row(path: Path, required: Sequence[str] = (), separator: str = ",") -> Iterator[dict[str, str]]:
+    """Rows of a CSV file as text, one at a time; raises as `read_csv` does, at the first."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, delimiter=separator)
@@ -116,9 +133,30 @@ def read_csv(path: Path, required: Sequence[str] = (), separator: str = ",") -> 
                     f"{path}: column {', '.join(missing)} is missing; found: {', '.join(found) or 'no header line'}. "
                     f"Add a header line with the columns {', '.join(required)}."
                 )
-            return list(reader)
+            yield from reader
     except FileNotFoundError:
         raise SitterError(f"{path} does not exist: run the stage that makes it first.") from None
+
+
+def read_columns(path: Path, columns: Sequence[str]) -> dict[str, pa.StringArray]:
+    """Columns of a CSV file as text: of millions of rows, in a fraction of the time and the memory of `read_csv`.
+
+    Raises:
+        SitterError: the file is absent or broken, or a column is absent.
+    """
+    from pyarrow import ArrowInvalid, csv, string
+
+    try:
+        table = csv.read_csv(
+            path,
+            parse_options=csv.ParseOptions(newlines_in_values=True),
+            convert_options=csv.ConvertOptions(include_columns=columns, column_types=dict.fromkeys(columns, string())),
+        )
+    except FileNotFoundError:
+        raise SitterError(f"{path} does not exist: run the stage that makes it first.") from None
+    except (ArrowInvalid, KeyError) as error:
+        raise SitterError(f"{path} is no table with the columns {', '.join(columns)} ({error}).") from None
+    return {name: table[name].combine_chunks() for name in columns}
 
 
 def write_json(path: Path, value: object) -> None:

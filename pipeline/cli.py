@@ -15,7 +15,8 @@ from pathlib import Path
 from pipeline.errors import SitterError, nearest
 
 # Sections of params.yaml that hold the names a stage takes, where it is not the section of its own name.
-SECTIONS = {"train": ["models"], "embed": ["models", "split"], "explain": ["models"]}
+SECTIONS = {"train": ["models"], "embed": ["models", "split"], "explain": ["models"], "pack": ["split"]}
+HELP = {"FOLDER": "where the files go"}
 # command: (the entry of params.yaml that it takes, if any; what it does)
 COMMANDS: dict[str, tuple[str | None, str]] = {
     "download": ("ENTRY", "Fetch a data set or weights into data/raw/ENTRY/, checksums first."),
@@ -30,7 +31,9 @@ COMMANDS: dict[str, tuple[str | None, str]] = {
     "explain": ("MODEL", "Map what a model looks at in a few pairs into attributions/MODEL/."),
     "report": (None, "Make results/report.html and print the table."),
     "compare": (None, "Print the results beside the figures that their papers published, with differences."),
+    "pack": ("DATASET FOLDER", "Write a data set as InsightFace ships its own: FOLDER/train.rec, FOLDER/DATASET.bin."),
     "check": (None, "Check params.yaml and say what the study holds."),
+    "merge": (None, "Print several params files as the one that they make, for params.yaml and DVC."),
     "schema": (None, "Write the JSON schema of params.yaml (what editors complete from)."),
 }
 
@@ -44,10 +47,11 @@ def parser() -> argparse.ArgumentParser:
             name, help=what, description=_told(name, what), formatter_class=argparse.RawDescriptionHelpFormatter
         )
         for word in (entry or "").split():
-            command.add_argument(word.lower(), metavar=word, help="a name from params.yaml")
+            command.add_argument(word.lower(), metavar=word, help=HELP.get(word, "a name from params.yaml"))
         command.add_argument(
-            "--params", type=Path, default=Path("params.yaml"), help="the study (default: params.yaml)"
-        )
+            "--params", type=Path, action="append", metavar="FILE",
+            help="the study (default: params.yaml); given again: a file that changes fields of the first",
+        )  # fmt: skip
     return top
 
 
@@ -72,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if threading.current_thread() is threading.main_thread():  # Python takes signals there only
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options = vars(parser().parse_args(arguments))
-    command, params = options.pop("command"), options.pop("params")
+    command, params = options.pop("command"), options.pop("params") or [Path("params.yaml")]
     try:
         _run(command, params, list(options.values()))
     except SitterError as error:
@@ -87,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(command: str, params: Path, names: list[str]) -> None:
+def _run(command: str, params: list[Path], names: list[str]) -> None:
     if command == "schema":
         from pipeline.params import write_schema
 
@@ -97,14 +101,21 @@ def _run(command: str, params: Path, names: list[str]) -> None:
 
         from pipeline.params import describe, load
 
-        study = load(params)
+        study = load(*params)
         if command == "check":
             from pipeline.missing import missing
 
             print("\n".join([describe(study), *missing(study).values()]))
+        elif command == "merge":
+            import yaml
+
+            from pipeline.params import read
+
+            print(yaml.safe_dump(read(*params), sort_keys=False, allow_unicode=True, width=110), end="")
         else:
             for section, name in zip(SECTIONS.get(command, [command]), names, strict=False):
                 known = getattr(study, section)
                 if name not in known:
-                    raise SitterError(f"{params} has no {name!r} under {section}; {nearest(name, known)}")
+                    files = " + ".join(map(str, params))
+                    raise SitterError(f"{files} has no {name!r} under {section}; {nearest(name, known)}")
             importlib.import_module(f"pipeline.{command}").run(study, *names)

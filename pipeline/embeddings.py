@@ -85,6 +85,15 @@ def read_embeddings(name: str, dataset: str) -> Embeddings:
     Raises:
         SitterError: the table is absent, broken or has other columns.
     """
+    image_ids, (vectors, *mirrored) = open_embeddings(name, dataset)
+    return Embeddings(image_ids, sum(mirrored, start=vectors))
+
+
+def open_embeddings(name: str, dataset: str) -> tuple[list[str], list[Floats]]:
+    """Image ids and what is to be summed: their vectors and, where they were kept, those of the mirrored images.
+
+    Memory-mapped, so that of millions only what is looked at is read. Raises as `read_embeddings` does.
+    """
     path = paths.embeddings(name, dataset) / FILE
     if not path.is_file():
         raise SitterError(
@@ -96,10 +105,8 @@ def read_embeddings(name: str, dataset: str) -> Embeddings:
             raise SitterError(
                 f"{path} has no column {column!r}, only {', '.join(table.column_names)}: rerun its stage."
             )
-    vectors = _matrix(table, "embedding")
-    if "mirrored" in table.column_names:
-        vectors = vectors + _matrix(table, "mirrored")
-    return Embeddings(table["image_id"].to_pylist(), vectors)
+    parts = [column for column in ("embedding", "mirrored") if column in table.column_names]
+    return table["image_id"].to_pylist(), [_matrix(table, column) for column in parts]
 
 
 def check_vectors(vectors: Floats, image_ids: Sequence[str], source: str) -> None:

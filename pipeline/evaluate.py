@@ -44,7 +44,8 @@ def judge(study: Study, read: Reader) -> dict[str, dict[str, Result]]:
     """Results by benchmark and, in the order of params.yaml, by model; without models that it can say nothing of."""
     from pipeline.metrics.result import Unjudged
 
-    every = [(b, m) for b in study.evaluate.benchmarks for m in read.models]
+    # Model by model: what is read of one serves all benchmarks.
+    every = [(b, m) for m in read.models for b in study.evaluate.benchmarks]
     results: dict[str, dict[str, Result]] = {b: {} for b in study.evaluate.benchmarks}
     for benchmark, model in progress(every, "evaluate", unit="benchmark × model"):
         options = study.evaluate.benchmarks[benchmark]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pipeline import paths
+from pipeline.params.fuse import members
 from pipeline.paths import MANIFEST
 
 if TYPE_CHECKING:
@@ -106,8 +107,10 @@ def _embed(study: Study, name: str, dataset: str) -> Job:
 def _fuse(study: Study, name: str) -> Job:
     fusion = study.fuse[name]
     datasets = study.embed.datasets
-    inputs = [paths.embeddings(model, dataset) for model in fusion.models for dataset in datasets]
-    inputs += [paths.split(d) for d in (datasets if fusion.method.kind == "folds" else fusion.fit_on)]
+    models = [model for behind in members(study, name) for model in behind]
+    inputs = [paths.embeddings(model, dataset) for model in models for dataset in datasets]
+    tested = fusion.method.kind == "folds" or fusion.by_folds or fusion.cohort is not None
+    inputs += [paths.split(d) for d in _unique(iter((*fusion.fit_on, *(datasets if tested else ()))))]
     outputs = (paths.model(name), *(paths.embeddings(name, dataset) for dataset in datasets))
     keys = ("seed", f"fuse.{name}", "embed.datasets")
     return Job("fuse", (name,), tuple(inputs), outputs, keys, (f"fusions/{fusion.method.kind}",))
@@ -119,6 +122,8 @@ def _evaluate(study: Study) -> Job:
     inputs += [paths.split(dataset) for dataset in study.embed.datasets]
     benchmarks = study.evaluate.benchmarks.values()
     inputs += _unique(paths.faces(b.dataset) for b in benchmarks if b.kind == "probe")  # the manifest's columns
+    if any(b.kind == "geometry" for b in benchmarks):  # the class centres that a loss has learned
+        inputs += [paths.model(name) for name in names]
     inputs += [paths.overlap(name) for name, overlap in study.overlap.items() if overlap.exclude != "nothing"]
     folder = paths.results()
     outputs = tuple(folder / part for part in (MANIFEST, "metrics.json", "run.json", "tables", "curves", "pairs"))

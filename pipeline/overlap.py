@@ -32,7 +32,7 @@ KNOWN, TESTED = ("train", "val"), ("test",)
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Image:
     """An image of one side."""
 
@@ -145,12 +145,12 @@ def shared_sitters(entry: Overlap, train: list[Image], test: list[Image]) -> tup
         return list({r["test_sitter"]: r for r in rows}.values()), {"model": None, "threshold": None, "by_chance": None}
     import numpy as np
 
-    from pipeline.metrics.centres import mean_embeddings, nearest
+    from pipeline.metrics.centres import in_blocks, mean_embeddings, nearest
 
-    sitters, known = mean_embeddings(_vectors(entry.model, train), [i.sitter for i in train])
-    names, tested = mean_embeddings(_vectors(entry.model, test), [i.sitter for i in test])
+    sitters, known = mean_embeddings(in_blocks(_vectors(entry.model, train)), [i.sitter for i in train])
+    names, tested = mean_embeddings(in_blocks(_vectors(entry.model, test)), [i.sitter for i in test])
     threshold, far = _threshold(tested, entry.far)
-    cosine, which = nearest(tested, known)
+    cosine, which = nearest(tested, in_blocks(known))
     at, dataset_of = {s: n for n, s in enumerate(sitters)}, {i.sitter: i.dataset for i in reversed(train)}
     rows = []
     for n, name in enumerate(names):

@@ -26,7 +26,7 @@ def split(dataset: str) -> Path:
 
 
 def model(name: str) -> Path:
-    """A model or fusion: `model.json`, `weights.safetensors`, `history.csv`, `metrics.json` (train, fuse)."""
+    """A model or fusion: `model.json`, `weights.safetensors`, `centres.safetensors`, `history.csv`, `metrics.json`."""
     return Path("models") / name
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.params.split import BySitter
 
 UNUSED = "unused"
+GIVEN, FURTHER = ("image_id", "sitter", "status"), ("origin", "rendering", "artist")
 COLUMNS = ["image_id", "sitter", "subset", "fold", "origin"]
 PAIR_COLUMNS = ["image_a", "image_b", "genuine", "fold"]
 DUPLICATE_COLUMNS = ["image_a", "image_b", "sitter_a", "sitter_b", "similarity"]
@@ -102,7 +103,7 @@ def run(study: Study, dataset: str) -> None:
 def aligned(dataset: str) -> list[Row]:
     """Rows of `faces.csv` whose face was aligned, in its order."""
     table = paths.faces(dataset) / "faces.csv"
-    faces = [r for r in read_csv(table, ["image_id", "sitter", "status"]) if r["status"] == "aligned"]
+    faces = [r for r in read_csv(table, GIVEN, only=(*GIVEN, *FURTHER)) if r["status"] == "aligned"]
     if not faces:
         raise SitterError(f"{table} has no row with status aligned: there is no face to split.")
     return faces

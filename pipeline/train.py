@@ -29,6 +29,9 @@ HISTORY = ["epoch", "step", "loss", "val_eer", "lr"]
 def run(study: Study, model: str) -> None:
     """Write `model.json`, and for a trained model `weights.safetensors`, `history.csv` and `metrics.json`.
 
+    A loss with class centres leaves them in `centres.safetensors`, float32 [sitters, dim] or [sitters, each, dim], in
+    the order of the training sitters' names.
+
     Raises:
         SitterError: no such model, inputs that do not fit, another process at it, a loss that is not finite, or
             another process of the same training that failed.
@@ -124,9 +127,12 @@ def start(precision: str) -> Accelerator:
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
 
+    from pipeline.models.device import repeatable
     from pipeline.training.processes import check_launch, meeting, several
 
     check_launch(torch.cuda.device_count())
+    if torch.cuda.is_available():
+        repeatable("warn")
     AcceleratorState._reset_state()  # one process may train several models, each in its own precision
     with meeting():
         accelerator = Accelerator(
@@ -154,6 +160,7 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
     from pipeline.losses.sharing import share_out
     from pipeline.models.backbone import count_parameters, frozen_prefix
     from pipeline.models.build import build
+    from pipeline.training.compiling import check_compiler
     from pipeline.training.faces import read_faces
     from pipeline.training.features import split_network
     from pipeline.training.loop import Run
@@ -162,6 +169,8 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
     entry, training = study.models[model], study.training(model)
     processes = Processes.of(accelerator)
     with processes.together():
+        if training.compile:
+            check_compiler(accelerator.device.type)
         faces, val = read_faces(training.train_on, study.split, training.fold)
         val = val.at_most(training.val_images, study.seed)
         if training.patience is not None and not len(val):
@@ -214,8 +223,11 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
 
 
 def write(study: Study, model: str, work: Run, state: State) -> None:
-    """The folder of a trained model, with the weights of the best epoch."""
-    from pipeline.artifacts import output_folder, write_csv, write_json
+    """The folder of a trained model, with the weights of the best epoch and the class centres of its loss."""
+    from safetensors.torch import save_file
+
+    from pipeline.artifacts import atomic_file, output_folder, write_csv, write_json
+    from pipeline.models import CENTRES
     from pipeline.models.backbone import load_trained_state
     from pipeline.models.save import write_model
 
@@ -223,6 +235,9 @@ def write(study: Study, model: str, work: Run, state: State) -> None:
     kept = state.history[state.best_epoch]
     with output_folder(paths.model(model)) as folder:
         write_model(folder, work.backbone, study.models[model], study.training(model), study.seed)
+        if state.centres:
+            with atomic_file(folder / CENTRES) as part:
+                save_file(state.centres, part)
         write_csv(folder / "history.csv", state.history, HISTORY)
         write_json(folder / "metrics.json", summary(state))
     error = "" if kept["val_eer"] is None else f", val EER {100 * kept['val_eer']:.2f} %"

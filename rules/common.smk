@@ -3,7 +3,6 @@
 import os
 import sys
 from functools import cache
-from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
 
@@ -15,7 +14,7 @@ from pipeline import graph, paths
 from pipeline.code import code
 from pipeline.errors import SitterError
 from pipeline.missing import missing
-from pipeline.params import check
+from pipeline.params import check, read
 from rules import cluster
 
 # The command line and the profiles, which Snakemake tells its rules only when all have been read.
@@ -31,33 +30,34 @@ if OPTIONS.executor == "slurm":
 
 
 def read_study():
-    """The params file, as it stands and checked: params.yaml, or the one given by --configfile."""
+    """The params files, as they stand and checked: params.yaml, or those given by --configfile."""
     given = workflow.config_settings.configfiles
-    if len(given) > 1 or workflow.config_settings.config:
+    if workflow.config_settings.config:
         raise WorkflowError(
-            "A study is one params file: give one --configfile, and change values in it and not by --config."
+            "A study is made of params files: change values in a further --configfile and not by --config."
         )
-    file = os.path.relpath(given[0]) if given else "params.yaml"
-    if not workflow.is_main_process:
-        file = cluster.study_as_sent() or file
-    text = Path(file).read_text() if Path(file).exists() else None
-    values = yaml.safe_load(text) if text else None
+    files = [os.path.relpath(file) for file in given] or ["params.yaml"]
+    if not workflow.is_main_process and cluster.study_as_sent():
+        files = [cluster.study_as_sent()]
     try:
-        study = check(values, file)
+        values = read(*files)
+        study = check(values, " + ".join(files))
     except SitterError as error:
         raise WorkflowError(str(error))
     if ON_SLURM and workflow.is_main_process:
-        cluster.send_study(text)
-    return file, values, study
+        cluster.send_study(yaml.safe_dump(values, sort_keys=False))
+    return files, values, study
 
 
-STUDY_FILE, VALUES, STUDY = read_study()
+STUDY_FILES, VALUES, STUDY = read_study()
 JOBS = {(job.stage, job.names): job for job in graph.jobs(STUDY)}
 
 
 def stage(name):
     """The command of a stage."""
-    return f"python -m pipeline {name} --params {STUDY_FILE}"
+    return " ".join(
+        [f"python -m pipeline {name}", *(f"--params {file}" for file in STUDY_FILES)]
+    )
 
 
 def names(*sections):
@@ -181,7 +181,7 @@ if workflow.is_main_process:
 
     try:
         agree.before_snakemake(
-            OPTIONS.dryrun or OPTIONS.touch, STUDY_FILE == "params.yaml"
+            OPTIONS.dryrun or OPTIONS.touch, STUDY_FILES == ["params.yaml"]
         )
     except SitterError as error:
         raise WorkflowError(str(error))
@@ -189,7 +189,7 @@ if workflow.is_main_process:
 
 def record_in_dvc():
     """After a run that succeeded: commit to DVC where all of the study is up to date."""
-    if STUDY_FILE == "params.yaml" and not OPTIONS.touch:
+    if STUDY_FILES == ["params.yaml"] and not OPTIONS.touch:
         from rules import agree
 
         agree.after_snakemake()

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from safetensors.numpy import save_file
 
 from pipeline import evaluate, paths
 from pipeline.artifacts import write_csv
-from pipeline.embeddings import write_embeddings
+from pipeline.embeddings import normalise, read_embeddings, write_embeddings
 from pipeline.errors import SitterError
 from pipeline.params import check
 from pipeline.reporting.tables import results_table
@@ -178,6 +179,38 @@ def test_a_nan_vector_is_refused_with_the_image_named(study):
     with pytest.raises(SitterError, match="'s0/3' is not finite"):
         evaluate.run(study)
     assert not Path("results").exists()
+
+
+def test_learned_centres_are_those_in_the_models_folder(study):
+    """And only of the models whose loss has left such; mean embeddings serve all."""
+    centres = np.random.default_rng(3).normal(size=(9, 16)).astype(np.float32)
+    paths.model("tuned").mkdir(parents=True)
+    save_file({"loss.centres": centres}, paths.model("tuned") / "centres.safetensors")
+    evaluate.run(study)
+    found = json.loads(Path("results/metrics.json").read_text())["shape"]
+    tested = {r["image_id"] for r in rows(paths.split("orl") / "split.csv") if r["subset"] == "test"}
+    table = read_embeddings("tuned", "orl")
+    x = normalise(table.select(sorted(tested)))
+    first = [i for i, name in enumerate(sorted(tested)) for _ in range(IMAGES - 1 - int(name.split("/")[1]))]
+    assert found["tuned"]["nearest_centre_a"] == pytest.approx(
+        (x @ normalise(centres).T).max(1)[first].mean(), abs=1e-5
+    )
+    assert all("nearest_mean_a" in figures for figures in found.values())
+    assert [model for model, figures in found.items() if "nearest_centre_a" in figures] == ["tuned"]
+    assert {r["model"] for r in rows(Path("results/curves/nearest_centre-shape.csv"))} == {"tuned"}
+
+
+def test_centres_of_nobody_or_of_half_a_data_set_are_refused(study):
+    whole = rows(paths.split("orl-painted") / "split.csv")
+    ids = [r["image_id"] for r in whole if r["subset"] != "train"]
+    embeddings("tuned", "orl-painted", ids, np.ones((len(ids), 16)))
+    only = {"shape": study.evaluate.benchmarks["shape"]}
+    alone = study.model_copy(update={"evaluate": study.evaluate.model_copy(update={"benchmarks": only})})
+    with pytest.raises(SitterError, match=r"'tuned'.*tuned/orl-painted.* has no vector for 16 of 16 images"):
+        evaluate.run(alone)
+    split("orl-painted", [(r["image_id"], r["sitter"], "test", r["origin"]) for r in whole])
+    with pytest.raises(SitterError, match="orl-painted: no train sitters"):
+        evaluate.run(alone)
 
 
 def test_absent_embeddings_are_named(study):

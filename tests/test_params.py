@@ -19,6 +19,7 @@ STUDIES = [
     PROJECT / "params.yaml",
     *sorted((PROJECT / "studies").glob("*.yaml")),
     PROJECT / "tests/workflow/study.yaml",
+    PROJECT / "studies/shrunk/faces.yaml",
 ]
 DEMO = yaml.safe_load((PROJECT / "params.yaml").read_text())
 
@@ -148,6 +149,26 @@ def test_a_missing_file_and_broken_yaml_are_named(tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").write_text("a: [1")
     with pytest.raises(SitterError, match=r"broken\.yaml is no YAML"):
         params.load(tmp_path / "broken.yaml")
+
+
+def test_of_several_files_the_last_that_speaks_of_a_field_counts(tmp_path: Path) -> None:
+    demo, change, further = PROJECT / "params.yaml", tmp_path / "change.yaml", tmp_path / "further.yaml"
+    change.write_text(
+        "train: {epochs: 3, sitters: 5}\n"
+        "embed: {datasets: [orl]}\n"
+        "models: {dlib-head: {loss: {margin: 0.4}}, dlib-lora: {loss: {kind: supcon}}}\n"
+        "evaluate: {benchmarks: {paintings: {kind: geometry, dataset: orl}}}\n"
+    )
+    further.write_text("train: {epochs: 4}\n")
+    read = params.read(demo, change, further)
+    assert read["train"] == DEMO["train"] | {"epochs": 4, "sitters": 5}
+    assert read["embed"] == {"datasets": ["orl"], "batch": 64}, "a list is taken as a whole"
+    assert read["models"]["dlib-head"]["loss"] == {"kind": "triplet", "margin": 0.4, "hard": 0.3}
+    assert read["models"]["dlib-lora"]["loss"] == {"kind": "supcon"}, "options of one kind say nothing to another"
+    assert read["evaluate"]["benchmarks"]["paintings"] == {"kind": "geometry", "dataset": "orl"}
+    assert read["models"]["dlib"] == DEMO["models"]["dlib"]
+    with pytest.raises(SitterError, match=r"params\.yaml \+ .*change\.yaml: .*'orl-painted'"):
+        params.load(demo, change)
 
 
 def test_a_model_trains_as_train_says_but_for_what_it_says_itself() -> None:

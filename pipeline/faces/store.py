@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.errors import SitterError
@@ -133,6 +134,10 @@ class FaceStore:
         """Who each face is of."""
         sitters: list[str] = self._column("sitter").to_pylist()
         return sitters
+
+    def rows(self, image_ids: pa.StringArray) -> pa.Int32Array:
+        """The row of each of these images; null where it has no face."""
+        return pc.index_in(image_ids, value_set=self._column("image_id").combine_chunks())
 
     @cached_property
     def landmarks(self) -> NDArray[np.float32]:

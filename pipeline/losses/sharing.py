@@ -125,10 +125,12 @@ def share_out(loss: nn.Module, rank: int, world: int) -> None:
             module.hold(rank, world)
 
 
+def class_centres(loss: nn.Module) -> dict[str, Share]:
+    """The share that this process has of each set of class centres, by the parameter's name in the loss."""
+    found = ((name, module) for name, module in loss.named_modules() if isinstance(module, Centres))
+    return {f"{name}.centres".lstrip("."): module.share for name, module in found}
+
+
 def shares(loss: nn.Module) -> dict[str, Share]:
     """The share of each parameter that is shared out, by its name in the loss."""
-    return {
-        f"{name}.centres".lstrip("."): module.share
-        for name, module in loss.named_modules()
-        if isinstance(module, Centres) and not module.share.alone
-    }
+    return {name: share for name, share in class_centres(loss).items() if not share.alone}

@@ -3,7 +3,8 @@ sitters."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,44 +13,68 @@ from numpy.typing import NDArray
 from pipeline.metrics.result import Floats, Ints, unit
 
 BLOCK = 1024
-ROWS_AT_ONCE = 1 << 16
 
 
-def mean_embeddings(vectors: NDArray[Any], sitters: Sequence[str]) -> tuple[list[str], Floats]:
+def in_blocks(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Rows of a matrix, 1024 at a time."""
+    return (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))
+
+
+def mean_embeddings(vectors: Iterable[NDArray[Any]], sitters: Sequence[str]) -> tuple[list[str], Floats]:
     """Unit-length mean of each sitter's unit-length embeddings.
 
     Args:
-        vectors: [n, d], finite and not zero.
-        sitters: n names.
+        vectors: blocks [b, d], n rows together, finite and not zero.
+        sitters: n names; "": of nobody, left out.
 
     Returns:
         The names, sorted, and float64 [sitters, d].
     """
     names, number = np.unique(np.asarray(sitters, dtype=str), return_inverse=True)
-    sums = np.zeros((len(names), vectors.shape[1]))
-    for start in range(0, len(vectors), ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
-        order = np.argsort(number[rows], kind="stable")
-        own = number[rows][order]
-        first = np.flatnonzero(np.diff(own, prepend=-1))
-        sums[own[first]] += np.add.reduceat(unit(vectors[rows])[order], first, axis=0)
-    return [str(name) for name in names], unit(sums)
+    sums, done = np.zeros((len(names), 0)), 0
+    for block in vectors:
+        own = number[done : done + len(block)]
+        order = np.argsort(own, kind="stable")
+        first = np.flatnonzero(np.diff(own[order], prepend=-1))
+        if not done:
+            sums = np.zeros((len(names), block.shape[1]))
+        sums[own[order][first]] += np.add.reduceat(unit(block)[order], first, axis=0)
+        done += len(block)
+    known = slice(1 if len(names) and names[0] == "" else 0, None)
+    return [str(name) for name in names[known]], unit(sums[known])
 
 
-def nearest(x: Floats, centres: Floats) -> tuple[Floats, Ints]:
+def nearest(x: NDArray[Any], centres: Iterable[NDArray[Any]]) -> tuple[Floats, Ints]:
     """Cosine [n] of each row to its nearest centre, and which one that is (the first of equals).
 
     Args:
-        x: unit-length rows [n, d].
-        centres: unit-length rows [k, d], one at least.
+        x: unit-length rows [n, d], float32 or float64.
+        centres: unit-length rows [k, d], some at a time, one at least.
     """
-    best, which = np.full(len(x), -np.inf), np.zeros(len(x), dtype=np.int64)
-    for r in range(0, len(x), BLOCK):
-        rows = slice(r, r + BLOCK)
-        for c in range(0, len(centres), BLOCK):
-            cosine = x[rows] @ centres[c : c + BLOCK].T
+    best, which, before = np.full(len(x), -np.inf), np.zeros(len(x), dtype=np.int64), 0
+    for block in centres:
+        for r in range(0, len(x), BLOCK):
+            rows = slice(r, r + BLOCK)
+            cosine = x[rows] @ block.T
             at = cosine.argmax(axis=1)
             highest = cosine[np.arange(len(at)), at]
             nearer = highest > best[rows]
-            best[rows][nearer], which[rows][nearer] = highest[nearer], at[nearer] + c
+            best[rows][nearer], which[rows][nearer] = highest[nearer], at[nearer] + before
+        before += len(block)
     return best, which
+
+
+def learned(file: Path) -> Iterator[NDArray[np.float32]]:
+    """The class centres in a model's `centres.safetensors`, of length 1, float32 [≤ 1024, d] at a time.
+
+    Where a sitter has several, or a sum of losses several sets of them, they come one after the other.
+    """
+    from safetensors import safe_open
+
+    with safe_open(file, framework="np") as stored:
+        for name in stored.keys():  # noqa: SIM118  (it is no mapping)
+            part = stored.get_slice(name)
+            n = part.get_shape()[0]
+            for start in range(0, n, BLOCK):
+                rows = part[start : min(start + BLOCK, n)]
+                yield unit(rows.reshape(-1, rows.shape[-1])).astype(np.float32)

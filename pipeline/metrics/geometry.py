@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import SitterError
-from pipeline.metrics.centres import mean_embeddings, nearest
+from pipeline.metrics.centres import in_blocks, nearest
 from pipeline.metrics.intervals import resample
 from pipeline.metrics.result import Column, Context, Embedded, Floats, Ints, Result, Scalar, unit
 
@@ -24,12 +24,13 @@ def geometry(context: Context, *, dataset: str, centres: str | None = None, list
     """Alignment, uniformity and similarity of the test images; genuine similarity against the nearest class centre.
 
     On unit-length embeddings x, y (Wang & Isola 2020): alignment = mean ‖x − y‖² over genuine pairs; uniformity = log
-    of the mean of exp(−2 ‖x − y‖²) over all pairs of images. With `centres`, the mean embeddings of that data set's
-    train sitters stand for class centres: over the two images A and B of each genuine pair (A the earlier one), the
-    mean cosine to the nearest centre, and how often that exceeds the pair's own cosine; and of all test images, the
-    distribution of the angle to the nearest. (Models of every loss have such centres, so that all can be compared; a
-    classifier's own weights are not kept.) With `listed`, the genuine
-    pairs are those that the data set comes with; else all of them.
+    of the mean of exp(−2 ‖x − y‖²) over all pairs of images.
+
+    Class centres, where the model's loss has learned such (ArcFace and its relatives, of the epoch that was kept): over
+    the two images A and B of each genuine pair (A the earlier one), the mean cosine to the nearest centre, and how
+    often that exceeds the pair's own cosine; and of all test images, the distribution of the angle to the nearest. With
+    `centres`, the same against the mean embeddings of that data set's train sitters, which models of every loss have,
+    so that all can be compared. With `listed`, the genuine pairs are those that the data set comes with; else all.
     """
     images = context.pairs(dataset).images if listed else context.embedded(dataset, "test")
     if len(images) < 2:
@@ -51,18 +52,17 @@ def geometry(context: Context, *, dataset: str, centres: str | None = None, list
         **_all_pairs(x, images, group, drawn),
     }
     curves: dict[str, dict[str, Column]] = {}
-    if centres is not None:
-        known = context.embedded(centres, "train")
-        if not len(known):
-            raise SitterError(f"{centres}: no train sitters, so there are no class centres: name another data set.")
-        near = nearest(x, mean_embeddings(known.vectors, known.sitters)[1])[0]
-        scalars |= {
-            "nearest_centre_a": sums.mean(near[a]),
-            "nearest_centre_b": sums.mean(near[b]),
-            "closer_to_centre_a": sums.mean(near[a] > cosine, percent=True),
-            "closer_to_centre_b": sums.mean(near[b] > cosine, percent=True),
-        }
-        curves["nearest"] = _distances(near)
+    means = None if centres is None else in_blocks(context.means(centres).astype(np.float32))
+    for sort, known in (("centre", context.learned()), ("mean", means)):
+        if known is not None:
+            near = nearest(x.astype(np.float32), known)[0]
+            scalars |= {
+                f"nearest_{sort}_a": sums.mean(near[a]),
+                f"nearest_{sort}_b": sums.mean(near[b]),
+                f"closer_to_{sort}_a": sums.mean(near[a] > cosine, percent=True),
+                f"closer_to_{sort}_b": sums.mean(near[b] > cosine, percent=True),
+            }
+            curves[f"nearest_{sort}"] = _distances(near)
     scalars |= {"images": Scalar(len(images)), "genuine": Scalar(len(a))}
     return Result(scalars, units, curves)
 

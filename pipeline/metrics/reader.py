@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,8 @@ from pipeline.artifacts import read_csv
 from pipeline.errors import SitterError, nearest
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from pipeline.metrics.result import Context, Embedded, Floats, PairList, Subset
     from pipeline.params import Study
 
@@ -25,6 +27,7 @@ class Reader:
         self.splits = {d: _split(d) for d in self._datasets()}
         self.excluded = self._exclude()
         self._table = lru_cache(maxsize=4)(self._read_table)
+        self._means = lru_cache(maxsize=1)(self._read_means)
 
     def _exclude(self) -> dict[str, set[str]]:
         """Test images that the study wants to be left out, since training sets hold them, too: now unused."""
@@ -38,16 +41,19 @@ class Reader:
                 self.splits[dataset][image_id]["subset"] = "unused"
         return excluded
 
-    def _datasets(self) -> list[str]:
-        """Data sets that the benchmarks name."""
-        values = [v for b in self.study.evaluate.benchmarks.values() for v in b.arguments().values()]
-        named = {v for v in values if isinstance(v, str)}
+    def _datasets(self, without: str = "") -> list[str]:
+        """Data sets that the benchmarks name, in other options than one."""
+        options = [option for b in self.study.evaluate.benchmarks.values() for option in b.arguments().items()]
+        named = {value for name, value in options if isinstance(value, str) and name != without}
         return [d for d in self.study.embed.datasets if d in named]
 
     def check(self) -> None:
-        """Read every table once, so that a bad one is found before anything is computed."""
+        """Read every table once, so that a bad one is found before anything is computed.
+
+        Those that only class centres come from may be large, and are read where they are used.
+        """
         for model in self.models:
-            for dataset in self.splits:
+            for dataset in self._datasets(without="centres"):
                 self._table(model, dataset)
 
     def context(self, model: str) -> Context:
@@ -62,6 +68,8 @@ class Reader:
             replicates=evaluate.bootstrap.replicates,
             seed=self.study.seed,
             column=self._column,
+            means=lambda dataset: self._means(model, dataset),
+            learned=lambda: _learned(model),
         )
 
     def counts(self) -> dict[str, dict[str, dict[str, int]]]:
@@ -82,18 +90,9 @@ class Reader:
         if gives_scores(model, dataset):
             return read_scores(model, dataset)
         table = read_embeddings(model, dataset)
-        path = str(paths.embeddings(model, dataset) / FILE)
-        if len(set(table.image_ids)) < len(table.image_ids):
-            raise SitterError(f"{path}: image ids occur twice. Run embed (or fuse) again.")
-        known = set(table.image_ids)
-        missing = [i for i, row in self.splits[dataset].items() if row["subset"] != "unused" and i not in known]
-        if missing:
-            raise SitterError(
-                f"{path} has no vector for {len(missing)} of {len(self.splits[dataset])} images of "
-                f"{paths.split(dataset)}/split.csv, the first of them {missing[0]!r}: it was made from other faces. "
-                "Run embed (or fuse) again."
-            )
-        check_vectors(table.vectors, table.image_ids, path)
+        used = [i for i, row in self.splits[dataset].items() if row["subset"] != "unused"]
+        _check_complete(model, dataset, used, table.image_ids)
+        check_vectors(table.vectors, table.image_ids, str(paths.embeddings(model, dataset) / FILE))
         return table
 
     def _embedded(self, model: str, dataset: str, subset: Subset) -> Embedded:
@@ -123,6 +122,21 @@ class Reader:
             return np.where(np.isnan(there), back, there)
 
         return Scored(dataset, image_ids, sitters, origins, folds, known, source)
+
+    def _read_means(self, model: str, dataset: str) -> Floats:
+        """Mean embeddings of the train sitters, whose images are read in blocks."""
+        import numpy as np
+
+        from pipeline.embeddings import open_embeddings
+        from pipeline.metrics.centres import in_blocks, mean_embeddings
+
+        train = {i: row["sitter"] for i, row in self.splits[dataset].items() if row["subset"] == "train"}
+        if not train:
+            raise SitterError(f"{dataset}: no train sitters, so there are no class centres: name another data set.")
+        image_ids, parts = open_embeddings(model, dataset)
+        _check_complete(model, dataset, train, image_ids)
+        blocks = (np.sum(block, axis=0) for block in zip(*map(in_blocks, parts), strict=True))
+        return mean_embeddings(blocks, [train.get(image_id, "") for image_id in image_ids])[1]
 
     def _column(self, dataset: str, column: str) -> Mapping[str, str]:
         """By image: a column of its manifest, which `align` has carried over."""
@@ -155,11 +169,37 @@ class Reader:
 
 def _split(dataset: str) -> dict[str, dict[str, str]]:
     path = paths.split(dataset) / "split.csv"
-    rows = read_csv(path, ["image_id", "sitter", "subset"])
+    needed = ("image_id", "sitter", "subset")
+    rows = read_csv(path, needed, only=(*needed, "fold", "origin"))
     by_id = {r["image_id"]: r for r in rows}
     if len(by_id) < len(rows):
         raise SitterError(f"{path}: {len(rows) - len(by_id)} image ids occur twice. Run split again.")
     return by_id
+
+
+def _learned(model: str) -> Iterator[NDArray[Any]] | None:
+    """The class centres that training has left in the model's folder; None: its loss has none."""
+    from pipeline.metrics.centres import learned
+    from pipeline.models import CENTRES
+
+    file = paths.model(model) / CENTRES
+    return learned(file) if file.is_file() else None
+
+
+def _check_complete(model: str, dataset: str, wanted: Collection[str], image_ids: Sequence[str]) -> None:
+    """Raise SitterError unless there is one vector for each image that is wanted."""
+    from pipeline.embeddings import FILE
+
+    path, known = paths.embeddings(model, dataset) / FILE, set(image_ids)
+    if len(known) < len(image_ids):
+        raise SitterError(f"{path}: image ids occur twice. Run embed (or fuse) again.")
+    missing = [i for i in wanted if i not in known]
+    if missing:
+        raise SitterError(
+            f"{path} has no vector for {len(missing)} of {len(wanted)} images of "
+            f"{paths.split(dataset)}/split.csv, the first of them {missing[0]!r}: it was made from other faces. "
+            "Run embed (or fuse) again."
+        )
 
 
 def _check_pairs(path: Path, listed: Sequence[Mapping[str, str]], known: Mapping[str, Mapping[str, str]]) -> None:

@@ -6,7 +6,7 @@ scalars, curves and examples come back, so that a new kind is one file and one l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -112,6 +112,10 @@ def _no_column(dataset: str, column: str) -> Mapping[str, str]:
     raise SitterError(f"{dataset} has no column {column!r}.")
 
 
+def _no_means(dataset: str) -> Floats:
+    raise SitterError(f"{dataset} has no train sitters.")
+
+
 @dataclass(frozen=True)
 class Context:
     """One model under one benchmark: where its embeddings are, and what is asked of all models alike."""
@@ -126,6 +130,10 @@ class Context:
     seed: int
     column: Callable[[str, str], Mapping[str, str]] = _no_column
     """By data set and column of its manifest: the value of each image; raises SitterError where there is none."""
+    means: Callable[[str], Floats] = _no_means
+    """By data set: unit-length mean embeddings [k, d] of its train sitters; raises SitterError where there are none."""
+    learned: Callable[[], Iterator[NDArray[Any]] | None] = lambda: None
+    """The class centres that the model's loss has learned, of length 1, some [n, d] at a time; None: it has none."""
 
 
 @dataclass(frozen=True)

@@ -3,3 +3,4 @@
 # In `models/<name>/`, of a network as of a fusion.
 DESCRIPTION = "model.json"
 WEIGHTS = "weights.safetensors"
+CENTRES = "centres.safetensors"

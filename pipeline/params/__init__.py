@@ -6,6 +6,7 @@ what `train` and `embed` share. The JSON schema beside this file is made by `pyt
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +23,7 @@ from pipeline.params.embed import Embed
 from pipeline.params.evaluate import Evaluate
 from pipeline.params.explain import Explain
 from pipeline.params.external import external_problems
-from pipeline.params.fuse import Fusion
+from pipeline.params.fuse import Fusion, fusion_problems
 from pipeline.params.overlap import Overlap
 from pipeline.params.render import Render
 from pipeline.params.report import Report
@@ -91,22 +92,41 @@ class Study(Strict):
         return split.dataset if split.kind == "like" else dataset
 
 
-def load(path: Path = DEFAULT) -> Study:
-    """Read and check a study.
+def load(*files: Path) -> Study:
+    """Read and check a study: params.yaml, or one file, or several of which each changes what the earlier ones say.
 
     Raises:
         SitterError: one line for each thing wrong: the field, what was found, what is allowed, the nearest name.
     """
-    path = Path(path)
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SitterError(
-            f"{path} does not exist: run from the project's root, or name the file by --params."
-        ) from None
-    except yaml.YAMLError as error:
-        raise SitterError(f"{path} is no YAML: {error}") from None
-    return check(raw, str(path))
+    files = files or (DEFAULT,)
+    return check(read(*files), " + ".join(map(str, files)))
+
+
+def read(*files: Path) -> Any:
+    """The content of params files: of what several say of one field, the last.
+
+    Raises:
+        SitterError: a file does not exist, or is no YAML.
+    """
+    found: Any = {}
+    for path in map(Path, files):
+        try:
+            found = _changed(found, yaml.safe_load(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            raise SitterError(
+                f"{path} does not exist: run from the project's root, or name the file by --params."
+            ) from None
+        except yaml.YAMLError as error:
+            raise SitterError(f"{path} is no YAML: {error}") from None
+    return found
+
+
+def _changed(base: Any, change: Any) -> Any:
+    """Sections field by field; anything else, and what becomes of another kind, as a whole."""
+    sections = isinstance(base, Mapping) and isinstance(change, Mapping)
+    if not sections or ("kind" in base and change.get("kind", base["kind"]) != base["kind"]):
+        return change
+    return {**base, **{key: _changed(base.get(key), value) for key, value in change.items()}}
 
 
 def check(raw: Any, name: str = str(DEFAULT)) -> Study:
@@ -199,7 +219,7 @@ def _references(study: Study) -> list[str]:
         earlier = list(study.fuse)[: list(study.fuse).index(name)]
         for part in fusion.models:
             refer(f"fuse.{name}.models", part, "model or earlier fusion", [*study.models, *earlier])
-        problems += _fusion_problems(study, name)
+        problems += fusion_problems(study, name)
         for dataset in fusion.fit_on:
             refer(f"fuse.{name}.fit_on", dataset, "data set under embed.datasets", study.embed.datasets)
         if fusion.centre and not fusion.fit_on and fusion.method.kind != "folds":
@@ -218,27 +238,6 @@ def _references(study: Study) -> list[str]:
         problems.append("models.all: under resources, «all» means every model: rename it")
     for name in study.models if not problems else ():
         problems += _too_many_processes(study, name)
-    return problems
-
-
-def _fusion_problems(study: Study, name: str) -> list[str]:
-    """Too few models for a fusion; folds that no model leaves out, or two; tables that would compare across folds."""
-    fusion = study.fuse[name]
-    if fusion.method.kind != "folds":
-        return [] if len(fusion.models) > 1 else [f"fuse.{name}.models names one model: a fusion is of two or more"]
-    left_out = [study.training(m).fold for m in fusion.models if m in study.models]
-    problems = []
-    if left_out != [None] and set(left_out) != set(range(len(fusion.models))):
-        problems.append(
-            f"fuse.{name}: its models leave out the folds {left_out}; it wants one model for each fold "
-            "(`sweep: {training.fold: [0, 1, 2]}` makes them), or one frozen model for all"
-        )
-    for benchmark, options in study.evaluate.benchmarks.items():
-        if not getattr(options, "within_folds", False):
-            problems.append(
-                f"evaluate.benchmarks.{benchmark}: {name} is cross-validated, and what it makes of two folds cannot be "
-                "compared: set within_folds: true (all-pairs)"
-            )
     return problems
 
 

@@ -24,7 +24,8 @@ def charts(benchmark: Benchmark, looks: Mapping[str, Series], far: Sequence[floa
         "det": det(benchmark, looks),
         "dir": _over_far(benchmark, looks, far, "dir", "dir", "detection and identification rate (DIR), %"),
         "cmc": cmc(benchmark, looks),
-        "nearest": nearest(benchmark, looks),
+        "nearest_mean": nearest(benchmark, looks, "mean", "mean embedding of a training sitter"),
+        "nearest_centre": nearest(benchmark, looks, "centre", "learned class centre"),
     }
     return [(name, svg) for name, svg in found.items() if svg]
 
@@ -69,13 +70,13 @@ def cmc(benchmark: Benchmark, looks: Mapping[str, Series]) -> Markup:
     return chart.svg(*(chart.line(p, looks[m].css, m) for m, p in curves.items()))
 
 
-def nearest(benchmark: Benchmark, looks: Mapping[str, Series]) -> Markup:
-    """Distributions of the angle from a test image to the nearest training sitter; empty without class centres."""
+def nearest(benchmark: Benchmark, looks: Mapping[str, Series], sort: str, what: str) -> Markup:
+    """Distributions of the angle from a test image to the nearest centre of a sort; empty where no model has such."""
     outlines: dict[str, list[Point]] = {}
     for model in looks:
         bins = [
             (a, b, number(r.get("images")) or 0.0)
-            for r in benchmark.curves["nearest"].get(model, [])
+            for r in benchmark.curves[f"nearest_{sort}"].get(model, [])
             if (a := number(r.get("degrees_left"))) is not None and (b := number(r.get("degrees_right"))) is not None
         ]
         total = sum(n for _, _, n in bins)
@@ -88,9 +89,9 @@ def nearest(benchmark: Benchmark, looks: Mapping[str, Series]) -> Markup:
     low, high = min(x for x, _ in points), max(x for x, _ in points)
     top = 1.05 * max(y for _, y in points)
     chart = Chart(
-        Axis(low, high, [(t, f"{t:g}°") for t in linear_ticks(low, high, 6)], "angle to the nearest training sitter"),
+        Axis(low, high, [(t, f"{t:g}°") for t in linear_ticks(low, high, 6)], f"angle to the nearest {what}"),
         Axis(0, top, [(t, plain(100 * t)) for t in linear_ticks(0, top, 5)], "test images, % per degree"),
-        f"Distance of the test images of {benchmark.name} to the nearest training sitter.",
+        f"Distance of the test images of {benchmark.name} to the nearest {what}.",
     )
     return chart.svg(*(chart.line(outline, looks[m].css, m) for m, outline in outlines.items()))
 

@@ -43,12 +43,16 @@ CAPTIONS = {
     "dir": Markup("<b>Open set.</b> Probes whose sitter comes first and above the threshold, over the FAR of searches "
                   "without a mate."),
     "cmc": Markup("<b>CMC.</b> Probes whose sitter is among the first so many."),
-    "nearest": Markup("<b>Nearest training sitter.</b> How far each test image lies from the mean embedding of the "
-                      "training sitter most like it. Close to one: the model takes strangers for people it knows."),
+    "nearest_mean": Markup("<b>Nearest training sitter.</b> How far each test image lies from the mean embedding of "
+                           "the training sitter most like it. Close to one: the model takes strangers for people it "
+                           "knows. The same measure for every model."),
+    "nearest_centre": Markup("<b>Nearest class centre.</b> The same to the class centres that the loss has learned, of "
+                             "the models whose loss has such."),
 }  # fmt: skip
 NOTES = {
-    "geometry": "Similarities are cosines. Nearest centre: the training sitter (mean embedding) most like image A, or "
-    "B, of a genuine pair; closer to centre: how often it is more like that stranger than like its own pair.",
+    "geometry": "Similarities are cosines. Nearest centre: the class centre, as the loss has learned it, most like "
+    "image A, or B, of a genuine pair; nearest mean: the training sitter (mean embedding) most like it, which models "
+    "of every loss have. Closer to …: how often an image is more like that stranger than like its own pair.",
     "probe": "How often a linear classifier tells it from the embedding of a sitter that it has not seen, the mean "
     "over the classes. Around chance, the model does not carry it; far above, two portraits may look alike for it.",
 }

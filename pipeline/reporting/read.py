@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, str]
 COLOURS = 7
-CURVES = ("roc", "det", "scores", "cmc", "dir", "nearest", "recall")
+CURVES = ("roc", "det", "scores", "cmc", "dir", "nearest_mean", "nearest_centre", "recall")
 TRUE = {"true", "1", "yes"}
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.errors import SitterError
-from pipeline.metrics.result import Context, Embedded, PairList
+from pipeline.metrics.centres import in_blocks, mean_embeddings
+from pipeline.metrics.result import Context, Embedded, Floats, PairList
 
 
 def embedded(
@@ -31,6 +32,7 @@ def context(
     pairs: PairList | None = None,
     far: tuple[float, ...] = (0.1, 0.01),
     replicates: int = 200,
+    learned: Floats | None = None,
 ) -> Context:
     tables = {(e.dataset, "test"): e for e in test} | {(e.dataset, "train"): e for e in train}
 
@@ -39,4 +41,16 @@ def context(
             raise SitterError(f"{dataset} has no pairs")
         return pairs
 
-    return Context(lambda dataset, subset: tables[dataset, subset], listed, far, replicates, seed=3)
+    def means(dataset: str) -> Floats:
+        known = tables[dataset, "train"]
+        return mean_embeddings(in_blocks(known.vectors), known.sitters)[1]
+
+    return Context(
+        lambda dataset, subset: tables[dataset, subset],
+        listed,
+        far,
+        replicates,
+        seed=3,
+        means=means,
+        learned=lambda: None if learned is None else in_blocks(learned),
+    )

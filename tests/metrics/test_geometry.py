@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from pipeline.errors import SitterError
 from pipeline.metrics import centres as centre_blocks
@@ -48,17 +49,43 @@ def test_many_sitters_are_resampled_in_groups(monkeypatch):
         assert other.replicates.std() == pytest.approx(one.replicates.std(), rel=0.35), name
 
 
-def test_genuine_pairs_are_compared_with_the_nearest_class_centre(monkeypatch):
-    monkeypatch.setattr(centre_blocks, "BLOCK", 3)
-    monkeypatch.setattr(centre_blocks, "ROWS_AT_ONCE", 4)
+@pytest.mark.parametrize("block", [3, 1024])
+def test_genuine_pairs_are_compared_with_the_nearest_centre_of_either_sort(block, monkeypatch):
+    """The mean embeddings of training sitters, which every model has; the centres that a loss has learned."""
+    monkeypatch.setattr(centre_blocks, "BLOCK", block)
     x, i, j, same, squared = straightforward()
-    centres = unit(np.array([unit(TRAIN.vectors)[5 * s : 5 * s + 5].mean(axis=0) for s in range(7)]))
-    nearest, cosine = (x @ centres.T).max(axis=1), 1 - squared[same] / 2
-    found = geometry(context(TEST, train=(TRAIN,)), dataset="photos", centres="other").scalars
-    assert found["nearest_centre_a"].value == pytest.approx(nearest[i[same]].mean())
-    assert found["nearest_centre_b"].value == pytest.approx(nearest[j[same]].mean())
-    assert found["closer_to_centre_a"].value == pytest.approx((nearest[i[same]] > cosine).mean())
-    assert found["closer_to_centre_b"].value == pytest.approx((nearest[j[same]] > cosine).mean())
+    means = unit(np.array([unit(TRAIN.vectors)[5 * s : 5 * s + 5].mean(axis=0) for s in range(7)]))
+    learned = unit(np.random.default_rng(5).normal(size=(11, x.shape[1])))
+    cosine = 1 - squared[same] / 2
+    found = geometry(context(TEST, train=(TRAIN,), learned=learned), dataset="photos", centres="other")
+    for sort, centres in (("mean", means), ("centre", learned)):
+        nearest = (x @ centres.T).max(axis=1)
+        for side, images in (("a", i[same]), ("b", j[same])):
+            assert found.scalars[f"nearest_{sort}_{side}"].value == pytest.approx(nearest[images].mean())
+            assert found.scalars[f"closer_to_{sort}_{side}"].value == (nearest[images] > cosine).mean()
+        angles = found.curves[f"nearest_{sort}"]
+        assert sum(angles["images"]) == len(x)
+        assert np.average(angles["degrees_left"] + 1, weights=angles["images"]) == pytest.approx(
+            np.degrees(np.arccos(nearest)).mean(), abs=1
+        )
+
+
+def test_a_model_without_class_centres_is_measured_against_means_alone():
+    found = geometry(context(TEST, train=(TRAIN,)), dataset="photos", centres="other")
+    assert "nearest_mean_a" in found.scalars
+    assert not [name for name in (*found.scalars, *found.curves) if "centre" in name]
+
+
+def test_learned_centres_are_read_from_a_models_folder_in_blocks(tmp_path, monkeypatch):
+    """Those of sub-centres and of several losses, one after the other."""
+    monkeypatch.setattr(centre_blocks, "BLOCK", 3)
+    random = np.random.default_rng(1)
+    sets = {"loss.losses.0.centres": random.normal(size=(7, 5)), "loss.losses.1.centres": random.normal(size=(4, 2, 5))}
+    save_file({name: values.astype(np.float32) for name, values in sets.items()}, tmp_path / "centres.safetensors")
+    blocks = list(centre_blocks.learned(tmp_path / "centres.safetensors"))
+    assert max(map(len, blocks)) <= 2 * 3
+    rows = np.concatenate([values.reshape(-1, 5) for values in sets.values()])
+    assert np.concatenate(blocks) == pytest.approx(unit(rows), abs=1e-6)
 
 
 def test_listed_pairs_are_the_only_genuine_ones():
@@ -78,6 +105,3 @@ def test_what_cannot_be_measured_is_said():
     assert "no impostor pair" in one["impostor_similarity"].note
     with pytest.raises(SitterError, match="two images"):
         geometry(context(embedded("none", 0, 0, seed=1)), dataset="none")
-    nobody = embedded("other", 0, 0, seed=1)
-    with pytest.raises(SitterError, match="no train sitters"):
-        geometry(context(TEST, train=(nobody,)), dataset="photos", centres="other")

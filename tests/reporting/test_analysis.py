@@ -121,7 +121,7 @@ def test_probe_ranks_no_model(page: PageReader) -> None:
 
 def test_distances_to_the_nearest_training_sitter_are_a_figure(page: PageReader) -> None:
     labels = [a.get("aria-label", "") for tag, a in page.tags if tag == "svg"]
-    assert labels.count("Distance of the test images of space to the nearest training sitter.") == 1
+    assert labels.count("Distance of the test images of space to the nearest mean embedding of a training sitter.") == 1
     assert "Nearest training sitter." in page.text
 
 

@@ -1,0 +1,133 @@
+"""ArcFace vs InfoNCE, whole but small: from the files that InsightFace ships to the report, all nine experiments."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from pipeline import graph, params
+from pipeline.artifacts import read_json
+from pipeline.published.figures import tables
+from studies.shrunk import prepare
+
+PROJECT = Path(__file__).parents[2]
+SHRUNK = PROJECT / "studies/shrunk"
+FILES = (
+    PROJECT / "studies/arcface-vs-infonce.yaml",
+    SHRUNK / "arcface-vs-infonce.yaml",
+    Path(__file__).with_name("smaller.yaml"),
+)
+EXPERIMENTS = [
+    *("arcface", "infonce", "arcface-infonce", "clip", "dinov2", "ijepa", "clip-lora", "dinov2-lora", "ijepa-lora"),
+]
+SETS = ["lfw", "cfp-ff", "cfp-fp"]
+
+pytestmark = [pytest.mark.slow, pytest.mark.network]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The study, run stage by stage in this process; four photographs of each sitter and a painting of each."""
+    folder, before, threads = tmp_path_factory.mktemp("shrunk"), Path.cwd(), torch.get_num_threads()
+    os.chdir(folder)
+    torch.set_num_threads(1)
+    try:
+        faces = params.read(SHRUNK / "faces.yaml")
+        faces["download"]["photographs"]["pattern"] = "[1-4].pgm"
+        faces["render"]["paintings"]["renderings"] = 1
+        prepare.make(params.check(faces), folder / "studies/shrunk/data")
+        study = params.load(*FILES)
+        for job in graph.jobs(study):
+            importlib.import_module(f"pipeline.{job.stage}").run(study, *job.names)
+        yield folder / "results"
+    finally:
+        os.chdir(before)
+        torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def metrics(results: Path) -> Any:
+    return read_json(results / "metrics.json")
+
+
+def test_all_nine_experiments_stand_in_every_table(metrics: Any) -> None:
+    assert list(metrics) == [*SETS, *(f"{name}-geometry" for name in SETS)]
+    for benchmark, by_model in metrics.items():
+        assert set(EXPERIMENTS) <= set(by_model), benchmark
+    assert set(tables()["lfw"].rows) == set(EXPERIMENTS), "as the paper's table has them"
+
+
+def test_arcface_and_infonce_tell_strangers_apart_far_better_than_before_training(metrics: Any) -> None:
+    accuracy = {m: mean(metrics[name][m]["accuracy"] for name in SETS) for m in ("untrained", "arcface", "infonce")}
+    for model in ("arcface", "infonce"):
+        assert accuracy[model] > accuracy["untrained"] + 0.04, accuracy
+
+
+def test_ten_folds_have_a_deviation_and_a_far_that_they_cannot_support_is_said(metrics: Any) -> None:
+    figures = metrics["lfw"]["arcface"]
+    assert (figures["folds"], figures["genuine"], figures["impostor"]) == (10, 80, 80)
+    assert 0 < figures["accuracy_std"] < 0.2
+    assert figures["val@0.001"] is None
+    assert "80 impostor pairs cannot support a FAR of 0.001" in figures["val@0.001_note"]
+
+
+def test_every_model_is_measured_against_means_and_those_with_class_centres_against_these_too(metrics: Any) -> None:
+    for name in SETS:
+        table = metrics[f"{name}-geometry"]
+        with_centres = {model for model, figures in table.items() if "nearest_centre_a" in figures}
+        assert with_centres == {"arcface", "arcface-infonce"}
+        for figures in table.values():
+            assert -1 < figures["nearest_mean_a"] <= 1
+            assert 0 <= figures["closer_to_mean_b"] <= 1
+            assert figures["uniformity"] < 0 < figures["alignment"]
+        published = tables()[f"{name}-geometry"]
+        assert all(figure in table["arcface"] for figure in published.figures)
+
+
+def test_the_report_shows_tables_figures_overlap_and_the_sweep(results: Path) -> None:
+    page = (results / "report.html").read_text(encoding="utf-8")
+    labels = re.findall(r'aria-label="([^"]*)"', page)
+    for name in SETS:
+        for what in ("mean embedding of a training sitter", "learned class centre"):
+            assert f"Distance of the test images of {name}-geometry to the nearest {what}." in labels
+        assert any(f"accuracy on {name} over training.sitters" in label for label in labels)
+    assert 'id="sweeps"' in page
+    assert "infonce-batch-sitters-26" in page
+    shown = {row["model"] for row in csv.DictReader((results / "curves/nearest_mean-lfw-geometry.csv").open())}
+    assert set(EXPERIMENTS) <= shown
+
+
+def test_snakemake_takes_the_files_as_the_pipeline_does(results: Path) -> None:
+    command = ["snakemake", "-n", "--cores", "1", "--snakefile", str(PROJECT / "Snakefile"), "all", "--forceall"]
+    done = subprocess.run(
+        [*command, "--configfile", *map(str, FILES)],
+        cwd=results.parent, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:]
+    rules = Counter(re.findall(r"^(?:local)?rule (\w+):$", done.stdout, re.MULTILINE))
+    assert rules == Counter(["all", *(job.stage for job in graph.jobs(params.load(*FILES)))])
+
+
+def test_several_files_make_one_for_dvc(capsys: pytest.CaptureFixture[str]) -> None:
+    from pipeline.cli import main
+
+    assert main(["merge", *(word for file in FILES for word in ("--params", str(file)))]) == 0
+    one = yaml.safe_load(capsys.readouterr().out)
+    assert params.check(one) == params.load(*FILES)
+    assert one["models"]["arcface"]["backbone"] == {
+        "kind": "iresnet", "depth": 18, "width": 0.125, "embedding": 64, "size": 48,
+    }  # fmt: skip
