@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from pipeline.errors import SitterError
-from pipeline.faces.alignment import ARCFACE
 from pipeline.models.backbone import frozen_prefix
 from pipeline.models.backbones.dlib_resnet29 import DlibResNet29
 from pipeline.models.backbones.efficientnet_lite0 import EfficientNetLite0
@@ -63,7 +62,7 @@ def test_dlib_in_pytorch_gives_the_vectors_of_dlib(weights):
     faces = [cv2.resize(cv2.imread(str(p))[60:200, 60:200, ::-1], (150, 150)) for p in photographs]
     network = DlibResNet29(weights=weights("dlib")).eval()
     prepare = Preprocess(network)
-    prepare.template = ARCFACE  # these faces are cut to size already
+    prepare.as_stored = True  # these faces are cut to size already
     landmarks = np.zeros((5, 2), np.float32)
     with torch.inference_mode():
         ours = network(torch.stack([prepare(np.ascontiguousarray(f), landmarks) for f in faces])).numpy()
@@ -97,7 +96,7 @@ def test_efficientnet_lite0_still_knows_a_cat(weights):
     classifier.load_state_dict({"weight": state["_fc.weight"], "bias": state["_fc.bias"]})
     cat = cv2.resize(data.chelsea()[:, 75:375], (224, 224), interpolation=cv2.INTER_AREA)
     prepare = Preprocess(network)
-    prepare.template = ARCFACE  # as it is, without alignment
+    prepare.as_stored = True  # as it is, without alignment
     x = prepare(cat, np.zeros((5, 2), np.float32))[None]
     whole = timm.create_model("tf_efficientnet_lite0").eval()
     whole.load_state_dict(dict(zip(whole.state_dict(), state.values(), strict=True)))
