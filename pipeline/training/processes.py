@@ -7,6 +7,7 @@ Alone, a process exchanges nothing.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -150,11 +151,13 @@ def several() -> bool:
 
 @contextmanager
 def meeting() -> Iterator[None]:
-    """A block in which the processes find each other.
+    """A block in which the processes find each other; they part as this one ends, whichever way that is.
 
     Raises:
         SitterError: they do not, in the time that torch allows; names where they were to meet.
     """
+    if several():
+        atexit.register(part)
     try:
         yield
     except dist.DistError as error:
@@ -163,6 +166,12 @@ def meeting() -> Iterator[None]:
             f"process {os.environ.get('RANK')} of {os.environ.get('WORLD_SIZE')} did not meet the others at {where} "
             f"({error}). Start them all, with the same MASTER_ADDR and a MASTER_PORT that is free there."
         ) from error
+
+
+def part() -> None:
+    """End the connection to the other processes: left to the interpreter's end, gloo's threads may abort it there."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def check_launch(gpus: int) -> None:

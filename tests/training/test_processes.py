@@ -250,6 +250,8 @@ torch.testing.assert_close(value, expected, rtol=1e-14, atol=0)
 assert not torch.allclose(mine, gradient)
 dist.all_reduce(mine)
 torch.testing.assert_close(mine / 3, gradient, rtol=1e-12, atol=1e-14)
+dist.barrier()
+dist.destroy_process_group()
 """
     said = finish(start(ROOT, 3, program=program))
     assert [status for status, _, _ in said] == [0, 0, 0], said
