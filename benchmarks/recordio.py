@@ -8,7 +8,7 @@ Decoded: uint8 [112, 112, 3], RGB. Augmented: every other face mirrored, as trai
     decoder      libjpeg-turbo (OpenCV's) on bytes that lie in memory, and nothing else: the limit
     recordio     by offset from the memory-mapped `.rec`, decoded, mirrored, laid into a batch of 256
     face store   the same from the shards that `align` makes of the `.rec`: what training reads
-    loader       the face store through the training's own data set and collation, as each of its workers does
+    loader       the face store through the training's own data set, as each of its workers does
     training     the same, and normalised to float32 [3, 112, 112], which a GPU does for itself
     imagefolder  a file an image in a folder per sitter, by Pillow, as torchvision's ImageFolder and its flip do it
 
@@ -157,7 +157,6 @@ def _pillow(files: Sequence[Path]) -> None:
 def _training(store: FaceStore, order: Sequence[int], normalised: bool) -> Callable[[], None]:
     """What one worker of the training's loader does, and, where there is no GPU, the training process with it."""
     import torch
-    from torch.utils.data import default_collate
 
     from pipeline.models.backbones import BACKBONES
     from pipeline.models.preprocess import Preprocess
@@ -173,7 +172,7 @@ def _training(store: FaceStore, order: Sequence[int], normalised: bool) -> Calla
     def way() -> None:
         for start in range(0, len(order), BATCH):
             places = range(start, min(start + BATCH, len(order)))
-            pixels = default_collate([dataset[place, bool(place % 2)] for place in places])
+            pixels = dataset[[(place, bool(place % 2)) for place in places]]
             if normalised:
                 prepare.normalise(pixels)
 

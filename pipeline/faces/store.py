@@ -99,6 +99,7 @@ class FaceStore:
         """
         self.folder = Path(folder)
         self._batches: list[pa.RecordBatch] = []
+        self._crops: list[pa.BinaryArray] = []
         self._starts: list[int] = []
         self._len = 0
         for path in sorted(self.folder.glob("faces-*.arrow")):
@@ -110,6 +111,7 @@ class FaceStore:
             for batch in batches:
                 self._starts.append(self._len)
                 self._batches.append(batch)
+                self._crops.append(batch.column("crop"))
                 self._len += len(batch)
         if not self._len:
             raise SitterError(f"{self.folder} holds no faces: run `python -m pipeline align {self.folder.name}` first.")
@@ -155,7 +157,7 @@ class FaceStore:
         batch = bisect_right(self._starts, i) - 1
         if not 0 <= i < self._len:
             raise IndexError(f"face {i} of {self._len} in {self.folder}")
-        return memoryview(self._batches[batch].column("crop")[i - self._starts[batch]].as_buffer())
+        return memoryview(self._crops[batch][i - self._starts[batch]].as_buffer())
 
     def face(self, i: int) -> Face:
         """The whole row of a face."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,8 @@ def geometry(context: Context, *, dataset: str, centres: str | None = None, list
     """Alignment, uniformity and similarity of the test images; genuine similarity against the nearest class centre.
 
     On unit-length embeddings x, y (Wang & Isola 2020): alignment = mean ‖x − y‖² over genuine pairs; uniformity = log
-    of the mean of exp(−2 ‖x − y‖²) over all pairs of images.
+    of the mean of exp(−2 ‖x − y‖²) over all pairs of images. Lower is better for both together, not for one alone: a
+    network that gives the same embedding for every face has the best alignment. So none counts as the best.
 
     Class centres, where the model's loss has learned such (ArcFace and its relatives, of the epoch that was kept): over
     the two images A and B of each genuine pair (A the earlier one), the mean cosine to the nearest centre, and how
@@ -47,7 +47,7 @@ def geometry(context: Context, *, dataset: str, centres: str | None = None, list
     cosine = _cosines(x, a, b)
     sums = _Sums(group[a], units, drawn, "there is no genuine pair: no sitter has two test images")
     scalars = {
-        "alignment": sums.mean(2 - 2 * cosine, better="lower"),
+        "alignment": sums.mean(2 - 2 * cosine),
         "genuine_similarity": sums.mean(cosine),
         **_all_pairs(x, images, group, drawn),
     }
@@ -84,15 +84,13 @@ class _Sums:
     drawn: Floats
     nothing: str
 
-    def mean(
-        self, values: NDArray[np.generic], *, percent: bool = False, better: Literal["lower"] | None = None
-    ) -> Scalar:
+    def mean(self, values: NDArray[np.generic], *, percent: bool = False) -> Scalar:
         if not len(values):
-            return Scalar(None, self.nothing, percent=percent, better=better)
+            return Scalar(None, self.nothing, percent=percent)
         numbers = np.asarray(values, dtype=np.float64)
         sums = self.drawn @ np.bincount(self.group, numbers, minlength=self.units)
         counts = self.drawn @ np.bincount(self.group, minlength=self.units)
-        return Scalar(float(numbers.mean()), "", _ratio(sums, counts), percent=percent, better=better)
+        return Scalar(float(numbers.mean()), "", _ratio(sums, counts), percent=percent)
 
 
 def _ratio(sums: Floats, counts: Floats) -> Floats:
@@ -156,7 +154,7 @@ def _all_pairs(x: Floats, images: Embedded, group: Ints, drawn: Floats) -> dict[
     spread, spread_drawn = _mean(potential, pairs, drawn)
     similarity, similarity_drawn = _mean(impostor, counts, drawn)
     with np.errstate(divide="ignore", invalid="ignore"):
-        uniformity = Scalar(float(np.log(spread)), "", np.log(spread_drawn), better="lower")
+        uniformity = Scalar(float(np.log(spread)), "", np.log(spread_drawn))
     if not counts.any():
         return {"impostor_similarity": Scalar(None, "there is no impostor pair"), "uniformity": uniformity}
     return {"impostor_similarity": Scalar(similarity, "", similarity_drawn), "uniformity": uniformity}

@@ -34,7 +34,7 @@ def heading(name: str) -> str:
 
 
 def shown(scalars: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Scalars of a benchmark that its table shows: rates that are better high or low; where there are none, all such.
+    """Scalars of a benchmark that models are judged by: rates that are better high or low; without such, other figures.
 
     Args:
         scalars: `benchmarks.NAME.scalars` of run.json.
@@ -71,7 +71,7 @@ def best(models: Mapping[str, Mapping[str, Any]], name: str, better: str | None)
 def _benchmark(name: str, models: Mapping[str, Mapping[str, Any]], run: Mapping[str, Any]) -> str:
     benchmark = run["benchmarks"][name]
     scalars = benchmark["scalars"]
-    columns = shown(scalars) or [name for name, how in scalars.items() if how["percent"]]
+    columns = shown(scalars) or [n for n in scalars if not any(isinstance(v.get(n), int) for v in models.values())]
     rows = [["model", *(f"{heading(c)}{', %' * scalars[c]['percent']}" for c in columns)]]
     for model, values in models.items():
         row = [model]

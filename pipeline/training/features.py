@@ -8,7 +8,7 @@ kept is then the decoded face itself), one linear layer for `head`, the late sta
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 from tqdm import tqdm
 
 from pipeline.losses.samplers import Batch
@@ -32,7 +32,7 @@ ALONE = Processes()
 
 
 class PreparedFaces(Dataset[Tensor]):
-    """Faces in a network's template, uint8 [S, S, 3], RGB, by (position, mirrored): what workers make of the files.
+    """Faces in a network's template, uint8 [B, S, S, 3], RGB, by [(position, mirrored), …]: what workers make of files.
 
     A quarter of the bytes of what the network takes; it is normalised on its own device.
     """
@@ -43,11 +43,18 @@ class PreparedFaces(Dataset[Tensor]):
     def __len__(self) -> int:
         return len(self.faces)
 
-    def __getitem__(self, face: tuple[int, bool]) -> Tensor:
-        position, mirrored = face
-        stored = self.prepare.as_stored
-        pixels = self.faces.crop(position) if stored else self.prepare.pixels(*self.faces.face(position))
-        return torch.from_numpy(cv2.flip(pixels, 1) if mirrored else pixels)
+    def __getitem__(self, places: Sequence[tuple[int, bool]]) -> Tensor:
+        size, stored = self.prepare.template.size, self.prepare.as_stored
+        batch = torch.empty(len(places), size, size, 3, dtype=torch.uint8)
+        if get_worker_info():
+            batch.share_memory_()  # with the training, before it is filled: after, it would be copied there
+        for pixels, (position, mirrored) in zip(batch.numpy(), places, strict=True):
+            face = self.faces.crop(position) if stored else self.prepare.pixels(*self.faces.face(position))
+            if mirrored:
+                cv2.flip(face, 1, dst=pixels)
+            else:
+                pixels[...] = face
+        return batch
 
 
 class Places:
@@ -87,7 +94,8 @@ class Inputs:
         places = Places()
         loader = DataLoader(
             self.dataset,
-            batch_sampler=cast(Any, places),
+            batch_size=None,  # an item is a batch
+            sampler=cast(Any, places),
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
             worker_init_fn=deaf,
@@ -147,7 +155,7 @@ def split_network(
     anew = [Inputs(PreparedFaces(f, prepare), device, workers, m) for f, m in zip(faces, mirrored, strict=True)]
     with torch.no_grad():
         with processes.together():
-            one = frozen(anew[0].dataset[0, False][None].to(device))
+            one = frozen(anew[0].dataset[[(0, False)]].to(device))
     needed = sum(len(f) * (2 if m else 1) for f, m in zip(faces, mirrored, strict=True)) * one.numel() * 4
     if needed > cache_gb * 1e9:
         return nn.Sequential(normalise, *backbone.stages), (anew[0], anew[1])

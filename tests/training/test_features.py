@@ -92,7 +92,7 @@ def test_workers_start_once_and_serve_every_epoch_even_after_one_that_was_left_e
 
 def test_a_mirrored_face_is_the_face_turned_over(project: Path) -> None:
     _, _, train, _ = parts("small")
-    assert torch.equal(train.dataset[3, True], train.dataset[3, False].flip(1))
+    assert torch.equal(train.dataset[[(3, True)]], train.dataset[[(3, False)]].flip(2))
 
 
 def test_landmarks_are_computed_only_for_a_network_with_another_template(
@@ -103,10 +103,10 @@ def test_landmarks_are_computed_only_for_a_network_with_another_template(
 
     monkeypatch.setattr(FaceStore, "crop_landmarks", property(none))
     _, _, train, _ = parts("small", cache_gb=0)
-    assert train.dataset[0, False].shape == (112, 112, 3)
+    assert train.dataset[[(0, False), (3, True)]].shape == (2, 112, 112, 3)
     other = PreparedFaces(train.dataset.faces, Preprocess(DlibResNet29()))
     with pytest.raises(AssertionError):
-        other[0, False]
+        other[[(0, False)]]
 
 
 def test_being_asked_to_stop_is_noticed_while_features_are_computed(project: Path) -> None:

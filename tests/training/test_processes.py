@@ -163,11 +163,11 @@ def test_a_file_that_one_process_cannot_read_ends_all(tmp_path: Path) -> None:
 import os
 from pipeline.training.features import PreparedFaces
 read, faces = PreparedFaces.__getitem__, []
-def fail(self, face):
-    faces.append(face)
-    if len(faces) == 20 and os.environ["RANK"] == "1":
+def fail(self, places):
+    faces.extend(places)
+    if len(faces) >= 20 and os.environ["RANK"] == "1":
         raise OSError(5, "Input/output error", "shard-0.arrow")
-    return read(self, face)
+    return read(self, places)
 PreparedFaces.__getitem__ = fail
 """
     folder = new_project(tmp_path)
@@ -184,10 +184,10 @@ def test_a_signal_to_one_process_stops_all_while_features_are_computed(tmp_path:
 import os, signal
 from pipeline.training.features import PreparedFaces
 read = PreparedFaces.__getitem__
-def stopped(self, face):
-    if os.environ["RANK"] == "1" and face == (9, False):
+def stopped(self, places):
+    if os.environ["RANK"] == "1" and (9, False) in places:
         os.kill(os.getpid(), signal.SIGTERM)
-    return read(self, face)
+    return read(self, places)
 PreparedFaces.__getitem__ = stopped
 """
     (first, _, err), (second, _, other) = finish(start(new_project(tmp_path), 2, "infonce", program=program + RUN))
