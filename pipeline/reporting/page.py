@@ -21,7 +21,7 @@ from pipeline.reporting.machines import machines
 from pipeline.reporting.numbers import NBSP, count, number, percent
 from pipeline.reporting.overlaps import COLUMNS, overlaps
 from pipeline.reporting.read import Benchmark, Series
-from pipeline.reporting.standings import Comparison, Listed, Standings, comparison, listed, standings, summary
+from pipeline.reporting.standings import Cell, Comparison, Listed, Standings, comparison, listed, standings, summary
 from pipeline.reporting.sweeps import sweeps
 from pipeline.reporting.tables import heading
 from pipeline.reporting.verdict import certainty, headline, verdict
@@ -232,15 +232,14 @@ def _generic(benchmark: Benchmark, looks: Mapping[str, Series]) -> Generic | Non
     return Generic([heading(c) + (", %" if benchmark.percent(c) else "") for c in columns], rows)
 
 
-def _readable(benchmark: Benchmark, column: str, row: Mapping[str, str]) -> str:
+def _readable(benchmark: Benchmark, column: str, row: Mapping[str, str]) -> Cell:
     value, is_rate = number(row[column]), benchmark.percent(column)
     if value is None:
-        return row[column] or numbers.NONE
+        return Cell(row[column] or numbers.NONE)
     if row[column].isdigit() and not is_rate:
-        return count(value)
+        return Cell(count(value))
     ends = numbers.interval(number(row.get(f"{column}_low")), number(row.get(f"{column}_high")), is_rate)
-    text = percent(value, unit=False) if is_rate else numbers.decimal(value)
-    return f"{text} ({ends})" if ends else text
+    return Cell(percent(value, unit=False) if is_rate else numbers.decimal(value), ends)
 
 
 def _versions(run: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -71,7 +71,8 @@ def best(models: Mapping[str, Mapping[str, Any]], name: str, better: str | None)
 def _benchmark(name: str, models: Mapping[str, Mapping[str, Any]], run: Mapping[str, Any]) -> str:
     benchmark = run["benchmarks"][name]
     scalars = benchmark["scalars"]
-    columns = shown(scalars) or [n for n in scalars if not any(isinstance(v.get(n), int) for v in models.values())]
+    judged = shown(scalars)
+    columns = judged or [name for name, how in scalars.items() if how["percent"]] or list(scalars)
     rows = [["model", *(f"{heading(c)}{', %' * scalars[c]['percent']}" for c in columns)]]
     for model, values in models.items():
         row = [model]
