@@ -47,7 +47,8 @@ class PreparedFaces(Dataset[Tensor]):
         size, stored = self.prepare.template.size, self.prepare.as_stored
         batch = torch.empty(len(places), size, size, 3, dtype=torch.uint8)
         if get_worker_info():
-            batch.share_memory_()  # with the training, before it is filled: after, it would be copied there
+            # With the training, before it is filled: after, it would be copied there.
+            batch.share_memory_()  # type: ignore[no-untyped-call]
         for pixels, (position, mirrored) in zip(batch.numpy(), places, strict=True):
             face = self.faces.crop(position) if stored else self.prepare.pixels(*self.faces.face(position))
             if mirrored:
