@@ -83,7 +83,7 @@ def plain(embedder: Embedder, store: FaceStore) -> np.ndarray:
 def staged(embedder: Embedder, store: FaceStore) -> np.ndarray:
     """What the stage does."""
     with contextlib.redirect_stderr(io.StringIO()):
-        return embed.embed(embedder, store, BATCH)[0]
+        return np.concatenate([vectors for (vectors,) in embed.embed(embedder, store, BATCH)])
 
 
 def timed(way: Callable[[Embedder, FaceStore], np.ndarray], embedder: Embedder, store: FaceStore) -> float:

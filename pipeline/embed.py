@@ -17,13 +17,14 @@ import numpy as np
 
 from pipeline import paths
 from pipeline.artifacts import output_folder, read_json
-from pipeline.embeddings import Floats, check_vectors, write_embeddings
+from pipeline.embeddings import Floats, check_vectors, write_as_they_come
 from pipeline.errors import SitterError
 from pipeline.progress import progress
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from pipeline.faces.image import RGBImage
     from pipeline.faces.store import FaceStore
     from pipeline.models.external import External
     from pipeline.models.load import Embedder
@@ -52,10 +53,9 @@ def run(study: Study, model: str, dataset: str) -> None:
 
     embedder = load_model(model, device())
     started = perf_counter()
-    vectors, mirrored = embed(embedder, store, study.embed.batch)
-    seconds = perf_counter() - started
     with output_folder(paths.embeddings(model, dataset)) as folder:
-        write_embeddings(folder, store.image_ids, vectors, mirrored)
+        write_as_they_come(folder, store.image_ids, embed(embedder, store, study.embed.batch))
+    seconds = perf_counter() - started
     print(
         f"{model} on {dataset}: {len(store)} faces, {embedder.dim} values each"
         f"{' (and mirrored)' if embedder.mirror else ''}, {1e3 * seconds / len(store):.1f} ms a face"
@@ -75,8 +75,8 @@ def external(model: str) -> External | None:
     return cast("External", BACKBONES.make(options))
 
 
-def embed(embedder: Embedder, store: FaceStore, batch: int) -> tuple[Floats, Floats | None]:
-    """Vectors of all faces, in the store's order: float32 [n, dim], and of the mirrored ones if the model asks for it.
+def embed(embedder: Embedder, store: FaceStore, batch: int) -> Iterator[list[Floats]]:
+    """Vectors of the faces in their order, float32 [≤ batch, dim] at a time, and of the mirrored ones where asked for.
 
     Raises:
         SitterError: a vector is not finite or all zeros; names the image.
@@ -86,30 +86,32 @@ def embed(embedder: Embedder, store: FaceStore, batch: int) -> tuple[Floats, Flo
     from pipeline.models.preprocess import Normalise
 
     normalise = Normalise(embedder.module).to(embedder.device)
-    vectors = np.empty((len(store), embedder.dim), np.float32)
-    mirrored = np.empty_like(vectors) if embedder.mirror else None
     done = 0
-    with torch.inference_mode(), progress(range(0), embedder.name, len(store), "face") as bar:
+    with progress(range(0), embedder.name, len(store), "face") as bar:
         for faces in batches(embedder, store, batch):
-            x = normalise(faces.to(embedder.device, non_blocking=True)).contiguous(memory_format=torch.channels_last)
-            rows = slice(done, done + len(x))
-            vectors[rows] = embedder.module(x).float().cpu().numpy()
-            if mirrored is not None:
-                mirrored[rows] = embedder.module(x.flip(3)).float().cpu().numpy()
-            check_vectors(vectors[rows], store.image_ids[rows], f"model {embedder.name}")
-            done = rows.stop
+            with torch.inference_mode():
+                x = normalise(faces.to(embedder.device, non_blocking=True))
+                x = x.contiguous(memory_format=torch.channels_last)
+                ways = (x, x.flip(3)) if embedder.mirror else (x,)
+                found = [embedder.module(way).float().cpu().numpy() for way in ways]
+            check_vectors(found[0], store.image_ids[done : done + len(x)], f"model {embedder.name}")
+            yield found
+            done += len(x)
             bar.update(len(x))
-    return vectors, mirrored
 
 
 def batches(embedder: Embedder, store: FaceStore, batch: int) -> Iterator[Tensor]:
     """Faces in the network's template, uint8 [≤ batch, S, S, 3], made ahead in threads while the network is at work."""
     import torch
 
-    landmarks = store.crop_landmarks
+    prepare = embedder.prepare
+    landmarks = None if prepare.as_stored else store.crop_landmarks
+
+    def pixels(i: int) -> RGBImage:
+        return store.crop(i) if landmarks is None else prepare.pixels(store.crop(i), landmarks[i])
 
     def make(rows: Sequence[int]) -> Tensor:
-        faces = torch.from_numpy(np.stack([embedder.prepare.pixels(store.crop(i), landmarks[i]) for i in rows]))
+        faces = torch.from_numpy(np.stack([pixels(i) for i in rows]))
         return faces.pin_memory() if embedder.device.type == "cuda" else faces
 
     threads = max(1, torch.get_num_threads())

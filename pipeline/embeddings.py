@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 FILE = "embeddings.arrow"
+COLUMNS = ("embedding", "mirrored")
+CHECKED_AT_ONCE = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +71,35 @@ def write_embeddings(folder: Path, image_ids: Sequence[str], vectors: Floats, mi
     import pyarrow as pa
 
     columns: dict[str, pa.Array] = {"image_id": pa.array(list(image_ids), pa.string())}
-    for name, values in {"embedding": vectors, "mirrored": mirrored}.items():
+    for name, values in zip(COLUMNS, (vectors, mirrored), strict=True):
         if values is None:
             continue
         check_vectors(values, image_ids, str(folder / FILE))
         flat = pa.array(np.ascontiguousarray(values, np.float32).reshape(-1))
         columns[name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
     write_table(folder / FILE, pa.table(columns))
+
+
+def write_as_they_come(folder: Path, image_ids: Sequence[str], blocks: Iterable[Sequence[Floats]]) -> None:
+    """The same of vectors that are made some at a time; they wait on the disk, so that memory holds a block of them.
+
+    Args:
+        folder: as for `write_embeddings`.
+        image_ids: unique, n of them.
+        blocks: the vectors [b, d] of the next b images, and of these mirrored where the table is to have them.
+    """
+    waiting: list[Path] = []
+    with ExitStack() as opened:
+        files: list[BinaryIO] = []
+        for block in blocks:
+            if not files:
+                waiting = [folder / f"{column}.part" for column in COLUMNS[: len(block)]]
+                files = [opened.enter_context(open(path, "wb")) for path in waiting]
+            for file, vectors in zip(files, block, strict=True):
+                file.write(np.ascontiguousarray(vectors, np.float32).data)
+    write_embeddings(folder, image_ids, *(np.memmap(p, np.float32, "r").reshape(len(image_ids), -1) for p in waiting))
+    for path in waiting:
+        path.unlink()
 
 
 def read_embeddings(name: str, dataset: str) -> Embeddings:
@@ -105,13 +130,28 @@ def open_embeddings(name: str, dataset: str) -> tuple[list[str], list[Floats]]:
             raise SitterError(
                 f"{path} has no column {column!r}, only {', '.join(table.column_names)}: rerun its stage."
             )
-    parts = [column for column in ("embedding", "mirrored") if column in table.column_names]
+    parts = [column for column in COLUMNS if column in table.column_names]
     return table["image_id"].to_pylist(), [_matrix(table, column) for column in parts]
+
+
+def check_complete(model: str, dataset: str, wanted: Collection[str], image_ids: Sequence[str]) -> None:
+    """Raise SitterError unless there is one vector for each image that is wanted."""
+    path, known = paths.embeddings(model, dataset) / FILE, set(image_ids)
+    if len(known) < len(image_ids):
+        raise SitterError(f"{path}: image ids occur twice. Run embed (or fuse) again.")
+    missing = [i for i in wanted if i not in known]
+    if missing:
+        raise SitterError(
+            f"{path} has no vector for {len(missing)} of {len(wanted)} images of "
+            f"{paths.split(dataset)}/split.csv, the first of them {missing[0]!r}: it was made from other faces. "
+            "Run embed (or fuse) again."
+        )
 
 
 def check_vectors(vectors: Floats, image_ids: Sequence[str], source: str) -> None:
     """Raise SitterError, naming the first image, where a vector is not finite or all zeros: its cosine is undefined."""
-    bad = ~np.isfinite(vectors).all(1) | ~vectors.any(1)
+    blocks = (vectors[n : n + CHECKED_AT_ONCE] for n in range(0, len(vectors), CHECKED_AT_ONCE))
+    bad = np.concatenate([np.zeros(0, bool), *(~np.isfinite(block).all(1) | ~block.any(1) for block in blocks)])
     if bad.any():
         first = int(bad.argmax())
         what = "all zeros" if np.isfinite(vectors[first]).all() else "not finite (NaN or infinite)"
@@ -122,8 +162,7 @@ def check_vectors(vectors: Floats, image_ids: Sequence[str], source: str) -> Non
 
 
 def _matrix(table: pa.Table, column: str) -> Floats:
-    array = table[column].combine_chunks()
-    if hasattr(array, "chunks"):
-        array = array.chunk(0)
+    chunks = table[column]
+    array = chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks()  # which copies a single one, too
     width = array.type.list_size
     return cast(Floats, array.flatten().to_numpy(zero_copy_only=False).reshape(-1, width))

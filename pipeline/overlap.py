@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline import paths
-from pipeline.artifacts import output_folder, read_csv, write_csv, write_json
+from pipeline.artifacts import output_folder, write_csv, write_json
 from pipeline.errors import SitterError
+from pipeline.splits.subsets import sitters_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from pipeline.embeddings import Floats
     from pipeline.faces.image import RGBImage
     from pipeline.faces.store import FaceStore
     from pipeline.params import Study
@@ -39,7 +39,6 @@ class Image:
     dataset: str
     image_id: str
     sitter: str
-    origin: str
 
 
 def run(study: Study, name: str) -> None:
@@ -82,8 +81,7 @@ def run(study: Study, name: str) -> None:
 
 
 def _images(dataset: str, subsets: tuple[str, ...]) -> list[Image]:
-    rows = read_csv(paths.split(dataset) / "split.csv", ["image_id", "sitter", "subset"])
-    return [Image(dataset, r["image_id"], r["sitter"], r.get("origin") or "") for r in rows if r["subset"] in subsets]
+    return [Image(dataset, image_id, sitter) for image_id, sitter in sitters_of(dataset, subsets).items()]
 
 
 class _Crops:
@@ -145,10 +143,10 @@ def shared_sitters(entry: Overlap, train: list[Image], test: list[Image]) -> tup
         return list({r["test_sitter"]: r for r in rows}.values()), {"model": None, "threshold": None, "by_chance": None}
     import numpy as np
 
-    from pipeline.metrics.centres import in_blocks, mean_embeddings, nearest
+    from pipeline.metrics.centres import in_blocks, nearest, sitter_means
 
-    sitters, known = mean_embeddings(in_blocks(_vectors(entry.model, train)), [i.sitter for i in train])
-    names, tested = mean_embeddings(in_blocks(_vectors(entry.model, test)), [i.sitter for i in test])
+    sitters, known = sitter_means(entry.model, _by_dataset(train))
+    names, tested = sitter_means(entry.model, _by_dataset(test))
     threshold, far = _threshold(tested, entry.far)
     cosine, which = nearest(tested, in_blocks(known))
     at, dataset_of = {s: n for n, s in enumerate(sitters)}, {i.sitter: i.dataset for i in reversed(train)}
@@ -171,16 +169,12 @@ def _person(test: str, train: str, dataset: str, named: bool, cosine: float | No
     return dict(zip(SITTERS, values, strict=True))
 
 
-def _vectors(model: str, images: list[Image]) -> Floats:
-    """float32 [n, d] of these images, whatever data sets they are of."""
-    import numpy as np
-
-    from pipeline.embeddings import read_embeddings
-
-    parts: dict[str, list[str]] = {}
-    for image in images:  # images of a data set lie together
-        parts.setdefault(image.dataset, []).append(image.image_id)
-    return np.concatenate([read_embeddings(model, d).select(i, f"embeddings/{model}/{d}") for d, i in parts.items()])
+def _by_dataset(images: list[Image]) -> dict[str, dict[str, str]]:
+    """Data set → image id → sitter."""
+    found: dict[str, dict[str, str]] = {}
+    for image in images:
+        found.setdefault(image.dataset, {})[image.image_id] = image.sitter
+    return found
 
 
 def _threshold(tested: NDArray[np.float64], far: float) -> tuple[float, float]:

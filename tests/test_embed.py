@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
 from pipeline import embed, paths, train
 from pipeline.artifacts import output_folder, read_table
-from pipeline.embeddings import normalise, read_embeddings, write_embeddings
+from pipeline.embeddings import normalise, open_embeddings, read_embeddings, write_as_they_come, write_embeddings
 from pipeline.errors import SitterError
 from pipeline.faces.alignment import ARCFACE
 from pipeline.faces.store import Face, FaceStore, encode, write_faces
@@ -125,6 +126,27 @@ def test_vectors_survive_the_table_to_the_last_bit(project):
     assert np.array_equal(found.select(["d", "a"]), vectors[[3, 0]])
     with pytest.raises(SitterError, match=r"no vector for 1 of 2 images, the first of them 'x'"):
         found.select(["a", "x"])
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_vectors_that_come_some_at_a_time_make_the_same_file(project, mirrored):
+    both = np.random.default_rng(2).normal(size=(1 + mirrored, 11, 7)).astype(np.float32)
+    ids, own, other = list("abcdefghijk"), project / "own", project / "other"
+    own.mkdir(), other.mkdir()
+    write_as_they_come(own, ids, ([vectors[n : n + 4] for vectors in both] for n in range(0, 11, 4)))
+    write_embeddings(other, ids, *both)
+    assert [path.name for path in own.iterdir()] == ["embeddings.arrow"]
+    assert (own / "embeddings.arrow").read_bytes() == (other / "embeddings.arrow").read_bytes()
+
+
+def test_millions_of_vectors_would_be_opened_without_a_copy(project):
+    vectors = np.random.default_rng(2).normal(size=(2000, 64)).astype(np.float32)
+    with output_folder(paths.embeddings("m", "photos")) as folder:
+        write_embeddings(folder, list(map(str, range(2000))), vectors, -vectors)
+    before = pyarrow.total_allocated_bytes()
+    _, parts = open_embeddings("m", "photos")
+    assert pyarrow.total_allocated_bytes() - before < vectors.nbytes / 10
+    assert np.array_equal(parts, [vectors, -vectors])
 
 
 def test_embeddings_are_readable_by_pandas(project):

@@ -150,7 +150,8 @@ class FaceStore:
     @cached_property
     def crop_landmarks(self) -> NDArray[np.float32]:
         """float32 [n, 5, 2], the landmarks as they lie in the crops, in pixels of these."""
-        return crop_landmarks(self.landmarks, ARCFACE)
+        rows = range(0, self._len, BATCH)  # at once, millions would take gigabytes
+        return np.concatenate([crop_landmarks(self.landmarks[n : n + BATCH], ARCFACE) for n in rows])
 
     def encoded(self, i: int) -> memoryview:
         """The encoded crop of a face, without a copy."""

@@ -3,13 +3,15 @@ sitters."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.embeddings import check_complete, open_embeddings
 from pipeline.metrics.result import Floats, Ints, unit
 
 BLOCK = 1024
@@ -42,6 +44,26 @@ def mean_embeddings(vectors: Iterable[NDArray[Any]], sitters: Sequence[str]) -> 
         done += len(block)
     known = slice(1 if len(names) and names[0] == "" else 0, None)
     return [str(name) for name in names[known]], unit(sums[known])
+
+
+def sitter_means(model: str, sitters: Mapping[str, Mapping[str, str]]) -> tuple[list[str], Floats]:
+    """The same of images of some data sets, whose embeddings are read in blocks.
+
+    Args:
+        model: whose embeddings.
+        sitters: by data set and image id; other images of the data sets count for nobody.
+
+    Raises:
+        SitterError: there is no table of embeddings, or it lacks an image or has one twice.
+    """
+    blocks: list[Iterator[Any]] = []
+    labels: list[str] = []
+    for dataset, of in sitters.items():
+        image_ids, parts = open_embeddings(model, dataset)
+        check_complete(model, dataset, of, image_ids)
+        labels += [of.get(image_id, "") for image_id in image_ids]
+        blocks.append(sum(block[1:], start=block[0]) for block in zip(*map(in_blocks, parts), strict=True))
+    return mean_embeddings(chain.from_iterable(blocks), labels)
 
 
 def nearest(x: NDArray[Any], centres: Iterable[NDArray[Any]]) -> tuple[Floats, Ints]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import paths
 from pipeline.artifacts import read_csv
 from pipeline.errors import SitterError, nearest
+from pipeline.splits.subsets import sitters_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +25,8 @@ class Reader:
     def __init__(self, study: Study) -> None:
         self.study = study
         self.models = study.judged
-        self.splits = {d: _split(d) for d in self._datasets()}
+        # Data sets that only class centres come from may have millions of images: no row of theirs is kept.
+        self.splits = {d: _split(d) for d in self._datasets(without="centres")}
         self.excluded = self._exclude()
         self._table = lru_cache(maxsize=4)(self._read_table)
         self._means = lru_cache(maxsize=1)(self._read_means)
@@ -75,23 +77,27 @@ class Reader:
     def counts(self) -> dict[str, dict[str, dict[str, int]]]:
         """Images and sitters by data set and subset."""
         counts: dict[str, dict[str, dict[str, int]]] = {}
-        for dataset, rows in self.splits.items():
+        for dataset in self._datasets():
+            rows = self.splits.get(dataset)
             counts[dataset] = {}
             for subset in ("train", "val", "test", "unused"):
-                sitters = [r["sitter"] for r in rows.values() if r["subset"] == subset]
+                if rows is None:
+                    sitters = list(sitters_of(dataset, (subset,)).values())
+                else:
+                    sitters = [r["sitter"] for r in rows.values() if r["subset"] == subset]
                 if sitters:
                     counts[dataset][subset] = {"images": len(sitters), "sitters": len(set(sitters))}
         return counts
 
     def _read_table(self, model: str, dataset: str) -> Any:
-        from pipeline.embeddings import FILE, check_vectors, read_embeddings
+        from pipeline.embeddings import FILE, check_complete, check_vectors, read_embeddings
         from pipeline.scores import gives_scores, read_scores
 
         if gives_scores(model, dataset):
             return read_scores(model, dataset)
         table = read_embeddings(model, dataset)
         used = [i for i, row in self.splits[dataset].items() if row["subset"] != "unused"]
-        _check_complete(model, dataset, used, table.image_ids)
+        check_complete(model, dataset, used, table.image_ids)
         check_vectors(table.vectors, table.image_ids, str(paths.embeddings(model, dataset) / FILE))
         return table
 
@@ -125,18 +131,12 @@ class Reader:
 
     def _read_means(self, model: str, dataset: str) -> Floats:
         """Mean embeddings of the train sitters, whose images are read in blocks."""
-        import numpy as np
+        from pipeline.metrics.centres import sitter_means
 
-        from pipeline.embeddings import open_embeddings
-        from pipeline.metrics.centres import in_blocks, mean_embeddings
-
-        train = {i: row["sitter"] for i, row in self.splits[dataset].items() if row["subset"] == "train"}
+        train = sitters_of(dataset, ("train",))
         if not train:
             raise SitterError(f"{dataset}: no train sitters, so there are no class centres: name another data set.")
-        image_ids, parts = open_embeddings(model, dataset)
-        _check_complete(model, dataset, train, image_ids)
-        blocks = (np.sum(block, axis=0) for block in zip(*map(in_blocks, parts), strict=True))
-        return mean_embeddings(blocks, [train.get(image_id, "") for image_id in image_ids])[1]
+        return sitter_means(model, {dataset: train})[1]
 
     def _column(self, dataset: str, column: str) -> Mapping[str, str]:
         """By image: a column of its manifest, which `align` has carried over."""
@@ -184,22 +184,6 @@ def _learned(model: str) -> Iterator[NDArray[Any]] | None:
 
     file = paths.model(model) / CENTRES
     return learned(file) if file.is_file() else None
-
-
-def _check_complete(model: str, dataset: str, wanted: Collection[str], image_ids: Sequence[str]) -> None:
-    """Raise SitterError unless there is one vector for each image that is wanted."""
-    from pipeline.embeddings import FILE
-
-    path, known = paths.embeddings(model, dataset) / FILE, set(image_ids)
-    if len(known) < len(image_ids):
-        raise SitterError(f"{path}: image ids occur twice. Run embed (or fuse) again.")
-    missing = [i for i in wanted if i not in known]
-    if missing:
-        raise SitterError(
-            f"{path} has no vector for {len(missing)} of {len(wanted)} images of "
-            f"{paths.split(dataset)}/split.csv, the first of them {missing[0]!r}: it was made from other faces. "
-            "Run embed (or fuse) again."
-        )
 
 
 def _check_pairs(path: Path, listed: Sequence[Mapping[str, str]], known: Mapping[str, Mapping[str, str]]) -> None:
