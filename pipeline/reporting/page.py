@@ -174,7 +174,7 @@ def _chapter(study: Study, benchmark: Benchmark, looks: Mapping[str, Series], al
     ]
     return Chapter(
         data=benchmark,
-        about=_about(benchmark),
+        about=_about(benchmark, looks),
         note=NOTES.get(benchmark.kind, ""),
         table=table,
         percent=any(benchmark.percent(f) for f in benchmark.figures[:1]),
@@ -187,8 +187,8 @@ def _chapter(study: Study, benchmark: Benchmark, looks: Mapping[str, Series], al
     )
 
 
-def _about(benchmark: Benchmark) -> str:
-    """Kind, data and number of pairs, in a line."""
+def _about(benchmark: Benchmark, looks: Mapping[str, Series]) -> str:
+    """Kind, data, number of pairs, and which models could not be judged, in a line."""
     words = [benchmark.kind.replace("-", " ")] if benchmark.kind else []
     if benchmark.probe:
         across = benchmark.gallery != benchmark.probe
@@ -198,6 +198,8 @@ def _about(benchmark: Benchmark) -> str:
         values = {v for m in benchmark.models if (v := benchmark.value(m, key)) is not None}
         if len(values) == 1:
             words.append(f"{count(values.pop())} {key}{'' if key == 'sitters' else ' pairs'}")
+    left_out = [name for name in looks if name not in benchmark.models]
+    words += [f"not judged: {listing(left_out)}"] if left_out else []
     return " · ".join(words)
 
 

@@ -72,7 +72,8 @@ def _benchmark(name: str, models: Mapping[str, Mapping[str, Any]], run: Mapping[
     benchmark = run["benchmarks"][name]
     scalars = benchmark["scalars"]
     judged = shown(scalars)
-    columns = judged or [name for name, how in scalars.items() if how["percent"]] or list(scalars)
+    counts = {name for values in models.values() for name, value in values.items() if isinstance(value, int)}
+    columns = judged or [n for n, how in scalars.items() if how["percent"]] or [n for n in scalars if n not in counts]
     rows = [["model", *(f"{heading(c)}{', %' * scalars[c]['percent']}" for c in columns)]]
     for model, values in models.items():
         row = [model]

@@ -73,7 +73,7 @@ def test_scores_that_are_the_cosines_of_a_model_are_judged_as_it_is(distance, ca
     assert all(row["significant"] == "0" for row in tested.values())
     report.run(studied)
     page = Path("results/report.html").read_text()
-    assert "not judged on shape" in page
+    assert "not judged: cots" in page
     assert "nothing (an outside system)" in page
     assert "1 outside system" in page
     assert '<td class="whole">outside system</td>' in page

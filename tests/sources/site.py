@@ -44,17 +44,19 @@ class Site:
             faults = self.faults.get(request.path, [])
             fault = faults.pop(0) if faults else None
         try:
-            self._send(request, span, fault)
+            last = self._send(request, span, fault)
         finally:
             with self._lock:
                 self.busy -= 1
+        request.wfile.write(last)  # after which the client may ask for more at once
 
-    def _send(self, request: BaseHTTPRequestHandler, span: str, fault: int | str | None) -> None:
+    def _send(self, request: BaseHTTPRequestHandler, span: str, fault: int | str | None) -> bytes:
+        """All but the last piece, which is given back."""
         content = self.files.get(request.path)
         if isinstance(fault, int) or content is None:
             request.send_response(fault if isinstance(fault, int) else 404)
             self._end_headers(request, 0)
-            return
+            return b""
         version = {"ETag": self.etags[request.path]} if request.path in self.etags else {}
         if request.headers.get("If-Range", version.get("ETag")) != version.get("ETag"):
             span = ""
@@ -69,10 +71,12 @@ class Site:
         further = version | ({"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if start else {})
         self._end_headers(request, len(rest), further)
         rest = rest[: len(rest) // 2] if fault == "cut" else rest
+        last = b""
         for i in range(0, len(rest), self.piece):
+            request.wfile.write(last)
+            last = rest[i : i + self.piece]
             time.sleep(self.pause)
-            request.wfile.write(rest[i : i + self.piece])
-            request.wfile.flush()
+        return last
 
     def _end_headers(self, request: BaseHTTPRequestHandler, length: int, further: dict[str, str] | None = None) -> None:
         for name, value in {**self.headers, **(further or {}), "Content-Length": str(length)}.items():
