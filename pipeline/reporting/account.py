@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import paths
-from pipeline.errors import SitterError
+from pipeline.artifacts import each_row
 from pipeline.models.backbones import EXTERNAL
 from pipeline.reporting.images import Album, Picture, sheet, spread
 
@@ -80,7 +78,7 @@ def _data_set(study: Study, name: str, album: Album) -> DataSet:
     failed: list[Row] = []
     crowds: list[Row] = []
     several = corrected = 0
-    for row in _stream(paths.faces(name) / "faces.csv", ("image_id", "status")):
+    for row in each_row(paths.faces(name) / "faces.csv", ("image_id", "status")):
         status, style = row["status"], row.get("style") or ""
         statuses[status] += 1
         styles[style] += 1
@@ -114,16 +112,6 @@ def _data_set(study: Study, name: str, album: Album) -> DataSet:
         subsets=_subsets(paths.split(name) / "split.csv"),
         sheet=sheet(paths.raw(name) / "contact-sheet.png") if name in study.render else None,
     )
-
-
-def _stream(path: Path, required: Sequence[str]) -> Iterator[Row]:
-    """Rows one at a time: a data set may have millions."""
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        missing = [c for c in required if c not in (reader.fieldnames or ())]
-        if missing:
-            raise SitterError(f"{path}: column {', '.join(missing)} is missing: rerun the stage that makes this file.")
-        yield from reader
 
 
 def _about(study: Study, name: str) -> str:
@@ -161,7 +149,7 @@ def _subsets(path: Path) -> list[tuple[str, int, int]]:
         return []
     images: Counter[str] = Counter()
     sitters: dict[str, set[str]] = {}
-    for row in _stream(path, ("image_id", "sitter", "subset")):
+    for row in each_row(path, ("image_id", "sitter", "subset")):
         images[row["subset"]] += 1
         sitters.setdefault(row["subset"], set()).add(row["sitter"])
     return [(s, len(sitters[s]), images[s]) for s in SUBSETS if s in images]
