@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import paths
 from pipeline.artifacts import read_csv
 from pipeline.errors import SitterError, nearest
-from pipeline.splits.subsets import sitters_of
+from pipeline.splits.subsets import each_image, sitters_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,14 +80,11 @@ class Reader:
         counts: dict[str, dict[str, dict[str, int]]] = {}
         for dataset in self._datasets():
             rows = self.splits.get(dataset)
-            counts[dataset] = {}
-            for subset in ("train", "val", "test", "unused"):
-                if rows is None:
-                    sitters = list(sitters_of(dataset, (subset,)).values())
-                else:
-                    sitters = [r["sitter"] for r in rows.values() if r["subset"] == subset]
-                if sitters:
-                    counts[dataset][subset] = {"images": len(sitters), "sitters": len(set(sitters))}
+            known = each_image(dataset) if rows is None else ((i, r["sitter"], r["subset"]) for i, r in rows.items())
+            found: dict[str, Counter[str]] = {subset: Counter() for subset in ("train", "val", "test", "unused")}
+            for _, sitter, subset in known:
+                found.setdefault(subset, Counter())[sitter] += 1
+            counts[dataset] = {s: {"images": n.total(), "sitters": len(n)} for s, n in found.items() if n}
         return counts
 
     def _read_table(self, model: str, dataset: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from pipeline import paths
 from pipeline.artifacts import read_columns
@@ -10,8 +10,12 @@ from pipeline.artifacts import read_columns
 
 def sitters_of(dataset: str, subsets: Collection[str]) -> dict[str, str]:
     """The sitter of each image in some subsets of a data set, by image id, in the split's order."""
+    return {image_id: sitter for image_id, sitter, subset in each_image(dataset) if subset in subsets}
+
+
+def each_image(dataset: str) -> Iterator[tuple[str, str, str]]:
+    """Image id, sitter and subset of each image, in the split's order; images of one sitter share the word."""
     columns = read_columns(paths.split(dataset) / "split.csv", ["image_id", "sitter", "subset"])
-    ids, subset = columns["image_id"].to_pylist(), columns["subset"].to_pylist()
     names = columns["sitter"].dictionary_encode()
-    words, codes = names.dictionary.to_pylist(), names.indices.to_numpy()  # a name's images share the word
-    return {i: words[code] for i, code, s in zip(ids, codes, subset, strict=True) if s in subsets}
+    sitters = map(names.dictionary.to_pylist().__getitem__, names.indices.to_pylist())
+    return zip(columns["image_id"].to_pylist(), sitters, columns["subset"].to_pylist(), strict=True)
