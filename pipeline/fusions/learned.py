@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
@@ -26,7 +26,7 @@ LEAST_WEIGHT = 0.01
 BLOCK = 4096
 
 
-class Net(nn.Module):
+class Net(nn.Module, ABC):
     """A network over the models' unit vectors; at its start it is concatenation with fixed weights."""
 
     base: Tensor
@@ -45,13 +45,13 @@ class Net(nn.Module):
         """
         return [self.dropout(d**0.5 * u) for d, u in zip(self.dims, units, strict=True)]
 
+    @abstractmethod
     def weights(self, units: Sequence[Tensor]) -> Tensor:
         """float32 [n, d_1] … [n, d_k] to the weight of each model in each image: [n, k], rows summing to 1."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forward(self, units: Sequence[Tensor]) -> Tensor:
         """float32 [n, d_1] … [n, d_k] to unit vectors [n, d]."""
-        raise NotImplementedError
 
 
 class Learned(Kind):

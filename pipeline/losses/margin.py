@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,7 @@ from torch import Tensor
 from pipeline.losses.sharing import Centres
 
 
-class MarginSoftmax(Centres):
+class MarginSoftmax(Centres, ABC):
     """Cross-entropy of s·cos θ_j, with `own` instead of cos θ_y for the sample's own sitter y.
 
     θ_j is the angle of an embedding to the centre of training sitter j.
@@ -35,6 +36,7 @@ class MarginSoftmax(Centres):
         super().__init__(dim, sitters, each)
         self.scale, self.sample = scale, sample
 
+    @abstractmethod
     def own(self, embeddings: Tensor, x: Tensor, centres: Tensor) -> Tensor:
         """What stands for the cosine of samples and their own sitters' centres, float [n].
 
@@ -43,7 +45,6 @@ class MarginSoftmax(Centres):
             x: the same, of length 1.
             centres: float [n, D], of length 1.
         """
-        raise NotImplementedError
 
     def cosines(self, x: Tensor, centres: Tensor) -> Tensor:
         """Of unit vectors [B, D] and the sitters' centres [c, D], as `centres` has them: [B, c]."""
