@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import paths
 from pipeline.artifacts import output_folder, write_csv, write_json
 from pipeline.errors import SitterError
-from pipeline.splits.subsets import sitters_of
+from pipeline.splits.subsets import KNOWN, TESTED, sitters_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,6 @@ IMAGES = ["test", "train", "train_dataset", "test_sitter", "train_sitter", "simi
 SITTERS = ["test_sitter", "train_sitter", "train_dataset", "by_name", "by_embedding", "similarity"]
 SITTERS_COMPARED = 4096
 """Test sitters, evenly from all, among whom the threshold is found: 8 million pairs."""
-KNOWN, TESTED = ("train", "val"), ("test",)
 Row = dict[str, Any]
 
 

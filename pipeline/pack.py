@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from pipeline import paths
 from pipeline.artifacts import read_csv, write_csv
 from pipeline.errors import SitterError
+from pipeline.splits.subsets import KNOWN, TESTED, sitters_of
 
 if TYPE_CHECKING:
     from pipeline.faces.store import FaceStore
     from pipeline.params import Study
 
-KNOWN, TESTED = ("train", "val"), ("test",)
 FOLDS = 10
 MOST = 6000
 """Pairs, half of them genuine: as many as LFW has."""
@@ -89,8 +89,7 @@ def _faces(dataset: str, subsets: tuple[str, ...]) -> tuple[FaceStore, list[int]
     """The faces of a data set, and the rows of those in these subsets."""
     from pipeline.faces.store import FaceStore
 
-    split = read_csv(paths.split(dataset) / "split.csv", ["image_id", "sitter", "subset"])
-    wanted = {row["image_id"] for row in split if row["subset"] in subsets}
+    wanted = sitters_of(dataset, subsets)
     store = FaceStore(paths.faces(dataset))
     return store, [i for i, image_id in enumerate(store.image_ids) if image_id in wanted]
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline import paths
-from pipeline.artifacts import read_csv
 from pipeline.embeddings import Embeddings, Floats, read_embeddings
 from pipeline.errors import SitterError
 from pipeline.fusions import FUSIONS
 from pipeline.fusions.fused import Fused, Kind, mean_units
+from pipeline.splits.subsets import KNOWN, each_image
 
 if TYPE_CHECKING:
     from pipeline.params.fuse import Fusion
@@ -89,8 +89,7 @@ def inputs(models: Sequence[str], dataset: str) -> list[Embeddings]:
 
 def train_and_val(dataset: str) -> list[Lesson]:
     """The train and val images of a data set, in the order of its split."""
-    rows = read_csv(paths.split(dataset) / "split.csv", ["image_id", "sitter", "subset"])
-    return [(r["image_id"], r["sitter"], r["subset"]) for r in rows if r["subset"] in ("train", "val")]
+    return [lesson for lesson in each_image(dataset) if lesson[2] in KNOWN]
 
 
 def fit(name: str, entry: Fusion, lessons: Lessons, seed: int) -> Fused:

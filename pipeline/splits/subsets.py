@@ -7,6 +7,9 @@ from collections.abc import Collection, Iterator
 from pipeline import paths
 from pipeline.artifacts import read_columns
 
+KNOWN, TESTED = ("train", "val"), ("test",)
+"""Subsets whose sitters models are made with, and those that judge them."""
+
 
 def sitters_of(dataset: str, subsets: Collection[str]) -> dict[str, str]:
     """The sitter of each image in some subsets of a data set, by image id, in the split's order."""
