@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from pipeline.models.external import External
     from pipeline.params import Study
-    from pipeline.training.loop import Run, State
+    from pipeline.training.checkpoint import State
+    from pipeline.training.loop import Run
     from pipeline.training.stop import StopRequest
 
 HISTORY = ["epoch", "step", "loss", "val_eer", "lr"]

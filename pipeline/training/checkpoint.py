@@ -7,10 +7,12 @@ on another number of processes, too.
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,12 +22,35 @@ from pipeline.artifacts import atomic_file
 from pipeline.errors import SitterError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from pipeline.params import Study
 
 FILE = "checkpoint.pt"
 KINDS = ("backbones", "adaptations", "losses")
 # Settings that say how a model is trained, but change nothing of what comes of it.
 WITHOUT_EFFECT = {"checkpoint_seconds", "workers", "shard_centres"}
+
+
+@dataclass
+class State:
+    """How far a training is: what a checkpoint holds beside the states of the parts."""
+
+    epoch: int = 0
+    """Epochs done."""
+    position: int = 0
+    """Batches done of the next one."""
+    step: int = 0
+    """Steps of the optimiser."""
+    loss: float = 0.0
+    """Sum over the batches of this epoch."""
+    best_eer: float = math.inf
+    best_epoch: int = 0
+    best: dict[str, Tensor] = field(default_factory=dict)
+    """Trained weights after the best epoch."""
+    centres: dict[str, Tensor] = field(default_factory=dict)
+    """The loss's class centres after it, of all training sitters; of several processes, the first's alone has all."""
+    history: list[dict[str, float | int | None]] = field(default_factory=list)
 
 
 def key(study: Study, model: str) -> str:

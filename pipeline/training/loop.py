@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -20,6 +20,7 @@ from pipeline.losses.sharing import class_centres, shares
 from pipeline.models.adaptation import Adaptation
 from pipeline.models.backbone import Backbone, load_trained_state, trained_state
 from pipeline.training import checkpoint
+from pipeline.training.checkpoint import State
 from pipeline.training.features import Inputs
 from pipeline.training.finite import Figures, Place, check
 from pipeline.training.gradients import FullPrecision, Gradients
@@ -35,27 +36,6 @@ if TYPE_CHECKING:
     from pipeline.params.train import Training
 
 SAVE = 1  # a wish that goes before no signal's
-
-
-@dataclass
-class State:
-    """How far a training is: what a checkpoint holds beside the states of the parts."""
-
-    epoch: int = 0
-    """Epochs done."""
-    position: int = 0
-    """Batches done of the next one."""
-    step: int = 0
-    """Steps of the optimiser."""
-    loss: float = 0.0
-    """Sum over the batches of this epoch."""
-    best_eer: float = math.inf
-    best_epoch: int = 0
-    best: dict[str, Tensor] = field(default_factory=dict)
-    """Trained weights after the best epoch."""
-    centres: dict[str, Tensor] = field(default_factory=dict)
-    """The loss's class centres after it, of all training sitters; of several processes, the first's alone has all."""
-    history: list[dict[str, float | int | None]] = field(default_factory=list)
 
 
 class Run:
