@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from pipeline import paths
 from pipeline.artifacts import output_folder, read_csv, write_csv
 from pipeline.errors import SitterError, nearest
-from pipeline.splits.artists import SUBSETS, same
+from pipeline.names import same
+from pipeline.splits.artists import SUBSETS
 
 if TYPE_CHECKING:
     from pipeline.params import Study

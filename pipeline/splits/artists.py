@@ -6,13 +6,13 @@ artist's images stay where most of them are, while the others are unused. Images
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pipeline.errors import SitterError
+from pipeline.names import same
 
 if TYPE_CHECKING:
     from pipeline.params.split import BySitter
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 Row = dict[str, str]
 SUBSETS = ("test", "val", "train")
 COLUMNS = ["artist", "sitters", "images", "subset", "unused"]
-
-
-def same(name: str) -> str:
-    """A name without what writers do differently: case, spaces, underscores, the encoding of accents."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().replace("_", " ").split())
 
 
 def artists(faces: Iterable[Mapping[str, str]], unknown: Iterable[str], dataset: str) -> dict[str, str]:
