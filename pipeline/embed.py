@@ -8,10 +8,11 @@ outside system, the vectors in its file; of one that gives only scores of pairs,
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from pipeline.errors import SitterError
 from pipeline.progress import progress
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from pipeline.faces.image import RGBImage
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from pipeline.models.external import External
     from pipeline.models.load import Embedder
     from pipeline.params import Study
+
+T = TypeVar("T")
 
 
 def run(study: Study, model: str, dataset: str) -> None:
@@ -54,7 +58,7 @@ def run(study: Study, model: str, dataset: str) -> None:
     embedder = load_model(model, device())
     started = perf_counter()
     with output_folder(paths.embeddings(model, dataset)) as folder:
-        write_as_they_come(folder, store.image_ids, embed(embedder, store, study.embed.batch))
+        write_as_they_come(folder, store.image_ids, embed(embedder, store, study.embed.batch, study.embed.precision))
     seconds = perf_counter() - started
     print(
         f"{model} on {dataset}: {len(store)} faces, {embedder.dim} values each"
@@ -75,29 +79,86 @@ def external(model: str) -> External | None:
     return cast("External", BACKBONES.make(options))
 
 
-def embed(embedder: Embedder, store: FaceStore, batch: int) -> Iterator[list[Floats]]:
-    """Vectors of the faces in their order, float32 [≤ batch, dim] at a time, and of the mirrored ones where asked for.
+def embed(
+    embedder: Embedder, store: FaceStore, batch: int, precision: Literal["auto", "fp32", "fp16", "bf16"] = "fp32"
+) -> Iterator[list[Floats]]:
+    """Yield the vectors of the faces in their order, float32 [≤ batch, dim] at a time, and those of the mirrored faces.
+
+    A GPU is given the next batch before the vectors of the last one are looked at.
+
+    Args:
+        embedder: the model; its `mirror` says whether mirrored faces are embedded, too.
+        store: the faces.
+        batch: faces in the network at once.
+        precision: of the network, on a GPU; auto: see `choose_precision`.
 
     Raises:
         SitterError: a vector is not finite or all zeros; names the image.
     """
     import torch
 
+    from pipeline.models.precision import choose_precision, in_precision
     from pipeline.models.preprocess import Normalise
 
     normalise = Normalise(embedder.module).to(embedder.device)
+    on_gpu = embedder.device.type == "cuda"
+    chosen = precision if on_gpu else "fp32"
+
+    @torch.inference_mode()
+    def vectors(faces: Tensor) -> Sent:
+        nonlocal chosen
+        x = normalise(faces.to(embedder.device, non_blocking=True)).contiguous(memory_format=torch.channels_last)
+        if chosen == "auto":
+            chosen = choose_precision(embedder.module, x)
+        with in_precision(chosen, embedder.device):
+            found = [embedder.module(way).float() for way in ((x, x.flip(3)) if embedder.mirror else (x,))]
+        return Sent.of(found)
+
     done = 0
     with progress(range(0), embedder.name, len(store), "face") as bar:
-        for faces in batches(embedder, store, batch):
-            with torch.inference_mode():
-                x = normalise(faces.to(embedder.device, non_blocking=True))
-                x = x.contiguous(memory_format=torch.channels_last)
-                ways = (x, x.flip(3)) if embedder.mirror else (x,)
-                found = [embedder.module(way).float().cpu().numpy() for way in ways]
-            check_vectors(found[0], store.image_ids[done : done + len(x)], f"model {embedder.name}")
+        for sent in one_behind(map(vectors, batches(embedder, store, batch)), 1 if on_gpu else 0):
+            found = sent.arrived()
+            check_vectors(found[0], store.image_ids[done : done + len(found[0])], f"model {embedder.name}")
             yield found
-            done += len(x)
-            bar.update(len(x))
+            done += len(found[0])
+            bar.update(len(found[0]))
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Vectors on their way from the device."""
+
+    vectors: list[Tensor]
+    """float32 [B, dim] each, on the CPU, once `ready`."""
+    ready: torch.cuda.Event | None
+
+    @classmethod
+    def of(cls, vectors: list[Tensor]) -> Sent:
+        """Send vectors to the CPU without waiting for the device."""
+        import torch
+
+        if not vectors[0].is_cuda:
+            return cls(vectors, None)
+        here = [torch.empty(v.shape, pin_memory=True).copy_(v, non_blocking=True) for v in vectors]
+        ready = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        ready.record()
+        return cls(here, ready)
+
+    def arrived(self) -> list[Floats]:
+        """Wait for the vectors and return them as arrays."""
+        if self.ready is not None:
+            self.ready.synchronize()
+        return [vectors.numpy() for vectors in self.vectors]
+
+
+def one_behind(items: Iterable[T], ahead: int) -> Iterator[T]:
+    """Yield items in their order, each only after the next `ahead` of them were made."""
+    made: deque[T] = deque()
+    for item in items:
+        made.append(item)
+        if len(made) > ahead:
+            yield made.popleft()
+    yield from made
 
 
 def batches(embedder: Embedder, store: FaceStore, batch: int) -> Iterator[Tensor]:

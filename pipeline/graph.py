@@ -101,7 +101,9 @@ def _embed(study: Study, name: str, dataset: str) -> Job:
     weights = getattr(study.models[name].backbone, "weights", None)
     inputs = (paths.model(name), paths.faces(dataset), *([paths.raw(weights)] if weights else []))
     outputs = (paths.embeddings(name, dataset),)
-    return Job("embed", (name, dataset), inputs, outputs, ("embed.batch",), _network_kinds(study, name))
+    # DVC refuses keys that params.yaml does not hold: a field with a default counts where it is set.
+    keys = tuple(f"embed.{field}" for field in ("batch", "precision") if field in study.embed.model_fields_set)
+    return Job("embed", (name, dataset), inputs, outputs, keys, _network_kinds(study, name))
 
 
 def _fuse(study: Study, name: str) -> Job:

@@ -170,7 +170,7 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
     entry, training = study.models[model], study.training(model)
     processes = Processes.of(accelerator)
     with processes.together():
-        if training.compile:
+        if training.compile is True:
             check_compiler(accelerator.device.type)
         faces, val = read_faces(training.train_on, study.split, training.fold)
         val = val.at_most(training.val_images, study.seed)

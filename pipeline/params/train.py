@@ -52,9 +52,9 @@ class Training(Strict):
     mirror: bool = True
     """Train on mirrored images too."""
     precision: Literal["fp32", "fp16", "bf16"] = "fp32"
-    compile: bool = False
-    """Let torch.compile make kernels for the trained stages: a wait in the first steps, then faster steps; on a CPU,
-    and for small networks, seldom worth it. Needs a C++ compiler."""
+    compile: bool | Literal["auto"] = "auto"
+    """Let torch.compile make kernels for the trained stages: the first steps take about a minute, the later ones less
+    time. It needs a C++ compiler. auto: on a GPU, for long trainings, where the machine can; never on a CPU."""
     accumulate: Annotated[int, Field(ge=1)] = 1
     """Batches whose gradients are averaged for one step."""
     clip: Annotated[float | None, Field(gt=0)] = None

@@ -1,4 +1,4 @@
-"""Compiling the trained stages (`training.compile`), and what that needs of the machine."""
+"""Compiling the trained stages (`training.compile`): when it pays, and what it needs of the machine."""
 
 from __future__ import annotations
 
@@ -7,8 +7,42 @@ import os
 import shutil
 import sysconfig
 from pathlib import Path
+from typing import Literal
 
 from pipeline.errors import SitterError
+
+PAYS_FROM = 5_000
+"""Steps from which on `compile: auto` compiles. On an H200 compiling IResNet-50 takes about a minute, and a step of 500
+images then takes 66 instead of 74 ms in fp16, and 69 instead of 107 ms in bf16: it pays after 8,000 and 1,600 steps."""
+
+
+def compiles(wanted: bool | Literal["auto"], device: str, steps: int, say: bool = True) -> bool:
+    """Decide whether to compile the trained stages.
+
+    Args:
+        wanted: `training.compile`. auto: on a GPU, for a training of at least `PAYS_FROM` steps, where the machine can.
+        device: cpu or cuda.
+        steps: of the whole training, through the network; 0 where its features are computed beforehand.
+        say: whether to print a line about what `auto` decided on a GPU.
+
+    Raises:
+        SitterError: `wanted` is true, and the machine lacks something that torch.compile needs.
+    """
+    if wanted != "auto":
+        if wanted:
+            check_compiler(device)
+        return wanted
+    if device != "cuda" or steps < PAYS_FROM:
+        return False
+    line = f"compile: auto: the network is compiled for {steps:,} steps; the first steps take about a minute."
+    able = True
+    try:
+        check_compiler(device)
+    except SitterError as error:
+        able, line = False, f"compile: auto: the network is not compiled, so training is slower. {error}"
+    if say:
+        print(line)
+    return able
 
 
 def check_compiler(device: str) -> None:

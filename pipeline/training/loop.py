@@ -21,6 +21,7 @@ from pipeline.models.adaptation import Adaptation
 from pipeline.models.backbone import Backbone, load_trained_state, trained_state
 from pipeline.training import checkpoint
 from pipeline.training.checkpoint import State
+from pipeline.training.compiling import compiles
 from pipeline.training.features import Inputs
 from pipeline.training.finite import Figures, Place, check
 from pipeline.training.gradients import FullPrecision, Gradients
@@ -79,9 +80,12 @@ class Run:
         # All processes compute the same loss: the mean over them, which a prepared one takes, only keeps them in step.
         alike = list(loss.parameters()) and not self.shared_out.rows
         network: nn.Module = accelerator.prepare_model(trained)
+        steps = training.epochs * math.ceil(len(sampler) / training.accumulate) if train.kept is None else 0
+        if compiles(training.compile, accelerator.device.type, steps, self.processes.first):
+            network = cast(nn.Module, torch.compile(network))
         self.gradients = Gradients(
             accelerator,
-            cast(nn.Module, torch.compile(network)) if training.compile else network,
+            network,
             accelerator.prepare_model(self.loss) if alike else self.loss,
             lambda: adaptation.penalty(backbone),
             training.chunk,

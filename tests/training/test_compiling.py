@@ -12,7 +12,7 @@ import torch
 
 from pipeline.errors import SitterError
 from pipeline.models.backbone import trained_state
-from pipeline.training.compiling import check_compiler
+from pipeline.training.compiling import PAYS_FROM, check_compiler, compiles
 from pipeline.training.loop import Run
 from pipeline.training.stop import StopRequest
 from tests.training.study import prepared
@@ -71,3 +71,25 @@ def test_what_a_gpu_needs_is_named_together(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SitterError, match=r"a C compiler \(no gcc and no clang is there\) and the package triton"):
         check_compiler("cuda")
+
+
+def test_auto_compiles_long_trainings_on_a_gpu_where_the_machine_can_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pipeline.training.compiling.check_compiler", lambda device: None)
+    assert compiles("auto", "cuda", PAYS_FROM)
+    assert f"{PAYS_FROM:,} steps" in capsys.readouterr().out
+    assert not compiles("auto", "cuda", PAYS_FROM - 1)
+    assert not compiles("auto", "cpu", PAYS_FROM)
+    assert compiles(True, "cpu", 1)
+    assert not compiles(False, "cuda", PAYS_FROM)
+
+
+def test_auto_goes_on_uncompiled_where_the_machine_cannot(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not compiles("auto", "cuda", PAYS_FROM)
+    assert "not compiled" in capsys.readouterr().out
+    with pytest.raises(SitterError):
+        compiles(True, "cuda", PAYS_FROM)
