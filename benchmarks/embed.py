@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,14 +47,14 @@ def main(kind: str = "dlib-resnet29", faces: int = 256) -> None:
     )
 
 
-def model(kind: str, device: torch.device) -> Embedder:
-    """A network of this kind with random weights."""
+def model(kind: str, device: torch.device, **options: Any) -> Embedder:
+    """A network of this kind with random weights; `options` are those of the backbone in params.yaml."""
 
-    def options(registry: Registry, name: str):
-        return registry.options(name).model_validate({"kind": name})
+    def checked(registry: Registry, name: str, **given: Any):
+        return registry.options(name).model_validate({"kind": name, **given})
 
-    network, _ = build(options(BACKBONES, kind), options(ADAPTATIONS, "none"), seed=1)
-    network.to(device=device, memory_format=torch.channels_last)
+    network, _ = build(checked(BACKBONES, kind, **options), checked(ADAPTATIONS, "none"), seed=1)
+    network.eval().requires_grad_(False).to(device=device, memory_format=torch.channels_last)
     return Embedder(kind, network, Preprocess(network), network.dim, False, device)
 
 

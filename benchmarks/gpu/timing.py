@@ -1,0 +1,73 @@
+"""Rates of several ways to do the same steps, taken in turns on one device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+
+CUDA = torch.cuda.is_available()
+DEVICE = torch.device("cuda" if CUDA else "cpu")
+Steps = Callable[[int], None]
+WARM_UP = 5
+"""Steps of each way before any is timed, at most as many as in a turn; what compiles, compiles in the first of them."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What was measured of one way."""
+
+    images: float
+    """Images a second, in its fastest turn."""
+    memory: int
+    """Bytes that PyTorch held on the device at most; those of the other ways' weights are among them."""
+
+
+def rates(ways: Mapping[str, Steps], batch: int, steps: int, rounds: int) -> dict[str, Rate]:
+    """Time `rounds` turns of `steps` steps of each way, after a few steps of each to warm up.
+
+    Args:
+        ways: a function for each that makes so many steps.
+        batch: images in a step.
+        steps: in a turn.
+        rounds: turns of each way.
+    """
+    found: dict[str, Rate] = {}
+    for way in ways.values():
+        way(min(WARM_UP, steps))
+    for _ in range(rounds):
+        for name, way in ways.items():
+            finish()
+            if CUDA:
+                torch.cuda.reset_peak_memory_stats()
+            start = time.perf_counter()
+            way(steps)
+            finish()
+            seconds = time.perf_counter() - start
+            memory = torch.cuda.max_memory_allocated() if CUDA else 0
+            found[name] = max(
+                found.get(name, Rate(0, 0)), Rate(steps * batch / seconds, memory), key=lambda r: r.images
+            )
+    return found
+
+
+def finish() -> None:
+    """Wait until the device has done all that it was given."""
+    if CUDA:
+        torch.cuda.synchronize()
+
+
+def row(what: str, name: str, rate: Rate, flops: float, peak: float | None) -> str:
+    """Return a line of a table: images a second, share of the device's peak where it is known, memory on a GPU.
+
+    Args:
+        what, name: what was done, and in which way.
+        rate: what was measured.
+        flops: of an image.
+        peak: floating-point operations a second that the device can do.
+    """
+    share = f"   MFU {100 * rate.images * flops / peak:5.1f} %" if peak and flops else ""
+    held = f"   {rate.memory / 1e9:5.1f} GB" if CUDA else ""
+    return f"  {what:10} {name:24} {rate.images:9,.1f} images/s{share}{held}"
