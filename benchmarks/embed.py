@@ -23,6 +23,7 @@ from pipeline.faces.alignment import ARCFACE
 from pipeline.faces.store import Face, FaceStore, encode, write_faces
 from pipeline.kinds import Registry
 from pipeline.models.adaptations import ADAPTATIONS
+from pipeline.models.backbone import Backbone
 from pipeline.models.backbones import BACKBONES
 from pipeline.models.build import build
 from pipeline.models.device import device as first_device
@@ -54,8 +55,23 @@ def model(kind: str, device: torch.device, **options: Any) -> Embedder:
         return registry.options(name).model_validate({"kind": name, **given})
 
     network, _ = build(checked(BACKBONES, kind, **options), checked(ADAPTATIONS, "none"), seed=1)
-    network.eval().requires_grad_(False).to(device=device, memory_format=torch.channels_last)
+    network.to(device=device, memory_format=torch.channels_last).requires_grad_(False)
+    settle_statistics(network)
     return Embedder(kind, network, Preprocess(network), network.dim, False, device)
+
+
+@torch.no_grad()
+def settle_statistics(network: Backbone) -> None:
+    """Give batch normalisation the statistics of noise: with those of a new network, deep ones overflow."""
+    norms = [m for m in network.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.momentum = None  # the mean over all batches, which here is one
+        norm.train()
+    size = network.template.size
+    noise = torch.randn(BATCH, 3, size, size, device=next(network.parameters()).device)
+    if norms:
+        network.stages(noise.contiguous(memory_format=torch.channels_last))
+    network.eval()
 
 
 def make_faces(n: int) -> FaceStore:

@@ -59,7 +59,7 @@ def measure(given: argparse.Namespace, rec: Path, depth: int) -> None:
         compiled = prepared(study(given, rec, depth, given.precision, compile=True))
         ways[f"sitter, {given.precision}, compiled"] = ours(compiled, pixels)
         precisions |= dict.fromkeys(ways, given.precision)
-    if given.compile and CUDA:
+    if given.compile and given.bf16:
         half = prepared(study(given, rec, depth, "bf16", compile=True))
         ways["sitter, bf16, compiled"], precisions["sitter, bf16, compiled"] = ours(half, pixels), "bf16"
     ways["arcface_torch"], precisions["arcface_torch"] = theirs(peer, images, labels.to(DEVICE)), "fp16"

@@ -23,6 +23,8 @@ class Rate:
     """Images a second, in its fastest turn."""
     memory: int
     """Bytes that PyTorch held on the device at most; those of the other ways' weights are among them."""
+    warm_up: float
+    """Seconds of the steps before, in which what compiles is compiled."""
 
 
 def rates(ways: Mapping[str, Steps], batch: int, steps: int, rounds: int) -> dict[str, Rate]:
@@ -35,8 +37,11 @@ def rates(ways: Mapping[str, Steps], batch: int, steps: int, rounds: int) -> dic
         rounds: turns of each way.
     """
     found: dict[str, Rate] = {}
-    for way in ways.values():
+    for name, way in ways.items():
+        start = time.perf_counter()
         way(min(WARM_UP, steps))
+        finish()
+        found[name] = Rate(0, 0, time.perf_counter() - start)
     for _ in range(rounds):
         for name, way in ways.items():
             finish()
@@ -69,5 +74,5 @@ def row(what: str, name: str, rate: Rate, flops: float, peak: float | None) -> s
         peak: floating-point operations a second that the device can do.
     """
     share = f"   MFU {100 * rate.images * flops / peak:5.1f} %" if peak and flops else ""
-    held = f"   {rate.memory / 1e9:5.1f} GB" if CUDA else ""
+    held = f"   {rate.memory / 1e9:5.1f} GB   first steps {rate.warm_up:5.1f} s" if CUDA else ""
     return f"  {what:10} {name:24} {rate.images:9,.1f} images/s{share}{held}"
