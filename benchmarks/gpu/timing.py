@@ -52,9 +52,8 @@ def rates(ways: Mapping[str, Steps], batch: int, steps: int, rounds: int) -> dic
             finish()
             seconds = time.perf_counter() - start
             memory = torch.cuda.max_memory_allocated() if CUDA else 0
-            found[name] = max(
-                found.get(name, Rate(0, 0)), Rate(steps * batch / seconds, memory), key=lambda r: r.images
-            )
+            turn = Rate(steps * batch / seconds, memory, found[name].warm_up)
+            found[name] = max(found[name], turn, key=lambda rate: rate.images)
     return found
 
 
