@@ -14,12 +14,13 @@ from pipeline import report
 from pipeline.artifacts import read_csv, read_json, write_csv, write_json
 from pipeline.errors import SitterError
 from pipeline.params import Study
+from tests.programs import find, needs
 from tests.reporting.page_reader import PageReader
 from tests.reporting.standin import drawn_crops, small_study, write_data, write_run
 
 PAGE = Path("results/report.html")
 HOSTILE = """<script>alert("x")</script>' onload='y"""
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = find("chromium")
 MOST_BYTES = 5_000_000
 
 
@@ -251,7 +252,7 @@ def chromium(page: Path, picture: Path, profile: Path) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed, so that the page cannot be opened")
+@needs("chromium")
 def test_browser_renders_the_page_and_complains_of_nothing(project: Path, study: Study, tmp_path: Path) -> None:
     import numpy as np
     from PIL import Image

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,8 @@ from pipeline.models.backbone import trained_state
 from pipeline.training.compiling import PAYS_FROM, check_compiler, compiles
 from pipeline.training.loop import Run
 from pipeline.training.stop import StopRequest
+from tests.programs import needs
 from tests.training.study import prepared
-
-needs_a_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++")
 
 
 def without_dropout(**training: Any) -> Run:
@@ -29,7 +27,7 @@ def without_dropout(**training: Any) -> Run:
     return run
 
 
-@needs_a_compiler
+@needs("g++", "Python.h")
 def test_compiled_stages_train_what_plain_ones_train_and_their_checkpoints_are_exchanged(project: Path) -> None:
     plain = without_dropout()
     expected = plain.fit(project / "plain", "key", StopRequest())

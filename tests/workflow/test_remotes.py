@@ -16,6 +16,7 @@ from urllib.error import HTTPError, URLError
 
 import pytest
 
+from tests.programs import find, needs
 from tests.workflow.conftest import Workplace
 from tests.workflow.test_agreement import assert_both_have_nothing_to_do
 
@@ -31,13 +32,13 @@ def free_port() -> int:
 @pytest.fixture
 def ssh_server(tmp_path: Path) -> Iterator[tuple[int, Path]]:
     """OpenSSH's daemon on loopback, with keys of its own; its port and the user's private key."""
-    sshd = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/sbin")
-    if sshd is None:
-        pytest.skip("no OpenSSH server on this machine (Debian: openssh-server)")
+    sshd, keygen = find("sshd"), find("ssh-keygen")
+    assert sshd
+    assert keygen
     keys = tmp_path / "ssh"
     keys.mkdir()
     for name in ("host", "user"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / name], check=True)
+        subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", keys / name], check=True)
     port = free_port()
     (keys / "config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {keys}/host\nAuthorizedKeysFile {keys}/user.pub\n"
@@ -102,6 +103,7 @@ def push_clone_pull(place: Workplace, clone: Path) -> None:
     assert cloned.text("results/metrics.json") == place.text("results/metrics.json")
 
 
+@needs("sshd", "ssh-keygen")
 def test_ssh_remote(workplace: Workplace, ssh_server: tuple[int, Path], tmp_path: Path) -> None:
     port, key = ssh_server
     url = f"ssh://{getpass.getuser()}@127.0.0.1:{port}{tmp_path}/store"

@@ -5,21 +5,19 @@ from __future__ import annotations
 import os
 import pwd
 import random
-import shutil
 import socket
 from pathlib import Path
 from string import Template
 
+from tests import programs
+
 HERE = Path(__file__).parent
-# Programs, and the Debian package of each.
 CLIENTS = ("sacct", "sacctmgr", "salloc", "sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun", "sstat")
-NEEDED = {"munged": "munge", "slurmctld": "slurm-wlm", "slurmd": "slurm-wlm"} | dict.fromkeys(CLIENTS, "slurm-wlm")
-NEEDED_TO_ACCOUNT = {"slurmdbd": "slurmdbd", "mariadbd": "mariadb-server", "mariadb-install-db": "mariadb-server"}
+NEEDED = ("munged", "slurmctld", "slurmd", *CLIENTS)
+NEEDED_TO_ACCOUNT = ("slurmdbd", "mariadbd", "mariadb-install-db")
 # With the system's daemons, and without another cluster's wrappers, which would lead to that one.
 SEARCH_PATH = ":".join(
-    folder
-    for folder in f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin".split(":")
-    if not (Path(folder).parent / "munge.key").exists()
+    folder for folder in programs.SEARCH_PATH.split(":") if not (Path(folder).parent / "munge.key").exists()
 )
 # Below what the system hands out by itself, so that a restarted daemon finds its port as it left it.
 PORTS = range(20000, 32000)
@@ -28,10 +26,7 @@ CPUS, MEMORY = 4, 16000
 
 def missing(accounting: bool = True) -> str:
     """Which programs are not installed, and the Debian packages that hold them; empty if all are there."""
-    needed = NEEDED | (NEEDED_TO_ACCOUNT if accounting else {})
-    absent = [program for program in needed if not shutil.which(program, path=SEARCH_PATH)]
-    packages = sorted({needed[program] for program in absent})
-    return f"{', '.join(absent)}: not installed (Debian: apt install {' '.join(packages)})" if absent else ""
+    return programs.absent(*NEEDED, *(NEEDED_TO_ACCOUNT if accounting else ()), path=SEARCH_PATH)
 
 
 def write(folder: Path, nodes: int, gpus: int, accounting: bool) -> None:
@@ -78,7 +73,7 @@ def _wrap_commands(folder: Path) -> None:
     # before it calls srun, which then has to find the configuration without them.
     for client in CLIENTS:
         wrapper = folder / "bin" / client
-        program = shutil.which(client, path=SEARCH_PATH)
+        program = programs.find(client, SEARCH_PATH)
         wrapper.write_text(f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {program} "$@"\n')
         wrapper.chmod(0o755)
 

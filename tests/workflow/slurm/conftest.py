@@ -17,10 +17,20 @@ from tests.workflow.slurm.submitting import Submitting, made, submitting
 MODELS = ("killed", "cancelled", "limited", "moved")
 
 
+# A fixture's name, and whether its cluster has accounting.
+CLUSTERS = {"cluster": True, "cluster_without_accounting": False}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what stands on a cluster where SLURM is not installed, before any other fixture is made."""
+    for item in items:
+        for accounting in [CLUSTERS[name] for name in getattr(item, "fixturenames", ()) if name in CLUSTERS]:
+            if missing := configuration.missing(accounting):
+                item.add_marker(pytest.mark.skip(reason=missing))
+
+
 def run_cluster(tmp_path_factory: pytest.TempPathFactory, name: str, accounting: bool) -> Iterator[Cluster]:
-    """A cluster for as long as it is needed; skips where SLURM is not installed."""
-    if missing := configuration.missing(accounting):
-        pytest.skip(missing)
+    """A cluster for as long as it is needed."""
     cluster = Cluster(tmp_path_factory.mktemp(name), accounting=accounting)
     try:
         cluster.up()

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from tests.programs import needs
 from tests.workflow.slurm import configuration
 from tests.workflow.slurm.cluster import Cluster, ClusterError
 
@@ -132,6 +133,7 @@ def test_two_clusters_side_by_side_and_one_ends_without_a_trace(
     bare.cancel(job)
 
 
+@needs(*configuration.NEEDED)
 def test_a_daemon_that_does_not_come_up_is_reported_with_its_log(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path, accounting=False)
     configuration.write(tmp_path, 1, 0, accounting=False)
@@ -145,5 +147,5 @@ def test_a_daemon_that_does_not_come_up_is_reported_with_its_log(tmp_path: Path)
 
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(configuration, "SEARCH_PATH", "")
-    with pytest.raises(ClusterError, match=r"munged.*apt install mariadb-server munge slurm-wlm slurmdbd"):
+    with pytest.raises(ClusterError, match=r"munged.*apt install munge slurm-wlm slurmdbd mariadb-server"):
         Cluster(Path("nowhere")).up()

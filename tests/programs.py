@@ -1,0 +1,70 @@
+"""Programs that some tests drive for real, and the Debian package of each.
+
+A test is marked `@needs("sshd")`, and is skipped with one short reason where the program is absent. Tests look programs
+up only here, so that one environment variable shows what the suite does on a machine that has none of them:
+
+    SITTER_TESTS_NO_SERVICES=1 python -m pytest
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+PACKAGES = {
+    "chromium": "chromium",
+    "g++": "g++",
+    "mariadb-install-db": "mariadb-server",
+    "mariadbd": "mariadb-server",
+    "munged": "munge",
+    "Python.h": "python3-dev",
+    "slurmctld": "slurm-wlm",
+    "slurmd": "slurm-wlm",
+    "slurmdbd": "slurmdbd",
+    "ssh-keygen": "openssh-client",
+    "sshd": "openssh-server",
+} | dict.fromkeys(
+    ("sacct", "sacctmgr", "salloc", "sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun", "sstat"), "slurm-wlm"
+)
+OTHER_NAMES = {"chromium": ("chromium-browser", "google-chrome")}
+NO_SERVICES = "SITTER_TESTS_NO_SERVICES"
+"""When this environment variable is set and not empty, all programs of `PACKAGES` count as absent."""
+# Debian keeps daemons in folders that are not on the PATH of every user.
+SEARCH_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+
+
+def find(program: str, path: str = SEARCH_PATH) -> str | None:
+    """Look up a program of `PACKAGES`; its absolute path, or None where it is absent.
+
+    Args:
+        program: its name, a key of `PACKAGES`.
+        path: folders to search, separated by colons.
+    """
+    if program not in PACKAGES:
+        raise KeyError(f"{program} is not in tests/programs.py: add it with its Debian package")
+    if os.environ.get(NO_SERVICES):
+        return None
+    if program.endswith(".h"):  # a header of the Python that runs
+        header = Path(sysconfig.get_path("include")) / program
+        return str(header) if header.is_file() else None
+    names = (program, *OTHER_NAMES.get(program, ()))
+    return next(filter(None, (shutil.which(name, path=path) for name in names)), None)
+
+
+def absent(*programs: str, path: str = SEARCH_PATH) -> str:
+    """Say which programs are absent, one for each package, and how to install them; "" where all are there."""
+    example: dict[str, str] = {}
+    for program in programs:
+        if find(program, path) is None:
+            example.setdefault(PACKAGES[program], program)
+    return f"needs {', '.join(example.values())}: apt install {' '.join(example)}" if example else ""
+
+
+def needs(*programs: str) -> pytest.MarkDecorator:
+    """Mark a test, class or module that is skipped where one of the programs is absent."""
+    reason = absent(*programs)
+    return pytest.mark.skipif(bool(reason), reason=reason)
