@@ -51,8 +51,12 @@ def find(program: str, path: str = SEARCH_PATH) -> str | None:
     if program.endswith(".h"):  # a header of the Python that runs
         header = Path(sysconfig.get_path("include")) / program
         return str(header) if header.is_file() else None
-    names = (program, *OTHER_NAMES.get(program, ()))
-    return next(filter(None, (shutil.which(name, path=path) for name in names)), None)
+    return next(filter(None, (shutil.which(name, path=path) for name in names(program))), None)
+
+
+def names(program: str) -> tuple[str, ...]:
+    """Return the names under which a program of `PACKAGES` may be installed."""
+    return (program, *OTHER_NAMES.get(program, ()))
 
 
 def absent(*programs: str, path: str = SEARCH_PATH) -> str:
@@ -67,4 +71,10 @@ def absent(*programs: str, path: str = SEARCH_PATH) -> str:
 def needs(*programs: str) -> pytest.MarkDecorator:
     """Mark a test, class or module that is skipped where one of the programs is absent."""
     reason = absent(*programs)
-    return pytest.mark.skipif(bool(reason), reason=reason)
+    return pytest.mark.skipif(bool(reason), reason=reason or f"needs {', '.join(programs)}")
+
+
+def is_need(mark: pytest.Mark) -> bool:
+    """Whether a mark `skipif` was made by `needs`, whether or not the program is there."""
+    words, _, first = str(mark.kwargs.get("reason")).partition(":")[0].partition(" ")
+    return words == "needs" and first.split(", ")[0] in PACKAGES

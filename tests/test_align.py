@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from pipeline.faces.image import read_image
 from pipeline.faces.store import FaceStore
 from tests.faces.real import PROJECT, download_demo, install_scrfd, no_face, photograph, shared
 from tests.faces.test_image import bomb
+from tests.suite.environment import environment
 
 SCRFD = {"kind": "scrfd", "weights": "scrfd", "sides": [640, 320], "padding": 0}
 
@@ -257,8 +257,7 @@ def test_interrupted_it_leaves_what_was_there(at, sent):
     put({f"{i}.jpg": (at / "a.jpg").read_bytes() for i in range(4000)})
     code = "from pipeline.cli import main; raise SystemExit(main(['align', 'people']))"
     (at / "params.yaml").write_text(study(detectors=kind).model_dump_json())
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    process = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment(), stderr=subprocess.DEVNULL)
     while not list(paths.faces("people").parent.glob(".*/faces-00000.arrow")):
         assert process.poll() is None
         time.sleep(0.02)

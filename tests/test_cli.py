@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import cli
+from tests.suite.environment import environment
 
 PROJECT = Path(__file__).parents[1]
 STAGES = ["download", "render", "align", "split", "train", "embed", "fuse", "overlap", "evaluate", "explain", "report"]
@@ -49,8 +49,7 @@ def test_checking_a_study_needs_no_torch() -> None:
 
 def test_an_error_is_one_message_and_no_traceback(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pipeline", "align", "orl", "--params", "none.yaml"]
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment())
     assert done.returncode == 1
     assert done.stderr.startswith("sitter align: none.yaml does not exist")
     assert "Traceback" not in done.stderr

@@ -22,6 +22,7 @@ import yaml
 from pipeline.artifacts import sha256
 from tests.sources.pictures import picture
 from tests.sources.site import Site, serving
+from tests.suite.environment import environment
 
 PROJECT = Path(__file__).parents[1]
 
@@ -37,12 +38,7 @@ class Project:
 
     def __init__(self, home: Path) -> None:
         self.home, self.raw = home, home / "data/raw"
-        self.environment = {
-            **os.environ,
-            "PYTHONPATH": str(PROJECT),
-            "SITTER_CACHE": str(home / "cache"),
-            "NO_PROXY": "127.0.0.1",
-        }
+        self.environment = environment(SITTER_CACHE=home / "cache", NO_PROXY="127.0.0.1")
 
     def study(self, **entries: dict[str, Any]) -> None:
         """A study that only downloads."""

@@ -52,3 +52,15 @@ def test_no_other_test_looks_a_listed_program_up_by_itself() -> None:
     by_itself = re.compile(rf"which\(\s*[\"'](?:{listed})[\"']|/usr/sbin/\w")
     found = [str(file) for file in TESTS.rglob("*.py") if file != Path(__file__) and by_itself.search(file.read_text())]
     assert found == []
+
+
+@pytest.mark.parametrize("absent", ["", "1"])
+def test_a_need_is_known_as_such_whether_or_not_the_program_is_there(
+    folder: str, monkeypatch: pytest.MonkeyPatch, absent: str
+) -> None:
+    monkeypatch.setenv(programs.NO_SERVICES, absent)
+    assert programs.is_need(needs("sshd", "munged").mark)
+    assert programs.is_need(needs("Python.h").mark)
+    for reason in ("needs a GPU", "needs ../shared/FACTS.md, which is not part of the project"):
+        assert not programs.is_need(pytest.mark.skipif(True, reason=reason).mark)
+    assert not programs.is_need(pytest.mark.skipif("sys.platform == 'win32'").mark)

@@ -12,18 +12,22 @@ from pathlib import Path
 
 import pytest
 
+from tests.suite.environment import environment
 from tests.training.study import make_faces, write_params
 
-ROOT = Path(__file__).parents[1]
 EPOCHS = 10
 
 
 def start(folder: Path, model: str = "small") -> subprocess.Popen[str]:
     """A process that trains."""
     command = [sys.executable, "-m", "pipeline", "train", model]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=folder,
+        env=environment(OMP_NUM_THREADS=1),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 

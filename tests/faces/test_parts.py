@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ from PIL import Image
 from pipeline import align, params, paths
 from pipeline.artifacts import write_csv
 from pipeline.parallel import share
-from tests.faces.real import PROJECT
+from tests.suite.environment import environment
 
 STUDY = {
     "seed": 1,
@@ -54,9 +53,9 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def start(rank: int, world: int) -> subprocess.Popen[str]:
     """One process of several, as srun starts them."""
-    environment = os.environ | {"RANK": str(rank), "WORLD_SIZE": str(world), "PYTHONPATH": str(PROJECT)}
+    place = environment(RANK=rank, WORLD_SIZE=world)
     command = [sys.executable, "-m", "pipeline", "align", "people"]
-    return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return subprocess.Popen(command, env=place, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 def test_three_processes_find_what_one_finds(people):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from pipeline.sources.cache import cache
 from tests.sources.site import Site
+from tests.suite.environment import environment
 
 REPO, REVISION, FILE = "acme/vit", "0123456789abcdef0123456789abcdef01234567", "weights/model.safetensors"
 CONTENT = bytes(range(256)) * 100
@@ -21,8 +21,8 @@ def fetch(site: Site, checksum: str = CHECKSUM) -> subprocess.CompletedProcess[s
     code = "import pathlib, pipeline.sources.hub as hub\nfrom pipeline.errors import SitterError\n"
     code += f"try: hub.fetch(pathlib.Path('out'), 'vit', repo={REPO!r}, revision={REVISION!r}, file={FILE!r},"
     code += f" sha256={checksum!r})\nexcept SitterError as error: raise SystemExit(str(error))"
-    environment = os.environ | {"HF_ENDPOINT": site.url, "PYTHONPATH": str(Path(__file__).parents[2])}
-    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    hub = environment(HF_ENDPOINT=site.url)
+    return subprocess.run([sys.executable, "-c", code], env=hub, capture_output=True, text=True)
 
 
 def test_a_file_of_a_revision_is_fetched_once_and_its_checksum_verified(project: Path, site: Site) -> None:

@@ -12,9 +12,12 @@ from typing import Any
 
 import yaml
 
+from tests.suite.environment import environment
 from tests.training.study import STUDY, TINY, make_faces
 
 ROOT = Path(__file__).parents[2]
+# Processes that share out a training here do so on the CPU: there may be fewer GPUs than processes.
+ALONE = {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "CUDA_VISIBLE_DEVICES": ""}
 # Nothing whose batch statistics are trained, no dropout: both are a process's own. A step of SGD does not enlarge noise
 # in a gradient, as one of Adam may. The late stages only, since a PReLU's input may be so near to 0 that the rounding
 # of a convolution, which is another for batches of another size, decides on its derivative.
@@ -69,7 +72,6 @@ def start(folder: Path, world: int, *arguments: str, program: str = RUN) -> list
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    common = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
     processes = []
     for rank in range(world):
         place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
@@ -77,7 +79,7 @@ def start(folder: Path, world: int, *arguments: str, program: str = RUN) -> list
         processes.append(
             subprocess.Popen(
                 [sys.executable, "-c", program, *arguments],
-                cwd=folder, env=os.environ | common | told, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                cwd=folder, env=environment(**ALONE, **told), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             )
         )  # fmt: skip
     return processes

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+from tests.suite.environment import environment
 from tests.training.launch import ROOT, finish, start
 
 
@@ -35,7 +36,7 @@ dist.destroy_process_group()
 
 def test_the_benchmark_for_a_gpu_runs_small_without_one() -> None:
     command = [sys.executable, "-m", "benchmarks.train_gpu", "--tiny", "--no-compile"]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    said = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300)
     assert said.returncode == 0, said.stderr
     rates = re.findall(r"^  (step|loader|embed) .* ([\d,.]+) images/s", said.stdout, re.MULTILINE)
     assert [what for what, _ in rates] == ["step"] * 2 + ["loader"] * 2 + ["step"] * 2 + ["embed"] * 2

@@ -13,6 +13,7 @@ import torch
 from pipeline import paths
 from pipeline.errors import SitterError
 from pipeline.training import checkpoint
+from tests.suite.environment import environment
 from tests.training.study import make_faces, study
 
 
@@ -71,9 +72,8 @@ def test_a_failed_write_leaves_the_checkpoint_before(tmp_path: Path) -> None:
 
 def test_a_second_process_at_the_same_model_is_refused_and_a_dead_one_s_lock_is_not_in_the_way(project: Path) -> None:
     hold = "from pipeline.training.checkpoint import locked\nwith locked('small'): print('held', flush=True); input()"
-    root = Path(__file__).parents[2]
     process = subprocess.Popen(
-        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={"PYTHONPATH": str(root)}
+        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"held\n"

@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 from pipeline.artifacts import read_csv
 from pipeline.errors import SitterError
 from pipeline.training.processes import LAUNCH, check_launch
-from tests.training.launch import FEW, MODELS, ROOT, RUN, finish, new_project, start
+from tests.suite.environment import environment
+from tests.training.launch import ALONE, FEW, MODELS, ROOT, RUN, finish, new_project, start
 
 # Of `full`, batch statistics are trained, which are each process's own on a CPU.
 SAME = [name for name in MODELS if name not in ("full", "frozen")]
@@ -112,9 +113,8 @@ def test_one_process_writes_and_speaks_for_all(two: tuple[Path, list[tuple[int, 
 def test_torchrun_trains_what_one_process_trains(alone: Path, tmp_path: Path) -> None:
     folder = new_project(tmp_path)
     launcher = ["torch.distributed.run", "--standalone", "--local-addr=127.0.0.1", "--nproc-per-node=2"]
-    environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "PATH": ""}
     command = [sys.executable, "-m", *launcher, "-m", "pipeline", "train", "infonce"]
-    subprocess.run(command, cwd=folder, env=environment, check=True, timeout=120, capture_output=True)
+    subprocess.run(command, cwd=folder, env=environment(**ALONE), check=True, timeout=120, capture_output=True)
     assert_same(alone, folder, "infonce")
 
 
