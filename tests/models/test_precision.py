@@ -8,8 +8,6 @@ from torch import Tensor, nn
 
 from pipeline.models.precision import FEWEST, LEAST_COSINE, choose_precision, in_precision, least_cosine
 
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-
 
 def vectors(spread: float, error: float) -> tuple[Tensor, Tensor]:
     """Vectors around a common direction, and the same with a relative error."""
@@ -47,10 +45,10 @@ class Offset(nn.Module):
         return self.conv(x).flatten(1) + self.offset
 
 
-@needs_gpu
+@pytest.mark.parametrize("device", ["cuda"], indirect=True)
 @pytest.mark.parametrize(("offset", "expected"), [(0.0, "fp16"), (1e5, "fp32")])
-def test_a_gpu_takes_half_precision_only_where_the_vectors_stay(offset: float, expected: str) -> None:
-    network, faces = Offset(offset).cuda().eval(), torch.randn(FEWEST, 3, 8, 8, device="cuda")
+def test_a_gpu_takes_half_precision_only_where_the_vectors_stay(device: str, offset: float, expected: str) -> None:
+    network, faces = Offset(offset).to(device).eval(), torch.randn(FEWEST, 3, 8, 8, device=device)
     assert choose_precision(network, faces) == expected
     with in_precision("fp16", faces.device), torch.inference_mode():
         assert network.conv(faces).dtype == torch.float16
