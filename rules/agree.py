@@ -17,9 +17,11 @@ import os
 import signal
 import subprocess
 import sys
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -31,11 +33,12 @@ from pipeline.errors import SitterError
 from pipeline.graph import Job, jobs
 from pipeline.params import load
 from pipeline.reporting.tables import results_table
-from rules.dvc_yaml import in_step, stage_name, write_dvc_yaml
+from rules.dvc_yaml import PLAN, in_step, stage_name, write_dvc_yaml
 
 LOCK = Path(".snakemake/sitter.lock")
 # What dvc.lock was when the two engines last agreed.
 AGREED = Path(".snakemake/sitter-agreed")
+PLANNED = "dvc.yaml follows params.yaml\n"
 # Set for the Snakemake and DVC that an engine calls while it holds the lock.
 HOLDER = "SITTER_LOCK_HOLDER"
 NOTHING_TO_DO = "Nothing to be done"
@@ -103,17 +106,65 @@ def commit() -> bool:
     """Record the outputs in DVC if Snakemake finds the whole study up to date and DVC does not know it yet.
 
     Stale outputs are never committed: they would poison DVC's run cache.
+
+    Raises:
+        SitterError: DVC finds that an input of a job has changed, which Snakemake has not run since.
     """
-    if agreed() and not stale_stages():
+    status = dvc_status()
+    if agreed() and not status:
         return True
     words = subprocess.run(
         ["snakemake", "--dry-run", "--nolock", "all"], capture_output=True, text=True, env=_environment()
     )
     if NOTHING_TO_DO not in words.stdout + words.stderr:
         return False
-    _call("dvc", "commit", "--quiet", "--force")
+    made = {job.target: job for job in jobs(load())}
+    if unseen := [line for job in made.values() if (line := _unseen(job, status.get(stage_name(job), [])))]:
+        raise SitterError("\n".join(unseen))
+    write_plan()
+    # What was made of originals that are not here stays as DVC knows it.
+    gone = {stage_name(job) for job in made.values() if any(not path.exists() for path in job.own)}
+    if targets := sorted(status.keys() - gone):
+        _call("dvc", "commit", "--quiet", "--force", *targets)
     _note_agreement()
     return True
+
+
+def _unseen(job: Job, changes: list[Any]) -> str:
+    """Say it where DVC finds an input changed that Snakemake takes for the old one: one of them is wrong.
+
+    That is so where nothing was recorded in DVC since the two agreed, and Snakemake has not run the job since.
+    """
+    inputs = {path.as_posix() for path in job.inputs} | {"params.yaml"}
+    changed = sorted(
+        {name for change in changes if "changed deps" in change for name in change["changed deps"]} - inputs
+    )
+    run = _record(job.target)
+    if not changed or not agreed() or (run.exists() and run.stat().st_mtime > AGREED.stat().st_mtime):
+        return ""
+    return (
+        f"{stage_name(job)} depends on {', '.join(changed)}, which has changed for DVC, but not for Snakemake. Nothing was "
+        f"recorded in DVC. Run `snakemake --forcerun {job.stage} -- {job.target}`, then this again."
+    )
+
+
+def plan() -> None:
+    """The first stage of `dvc repro`: see that dvc.yaml follows params.yaml before any work is done.
+
+    Raises:
+        SitterError: it did not. It does now, but the DVC that runs this has read it before.
+    """
+    if not in_step():
+        write_dvc_yaml()
+        raise SitterError("dvc.yaml did not follow params.yaml. It does now: type the same command once more.")
+    write_plan()
+
+
+def write_plan() -> None:
+    """Write what the stage `plan` makes, if it is not there."""
+    if not PLAN.exists() or PLAN.read_text() != PLANNED:
+        with atomic_file(PLAN) as part:
+            part.write_text(PLANNED)
 
 
 def follow_dvc() -> None:
@@ -123,10 +174,10 @@ def follow_dvc() -> None:
     """
     if agreed() or not Path("dvc.lock").exists():
         return
-    stale = stale_stages()
-    study = load()
+    stale = dvc_status().keys()
+    every = jobs(load())
     fresh: dict[Path, Job] = {}
-    for job in jobs(study):  # in the order of the stages: inputs before what is made of them
+    for job in every:  # in the order of the stages: inputs before what is made of them
         made_of_fresh = all(path in fresh for path in job.inputs)
         if made_of_fresh and stage_name(job) not in stale and job.target.exists():
             fresh.update(dict.fromkeys((*job.outputs, job.target), job))
@@ -136,16 +187,35 @@ def follow_dvc() -> None:
         done = subprocess.run(touch, env=_environment(), capture_output=True, text=True)
         if done.returncode:
             raise SitterError(f"Snakemake could not take note of what DVC brought:\n{done.stderr}")
+    for job in every:
+        if job.target not in fresh and job.target.exists() and not _record(job.target).exists():
+            _distrust(job.target)
     if not stale:
         _note_agreement()
 
 
-def stale_stages() -> set[str]:
-    """Names of the DVC stages that `dvc status` finds changed or never run."""
+def _record(target: Path, sort: str = "metadata") -> Path:
+    """Where Snakemake keeps what it knows of an output."""
+    return Path(".snakemake") / sort / urlsafe_b64encode(str(target).encode()).decode()
+
+
+def _distrust(target: Path) -> None:
+    """Have Snakemake make an output anew: DVC has brought it and finds it stale.
+
+    Snakemake has no record of how it was made, and would take it for up to date. So it is marked as Snakemake marks
+    what a run has left unfinished.
+    """
+    with atomic_file(_record(target, "incomplete")) as part:
+        part.write_text(json.dumps({"external_jobid": None}))
+
+
+def dvc_status() -> dict[str, list[Any]]:
+    """What `dvc status` finds changed, by the name of the stage."""
     status = subprocess.run(["dvc", "status", "--json"], capture_output=True, text=True, env=_environment())
     if status.returncode:
         raise SitterError(f"dvc status failed:\n{status.stderr.strip()}")
-    return set(json.loads(status.stdout))
+    found: dict[str, list[Any]] = json.loads(status.stdout)
+    return found
 
 
 def agreed() -> bool:
@@ -219,10 +289,13 @@ def _lock() -> Iterator[None]:
 def main(arguments: Sequence[str]) -> int:
     """The three guarded ways in."""
     commands = {"run": run, "repro": repro, "pull": pull}
-    if not arguments or arguments[0] not in commands:
+    if not arguments or arguments[0] not in {*commands, "plan"}:
         print(__doc__)
         return 2
     try:
+        if arguments[0] == "plan":
+            plan()
+            return 0
         commands[arguments[0]](arguments[1:])
     except SitterError as error:
         print(f"sitter {arguments[0]}: {error}", file=sys.stderr)
