@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def missing(study: Study) -> dict[str, str]:
-    """Say which files and folders of the user's own are missing: who wants each, where it was looked for, how to get it.
+    """Say which of the user's own files are missing: who wants each, where it was looked for, how to get it.
 
     By entry of `download`, or `align.NAME` for the corrections of a data set. An entry whose output stands already is
     not missing, and one with a URL is fetched.

@@ -11,17 +11,13 @@ commits to DVC when it succeeds, and any `snakemake` first takes note of what `d
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import signal
 import subprocess
 import sys
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -33,45 +29,44 @@ from pipeline.errors import SitterError
 from pipeline.graph import Job, jobs
 from pipeline.params import load
 from pipeline.reporting.tables import results_table
+from rules import records, restore
 from rules.dvc_yaml import PLAN, in_step, stage_name, write_dvc_yaml
 
 LOCK = Path(".snakemake/sitter.lock")
-# What dvc.lock was when the two engines last agreed.
-AGREED = Path(".snakemake/sitter-agreed")
+# What the output of the stage `plan` says, always.
 PLANNED = "dvc.yaml follows params.yaml\n"
-# Set for the Snakemake and DVC that an engine calls while it holds the lock.
-HOLDER = "SITTER_LOCK_HOLDER"
 NOTHING_TO_DO = "Nothing to be done"
 
 
 def before_snakemake(dry: bool, in_dvc: bool) -> None:
-    """Called as a Snakefile is read: take the lock for real work, follow what DVC has brought.
+    """Take the lock for real work and follow what DVC has brought; called as a Snakefile is read.
 
     Args:
         dry: nothing is going to be made.
         in_dvc: the study is the one in params.yaml, which DVC knows.
     """
-    if os.environ.get(HOLDER):
-        return
     by_dvc = os.environ.get("DVC_STAGE")
+    if by_dvc:
+        restore.at_exit(by_dvc)
+    if os.environ.get(records.HOLDER):
+        return
     if not dry:
         _acquire(wait=bool(by_dvc))
     if by_dvc:
-        if not in_step():
-            write_dvc_yaml()
-            raise SitterError(
-                "dvc.yaml did not follow params.yaml and has been brought up to date: run dvc repro again."
-            )
-    elif in_dvc and _dvc_is_here():
+        bring_into_step()
+    elif in_dvc and records.dvc_is_here() and not records.dvc_trouble():
         if not in_step() and not dry:
             write_dvc_yaml()
         follow_dvc()
 
 
 def after_snakemake() -> None:
-    """Called when a plain Snakemake run has succeeded: commit what it made."""
-    if not os.environ.get(HOLDER) and not os.environ.get("DVC_STAGE") and _dvc_is_here():
-        commit()
+    """Commit what a plain Snakemake run has made; called when it has succeeded."""
+    if not os.environ.get(records.HOLDER) and not os.environ.get("DVC_STAGE") and records.dvc_is_here():
+        if trouble := records.dvc_trouble():
+            print(f"sitter: nothing was recorded in DVC. {trouble}", file=sys.stderr)
+        else:
+            commit()
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -79,17 +74,20 @@ def run(arguments: Sequence[str]) -> None:
     with _lock():
         write_dvc_yaml()
         follow_dvc()
-        before = _lock_hash()
+        before = records.lock_hash()
         _call("snakemake", "--quiet", "host", "progress", "rules", *arguments, "--", "all")
-        if not commit() and not agreed():
+        if trouble := records.dvc_trouble():
+            print(f"sitter: nothing was recorded in DVC. {trouble}", file=sys.stderr)
+        elif not commit() and not records.agreed():
             raise SitterError("Snakemake has more to do after the run, so nothing was recorded in DVC: run it again.")
-        if _lock_hash() == before:  # nothing was made anew, so no stage has printed it
+        if records.lock_hash() == before:  # nothing was made anew, so no stage has printed it
             print(f"{results_table(paths.results())}\nnothing to do; report: {paths.report()}")
 
 
 def repro(arguments: Sequence[str]) -> None:
     """`dvc repro`, then let Snakemake take note of what it restored."""
     with _lock():
+        _check_dvc()
         write_dvc_yaml()
         _call("dvc", "repro", *arguments)
         follow_dvc()
@@ -98,6 +96,7 @@ def repro(arguments: Sequence[str]) -> None:
 def pull(arguments: Sequence[str]) -> None:
     """`dvc pull`, then let Snakemake take note of what came."""
     with _lock():
+        _check_dvc()
         _call("dvc", "pull", *arguments)
         follow_dvc()
 
@@ -110,46 +109,35 @@ def commit() -> bool:
     Raises:
         SitterError: DVC finds that an input of a job has changed, which Snakemake has not run since.
     """
-    status = dvc_status()
-    if agreed() and not status:
+    status = records.dvc_status()
+    if records.agreed() and not status:
         return True
     words = subprocess.run(
-        ["snakemake", "--dry-run", "--nolock", "all"], capture_output=True, text=True, env=_environment()
+        ["snakemake", "--dry-run", "--nolock", "all"], capture_output=True, text=True, env=records.environment()
     )
     if NOTHING_TO_DO not in words.stdout + words.stderr:
         return False
-    made = {job.target: job for job in jobs(load())}
-    if unseen := [line for job in made.values() if (line := _unseen(job, status.get(stage_name(job), [])))]:
-        raise SitterError("\n".join(unseen))
+    every = jobs(load())
+    if lines := [line for job in every if (line := records.unseen(job, status.get(stage_name(job), [])))]:
+        raise SitterError("\n".join(lines))
     write_plan()
     # What was made of originals that are not here stays as DVC knows it.
-    gone = {stage_name(job) for job in made.values() if any(not path.exists() for path in job.own)}
+    gone = {stage_name(job) for job in every if any(not path.exists() for path in job.own)}
     if targets := sorted(status.keys() - gone):
         _call("dvc", "commit", "--quiet", "--force", *targets)
-    _note_agreement()
+    records.note_agreement()
     return True
 
 
-def _unseen(job: Job, changes: list[Any]) -> str:
-    """Say it where DVC finds an input changed that Snakemake takes for the old one: one of them is wrong.
-
-    That is so where nothing was recorded in DVC since the two agreed, and Snakemake has not run the job since.
-    """
-    inputs = {path.as_posix() for path in job.inputs} | {"params.yaml"}
-    changed = sorted(
-        {name for change in changes if "changed deps" in change for name in change["changed deps"]} - inputs
-    )
-    run = _record(job.target)
-    if not changed or not agreed() or (run.exists() and run.stat().st_mtime > AGREED.stat().st_mtime):
-        return ""
-    return (
-        f"{stage_name(job)} depends on {', '.join(changed)}, which has changed for DVC, but not for Snakemake. Nothing was "
-        f"recorded in DVC. Run `snakemake --forcerun {job.stage} -- {job.target}`, then this again."
-    )
-
-
 def plan() -> None:
-    """The first stage of `dvc repro`: see that dvc.yaml follows params.yaml before any work is done.
+    """See that dvc.yaml follows params.yaml before any work is done: the first stage of `dvc repro`."""
+    _check_dvc()
+    bring_into_step()
+    write_plan()
+
+
+def bring_into_step() -> None:
+    """Let dvc.yaml follow params.yaml and the code.
 
     Raises:
         SitterError: it did not. It does now, but the DVC that runs this has read it before.
@@ -157,7 +145,11 @@ def plan() -> None:
     if not in_step():
         write_dvc_yaml()
         raise SitterError("dvc.yaml did not follow params.yaml. It does now: type the same command once more.")
-    write_plan()
+
+
+def _check_dvc() -> None:
+    if trouble := records.dvc_trouble():
+        raise SitterError(trouble)
 
 
 def write_plan() -> None:
@@ -172,9 +164,9 @@ def follow_dvc() -> None:
 
     A job counts as up to date where DVC finds neither it nor anything that it is made from changed.
     """
-    if agreed() or not Path("dvc.lock").exists():
+    if records.agreed() or not Path("dvc.lock").exists():
         return
-    stale = dvc_status().keys()
+    stale = records.dvc_status().keys()
     every = jobs(load())
     fresh: dict[Path, Job] = {}
     for job in every:  # in the order of the stages: inputs before what is made of them
@@ -184,66 +176,19 @@ def follow_dvc() -> None:
     targets = sorted({str(job.target) for job in fresh.values()})
     if targets:
         touch = ["snakemake", "--quiet", "all", "--nolock", "--touch", "--forceall", "--", *targets]
-        done = subprocess.run(touch, env=_environment(), capture_output=True, text=True)
+        done = subprocess.run(touch, env=records.environment(), capture_output=True, text=True)
         if done.returncode:
             raise SitterError(f"Snakemake could not take note of what DVC brought:\n{done.stderr}")
     for job in every:
-        if job.target not in fresh and job.target.exists() and not _record(job.target).exists():
-            _distrust(job.target)
+        if job.target not in fresh and job.target.exists() and not records.record(job.target).exists():
+            records.distrust(job.target)
     if not stale:
-        _note_agreement()
-
-
-def _record(target: Path, sort: str = "metadata") -> Path:
-    """Where Snakemake keeps what it knows of an output."""
-    return Path(".snakemake") / sort / urlsafe_b64encode(str(target).encode()).decode()
-
-
-def _distrust(target: Path) -> None:
-    """Have Snakemake make an output anew: DVC has brought it and finds it stale.
-
-    Snakemake has no record of how it was made, and would take it for up to date. So it is marked as Snakemake marks
-    what a run has left unfinished.
-    """
-    with atomic_file(_record(target, "incomplete")) as part:
-        part.write_text(json.dumps({"external_jobid": None}))
-
-
-def dvc_status() -> dict[str, list[Any]]:
-    """What `dvc status` finds changed, by the name of the stage."""
-    status = subprocess.run(["dvc", "status", "--json"], capture_output=True, text=True, env=_environment())
-    if status.returncode:
-        raise SitterError(f"dvc status failed:\n{status.stderr.strip()}")
-    found: dict[str, list[Any]] = json.loads(status.stdout)
-    return found
-
-
-def agreed() -> bool:
-    """Whether dvc.lock is as it was when both engines last agreed."""
-    return AGREED.exists() and AGREED.read_text() == _lock_hash()
-
-
-def _note_agreement() -> None:
-    with atomic_file(AGREED) as part:
-        part.write_text(_lock_hash())
-
-
-def _lock_hash() -> str:
-    lock = Path("dvc.lock")
-    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else "no dvc.lock"
-
-
-def _dvc_is_here() -> bool:
-    return Path(".dvc").is_dir()
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, HOLDER: str(os.getpid())}
+        records.note_agreement()
 
 
 def _call(*command: str) -> None:
     """Run an engine to its end. Ctrl-C reaches it from the terminal by itself, SIGTERM is passed on: it cleans up."""
-    engine = subprocess.Popen(command, env=_environment())
+    engine = subprocess.Popen(command, env=records.environment())
     before = signal.signal(signal.SIGINT, signal.SIG_IGN), signal.signal(signal.SIGTERM, lambda *_: engine.terminate())
     try:
         code = engine.wait()
