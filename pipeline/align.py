@@ -21,6 +21,7 @@ from pipeline import paths
 from pipeline.artifacts import each_row, output_folder, read_columns, read_csv, sha256
 from pipeline.code import code
 from pipeline.errors import SitterError
+from pipeline.own import located
 from pipeline.parallel import cores, in_order, rank_and_world, share
 from pipeline.progress import progress
 
@@ -87,7 +88,7 @@ def _parts(study: Study, dataset: str) -> Path:
     of = {
         "images": sha256(paths.raw(dataset) / paths.MANIFEST),
         "settings": settings.model_dump(mode="json"),
-        "corrections": sha256(Path(settings.corrections)) if settings.corrections else "",
+        "corrections": sha256(located(settings.corrections)) if settings.corrections else "",
         "code": code("align", *sorted({f"detectors/{detector.kind}" for detector in settings.detectors})),
     }
     key = hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()[:16]
@@ -124,7 +125,7 @@ def _corrections(study: Study, dataset: str) -> dict[str, Correction]:
     from pipeline.faces.corrections import read_corrections
 
     rows = read_csv(paths.raw(dataset) / paths.MANIFEST, GIVEN)
-    file, field = Path(settings.corrections), f"align.{dataset}.corrections"
+    file, field = located(settings.corrections), f"align.{dataset}.corrections"
     if file.resolve().is_relative_to(paths.faces(dataset).resolve()):
         raise SitterError(
             f"{field} is {file}, in the folder that align replaces: keep it elsewhere, beside params.yaml."

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pipeline import paths
+from pipeline.own import located, named
 from pipeline.params.fuse import members
 from pipeline.paths import MANIFEST
+from pipeline.sources.beside import read_beside
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -33,7 +35,9 @@ class Job:
     kinds: tuple[str, ...] = ()
     """Registered kinds whose code counts, as `losses/triplet`."""
     own: tuple[Path, ...] = ()
-    """Files and folders of the user's own that are read: an image added to them counts."""
+    """Files and folders of the user's own that params.yaml names and the job reads: an image added to them counts."""
+    beside: tuple[Path, ...] = field(default=(), compare=False)
+    """Further files of the user's own that it reads where they are there, such as the images that a list names."""
 
     @property
     def name(self) -> str:
@@ -62,16 +66,17 @@ def jobs(study: Study) -> list[Job]:
 
 def _data(study: Study) -> Iterator[Job]:
     for name, source in study.download.items():
-        own = tuple(Path(value) for field in ("path", "root") if (value := getattr(source, field, None)))
+        own = tuple(located(path) for path in named(source).values())
         code = (f"sources/{source.kind}",)
-        yield Job("download", (name,), (), (paths.raw(name),), (f"download.{name}",), code, own)
+        beside = tuple(read_beside(source))
+        yield Job("download", (name,), (), (paths.raw(name),), (f"download.{name}",), code, own, beside)
     for name, render in study.render.items():
         yield Job("render", (name,), (paths.raw(render.dataset),), (paths.raw(name),), ("seed", f"render.{name}"))
     for name, align in study.align.items():
         weights = _unique(paths.raw(d.weights) for d in align.detectors if getattr(d, "weights", None))
         kinds = _unique(f"detectors/{d.kind}" for d in align.detectors)
         inputs = (paths.raw(name), *weights)
-        own = (Path(align.corrections),) if align.corrections else ()
+        own = tuple(located(path) for path in named(align).values())
         yield Job("align", (name,), inputs, (paths.faces(name),), (f"align.{name}",), kinds, own)
     for name, split in study.split.items():
         like = (paths.split(split.dataset),) if split.kind == "like" else ()

@@ -19,10 +19,11 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from pipeline.errors import nearest
+from pipeline.own import OwnPath
 
 PROJECT = Path(__file__).parent.parent
 # What an option's annotation may be made of.
-VOCABULARY = {"Annotated": Annotated, "Literal": Literal, "Field": Field}
+VOCABULARY = {"Annotated": Annotated, "Literal": Literal, "Field": Field, "OwnPath": OwnPath}
 
 
 class Strict(BaseModel):
@@ -94,6 +95,8 @@ class Registry:
         known = VOCABULARY | ({"Options": self._either(self._simple())} if _is_composed(arguments) else {})
         for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
             assert argument.annotation is not None, f"{self.sort} {kind}: option {argument.arg} has no annotation"
+            is_path = argument.arg in ("path", "root")
+            assert not is_path or "OwnPath" in ast.unparse(argument.annotation), f"{kind}: {argument.arg} is an OwnPath"
             annotation = eval(ast.unparse(argument.annotation), dict(known))  # our own source
             fields[argument.arg] = (annotation, ... if default is None else ast.literal_eval(default))
         return create_model(f"{self.sort}-{kind}", __base__=Options, __doc__=doc, **fields)

@@ -5,32 +5,48 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel
+
 from pipeline import paths
+from pipeline.own import located, named
 
 if TYPE_CHECKING:
     from pipeline.params import Study
 
 
 def missing(study: Study) -> dict[str, str]:
-    """By entry of `download`: who wants which file or folder, where it was looked for, how to get it, its licence.
+    """Say which of the user's own files are missing: who wants each, where it was looked for, how to get it.
 
-    An entry that stands in `data/raw/` already is not missing, and one with a URL is fetched.
+    By entry of `download`, or `align.NAME` for the corrections of a data set. An entry whose output stands already is
+    not missing, and one with a URL is fetched.
     """
-    said = {}
+    said: dict[str, str] = {}
     for entry, source in study.download.items():
-        path = getattr(source, "path", None)
-        if path is None or Path(path).expanduser().exists() or (paths.raw(entry) / paths.MANIFEST).is_file():
-            continue
-        wanted = _wanted_by(study, entry) or "nothing in this study"
-        where = "" if Path(path).is_absolute() else f" (looked for it below {Path.cwd()})"
-        obtain, licence = (getattr(source, option, None) for option in ("obtain", "licence"))
-        checksum = getattr(source, "sha256", None)
-        said[entry] = (
-            f"download.{entry}.path is {path}, which does not exist{where}. It is wanted by {wanted}. "
-            f"How to get it: {obtain or 'not said'}. Licence: {licence or 'not said'}."
-            + (f" Its SHA-256 has to be {checksum}." if checksum else "")
-        )
+        if lines := _absent(source, f"download.{entry}", paths.raw(entry)):
+            obtain, licence = (getattr(source, option, None) for option in ("obtain", "licence"))
+            checksum = getattr(source, "sha256", None)
+            said[entry] = "\n".join(
+                f"{line} It is wanted by {_wanted_by(study, entry) or 'nothing in this study'}. "
+                f"How to get it: {obtain or 'not said'}. Licence: {licence or 'not said'}."
+                + (f" Its SHA-256 has to be {checksum}." if checksum else "")
+                for line in lines
+            )
+    for name, align in study.align.items():
+        if lines := _absent(align, f"align.{name}", paths.faces(name)):
+            said[f"align.{name}"] = "\n".join(lines)
     return said
+
+
+def _absent(section: BaseModel, where: str, output: Path) -> list[str]:
+    """A sentence for each file that a section names and that is not there."""
+    if (output / paths.MANIFEST).is_file():
+        return []
+    return [
+        f"{where}.{field} is {path}, which does not exist"
+        + ("." if located(path).is_absolute() else f" (looked for it below {Path.cwd()}).")
+        for field, path in named(section).items()
+        if not located(path).exists()
+    ]
 
 
 def _wanted_by(study: Study, entry: str) -> str:

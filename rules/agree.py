@@ -11,8 +11,6 @@ commits to DVC when it succeeds, and any `snakemake` first takes note of what `d
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import signal
 import subprocess
@@ -31,44 +29,44 @@ from pipeline.errors import SitterError
 from pipeline.graph import Job, jobs
 from pipeline.params import load
 from pipeline.reporting.tables import results_table
-from rules.dvc_yaml import in_step, stage_name, write_dvc_yaml
+from rules import records, restore
+from rules.dvc_yaml import PLAN, in_step, stage_name, write_dvc_yaml
 
 LOCK = Path(".snakemake/sitter.lock")
-# What dvc.lock was when the two engines last agreed.
-AGREED = Path(".snakemake/sitter-agreed")
-# Set for the Snakemake and DVC that an engine calls while it holds the lock.
-HOLDER = "SITTER_LOCK_HOLDER"
+# What the output of the stage `plan` says, always.
+PLANNED = "dvc.yaml follows params.yaml\n"
 NOTHING_TO_DO = "Nothing to be done"
 
 
 def before_snakemake(dry: bool, in_dvc: bool) -> None:
-    """Called as a Snakefile is read: take the lock for real work, follow what DVC has brought.
+    """Take the lock for real work and follow what DVC has brought; called as a Snakefile is read.
 
     Args:
         dry: nothing is going to be made.
         in_dvc: the study is the one in params.yaml, which DVC knows.
     """
-    if os.environ.get(HOLDER):
-        return
     by_dvc = os.environ.get("DVC_STAGE")
+    if by_dvc:
+        restore.at_exit(by_dvc)
+    if os.environ.get(records.HOLDER):
+        return
     if not dry:
         _acquire(wait=bool(by_dvc))
     if by_dvc:
-        if not in_step():
-            write_dvc_yaml()
-            raise SitterError(
-                "dvc.yaml did not follow params.yaml and has been brought up to date: run dvc repro again."
-            )
-    elif in_dvc and _dvc_is_here():
+        bring_into_step()
+    elif in_dvc and records.dvc_is_here() and not records.dvc_trouble():
         if not in_step() and not dry:
             write_dvc_yaml()
         follow_dvc()
 
 
 def after_snakemake() -> None:
-    """Called when a plain Snakemake run has succeeded: commit what it made."""
-    if not os.environ.get(HOLDER) and not os.environ.get("DVC_STAGE") and _dvc_is_here():
-        commit()
+    """Commit what a plain Snakemake run has made; called when it has succeeded."""
+    if not os.environ.get(records.HOLDER) and not os.environ.get("DVC_STAGE") and records.dvc_is_here():
+        if trouble := records.dvc_trouble():
+            print(f"sitter: nothing was recorded in DVC. {trouble}", file=sys.stderr)
+        else:
+            commit()
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -76,17 +74,20 @@ def run(arguments: Sequence[str]) -> None:
     with _lock():
         write_dvc_yaml()
         follow_dvc()
-        before = _lock_hash()
+        before = records.lock_hash()
         _call("snakemake", "--quiet", "host", "progress", "rules", *arguments, "--", "all")
-        if not commit() and not agreed():
+        if trouble := records.dvc_trouble():
+            print(f"sitter: nothing was recorded in DVC. {trouble}", file=sys.stderr)
+        elif not commit() and not records.agreed():
             raise SitterError("Snakemake has more to do after the run, so nothing was recorded in DVC: run it again.")
-        if _lock_hash() == before:  # nothing was made anew, so no stage has printed it
+        if records.lock_hash() == before:  # nothing was made anew, so no stage has printed it
             print(f"{results_table(paths.results())}\nnothing to do; report: {paths.report()}")
 
 
 def repro(arguments: Sequence[str]) -> None:
     """`dvc repro`, then let Snakemake take note of what it restored."""
     with _lock():
+        _check_dvc()
         write_dvc_yaml()
         _call("dvc", "repro", *arguments)
         follow_dvc()
@@ -95,6 +96,7 @@ def repro(arguments: Sequence[str]) -> None:
 def pull(arguments: Sequence[str]) -> None:
     """`dvc pull`, then let Snakemake take note of what came."""
     with _lock():
+        _check_dvc()
         _call("dvc", "pull", *arguments)
         follow_dvc()
 
@@ -103,17 +105,58 @@ def commit() -> bool:
     """Record the outputs in DVC if Snakemake finds the whole study up to date and DVC does not know it yet.
 
     Stale outputs are never committed: they would poison DVC's run cache.
+
+    Raises:
+        SitterError: DVC finds that an input of a job has changed, which Snakemake has not run since.
     """
-    if agreed() and not stale_stages():
+    status = records.dvc_status()
+    if records.agreed() and not status:
         return True
     words = subprocess.run(
-        ["snakemake", "--dry-run", "--nolock", "all"], capture_output=True, text=True, env=_environment()
+        ["snakemake", "--dry-run", "--nolock", "all"], capture_output=True, text=True, env=records.environment()
     )
     if NOTHING_TO_DO not in words.stdout + words.stderr:
         return False
-    _call("dvc", "commit", "--quiet", "--force")
-    _note_agreement()
+    every = jobs(load())
+    if lines := [line for job in every if (line := records.unseen(job, status.get(stage_name(job), [])))]:
+        raise SitterError("\n".join(lines))
+    write_plan()
+    # What was made of originals that are not here stays as DVC knows it.
+    gone = {stage_name(job) for job in every if any(not path.exists() for path in job.own)}
+    if targets := sorted(status.keys() - gone):
+        _call("dvc", "commit", "--quiet", "--force", *targets)
+    records.note_agreement()
     return True
+
+
+def plan() -> None:
+    """See that dvc.yaml follows params.yaml before any work is done: the first stage of `dvc repro`."""
+    _check_dvc()
+    bring_into_step()
+    write_plan()
+
+
+def bring_into_step() -> None:
+    """Let dvc.yaml follow params.yaml and the code.
+
+    Raises:
+        SitterError: it did not. It does now, but the DVC that runs this has read it before.
+    """
+    if not in_step():
+        write_dvc_yaml()
+        raise SitterError("dvc.yaml did not follow params.yaml. It does now: type the same command once more.")
+
+
+def _check_dvc() -> None:
+    if trouble := records.dvc_trouble():
+        raise SitterError(trouble)
+
+
+def write_plan() -> None:
+    """Write what the stage `plan` makes, if it is not there."""
+    if not PLAN.exists() or PLAN.read_text() != PLANNED:
+        with atomic_file(PLAN) as part:
+            part.write_text(PLANNED)
 
 
 def follow_dvc() -> None:
@@ -121,59 +164,31 @@ def follow_dvc() -> None:
 
     A job counts as up to date where DVC finds neither it nor anything that it is made from changed.
     """
-    if agreed() or not Path("dvc.lock").exists():
+    if records.agreed() or not Path("dvc.lock").exists():
         return
-    stale = stale_stages()
-    study = load()
+    stale = records.dvc_status().keys()
+    every = jobs(load())
     fresh: dict[Path, Job] = {}
-    for job in jobs(study):  # in the order of the stages: inputs before what is made of them
+    for job in every:  # in the order of the stages: inputs before what is made of them
         made_of_fresh = all(path in fresh for path in job.inputs)
         if made_of_fresh and stage_name(job) not in stale and job.target.exists():
             fresh.update(dict.fromkeys((*job.outputs, job.target), job))
     targets = sorted({str(job.target) for job in fresh.values()})
     if targets:
         touch = ["snakemake", "--quiet", "all", "--nolock", "--touch", "--forceall", "--", *targets]
-        done = subprocess.run(touch, env=_environment(), capture_output=True, text=True)
+        done = subprocess.run(touch, env=records.environment(), capture_output=True, text=True)
         if done.returncode:
             raise SitterError(f"Snakemake could not take note of what DVC brought:\n{done.stderr}")
+    for job in every:
+        if job.target not in fresh and job.target.exists() and not records.record(job.target).exists():
+            records.distrust(job.target)
     if not stale:
-        _note_agreement()
-
-
-def stale_stages() -> set[str]:
-    """Names of the DVC stages that `dvc status` finds changed or never run."""
-    status = subprocess.run(["dvc", "status", "--json"], capture_output=True, text=True, env=_environment())
-    if status.returncode:
-        raise SitterError(f"dvc status failed:\n{status.stderr.strip()}")
-    return set(json.loads(status.stdout))
-
-
-def agreed() -> bool:
-    """Whether dvc.lock is as it was when both engines last agreed."""
-    return AGREED.exists() and AGREED.read_text() == _lock_hash()
-
-
-def _note_agreement() -> None:
-    with atomic_file(AGREED) as part:
-        part.write_text(_lock_hash())
-
-
-def _lock_hash() -> str:
-    lock = Path("dvc.lock")
-    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else "no dvc.lock"
-
-
-def _dvc_is_here() -> bool:
-    return Path(".dvc").is_dir()
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, HOLDER: str(os.getpid())}
+        records.note_agreement()
 
 
 def _call(*command: str) -> None:
     """Run an engine to its end. Ctrl-C reaches it from the terminal by itself, SIGTERM is passed on: it cleans up."""
-    engine = subprocess.Popen(command, env=_environment())
+    engine = subprocess.Popen(command, env=records.environment())
     before = signal.signal(signal.SIGINT, signal.SIG_IGN), signal.signal(signal.SIGTERM, lambda *_: engine.terminate())
     try:
         code = engine.wait()
@@ -219,10 +234,13 @@ def _lock() -> Iterator[None]:
 def main(arguments: Sequence[str]) -> int:
     """The three guarded ways in."""
     commands = {"run": run, "repro": repro, "pull": pull}
-    if not arguments or arguments[0] not in commands:
+    if not arguments or arguments[0] not in {*commands, "plan"}:
         print(__doc__)
         return 2
     try:
+        if arguments[0] == "plan":
+            plan()
+            return 0
         commands[arguments[0]](arguments[1:])
     except SitterError as error:
         print(f"sitter {arguments[0]}: {error}", file=sys.stderr)

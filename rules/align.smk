@@ -2,13 +2,13 @@ rule align:
     input:
         inputs("align"),
     output:
-        "data/faces/{dataset}/manifest.csv",
+        update("data/faces/{dataset}/manifest.csv"),
     log:
         "logs/align/{dataset}.log",
     benchmark:
         "logs/align/{dataset}.tsv"
     conda:
-        "../envs/sitter.yaml"
+        environment
     threads: cpus("align", workflow.cores)
     resources:
         **asked("align"),

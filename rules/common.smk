@@ -1,6 +1,7 @@
 """What all rules share: the study, its jobs by stage, and the agreement with DVC."""
 
 import os
+import shlex
 import sys
 from functools import cache
 
@@ -15,7 +16,7 @@ from pipeline.code import code
 from pipeline.errors import SitterError
 from pipeline.missing import missing
 from pipeline.params import check, read
-from rules import cluster
+from rules import cluster, watch
 
 # The command line and the profiles, which Snakemake tells its rules only when all have been read.
 OPTIONS = parse_args(sys.argv[1:])[1]
@@ -51,13 +52,15 @@ def read_study():
 
 STUDY_FILES, VALUES, STUDY = read_study()
 JOBS = {(job.stage, job.names): job for job in graph.jobs(STUDY)}
+OUTPUTS = frozenset(path for job in JOBS.values() for path in job.outputs)
 
 
 def stage(name):
-    """The command of a stage."""
-    return " ".join(
-        [f"python -m pipeline {name}", *(f"--params {file}" for file in STUDY_FILES)]
-    )
+    """The command of a stage, for the shell and with the braces doubled that Snakemake would format."""
+    words = ["python", "-m", "pipeline", name]
+    for file in STUDY_FILES:
+        words += ["--params", file]
+    return shlex.join(words).replace("{", "{{").replace("}", "}}")
 
 
 def names(*sections):
@@ -77,24 +80,29 @@ def inputs(stage):
     """Input function of a rule: the manifests of what the job is made from, and each file of the user's own."""
 
     def files(wildcards):
-        if stage == "download" and wildcards.entry in (absent := missing(STUDY)):
+        found = job(stage, wildcards)
+        absent = missing(STUDY)
+        if (found.name if stage == "download" else f"{stage}.{found.name}") in absent:
             raise WorkflowError("\n".join(absent.values()))
-        made = job(stage, wildcards).inputs
-        own = (
-            file
-            for path in job(stage, wildcards).own
-            for file in ([path] if not path.is_dir() else sorted(path.rglob("*")))
-        )
+        # Without the originals, what was made of them stands: Snakemake leaves a job alone whose inputs are not there.
+        gone = any(not path.exists() for path in found.own)
         return [
-            *(str(path if path.suffix else path / paths.MANIFEST) for path in made),
-            *(str(file) for file in own if not file.is_dir()),
+            *(
+                str(path if path.suffix else path / paths.MANIFEST)
+                for path in found.inputs
+            ),
+            *(["the originals"] if gone else []),
         ]
 
     return files
 
 
 def values(stage):
-    """For `params:` of a rule: the values of the keys of params.yaml that count, as dvc.yaml names them."""
+    """For `params:` of a rule: the values of the keys of params.yaml that count, as dvc.yaml names them.
+
+    With them goes a digest of the user's own files that the job reads. They are no inputs of the rule, because Snakemake
+    compares inputs by their times first, and takes braces in their names for wildcards.
+    """
 
     def value(key):
         here = VALUES
@@ -102,9 +110,27 @@ def values(stage):
             here = here[part]
         return here
 
-    return lambda wildcards: {
-        key: value(key) for key in job(stage, wildcards).parameters
-    }
+    def found(wildcards):
+        this = job(stage, wildcards)
+        counted = {key: value(key) for key in this.parameters}
+        return counted | ({"own files": content(this)} if this.own else {})
+
+    return found
+
+
+@cache
+def content(job):
+    """A digest of the user's own files that a job reads."""
+    try:
+        return watch.digest(job, OUTPUTS)
+    except SitterError as error:
+        raise WorkflowError(str(error))
+
+
+def environment(wildcards):
+    """For `conda:` of a rule. Snakemake formats the path, so braces in it are doubled."""
+    path = os.path.join(str(workflow.basedir), "envs", "sitter.yaml")
+    return path.replace("{", "{{").replace("}", "}}")
 
 
 @cache

@@ -2,7 +2,7 @@ rule download:
     input:
         inputs("download"),
     output:
-        "data/raw/{entry}/manifest.csv",
+        update("data/raw/{entry}/manifest.csv"),
     log:
         "logs/download/{entry}.log",
     benchmark:
@@ -11,7 +11,7 @@ rule download:
         entry=names("download"),
     localrule: True
     conda:
-        "../envs/sitter.yaml"
+        environment
     threads: 1
     params:
         values=values("download"),

@@ -21,8 +21,11 @@ from pipeline.artifacts import atomic_file
 from pipeline.code import job_sources
 from pipeline.graph import Job, jobs
 from pipeline.params import Study, load
+from rules.watch import behind_links, watched
 
 DVC_YAML = Path("dvc.yaml")
+# What the stage `plan` makes: a file that says that dvc.yaml follows params.yaml.
+PLAN = Path("data/plan.txt")
 HEADER = """\
 # Stages, metrics and plots are written by `python rules/dvc_yaml.py` from params.yaml and from what each stage imports;
 # the runs of this project do so by themselves. What you add (other metrics, plots, artifacts) is yours and stays.
@@ -39,14 +42,40 @@ def stage_name(job: Job) -> str:
 
 def stages(study: Study) -> dict[str, Any]:
     """The `stages` of dvc.yaml for a study."""
-    return {stage: _stage(stage, list(group)) for stage, group in groupby(jobs(study), key=lambda job: job.stage)}
+    every = jobs(study)
+    outputs = frozenset(path for job in every for path in job.outputs)
+    return {"plan": _plan()} | {
+        stage: _stage(stage, list(group), outputs) for stage, group in groupby(every, key=lambda job: job.stage)
+    }
 
 
-def _stage(stage: str, group: list[Job]) -> dict[str, Any]:
+def _plan() -> dict[str, Any]:
+    """A stage that runs before all others when params.yaml has changed: dvc.yaml has to follow it first.
+
+    All jobs that depend on no other job depend on its output, which is always the same, so that DVC runs it first
+    whatever it is asked for. The output is never removed (`persist`), and for DVC this rules out its run cache: the
+    command is always run, also where params.yaml is what it once was.
+    """
+    return {
+        "cmd": "python rules/agree.py plan",
+        "params": [{"params.yaml": None}],
+        "outs": [{PLAN.as_posix(): {"persist": True}}],
+    }
+
+
+def own_files(job: Job, outputs: frozenset[Path]) -> list[str]:
+    """What DVC watches of the user's own files, folders behind links included, in the words of dvc.yaml."""
+    seen = watched(job, outputs)
+    return [path.as_posix().replace("${", "\\${") for path in (*seen, *behind_links(seen))]
+
+
+def _stage(stage: str, group: list[Job], outputs: frozenset[Path]) -> dict[str, Any]:
     code = {job: [path.as_posix() for path in job_sources(stage, job.kinds)] for job in group}
     shared = sorted(set.intersection(*(set(paths) for paths in code.values())))
     own = {
-        job: [path.as_posix() for path in (*job.inputs, *job.own)] + [path for path in code[job] if path not in shared]
+        job: [path.as_posix() for path in job.inputs or (PLAN,)]
+        + own_files(job, outputs)
+        + [path for path in code[job] if path not in shared]
         for job in group
     }
     if not group[0].names:

@@ -2,7 +2,7 @@ rule embed:
     input:
         inputs("embed"),
     output:
-        "embeddings/{model}/{dataset}/manifest.csv",
+        update("embeddings/{model}/{dataset}/manifest.csv"),
     log:
         "logs/embed/{model}/{dataset}.log",
     benchmark:
@@ -10,7 +10,7 @@ rule embed:
     wildcard_constraints:
         model=names("models"),
     conda:
-        "../envs/sitter.yaml"
+        environment
     threads: cpus("embed", 1)
     resources:
         **asked("embed"),

@@ -2,13 +2,13 @@ rule evaluate:
     input:
         inputs("evaluate"),
     output:
-        "results/manifest.csv",
+        update("results/manifest.csv"),
     log:
         "logs/evaluate.log",
     benchmark:
         "logs/evaluate.tsv"
     conda:
-        "../envs/sitter.yaml"
+        environment
     threads: cpus("evaluate", workflow.cores)
     resources:
         **asked("evaluate"),

@@ -2,7 +2,7 @@ rule explain:
     input:
         inputs("explain"),
     output:
-        "attributions/{model}/manifest.csv",
+        update("attributions/{model}/manifest.csv"),
     log:
         "logs/explain/{model}.log",
     benchmark:
@@ -10,7 +10,7 @@ rule explain:
     wildcard_constraints:
         model="|".join(STUDY.explain.models if STUDY.explain else ()) or "(?!)",
     conda:
-        "../envs/sitter.yaml"
+        environment
     threads: cpus("explain", 1)
     resources:
         **asked("explain"),

@@ -2,10 +2,12 @@ rule fuse:
     input:
         inputs("fuse"),
     output:
-        "models/{fusion}/manifest.csv",
-        expand(
-            "embeddings/{{fusion}}/{dataset}/manifest.csv",
-            dataset=STUDY.embed.datasets,
+        update("models/{fusion}/manifest.csv"),
+        update(
+            expand(
+                "embeddings/{{fusion}}/{dataset}/manifest.csv",
+                dataset=STUDY.embed.datasets,
+            )
         ),
     log:
         "logs/fuse/{fusion}.log",
@@ -14,7 +16,7 @@ rule fuse:
     wildcard_constraints:
         fusion=names("fuse"),
     conda:
-        "../envs/sitter.yaml"
+        environment
     threads: cpus("fuse", 1)
     resources:
         **asked("fuse"),

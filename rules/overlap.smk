@@ -2,7 +2,7 @@ rule overlap:
     input:
         inputs("overlap"),
     output:
-        "data/overlap/{entry}/manifest.csv",
+        update("data/overlap/{entry}/manifest.csv"),
     log:
         "logs/overlap/{entry}.log",
     benchmark:
@@ -10,7 +10,7 @@ rule overlap:
     wildcard_constraints:
         entry=names("overlap"),
     conda:
-        "../envs/sitter.yaml"
+        environment
     threads: cpus("overlap", workflow.cores)
     resources:
         **asked("overlap"),

@@ -2,7 +2,7 @@ rule render:
     input:
         inputs("render"),
     output:
-        "data/raw/{dataset}/manifest.csv",
+        update("data/raw/{dataset}/manifest.csv"),
     log:
         "logs/render/{dataset}.log",
     benchmark:
@@ -10,7 +10,7 @@ rule render:
     wildcard_constraints:
         dataset=names("render"),
     conda:
-        "../envs/sitter.yaml"
+        environment
     threads: cpus("render", workflow.cores)
     resources:
         **asked("render"),

@@ -2,14 +2,14 @@ rule report:
     input:
         inputs("report"),
     output:
-        "results/report.html",
+        update("results/report.html"),
     log:
         "logs/report.log",
     benchmark:
         "logs/report.tsv"
     localrule: True
     conda:
-        "../envs/sitter.yaml"
+        environment
     threads: 1
     params:
         values=values("report"),

@@ -2,14 +2,14 @@ rule split:
     input:
         inputs("split"),
     output:
-        "data/splits/{dataset}/manifest.csv",
+        update("data/splits/{dataset}/manifest.csv"),
     log:
         "logs/split/{dataset}.log",
     benchmark:
         "logs/split/{dataset}.tsv"
     localrule: True
     conda:
-        "../envs/sitter.yaml"
+        environment
     threads: 1
     params:
         values=values("split"),

@@ -2,7 +2,7 @@ rule train:
     input:
         inputs("train"),
     output:
-        "models/{model}/manifest.csv",
+        update("models/{model}/manifest.csv"),
     log:
         "logs/train/{model}.log",
     benchmark:
@@ -10,7 +10,7 @@ rule train:
     wildcard_constraints:
         model=names("models"),
     conda:
-        "../envs/sitter.yaml"
+        environment
     threads: cpus("train", 1)
     resources:
         **asked("train"),

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from pipeline.faces.detectors import DETECTORS
 from pipeline.kinds import Strict
+from pipeline.own import OwnPath
 
 Detector: Any = DETECTORS.union()
 
@@ -23,5 +24,5 @@ class Align(Strict):
     """Larger images are refused unread: they exhaust memory."""
     doubtful: Annotated[float, Field(ge=0, le=1)] = 0.6
     """Faces with a lower score come before a human, on doubtful.html beside faces.csv."""
-    corrections: Annotated[str, Field(min_length=1)] | None = None
+    corrections: OwnPath | None = None
     """A CSV of your own that overrules the detectors: image_id, and one of box, landmarks, drop."""

@@ -24,6 +24,7 @@ from typing import IO, Annotated, Literal
 from pydantic import Field
 
 from pipeline.errors import SitterError, nearest
+from pipeline.own import OwnPath
 from pipeline.sources.images import Row, is_clutter, is_image, is_portrait, rows
 from pipeline.sources.local import own_file
 
@@ -38,7 +39,7 @@ def fetch(
     folder: Path,
     entry: str,
     *,
-    path: str | None = None,
+    path: OwnPath | None = None,
     url: str | None = None,
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None,
     member: str = "",

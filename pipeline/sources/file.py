@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pipeline.own import OwnPath
 from pipeline.sources.local import own_file
 
 
@@ -15,7 +16,7 @@ def fetch(
     folder: Path,
     entry: str,
     *,
-    path: str | None = None,
+    path: OwnPath | None = None,
     url: str | None = None,
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None,
     save_as: str | None = None,

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from pipeline.errors import SitterError
+from pipeline.own import OwnPath
 from pipeline.progress import progress
 from pipeline.sources.images import Row, check_id, is_image, is_portrait, rows, tree
 from pipeline.sources.local import own_path
@@ -18,7 +19,7 @@ from pipeline.sources.local import own_path
 SHOWN = 5
 
 
-def fetch(folder: Path, entry: str, *, path: str, pattern: str = "*", licence: str | None = None) -> list[Row]:
+def fetch(folder: Path, entry: str, *, path: OwnPath, pattern: str = "*", licence: str | None = None) -> list[Row]:
     """Images of your own in a folder per sitter (`path/SITTER/…/image.jpg`), copied.
 
     Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.artifacts import sha256
 from pipeline.errors import SitterError
+from pipeline.own import walk
 
 Row = dict[str, str]
 
@@ -44,22 +44,7 @@ def natural(name: str) -> list[list[str | int]]:
 
 def tree(folder: Path) -> Iterator[Path]:
     """Files below a folder, relative to it, links followed (each folder once), clutter left out."""
-    seen: set[str] = set()
-    for here, folders, files in os.walk(folder, followlinks=True, onerror=_stop):
-        real = os.path.realpath(here)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        for name in files:
-            path = (Path(here) / name).relative_to(folder)
-            if not is_clutter(path):
-                yield path
-        folders[:] = [f for f in folders if not is_clutter(Path(f))]
-
-
-def _stop(error: OSError) -> None:
-    raise error
+    return walk(folder, skip=lambda name: is_clutter(Path(name)))
 
 
 def check_id(image_id: str, where: str) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from pipeline import paths
 from pipeline.errors import SitterError
+from pipeline.own import located
 from pipeline.sources import web
 from pipeline.sources.cache import check, verified
 
@@ -17,7 +18,7 @@ def own_path(entry: str, path: str) -> Path:
     Raises:
         SitterError: it does not exist, or it lies where the stage puts its output and would be replaced by it.
     """
-    found = Path(path).expanduser()
+    found = located(path)
     output, here = paths.raw(entry).resolve(), found.resolve()
     if here.is_relative_to(output) or output.is_relative_to(here):
         raise SitterError(

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from pipeline.artifacts import sha256, write_csv
 from pipeline.errors import SitterError
+from pipeline.own import OwnPath
 from pipeline.progress import progress
 from pipeline.sources import web
 from pipeline.sources.cache import cache
@@ -35,8 +36,8 @@ def fetch(
     folder: Path,
     entry: str,
     *,
-    path: str,
-    root: str | None = None,
+    path: OwnPath,
+    root: OwnPath | None = None,
     columns: dict[str, str] | None = None,
     separator: Literal[",", ";", "\t", "|"] = ",",
     complete: bool = False,

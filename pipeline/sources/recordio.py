@@ -20,7 +20,9 @@ from pydantic import Field
 
 from pipeline.errors import SitterError
 from pipeline.faces.recordio import RecordFile, read_index
+from pipeline.own import OwnPath
 from pipeline.progress import progress
+from pipeline.sources.beside import index_and_property
 from pipeline.sources.images import Row
 from pipeline.sources.local import own_file
 
@@ -35,7 +37,7 @@ def fetch(
     folder: Path,
     entry: str,
     *,
-    path: str | None = None,
+    path: OwnPath | None = None,
     url: str | None = None,
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None,
     label: Annotated[int, Field(ge=0)] = 0,
@@ -60,7 +62,7 @@ def fetch(
         SitterError: the file is damaged or cut off, or the index, the header record or `property` does not fit it.
     """
     source, name = own_file(entry, path, url, sha256)
-    index, property_ = source.with_suffix(".idx"), source.with_name("property")
+    index, property_ = index_and_property(source)
     keys, offsets = listed(RecordFile(source), index if path and index.is_file() else None)
     classes = _classes(property_) if path and property_.is_file() else None
     copy = folder / Path(name).with_suffix(".rec").name

@@ -23,6 +23,7 @@ from pydantic import Field
 from pipeline.artifacts import atomic_file
 from pipeline.errors import SitterError
 from pipeline.faces.recordio import RecordFile, pack, write_records
+from pipeline.own import OwnPath
 from pipeline.sources.images import Row
 from pipeline.sources.local import own_file
 from pipeline.sources.unpickle import unpickle
@@ -34,7 +35,7 @@ def fetch(
     folder: Path,
     entry: str,
     *,
-    path: str | None = None,
+    path: OwnPath | None = None,
     url: str | None = None,
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None,
     licence: str | None = None,

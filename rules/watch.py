@@ -1,0 +1,167 @@
+"""What Snakemake and DVC watch of the user's own files, and whether its content has changed.
+
+Both engines go by one list, `watched`. Snakemake gets a digest of the content of all that is on it as a parameter of
+the job; DVC gets the list as the job's dependencies. A file is read again when its size, inode, time of modification or
+time of change (ctime) differ from what they were: the last one moves whenever a file is written or replaced, also where
+a program sets back the time of modification, as unzip, `cp -p` and rsync do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from pathlib import Path
+
+from pipeline import artifacts
+from pipeline.errors import SitterError
+from pipeline.graph import Job
+from pipeline.own import entries
+
+MEMORY = Path(".snakemake/sitter-own")
+"""A file for each job: what its own files were when they were last read."""
+# A file that changed so short a time ago (in seconds) may change again without a new time: it is read once more.
+JUST_NOW = 2.0
+# From so many bytes on, reading is announced.
+MANY_BYTES = 1 << 30
+
+Known = dict[str, list[int | str]]
+
+
+def watched(job: Job, outputs: Iterable[Path]) -> list[Path]:
+    """Return the files and folders of the user's own that a job depends on.
+
+    Those that params.yaml names, and those that the job reads beside them. Of the latter there may be thousands, so a
+    folder stands for its files where at least half of what lies in it is read.
+
+    Args:
+        job: one job of the study.
+        outputs: what all jobs of the study make; a folder with outputs in it never stands for its files.
+    """
+    if not job.beside:
+        return list(job.own)
+    there = [path for path in job.beside if path.is_file() and not any(path.is_relative_to(own) for own in job.own)]
+    made = [os.path.abspath(path) for path in (*outputs, Path("dvc.lock"))]
+    whole = {
+        folder
+        for folder, read in Counter(path.parent for path in there).items()
+        if read > 1 and 2 * read >= _size(folder) and not any(_overlap(os.path.abspath(folder), out) for out in made)
+    }
+    covered = (path.parent if path.parent in whole else path for path in there)
+    return list(dict.fromkeys([*job.own, *covered]))
+
+
+def _size(folder: Path) -> float:
+    """How many files a folder holds; infinite where it holds folders, which would count with it."""
+    with os.scandir(folder) as found:
+        return sum(float("inf") if entry.is_dir() else 1 for entry in found)
+
+
+def _overlap(one: str, other: str) -> bool:
+    return os.path.commonpath([one, other]) in (one, other)
+
+
+def behind_links(paths: Iterable[Path]) -> list[Path]:
+    """Return the real folders that links below these folders lead to: DVC follows no link to a folder by itself."""
+    found: dict[Path, None] = {}
+    for folder in filter(Path.is_dir, paths):
+        inside = [os.path.realpath(folder)]
+        for _, entry in entries(folder):
+            if entry.is_symlink() and entry.is_dir():
+                real = os.path.realpath(entry.path)
+                if not any(_is_within(real, other) for other in inside):
+                    inside.append(real)
+                    found[Path(real)] = None
+    return list(found)
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return os.path.commonpath([path, folder]) == folder
+
+
+def digest(job: Job, outputs: Iterable[Path]) -> str:
+    """Return a digest of the content of all that a job's watched files hold: names and bytes, no times.
+
+    Raises:
+        SitterError: a file cannot be read, or is something that neither engine can watch.
+    """
+    memory = MEMORY / f"{job.stage}-{job.name}.json"
+    known: Known = json.loads(memory.read_text()) if memory.exists() else {}
+    files = {name: path for number, root in enumerate(watched(job, outputs)) for name, path in _files(number, root)}
+    states = {path: _state(path) for path in files.values()}
+    changed = [path for path, state in states.items() if known.get(path, [])[:4] != state]
+    contents = {path: str(known[path][4]) for path in states.keys() - set(changed)}
+    now = time.time_ns()
+    contents |= _read(changed, sum(states[path][0] for path in changed))
+    _tell_dvc([path for path in changed if _looks_the_same(known.get(path), states[path], contents[path])])
+    settled: Known = {
+        path: [*state, contents[path]] for path, state in states.items() if now - max(state[1:3]) > JUST_NOW * 1e9
+    }
+    if settled != known:
+        with artifacts.atomic_file(memory) as part:
+            part.write_text(json.dumps(settled))
+    total = sha256()
+    for name, path in sorted(files.items()):
+        total.update(f"{name}\0{contents[path]}\n".encode())
+    return total.hexdigest()[:32]
+
+
+def _files(number: int, root: Path) -> Iterator[tuple[str, str]]:
+    """Each file below a watched path: a name that says where it lies in it, and its path."""
+    if not root.is_dir():
+        if os.path.lexists(root):  # one that is not there adds nothing, and is missed elsewhere
+            yield str(number), str(root)
+        return
+    for path, entry in entries(root):
+        if not entry.is_dir():
+            yield f"{number}/{path}", entry.path
+
+
+def _state(path: str) -> list[int]:
+    """Size, times of modification and change, and inode of a file that both engines can watch."""
+    try:
+        path.encode()
+        found = os.stat(path)
+    except UnicodeEncodeError:
+        raise SitterError(f"{path!r} has a name that is not UTF-8, which DVC cannot record: rename it.") from None
+    except OSError as error:
+        what = f"a broken link to {os.readlink(path)}" if os.path.islink(path) else f"unreadable ({error.strerror})"
+        raise SitterError(f"{path} is {what}: mend it, or take it away.") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise SitterError(f"{path} is neither a file nor a folder, but a device, a pipe or a socket: take it away.")
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+
+
+def _read(paths: Sequence[str], size: int) -> dict[str, str]:
+    """SHA-256 of files."""
+    if size > MANY_BYTES:
+        words = f"sitter: reading {len(paths):,} files of yours ({size / 1e9:.1f} GB) to know their content"
+        print(words, file=sys.stderr, flush=True)
+    try:
+        with ThreadPoolExecutor(min(16, 2 * (os.cpu_count() or 1))) as pool:
+            return dict(zip(paths, pool.map(lambda path: artifacts.sha256(Path(path)), paths), strict=True))
+    except OSError as error:
+        raise SitterError(f"{error.filename} cannot be read ({error.strerror}): mend that, or take it away.") from None
+
+
+def _looks_the_same(before: Sequence[int | str] | None, now: Sequence[int], content: str) -> bool:
+    """Whether a file has other content than before, but the size, time and inode by which DVC would know that."""
+    return before is not None and [before[i] for i in (0, 1, 3)] == [now[i] for i in (0, 1, 3)] and before[4] != content
+
+
+def _tell_dvc(paths: Sequence[str]) -> None:
+    """Let DVC forget what it remembers of files that have changed and do not look like it, so that it reads them."""
+    if not paths or not Path(".dvc").is_dir():
+        return
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        for path in paths:
+            for name in {os.path.abspath(path), os.path.realpath(path)}:
+                repo.state.hashes.pop(name, None)
