@@ -1,21 +1,39 @@
-"""What DVC has removed before a stage comes back if the stage fails.
+"""What stood before comes back where the work that was to replace it fails.
 
-DVC removes a stage's outputs before it runs the stage's command. It has them in its cache.
+DVC removes a stage's outputs before it runs the stage's command; it has them in its cache. Snakemake keeps the files
+(`update` in the rules), but forgets how they were made, and would take them for up to date the next time.
 """
 
 from __future__ import annotations
 
 import atexit
+import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-
-def at_exit(stage: str) -> None:
-    """Have the outputs of a DVC stage restored when this process ends, where the stage has not made them anew."""
-    atexit.register(_restore, stage)
+from rules.records import distrust, record
 
 
-def _restore(stage: str) -> None:
+def at_exit(targets: Iterable[Path]) -> None:
+    """Have that done when this process ends.
+
+    Args:
+        targets: the files that stand for the outputs of the jobs of the study.
+    """
+    atexit.register(_restore, os.environ.get("DVC_STAGE"), [path for path in targets if record(path).exists()])
+
+
+def _restore(stage: str | None, known: list[Path]) -> None:
+    if stage is not None:
+        _bring_back(stage)
+    for target in known:
+        if target.exists() and not record(target).exists():
+            distrust(target)
+
+
+def _bring_back(stage: str) -> None:
+    """Take from DVC's cache what a stage has not made anew."""
     import yaml
 
     lock = Path("dvc.lock")
