@@ -10,7 +10,6 @@ sys.path.insert(0, workflow.basedir)
 import yaml
 from snakemake.cli import parse_args
 from snakemake.exceptions import WorkflowError
-from snakemake.logging import logger
 
 from pipeline import graph, paths
 from pipeline.code import code
@@ -19,8 +18,6 @@ from pipeline.missing import missing
 from pipeline.params import check, read
 from rules import cluster, watch
 
-# Snakemake says so of every output that a failed job was to make for the first time.
-logger.addFilter(lambda record: "no backup found" not in record.getMessage())
 # The command line and the profiles, which Snakemake tells its rules only when all have been read.
 OPTIONS = parse_args(sys.argv[1:])[1]
 # Jobs go to SLURM: this is the run that sends them, or (within a job, Snakemake starts twice) one that it has started.
@@ -208,15 +205,14 @@ if ON_SLURM and workflow.is_main_process:
 if workflow.is_main_process:
     from rules import agree, restore
 
-    if not OPTIONS.dryrun:
-        restore.at_exit(job.target for job in JOBS.values())
-
     try:
         agree.before_snakemake(
             OPTIONS.dryrun or OPTIONS.touch, STUDY_FILES == ["params.yaml"]
         )
     except SitterError as error:
         raise WorkflowError(str(error))
+    if not (OPTIONS.dryrun or OPTIONS.touch or OPTIONS.delete_all_output):
+        restore.keep(JOBS.values())
 
 
 def record_in_dvc():

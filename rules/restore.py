@@ -1,41 +1,66 @@
 """What stood before comes back where the work that was to replace it fails.
 
-DVC removes a stage's outputs before it runs the stage's command; it has them in its cache. Snakemake keeps the files
-(`update` in the rules), but forgets how they were made, and would take them for up to date the next time.
+Snakemake removes the output files of a job before it runs the job, and again where it fails. DVC removes the outputs of
+a stage before it runs the stage's command; it has them in its cache. So both are put back when the run ends, and marked
+as unfinished: they are not what the study asks for now.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import yaml
+
+from pipeline.graph import Job
+from pipeline.paths import MANIFEST
+from rules.dvc_yaml import stage_name
 from rules.records import distrust, record
 
-
-def at_exit(targets: Iterable[Path]) -> None:
-    """Have that done when this process ends.
-
-    Args:
-        targets: the files that stand for the outputs of the jobs of the study.
-    """
-    atexit.register(_restore, os.environ.get("DVC_STAGE"), [path for path in targets if record(path).exists()])
+KEPT = Path(".snakemake/sitter-kept")
 
 
-def _restore(stage: str | None, known: list[Path]) -> None:
-    if stage is not None:
-        _bring_back(stage)
-    for target in known:
-        if target.exists() and not record(target).exists():
-            distrust(target)
+def keep(jobs: Iterable[Job]) -> None:
+    """Keep what stands for the outputs of jobs until this process ends; what a killed run has kept comes back first."""
+    every = {stage_name(job): [job.target, *(path / MANIFEST for path in job.outputs[1:])] for job in jobs}
+    files = [file for made in every.values() for file in made]
+    _put_back(files)
+    KEPT.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        if file.exists():
+            _link(file, _kept(file))
+    atexit.register(_put_back, files)
+    stage = os.environ.get("DVC_STAGE")
+    if stage in every:
+        atexit.register(_from_cache, stage, every[stage][0])
 
 
-def _bring_back(stage: str) -> None:
+def _kept(file: Path) -> Path:
+    return KEPT / record(file).name
+
+
+def _link(path: Path, other: Path) -> None:
+    """Give a file a second name. Engines and stages remove or replace files; they write into none."""
+    try:
+        os.link(path, other)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(path, other)
+
+
+def _put_back(files: Iterable[Path]) -> None:
+    for file in files:
+        if _kept(file).exists() and file.parent.is_dir() and not file.exists():
+            os.replace(_kept(file), file)
+            distrust(file)
+    shutil.rmtree(KEPT, ignore_errors=True)
+
+
+def _from_cache(stage: str, target: Path) -> None:
     """Take from DVC's cache what a stage has not made anew."""
-    import yaml
-
     lock = Path("dvc.lock")
     known = yaml.safe_load(lock.read_text()) if lock.exists() else None
     outputs = ((known or {}).get("stages", {}).get(stage) or {}).get("outs", [])
@@ -50,6 +75,7 @@ def _bring_back(stage: str) -> None:
                 try:
                     if not out.exists:
                         out.checkout(force=True)
-                        print(f"sitter: the stage failed, so {out} is again what it was", file=sys.stderr)
+                        print(f"sitter: the stage failed; {out} is again what it was", file=sys.stderr)
                 except DvcException as error:
                     print(f"sitter: {out} could not be brought back: {error}", file=sys.stderr)
+    distrust(target)
