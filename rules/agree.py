@@ -29,7 +29,7 @@ from pipeline.errors import SitterError
 from pipeline.graph import Job, jobs
 from pipeline.params import load
 from pipeline.reporting.tables import results_table
-from rules import records, restore
+from rules import records
 from rules.dvc_yaml import PLAN, in_step, stage_name, write_dvc_yaml
 
 LOCK = Path(".snakemake/sitter.lock")
@@ -46,8 +46,6 @@ def before_snakemake(dry: bool, in_dvc: bool) -> None:
         in_dvc: the study is the one in params.yaml, which DVC knows.
     """
     by_dvc = os.environ.get("DVC_STAGE")
-    if by_dvc:
-        restore.at_exit(by_dvc)
     if os.environ.get(records.HOLDER):
         return
     if not dry:
@@ -160,14 +158,17 @@ def write_plan() -> None:
 
 
 def follow_dvc() -> None:
-    """Where dvc.lock has moved, record in Snakemake's metadata what DVC says is up to date, and only that.
+    """Record in Snakemake's metadata what DVC says is up to date, and only that.
+
+    That is done where dvc.lock has moved, or where Snakemake has no record of something that stands there.
 
     A job counts as up to date where DVC finds neither it nor anything that it is made from changed.
     """
-    if records.agreed() or not Path("dvc.lock").exists():
+    every = jobs(load())
+    unknown = [job for job in every if job.target.exists() and not records.record(job.target).exists()]
+    if not Path("dvc.lock").exists() or (records.agreed() and not unknown):
         return
     stale = records.dvc_status().keys()
-    every = jobs(load())
     fresh: dict[Path, Job] = {}
     for job in every:  # in the order of the stages: inputs before what is made of them
         made_of_fresh = all(path in fresh for path in job.inputs)
@@ -179,8 +180,8 @@ def follow_dvc() -> None:
         done = subprocess.run(touch, env=records.environment(), capture_output=True, text=True)
         if done.returncode:
             raise SitterError(f"Snakemake could not take note of what DVC brought:\n{done.stderr}")
-    for job in every:
-        if job.target not in fresh and job.target.exists() and not records.record(job.target).exists():
+    for job in unknown:
+        if job.target not in fresh:
             records.distrust(job.target)
     if not stale:
         records.note_agreement()

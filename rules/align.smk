@@ -2,7 +2,7 @@ rule align:
     input:
         inputs("align"),
     output:
-        update("data/faces/{dataset}/manifest.csv"),
+        "data/faces/{dataset}/manifest.csv",
     log:
         "logs/align/{dataset}.log",
     benchmark:

@@ -203,7 +203,7 @@ if ON_SLURM and workflow.is_main_process:
 
 # Two engines, one truth (rules/agree.py): what DVC brought is recorded before the work, what was made after it.
 if workflow.is_main_process:
-    from rules import agree
+    from rules import agree, restore
 
     try:
         agree.before_snakemake(
@@ -211,6 +211,8 @@ if workflow.is_main_process:
         )
     except SitterError as error:
         raise WorkflowError(str(error))
+    if not (OPTIONS.dryrun or OPTIONS.touch or OPTIONS.delete_all_output):
+        restore.keep(JOBS.values())
 
 
 def record_in_dvc():

@@ -2,7 +2,7 @@ rule download:
     input:
         inputs("download"),
     output:
-        update("data/raw/{entry}/manifest.csv"),
+        "data/raw/{entry}/manifest.csv",
     log:
         "logs/download/{entry}.log",
     benchmark:

@@ -2,7 +2,7 @@ rule embed:
     input:
         inputs("embed"),
     output:
-        update("embeddings/{model}/{dataset}/manifest.csv"),
+        "embeddings/{model}/{dataset}/manifest.csv",
     log:
         "logs/embed/{model}/{dataset}.log",
     benchmark:

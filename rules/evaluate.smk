@@ -2,7 +2,7 @@ rule evaluate:
     input:
         inputs("evaluate"),
     output:
-        update("results/manifest.csv"),
+        "results/manifest.csv",
     log:
         "logs/evaluate.log",
     benchmark:

@@ -2,7 +2,7 @@ rule explain:
     input:
         inputs("explain"),
     output:
-        update("attributions/{model}/manifest.csv"),
+        "attributions/{model}/manifest.csv",
     log:
         "logs/explain/{model}.log",
     benchmark:

@@ -2,12 +2,10 @@ rule fuse:
     input:
         inputs("fuse"),
     output:
-        update("models/{fusion}/manifest.csv"),
-        update(
-            expand(
-                "embeddings/{{fusion}}/{dataset}/manifest.csv",
-                dataset=STUDY.embed.datasets,
-            )
+        "models/{fusion}/manifest.csv",
+        expand(
+            "embeddings/{{fusion}}/{dataset}/manifest.csv",
+            dataset=STUDY.embed.datasets,
         ),
     log:
         "logs/fuse/{fusion}.log",

@@ -2,7 +2,7 @@ rule overlap:
     input:
         inputs("overlap"),
     output:
-        update("data/overlap/{entry}/manifest.csv"),
+        "data/overlap/{entry}/manifest.csv",
     log:
         "logs/overlap/{entry}.log",
     benchmark:

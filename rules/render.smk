@@ -2,7 +2,7 @@ rule render:
     input:
         inputs("render"),
     output:
-        update("data/raw/{dataset}/manifest.csv"),
+        "data/raw/{dataset}/manifest.csv",
     log:
         "logs/render/{dataset}.log",
     benchmark:

@@ -2,7 +2,7 @@ rule report:
     input:
         inputs("report"),
     output:
-        update("results/report.html"),
+        "results/report.html",
     log:
         "logs/report.log",
     benchmark:

@@ -2,7 +2,7 @@ rule split:
     input:
         inputs("split"),
     output:
-        update("data/splits/{dataset}/manifest.csv"),
+        "data/splits/{dataset}/manifest.csv",
     log:
         "logs/split/{dataset}.log",
     benchmark:

@@ -2,7 +2,7 @@ rule train:
     input:
         inputs("train"),
     output:
-        update("models/{model}/manifest.csv"),
+        "models/{model}/manifest.csv",
     log:
         "logs/train/{model}.log",
     benchmark:
