@@ -94,6 +94,9 @@ def record_external(study: Study, model: str) -> None:
     with output_folder(paths.model(model)) as folder:
         write_json(folder / DESCRIPTION, description)
     print(f"{model}: an outside system, {description['rows']} rows in {file.name}")
+    if left_out := description.get("left_out"):
+        names = ", ".join(map(repr, left_out[:8])) + (" …" if len(left_out) > 8 else "")
+        print(f"{model}: {len(left_out)} columns of {file.name} are no part of a vector and left out: {names}")
 
 
 def train(study: Study, model: str, stop: StopRequest) -> None:
