@@ -31,7 +31,7 @@ from pipeline.params.report import Report
 from pipeline.params.resources import ALL, Resources, TrainJob
 from pipeline.params.split import Split
 from pipeline.params.sweep import Swept, expanded
-from pipeline.params.train import Model, Training, wrong_roles
+from pipeline.params.train import Model, Training, idle_patience, wrong_roles
 
 # Names become folders, wildcards of rules and names of DVC stages, in which "--" parts a model from a data set.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=64)]
@@ -193,6 +193,8 @@ def _references(study: Study) -> list[str]:
             problems.append(f"models.{name}.training.train_on is empty: name the data sets to learn from")
         for dataset in training.train_on if trained else ():
             refer(f"models.{name}.training.train_on", dataset, "data set under split", study.split)
+        if trained:
+            problems += idle_patience(name, training, study.split)
     for dataset in study.embed.datasets:
         refer("embed.datasets", dataset, "data set under split", study.split)
     for name, fusion in study.fuse.items():
