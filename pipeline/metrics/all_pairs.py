@@ -11,7 +11,19 @@ from pipeline.errors import SitterError
 from pipeline.metrics import intervals, streaming
 from pipeline.metrics.pairing import EXAMPLES, Example, Pairing, extremes
 from pipeline.metrics.result import Column, Context, Floats, Result, Scalar, Scored, Unjudged, at, rounded
-from pipeline.metrics.verification import Roc, Tally, auc, d_prime, eer, roc, support, tally, tar_at_far, thin
+from pipeline.metrics.verification import (
+    Roc,
+    Tally,
+    auc,
+    d_prime,
+    eer,
+    reversed_by,
+    roc,
+    support,
+    tally,
+    tar_at_far,
+    thin,
+)
 
 # Up to here scores are kept one by one; beyond, counted in a histogram.
 EXACT_PAIRS = 1_000_000
@@ -115,7 +127,9 @@ def _result(
         "excluded": Scalar(len(pairing.excluded[0])),
         "sitters": Scalar(len(pairing.sitters)),
     }
-    return Result(scalars, units, _curves(counts, curve, lacking), _examples(pairing, examples))
+    given = isinstance(pairing.probe, Scored) and not lacking
+    doubt = reversed_by(auc(curve), genuine, impostors, len(pairing.sitters)) if given else ""
+    return Result(scalars, units, _curves(counts, curve, lacking), _examples(pairing, examples), doubt)
 
 
 def _lacking(genuine: int, impostors: int) -> str:

@@ -15,7 +15,7 @@ from pipeline.errors import SitterError
 from pipeline.metrics.intervals import CHUNK, draws
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, Scored, at, rounded
-from pipeline.metrics.verification import support
+from pipeline.metrics.verification import reversed_by, support
 
 # Scores held at once.
 CELLS = 8_000_000
@@ -92,7 +92,17 @@ def identification(
         "gallery_sitters": Scalar(len(set(pairing.columns.sitters))),
         "excluded": Scalar(len(pairing.excluded[0])),
     }
-    return Result(scalars, units, _curves(found, mated, rivals, len(pairing.sitters)))
+    doubt = _reversed(found, mated, len(set(pairing.columns.sitters))) if isinstance(pairing.probe, Scored) else ""
+    return Result(scalars, units, _curves(found, mated, rivals, len(pairing.sitters)), reversed=doubt)
+
+
+def _reversed(found: Searches, mated: NDArray[np.bool_], sitters: int) -> str:
+    """Return a sentence where the probes' own sitters come last among the gallery's rather than first."""
+    if not mated.any() or sitters < 2:
+        return ""
+    ahead = float(((found.rank[mated] - 1) / (sitters - 1)).mean())  # share of the other sitters: by chance one half
+    units = len(np.unique(found.sitter[mated]))
+    return reversed_by(1 - ahead, int(mated.sum()), int(mated.sum()) * (sitters - 1), units)
 
 
 def searches(pairing: Pairing) -> Searches:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.metrics.intervals import resample
 from pipeline.metrics.result import Column, Context, Floats, Ints, PairList, Result, Scalar, Scored, at, unit
-from pipeline.metrics.verification import support
+from pipeline.metrics.verification import auc, reversed_by, roc, support, tally
 
 ACCURACY_THRESHOLDS = np.arange(0, 4, 0.01)
 VAL_THRESHOLDS = np.arange(0, 4, 0.001)
@@ -79,7 +79,15 @@ def pairs(context: Context, *, dataset: str) -> Result:
         "genuine": folds.genuine,
         "impostor": folds.impostor,
     }
-    return Result(scalars, len(folds.fold), {"folds": table})
+    return Result(scalars, len(folds.fold), {"folds": table}, reversed=_reversed(listed, squared) if given else "")
+
+
+def _reversed(listed: PairList, squared: Floats) -> str:
+    """Return a sentence where genuine pairs are further apart than impostor pairs."""
+    genuine, impostor = -squared[listed.genuine], -squared[~listed.genuine]
+    used = np.unique(np.concatenate([listed.a, listed.b]))
+    sitters = len({listed.images.sitters[n] for n in used})
+    return reversed_by(auc(roc(tally(genuine, impostor))), len(genuine), len(impostor), sitters)
 
 
 def distances(listed: PairList) -> Floats:

@@ -186,6 +186,8 @@ class Result:
     """Long tables by name, `{"roc": {"far": …, "tar": …}}`; columns of one length."""
     examples: list[dict[str, str | int | float]] = field(default_factory=list)
     """Pairs worth looking at: sort, rank, probe, gallery, probe_dataset, gallery_dataset, score."""
+    reversed: str = ""
+    """A sentence where scores from a file look like distances: genuine pairs have the lower ones."""
 
 
 def at(name: str, far: float) -> str:
