@@ -50,12 +50,32 @@ def judge(study: Study, read: Reader) -> dict[str, dict[str, Result]]:
     for benchmark, model in progress(every, "evaluate", unit="benchmark × model"):
         options = study.evaluate.benchmarks[benchmark]
         try:
-            results[benchmark][model] = METRICS.make(options, read.context(model))
+            result = METRICS.make(options, read.context(model))
+            results[benchmark][model] = _doubted(study, benchmark, model, result)
         except Unjudged as reason:
             print(f"benchmark {benchmark!r}: {model} is left out: {reason}", file=sys.stderr)
         except SitterError as error:
             raise SitterError(f"benchmark {benchmark!r}, model {model!r}: {error}") from None
     return results
+
+
+def _doubted(study: Study, benchmark: str, model: str, result: Result) -> Result:
+    """A result with a note, which is also printed, where scores from a file look like distances (or the reverse)."""
+    from dataclasses import replace
+
+    from pipeline.models.backbones import SCORES_ONLY
+
+    if not result.reversed or model not in study.models or study.models[model].backbone.kind not in SCORES_ONLY:
+        return result
+    field = f"models.{model}.backbone.distance"
+    mend = f"if the file's scores are distances (the smaller, the more alike), set {field}: true"
+    if study.models[model].backbone.distance:
+        mend = f"{field} is true: if the file's larger scores are the more alike, set it false"
+    note = f"{result.reversed}: {mend}"
+    print(f"warning: benchmark {benchmark!r}: {model}: {note}", file=sys.stderr)
+    first, scalar = next(iter(result.scalars.items()))
+    noted = replace(scalar, note=f"{note}; {scalar.note}" if scalar.note else note)
+    return replace(result, scalars={**result.scalars, first: noted})
 
 
 def write(folder: Path, study: Study, results: Results, read: Reader) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache, reduce
 from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
@@ -29,7 +29,7 @@ VOCABULARY = {"Annotated": Annotated, "Literal": Literal, "Field": Field, "OwnPa
 class Strict(BaseModel):
     """A section of `params.yaml`: unknown fields are refused, with the nearest known one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -38,7 +38,23 @@ class Strict(BaseModel):
         for field in value if isinstance(value, Mapping) else ():
             if field not in known:
                 raise ValueError(f"unknown field {field!r}; {nearest(str(field), known)}")
+            if isinstance(value[field], bool) and field in _numbers(cls):  # pydantic would take true for 1
+                raise ValueError(
+                    f"field {field!r} is {str(value[field]).lower()} to YAML (as are yes, no, on and off); expected: a "
+                    "number, or null for none"
+                )
         return value
+
+
+@cache
+def _numbers(section: type[BaseModel]) -> frozenset[str]:
+    """Fields of a section that hold a number and never true or false."""
+
+    def within(annotation: Any) -> set[Any]:
+        return {annotation}.union(*(within(a) for a in get_args(annotation))) if get_args(annotation) else {annotation}
+
+    fields = {f.alias or name: within(f.annotation) for name, f in section.model_fields.items()}
+    return frozenset(name for name, types in fields.items() if types & {int, float} and bool not in types)
 
 
 class Options(Strict):

@@ -38,6 +38,29 @@ class Scores:
 
     def matrix(self, probes: Sequence[str], gallery_dataset: str, gallery: Sequence[str]) -> NDArray[np.float64]:
         """[probes, gallery] scores, NaN where there is none."""
+        rows, columns, scores = self._among(probes, gallery_dataset, gallery)
+        found = np.full((len(probes), len(gallery)), np.nan)
+        found[rows, columns] = scores
+        return found
+
+    def pairs(self, probes: Sequence[str], gallery_dataset: str, gallery: Sequence[str]) -> NDArray[np.float64]:
+        """Scores [n] of n pairs, NaN where there is none; memory grows with the pairs and not with their matrix."""
+        one, row = np.unique(np.asarray(probes, dtype=object), return_inverse=True)
+        other, column = np.unique(np.asarray(gallery, dtype=object), return_inverse=True)
+        rows, columns, scores = self._among(list(one), gallery_dataset, list(other))
+        known, wanted = rows * len(other) + columns, row * len(other) + column
+        order = np.argsort(known)
+        found = np.full(len(wanted), np.nan)
+        if len(known):
+            place = order[np.minimum(np.searchsorted(known, wanted, sorter=order), len(known) - 1)]
+            hit = known[place] == wanted
+            found[hit] = scores[place[hit]]
+        return found
+
+    def _among(
+        self, probes: Sequence[str], gallery_dataset: str, gallery: Sequence[str]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Places among the probes and in the gallery, and scores, of all rows that are of these images."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -47,9 +70,8 @@ class Scores:
             for column, ids in ((PROBE, probes), (GALLERY, gallery))
         ]
         known = (places[0] >= 0) & (places[1] >= 0)
-        found = np.full((len(probes), len(gallery)), np.nan)
-        found[places[0][known], places[1][known]] = rows[SCORE].to_numpy()[known]
-        return found
+        row, column = (place[known].astype(np.int64) for place in places)
+        return row, column, rows[SCORE].to_numpy()[known]
 
 
 def read_scores(model: str, dataset: str) -> Scores:

@@ -94,6 +94,9 @@ def record_external(study: Study, model: str) -> None:
     with output_folder(paths.model(model)) as folder:
         write_json(folder / DESCRIPTION, description)
     print(f"{model}: an outside system, {description['rows']} rows in {file.name}")
+    if left_out := description.get("left_out"):
+        names = ", ".join(map(repr, left_out[:8])) + (" …" if len(left_out) > 8 else "")
+        print(f"{model}: {len(left_out)} columns of {file.name} are no part of a vector and left out: {names}")
 
 
 def train(study: Study, model: str, stop: StopRequest) -> None:
@@ -166,6 +169,7 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
     from pipeline.training.features import split_network
     from pipeline.training.loop import Run
     from pipeline.training.processes import Processes
+    from pipeline.training.validation import check_patience
 
     entry, training = study.models[model], study.training(model)
     processes = Processes.of(accelerator)
@@ -174,11 +178,7 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
             check_compiler(accelerator.device.type)
         faces, val = read_faces(training.train_on, study.split, training.fold)
         val = val.at_most(training.val_images, study.seed)
-        if training.patience is not None and not len(val):
-            raise SitterError(
-                f"models.{model}: patience is {training.patience}, but {', '.join(training.train_on)} has no val "
-                "sitters to judge an epoch by. Give split.….val a share, or set patience: null."
-            )
+        unjudged = check_patience(model, training.patience, val.labels, training.train_on)
         sampler = SitterBatches(
             faces.labels,
             training.sitters,
@@ -220,6 +220,8 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
             f"{model}: {len(faces)} faces of {faces.sitters} sitters, validated on {len(val)} of {val.sitters}; "
             f"{len(sampler)} batches an epoch; {kept} of {len(network.stages)} stages computed beforehand"
         )
+        if unjudged:
+            print(f"{model}: {unjudged}: no epoch is better than another, and the last is kept")
     return Run(accelerator, training, network, adaptation, loss, sampler, trained, *inputs, study.seed)
 
 

@@ -42,7 +42,7 @@ def read_study():
         files = [cluster.study_as_sent()]
     try:
         values = read(*files)
-        study = check(values, " + ".join(files))
+        study = check(values, " + ".join(files), files)
     except SitterError as error:
         raise WorkflowError(str(error))
     if ON_SLURM and workflow.is_main_process:

@@ -103,7 +103,7 @@ def test_the_demo_names_its_schema_so_that_editors_find_it() -> None:
             ["models.dlib-head: ", "loss.weights has 1 values for 2 losses"],
         ),
         ("models/dlib-head/loss", {"kind": "cosface", "sample": 0}, ["models.dlib-head.loss.sample", "0", "greater"]),
-        ("models/dlib-head/training", {"chunk": 0}, ["models.dlib-head.training.chunk", "0", "greater"]),
+        ("models/dlib-head/training", {"chunk": 0}, ["models.dlib-head.training.chunk", "0", "at least 1"]),
         ("modells", {}, ["the file", "unknown field 'modells'", "did you mean 'models'"]),
         ("embed", ..., ["embed is missing"]),
         ("embed/datasets", ["orl", "lfw"], ["embed.datasets", "'lfw'", "orl-painted"]),
@@ -119,7 +119,7 @@ def test_the_demo_names_its_schema_so_that_editors_find_it() -> None:
         ("render/orl", {"dataset": "orl"}, ["render.orl", "rename one of them"]),
         ("align/orl/detectors/0/weights", "retina", ["align.orl.detectors.0.weights", "did you mean 'retinaface'"]),
         ("split/orl-painted/dataset", "orl-paintd", ["split.orl-painted.dataset", "'orl-paintd'"]),
-        ("split/orl/test", 1.5, ["split.orl.test", "1.5", "less than or equal to 1"]),
+        ("split/orl/test", 1.5, ["split.orl.test", "1.5", "at most 1"]),
         ("download/orl/kind", "packge", ["download.orl.kind", "did you mean 'package'"]),
         ("models/Dlib Head", DEMO["models"]["dlib"], ["models", "Dlib Head"]),
         ("seed", "one", ["seed", "'one'"]),
@@ -147,7 +147,7 @@ def test_a_missing_file_and_broken_yaml_are_named(tmp_path: Path) -> None:
     with pytest.raises(SitterError, match=r"none\.yaml does not exist"):
         params.load(tmp_path / "none.yaml")
     (tmp_path / "broken.yaml").write_text("a: [1")
-    with pytest.raises(SitterError, match=r"broken\.yaml is no YAML"):
+    with pytest.raises(SitterError, match=r"broken\.yaml, line 1 .* is not YAML"):
         params.load(tmp_path / "broken.yaml")
 
 

@@ -10,11 +10,25 @@ from pydantic import Field
 from pipeline.errors import SitterError
 from pipeline.metrics import intervals, streaming
 from pipeline.metrics.pairing import EXAMPLES, Example, Pairing, extremes
-from pipeline.metrics.result import Column, Context, Floats, Result, Scalar, Scored, Unjudged, at
-from pipeline.metrics.verification import Roc, Tally, auc, d_prime, eer, roc, support, tally, tar_at_far, thin
+from pipeline.metrics.result import Column, Context, Floats, Result, Scalar, Scored, Unjudged, at, rounded
+from pipeline.metrics.verification import (
+    Roc,
+    Tally,
+    auc,
+    d_prime,
+    eer,
+    reversed_by,
+    roc,
+    support,
+    tally,
+    tar_at_far,
+    thin,
+)
 
 # Up to here scores are kept one by one; beyond, counted in a histogram.
 EXACT_PAIRS = 1_000_000
+# Scores from a file are held in memory, 8 bytes each.
+MOST_GIVEN = 50_000_000
 KEPT_EXAMPLES = 50
 SCORE_BARS = 60
 
@@ -30,8 +44,9 @@ def all_pairs(
 ) -> Result:
     """Every pair of test images: within one data set, or probes against a gallery.
 
-    Pairs of the same origin photograph are excluded and counted. Scores are cosines: up to 1,000,000 pairs computed in
-    double precision and kept in single, each counted exactly; beyond, streamed (see `streaming`).
+    Pairs of the same origin photograph are excluded and counted. Scores are cosines, or what an outside system's file
+    gives, in double precision. Up to 1,000,000 pairs, each is counted exactly; beyond, they are streamed (see
+    `streaming`).
 
     Raises:
         SitterError: a data set has no test images.
@@ -46,44 +61,45 @@ def all_pairs(
             raise SitterError(f"data set {images.dataset!r} has no test images: set `test` in its split.")
     if pairing.size <= EXACT_PAIRS:
         return _exact(context, pairing)
-    if isinstance(pairing.probe, Scored):
-        raise Unjudged(f"{pairing.size:,} pairs are too many for scores from a file (at most {EXACT_PAIRS:,}).")
+    if isinstance(pairing.probe, Scored) and pairing.size > MOST_GIVEN:
+        raise Unjudged(f"{pairing.size:,} pairs are too many for scores from a file (at most {MOST_GIVEN:,}).")
     return _streamed(context, pairing)
 
 
 def _exact(context: Context, pairing: Pairing) -> Result:
     rows, columns = pairing.pairs()
-    scores = np.empty(len(rows), dtype=np.float64)
-    scores[:] = pairing.scorer()(slice(None))[rows, columns].astype(np.float32)
+    scores = pairing.scorer()(slice(None))[rows, columns]
     if not isinstance(pairing.probe, Scored):
-        np.clip(scores, -1, 1, out=scores)
+        scores = rounded(scores)
     sitter_a, sitter_b = pairing.numbers[0][rows], pairing.numbers[1][columns]
     same = sitter_a == sitter_b
     scored = intervals.ScoredPairs(
         scores[same], sitter_a[same], scores[~same], sitter_a[~same], sitter_b[~same], len(pairing.sitters)
     )
-    drawn = intervals.resample(len(pairing.sitters), context.replicates, context.seed)
+    drawn = intervals.draws(len(pairing.sitters), context.replicates, context.seed)
     found = extremes(
         scores, np.flatnonzero(same), np.flatnonzero(~same), lambda n: (rows[n], columns[n]), KEPT_EXAMPLES, {}
     )
     replicates = intervals.verification_replicates(scored, drawn, context.far)
-    return _result(context, pairing, tally(scored.genuine, scored.impostor), replicates, len(pairing.sitters), found)
+    counts = tally(scored.genuine, scored.impostor)
+    return _result(context, pairing, counts, d_prime(counts), replicates, len(pairing.sitters), found)
 
 
 def _streamed(context: Context, pairing: Pairing) -> Result:
     counts = streaming.histograms(pairing, context.seed, KEPT_EXAMPLES)
     groups = len(counts.genuine)
     drawn = intervals.resample(groups, context.replicates, context.seed)
-    whole = counts.tally()
-    scores = streaming.left_edges(counts.edges)
-    replicates = intervals.level_replicates(scores, counts.genuine, counts.impostor, drawn, context.far, whole)
-    return _result(context, pairing, whole, replicates, groups, counts.examples)
+    whole, spread = counts.tally(), counts.d_prime()
+    scores = counts.bins.edges[counts.edges]
+    replicates = intervals.level_replicates(scores, counts.genuine, counts.impostor, drawn, context.far, whole, spread)
+    return _result(context, pairing, whole, spread, replicates, groups, counts.examples)
 
 
 def _result(
     context: Context,
     pairing: Pairing,
     counts: Tally,
+    spread: float,
     replicates: dict[str, Floats],
     units: int,
     examples: dict[str, list[Example]],
@@ -100,7 +116,6 @@ def _result(
         if enough and not lacking:
             value, replicate = tar_at_far(curve, far)[0], replicates["tar"][:, n]
         scalars[at("tar", far)] = Scalar(value, lacking or note, replicate, percent=True, better="higher")
-    spread = d_prime(counts)
     if np.isfinite(spread):
         scalars["d_prime"] = Scalar(spread, "", replicates["d_prime"], better="higher")
     else:
@@ -112,7 +127,9 @@ def _result(
         "excluded": Scalar(len(pairing.excluded[0])),
         "sitters": Scalar(len(pairing.sitters)),
     }
-    return Result(scalars, units, _curves(counts, curve, lacking), _examples(pairing, examples))
+    given = isinstance(pairing.probe, Scored) and not lacking
+    doubt = reversed_by(auc(curve), genuine, impostors, len(pairing.sitters)) if given else ""
+    return Result(scalars, units, _curves(counts, curve, lacking), _examples(pairing, examples), doubt)
 
 
 def _lacking(genuine: int, impostors: int) -> str:
@@ -137,7 +154,13 @@ def _bars(counts: Tally) -> dict[str, Column]:
     """Histogram of genuine and impostor scores, over the range that they take."""
     if not len(counts.scores):
         return {"score_left": [], "score_right": [], "genuine": [], "impostor": []}
-    edges = np.histogram_bin_edges(counts.scores, SCORE_BARS)
+    low, high = float(counts.scores.min()), float(counts.scores.max())
+    if (high - low) / SCORE_BARS <= np.spacing(
+        max(abs(low), abs(high))
+    ):  # bars that double precision cannot tell apart
+        middle = (low + high) / 2
+        low, high = middle - max(0.5, abs(middle) / 2), middle + max(0.5, abs(middle) / 2)
+    edges = np.linspace(low, high, SCORE_BARS + 1)
     genuine, impostor = (
         np.histogram(counts.scores, edges, weights=w)[0].astype(np.int64) for w in (counts.genuine, counts.impostor)
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -10,10 +12,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.errors import SitterError
-from pipeline.metrics.intervals import CHUNK, resample
+from pipeline.metrics.intervals import CHUNK, draws
 from pipeline.metrics.pairing import Pairing
-from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, at
-from pipeline.metrics.verification import support
+from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, Scored, at, rounded
+from pipeline.metrics.verification import reversed_by, support
 
 # Scores held at once.
 CELLS = 8_000_000
@@ -22,9 +24,12 @@ CMC_RANKS = 100
 
 @dataclass(frozen=True)
 class Searches:
-    """One search of the gallery for each probe; arrays [probes]."""
+    """One search of the gallery for each probe; arrays [probes], but for the names."""
 
-    sitter: NDArray[np.int32]
+    names: Ints
+    """[sitters] the pairing's numbers of the probes' sitters, ascending."""
+    sitter: Ints
+    """Which of them is on the probe."""
     rank: Ints
     """Of the probe's own sitter among the gallery's sitters, equals before it; 0 where it is not in the gallery."""
     own: Floats
@@ -57,14 +62,16 @@ def identification(
         within_folds,
     )
     found = searches(pairing)
-    mated = found.rank > 0
-    drawn = resample(len(pairing.sitters), context.replicates, context.seed)
-    scalars: dict[str, Scalar] = {}
+    mated, rivals = found.rank > 0, np.isfinite(found.foremost_other)
     nobody = "no probe's sitter has another image in the gallery"
+    scalars: dict[str, Scalar] = {}
+    drawn: dict[str, Callable[[NDArray[np.int32]], Floats]] = {}
     for k in sorted(set(ranks)):
         hit = mated & (found.rank <= k)
-        scalars[f"rank-{k}"] = _rate(hit, mated, found.sitter, drawn, nobody)
-    rivals = np.isfinite(found.foremost_other)
+        value = float(hit[mated].mean()) if mated.any() else None
+        scalars[f"rank-{k}"] = Scalar(value, "" if mated.any() else nobody, percent=True, better="higher")
+        if mated.any():
+            drawn[f"rank-{k}"] = partial(_rates, hit, mated, found.sitter)
     for far in context.far:
         enough, note = support(int(rivals.sum()), far, "searches without a mate")
         if not mated.any() or not enough:
@@ -72,8 +79,12 @@ def identification(
             continue
         limit = _threshold(found.foremost_other[rivals], np.ones((1, int(rivals.sum()))), far)[0]
         hit = mated & (found.rank == 1) & (found.own > limit)
-        values = _dir_replicates(found, mated, rivals, drawn, far)
-        scalars[at("dir", far)] = Scalar(float(hit[mated].mean()), note, values, percent=True, better="higher")
+        scalars[at("dir", far)] = Scalar(float(hit[mated].mean()), note, percent=True, better="higher")
+        drawn[at("dir", far)] = partial(_dir_replicates, found, mated, rivals, far)
+    units = len(found.names)
+    parts = [{name: f(m) for name, f in drawn.items()} for m in draws(units, context.replicates, context.seed)]
+    for name in drawn:
+        scalars[name] = replace(scalars[name], replicates=np.concatenate([part[name] for part in parts]))
     scalars |= {
         "probes": Scalar(len(mated)),
         "mated": Scalar(int(mated.sum())),
@@ -81,7 +92,17 @@ def identification(
         "gallery_sitters": Scalar(len(set(pairing.columns.sitters))),
         "excluded": Scalar(len(pairing.excluded[0])),
     }
-    return Result(scalars, len(set(found.sitter.tolist())), _curves(found, mated, rivals, len(pairing.sitters)))
+    doubt = _reversed(found, mated, len(set(pairing.columns.sitters))) if isinstance(pairing.probe, Scored) else ""
+    return Result(scalars, units, _curves(found, mated, rivals, len(pairing.sitters)), reversed=doubt)
+
+
+def _reversed(found: Searches, mated: NDArray[np.bool_], sitters: int) -> str:
+    """Return a sentence where the probes' own sitters come last among the gallery's rather than first."""
+    if not mated.any() or sitters < 2:
+        return ""
+    ahead = float(((found.rank[mated] - 1) / (sitters - 1)).mean())  # share of the other sitters: by chance one half
+    units = len(np.unique(found.sitter[mated]))
+    return reversed_by(1 - ahead, int(mated.sum()), int(mated.sum()) * (sitters - 1), units)
 
 
 def searches(pairing: Pairing) -> Searches:
@@ -110,7 +131,9 @@ def searches(pairing: Pairing) -> Searches:
         scores = score(rows)
         here = (out_i >= rows.start) & (out_i < rows.stop)
         scores[out_i[here] - start, columns[out_j[here]]] = -np.inf
-        best = np.maximum.reduceat(scores, starts, axis=1).astype(np.float32)  # last bits are no ranks
+        best = np.maximum.reduceat(scores, starts, axis=1)
+        if not isinstance(pairing.probe, Scored):
+            best = rounded(best)  # last bits of cosines are no ranks
         mine = place[number_p[rows]]
         at_row, known = np.arange(len(best)), mine >= 0
         own[rows] = np.where(known, best[at_row, mine], -np.inf)
@@ -118,19 +141,16 @@ def searches(pairing: Pairing) -> Searches:
         other[rows] = best.max(axis=1)
         found = np.isfinite(own[rows])
         rank[rows] = np.where(found, 1 + (best >= own[rows, None]).sum(axis=1), 0)
-    return Searches(number_p, rank, own, other)
+    names, sitter = np.unique(number_p, return_inverse=True)
+    return Searches(names.astype(np.int64), sitter.astype(np.int64), rank, own, other)
 
 
-def _rate(
-    hit: NDArray[np.bool_], among: NDArray[np.bool_], sitter: NDArray[np.int32], drawn: NDArray[np.int32], nobody: str
-) -> Scalar:
-    """Share of probes, with its replicates."""
-    if not among.any():
-        return Scalar(None, nobody, percent=True, better="higher")
+def _rates(hit: NDArray[np.bool_], among: NDArray[np.bool_], sitter: Ints, drawn: NDArray[np.int32]) -> Floats:
+    """Share of the probes `among` that are `hit`, in each replicate."""
     hits, all_ = (np.bincount(sitter[chosen], minlength=drawn.shape[1]) for chosen in (hit, among))
     with np.errstate(invalid="ignore", divide="ignore"):
-        replicates = (drawn @ hits) / (drawn @ all_)
-    return Scalar(float(hit[among].mean()), "", replicates, percent=True, better="higher")
+        shares: Floats = (drawn @ hits) / (drawn @ all_)
+    return shares
 
 
 def _threshold(rivals: Floats, weight: Floats, far: float) -> Floats:
@@ -151,7 +171,7 @@ def _threshold(rivals: Floats, weight: Floats, far: float) -> Floats:
 
 
 def _dir_replicates(
-    found: Searches, mated: NDArray[np.bool_], rivals: NDArray[np.bool_], drawn: NDArray[np.int32], far: float
+    found: Searches, mated: NDArray[np.bool_], rivals: NDArray[np.bool_], far: float, drawn: NDArray[np.int32]
 ) -> Floats:
     values = np.empty(len(drawn))
     size = max(1, CHUNK // len(mated))

@@ -11,7 +11,7 @@ All models are judged on the same replicates, so that a difference between two m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -30,10 +30,23 @@ CHUNK = 4_000_000
 FEWEST_UNITS = 5
 
 
+def draws(units: int, replicates: int, seed: int) -> Iterator[NDArray[np.int32]]:
+    """Yield the rows of `resample` some at a time: units times replicates may be more than memory holds."""
+    rng = np.random.default_rng([seed, units, replicates])
+    size = max(1, CHUNK // max(1, units))
+    for start in range(0, replicates, size):
+        count = min(size, replicates - start)
+        yield rng.multinomial(units, np.full(units, 1 / units), size=count).astype(np.int32)
+
+
 def resample(units: int, replicates: int, seed: int) -> NDArray[np.int32]:
     """How often each of `units` is drawn in each replicate: [replicates, units], each row summing to `units`."""
-    rng = np.random.default_rng([seed, units, replicates])
-    return rng.multinomial(units, np.full(units, 1 / units), size=replicates).astype(np.int32)
+    found = np.empty((replicates, units), dtype=np.int32)
+    done = 0
+    for part in draws(units, replicates, seed):
+        found[done : done + len(part)] = part
+        done += len(part)
+    return found
 
 
 @dataclass(frozen=True)
@@ -48,11 +61,18 @@ class ScoredPairs:
     sitters: int
 
 
-def verification_replicates(pairs: ScoredPairs, drawn: NDArray[np.int32], far: Sequence[float]) -> dict[str, Floats]:
+def verification_replicates(
+    pairs: ScoredPairs, drawn: Iterable[NDArray[np.int32]], far: Sequence[float]
+) -> dict[str, Floats]:
     """EER, TAR at each FAR and d′ in each replicate, exactly as on the replicate's own list of pairs.
 
     Scores are sorted once. A replicate is then a running sum of weights in that order, in which the operating point
-    that is asked for is found by bisection.
+    that is asked for is found by bisection. Memory grows with the pairs and with the sitters, never with their product.
+
+    Args:
+        pairs: of the whole set.
+        drawn: how often each sitter is drawn, [r, sitters], some replicates at a time.
+        far: FARs at which TAR is wanted.
 
     Returns:
         `eer` and `d_prime` [replicates], `tar` [replicates, len(far)]; NaN in a replicate without pairs of a sort.
@@ -65,10 +85,11 @@ def verification_replicates(pairs: ScoredPairs, drawn: NDArray[np.int32], far: S
     upto_g = np.concatenate([[0], np.searchsorted(-g, -thresholds, side="right")])
     upto_i = np.concatenate([[0], np.searchsorted(-i, -thresholds, side="right")])
     last = len(thresholds)
-    eers, tars = np.full(len(drawn), np.nan), np.full((len(drawn), len(far)), np.nan)
+    moments = _Moments.of(pairs)
+    found: dict[str, list[Floats]] = {"eer": [], "tar": [], "d_prime": []}
     size = max(1, CHUNK // max(1, len(i) + len(g)))
-    for start in range(0, len(drawn), size):
-        m = drawn[start : start + size]
+    for m in (part[start : start + size] for part in drawn for start in range(0, len(part), size)):
+        eers, tars = np.full(len(m), np.nan), np.full((len(m), len(far)), np.nan)
         sum_g = _running(np.take(m, sitter, axis=1))
         sum_i = _running(np.take(m, a, axis=1) * np.take(m, b, axis=1))
         whole = np.flatnonzero((sum_g[:, -1] > 0) & (sum_i[:, -1] > 0))
@@ -76,11 +97,13 @@ def verification_replicates(pairs: ScoredPairs, drawn: NDArray[np.int32], far: S
         rates_i = partial(_rate, sum_i, whole, upto_i)
         k = _first(partial(_crossed, rates_g, rates_i), len(whole), last)
         before, after = (rates_i(j) + rates_g(j) - 1 for j in (k - 1, k))
-        eers[start + whole] = rates_i(k - 1) + before / (before - after) * (rates_i(k) - rates_i(k - 1))
+        eers[whole] = rates_i(k - 1) + before / (before - after) * (rates_i(k) - rates_i(k - 1))
         for column, target in enumerate(far):
             above = _first(partial(_exceeds, rates_i, target), len(whole), last + 1)
-            tars[start + whole, column] = rates_g(above - 1)
-    return {"eer": eers, "tar": tars, "d_prime": _d_prime_replicates(pairs, drawn)}
+            tars[whole, column] = rates_g(above - 1)
+        for name, values in (("eer", eers), ("tar", tars), ("d_prime", moments.d_prime(m))):
+            found[name].append(values)
+    return {name: np.concatenate(values) for name, values in found.items()}
 
 
 def _running(weights: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -114,26 +137,48 @@ def _first(true: Callable[[Points], NDArray[np.bool_]], rows: int, end: int) -> 
     return high
 
 
-def _d_prime_replicates(pairs: ScoredPairs, drawn: NDArray[np.int32]) -> Floats:
-    """d′ in each replicate, from sums of scores and squares by sitter and by pair of sitters."""
-    m, n = drawn.astype(np.float64), pairs.sitters
+@dataclass(frozen=True)
+class _Moments:
+    """Number, sum and sum of squares of the scores, less their mean, by sitter and by pair of sitters."""
 
-    def moments(power: int) -> tuple[Floats, Floats]:
-        by_sitter = np.bincount(pairs.genuine_sitter, (pairs.genuine - centre) ** power, minlength=n)
-        cell = pairs.impostor_a.astype(np.int64) * n + pairs.impostor_b
-        by_two = np.bincount(cell, (pairs.impostor - centre) ** power, minlength=n * n).reshape(n, n)
-        return m @ by_sitter, np.einsum("rs,rs->r", m @ by_two, m)
+    by_sitter: Floats
+    """[sitters, 3] of genuine pairs."""
+    by_two: Sequence[Any]
+    """Three sparse matrices [sitters, sitters] of impostor pairs."""
 
-    centre = float(np.mean(pairs.impostor)) if len(pairs.impostor) else 0.0  # keeps the squares well conditioned
-    with np.errstate(invalid="ignore", divide="ignore"):
-        (count_g, count_i), (sum_g, sum_i), (square_g, square_i) = moments(0), moments(1), moments(2)
-        mean_g, mean_i = sum_g / count_g, sum_i / count_i
-        variance = (square_g / count_g - mean_g**2 + square_i / count_i - mean_i**2) / 2
-        return np.where(variance > 0, (mean_g - mean_i) / np.sqrt(variance), np.nan)
+    @staticmethod
+    def of(pairs: ScoredPairs) -> _Moments:
+        from scipy.sparse import coo_array
+
+        n = pairs.sitters
+        centre = float(np.mean(pairs.impostor)) if len(pairs.impostor) else 0.0  # keeps the squares well conditioned
+        off_g, off_i = pairs.genuine - centre, pairs.impostor - centre
+        sums = [np.bincount(pairs.genuine_sitter, off_g**p, minlength=n) for p in range(3)]
+        by_sitter = np.stack(sums, axis=1).astype(np.float64)
+        cells = (pairs.impostor_a, pairs.impostor_b)
+        return _Moments(by_sitter, [coo_array((off_i**p, cells), shape=(n, n)).tocsr() for p in range(3)])
+
+    def d_prime(self, drawn: NDArray[np.int32]) -> Floats:
+        """d′ in each replicate [r, sitters]; NaN where undefined."""
+        m = drawn.astype(np.float64)
+        count_g, sum_g, square_g = (m @ self.by_sitter).T
+        transposed = np.ascontiguousarray(m.T)
+        count_i, sum_i, square_i = (np.einsum("rs,sr->r", m, cells @ transposed) for cells in self.by_two)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean_g, mean_i = sum_g / count_g, sum_i / count_i
+            variance = (square_g / count_g - mean_g**2 + square_i / count_i - mean_i**2) / 2
+            spreads: Floats = np.where(variance > 0, (mean_g - mean_i) / np.sqrt(variance), np.nan)
+        return spreads
 
 
 def level_replicates(
-    scores: Floats, genuine: Ints, impostor: Ints, drawn: NDArray[np.int32], far: Sequence[float], whole: Tally
+    scores: Floats,
+    genuine: Ints,
+    impostor: Ints,
+    drawn: NDArray[np.int32],
+    far: Sequence[float],
+    whole: Tally,
+    spread: float,
 ) -> dict[str, Floats]:
     """As `verification_replicates`, from pairs counted by groups of sitters and levels of score.
 
@@ -147,6 +192,7 @@ def level_replicates(
         drawn: [replicates, groups].
         far: FARs at which TAR is wanted.
         whole: the fine histogram.
+        spread: d′ of the whole set.
     """
     groups, levels = genuine.shape
     drawn = np.concatenate([np.ones((1, groups), dtype=np.int32), drawn])  # the first: the set itself
@@ -162,7 +208,7 @@ def level_replicates(
     centres = _level_means(scores, whole)
     values = np.array([_at_levels(centres, g, i, far) for g, i in zip(genuine_at, impostor_at, strict=True)])
     curve = roc(whole)
-    exact = np.array([eer(curve)[0], d_prime(whole), *(tar_at_far(curve, f)[0] for f in far)])
+    exact = np.array([eer(curve)[0], spread, *(tar_at_far(curve, f)[0] for f in far)])
     values = values[1:] + (exact - values[0])
     values[:, np.arange(values.shape[1]) != 1] = np.clip(values[:, np.arange(values.shape[1]) != 1], 0, 1)
     return {"eer": values[:, 0], "d_prime": values[:, 1], "tar": values[:, 2:]}

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from pipeline.metrics.intervals import resample
 from pipeline.metrics.result import Column, Context, Floats, Ints, PairList, Result, Scalar, Scored, at, unit
-from pipeline.metrics.verification import support
+from pipeline.metrics.verification import auc, reversed_by, roc, support, tally
 
 ACCURACY_THRESHOLDS = np.arange(0, 4, 0.01)
 VAL_THRESHOLDS = np.arange(0, 4, 0.001)
+# With fewer thresholds than this across nearly all distances, the accuracy is said to be coarse.
+FEWEST_STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -32,18 +34,26 @@ class Folds:
 def pairs(context: Context, *, dataset: str) -> Result:
     """The k-fold protocol of LFW, CFP and AgeDB: accuracy, and VAL at FAR.
 
-    A pair's distance is the squared L2 distance of its unit-length embeddings; of a model that gives scores, the
-    listed ones, from the highest to the lowest, stand for the distances 0 to 4. The accuracy of a fold is that at the
+    A pair's distance is the squared L2 distance of its unit-length embeddings. The accuracy of a fold is that at the
     threshold, of 0, 0.01 … 3.99, which is the best on the other folds (the first of equals). VAL at FAR is the share of
-    the fold's genuine pairs accepted at the threshold that has this FAR on the other folds. Given are the means over
-    folds and their population standard deviations; intervals resample folds.
+    the fold's genuine pairs accepted at the threshold that has this FAR on the other folds. Of a model that gives
+    scores, whose range may be any, every listed score is a threshold, and distances are scores with the other sign.
+    Given are the means over folds and their population standard deviations; intervals resample folds.
     """
     listed = context.pairs(dataset)
     squared = distances(listed)
-    folds = in_folds(squared, listed.genuine, listed.fold, context.far)
+    given = isinstance(listed.images, Scored)
+    grids = (every(squared),) * 2 if given else (ACCURACY_THRESHOLDS, VAL_THRESHOLDS)
+    folds = in_folds(squared, listed.genuine, listed.fold, context.far, grids)
     drawn = resample(len(folds.fold), context.replicates, context.seed).astype(np.float64)
     scalars = {
-        "accuracy": Scalar(_mean(folds.accuracy), "", _resampled(drawn, folds.accuracy), percent=True, better="higher"),
+        "accuracy": Scalar(
+            _mean(folds.accuracy),
+            "" if given else _coarse(squared),
+            _resampled(drawn, folds.accuracy),
+            percent=True,
+            better="higher",
+        ),
         "accuracy_std": Scalar(float(np.std(folds.accuracy)), percent=True),
     }
     impostors = int((~listed.genuine).sum())
@@ -69,23 +79,51 @@ def pairs(context: Context, *, dataset: str) -> Result:
         "genuine": folds.genuine,
         "impostor": folds.impostor,
     }
-    return Result(scalars, len(folds.fold), {"folds": table})
+    return Result(scalars, len(folds.fold), {"folds": table}, reversed=_reversed(listed, squared) if given else "")
+
+
+def _reversed(listed: PairList, squared: Floats) -> str:
+    """Return a sentence where genuine pairs are further apart than impostor pairs."""
+    genuine, impostor = -squared[listed.genuine], -squared[~listed.genuine]
+    used = np.unique(np.concatenate([listed.a, listed.b]))
+    sitters = len({listed.images.sitters[n] for n in used})
+    return reversed_by(auc(roc(tally(genuine, impostor))), len(genuine), len(impostor), sitters)
 
 
 def distances(listed: PairList) -> Floats:
-    """Squared L2 distances [n] of the pairs' unit-length embeddings, or scores brought to their range."""
+    """Squared L2 distances [n] of the pairs' unit-length embeddings, or scores with the other sign."""
     if isinstance(listed.images, Scored):
-        needed = np.zeros((len(listed.images),) * 2, dtype=bool)
-        needed[np.minimum(listed.a, listed.b), np.maximum(listed.a, listed.b)] = True
-        scores = listed.images.scores(listed.images, needed)[listed.a, listed.b]
-        return np.asarray(4 * (scores.max() - scores) / max(float(np.ptp(scores)), 1e-300))
+        return -listed.images.listed(listed.a, listed.b)
     vectors = unit(listed.images.vectors)
     squared: Floats = np.square(vectors[listed.a] - vectors[listed.b]).sum(axis=1)
     return squared
 
 
-def in_folds(squared: Floats, genuine: NDArray[np.bool_], fold: Ints, far: tuple[float, ...]) -> Folds:
-    """Test each fold at the thresholds chosen on the others.
+def every(squared: Floats) -> Floats:
+    """Return thresholds [k] that tell all these distances apart: each of them, and one above all."""
+    distinct = np.unique(squared)
+    return np.append(distinct, np.nextafter(distinct[-1:], np.inf))
+
+
+def _coarse(squared: Floats) -> str:
+    """Return a sentence where the protocol's thresholds are too far apart for these distances."""
+    low, high = np.quantile(squared, [0.01, 0.99])
+    if high - low >= FEWEST_STEPS * ACCURACY_THRESHOLDS[1]:
+        return ""
+    return (
+        f"the protocol's thresholds are {ACCURACY_THRESHOLDS[1]:g} apart, but 98 % of the squared distances lie "
+        f"between {low:.6g} and {high:.6g}, so that few thresholds tell them apart: all-pairs is finer"
+    )
+
+
+def in_folds(
+    squared: Floats,
+    genuine: NDArray[np.bool_],
+    fold: Ints,
+    far: tuple[float, ...],
+    grids: tuple[Floats, Floats] = (ACCURACY_THRESHOLDS, VAL_THRESHOLDS),
+) -> Folds:
+    """Test each fold at the thresholds chosen on the others, of a grid for the accuracy and one for VAL.
 
     VAL is NaN in a fold without genuine pairs, FAR in one without impostor pairs, and both where the other folds lack
     pairs to choose a threshold by.
@@ -95,30 +133,30 @@ def in_folds(squared: Floats, genuine: NDArray[np.bool_], fold: Ints, far: tuple
     val, measured = np.full((len(numbers), len(far)), np.nan), np.full((len(numbers), len(far)), np.nan)
     for n, number in enumerate(numbers):
         test, train = fold == number, fold != number
-        correct = _accepted(squared[train & genuine], ACCURACY_THRESHOLDS) + (
-            (train & ~genuine).sum() - _accepted(squared[train & ~genuine], ACCURACY_THRESHOLDS)
+        correct = _accepted(squared[train & genuine], grids[0]) + (
+            (train & ~genuine).sum() - _accepted(squared[train & ~genuine], grids[0])
         )
-        threshold[n] = ACCURACY_THRESHOLDS[np.argmax(correct)]
+        threshold[n] = grids[0][np.argmax(correct)]
         accuracy[n] = np.mean((squared[test] < threshold[n]) == genuine[test])
         for column, target in enumerate(far):
-            limit = val_threshold(squared[train & ~genuine], target)
+            limit = val_threshold(squared[train & ~genuine], target, grids[1])
             val[n, column] = _share(squared[test & genuine], limit)
             measured[n, column] = _share(squared[test & ~genuine], limit)
     counts_g, counts_i = (np.array([(s & (fold == f)).sum() for f in numbers]) for s in (genuine, ~genuine))
     return Folds(numbers, accuracy, threshold, val, measured, counts_g, counts_i)
 
 
-def val_threshold(impostor: Floats, far: float) -> float:
-    """Distance below which a share `far` of these impostor distances lies; 0 where no threshold reaches it.
+def val_threshold(impostor: Floats, far: float, grid: Floats = VAL_THRESHOLDS) -> float:
+    """Distance below which a share `far` of these impostor distances lies; the least where no threshold reaches it.
 
-    Between the thresholds 0, 0.001 … 3.999 by a straight line. Where several have the same FAR, the line starts from
-    the last of the lower FAR and ends at the first of the higher, as a first-order spline through all points does.
-    InsightFace's `interp1d(kind="slinear")` is that spline, but current SciPy refuses duplicates.
+    Between the thresholds of the grid (0, 0.001 … 3.999) by a straight line. Where several have the same FAR, the line
+    starts from the last of the lower FAR and ends at the first of the higher, as a first-order spline through all
+    points does. InsightFace's `interp1d(kind="slinear")` is that spline, but current SciPy refuses duplicates.
     """
     if not len(impostor):
         return float("nan")
-    rates = _accepted(impostor, VAL_THRESHOLDS) / len(impostor)
-    return float(np.interp(far, rates, VAL_THRESHOLDS)) if rates.max() >= far else 0.0
+    rates = _accepted(impostor, grid) / len(impostor)
+    return float(np.interp(far, rates, grid)) if rates.max() >= far else float(grid[0])
 
 
 def _accepted(squared: Floats, thresholds: Floats) -> NDArray[Any]:

@@ -16,7 +16,7 @@ from pipeline.splits.subsets import each_image, sitters_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipeline.metrics.result import Context, Embedded, Floats, PairList, Subset
+    from pipeline.metrics.result import Context, Embedded, Floats, Ints, PairList, Subset
     from pipeline.params import Study
 
 
@@ -123,9 +123,15 @@ class Reader:
             """Given with the one image as the probe, else with the other."""
             there = table.matrix(image_ids, other.dataset, other.image_ids)
             back = self._table(model, other.dataset).matrix(other.image_ids, dataset, image_ids).T
-            return np.where(np.isnan(there), back, there)
+            np.copyto(there, back, where=np.isnan(there))
+            return there
 
-        return Scored(dataset, image_ids, sitters, origins, folds, known, source)
+        def known_pairs(a: Ints, b: Ints) -> Floats:
+            one, other = [image_ids[n] for n in a], [image_ids[n] for n in b]
+            there = table.pairs(one, dataset, other)
+            return np.where(np.isnan(there), table.pairs(other, dataset, one), there)
+
+        return Scored(dataset, image_ids, sitters, origins, folds, known, known_pairs, source)
 
     def _read_means(self, model: str, dataset: str) -> Floats:
         """Mean embeddings of the train sitters, whose images are read in blocks."""

@@ -57,14 +57,23 @@ class Scored(Embedded):
         origins: list[str],
         folds: list[int],
         known: Callable[[Embedded], Floats],
+        known_pairs: Callable[[Ints, Ints], Floats],
         source: str,
     ) -> None:
-        """`known` gives the scores against other images, [n, m], NaN where there is none; `source` is for messages."""
+        """Take what gives the scores.
+
+        Args:
+            dataset, image_ids, sitters, origins, folds: as in `Embedded`.
+            known: gives the scores against other images, [n, m], NaN where there is none.
+            known_pairs: gives the scores [k] of pairs of these images, NaN where there is none.
+            source: what messages call the table.
+        """
         fields = {"dataset": dataset, "image_ids": image_ids, "sitters": sitters, "origins": origins, "folds": folds}
-        for name, value in {**fields, "known": known, "source": source}.items():
+        for name, value in {**fields, "known": known, "known_pairs": known_pairs, "source": source}.items():
             object.__setattr__(self, name, value)
 
     known: Callable[[Embedded], Floats]
+    known_pairs: Callable[[Ints, Ints], Floats]
     source: str
 
     @property
@@ -77,24 +86,39 @@ class Scored(Embedded):
         raise Unjudged(f"{self.source} holds scores of pairs, but this benchmark needs vectors.")
 
     def scores(self, other: Embedded, needed: NDArray[np.bool_]) -> Floats:
-        """Scores against other images: [n, m], as given, but in single precision; 0 where there is none.
+        """Scores against other images: [n, m], as given; 0 where there is none.
 
         Raises:
             SitterError: a needed one [n, m] is not there; names the pair.
         """
-        found = self.known(other).astype(np.float32).astype(np.float64)
+        found = self.known(other)
         if other is self:  # in either direction it is one pair
             needed = needed & np.triu(np.ones_like(needed), 1)
         missing = np.isnan(found) & needed
         if missing.any():
             i, j = (int(n) for n in np.argwhere(missing)[0])
-            raise SitterError(
-                f"{self.source} has no score for {int(missing.sum()):,} of {int(needed.sum()):,} pairs, the first of "
-                f"them probe {self.image_ids[i]!r} of {self.dataset} and gallery {other.image_ids[j]!r} of "
-                f"{other.dataset}: add them to the file that download brings. (A pair that the system refused counts "
-                "as not accepted: give it the least score of all.)"
-            )
-        return np.nan_to_num(found)
+            self._refuse(int(missing.sum()), int(needed.sum()), i, other, j)
+        return np.nan_to_num(found, copy=False)
+
+    def listed(self, a: Ints, b: Ints) -> Floats:
+        """Scores of listed pairs [k] of these images, as given.
+
+        Raises:
+            SitterError: one is not there; names the pair.
+        """
+        found = self.known_pairs(a, b)
+        missing = np.flatnonzero(np.isnan(found))
+        if len(missing):
+            self._refuse(len(missing), len(found), int(a[missing[0]]), self, int(b[missing[0]]))
+        return found
+
+    def _refuse(self, missing: int, needed: int, i: int, other: Embedded, j: int) -> None:
+        raise SitterError(
+            f"{self.source} has no score for {missing:,} of {needed:,} pairs, the first of them probe "
+            f"{self.image_ids[i]!r} of {self.dataset} and gallery {other.image_ids[j]!r} of {other.dataset}: add them "
+            "to the file that download brings. (A pair that the system refused counts as not accepted: give it the "
+            "least score of all.)"
+        )
 
 
 @dataclass(frozen=True)
@@ -162,6 +186,8 @@ class Result:
     """Long tables by name, `{"roc": {"far": …, "tar": …}}`; columns of one length."""
     examples: list[dict[str, str | int | float]] = field(default_factory=list)
     """Pairs worth looking at: sort, rank, probe, gallery, probe_dataset, gallery_dataset, score."""
+    reversed: str = ""
+    """A sentence where scores from a file look like distances: genuine pairs have the lower ones."""
 
 
 def at(name: str, far: float) -> str:
@@ -171,6 +197,18 @@ def at(name: str, far: float) -> str:
     'tar@0.00001'
     """
     return f"{name}@{np.format_float_positional(far, trim='-')}"
+
+
+# Cosines of the same two directions may differ in their last bits, which depend on their places in a matrix.
+COSINE_GRID = 2.0**-40
+
+
+def rounded(cosines: Floats) -> Floats:
+    """Round cosines, float64, in place to about 12 decimals, so that equal ones are equal; none then exceeds ± 1."""
+    cosines *= 1 / COSINE_GRID
+    np.rint(cosines, out=cosines)
+    cosines *= COSINE_GRID
+    return cosines
 
 
 def unit(vectors: NDArray[Any]) -> Floats:

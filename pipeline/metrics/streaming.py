@@ -1,11 +1,13 @@
 """All pairs of large sets in blocks: score histograms instead of scores, so that memory does not grow with the pairs.
 
-Cosines are single-precision products of blocks; each falls into one of 65,536 bins of width 2⁻¹⁵ over [−1, 1]. FAR and
-TAR at the bins' left edges are exact counts; between edges, EER and thresholds are resolved to a bin.
+Each block's cosines are counted in about 50,000 bins that are fitted to a random sample of the pairs (see `bins`). FAR
+and TAR at the bins' lowest scores are exact counts. Between these, EER and thresholds are resolved to a bin: a FAR to
+0.2 % of itself. Products are in single precision where the sample shows that its rounding makes no difference, else in
+double precision, as where all cosines lie between 0.9996 and 0.9999, or where many are equal.
 
 For the bootstrap the sitters are dealt at random into at most 128 groups, which are resampled as sitters otherwise are
 (a group's pairs across its sitters count as often as the group). Pairs are counted by their two groups and by one of
-about 500 levels, whose edges are bin edges chosen from a random sample of pairs, densely where the FAR is small.
+about 500 levels, whose edges are bin edges chosen from the same sample, densely where the FAR is small.
 """
 
 from __future__ import annotations
@@ -15,31 +17,39 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.metrics.bins import Bins, Numbers, bin_of, fitted
 from pipeline.metrics.pairing import Example, Pairing, extremes
-from pipeline.metrics.result import Floats, Ints, unit
+from pipeline.metrics.products import Products, products
+from pipeline.metrics.result import Floats, Ints
 from pipeline.metrics.verification import Tally
 from pipeline.progress import progress
 
-BINS = 1 << 16
-RESOLUTION = 2 / BINS
 GROUPS = 128
 BLOCK = 1024
 SAMPLE = 2048
+# What a block's counting by bins may cost, in bins a pair: beyond, counting by levels is faster.
+COUNTED = 6
+# Of the scores beside their mean: anything less is rounding.
+LEAST_SPREAD = 1e-7
 IMPOSTOR, GENUINE, NEITHER = 0, 1, 2
 
-Singles = NDArray[np.float32]
+Sorts = NDArray[np.uint16]
 
 
 @dataclass
 class Histograms:
     """What the blocks add up to."""
 
+    bins: Bins
     fine: Ints
-    """[2, BINS] impostor and genuine pairs by bin."""
+    """[2, bins] impostor and genuine pairs by bin."""
+    moments: Floats
+    """[2, 2] sum and sum of squares of the impostor and of the genuine scores, each less the bins' start."""
     edges: Ints
     """[levels] the lowest bin of each level, ascending from 0."""
     impostor: Ints
@@ -50,35 +60,36 @@ class Histograms:
     """The pairs worth looking at."""
 
     def tally(self) -> Tally:
-        """Counts at the bins that are not empty; a bin's score is its left edge."""
+        """Counts at the bins that are not empty; a bin's score is its lowest."""
         filled = np.flatnonzero(self.fine.any(axis=0))[::-1]
         impostor, genuine = self.fine[:, filled].astype(np.float64)
-        return Tally(left_edges(filled), genuine, impostor)
+        return Tally(self.bins.edges[filled], genuine, impostor)
 
-
-def bins(scores: Singles) -> Ints:
-    """Number of the bin that each cosine falls into."""
-    found: Ints = ((scores + np.float32(1)) * np.float32(BINS / 2)).astype(np.intp)
-    return np.clip(found, 0, BINS - 1, out=found)
-
-
-def left_edges(numbers: Ints) -> Floats:
-    """Lowest cosine of bins."""
-    return numbers.astype(np.float64) * RESOLUTION - 1
+    def d_prime(self) -> float:
+        """d′ of the scores themselves, not of bins; NaN where undefined."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean, square = (self.moments / self.fine.sum(axis=1)[:, None]).T
+            spread = np.sqrt(np.mean(np.maximum(square - mean**2, 0)))
+        difference = mean[GENUINE] - mean[IMPOSTOR]
+        return float(difference / spread) if spread > LEAST_SPREAD * np.abs(mean).max() else float("nan")
 
 
 def histograms(pairing: Pairing, seed: int, examples: int) -> Histograms:
     """Stream over all pairs of a pairing, with as many threads as there are cores.
 
     The result does not depend on the number of threads: counts are whole numbers, examples have an order of their own.
+    Sums of scores are added in the order of the blocks.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     rng = np.random.default_rng([seed, len(pairing.sitters)])
-    blocks = _Blocks.of(pairing, rng, examples)
+    with threadpool_limits(1):
+        blocks = _Blocks.of(pairing, rng, examples)
     groups, levels = min(GROUPS, len(pairing.sitters)), len(blocks.edges)
     total = Histograms(
-        fine=np.zeros((2, BINS), dtype=np.int64),
+        bins=blocks.bins,
+        fine=np.zeros((2, len(blocks.bins)), dtype=np.int64),
+        moments=np.zeros((2, 2)),
         edges=blocks.edges,
         impostor=np.zeros((groups, groups, levels), dtype=np.int64),
         genuine=np.zeros((groups, levels), dtype=np.int64),
@@ -99,16 +110,18 @@ class _Part:
     """What one block holds."""
 
     fine: Ints
+    moments: Floats
     counts: list[tuple[int, int, Ints]]
-    """Group of the rows, group of the columns, pairs [2, levels]."""
+    """Group of the rows, group of the columns, pairs [2, levels]; [1, levels] where there are no genuine ones."""
     examples: dict[str, list[Example]]
 
 
 def _add(total: Histograms, part: _Part, examples: int) -> None:
-    total.fine += part.fine
+    total.fine[: len(part.fine)] += part.fine
+    total.moments += part.moments
     for g, h, counts in part.counts:
         total.impostor[g, h] += counts[IMPOSTOR]
-        if g == h:
+        if g == h and len(counts) > GENUINE:
             total.genuine[g] += counts[GENUINE]
     if any(part.examples.values()):  # a new dict, since blocks under way still read the old one
         merged = {k: total.examples.get(k, []) + v for k, v in part.examples.items()}
@@ -120,14 +133,13 @@ class _Side:
     """Rows or columns, sorted by group and, within it, by sitter."""
 
     order: Ints
-    vectors: Singles
     sitter: NDArray[np.int32]
     group: Ints
 
     @staticmethod
-    def of(vectors: Singles, sitter: NDArray[np.int32], group_of: Ints) -> _Side:
+    def of(sitter: NDArray[np.int32], group_of: Ints) -> _Side:
         order = np.lexsort((sitter, group_of[sitter]))
-        return _Side(order, unit(vectors)[order].astype(np.float32), sitter[order], group_of[sitter[order]])
+        return _Side(order, sitter[order], group_of[sitter[order]])
 
     def runs(self, start: int, end: int) -> list[tuple[int, slice]]:
         """Groups between two places, and where each lies, counted from `start`."""
@@ -144,8 +156,10 @@ class _Blocks:
     columns: _Side
     within: bool
     excluded: tuple[Ints, Ints]
+    product: Products
+    bins: Bins
     edges: Ints
-    level_of: NDArray[np.uint16]
+    level_of: Numbers
     keep: int
 
     @staticmethod
@@ -154,13 +168,17 @@ class _Blocks:
         group_of = np.empty(sitters, dtype=np.int64)
         group_of[rng.permutation(sitters)] = np.arange(sitters) % min(GROUPS, sitters)
         number_r, number_c = pairing.numbers
-        rows = _Side.of(pairing.probe.vectors, number_r, group_of)
-        columns = rows if pairing.within else _Side.of(pairing.columns.vectors, number_c, group_of)
+        rows = _Side.of(number_r, group_of)
+        columns = rows if pairing.within else _Side.of(number_c, group_of)
         i, j = np.argsort(rows.order)[pairing.excluded[0]], np.argsort(columns.order)[pairing.excluded[1]]
         excluded = (np.minimum(i, j), np.maximum(i, j)) if pairing.within else (i, j)
-        edges = _level_edges(rows, columns, rng)
-        level_of = (np.searchsorted(edges, np.arange(BINS), side="right") - 1).astype(np.uint16)
-        return _Blocks(rows, columns, pairing.within, excluded, edges, level_of, examples)
+        product = products(pairing, rows.order, columns.order)
+        genuine, impostor = _sample(rows, columns, pairing.within, product, rng)
+        product = product.precise_enough(genuine, impostor)
+        bins = fitted(genuine, impostor, *product.bounds)
+        edges = _level_edges(bin_of(bins, genuine), bin_of(bins, impostor), len(bins))
+        level_of = (np.searchsorted(edges, np.arange(len(bins)), side="right") - 1).astype(np.uint16)
+        return _Blocks(rows, columns, pairing.within, excluded, product, bins, edges, level_of, examples)
 
     def corners(self) -> Iterator[tuple[int, int]]:
         """First row and first column of each block; within one data set, of those not below the diagonal."""
@@ -171,22 +189,28 @@ class _Blocks:
     def count(self, corner: tuple[int, int], known: dict[str, list[Example]]) -> _Part:
         """Score the pairs of one block and count them; `known` examples tell which new ones are of interest."""
         r, c = corner
-        rows, columns = slice(r, r + BLOCK), slice(c, c + BLOCK)
-        scores = self.rows.vectors[rows] @ self.columns.vectors[columns].T
-        np.clip(scores, -1, 1, out=scores)
+        scores = self.product(slice(r, r + BLOCK), slice(c, c + BLOCK))
         sort = self._sort(r, c, scores.shape)
-        at = bins(scores)
-        fine = np.bincount((at if sort is None else at + sort * np.intp(BINS)).ravel(), minlength=3 * BINS)
-        level = self.level_of[at]
+        examples = self._examples(r, c, scores, sort, known)
+        number = self.bins.numbers(scores)
+        moments = _moments(scores, sort)
+        k, levels = len(self.bins), len(self.edges)
+        cells = [(g, h, i, j) for g, i in self.rows.runs(r, r + BLOCK) for h, j in self.columns.runs(c, c + BLOCK)]
         counts = []
-        for g, i in self.rows.runs(r, r + BLOCK):
-            for h, j in self.columns.runs(c, c + BLOCK):
-                one = level[i, j] if sort is None else level[i, j] + sort[i, j] * np.uint16(len(self.edges))
-                found = np.bincount(one.ravel(), minlength=3 * len(self.edges)).reshape(3, -1)
-                counts.append((g, h, found[:NEITHER]))
-        return _Part(fine.reshape(3, BINS)[:NEITHER], counts, self._examples(r, c, scores, sort, known))
+        if len(cells) * k <= COUNTED * scores.size:  # count each cell by bins, whose levels and whole are sums
+            fine = np.zeros((2, k), dtype=np.int64)
+            for g, h, i, j in cells:
+                found = _count(number[i, j], None if sort is None else sort[i, j], k)
+                fine[: len(found)] += found
+                counts.append((g, h, np.add.reduceat(found, self.edges, axis=1)))
+        else:
+            fine = _count(number, sort, k)
+            level = self.level_of[number]
+            for g, h, i, j in cells:
+                counts.append((g, h, _count(level[i, j], None if sort is None else sort[i, j], levels)))
+        return _Part(fine, moments, counts, examples)
 
-    def _sort(self, r: int, c: int, shape: tuple[int, ...]) -> NDArray[np.uint16] | None:
+    def _sort(self, r: int, c: int, shape: tuple[int, ...]) -> Sorts | None:
         """Whether each pair of a block is impostor, genuine or neither; None: all are impostor pairs."""
         rows, columns = self.rows.sitter[r : r + BLOCK], self.columns.sitter[c : c + BLOCK]
         i, j = self.excluded
@@ -194,14 +218,14 @@ class _Blocks:
         diagonal = self.within and r == c
         if not diagonal and not here.any() and not np.isin(rows, columns).any():
             return None
-        sort: NDArray[np.uint16] = (rows[:, None] == columns[None]).astype(np.uint16)  # IMPOSTOR or GENUINE
+        sort: Sorts = (rows[:, None] == columns[None]).astype(np.uint16)  # IMPOSTOR or GENUINE
         sort[i[here] - r, j[here] - c] = NEITHER
         if diagonal:
             sort[np.tril_indices(shape[0])] = NEITHER
         return sort
 
     def _examples(
-        self, r: int, c: int, scores: Singles, sort: NDArray[np.uint16] | None, known: dict[str, list[Example]]
+        self, r: int, c: int, scores: NDArray[Any], sort: Sorts | None, known: dict[str, list[Example]]
     ) -> dict[str, list[Example]]:
         def place(flat: Ints) -> tuple[Ints, Ints]:
             i, j = np.divmod(flat, scores.shape[1])
@@ -219,21 +243,57 @@ class _Blocks:
         return extremes(scores.ravel(), np.zeros(0, dtype=np.int64), foremost, place, self.keep, known)
 
 
-def _level_edges(rows: _Side, columns: _Side, rng: np.random.Generator) -> Ints:
-    """Lowest bins of the levels: of quantiles of sampled pairs, spread evenly over log FAR, over FAR and over TAR."""
+def _count(number: Numbers, sort: Sorts | None, k: int) -> Ints:
+    """Count impostor and genuine pairs by their number below k: [2, k]; without `sort`, impostor pairs: [1, k]."""
+    if sort is None:
+        return np.bincount(number.ravel(), minlength=k)[None]
+    return np.bincount((number + sort * np.intp(k)).ravel(), minlength=3 * k).reshape(3, k)[:NEITHER]
+
+
+def _moments(offsets: NDArray[Any], sort: Sorts | None) -> Floats:
+    """Sum and sum of squares of the impostor and of the genuine scores of a block, less the bins' start: [2, 2]."""
+    moments = np.zeros((2, 2))
+    if sort is None:
+        sums, squares = offsets @ np.ones(offsets.shape[1], offsets.dtype), np.einsum("ij,ij->i", offsets, offsets)
+        moments[IMPOSTOR] = sums.sum(dtype=np.float64), squares.sum(dtype=np.float64)
+        return moments
+    for which in (IMPOSTOR, GENUINE):
+        chosen = offsets[sort == which].astype(np.float64)
+        moments[which] = chosen.sum(), chosen @ chosen
+    return moments
+
+
+def _sample(
+    rows: _Side, columns: _Side, within: bool, product: Products, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Scores of genuine and of impostor pairs at random, float64, ascending."""
     r = np.sort(rng.permutation(len(rows.order))[:SAMPLE])
     c = np.sort(rng.permutation(len(columns.order))[:SAMPLE])
-    impostor = rows.vectors[r] @ columns.vectors[c].T
-    impostor = np.sort(impostor[rows.sitter[r][:, None] != columns.sitter[c][None]])[::-1]
-    # The columns of a sitter lie side by side: each sampled row with up to 8 of its own (itself among them, perhaps).
+    impostor = product.precisely(r, c)[rows.sitter[r][:, None] != columns.sitter[c][None]]
+    # The columns of a sitter lie side by side: each sampled row with up to 8 of its own.
     key = columns.group.astype(np.int64) << 32 | columns.sitter
     mates = np.searchsorted(key, rows.group[r].astype(np.int64) << 32 | rows.sitter[r])[:, None] + np.arange(8)
     mates = np.minimum(mates, len(key) - 1)
-    genuine = np.einsum("id,ijd->ij", rows.vectors[r], columns.vectors[mates])
-    genuine = np.sort(genuine[columns.sitter[mates] == rows.sitter[r][:, None]])
-    chosen = [np.array([0]), bins(genuine[:: max(1, len(genuine) // 150)])]
+    genuine = np.concatenate([product.precisely(r[n : n + 1], mates[n])[0] for n in range(len(r))])
+    own = columns.sitter[mates] == rows.sitter[r][:, None]
+    if within:  # no image with itself
+        own &= mates != r[:, None]
+    genuine = genuine[own.ravel()]
+    impostor.sort()
+    genuine.sort()
+    return genuine, impostor
+
+
+def _level_edges(genuine: Ints, impostor: Ints, bins: int) -> Ints:
+    """Lowest bins of the levels: those of a sample's quantiles, spread evenly over log FAR, over FAR and over TAR.
+
+    Args:
+        genuine, impostor: bins of sampled pairs, ascending.
+        bins: how many there are.
+    """
+    chosen = [np.array([0]), genuine[:: max(1, len(genuine) // 150)]]
     if len(impostor):
         ranks = np.concatenate([np.geomspace(1, len(impostor), 300), np.linspace(1, len(impostor), 100)])
-        found = bins(impostor[ranks.astype(np.intp) - 1])
-        chosen += [found, np.linspace(found[0], BINS - 1, 64).astype(np.int64)]
+        found = impostor[len(impostor) - ranks.astype(np.intp)]
+        chosen += [found, np.linspace(found[0], bins - 1, 64).astype(np.int64)]
     return np.unique(np.concatenate(chosen))

@@ -21,6 +21,10 @@ FEWEST_ACCEPTS = 3
 FIRM_ACCEPTS = 30
 
 
+# Scores are taken for reversed where their AUC is so many standard errors below that of chance.
+SURELY = 2.5
+
+
 @dataclass(frozen=True)
 class Tally:
     """Weight of genuine and of impostor pairs at each distinct score; arrays [k], scores descending."""
@@ -81,6 +85,23 @@ def auc(curve: Roc) -> float:
     return float(np.trapezoid(curve.tar, curve.far))
 
 
+def reversed_by(area: float, genuine: int, impostor: int, units: int) -> str:
+    """Return a sentence where genuine pairs score lower than impostor pairs, as distances do; empty otherwise.
+
+    The standard error is that of the Mann-Whitney statistic of equal distributions. Pairs of one sitter depend on each
+    other, so no more of them count than there are sitters.
+
+    Args:
+        area: AUC.
+        genuine, impostor: numbers of pairs.
+        units: number of sitters.
+    """
+    n, m = min(genuine, units), min(impostor, units)
+    if not n or not m or not 0.5 - area > SURELY * np.sqrt((n + m + 1) / (12 * n * m)):
+        return ""
+    return f"genuine pairs score lower than impostor pairs (AUC {area:.3f}; by chance it would be 0.5)"
+
+
 def eer(curve: Roc) -> tuple[float, float]:
     """Equal error rate, and the threshold there.
 
@@ -111,8 +132,11 @@ def d_prime(counts: Tally) -> float:
     def moments(weights: Floats) -> tuple[float, float]:
         if not weights.sum():
             return float("nan"), float("nan")
-        mean = float(np.average(counts.scores, weights=weights))
-        return mean, float(np.average((counts.scores - mean) ** 2, weights=weights))
+        mean = float(np.average(offsets, weights=weights))
+        return mean, float(np.average((offsets - mean) ** 2, weights=weights))
+
+    # Exact differences: a mean of scores near 1e9 would lose the small ones between them.
+    offsets = counts.scores - counts.scores[len(counts.scores) // 2] if len(counts.scores) else counts.scores
 
     (g, var_g), (i, var_i) = moments(counts.genuine), moments(counts.impostor)
     spread = np.sqrt((var_g + var_i) / 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -57,14 +58,17 @@ class External(ABC):
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        found = table[column].combine_chunks().cast(pa.string())
+        found = pc.utf8_normalize(table[column].combine_chunks().cast(pa.string()), "NFC")  # as all our ids are
         empty = pc.or_kleene(pc.is_null(found), pc.equal(found, "")).fill_null(True)
         if pc.any(empty).as_py():
             raise SitterError(f"{self.file}: column {column} is empty in {row_of(empty)}: fill it in.")
         return found
 
     def need(self, table: pa.Table, columns: Sequence[str]) -> None:
-        """Raise SitterError where a column is absent, or there is no row."""
+        """Raise SitterError where a column is absent or stands there twice, or there is no row."""
+        twice = [name for name, count in Counter(table.column_names).items() if count > 1]
+        if twice:
+            raise SitterError(f"{self.file}: column {some(twice)} stands there twice: delete or rename one of them.")
         absent = [column for column in columns if column not in table.column_names]
         if absent:
             raise SitterError(

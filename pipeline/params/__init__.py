@@ -6,11 +6,10 @@ what `train` and `embed` share. The JSON schema beside this file is made by `pyt
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import Field, PrivateAttr, ValidationError
 
 from pipeline.errors import SitterError, nearest
@@ -24,13 +23,15 @@ from pipeline.params.evaluate import Evaluate
 from pipeline.params.explain import Explain
 from pipeline.params.external import external_problems
 from pipeline.params.fuse import Fusion, fusion_problems
+from pipeline.params.messages import sentence
 from pipeline.params.overlap import Overlap
+from pipeline.params.reading import read_yaml
 from pipeline.params.render import Render
 from pipeline.params.report import Report
 from pipeline.params.resources import ALL, Resources, TrainJob
 from pipeline.params.split import Split
 from pipeline.params.sweep import Swept, expanded
-from pipeline.params.train import Model, Training, wrong_roles
+from pipeline.params.train import Model, Training, idle_patience, wrong_roles
 
 # Names become folders, wildcards of rules and names of DVC stages, in which "--" parts a model from a data set.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=64)]
@@ -99,25 +100,18 @@ def load(*files: Path) -> Study:
         SitterError: one line for each thing wrong: the field, what was found, what is allowed, the nearest name.
     """
     files = files or (DEFAULT,)
-    return check(read(*files), " + ".join(map(str, files)))
+    return check(read(*files), " + ".join(map(str, files)), files)
 
 
 def read(*files: Path) -> Any:
     """The content of params files: of what several say of one field, the last.
 
     Raises:
-        SitterError: a file does not exist, or is no YAML.
+        SitterError: a file does not exist, or cannot be read rightly; see `reading`.
     """
     found: Any = {}
     for path in map(Path, files):
-        try:
-            found = _changed(found, yaml.safe_load(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            raise SitterError(
-                f"{path} does not exist: run from the project's root, or name the file by --params."
-            ) from None
-        except yaml.YAMLError as error:
-            raise SitterError(f"{path} is no YAML: {error}") from None
+        found = _changed(found, read_yaml(path))
     return found
 
 
@@ -129,13 +123,13 @@ def _changed(base: Any, change: Any) -> Any:
     return {**base, **{key: _changed(base.get(key), value) for key, value in change.items()}}
 
 
-def check(raw: Any, name: str = str(DEFAULT)) -> Study:
-    """Check the content of a params file; see `load`."""
+def check(raw: Any, name: str = str(DEFAULT), files: Sequence[Path | str] = ()) -> Study:
+    """Check the content of a params file, whose `name` messages give, as it was read from `files`; see `load`."""
     raw, sweeps = expanded(raw, name)
     try:
         study = Study.model_validate(raw)
     except ValidationError as error:
-        raise SitterError("\n".join(_sentence(name, raw, e) for e in error.errors())) from None
+        raise SitterError("\n".join(_sentences(name, raw, error, files, sweeps))) from None
     study._sweeps = sweeps
     problems = [f"{name}: {p}" for p in _references(study)]
     if problems:
@@ -143,29 +137,16 @@ def check(raw: Any, name: str = str(DEFAULT)) -> Study:
     return study
 
 
-def _sentence(name: str, raw: Any, error: Any) -> str:
-    """One pydantic error in words: field, finding, mend."""
-    field, here = [], raw
-    for part in error["loc"]:  # pydantic puts the tags of unions into the path: leave out what the file does not hold
-        if (isinstance(here, dict) and part in here) or (isinstance(here, list) and isinstance(part, int)):
-            field.append(str(part))
-            here = here[part]
-        elif part == error["loc"][-1] and error["type"] == "missing":
-            field.append(str(part))
-    where = ".".join(field) or "the file"
-    context = error.get("ctx", {})
-    if error["type"] == "missing":
-        return f"{name}: {where} is missing; add it."
-    if error["type"] == "union_tag_invalid":
-        allowed = [t.strip().strip("'") for t in context["expected_tags"].split(",")]
-        return f"{name}: {where}.kind is {context['tag']!r}, which does not exist; {nearest(context['tag'], allowed)}"
-    if error["type"] == "literal_error":
-        allowed = context["expected"].replace(" or ", ", ").replace("'", "").split(", ")
-        return f"{name}: {where} is {here!r}; {nearest(str(here), allowed)}"
-    if error["type"] == "value_error":
-        return f"{name}: {where}: {context['error']}"
-    message = error["msg"][:1].lower() + error["msg"][1:]
-    return f"{name}: {where} is {here!r}, but {message}"
+def _sentences(
+    name: str, raw: Any, error: ValidationError, files: Sequence[Path | str], sweeps: Mapping[str, Swept]
+) -> list[str]:
+    """A sentence for each thing wrong, each once: a sweep has it in all its models."""
+
+    def entry_of(model: str) -> str:
+        return sweeps[model].entry if model in sweeps else model
+
+    paths = [Path(file) for file in files]
+    return list(dict.fromkeys(sentence(name, raw, e, paths, entry_of) for e in error.errors()))
 
 
 def _references(study: Study) -> list[str]:
@@ -205,12 +186,15 @@ def _references(study: Study) -> list[str]:
         try:
             training = study.training(name)
         except ValidationError as error:
-            problems += [f"models.{name}.training: {e['loc']}: {e['msg']}" for e in error.errors()]
+            changes = model.training.model_dump(exclude_unset=True)
+            problems += [sentence(f"models.{name}.training", changes, e) for e in error.errors()]
             continue
         if trained and not training.train_on:
             problems.append(f"models.{name}.training.train_on is empty: name the data sets to learn from")
         for dataset in training.train_on if trained else ():
             refer(f"models.{name}.training.train_on", dataset, "data set under split", study.split)
+        if trained:
+            problems += idle_patience(name, training, study.split)
     for dataset in study.embed.datasets:
         refer("embed.datasets", dataset, "data set under split", study.split)
     for name, fusion in study.fuse.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
@@ -115,4 +116,20 @@ def wrong_roles(name: str, model: Model) -> list[str]:
         f"{where}.roles has {role!r}, which is no role of {what}; {nearest(role, known)}"
         for role in model.adaptation.roles or ()
         if role not in known
+    ]
+
+
+def idle_patience(name: str, training: Training, splits: Mapping[str, Any]) -> list[str]:
+    """A patience without val sitters: no data set that the model learns from gives any."""
+    if training.patience is None or training.fold is not None:
+        return []
+    for dataset in training.train_on:
+        split = splits.get(dataset)
+        if split is not None and split.kind == "like":
+            split = splits.get(split.dataset)
+        if split is None or getattr(split, "val", 0) > 0:  # what is absent is told elsewhere
+            return []
+    return [
+        f"models.{name}.training.patience is {training.patience}, but {', '.join(training.train_on)} has no val "
+        "sitters to judge an epoch by: give split.….val a share, or set patience: null"
     ]

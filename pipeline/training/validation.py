@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.errors import SitterError
+from pipeline.metrics.result import rounded
 from pipeline.metrics.verification import eer, roc, tally
 from pipeline.training.features import Inputs
 
@@ -36,7 +39,34 @@ def val_eer(embed: nn.Module, val: Inputs, epoch: int) -> float:
             f"training diverged: after epoch {epoch}, vectors of val faces are not finite. "
             "Lower training.lr, set training.clip or use precision fp32."
         )
-    unit = nn.functional.normalize(vectors).cpu().numpy()
-    one, other = np.triu_indices(len(labels), 1)
-    scores, same = (unit @ unit.T)[one, other], labels[one] == labels[other]
+    units = nn.functional.normalize(vectors.cpu().double()).numpy()  # cosines near 1 differ beyond single precision
+    pairs = np.triu(np.ones((len(labels), len(labels)), dtype=bool), 1)
+    scores, same = rounded(units @ units.T)[pairs], (labels[:, None] == labels)[pairs]
     return eer(roc(tally(scores[same], scores[~same])))[0]
+
+
+def lacking(labels: NDArray[np.int64]) -> str:
+    """Return why val faces of these sitters [n] have no equal error rate, whatever the network; empty: they have."""
+    images = np.bincount(labels) if len(labels) else np.zeros(0, dtype=np.int64)
+    sitters = int((images > 0).sum())
+    if not sitters:
+        return "there are no val sitters"
+    if images.max() < 2:
+        return f"the {sitters} val sitters have one image each, so there is no genuine pair"
+    return "all val images are of one sitter, so there is no impostor pair" if sitters < 2 else ""
+
+
+def check_patience(model: str, patience: int | None, labels: NDArray[np.int64], datasets: Sequence[str]) -> str:
+    """Return `lacking`, which is fatal where training is to stop by the error rate of the val sitters.
+
+    Raises:
+        SitterError: there is a patience, but no error rate to judge an epoch by.
+    """
+    why = lacking(labels)
+    if why and patience is not None:
+        raise SitterError(
+            f"models.{model}: patience is {patience}, but no epoch can be judged: of {', '.join(datasets)}, {why}. Set "
+            "patience: null, or give split.….val a share with at least two sitters, one of them with two images (and "
+            "val_images room for them)."
+        )
+    return why

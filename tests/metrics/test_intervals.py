@@ -7,6 +7,7 @@ from scipy import stats
 from pipeline.metrics.intervals import (
     ScoredPairs,
     differences,
+    draws,
     holm,
     interval,
     level_replicates,
@@ -33,7 +34,7 @@ def simulate(seed: int, sitters: int, images: int, decimals: int = 12) -> Scored
 def test_replicates_are_what_the_replicates_own_pairs_give():
     pairs = simulate(1, sitters=8, images=4, decimals=1)  # rounded: full of ties
     drawn = resample(8, 50, seed=1)
-    found = verification_replicates(pairs, drawn, (0.1, 0.01))
+    found = verification_replicates(pairs, [drawn], (0.1, 0.01))
     for r, m in enumerate(drawn):
         counts = tally(
             np.repeat(pairs.genuine, m[pairs.genuine_sitter]),
@@ -48,14 +49,14 @@ def test_a_replicate_without_genuine_pairs_is_undefined_and_the_others_are_not()
     pairs = ScoredPairs(
         np.array([1.0]), np.array([0], np.int32), np.array([0.5]), np.array([0], np.int32), np.array([1], np.int32), 2
     )
-    found = verification_replicates(pairs, np.array([[2, 0], [1, 1], [0, 2]], dtype=np.int32), (0.1,))
+    found = verification_replicates(pairs, [np.array([[2, 0], [1, 1], [0, 2]], dtype=np.int32)], (0.1,))
     assert np.isnan(found["eer"]).tolist() == [True, False, True]
 
 
 def test_levels_of_score_give_nearly_the_same_replicates():
     pairs = simulate(2, sitters=20, images=6)
     drawn = resample(20, 200, seed=1)
-    exact = verification_replicates(pairs, drawn, (0.1, 0.05))
+    exact = verification_replicates(pairs, [drawn], (0.1, 0.05))
     edges = np.unique(np.quantile(np.r_[pairs.genuine, pairs.impostor], np.linspace(0, 1, 400)))
     level = np.searchsorted(edges, pairs.genuine, side="right") - 1
     genuine = np.zeros((20, len(edges)), dtype=np.int64)
@@ -63,7 +64,8 @@ def test_levels_of_score_give_nearly_the_same_replicates():
     impostor = np.zeros((20, 20, len(edges)), dtype=np.int64)
     level = np.searchsorted(edges, pairs.impostor, side="right") - 1
     np.add.at(impostor, (pairs.impostor_a, pairs.impostor_b, level), 1)
-    found = level_replicates(edges, genuine, impostor, drawn, (0.1, 0.05), tally(pairs.genuine, pairs.impostor))
+    whole = tally(pairs.genuine, pairs.impostor)
+    found = level_replicates(edges, genuine, impostor, drawn, (0.1, 0.05), whole, d_prime(whole))
     assert np.abs(found["eer"] - exact["eer"]).max() < 0.005
     assert np.abs(found["tar"] - exact["tar"]).max() < 0.03
     assert np.abs(found["d_prime"] - exact["d_prime"]).max() < 0.05
@@ -80,7 +82,7 @@ def test_95_percent_intervals_cover_the_truth_about_95_times_in_100():
     independent = 0  # as if pairs were independent: what resampling sitters is for
     for seed in range(simulations):
         pairs = simulate(seed, sitters, images=3)
-        found = verification_replicates(pairs, resample(sitters, 250, seed), (FAR,))
+        found = verification_replicates(pairs, draws(sitters, 250, seed), (FAR,))
         for n, (values, truth) in enumerate(((found["eer"], true_eer), (found["tar"][:, 0], true_tar))):
             low, high = interval(values, 0.95, sitters)
             covered[n] += low <= truth <= high
@@ -97,7 +99,7 @@ def test_equal_models_differ_significantly_about_5_times_in_100():
     for seed in range(simulations):
         drawn = resample(sitters, 200, seed)
         pairs = [simulate(seed * 2 + n, sitters, 3) for n in (0, 1)]
-        replicates = {n: verification_replicates(p, drawn, ())["eer"] for n, p in zip("ab", pairs, strict=True)}
+        replicates = {n: verification_replicates(p, [drawn], ())["eer"] for n, p in zip("ab", pairs, strict=True)}
         values = {n: eer(roc(tally(p.genuine, p.impostor)))[0] for n, p in zip("ab", pairs, strict=True)}
         found += differences(values, replicates, 0.95, sitters)[0].p < 0.05
     assert 0.01 <= found / simulations <= 0.09, found / simulations
@@ -109,7 +111,7 @@ def test_a_difference_is_seen_pair_by_pair_where_intervals_overlap():
     pairs = simulate(5, sitters, 4)
     better = ScoredPairs(pairs.genuine + 0.4, *list(vars(pairs).values())[1:])
     drawn = resample(sitters, 500, 1)
-    replicates = {n: verification_replicates(p, drawn, ())["eer"] for n, p in (("a", pairs), ("b", better))}
+    replicates = {n: verification_replicates(p, [drawn], ())["eer"] for n, p in (("a", pairs), ("b", better))}
     values = {n: eer(roc(tally(p.genuine, p.impostor)))[0] for n, p in (("a", pairs), ("b", better))}
     assert interval(replicates["a"], 0.95, sitters)[0] < interval(replicates["b"], 0.95, sitters)[1]
     (difference,) = differences(values, replicates, 0.95, sitters)

@@ -55,8 +55,8 @@ def test_vectors_of_a_file_become_the_embeddings_in_the_order_of_the_faces(form)
 
 def test_ids_that_look_like_numbers_stay_names_and_data_sets_are_told_apart():
     put_csv(
-        ["dataset", "image_id", "a", "b"],
-        [[d, i, n + 1, n * n + k] for k, d in enumerate(("photos", "art")) for n, i in enumerate(IDS)],
+        ["dataset", "image_id", "v0", "v1"],
+        [[d, i, 2 * n + 1, n * n + k] for k, d in enumerate(("photos", "art")) for n, i in enumerate(IDS)],
     )
     run(study(datasets=("photos", "art")), ("photos", "art"))
     photos, art = (read_embeddings("cots", d).vectors for d in ("photos", "art"))
@@ -67,12 +67,12 @@ def test_ids_that_look_like_numbers_stay_names_and_data_sets_are_told_apart():
     ("header", "rows", "message"),
     [
         (["id", "a"], [["x", 1]], r"cots.csv: column image_id is missing; found: id, a"),
-        (["image_id", "a"], [], r"cots.csv has no rows"),
+        (["image_id", "v0"], [], r"cots.csv has no rows"),
         (["image_id"], [["x"]], r"has no values: neither a column embedding nor one for each value"),
-        (["image_id", "a", "b"], [["x", 1, 2], ["y", 3, "z"]], r"column b holds string, but every column beside"),
-        (["image_id", "a", "b"], [["x", 1, 2], ["y", 3, ""]], r"column b is empty in line 3"),
-        (["image_id", "a", "b"], [["x", 1, 2], ["y", 0, 0]], r"vector in line 3 is all zeros"),
-        (["image_id", "a", "b"], [["x", 1, 2], ["y", "nan", 0.5]], r"line 3"),
+        (["image_id", "v0", "v1"], [["x", 1, 2], ["y", 3, "z"]], r"column v1 holds string"),
+        (["image_id", "v0", "v1"], [["x", 1, 2], ["y", 3, ""]], r"column v1 is empty in line 3"),
+        (["image_id", "v0", "v1"], [["x", 1, 2], ["y", 0, 0]], r"vector in line 3 is all zeros"),
+        (["image_id", "v0", "v1"], [["x", 1, 2], ["y", "nan", 0.5]], r"line 3"),
     ],
 )
 def test_a_file_of_another_form_is_refused_before_anything_is_computed(header, rows, message):

@@ -130,3 +130,86 @@ def test_a_bad_row_of_scores_is_named(rows, message):
     put_scores(rows)
     with pytest.raises(SitterError, match=message):
         run(study(SCORES))
+
+
+NEAR_ONE = [  # changes of scale that single precision would not survive
+    lambda s: 1 - (2 - s) * 1e-12,
+    lambda s: 1e9 + s * 1e-3,
+    lambda s: -1e-30 * (2 - s),
+]
+
+
+@pytest.mark.parametrize("change", NEAR_ONE)
+def test_scores_keep_the_precision_in_which_they_come(change):
+    """Probabilities near 1, or small differences beside a large offset, rank as the cosines behind them."""
+    put_pairs()
+    studied = study(SCORES, benchmarks=BENCHMARKS)
+    metrics = []
+    for put in (lambda s: s, change):
+        put_scores([(a, b, repr(put(round(s, 2)))) for a, b, s in pairs()])
+        run(studied)
+        evaluate.run(studied)
+        metrics.append(json.loads(Path("results/metrics.json").read_text()))
+    for benchmark, figures in {
+        "all": ("eer", "eer_low", "tar@0.1", "auc", "d_prime"),
+        "who": ("rank-1", "rank-2"),
+        "folds": ("accuracy",),
+    }.items():
+        for figure in figures:
+            one, other = (m[benchmark]["cots"][figure] for m in metrics)
+            assert other == pytest.approx(one, rel=2e-3), (benchmark, figure)
+    with open("results/curves/roc-all.csv", newline="") as file:
+        written = [float(r["threshold"]) for r in csv.DictReader(file) if r["model"] == "cots" and r["threshold"]]
+    assert set(written) == {change(round(s, 2)) for _, _, s in pairs()}
+
+
+@pytest.mark.parametrize("distance", [False, True])
+def test_scores_of_the_wrong_direction_are_suspected_and_said(distance, capsys):
+    put_pairs()
+    put_scores([(a, b, s if distance else 2 - 2 * s) for a, b, s in pairs()])
+    studied = study({**SCORES, "distance": distance}, benchmarks=BENCHMARKS)
+    run(studied)
+    evaluate.run(studied)
+    said = capsys.readouterr().err
+    mend = "distance is true" if distance else "set models.cots.backbone.distance: true"
+    for benchmark in ("all", "who", "folds"):
+        assert f"benchmark {benchmark!r}: cots: genuine pairs score lower than impostor pairs" in said
+    assert said.count(mend) == 3
+    metrics = json.loads(Path("results/metrics.json").read_text())
+    assert mend in metrics["all"]["cots"]["eer_note"]
+    assert "eer_note" not in metrics["all"]["own"]
+    report.run(studied)
+    assert mend in capsys.readouterr().out
+
+
+def test_chance_is_not_taken_for_distances(capsys):
+    put_pairs()
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        put_scores([(a, b, rng.random()) for a, b, _ in pairs()])
+        studied = study(SCORES, benchmarks=BENCHMARKS)
+        run(studied)
+        evaluate.run(studied)
+    assert "distance" not in capsys.readouterr().err
+
+
+def test_whole_numbers_that_double_precision_cannot_hold_are_refused():
+    put_scores([(a, b, 2**60 + n) for n, (a, b, _) in enumerate(pairs())])
+    with pytest.raises(SitterError, match=r"whole numbers beyond 2\*\*53"):
+        run(study(SCORES))
+
+
+def test_listed_pairs_need_no_score_of_others():
+    """The k-fold protocol asks for the listed pairs alone, whatever else the file lacks."""
+    put_pairs()
+    with open(paths.split("photos") / "pairs.csv", newline="") as file:
+        listed = {frozenset((r["image_a"], r["image_b"])) for r in csv.DictReader(file)}
+    rows = [(a, b, s) for a, b, s in pairs() if frozenset((a, b)) in listed]
+    put_scores(rows)
+    studied = study(SCORES, benchmarks={"folds": BENCHMARKS["folds"]})
+    run(studied)
+    evaluate.run(studied)
+    put_scores(rows[1:])
+    run(studied)
+    with pytest.raises(SitterError, match=r"no score for 1 of \d+ pairs|no score for \d of 36 pairs"):
+        evaluate.run(studied)

@@ -168,7 +168,7 @@ def test_without_val_sitters_the_last_epoch_is_kept_and_patience_is_refused(proj
     run = fitted(project / "c", "head", epochs=3)
     assert run.state.best_epoch == 3
     assert math.isnan(run.val_eer())
-    with pytest.raises(SitterError, match=r"patience is 2, but tiny has no val sitters"):
+    with pytest.raises(SitterError, match=r"patience is 2, but no epoch can be judged: of tiny, there are no val"):
         prepared("head", patience=2)
 
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from pipeline.embeddings import Floats, write_embeddings
 from pipeline.errors import SitterError
+from pipeline.models.columns import counting, family
 from pipeline.models.external import External, read_columns, row_of, some
 
 if TYPE_CHECKING:
@@ -24,14 +25,27 @@ class ExternalVectors(External):
     """An outside system's vectors: CSV, Arrow or npz with image_id and embedding (in a CSV, a column a value)."""
 
     def __init__(
-        self, *, weights: Annotated[str, Field(description="The entry under `download` with the file.")]
+        self,
+        *,
+        weights: Annotated[str, Field(description="The entry under `download` with the file.")],
+        columns: Annotated[
+            str | None,
+            Field(
+                description="What the names of the vector's columns begin with, before their numbers: `v` for v0, v1 … "
+                "Needed only where several families of columns have numbers."
+            ),
+        ] = None,
     ) -> None:
         super().__init__(weights)
+        self.columns = columns
 
     def describe(self) -> dict[str, Any]:
-        """Values of a vector, and rows of the file; all of it is read."""
+        """Values of a vector, rows of the file, and columns that are no part of a vector; all of it is read."""
         table = self._table()
-        return {"dim": self._vectors(table).shape[1], "rows": table.num_rows}
+        vectors = self._vectors(table)
+        used = {IMAGE, DATASET, VECTOR} if VECTOR in table.column_names else {IMAGE, DATASET, *self._family(table)}
+        left_out = [name for name in table.column_names if name not in used]
+        return {"dim": vectors.shape[1], "rows": table.num_rows} | ({"left_out": left_out} if left_out else {})
 
     def write(self, folder: Path, dataset: str, image_ids: Sequence[str], datasets: Sequence[str]) -> str:
         """`embeddings.arrow`: the vector of every face; further rows of the file are left out."""
@@ -70,14 +84,25 @@ class ExternalVectors(External):
 
     def _vectors(self, table: pa.Table) -> Floats:
         """float32 [rows, d], finite, none all zeros."""
+        import pyarrow as pa
+
         vectors = self._listed(table) if VECTOR in table.column_names else self._spread(table)
         bad = ~np.isfinite(vectors).all(1) | ~vectors.any(1)
         if bad.any():
-            import pyarrow as pa
-
-            what = "all zeros" if np.isfinite(vectors[bad.argmax()]).all() else "not finite"
+            finite = np.isfinite(vectors[bad.argmax()]).all()
+            what = "all zeros" if finite else "not finite, at least in single precision"
             raise SitterError(f"{self.file}: the vector in {row_of(pa.array(bad))} is {what}: it has no cosine.")
+        counter = counting(vectors)
+        if counter is not None:
+            raise SitterError(
+                f"{self.file}: value {counter} of the vectors counts the rows (0, 1, 2 …): that is an index and no "
+                "part of a vector. Delete it."
+            )
         return vectors
+
+    def _family(self, table: pa.Table) -> list[str]:
+        """The columns of the vector, in the order of their numbers."""
+        return family(self.file, [n for n in table.column_names if n not in (IMAGE, DATASET)], self.columns)
 
     def _listed(self, table: pa.Table) -> Floats:
         import pyarrow as pa
@@ -101,15 +126,13 @@ class ExternalVectors(External):
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        columns = [name for name in table.column_names if name not in (IMAGE, DATASET)]
-        if not columns:
-            raise SitterError(f"{self.file} has no values: neither a column {VECTOR} nor one for each value.")
+        columns = self._family(table)
         for name in columns:
             kind = table[name].type
             if not pa.types.is_integer(kind) and not pa.types.is_floating(kind):
                 raise SitterError(
-                    f"{self.file}: column {name} holds {kind}, but every column beside {IMAGE} and {DATASET} is a "
-                    "value of the vector: delete what is none."
+                    f"{self.file}: column {name} holds {kind}, but its name makes it a value of the vector; expected: "
+                    "a number in each row."
                 )
             if table[name].null_count:
                 raise SitterError(f"{self.file}: column {name} is empty in {row_of(pc.is_null(table[name]))}.")

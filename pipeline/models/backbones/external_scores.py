@@ -72,7 +72,13 @@ class ExternalScores(External):
         column = table[SCORE].combine_chunks()
         if not pa.types.is_integer(column.type) and not pa.types.is_floating(column.type):
             raise SitterError(f"{self.file}: column {SCORE} holds {column.type}; expected: a number in each row.")
-        values = column.cast(pa.float64())
+        try:
+            values = column.cast(pa.float64())
+        except pa.ArrowInvalid:
+            raise SitterError(
+                f"{self.file}: column {SCORE} holds whole numbers beyond 2**53, which double precision cannot tell "
+                "apart: scale them."
+            ) from None
         bad = pc.invert(pc.is_finite(values).fill_null(False))
         if pc.any(bad).as_py():
             raise SitterError(
@@ -82,12 +88,16 @@ class ExternalScores(External):
         return pc.negate(values) if self.distance else values
 
     def _check_repeated(self, kept: pa.Table, lines: np.ndarray[Any, Any]) -> None:
-        seen: dict[tuple[str, ...], int] = {}
-        keys = zip(*(kept[name].to_pylist() for name in (PROBE, GALLERY_DATASET, GALLERY)), strict=True)
-        for line, key in zip(lines, keys, strict=True):
-            first = seen.setdefault(key, line)
-            if first != line:
-                raise SitterError(
-                    f"{self.file}, line {line}: probe {key[0]!r} and gallery {key[2]!r} stand in line {first} already: "
-                    "delete one."
-                )
+        key = np.zeros(kept.num_rows, dtype=np.int64)
+        for name in (PROBE, GALLERY_DATASET, GALLERY):
+            words = kept[name].combine_chunks().dictionary_encode()
+            key = key * len(words.dictionary) + words.indices.to_numpy()
+        order = np.argsort(key, kind="stable")
+        again = order[1:][np.diff(key[order]) == 0]
+        if len(again):
+            row = int(again.min())
+            probe, gallery = kept[PROBE][row].as_py(), kept[GALLERY][row].as_py()
+            raise SitterError(
+                f"{self.file}, line {lines[row]}: probe {probe!r} and gallery {gallery!r} stand in line "
+                f"{lines[int(np.flatnonzero(key == key[row])[0])]} already: delete one."
+            )

@@ -1,0 +1,221 @@
+"""Read params files: YAML in UTF-8, with every key once, and with no number that YAML took for another."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.errors import SitterError
+
+# The parser in C, where PyYAML was built with it, is five to ten times as fast.
+Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+STRING, MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
+INT, FLOAT, DATE = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp"
+KINDS = {
+    INT: "a number",
+    FLOAT: "a number",
+    "tag:yaml.org,2002:bool": "true or false",
+    "tag:yaml.org,2002:null": "nothing",
+    DATE: "a date",
+}
+# What begins files in other encodings. UTF-32 stands before UTF-16, whose mark it begins with.
+MARKS = {
+    b"\xff\xfe\x00\x00": "UTF-32",
+    b"\x00\x00\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+# What YAML's own words mean in most cases: those of its parser in C, then of that in Python.
+MEANINGS = {
+    r"\t|cannot start any token": "a tab or a character such as @ or ` begins something: indent with spaces, and write "
+    "a text that begins with such a character in quotes",
+    r"mapping values are not allowed": "there is a colon too many, or the indentation is wrong: write a text that "
+    "holds a colon and a space in quotes",
+    r"did not find expected|expected <block end>|could not find expected|expected a comment or a line break": "the "
+    "indentation, a bracket or a quotation mark is wrong here or in a line above",
+    r"undefined alias": "a name after * is not defined above by a name after &",
+    r"single document": "a second document begins (a line ---): a params file holds one",
+    r"quoted scalar|end of stream": "a quotation mark is not closed",
+    r"determine a constructor": "a word begins with ! or is a lone =, which params files cannot hold: write it in "
+    "quotes",
+    r"merging": "<<: wants a section, or a list of sections, of the same file, as *name",
+    r"special characters|control characters": "there is a character that cannot be seen or printed: delete it",
+}
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the content of a params file.
+
+    Raises:
+        SitterError: the file does not exist, is not UTF-8 or not YAML, is empty, has a key twice, a key that is not
+            text, or a number in a form that YAML reads as another number. The message names file and line.
+    """
+    text = _text(path)
+    loader = Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            raise SitterError(f"{path} is empty: it must hold the sections of a study (download:, align:, …).")
+        if not isinstance(node, yaml.MappingNode):
+            raise SitterError(
+                f"{path}, line {_line(node)}: the file holds {_sort(node)}; expected: the sections of a study, each "
+                "with its name and a colon (download:, align:, …)."
+            )
+        _check(path, loader, node, set(), set())
+        found: dict[str, Any] = loader.construct_document(node)
+        return found
+    except yaml.YAMLError as error:
+        raise SitterError(_broken(path, text, error)) from None
+    finally:
+        loader.dispose()
+
+
+def as_written(files: Sequence[Path], field: Sequence[str]) -> tuple[str, int, str] | None:
+    """Return file, line and text of a field as it stands in the last of some files that has it; None: in none."""
+    for path in reversed(files):
+        try:
+            node = yaml.compose(_text(path), Loader=Loader)
+        except (SitterError, yaml.YAMLError):
+            continue
+        for part in field:
+            node = _within(node, part)
+        if isinstance(node, yaml.ScalarNode):
+            return str(path), _line(node), node.value
+    return None
+
+
+def _within(node: Any, part: str) -> Any:
+    """The node of a field of a section, or of a place in a list; merged sections are searched last."""
+    if isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
+        return node.value[int(part)]
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    for key, value in node.value:
+        if key.value == part:
+            return value
+    for key, value in node.value:
+        if key.tag == MERGE:
+            for section in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                if (found := _within(section, part)) is not None:
+                    return found
+    return None
+
+
+def _text(path: Path) -> str:
+    """A file's text, which must be UTF-8: DVC and Snakemake read the file as such."""
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise SitterError(
+            f"{path} does not exist: run from the project's root, or name the file by --params."
+        ) from None
+    except IsADirectoryError:
+        raise SitterError(f"{path} is a folder; expected: a params file.") from None
+    encoding = next((name for mark, name in MARKS.items() if content.startswith(mark)), None)
+    if encoding is None and b"\x00" in content[:4]:
+        encoding = "UTF-16 or UTF-32"
+    if encoding is not None:
+        raise SitterError(f"{path}, line 1: the file is in {encoding}: save it as UTF-8 in your editor.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # Counted in the file, whose byte-order mark has been left out where it has one.
+        start = error.start + (3 if content.startswith(b"\xef\xbb\xbf") else 0)
+        line = content.count(b"\n", 0, start) + 1
+        began = content.rfind(b"\n", 0, start) + 1
+        shown = content[began:].split(b"\n")[0].decode("cp1252", errors="replace").strip()[:80]
+        raise SitterError(
+            f"{path}, line {line}: byte 0x{content[start]:02x} at place {start - began + 1} of the line is not UTF-8 "
+            f"(in Windows' encoding the line reads {shown!r}): save the file as UTF-8 in your editor."
+        ) from None
+
+
+def _check(path: Path, loader: Any, node: Any, seen: set[int], above: set[int]) -> None:
+    """Refuse keys that stand twice or are not text, values in ambiguous forms, and sections that hold themselves."""
+    if isinstance(node, yaml.ScalarNode):
+        _check_value(path, loader, node)
+        return
+    if id(node) in above:
+        raise SitterError(f"{path}, line {_line(node)}: a section holds itself (by & and *): write it out.")
+    if id(node) in seen:  # an alias of what has been checked
+        return
+    seen.add(id(node))
+    above.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            _check_key(path, key)
+            if key.value in lines:
+                mend = "Delete one, or join what is under them."
+                if key.tag == MERGE:
+                    mend = "Write both in a list, as <<: [*one, *other]."
+                raise SitterError(
+                    f"{path}, line {_line(key)}: key {key.value!r} stands in line {lines[key.value]} already, in the "
+                    f"same section: only one of the two would count. {mend}"
+                )
+            lines[key.value] = _line(key)
+            _check(path, loader, value, seen, above)
+    else:
+        for value in node.value:
+            _check(path, loader, value, seen, above)
+    above.discard(id(node))
+
+
+def _check_key(path: Path, key: Any) -> None:
+    if not isinstance(key, yaml.ScalarNode):
+        raise SitterError(f"{path}, line {_line(key)}: a key is {_sort(key)}; expected: a name.")
+    if key.tag not in (STRING, MERGE):
+        raise SitterError(
+            f"{path}, line {_line(key)}: key {key.value} is {KINDS.get(key.tag, key.tag)} to YAML; expected: a name. "
+            f'If it is a name, write it in quotes: "{key.value}":'
+        )
+
+
+def _check_value(path: Path, loader: Any, node: Any) -> None:
+    """Refuse dates that do not exist, and numbers that YAML 1.1 (here) and YAML 1.2 (DVC) read as different ones.
+
+    010 is 8 or 10, and 12:30 is 750 or text.
+    """
+    if node.tag in (INT, FLOAT) and not node.style and re.match(r"[-+]?(0[0-7_]+$|[0-9_]+:)", node.value):
+        raise SitterError(
+            f"{path}, line {_line(node)}: {node.value} is a number in base {8 if ':' not in node.value else 60} to "
+            f'YAML. If it is text, write it in quotes: "{node.value}". If it is a number, write it in base 10, '
+            "without leading zeros or colons."
+        )
+    if node.tag == DATE:
+        try:
+            loader.construct_yaml_timestamp(node)
+        except (ValueError, OverflowError) as error:
+            raise SitterError(
+                f"{path}, line {_line(node)}: {node.value} is a date to YAML, but {error}. Write it in quotes: "
+                f'"{node.value}"'
+            ) from None
+
+
+def _line(node: Any) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _sort(node: Any) -> str:
+    if isinstance(node, yaml.SequenceNode):
+        return "a list"
+    return "a section" if isinstance(node, yaml.MappingNode) else f"the single value {node.value[:40]!r}"
+
+
+def _broken(path: Path, text: str, error: yaml.YAMLError) -> str:
+    """One of YAML's errors in words: file, line, the line's text, what is wrong."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error).splitlines()[0]
+    words = f"{getattr(error, 'context', None) or ''} {problem}"
+    meaning = next((m for pattern, m in MEANINGS.items() if re.search(pattern, words)), "")
+    if mark is None:
+        return f"{path} is not YAML: {meaning or problem}."
+    lines = text.splitlines()
+    if mark.line >= len(lines) and getattr(error, "context_mark", None):  # at the end: where it began says more
+        mark = error.context_mark  # type: ignore[attr-defined]
+    shown = lines[mark.line].strip()[:80] if mark.line < len(lines) else ""
+    return f"{path}, line {mark.line + 1} ({shown!r}) is not YAML: {meaning or problem}."
