@@ -114,7 +114,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         asked = ["squeue", "--noheader", "--user", getpass.getuser(), "--name", name_of(job), "--format=%i|%T|%Z"]
         here = str(self.workflow.workdir_init)
         deadline, told = time.monotonic() + PATIENCE, False
-        while strays := {i: state for i, state, at in self.answered(lambda: states.lines(asked)) if at == here}:
+        while strays := {i: state for i, state, *at in self.answered(lambda: states.lines(asked)) if at == [here]}:
             numbers = [number for number, state in strays.items() if state != "COMPLETING"]  # that one is ending
             if numbers and not told:
                 told, deadline = True, time.monotonic() + PATIENCE

@@ -49,7 +49,8 @@ def ask(numbers: Sequence[str], command: str) -> dict[str, State] | None:
 def _state(said: str, elapsed: str = "", limit: str = "", *more: str) -> State:
     """Read SLURM's words: `CANCELLED by 1000`, `1-02:03:04`, `UNLIMITED`."""
     name, *by = said.split()
-    return State(name, _user(by[-1]) if by else "", 60 * minutes(elapsed or "0"), 60 * minutes(limit))
+    ran = 60 * minutes(elapsed) if elapsed[:1].isdigit() else 0.0
+    return State(name, _user(by[-1]) if by else "", ran, 60 * minutes(limit))
 
 
 def _user(number: str) -> str:
