@@ -112,6 +112,7 @@ def train(study: Study, model: str, stop: StopRequest) -> None:
         with processes.together():
             key = checkpoint.key(study, model)
             checkpoints = held.enter_context(checkpoint.locked(model, processes.first))
+        stop.folder = checkpoints
         work = prepare(study, model, accelerator, stop)
         state = work.fit(checkpoints, key, stop)
         with processes.together():  # no process leaves before all is written: a launcher may then end the others

@@ -16,7 +16,8 @@ from pipeline.code import code
 from pipeline.errors import SitterError
 from pipeline.missing import missing
 from pipeline.params import check, read
-from rules import cluster, watch
+from rules import cluster, logs, watch
+from rules.logs import logged
 
 # The command line and the profiles, which Snakemake tells its rules only when all have been read.
 OPTIONS = parse_args(sys.argv[1:])[1]
@@ -50,6 +51,7 @@ def read_study():
     return files, values, study
 
 
+logs.keep()
 STUDY_FILES, VALUES, STUDY = read_study()
 JOBS = {(job.stage, job.names): job for job in graph.jobs(STUDY)}
 OUTPUTS = frozenset(path for job in JOBS.values() for path in job.outputs)
@@ -167,17 +169,6 @@ def cpus(stage, here):
         request(stage, next(iter(wildcards), "all"))["cpus_per_task"]
         if ON_SLURM
         else here
-    )
-
-
-def logged(command):
-    """For `shell:` of a rule: a command whose words go to the screen and to the log.
-
-    Signals that SLURM sends ahead of its limits reach every process of a job. They are for the stage: its shell waits
-    for it, and what it says last is written, too.
-    """
-    return (
-        f"trap : TERM USR1; {command} 2>&1 | (trap '' INT TERM USR1; exec tee {{log}})"
     )
 
 

@@ -63,7 +63,7 @@ def _partitions() -> dict[str, list[Nodes]]:
     for line in done.stdout.splitlines():
         partition, count, cpus, memory, gres, limit = line.strip().split("|")
         gpus = sum(int(n) for n in re.findall(r"gpu:(?:[^:,()]+:)?(\d+)", gres))
-        some = Nodes(int(count), _number(cpus), _number(memory), gpus, _minutes(limit))
+        some = Nodes(int(count), _number(cpus), _number(memory), gpus, minutes(limit))
         for name in (partition.rstrip("*"), *([""] if partition.endswith("*") else [])):
             found.setdefault(name, []).append(some)
     return found
@@ -73,9 +73,9 @@ def _number(text: str) -> int:
     return int(text.rstrip("+"))  # "16+": nodes that differ
 
 
-def _minutes(limit: str) -> float:
-    """SLURM's [days-]hours:minutes:seconds, or `infinite`."""
-    if not limit[0].isdigit():
+def minutes(limit: str) -> float:
+    """SLURM's [days-]hours:minutes:seconds, or words like `infinite`, in minutes."""
+    if not limit[:1].isdigit():
         return float("inf")
     days, _, clock = limit.rpartition("-")
     seconds = 0

@@ -8,6 +8,8 @@ Submission is the plugin's own. What differs, each seen to go wrong on a real cl
 - A controller that does not answer is asked again for as long as it takes; the plugin forgets its jobs, and waits for
   ever. «CANCELLED by 0» is a cancelled job; the plugin does not know it, and waits for ever.
 - Success is believed where every output has been made since the job was submitted, and nowhere else.
+- A training is told to stop ahead of its time limit. A job that was stopped after it made progress is sent again, and
+  no retry is spent. One that made none within its limit, or that a person cancelled, has failed (rules/attempts.py).
 - A Snakemake that is started after another was killed takes over the jobs that this has left in the queue, where they
   are of the same parameters, inputs and code; it cancels those that are not. No job runs twice at once.
 """
@@ -17,10 +19,10 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
-import shutil
 import subprocess
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,27 +33,37 @@ from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
 from pipeline.artifacts import atomic_file
+from rules import attempts, states
+from rules.attempts import Follows, Standing, identity
+from rules.states import State
 
 T = TypeVar("T")
 LEFT = Path(".snakemake/sitter-slurm")
-"""A file for each job that was submitted and not yet seen to end: its number, what it is of, its outputs before."""
+"""A file for each job that was submitted and not yet seen to end: its number, what it is of, what was there before."""
 OVER = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "OUT_OF_MEMORY", "REVOKED", "TIMEOUT"}
 COMES_BACK = {"NODE_FAIL", "PREEMPTED"}
 """… where SLURM requeues the job; where it does not, these are final."""
 PATIENCE = 120.0
 """Seconds until a job that SLURM does not know, or that does not come back, is given up."""
-MEND = {
-    "OUT_OF_MEMORY": "Give it more: resources.{stage}.{name}.memory_gb.",
-    "TIMEOUT": "A training goes on from its checkpoint in the next attempt (--retries); or give it more time: "
-    "resources.{stage}.{name}.hours.",
-}
 
 
 def adopt_executor() -> None:
     """Make `--executor slurm` use the executor of this module."""
     submit = plugin.get_submit_command
-    plugin.get_submit_command = lambda job, params, **more: submit(job, params | {"run_uuid": name_of(job)}, **more)
+
+    def named_and_warned(job: Any, params: dict[str, Any], **more: Any) -> str:
+        return str(submit(job, params | {"run_uuid": name_of(job)}, **more)) + warning(job)
+
+    plugin.get_submit_command = named_and_warned
     ExecutorPluginRegistry().plugins["slurm"].executor = Executor
+
+
+def warning(job: Any) -> str:
+    """The option of sbatch by which a training is told to stop ahead of its time limit; other stages go on up to it."""
+    if job.is_group() or job.rule.name != "train" or "--signal" in str(job.resources.get("slurm_extra", "")):
+        return ""
+    limit = 60.0 * (job.resources.get("runtime") or 0)
+    return f" --signal=TERM@{attempts.lead(limit or float('inf'), attempts.standing(job).writing)}"
 
 
 def name_of(job: Any) -> str:
@@ -80,6 +92,8 @@ class Executor(plugin.Executor):  # type: ignore[misc]
 
     def run_job(self, job: Any) -> None:
         """Submit a job, or take over one of a killed run."""
+        if self.leaving:
+            return
         left = LEFT / f"{name_of(job)}.json"
         try:
             number = self.taken_over(job, json.loads(left.read_text())) if left.exists() else None
@@ -97,18 +111,19 @@ class Executor(plugin.Executor):  # type: ignore[misc]
 
     def end_strays(self, job: Any) -> None:
         """Cancel what else of this job is in the queue, and wait until it is gone: it may be writing still."""
-        asked = ["squeue", "--noheader", "--user", getpass.getuser(), "--name", name_of(job), "--format=%i|%Z"]
-        deadline = 0.0
-        while strays := [
-            i for i, *at in self.answered(lambda: _lines(asked)) if at == [str(self.workflow.workdir_init)]
-        ]:
-            if not deadline:
-                deadline = time.monotonic() + PATIENCE
-                self.logger.info(f"{name_of(job)}: cancelling job {', '.join(strays)}, which is still in the queue.")
+        asked = ["squeue", "--noheader", "--user", getpass.getuser(), "--name", name_of(job), "--format=%i|%T|%Z"]
+        here = str(self.workflow.workdir_init)
+        deadline, told = time.monotonic() + PATIENCE, False
+        while strays := {i: state for i, state, *at in self.answered(lambda: states.lines(asked)) if at == [here]}:
+            numbers = [number for number, state in strays.items() if state != "COMPLETING"]  # that one is ending
+            if numbers and not told:
+                told, deadline = True, time.monotonic() + PATIENCE
+                self.logger.info(f"{name_of(job)}: cancelling job {', '.join(numbers)}, which is still in the queue.")
             elif time.monotonic() > deadline or self.leaving:
-                raise WorkflowError(f"job {', '.join(strays)} of it was cancelled and does not end.")
-            subprocess.run(["scancel", *strays], check=False)
-            time.sleep(2)
+                raise WorkflowError(f"job {', '.join(strays)} of it was to end and does not.")
+            if numbers:
+                subprocess.run(["scancel", *numbers], check=False)
+            time.sleep(2 if numbers else 0.5)
 
     def answered(self, ask: Callable[[], T | None]) -> T:
         """What SLURM says, asked until it says something."""
@@ -126,7 +141,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
     def taken_over(self, job: Any, left: dict[str, Any]) -> str | None:
         """Number of a job that an earlier run has left behind and that is as good as a new one."""
         number = str(left["slurm"])
-        state = self.answered(lambda: self.states([number])).get(number, "")
+        state = self.answered(lambda: self.states([number])).get(number, State()).name
         if left["key"] != key(job) or not state or state in OVER - {"COMPLETED"}:
             return None
         deadline = time.monotonic() + self.patience(state)
@@ -139,15 +154,18 @@ class Executor(plugin.Executor):  # type: ignore[misc]
     def report_job_submission(self, job_info: SubmittedJobInfo, register_job: bool = True) -> None:
         """Note what was submitted, so that a later run can take it over."""
         super().report_job_submission(job_info, register_job)
-        left = LEFT / f"{name_of(job_info.job)}.json"
-        number = job_info.external_jobid
+        job, number = job_info.job, job_info.external_jobid
+        left = LEFT / f"{name_of(job)}.json"
         if left.exists() and (known := json.loads(left.read_text()))["slurm"] == number:
-            job_info.aux["before"] = known["before"]
+            job_info.aux |= {"before": known["before"], "standing": Standing(**known.get("standing", {}))}
             return
-        before = {str(path): _identity(path) for path in job_info.job.output}
-        job_info.aux["before"] = before
+        before, standing = {str(path): identity(path) for path in job.output}, attempts.standing(job)
+        job_info.aux |= {"before": before, "standing": standing}
         with atomic_file(left) as part:
-            part.write_text(json.dumps({"slurm": number, "key": key(job_info.job), "before": before}))
+            known = {"slurm": number, "key": key(job), "before": before, "standing": asdict(standing)}
+            part.write_text(json.dumps(known))
+        if self.leaving:  # Ctrl-C while it was being submitted: `cancel` may not have seen it
+            self.cancel_jobs([job_info])
 
     async def check_active_jobs(self, active_jobs: list[SubmittedJobInfo]) -> AsyncGenerator[SubmittedJobInfo, None]:
         """Ask for the states of all jobs at once; yields those that go on."""
@@ -155,38 +173,59 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         if not active_jobs:
             return
         async with self.status_rate_limiter:
-            states = await asyncio.to_thread(self.states, [str(info.external_jobid) for info in active_jobs])
-        if (states is None) != self.silent:
-            self.silent = states is None
+            told = await asyncio.to_thread(self.states, [str(info.external_jobid) for info in active_jobs])
+        if (told is None) != self.silent:
+            self.silent = told is None
             self.logger.warning("SLURM does not answer, asking on." if self.silent else "SLURM answers again.")
         for info in active_jobs:
-            if states is None or self.goes_on(info, states.get(str(info.external_jobid), "")):
+            if told is None or self.goes_on(info, told.get(str(info.external_jobid), State())):
                 yield info
 
-    def goes_on(self, info: SubmittedJobInfo, state: str) -> bool:
-        """Whether a job is to be asked for again; if not, its end has been reported."""
-        number = str(info.external_jobid)
-        comes_back = state in COMES_BACK and not self.workflow.executor_settings.no_requeue
+    def goes_on(self, info: SubmittedJobInfo, state: State) -> bool:
+        """Whether a job is to be asked for again; if not, its end has been reported, or it has been sent again."""
+        number, name = str(info.external_jobid), state.name
+        comes_back = name in COMES_BACK and not self.workflow.executor_settings.no_requeue
         made = _made(info.aux["before"])
-        in_doubt = not state or comes_back or (state == "COMPLETED" and not made)
-        if state and not in_doubt and state not in OVER | COMES_BACK:
-            self.since.pop(number, None)
-            return True
-        if state == "COMPLETED" and made:
+        if name == "COMPLETED" and made:
             self.over(info)
             self.report_job_success(info)
             return False
-        if in_doubt and time.monotonic() - self.since.setdefault(number, time.monotonic()) < self.patience(state):
+        if name and not comes_back and name not in OVER | COMES_BACK:
+            self.since.pop(number, None)
+            return True
+        now = attempts.standing(info.job)
+        # What a job has done shows here a little after it, where another machine keeps the files.
+        unseen = attempts.met_its_limit(state, info.aux["standing"], now) and not now.is_beyond(info.aux["standing"])
+        in_doubt = name in ("", "COMPLETED") or comes_back or unseen
+        if in_doubt and time.monotonic() - self.since.setdefault(number, time.monotonic()) < self.patience(name):
             return True
         self.over(info)
-        log = info.aux.get("slurm_logfile")
-        self.report_job_error(info, msg=self.why(info, state), aux_logs=[str(log)] if log else [])
+        self.ended(info, state, now)
         return False
+
+    def ended(self, info: SubmittedJobInfo, state: State, now: Standing) -> None:
+        """Send a job that has ended without success again, or report that it has failed."""
+        job = info.job
+        stage, name = ("group", "") if job.is_group() else (job.rule.name, next(iter(job.wildcards), "all"))
+        follows, words = attempts.verdict(stage, name, state, info.aux["standing"], now)
+        said = f"{name_of(job)}: SLURM job {info.external_jobid} {words}"
+        if follows is Follows.AGAIN and not self.is_leaving():
+            self.logger.info(said)
+            self._job_submission_executor.submit(self.run_job, job)
+            return
+        if follows is Follows.END:
+            job.attempt = job.restart_times + 1  # the last one that Snakemake allows
+        log = info.aux.get("slurm_logfile")
+        self.report_job_error(info, msg=f"{said} ", aux_logs=[str(log)] if log else [])
+
+    def is_leaving(self) -> bool:
+        """Whether no more jobs are to be sent: after Ctrl-C, or SIGTERM, after which Snakemake waits for what runs."""
+        return self.leaving or bool(getattr(self.workflow.scheduler, "_user_kill", None))
 
     def patience(self, state: str) -> float:
         """Seconds to wait where it is in doubt what became of a job."""
         files = float(self.workflow.execution_settings.latency_wait)
-        return files + 2 * self.pace if state == "COMPLETED" else PATIENCE
+        return PATIENCE if not state or state in COMES_BACK else files + 2 * self.pace
 
     def over(self, info: SubmittedJobInfo) -> None:
         """Forget a job that has ended."""
@@ -196,32 +235,9 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         if log and _made(info.aux["before"]) and not self.workflow.executor_settings.keep_successful_logs:
             Path(log).unlink(missing_ok=True)
 
-    def why(self, info: SubmittedJobInfo, state: str) -> str:
-        """What to say of a job that failed."""
-        job = info.job
-        said = f"{name_of(job)}: SLURM job {info.external_jobid} "
-        if state == "COMPLETED":
-            said += "ended, but its outputs are missing or older than it: not taken for a success. "
-        elif not state:
-            said += "is unknown to SLURM by now: not taken for a success. "
-        else:
-            said += f"ended as {state}. "
-        if state in MEND and not job.is_group():
-            said += MEND[state].format(stage=job.rule.name, name=next(iter(job.wildcards), "all"))
-        return said
-
-    def states(self, numbers: Sequence[str]) -> dict[str, str] | None:
+    def states(self, numbers: list[str]) -> dict[str, State] | None:
         """State of each job that SLURM knows; None where it does not answer."""
-        if self.get_status_command() == "squeue":
-            found = _lines(["squeue", "--noheader", "--states=all", "--user", getpass.getuser(), "--format=%i|%T"])
-            if found is None:
-                return None
-            wanted = set(numbers)
-            return {line[0]: line[1] for line in found if line[0] in wanted}
-        found = _lines(
-            ["sacct", "-X", "--noheader", "--parsable2", "--format=JobID,State", f"--jobs={','.join(numbers)}"]
-        )
-        return None if found is None else {number: state.split()[0] for number, state, *_ in found}
+        return states.ask(numbers, self.get_status_command())
 
     def get_account_arg(self, job: Any) -> Iterator[str]:
         """The account of the profile; without one, SLURM's own default, at which the plugin guesses in vain."""
@@ -234,42 +250,16 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         """squeue where there is no accounting to ask; the plugin would wait for sacct for ever."""
         if not hasattr(self, "asks"):
             self.asks = str(super().get_status_command())
-            if self.asks == "sacct" and not accounting():
+            if self.asks == "sacct" and not states.accounting():
                 self.asks = "squeue"
         return self.asks
 
 
-def accounting() -> bool:
-    """Whether SLURM keeps accounts that sacct can read."""
-    lines = _lines(["scontrol", "show", "config"])
-    return bool(shutil.which("sacct")) and not any(
-        word[0].startswith("AccountingStorageType") and "none" in word[0] for word in lines or []
-    )
-
-
-def _identity(path: Any) -> list[int] | None:
-    """What a file is by: changes when it is written anew."""
-    try:
-        stat = Path(path).stat()
-    except OSError:
-        return None
-    return [stat.st_ino, stat.st_mtime_ns, stat.st_size]
-
-
 def _made(before: Mapping[str, list[int] | None]) -> bool:
     """Whether all outputs are there and not what they were before."""
-    return all(_identity(path) not in (None, identity) for path, identity in before.items())
+    return all(identity(path) not in (None, known) for path, known in before.items())
 
 
 def _content(path: Path) -> str:
     """What is in a manifest; of an image, which may be large, only what the file is by."""
-    return sha256(path.read_bytes()).hexdigest() if path.suffix == ".csv" else str(_identity(path))
-
-
-def _lines(command: list[str]) -> list[list[str]] | None:
-    """Fields of each line that a program of SLURM prints; None where it fails or takes too long."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return None if done.returncode else [line.strip().split("|") for line in done.stdout.splitlines() if line.strip()]
+    return sha256(path.read_bytes()).hexdigest() if path.suffix == ".csv" else str(identity(path))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import code, paths
 from pipeline.artifacts import atomic_file
 from pipeline.errors import SitterError
+from pipeline.training import progress
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -139,3 +140,4 @@ def load(folder: Path, key: str) -> dict[str, Any] | None:
 def remove(folder: Path) -> None:
     """Forget the checkpoint of a training that has come to its end."""
     (folder / FILE).unlink(missing_ok=True)
+    progress.remove(folder)

@@ -19,7 +19,7 @@ from pipeline.losses.samplers import SitterBatches
 from pipeline.losses.sharing import class_centres, shares
 from pipeline.models.adaptation import Adaptation
 from pipeline.models.backbone import Backbone, load_trained_state, trained_state
-from pipeline.training import checkpoint
+from pipeline.training import checkpoint, progress
 from pipeline.training.checkpoint import State
 from pipeline.training.compiling import compiles
 from pipeline.training.features import Inputs
@@ -240,7 +240,10 @@ class Run:
             "scaler": scaler.state_dict() if scaler is not None else {},
             "state": asdict(self.state),
         }
+        begun = time.monotonic()
         checkpoint.save(folder, key, parts)
+        made = progress.Progress(key, self.state.step, self.place(), time.monotonic() - begun)
+        progress.write(folder, made)
 
     def resume(self, parts: dict[str, Any] | None) -> None:
         """Take up a checkpoint, if there is one."""

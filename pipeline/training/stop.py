@@ -7,7 +7,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
+
+from pipeline.training import progress
 
 TEMPORARY_FAILURE = 75
 """Exit status after a signal (EX_TEMPFAIL of sysexits.h): nothing is wrong, start again."""
@@ -18,6 +21,8 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.by: signal.Signals | None = None
+        self.folder: Path | None = None
+        """Where a stop is recorded, for whoever started the training; None: nowhere."""
 
     def leave(self, what_remains: str, rank: int = 0, world: int = 1) -> None:
         """If asked to stop: say so and leave with status 75 (a single process after Ctrl-C: as Ctrl-C does).
@@ -29,6 +34,8 @@ class StopRequest:
         if self.by is None:
             return
         if rank == 0:
+            if self.folder is not None:
+                progress.note_stop(self.folder, self.by.name)
             print(f"sitter train: stopped by {self.by.name}; {what_remains}", file=sys.stderr, flush=True)
         raise KeyboardInterrupt if self.by == signal.SIGINT and world == 1 else SystemExit(TEMPORARY_FAILURE)
 

@@ -14,7 +14,7 @@ from tests.workflow.slurm.cluster import Cluster
 from tests.workflow.slurm.submitting import Submitting, made, submitting
 
 # All of one kind, so that the same must come of each.
-MODELS = ("killed", "cancelled", "limited", "moved")
+MODELS = ("killed", "cancelled", "limited", "stuck", "moved")
 
 
 # A fixture's name, and whether its cluster has accounting.

@@ -3,114 +3,182 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from tests.workflow.conftest import Workplace
 from tests.workflow.slurm.cluster import Cluster
-from tests.workflow.slurm.conftest import MODELS
-from tests.workflow.slurm.submitting import Snakemake, Submitting, made, submitting, until
+from tests.workflow.slurm.submitting import Submitting, made, submitting, until
 
 pytestmark = pytest.mark.slow
 
 # A training that is held at its 7th of 16 steps has 6 on disk; told to stop, it makes and writes the 7th and the 8th.
 SIX, EIGHT = "epoch 2, 2 of 4 batches done", "epoch 2, 4 of 4 batches done"
+# Held in its second attempt as it writes its 2nd checkpoint since, and told to stop, it writes the 3rd.
+ELEVEN = "epoch 3, 3 of 4 batches done"
+POLL = ("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "2")
+STAYING = ("killed", "cancelled", "limited", "stuck")
+
+
+@dataclass
+class Disturbed:
+    """A Snakemake whose trainings had misfortunes; and the number of each one's first SLURM job."""
+
+    here: Submitting
+    numbers: dict[str, str]
+
+    @property
+    def words(self) -> str:
+        """What its first Snakemake has said."""
+        return self.here.started[0].words
 
 
 @pytest.fixture(scope="module")
-def disturbed(
+def stories(
     prepared: Workplace, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Submitting, dict[str, str]]]:
-    """One Snakemake and four trainings, each with its misfortunes; and the number of each one's first SLURM job."""
-    with submitting(prepared, cluster, tmp_path_factory.mktemp("disturbed")) as here:
-        for model in MODELS:
-            here.hold(model)
-        with here.partition_down("low"):
-            snakemake = here.train(*MODELS, options=("--set-resources", "train:slurm_partition=low"))
-            until(lambda: len(here.in_queue()) == len(MODELS), "all in the queue")
-            here.place.change("train.epochs", 1)  # of no effect on what has been sent
-        training = {model: here.held(model) for model in MODELS}
-        numbers = {model: here.number(model) for model in MODELS}
-        for model in ("cancelled", "moved"):  # what SLURM ends itself is held up again later on
-            here.hold(model, at=2)
+) -> Iterator[tuple[Disturbed, Disturbed]]:
+    """Trainings that are disturbed on the first node; and at the same time one that loses the second node."""
+    folders = [tmp_path_factory.mktemp(name) for name in ("disturbed", "moved")]
+    with submitting(prepared, cluster, folders[0]) as one, submitting(prepared, cluster, folders[1]) as other:
+        with ThreadPoolExecutor() as pool:
+            told = [pool.submit(disturb, one), pool.submit(move, other)]
+        yield told[0].result(), told[1].result()
+
+
+def disturb(here: Submitting) -> Disturbed:
+    """One is killed, one cancelled, one stopped twice, at its time limit and by a person, one before its first step."""
+    for model in STAYING:
+        here.hold(model, at=0 if model == "stuck" else 7)
+    where = ("train:slurm_partition=low", "train:slurm_extra='--nodelist=n1'")
+    with here.partition_down("low"):
+        snakemake = here.train(*STAYING, options=("--set-resources", *where, *POLL))
+        until(lambda: len(here.in_queue()) == len(STAYING), "all in the queue")
+        here.place.change("train.epochs", 1)  # of no effect on what has been sent
+    training = {model: here.held(model) for model in STAYING}
+    numbers = {model: here.number(model) for model in STAYING}
+    for model in ("limited", "stuck"):
         # In minutes: so near that SLURM warns of it the next time that it looks, every 30 seconds.
-        cluster.call("scontrol", "update", f"JobId={numbers['limited']}", "TimeLimit=2")
-        os.kill(training["killed"], signal.SIGKILL)
-        cluster.cancel(numbers["cancelled"])
-        cluster.requeue(numbers["moved"])
-        here.held("cancelled")
-        here.release("cancelled")
-        move(here, numbers["moved"], snakemake)
-        snakemake.succeed()
-        yield here, numbers
+        here.cluster.call("scontrol", "update", f"JobId={numbers[model]}", "TimeLimit=2")
+    here.hold("limited", at=2)
+    os.kill(training["killed"], signal.SIGKILL)
+    here.cluster.cancel(numbers["cancelled"])
+    here.held("limited")
+    here.cluster.call("scancel", "--signal=TERM", here.number("limited"))
+    assert snakemake.end() == 1
+    return Disturbed(here, numbers)
 
 
-def move(here: Submitting, number: str, snakemake: Snakemake) -> None:
-    """A job that was requeued is preempted, and then its node dies."""
+def move(here: Submitting) -> Disturbed:
+    """One is requeued, then preempted, and then its node dies."""
+    here.hold("moved")
+    where = ("train:slurm_partition=low", "train:slurm_extra='--nodelist=n2'")
+    snakemake = here.train("moved", options=("--set-resources", *where, *POLL))
     here.held("moved")
-    # What else is on the node would be disturbed, too.
-    others = [here.folder / "models" / model / "manifest.csv" for model in MODELS if model != "moved"]
-    until(lambda: all(map(os.path.exists, others)) and here.in_queue() == ["train-moved"], "the others done", 240)
+    number = here.number("moved")
     here.hold("moved", at=2)
-    node = here.cluster.wait_for(number, "RUNNING")["NodeList"]
-    urgent = here.cluster.submit("true", "--partition=high", "--exclusive", f"--nodelist={node}")
+    here.cluster.requeue(number)
+    here.held("moved")
+    here.hold("moved", at=2)
+    here.cluster.wait_for(number, "RUNNING")
+    urgent = here.cluster.submit("true", "--partition=high", "--exclusive", "--nodelist=n2")
     here.cluster.wait_for(urgent, "COMPLETED")
     here.held("moved")
-    node = here.cluster.wait_for(number, "RUNNING")["NodeList"]
-    here.cluster.kill_node(node)
+    here.cluster.wait_for(number, "RUNNING")
+    here.cluster.kill_node("n2")
     try:
-        here.cluster.wait_for(number, "COMPLETED", timeout=180)
+        until(lambda: here.cluster.job(number)["Restarts"] == "3", "the node's death noticed")
     finally:
-        here.cluster.revive_node(node)
+        here.cluster.revive_node("n2")
+    snakemake.succeed()
+    return Disturbed(here, {"moved": number})
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.fixture(scope="module")
+def disturbed(stories: tuple[Disturbed, Disturbed]) -> Disturbed:
+    """Of the first node."""
+    return stories[0]
+
+
+@pytest.fixture(scope="module")
+def moved(stories: tuple[Disturbed, Disturbed]) -> Disturbed:
+    """Of the second."""
+    return stories[1]
+
+
+@pytest.mark.parametrize("model", ["killed", "limited", "moved"])
 def test_what_was_disturbed_ends_in_the_same_bytes_with_a_whole_history_by_the_study_as_it_was_when_sent(
-    disturbed: tuple[Submitting, dict[str, str]], undisturbed: dict[str, bytes], model: str
+    stories: tuple[Disturbed, Disturbed], undisturbed: dict[str, bytes], model: str
 ) -> None:
-    here, _ = disturbed
+    here = stories[model == "moved"].here
     assert made(here.folder, model) == undisturbed
     assert [line.split(b",")[0] for line in undisturbed["history.csv"].split()] == [b"epoch", *b"0 1 2 3 4".split()]
-    assert "epochs: 1" in here.place.text("params.yaml")
+    if model != "moved":
+        assert "epochs: 1" in here.place.text("params.yaml")
 
 
-def test_a_training_that_was_killed_goes_on_from_its_last_checkpoint(
-    disturbed: tuple[Submitting, dict[str, str]],
+def test_a_training_that_was_killed_goes_on_from_its_last_checkpoint_in_the_one_retry_that_is_spent(
+    disturbed: Disturbed,
 ) -> None:
-    here, numbers = disturbed
-    assert here.places("killed") == [SIX]
-    assert f"train-killed: SLURM job {numbers['killed']} ended as FAILED" in here.started[0].words
-    assert [run["State"] for run in here.runs("killed")] == ["FAILED", "COMPLETED"]
+    assert disturbed.here.places("killed") == [SIX]
+    assert f"train-killed: SLURM job {disturbed.numbers['killed']} ended as FAILED" in disturbed.words
+    assert [run["State"] for run in disturbed.here.runs("killed")] == ["FAILED", "COMPLETED"]
+    assert disturbed.words.count("Trying to restart job") == 1
 
 
-def test_a_job_that_was_cancelled_goes_on_in_the_next_attempt(disturbed: tuple[Submitting, dict[str, str]]) -> None:
-    here, numbers = disturbed
-    assert here.places("cancelled") == [EIGHT]
-    assert f"train-cancelled: SLURM job {numbers['cancelled']} ended as CANCELLED" in here.started[0].words
-    assert [run["State"].split()[0] for run in here.runs("cancelled")] == ["CANCELLED", "COMPLETED"]
-
-
-def test_slurm_warns_of_the_time_limit_and_the_next_attempt_goes_on_at_that_step(
-    disturbed: tuple[Submitting, dict[str, str]],
+def test_a_training_that_slurm_warns_of_its_time_limit_and_that_is_stopped_again_goes_on_each_time(
+    disturbed: Disturbed,
 ) -> None:
-    here, numbers = disturbed
-    stopped = here.slurm_log("limited", numbers["limited"])
+    first, second, _ = (run["JobID"] for run in disturbed.here.runs("limited"))
+    told = [line for line in disturbed.words.splitlines() if line.startswith("train-limited: SLURM job")]
+    assert told == [
+        f"train-limited: SLURM job {first} stopped at its time limit of 2 minutes at {EIGHT}, goes on.",
+        f"train-limited: SLURM job {second} was stopped by SIGTERM at {ELEVEN}, goes on.",
+    ]
+    assert disturbed.here.places("limited") == [EIGHT, ELEVEN]
+    assert [run["State"] for run in disturbed.here.runs("limited")] == ["FAILED", "FAILED", "COMPLETED"]
+    stopped = disturbed.here.slurm_log("limited", first)
     assert f"stopped by SIGTERM; a checkpoint is written, run it again to go on from {EIGHT}" in stopped
-    assert here.places("limited") == [EIGHT]
-    assert [run["State"] for run in here.runs("limited")] == ["FAILED", "COMPLETED"]
 
 
-def test_a_job_that_is_requeued_preempted_and_loses_its_node_stays_one_job(
-    disturbed: tuple[Submitting, dict[str, str]],
+def test_its_log_tells_of_all_attempts(disturbed: Disturbed) -> None:
+    log = disturbed.here.place.text("logs/train/limited.log")
+    began = re.findall(r"^==== attempt (\d) began \d{4}-\d\d-\d\d \d\d:\d\d:\d\d, SLURM job (\d+)$", log, re.M)
+    assert began == [(str(n), run["JobID"]) for n, run in enumerate(disturbed.here.runs("limited"), start=1)]
+    assert re.findall(r"^==== attempt \d ended \S+ \S+: (\w+)", log, re.M) == ["stopped", "stopped", "done"]
+
+
+def test_a_training_that_makes_no_progress_within_its_limit_fails_at_once(disturbed: Disturbed) -> None:
+    number = disturbed.numbers["stuck"]
+    assert f"train-stuck: SLURM job {number} made no progress within its time limit of 2 minutes" in disturbed.words
+    assert "raise resources.train.stuck.hours" in disturbed.words
+    assert [run["State"] for run in disturbed.here.runs("stuck")] == ["FAILED"]
+
+
+def test_a_job_that_was_cancelled_is_not_sent_again_and_the_same_command_goes_on_from_its_checkpoint(
+    disturbed: Disturbed, undisturbed: dict[str, bytes]
 ) -> None:
-    here, numbers = disturbed
-    assert here.places("moved") == ["epoch 3, 4 of 4 batches done"]
-    runs = here.runs("moved")
-    assert {run["JobID"] for run in runs} == {numbers["moved"]}
+    here, number = disturbed.here, disturbed.numbers["cancelled"]
+    by = Path.home().owner()
+    assert f"train-cancelled: SLURM job {number} was cancelled by {by}, so it is not sent again." in disturbed.words
+    assert [run["State"].split()[0] for run in here.runs("cancelled")] == ["CANCELLED"]
+    here.place.change("train.epochs", 4)
+    here.train("cancelled", options=POLL).succeed()
+    assert here.places("cancelled") == [EIGHT]
+    assert made(here.folder, "cancelled") == undisturbed
+
+
+def test_a_job_that_is_requeued_preempted_and_loses_its_node_stays_one_job(moved: Disturbed) -> None:
+    assert moved.here.places("moved")[-1] == "epoch 3, 4 of 4 batches done"
+    runs = moved.here.runs("moved")
+    assert {run["JobID"] for run in runs} == {moved.numbers["moved"]}
     assert [run["State"] for run in runs] == ["REQUEUED", "PREEMPTED", "NODE_FAIL", "COMPLETED"]
-    assert "train-moved: SLURM job" not in here.started[0].words  # no attempt of Snakemake's was spent
+    assert "train-moved: SLURM job" not in moved.words  # no attempt of Snakemake's was spent
 
 
 def test_a_controller_that_is_away_is_asked_on(

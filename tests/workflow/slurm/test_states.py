@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +12,11 @@ from typing import Any
 import pytest
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
-from rules import slurm
+from pipeline import paths
+from pipeline.training import progress
+from rules import attempts, slurm, states
+from rules.attempts import Standing
+from rules.states import State
 from tests.workflow.slurm.submitting import Submitting, made
 
 pytestmark = pytest.mark.slow
@@ -26,8 +32,12 @@ class Told(slurm.Executor):
         self._main_event_loop = None
         settings = SimpleNamespace(no_requeue=False, keep_successful_logs=False)
         self.workflow = SimpleNamespace(
-            executor_settings=settings, execution_settings=SimpleNamespace(latency_wait=-1), workdir_init="here"
+            executor_settings=settings,
+            execution_settings=SimpleNamespace(latency_wait=-1),
+            workdir_init="here",
+            scheduler=SimpleNamespace(_user_kill=None),
         )
+        self._job_submission_executor = SimpleNamespace(submit=lambda run, job: self.told.append("sent again"))
 
     def report_job_success(self, info: SubmittedJobInfo) -> None:
         self.told.append("success")
@@ -47,20 +57,22 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
 def submitted(output: str = "manifest.csv") -> SubmittedJobInfo:
     """Job 7, just sent."""
     wildcards: Any = ["tuned"]
-    job = SimpleNamespace(is_group=lambda: False, rule=SimpleNamespace(name="train"), wildcards=wildcards)
-    return SubmittedJobInfo(job, "7", {"before": {output: slurm._identity(output)}})  # type: ignore[arg-type]
+    rule = SimpleNamespace(name="train")
+    job: Any = SimpleNamespace(is_group=lambda: False, rule=rule, wildcards=wildcards, attempt=1, restart_times=3)
+    aux = {"before": {output: attempts.identity(output)}, "standing": Standing()}
+    return SubmittedJobInfo(job, "7", aux)
 
 
 @pytest.mark.parametrize("state", ["PENDING", "RUNNING", "COMPLETING", "REQUEUED", "SUSPENDED", "CONFIGURING"])
 def test_a_job_in_the_queue_goes_on(told: Told, state: str) -> None:
-    assert told.goes_on(submitted(), state)
+    assert told.goes_on(submitted(), State(state))
     assert told.told == []
 
 
 def test_an_output_made_since_the_submission_is_a_success(told: Told) -> None:
     info = submitted()
     Path("manifest.csv").write_text("new")
-    assert not told.goes_on(info, "COMPLETED")
+    assert not told.goes_on(info, State("COMPLETED"))
     assert told.told == ["success"]
 
 
@@ -70,14 +82,9 @@ def test_an_output_made_since_the_submission_is_a_success(told: Told) -> None:
     [
         ("COMPLETED", "ended, but its outputs are missing or older than it: not taken for a success."),
         ("", "is unknown to SLURM by now: not taken for a success."),
-        ("CANCELLED", "ended as CANCELLED."),
-        ("NODE_FAIL", "ended as NODE_FAIL."),
+        ("FAILED", "ended as FAILED."),
+        ("NODE_FAIL", "lost its node (NODE_FAIL) before it made progress."),
         ("OUT_OF_MEMORY", "ended as OUT_OF_MEMORY. Give it more: resources.train.tuned.memory_gb."),
-        (
-            "TIMEOUT",
-            "ended as TIMEOUT. A training goes on from its checkpoint in the next attempt (--retries); or give it more "
-            "time: resources.train.tuned.hours.",
-        ),
     ],
 )
 def test_a_job_without_new_outputs_is_a_failure_whatever_its_state(
@@ -85,22 +92,69 @@ def test_a_job_without_new_outputs_is_a_failure_whatever_its_state(
 ) -> None:
     if before:
         Path("manifest.csv").write_text(before)
-    assert not told.goes_on(submitted(), state)
+    info = submitted()
+    assert not told.goes_on(info, State(state))
     assert [said.strip() for said in told.told] == [f"train-tuned: SLURM job 7 {words}"]
+    assert info.job.attempt == 1  # Snakemake has retries left
+
+
+@pytest.mark.parametrize(("state", "words"), [("CANCELLED", "was cancelled"), ("TIMEOUT", "hours")])
+def test_what_no_retry_mends_is_not_retried(told: Told, state: str, words: str) -> None:
+    info = submitted()
+    assert not told.goes_on(info, State(state))
+    assert words in told.told[0]
+    assert info.job.attempt > info.job.restart_times
+
+
+def test_a_training_that_is_ahead_is_sent_again_and_no_failure_is_reported(told: Told) -> None:
+    info = submitted()
+    record(3)
+    assert not told.goes_on(info, State("TIMEOUT", seconds=180, limit=180))
+    assert told.told == [
+        "train-tuned: SLURM job 7 stopped at its time limit of 3 minutes at epoch 1, 3 of 9 batches done, goes on.",
+        "sent again",
+    ]
+    assert info.job.attempt == 1
+
+
+@pytest.mark.parametrize("way", ["Ctrl-C", "SIGTERM"])
+def test_nothing_is_sent_again_by_a_snakemake_that_was_told_to_end(told: Told, way: str) -> None:
+    info = submitted()
+    record(3)
+    told.leaving, told.workflow.scheduler._user_kill = way == "Ctrl-C", "graceful" if way == "SIGTERM" else None
+    assert not told.goes_on(info, State("TIMEOUT", seconds=180, limit=180))
+    assert "sent again" not in told.told
+
+
+def test_progress_that_another_machine_has_written_may_be_seen_late(told: Told) -> None:
+    told.workflow.execution_settings.latency_wait = 60
+    info = submitted()
+    late = State("TIMEOUT", seconds=180, limit=180)
+    assert told.goes_on(info, late)
+    assert told.told == []
+    record(3)
+    assert not told.goes_on(info, late)
+    assert told.told[-1] == "sent again"
+
+
+def record(step: int) -> None:
+    """What a training leaves beside its checkpoint."""
+    made = progress.Progress("key", step, f"epoch 1, {step} of 9 batches done", 0.1)
+    progress.write(paths.checkpoints("tuned"), made)
 
 
 @pytest.mark.parametrize("state", ["COMPLETED", "", "NODE_FAIL", "PREEMPTED"])
 def test_in_doubt_it_is_asked_again_for_a_while(told: Told, monkeypatch: pytest.MonkeyPatch, state: str) -> None:
     monkeypatch.setattr(slurm, "PATIENCE", 60.0)
     told.workflow.execution_settings.latency_wait = 60
-    assert told.goes_on(submitted(), state)
+    assert told.goes_on(submitted(), State(state))
     assert told.told == []
 
 
 def test_a_job_that_slurm_forgot_is_a_failure_even_where_its_outputs_are_new(told: Told) -> None:
     info = submitted()
     Path("manifest.csv").write_text("new")
-    assert not told.goes_on(info, "")
+    assert not told.goes_on(info, State())
     assert [said.strip() for said in told.told] == [
         "train-tuned: SLURM job 7 is unknown to SLURM by now: not taken for a success."
     ]
@@ -109,8 +163,8 @@ def test_a_job_that_slurm_forgot_is_a_failure_even_where_its_outputs_are_new(tol
 def test_nothing_is_submitted_before_slurm_says_what_is_in_the_queue(
     told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = iter([None, None, [["8", "elsewhere"]]])
-    monkeypatch.setattr(slurm, "_lines", lambda command: next(answers))
+    answers = iter([None, None, [["8", "RUNNING", "elsewhere"]]])
+    monkeypatch.setattr(states, "lines", lambda command: next(answers))
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     told.end_strays(submitted().job)
     assert next(answers, "all asked") == "all asked"
@@ -118,15 +172,45 @@ def test_nothing_is_submitted_before_slurm_says_what_is_in_the_queue(
 
 def test_where_a_cancelled_job_does_not_end_no_other_is_submitted(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     cancelled = []
-    monkeypatch.setattr(slurm, "_lines", lambda command: [["7", "here"]])
+    monkeypatch.setattr(states, "lines", lambda command: [["7", "RUNNING", "here"]])
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     monkeypatch.setattr("subprocess.run", lambda command, check: cancelled.append(command))
     told.run_job(submitted().job)
     assert told.told == [
         "train-tuned: cancelling job 7, which is still in the queue.",
-        "train-tuned was not submitted: job 7 of it was cancelled and does not end. ",
+        "train-tuned was not submitted: job 7 of it was to end and does not. ",
     ]
     assert cancelled == [["scancel", "7"]]
+
+
+def test_an_ending_job_is_waited_for_without_a_word(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slurm, "PATIENCE", 60.0)
+    answers = iter([[["7", "COMPLETING", "here"]], []])
+    monkeypatch.setattr(states, "lines", lambda command: next(answers))
+    monkeypatch.setattr("subprocess.run", lambda command, check: pytest.fail("it is ending already"))
+    told.end_strays(submitted().job)
+    assert told.told == []
+
+
+ME = getpass.getuser()
+
+
+@pytest.mark.parametrize(
+    ("command", "line", "expected"),
+    [
+        ("sacct", ["7", f"CANCELLED by {os.getuid()}", "00:01:30", "03:00:00"], State("CANCELLED", ME, 90, 10800)),
+        ("sacct", ["7", "CANCELLED by 987654321", "00:00:00", "UNLIMITED"], State("CANCELLED", "user 987654321", 0)),
+        ("sacct", ["7", "TIMEOUT", "1-00:00:18", "1-00:00:00"], State("TIMEOUT", "", 86418, 86400)),
+        ("sacct", ["7", "PENDING", "00:00:00", "Partition_Limit"], State("PENDING")),
+        ("squeue", ["7", "RUNNING", "1:30", "2:00"], State("RUNNING", "", 90, 120)),
+        ("squeue", ["7", "CANCELLED", "INVALID", "UNLIMITED"], State("CANCELLED")),
+    ],
+)
+def test_what_slurm_says_is_understood(
+    monkeypatch: pytest.MonkeyPatch, command: str, line: list[str], expected: State
+) -> None:
+    monkeypatch.setattr(states, "lines", lambda asked: [line, ["8", "RUNNING", "0:01", "1:00"]])
+    assert states.ask(["7"], command) == {"7": expected}
 
 
 LIAR = """#!/bin/sh

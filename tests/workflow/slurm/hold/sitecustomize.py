@@ -1,7 +1,8 @@
 """Put on PYTHONPATH: a training waits in mid-step, as it is about to write its Nth checkpoint, where a test wants it.
 
-The file `hold/MODEL` in its folder says N; it becomes `held/MODEL`, which says the process. A signal ends the wait:
-SIGUSR2 lets the training go on, SIGTERM is handled by it as ever; where the file says `deaf` too, SIGTERM does not.
+The file `hold/MODEL` in its folder says N, or 0 for a wait before the first step; it becomes `held/MODEL`, which says
+the process. A signal ends the wait: SIGUSR2 lets the training go on, SIGTERM is handled by it as ever; where the file
+says `deaf` too, SIGTERM does not.
 """
 
 import os
@@ -12,13 +13,16 @@ from pathlib import Path
 written = 0
 
 
-def wait_at_checkpoint(event: str, arguments: tuple[object, ...]) -> None:
+def wait_where_asked(event: str, arguments: tuple[object, ...]) -> None:
     """An audit hook."""
     global written
-    if event != "os.rename" or not str(arguments[1]).endswith("/checkpoint.pt"):
+    if event == "os.rename" and str(arguments[1]).endswith("/checkpoint.pt"):
+        written += 1
+        model = Path(str(arguments[1])).parent.name
+    elif event == "import" and arguments[0] == "pipeline.training.features":
+        model = sys.argv[-1]
+    else:
         return
-    written += 1
-    model = Path(str(arguments[1])).parent.name
     hold, held = Path("hold", model), Path("held", model)
     if not hold.exists() or written != int(hold.read_text().split()[0]):
         return
@@ -35,4 +39,4 @@ def wait_at_checkpoint(event: str, arguments: tuple[object, ...]) -> None:
     signal.set_wakeup_fd(-1)
 
 
-sys.addaudithook(wait_at_checkpoint)
+sys.addaudithook(wait_where_asked)

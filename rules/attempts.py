@@ -1,0 +1,158 @@
+"""What follows when an attempt at a job ends without success: another attempt for free, one of the retries, or the end.
+
+A job of several days under a time limit of one is stopped and goes on several times. That is no failure as long as it
+gets ahead. What counts as ahead is what is on disk and another attempt goes on from: the checkpoint of a training, the
+finished parts of an alignment.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from pipeline import paths
+from pipeline.paths import MANIFEST
+from pipeline.training import progress
+from rules.states import State
+
+LATE = 90.0
+"""SLURM looks at the limits twice a minute, and signals up to a minute earlier than it was told to."""
+MEND = {"OUT_OF_MEMORY": "Give it more: resources.{stage}.{name}.memory_gb."}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a job is, by what it has on disk."""
+
+    key: str = ""
+    """What it is a job of; with another key, all is anew."""
+    done: int = 0
+    """Steps of a training, parts of an alignment."""
+    place: str = ""
+    """The same in words."""
+    writing: float | None = None
+    """Seconds that it took to write the last checkpoint."""
+    stopped: str = ""
+    """The signal on which the last attempt stopped in order."""
+    stop: list[int] | None = None
+    """What the record of that stop is by: changes with each one."""
+
+    def is_beyond(self, before: Standing) -> bool:
+        """Whether something was done that another attempt need not do again."""
+        return self.done > (before.done if self.key == before.key else 0)
+
+
+def standing(job: Any) -> Standing:
+    """How far a job of Snakemake is now."""
+    if job.is_group() or not job.wildcards:
+        return Standing()
+    stage, name = job.rule.name, job.wildcards[0]
+    if stage == "train":
+        folder = paths.checkpoints(name)
+        far = progress.read(folder) or progress.Progress("", 0, "", math.nan)
+        stopped, stop = progress.read_stop(folder) or "", identity(folder / progress.STOPPED)
+        writing = None if math.isnan(far.seconds) else far.seconds
+        return Standing(far.key, far.step, far.place, writing, stopped, stop)
+    if stage == "align":
+        parts = len(list(paths.checkpoints(f"align--{name}").glob(f"*/*-of-*/{MANIFEST}")))
+        return Standing(done=parts, place=f"{parts} finished parts")
+    return Standing()
+
+
+def lead(limit: float, writing: float | None) -> int:
+    """How long before its time limit a training is told to stop, in seconds.
+
+    A fortieth of the limit, 5 minutes at most and 15 seconds at least; more where the checkpoint needs it.
+
+    Args:
+        limit: of the job, in seconds.
+        writing: seconds that the last checkpoint took to write; None where none was written yet.
+    """
+    needed = min(70.0, limit / 10) if writing is None else min(10 + 3 * writing, limit / 2)
+    return math.ceil(max(min(limit / 40, 300), needed, 15))
+
+
+def identity(path: Path | str) -> list[int] | None:
+    """What a file is by: changes when it is written anew; None where there is none."""
+    try:
+        stat = Path(path).stat()
+    except OSError:
+        return None
+    return [stat.st_ino, stat.st_mtime_ns, stat.st_size]
+
+
+class Follows(Enum):
+    """What follows a failed attempt."""
+
+    AGAIN = "the job is sent again, and no retry is spent"
+    RETRY = "Snakemake sends it again if it has retries left"
+    END = "the job has failed, whatever retries are left"
+
+
+def met_its_limit(state: State, before: Standing, now: Standing) -> bool:
+    """Whether a job ended because of its time limit: SLURM killed it, or told it to stop ahead of the limit."""
+    if state.name == "TIMEOUT":
+        return True
+    near = state.seconds >= state.limit - lead(state.limit, before.writing) - LATE
+    return state.name == "FAILED" and near and stopped_in_order(before, now)
+
+
+def stopped_in_order(before: Standing, now: Standing) -> bool:
+    """Whether the stage has recorded that it stopped because a signal asked it to."""
+    return now.stop is not None and now.stop != before.stop
+
+
+def verdict(stage: str, name: str, state: State, before: Standing, now: Standing) -> tuple[Follows, str]:
+    """Decide what follows, and say what happened.
+
+    Args:
+        stage, name: of the job.
+        state: in which it ended, not successfully.
+        before, now: how far it was when it was sent, and how far it is.
+
+    Returns:
+        What follows, and words that continue «train-NAME: SLURM job NUMBER …».
+    """
+    ahead = now.is_beyond(before)
+    if state.name in ("", "COMPLETED"):
+        what = "ended, but its outputs are missing or older than it" if state.name else "is unknown to SLURM by now"
+        return Follows.RETRY, f"{what}: not taken for a success."
+    if state.name == "CANCELLED":
+        by = f" by {state.by}" if state.by else ""
+        kept = " Run the same command to go on from its last checkpoint." if stage == "train" else ""
+        return Follows.END, f"was cancelled{by}, so it is not sent again.{kept}"
+    if met_its_limit(state, before, now):
+        limit = "its time limit" + (f" of {duration(state.limit)}" if math.isfinite(state.limit) else "")
+        if ahead:
+            return Follows.AGAIN, f"stopped at {limit} at {now.place}, goes on."
+        return Follows.END, f"made no progress within {limit}: {_more_time(stage, name, now)}"
+    interrupted = {"NODE_FAIL": "lost its node", "PREEMPTED": "was preempted"}.get(state.name)
+    if interrupted is None and state.name == "FAILED" and stopped_in_order(before, now):
+        interrupted = f"was stopped by {now.stopped}"
+    if interrupted and ahead:
+        return Follows.AGAIN, f"{interrupted} at {now.place}, goes on."
+    if interrupted:
+        return Follows.RETRY, f"{interrupted} ({state.name}) before it made progress."
+    return Follows.RETRY, " ".join(
+        [f"ended as {state.name}.", *([MEND[state.name].format(stage=stage, name=name)] if state.name in MEND else [])]
+    )
+
+
+def _more_time(stage: str, name: str, now: Standing) -> str:
+    """What to do about a job that its time limit does not let get ahead."""
+    hours = f"raise resources.{stage}.{name}.hours"
+    if stage == "train":
+        at = f"its last checkpoint is at {now.place}" if now.place else "it has not written a checkpoint yet"
+        return f"{at}. To give it more time, {hours}."
+    if stage == "align":
+        return f"each attempt starts over but for finished parts. To give it more time, {hours}, or have more parts."
+    return f"each attempt starts over. To give it more time, {hours}."
+
+
+def duration(seconds: float) -> str:
+    """A time limit in words: `3 minutes`, `36 hours`."""
+    count, unit = (seconds / 3600, "hour") if seconds >= 7200 else (seconds / 60, "minute")
+    return f"{count:g} {unit}{'' if count == 1 else 's'}"

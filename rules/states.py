@@ -1,0 +1,78 @@
+"""What SLURM says of jobs: their states, by `sacct` or, where nothing is accounted, by `squeue`."""
+
+from __future__ import annotations
+
+import getpass
+import pwd
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rules.limits import minutes
+
+
+@dataclass(frozen=True)
+class State:
+    """The state of a job, as it is or was when it ended."""
+
+    name: str = ""
+    """SLURM's word, as RUNNING; empty where SLURM does not know the job."""
+    by: str = ""
+    """Who cancelled it, where that is known."""
+    seconds: float = 0.0
+    """Time that it has run, since it was requeued if it was."""
+    limit: float = float("inf")
+    """Seconds that it may run."""
+
+
+def ask(numbers: Sequence[str], command: str) -> dict[str, State] | None:
+    """Ask for the states of several jobs at once.
+
+    Args:
+        numbers: of the jobs.
+        command: sacct or squeue.
+
+    Returns:
+        The state of each job that SLURM knows; None where SLURM does not answer.
+    """
+    if command == "squeue":
+        fields = "--format=%i|%T|%M|%l"
+        found = lines(["squeue", "--noheader", "--states=all", "--user", getpass.getuser(), fields])
+    else:
+        fields = "--format=JobID,State,Elapsed,Timelimit"
+        found = lines(["sacct", "-X", "--noheader", "--parsable2", fields, f"--jobs={','.join(numbers)}"])
+    wanted = set(numbers)
+    return None if found is None else {number: _state(*said) for number, *said in found if number in wanted}
+
+
+def _state(said: str, elapsed: str = "", limit: str = "", *more: str) -> State:
+    """Read SLURM's words: `CANCELLED by 1000`, `1-02:03:04`, `UNLIMITED`."""
+    name, *by = said.split()
+    ran = 60 * minutes(elapsed) if elapsed[:1].isdigit() else 0.0
+    return State(name, _user(by[-1]) if by else "", ran, 60 * minutes(limit))
+
+
+def _user(number: str) -> str:
+    """Name of a user whom SLURM names by number."""
+    try:
+        return pwd.getpwuid(int(number)).pw_name
+    except (KeyError, ValueError):
+        return f"user {number}"
+
+
+def accounting() -> bool:
+    """Whether SLURM keeps accounts that sacct can read."""
+    said = lines(["scontrol", "show", "config"])
+    return bool(shutil.which("sacct")) and not any(
+        word[0].startswith("AccountingStorageType") and "none" in word[0] for word in said or []
+    )
+
+
+def lines(command: list[str]) -> list[list[str]] | None:
+    """Fields of each line that a program of SLURM prints; None where it fails or takes too long."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return None if done.returncode else [line.strip().split("|") for line in done.stdout.splitlines() if line.strip()]
