@@ -3,14 +3,15 @@
 Images are the same picture if they are the same file (by the checksum in the manifest) with the face at the same place,
 or near-duplicates (see `faces.duplicates`), directly or through others. Of the images of one sitter that show one
 picture the best is used, the others are unused: the largest, of equals the one whose face is surest, then the first by
-name. One picture under two to four sitters' names ties these sitters to one side of the split, and no benchmark counts
-the pair. A picture under five names or more says nothing of anybody («image not available»): it is unused throughout.
+name. One picture under two to four sitters' names ties these sitters to one side of the split; no benchmark counts the
+pair, and nothing is trained or validated on it. A picture under five names or more says nothing of anybody («image not
+available»): it is unused throughout.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -137,7 +138,7 @@ def same_files(dataset: str) -> list[tuple[str, str]]:
         row = dict(zip(columns, values, strict=True))
         if row["status"] != "aligned" or not row["sitter"] or row.get("origin"):
             continue
-        earlier = next((other for other in first[row["sha256"]] if _same_place(row, other)), None)
+        earlier = next((other for other in first[row["sha256"]] if same_place(row, other)), None)
         if earlier is None:
             first[row["sha256"]].append(row)
         else:
@@ -145,7 +146,15 @@ def same_files(dataset: str) -> list[tuple[str, str]]:
     return links
 
 
-def _same_place(a: Row, b: Row) -> bool:
+def with_files(dataset: str) -> Iterator[Row]:
+    """The rows of `faces.csv` with their checksums and the boxes of their faces, one at a time; none without them."""
+    for row in each_row(paths.faces(dataset) / "faces.csv", ("image_id",)):
+        if "sha256" not in row:
+            return
+        yield row
+
+
+def same_place(a: Row, b: Row) -> bool:
     """Whether the boxes of two faces cover each other by half; those that are not known do."""
     boxes = [[row.get(column) for column in BOX] for row in (a, b)]
     if not all(map(all, boxes)):
@@ -215,10 +224,18 @@ def leave_out(rows: Iterable[Row], copies: Copies, one_side: bool = True) -> Non
                 row["subset"] = UNUSED
             elif row["subset"] != UNUSED:
                 seen.add(row["sitter"])
-        sides = [(SUBSETS.index(row["subset"]), row["fold"]) for row in own if row["subset"] in SUBSETS]
+        sides = [_side(row) for row in own if row["subset"] in SUBSETS]
         for row in own:
-            if row["subset"] in SUBSETS and (SUBSETS.index(row["subset"]), row["fold"]) != min(sides):
+            if row["subset"] not in SUBSETS:
+                continue
+            learned = row["subset"] != "test" and sides.count(min(sides)) > 1  # one picture, two names: a wrong lesson
+            if learned or _side(row) != min(sides):
                 row["subset"] = UNUSED
+
+
+def _side(row: Row) -> tuple[int, str]:
+    """Subset and fold, in the order in which they are kept."""
+    return SUBSETS.index(row["subset"]), row["fold"]
 
 
 def sentence(copies: Copies, stay: bool = False) -> str:
@@ -241,7 +258,8 @@ def sentence(copies: Copies, stay: bool = False) -> str:
         )
     if shared:
         parts.append(
-            f"{shared} pictures stand under different sitters' names (near-duplicates): no benchmark counts such a pair"
+            f"{shared} pictures stand under different sitters' names (near-duplicates): they are kept on one side, and "
+            "nothing is measured or learned of such a pair"
         )
     if placeholders:
         images = sum(len(copies.pictures[picture]) for picture in placeholders)
