@@ -17,6 +17,7 @@ from pipeline.errors import SitterError
 from pipeline.metrics import METRICS
 from pipeline.metrics.reader import Reader
 from pipeline.progress import progress
+from pipeline.splits.trained import warn
 
 if TYPE_CHECKING:
     from pipeline.metrics.result import Column, Result
@@ -30,6 +31,7 @@ PAIR_COLUMNS = ("model", "sort", "rank", "probe", "gallery", "probe_dataset", "g
 def run(study: Study) -> None:
     """Judge every model and fusion by every benchmark; the report prints what came of it."""
     read = Reader(study)
+    warn(read.seen, study.evaluate.trained_sitters == "exclude")
     read.check()
     results = judge(study, read)
     with output_folder(paths.results()) as folder:
@@ -163,5 +165,9 @@ def _run(study: Study, results: Results, read: Reader) -> dict[str, Any]:
         "fusions": list(study.fuse),
         "benchmarks": benchmarks,
         "data": read.counts(),
+        "trained_sitters": {
+            "exclude": study.evaluate.trained_sitters == "exclude",
+            "found": [one.record() for one in read.seen],
+        },
         "excluded": {dataset: len(image_ids) for dataset, image_ids in read.excluded.items()},
     }

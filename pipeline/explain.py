@@ -11,6 +11,7 @@ map float32 [112 × 112]: how much each pixel raises or lowers the cosine).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -79,8 +80,10 @@ def chosen(study: Study, explain: Explain) -> list[Pair]:
     from pipeline.metrics.result import unit
 
     across = explain.gallery not in (None, explain.probe)
-    probe = _tested(study, explain.models[0], explain.probe)
-    pairing = Pairing(probe, _tested(study, explain.models[0], explain.gallery) if across and explain.gallery else None)
+    gallery = explain.gallery if across else None
+    shared = _shared(study, explain.probe, gallery) if gallery else {}
+    probe = _tested(study, explain.models[0], explain.probe, shared)
+    pairing = Pairing(probe, _tested(study, explain.models[0], gallery, shared) if gallery else None)
     if not pairing.size:
         raise SitterError(f"explain: there is no pair of test images of {explain.probe} to explain.")
     rows, columns = pairing.pairs()
@@ -100,9 +103,20 @@ def chosen(study: Study, explain: Explain) -> list[Pair]:
     return pairs
 
 
-def _tested(study: Study, model: str, dataset: str) -> Embedded:
+def _shared(study: Study, probe: str, gallery: str) -> Mapping[str, str]:
+    """Names of the pictures that both data sets hold, where neither is painted by `render`."""
+    from pipeline.splits.pictures import across
+
+    if {probe, gallery} & study.render.keys():
+        return {}
+    tables = {dataset: read_csv(paths.split(dataset) / "split.csv", ["image_id"]) for dataset in (probe, gallery)}
+    return across(study, {d: {row["image_id"]: row for row in rows} for d, rows in tables.items()}, [(probe, gallery)])
+
+
+def _tested(study: Study, model: str, dataset: str, shared: Mapping[str, str]) -> Embedded:
     from pipeline.embeddings import read_embeddings
     from pipeline.metrics.result import Embedded
+    from pipeline.splits.pictures import picture_names
 
     path = paths.split(dataset) / "split.csv"
     own = study.training(model).fold  # a model that leaves out a fold has learned from the others
@@ -110,8 +124,8 @@ def _tested(study: Study, model: str, dataset: str) -> Embedded:
     rows = [r for r in rows if own is None or r["fold"] == str(own)]
     ids = [r["image_id"] for r in rows]
     vectors = read_embeddings(model, dataset).select(ids, f"embeddings/{model}/{dataset}")
-    photographs = study.photographs_of(dataset)
-    origins = [f"{photographs}:{r['origin']}" if r.get("origin") else f"{dataset}:{r['image_id']}" for r in rows]
+    names = picture_names(study, dataset)
+    origins = [shared.get(own, own) for own in map(names, rows)]
     return Embedded(dataset, ids, [r["sitter"] for r in rows], origins, vectors)
 
 

@@ -126,9 +126,12 @@ def _fuse(study: Study, name: str) -> Job:
 def _evaluate(study: Study) -> Job:
     names = study.judged
     inputs = [paths.embeddings(name, dataset) for name in names for dataset in study.embed.datasets]
-    inputs += [paths.split(dataset) for dataset in study.embed.datasets]
+    datasets = [*study.embed.datasets, *map(study.photographs_of, study.embed.datasets), *study.learned_from]
+    inputs += [paths.split(dataset) for dataset in _unique(iter(datasets)) if dataset in study.split]
     benchmarks = study.evaluate.benchmarks.values()
-    inputs += _unique(paths.faces(b.dataset) for b in benchmarks if b.kind == "probe")  # the manifest's columns
+    columns = [b.dataset for b in benchmarks if b.kind == "probe"]  # of the manifest
+    pictures = [dataset for pair in study.compared for dataset in pair]  # that two data sets may both hold
+    inputs += [paths.faces(dataset) for dataset in _unique(iter((*columns, *pictures)))]
     if any(b.kind == "geometry" for b in benchmarks):  # the class centres that a loss has learned
         inputs += [paths.model(name) for name in names]
     inputs += [paths.overlap(name) for name, overlap in study.overlap.items() if overlap.exclude != "nothing"]
@@ -153,6 +156,9 @@ def _explain(study: Study, name: str) -> Job:
     inputs = [paths.model(name), *([paths.raw(weights)] if weights else [])]
     for dataset in _unique(iter((explain.probe, explain.gallery or explain.probe))):
         inputs += [paths.faces(dataset), paths.split(dataset), paths.embeddings(explain.models[0], dataset)]
+        photographs = study.photographs_of(dataset)
+        inputs += [paths.split(photographs)] if photographs in study.split else []
+    inputs = list(_unique(iter(inputs)))
     keys = ("explain", "embed.batch")
     return Job("explain", (name,), tuple(inputs), (paths.attributions(name),), keys, _network_kinds(study, name))
 

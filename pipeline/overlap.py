@@ -7,20 +7,18 @@ embedding), `excluded.csv` (images that no benchmark counts, where the study exc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline import paths
 from pipeline.artifacts import output_folder, write_csv, write_json
 from pipeline.errors import SitterError
+from pipeline.splits.pictures import Crops, Image
 from pipeline.splits.subsets import KNOWN, TESTED, sitters_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from pipeline.faces.image import RGBImage
-    from pipeline.faces.store import FaceStore
     from pipeline.params import Study
     from pipeline.params.overlap import Overlap
 
@@ -29,15 +27,6 @@ SITTERS = ["test_sitter", "train_sitter", "train_dataset", "by_name", "by_embedd
 SITTERS_COMPARED = 4096
 """Test sitters, evenly from all, among whom the threshold is found: 8 million pairs."""
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """An image of one side."""
-
-    dataset: str
-    image_id: str
-    sitter: str
 
 
 def run(study: Study, name: str) -> None:
@@ -83,28 +72,6 @@ def _images(dataset: str, subsets: tuple[str, ...]) -> list[Image]:
     return [Image(dataset, image_id, sitter) for image_id, sitter in sitters_of(dataset, subsets).items()]
 
 
-class _Crops:
-    """The crops of images of several data sets, by their number in a list."""
-
-    def __init__(self, images: list[Image]) -> None:
-        from pipeline.faces.store import FaceStore
-
-        self.stores: dict[str, FaceStore] = {d: FaceStore(paths.faces(d)) for d in {i.dataset for i in images}}
-        place = {d: {image_id: n for n, image_id in enumerate(s.image_ids)} for d, s in self.stores.items()}
-        for image in images:
-            if image.image_id not in place[image.dataset]:
-                raise SitterError(
-                    f"{paths.faces(image.dataset)} has no face of {image.image_id!r}, which stands in "
-                    f"{paths.split(image.dataset)}/split.csv: run align and split for {image.dataset} again."
-                )
-        self.places = [(image.dataset, place[image.dataset][image.image_id]) for image in images]
-
-    def crop(self, i: int) -> RGBImage:
-        """uint8 [112, 112, 3], RGB."""
-        dataset, at = self.places[i]
-        return self.stores[dataset].crop(at)
-
-
 def shared_pictures(train: list[Image], test: list[Image]) -> list[Row]:
     """Test images that show the same picture as a training image: by perceptual hash, then registered.
 
@@ -114,7 +81,7 @@ def shared_pictures(train: list[Image], test: list[Image]) -> list[Row]:
 
     both = train + test
     sides = ["train"] * len(train) + ["test"] * len(test)
-    found = near_duplicates(_Crops(both), range(len(both)), sides)
+    found = near_duplicates(Crops(both), range(len(both)), sides)
     return [
         {
             "test": both[b].image_id,

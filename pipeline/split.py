@@ -2,48 +2,39 @@
 
 A sitter stands in one subset only, and so do all who share a near-duplicate picture or all but a name with it. Kind
 `images` deals each sitter's images instead; kind `pairs` takes the pairs that a data set comes with, all for testing.
+Of several images of one sitter that show one picture, one is used (see `splits.copies`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pipeline import paths
 from pipeline.artifacts import output_folder, read_csv, write_csv
 from pipeline.errors import SitterError, nearest
 from pipeline.names import same
-from pipeline.splits.artists import SUBSETS
+from pipeline.splits.copies import COLUMNS as COPY_COLUMNS
+from pipeline.splits.copies import Copies, find, leave_out, same_files, sentence
+from pipeline.splits.deal import SHOWN, UNUSED, Row, Seat, deal, leave_out_renderings, lot, seated, seats_of, together
 
 if TYPE_CHECKING:
     from pipeline.params import Study
-    from pipeline.params.split import BySitter
 
-UNUSED = "unused"
 GIVEN, FURTHER = ("image_id", "sitter", "status"), ("origin", "rendering", "artist")
-COLUMNS = ["image_id", "sitter", "subset", "fold", "origin"]
+COLUMNS = ["image_id", "sitter", "subset", "fold", "origin", "picture"]
 PAIR_COLUMNS = ["image_a", "image_b", "genuine", "fold"]
-DUPLICATE_COLUMNS = ["image_a", "image_b", "sitter_a", "sitter_b", "similarity"]
-SHOWN = 5
-Row = dict[str, str]
-
-
-class Seat(NamedTuple):
-    """Where a sitter stands."""
-
-    subset: str
-    fold: int
 
 
 def run(study: Study, dataset: str) -> None:
-    """Write `split.csv` (image_id, sitter, subset, fold, origin) and `near-duplicates.csv` of a data set.
+    """Write `split.csv` (image_id, sitter, subset, fold, origin, picture) and `near-duplicates.csv` of a data set.
 
-    A data set that comes with pairs gets `pairs.csv` (image_a, image_b, genuine, fold), too.
+    A data set that comes with pairs gets `pairs.csv` (image_a, image_b, genuine, fold), too. `picture` is the best of
+    the images that show the same picture; it is empty where no other image does.
 
     Raises:
         SitterError: no such entry, nothing aligned, too few sitters (images) for the shares asked for, or no pairs.
@@ -51,8 +42,9 @@ def run(study: Study, dataset: str) -> None:
     if dataset not in study.split:
         raise SitterError(f"split has no entry {dataset!r}; {nearest(dataset, study.split)}")
     entry = study.split[dataset]
+    files = same_files(dataset)  # before the faces, which take up memory
     faces = aligned(dataset)
-    copies = find_copies(dataset, faces) if getattr(entry, "near_duplicates", False) else []
+    copies = find(dataset, faces, files, near=getattr(entry, "near_duplicates", False))
     pairs: list[Row] = []
     tied: dict[str, str] = {}
     how = ""
@@ -60,7 +52,7 @@ def run(study: Study, dataset: str) -> None:
         from pipeline.splits import artists
 
         images = Counter(face["sitter"] for face in faces)
-        alike = [(c["sitter_a"], c["sitter_b"]) for c in copies] + same_but_for_spelling(images)
+        alike = copies.ties() + same_but_for_spelling(images)
         how = entry.artists
         tied = artists.artists(faces, entry.unknown_artists, dataset) if how != "ignore" else {}
         groups = together(images, alike + (artists.shared(faces, tied) if how == "join" else []))
@@ -71,31 +63,35 @@ def run(study: Study, dataset: str) -> None:
             )
         seats = deal(groups, entry, study.seed, dataset)
         rows = seated(faces, lambda face: seats[face["sitter"]])
+        leave_out(rows, copies)
         if how == "drop":
             artists.leave_out(rows, tied, entry, dataset)
-            artists.fold_together(rows, tied, entry.folds, partial(_lot, study.seed), together, alike)
+            artists.fold_together(rows, tied, entry.folds, partial(lot, study.seed), together, alike)
     elif entry.kind == "images":
         from pipeline.splits.images import check_shares, seat
 
         rows = seated(faces, lambda face: Seat(*seat(face, entry, study.seed)))
+        leave_out(rows, copies)
         check_shares(rows, entry, dataset)
     elif entry.kind == "pairs":
-        from pipeline.splits.pairs import read_pairs, tested
+        from pipeline.splits.pairs import read_pairs, tested, warn_of_copies
 
         pairs = read_pairs(dataset, entry.folds)
         places = tested(pairs)
         rows = seated(faces, lambda face: Seat(*places.get(face["image_id"], (UNUSED, 0))))
+        leave_out(rows, copies, one_side=False)
+        warn_of_copies(dataset, pairs, {image_id: p for p, ids in copies.pictures.items() for image_id in ids})
     else:
         by = "origin" if study.split[entry.dataset].kind == "images" else "sitter"
         seats = seats_of(entry.dataset, {face.get(by) or "" for face in faces}, dataset, by)
         rows = seated(faces, lambda face: seats[face.get(by) or ""])
+        leave_out(rows, copies)
         leave_out_renderings(rows, entry.dataset)
-    leave_out_straddling(rows, copies)
     with output_folder(paths.split(dataset)) as folder:
         write_csv(folder / "split.csv", rows, COLUMNS)
         if pairs:
             write_csv(folder / "pairs.csv", pairs, PAIR_COLUMNS)
-        write_csv(folder / "near-duplicates.csv", copies, DUPLICATE_COLUMNS)
+        write_csv(folder / "near-duplicates.csv", copies.rows, COPY_COLUMNS)
         if tied:
             write_csv(folder / "artists.csv", artists.account(rows, tied, how, dataset), artists.COLUMNS)
     report(dataset, rows, copies, pairs)
@@ -108,35 +104,6 @@ def aligned(dataset: str) -> list[Row]:
     if not faces:
         raise SitterError(f"{table} has no row with status aligned: there is no face to split.")
     return faces
-
-
-def find_copies(dataset: str, faces: Sequence[Row]) -> list[Row]:
-    """Near-duplicate images of different sitters. Renderings are left to the split of what they render."""
-    from pipeline.faces.duplicates import near_duplicates
-    from pipeline.faces.store import FaceStore
-
-    store = FaceStore(paths.faces(dataset))
-    place = {image_id: i for i, image_id in enumerate(store.image_ids)}
-    absent = [f["image_id"] for f in faces if f["image_id"] not in place]
-    if absent:
-        raise SitterError(
-            f"{store.folder}: faces.csv says that {absent[0]} is aligned, but no shard holds it: align it again."
-        )
-    originals = [f for f in faces if not f.get("origin")]
-    if not originals:
-        return []
-    known = {place[f["image_id"]]: f for f in originals}
-    found = near_duplicates(store, list(known), [f["sitter"] for f in originals])
-    return [
-        {
-            "image_a": known[a]["image_id"],
-            "image_b": known[b]["image_id"],
-            "sitter_a": known[a]["sitter"],
-            "sitter_b": known[b]["sitter"],
-            "similarity": f"{similarity:.4f}",
-        }
-        for a, b, similarity in found
-    ]
 
 
 def same_but_for_spelling(sitters: Iterable[str]) -> list[tuple[str, str]]:
@@ -157,119 +124,7 @@ def same_but_for_spelling(sitters: Iterable[str]) -> list[tuple[str, str]]:
     return [pair for names in alike for pair in pairwise(names)]
 
 
-def together(sitters: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
-    """Sitters in groups, joined by the pairs, directly or through others."""
-    group = {name: [name] for name in sorted(sitters)}
-    for a, b in pairs:
-        if group[a] is not group[b]:
-            group[a] += group[b]
-            for name in group[b]:
-                group[name] = group[a]
-    return list({id(g): g for g in group.values()}.values())
-
-
-def deal(groups: Sequence[Sequence[str]], entry: BySitter, seed: int, dataset: str) -> dict[str, Seat]:
-    """A seat for each sitter, in the order of a hash of seed and name.
-
-    So a sitter's seat hangs neither on the number of images nor on the order of the files, and where sitters are
-    added only those near a border move. Shares are of sitters, rounded; groups of more than one may shift them.
-    """
-    total = sum(map(len, groups))
-    borders = [0, _rounded(entry.test * total), _rounded((entry.test + entry.val) * total), total]
-    room = dict(zip(SUBSETS, (b - a for a, b in pairwise(borders)), strict=True))
-    filled: dict[str, Counter[int]] = {s: Counter(dict.fromkeys(range(entry.folds), 0)) for s in SUBSETS}
-    seats: dict[str, Seat] = {}
-    for group in sorted(groups, key=lambda g: min(_lot(seed, name) for name in g)):
-        subset = next((s for s in SUBSETS if room[s] >= len(group)), max(SUBSETS, key=lambda s: room[s]))
-        fold = min(filled[subset], key=lambda k: (filled[subset][k], k))
-        room[subset] -= len(group)
-        filled[subset][fold] += len(group)
-        seats |= dict.fromkeys(group, Seat(subset, fold))
-    _check_shares(seats, entry, groups, dataset)
-    return seats
-
-
-def _rounded(number: float) -> int:
-    return int(number + 0.5 + 1e-9)
-
-
-def _lot(seed: int, sitter: str) -> bytes:
-    return hashlib.sha256(f"{seed}\0{sitter}".encode()).digest()
-
-
-def _check_shares(seats: Mapping[str, Seat], entry: BySitter, groups: Sequence[Sequence[str]], dataset: str) -> None:
-    """Raise SitterError where a subset that was asked for has fewer than two sitters, and so no impostor pairs."""
-    count = Counter(seat.subset for seat in seats.values())
-    shares = {"test": entry.test, "val": entry.val, "train": 1 - entry.test - entry.val}
-    for subset, share in shares.items():
-        if share > 1e-9 and count[subset] < 2:
-            joined = sum(len(g) for g in groups if len(g) > 1)
-            ties = "near-duplicates, names" + (" and shared artists" if entry.artists == "join" else "")
-            why = f" ({joined} are kept together, the largest group {max(map(len, groups))}: {ties})" if joined else ""
-            raise SitterError(
-                f"split.{dataset}: {len(seats)} sitters{why} are too few: the share of {subset}, {share:.3g}, comes to "
-                f"{count[subset]} of them, and impostor pairs need 2. Change the shares, or add sitters"
-                + (", or set `artists: drop`." if entry.artists == "join" else ".")
-            )
-
-
-def seats_of(other: str, names: set[str], dataset: str, by: str = "sitter") -> dict[str, Seat]:
-    """The seats of another data set's sitters, or by `origin`, where it is split by images, of its images.
-
-    Those that it does not hold are unused, with a warning.
-    """
-    table = paths.split(other) / "split.csv"
-    seats: dict[str, Seat] = {}
-    for row in read_csv(table, COLUMNS):
-        name = row["sitter" if by == "sitter" else "image_id"]
-        if row["subset"] != UNUSED or name not in seats:
-            seats[name] = Seat(row["subset"], int(row["fold"]))
-    strangers, what = sorted(names - seats.keys()), "sitters" if by == "sitter" else "photographs"
-    if len(strangers) == len(names):
-        raise SitterError(
-            f"split.{dataset}: none of its {what} ({', '.join(strangers[:SHOWN])} …) stands in {table}: name the "
-            "data set that they come from, or use `kind: sitters`."
-        )
-    if strangers:
-        shown = ", ".join(strangers[:SHOWN]) + (" …" if len(strangers) > SHOWN else "")
-        print(
-            f"warning: {len(strangers)} {what} of {dataset} are not in {table} and stay unused: {shown}",
-            file=sys.stderr,
-        )
-    return seats | dict.fromkeys(strangers, Seat(UNUSED, 0))
-
-
-def seated(faces: Iterable[Row], seat_of: Callable[[Row], Seat]) -> list[Row]:
-    """A row of the split for each face. Of renderings of one photograph, near-duplicates, only the first is judged."""
-    rows = []
-    for face in faces:
-        subset, fold = seat_of(face)
-        if subset != "train" and face.get("rendering") not in (None, "", "0"):
-            subset = UNUSED
-        own = {"image_id": face["image_id"], "sitter": face["sitter"], "origin": face.get("origin") or ""}
-        rows.append(own | {"subset": subset, "fold": str(fold)})
-    return rows
-
-
-def leave_out_straddling(rows: Iterable[Row], copies: Iterable[Row]) -> None:
-    """Of near-duplicates on two sides of a border, keep that in test before val before train; the other is unused."""
-    by_id = {row["image_id"]: row for row in rows}
-    for copy in copies:
-        pair = [by_id[copy["image_a"]], by_id[copy["image_b"]]]
-        subsets = [row["subset"] for row in pair]
-        if subsets[0] != subsets[1] and UNUSED not in subsets:
-            max(pair, key=lambda row: SUBSETS.index(row["subset"]))["subset"] = UNUSED
-
-
-def leave_out_renderings(rows: Iterable[Row], other: str) -> None:
-    """What renders an image that another data set's split leaves out is left out, too."""
-    unused = {row["image_id"] for row in read_csv(paths.split(other) / "split.csv", COLUMNS) if row["subset"] == UNUSED}
-    for row in rows:
-        if row["origin"] in unused:
-            row["subset"] = UNUSED
-
-
-def report(dataset: str, rows: Sequence[Row], copies: Sequence[Row], pairs: Sequence[Row] = ()) -> None:
+def report(dataset: str, rows: Sequence[Row], copies: Copies, pairs: Sequence[Row] = ()) -> None:
     """Say what stands where, and what will be missed."""
     images: dict[str, Counter[str]] = {s: Counter() for s in ("train", "val", "test", UNUSED)}
     for row in rows:
@@ -285,12 +140,9 @@ def report(dataset: str, rows: Sequence[Row], copies: Sequence[Row], pairs: Sequ
                 f"Add images of them where you can: {names}",
                 file=sys.stderr,
             )
-    if copies:
-        print(
-            f"warning: {dataset}: {len(copies)} near-duplicate pairs under different sitters' names, kept on one side; "
-            f"look at {paths.split(dataset) / 'near-duplicates.csv'}",
-            file=sys.stderr,
-        )
+    if copies.pictures:
+        table = paths.split(dataset) / "near-duplicates.csv"
+        print(f"warning: {dataset}: {sentence(copies, stay=bool(pairs))}; look at {table}", file=sys.stderr)
     parts = [f"{s} {len(n)} sitters, {n.total()} images" for s, n in images.items() if n and s != UNUSED]
     parts += [f"{images[UNUSED].total()} images unused"] if images[UNUSED] else []
     parts += [f"{len(pairs)} pairs, {sum(p['genuine'] == '1' for p in pairs)} genuine"] if pairs else []

@@ -78,7 +78,7 @@ def sides(rows: Iterable[dict[str, str]]) -> dict[str, str]:
 def test_each_sitter_stands_in_one_subset_and_one_fold_and_the_shares_are_exact() -> None:
     aligned("set", people(40, 10))
     rows = run(test=0.5, val=0.1)
-    assert list(rows[0]) == ["image_id", "sitter", "subset", "fold", "origin"]
+    assert list(rows[0]) == ["image_id", "sitter", "subset", "fold", "origin", "picture"]
     assert [r["image_id"] for r in rows] == [r["image_id"] for r in people(40, 10)]
     assert Counter(sides(rows).values()) == {"test": 20, "train": 16, "val": 4}
     folds = {r["sitter"]: r["fold"] for r in rows}

@@ -1,6 +1,6 @@
-"""The same picture under two names: near-duplicates among aligned faces.
+"""Near-duplicates among aligned faces: one picture under two names, and one picture twice under one name.
 
-Three sieves, each finer and dearer than the one before:
+Under two names it is found by three sieves, each finer and dearer than the one before:
 
 1. A perceptual hash of 255 bits (pHash: signs of the lowest 16 × 16 DCT coefficients of the grey crop about their
    median, without the first; Zauner 2010). All pairs, in tiles; of each face, the nearest of another sitter goes on.
@@ -13,7 +13,8 @@ to 22. Measured on 753 faces (ORL and LFW photographs, small paintings), each al
 and put under another name: of pairs of different sitters the highest score is 0.84, so none was taken for a copy. Found
 were 98 to 100 % of the copies in other tones, 72 to 99 % at JPEG 30, 44 to 98 % at 60 % of the size, 22 to 98 % cropped
 by 5 % (worst: images of 100 to 200 pixels, where the landmarks move). Of different ORL photographs of one sitter, taken
-seconds apart in one light, 3 % of the pairs would count as copies.
+seconds apart in one light, 3 % of the pairs would count as copies, so under one name the place of the face in the image
+counts, too (see `frames`).
 """
 
 from __future__ import annotations
@@ -26,15 +27,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.faces.frames import AT_LEAST, Frames, SameFrame
 from pipeline.faces.image import RGBImage
+from pipeline.faces.sketches import COARSE, HASH, contrast, grey, reduced, sketch, unit
 from pipeline.parallel import cores
 from pipeline.progress import progress
 
 Floats = NDArray[np.float32]
 
-HASH = 16
 SIGNS = 102  # at least so much agreement (bits alike minus bits apart, of 255): a Hamming distance of at most 76
-COARSE, COARSE_AT_LEAST = 28, 0.85
+COARSE_AT_LEAST = 0.85
 FINE, FINE_AT_LEAST = 56, 0.95
 TILE = 4096
 
@@ -55,15 +57,19 @@ class Duplicate(NamedTuple):
     similarity: float
 
 
-def near_duplicates(store: Crops, faces: Sequence[int], sitters: Sequence[str]) -> list[Duplicate]:
-    """Pairs of faces of different sitters that show one picture.
+def near_duplicates(
+    store: Crops, faces: Sequence[int], sitters: Sequence[str], frames: Frames | None = None
+) -> list[Duplicate]:
+    """Find pairs of faces that show one picture.
 
-    Each face is compared with the nearest face of any other sitter, so of many copies of one picture a chain is found.
+    Each face is compared with the nearest face of any other sitter and, where `frames` are given, with the nearest few
+    of its own: so of many copies of one picture chains are found.
 
     Args:
         store: the faces.
         faces: places in the store of those to compare.
         sitters: who each of them is of.
+        frames: where each of them lies in its image.
 
     Returns:
         Pairs with `a` before `b`, in their order.
@@ -74,16 +80,35 @@ def near_duplicates(store: Crops, faces: Sequence[int], sitters: Sequence[str]) 
         for i, j in nearest_of_another(hashes, sitters)
         if patches[i].astype(np.float32) @ patches[j] >= COARSE_AT_LEAST
     ]
-    if not near:
-        return []
+    same = SameFrame(frames) if frames is not None else None
+    own = same.candidates(sitters, patches) if same is not None else []
 
-    def score(pair: tuple[int, int]) -> Duplicate:
+    def other_sitters(pair: tuple[int, int]) -> Duplicate | None:
         a, b = sorted(faces[i] for i in pair)
-        return Duplicate(a, b, registered_similarity(store.crop(a), store.crop(b)))
+        similarity = registered_similarity(store.crop(a), store.crop(b))
+        return Duplicate(a, b, similarity) if similarity >= FINE_AT_LEAST else None
 
-    with ThreadPoolExecutor(cores()) as pool:  # OpenCV lets go of Python's lock
-        found = list(progress(pool.map(score, near), "compare near faces", total=len(near), unit="pair"))
-    return sorted(d for d in found if d.similarity >= FINE_AT_LEAST)
+    def one_sitter(pair: tuple[int, int]) -> Duplicate | None:
+        assert same is not None
+        i, j = sorted(pair, key=faces.__getitem__)
+        one, other = patches[i].astype(np.float32), patches[j].astype(np.float32)
+        in_frame = same.patches_agree(i, j, one, other)
+        cut = not same.of_one_shape(i, j) and one @ other >= COARSE_AT_LEAST
+        if not in_frame and not cut:
+            return None
+        a, b = store.crop(faces[i]), store.crop(faces[j])
+        similarity = same.similarity(i, j, a, b) if in_frame else -1.0
+        if similarity < AT_LEAST and cut:
+            similarity = registered_similarity(a, b)
+        return Duplicate(faces[i], faces[j], similarity) if similarity >= AT_LEAST else None
+
+    found: list[Duplicate] = []
+    for score, pairs, title in ((other_sitters, near, "compare near faces"), (one_sitter, own, "compare own faces")):
+        if pairs:
+            with ThreadPoolExecutor(cores()) as pool:  # OpenCV lets go of Python's lock
+                scored = progress(pool.map(score, pairs), title, total=len(pairs), unit="pair")
+                found += [duplicate for duplicate in scored if duplicate is not None]
+    return sorted(found)
 
 
 def _sketches(store: Crops, faces: Sequence[int]) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
@@ -91,20 +116,13 @@ def _sketches(store: Crops, faces: Sequence[int]) -> tuple[NDArray[np.int8], NDA
     hashes = np.empty((len(faces), HASH * HASH - 1), np.int8)
     patches = np.empty((len(faces), (COARSE - 4) ** 2), np.float16)
 
-    def sketch(n: int) -> None:
-        grey = _grey(store.crop(faces[n]))
-        hashes[n], patches[n] = perceptual_hash(grey), _unit(_contrast(_reduced(grey, COARSE, 1.0))[2:-2, 2:-2])
+    def one(n: int) -> None:
+        hashes[n], patches[n] = sketch(store.crop(faces[n]))
 
     with ThreadPoolExecutor(cores()) as pool:
-        for _ in progress(pool.map(sketch, range(len(faces))), "hash faces", total=len(faces), unit="face"):
+        for _ in progress(pool.map(one, range(len(faces))), "hash faces", total=len(faces), unit="face"):
             pass
     return hashes, patches
-
-
-def perceptual_hash(grey: Floats) -> NDArray[np.int8]:
-    """pHash of a grey image (float32 [height, width]): int8 [255] of ±1."""
-    spectrum = cv2.dct(cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA))[:HASH, :HASH].reshape(-1)[1:]
-    return np.where(spectrum > np.median(spectrum), 1, -1).astype(np.int8)
 
 
 def nearest_of_another(hashes: NDArray[np.int8], sitters: Sequence[str]) -> list[tuple[int, int]]:
@@ -149,7 +167,7 @@ def registered_similarity(a: RGBImage, b: RGBImage) -> float:
 
     -1 where they cannot be registered, which says that they show different things.
     """
-    first, second = (_reduced(_grey(crop), FINE, 0.7) for crop in (a, b))
+    first, second = (reduced(grey(crop), FINE, 0.7) for crop in (a, b))
     start = np.eye(2, 3, dtype=np.float32)
     stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 1e-4)
     try:
@@ -159,25 +177,4 @@ def registered_similarity(a: RGBImage, b: RGBImage) -> float:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     moved = np.asarray(cv2.warpAffine(second, affine, (FINE, FINE), flags=flags), np.float32)
     inner = slice(FINE // 10, -(FINE // 10))
-    return float(np.dot(_unit(_contrast(first)[inner, inner]), _unit(_contrast(moved)[inner, inner])))
-
-
-def _grey(crop: RGBImage) -> Floats:
-    return cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
-
-
-def _reduced(grey: Floats, size: int, blur: float) -> Floats:
-    small = cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.GaussianBlur(small, (0, 0), blur), np.float32)
-
-
-def _contrast(image: Floats) -> Floats:
-    """Local contrast: each pixel less its neighbourhood's mean, over its deviation (plus 4 grey levels, for noise)."""
-    centred = image - cv2.GaussianBlur(image, (0, 0), 4)
-    return np.asarray(centred / (np.sqrt(cv2.GaussianBlur(centred * centred, (0, 0), 4)) + 4), np.float32)
-
-
-def _unit(image: Floats) -> Floats:
-    """An image as a vector of mean 0 and length 1 (0 where it is flat)."""
-    vector = (image - image.mean()).reshape(-1)
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-6), np.float32)
+    return float(np.dot(unit(contrast(first)[inner, inner]), unit(contrast(moved)[inner, inner])))

@@ -12,9 +12,10 @@ from pipeline.artifacts import atomic_file, output_folder, read_csv, write_json
 from pipeline.embeddings import Floats, write_embeddings
 from pipeline.errors import SitterError
 from pipeline.fusions.cohort import check_size, normalised, table_of
-from pipeline.fusions.folds import folds_of, without
+from pipeline.fusions.folds import folds_of
 from pipeline.fusions.fused import Array
 from pipeline.fusions.lessons import Lesson, Lessons, fit, inputs
+from pipeline.params.fuse import members, without
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -35,7 +36,6 @@ def cross_fit(study: Study, name: str) -> None:
     from safetensors.numpy import save_file
 
     from pipeline.models import DESCRIPTION, WEIGHTS
-    from pipeline.params.fuse import members
 
     entry, datasets = study.fuse[name], study.embed.datasets
     behind = members(study, name)

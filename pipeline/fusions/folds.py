@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from pipeline import paths
 from pipeline.artifacts import output_folder, read_csv, write_json
 from pipeline.embeddings import Embeddings, Floats, normalise, write_embeddings
 from pipeline.errors import SitterError
+from pipeline.params.fuse import without
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -54,11 +54,6 @@ def assemble(study: Study, name: str) -> None:
     with output_folder(paths.model(name)) as folder:
         write_json(folder / DESCRIPTION, description)
     print(f"{name}: {len(entry.models)} models, each on the sitters that it has not seen; {', '.join(made)}")
-
-
-def without(study: Study, models: Sequence[str], fold: int) -> str:
-    """Of models, the one that has left out a fold (`training.fold`); the first, a frozen one, where none has."""
-    return next((model for model in models if study.training(model).fold == fold), models[0])
 
 
 def folds_of(dataset: str) -> dict[str, int]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import paths
 from pipeline.artifacts import read_csv
 from pipeline.errors import SitterError, nearest
+from pipeline.splits.pictures import across, picture_names
 from pipeline.splits.subsets import each_image, sitters_of
+from pipeline.splits.trained import seen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +31,11 @@ class Reader:
         # Data sets that only class centres come from may have millions of images: no row of theirs is kept.
         self.splits = {d: _split(d) for d in self._datasets(without="centres")}
         self.excluded = self._exclude()
+        self.seen = seen(study, self.models, self.splits)
+        if study.evaluate.trained_sitters == "exclude":
+            self._exclude_seen()
+        self._names = lru_cache(maxsize=None)(partial(picture_names, study))
+        self._shared = across(study, self.splits, study.compared)
         self._table = lru_cache(maxsize=4)(self._read_table)
         self._means = lru_cache(maxsize=1)(self._read_means)
 
@@ -43,6 +50,20 @@ class Reader:
             for image_id in image_ids & self.splits[dataset].keys():
                 self.splits[dataset][image_id]["subset"] = "unused"
         return excluded
+
+    def _exclude_seen(self) -> None:
+        """Leave out the test sitters whom any model has learned from, so that all are judged on the same pairs."""
+        for one in self.seen:
+            rows, sitters = self.splits[one.dataset], set(one.sitters)
+            image_ids = {i for i, row in rows.items() if row["subset"] == "test" and row["sitter"] in sitters}
+            self.excluded.setdefault(one.dataset, set()).update(image_ids)
+            for image_id in image_ids:
+                rows[image_id]["subset"] = "unused"
+            if not any(row["subset"] == "test" for row in rows.values()):
+                raise SitterError(
+                    f"evaluate.trained_sitters is exclude, and that leaves {one.dataset} without test sitters: "
+                    f"{one.sentence()}. Set it to keep, or change the splits."
+                )
 
     def _datasets(self, without: str = "") -> list[str]:
         """Data sets that the benchmarks name, in other options than one."""
@@ -109,11 +130,9 @@ class Reader:
         from pipeline.scores import Scores
 
         rows = self.splits[dataset]
-        photographs = self.study.photographs_of(dataset)
         sitters = [rows[i]["sitter"] for i in image_ids]
-        origins = [
-            f"{photographs}:{rows[i]['origin']}" if rows[i].get("origin") else f"{dataset}:{i}" for i in image_ids
-        ]
+        name = self._names(dataset)
+        origins = [self._shared.get(own, own) for own in (name(rows[i]) for i in image_ids)]
         folds = [int(rows[i]["fold"] or 0) for i in image_ids]
         table, source = self._table(model, dataset), f"embeddings/{model}/{dataset}"
         if not isinstance(table, Scores):
@@ -174,7 +193,7 @@ class Reader:
 def _split(dataset: str) -> dict[str, dict[str, str]]:
     path = paths.split(dataset) / "split.csv"
     needed = ("image_id", "sitter", "subset")
-    rows = read_csv(path, needed, only=(*needed, "fold", "origin"))
+    rows = read_csv(path, needed, only=(*needed, "fold", "origin", "picture"))
     by_id = {r["image_id"]: r for r in rows}
     if len(by_id) < len(rows):
         raise SitterError(f"{path}: {len(rows) - len(by_id)} image ids occur twice. Run split again.")

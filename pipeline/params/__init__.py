@@ -80,6 +80,19 @@ class Study(Strict):
         be tested on."""
         return [*(name for name in self.models if self.training(name).fold is None), *self.fuse]
 
+    @property
+    def compared(self) -> list[tuple[str, str]]:
+        """Pairs of different data sets that a benchmark compares, neither of them painted by `render`."""
+        benchmarks = self.evaluate.benchmarks.values()
+        both = {(getattr(b, "probe", None), getattr(b, "gallery", None)) for b in benchmarks}
+        return sorted((p, g) for p, g in both if p and g and p != g and not {p, g} & self.render.keys())
+
+    @property
+    def learned_from(self) -> list[str]:
+        """Data sets that models are trained on, those that leave out a fold included."""
+        trained = (name for name, model in self.models.items() if model.adaptation.kind != "none")
+        return list(dict.fromkeys(dataset for name in trained for dataset in self.training(name).train_on))
+
     def training(self, model: str) -> Training:
         """How one model is trained: `train`, with the fields that the model sets itself."""
         changes = self.models[model].training.model_dump(exclude_unset=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -26,3 +26,6 @@ class Evaluate(Strict):
     far: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(min_length=1)] = (0.01, 0.001)
     """False accept rates at which the true accept rate is given."""
     bootstrap: Bootstrap = Bootstrap()
+    trained_sitters: Literal["keep", "exclude"] = "keep"
+    """Test sitters who train a model in another data set, by their name. keep: they count, and a warning says how many
+    there are. exclude: no benchmark counts their images, for no model, so that all are judged on the same pairs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -43,6 +44,11 @@ def members(study: Study, fusion: str) -> list[tuple[str, ...]]:
         return own.models if entry.by_folds and own is not None and own.method.kind == "folds" else (name,)
 
     return [behind(name) for name in entry.models]
+
+
+def without(study: Study, models: Sequence[str], fold: int) -> str:
+    """Return the one of several models that has left out a fold; the first, a frozen one, where none has."""
+    return next((model for model in models if study.training(model).fold == fold), models[0])
 
 
 def fusion_problems(study: Study, name: str) -> list[str]:

@@ -23,7 +23,7 @@ from pipeline.reporting.overlaps import COLUMNS, overlaps
 from pipeline.reporting.read import Benchmark, Series
 from pipeline.reporting.standings import Cell, Comparison, Listed, Standings, comparison, listed, standings, summary
 from pipeline.reporting.sweeps import sweeps
-from pipeline.reporting.tables import heading
+from pipeline.reporting.tables import heading, trained_sitters
 from pipeline.reporting.verdict import certainty, headline, verdict
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ class Chapter:
     about: str
     note: str
     """What its figures mean."""
+    trained: list[str]
+    """Test sitters whom models have learned from in another data set."""
     table: Standings
     percent: bool
     """Whether the figure that ranks is a rate."""
@@ -98,7 +100,7 @@ class Chapter:
 def page(study: Study, found: list[Benchmark], looks: Mapping[str, Series], run: Mapping[str, Any]) -> str:
     """The whole page as HTML; it refers to nothing outside itself."""
     album = Album()
-    chapters = [_chapter(study, benchmark, looks, album) for benchmark in found]
+    chapters = [_chapter(study, benchmark, looks, album, run) for benchmark in found]
     tables = {c.data.name: c.table for c in chapters}
     verdicts = [v for b in found if (v := verdict(b, looks)) is not None]
     rows = summary(found, tables, looks)
@@ -163,7 +165,9 @@ def listing(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def _chapter(study: Study, benchmark: Benchmark, looks: Mapping[str, Series], album: Album) -> Chapter:
+def _chapter(
+    study: Study, benchmark: Benchmark, looks: Mapping[str, Series], album: Album, run: Mapping[str, Any]
+) -> Chapter:
     table = standings(benchmark, looks)
     order = [row.look for row in table.rows] or [looks[m] for m in benchmark.models]
     scores = [(look, svg) for look in order if (svg := figures.scores(benchmark, look.name))]
@@ -176,6 +180,7 @@ def _chapter(study: Study, benchmark: Benchmark, looks: Mapping[str, Series], al
         data=benchmark,
         about=_about(benchmark, looks),
         note=NOTES.get(benchmark.kind, ""),
+        trained=trained_sitters(run, {"probe": benchmark.probe, "gallery": benchmark.gallery}),
         table=table,
         percent=any(benchmark.percent(f) for f in benchmark.figures[:1]),
         charts=figures.charts(benchmark, looks, study.evaluate.far),

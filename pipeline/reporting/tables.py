@@ -86,7 +86,20 @@ def _benchmark(name: str, models: Mapping[str, Mapping[str, Any]], run: Mapping[
     )
     intervals = f"{100 * run['level']:g} % intervals from {run['replicates']:,} resamplings"
     title = f"{name} ({benchmark['kind']}; {_counts(models, scalars)}{intervals}; * best)"
-    return "\n".join([title, *aligned(rows), *notes])
+    return "\n".join([title, *aligned(rows), *notes, *trained_sitters(run, benchmark)])
+
+
+def trained_sitters(run: Mapping[str, Any], benchmark: Mapping[str, Any]) -> list[str]:
+    """Say which test sitters of a benchmark some models have learned from in another data set.
+
+    Args:
+        run: the content of run.json.
+        benchmark: `benchmarks.NAME` of it, or its options, which name the data sets.
+    """
+    told = run.get("trained_sitters", {})
+    what = "left out for all models" if told.get("exclude") else "figures on these sitters are too good"
+    datasets = {benchmark.get(option) for option in ("probe", "gallery", "dataset")}
+    return [f"{one['sentence']} ({what})" for one in told.get("found", ()) if one["dataset"] in datasets]
 
 
 def _counts(models: Mapping[str, Mapping[str, Any]], scalars: Mapping[str, Mapping[str, Any]]) -> str:

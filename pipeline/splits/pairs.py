@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pipeline import paths
 from pipeline.artifacts import read_csv
@@ -100,3 +100,23 @@ def tested(pairs: Sequence[Row]) -> dict[str, tuple[str, int]]:
         for side in ("image_a", "image_b"):
             found.setdefault(row[side], ("test", int(row["fold"])))
     return found
+
+
+def warn_of_copies(dataset: str, pairs: Sequence[Row], picture_of: Mapping[str, str]) -> None:
+    """Warn of pairs whose two images are one picture; they stay, since the protocol wants them.
+
+    Args:
+        dataset: whose pairs they are.
+        pairs: rows of `pairs.csv`.
+        picture_of: the picture of each image that is not the only one to show it.
+    """
+    alike = [row for row in pairs if len({picture_of.get(row[side], row[side]) for side in ("image_a", "image_b")}) < 2]
+    if alike:
+        genuine = sum(row["genuine"] == "1" for row in alike)
+        shown = ", ".join(f"{row['image_a']} and {row['image_b']}" for row in alike[:SHOWN])
+        print(
+            f"warning: {dataset}: in {genuine} genuine and {len(alike) - genuine} impostor pairs of {len(pairs)} both "
+            f"images are the same picture ({shown}{' …' if len(alike) > SHOWN else ''}). They count, as the protocol "
+            "wants it.",
+            file=sys.stderr,
+        )

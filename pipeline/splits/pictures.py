@@ -1,0 +1,167 @@
+"""Which picture an image shows: one name for all images that show it, in one data set and across several.
+
+Within a data set, `split` has found the copies (column `picture` of `split.csv`). A rendering shows the picture of the
+photograph that it was made from. Data sets that a benchmark compares with each other may hold the same picture, too: as
+the same file, or as near-duplicates.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline import paths
+from pipeline.artifacts import read_csv
+from pipeline.errors import SitterError
+from pipeline.splits.copies import same_place, with_files
+
+if TYPE_CHECKING:
+    from pipeline.faces.frames import Frames
+    from pipeline.faces.image import RGBImage
+    from pipeline.faces.store import FaceStore
+    from pipeline.params import Study
+
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image of a data set."""
+
+    dataset: str
+    image_id: str
+    sitter: str
+
+
+def picture_names(study: Study, dataset: str) -> Callable[[Row], str]:
+    """Return what names the picture of each image of a data set, from its row in `split.csv`.
+
+    The name is that of the photograph with its data set (`orl:s1/10`): of the image itself, of the image that it is a
+    copy of, or of what it renders.
+    """
+    photographs = study.photographs_of(dataset)
+    copies: dict[str, str] = {}
+    if photographs != dataset and photographs in study.split:
+        rows = read_csv(paths.split(photographs) / "split.csv", only=("image_id", "picture"))
+        copies = {row["image_id"]: row["picture"] for row in rows if row.get("picture")}
+
+    def name(row: Row) -> str:
+        if origin := row.get("origin"):
+            return f"{photographs}:{copies.get(origin, origin)}"
+        return f"{dataset}:{row.get('picture') or row['image_id']}"
+
+    return name
+
+
+def across(
+    study: Study, splits: Mapping[str, Mapping[str, Row]], compared: Iterable[tuple[str, str]]
+) -> dict[str, str]:
+    """Find the pictures that two data sets hold which are compared; renderings have their own photographs.
+
+    Near-duplicates are looked for where both data sets look for them within themselves.
+
+    Args:
+        study: says how the data sets are split.
+        splits: rows of `split.csv` by data set and image id.
+        compared: pairs of different data sets.
+
+    Returns:
+        One name of a picture for each other name of it, as `picture_names` gives them.
+    """
+    root: dict[str, str] = {}
+
+    def find(name: str) -> str:
+        while (above := root.get(name, name)) != name:
+            name = above
+        return name
+
+    for pair in compared:
+        images = [
+            Image(dataset, image_id, row["sitter"])
+            for dataset in pair
+            for image_id, row in splits[dataset].items()
+            if row["subset"] == "test" and row["sitter"] and not row.get("origin")
+        ]
+        if len({image.dataset for image in images}) < 2:
+            continue
+        links = list(_same_files(images))
+        if all(getattr(study.split[dataset], "near_duplicates", False) for dataset in pair):
+            links += _near(images)
+        names = {dataset: picture_names(study, dataset) for dataset in pair}
+        shared = set()
+        for a, b in links:
+            low, high = sorted(find(names[i.dataset](splits[i.dataset][i.image_id])) for i in (a, b))
+            if low != high:
+                root[high] = low
+            if a.dataset != b.dataset:
+                shared.add(b.image_id if b.dataset == pair[1] else a.image_id)
+        if shared:
+            print(
+                f"warning: {len(shared)} test images of {pair[1]} show the same picture as test images of {pair[0]}: "
+                f"no benchmark counts such a pair: {', '.join(sorted(shared)[:3])}{' …' if len(shared) > 3 else ''}",
+                file=sys.stderr,
+            )
+    return {name: find(name) for name in root}
+
+
+def _same_files(images: Sequence[Image]) -> Iterable[tuple[Image, Image]]:
+    """Images of different data sets that are the same file with the face at the same place."""
+    by_file: dict[str, list[tuple[Image, dict[str, str]]]] = defaultdict(list)
+    wanted = {(image.dataset, image.image_id): image for image in images}
+    for dataset in dict.fromkeys(image.dataset for image in images):
+        for row in with_files(dataset):
+            image = wanted.get((dataset, row["image_id"]))
+            if image is None or not row["sha256"]:
+                continue
+            for other, place in by_file[row["sha256"]]:
+                if other.dataset != dataset and same_place(row, place):
+                    yield other, image
+            by_file[row["sha256"]].append((image, row))
+
+
+def _near(images: Sequence[Image]) -> list[tuple[Image, Image]]:
+    from pipeline.faces.duplicates import near_duplicates
+
+    crops = Crops(images)
+    found = near_duplicates(crops, range(len(images)), [image.sitter for image in images], crops.frames())
+    return [(images[a], images[b]) for a, b, _ in found]
+
+
+class Crops:
+    """The crops of images of several data sets, by their number in a list."""
+
+    def __init__(self, images: Sequence[Image]) -> None:
+        """Open the faces of the data sets.
+
+        Raises:
+            SitterError: an image has no face.
+        """
+        from pipeline.faces.store import FaceStore
+
+        self.stores: dict[str, FaceStore] = {d: FaceStore(paths.faces(d)) for d in {i.dataset for i in images}}
+        place = {d: {image_id: n for n, image_id in enumerate(s.image_ids)} for d, s in self.stores.items()}
+        for image in images:
+            if image.image_id not in place[image.dataset]:
+                raise SitterError(
+                    f"{paths.faces(image.dataset)} has no face of {image.image_id!r}, which stands in "
+                    f"{paths.split(image.dataset)}/split.csv: run align and split for {image.dataset} again."
+                )
+        self.places = [(image.dataset, place[image.dataset][image.image_id]) for image in images]
+
+    def crop(self, i: int) -> RGBImage:
+        """uint8 [112, 112, 3], RGB."""
+        dataset, at = self.places[i]
+        return self.stores[dataset].crop(at)
+
+    def frames(self) -> Frames:
+        """The place of each face in its image."""
+        import numpy as np
+
+        from pipeline.faces.frames import Frames, frames_of
+
+        known = {dataset: frames_of(store) for dataset, store in self.stores.items()}
+        landmarks = np.stack([known[dataset].landmarks[at] for dataset, at in self.places])
+        return Frames(landmarks, np.stack([known[dataset].size[at] for dataset, at in self.places]))

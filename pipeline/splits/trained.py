@@ -1,0 +1,156 @@
+"""Whom each model has learned from: test sitters who train in another data set under the same name.
+
+Within a data set, and in those that are split like it, the split keeps train and test apart (or, by images, is meant to
+share them). Between data sets that are split each by itself nothing does. Models that leave out a fold are asked for
+the sitters of the other folds only, and fusions for those of their members and of what they are fitted on.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pipeline import paths
+from pipeline.artifacts import read_columns
+from pipeline.names import same
+from pipeline.params.fuse import members, without
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+SHOWN = 5
+
+
+class Lesson(NamedTuple):
+    """Images that something is learned from."""
+
+    dataset: str
+    subsets: tuple[str, ...]
+    fold: int | None = None
+    """In a data set without train and val sitters, this fold tests, the next validates and the others train."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Test sitters of a data set whom some models have learned from in another."""
+
+    dataset: str
+    of: int
+    """How many test sitters the data set has."""
+    models: list[str]
+    sitters: list[str]
+    where: list[str]
+    """The data sets in which they train."""
+
+    def sentence(self) -> str:
+        """What is told of them."""
+        shown = ", ".join(self.sitters[:SHOWN]) + (" …" if len(self.sitters) > SHOWN else "")
+        return (
+            f"{len(self.sitters)} of {self.of} test sitters of {self.dataset} train {', '.join(self.models)} in "
+            f"{', '.join(self.where)}: {shown}"
+        )
+
+    def record(self) -> dict[str, Any]:
+        """What `run.json` holds of them."""
+        return {**vars(self), "sentence": self.sentence()}
+
+
+def lessons(study: Study, name: str, fold: int | None = None) -> Iterator[Lesson]:
+    """Yield what a model or fusion has learned from; with `fold`, what it has that judges this fold's images."""
+    if name in study.models:
+        if study.models[name].adaptation.kind != "none":
+            training = study.training(name)
+            for dataset in training.train_on:
+                yield Lesson(dataset, ("train",), training.fold)
+        return
+    entry = study.fuse[name]
+    if entry.method.kind == "folds":
+        yield from lessons(study, without(study, entry.models, fold or 0), fold)
+        return
+    for behind in members(study, name):
+        yield from lessons(study, without(study, behind, fold or 0) if entry.by_folds else behind[0], fold)
+    learns = ("train",) if entry.method.kind == "concat" and entry.cohort is None else ("train", "val")
+    for dataset in entry.fit_on:
+        yield Lesson(dataset, learns, fold if entry.by_folds else None)
+
+
+def taught(lesson: Lesson) -> frozenset[str]:
+    """Return keys (see `names.same`) of the sitters of a lesson; of millions of images in seconds."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    columns = read_columns(paths.split(lesson.dataset) / "split.csv", ["sitter", "subset", "fold"])
+    subset = columns["subset"]
+    if lesson.fold is None or pc.any(pc.is_in(subset, value_set=pa.array(["train", "val"]))).as_py():
+        chosen = pc.is_in(subset, value_set=pa.array(lesson.subsets))
+    else:
+        tested = pc.equal(subset, "test")
+        folds = pc.fill_null(pc.if_else(tested, columns["fold"], "0").cast(pa.int64()), 0)
+        count = 1 + (pc.max(folds).as_py() or 0)
+        left_out = {lesson.fold} | (set() if "val" in lesson.subsets else {(lesson.fold + 1) % count})
+        chosen = pc.and_(tested, pc.invert(pc.is_in(folds, value_set=pa.array(sorted(left_out)))))
+    return frozenset(same(name) for name in pc.unique(columns["sitter"].filter(chosen)).to_pylist()) - {""}
+
+
+def seen(study: Study, names: Iterable[str], splits: Mapping[str, Mapping[str, Mapping[str, str]]]) -> list[Seen]:
+    """Find the test sitters whom models have learned from in other data sets.
+
+    Args:
+        study: says who is trained on what.
+        names: models and fusions that are judged.
+        splits: rows of `split.csv` by data set and image id, of the data sets that they are judged on.
+
+    Returns:
+        By data set; models that share the same sitters together.
+    """
+    keys = lru_cache(maxsize=None)(taught)
+    found: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    sizes = {}
+    for dataset, rows in splits.items():
+        tested = {(row["sitter"], int(row.get("fold") or 0)) for row in rows.values() if row["subset"] == "test"}
+        tested = {(sitter, fold) for sitter, fold in tested if sitter}
+        sizes[dataset] = len({sitter for sitter, _ in tested})
+        folds = sorted({fold for _, fold in tested})
+        for name in names:
+            sitters: set[str] = set()
+            where: dict[str, None] = {}
+            for fold in folds if _by_folds(study, name) else [None]:
+                asked = {sitter for sitter, own in tested if fold in (None, own)}
+                for lesson in lessons(study, name, fold):
+                    if _identity(study, lesson.dataset) != _identity(study, dataset):
+                        known = {sitter for sitter in asked if same(sitter) in keys(lesson)}
+                        sitters |= known
+                        where |= dict.fromkeys([lesson.dataset] if known else [])
+            if sitters:
+                found.setdefault((dataset, tuple(sorted(sitters)), tuple(where)), []).append(name)
+    return [
+        Seen(dataset, sizes[dataset], models, list(sitters), list(where))
+        for (dataset, sitters, where), models in found.items()
+    ]
+
+
+def _by_folds(study: Study, name: str) -> bool:
+    """Whether a fusion judges each fold by other models, or is made of one that does."""
+    if name not in study.fuse:
+        return False
+    entry = study.fuse[name]
+    return entry.method.kind == "folds" or entry.by_folds or any(_by_folds(study, part) for part in entry.models)
+
+
+def _identity(study: Study, dataset: str) -> str:
+    """The data set whose split says where the sitters of a data set stand."""
+    split = study.split.get(dataset)
+    return split.dataset if split is not None and split.kind == "like" else dataset
+
+
+def warn(found: Collection[Seen], excluded: bool) -> None:
+    """Tell what was found."""
+    for one in found:
+        what = "their images are left out for all models" if excluded else (
+            "figures on these sitters are too good. Leave them out by evaluate.trained_sitters: exclude, or keep them "
+            "apart in the split"
+        )  # fmt: skip
+        print(f"warning: {one.sentence()}; {what}.", file=sys.stderr)
