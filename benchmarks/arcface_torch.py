@@ -159,7 +159,7 @@ class Records(Dataset[tuple[Tensor, Tensor]]):
         from torchvision import transforms
 
         self.rec, self.file, index = rec, None, rec.with_suffix(".idx")
-        _, self.offsets = listed(RecordFile(rec), index if index.is_file() else None)
+        self.offsets = listed(RecordFile(rec), index if index.is_file() else None).offsets
         half = [0.5] * 3
         steps = [transforms.ToPILImage(), transforms.RandomHorizontalFlip(), transforms.ToTensor()]
         self.transform = transforms.Compose([*steps, transforms.Normalize(half, half)])

@@ -60,7 +60,7 @@ def main() -> None:
         seconds = _convert(rec)
         file, store = RecordFile(rec), FaceStore(paths.faces("set"))
         index = rec.with_suffix(".idx")
-        _, offsets = listed(file, index if index.is_file() else None)
+        offsets = listed(file, index if index.is_file() else None).offsets
         order = np.random.default_rng(0).permutation(min(len(offsets), len(store)))[: given.most].tolist()
         encoded = [bytes(file.record(int(offsets[i])).content) for i in order]
         size = sum(map(len, encoded)) / len(encoded)

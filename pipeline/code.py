@@ -28,7 +28,7 @@ REGISTRIES = {
     "metrics": "pipeline.metrics:METRICS",
 }
 # What says things and decides nothing: no result depends on it.
-WORDS = {PROJECT / "pipeline" / f"{name}.py" for name in ("__init__", "errors", "progress", "kinds")}
+WORDS = {PROJECT / "pipeline" / f"{name}.py" for name in ("__init__", "content", "errors", "progress", "kinds")}
 FILE_NAME = re.compile(r"\w[\w.-]*\.\w+")
 # Sections of params.yaml whose defaults a stage uses, where they are not just the stage's own.
 SECTIONS = {"embed": ("embed", "train")}

@@ -1,28 +1,36 @@
-"""Reading an image file as 8-bit RGB, whatever it holds, or saying why it cannot be read.
+"""Reading an image file as 8-bit sRGB, whatever it holds, or saying why it cannot be read.
 
 Pillow decodes, because it notices a truncated file where OpenCV returns one that is grey from the gap on, and knows
 CMYK, ICC profiles, 16 bits and palettes. Files are judged by their content, never by the ending of their name.
 
 * An image may stand in a RecordIO file: `train.rec/OFFSET` names the record that begins at that byte.
 * Turned as the EXIF orientation says, so that pixel coordinates are those a viewer shows.
-* 16-bit samples are divided by 257; greyscale becomes three equal channels; of an animation the first frame counts.
+* Samples of 16 bits are scaled to 8; greyscale becomes three equal channels. Of an animation, or of a file of several
+  pages, the first picture counts that is not marked as a reduced copy of another.
 * Transparent pixels are laid on white, as a page shows them.
-* Colours are brought to sRGB where the file embeds a profile of another space; CMYK without one is converted plainly.
+* Colours are converted to sRGB in every mode and at 8 or 16 bits, by the ICC profile in the file, or else by what its
+  header says in numbers (PNG's `cICP`, `gAMA` and `cHRM`, AVIF's `nclx`). Pixels without either are sRGB. A profile
+  that is broken, or made for other channels than the file has, is left out; CMYK without one is converted plainly.
+* What would be read wrongly is refused with the reason: floating-point or signed samples, HDR, 12 bits that claim to
+  be 16, inks other than CMYK, pictures in which every pixel is transparent.
 """
 
 from __future__ import annotations
 
-import codecs
 import io
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import ImageCms, ImageOps, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
+from pipeline.content import beginning, known, readable
 from pipeline.errors import SitterError
+from pipeline.faces.colour import srgb
+from pipeline.faces.headers import Unsuitable, look, unread_tiff
 from pipeline.faces.recordio import BrokenRecord, record_in
 
 RGBImage = NDArray[np.uint8]  # [height, width, 3]
@@ -30,18 +38,17 @@ RGBImage = NDArray[np.uint8]  # [height, width, 3]
 # Nothing that runs a program of its own to decode (EPS) or that holds no pixels.
 FORMATS = ("JPEG", "PPM", "PNG", "TIFF", "WEBP", "BMP", "GIF", "JPEG2000", "AVIF")
 READABLE = "JPEG, PNG, PGM/PPM, TIFF, WebP, BMP, GIF, JPEG 2000 or AVIF"
-# Beginnings of what is often saved under the name of an image.
-IMPOSTORS = {
-    b"<!doctype html": "a web page",
-    b"<html": "a web page",
-    b"<svg": "an SVG drawing",
-    b"<?xml": "XML",
-    b"%pdf": "a PDF",
-    b"version https://git-lfs": "a git-lfs pointer, not the file that it points to",
-}
 ORIENTATION = 0x0112
-# How a colour profile that changes nothing names itself.
-SRGB = (b"sRGB", "sRGB".encode("utf-16-be"))
+# How pixels are turned or mirrored to be upright, by the number of the orientation.
+TURNS = {
+    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: Pillow.Transpose.ROTATE_180,
+    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: Pillow.Transpose.TRANSPOSE,
+    6: Pillow.Transpose.ROTATE_270,
+    7: Pillow.Transpose.TRANSVERSE,
+    8: Pillow.Transpose.ROTATE_90,
+}
 # Pillow's own limit is a warning at 89 megapixels and fixed; `max_megapixels` takes its place.
 Pillow.MAX_IMAGE_PIXELS = None
 
@@ -77,9 +84,11 @@ def read_image(path: Path, max_megapixels: float = 200) -> RGBImage:
             _check_file(path)
         elif not record:
             raise UnreadableImage(path, "the record holds no image")
+        source = path if record is None else bytes(record)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of metadata: what matters is raised
-            with Pillow.open(path if record is None else io.BytesIO(record), formats=FORMATS) as image:
+            with _opened(source) as image:
+                header = look(image, partial(_head, source))
                 width, height = image.size
                 if width * height > max_megapixels * 1e6:
                     raise UnreadableImage(
@@ -88,11 +97,14 @@ def read_image(path: Path, max_megapixels: float = 200) -> RGBImage:
                         f"more than max_megapixels: {max_megapixels:g}",
                     )
                 image.load()
-                return np.array(_rgb(_upright(image)), np.uint8)
+                turn, plain = _turn(image), srgb(image, header, partial(_opened, source))
+                return np.array(plain if turn is None else plain.transpose(turn), np.uint8)
     except UnidentifiedImageError:
-        raise UnreadableImage(path, _what_it_is(_beginning(path))) from None
+        raise UnreadableImage(path, _what_it_is(_head(source, 1 << 16))) from None
     except UnreadableImage:
         raise
+    except Unsuitable as error:
+        raise UnreadableImage(path, str(error)) from None
     except BrokenRecord as error:
         raise UnreadableImage(path, str(error)) from None
     except PermissionError:
@@ -104,6 +116,10 @@ def read_image(path: Path, max_megapixels: float = 200) -> RGBImage:
         truncated = any(word in text.lower() for word in ("truncated", "eof", "not enough", "unexpected end"))
         kind = "truncated" if truncated else "broken"
         raise UnreadableImage(path, f"the image is {kind} ({text or type(error).__name__})") from None
+
+
+def _opened(source: Path | bytes) -> Pillow.Image:
+    return Pillow.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS)
 
 
 def encoded_image(path: Path) -> bytes:
@@ -121,58 +137,28 @@ def _check_file(path: Path) -> None:
         raise UnreadableImage(path, "the file is empty")
 
 
-def _upright(image: Pillow.Image) -> Pillow.Image:
+def _turn(image: Pillow.Image) -> Pillow.Transpose | None:
+    """What makes a decoded image upright; None where it is."""
     try:
-        turned = image.getexif().get(ORIENTATION, 1) != 1
+        return TURNS.get(image.getexif().get(ORIENTATION, 1))
     except Exception:  # unreadable metadata is no reason to lose the picture
-        return image
-    return ImageOps.exif_transpose(image) if turned else image
+        return None
 
 
-def _rgb(image: Pillow.Image) -> Pillow.Image:
-    """Any mode to RGB."""
-    if image.mode.startswith("I"):  # I;16, I;16B, …, and I, which Pillow also uses for 16-bit PGM
-        samples = np.asarray(image).astype(np.int64)
-        if samples.max(initial=0) > 0xFFFF:
-            raise ValueError("32-bit samples without a defined range: convert it to 8 or 16 bits")
-        image = Pillow.fromarray((samples.clip(0) / 257 + 0.5).astype(np.uint8))
-    if image.mode == "F":
-        raise ValueError("floating-point samples without a defined range: convert it to 8 or 16 bits")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        return Pillow.alpha_composite(Pillow.new("RGBA", image.size, "white"), image).convert("RGB")
-    profile = image.info.get("icc_profile")
-    if profile and image.mode in ("RGB", "CMYK", "LAB") and not any(name in profile for name in SRGB):
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-            if converted is not None:
-                return converted
-        except (ImageCms.PyCMSError, OSError):
-            pass  # a broken profile, or one of another colour space than the pixels: convert plainly
-    if image.mode == "LAB":
-        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB") or image
-    return image.convert("RGB")
-
-
-def _beginning(path: Path) -> bytes:
-    record = record_in(path)
-    if record is not None:
-        return bytes(record[:64])
-    with open(path, "rb") as file:
-        return file.read(64)
+def _head(source: Path | bytes, size: int) -> bytes:
+    """The first bytes of a file or of a record's content."""
+    return source[:size] if isinstance(source, bytes) else beginning(source, size)
 
 
 def _what_it_is(data: bytes) -> str:
-    start = data.lstrip().lower()
-    for beginning, what in IMPOSTORS.items():
-        if start.startswith(beginning):
-            return f"no image but {what}"
-    try:
-        text = codecs.utf_8_decode(data)[0].strip()  # not to the end, where a letter may be cut
-    except UnicodeDecodeError:
-        text = ""
-    if text and "".join(text.split()).isprintable():
-        return f"no image but text, which begins {text.splitlines()[0][:24]!r}"
+    """Why Pillow does not know an image, by its first bytes."""
+    what = known(data)
+    if what == "a TIFF picture":
+        return unread_tiff(data)
+    if what is not None and any(what.endswith(f"{form} picture") for form in ("JPEG", "PNG", "GIF", "WebP", "AVIF")):
+        return f"the image is broken or truncated ({what} of which the header cannot be read)"
+    if what is not None:
+        return f"no image but {what}"
+    if line := readable(data[:64]):
+        return f"no image but text, which begins {line[:24]!r}"
     return f"no image in a format that can be read ({READABLE})"

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.artifacts import atomic_file
+from pipeline.content import ENOUGH, known
 from pipeline.errors import SitterError
 
 MAGIC = 0xCED7230A
@@ -86,16 +87,20 @@ class RecordFile:
         Raises:
             BrokenRecord: no whole record begins there, or it is too short for its labels.
         """
-        payload, _ = self.payload(offset)
+        return self.read(offset)[0]
+
+    def read(self, offset: int) -> tuple[Record, int]:
+        """The record that begins at a byte offset, and the offset behind it; raises as `record` does."""
+        payload, after = self.payload(offset)
         if len(payload) < HEADER.size:
             raise self._broken(offset, f"holds {len(payload)} bytes, fewer than an image header's {HEADER.size}")
         count, label, _, _ = HEADER.unpack_from(payload)
         if not count:
-            return Record((label,), payload[HEADER.size :])
+            return Record((label,), payload[HEADER.size :]), after
         start = HEADER.size + 4 * count
         if len(payload) < start:
             raise self._broken(offset, f"should hold {count} labels, but has {len(payload)} bytes")
-        return Record(tuple(np.frombuffer(payload, "<f4", count, HEADER.size).tolist()), payload[start:])
+        return Record(tuple(np.frombuffer(payload, "<f4", count, HEADER.size).tolist()), payload[start:]), after
 
     def offsets(self) -> Iterator[int]:
         """Where each record begins, found by going from one to the next.
@@ -106,10 +111,10 @@ class RecordFile:
         at = 0
         while at < self.size:
             yield at
-            at = self._after(at)
+            at = self.after(at)
 
-    def _after(self, offset: int) -> int:
-        """The byte behind a record, without reading its payload."""
+    def after(self, offset: int) -> int:
+        """The byte behind the record that begins at an offset, without reading its payload."""
         flag, _, after = self._part(offset, offset)
         return after if flag == WHOLE else self.payload(offset)[1]
 
@@ -119,6 +124,8 @@ class RecordFile:
             raise self._broken(offset, "is cut off: it should go on beyond the end")
         magic, word = FRAME.unpack_from(self._view, at)
         if magic != MAGIC:
+            if at == 0 and (what := known(bytes(self._view[:ENOUGH]))):
+                raise BrokenRecord(f"{self.path} is no RecordIO file but {what}: fetch it again.")
             place = "there" if at == offset else f"at byte {at:,}, where its next part should begin,"
             raise self._broken(offset, f"is none: {place} stands {magic:#010x} instead of {MAGIC:#010x}")
         start = at + FRAME.size

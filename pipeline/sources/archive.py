@@ -8,16 +8,8 @@ of the archive ever come to be. Sizes are counted while writing, since headers c
 from __future__ import annotations
 
 import ast
-import lzma
-import re
 import shutil
-import stat
-import tarfile
-import zipfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import IO, Annotated, Literal
 
@@ -25,14 +17,16 @@ from pydantic import Field
 
 from pipeline.errors import SitterError, nearest
 from pipeline.own import OwnPath
-from pipeline.sources.images import Row, is_clutter, is_image, is_portrait, rows
+from pipeline.sources.chosen import Chosen, choose, cluttered, say
+from pipeline.sources.clutter import clutter
+from pipeline.sources.images import Row, composed, is_image, rows
 from pipeline.sources.local import own_file
+from pipeline.sources.packed import Member, Opened, check_readable, content, members, opened
 
 BLOCK = 1 << 20
 # An archive that unpacks to more than both of these is taken for a bomb: images and weights hardly shrink.
 BOMB_BYTES = 1 << 30
 BOMB_RATIO = 100
-BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
 
 
 def fetch(
@@ -89,11 +83,10 @@ def unpack(
     inside = PurePosixPath(member).as_posix().strip("/")
     inside = "" if inside == "." else inside
     if contents == "images":
-        extract(archive, title, folder, entry, inside, pattern)
-        return rows(folder, entry, licence)
+        return rows(folder, entry, extract(archive, title, folder, entry, inside, pattern), licence)
     if not inside:
         raise SitterError(f"download.{entry}.member is empty: with `contents: {contents}`, name the file to take.")
-    file = extract(archive, title, folder, entry, inside)[0]
+    file = folder / extract(archive, title, folder, entry, inside)[0]
     if contents == "python-literal":
         content = bytes_literal(file, variable, f"download.{entry}: {member}")
         file.unlink()
@@ -123,127 +116,81 @@ def bytes_literal(file: Path, variable: str, where: str) -> bytes:
     raise SitterError(f"{where} assigns nothing to {variable!r}; {nearest(variable, names)}")
 
 
-@dataclass(frozen=True)
-class Member:
-    """A plain file or something else (`odd`) in an archive; `key` is how the archive's library finds it again."""
-
-    name: str
-    size: int
-    odd: str | None
-    key: object
-
-
-def extract(archive: Path, title: str, folder: Path, entry: str, inside: str, pattern: str | None = None) -> list[Path]:
+def extract(archive: Path, title: str, folder: Path, entry: str, inside: str, pattern: str | None = None) -> list[str]:
     """Write the images below `inside` whose names fit `pattern`, or without one the file `inside`, into `folder`.
 
     Returns:
-        The files written.
+        The files written, relative to the folder.
 
     Raises:
-        SitterError: the archive is broken, encrypted, hostile, too large for the disk, or holds nothing of the kind.
+        SitterError: the archive is broken, locked, hostile, too large for the disk, or holds nothing of the kind.
     """
     where = f"download.{entry}: {title}"
-    limit = max(BOMB_BYTES, BOMB_RATIO * archive.stat().st_size)
-    try:
-        with _opened(archive, where) as opened:
-            members = list(_members(opened, where))
-            chosen = [(m, name) for m in members if (name := _wanted(m, inside, pattern)) is not None]
-            if not chosen:
-                raise SitterError(_nothing(where, entry, inside, members, pattern))
-            size = sum(m.size for m, _ in chosen)
-            if size > limit:
-                raise SitterError(_bomb(where, size, archive))
-            free = shutil.disk_usage(folder).free
-            if size > free:
-                raise SitterError(
-                    f"{where} unpacks to {size:,} bytes, but {folder.parent} has {free:,} free: make room."
-                )
-            left = limit
-            written = []
-            for member, name in chosen:
-                if member.odd:
-                    raise SitterError(
-                        f"{where} is refused: {member.name!r} is a {member.odd}; only plain files are taken."
-                    )
-                target = folder / name
-                try:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    with _content(opened, member) as source, open(target, "xb") as sink:
-                        left = _copy(source, sink, left)
-                except (FileExistsError, NotADirectoryError):
-                    raise SitterError(f"{where} is refused: it holds {member.name!r} twice.") from None
-                if left < 0:
-                    raise SitterError(_bomb(where, limit - left, archive))
-                written.append(target)
-            return written
-    except BROKEN as error:
-        raise SitterError(f"{where} is a broken archive ({error or type(error).__name__}): fetch it again.") from None
-    except RuntimeError as error:  # zipfile's only word for an encrypted member
-        raise SitterError(f"{where} cannot be unpacked: {error}") from None
+    with opened(archive, where) as packed:
+        everything = members(packed, where)
+        if pattern is None:
+            chosen = None
+            wanted = [(m, PurePosixPath(m.name).name) for m in everything if m.name == inside and not m.folder]
+        else:
+            chosen, wanted = _portraits(everything, inside, pattern, where)
+        if not wanted:
+            raise SitterError(_nothing(where, entry, inside, everything, chosen))
+        check_readable(packed, [member for member, _ in wanted], where)
+        _check_size(archive, where, folder, sum(member.size for member, _ in wanted))
+        _write(packed, archive, where, folder, wanted)
+    if chosen is not None:
+        say(entry, chosen, lambda below: f"download.{entry}.member: {(PurePosixPath(inside) / below).as_posix()}")
+    return [name for _, name in wanted]
 
 
-@contextmanager
-def _opened(archive: Path, where: str) -> Iterator[zipfile.ZipFile | tarfile.TarFile]:
-    if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as opened:
-            yield opened
-        return
-    try:
-        tar = tarfile.open(archive)  # noqa: SIM115
-    except tarfile.ReadError:
-        raise SitterError(
-            f"{where} is no zip or tar archive that can be read: is it whole, and the right file?"
-        ) from None
-    with tar:
-        yield tar
+def _portraits(
+    everything: list[Member], inside: str, pattern: str, where: str
+) -> tuple[Chosen, list[tuple[Member, str]]]:
+    """What to take of an archive, and the members with the names under which they are kept."""
+    below = [(PurePosixPath(m.name).relative_to(inside), m) for m in everything if _is_below(m.name, inside)]
+    tops = [path.parts[0] for path, member in below if member.folder and path.parts]
+    counts = Counter(path for path, member in below if not member.folder)
+    files = {path: member for path, member in below if not member.folder}
+    chosen = choose(sorted(files), pattern, tops)
+    if twice := next((path for path in chosen.taken if counts[path] > 1), None):
+        raise SitterError(f"{where} is refused: it holds {files[twice].name!r} twice.")
+    written: dict[str, PurePosixPath] = {}
+    return chosen, [(files[path], composed(path, written, where)) for path in chosen.taken]
 
 
-def _members(opened: zipfile.ZipFile | tarfile.TarFile, where: str) -> Iterator[Member]:
-    """Every file of an archive; folders are left out."""
-    if isinstance(opened, zipfile.ZipFile):
-        for info in opened.infolist():
-            kind = stat.S_IFMT(info.external_attr >> 16)
-            odd = (
-                None if kind in (0, stat.S_IFREG, stat.S_IFDIR) else "link" if kind == stat.S_IFLNK else "special file"
-            )
-            name = _safe(info.filename, where)
-            if not info.is_dir():
-                yield Member(name, info.file_size, odd, info)
-    else:
-        for member in opened:
-            odd = None if member.isreg() else "link" if member.issym() or member.islnk() else "special file"
-            name = _safe(member.name, where)
-            if not member.isdir():
-                yield Member(name, member.size, odd, member)
+def _is_below(name: str, inside: str) -> bool:
+    return PurePosixPath(name).is_relative_to(inside) and name != inside
 
 
-def _safe(name: str, where: str) -> str:
-    """A member's name as a relative path with forward slashes, if that is what it is."""
-    path = name.replace("\\", "/")
-    if path.startswith("/") or re.match(r"[A-Za-z]:", path) or ".." in path.split("/") or "\0" in path:
-        raise SitterError(f"{where} is refused: its member {name!r} would be written outside its folder.")
-    return PurePosixPath(path).as_posix()
+def _check_size(archive: Path, where: str, folder: Path, size: int) -> None:
+    if size > _limit(archive):
+        raise SitterError(_bomb(where, size, archive))
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise SitterError(f"{where} unpacks to {size:,} bytes, but {folder.parent} has {free:,} free: make room.")
 
 
-def _wanted(member: Member, inside: str, pattern: str | None) -> str | None:
-    """Where a member is written, relative to the output; None if it is not asked for."""
-    path = PurePosixPath(member.name)
-    if pattern is None:
-        return path.name if member.name == inside else None
-    if not path.is_relative_to(inside):
-        return None
-    below = path.relative_to(inside)
-    return below.as_posix() if is_portrait(below, pattern) and not is_clutter(below) else None
+def _write(packed: Opened, archive: Path, where: str, folder: Path, wanted: list[tuple[Member, str]]) -> None:
+    """Unpack members, counting what they really hold."""
+    limit = left = _limit(archive)
+    for member, name in wanted:
+        if member.odd:
+            raise SitterError(f"{where} is refused: {member.name!r} is a {member.odd}; only plain files are taken.")
+        target = folder / name
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with content(packed, member) as source, open(target, "xb") as sink:
+                left = _copy(source, sink, left)
+        except (FileExistsError, NotADirectoryError):
+            raise SitterError(
+                f"{where} is refused: it holds {member.name!r} twice, as this disk tells names apart."
+            ) from None
+        if left < 0:
+            raise SitterError(_bomb(where, limit - left, archive))
 
 
-def _content(opened: zipfile.ZipFile | tarfile.TarFile, member: Member) -> IO[bytes]:
-    if isinstance(opened, zipfile.ZipFile):
-        assert isinstance(member.key, zipfile.ZipInfo)
-        return opened.open(member.key)
-    assert isinstance(member.key, tarfile.TarInfo)
-    content = opened.extractfile(member.key)
-    assert content is not None, member.name
-    return content
+def _limit(archive: Path) -> int:
+    return max(BOMB_BYTES, BOMB_RATIO * archive.stat().st_size)
 
 
 def _copy(source: IO[bytes], sink: IO[bytes], left: int) -> int:
@@ -261,10 +208,16 @@ def _bomb(where: str, size: int, archive: Path) -> str:
     )
 
 
-def _nothing(where: str, entry: str, inside: str, members: list[Member], pattern: str | None) -> str:
-    if pattern is not None:
-        folders = {str(PurePosixPath(m.name).parent.parent) for m in members if is_image(m.name)} - {"."}
-        wanted = f"no images {pattern} in a folder per sitter below {inside or 'its top'}"
-        return f"{where} holds {wanted}. download.{entry}.member is {inside!r}; {nearest(inside, sorted(folders)[:20])}"
-    close = sorted(m.name for m in members if PurePosixPath(m.name).suffix == PurePosixPath(inside).suffix)[:20]
-    return f"{where} holds no file {inside!r}, which download.{entry}.member names; {nearest(inside, close)}"
+def _nothing(where: str, entry: str, inside: str, everything: list[Member], chosen: Chosen | None) -> str:
+    files = [PurePosixPath(member.name) for member in everything if not member.folder]
+    if chosen is None:
+        close = sorted(str(path) for path in files if path.suffix == PurePosixPath(inside).suffix)[:20]
+        return f"{where} holds no file {inside!r}, which download.{entry}.member names; {nearest(inside, close)}"
+    folders = {str(path.parent.parent) for path in files if is_image(path.name) and clutter(path) is None} - {"."}
+    reasons = [f"{len(paths)} {reason}, as {paths[0]}" for reason, paths in sorted(chosen.left.items())]
+    reasons += [cluttered(chosen)] if chosen.clutter else []
+    return (
+        f"{where} holds no images in a folder per sitter below {inside or 'its top'}"
+        + (f" ({'; '.join(reasons)})" if reasons else "")
+        + f". download.{entry}.member is {inside!r}; {nearest(inside, sorted(folders)[:20])}"
+    )

@@ -7,16 +7,14 @@ place) must never reach the originals, and a result must not change because an o
 from __future__ import annotations
 
 import shutil
-import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pipeline.errors import SitterError
 from pipeline.own import OwnPath
 from pipeline.progress import progress
-from pipeline.sources.images import Row, check_id, is_image, is_portrait, rows, tree
+from pipeline.sources.chosen import Chosen, choose, cluttered, say
+from pipeline.sources.images import Row, composed, is_image, rows, tree
 from pipeline.sources.local import own_path
-
-SHOWN = 5
 
 
 def fetch(folder: Path, entry: str, *, path: OwnPath, pattern: str = "*", licence: str | None = None) -> list[Row]:
@@ -35,33 +33,33 @@ def fetch(folder: Path, entry: str, *, path: OwnPath, pattern: str = "*", licenc
     root = own_path(entry, path)
     if not root.is_dir():
         raise SitterError(f"download.{entry}.path is {path}, which is a file: name the folder of sitters' folders.")
-    files = sorted(tree(root))
-    images = [f for f in files if is_portrait(f, pattern) and (root / f).is_file()]
-    if not images:
-        raise SitterError(_nothing(entry, path, pattern, files))
-    for file in progress(images, f"copy {entry}"):
-        check_id(file.as_posix(), f"download.{entry}.path {path}")
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(root / file, folder / file)
-    _say_what_was_left(entry, root, set(files) - set(images), {f.parts[0] for f in images})
-    return rows(folder, entry, licence)
+    tops = [found.name for found in root.iterdir() if found.is_dir()]
+    files = sorted(PurePosixPath(found.as_posix()) for found in tree(root))
+    chosen = choose(files, pattern, tops, lambda file: (root / file).is_file())
+    if not chosen.taken:
+        raise SitterError(_nothing(entry, path, pattern, chosen))
+    where = f"download.{entry}.path {path}"
+    written: dict[str, PurePosixPath] = {}
+    for file in progress(chosen.taken, f"copy {entry}"):
+        target = folder / composed(file, written, where)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            raise SitterError(f"{where}: {file} exists twice but for capitals, which this disk takes for one file.")
+        shutil.copyfile(root / file, target)
+    say(entry, chosen, lambda below: f"download.{entry}.path: {Path(path) / below}")
+    return rows(folder, entry, written, licence)
 
 
-def _nothing(entry: str, path: str, pattern: str, files: list[Path]) -> str:
-    loose = [f for f in files if is_image(f.name) and len(f.parts) == 1]
+def _nothing(entry: str, path: str, pattern: str, chosen: Chosen) -> str:
+    where = f"download.{entry}.path is {path}"
+    count = sum(len(files) for kind in (chosen.left, chosen.clutter) for files in kind.values())
+    loose = [file for files in chosen.left.values() for file in files if len(file.parts) == 1 and is_image(file.name)]
+    reasons = "".join(f"; {len(files)} {reason}, as {files[0]}" for reason, files in sorted(chosen.left.items()))
+    reasons += f"; {cluttered(chosen)}" if chosen.clutter else ""
     if loose:
         return (
-            f"download.{entry}.path is {path}: it holds {len(loose)} images ({loose[0]} …) and no folder per sitter. "
-            "Move each sitter's images into a folder that bears the sitter's name, or list them in a CSV and use "
-            "`kind: manifest`."
+            f"{where}: it holds {len(loose)} images ({loose[0]} …) and no folder per sitter{reasons}. If it is one "
+            f"sitter's folder, name the folder above it: path: {Path(path).parent}. Else move each sitter's images "
+            "into a folder that bears the sitter's name, or list them in a CSV and use `kind: manifest`."
         )
-    return f"download.{entry}.path is {path}: of {len(files)} files none is an image {pattern} in a folder per sitter."
-
-
-def _say_what_was_left(entry: str, root: Path, strays: set[Path], sitters: set[str]) -> None:
-    """Name files that were not taken and folders without images: a misplaced image is otherwise never missed."""
-    empty = sorted(p.name for p in root.iterdir() if p.is_dir() and p.name not in sitters and p.name[0] != ".")
-    for what, names in (("files not taken", sorted(map(str, strays))), ("folders without an image", empty)):
-        if names:
-            shown = ", ".join(names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
-            print(f"{entry}: {len(names)} {what}: {shown}", file=sys.stderr)
+    return f"{where}: of {count} files none is an image {pattern} in a folder per sitter{reasons}."

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from pipeline.artifacts import sha256
 from pipeline.errors import SitterError
+from pipeline.names import nfc
 from pipeline.own import walk
 
 Row = dict[str, str]
@@ -18,23 +18,11 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".pgm", ".ppm", ".pnm", ".pbm", ".bmp", ".tif", ".tiff", ".webp"}
     | {".gif", ".jp2", ".avif"}
 )
-# What operating systems leave in folders and archives.
-CLUTTER = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 
 
 def is_image(name: str) -> bool:
     """Whether a file's name says that it is an image."""
     return PurePosixPath(name).suffix.lower() in SUFFIXES
-
-
-def is_portrait(path: PurePosixPath | Path, pattern: str = "*") -> bool:
-    """Whether a path below a folder of sitters' folders is an image of a sitter, under a name that fits `pattern`."""
-    return len(path.parts) > 1 and is_image(path.name) and fnmatchcase(path.name, pattern)
-
-
-def is_clutter(path: PurePosixPath | Path) -> bool:
-    """Whether a path is hidden or of the operating system's own making (`.DS_Store`, `__MACOSX/…`)."""
-    return any(part.startswith(".") or part in CLUTTER for part in path.parts)
 
 
 def natural(name: str) -> list[list[str | int]]:
@@ -43,8 +31,8 @@ def natural(name: str) -> list[list[str | int]]:
 
 
 def tree(folder: Path) -> Iterator[Path]:
-    """Files below a folder, relative to it, links followed (each folder once), clutter left out."""
-    return walk(folder, skip=lambda name: is_clutter(Path(name)))
+    """Yield the files below a folder, relative to it; links are followed, and each folder is entered once."""
+    return walk(folder)
 
 
 def check_id(image_id: str, where: str) -> str:
@@ -61,19 +49,49 @@ def check_id(image_id: str, where: str) -> str:
     return image_id
 
 
-def rows(folder: Path, entry: str, licence: str | None = None) -> list[Row]:
-    """A row for each image of a folder per sitter, in natural order: image_id, path, sitter, sha256, licence.
+def composed(path: PurePosixPath, written: dict[str, PurePosixPath], where: str) -> str:
+    """Return the name in NFC under which a portrait is kept, and enter it in `written`.
 
-    The sitter is the first folder of an image's path, whatever lies between. The id is the path without its suffix,
-    or with it where two images differ by nothing else.
+    Raises:
+        SitterError: another portrait has this name already; the message begins with `where`.
     """
-    files = [p.as_posix() for p in tree(folder) if is_portrait(p)]
-    files.sort(key=lambda f: (natural(f), f))
-    stems = [str(PurePosixPath(f).with_suffix("")) for f in files]
-    count = Counter(stems)
+    name = check_id(nfc(path.as_posix()), where)
+    other = written.setdefault(name, path)
+    if other is not path:
+        raise SitterError(
+            f"{where} holds two files with one name, {name!r}: {str(other)!a} and {str(path)!a} differ only in how "
+            "their accents are encoded. Delete one, or rename it."
+        )
+    return name
+
+
+def rows(folder: Path, entry: str, files: Iterable[str], licence: str | None = None) -> list[Row]:
+    """A row for each portrait, in natural order: image_id, path, sitter, sha256, licence.
+
+    The sitter is the first folder of a portrait's path, whatever lies between.
+
+    Args:
+        folder: where the portraits are.
+        entry: name of the entry.
+        files: their paths, relative to the folder, in NFC.
+        licence: terms of use.
+    """
+    ordered = sorted(files, key=lambda file: (natural(file), file))
     found = []
-    for file, stem in zip(files, stems, strict=True):
-        image_id = check_id(file if count[stem] > 1 else stem, f"download.{entry}")
+    for file, image_id in zip(ordered, ids(ordered), strict=True):
+        check_id(image_id, f"download.{entry}")
         row = {"image_id": image_id, "path": file, "sitter": file.partition("/")[0], "sha256": sha256(folder / file)}
         found.append(row | ({"licence": licence} if licence else {}))
+    return found
+
+
+def ids(files: Sequence[str]) -> list[str]:
+    """An id for each of these different paths, no two alike: without the suffix, or with it where that is needed.
+
+    >>> ids(["a/1.jpg", "a/2.jpg", "a/2.png", "a/2.jpg.png"])
+    ['a/1', 'a/2.jpg', 'a/2.png', 'a/2.jpg.png']
+    """
+    found = [str(PurePosixPath(file).with_suffix("")) for file in files]
+    while twice := {image_id for image_id, count in Counter(found).items() if count > 1}:
+        found = [file if image_id in twice else image_id for file, image_id in zip(files, found, strict=True)]
     return found

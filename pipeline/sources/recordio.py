@@ -9,7 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from hashlib import sha256 as digest
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +31,7 @@ from pipeline.sources.local import own_file
 Ints = NDArray[np.int64]
 # What images begin with: JPEG, PNG, BMP, WebP. A record 0 that has several labels and an image is one image more.
 IMAGES = (b"\xff\xd8\xff", b"\x89PNG", b"BM", b"RIFF")
+WITHOUT = "Without one the records are found by reading through the file."
 # The file system cannot copy within itself: the other way is taken.
 UNABLE = {errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
@@ -63,16 +66,33 @@ def fetch(
     """
     source, name = own_file(entry, path, url, sha256)
     index, property_ = index_and_property(source)
-    keys, offsets = listed(RecordFile(source), index if path and index.is_file() else None)
+    records = RecordFile(source)
+    found = listed(records, index if path and index.is_file() else None)
+    if found.others:
+        print(f"{entry}: {found.others} records not taken: {found.why}", file=sys.stderr)
     classes = _classes(property_) if path and property_.is_file() else None
     copy = folder / Path(name).with_suffix(".rec").name
     _copy(source, copy)
     further = {"licence": licence} if licence else {}
-    return _rows(RecordFile(copy), keys, offsets, entry, source, label, classes, further)
+    return _rows(RecordFile(copy), found, entry, source, label, classes, further)
 
 
-def listed(file: RecordFile, index: Path | None) -> tuple[Ints, Ints]:
-    """Keys and byte offsets, int64 [n] each, of the records that hold images, in the order of the file.
+@dataclass(frozen=True, eq=False)
+class Listed:
+    """The records that hold images, in the order of the file; int64 [n] each."""
+
+    keys: Ints
+    offsets: Ints
+    nexts: Ints
+    """Where the index says that the record behind each begins; the size of the file for the last."""
+    others: int = 0
+    """How many records hold none."""
+    why: str = ""
+    index: Path | None = None
+
+
+def listed(file: RecordFile, index: Path | None) -> Listed:
+    """Find the records that hold images.
 
     Args:
         file: the records.
@@ -80,7 +100,8 @@ def listed(file: RecordFile, index: Path | None) -> tuple[Ints, Ints]:
             0, 1, …
 
     Raises:
-        SitterError: the index does not fit the file, or the header record promises images that are not there.
+        SitterError: the index does not fit the file or lists only a part of it, or the header record promises images
+            that are not there. Gaps between images are found when these are read.
     """
     if index is None:
         offsets = np.fromiter(file.offsets(), np.int64)
@@ -95,11 +116,12 @@ def listed(file: RecordFile, index: Path | None) -> tuple[Ints, Ints]:
                 f"{file.path} has {file.size:,} bytes, but {index} lists {beyond} of {len(keys)} records beyond them: "
                 "the file was cut off, or the index is another file's. Fetch both again."
             )
-        file.payload(int(offsets[-1]))  # whole? if not, that is better known before the copy
+        _check_ends(file, index, keys, offsets)
+    nexts = np.append(offsets[1:], file.size)
     first = np.flatnonzero(keys == 0)
     header = file.record(int(offsets[first[0]])) if len(first) else None
     if header is None or len(header.labels) < 2 or bytes(header.content[:4]).startswith(IMAGES):
-        return keys, offsets
+        return Listed(keys, offsets, nexts, index=index)
     end = header.labels[0]
     if not 1 < end < 1 << 62 or end != int(end):
         raise SitterError(f"{file.path}: record 0 says that images are the keys before {end:g}: it is no header.")
@@ -111,7 +133,40 @@ def listed(file: RecordFile, index: Path | None) -> tuple[Ints, Ints]:
             f"{file.path}: record 0 says that its images are the keys 1 to {int(end) - 1}, but {missing} of them are "
             f"missing, the first {absent[0]}: the file was cut off, or the index is another file's. Fetch both again."
         )
-    return keys[images], offsets[images]
+    for offset, after in zip(offsets[~images].tolist(), nexts[~images].tolist(), strict=True):
+        if index and file.after(offset) != after:
+            raise _partial(file, file.path, index, offsets)
+    others = len(keys) - int(images.sum())
+    why = f"record 0, which is a header, and {others - 1} that hold an identity's range of keys"
+    return Listed(keys[images], offsets[images], nexts[images], others, why, index)
+
+
+def _check_ends(file: RecordFile, index: Path, keys: Ints, offsets: Ints) -> None:
+    """Raise SitterError unless the listed records begin with the file and end with it."""
+    twice = np.flatnonzero(np.diff(offsets) == 0)
+    if len(twice):
+        raise SitterError(
+            f"{index}: the keys {keys[twice[0]]} and {keys[twice[0] + 1]} stand for the same byte "
+            f"{offsets[twice[0]]:,} ({len(twice)} such): delete the index. {WITHOUT}"
+        )
+    end = file.payload(int(offsets[-1]))[1]  # whole? if not, that is better known before the copy
+    if offsets[0] or end != file.size:
+        raise _partial(file, file.path, index, offsets)
+
+
+def _partial(file: RecordFile, source: Path, index: Path, offsets: Ints, others: int = 0) -> SitterError:
+    """What is wrong with an index whose records do not fill the file: found by reading through it."""
+    starts = np.fromiter(file.offsets(), np.int64)
+    wrong = offsets[~np.isin(offsets, starts)]
+    count = len(offsets) + others
+    found = (
+        f"has {len(wrong)} of {count:,} offsets at which no record begins, the first {wrong[0]:,}"
+        if len(wrong)
+        else f"lists {count:,} of the {len(starts):,} records in {source}"
+    )
+    return SitterError(
+        f"{index} {found}: it was cut off, or it is another file's. Fetch both again, or delete the index. {WITHOUT}"
+    )
 
 
 def before(end: float, keys: Ints, is_image: Callable[[int], bool]) -> NDArray[np.bool_]:
@@ -128,19 +183,14 @@ def before(end: float, keys: Ints, is_image: Callable[[int], bool]) -> NDArray[n
 
 
 def _rows(
-    file: RecordFile,
-    keys: Ints,
-    offsets: Ints,
-    entry: str,
-    source: Path,
-    label: int,
-    classes: int | None,
-    further: Row,
+    file: RecordFile, found: Listed, entry: str, source: Path, label: int, classes: int | None, further: Row
 ) -> Iterator[Row]:
     """A row of the manifest for each image."""
-    pairs = zip(keys, offsets, strict=True)
-    for key, offset in progress(pairs, f"read {entry}", len(keys)):
-        record = file.record(int(offset))
+    pairs = zip(found.keys, found.offsets, found.nexts, strict=True)
+    for key, offset, after in progress(pairs, f"read {entry}", len(found.keys)):
+        record, end = file.read(int(offset))
+        if end != after and found.index is not None:
+            raise _partial(file, source, found.index, found.offsets, found.others)
         where = f"{source}: the record at byte {offset:,} (key {key})"
         if label >= len(record.labels):
             raise SitterError(

@@ -1,8 +1,8 @@
-"""Reading a pickle that holds bytes, booleans, lists, tuples and NumPy arrays of these, and nothing else.
+"""Reading a pickle that holds bytes, numbers, lists, tuples and NumPy arrays of these, and nothing else.
 
 A pickle is a program, and loading one runs it. So its opcodes are looked through before anything is loaded, what they
-can call is exchanged for stand-ins of ours, and whatever else is named refuses the file. Neither code of the file nor
-of NumPy runs on what it says.
+can call is exchanged for stand-ins of ours, and whatever else is named refuses the file. No code of the file runs, and
+of NumPy only `frombuffer`, on plain numbers whose count has been checked.
 """
 
 from __future__ import annotations
@@ -10,23 +10,28 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
+import re
 from math import prod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from pipeline.content import ENOUGH, known
 from pipeline.errors import SitterError
 
 NEEDED = (
     "PROTO FRAME STOP MARK NONE NEWTRUE NEWFALSE INT BININT BININT1 BININT2 LONG LONG1 "
-    "STRING BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 "
+    "FLOAT BINFLOAT STRING BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8 "
     "UNICODE BINUNICODE SHORT_BINUNICODE EMPTY_LIST LIST APPEND APPENDS "
     "EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 PUT BINPUT LONG_BINPUT MEMOIZE GET BINGET LONG_BINGET "
     "GLOBAL STACK_GLOBAL REDUCE BUILD"
 )
 OPCODES = frozenset(NEEDED.split())
 PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
-BYTES = {"u1", "|u1", "B"}
-BOOLEANS = {"b1", "|b1", "?"}
+# Types of arrays that are encoded images, and those of plain numbers.
+BYTES = {"u1", "|u1", "B", "i1", "|i1"}
+NUMBERS = re.compile(r"[<>=|]?(b1|\?|[iu][1248]|f[248])")
 
 
 class Refused(SitterError):
@@ -40,11 +45,14 @@ class _Type:
         self.name = name.decode("latin-1") if isinstance(name, bytes) else str(name)
 
     def __setstate__(self, state: Any) -> None:
-        """Byte order and the like say nothing of bytes and booleans."""
+        """Take the byte order; the rest says nothing of plain numbers."""
+        if isinstance(state, tuple) and len(state) > 1 and state[1] in ("<", ">", b"<", b">"):
+            order = state[1].decode() if isinstance(state[1], bytes) else state[1]
+            self.name = order + self.name.lstrip("<>=|")
 
 
 class _Array:
-    """Stands in for `numpy.ndarray`: becomes bytes, or a list of booleans or of what the array holds."""
+    """Stands in for `numpy.ndarray`: becomes bytes, or a list of numbers or of what the array holds."""
 
     content: Any = None
 
@@ -59,16 +67,18 @@ class _NotBuilt:
 
 
 def _values(shape: Any, kind: Any, content: Any) -> bytes | list[Any]:
-    """An array's content, as flat as it must be."""
-    if not isinstance(kind, _Type) or not isinstance(shape, tuple) or len(shape) != 1:
+    """An array's content, as flat as it must be: of its axes one may be longer than 1."""
+    if not isinstance(kind, _Type) or not isinstance(shape, tuple) or not all(isinstance(n, int) for n in shape):
+        raise Refused(f"an array of shape {shape!r}")
+    if sum(n != 1 for n in shape) > 1:
         raise Refused(f"an array of shape {shape!r}: only flat ones are expected")
     if kind.name.startswith(("O", "|O")) and isinstance(content, list):
         return content
-    if isinstance(content, bytes | bytearray) and len(content) == prod(shape):
-        if kind.name in BYTES:
+    if isinstance(content, bytes | bytearray) and NUMBERS.fullmatch(kind.name):
+        if kind.name in BYTES and len(content) == prod(shape):
             return bytes(content)
-        if kind.name in BOOLEANS and set(content) <= {0, 1}:
-            return [bool(value) for value in content]
+        if len(content) == prod(shape) * np.dtype(kind.name).itemsize:
+            return list(np.frombuffer(bytes(content), kind.name).tolist())
     raise Refused(f"an array of type {kind.name!r} and shape {shape!r}: only bytes and booleans are expected")
 
 
@@ -76,11 +86,8 @@ def _reconstruct(*_: Any) -> _Array:
     return _Array()
 
 
-def _scalar(kind: Any = None, content: Any = b"") -> bool:
-    values = _values((1,), kind, content)
-    if not isinstance(values, list):
-        raise Refused("a number where a boolean is expected")
-    return bool(values[0])
+def _scalar(kind: Any = None, content: Any = b"") -> Any:
+    return _values((1,), kind, content)[0]
 
 
 def _from_buffer(content: Any = b"", kind: Any = None, shape: Any = None, *_: Any) -> _Array:
@@ -103,10 +110,21 @@ def _empty(*given: Any) -> bytes:
     return b""
 
 
+def _bytearray(content: Any = b"", encoding: Any = "latin-1") -> bytes:
+    """How Python writes a bytearray by protocols below 5: of bytes, or of text in latin-1; never of a length."""
+    if isinstance(content, str):
+        return _encode(content, encoding.decode() if isinstance(encoding, bytes) else encoding)
+    if not isinstance(content, bytes):
+        raise Refused("a call of bytearray for anything but bytes")
+    return content
+
+
 GLOBALS: dict[tuple[str, str], Any] = {
     ("_codecs", "encode"): _encode,
     ("__builtin__", "bytes"): _empty,
     ("builtins", "bytes"): _empty,
+    ("__builtin__", "bytearray"): _bytearray,
+    ("builtins", "bytearray"): _bytearray,
     ("numpy", "ndarray"): _NotBuilt,
     ("numpy", "dtype"): _Type,
 } | {
@@ -139,8 +157,8 @@ def unpickle(path: Path) -> Any:
         Refused: it holds an opcode, a name or a call that such a pickle has no use for; none of it has run.
         SitterError: it is broken or no pickle.
     """
+    content = path.read_bytes()
     try:
-        content = path.read_bytes()
         _look_through(content)
         return _flat(_Unpickler(io.BytesIO(content), encoding="bytes").load())
     except Refused as reason:
@@ -148,7 +166,11 @@ def unpickle(path: Path) -> Any:
             f"{path} is refused, and nothing in it was run: it holds {reason}. A verification set holds only encoded "
             "images and booleans: fetch it from its publisher."
         ) from None
+    except OSError:
+        raise
     except Exception as error:  # a broken pickle raises nearly anything
+        if what := known(content[:ENOUGH]):
+            raise SitterError(f"{path} is no verification set but {what}: fetch it again.") from None
         raise SitterError(f"{path} is no whole pickle ({error or type(error).__name__}): fetch it again.") from None
 
 
@@ -165,15 +187,15 @@ def _look_through(content: bytes) -> None:
 
 
 def _flat(value: Any) -> Any:
-    """The stand-ins for arrays, in the value or in a list or tuple at its first two levels, as what they hold."""
+    """What stand-ins for arrays hold, and bytearrays as bytes, in a value and at its first two levels."""
+    value = _plain(value)
+    if isinstance(value, tuple | list) and len(value) == 2:
+        parts = [_plain(part) for part in value]
+        return tuple([_plain(item) for item in part] if isinstance(part, list | tuple) else part for part in parts)
+    return value
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, _Array):
         return value.content
-    if isinstance(value, tuple | list) and len(value) == 2:
-        parts = [part.content if isinstance(part, _Array) else part for part in value]
-        return tuple(
-            [item.content if isinstance(item, _Array) else item for item in part]
-            if isinstance(part, list | tuple)
-            else part
-            for part in parts
-        )
-    return value
+    return bytes(value) if isinstance(value, bytearray) else value

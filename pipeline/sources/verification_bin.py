@@ -101,7 +101,8 @@ def read_bin(path: Path) -> tuple[list[bytes], list[bool]]:
     if not isinstance(content, tuple | list) or len(content) != 2:
         raise SitterError(f"{path} holds {_what(content)}, not images and booleans: is it a verification set?")
     images, same = content
-    for values, what, kinds in ((images, "images", (bytes,)), (same, "booleans", (bool, int))):
+    same = list(same) if isinstance(same, bytes) else same  # an array of bytes: 0 and 1
+    for values, what, kinds in ((images, "images", (bytes,)), (same, "booleans", (bool, int, float))):
         if not isinstance(values, tuple | list):
             raise SitterError(f"{path} holds {_what(values)} in place of its {what}: is it a verification set?")
         for i, value in enumerate(values):

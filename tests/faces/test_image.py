@@ -130,7 +130,7 @@ def test_first_frame_of_an_animation(tmp_path, photo):
     assert difference(tmp_path / "a.gif", frames[0]) < 1
 
 
-@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp"])
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif", "a.avif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_honoured(tmp_path, photo, name, orientation):
     undo = {

@@ -57,7 +57,9 @@ def test_strays_and_empty_folders_are_named(project: Path, capsys: pytest.Captur
     (Path("mine/empty")).mkdir()
     assert [r["image_id"] for r in fetch("mine")] == ["ada/1"]
     said = capsys.readouterr().err
-    assert "2 files not taken: ada/notes.txt, loose.jpg" in said
+    assert "2 files not taken: 1 in no sitter's folder (loose.jpg), 1 of a type that is not read" in said
+    assert "(ada/notes.txt)" in said
+    assert "2 files of photo programs or the system left out: 1 .DS_Store, 1 ._*" in said
     assert "1 folders without an image: empty" in said
     assert not list(Path("out").rglob("*.txt"))
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pipeline import paths
 from pipeline.artifacts import read_csv, sha256
@@ -119,6 +121,56 @@ def test_a_damaged_record_is_named_by_offset_and_the_old_data_stays() -> None:
 def test_an_index_of_another_file_is_told() -> None:
     REC.with_suffix(".idx").write_text("0\t0\n1\t40\n2\t44\n")
     with pytest.raises(SitterError, match=r"the record at byte 44 is none"):
+        fetch(kind="recordio", path=str(REC))
+
+
+@pytest.mark.parametrize("header", [True, False])
+@given(st.sets(st.integers(0, 6), min_size=1, max_size=6))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_an_index_that_lists_only_a_part_is_refused_whichever_lines_it_lacks(header: bool, gone: set[int]) -> None:
+    """Without a header record nothing else tells how many there are."""
+    if header:
+        write_training_set(REC, SET)
+    else:
+        write_records(REC, ((key, pack((float(label),), image)) for key, (label, image) in enumerate(SET)))
+    lines = REC.with_suffix(".idx").read_text().splitlines(keepends=True)
+    kept = [line for number, line in enumerate(lines) if number - header not in gone]
+    REC.with_suffix(".idx").write_text("".join(kept))
+    with pytest.raises(SitterError, match=rf"train\.idx lists {len(kept)} of the {len(lines)} records|are missing"):
+        fetch(kind="recordio", path=str(REC))
+    REC.with_suffix(".idx").unlink()
+    assert len(fetch(kind="recordio", path=str(REC))) == len(SET)
+
+
+def test_an_index_with_wrong_bytes_is_refused() -> None:
+    write_records(REC, ((key, pack((float(label),), image)) for key, (label, image) in enumerate(SET)))
+    keys, offsets = read_index(REC.with_suffix(".idx"))
+    for number, offset, message in (
+        (2, offsets[1], "keys 1 and 2 stand for the same byte"),
+        (3, offsets[3] + 4, rf"1 of 7 offsets at which no record begins, the first {offsets[3] + 4:,}"),
+        (0, offsets[0] + 8, r"1 of 7 offsets at which no record begins, the first 8"),
+        (6, REC.stat().st_size, "beyond them"),
+    ):
+        wrong = offsets.copy()
+        wrong[number] = offset
+        lines = [f"{key}\t{at}\n" for key, at in zip(keys, wrong, strict=True)]
+        REC.with_suffix(".idx").write_text("".join(lines))
+        with pytest.raises(SitterError, match=message):
+            fetch(kind="recordio", path=str(REC))
+
+
+def test_records_that_are_no_images_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    fetch(kind="recordio", path=str(REC))
+    assert "set: 4 records not taken: record 0, which is a header, and 3 that hold" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"<html>", "a web page"), (b"version https://git-lfs", "git lfs pull")]
+)
+def test_what_is_no_recordio_file_is_called_what_it_is(content: bytes, words: str) -> None:
+    REC.write_bytes(content + bytes(40))
+    REC.with_suffix(".idx").unlink()
+    with pytest.raises(SitterError, match=rf"train\.rec is no RecordIO file but .*{words}"):
         fetch(kind="recordio", path=str(REC))
 
 

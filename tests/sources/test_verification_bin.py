@@ -82,6 +82,27 @@ def test_booleans_of_numpy_and_arrays_of_objects_are_read(protocol: int) -> None
     assert read_bin(BIN) == ([b"a", b"bc", b"d", b""], [True, False])
 
 
+@given(
+    st.integers(0, 5),
+    st.sampled_from(
+        [bytes, bytearray, lambda b: np.frombuffer(b, np.uint8), lambda b: np.frombuffer(b, np.uint8)[None]]
+    ),
+    st.sampled_from([list, tuple, lambda values: np.array([*values, None], object)[:-1]]),
+    st.sampled_from(["?", "u1", "i1", "<i4", ">i4", "i8", "f4", "list", "tuple", "ints", "floats", "numpy", "column"]),
+)
+@settings(max_examples=150, deadline=None)
+def test_every_harmless_way_of_writing_a_set_is_read(protocol: int, image: Any, images: Any, same: str) -> None:
+    contents, genuine = [b"\xff\xd8a", b"bc\x00", b"d", b"\x89e"], [True, False]
+    flags: Any = {"list": genuine, "tuple": tuple(genuine), "ints": [1, 0], "floats": [1.0, 0.0]}.get(same)
+    flags = [np.bool_(True), np.int64(0)] if same == "numpy" else flags
+    flags = np.array(genuine)[:, None] if same == "column" else flags
+    flags = np.array(genuine, same) if flags is None else flags
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "set.bin"
+        path.write_bytes(pickle.dumps((images([image(content) for content in contents]), flags), protocol))
+        assert read_bin(path) == (contents, genuine)
+
+
 class Evil:
     def __reduce__(self) -> Any:
         return os.mkdir, ("ran",)
@@ -111,7 +132,8 @@ HOSTILE = {
     ),
     "bytes of a length": (b"\x80\x03c__builtin__\nbytes\nJ\xff\xff\xff\x7f\x85R.", "bytes with arguments"),
     "a huge memo": (b"\x80\x02]r\xff\xff\xff\x7f.", r"a memo numbered 2,147,483,647 at byte 3"),
-    "an array of floats": (pickle.dumps(([np.ones(3)], [True]), 2), r"an array of type 'f8' and shape \(3,\)"),
+    "an array of names": (pickle.dumps(([np.array(["a"])], [True]), 2), r"an array of type '<?U1' and shape \(1,\)"),
+    "a bytearray of a length": (b"\x80\x03cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R.", "anything but bytes"),
     "an array in rows": (pickle.dumps(([np.ones((2, 2), np.uint8)], [True]), 2), r"an array of shape \(2, 2\)"),
     "an array without content": (b"\x80\x02" + NUMPY + b"(K\x00tU\x01btRK\x01b.", "an array without"),
     "an array longer than its content": (
@@ -170,6 +192,8 @@ def test_noise_is_refused_or_broken_and_nothing_else(noise: bytes) -> None:
         (([b"a", b"b"], [2]), "number 0 of its booleans, counted from 0, is 2"),
         (([b"a", b"b"], [None]), "number 0 of its booleans, counted from 0, is a NoneType"),
         ((b"a", [True]), "a bytes in place of its images"),
+        (([np.ones(3), b"b"], [True]), "number 0 of its images, counted from 0, is a list"),
+        (([b"a", b"b"], np.array([0.5])), "number 0 of its booleans, counted from 0, is 0.5"),
         ([[b"a", b"b"], [True], 3], "a list, not images and booleans"),
         (3, "3, not images and booleans"),
     ],
@@ -185,7 +209,9 @@ def test_a_file_that_was_cut_off_is_told(share: float) -> None:
     write_bin(BIN, [picture(0), picture(1)], [True])
     data = BIN.read_bytes()
     BIN.write_bytes(data[: int(share * len(data))])
-    with pytest.raises(SitterError, match=r"set\.bin is no whole pickle .*: fetch it again"):
+    with pytest.raises(
+        SitterError, match=r"set\.bin is no (whole pickle|verification set but an empty file).*: fetch it again"
+    ):
         read_bin(BIN)
 
 
@@ -240,3 +266,17 @@ def test_pil_reads_what_is_written() -> None:
     write_bin(BIN, [picture(0), picture(1)], [False])
     images, _ = read_bin(BIN)
     assert np.asarray(Image.open(io.BytesIO(images[1]))).shape == (24, 24, 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"<!doctype html>", "a web page"),
+        (b"version https://git-lfs", "git lfs pull"),
+        (b"PK\x03\x04", "a zip archive"),
+    ],
+)
+def test_another_kind_of_file_is_called_what_it_is(content: bytes, words: str) -> None:
+    BIN.write_bytes(content)
+    with pytest.raises(SitterError, match=rf"set\.bin is no verification set but .*{words}"):
+        read_bin(BIN)
