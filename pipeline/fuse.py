@@ -44,7 +44,7 @@ def run(study: Study, fusion: str) -> None:
 
     tables = {dataset: inputs(entry.models, dataset) for dataset in study.embed.datasets}
     lessons = Lessons.of(tables, {dataset: train_and_val(dataset) for dataset in entry.fit_on}, entry.models)
-    fused = fit(fusion, entry, lessons, study.seed)
+    fused = fit(fusion, entry, lessons, study.seed_of(fusion))
     vectors = {dataset: fused.apply([e.vectors for e in own]) for dataset, own in tables.items()}
     images = {dataset: own[0].image_ids for dataset, own in tables.items()}
     description = _describe(entry, fused, lessons, next(iter(vectors.values())).shape[1])

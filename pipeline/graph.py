@@ -119,7 +119,8 @@ def _fuse(study: Study, name: str) -> Job:
     tested = fusion.method.kind == "folds" or fusion.by_folds or fusion.cohort is not None
     inputs += [paths.split(d) for d in _unique(iter((*fusion.fit_on, *(datasets if tested else ()))))]
     outputs = (paths.model(name), *(paths.embeddings(name, dataset) for dataset in datasets))
-    keys = ("seed", f"fuse.{name}", "embed.datasets")
+    swept = study.swept(name)
+    keys = ("seed", *(swept.keys if swept else [f"fuse.{name}"]), "embed.datasets")
     return Job("fuse", (name,), tuple(inputs), outputs, keys, (f"fusions/{fusion.method.kind}",))
 
 

@@ -24,13 +24,16 @@ def run(study: Study) -> None:
     from pipeline.reporting.overlaps import lines
     from pipeline.reporting.page import page
     from pipeline.reporting.read import benchmarks, series
+    from pipeline.reporting.repeats import over_seeds, repeated
     from pipeline.reporting.tables import results_table
 
     folder = paths.results()
     found = benchmarks(folder, study)
-    html = page(study, found, series(study, found), read_json(folder / "run.json"))
+    looks = series(study, found)
+    html = page(study, found, looks, read_json(folder / "run.json"))
     with atomic_file(paths.report()) as part:
         part.write_text(html, encoding="utf-8")
     print(results_table(folder))
+    print(*over_seeds(study, found), sep="\n", end="\n" * bool(repeated(study, list(looks))))
     print(*lines(study), sep="\n", end="\n" * bool(study.overlap))
     print(f"report: {paths.report()}")

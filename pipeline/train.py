@@ -67,9 +67,9 @@ def record(study: Study, model: str) -> None:
     processes = Processes.of(start("fp32")) if several() else Processes()
     with processes.connected(), processes.together():
         if processes.first:
-            network, _ = build(entry.backbone, entry.adaptation, study.seed)
+            network, _ = build(entry.backbone, entry.adaptation, study.seed_of(model))
             with output_folder(paths.model(model)) as folder:
-                write_model(folder, network, entry, None, study.seed)
+                write_model(folder, network, entry, None, study.seed_of(model))
             print(f"{model}: frozen, {network.dim} values a face")
 
 
@@ -184,12 +184,12 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
             faces.labels,
             training.sitters,
             training.images,
-            study.seed,
+            study.seed_of(model),
             mirror=training.mirror,
             rank=processes.rank,
             world=processes.world,
         )
-        network, adaptation = build(entry.backbone, entry.adaptation, study.seed)
+        network, adaptation = build(entry.backbone, entry.adaptation, study.seed_of(model))
     if processes.world > 1 and accelerator.device.type == "cuda":
         network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     network.to(accelerator.device)
@@ -209,7 +209,7 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
         if inputs[0].kept is None:
             raise SitterError(f"models.{model}: its start is computed from features: raise cache_gb to keep them.")
         adaptation.initialise(network, inputs[0].kept[:, 0].to(accelerator.device))
-    torch.manual_seed(study.seed)
+    torch.manual_seed(study.seed_of(model))
     loss = LOSSES.make(entry.loss, network.dim, faces.sitters)
     if processes.world > 1 and faces.sitters >= max(processes.world, training.shard_centres or math.inf):
         share_out(loss, processes.rank, processes.world)
@@ -223,7 +223,7 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
         )
         if unjudged:
             print(f"{model}: {unjudged}: no epoch is better than another, and the last is kept")
-    return Run(accelerator, training, network, adaptation, loss, sampler, trained, *inputs, study.seed)
+    return Run(accelerator, training, network, adaptation, loss, sampler, trained, *inputs, study.seed_of(model))
 
 
 def write(study: Study, model: str, work: Run, state: State) -> None:
@@ -238,7 +238,7 @@ def write(study: Study, model: str, work: Run, state: State) -> None:
     load_trained_state(work.backbone, state.best)
     kept = state.history[state.best_epoch]
     with output_folder(paths.model(model)) as folder:
-        write_model(folder, work.backbone, study.models[model], study.training(model), study.seed)
+        write_model(folder, work.backbone, study.models[model], study.training(model), study.seed_of(model))
         if state.centres:
             with atomic_file(folder / CENTRES) as part:
                 save_file(state.centres, part)

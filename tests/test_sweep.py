@@ -58,6 +58,86 @@ def test_a_sweep_is_fused_embedded_and_judged_like_any_model():
     assert {("lora-rank-8", "orl"), ("lora-rank-8", "orl-painted")} < embedded
 
 
+def over_seeds(seeds: list[int], **sweeps: dict[str, Any]) -> params.Study:
+    """The demo with its trained models repeated; `sweeps` replaces the sweep of a model."""
+    raw = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    del raw["explain"]
+    for name in ("dlib-head", "dlib-lora", "effnet-lora"):
+        raw["models"][name]["sweep"] = sweeps.get(name.replace("-", "_"), {"training.seed": seeds})
+    return params.check(raw)
+
+
+def test_a_sweep_over_seeds_repeats_a_training_on_the_same_data():
+    made, once = over_seeds([1, 2]), params.load(PROJECT / "params.yaml")
+    assert [made.seed_of(f"dlib-head-seed-{seed}") for seed in (1, 2)] == [1, 2]
+    assert made.seed_of("dlib") == made.seed == once.seed_of("dlib-head")
+    data = [[job for job in graph.jobs(s) if job.stage in {"render", "align", "split"}] for s in (made, once)]
+    assert data[0] == data[1]
+    more = trainings(over_seeds([1, 2, 3]))
+    assert trainings(made)["dlib-lora-seed-2"] == more["dlib-lora-seed-2"], "another seed leaves those there are alone"
+
+
+def test_a_fusion_of_repeated_models_is_repeated_with_them():
+    made = over_seeds([1, 2])
+    assert made.fuse["concat-dlib-head-seed-2"].models == ("dlib", "dlib-head-seed-2")
+    assert made.fuse["weighted-four-seed-1"].models == (
+        "dlib", "dlib-head-seed-1", "dlib-lora-seed-1", "effnet-lora-seed-1",
+    )  # fmt: skip
+    assert "weighted-four" not in made.fuse
+    assert made.swept("weighted-four-seed-2").entry == "weighted-four"
+    assert made.seed_of("weighted-four-seed-2") == 2
+    fusions = {job.name: job for job in graph.jobs(made) if job.stage == "fuse"}
+    raw = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    for key in fusions["weighted-four-seed-2"].parameters:
+        here = raw
+        for part in key.split("."):
+            here = here[part]  # the key stands in the file, as the two engines need it
+
+
+def test_a_fusion_of_a_repeated_fusion_is_repeated_too():
+    raw = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    raw["models"]["dlib-head"]["sweep"] = {"training.seed": [1, 2]}
+    raw["fuse"] = {
+        "one": {"models": ["dlib", "dlib-head"], "method": {"kind": "concat"}, "centre": False},
+        "two": {"models": ["one", "effnet"], "method": {"kind": "concat"}, "centre": False},
+    }
+    del raw["explain"]
+    made = params.check(raw)
+    assert made.fuse["two-seed-2"].models == ("one-seed-2", "effnet")
+
+
+def test_each_seed_of_a_cross_validated_model_has_its_folds_put_together():
+    raw = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    raw["split"]["orl"] = {"kind": "sitters", "test": 1, "folds": 3}
+    raw["models"] = {
+        "dlib": raw["models"]["dlib"],
+        "head": raw["models"]["dlib-head"] | {"sweep": {"training.fold": [0, 1, 2], "training.seed": [4, 5]}},
+    }
+    raw["fuse"] = {"head-cv": {"models": ["head"], "method": {"kind": "folds"}}}
+    raw["evaluate"]["benchmarks"] = {"all": {"kind": "all-pairs", "probe": "orl-painted", "within_folds": True}}
+    del raw["explain"], raw["overlap"]
+    made = params.check(raw)
+    assert made.fuse["head-cv-seed-5"].models == tuple(f"head-fold-{fold}-seed-5" for fold in range(3))
+
+
+def test_models_of_different_seeds_are_not_fused():
+    with pytest.raises(SitterError, match=r"needs models of the same seeds; found: dlib-head \[1, 2\]"):
+        over_seeds([1, 2], effnet_lora={"training.seed": [1, 3]})
+
+
+def test_a_fusion_of_a_model_that_is_swept_over_more_than_seeds_is_refused():
+    with pytest.raises(SitterError, match="'effnet-lora', which is no model"):
+        over_seeds([1, 2], effnet_lora={"training.seed": [1, 2], "adaptation.rank": [4, 8]})
+
+
+def test_the_name_of_a_repeated_fusion_that_is_taken():
+    raw = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    raw["models"]["dlib-head"]["sweep"] = {"training.seed": [1]}
+    raw["fuse"] = {"a": {"models": ["dlib", "dlib-head"], "method": {"kind": "concat"}}, "a-seed-1": {}}
+    with pytest.raises(SitterError, match="a makes a-seed-1 twice: rename"):
+        params.check(raw)
+
+
 @pytest.mark.parametrize(
     ("sweep", "words"),
     [

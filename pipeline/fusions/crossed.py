@@ -50,7 +50,7 @@ def cross_fit(study: Study, name: str) -> None:
         models = [without(study, names, fold) for names in behind]
         tables = {dataset: inputs(models, dataset) for dataset in datasets}
         lessons = Lessons.of(tables, {d: _lessons(d, folds[d], fold, count) for d in entry.fit_on}, models)
-        fused = fit(name, entry, lessons, study.seed)
+        fused = fit(name, entry, lessons, study.seed_of(name))
         state |= {f"fold-{fold}.{key}": np.ascontiguousarray(value) for key, value in fused.state().items()}
         facts.append({**_fitted(lessons), **_weights(fused.kind.state(), entry.models), **fused.kind.findings()})
         cohort = fused.apply(lessons.vectors) if entry.cohort is not None else None

@@ -30,7 +30,7 @@ from pipeline.params.render import Render
 from pipeline.params.report import Report
 from pipeline.params.resources import ALL, Resources, TrainJob
 from pipeline.params.split import Split
-from pipeline.params.sweep import Swept, expanded
+from pipeline.params.sweep import SEED, Swept, expanded
 from pipeline.params.train import Model, Training, idle_patience, wrong_roles
 
 # Names become folders, wildcards of rules and names of DVC stages, in which "--" parts a model from a data set.
@@ -71,7 +71,7 @@ class Study(Strict):
     _sweeps: dict[str, Swept] = PrivateAttr(default_factory=dict)
 
     def swept(self, model: str) -> Swept | None:
-        """Which sweep a model is of, if it is."""
+        """The sweep that a model, or a fusion of models of a sweep over seeds, belongs to; None without one."""
         return self._sweeps.get(model)
 
     @property
@@ -97,6 +97,12 @@ class Study(Strict):
         """How one model is trained: `train`, with the fields that the model sets itself."""
         changes = self.models[model].training.model_dump(exclude_unset=True)
         return Training.model_validate({**self.train.model_dump(), **changes})
+
+    def seed_of(self, name: str) -> int:
+        """Seed of what is drawn to build and train a model, or to fit a fusion."""
+        swept = self.swept(name)
+        own = self.training(name).seed if name in self.models else swept and swept.values[SEED]
+        return self.seed if own is None else own
 
     def photographs_of(self, dataset: str) -> str:
         """The data set that the origins of a data set's images are found in."""

@@ -1,4 +1,7 @@
-"""One entry under `models` that stands for many: `sweep: {adaptation.rank: [4, 8, 16]}`, a model for each value."""
+"""One entry under `models` that stands for many: `sweep: {adaptation.rank: [4, 8, 16]}`, a model for each value.
+
+`sweep: {training.seed: [1, 2, 3, 4, 5]}` repeats a training; a fusion that names such an entry is repeated with it.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,16 @@ from typing import Any
 
 from pipeline.errors import SitterError
 
+SEED = "training.seed"
+"""The field whose values repeat a training instead of changing it."""
+
 
 @dataclass(frozen=True)
 class Swept:
-    """Where a model of a sweep comes from."""
+    """The sweep that a model, or a fusion of swept models, comes from."""
 
     entry: str
-    """The entry under `models`."""
+    """The entry under `models` or `fuse`."""
     values: dict[str, Any]
     """Its own value of each swept field."""
     keys: tuple[str, ...]
@@ -51,22 +57,56 @@ def expanded(raw: Any, file: str) -> tuple[Any, dict[str, Swept]]:
             for field, value in values.items():
                 _set(models[member], field, value, f"{file}: models.{name}.sweep.{field}")
             origins[member] = Swept(name, values, tuple(f"models.{name}.{key}" for key in rest))
-    return {**raw, "models": models, **_cross_validated(raw, origins)}, origins
+    return {**raw, "models": models, **_fusions(raw, origins, file)}, origins
 
 
-def _cross_validated(raw: Mapping[str, Any], origins: Mapping[str, Swept]) -> dict[str, Any]:
-    """The section `fuse`, in which a fusion of folds may name a sweep for all its members."""
+def _fusions(raw: Mapping[str, Any], origins: dict[str, Swept], file: str) -> dict[str, Any]:
+    """The section `fuse` of a study with sweeps.
+
+    A fusion of models of sweeps over seeds becomes a sweep, too: a fusion for each seed, which is added to `origins`.
+    A fusion `folds` may name a sweep over folds for all its models.
+
+    Raises:
+        SitterError: models of different seeds would be fused, or a name is taken.
+    """
     if not isinstance(raw.get("fuse"), Mapping):
         return {}
-    fuse = {}
+    fuse: dict[str, Any] = {}
     for name, entry in raw["fuse"].items():
         parts = entry.get("models") if isinstance(entry, Mapping) else None
         method = entry.get("method") if isinstance(entry, Mapping) else None
-        if isinstance(parts, list) and isinstance(method, Mapping) and method.get("kind") == "folds":
-            members = [[m for m, swept in origins.items() if swept.entry == part] or [part] for part in parts]
-            entry = {**entry, "models": [member for some in members for member in some]}
-        fuse[name] = entry
+        if not isinstance(parts, list):
+            fuse[name] = entry
+            continue
+        folds = isinstance(method, Mapping) and method.get("kind") == "folds"
+        seeds = {part: own for part in map(str, parts) if (own := _seeds(part, origins))}
+        if len(set(seeds.values())) > 1:
+            found = ", ".join(f"{part} {list(own)}" for part, own in seeds.items())
+            raise SitterError(f"{file}: fuse.{name} needs models of the same seeds; found: {found}. Give all one list.")
+        if not seeds:
+            fuse[name] = {**entry, "models": _members(parts, origins) if folds else parts}
+            continue
+        for seed in next(iter(seeds.values())):
+            member = f"{name}-{_word(SEED, seed)}"
+            if member in fuse or member in raw["fuse"]:
+                raise SitterError(f"{file}: fuse.{name} makes {member} twice: rename the one or the other.")
+            same = {m: s for m, s in origins.items() if s.values.get(SEED, seed) == seed}
+            alone = {m: s for m, s in same.items() if folds or list(s.values) == [SEED]}
+            fuse[member] = {**entry, "models": _members(parts, alone)}
+            origins[member] = Swept(name, {SEED: seed}, (f"fuse.{name}",))
     return {"fuse": fuse}
+
+
+def _seeds(part: str, origins: Mapping[str, Swept]) -> tuple[Any, ...]:
+    """The seeds of a sweep; none where it is over other fields, or where there is no sweep of this name."""
+    values = [swept.values for swept in origins.values() if swept.entry == part]
+    return tuple(dict.fromkeys(v[SEED] for v in values if SEED in v))
+
+
+def _members(parts: list[Any], origins: Mapping[str, Swept]) -> list[Any]:
+    """Models, with the members of a sweep in place of its name."""
+    members = [[m for m, swept in origins.items() if swept.entry == part] or [part] for part in parts]
+    return [member for some in members for member in some]
 
 
 def _combinations(name: str, sweep: Any, file: str) -> list[dict[str, Any]]:

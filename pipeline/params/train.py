@@ -67,6 +67,10 @@ class Training(Strict):
     """Processes that decode images where they are not cached; 0: the training process itself."""
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 30.0
     """A checkpoint is written at least this often; 0: after every step."""
+    seed: Annotated[int | None, Field(ge=0, lt=2**32)] = None
+    """Seed of the random start and of everything that training draws; null: the study's seed. A sweep over it
+    (`sweep: {training.seed: [1, 2, 3, 4, 5]}`) repeats a training on the same data, and the report then shows the mean
+    and the standard deviation of each figure."""
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:

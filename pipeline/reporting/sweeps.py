@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from pipeline.params.sweep import SEED
 from pipeline.reporting.numbers import NONE, percent, plain
 from pipeline.reporting.read import Benchmark, Series
+from pipeline.reporting.repeats import repeated, spread, words
 from pipeline.reporting.svg import Axis, Chart, linear_ticks
 from pipeline.reporting.tables import heading
 
@@ -42,6 +44,9 @@ class Sweep:
     """Model, its value of each field, and what was measured."""
     charts: list[tuple[str, Markup]]
     """Where one field of numbers was swept: a caption and a picture for each column."""
+    over_seeds: list[tuple[str, int, list[str]]]
+    """Where trainings were repeated with other seeds: a name, how many there are, and mean ± standard deviation of
+    each column."""
 
 
 def sweeps(study: Study, found: Sequence[Benchmark], looks: Mapping[str, Series]) -> list[Sweep]:
@@ -50,11 +55,15 @@ def sweeps(study: Study, found: Sequence[Benchmark], looks: Mapping[str, Series]
     for model in looks:
         if (swept := study.swept(model)) is not None:
             members.setdefault(swept.entry, {})[model] = swept.values
-    return [_sweep(name, models, found, looks) for name, models in members.items() if len(models) > 1]
+    return [_sweep(study, name, models, found, looks) for name, models in members.items() if len(models) > 1]
 
 
 def _sweep(
-    name: str, models: Mapping[str, Mapping[str, Any]], found: Sequence[Benchmark], looks: Mapping[str, Series]
+    study: Study,
+    name: str,
+    models: Mapping[str, Mapping[str, Any]],
+    found: Sequence[Benchmark],
+    looks: Mapping[str, Series],
 ) -> Sweep:
     fields = list(next(iter(models.values())))
     judged = [b for b in found if b.figures and any(m in b.metrics for m in models)]
@@ -65,9 +74,22 @@ def _sweep(
     columns = [f"{b.name}: {heading(b.figures[0])}" for b in judged]
     charts = []
     numbers = {model: values[fields[0]] for model, values in models.items()}
-    if len(fields) == 1 and all(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers.values()):
+    if (
+        len(fields) == 1
+        and fields[0] != SEED
+        and all(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers.values())
+    ):
         charts = [(f"{b.name}, over {fields[0]}", _chart(b, numbers, fields[0], looks)) for b in judged]
-    return Sweep(name, fields, columns, rows, [(caption, svg) for caption, svg in charts if svg])
+    over_seeds = [
+        (one.name, len(one.models), [_spread(benchmark, one.models) for benchmark in judged])
+        for one in repeated(study, list(models))
+    ]
+    return Sweep(name, fields, columns, rows, [(caption, svg) for caption, svg in charts if svg], over_seeds)
+
+
+def _spread(benchmark: Benchmark, models: Sequence[str]) -> str:
+    figure = benchmark.figures[0]
+    return words(spread(benchmark, models, figure), benchmark.percent(figure))
 
 
 def _measured(benchmark: Benchmark, model: str, models: Mapping[str, Any]) -> Measured:

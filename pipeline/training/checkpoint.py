@@ -65,7 +65,7 @@ def key(study: Study, model: str) -> str:
     options = zip(KINDS, (entry.backbone, entry.adaptation, entry.loss), strict=True)
     kinds = [f"{registry}/{kind}" for registry, chosen in options for kind in chosen.kinds()]
     of = {
-        "seed": study.seed,
+        "seed": [study.seed, study.seed_of(model)],  # of the choice of val faces, and of the training
         "model": entry.model_dump(exclude={"training"}),
         "training": training.model_dump(exclude=WITHOUT_EFFECT),
         "inputs": {str(path): _content(path) for path in inputs},

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline import report
 from pipeline.artifacts import read_json
+from pipeline.reporting.read import Benchmark
+from pipeline.reporting.repeats import repeated, spread
 from tests.reporting.page_reader import PageReader
 from tests.reporting.standin import drawn_crops, small_study, write_run
 
@@ -63,3 +66,52 @@ def test_numbers_of_one_field_are_drawn_and_a_grid_is_not(swept) -> None:
     drawn = [label for label in labels if "over loss.hard" in label]
     assert drawn == ["EER on photographs over loss.hard, with intervals. The figures are in the table."]
     assert not [label for label in labels if "over loss.margin" in label]
+
+
+def test_seeds_are_summed_up_as_mean_and_deviation_on_the_page_and_in_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    models = {
+        "dlib": FROZEN,
+        "again": NETWORK | {"sweep": {"training.seed": [1, 2, 3]}},
+        "both": NETWORK | {"sweep": {"loss.margin": [0.1, 0.5], "training.seed": [1, 2]}},
+    }
+    fuse = {"fused": {"models": ["dlib", "again"], "method": {"kind": "concat"}, "centre": False}}
+    benchmarks = {"photographs": {"kind": "all-pairs", "probe": "photos"}}
+    evaluated = {"bootstrap": {"replicates": 100}, "benchmarks": benchmarks}
+    study = small_study(models=models, fuse=fuse, evaluate=evaluated)
+    write_run(study, drawn_crops(48, 12))
+    report.run(study)
+    said = {line.split("  ")[0]: line for line in capsys.readouterr().out.partition("over seeds")[2].splitlines()}
+    page = PageReader(Path("results/report.html").read_text(encoding="utf-8"))
+    text = " ".join(page.text.split())
+    metrics = read_json(Path("results/metrics.json"))["photographs"]
+    for shown, members in {
+        "again": [f"again-seed-{seed}" for seed in (1, 2, 3)],
+        "fused": [f"fused-seed-{seed}" for seed in (1, 2, 3)],
+        "both (margin 0.1)": [f"both-margin-0_1-seed-{seed}" for seed in (1, 2)],
+        "both (margin 0.5)": [f"both-margin-0_5-seed-{seed}" for seed in (1, 2)],
+    }.items():
+        errors = [100 * metrics[member]["eer"] for member in members]
+        expected = f"{np.mean(errors):.1f} ± {np.std(errors, ddof=1):.1f}"
+        assert said[shown].removeprefix(shown).split()[0] == str(len(members))
+        assert expected in said[shown]
+        assert expected in text
+    assert "dlib" not in said
+    assert not [a for tag, a in page.tags if tag == "svg" and "over training.seed" in a.get("aria-label", "")]
+    assert page.unclosed == []
+
+
+def test_without_repeated_trainings_nothing_is_said_of_seeds() -> None:
+    study = small_study(models={"dlib": FROZEN, "head": NETWORK | {"sweep": {"training.seed": [1]}}}, fuse={})
+    assert repeated(study, ["dlib", "head-seed-1"]) == []
+
+
+def test_a_figure_that_one_seed_alone_supports_has_no_spread() -> None:
+    metrics = {"a-seed-1": {"eer": 0.1}, "a-seed-2": {"eer": 0.3}, "b-seed-1": {"eer": 0.2}, "b-seed-2": {"eer": None}}
+    scalars = {"eer": {"percent": True, "better": "lower"}}
+    benchmark = Benchmark("b", "all-pairs", "", "", scalars, metrics, [], [], {}, [])
+    found = spread(benchmark, ["a-seed-1", "a-seed-2"], "eer")
+    assert (found.mean, found.deviation, found.error) == pytest.approx((0.2, 0.2 / 2**0.5, 0.1))
+    assert spread(benchmark, ["b-seed-1", "b-seed-2"], "eer") is None

@@ -39,11 +39,11 @@ STUDY: dict[str, Any] = {
 }
 
 
-def study(model: str = "small", seed: int = STUDY["seed"], **training: Any) -> Study:
+def study(model: str = "small", seed: int = STUDY["seed"], training_seed: int | None = None, **training: Any) -> Study:
     """The study, with some settings of one model's training changed."""
     raw = copy.deepcopy(STUDY)
     raw["seed"] = seed
-    raw["models"][model]["training"] = training
+    raw["models"][model]["training"] = training | {"seed": training_seed}
     return check(raw)
 
 
@@ -72,7 +72,7 @@ def make_faces(dataset: str = "tiny", sitters: int = 9, images: int = 5, train: 
         write_csv(folder / "split.csv", rows, ["image_id", "sitter", "subset", "fold", "origin"])
 
 
-def prepared(model: str = "small", seed: int = 3, **training: Any) -> Run:
+def prepared(model: str = "small", seed: int = 3, training_seed: int | None = None, **training: Any) -> Run:
     """A training that has not begun."""
     accelerator = train.start(training.get("precision", "fp32"))
-    return train.prepare(study(model, seed, **training), model, accelerator, StopRequest())
+    return train.prepare(study(model, seed, training_seed, **training), model, accelerator, StopRequest())

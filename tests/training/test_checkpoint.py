@@ -24,9 +24,10 @@ def test_a_changed_parameter_is_another_training(project: Path, changes: dict[st
 
 def test_other_seeds_models_and_inputs_are_other_trainings(project: Path) -> None:
     keys = {checkpoint.key(study(), m) for m in ("small", "head", "lora")} | {checkpoint.key(study(seed=4), "small")}
+    keys.add(checkpoint.key(study(training_seed=4), "small"))
     make_faces(images=6)
     keys.add(checkpoint.key(study(), "small"))
-    assert len(keys) == 5
+    assert len(keys) == 6
 
 
 def test_how_often_checkpoints_are_written_is_no_other_training(project: Path) -> None:

@@ -42,6 +42,23 @@ def test_the_same_seed_gives_the_same_weights_and_another_others(project: Path, 
     assert not same(one.best, other.best)
 
 
+def test_the_seed_of_a_training_decides_its_start_and_its_batches_and_not_which_faces_validate(project: Path) -> None:
+    """`training.seed` does to a model what the study's seed does to a model that sets none."""
+    own, alike, other = (
+        prepared(seed=5, training_seed=3, val_images=7),
+        prepared(seed=3),
+        prepared(seed=5, val_images=7),
+    )
+    assert same(own.backbone.state_dict(), alike.backbone.state_dict())
+    assert same(own.loss.state_dict(), alike.loss.state_dict())
+    assert not same(own.backbone.state_dict(), other.backbone.state_dict())
+    images = [[run.sampler.batch(0, n).images.tolist() for n in range(len(run.sampler))] for run in (own, alike, other)]
+    assert images[0] == images[1] != images[2]
+    assert own.seed == 3
+    names = [[run.val.dataset.faces.name(i) for i in range(len(run.val.dataset))] for run in (own, other)]
+    assert names[0] == names[1]
+
+
 def test_a_training_taken_up_at_any_step_ends_in_the_same_weights(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,55 @@
+"""The faces of the shrunk studies, prepared once for all workers, and studies run on them in this process."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline import graph, params
+from studies.shrunk import prepare
+from tests.suite.scheduling import once
+
+PROJECT = Path(__file__).parents[2]
+SHRUNK = PROJECT / "studies/shrunk"
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `studies/shrunk/prepare.py` makes, of four photographs of each sitter and one painting of each."""
+
+    def make(folder: Path) -> None:
+        faces = params.read(SHRUNK / "faces.yaml")
+        faces["download"]["photographs"]["pattern"] = "[1-4].pgm"
+        faces["render"]["paintings"]["renderings"] = 1
+        with at_work(folder):
+            prepare.make(params.check(faces), folder / "data")
+
+    return once(tmp_path_factory, "shrunk", make) / "data"
+
+
+def run(study: params.Study, folder: Path, data: Path) -> None:
+    """Run every stage of a study in a folder that finds the prepared faces where the study looks for them."""
+    (folder / "studies/shrunk").mkdir(parents=True)
+    (folder / "studies/shrunk/data").symlink_to(data)
+    with at_work(folder):
+        for job in graph.jobs(study):
+            importlib.import_module(f"pipeline.{job.stage}").run(study, *job.names)
+
+
+@contextmanager
+def at_work(folder: Path) -> Iterator[None]:
+    """Work in a folder, on one core."""
+    before, threads = Path.cwd(), torch.get_num_threads()
+    os.chdir(folder)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+        torch.set_num_threads(threads)
