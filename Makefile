@@ -6,12 +6,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # What recipes start finds the environment's python, snakemake and dvc first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-test demo run repro pull test lint format lock clean
+.PHONY: help setup setup-test demo run repro pull test test-fast lint format lock clean
 
 help:
 	@echo "make demo    run the study in params.yaml (the demo, as shipped) and print its table"
 	@echo "make repro   the same by dvc repro        make pull   fetch results from the DVC remote"
 	@echo "make test    run the test suite           make lint   ruff, mypy, snakefmt, snakemake --lint"
+	@echo "make test-fast    the tests that need no network, no training and no service (under two minutes)"
 
 setup: $(VENV)/ready
 setup-test: $(VENV)/ready-test
@@ -38,8 +39,12 @@ repro: setup
 pull: setup
 	@python rules/agree.py pull $(ARGS)
 
+# On all cores. For a single test, say: make test ARGS="-n 0 tests/test_cli.py"
 test: setup-test
-	@python -m pytest $(ARGS)
+	@python -m pytest -n auto $(ARGS)
+
+test-fast: setup-test
+	@python -m pytest -n auto -m "not (slow or training or network or service)" $(ARGS)
 
 lint: setup-test
 	ruff check .

@@ -4,6 +4,8 @@ A test is marked `@needs("sshd")`, and is skipped with one short reason where th
 up only here, so that one environment variable shows what the suite does on a machine that has none of them:
 
     SITTER_TESTS_NO_SERVICES=1 python -m pytest
+
+    python -m tests.programs        prints the Debian packages whose programs are absent here
 """
 
 from __future__ import annotations
@@ -78,3 +80,7 @@ def is_need(mark: pytest.Mark) -> bool:
     """Whether a mark `skipif` was made by `needs`, whether or not the program is there."""
     words, _, first = str(mark.kwargs.get("reason")).partition(":")[0].partition(" ")
     return words == "needs" and first.split(", ")[0] in PACKAGES
+
+
+if __name__ == "__main__":
+    print(*sorted({package for program, package in PACKAGES.items() if find(program) is None}))

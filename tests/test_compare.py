@@ -56,7 +56,7 @@ def test_equal_names_need_no_entry() -> None:
     assert values["nearest_centre_a"].difference is None
 
 
-@pytest.mark.skipif(not FACTS.exists(), reason="needs FACTS.md, which is not part of the project")
+@pytest.mark.skipif(not FACTS.exists(), reason="needs ../shared/FACTS.md, which is not part of the project")
 def test_figures_are_those_that_were_published() -> None:
     """Every table row of the collected figures is found again, value by value."""
     given = []

@@ -160,7 +160,7 @@ def test_a_full_disk_is_named_and_costs_nothing(project: Project) -> None:
     """A file system of 2 MB, in a mount namespace of its own."""
     probe = subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True)
     if probe.returncode:
-        pytest.skip("no right to mount a small file system here")
+        pytest.skip("needs the right to mount a small file system")
     images = project.home / "mine"
     for i in range(40):
         (images / f"s{i % 4}").mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ from pipeline.faces.alignment import ARCFACE
 from pipeline.faces.store import Face, FaceStore, encode, write_faces
 from pipeline.models.load import load_model
 from pipeline.params import check
+from tests.suite.devices import on_both
 
 SMALL = {"kind": "iresnet", "depth": 18, "width": 0.0625, "embedding": 16}
 FACES = 11
@@ -41,8 +42,8 @@ def study(batch=4, mirror=False, backbone=SMALL):
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
-    """Some faces (blurred noise) in a project's folder."""
+def project(tmp_path, monkeypatch, device):
+    """Some faces (blurred noise) in a project's folder; they are embedded on `device`."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(1)
     with output_folder(paths.faces("photos")) as folder:
@@ -57,6 +58,7 @@ def face(rng, i):
     return Face(f"s{i // 3}/{i}", f"s{i // 3}", encode(crop), points, "aligned", 1.0)
 
 
+@on_both
 @pytest.mark.parametrize("backbone", [SMALL, {"kind": "dlib-resnet29"}], ids=lambda b: b["kind"])
 @pytest.mark.parametrize("batch", [1, 4, 64])
 def test_every_face_gets_the_vector_it_gets_alone(project, backbone, batch):
@@ -71,6 +73,7 @@ def test_every_face_gets_the_vector_it_gets_alone(project, backbone, batch):
     assert np.std(found.vectors, axis=0).min() > 1e-4  # the faces do differ
 
 
+@on_both
 def test_run_twice_the_bytes_are_the_same(project):
     train.run(study(), "m")
     manifests = []
@@ -80,6 +83,7 @@ def test_run_twice_the_bytes_are_the_same(project):
     assert manifests[0] == manifests[1]
 
 
+@on_both
 def test_a_mirrored_model_adds_the_vector_of_the_mirrored_crop(project):
     train.run(study(mirror=True), "m")
     embed.run(study(mirror=True), "m", "photos")

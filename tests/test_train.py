@@ -17,6 +17,8 @@ from tests.training.study import make_faces, write_params
 
 EPOCHS = 10
 
+pytestmark = pytest.mark.training
+
 
 def start(folder: Path, model: str = "small") -> subprocess.Popen[str]:
     """A process that trains."""

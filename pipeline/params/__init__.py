@@ -100,8 +100,11 @@ class Study(Strict):
 
     def seed_of(self, name: str) -> int:
         """Seed of what is drawn to build and train a model, or to fit a fusion."""
-        swept = self.swept(name)
-        own = self.training(name).seed if name in self.models else swept and swept.values[SEED]
+        own: int | None = None
+        if name in self.models:
+            own = self.training(name).seed
+        elif swept := self.swept(name):
+            own = swept.values[SEED]
         return self.seed if own is None else own
 
     def photographs_of(self, dataset: str) -> str:

@@ -7,6 +7,7 @@ how far they depend on the random start and on the order of the batches.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
@@ -44,7 +45,7 @@ class Spread:
     @property
     def error(self) -> float:
         """Standard error of the mean."""
-        return self.deviation / float(self.count) ** 0.5
+        return self.deviation / math.sqrt(self.count)
 
 
 def repeated(study: Study, judged: Sequence[str]) -> list[Repeated]:

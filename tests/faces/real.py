@@ -30,7 +30,7 @@ def shared(*parts: str) -> Path:
     """A file or folder beside the project; skips the test where it is not there."""
     path = SHARED.joinpath(*parts)
     if not path.exists():
-        pytest.skip(f"needs {path.name}, which is not part of the project")
+        pytest.skip(f"needs ../shared/{'/'.join(parts)}, which is not part of the project")
     return path
 
 

@@ -62,7 +62,7 @@ def crop(image: RGBImage, number: int, jitter: float) -> RGBImage:
 def photographs() -> tuple[list[RGBImage], list[str]]:
     files = sorted(LFW.glob("*/*.jpg"))
     if not files:
-        pytest.skip("needs the photographs of ../shared/data/lfw-100")
+        pytest.skip("needs ../shared/data/lfw-100, which is not part of the project")
     return [np.asarray(cv2.imread(str(f)), np.uint8) for f in files], [f.parent.name for f in files]
 
 

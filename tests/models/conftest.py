@@ -21,6 +21,12 @@ SHARED = PROJECT / "../shared"
 SMALL = {"kind": "iresnet", "depth": 18, "width": 0.0625, "embedding": 16}
 
 
+def needs_shared(file: str) -> pytest.MarkDecorator:
+    """Mark a test that is skipped where a file of ../shared is absent."""
+    reason = f"needs ../shared/{file}, which is not part of the project"
+    return pytest.mark.skipif(not (SHARED / file).exists(), reason=reason)
+
+
 def _options(registry: Registry, values: dict[str, Any]) -> Options:
     return registry.options(values["kind"]).model_validate(values)
 

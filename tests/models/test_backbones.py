@@ -16,7 +16,7 @@ from pipeline.models.backbones.mobilefacenet import MobileFaceNet
 from pipeline.models.backbones.onnx_network import ONNXNetwork
 from pipeline.models.build import build
 from pipeline.models.preprocess import Preprocess
-from tests.models.conftest import SHARED, adaptation_options, backbone_options
+from tests.models.conftest import SHARED, adaptation_options, backbone_options, needs_shared
 
 SMALL = {"depth": 18, "width": 0.0625, "embedding": 16}
 
@@ -55,10 +55,11 @@ def arcface_torch_names(network):
 
 @pytest.mark.network
 def test_dlib_in_pytorch_gives_the_vectors_of_dlib(weights):
-    dlib = pytest.importorskip("dlib")
+    import dlib
+
     photographs = sorted((SHARED / "data/lfw-100").glob("*/*_0001.jpg"))[:6]
     if not photographs:
-        pytest.skip("../shared/data/lfw-100 is not here")
+        pytest.skip("needs ../shared/data/lfw-100, which is not part of the project")
     faces = [cv2.resize(cv2.imread(str(p))[60:200, 60:200, ::-1], (150, 150)) for p in photographs]
     network = DlibResNet29(weights=weights("dlib")).eval()
     prepare = Preprocess(network)
@@ -112,7 +113,7 @@ def test_efficientnet_lite0_refuses_the_weights_of_another_network(at):
         EfficientNetLite0(weights="effnet")
 
 
-@pytest.mark.skipif(not (SHARED / "weights/mobilefacenet.pt").exists(), reason="../shared/weights is not here")
+@needs_shared("weights/mobilefacenet.pt")
 def test_mobilefacenet_gives_the_vectors_of_its_onnx_file(at):
     file = SHARED / "weights/mobilefacenet.pt"
     put_weights(at, "mobile", lambda folder: (folder / file.name).symlink_to(file))

@@ -23,7 +23,7 @@ from pipeline.models.backbones.onnx_network import ONNXNetwork
 from pipeline.models.build import build
 from pipeline.models.load import load_model
 from pipeline.models.preprocess import Preprocess
-from tests.models.conftest import SHARED, adaptation_options, backbone_options
+from tests.models.conftest import SHARED, adaptation_options, backbone_options, needs_shared
 from tests.models.test_backbones import put_weights, stirred
 from tests.models.test_load import written
 
@@ -138,7 +138,7 @@ def test_a_head_is_trained_on_its_vectors_and_lora_is_refused(at):
     assert description["parameters"] == {"trained": 8 * 8 + 8, "total": 8 * 8 + 8 + 7324}
 
 
-@pytest.mark.skipif(not MOBILEFACENET.exists(), reason="../shared/weights/mobilefacenet.onnx is not here")
+@needs_shared("weights/mobilefacenet.onnx")
 def test_mobilefacenet_tells_faces_of_lfw_apart(at):
     """A real recogniser with a fixed batch of one, on faces that SCRFD finds in photographs of ten people."""
     from pipeline.faces.alignment import align

@@ -110,6 +110,7 @@ class Guard:
                 patch.setenv("NO_PROXY", "127.0.0.1,localhost")
                 patch.setenv("no_proxy", "127.0.0.1,localhost")
                 patch.setenv("PIP_RETRIES", "0")
+                patch.setenv("PIP_CONFIG_FILE", os.devnull)  # it might name a further index
                 patch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
                 patch.setenv("SITTER_CACHE", str(self.folder("no-downloads")))
             if not item.get_closest_marker("service"):

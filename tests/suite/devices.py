@@ -11,7 +11,7 @@ import pytest
 
 on_both = pytest.mark.parametrize("device", ["cpu", "cuda"], indirect=True)
 """Marks a test that runs twice: on the CPU, and on the GPU where there is one."""
-# The GPUs that the caller left visible. The workers of pytest-xdist inherit what their parent has already changed below.
+# The GPUs that the caller left visible: workers of pytest-xdist inherit what their parent has already changed below.
 VISIBLE = os.environ.setdefault("SITTER_TESTS_GPUS", os.environ.get("CUDA_VISIBLE_DEVICES", "all"))
 
 
@@ -55,6 +55,7 @@ def show(patch: pytest.MonkeyPatch) -> None:
     for name, function in FOUND_BY.items():
         patch.setattr(f"torch.cuda.{name}", function)
     make_visible(patch)
+    patch.setattr("torch.backends.cudnn.allow_tf32", False)  # else 10 bits of mantissa: too few to compare results by
 
 
 def forget_device() -> None:

@@ -1,4 +1,4 @@
-"""A working folder with made-up faces, and one thread, so that numbers are the same everywhere."""
+"""A working folder with made-up faces, and one thread, so that numbers are the same on every machine."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.training.study import make_faces
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty project with the data set `tiny`, as the working folder."""
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str) -> Iterator[Path]:
+    """An empty project with the data set `tiny`, as the working folder; trainings in it run on `device`."""
     monkeypatch.chdir(tmp_path)
     make_faces()
     threads = torch.get_num_threads()

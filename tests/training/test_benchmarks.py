@@ -6,8 +6,12 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from tests.suite.environment import environment
 from tests.training.launch import ROOT, finish, start
+
+pytestmark = pytest.mark.training
 
 
 def test_the_loss_of_arcface_torch_is_ours() -> None:

@@ -27,6 +27,8 @@ def without_dropout(**training: Any) -> Run:
     return run
 
 
+@pytest.mark.slow
+@pytest.mark.training
 @needs("g++", "Python.h")
 def test_compiled_stages_train_what_plain_ones_train_and_their_checkpoints_are_exchanged(project: Path) -> None:
     plain = without_dropout()

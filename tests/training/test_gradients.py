@@ -11,6 +11,7 @@ import torch
 from pipeline.training.gradients import seed
 from pipeline.training.loop import Run
 from pipeline.training.stop import StopRequest
+from tests.suite.devices import on_both
 from tests.training.launch import ROOT, finish, start
 from tests.training.study import prepared
 
@@ -41,6 +42,7 @@ def assert_close(found: list[torch.Tensor], expected: list[torch.Tensor]) -> Non
         torch.testing.assert_close(a, b, rtol=1e-4, atol=2e-6 * b.abs().max().item())
 
 
+@on_both
 @pytest.mark.parametrize("model", ["head", "lora"])  # triplet and a penalty; InfoNCE
 @pytest.mark.parametrize(("chunk", "accumulate"), [(1, 1), (3, 2), (100, 1)])
 def test_gradients_in_chunks_are_those_of_the_whole_batch(
@@ -52,8 +54,9 @@ def test_gradients_in_chunks_are_those_of_the_whole_batch(
     assert cached.state.loss == pytest.approx(plain.state.loss, rel=1e-5)
 
 
+@on_both
 @pytest.mark.parametrize("model", ["small", "lora"])  # batch statistics; dropout
-def test_both_passes_in_chunks_meet_the_same_statistics_and_dropout(project: Path, model: str) -> None:
+def test_both_passes_in_chunks_meet_the_same_statistics_and_dropout(project: Path, device: str, model: str) -> None:
     run = begun(model, chunk=2)
     batch = run.sampler.batch(0, 0)
     assert len(batch.images) == 6
@@ -62,9 +65,9 @@ def test_both_passes_in_chunks_meet_the_same_statistics_and_dropout(project: Pat
     embeddings = []
     for number, chunk in enumerate(inputs.tensor_split(3)):  # one graph over all chunks
         seed(3, 0, 0, 0, number)
-        embeddings.append(by_hand.embed(chunk))
+        embeddings.append(by_hand.embed(chunk.to(device)))
     seed(3, 0, 0, 0)
-    loss = by_hand.loss(torch.cat(embeddings), torch.from_numpy(run.sampler.labels[batch.images]))
+    loss = by_hand.loss(torch.cat(embeddings), torch.from_numpy(run.sampler.labels[batch.images]).to(device))
     loss.backward()
     assert_close(taught(run), [p.grad for p in by_hand.parameters if p.grad is not None])
     for (name, buffer), other in zip(run.backbone.named_buffers(), by_hand.backbone.buffers(), strict=True):
@@ -81,6 +84,7 @@ def test_a_scaler_scales_loss_and_penalty_once(project: Path) -> None:
     assert_close(taught(cached), [1024 * gradient for gradient in taught(plain)])
 
 
+@on_both
 def test_no_more_images_than_a_chunk_are_in_the_network_at_once(project: Path) -> None:
     run = begun("lora", chunk=2)
     sizes: list[int] = []
@@ -89,6 +93,8 @@ def test_no_more_images_than_a_chunk_are_in_the_network_at_once(project: Path) -
     assert sizes == [2, 2, 2] * 2
 
 
+@pytest.mark.training
+@on_both
 def test_a_training_in_chunks_ends_where_the_plain_one_does(project: Path) -> None:
     runs = [prepared("head", chunk=chunk, epochs=2) for chunk in (None, 2)]
     states = [run.fit(project / str(i), "key", StopRequest()) for i, run in enumerate(runs)]

@@ -86,6 +86,7 @@ def test_without_a_known_peak_no_share_of_it_is_named_and_only_the_first_process
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.training
 def test_a_training_says_where_it_is_after_every_epoch(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = prepared("head", epochs=2)
     capsys.readouterr()
@@ -103,6 +104,7 @@ def test_a_training_says_where_it_is_after_every_epoch(project: Path, capsys: py
         assert re.search(r"images/s [\d,.]+(e\+\d+)?, waiting for data [\d.]+ %$", line)
 
 
+@pytest.mark.training
 def test_how_fast_it_was_is_not_in_what_it_leaves(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifests = []
     for seconds in (0.0, 100.0):

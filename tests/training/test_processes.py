@@ -18,6 +18,8 @@ from pipeline.training.processes import LAUNCH, check_launch
 from tests.suite.environment import environment
 from tests.training.launch import ALONE, FEW, MODELS, ROOT, RUN, finish, new_project, start
 
+pytestmark = pytest.mark.training
+
 # Of `full`, batch statistics are trained, which are each process's own on a CPU.
 SAME = [name for name in MODELS if name not in ("full", "frozen")]
 WITH_CENTRES = {"arcface", "both", "accumulated", "shared", "deep"}

@@ -17,9 +17,13 @@ from pipeline.metrics.verification import eer, roc, tally
 from pipeline.training import checkpoint
 from pipeline.training.loop import Run
 from pipeline.training.stop import StopRequest
+from tests.suite.devices import on_both
 from tests.training.study import prepared, study
 
+pytestmark = pytest.mark.training
 
+
+@on_both
 def test_the_stage_leaves_a_model_its_history_and_its_figures(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -37,6 +41,7 @@ def test_the_stage_leaves_a_model_its_history_and_its_figures(
     assert "val EER" in capsys.readouterr().out
 
 
+@on_both
 def test_the_class_centres_of_the_epoch_that_is_kept_are_left_with_the_model(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -44,7 +49,7 @@ def test_the_class_centres_of_the_epoch_that_is_kept_are_left_with_the_model(
 
     def watched(self: Run) -> None:
         end_of_epoch(self)
-        seen.append(self.loss.loss.centres.detach().clone())
+        seen.append(self.loss.loss.centres.detach().cpu().clone())
 
     monkeypatch.setattr(Run, "end_of_epoch", watched)
     train.run(study("small", epochs=4, lr=0.05), "small")
@@ -81,6 +86,7 @@ def test_an_unknown_model_is_answered_with_the_nearest(project: Path) -> None:
         train.run(study(), "smal")
 
 
+@on_both
 def test_what_is_written_embeds_as_it_was_validated(project: Path) -> None:
     from pipeline.models.load import load_model
 

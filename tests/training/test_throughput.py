@@ -12,6 +12,7 @@ from torch import nn
 from pipeline.errors import SitterError
 from pipeline.training.finite import Figures, Place
 from pipeline.training.throughput import PEAKS, flops, peak, peak_of
+from tests.suite.devices import on_both
 from tests.training.study import prepared
 
 
@@ -30,6 +31,7 @@ def test_a_layer_costs_its_products_forward_for_its_weights_and_for_what_is_befo
     assert flops(network, images) == of_conv + of_linear
 
 
+@on_both
 def test_counting_leaves_the_network_as_it_was(project: Path) -> None:
     run = prepared("small")
     run.backbone.train()
@@ -41,6 +43,7 @@ def test_counting_leaves_the_network_as_it_was(project: Path) -> None:
     assert all(p.grad is None for p in run.parameters)
 
 
+@on_both
 def test_low_rank_updates_cost_less_than_training_the_layers_they_update(project: Path) -> None:
     counted = {}
     for model in ("small", "lora"):

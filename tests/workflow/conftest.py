@@ -15,6 +15,8 @@ import pytest
 import yaml
 from PIL import Image
 
+from tests.suite.scheduling import once
+
 PROJECT = Path(__file__).parents[2]
 # Twelve sitters in four images each; two trained models and a frozen one, two fusions, two benchmarks.
 STUDY = Path(__file__).parent / "study.yaml"
@@ -28,7 +30,7 @@ class Workplace:
     folder: Path
 
     def call(
-        self, *command: str, check: bool = True, timeout: float = 600, **env: str
+        self, *command: str, check: bool = True, timeout: float = 1800, **env: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a command as a user would type it, in the activated environment."""
         done = subprocess.run(
@@ -138,11 +140,14 @@ def draw_portraits(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """The small study, run once by `snakemake all` and committed; tests work on copies."""
-    place = checkout(tmp_path_factory.mktemp("finished") / "sitter")
-    place.agree("run")
-    place.commit("results")
-    return place
+    """The small study, run once by `snakemake all`, for all workers, and committed; tests work on copies."""
+
+    def make(folder: Path) -> None:
+        place = checkout(folder / "sitter")
+        place.agree("run")
+        place.commit("results")
+
+    return Workplace(once(tmp_path_factory, "finished", make) / "sitter")
 
 
 @pytest.fixture

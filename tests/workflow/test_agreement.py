@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.suite.scheduling import once
 from tests.workflow.conftest import Workplace, checkout
 
 pytestmark = pytest.mark.slow
@@ -31,15 +32,18 @@ def assert_both_have_nothing_to_do(place: Workplace) -> None:
     assert place.dvc_would_run() == set()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     """The small study, made by `dvc repro` alone."""
-    place = checkout(tmp_path_factory.mktemp("reproduced") / "sitter")
-    place.call("dvc", "repro", timeout=900)
-    return place
+
+    def make(folder: Path) -> None:
+        checkout(folder / "sitter").call("dvc", "repro")
+
+    return Workplace(once(tmp_path_factory, "reproduced", make) / "sitter")
 
 
-def test_1_after_dvc_repro_snakemake_has_nothing_to_do(reproduced: Workplace) -> None:
+def test_1_after_dvc_repro_snakemake_has_nothing_to_do(reproduced: Workplace, tmp_path: Path) -> None:
+    reproduced = reproduced.copy_to(tmp_path / "sitter")
     assert reproduced.dvc_would_run() == set(), "before Snakemake was asked, too"
     assert_both_have_nothing_to_do(reproduced)
 

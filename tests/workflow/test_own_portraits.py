@@ -16,9 +16,7 @@ SHARED = PROJECT.parent / "shared/data/portraits"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.network,
-    pytest.mark.skipif(
-        not SHARED.is_dir(), reason=f"the paintings of {SHARED.name} are not here (../shared/data/portraits)"
-    ),
+    pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/data/portraits, which is not part of the project"),
 ]
 
 

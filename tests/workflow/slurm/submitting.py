@@ -94,7 +94,8 @@ class Submitting:
         """The activated environment on the login node of the cluster."""
         first = f"{self.first_on_path}:" if self.first_on_path else ""
         path = f"{first}{Path(sys.executable).parent}:{self.cluster.environment()['PATH']}"
-        return self.place.environment(PATH=path, PYTHONPATH=str(HOLD))
+        modules = ":".join(filter(None, (str(HOLD), os.environ.get("PYTHONPATH"))))
+        return self.place.environment(PATH=path, PYTHONPATH=modules)
 
     def snakemake(self, *arguments: str) -> Snakemake:
         """Start `snakemake --profile slurm`."""
