@@ -2,6 +2,7 @@
 
 A sitter stands in one subset only, and so do all who share a near-duplicate picture or all but a name with it. Kind
 `images` deals each sitter's images instead; kind `pairs` takes the pairs that a data set comes with, all for testing.
+Portraits of unidentified people, whose sitter is empty, are dealt to nobody: their subset is `unidentified`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from pipeline import paths
 from pipeline.artifacts import output_folder, read_csv, write_csv
 from pipeline.errors import SitterError, nearest
-from pipeline.names import same
+from pipeline.names import same, warn_of_alike
+from pipeline.nobody import nobody
+from pipeline.splits import artists
 from pipeline.splits.artists import SUBSETS
+from pipeline.splits.subsets import UNIDENTIFIED
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -51,18 +55,22 @@ def run(study: Study, dataset: str) -> None:
     if dataset not in study.split:
         raise SitterError(f"split has no entry {dataset!r}; {nearest(dataset, study.split)}")
     entry = study.split[dataset]
-    faces = aligned(dataset)
+    everyone = aligned(dataset)
+    faces = [face for face in everyone if face["sitter"]]
+    if not faces and entry.kind != "pairs":
+        write(dataset, seated(everyone, lambda face: Seat(UNUSED, 0)))
+        return
     copies = find_copies(dataset, faces) if getattr(entry, "near_duplicates", False) else []
     pairs: list[Row] = []
-    tied: dict[str, str] = {}
+    tied: dict[str, tuple[str, ...]] = {}
     how = ""
     if entry.kind == "sitters":
-        from pipeline.splits import artists
-
         images = Counter(face["sitter"] for face in faces)
         alike = [(c["sitter_a"], c["sitter_b"]) for c in copies] + same_but_for_spelling(images)
         how = entry.artists
-        tied = artists.artists(faces, entry.unknown_artists, dataset) if how != "ignore" else {}
+        if how != "ignore":
+            also = (*study.nobody.also, *entry.unknown_artists)
+            tied = artists.artists(faces, nobody(also, study.nobody.names), dataset)
         groups = together(images, alike + (artists.shared(faces, tied) if how == "join" else []))
         if how == "join":
             size = max(map(len, groups))
@@ -70,34 +78,46 @@ def run(study: Study, dataset: str) -> None:
                 f"{dataset}: shared artists tie {len(images)} sitters into {len(groups)} groups, the largest of {size}"
             )
         seats = deal(groups, entry, study.seed, dataset)
-        rows = seated(faces, lambda face: seats[face["sitter"]])
+        rows = seated(everyone, lambda face: seats[face["sitter"]])
         if how == "drop":
             artists.leave_out(rows, tied, entry, dataset)
             artists.fold_together(rows, tied, entry.folds, partial(_lot, study.seed), together, alike)
     elif entry.kind == "images":
         from pipeline.splits.images import check_shares, seat
 
-        rows = seated(faces, lambda face: Seat(*seat(face, entry, study.seed)))
+        rows = seated(everyone, lambda face: Seat(*seat(face, entry, study.seed)))
         check_shares(rows, entry, dataset)
     elif entry.kind == "pairs":
         from pipeline.splits.pairs import read_pairs, tested
 
         pairs = read_pairs(dataset, entry.folds)
         places = tested(pairs)
-        rows = seated(faces, lambda face: Seat(*places.get(face["image_id"], (UNUSED, 0))))
+        rows = seated(everyone, lambda face: Seat(*places.get(face["image_id"], (UNUSED, 0))))
     else:
         by = "origin" if study.split[entry.dataset].kind == "images" else "sitter"
         seats = seats_of(entry.dataset, {face.get(by) or "" for face in faces}, dataset, by)
-        rows = seated(faces, lambda face: seats[face.get(by) or ""])
+        rows = seated(everyone, lambda face: seats[face.get(by) or ""])
         leave_out_renderings(rows, entry.dataset)
     leave_out_straddling(rows, copies)
+    named = [row for row in rows if row["subset"] != UNIDENTIFIED]
+    write(dataset, rows, copies, pairs, artists.account(named, tied, how, dataset) if tied else ())
+
+
+def write(
+    dataset: str,
+    rows: Sequence[Row],
+    copies: Sequence[Row] = (),
+    pairs: Sequence[Row] = (),
+    by_artist: Sequence[Row] = (),
+) -> None:
+    """Write the folder of a split, and say what stands where."""
     with output_folder(paths.split(dataset)) as folder:
         write_csv(folder / "split.csv", rows, COLUMNS)
         if pairs:
             write_csv(folder / "pairs.csv", pairs, PAIR_COLUMNS)
         write_csv(folder / "near-duplicates.csv", copies, DUPLICATE_COLUMNS)
-        if tied:
-            write_csv(folder / "artists.csv", artists.account(rows, tied, how, dataset), artists.COLUMNS)
+        if by_artist:
+            write_csv(folder / "artists.csv", by_artist, artists.COLUMNS)
     report(dataset, rows, copies, pairs)
 
 
@@ -222,8 +242,10 @@ def seats_of(other: str, names: set[str], dataset: str, by: str = "sitter") -> d
     seats: dict[str, Seat] = {}
     for row in read_csv(table, COLUMNS):
         name = row["sitter" if by == "sitter" else "image_id"]
-        if row["subset"] != UNUSED or name not in seats:
+        if row["subset"] != UNIDENTIFIED and (row["subset"] != UNUSED or name not in seats):
             seats[name] = Seat(row["subset"], int(row["fold"]))
+    if by == "sitter":
+        warn_of_alike(names, seats, dataset, other)
     strangers, what = sorted(names - seats.keys()), "sitters" if by == "sitter" else "photographs"
     if len(strangers) == len(names):
         raise SitterError(
@@ -240,13 +262,19 @@ def seats_of(other: str, names: set[str], dataset: str, by: str = "sitter") -> d
 
 
 def seated(faces: Iterable[Row], seat_of: Callable[[Row], Seat]) -> list[Row]:
-    """A row of the split for each face. Of renderings of one photograph, near-duplicates, only the first is judged."""
+    """A row of the split for each face. Of renderings of one photograph, near-duplicates, only the first is judged.
+
+    Unidentified portraits have no seat.
+    """
     rows = []
     for face in faces:
+        own = {"image_id": face["image_id"], "sitter": face["sitter"], "origin": face.get("origin") or ""}
+        if not face["sitter"]:
+            rows.append(own | {"subset": UNIDENTIFIED, "fold": ""})
+            continue
         subset, fold = seat_of(face)
         if subset != "train" and face.get("rendering") not in (None, "", "0"):
             subset = UNUSED
-        own = {"image_id": face["image_id"], "sitter": face["sitter"], "origin": face.get("origin") or ""}
         rows.append(own | {"subset": subset, "fold": str(fold)})
     return rows
 
@@ -271,12 +299,12 @@ def leave_out_renderings(rows: Iterable[Row], other: str) -> None:
 
 def report(dataset: str, rows: Sequence[Row], copies: Sequence[Row], pairs: Sequence[Row] = ()) -> None:
     """Say what stands where, and what will be missed."""
-    images: dict[str, Counter[str]] = {s: Counter() for s in ("train", "val", "test", UNUSED)}
+    images: dict[str, Counter[str]] = {s: Counter() for s in ("train", "val", "test", UNUSED, UNIDENTIFIED)}
     for row in rows:
         images[row["subset"]][row["sitter"]] += 1
     for subset, sitters in images.items():
         alone = sorted(name for name, n in sitters.items() if n == 1)
-        if alone and subset != UNUSED and not pairs:
+        if alone and subset in SUBSETS and not pairs:
             none = "none has a second, so that there are no genuine pairs"
             what = none if len(alone) == len(sitters) else "they give no genuine pairs"
             names = ", ".join(alone[:SHOWN]) + (" …" if len(alone) > SHOWN else "")
@@ -291,7 +319,10 @@ def report(dataset: str, rows: Sequence[Row], copies: Sequence[Row], pairs: Sequ
             f"look at {paths.split(dataset) / 'near-duplicates.csv'}",
             file=sys.stderr,
         )
-    parts = [f"{s} {len(n)} sitters, {n.total()} images" for s, n in images.items() if n and s != UNUSED]
+    parts = [f"{s} {len(n)} sitters, {n.total()} images" for s, n in images.items() if n and s in SUBSETS]
     parts += [f"{images[UNUSED].total()} images unused"] if images[UNUSED] else []
+    if images[UNIDENTIFIED]:
+        number = images[UNIDENTIFIED].total()
+        parts.append(f"{number} portraits of unidentified sitters, in no training and no benchmark")
     parts += [f"{len(pairs)} pairs, {sum(p['genuine'] == '1' for p in pairs)} genuine"] if pairs else []
     print(f"{dataset}: " + "; ".join(parts))
