@@ -100,7 +100,7 @@ def write_images(
     if words:
         shown = ", ".join(f"{word or '(nothing)'} ({n})" for word, n in words.most_common(SHOWN))
         print(
-            f"{entry}: {words.total()} portraits are unidentified, since their sitter's name names nobody: "
+            f"{entry}: {words.total()} portraits are unidentified, because the name given for the sitter is nobody's: "
             f"{shown}{' …' if len(words) > SHOWN else ''}. If one of these is a name, list it under nobody.names in "
             "params.yaml.",
             file=sys.stderr,

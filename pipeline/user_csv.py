@@ -51,9 +51,9 @@ class UserTable:
     encoding: str
     header: int
     """Number of the header's last line, counted from 1."""
-    _width: int
+    width: int
     """Cells of the header."""
-    _places: tuple[int, ...]
+    places: tuple[int, ...]
     """Where the named columns stand."""
     _nameless: tuple[int, ...]
     """Columns without a name, which have to be empty; the first one is an index that some programs write."""
@@ -68,33 +68,33 @@ class UserTable:
         """
         for line, end, cells in islice(_records(self.file, self.encoding, self.separator), 1, None):
             if end > line:
-                _check_swallowed(self.file, line, cells, self._width, self.separator)
-            if len(cells) != self._width:
+                _check_swallowed(self.file, line, cells, self.width, self.separator)
+            if len(cells) != self.width:
                 self._check_width(line, cells)
-                cells += [""] * (self._width - len(cells))
+                cells += [""] * (self.width - len(cells))
             if any(cells[place].strip() for place in self._nameless):
                 raise SitterError(
                     f"{self.file}, line {line}: has a cell below a column without a name: name the column, or quote "
                     f"cells that hold {_shown(self.separator)}."
                 )
-            yield line, {name: cells[place] for name, place in zip(self.columns, self._places, strict=True)}
+            yield line, {name: cells[place] for name, place in zip(self.columns, self.places, strict=True)}
 
     def _check_width(self, line: int, cells: Sequence[str]) -> None:
         """Raise SitterError where a row has other cells than the header, empty ones at its end aside."""
-        if any(cell.strip() for cell in cells[self._width :]):
+        if any(cell.strip() for cell in cells[self.width :]):
             raise SitterError(
-                f"{self.file}, line {line}: has more cells ({len(cells)}) than the header line ({self._width}): "
+                f"{self.file}, line {line}: has more cells ({len(cells)}) than the header line ({self.width}): "
                 f"quote cells that hold {_shown(self.separator)}."
             )
         if len(cells) < self._least:
             raise SitterError(
-                f"{self.file}, line {line}: has {len(cells)} cells, but the header line has {self._width}: is the line "
+                f"{self.file}, line {line}: has {len(cells)} cells, but the header line has {self.width}: is the line "
                 "cut off, or broken by a line break outside quotes? Write all cells, also those that are empty."
             )
 
 
 def open_table(
-    file: Path, required: Sequence[str], separator: str = ",", needed: Sequence[str] | None = None
+    file: Path, required: Sequence[str], separator: str = ",", needed: Sequence[str] | None = None, quiet: bool = False
 ) -> UserTable:
     """Read and check the header of a user's CSV file.
 
@@ -104,6 +104,7 @@ def open_table(
         separator: the expected separator of cells. Where the header has the required columns with another one only,
             the file is read with that one, and a line on stderr says so. A first line `sep=;` names it, too.
         needed: columns whose cells each row has to have, where they are there; a row may end before others. None: all.
+        quiet: do not say with which separator the file is read.
 
     Raises:
         SitterError: the file is absent or not readable as text, a required column is absent, or two columns have one
@@ -129,7 +130,7 @@ def open_table(
             f"{file}: column {', '.join(missing)} is missing; found: {_listed(names) or 'no header line'}. "
             f"Add a header line with the columns {', '.join(required)}."
         )
-    if chosen != expected:
+    if chosen != expected and not quiet:
         print(f"{file}: its cells are separated by {_shown(chosen)}, and it is read so.", file=sys.stderr)
     line, end, names = headers[chosen]
     _check_repeated(file, line, names)
@@ -150,10 +151,11 @@ def open_table(
 
 
 def _check_repeated(file: Path, line: int, names: Sequence[str]) -> None:
+    seen: dict[str, int] = {}
     for place, name in enumerate(names):
-        if name and name in names[:place]:
+        if name and seen.setdefault(name, place) != place:
             raise SitterError(
-                f"{file}, line {line}: the columns {names.index(name) + 1} and {place + 1} both have the name "
+                f"{file}, line {line}: the columns {seen[name] + 1} and {place + 1} both have the name "
                 f"{name!r}: rename or delete one, so that it is certain which one counts."
             )
 
@@ -283,17 +285,18 @@ def _check_swallowed(file: Path, start: int, cells: Sequence[str], width: int, s
     """
     line = start
     for place, cell in enumerate(cells):
-        _, *further = cell.split("\n")
-        for number, text in enumerate(further, start=1):
-            after = len(cells) - place - 1 if number == len(further) else 0
+        texts = cell.split("\n")
+        further = len(texts) - 1
+        for number, text in enumerate(texts if further else ()):
+            outside = (place if number == 0 else 0) + (len(cells) - place - 1 if number == further else 0)
             parts = text.rstrip("\r").split(separator)
-            if len(parts) > 1 and len(_parsed(text, separator)) + after == width and _tight(parts):
+            if len(parts) > 1 and len(_parsed(text, separator)) + outside == width and _tight(parts):
                 raise SitterError(
-                    f"{file}, line {line}: a double quote opens a cell there of {len(further) + 1} lines, and "
+                    f"{file}, line {line}: a double quote opens a cell there of {further + 1} lines, and "
                     f"line {line + number} within it looks like a row of its own: close the quote where the cell "
                     f"ends. If the line does belong to the text, write a space after {_shown(separator)} in it."
                 )
-        line += len(further)
+        line += further
 
 
 def _tight(parts: Iterable[str]) -> bool:

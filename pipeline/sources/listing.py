@@ -95,12 +95,8 @@ def _rows(file: Path, columns: Mapping[str, str], separator: str) -> Iterator[tu
     # A column that bears one of our names, where another was said to be it, is neither ours nor lost.
     reserved = RESERVED | {our for our, their in theirs.items() if our != their}
     kept = kept_as([c for c in table.columns if c not in ours], reserved)
-    if renamed := [f"{name} as {new}" for name, new in kept.items() if name != new]:
-        print(
-            f"{file}: Sitter itself uses the names of {len(renamed)} columns, which are kept under others: "
-            f"{', '.join(renamed)}.",
-            file=sys.stderr,
-        )
+    if renamed := [f"{name} is kept as {new}" for name, new in kept.items() if name != new]:
+        print(f"{file}: Sitter has columns of the same name as these: {'; '.join(renamed)}.", file=sys.stderr)
     name = kept | ours
     return ((line, {name[column]: cell for column, cell in row.items()}) for line, row in table.rows())
 

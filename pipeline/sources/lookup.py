@@ -59,7 +59,7 @@ class Finder:
         if not differs:
             raise NotFound("does not exist")
         self.counts.update(set(differs))
-        self.example = self.example or f"{written} as {os.path.relpath(here, self.root)}"
+        self.example = self.example or f"{written!r} is {os.path.relpath(here, self.root)!r}"
         return here
 
     def _found(self, folder: Path, part: str) -> tuple[str, list[str]]:

@@ -119,8 +119,8 @@ def fetch(
     if finder.counts:
         sorts = ", ".join(f"{n} {what}" for what, n in finder.counts.most_common())
         print(
-            f"{entry}: some files have other names than the list says, and were found in spite of {sorts}; for example "
-            f"{finder.example}",
+            f"{entry}: some files have other names than the list says and were found all the same ({sorts}): for "
+            f"example, {finder.example}",
             file=sys.stderr,
         )
     _account(folder, entry, listed, reasons, complete)

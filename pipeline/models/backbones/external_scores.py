@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.errors import SitterError
-from pipeline.models.external import External, read_columns, row_of
+from pipeline.models.external import External, place, read_columns, row_of
 from pipeline.scores import GALLERY, GALLERY_DATASET, PROBE, SCORE, write_scores
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ class ExternalScores(External):
             chosen = pc.and_(chosen, pc.equal(self.texts(table, PROBE_DATASET), dataset))
             theirs = self.texts(table, GALLERY_DATASET)
         columns = {PROBE: probe, GALLERY_DATASET: theirs, GALLERY: gallery, SCORE: self._scores(table)}
-        lines = np.flatnonzero(chosen.to_numpy(zero_copy_only=False)) + 2
+        rows = np.flatnonzero(chosen.to_numpy(zero_copy_only=False))
         kept = pa.table(columns).filter(chosen)
-        self._check_repeated(kept, lines)
+        self._check_repeated(kept, rows)
         write_scores(folder, kept)
         return f"{kept.num_rows} scores of its faces as probes, of {table.num_rows} in the file"
 
@@ -76,18 +76,18 @@ class ExternalScores(External):
         bad = pc.invert(pc.is_finite(values).fill_null(False))
         if pc.any(bad).as_py():
             raise SitterError(
-                f"{self.file}: {SCORE} is no finite number in {row_of(bad)}. A pair that the system refused counts as "
+                f"{self.file}: {SCORE} is no finite number in {row_of(self.file, bad)}. A pair that the system refused counts as "
                 "not accepted: give it the least score of all."
             )
         return pc.negate(values) if self.distance else values
 
-    def _check_repeated(self, kept: pa.Table, lines: np.ndarray[Any, Any]) -> None:
+    def _check_repeated(self, kept: pa.Table, rows: np.ndarray[Any, Any]) -> None:
         seen: dict[tuple[str, ...], int] = {}
         keys = zip(*(kept[name].to_pylist() for name in (PROBE, GALLERY_DATASET, GALLERY)), strict=True)
-        for line, key in zip(lines, keys, strict=True):
-            first = seen.setdefault(key, line)
-            if first != line:
+        for row, key in zip(rows.tolist(), keys, strict=True):
+            first = seen.setdefault(key, row)
+            if first != row:
                 raise SitterError(
-                    f"{self.file}, line {line}: probe {key[0]!r} and gallery {key[2]!r} stand in line {first} already: "
-                    "delete one."
+                    f"{self.file}, {place(self.file, row)}: probe {key[0]!r} and gallery {key[2]!r} stand in "
+                    f"{place(self.file, first)} already: delete one."
                 )
