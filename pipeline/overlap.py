@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import paths
 from pipeline.artifacts import output_folder, write_csv, write_json
 from pipeline.errors import SitterError
+from pipeline.names import warn_of_alike
 from pipeline.splits.pictures import Crops, Image
 from pipeline.splits.subsets import KNOWN, TESTED, sitters_of
 
@@ -103,6 +104,7 @@ def shared_sitters(entry: Overlap, train: list[Image], test: list[Image]) -> tup
     Above it, the nearest training sitter counts as the same person. So many comparisons are made that some exceed it
     by chance; `by_chance` says how many are to be expected.
     """
+    warn_of_alike({i.sitter for i in test}, {i.sitter for i in train}, entry.test, ", ".join(entry.train))
     by_name = {i.sitter for i in test} & {i.sitter for i in train}
     if entry.model is None:
         rows = [_person(i.sitter, i.sitter, i.dataset, True) for i in train if i.sitter in by_name]

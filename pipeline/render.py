@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import paths
 from pipeline.artifacts import output_folder, read_csv, write_csv
+from pipeline.columns import GIVEN, RENDERED
 from pipeline.errors import SitterError
 from pipeline.parallel import cores, in_order
 from pipeline.progress import progress
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from pipeline.params import Study
     from pipeline.params.render import Render
 
-GIVEN = ("image_id", "path", "sitter", "sha256")
-MADE = ("origin", "rendering", "style")
 PASSED_OVER = "passed-over.csv"
 CONTACT_SHEET = "contact-sheet.png"
 CHUNK = 8
@@ -116,7 +115,7 @@ def _painter(
                 {"image_id": f"{row['image_id']}~{k}", "path": path, "sitter": row["sitter"]}
                 | {"sha256": write_jpeg(folder / path, painting)}
                 | {"origin": row["image_id"], "rendering": k, "style": style}
-                | {name: value for name, value in row.items() if name not in (*GIVEN, *MADE)}
+                | {name: value for name, value in row.items() if name not in (*GIVEN, *RENDERED)}
             )
         return rows, ""
 

@@ -2,7 +2,8 @@
 
 A sitter stands in one subset only, and so do all who share a near-duplicate picture or all but a name with it. Kind
 `images` deals each sitter's images instead; kind `pairs` takes the pairs that a data set comes with, all for testing.
-Of several images of one sitter that show one picture, one is used (see `splits.copies`).
+Of several images of one sitter that show one picture, one is used (see `splits.copies`). Portraits of unidentified
+people, whose sitter is empty, are dealt to nobody: their subset is `unidentified`.
 """
 
 from __future__ import annotations
@@ -18,9 +19,13 @@ from pipeline import paths
 from pipeline.artifacts import output_folder, read_csv, write_csv
 from pipeline.errors import SitterError, nearest
 from pipeline.names import same
+from pipeline.nobody import nobody
+from pipeline.splits import artists
+from pipeline.splits.artists import SUBSETS
 from pipeline.splits.copies import COLUMNS as COPY_COLUMNS
 from pipeline.splits.copies import Copies, find, leave_out, same_files, sentence
 from pipeline.splits.deal import SHOWN, UNUSED, Row, Seat, deal, leave_out_renderings, lot, seated, seats_of, together
+from pipeline.splits.subsets import UNIDENTIFIED
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -43,18 +48,22 @@ def run(study: Study, dataset: str) -> None:
         raise SitterError(f"split has no entry {dataset!r}; {nearest(dataset, study.split)}")
     entry = study.split[dataset]
     files = same_files(dataset)  # before the faces, which take up memory
-    faces = aligned(dataset)
+    everyone = aligned(dataset)
+    faces = [face for face in everyone if face["sitter"]]
+    if not faces and entry.kind != "pairs":
+        write(dataset, seated(everyone, lambda face: Seat(UNUSED, 0)), Copies())
+        return
     copies = find(dataset, faces, files, near=getattr(entry, "near_duplicates", False))
     pairs: list[Row] = []
-    tied: dict[str, str] = {}
+    tied: dict[str, tuple[str, ...]] = {}
     how = ""
     if entry.kind == "sitters":
-        from pipeline.splits import artists
-
         images = Counter(face["sitter"] for face in faces)
         alike = copies.ties() + same_but_for_spelling(images)
         how = entry.artists
-        tied = artists.artists(faces, entry.unknown_artists, dataset) if how != "ignore" else {}
+        if how != "ignore":
+            also = (*study.nobody.also, *entry.unknown_artists)
+            tied = artists.artists(faces, nobody(also, study.nobody.names), dataset)
         groups = together(images, alike + (artists.shared(faces, tied) if how == "join" else []))
         if how == "join":
             size = max(map(len, groups))
@@ -62,7 +71,7 @@ def run(study: Study, dataset: str) -> None:
                 f"{dataset}: shared artists tie {len(images)} sitters into {len(groups)} groups, the largest of {size}"
             )
         seats = deal(groups, entry, study.seed, dataset)
-        rows = seated(faces, lambda face: seats[face["sitter"]])
+        rows = seated(everyone, lambda face: seats[face["sitter"]])
         leave_out(rows, copies)
         if how == "drop":
             artists.leave_out(rows, tied, entry, dataset)
@@ -70,7 +79,7 @@ def run(study: Study, dataset: str) -> None:
     elif entry.kind == "images":
         from pipeline.splits.images import check_shares, seat
 
-        rows = seated(faces, lambda face: Seat(*seat(face, entry, study.seed)))
+        rows = seated(everyone, lambda face: Seat(*seat(face, entry, study.seed)))
         leave_out(rows, copies)
         check_shares(rows, entry, dataset)
     elif entry.kind == "pairs":
@@ -78,22 +87,30 @@ def run(study: Study, dataset: str) -> None:
 
         pairs = read_pairs(dataset, entry.folds)
         places = tested(pairs)
-        rows = seated(faces, lambda face: Seat(*places.get(face["image_id"], (UNUSED, 0))))
+        rows = seated(everyone, lambda face: Seat(*places.get(face["image_id"], (UNUSED, 0))))
         leave_out(rows, copies, one_side=False)
         warn_of_copies(dataset, pairs, {image_id: p for p, ids in copies.pictures.items() for image_id in ids})
     else:
         by = "origin" if study.split[entry.dataset].kind == "images" else "sitter"
         seats = seats_of(entry.dataset, {face.get(by) or "" for face in faces}, dataset, by)
-        rows = seated(faces, lambda face: seats[face.get(by) or ""])
+        rows = seated(everyone, lambda face: seats[face.get(by) or ""])
         leave_out(rows, copies)
         leave_out_renderings(rows, entry.dataset)
+    named = [row for row in rows if row["subset"] != UNIDENTIFIED]
+    write(dataset, rows, copies, pairs, artists.account(named, tied, how, dataset) if tied else ())
+
+
+def write(
+    dataset: str, rows: Sequence[Row], copies: Copies, pairs: Sequence[Row] = (), by_artist: Sequence[Row] = ()
+) -> None:
+    """Write the folder of a split, and say what stands where."""
     with output_folder(paths.split(dataset)) as folder:
         write_csv(folder / "split.csv", rows, COLUMNS)
         if pairs:
             write_csv(folder / "pairs.csv", pairs, PAIR_COLUMNS)
         write_csv(folder / "near-duplicates.csv", copies.rows, COPY_COLUMNS)
-        if tied:
-            write_csv(folder / "artists.csv", artists.account(rows, tied, how, dataset), artists.COLUMNS)
+        if by_artist:
+            write_csv(folder / "artists.csv", by_artist, artists.COLUMNS)
     report(dataset, rows, copies, pairs)
 
 
@@ -126,12 +143,12 @@ def same_but_for_spelling(sitters: Iterable[str]) -> list[tuple[str, str]]:
 
 def report(dataset: str, rows: Sequence[Row], copies: Copies, pairs: Sequence[Row] = ()) -> None:
     """Say what stands where, and what will be missed."""
-    images: dict[str, Counter[str]] = {s: Counter() for s in ("train", "val", "test", UNUSED)}
+    images: dict[str, Counter[str]] = {s: Counter() for s in ("train", "val", "test", UNUSED, UNIDENTIFIED)}
     for row in rows:
         images[row["subset"]][row["sitter"]] += 1
     for subset, sitters in images.items():
         alone = sorted(name for name, n in sitters.items() if n == 1)
-        if alone and subset != UNUSED and not pairs:
+        if alone and subset in SUBSETS and not pairs:
             none = "none has a second, so that there are no genuine pairs"
             what = none if len(alone) == len(sitters) else "they give no genuine pairs"
             names = ", ".join(alone[:SHOWN]) + (" …" if len(alone) > SHOWN else "")
@@ -143,7 +160,10 @@ def report(dataset: str, rows: Sequence[Row], copies: Copies, pairs: Sequence[Ro
     if copies.pictures:
         table = paths.split(dataset) / "near-duplicates.csv"
         print(f"warning: {dataset}: {sentence(copies, stay=bool(pairs))}; look at {table}", file=sys.stderr)
-    parts = [f"{s} {len(n)} sitters, {n.total()} images" for s, n in images.items() if n and s != UNUSED]
+    parts = [f"{s} {len(n)} sitters, {n.total()} images" for s, n in images.items() if n and s in SUBSETS]
     parts += [f"{images[UNUSED].total()} images unused"] if images[UNUSED] else []
+    if images[UNIDENTIFIED]:
+        number = images[UNIDENTIFIED].total()
+        parts.append(f"{number} portraits of unidentified sitters, in no training and no benchmark")
     parts += [f"{len(pairs)} pairs, {sum(p['genuine'] == '1' for p in pairs)} genuine"] if pairs else []
     print(f"{dataset}: " + "; ".join(parts))

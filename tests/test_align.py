@@ -156,7 +156,7 @@ def test_every_odd_image_is_handled_and_accounted_for(at, capsys):
     assert float(found["two.png"]["x1"]) < 512
     assert found["half.png"]["reason"].startswith("half a face: right eye, right mouth corner beyond the edge")
     assert {row["artist"] for row in found.values()} == {"N.N."}
-    assert {row["raw_width"] for row in found.values()} == {"a lot"}
+    assert {row["their_width"] for row in found.values()} == {"a lot"}
     printed = capsys.readouterr().out
     assert "people: 14 images, 8 aligned, 1 no face, 5 unreadable" in printed
     assert "1 with several faces" in printed

@@ -64,7 +64,7 @@ class Aligner:
         if correction is not None:
             account["corrected"] = correction.how
             if correction.how == "drop":
-                said = f"dropped by row {correction.row} of the corrections"
+                said = f"dropped by line {correction.line} of the corrections"
                 return Outcome(account | {"status": "dropped", "reason": said, "faces": 0})
         try:
             image = read_image(self.folder / row["path"], self.settings.max_megapixels)
@@ -107,7 +107,7 @@ class Aligner:
 
     def _corrected(self, image: RGBImage, correction: Correction) -> tuple[str, list[Detection], list[str]]:
         """The face that a human means: by its landmarks, as a detector sees it in the box, or as faces mostly are."""
-        said = f"{correction.how} from row {correction.row} of the corrections"
+        said = f"{correction.how} from line {correction.line} of the corrections"
         if correction.how == "landmarks":
             low, high = FRONTAL.min(0), FRONTAL.max(0)
             size = np.ptp(correction.points, axis=0) / (high - low)

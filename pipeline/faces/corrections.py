@@ -10,9 +10,8 @@ Numbers are pixels of the image as a viewer shows it (turned upright), parted by
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,9 +20,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artifacts import read_csv
 from pipeline.errors import SitterError
 from pipeline.faces.image import UnreadableImage, read_image
+from pipeline.names import nfc
+from pipeline.user_csv import Row, open_table
 
 COLUMNS = ("image_id", "box", "landmarks", "drop")
 How = Literal["box", "landmarks", "drop"]
@@ -36,11 +36,11 @@ SHOWN = 10
 class Correction:
     """What a human says of one image.
 
-    row: number of the row as a spreadsheet shows it (the header is row 1).
+    line: line of the file in which the row begins, counted from 1.
     points: float32 [2, 2], corners of the box; [5, 2], landmarks; [0, 2] where the image is dropped.
     """
 
-    row: int
+    line: int
     how: How
     points: NDArray[np.float32]
 
@@ -58,7 +58,7 @@ def read_corrections(
         max_megapixels: see `read_image`.
 
     Raises:
-        SitterError: no such file, or every fault found in it, with its row and the mend.
+        SitterError: no such file, or every fault found in it, with its line and the mend.
     """
     if not file.is_file():
         raise SitterError(
@@ -68,14 +68,16 @@ def read_corrections(
     paths = {row["image_id"]: folder / row["path"] for row in images}
     found: dict[str, Correction] = {}
     faults: list[str] = []
-    for number, row in enumerate(_rows(file), start=2):
-        where, image_id = f"{file}, row {number}", (row.get("image_id") or "").strip()
+    for line, row in _rows(file):
+        where, image_id = f"{file}, line {line}", nfc(row["image_id"].strip())
         try:
-            correction = _correction(number, row)
+            correction = _correction(line, row)
             if image_id not in paths:
                 raise ValueError(_unknown(image_id, list(paths)))
             if image_id in found:
-                raise ValueError(f"{image_id} is corrected in row {found[image_id].row} already: delete one of the two")
+                raise ValueError(
+                    f"{image_id} is corrected in line {found[image_id].line} already: delete one of the two"
+                )
             _check_place(correction, paths[image_id], max_megapixels)
             found[image_id] = correction
         except ValueError as fault:
@@ -86,32 +88,26 @@ def read_corrections(
     return found
 
 
-def _rows(file: Path) -> list[dict[str, str]]:
-    try:
-        rows = read_csv(file, ["image_id"])
-    except UnicodeDecodeError as error:
-        raise SitterError(f"{file} is not UTF-8 (byte {error.start}): save it as CSV UTF-8.") from None
-    except csv.Error as error:
-        raise SitterError(f"{file} is no CSV that can be read: {error}.") from None
-    if rows and not set(COLUMNS[1:]) & rows[0].keys():
+def _rows(file: Path) -> Iterator[tuple[int, Row]]:
+    """Rows with their lines; where the user has added columns of their own, a row may end before them."""
+    table = open_table(file, ["image_id"], needed=COLUMNS)
+    if not set(COLUMNS[1:]) & set(table.columns):
         raise SitterError(
-            f"{file}: there is none of the columns {', '.join(COLUMNS[1:])}; found: {', '.join(map(str, rows[0]))}. "
+            f"{file}: there is none of the columns {', '.join(COLUMNS[1:])}; found: {', '.join(table.columns)}. "
             f"The header line is {','.join(COLUMNS)}."
         )
-    return rows
+    return table.rows()
 
 
-def _correction(number: int, row: Mapping[str, str]) -> Correction:
+def _correction(line: int, row: Mapping[str, str]) -> Correction:
     """One row; raises ValueError with what is wrong with it."""
-    if None in row:
-        raise ValueError("has more cells than the header line: part the numbers by spaces, not by commas")
     given = {how: text for how in ("box", "landmarks", "drop") if (text := (row.get(how) or "").strip())}
     if len(given) != 1:
         raise ValueError(f"needs one of box, landmarks and drop; it has {' and '.join(given) or 'none'}")
     if "drop" in given:
         if given["drop"].lower() != "drop":
             raise ValueError(f"drop is {given['drop']!r}: write drop, or leave the cell empty")
-        return Correction(number, "drop", np.zeros((0, 2), np.float32))
+        return Correction(line, "drop", np.zeros((0, 2), np.float32))
     how: How = "box" if "box" in given else "landmarks"
     words = re.split(r"[\s,;]+", given[how])
     try:
@@ -129,7 +125,7 @@ def _correction(number: int, row: Mapping[str, str]) -> Correction:
             raise ValueError(
                 "landmarks are mirrored or on one line: name the eye and mouth corner on the image's left first"
             )
-    return Correction(number, how, points)
+    return Correction(line, how, points)
 
 
 def _unknown(image_id: str, known: Sequence[str]) -> str:

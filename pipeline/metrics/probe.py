@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
 
 import numpy as np
@@ -13,10 +15,12 @@ from pydantic import Field
 from pipeline.errors import SitterError
 from pipeline.metrics.intervals import resample
 from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, unit
+from pipeline.names import same
+from pipeline.splits.artists import several
 
 FEWEST_SITTERS = 2
 """A class of one sitter cannot be told from that sitter."""
-CENTURY, YEAR = "century", "year"
+CENTURY, YEAR, ARTIST = "century", "year", "artist"
 
 
 def probe(
@@ -32,10 +36,11 @@ def probe(
     Linear discriminant analysis with equal priors on unit-length embeddings; the covariance within the classes is
     shrunk by the closed form of Ledoit & Wolf (2004), so that nothing has to be tuned and models of different dimension
     are treated alike. Cross-validated over sitters: whoever is predicted was not learned from, so the sitter cannot be
-    used. Classes of fewer than two sitters, and images without a value, are left out. The figure is the balanced
-    accuracy (mean recall of the classes), for which chance is one over the number of classes; intervals resample the
-    sitters. It says what an embedding carries beside the sitter, and so is neither good nor bad by itself (Alain &
-    Bengio 2017).
+    used. Values that differ only by their spelling are one class, shown in the commonest one. Left out are classes of
+    fewer than two sitters, and images without a value, with a word for nobody ("unknown"), or of several artists. The
+    figure is the balanced accuracy (mean recall of the classes), for which chance is one over the number of classes;
+    intervals resample the sitters. It says what an embedding carries beside the sitter, and so is neither good nor bad
+    by itself (Alain & Bengio 2017).
 
     Raises:
         SitterError: the data set has no such column.
@@ -43,7 +48,7 @@ def probe(
     parts = [context.embedded(dataset, subset) for subset in ("train", "val", "test") if images == "all"] or [
         context.embedded(dataset, "test")
     ]
-    values = _values(context, dataset, predict)
+    values = _classes(_values(context, dataset, predict), context.is_nobody, predict)
     x = np.concatenate([part.vectors for part in parts])
     sitters = np.array([sitter for part in parts for sitter in part.sitters])
     labels = np.array([values.get(image_id, "") for part in parts for image_id in part.image_ids])
@@ -89,6 +94,22 @@ def _values(context: Context, dataset: str, predict: str) -> dict[str, str]:
         return {image_id: century(year) for image_id, year in context.column(dataset, YEAR).items()}
     except SitterError as error:
         raise SitterError(f"the century is taken from the column {YEAR!r}, but {error}") from None
+
+
+def _classes(values: Mapping[str, str], is_nobody: Callable[[str], bool], predict: str) -> dict[str, str]:
+    """The class of each image: the commonest spelling of its value, empty where the value names nobody.
+
+    A cell of several artists is of no class.
+    """
+    spelling = dict.fromkeys(values.values(), "")
+    for value in spelling:
+        named = [name for name in (several(value) if predict == ARTIST else [value]) if not is_nobody(name)]
+        spelling[value] = named[0] if len(named) == 1 else ""
+    count = Counter(spelling[value] for value in values.values())
+    commonest: dict[str, str] = {}
+    for name, _ in sorted(count.items(), key=lambda item: (-item[1], item[0])):
+        commonest.setdefault(same(name), name)
+    return {image_id: commonest[same(spelling[value])] for image_id, value in values.items()}
 
 
 def _learnable(labels: NDArray[np.str_], sitters: NDArray[np.str_]) -> NDArray[np.bool_]:

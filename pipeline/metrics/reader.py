@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from pipeline import paths
 from pipeline.artifacts import read_csv
 from pipeline.errors import SitterError, nearest
+from pipeline.names import warn_of_alike
+from pipeline.nobody import nobody
 from pipeline.splits.pictures import across, picture_names
-from pipeline.splits.subsets import each_image, sitters_of
+from pipeline.splits.subsets import TESTED, UNIDENTIFIED, each_image, sitters_of
 from pipeline.splits.trained import seen
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class Reader:
             self._exclude_seen()
         self._names = lru_cache(maxsize=None)(partial(picture_names, study))
         self._shared = across(study, self.splits, study.compared)
+        self._is_nobody = nobody(study.nobody.also, study.nobody.names)
         self._table = lru_cache(maxsize=4)(self._read_table)
         self._means = lru_cache(maxsize=1)(self._read_means)
 
@@ -74,8 +77,17 @@ class Reader:
     def check(self) -> None:
         """Read every table once, so that a bad one is found before anything is computed.
 
-        Those that only class centres come from may be large, and are read where they are used.
+        Those that only class centres come from may be large, and are read where they are used. Sitters whose names are
+        written in two ways in data sets that are compared are told.
         """
+        options = (benchmark.arguments() for benchmark in self.study.evaluate.benchmarks.values())
+        pairs = [(o["probe"], o["gallery"]) for o in options if o.get("probe") and o.get("gallery")]
+        for probe, gallery in dict.fromkeys(pairs):
+            one, other = (
+                {row["sitter"] for row in self.splits[dataset].values() if row["subset"] in TESTED}
+                for dataset in (probe, gallery)
+            )
+            warn_of_alike(one, other, probe, gallery)
         for model in self.models:
             for dataset in self._datasets(without="centres"):
                 self._table(model, dataset)
@@ -92,6 +104,7 @@ class Reader:
             replicates=evaluate.bootstrap.replicates,
             seed=self.study.seed,
             column=self._column,
+            is_nobody=self._is_nobody,
             means=lambda dataset: self._means(model, dataset),
             learned=lambda: _learned(model),
         )
@@ -105,7 +118,7 @@ class Reader:
             found: dict[str, Counter[str]] = {subset: Counter() for subset in ("train", "val", "test", "unused")}
             for _, sitter, subset in known:
                 found.setdefault(subset, Counter())[sitter] += 1
-            counts[dataset] = {s: {"images": n.total(), "sitters": len(n)} for s, n in found.items() if n}
+            counts[dataset] = {s: {"images": n.total(), "sitters": len(n.keys() - {""})} for s, n in found.items() if n}
         return counts
 
     def _read_table(self, model: str, dataset: str) -> Any:
@@ -115,7 +128,7 @@ class Reader:
         if gives_scores(model, dataset):
             return read_scores(model, dataset)
         table = read_embeddings(model, dataset)
-        used = [i for i, row in self.splits[dataset].items() if row["subset"] != "unused"]
+        used = [i for i, row in self.splits[dataset].items() if row["subset"] not in ("unused", UNIDENTIFIED)]
         check_complete(model, dataset, used, table.image_ids)
         check_vectors(table.vectors, table.image_ids, str(paths.embeddings(model, dataset) / FILE))
         return table

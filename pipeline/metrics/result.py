@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import SitterError
+from pipeline.nobody import nobody
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -154,6 +155,8 @@ class Context:
     seed: int
     column: Callable[[str, str], Mapping[str, str]] = _no_column
     """By data set and column of its manifest: the value of each image; raises SitterError where there is none."""
+    is_nobody: Callable[[str], bool] = field(default_factory=nobody)
+    """Whether a value of such a column names nobody (unknown, anonymous, …)."""
     means: Callable[[str], Floats] = _no_means
     """By data set: unit-length mean embeddings [k, d] of its train sitters; raises SitterError where there are none."""
     learned: Callable[[], Iterator[NDArray[Any]] | None] = lambda: None

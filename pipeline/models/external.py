@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.errors import SitterError
 from pipeline.sources.weights import weights_file
+from pipeline.user_columns import line_of, read_user_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,7 +62,7 @@ class External(ABC):
         found = pc.utf8_normalize(table[column].combine_chunks().cast(pa.string()), "NFC")  # as all our ids are
         empty = pc.or_kleene(pc.is_null(found), pc.equal(found, "")).fill_null(True)
         if pc.any(empty).as_py():
-            raise SitterError(f"{self.file}: column {column} is empty in {row_of(empty)}: fill it in.")
+            raise SitterError(f"{self.file}: column {column} is empty in {row_of(self.file, empty)}: fill it in.")
         return found
 
     def need(self, table: pa.Table, columns: Sequence[str]) -> None:
@@ -95,10 +96,15 @@ class External(ABC):
         return False
 
 
-def row_of(bad: pa.Array) -> str:
-    """The first true one of some rows, as a text editor counts the lines of a CSV."""
+def row_of(file: Path, bad: pa.Array) -> str:
+    """Say where the first true one of some rows of a user's file stands, and how many more there are."""
     where = np.flatnonzero(bad.to_numpy(zero_copy_only=False))
-    return f"line {int(where[0]) + 2}" + (f" and {len(where) - 1} more" if len(where) > 1 else "")
+    return place(file, int(where[0])) + (f" and {len(where) - 1} more" if len(where) > 1 else "")
+
+
+def place(file: Path, row: int) -> str:
+    """Say where a row stands, counted from 0 below the header: in a CSV by the line that a text editor shows."""
+    return f"line {line_of(file, row)}" if file.suffix.lower() == ".csv" else f"row {row + 1}"
 
 
 def read_columns(file: Path, texts: Sequence[str]) -> pa.Table:
@@ -112,14 +118,11 @@ def read_columns(file: Path, texts: Sequence[str]) -> pa.Table:
         SitterError: it cannot be read.
     """
     import pyarrow as pa
-    import pyarrow.csv
 
     ending = file.suffix.lower()
     try:
         if ending == ".csv":
-            return pa.csv.read_csv(
-                file, convert_options=pa.csv.ConvertOptions(column_types={name: pa.string() for name in texts})
-            )
+            return read_user_columns(file, texts[:1], texts)
         if ending in (".arrow", ".feather"):
             return pa.ipc.open_file(pa.memory_map(str(file))).read_all()
         if ending == ".npz":

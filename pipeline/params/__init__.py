@@ -24,6 +24,7 @@ from pipeline.params.explain import Explain
 from pipeline.params.external import external_problems
 from pipeline.params.fuse import Fusion, fusion_problems
 from pipeline.params.messages import sentence
+from pipeline.params.nobody import Nobody
 from pipeline.params.overlap import Overlap
 from pipeline.params.reading import read_yaml
 from pipeline.params.render import Render
@@ -44,6 +45,8 @@ class Study(Strict):
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     """Everything that is drawn at random follows from it."""
+    nobody: Nobody = Nobody()
+    """Which words name nobody."""
     download: dict[Name, Source]
     """Data sets and weights, and where each comes from."""
     render: dict[Name, Render] = {}

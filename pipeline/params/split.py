@@ -29,8 +29,8 @@ class BySitter(Strict):
     artists: Literal["ignore", "join", "drop"] = "ignore"
     """Keep each artist on one side, since one painter's hand is read as one sitter. join: sitters who share an artist
     are dealt together. drop: an artist's images stay where most of them are; the others are unused."""
-    unknown_artists: tuple[str, ...] = ("unknown", "unknown artist", "unsure", "anonymous", "unidentified", "n.n.")
-    """Words in the column artist that name nobody, in capitals or not."""
+    unknown_artists: tuple[str, ...] = ()
+    """Further words in the column artist that name nobody, beside the built-in ones and those under `nobody`."""
 
     @model_validator(mode="after")
     def _shares_fit(self) -> BySitter:

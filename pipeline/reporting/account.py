@@ -11,12 +11,13 @@ from pipeline import paths
 from pipeline.artifacts import each_row
 from pipeline.models.backbones import EXTERNAL
 from pipeline.reporting.images import Album, Picture, sheet, spread
+from pipeline.splits.subsets import UNIDENTIFIED
 
 if TYPE_CHECKING:
     from pipeline.params import Study
 
 Row = dict[str, str]
-SUBSETS = ("train", "val", "test", "unused")
+SUBSETS = ("train", "val", "test", "unused", UNIDENTIFIED)
 LISTED = 200
 """Images without a face that are listed by name; `faces.csv` has them all."""
 KEPT = 10_000
@@ -152,7 +153,7 @@ def _subsets(path: Path) -> list[tuple[str, int, int]]:
     for row in each_row(path, ("image_id", "sitter", "subset")):
         images[row["subset"]] += 1
         sitters.setdefault(row["subset"], set()).add(row["sitter"])
-    return [(s, len(sitters[s]), images[s]) for s in SUBSETS if s in images]
+    return [(s, len(sitters[s] - {""}), images[s]) for s in SUBSETS if s in images]
 
 
 def _whole(text: str | None) -> int:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import re
+import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from pipeline.artifacts import read_csv
+from pipeline.columns import RESERVED, kept_as
 from pipeline.errors import SitterError, nearest
+from pipeline.names import nfc
 from pipeline.sources.images import check_id
 from pipeline.sources.local import check_url
+from pipeline.user_csv import Row, open_table
 
 OWN = ("image_id", "sitter", "path", "url", "sha256")
 # Further columns that other stages know by name.
 KNOWN = ("artist", "year", "title", "licence")
-SEPARATORS = (",", ";", "\t", "|")
+# Names on a disk or a server are looked for as they are written.
+VERBATIM = ("path", "url")
+BREAK = re.compile(r"\r\n?")
 SHOWN = 10
 
 
@@ -28,10 +32,13 @@ SHOWN = 10
 class Portrait:
     """One row: where an image comes from and what is known of it."""
 
-    row: int
+    line: int
+    """Line of the file in which the row begins, counted from 1."""
     image_id: str
     sitter: str
     path: Path | None
+    written: str
+    """The path as the list has it."""
     url: str
     sha256: str
     known: Mapping[str, str]
@@ -47,20 +54,19 @@ def read_listing(file: Path, root: Path, columns: Mapping[str, str], separator: 
 
     Args:
         file: the CSV; needs the columns `sitter` and `url` or `path`; may have `image_id` and `sha256`; all further
-            ones (artist, year, licence …) are carried on.
+            ones (artist, year, licence …) are carried on, those with a name that Sitter uses itself under another.
         root: folder that paths are relative to, and that none may leave.
         columns: our names of columns by which the file's own are to be read: `{"path": "filename"}`.
         separator: what parts the cells of a row.
 
     Raises:
-        SitterError: every fault found, with its row.
+        SitterError: every fault found, with its line.
     """
-    table = _rows(file, columns, separator)
     portraits: list[Portrait] = []
     faults: list[str] = []
-    for number, cells in table:
+    for line, cells in _rows(file, columns, separator):
         try:
-            portraits.append(_portrait(number, cells, root, f"{file}, row {number}"))
+            portraits.append(_portrait(line, cells, root, f"{file}, line {line}"))
         except SitterError as fault:
             faults.append(str(fault))
     portraits = _with_ids(portraits)
@@ -73,66 +79,56 @@ def read_listing(file: Path, root: Path, columns: Mapping[str, str], separator: 
     return portraits
 
 
-def _rows(file: Path, columns: Mapping[str, str], separator: str) -> list[tuple[int, dict[str, str]]]:
-    """Rows under our names of the columns, with their numbers as a spreadsheet shows them (the header is row 1)."""
-    theirs = {c: columns.get(c, c) for c in (*OWN, *KNOWN)}
+def _rows(file: Path, columns: Mapping[str, str], separator: str) -> Iterator[tuple[int, Row]]:
+    """Rows under our names of the columns, with their lines."""
+    theirs = {c: nfc(columns.get(c, c)) for c in (*OWN, *KNOWN)}
     unknown = [name for name in columns if name not in theirs]
     if unknown:
         raise SitterError(f"columns names {unknown[0]!r}, which is none of ours; {nearest(unknown[0], theirs)}")
-    try:
-        with open(file, encoding="utf-8-sig") as opened:
-            header = opened.readline()
-        other = max(SEPARATORS, key=header.count)
-        if header.count(other) > 0 == header.count(separator):
-            raise SitterError(
-                f"{file}: the cells are parted by {other!r}, not by {separator!r}: set `separator: {other!r}`."
-            )
-        rows = read_csv(file, [theirs["sitter"], *columns.values()], separator)
-    except UnicodeDecodeError as error:
-        raise SitterError(f"{file} is not UTF-8 (byte {error.start}): save it as CSV UTF-8.") from None
-    except csv.Error as error:
-        raise SitterError(f"{file} is no CSV that can be read: {error}") from None
-    if rows and not {theirs["path"], theirs["url"]} & rows[0].keys():
+    table = open_table(file, [*dict.fromkeys((theirs["sitter"], *(theirs[c] for c in columns)))], separator)
+    if not {theirs["path"], theirs["url"]} & set(table.columns):
         raise SitterError(
             f"{file}: there is neither a column {theirs['path']} nor {theirs['url']}; found: "
-            f"{', '.join(map(str, rows[0]))}. Add one, or say by `columns: {{path: NAME}}` which it is."
+            f"{', '.join(table.columns)}. Add one, or say by `columns: {{path: NAME}}` which it is."
         )
     ours = {their: our for our, their in theirs.items()}
     # A column that bears one of our names, where another was said to be it, is neither ours nor lost.
-    name = {k: ours.get(k, k if theirs.get(k, k) == k else f"their_{k}") for k in (rows[0] if rows else ())}
-    return [(n, {name.get(k, k): v for k, v in row.items()}) for n, row in enumerate(rows, start=2)]
+    reserved = RESERVED | {our for our, their in theirs.items() if our != their}
+    kept = kept_as([c for c in table.columns if c not in ours], reserved)
+    if renamed := [f"{name} is kept as {new}" for name, new in kept.items() if name != new]:
+        print(f"{file}: Sitter has columns of the same name as these: {'; '.join(renamed)}.", file=sys.stderr)
+    name = kept | ours
+    return ((line, {name[column]: cell for column, cell in row.items()}) for line, row in table.rows())
 
 
-def _portrait(number: int, row: dict[str, str], root: Path, where: str) -> Portrait:
-    if None in row:
-        raise SitterError(f"{where}: has more cells than the header line: quote cells that hold a comma.")
-    cells = {k: (v or "").strip() for k, v in row.items()}
-    sitter, path, url, sha256 = (cells.get(k, "") for k in ("sitter", "path", "url", "sha256"))
+def _portrait(line: int, row: Row, root: Path, where: str) -> Portrait:
+    cells = {k: v.strip() if k in VERBATIM else nfc(BREAK.sub("\n", v.strip())) for k, v in row.items()}
+    sitter = cells["sitter"].replace("\n", " ")
+    image_id, path, url, sha256 = (cells.get(k, "") for k in ("image_id", "path", "url", "sha256"))
     if not sitter:
-        raise SitterError(f"{where}: column sitter is empty: name the sitter, or delete the row.")
+        raise SitterError(
+            f'{where}: column sitter is empty: name the sitter, write "unknown" if nobody knows, or delete the row.'
+        )
     if bool(path) == bool(url):
         raise SitterError(f"{where}: needs either a path or a url; it has {'both' if path else 'neither'}.")
     if sha256 and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
         raise SitterError(f"{where}: sha256 is {sha256!r}; expected 64 hexadecimal digits, or nothing.")
     if url:
         check_url(url, f"{where}: url")
-    else:
-        if not Path(os.path.abspath(root / path)).is_relative_to(os.path.abspath(root)):
-            raise SitterError(f"{where}: path {path} lies outside {root}: set `root` to a folder that holds them all.")
-    if cells.get("image_id"):
-        check_id(cells["image_id"], where)
+    elif not Path(os.path.abspath(root / path)).is_relative_to(os.path.abspath(root)):
+        raise SitterError(f"{where}: path {path} lies outside {root}: set `root` to a folder that holds them all.")
+    if image_id:
+        check_id(image_id, where)
     known = {k: v for k, v in cells.items() if k not in OWN}
-    return Portrait(
-        number, cells.get("image_id", ""), sitter, root / path if path else None, url, sha256.lower(), known
-    )
+    return Portrait(line, image_id, sitter, root / path if path else None, path, url, sha256.lower(), known)
 
 
 def _with_ids(portraits: list[Portrait]) -> list[Portrait]:
     """Ids for rows without one: SITTER/NAME of the file, and a piece of the source's hash where that is not unique."""
 
     def plain(p: Portrait) -> str:
-        name = unquote(urlsplit(p.url).path) if p.url else p.source
-        return p.image_id or f"{_slug(p.sitter)}/{_slug(PurePosixPath(name).stem)}"
+        name = unquote(urlsplit(p.url).path) if p.url else p.written.replace("\\", "/")
+        return p.image_id or f"{_slug(p.sitter)}/{_slug(nfc(PurePosixPath(name).stem))}"
 
     count = Counter(map(plain, portraits))
     return [
@@ -152,13 +148,18 @@ def _piece(source: str) -> str:
 def _repeated(portraits: list[Portrait], file: Path) -> list[str]:
     """Images that are listed twice for one sitter, and ids that are used twice."""
     faults = []
-    for what, key in (("image", lambda p: (p.sitter, p.source)), ("image_id", lambda p: p.image_id)):
+    for what, key in (("image", lambda p: (p.sitter, _plain(p))), ("image_id", lambda p: p.image_id)):
         seen: dict[object, int] = {}
         for p in portraits:
-            first = seen.setdefault(key(p), p.row)
-            if first != p.row:
+            first = seen.setdefault(key(p), p.line)
+            if first != p.line:
                 name = p.source if what == "image" else p.image_id
-                faults.append(f"{file}, row {p.row}: {what} {name} stands in row {first} already: delete one.")
+                faults.append(f"{file}, line {p.line}: {what} {name} stands in line {first} already: delete one.")
         if faults:
             break
     return faults
+
+
+def _plain(p: Portrait) -> str:
+    """The source, equal for two spellings of one path."""
+    return p.url or nfc(p.written.replace("\\", "/"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
@@ -23,6 +24,7 @@ from pipeline.sources.cache import cache
 from pipeline.sources.images import Row
 from pipeline.sources.listing import Portrait, read_listing
 from pipeline.sources.local import own_path
+from pipeline.sources.lookup import Finder, NotFound
 from pipeline.sources.polite import politely
 
 LARGEST_IMAGE = 1 << 30  # bytes
@@ -60,7 +62,8 @@ def fetch(
         root: folder that the paths in it are relative to (default: the CSV's own). Where it is named, an image that
             changes in it counts as a change of the study; where not, only the CSV does.
         columns: our names by theirs, where they differ: `{path: filename, artist: painter}`.
-        separator: what parts the cells of a row.
+        separator: what parts the cells of a row; another one is taken, and said, where the header line has our names
+            only with that.
         complete: stop if a single image cannot be had.
         workers: connections at a time.
         per_host: connections at a time to one host.
@@ -76,14 +79,32 @@ def fetch(
     file = own_path(entry, path)
     base = own_path(entry, root) if root else file.parent
     listed = read_listing(file, base, columns or {}, separator)
+    finder = Finder(base)
     got: dict[int, Row] = {}
     reasons: dict[int, str] = {}
+
+    @functools.cache
+    def lines() -> dict[tuple[str, Path], int]:
+        return {(p.sitter, p.path): p.line for p in listed if p.path}
+
+    def find(portrait: Portrait) -> Path:
+        """The file that a path which does not exist must mean, unless another row of the sitter names it."""
+        try:
+            found = finder.find(portrait.written)
+        except NotFound as reason:
+            raise web.Unfetched(str(reason)) from None
+        if (line := lines().setdefault((portrait.sitter, found), portrait.line)) != portrait.line:
+            raise web.Unfetched(f"must mean {found}, which line {line} names already: delete one")
+        return found
 
     def take(portrait: Portrait, session: requests.Session | None) -> Row | str:
         try:
             source = _kept(portrait, session, retries, backoff) if session else portrait.path
             assert source is not None, portrait
-            return _place(portrait, source, folder, licence)
+            try:
+                return _place(portrait, source, folder, licence)
+            except (FileNotFoundError, NotADirectoryError):
+                return _place(portrait, find(portrait), folder, licence)
         except web.Unfetched as reason:
             return str(reason)
 
@@ -93,11 +114,18 @@ def fetch(
     )
     for portrait, outcome in progress(chain(local, remote), f"fetch {entry}", total=len(listed)):
         if isinstance(outcome, str):
-            reasons[portrait.row] = outcome
+            reasons[portrait.line] = outcome
         else:
-            got[portrait.row] = outcome
+            got[portrait.line] = outcome
+    if finder.counts:
+        sorts = ", ".join(f"{n} {what}" for what, n in finder.counts.most_common())
+        print(
+            f"{entry}: some files have other names than the list says and were found all the same ({sorts}): for "
+            f"example, {finder.example}",
+            file=sys.stderr,
+        )
     _account(folder, entry, listed, reasons, complete)
-    return [got[p.row] for p in listed if p.row in got]
+    return [got[p.line] for p in listed if p.line in got]
 
 
 def _kept(portrait: Portrait, session: requests.Session, retries: int, backoff: float) -> Path:
@@ -131,8 +159,6 @@ def _place(portrait: Portrait, source: Path, folder: Path, licence: str | None) 
     """Copy an image to its name in the output; returns its row."""
     try:
         ending = _ending(source)
-    except (FileNotFoundError, NotADirectoryError):
-        raise web.Unfetched("does not exist") from None
     except IsADirectoryError:
         raise web.Unfetched("is a folder") from None
     except PermissionError:
@@ -194,24 +220,24 @@ def _account(folder: Path, entry: str, listed: list[Portrait], reasons: dict[int
     Raises:
         SitterError: nothing could be had, or not all and `complete` is set.
     """
-    failed = [p for p in listed if p.row in reasons]
-    columns = ["row", "image_id", "sitter", "source", "reason"]
-    rows = [
-        dict(zip(columns, (p.row, p.image_id, p.sitter, p.url or p.path, reasons[p.row]), strict=True)) for p in failed
-    ]
+    failed = [p for p in listed if p.line in reasons]
+    columns = ["line", "image_id", "sitter", "source", "reason"]
+    rows = [dict(zip(columns, (p.line, p.image_id, p.sitter, p.source, reasons[p.line]), strict=True)) for p in failed]
     write_csv(folder / "failed.csv", rows, columns)
     if not failed:
         return
-    shown = [f"  row {p.row}: {p.source}: {reasons[p.row]}" for p in failed[:SHOWN]]
+    again = any(p.url for p in failed)  # a server may answer next time; a file does not come by itself
+    shown = [f"  line {p.line}: {p.source}: {reasons[p.line]}" for p in failed[:SHOWN]]
     shown += [f"  … and {len(failed) - SHOWN} more"] if len(failed) > SHOWN else []
     if complete or len(failed) == len(listed):
         why = f"download.{entry}.complete is set" if complete else "so nothing is left"
         raise SitterError(
             "\n".join([f"download.{entry}: {len(failed)} of {len(listed)} images could not be had, and {why}:", *shown])
-            + "\nWhat was fetched stays in the cache: run it again to try the rest."
+            + ("\nWhat was fetched stays in the cache: run it again to try the rest." if again else "\nMend the list.")
         )
     print(
         "\n".join([f"{entry}: {len(failed)} of {len(listed)} images could not be had (all in failed.csv):", *shown])
-        + "\nMend the list, or run it again to try them once more; `complete: true` makes this an error.",
+        + f"\nMend the list{', or run it again to try them once more' if again else ''}; "
+        "`complete: true` makes this an error.",
         file=sys.stderr,
     )

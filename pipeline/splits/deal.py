@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from pipeline import paths
 from pipeline.artifacts import read_csv
 from pipeline.errors import SitterError
+from pipeline.names import warn_of_alike
 from pipeline.splits.artists import SUBSETS
+from pipeline.splits.subsets import UNIDENTIFIED
 
 if TYPE_CHECKING:
     from pipeline.params.split import BySitter
@@ -95,8 +97,10 @@ def seats_of(other: str, names: set[str], dataset: str, by: str = "sitter") -> d
     seats: dict[str, Seat] = {}
     for row in read_csv(table, SEATED, only=SEATED):
         name = row["sitter" if by == "sitter" else "image_id"]
-        if row["subset"] != UNUSED or name not in seats:
+        if row["subset"] != UNIDENTIFIED and (row["subset"] != UNUSED or name not in seats):
             seats[name] = Seat(row["subset"], int(row["fold"]))
+    if by == "sitter":
+        warn_of_alike(names, seats, dataset, other)
     strangers, what = sorted(names - seats.keys()), "sitters" if by == "sitter" else "photographs"
     if len(strangers) == len(names):
         raise SitterError(
@@ -113,13 +117,19 @@ def seats_of(other: str, names: set[str], dataset: str, by: str = "sitter") -> d
 
 
 def seated(faces: Iterable[Row], seat_of: Callable[[Row], Seat]) -> list[Row]:
-    """A row of the split for each face. Of renderings of one photograph, near-duplicates, only the first is judged."""
+    """A row of the split for each face. Of renderings of one photograph, near-duplicates, only the first is judged.
+
+    Unidentified portraits have no seat.
+    """
     rows = []
     for face in faces:
+        own = {"image_id": face["image_id"], "sitter": face["sitter"], "origin": face.get("origin") or ""}
+        if not face["sitter"]:
+            rows.append(own | {"subset": UNIDENTIFIED, "fold": ""})
+            continue
         subset, fold = seat_of(face)
         if subset != "train" and face.get("rendering") not in (None, "", "0"):
             subset = UNUSED
-        own = {"image_id": face["image_id"], "sitter": face["sitter"], "origin": face.get("origin") or ""}
         rows.append(own | {"subset": subset, "fold": str(fold)})
     return rows
 

@@ -9,6 +9,8 @@ from pipeline.artifacts import read_columns
 
 KNOWN, TESTED = ("train", "val"), ("test",)
 """Subsets whose sitters models are made with, and those that judge them."""
+UNIDENTIFIED = "unidentified"
+"""The subset of portraits whose sitter is empty, since nobody knows who it is."""
 
 
 def sitters_of(dataset: str, subsets: Collection[str]) -> dict[str, str]:

@@ -92,24 +92,24 @@ def test_the_middle_of_the_frame_of_given_landmarks_is_the_face() -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ("b.pgn,,,drop", ["row 2", "'b.pgn' is no image", "did you mean 'b.png'?", "faces.csv"]),
-        (",,,drop", ["row 2", "'' is no image"]),
-        (f"a.png,{FACE},,\na.png,,,drop", ["row 3", "a.png is corrected in row 2 already", "delete one"]),
-        ("a.png,1 2 3,,", ["row 2", "box is '1 2 3'", "4 numbers: x0 y0 x1 y1"]),
-        ("a.png,1 2 three 4,,", ["row 2", "'1 2 three 4'", "4 numbers"]),
-        ("a.png,1 2 nan 4,,", ["row 2", "4 numbers"]),
-        ("a.png,30 30 10 50,,", ["row 2", "x1 and y1 must be larger"]),
-        ("a.png,600 10 700 90,,", ["row 2", "box lies outside the image, which has 512×512 pixels"]),
-        ("a.png,,1 2 3 4 5 6 7 8 9,", ["row 2", "expected 10 numbers: x y of left eye"]),
-        ("a.png,,200 100 150 100 175 120 195 150 155 150,", ["row 2", "mirrored", "image's left first"]),
-        ("a.png,,1 1 1 1 1 1 1 1 1 1,", ["row 2", "on one line"]),
-        ("a.png,,,no", ["row 2", "drop is 'no'", "write drop"]),
-        ("a.png,,,", ["row 2", "needs one of box, landmarks and drop; it has none"]),
-        (f"a.png,{FACE},,drop", ["row 2", "it has box and drop"]),
-        ("a.png,1,2,3,4,5", ["row 2", "more cells", "by spaces"]),
-        ("text.png,1 2 30 40,,", ["row 2", "the image cannot be read (no image but text", "write drop"]),
-        ("x,,,drop\na.png,,,drop\ny,,,drop", ["row 2", "row 4"]),
-        ("x,,,drop\n" * 12, ["row 11", "… and 2 more"]),
+        ("b.pgn,,,drop", ["line 2", "'b.pgn' is no image", "did you mean 'b.png'?", "faces.csv"]),
+        (",,,drop", ["line 2", "'' is no image"]),
+        (f"a.png,{FACE},,\na.png,,,drop", ["line 3", "a.png is corrected in line 2 already", "delete one"]),
+        ("a.png,1 2 3,,", ["line 2", "box is '1 2 3'", "4 numbers: x0 y0 x1 y1"]),
+        ("a.png,1 2 three 4,,", ["line 2", "'1 2 three 4'", "4 numbers"]),
+        ("a.png,1 2 nan 4,,", ["line 2", "4 numbers"]),
+        ("a.png,30 30 10 50,,", ["line 2", "x1 and y1 must be larger"]),
+        ("a.png,600 10 700 90,,", ["line 2", "box lies outside the image, which has 512×512 pixels"]),
+        ("a.png,,1 2 3 4 5 6 7 8 9,", ["line 2", "expected 10 numbers: x y of left eye"]),
+        ("a.png,,200 100 150 100 175 120 195 150 155 150,", ["line 2", "mirrored", "image's left first"]),
+        ("a.png,,1 1 1 1 1 1 1 1 1 1,", ["line 2", "on one line"]),
+        ("a.png,,,no", ["line 2", "drop is 'no'", "write drop"]),
+        ("a.png,,,", ["line 2", "needs one of box, landmarks and drop; it has none"]),
+        (f"a.png,{FACE},,drop", ["line 2", "it has box and drop"]),
+        ("a.png,1,2,3,4,5", ["line 2", "more cells", "by spaces"]),
+        ("text.png,1 2 30 40,,", ["line 2", "the image cannot be read (no image but text", "write drop"]),
+        ("x,,,drop\na.png,,,drop\ny,,,drop", ["line 2", "line 4"]),
+        ("x,,,drop\n" * 12, ["line 11", "… and 2 more"]),
     ],
 )
 def test_faults_are_named_by_row_before_any_work(rows: str, words: list[str]) -> None:
@@ -169,4 +169,4 @@ def test_a_manifest_may_have_columns_of_our_names() -> None:
     put({"a.png": photograph().crop((165, 50, 277, 162))}, corrected="by the museum", others="two")
     align.run(study(detectors=[{"kind": "aligned"}]), "people")
     row = account()["a.png"]
-    assert (row["raw_corrected"], row["raw_others"], row["corrected"]) == ("by the museum", "two", "")
+    assert (row["their_corrected"], row["their_others"], row["corrected"]) == ("by the museum", "two", "")

@@ -72,7 +72,7 @@ def test_what_cannot_be_had_is_listed_with_its_reason_and_the_rest_goes_on(
     listing(rows)
     assert len(fetch()) == 3
     said = capsys.readouterr().err
-    assert f"row 5: {site.url}/absent.jpg: the server answered 404" in said
+    assert f"line 5: {site.url}/absent.jpg: the server answered 404" in said
     assert "Mend the list, or run it again" in said
     reasons = failures()
     expected = {
@@ -209,19 +209,19 @@ def test_equal_names_get_ids_that_stay_when_rows_are_added(project: Path, site: 
         ("path,who\na.jpg,Ada\n", ["column sitter is missing", "path, who"]),
         ("sitter,file\nAda,a.jpg\n", ["neither a column path nor url", "sitter, file", "columns:"]),
         ("sitter,path\nAda,a.jpg\n,b.jpg\n", ["list.csv, row 3", "sitter is empty"]),
-        ("sitter,path,url\nAda,,\n", ["row 2", "neither"]),
-        ("sitter,path,url\nAda,a.jpg,http://x.org/a.jpg\n", ["row 2", "both"]),
-        ("sitter,path\nAda,../secret.jpg\n", ["row 2", "../secret.jpg lies outside", "root"]),
-        ("sitter,path\nAda,/etc/passwd\n", ["row 2", "lies outside"]),
-        ("sitter,url\nAda,file:///etc/passwd\n", ["row 2", "https://"]),
-        ("sitter,path,sha256\nAda,a.jpg,123\n", ["row 2", "64 hexadecimal"]),
-        ("sitter,path,image_id\nAda,a.jpg,../x\n", ["row 2", "'../x' cannot be an image_id"]),
-        ("sitter,path,image_id\nAda,a.jpg,x\nEve,b.jpg,x\n", ["row 3", "image_id x stands in row 2"]),
-        ("sitter,path\nAda,a.jpg\nEve,b.jpg\nAda,a.jpg\n", ["row 4", "a.jpg stands in row 2"]),
-        ("sitter,path\nAda,a.jpg,b\n", ["row 2", "more cells"]),
+        ("sitter,path,url\nAda,,\n", ["line 2", "neither"]),
+        ("sitter,path,url\nAda,a.jpg,http://x.org/a.jpg\n", ["line 2", "both"]),
+        ("sitter,path\nAda,../secret.jpg\n", ["line 2", "../secret.jpg lies outside", "root"]),
+        ("sitter,path\nAda,/etc/passwd\n", ["line 2", "lies outside"]),
+        ("sitter,url\nAda,file:///etc/passwd\n", ["line 2", "https://"]),
+        ("sitter,path,sha256\nAda,a.jpg,123\n", ["line 2", "64 hexadecimal"]),
+        ("sitter,path,image_id\nAda,a.jpg,../x\n", ["line 2", "'../x' cannot be an image_id"]),
+        ("sitter,path,image_id\nAda,a.jpg,x\nEve,b.jpg,x\n", ["line 3", "image_id x stands in line 2"]),
+        ("sitter,path\nAda,a.jpg\nEve,b.jpg\nAda,a.jpg\n", ["line 4", "a.jpg stands in line 2"]),
+        ("sitter,path\nAda,a.jpg,b\n", ["line 2", "more cells"]),
         ("sitter,path\n", ["lists no images"]),
         ("", ["no header line"]),
-        ("sitter,path\n" + ",a.jpg\n" * 30, ["row 2", "row 11", "and 20 more"]),
+        ("sitter,path\n" + ",a.jpg\n" * 30, ["line 2", "line 11", "and 20 more"]),
     ],
 )
 def test_faults_of_a_list_are_named_by_row_before_anything_is_fetched(

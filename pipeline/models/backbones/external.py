@@ -13,7 +13,7 @@ from pydantic import Field
 from pipeline.embeddings import Floats, write_embeddings
 from pipeline.errors import SitterError
 from pipeline.models.columns import counting, family
-from pipeline.models.external import External, read_columns, row_of, some
+from pipeline.models.external import External, place, read_columns, row_of, some
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,15 +54,15 @@ class ExternalVectors(External):
         rows = np.arange(len(names))
         if self.need_datasets(table, [DATASET], datasets):
             rows = np.flatnonzero(np.array(self.texts(table, DATASET).to_pylist(), dtype=object) == dataset)
-        place = self._unique(names, rows)
-        missing = [image_id for image_id in image_ids if image_id not in place]
+        row_of_id = self._unique(names, rows)
+        missing = [image_id for image_id in image_ids if image_id not in row_of_id]
         if missing:
             raise SitterError(
                 f"{self.file} has no vector for {len(missing)} of {len(image_ids)} faces of {dataset}: "
                 f"{some(missing)}. It has {len(rows)} rows of this data set, the first of them "
                 f"{some(list(names[rows])) or 'none'}. Add a row for each, the ids being those of data/raw."
             )
-        chosen = [place[image_id] for image_id in image_ids]
+        chosen = [row_of_id[image_id] for image_id in image_ids]
         write_embeddings(folder, image_ids, self._vectors(table)[chosen])
         return f"{len(image_ids)} faces, {len(rows) - len(image_ids)} further rows of the file left out"
 
@@ -72,15 +72,15 @@ class ExternalVectors(External):
         return table
 
     def _unique(self, names: NDArray[Any], rows: NDArray[np.intp]) -> dict[str, int]:
-        place: dict[str, int] = {}
+        found: dict[str, int] = {}
         for row in rows:
-            first = place.setdefault(names[row], int(row))
+            first = found.setdefault(names[row], int(row))
             if first != row:
                 raise SitterError(
-                    f"{self.file}, line {row + 2}: {IMAGE} {names[row]!r} stands in line {first + 2} already: "
-                    "delete one."
+                    f"{self.file}, {place(self.file, int(row))}: {IMAGE} {names[row]!r} stands in "
+                    f"{place(self.file, first)} already: delete one."
                 )
-        return place
+        return found
 
     def _vectors(self, table: pa.Table) -> Floats:
         """float32 [rows, d], finite, none all zeros."""
@@ -91,7 +91,9 @@ class ExternalVectors(External):
         if bad.any():
             finite = np.isfinite(vectors[bad.argmax()]).all()
             what = "all zeros" if finite else "not finite, at least in single precision"
-            raise SitterError(f"{self.file}: the vector in {row_of(pa.array(bad))} is {what}: it has no cosine.")
+            raise SitterError(
+                f"{self.file}: the vector in {row_of(self.file, pa.array(bad))} is {what}: it has no cosine."
+            )
         counter = counting(vectors)
         if counter is not None:
             raise SitterError(
@@ -115,9 +117,9 @@ class ExternalVectors(External):
         width = lengths[0].as_py()
         other = pc.not_equal(lengths, width)
         if not width or pc.any(other).as_py():
+            where = row_of(self.file, other) if width else place(self.file, 0)
             raise SitterError(
-                f"{self.file}: the vector in {row_of(other) if width else 'line 2'} has not as many values as the "
-                f"first, which has {width}."
+                f"{self.file}: the vector in {where} has not as many values as the first, which has {width}."
             )
         flat = column.flatten().cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False)
         return cast(Floats, flat.reshape(-1, width))
@@ -135,5 +137,7 @@ class ExternalVectors(External):
                     "a number in each row."
                 )
             if table[name].null_count:
-                raise SitterError(f"{self.file}: column {name} is empty in {row_of(pc.is_null(table[name]))}.")
+                raise SitterError(
+                    f"{self.file}: column {name} is empty in {row_of(self.file, pc.is_null(table[name]))}."
+                )
         return np.stack([table[name].cast(pa.float32(), safe=False).to_numpy() for name in columns], 1)

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.errors import SitterError
-from pipeline.models.external import External, read_columns, row_of
+from pipeline.models.external import External, place, read_columns, row_of
 from pipeline.scores import GALLERY, GALLERY_DATASET, PROBE, SCORE, write_scores
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ class ExternalScores(External):
             chosen = pc.and_(chosen, pc.equal(self.texts(table, PROBE_DATASET), dataset))
             theirs = self.texts(table, GALLERY_DATASET)
         columns = {PROBE: probe, GALLERY_DATASET: theirs, GALLERY: gallery, SCORE: self._scores(table)}
-        lines = np.flatnonzero(chosen.to_numpy(zero_copy_only=False)) + 2
+        rows = np.flatnonzero(chosen.to_numpy(zero_copy_only=False))
         kept = pa.table(columns).filter(chosen)
-        self._check_repeated(kept, lines)
+        self._check_repeated(kept, rows)
         write_scores(folder, kept)
         return f"{kept.num_rows} scores of its faces as probes, of {table.num_rows} in the file"
 
@@ -82,12 +82,12 @@ class ExternalScores(External):
         bad = pc.invert(pc.is_finite(values).fill_null(False))
         if pc.any(bad).as_py():
             raise SitterError(
-                f"{self.file}: {SCORE} is no finite number in {row_of(bad)}. A pair that the system refused counts as "
-                "not accepted: give it the least score of all."
+                f"{self.file}: {SCORE} is no finite number in {row_of(self.file, bad)}. A pair that the system refused "
+                "counts as not accepted: give it the least score of all."
             )
         return pc.negate(values) if self.distance else values
 
-    def _check_repeated(self, kept: pa.Table, lines: np.ndarray[Any, Any]) -> None:
+    def _check_repeated(self, kept: pa.Table, rows: np.ndarray[Any, Any]) -> None:
         key = np.zeros(kept.num_rows, dtype=np.int64)
         for name in (PROBE, GALLERY_DATASET, GALLERY):
             words = kept[name].combine_chunks().dictionary_encode()
@@ -96,8 +96,9 @@ class ExternalScores(External):
         again = order[1:][np.diff(key[order]) == 0]
         if len(again):
             row = int(again.min())
+            first = int(np.flatnonzero(key == key[row])[0])
             probe, gallery = kept[PROBE][row].as_py(), kept[GALLERY][row].as_py()
             raise SitterError(
-                f"{self.file}, line {lines[row]}: probe {probe!r} and gallery {gallery!r} stand in line "
-                f"{lines[int(np.flatnonzero(key == key[row])[0])]} already: delete one."
+                f"{self.file}, {place(self.file, int(rows[row]))}: probe {probe!r} and gallery {gallery!r} stand in "
+                f"{place(self.file, int(rows[first]))} already: delete one."
             )
