@@ -96,7 +96,7 @@ def record_external(study: Study, model: str) -> None:
     print(f"{model}: an outside system, {description['rows']} rows in {file.name}")
     if left_out := description.get("left_out"):
         names = ", ".join(map(repr, left_out[:8])) + (" …" if len(left_out) > 8 else "")
-        print(f"{model}: {len(left_out)} columns of {file.name} are no part of a vector and left out: {names}")
+        print(f"{model}: columns of {file.name} that are no part of a vector and left out: {names}")
 
 
 def train(study: Study, model: str, stop: StopRequest) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
                 f"{path}, line {_line(node)}: the file holds {_sort(node)}; expected: the sections of a study, each "
                 "with its name and a colon (download:, align:, …)."
             )
-        _check(path, loader, node, set(), set())
+        problems = list(_problems(path, loader, node, set(), set()))
+        if problems:
+            raise SitterError("\n".join(problems))
         found: dict[str, Any] = loader.construct_document(node)
         return found
     except yaml.YAMLError as error:
@@ -134,13 +136,14 @@ def _text(path: Path) -> str:
         ) from None
 
 
-def _check(path: Path, loader: Any, node: Any, seen: set[int], above: set[int]) -> None:
-    """Refuse keys that stand twice or are not text, values in ambiguous forms, and sections that hold themselves."""
+def _problems(path: Path, loader: Any, node: Any, seen: set[int], above: set[int]) -> Iterator[str]:
+    """Name keys that stand twice or are not text, values in ambiguous forms, and sections that hold themselves."""
     if isinstance(node, yaml.ScalarNode):
-        _check_value(path, loader, node)
+        yield from _value_problems(path, loader, node)
         return
     if id(node) in above:
-        raise SitterError(f"{path}, line {_line(node)}: a section holds itself (by & and *): write it out.")
+        yield f"{path}, line {_line(node)}: a section holds itself (by & and *): write it out."
+        return
     if id(node) in seen:  # an alias of what has been checked
         return
     seen.add(id(node))
@@ -148,52 +151,52 @@ def _check(path: Path, loader: Any, node: Any, seen: set[int], above: set[int]) 
     if isinstance(node, yaml.MappingNode):
         lines: dict[str, int] = {}
         for key, value in node.value:
-            _check_key(path, key)
-            if key.value in lines:
-                mend = "Delete one, or join what is under them."
-                if key.tag == MERGE:
-                    mend = "Write both in a list, as <<: [*one, *other]."
-                raise SitterError(
-                    f"{path}, line {_line(key)}: key {key.value!r} stands in line {lines[key.value]} already, in the "
-                    f"same section: only one of the two would count. {mend}"
-                )
-            lines[key.value] = _line(key)
-            _check(path, loader, value, seen, above)
+            yield from _key_problems(path, key, lines)
+            yield from _problems(path, loader, value, seen, above)
     else:
         for value in node.value:
-            _check(path, loader, value, seen, above)
+            yield from _problems(path, loader, value, seen, above)
     above.discard(id(node))
 
 
-def _check_key(path: Path, key: Any) -> None:
+def _key_problems(path: Path, key: Any, lines: dict[str, int]) -> Iterator[str]:
+    """What is wrong with a key, `lines` being those of the keys before it in its section, to which it is added."""
+    where = f"{path}, line {_line(key)}"
     if not isinstance(key, yaml.ScalarNode):
-        raise SitterError(f"{path}, line {_line(key)}: a key is {_sort(key)}; expected: a name.")
-    if key.tag not in (STRING, MERGE):
-        raise SitterError(
-            f"{path}, line {_line(key)}: key {key.value} is {KINDS.get(key.tag, key.tag)} to YAML; expected: a name. "
-            f'If it is a name, write it in quotes: "{key.value}":'
+        yield f"{where}: a key is {_sort(key)}; expected: a name."
+    elif key.tag not in (STRING, MERGE):
+        yield (
+            f"{where}: key {key.value} is {KINDS.get(key.tag, key.tag)} to YAML; expected: a name. If it is a name, "
+            f'write it in quotes: "{key.value}":'
         )
+    elif key.value in lines:
+        mend = "Delete one, or join what is under them."
+        if key.tag == MERGE:
+            mend = "Write both in a list, as <<: [*one, *other]."
+        yield (
+            f"{where}: key {key.value!r} stands in line {lines[key.value]} already, in the same section: only one of "
+            f"the two would count. {mend}"
+        )
+    else:
+        lines[key.value] = _line(key)
 
 
-def _check_value(path: Path, loader: Any, node: Any) -> None:
-    """Refuse dates that do not exist, and numbers that YAML 1.1 (here) and YAML 1.2 (DVC) read as different ones.
+def _value_problems(path: Path, loader: Any, node: Any) -> Iterator[str]:
+    """Name dates that do not exist, and numbers that YAML 1.1 (here) and YAML 1.2 (DVC) read as different ones.
 
     010 is 8 or 10, and 12:30 is 750 or text.
     """
+    where = f"{path}, line {_line(node)}: {node.value}"
     if node.tag in (INT, FLOAT) and not node.style and re.match(r"[-+]?(0[0-7_]+$|[0-9_]+:)", node.value):
-        raise SitterError(
-            f"{path}, line {_line(node)}: {node.value} is a number in base {8 if ':' not in node.value else 60} to "
-            f'YAML. If it is text, write it in quotes: "{node.value}". If it is a number, write it in base 10, '
-            "without leading zeros or colons."
+        yield (
+            f"{where} is a number in base {8 if ':' not in node.value else 60} to YAML. If it is text, write it in "
+            f'quotes: "{node.value}". If it is a number, write it in base 10, without leading zeros or colons.'
         )
     if node.tag == DATE:
         try:
             loader.construct_yaml_timestamp(node)
         except (ValueError, OverflowError) as error:
-            raise SitterError(
-                f"{path}, line {_line(node)}: {node.value} is a date to YAML, but {error}. Write it in quotes: "
-                f'"{node.value}"'
-            ) from None
+            yield f'{where} is a date to YAML, but {error}. Write it in quotes: "{node.value}"'
 
 
 def _line(node: Any) -> int:

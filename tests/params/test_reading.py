@@ -60,6 +60,7 @@ def test_a_key_that_stands_twice_is_named_at_any_depth(
 
 def test_keys_under_anchors_and_in_overlays_are_checked_and_merged_sections_stay_legal(file: Path) -> None:
     assert "'b'" in refused(file, "a: &x {b: 1, b: 2}\nc: {<<: *x}\n")
+    assert refused(file, "a: 1\na: 2\nb: {c: 1, c: 2}\n").count("stands in line") == 2
     assert "'<<'" in refused(file, "a: &x {b: 1}\nc: &y {d: 1}\ne:\n  <<: *x\n  <<: *y\n")
     file.write_text("a: &x {b: 1, c: 2}\nd: {<<: *x, b: 3}\ne: {<<: [*x, *x]}\nf: *x\n")
     assert read_yaml(file) == {
