@@ -33,6 +33,7 @@ def test_an_error_rate_is_lacking_exactly_where_none_can_be_computed(sitters: li
             check_patience("m", 3, labels, ["d"])
 
 
+@pytest.mark.training
 @pytest.mark.parametrize(
     ("faces", "words"),
     [({"images": 1, "val": 2}, "one image each"), ({"val": 1}, "of one sitter"), ({"val": 0}, "no val sitters")],
