@@ -65,7 +65,7 @@ def test_each_kind_is_one_file_and_one_line_and_retrains_nothing(workplace: Work
     wrong = extended.replace("margin: 0.1", "margin: 7")
     (workplace.folder / "params.yaml").write_text(wrong)
     refused = workplace.call("python", "-m", "pipeline", "check", check=False)
-    assert "models.mosaic.loss.margin is 7, but input should be less than or equal to 1" in refused.stdout
+    assert "models.mosaic.loss.margin is 7; expected: at most 1" in refused.stdout
 
     (workplace.folder / "params.yaml").write_text(extended)
     workplace.agree("run")

@@ -83,7 +83,7 @@ def test_without_a_cluster_several_gpus_are_a_process_each():
         ({"train": {"dlib-loar": {"gpus": 1}}}, "resources.train.dlib-loar is 'dlib-loar'.*did you mean 'dlib-lora'"),
         ({"train": {"all": {"gpu": 1}}}, "resources.train.all: unknown field 'gpu'; did you mean 'gpus'"),
         ({"trian": {}}, "unknown field 'trian'; did you mean 'train'"),
-        ({"embed": {"all": {"hours": 0}}}, "resources.embed.all.hours is 0, but input should be greater than 0"),
+        ({"embed": {"all": {"hours": 0}}}, "resources.embed.all.hours is 0; expected: greater than 0"),
         ({"train": {"dlib-head": {"nodes": 9, "processes": 2}}}, "9 nodes × 2 processes are 18.*only 16 sitters"),
     ],
 )
