@@ -5,22 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from pipeline import paths, train
 from pipeline.embeddings import read_embeddings
 from pipeline.errors import SitterError
 from pipeline.models.columns import counting, family
-from tests.models.outside import IDS, VECTORS, put_csv, run, study
+from tests.models.outside import IDS, VECTORS, given, put_csv, run, study
 
 FILE = Path("vectors.csv")
 OTHERS = ["", "Unnamed: 0", "index", "level_0", "label", "id", "sitter", "fold1", "path", "2", "score (%)", "v"]
 PREFIXES = st.sampled_from(["v", "dim_", "", "embedding.", "x-"])
 
 
-@given(PREFIXES, st.integers(2, 30), st.integers(0, 1), st.lists(st.sampled_from(OTHERS), unique=True), st.randoms())
+@drawn(PREFIXES, st.integers(2, 30), st.integers(0, 1), st.lists(st.sampled_from(OTHERS), unique=True), st.randoms())
 def test_the_numbered_family_is_the_vector_whatever_stands_between(prefix, count, first, others, random):
     others = [o for o in others if not (prefix == "" and o.isdigit())]
     columns = [f"{prefix}{n}" for n in range(first, first + count)]
@@ -29,7 +30,7 @@ def test_the_numbered_family_is_the_vector_whatever_stands_between(prefix, count
     assert family(FILE, given_) == columns
 
 
-@given(PREFIXES, st.integers(3, 30), st.data())
+@drawn(PREFIXES, st.integers(3, 30), st.data())
 def test_a_gap_in_the_numbers_is_refused(prefix, count, data):
     columns = [f"{prefix}{n}" for n in range(count)]
     del columns[data.draw(st.integers(1, count - 2))]
@@ -78,7 +79,8 @@ def test_a_further_column_changes_no_vector_and_is_said(header, cell, capsys):
     put_csv([header, "image_id", *names], rows)
     run(study())
     np.testing.assert_array_equal(read_embeddings("cots", "photos").vectors, VECTORS)
-    assert f"left out: {header!r}" in capsys.readouterr().out
+    if header:  # programs write a first column without a name, which every reader here leaves out
+        assert f"left out: {header!r}" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("project")
@@ -92,6 +94,12 @@ def test_an_index_that_is_numbered_as_the_vector_is_refused():
 
 @pytest.mark.usefixtures("project")
 def test_a_column_that_stands_twice_is_refused():
-    put_csv(["image_id", "v0", "v1", "image_id"], [["x", 1, 2, "x"]])
+    put_csv(["image_id", "v0", "v1", "v1"], [["x", 1, 2, 2]])
+    with pytest.raises(SitterError, match="the name 'v1'"):
+        train.run(study(), "cots")
+    given("cots.csv").unlink()
+    table = pa.table([["x"], ["x"], [1.0], [2.0]], names=["image_id", "image_id", "v0", "v1"])
+    with pa.OSFile(str(given("cots.arrow")), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
     with pytest.raises(SitterError, match="'image_id' stands there twice"):
         train.run(study(), "cots")
