@@ -20,8 +20,10 @@ from pipeline.errors import SitterError
 from pipeline.faces.session import session
 from pipeline.sources import archive
 from pipeline.sources import file as source
+from pipeline.sources.beside import read_beside
 from pipeline.sources.companions import check_companions, checksum, companions, external_data
 from pipeline.sources.weights import weights_file
+from tests.sources import stages
 
 
 def network(constant: bool = False) -> onnx.ModelProto:
@@ -147,3 +149,13 @@ def test_a_network_for_a_newer_runtime_is_told_in_plain_words(project: Path) -> 
     onnx.save_model(model, "new.onnx")
     with pytest.raises(SitterError, match=r"that can be run: Unsupported model IR version: 99.*lower opset"):
         session(Path("new.onnx"))
+
+
+def test_both_engines_watch_the_external_data(project: Path) -> None:
+    saved(Path("own/face.onnx"), "face.onnx.data")
+    entry = stages.study({"kind": "file", "path": "own/face.onnx"}).download["set"]
+    assert read_beside(entry) == [Path("own/face.onnx.data")]
+    Path("own/face.onnx.data").unlink()
+    assert read_beside(entry) == [Path("own/face.onnx.data")]
+    Path("own/face.onnx").unlink()
+    assert read_beside(entry) == []
