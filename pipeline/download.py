@@ -125,10 +125,12 @@ def _full_disk_explained(entry: str) -> Iterator[None]:
 
 def _summary(target: Path, sitters: Counter[str] | None) -> str:
     if sitters is None:
+        from pipeline.sources.companions import companions
         from pipeline.sources.weights import weights_file
 
-        file = weights_file(target.name)
-        return f"{file.name}, {file.stat().st_size / 1e6:.1f} MB,"
+        files = [file := weights_file(target.name), *companions(file)]
+        size = sum(path.stat().st_size for path in files) / 1e6
+        return f"{', '.join(str(path.relative_to(target)) for path in files[:3])}, {size:.1f} MB,"
     unidentified = sitters[""]
     named = f"{sitters.total() - unidentified} images of {len(sitters.keys() - {''})} sitters"
     return named + (f" and {unidentified} portraits of unidentified sitters" if unidentified else "")

@@ -19,7 +19,7 @@ from PIL import ImageCms
 Floats = NDArray[np.float64]
 
 # Which colour spaces of profiles describe pixels of which Pillow modes.
-SPACES = {"L": b"GRAY", "RGB": b"RGB ", "CMYK": b"CMYK", "LAB": b"Lab "}
+SPACES = {"RGB": b"RGB ", "CMYK": b"CMYK", "LAB": b"Lab "}
 # Profiles that describe no device's colours: device links, abstract effects, named colours.
 OTHER_CLASSES = (b"link", b"abst", b"nmcl")
 # A profile that moves no colour by more than this many of 255 levels is sRGB: published sRGB profiles differ by 1 or 2.
@@ -41,8 +41,11 @@ def convert(image: Pillow.Image, profile: bytes) -> Pillow.Image | None:
     Returns:
         Mode RGB; None where the profile changes nothing, is broken or does not describe such pixels.
     """
-    if image.mode == "L" and profile[16:20] == b"RGB ":  # grey pixels in the space of a colour picture
-        image = image.convert("RGB")
+    if image.mode == "L":
+        grey = convert_grey(np.asarray(image).astype(np.uint16) * 257, profile)
+        if grey is not None:
+            return Pillow.fromarray(grey).convert("RGB")
+        image = image.convert("RGB")  # in the space of a colour picture
     way = _way(profile, image.mode)
     return None if way is None else ImageCms.applyTransform(image, way)
 
@@ -100,10 +103,10 @@ def _way(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         way = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
-        if mode not in ("L", "RGB"):
+        if mode != "RGB":
             return way
-        probe = Pillow.fromarray(_probe()).convert(mode)
-        moved = np.asarray(ImageCms.applyTransform(probe, way), np.int16) - np.asarray(probe.convert("RGB"), np.int16)
+        probe = _probe()
+        moved = np.asarray(ImageCms.applyTransform(Pillow.fromarray(probe), way), np.int16) - probe
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
     return way if np.abs(moved).max() > SAME else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from pipeline.content import beginning, known
 from pipeline.errors import SitterError
 from pipeline.sources.weights import weights_file
 from pipeline.user_columns import line_of, read_user_columns
@@ -128,8 +128,12 @@ def read_columns(file: Path, texts: Sequence[str]) -> pa.Table:
         if ending == ".npz":
             with np.load(file, allow_pickle=False) as archive:
                 return pa.table({name: _column(archive[name]) for name in archive.files})
-    except (pa.ArrowInvalid, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+    except SitterError:
+        raise
+    except Exception as error:  # Arrow's, NumPy's and zipfile's; NumPy reads a lone array whatever its name
+        what = known(beginning(file))
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = f"it is {what}" if what and ending != ".npz" else said
         raise SitterError(f"{file} is no {ending} file that can be read: {reason}") from None
     raise SitterError(
         f"{file}: its name must end in .csv, .arrow, .feather or .npz, so that it is known how to read it."

@@ -15,8 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pipeline.content import instead
 from pipeline.errors import SitterError
-from pipeline.faces.session import session
+from pipeline.faces.session import session, tried
+from pipeline.sources.companions import check_companions
 
 # Operators that hold weights, and the module that each becomes.
 OPERATORS: dict[str, type[nn.Module]] = {
@@ -73,7 +75,7 @@ def _check_vectors(network: nn.Module, file: Path, what: str) -> None:
     given = graph.get_inputs()[0]
     batch = given.shape[0] if isinstance(given.shape[0], int) else 1
     image = np.random.default_rng(0).normal(0, 0.5, (batch, 3, 112, 112)).astype(np.float32)
-    expected = torch.from_numpy(graph.run(None, {given.name: image})[0])
+    expected = torch.from_numpy(tried(graph, file, {given.name: image})[0])
     training = network.training
     with torch.no_grad():
         found = network.eval()(torch.from_numpy(image))
@@ -96,10 +98,12 @@ def _layers(file: Path, what: str) -> list[tuple[str, list[Tensor], dict[str, An
     from onnx.helper import get_attribute_value
     from onnx.numpy_helper import to_array
 
+    check_companions(file)
     try:
         graph: Any = onnx.load(str(file)).graph
     except Exception as error:  # protobuf's DecodeError, which is not importable from one place
-        raise SitterError(f"{file} is no ONNX file that can be read: {error}. Fetch it again.") from None
+        said = instead(file) or str(error)
+        raise SitterError(f"{file} is no ONNX file that can be read: {said}. Fetch it again.") from None
     tensors = {t.name: t for t in graph.initializer}
     for node in graph.node:  # equal tensors are kept once, under aliases
         if node.op_type == "Identity" and node.input[0] in tensors:
@@ -110,6 +114,11 @@ def _layers(file: Path, what: str) -> list[tuple[str, list[Tensor], dict[str, An
             settings = {a.name: get_attribute_value(a) for a in node.attribute}
             rest -= {tensors[name].name for name in node.input if name in tensors}
             arrays = [np.array(to_array(tensors[name]), np.float32) for name in node.input if name in tensors]
+            if not arrays:  # they are computed: quantised, or cut out of something else
+                raise SitterError(
+                    f"{file} does not fit {what}: its {node.op_type} {node.name!r} holds no weights of its own. "
+                    "Use it as it is: backbone: {kind: onnx}."
+                )
             if node.op_type == "Gemm" and not settings.get("transB"):
                 arrays[0] = arrays[0].T
             if node.op_type == "PRelu":

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 
 from pipeline import paths
-from pipeline.artifacts import read_json, sha256
+from pipeline.artifacts import read_json
 from pipeline.errors import SitterError
 from pipeline.kinds import Options, Registry
 from pipeline.models import DESCRIPTION, WEIGHTS
@@ -19,6 +19,7 @@ from pipeline.models.backbone import Backbone, load_trained_state
 from pipeline.models.backbones import BACKBONES, EXTERNAL
 from pipeline.models.build import build
 from pipeline.models.preprocess import Preprocess
+from pipeline.sources.companions import checksum
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def _check_base(name: str, network: Backbone, recorded: dict[str, Any] | None) -
     file = network.weights_file
     if recorded is None or file is None:
         return
-    found = sha256(file)
+    found = checksum(file)
     if found != recorded["sha256"]:
         raise SitterError(
             f"{file} has changed since model {name} was made: its SHA-256 is {found[:12]}…, {DESCRIPTION} records "

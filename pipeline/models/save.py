@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import save_file
 
-from pipeline.artifacts import atomic_file, sha256, write_json
+from pipeline.artifacts import atomic_file, write_json
 from pipeline.code import code
 from pipeline.models import DESCRIPTION, WEIGHTS
 from pipeline.models.backbone import Backbone, count_parameters, trained_state
+from pipeline.sources.companions import checksum
 
 if TYPE_CHECKING:
     from pipeline.params.train import Model, Training
@@ -45,7 +46,7 @@ def describe(network: Backbone, model: Model, training: Training | None, seed: i
         "training": training.model_dump(mode="json") if training else None,
         "seed": seed,
         "mirror": model.mirror,
-        "weights": {"file": file.name, "bytes": file.stat().st_size, "sha256": sha256(file)} if file else None,
+        "weights": {"file": file.name, "bytes": file.stat().st_size, "sha256": checksum(file)} if file else None,
         "input": {
             "size": network.template.size,
             "points": [[round(float(v), 4) for v in point] for point in network.template.points],

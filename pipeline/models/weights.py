@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pipeline.content import beginning, known
 from pipeline.errors import SitterError
 
 # Keys under which training scripts keep the state dict beside other things.
@@ -28,21 +31,20 @@ def read_state(file: Path, wrappers: tuple[str, ...] = WRAPPERS) -> dict[str, Te
     Raises:
         SitterError: the file is neither, or holds no tensors.
     """
+    data = beginning(file)
     try:
-        if file.suffix == ".safetensors":
+        if data[8:9] == b"{":  # behind the length of its header; a name may end in anything
             from safetensors.torch import load_file
 
             return dict(load_file(file))
         if is_torchscript(file):
             return dict(torch.jit.load(file, map_location="cpu").state_dict())  # type: ignore[no-untyped-call]
-        content: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
+        with open(file, "rb") as opened:  # given a path, torch would go by its ending
+            content: Any = torch.load(opened, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever unpicklers, zip readers and safetensors meet in a foreign file
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise SitterError(
-            f"{file} is no file of weights that can be read ({reason}). Expected: a state dict as torch.save writes "
-            "it, or .safetensors, whole; a pickled whole model is not read, since that runs code."
+            f"{file} is no file of weights that can be read ({_reason(file, error)}). Expected: a state dict as "
+            "torch.save writes it, or .safetensors, whole; a pickled whole model is not read, since that runs code."
         ) from None
     for key in wrappers:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
@@ -55,12 +57,31 @@ def read_state(file: Path, wrappers: tuple[str, ...] = WRAPPERS) -> dict[str, Te
     return state
 
 
+def _reason(file: Path, error: Exception) -> str:
+    """Why a file could not be read: what it is instead, or what the library says."""
+    what, said = known(beginning(file)), str(error)
+    if what == "a zip archive":  # torch's own files are zip archives
+        if not zipfile.is_zipfile(file):
+            return "it was cut off: fetch it again"
+        with contextlib.suppress(Exception), zipfile.ZipFile(file) as archive:
+            if not any(name.endswith("data.pkl") for name in archive.namelist()):
+                return "it is a zip archive of something else: unpack it, or use `kind: archive` with `contents: file`"
+    elif what is not None and what != "a tar archive":
+        return f"it is {what}"
+    if foreign := re.search(r"(?:Unsupported global: GLOBAL|Unsupported class) ([\w.]+)", said):
+        return f"it is a pickle that needs the class {foreign[1]}, not only tensors: save model.state_dict()"
+    return (said.splitlines() or [type(error).__name__])[0][:160]
+
+
 def is_torchscript(file: Path) -> bool:
     """Whether a file is an archive that `torch.jit.save` made, as OpenAI's CLIP weights are."""
     if not zipfile.is_zipfile(file):
         return False
-    with zipfile.ZipFile(file) as archive:
-        return any(name.count("/") == 1 and name.endswith("/constants.pkl") for name in archive.namelist())
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return any(name.count("/") == 1 and name.endswith("/constants.pkl") for name in archive.namelist())
+    except Exception:  # zipfile raises much on a damaged file; whoever reads it says so
+        return False
 
 
 def fill(module: nn.Module, state: Mapping[str, Tensor], file: Path, what: str, whole: bool = False) -> None:

@@ -19,6 +19,7 @@ from pipeline.errors import SitterError, nearest
 from pipeline.own import OwnPath
 from pipeline.sources.chosen import Chosen, choose, cluttered, say
 from pipeline.sources.clutter import clutter
+from pipeline.sources.companions import external_data
 from pipeline.sources.images import Row, composed, is_image, rows
 from pipeline.sources.local import own_file
 from pipeline.sources.packed import Member, Opened, check_readable, content, members, opened
@@ -91,7 +92,14 @@ def unpack(
         content = bytes_literal(file, variable, f"download.{entry}: {member}")
         file.unlink()
         (folder / Path(save_as or f"{entry}.onnx").name).write_bytes(content)
-    elif save_as:
+        return None
+    if file.suffix == ".onnx":  # with the files of external data that it names
+        for name in external_data(file):
+            beside = (PurePosixPath(inside).parent / name).as_posix()
+            data = folder / extract(archive, title, folder, entry, beside, named_by=f"{member} needs")[0]
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            data.rename(folder / name)
+    if save_as:
         file.rename(folder / Path(save_as).name)
     return None
 
@@ -116,8 +124,18 @@ def bytes_literal(file: Path, variable: str, where: str) -> bytes:
     raise SitterError(f"{where} assigns nothing to {variable!r}; {nearest(variable, names)}")
 
 
-def extract(archive: Path, title: str, folder: Path, entry: str, inside: str, pattern: str | None = None) -> list[str]:
+def extract(
+    archive: Path,
+    title: str,
+    folder: Path,
+    entry: str,
+    inside: str,
+    pattern: str | None = None,
+    named_by: str | None = None,
+) -> list[str]:
     """Write the images below `inside` whose names fit `pattern`, or without one the file `inside`, into `folder`.
+
+    Where that file is missing, the message says what it is `named_by`: a setting, or another file.
 
     Returns:
         The files written, relative to the folder.
@@ -134,7 +152,8 @@ def extract(archive: Path, title: str, folder: Path, entry: str, inside: str, pa
         else:
             chosen, wanted = _portraits(everything, inside, pattern, where)
         if not wanted:
-            raise SitterError(_nothing(where, entry, inside, everything, chosen))
+            named = named_by or f"download.{entry}.member names"
+            raise SitterError(_nothing(where, entry, inside, everything, chosen, named))
         check_readable(packed, [member for member, _ in wanted], where)
         _check_size(archive, where, folder, sum(member.size for member, _ in wanted))
         _write(packed, archive, where, folder, wanted)
@@ -208,11 +227,11 @@ def _bomb(where: str, size: int, archive: Path) -> str:
     )
 
 
-def _nothing(where: str, entry: str, inside: str, everything: list[Member], chosen: Chosen | None) -> str:
+def _nothing(where: str, entry: str, inside: str, everything: list[Member], chosen: Chosen | None, named: str) -> str:
     files = [PurePosixPath(member.name) for member in everything if not member.folder]
     if chosen is None:
         close = sorted(str(path) for path in files if path.suffix == PurePosixPath(inside).suffix)[:20]
-        return f"{where} holds no file {inside!r}, which download.{entry}.member names; {nearest(inside, close)}"
+        return f"{where} holds no file {inside!r}, which {named}; {nearest(inside, close)}"
     folders = {str(path.parent.parent) for path in files if is_image(path.name) and clutter(path) is None} - {"."}
     reasons = [f"{len(paths)} {reason}, as {paths[0]}" for reason, paths in sorted(chosen.left.items())]
     reasons += [cluttered(chosen)] if chosen.clutter else []

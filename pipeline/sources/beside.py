@@ -1,4 +1,7 @@
-"""What a source reads beside the files that params.yaml names: the index of a record file, the images of a list."""
+"""What a source reads beside the files that params.yaml names.
+
+The index of a record file, the images of a list, the external data of an ONNX network.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import SitterError
 from pipeline.kinds import Options
 from pipeline.own import located
+from pipeline.sources.companions import companions
 
 
 def read_beside(source: Options) -> list[Path]:
@@ -54,5 +59,17 @@ def _listed(table: Path, column: str, separator: str, *_: int) -> tuple[Path, ..
     return tuple(table.parent / cell for cell in dict.fromkeys(cells) if cell)
 
 
+def _of_file(source: Any) -> list[Path]:
+    """The external data that an ONNX network keeps beside it."""
+    try:
+        return companions(located(source.path))
+    except (OSError, SitterError):  # not readable, or outside of the folder: the stage says so
+        return []
+
+
 # By kind of source. A kind that is not here reads what params.yaml names and nothing else.
-BESIDE: dict[str, Callable[[Any], list[Path]]] = {"manifest": _of_list, "recordio": _of_records}
+BESIDE: dict[str, Callable[[Any], list[Path]]] = {
+    "file": _of_file,
+    "manifest": _of_list,
+    "recordio": _of_records,
+}

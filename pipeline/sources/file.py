@@ -1,4 +1,4 @@
-"""Kind `file`: one file of weights of your own, or behind a URL."""
+"""Kind `file`: one file of weights of your own, or behind a URL, with the external data that an ONNX file names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pipeline.errors import SitterError
 from pipeline.own import OwnPath
+from pipeline.sources.companions import check_companions, companions
 from pipeline.sources.local import own_file
 
 
@@ -25,6 +27,8 @@ def fetch(
 ) -> None:
     """One file, such as weights, of your own or behind a URL, copied under its name or `save_as`.
 
+    Of an ONNX network, the files of external data that it names are copied from beside it, too.
+
     Args:
         folder: where the file goes.
         entry: name of the entry.
@@ -36,4 +40,11 @@ def fetch(
         obtain: how to get the file, said where it is missing.
     """
     source, name = own_file(entry, path, url, sha256)
-    shutil.copyfile(source, folder / Path(save_as or name).name)
+    copy = folder / Path(save_as or name).name
+    shutil.copyfile(source, copy)
+    check_companions(copy, beside=source.parent if path else folder)
+    for target in companions(copy):
+        if target.exists():
+            raise SitterError(f"download.{entry}: {copy.name} keeps its weights in a file of its own name: rename it.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source.parent / target.relative_to(folder), target)

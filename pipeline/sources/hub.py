@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pipeline.sources.companions import check_companions
 from pipeline.sources.local import own_file
 
 
@@ -38,3 +39,4 @@ def fetch(
 
     source, name = own_file(entry, None, hf_hub_url(repo, file, revision=revision), sha256)
     shutil.copyfile(source, folder / name)
+    check_companions(folder / name)

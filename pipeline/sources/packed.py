@@ -63,6 +63,8 @@ def opened(archive: Path, where: str) -> Iterator[Opened]:
             yield found
     except DAMAGED as error:
         raise SitterError(_damaged(archive, where, error)) from None
+    except (NotImplementedError, RuntimeError) as error:
+        raise SitterError(f"{where} cannot be unpacked by Python's zipfile ({error}). {SEVEN}") from None
     except OSError as error:
         if error.errno is not None:
             raise

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from pipeline import paths
 from pipeline.errors import SitterError
+from pipeline.sources.companions import companions
 
 # What download writes beside the file itself.
 ACCOUNT = {paths.MANIFEST, "source.json"}
 
 
 def weights_file(name: str) -> Path:
-    """The one file of `data/raw/<name>/`, the entry `name` of section `download`.
+    """The one file of `data/raw/<name>/`, the entry `name` of section `download`; an ONNX file may have companions.
 
     Raises:
         SitterError: nothing was downloaded under that name, or the entry holds images or several files.
@@ -21,6 +22,10 @@ def weights_file(name: str) -> Path:
     if not (folder / paths.MANIFEST).is_file():
         raise SitterError(f"{folder} holds no weights yet: run `python -m pipeline download {name}` first.")
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in ACCOUNT)
+    if len(files) > 1:  # an ONNX network, and its external data
+        for file in files:
+            if {file, *companions(file)} == set(files):
+                return file
     if len(files) != 1:
         found = ", ".join(p.name for p in files[:3]) + (" …" if len(files) > 3 else "")
         raise SitterError(

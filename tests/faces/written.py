@@ -47,6 +47,16 @@ def in_space(srgb: Array, space: str, bits: int = 8) -> Array:
     return np.clip(np.round(values * top), 0, top).astype(np.uint8 if bits == 8 else np.uint16)
 
 
+def from_space(values: Array, space: str, bits: int = 8) -> Array:
+    """What samples of a space look like, as 8-bit sRGB that is not rounded: the inverse of `in_space`."""
+    columns, gamma = SPACES[space]
+    shares = values / ((1 << bits) - 1)
+    linear = light(shares) if gamma is None else shares**gamma
+    if values.ndim == 3:
+        linear = linear @ (np.linalg.inv(np.array(SRGB[0]).T) @ np.array(columns).T).T
+    return np.clip(samples(linear), 0, 1) * 255
+
+
 def profile(space: str, grey: bool = False) -> bytes:
     """An ICC profile of version 2 that says so."""
 

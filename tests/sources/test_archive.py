@@ -327,7 +327,7 @@ def test_a_tar_that_ends_between_two_members_is_not_taken_for_whole(project: Pat
 
 
 @given(st.data(), st.sampled_from(["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"]))
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_damaged_archive_is_read_or_refused_and_nothing_else(project: Path, data: st.DataObject, form: str) -> None:
     path = project / f"a.{form}"
     if form == "zip":

@@ -7,6 +7,7 @@ from typing import Annotated
 import cv2
 from pydantic import Field
 
+from pipeline.errors import SitterError
 from pipeline.faces.detection import Detection, Floats, Search
 from pipeline.faces.detectors.retinaface import decode
 from pipeline.faces.image import RGBImage
@@ -38,7 +39,14 @@ class RetinaFaceMobileNet:
             float, Field(ge=0, le=1, description="Ground laid round it, as a share of it, when all sizes fail.")
         ] = 0.25,
     ) -> None:
-        self.network = session(weights_file(weights))
+        path = weights_file(weights)
+        self.network = session(path)
+        found = len(self.network.get_inputs()), len(self.network.get_outputs())
+        if found != (1, 3):
+            raise SitterError(
+                f"{path} has {found[0]} inputs and {found[1]} outputs, but RetinaFace has 1 and 3 (boxes, scores, "
+                "landmarks): is it another network?"
+            )
         self.input = self.network.get_inputs()[0].name
         self.threshold = threshold
         self.search = Search(scales, sides, max_side, padding)

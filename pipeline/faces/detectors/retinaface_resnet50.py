@@ -13,6 +13,7 @@ import torch
 from pydantic import Field
 
 import pipeline.models.torchvision_ops  # noqa: F401  (before retinaface, which imports torchvision)
+from pipeline.content import beginning, known
 from pipeline.errors import SitterError
 from pipeline.faces.detection import Detection, Floats, Search
 from pipeline.faces.detectors.retinaface import decode
@@ -80,7 +81,8 @@ def network(path: Path) -> torch.nn.Module:
     try:
         module.load_state_dict(_state(path))
     except Exception as error:  # unpickling raises nearly anything
-        first = (str(error) or type(error).__name__).splitlines()[0]
+        what, said = known(beginning(path)), (str(error) or type(error).__name__).splitlines()[0]
+        first = f"it is {what}" if what and "archive" not in what else said
         raise SitterError(f"{path} is no state dict of retinaface-pytorch's ResNet-50: {first}") from None
     return module.eval()
 

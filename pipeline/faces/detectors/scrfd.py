@@ -39,8 +39,12 @@ class SCRFD:
 
         path = weights_file(weights)
         # One session for all sizes: the class would make, and keep, one for each size that it meets.
-        self.network = Network(str(path), session(path), static_shape_sessions=False)
-        self.network.prepare(-1, det_thresh=threshold)
+        opened = session(path)
+        try:
+            self.network = Network(str(path), opened, static_shape_sessions=False)
+            self.network.prepare(-1, det_thresh=threshold)
+        except Exception as error:  # its class reads inputs and outputs without asking whether they are SCRFD's
+            raise SitterError(f"{path} is no SCRFD detector ({type(error).__name__}: {error}).") from None
         if not self.network.use_kps:
             raise SitterError(f"{path} finds no landmarks: take an SCRFD whose name ends in _bnkps or _kps.")
         self.search = Search(scales, sides, max_side, padding)

@@ -16,6 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline.content import instead
 from pipeline.errors import SitterError
 from pipeline.faces.alignment import Template
 from pipeline.models.backbone import Backbone
@@ -135,7 +136,9 @@ def fill_from_dat(network: DlibResNet29, file: Path) -> None:
         position = start + 4 * count
         if start < len(header) or position > len(data):
             raise SitterError(
-                f"{file} does not fit dlib's ResNet-29: the {count} parameters of {name} are not in it. Expected "
+                f"{file} does not fit dlib's ResNet-29: "
+                + (f"{what}. " if (what := instead(file)) else f"the {count} parameters of {name} are not in it. ")
+                + "Expected "
                 "dlib_face_recognition_resnet_model_v1.dat (unpacked, 22,466,066 bytes)."
             )
         values = torch.from_numpy(np.frombuffer(data, "<f4", count, start).copy())

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pipeline.errors import SitterError, nearest
 from pipeline.faces.alignment import Template
-from pipeline.faces.session import session
+from pipeline.faces.session import session, tried
 from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface
 from pipeline.sources.weights import weights_file
@@ -47,6 +47,11 @@ class Graph(nn.Module):
         if output is not None and output not in outputs:
             raise SitterError(f"{file} has no output {output!r}; {nearest(output, outputs)}")
         self.input, self.output = inputs[0].name, output or outputs[0]
+        if inputs[0].type != "tensor(float)":
+            raise SitterError(
+                f"{file} takes {inputs[0].type}; a recogniser takes float32. Export it without half precision or "
+                "quantised inputs."
+            )
         self.shape = [n if isinstance(n, int) else None for n in inputs[0].shape]
         self.held = _numbers_held(file)
 
@@ -70,7 +75,7 @@ class Graph(nn.Module):
         for start in range(0, len(images), step):
             batch = images[start : start + step]
             filled = np.concatenate([batch, np.repeat(batch[-1:], step - len(batch), 0)])
-            vectors: Any = self.session.run([self.output], {self.input: filled})[0]
+            vectors: Any = tried(self.session, self.file, {self.input: filled}, [self.output])[0]
             parts.append(torch.from_numpy(vectors[: len(batch)].reshape(len(batch), -1)))
         return torch.cat(parts).to(x.device, torch.float32)
 

@@ -1,0 +1,161 @@
+"""An ONNX network whose weights lie in files beside it comes with them, or the message says what is missing."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from pipeline import paths
+from pipeline.artifacts import sha256
+from pipeline.errors import SitterError
+from pipeline.faces.session import session
+from pipeline.sources import archive
+from pipeline.sources import file as source
+from pipeline.sources.beside import read_beside
+from pipeline.sources.companions import check_companions, checksum, companions, external_data
+from pipeline.sources.weights import weights_file
+from tests.sources import stages
+
+
+def network(constant: bool = False) -> onnx.ModelProto:
+    """x + b · w, with a weight as an initialiser and, if asked, another in a constant node."""
+    w = numpy_helper.from_array(np.arange(12, dtype=np.float32).reshape(3, 4), "w")
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y" if not constant else "z"])]
+    if constant:
+        value = numpy_helper.from_array(np.ones((1, 4), np.float32), "c")
+        nodes = [helper.make_node("Constant", [], ["c"], value=value), *nodes]
+        nodes += [helper.make_node("Add", ["z", "c"], ["y"])]
+    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, size]) for n, size in (("x", 3), ("y", 4)))
+    graph = helper.make_graph(nodes, "g", [x], [y], [w])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+
+
+def saved(path: Path, location: str | None, each: bool = False, constant: bool = False) -> Path:
+    """A network, with its weights in a file, or in a file for each, or in itself."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if location is None and not each:
+        onnx.save_model(network(constant), path)
+    else:
+        (path.parent / (location or "")).parent.mkdir(parents=True, exist_ok=True)
+        onnx.save_model(
+            network(constant), path, save_as_external_data=True, location=location, all_tensors_to_one_file=not each,
+            size_threshold=0, convert_attribute=constant,
+        )  # fmt: skip
+    return path
+
+
+def put(entry: str, **options: str) -> Path:
+    folder = paths.raw(entry)
+    folder.mkdir(parents=True)
+    source.fetch(folder, entry, **options)
+    (folder / paths.MANIFEST).write_text("")
+    return weights_file(entry)
+
+
+@pytest.mark.parametrize("constant", [False, True])
+@pytest.mark.parametrize(("location", "each"), [("face.onnx.data", False), ("deep/er/w.bin", False), (None, True)])
+def test_external_data_is_brought_along_and_the_network_runs(
+    project: Path, location: str | None, each: bool, constant: bool
+) -> None:
+    original = saved(Path("own/face.onnx"), location, each, constant)
+    assert all(path.is_file() for path in companions(original))
+    Path("own/other.bin").write_bytes(b"not of the network")
+    file = put("face", path="own/face.onnx", save_as="renamed.onnx")
+    assert file.name == "renamed.onnx"
+    kept = {p.relative_to(file.parent).as_posix() for p in file.parent.rglob("*") if p.is_file()}
+    assert kept == {"renamed.onnx", paths.MANIFEST, *external_data(original)}
+    x = np.ones((1, 3), np.float32)
+    whole = session(saved(Path("whole.onnx"), None, constant=constant))
+    np.testing.assert_array_equal(session(file).run(None, {"x": x})[0], whole.run(None, {"x": x})[0])
+
+
+def test_the_checksum_of_weights_covers_their_companions(project: Path) -> None:
+    plain, split = saved(Path("plain.onnx"), None), saved(Path("own/face.onnx"), "face.onnx.data")
+    assert checksum(plain) == sha256(plain)
+    before = checksum(split)
+    data = bytearray(Path("own/face.onnx.data").read_bytes())
+    data[0] ^= 1
+    Path("own/face.onnx.data").write_bytes(data)
+    assert checksum(split) != before
+
+
+def test_missing_external_data_is_named_with_the_mend(project: Path) -> None:
+    original = saved(Path("own/face.onnx"), "face.onnx.data")
+    Path("own/face.onnx.data").unlink()
+    with pytest.raises(SitterError, match=r"keeps its weights in face\.onnx\.data beside it.*kind: file.*save_model"):
+        put("face", path="own/face.onnx")
+    with pytest.raises(SitterError, match=r"keeps its weights in face\.onnx\.data"):
+        session(original)
+
+
+@pytest.mark.parametrize("location", ["../w.bin", "/w.bin", "a/../../w.bin", "..\\w.bin"])
+def test_external_data_outside_the_folder_is_refused(project: Path, location: str) -> None:
+    model = onnx.load(saved(Path("own/face.onnx"), "w.bin"), load_external_data=False)
+    for entry in model.graph.initializer[0].external_data:
+        entry.value = location if entry.key == "location" else entry.value
+    Path("own/face.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(SitterError, match="outside of its folder"):
+        put("face", path="own/face.onnx")
+
+
+def test_external_data_comes_out_of_an_archive_too(project: Path) -> None:
+    saved(Path("own/face.onnx"), "deep/w.bin")
+    with zipfile.ZipFile("own.zip", "w") as made:
+        made.write("own/face.onnx", "nets/face.onnx")
+    given = {"path": "own.zip", "contents": "file", "member": "nets/face.onnx"}
+    with pytest.raises(SitterError, match=r"no file 'nets/deep/w\.bin', which nets/face\.onnx needs"):
+        archive.fetch(Path("out"), "face", **given)  # type: ignore[arg-type]
+    with zipfile.ZipFile("own.zip", "a") as made:
+        made.write("own/deep/w.bin", "nets/deep/w.bin")
+    for left in Path("out").rglob("*.onnx"):
+        left.unlink()
+    archive.fetch(Path("out"), "face", **given)  # type: ignore[arg-type]
+    check_companions(Path("out/face.onnx"))
+    assert session(Path("out/face.onnx"))
+
+
+def test_a_network_in_one_file_and_other_files_have_no_companions(project: Path) -> None:
+    assert companions(saved(Path("plain.onnx"), None, constant=True)) == []
+    for content in (b"", b"<html>", b"version https://git-lfs.github.com/spec/v1\n", bytes(range(256))):
+        Path("odd.onnx").write_bytes(content)
+        assert companions(Path("odd.onnx")) == []
+    assert companions(Path("absent.onnx")) == []
+
+
+@given(st.integers(0, 400), st.binary(min_size=1, max_size=8), st.integers(0, 400))
+@settings(max_examples=100, deadline=None)
+def test_damage_never_gives_another_error(at: int, noise: bytes, cut: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = saved(Path(folder) / "a.onnx", "w.bin", constant=True)
+        data = bytearray(path.read_bytes())
+        data[at : at + len(noise)] = noise
+        path.write_bytes(data[: len(data) - cut % len(data)])
+        with contextlib.suppress(SitterError):  # a place outside of the folder
+            external_data(path)
+
+
+def test_a_network_for_a_newer_runtime_is_told_in_plain_words(project: Path) -> None:
+    model = network()
+    model.ir_version = 99
+    onnx.save_model(model, "new.onnx")
+    with pytest.raises(SitterError, match=r"that can be run: Unsupported model IR version: 99.*lower opset"):
+        session(Path("new.onnx"))
+
+
+def test_both_engines_watch_the_external_data(project: Path) -> None:
+    saved(Path("own/face.onnx"), "face.onnx.data")
+    entry = stages.study({"kind": "file", "path": "own/face.onnx"}).download["set"]
+    assert read_beside(entry) == [Path("own/face.onnx.data")]
+    Path("own/face.onnx.data").unlink()
+    assert read_beside(entry) == [Path("own/face.onnx.data")]
+    Path("own/face.onnx").unlink()
+    assert read_beside(entry) == []
