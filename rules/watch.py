@@ -22,7 +22,7 @@ from pathlib import Path
 from pipeline import artifacts
 from pipeline.errors import SitterError
 from pipeline.graph import Job
-from pipeline.own import entries
+from pipeline.own import entries, is_folder
 
 MEMORY = Path(".snakemake/sitter-own")
 """A file for each job: what its own files were when they were last read."""
@@ -60,7 +60,7 @@ def watched(job: Job, outputs: Iterable[Path]) -> list[Path]:
 def _size(folder: Path) -> float:
     """How many files a folder holds; infinite where it holds folders, which would count with it."""
     with os.scandir(folder) as found:
-        return sum(float("inf") if entry.is_dir() else 1 for entry in found)
+        return sum(float("inf") if is_folder(entry) else 1 for entry in found)
 
 
 def _overlap(one: str, other: str) -> bool:
@@ -73,7 +73,7 @@ def behind_links(paths: Iterable[Path]) -> list[Path]:
     for folder in filter(Path.is_dir, paths):
         inside = [os.path.realpath(folder)]
         for _, entry in entries(folder):
-            if entry.is_symlink() and entry.is_dir():
+            if entry.is_symlink() and is_folder(entry):
                 real = os.path.realpath(entry.path)
                 if not any(_is_within(real, other) for other in inside):
                     inside.append(real)
@@ -119,7 +119,7 @@ def _files(number: int, root: Path) -> Iterator[tuple[str, str]]:
             yield str(number), str(root)
         return
     for path, entry in entries(root):
-        if not entry.is_dir():
+        if not is_folder(entry):
             yield f"{number}/{path}", entry.path
 
 
