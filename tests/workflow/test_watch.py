@@ -78,8 +78,11 @@ def test_the_same_content_at_another_time_or_place_is_the_same(tmp_path):
     os.utime("portraits/a/1.png")
     assert digest("portraits") == before
     os.rename("portraits/a/1.png", "elsewhere.png")
-    os.symlink("../../elsewhere.png", "portraits/a/1.png")
-    assert digest("portraits") == before, "a link to the file is as good as the file"
+    os.symlink(os.path.abspath("elsewhere.png"), "portraits/a/1.png")
+    assert digest("portraits") == before, "a link to the file is as good as the file, for DVC as well"
+    os.rename("portraits/a", "a")
+    os.symlink("../a", "portraits/a")
+    assert digest("portraits") != before, "DVC does not find the folder where it was"
 
 
 @pytest.mark.parametrize(
@@ -185,6 +188,15 @@ def test_dvc_is_told_of_the_folders_behind_links(tmp_path):
     os.symlink("a", "portraits/z")
     os.symlink("../../store/b/1.png", "portraits/a/2.png")  # a link to a file DVC follows by itself
     assert own_files(job("portraits"), MADE) == ["portraits", str(tmp_path / "store/b"), str(tmp_path / "far")]
+
+
+@pytest.mark.parametrize("target", ["..", "../data/raw", "../data/raw/own", "../.."])
+def test_a_link_to_where_the_project_writes_is_named(target):
+    write("portraits/1.png")
+    write("data/raw/own/1.png")
+    os.symlink(target, "portraits/up")
+    with pytest.raises(SitterError, match=r"portraits/up is a link to .*, where this project writes"):
+        digest("portraits")
 
 
 def test_a_folder_stands_for_its_files_where_most_of_them_are_read():
