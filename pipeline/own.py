@@ -80,7 +80,7 @@ def entries(folder: Path, skip: Callable[[str], bool] | None = None) -> Iterator
             if skip is not None and skip(entry.name):
                 continue
             path = f"{here}/{entry.name}" if here else entry.name
-            if not _is_folder(entry):
+            if not is_folder(entry):
                 yield path, entry
             elif entry.is_symlink():
                 links.append((path, entry))
@@ -91,7 +91,7 @@ def entries(folder: Path, skip: Callable[[str], bool] | None = None) -> Iterator
 def walk(folder: Path, skip: Callable[[str], bool] | None = None) -> Iterator[Path]:
     """Yield the files below a folder, relative to it, links followed and each folder entered once; see `entries`."""
     for path, entry in entries(folder, skip):
-        if not _is_folder(entry):
+        if not is_folder(entry):
             yield Path(path)
 
 
@@ -100,10 +100,11 @@ def _listed(folder: str) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as found:
             return sorted(found, key=lambda entry: entry.name)
     except OSError as error:
-        raise SitterError(f"{folder} cannot be read ({error.strerror}): mend that, or keep it elsewhere.") from None
+        raise SitterError(f"{folder.rstrip('/')} cannot be read ({error.strerror}): mend that.") from None
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder, or a link that leads to one."""
     try:
         return entry.is_dir()
     except OSError:  # a link that leads to itself

@@ -116,11 +116,12 @@ def commit() -> bool:
     if NOTHING_TO_DO not in words.stdout + words.stderr:
         return False
     every = jobs(load())
-    if lines := [line for job in every if (line := records.unseen(job, status.get(stage_name(job), [])))]:
-        raise SitterError("\n".join(lines))
-    write_plan()
     # What was made of originals that are not here stays as DVC knows it.
     gone = {stage_name(job) for job in every if any(not path.exists() for path in job.own)}
+    known = [job for job in every if stage_name(job) not in gone]
+    if lines := [line for job in known if (line := records.unseen(job, status.get(stage_name(job), [])))]:
+        raise SitterError("\n".join(lines))
+    write_plan()
     if targets := sorted(status.keys() - gone):
         _call("dvc", "commit", "--quiet", "--force", *targets)
     records.note_agreement()

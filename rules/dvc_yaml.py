@@ -66,7 +66,7 @@ def _plan() -> dict[str, Any]:
 def own_files(job: Job, outputs: frozenset[Path]) -> list[str]:
     """What DVC watches of the user's own files, folders behind links included, in the words of dvc.yaml."""
     seen = watched(job, outputs)
-    return [path.as_posix().replace("${", "\\${") for path in (*seen, *behind_links(seen))]
+    return [path.as_posix().replace("${", "\\${") for path in (*seen, *behind_links(seen, outputs))]
 
 
 def _stage(stage: str, group: list[Job], outputs: frozenset[Path]) -> dict[str, Any]:

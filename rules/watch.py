@@ -22,7 +22,7 @@ from pathlib import Path
 from pipeline import artifacts
 from pipeline.errors import SitterError
 from pipeline.graph import Job
-from pipeline.own import entries
+from pipeline.own import entries, is_folder
 
 MEMORY = Path(".snakemake/sitter-own")
 """A file for each job: what its own files were when they were last read."""
@@ -60,24 +60,33 @@ def watched(job: Job, outputs: Iterable[Path]) -> list[Path]:
 def _size(folder: Path) -> float:
     """How many files a folder holds; infinite where it holds folders, which would count with it."""
     with os.scandir(folder) as found:
-        return sum(float("inf") if entry.is_dir() else 1 for entry in found)
+        return sum(float("inf") if is_folder(entry) else 1 for entry in found)
 
 
 def _overlap(one: str, other: str) -> bool:
     return os.path.commonpath([one, other]) in (one, other)
 
 
-def behind_links(paths: Iterable[Path]) -> list[Path]:
-    """Return the real folders that links below these folders lead to: DVC follows no link to a folder by itself."""
+def behind_links(paths: Iterable[Path], outputs: Iterable[Path]) -> list[Path]:
+    """Return the folders that links below these folders lead to: DVC follows no link to a folder by itself.
+
+    They are absolute paths without links, or relative to the project where they lie in it.
+
+    Raises:
+        SitterError: a link leads to a folder in which the project keeps its outputs.
+    """
     found: dict[Path, None] = {}
+    made = [os.path.realpath(path) for path in outputs]
     for folder in filter(Path.is_dir, paths):
         inside = [os.path.realpath(folder)]
         for _, entry in entries(folder):
-            if entry.is_symlink() and entry.is_dir():
+            if entry.is_symlink() and is_folder(entry):
                 real = os.path.realpath(entry.path)
+                if any(_overlap(real, output) for output in made):
+                    raise SitterError(f"{entry.path} is a link to {real}, where this project writes: take it away.")
                 if not any(_is_within(real, other) for other in inside):
                     inside.append(real)
-                    found[Path(real)] = None
+                    found[Path(os.path.relpath(real) if _is_within(real, os.getcwd()) else real)] = None
     return list(found)
 
 
@@ -86,14 +95,16 @@ def _is_within(path: str, folder: str) -> bool:
 
 
 def digest(job: Job, outputs: Iterable[Path]) -> str:
-    """Return a digest of the content of all that a job's watched files hold: names and bytes, no times.
+    """Return a digest of what DVC watches for a job: the paths that it is given, and the content of all files there.
 
     Raises:
         SitterError: a file cannot be read, or is something that neither engine can watch.
     """
     memory = MEMORY / f"{job.stage}-{job.name}.json"
     known: Known = json.loads(memory.read_text()) if memory.exists() else {}
-    files = {name: path for number, root in enumerate(watched(job, outputs)) for name, path in _files(number, root)}
+    roots = watched(job, outputs)
+    behind = behind_links(roots, outputs)
+    files = {name: path for number, root in enumerate(roots) for name, path in _files(number, root)}
     states = {path: _state(path) for path in files.values()}
     changed = [path for path, state in states.items() if known.get(path, [])[:4] != state]
     contents = {path: str(known[path][4]) for path in states.keys() - set(changed)}
@@ -106,7 +117,7 @@ def digest(job: Job, outputs: Iterable[Path]) -> str:
     if settled != known:
         with artifacts.atomic_file(memory) as part:
             part.write_text(json.dumps(settled))
-    total = sha256()
+    total = sha256("\0".join(map(str, (*roots, *behind))).encode())
     for name, path in sorted(files.items()):
         total.update(f"{name}\0{contents[path]}\n".encode())
     return total.hexdigest()[:32]
@@ -119,7 +130,7 @@ def _files(number: int, root: Path) -> Iterator[tuple[str, str]]:
             yield str(number), str(root)
         return
     for path, entry in entries(root):
-        if not entry.is_dir():
+        if not is_folder(entry):
             yield f"{number}/{path}", entry.path
 
 

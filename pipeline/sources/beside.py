@@ -5,16 +5,20 @@ The index of a record file, the images of a list, the external data of an ONNX n
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import SitterError
 from pipeline.kinds import Options
+from pipeline.names import nfc
 from pipeline.own import located
 from pipeline.sources.companions import companions
+from pipeline.sources.lookup import Finder, NotFound
+from pipeline.sources.records import index_and_property
+from pipeline.user_csv import open_table
 
 
 def read_beside(source: Options) -> list[Path]:
@@ -27,11 +31,6 @@ def read_beside(source: Options) -> list[Path]:
     return [] if find is None or getattr(source, "path", None) is None else find(source)
 
 
-def index_and_property(records: Path) -> tuple[Path, Path]:
-    """Return where the index and the `property` file of a RecordIO file are looked for."""
-    return records.with_suffix(".idx"), records.with_name("property")
-
-
 def _of_records(source: Any) -> list[Path]:
     return list(index_and_property(located(source.path)))
 
@@ -40,23 +39,33 @@ def _of_list(source: Any) -> list[Path]:
     """The images that a list names below its own folder. Where `root` is named, that whole folder counts already."""
     if source.root is not None:
         return []
-    table = located(source.path)
-    column = (source.columns or {}).get("path", "path")
+    table, columns = located(source.path), source.columns or {}
     try:
-        found = table.stat()
-        return list(_listed(table, column, source.separator, found.st_mtime_ns, found.st_size))
-    except (OSError, ValueError, csv.Error):  # no such file, no such column, no text: the stage says what is wrong
+        state = table.stat()
+        theirs = columns.get("sitter", "sitter"), columns.get("path", "path")
+        return list(_named(table, *theirs, source.separator, state.st_mtime_ns, state.st_size))
+    except (OSError, SitterError):  # no such file, or a broken one: the stage says what is wrong
         return []
 
 
 @lru_cache
-def _listed(table: Path, column: str, separator: str, *_: int) -> tuple[Path, ...]:
-    """The cells of a column as paths; read once for each state of the file."""
-    with open(table, newline="", encoding="utf-8-sig") as file:
-        rows = csv.reader(file, delimiter=separator)
-        at = [name.strip() for name in next(rows, [])].index(column)
-        cells = [row[at].strip() for row in rows if len(row) > at]
-    return tuple(table.parent / cell for cell in dict.fromkeys(cells) if cell)
+def _named(file: Path, sitter: str, path: str, separator: str, *_: int) -> tuple[Path, ...]:
+    """The files that a list names; it is read once for each state of the list."""
+    table = open_table(file, [nfc(sitter)], separator, quiet=True)
+    if nfc(path) not in table.columns:
+        return ()
+    finder = Finder(file.parent)
+    written = dict.fromkeys(row[nfc(path)].strip() for _, row in table.rows())
+    return tuple(_found(finder, name) for name in written if name)
+
+
+def _found(finder: Finder, written: str) -> Path:
+    """The file that the download reads for a path in a list."""
+    path = finder.root / written
+    if not path.exists():
+        with suppress(NotFound):
+            return finder.find(written)
+    return path
 
 
 def _of_file(source: Any) -> list[Path]:

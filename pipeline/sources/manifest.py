@@ -59,8 +59,8 @@ def fetch(
         folder: where the images go, as IMAGE_ID and an ending that fits the content.
         entry: name of the entry.
         path: the CSV, relative to the project's root or absolute.
-        root: folder that the paths in it are relative to (default: the CSV's own). Where it is named, an image that
-            changes in it counts as a change of the study; where not, only the CSV does.
+        root: folder that the paths in it are relative to (default: the CSV's own). Where it is named, whatever changes
+            in it counts as a change of the study; where not, the images that the CSV names do.
         columns: our names by theirs, where they differ: `{path: filename, artist: painter}`.
         separator: what parts the cells of a row; another one is taken, and said, where the header line has our names
             only with that.

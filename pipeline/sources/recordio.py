@@ -24,9 +24,9 @@ from pipeline.errors import SitterError
 from pipeline.faces.recordio import RecordFile, read_index
 from pipeline.own import OwnPath
 from pipeline.progress import progress
-from pipeline.sources.beside import index_and_property
 from pipeline.sources.images import Row
 from pipeline.sources.local import own_file
+from pipeline.sources.records import index_and_property
 
 Ints = NDArray[np.int64]
 # What images begin with: JPEG, PNG, BMP, WebP. A record 0 that has several labels and an image is one image more.

@@ -21,6 +21,7 @@ PROJECT = Path(__file__).parents[2]
 # Twelve sitters in four images each; two trained models and a frozen one, two fusions, two benchmarks.
 STUDY = Path(__file__).parent / "study.yaml"
 SITTERS, IMAGES = 12, 4
+AWKWARD = "{detail} ${x} it's 100% [*].png"
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,11 @@ def checkout(folder: Path) -> Workplace:
             shutil.copy2(PROJECT / name, folder / name, follow_symlinks=False)
     shutil.copy(STUDY, folder / "params.yaml")
     draw_portraits(folder / "portraits")
+    # A sitter's folder that is a link, and a name with characters that mean something to shells and engines.
+    (folder / "elsewhere").mkdir()
+    (folder / "portraits/sitter-11").rename(folder / "elsewhere/sitter-11")
+    (folder / "portraits/sitter-11").symlink_to("../elsewhere/sitter-11")
+    (folder / "portraits/sitter-10/3.png").rename(folder / "portraits/sitter-10" / AWKWARD)
     place = Workplace(folder)
     place.call("git", "init", "-q", "-b", "main")
     place.call("git", "config", "user.email", "tests@sitter.invalid")

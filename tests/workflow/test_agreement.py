@@ -71,7 +71,7 @@ def test_3_and_4_a_changed_parameter_reruns_what_it_touches_and_put_back_is_rest
     workplace.change("models.tuned.loss.margin", 0.4)
     assert workplace.snakemake_would_run() == DOWNSTREAM_OF_TUNED
     # DVC sees what is downstream when it gets there; the report shows the parameters
-    assert workplace.dvc_would_run() == {"train/tuned", "report"}
+    assert workplace.dvc_would_run() == {"plan", "train/tuned", "report"}
     assert workplace.jobs_of(*command) == DOWNSTREAM_OF_TUNED
     assert_both_have_nothing_to_do(workplace)
     assert workplace.text("results/metrics.json") != metrics
@@ -221,15 +221,40 @@ def test_a_new_model_is_known_to_dvc_once_the_study_runs(workplace: Workplace) -
     assert_both_have_nothing_to_do(workplace)
 
 
-def test_dvc_repro_says_so_when_dvc_yaml_does_not_follow_params_and_then_goes_on(workplace: Workplace) -> None:
-    workplace.change("evaluate.bootstrap.replicates", 120)
+def test_dvc_repro_says_before_any_work_that_dvc_yaml_has_to_follow_and_then_goes_on(workplace: Workplace) -> None:
     params = yaml.safe_load(workplace.text("params.yaml"))
     params["fuse"]["third"] = params["fuse"]["with-tuned"] | {"models": ["tuned", "other"]}
+    params["evaluate"]["bootstrap"]["replicates"] = 120
     (workplace.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    shutil.rmtree(workplace.folder / "logs")
+    report = workplace.text("results/report.html")
     first = workplace.call("dvc", "repro", check=False)
     assert first.returncode != 0
-    assert "run dvc repro again" in first.stdout
+    assert "type the same command once more" in first.stdout
+    assert not (workplace.folder / "logs").exists(), "no stage ran"
+    assert workplace.text("results/report.html") == report
     assert workplace.jobs_of("dvc", "repro") == {"fuse/third", "evaluate", "report"}
+    assert_both_have_nothing_to_do(workplace)
+
+
+@pytest.mark.parametrize("target", [(), ("train@tuned",)], ids=["all", "one"])
+def test_dvc_repro_says_the_same_where_another_study_was_copied_over_params(
+    workplace: Workplace, target: tuple[str, ...]
+) -> None:
+    """DVC's own words would be of parameters that are missing."""
+    params = workplace.text("params.yaml").replace("photos", "pictures").replace("painted", "paintings")
+    (workplace.folder / "params.yaml").write_text(params)
+    first = workplace.call("dvc", "repro", *target, check=False)
+    assert first.returncode != 0
+    assert "type the same command once more" in first.stdout
+    assert "missing" not in first.stdout
+    assert (workplace.folder / "results/report.html").exists()
+    assert "'plan'" in workplace.call("dvc", "repro", "plan").stdout
+    assert {"download/pictures", "render/paintings"} <= workplace.dvc_would_run()
+
+
+def test_a_comment_in_params_makes_nothing_stale(workplace: Workplace) -> None:
+    (workplace.folder / "params.yaml").write_text("# a comment\n" + workplace.text("params.yaml"))
     assert_both_have_nothing_to_do(workplace)
 
 

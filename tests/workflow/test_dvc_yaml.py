@@ -29,8 +29,8 @@ def test_dvc_yaml_as_checked_in_follows_params_and_the_imports() -> None:
 def test_every_rule_is_a_stage_of_dvc_and_has_a_file_a_module_and_a_section() -> None:
     stages = set(yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"])
     rules = {path.stem for path in (PROJECT / "rules").glob("*.smk")} - {"common"}
-    assert stages == rules
-    for stage in stages:
+    assert stages == rules | {"plan"}
+    for stage in rules:
         assert (PROJECT / f"pipeline/{stage}.py").is_file()
         assert (PROJECT / f"pipeline/params/{stage}.py").is_file()
         assert stage in yaml.safe_load((PROJECT / "params.yaml").read_text())
@@ -64,13 +64,13 @@ def test_dvc_knows_every_input_code_file_parameter_and_output_of_every_job(
     dvc_yaml.write_dvc_yaml()
     with Repo(str(tmp_path)) as repo:
         stages = {stage.name: stage for stage in repo.index.stages}
-        assert stages.keys() == {dvc_yaml.stage_name(job) for job in jobs}
+        assert stages.keys() == {"plan", *(dvc_yaml.stage_name(job) for job in jobs)}
         for job in jobs:
             stage = stages[dvc_yaml.stage_name(job)]
             files = {dep.def_path for dep in stage.deps if not hasattr(dep, "params")}
             keys = {key for dep in stage.deps for key in getattr(dep, "params", [])}
             code = {path.as_posix() for path in job_sources(job.stage, job.kinds)}
-            assert files == code | {path.as_posix() for path in (*job.inputs, *job.own)}
+            assert files == code | {path.as_posix() for path in (*(job.inputs or (dvc_yaml.PLAN,)), *job.own)}
             assert keys == set(job.parameters)
             assert {out.def_path for out in stage.outs} == {path.as_posix() for path in job.outputs}
 

@@ -1,0 +1,56 @@
+"""What a download reads beside the files that params.yaml names is known before it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.sources import SOURCES
+from pipeline.sources.beside import read_beside
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def beside(**options) -> list[Path]:
+    return read_beside(SOURCES.options(options["kind"]).model_validate(options))
+
+
+def test_the_images_that_a_list_names_are_known_in_whatever_way_it_is_written():
+    for folder in ("images", "b"):
+        Path(folder).mkdir()
+    for name in ("images/1.jpg", "b/2.jpg", "images/{x}.jpg"):
+        Path(name).touch()
+    Path("list.csv").write_text(
+        "sitter;file\nA; images/1.jpg\nB;b\\2.jpg\nC;images/{x}.jpg\nD;IMAGES/1.JPG\nE;gone.jpg\n"
+    )
+    found = beside(kind="manifest", path="list.csv", columns={"path": "file"})
+    assert found == [Path(p) for p in ("images/1.jpg", "b/2.jpg", "images/{x}.jpg", "images/1.jpg", "gone.jpg")]
+
+
+def test_the_list_is_read_again_when_it_changes():
+    Path("list.csv").write_text("sitter,path\nA,1.jpg\n")
+    assert beside(kind="manifest", path="list.csv") == [Path("1.jpg")]
+    Path("list.csv").write_text("sitter,path\nA,1.jpg\nB,2.jpg\n")
+    assert beside(kind="manifest", path="list.csv") == [Path("1.jpg"), Path("2.jpg")]
+
+
+@pytest.mark.parametrize("text", ["sitter,url\nA,https://example.org/a.jpg\n", "", "\0\0", 'sitter,path\nA,"1.jpg\n'])
+def test_a_list_without_paths_and_a_broken_one_name_nothing(text):
+    Path("list.csv").write_text(text)
+    assert beside(kind="manifest", path="list.csv") == []
+    assert beside(kind="manifest", path="absent.csv") == []
+
+
+def test_the_images_below_a_root_count_with_it():
+    Path("list.csv").write_text("sitter,path\nA,1.jpg\n")
+    assert beside(kind="manifest", path="list.csv", root=".") == []
+
+
+def test_a_record_file_is_read_with_its_index_and_property():
+    found = beside(kind="recordio", path="set/train.rec")
+    assert found == [Path("set/train.idx"), Path("set/property")]
+    assert beside(kind="recordio", url="https://example.org/train.rec", sha256="0" * 64) == []
