@@ -22,6 +22,9 @@ HOLD = Path(__file__).parent / "hold"
 # What comes of a training; beside it there are names and times only.
 MADE = ("weights.safetensors", "metrics.json", "history.csv")
 
+# One machine, where a file is seen at once.
+QUICK = ("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "2")
+
 
 def until(true: Callable[[], object], what: str, timeout: float = 120) -> None:
     """Wait for a condition."""
@@ -113,7 +116,7 @@ class Submitting:
 
     def train(self, *models: str, options: tuple[str, ...] = ()) -> Snakemake:
         """Start a Snakemake that wants these models."""
-        return self.snakemake(*options, "--", *(f"models/{model}/manifest.csv" for model in models))
+        return self.snakemake(*QUICK, *options, "--", *(f"models/{model}/manifest.csv" for model in models))
 
     def hold(self, model: str, at: int = 7, how: str = "") -> None:
         """Have the model's next training wait as it writes its checkpoint of this number."""
