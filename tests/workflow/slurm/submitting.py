@@ -26,7 +26,7 @@ MADE = ("weights.safetensors", "metrics.json", "history.csv")
 QUICK = ("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "2")
 
 
-def until(true: Callable[[], object], what: str, timeout: float = 120) -> None:
+def until(true: Callable[[], object], what: str, timeout: float = 300) -> None:
     """Wait for a condition."""
     deadline = time.monotonic() + timeout
     while not true():
@@ -46,7 +46,7 @@ class Snakemake:
         """What it has said."""
         return self.log.read_text()
 
-    def wait_for(self, words: str, timeout: float = 120) -> None:
+    def wait_for(self, words: str, timeout: float = 300) -> None:
         """Wait until it has said something."""
         with shown(self):
             until(lambda: words in self.words or self.process.poll() is not None, words, timeout)
@@ -125,7 +125,7 @@ class Submitting:
         (self.folder / "held" / model).unlink(missing_ok=True)
         (self.folder / "hold" / model).write_text(f"{at} {how}")
 
-    def held(self, model: str, timeout: float = 120) -> int:
+    def held(self, model: str, timeout: float = 300) -> int:
         """Wait until the training waits; its process."""
         file = self.folder / "held" / model
         with shown(self.started[-1]):

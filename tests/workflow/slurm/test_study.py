@@ -41,7 +41,7 @@ def studied(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Workp
     study["resources"] = RESOURCES
     (place.folder / "params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     place.commit("a study for a cluster")
-    place.call("snakemake", "--profile", "slurm", "all", timeout=400, **on(cluster))
+    place.call("snakemake", "--profile", "slurm", "all", timeout=1200, **on(cluster))
     return place
 
 
@@ -121,7 +121,7 @@ def test_dvc_repro_goes_through_the_same_cluster(cluster, studied):
     before = accounts(cluster, studied)
     studied.change("fuse.fused.method.centre", False)
     studied.call("python", "rules/dvc_yaml.py")
-    studied.call("dvc", "repro", timeout=400, SNAKEMAKE_PROFILE="slurm", **on(cluster))
+    studied.call("dvc", "repro", timeout=1200, SNAKEMAKE_PROFILE="slurm", **on(cluster))
     after = accounts(cluster, studied)
     anew = {name for name in after if after[name]["Start"] != before[name]["Start"]}
     assert anew == {"fuse-fused", "evaluate"}
