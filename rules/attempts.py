@@ -1,8 +1,8 @@
 """What follows when an attempt at a job ends without success: another attempt for free, one of the retries, or the end.
 
-A job of several days under a time limit of one is stopped and goes on several times. That is no failure as long as it
-gets ahead. What counts as ahead is what is on disk and another attempt goes on from: the checkpoint of a training, the
-finished parts of an alignment.
+A training of several days under a time limit of one day is stopped and goes on several times. That is no failure as
+long as each attempt makes progress. Progress is what is on disk and the next attempt need not do again: the checkpoint
+of a training, the finished parts of an alignment.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Standing:
     """How far a job is, by what it has on disk."""
 
     key: str = ""
-    """What it is a job of; with another key, all is anew."""
+    """What the checkpoint belongs to: parameters, inputs and code. With another key, the training has begun anew."""
     done: int = 0
     """Steps of a training, parts of an alignment."""
     place: str = ""
@@ -38,10 +38,10 @@ class Standing:
     stopped: str = ""
     """The signal on which the last attempt stopped in order."""
     stop: list[int] | None = None
-    """What the record of that stop is by: changes with each one."""
+    """Identity of the file that records this stop: it changes with each stop."""
 
     def is_beyond(self, before: Standing) -> bool:
-        """Whether something was done that another attempt need not do again."""
+        """Whether the job has made progress since."""
         return self.done > (before.done if self.key == before.key else 0)
 
 
@@ -63,7 +63,7 @@ def standing(job: Any) -> Standing:
 
 
 def lead(limit: float, writing: float | None) -> int:
-    """How long before its time limit a training is told to stop, in seconds.
+    """Compute how many seconds before its time limit a training is told to stop.
 
     A fortieth of the limit, 5 minutes at most and 15 seconds at least; more where the checkpoint needs it.
 
@@ -76,7 +76,7 @@ def lead(limit: float, writing: float | None) -> int:
 
 
 def identity(path: Path | str) -> list[int] | None:
-    """What a file is by: changes when it is written anew; None where there is none."""
+    """Inode, time and size of a file, which change when it is written anew; None where there is none."""
     try:
         stat = Path(path).stat()
     except OSError:
@@ -111,7 +111,7 @@ def verdict(stage: str, name: str, state: State, before: Standing, now: Standing
     Args:
         stage, name: of the job.
         state: in which it ended, not successfully.
-        before, now: how far it was when it was sent, and how far it is.
+        before, now: how far it was when it was sent, and how far it is now.
 
     Returns:
         What follows, and words that continue «train-NAME: SLURM job NUMBER …».
@@ -142,8 +142,8 @@ def verdict(stage: str, name: str, state: State, before: Standing, now: Standing
 
 
 def _more_time(stage: str, name: str, now: Standing) -> str:
-    """What to do about a job that its time limit does not let get ahead."""
-    hours = f"raise resources.{stage}.{name}.hours"
+    """Say how far a job is that makes no progress within its time limit, and how to mend that."""
+    hours = f"raise resources.{stage}.{name}.hours" if name else "raise its runtime"  # a group of jobs has no name
     if stage == "train":
         at = f"its last checkpoint is at {now.place}" if now.place else "it has not written a checkpoint yet"
         return f"{at}. To give it more time, {hours}."
@@ -155,4 +155,4 @@ def _more_time(stage: str, name: str, now: Standing) -> str:
 def duration(seconds: float) -> str:
     """A time limit in words: `3 minutes`, `36 hours`."""
     count, unit = (seconds / 3600, "hour") if seconds >= 7200 else (seconds / 60, "minute")
-    return f"{count:g} {unit}{'' if count == 1 else 's'}"
+    return f"{count:.3g} {unit}{'' if count == 1 else 's'}"

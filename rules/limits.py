@@ -13,6 +13,9 @@ from pipeline.graph import jobs
 from pipeline.params import Study
 from pipeline.params.resources import ALL, Resources
 
+TRAINS_ON = ("train", "hours")
+"""The stage and the field that are enough in pieces: a training is stopped at its limit and goes on."""
+
 
 @dataclass(frozen=True)
 class Nodes:
@@ -114,7 +117,9 @@ def _problem(
     for field, (number, of, has) in wanted.items():
         most = max(has(some) for some in nodes)
         if number > most:
-            return f"{_place(study, stage, name, field)}: {number} {of} are asked for; {where} gives at most {most:g}."
+            goes_on = " A training goes on in the next job: ask for that much." if (stage, field) == TRAINS_ON else ""
+            place = _place(study, stage, name, field)
+            return f"{place}: {number} {of} are asked for; {where} gives at most {most:g}.{goes_on}"
     fit = sum(some.count for some in nodes if all(number <= has(some) for number, _, has in wanted.values()))
     if fit < (asked["nodes"] or 1):
         return (

@@ -188,6 +188,9 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         made = _made(info.aux["before"])
         if name == "COMPLETED" and made:
             self.over(info)
+            log = info.aux.get("slurm_logfile")
+            if log and not self.workflow.executor_settings.keep_successful_logs:
+                Path(log).unlink(missing_ok=True)
             self.report_job_success(info)
             return False
         if name and not comes_back and name not in OVER | COMES_BACK:
@@ -231,9 +234,6 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         """Forget a job that has ended."""
         self.since.pop(str(info.external_jobid), None)
         (LEFT / f"{name_of(info.job)}.json").unlink(missing_ok=True)
-        log = info.aux.get("slurm_logfile")
-        if log and _made(info.aux["before"]) and not self.workflow.executor_settings.keep_successful_logs:
-            Path(log).unlink(missing_ok=True)
 
     def states(self, numbers: list[str]) -> dict[str, State] | None:
         """State of each job that SLURM knows; None where it does not answer."""

@@ -113,7 +113,7 @@ class Cluster:
         words = self.call("scontrol", "show", "job", "-o", job).split(" ")
         return {key: value for key, _, value in (word.partition("=") for word in words)}
 
-    def wait_for(self, job: str, *states: str, timeout: float = 60) -> dict[str, str]:
+    def wait_for(self, job: str, *states: str, timeout: float = 180) -> dict[str, str]:
         """Wait until a job is in one of the states, as `RUNNING`; what the controller then says of it."""
         deadline = time.monotonic() + timeout
         while (found := self.job(job))["JobState"] not in states:

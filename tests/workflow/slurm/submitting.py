@@ -22,8 +22,11 @@ HOLD = Path(__file__).parent / "hold"
 # What comes of a training; beside it there are names and times only.
 MADE = ("weights.safetensors", "metrics.json", "history.csv")
 
+# One machine, where a file is seen at once.
+QUICK = ("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "2")
 
-def until(true: Callable[[], object], what: str, timeout: float = 120) -> None:
+
+def until(true: Callable[[], object], what: str, timeout: float = 300) -> None:
     """Wait for a condition."""
     deadline = time.monotonic() + timeout
     while not true():
@@ -43,7 +46,7 @@ class Snakemake:
         """What it has said."""
         return self.log.read_text()
 
-    def wait_for(self, words: str, timeout: float = 120) -> None:
+    def wait_for(self, words: str, timeout: float = 300) -> None:
         """Wait until it has said something."""
         with shown(self):
             until(lambda: words in self.words or self.process.poll() is not None, words, timeout)
@@ -114,7 +117,7 @@ class Submitting:
 
     def train(self, *models: str, options: tuple[str, ...] = ()) -> Snakemake:
         """Start a Snakemake that wants these models."""
-        return self.snakemake(*options, "--", *(f"models/{model}/manifest.csv" for model in models))
+        return self.snakemake(*QUICK, *options, "--", *(f"models/{model}/manifest.csv" for model in models))
 
     def hold(self, model: str, at: int = 7, how: str = "") -> None:
         """Have the model's next training wait as it writes its checkpoint of this number."""
@@ -123,7 +126,7 @@ class Submitting:
         (self.folder / "held" / model).unlink(missing_ok=True)
         (self.folder / "hold" / model).write_text(f"{at} {how}")
 
-    def held(self, model: str, timeout: float = 120) -> int:
+    def held(self, model: str, timeout: float = 300) -> int:
         """Wait until the training waits; its process."""
         file = self.folder / "held" / model
         with shown(self.started[-1]):

@@ -164,6 +164,6 @@ def test_only_trainings_are_told_to_stop_and_the_users_own_signal_goes_before(
 
 
 def test_limits_are_told_in_round_words() -> None:
-    assert [duration(s) for s in (60, 180, 5400, 2 * HOUR, DAY)] == [
-        "1 minute", "3 minutes", "90 minutes", "2 hours", "24 hours",
+    assert [duration(s) for s in (60, 180, 5400, 2 * HOUR, 12000, DAY)] == [
+        "1 minute", "3 minutes", "90 minutes", "2 hours", "3.33 hours", "24 hours",
     ]  # fmt: skip

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.training import progress
 from tests.workflow.conftest import Workplace
 from tests.workflow.slurm.cluster import Cluster
 from tests.workflow.slurm.submitting import Submitting, made, submitting, until
@@ -19,11 +20,11 @@ from tests.workflow.slurm.submitting import Submitting, made, submitting, until
 pytestmark = pytest.mark.slow
 
 # A training that is held at its 7th of 16 steps has 6 on disk; told to stop, it makes and writes the 7th and the 8th.
-SIX, EIGHT = "epoch 2, 2 of 4 batches done", "epoch 2, 4 of 4 batches done"
-# Held in its second attempt as it writes its 2nd checkpoint since, and told to stop, it writes the 3rd.
-ELEVEN = "epoch 3, 3 of 4 batches done"
-POLL = ("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "2")
-STAYING = ("killed", "cancelled", "limited", "stuck")
+EIGHT = "epoch 2, 4 of 4 batches done"
+# Held in the next attempt as it writes its 2nd checkpoint since, it has the 9th on disk. Held so again, and told to
+# stop, it writes the 11th and the 12th.
+NINE, TWELVE = "epoch 3, 1 of 4 batches done", "epoch 3, 4 of 4 batches done"
+STAYING = ("cancelled", "limited", "stuck")
 
 
 @dataclass
@@ -52,22 +53,25 @@ def stories(
 
 
 def disturb(here: Submitting) -> Disturbed:
-    """One is killed, one cancelled, one stopped twice, at its time limit and by a person, one before its first step."""
+    """One is cancelled, one stopped before its first step; one is stopped at its limit, then killed, then stopped."""
     for model in STAYING:
         here.hold(model, at=0 if model == "stuck" else 7)
     where = ("train:slurm_partition=low", "train:slurm_extra='--nodelist=n1'")
     with here.partition_down("low"):
-        snakemake = here.train(*STAYING, options=("--set-resources", *where, *POLL))
+        snakemake = here.train(*STAYING, options=("--set-resources", *where))
         until(lambda: len(here.in_queue()) == len(STAYING), "all in the queue")
         here.place.change("train.epochs", 1)  # of no effect on what has been sent
-    training = {model: here.held(model) for model in STAYING}
+    for model in STAYING:
+        here.held(model)
     numbers = {model: here.number(model) for model in STAYING}
     for model in ("limited", "stuck"):
         # In minutes: so near that SLURM warns of it the next time that it looks, every 30 seconds.
         here.cluster.call("scontrol", "update", f"JobId={numbers[model]}", "TimeLimit=2")
     here.hold("limited", at=2)
-    os.kill(training["killed"], signal.SIGKILL)
     here.cluster.cancel(numbers["cancelled"])
+    training = here.held("limited")
+    here.hold("limited", at=2)
+    os.kill(training, signal.SIGKILL)
     here.held("limited")
     here.cluster.call("scancel", "--signal=TERM", here.number("limited"))
     assert snakemake.end() == 1
@@ -75,24 +79,20 @@ def disturb(here: Submitting) -> Disturbed:
 
 
 def move(here: Submitting) -> Disturbed:
-    """One is requeued, then preempted, and then its node dies."""
+    """One is preempted, and then its node dies."""
     here.hold("moved")
     where = ("train:slurm_partition=low", "train:slurm_extra='--nodelist=n2'")
-    snakemake = here.train("moved", options=("--set-resources", *where, *POLL))
+    snakemake = here.train("moved", options=("--set-resources", *where))
     here.held("moved")
     number = here.number("moved")
     here.hold("moved", at=2)
-    here.cluster.requeue(number)
-    here.held("moved")
-    here.hold("moved", at=2)
-    here.cluster.wait_for(number, "RUNNING")
     urgent = here.cluster.submit("true", "--partition=high", "--exclusive", "--nodelist=n2")
     here.cluster.wait_for(urgent, "COMPLETED")
     here.held("moved")
     here.cluster.wait_for(number, "RUNNING")
     here.cluster.kill_node("n2")
     try:
-        until(lambda: here.cluster.job(number)["Restarts"] == "3", "the node's death noticed")
+        until(lambda: here.cluster.job(number)["Restarts"] == "2", "the node's death noticed")
     finally:
         here.cluster.revive_node("n2")
     snakemake.succeed()
@@ -111,7 +111,7 @@ def moved(stories: tuple[Disturbed, Disturbed]) -> Disturbed:
     return stories[1]
 
 
-@pytest.mark.parametrize("model", ["killed", "limited", "moved"])
+@pytest.mark.parametrize("model", ["limited", "moved"])
 def test_what_was_disturbed_ends_in_the_same_bytes_with_a_whole_history_by_the_study_as_it_was_when_sent(
     stories: tuple[Disturbed, Disturbed], undisturbed: dict[str, bytes], model: str
 ) -> None:
@@ -122,26 +122,19 @@ def test_what_was_disturbed_ends_in_the_same_bytes_with_a_whole_history_by_the_s
         assert "epochs: 1" in here.place.text("params.yaml")
 
 
-def test_a_training_that_was_killed_goes_on_from_its_last_checkpoint_in_the_one_retry_that_is_spent(
+def test_a_training_that_is_stopped_goes_on_for_free_and_one_that_is_killed_spends_one_retry(
     disturbed: Disturbed,
 ) -> None:
-    assert disturbed.here.places("killed") == [SIX]
-    assert f"train-killed: SLURM job {disturbed.numbers['killed']} ended as FAILED" in disturbed.words
-    assert [run["State"] for run in disturbed.here.runs("killed")] == ["FAILED", "COMPLETED"]
-    assert disturbed.words.count("Trying to restart job") == 1
-
-
-def test_a_training_that_slurm_warns_of_its_time_limit_and_that_is_stopped_again_goes_on_each_time(
-    disturbed: Disturbed,
-) -> None:
-    first, second, _ = (run["JobID"] for run in disturbed.here.runs("limited"))
-    told = [line for line in disturbed.words.splitlines() if line.startswith("train-limited: SLURM job")]
+    first, second, third, _ = (run["JobID"] for run in disturbed.here.runs("limited"))
+    told = re.findall(r"^(?:    message: )?train-limited: SLURM job (\d+ .*?\.)(?: |$)", disturbed.words, re.M)
     assert told == [
-        f"train-limited: SLURM job {first} stopped at its time limit of 2 minutes at {EIGHT}, goes on.",
-        f"train-limited: SLURM job {second} was stopped by SIGTERM at {ELEVEN}, goes on.",
+        f"{first} stopped at its time limit of 2 minutes at {EIGHT}, goes on.",
+        f"{second} ended as FAILED.",
+        f"{third} was stopped by SIGTERM at {TWELVE}, goes on.",
     ]
-    assert disturbed.here.places("limited") == [EIGHT, ELEVEN]
-    assert [run["State"] for run in disturbed.here.runs("limited")] == ["FAILED", "FAILED", "COMPLETED"]
+    assert disturbed.words.count("Trying to restart job") == 1
+    assert disturbed.here.places("limited") == [EIGHT, NINE, TWELVE]
+    assert [run["State"] for run in disturbed.here.runs("limited")] == ["FAILED", "FAILED", "FAILED", "COMPLETED"]
     stopped = disturbed.here.slurm_log("limited", first)
     assert f"stopped by SIGTERM; a checkpoint is written, run it again to go on from {EIGHT}" in stopped
 
@@ -150,7 +143,7 @@ def test_its_log_tells_of_all_attempts(disturbed: Disturbed) -> None:
     log = disturbed.here.place.text("logs/train/limited.log")
     began = re.findall(r"^==== attempt (\d) began \d{4}-\d\d-\d\d \d\d:\d\d:\d\d, SLURM job (\d+)$", log, re.M)
     assert began == [(str(n), run["JobID"]) for n, run in enumerate(disturbed.here.runs("limited"), start=1)]
-    assert re.findall(r"^==== attempt \d ended \S+ \S+: (\w+)", log, re.M) == ["stopped", "stopped", "done"]
+    assert re.findall(r"^==== attempt \d ended \S+ \S+: (\w+)", log, re.M) == ["stopped", "failed", "stopped", "done"]
 
 
 def test_a_training_that_makes_no_progress_within_its_limit_fails_at_once(disturbed: Disturbed) -> None:
@@ -160,28 +153,25 @@ def test_a_training_that_makes_no_progress_within_its_limit_fails_at_once(distur
     assert [run["State"] for run in disturbed.here.runs("stuck")] == ["FAILED"]
 
 
-def test_a_job_that_was_cancelled_is_not_sent_again_and_the_same_command_goes_on_from_its_checkpoint(
-    disturbed: Disturbed, undisturbed: dict[str, bytes]
-) -> None:
+def test_a_job_that_was_cancelled_has_written_a_checkpoint_and_is_not_sent_again(disturbed: Disturbed) -> None:
     here, number = disturbed.here, disturbed.numbers["cancelled"]
     by = Path.home().owner()
     assert f"train-cancelled: SLURM job {number} was cancelled by {by}, so it is not sent again." in disturbed.words
     assert [run["State"].split()[0] for run in here.runs("cancelled")] == ["CANCELLED"]
-    here.place.change("train.epochs", 4)
-    here.train("cancelled", options=POLL).succeed()
-    assert here.places("cancelled") == [EIGHT]
-    assert made(here.folder, "cancelled") == undisturbed
+    written = progress.read(here.folder / "checkpoints/cancelled")
+    assert written is not None
+    assert written.place == EIGHT
 
 
-def test_a_job_that_is_requeued_preempted_and_loses_its_node_stays_one_job(moved: Disturbed) -> None:
-    assert moved.here.places("moved")[-1] == "epoch 3, 4 of 4 batches done"
+def test_a_job_that_is_preempted_and_loses_its_node_stays_one_job(moved: Disturbed) -> None:
+    assert moved.here.places("moved") == [EIGHT, NINE]
     runs = moved.here.runs("moved")
     assert {run["JobID"] for run in runs} == {moved.numbers["moved"]}
-    assert [run["State"] for run in runs] == ["REQUEUED", "PREEMPTED", "NODE_FAIL", "COMPLETED"]
+    assert [run["State"] for run in runs] == ["PREEMPTED", "NODE_FAIL", "COMPLETED"]
     assert "train-moved: SLURM job" not in moved.words  # no attempt of Snakemake's was spent
 
 
-def test_a_controller_that_is_away_is_asked_on(
+def test_without_accounting_the_queue_is_asked_and_a_controller_that_is_away_is_asked_on(
     prepared: Workplace, cluster_without_accounting: Cluster, undisturbed: dict[str, bytes]
 ) -> None:
     with submitting(prepared, cluster_without_accounting, cluster_without_accounting.folder) as here:
@@ -195,3 +185,5 @@ def test_a_controller_that_is_away_is_asked_on(
         here.cluster.start_controller()
         assert "SLURM answers again." in snakemake.succeed()
         assert made(here.folder, "killed") == undisturbed
+        states = [job["State"] for job in here.cluster.jobs("JobName", "State") if job["JobName"] == "train-killed"]
+        assert states == ["COMPLETED"]

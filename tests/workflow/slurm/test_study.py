@@ -17,13 +17,12 @@ from tests.workflow.conftest import PROJECT, Workplace, checkout
 from tests.workflow.slurm.cluster import Cluster
 
 LORA = {"kind": "lora", "rank": 2, "stages": 2}
-MODELS = {"classified": {"kind": "arcface", "scale": 16}, "contrasted": {"kind": "infonce"}}
+LOSS = {"kind": "arcface", "scale": 16}
 RESOURCES = {
     "align": {"photos": {"parts": 2, "cpus": 1}},
     "train": {
         "all": {"gpus": 0, "cpus": 1, "memory_gb": 1, "hours": 0.5},
-        "classified": {"nodes": 2, "processes": 2},
-        "contrasted": {"nodes": 2, "processes": 2},
+        "trained": {"nodes": 2, "processes": 2},
     },
     "embed": {"all": {"cpus": 1, "memory_gb": 1}},
 }
@@ -31,20 +30,18 @@ RESOURCES = {
 
 @pytest.fixture(scope="module")
 def studied(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """A finished study: a frozen model, and two trained by four processes on two nodes."""
+    """A finished study: a frozen model, and one trained by four processes on two nodes."""
     place = checkout(tmp_path_factory.mktemp("studied") / "sitter")
     study = yaml.safe_load(place.text("params.yaml"))
     base = study["models"]["base"]
-    study["models"] = {"base": base} | {
-        name: {**base, "adaptation": LORA, "loss": loss} for name, loss in MODELS.items()
-    }
+    study["models"] = {"base": base, "trained": {**base, "adaptation": LORA, "loss": LOSS}}
     study["split"]["photos"] = {"kind": "sitters", "test": 0.4, "val": 0.2}
     study["train"] |= {"sitters": 4}
-    study["fuse"] = {"fused": {"models": ["base", "contrasted"], "method": {"kind": "concat"}, "fit_on": ["painted"]}}
+    study["fuse"] = {"fused": {"models": ["base", "trained"], "method": {"kind": "concat"}, "fit_on": ["painted"]}}
     study["resources"] = RESOURCES
     (place.folder / "params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     place.commit("a study for a cluster")
-    place.call("snakemake", "--profile", "slurm", "all", timeout=400, **on(cluster))
+    place.call("snakemake", "--profile", "slurm", "all", timeout=1200, **on(cluster))
     return place
 
 
@@ -62,16 +59,16 @@ def accounts(cluster: Cluster, place: Workplace) -> dict[str, dict[str, str]]:
 
 def test_each_heavy_job_is_in_the_accounts(cluster, studied):
     jobs = accounts(cluster, studied)
-    models = ("base", *MODELS)
+    models = ("base", "trained")
     assert set(jobs) == {
         "render-painted", "align-photos", "align-painted", "fuse-fused", "overlap-known", "evaluate", "explain-base",
         *(f"train-{model}" for model in models),
         *(f"embed-{model}-{dataset}" for model in models for dataset in ("photos", "painted")),
     }  # fmt: skip
     assert {job["State"] for job in jobs.values()} == {"COMPLETED"}
-    assert jobs["train-classified"]["NodeList"] == "n[1-2]"
-    assert "cpu=4,mem=2G,node=2" in jobs["train-classified"]["AllocTRES"]
-    assert jobs["train-classified"]["Timelimit"] == "00:30:00"
+    assert jobs["train-trained"]["NodeList"] == "n[1-2]"
+    assert "cpu=4,mem=2G,node=2" in jobs["train-trained"]["AllocTRES"]
+    assert jobs["train-trained"]["Timelimit"] == "00:30:00"
     assert "gres/gpu=1" in jobs["embed-base-photos"]["AllocTRES"], "the profile's number of GPUs"
     assert "gpu" not in jobs["train-base"]["AllocTRES"]
     assert jobs["render-painted"]["ReqMem"] in ("8000M", "7.81G"), "the profile's memory"
@@ -87,9 +84,8 @@ def test_independent_jobs_run_at_once_on_both_nodes(cluster, studied):
 
 def test_logs_are_where_the_readme_says(studied):
     assert "photos: 48 images, 48 aligned" in studied.text("logs/align/photos.log")
-    assert "4 of 4 sitters" not in studied.text("logs/train/contrasted.log")
-    for name in MODELS:
-        assert f"{name}: epoch" in studied.text(f"logs/train/{name}.log")
+    assert "trained: epoch" in studied.text("logs/train/trained.log")
+    assert "attempt 1 ended" in studied.text("logs/train/trained.log")
 
 
 def test_both_engines_have_nothing_to_do(studied):
@@ -99,15 +95,13 @@ def test_both_engines_have_nothing_to_do(studied):
 
 def test_two_nodes_by_two_processes_train_as_one_process_does(studied, tmp_path):
     here = studied.copy_to(tmp_path / "sitter")
-    targets = [f"models/{name}/manifest.csv" for name in MODELS]
-    here.call("snakemake", "--forcerun", "align", "train", "--", *targets)
-    assert "srun" not in here.text("logs/train/classified.log")
-    for name in MODELS:
-        one, four = (losses(place, name) for place in (here, studied))
-        np.testing.assert_allclose(four, one, rtol=1e-5)
-        one, four = (weights(place, name) for place in (here, studied))
-        # Adam turns the rounding of a gradient near zero into a whole step: few numbers may differ, and not by much.
-        assert np.linalg.norm(four - one) < 1e-3 * np.linalg.norm(one)
+    here.call("snakemake", "--forcerun", "align", "train", "--", "models/trained/manifest.csv")
+    assert "srun" not in here.text("logs/train/trained.log")
+    one, four = (losses(place, "trained") for place in (here, studied))
+    np.testing.assert_allclose(four, one, rtol=1e-5)
+    one, four = (weights(place, "trained") for place in (here, studied))
+    # Adam turns the rounding of a gradient near zero into a whole step: few numbers may differ, and not by much.
+    assert np.linalg.norm(four - one) < 1e-3 * np.linalg.norm(one)
     parts = [place.text("data/faces/photos/manifest.csv") for place in (here, studied)]
     assert parts[0] == parts[1], "aligned in two parts, and whole"
 
@@ -125,12 +119,12 @@ def losses(place: Workplace, model: str) -> list[float]:
 
 def test_dvc_repro_goes_through_the_same_cluster(cluster, studied):
     before = accounts(cluster, studied)
-    studied.change("models.contrasted.loss.temperature", 0.1)
+    studied.change("fuse.fused.method.centre", False)
     studied.call("python", "rules/dvc_yaml.py")
-    studied.call("dvc", "repro", timeout=400, SNAKEMAKE_PROFILE="slurm", **on(cluster))
+    studied.call("dvc", "repro", timeout=1200, SNAKEMAKE_PROFILE="slurm", **on(cluster))
     after = accounts(cluster, studied)
     anew = {name for name in after if after[name]["Start"] != before[name]["Start"]}
-    assert anew == {"train-contrasted", "embed-contrasted-photos", "embed-contrasted-painted", "fuse-fused", "evaluate"}
+    assert anew == {"fuse-fused", "evaluate"}
     assert studied.snakemake_would_run() == set()
     assert studied.dvc_would_run() == set()
 
@@ -148,15 +142,3 @@ def test_the_commands_of_the_document_work(cluster, studied):
 def test_the_example_of_the_document_is_valid():
     (example,) = re.findall(r"^```yaml\n(.*?)^```$", (PROJECT / "docs/slurm.md").read_text(), re.M | re.S)
     params.check(yaml.safe_load((PROJECT / "params.yaml").read_text()) | yaml.safe_load(example))
-
-
-def test_without_accounting_the_profile_works_as_it_is(cluster_without_accounting, studied, tmp_path):
-    here = studied.copy_to(tmp_path / "sitter")
-    target = "models/base/manifest.csv"
-    command = ("snakemake", "--profile", "slurm", "--forcerun", "train", "--", target)
-    here.call(*command, **on(cluster_without_accounting))
-    assert accounts_of_queue(cluster_without_accounting) == {"train-base": "COMPLETED"}
-
-
-def accounts_of_queue(cluster: Cluster) -> dict[str, str]:
-    return {row["JobName"]: row["State"] for row in cluster.jobs("JobName", "State")}
