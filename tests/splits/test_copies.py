@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from pipeline import paths
 from pipeline.artifacts import read_csv
 from pipeline.faces.image import RGBImage
-from pipeline.splits.copies import PLACEHOLDER, find, leave_out, same_files
+from pipeline.splits.copies import PLACEHOLDER, find, leave_out
+from pipeline.splits.files import same_files
 from tests.faces_of_noise import face
 from tests.test_split import aligned, people, run
 
