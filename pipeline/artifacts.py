@@ -159,6 +159,24 @@ def read_columns(path: Path, columns: Sequence[str]) -> dict[str, pa.StringArray
     return {name: table[name].combine_chunks() for name in columns}
 
 
+def each_batch(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Columns of a CSV file as text, some thousands of rows at a time: little memory, however long the file.
+
+    Raises:
+        SitterError: the file is broken, or a column is absent.
+    """
+    from pyarrow import ArrowInvalid, csv, string
+
+    try:
+        yield from csv.open_csv(
+            path,
+            parse_options=csv.ParseOptions(newlines_in_values=True),
+            convert_options=csv.ConvertOptions(include_columns=columns, column_types=dict.fromkeys(columns, string())),
+        )
+    except (ArrowInvalid, KeyError) as error:
+        raise SitterError(f"{path} is no table with the columns {', '.join(columns)} ({error}).") from None
+
+
 def write_json(path: Path, value: object) -> None:
     """JSON, indented, keys in the order given; NaN is refused, since other readers of JSON refuse it."""
     with atomic_file(path) as part:

@@ -21,7 +21,7 @@ def faces(dataset: str) -> Path:
 
 
 def split(dataset: str) -> Path:
-    """`split.csv`, and `pairs.csv` for sets that come with pairs (split)."""
+    """`split.csv`, `near-duplicates.csv`, and `pairs.csv` for sets that come with pairs (split)."""
     return Path("data/splits") / dataset
 
 

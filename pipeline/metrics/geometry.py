@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.errors import SitterError
 from pipeline.metrics.centres import in_blocks, nearest
 from pipeline.metrics.intervals import resample
-from pipeline.metrics.result import Column, Context, Embedded, Floats, Ints, Result, Scalar, unit
+from pipeline.metrics.result import Column, Context, Embedded, Floats, Ints, Result, Scalar, first_of_each, unit
 
 BLOCK = 1024
 PAIRS_AT_ONCE = 1 << 16
@@ -109,7 +109,7 @@ def _groups(images: Embedded, seed: int) -> Ints:
 
 
 def _genuine_pairs(images: Embedded) -> tuple[Ints, Ints]:
-    """Every two images of a sitter: first and second in the order of the images."""
+    """Every two images of a sitter that show different pictures: first and second in the order of the images."""
     number = np.unique(images.sitters, return_inverse=True)[1]
     a, b = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     order = np.argsort(number, kind="stable")
@@ -117,7 +117,10 @@ def _genuine_pairs(images: Embedded) -> tuple[Ints, Ints]:
         i, j = np.triu_indices(len(own), 1)
         a.append(own[i])
         b.append(own[j])
-    return np.concatenate(a), np.concatenate(b)
+    first, second = np.concatenate(a), np.concatenate(b)
+    picture = np.unique(images.origins, return_inverse=True)[1]
+    different = picture[first] != picture[second]
+    return first[different], second[different]
 
 
 def _cosines(x: Floats, a: Ints, b: Ints) -> Floats:
@@ -130,7 +133,8 @@ def _cosines(x: Floats, a: Ints, b: Ints) -> Floats:
 
 def _all_pairs(x: Floats, images: Embedded, group: Ints, drawn: Floats) -> dict[str, Scalar]:
     """Uniformity over all pairs and mean similarity of impostor pairs, from sums by two groups."""
-    order = np.argsort(group, kind="stable")
+    kept = first_of_each(images.origins)  # one picture under two names is no pair
+    order = kept[np.argsort(group[kept], kind="stable")]
     x, group = x[order].astype(np.float32), group[order]
     sitter = np.unique(images.sitters, return_inverse=True)[1][order]
     units = drawn.shape[1]

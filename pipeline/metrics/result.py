@@ -43,6 +43,18 @@ class Embedded:
         return len(self.image_ids)
 
 
+def first_of_each(pictures: Sequence[str]) -> Ints:
+    """Return the places of the first image of each picture, ascending: int64 [k].
+
+    >>> first_of_each(["a", "b", "a"]).tolist()
+    [0, 1]
+    """
+    first: dict[str, int] = {}
+    for place, picture in enumerate(pictures):
+        first.setdefault(picture, place)
+    return np.fromiter(first.values(), np.int64, len(first))
+
+
 class Unjudged(SitterError):
     """A benchmark cannot say anything of this kind of model, which is left out of its tables."""
 

@@ -25,7 +25,8 @@ class BySitter(Strict):
     folds: Annotated[int, Field(ge=2)] = 10
     """Folds, by sitter."""
     near_duplicates: bool = True
-    """Look for one picture under two sitters' names, and keep such sitters together."""
+    """Look for re-encoded copies of one picture. Of copies under one sitter one is used; sitters who share a picture
+    are kept together. The same file twice is found in any case."""
     artists: Literal["ignore", "join", "drop"] = "ignore"
     """Keep each artist on one side, since one painter's hand is read as one sitter. join: sitters who share an artist
     are dealt together. drop: an artist's images stay where most of them are; the others are unused."""
@@ -44,7 +45,8 @@ class Like(Strict):
     kind: Literal["like"]
     dataset: str
     near_duplicates: bool = True
-    """Look for one picture under two sitters' names, and leave out what would straddle a border."""
+    """Look for re-encoded copies of one picture. Of copies under one sitter one is used, and what would straddle a
+    border is left out. The same file twice is found in any case."""
 
 
 class ByImage(Strict):
@@ -58,7 +60,8 @@ class ByImage(Strict):
     folds: Annotated[int, Field(ge=2)] = 10
     """Folds, by image."""
     near_duplicates: bool = True
-    """Look for one picture under two sitters' names, and leave out what would straddle a border."""
+    """Look for re-encoded copies of one picture. Of copies under one sitter one is used, and what would straddle a
+    border is left out. The same file twice is found in any case."""
 
     @model_validator(mode="after")
     def _shares_fit(self) -> ByImage:

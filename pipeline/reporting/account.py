@@ -63,6 +63,8 @@ class DataSet:
     """Style, images, aligned: for painted sets."""
     subsets: list[tuple[str, int, int]]
     """Subset, sitters, images."""
+    copies: tuple[int, int]
+    """Pairs of images that show the same picture: under one sitter's name, and under two."""
     sheet: Picture | None
 
 
@@ -111,6 +113,7 @@ def _data_set(study: Study, name: str, album: Album) -> DataSet:
         crowds=[_case(name, row, album) for row in spread(crowds, SHOWN)],
         styles=[(s, n, aligned_styles[s]) for s, n in sorted(styles.items()) if s],
         subsets=_subsets(paths.split(name) / "split.csv"),
+        copies=_copies(paths.split(name) / "near-duplicates.csv"),
         sheet=sheet(paths.raw(name) / "contact-sheet.png") if name in study.render else None,
     )
 
@@ -154,6 +157,13 @@ def _subsets(path: Path) -> list[tuple[str, int, int]]:
         images[row["subset"]] += 1
         sitters.setdefault(row["subset"], set()).add(row["sitter"])
     return [(s, len(sitters[s] - {""}), images[s]) for s in SUBSETS if s in images]
+
+
+def _copies(path: Path) -> tuple[int, int]:
+    if not path.exists():
+        return 0, 0
+    found = Counter(row.get("sitters") or "different" for row in each_row(path))
+    return found["same"], found["different"]
 
 
 def _whole(text: str | None) -> int:

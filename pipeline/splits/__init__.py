@@ -1,1 +1,1 @@
-"""Splits by image and by listed pair, and painters kept on one side; those by sitter stand in the stage itself."""
+"""What the stage `split` is made of, and what later stages ask of a split: subsets, pictures, trained sitters."""

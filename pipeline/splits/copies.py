@@ -11,19 +11,19 @@ available»): it is unused throughout.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from pipeline import paths
-from pipeline.artifacts import each_row, read_columns
+from pipeline.artifacts import each_row
 from pipeline.errors import SitterError
 from pipeline.splits.artists import SUBSETS
+from pipeline.splits.files import rows_with
 
 UNUSED = "unused"
 PLACEHOLDER = 5
 COLUMNS = ["image_a", "image_b", "sitter_a", "sitter_b", "similarity", "sitters", "found_by"]
-BOX = ("x0", "y0", "x1", "y1")
 Row = dict[str, str]
 
 
@@ -89,6 +89,8 @@ def find(dataset: str, faces: Sequence[Row], files: Sequence[tuple[str, str]], n
     pictures: dict[int, list[str]] = defaultdict(list)
     for n in {n for a, b, _, _ in found for n in (a, b)}:
         pictures[_root(root, n)].append(originals[n]["image_id"])
+    if not pictures:
+        return Copies()
     better = _better(dataset, {image_id for ids in pictures.values() for image_id in ids})
     ordered = sorted(sorted(ids, key=better) for ids in pictures.values())
     rows = [_row(originals[a], originals[b], similarity, how) for a, b, similarity, how in sorted(found)]
@@ -106,62 +108,6 @@ def _row(a: Row, b: Row, similarity: float, how: str) -> Row:
     same = "same" if a["sitter"] == b["sitter"] else "different"
     values = (a["image_id"], b["image_id"], a["sitter"], b["sitter"], f"{similarity:.4f}", same, how)
     return dict(zip(COLUMNS, values, strict=True))
-
-
-def same_files(dataset: str) -> list[tuple[str, str]]:
-    """Find images that are the same file with the face at the same place.
-
-    One file may show two sitters, and stand under both with a face each: that is no copy. Millions of rows are read in
-    seconds, and no list of them is kept.
-
-    Returns:
-        Ids of images, each with the first that it is the same as; without renderings and images of nobody.
-    """
-    import pyarrow.compute as pc
-
-    table = paths.faces(dataset) / "faces.csv"
-    known = next(each_row(table), {})
-    if "sha256" not in known:
-        return []
-    files = read_columns(table, ["sha256"])["sha256"]
-    counts = files.value_counts()
-    several = counts.filter(pc.and_(pc.greater(counts.field("counts"), 1), pc.not_equal(counts.field("values"), "")))
-    if not len(several):
-        return []
-    chosen = pc.is_in(files, value_set=several.field("values"))
-    further = [column for column in (*BOX, "origin") if column in known]
-    columns = read_columns(table, ["image_id", "sitter", "status", "sha256", *further])
-    rows = zip(*(column.filter(chosen).to_pylist() for column in columns.values()), strict=True)
-    first: dict[str, list[Row]] = defaultdict(list)
-    links = []
-    for values in rows:
-        row = dict(zip(columns, values, strict=True))
-        if row["status"] != "aligned" or not row["sitter"] or row.get("origin"):
-            continue
-        earlier = next((other for other in first[row["sha256"]] if same_place(row, other)), None)
-        if earlier is None:
-            first[row["sha256"]].append(row)
-        else:
-            links.append((earlier["image_id"], row["image_id"]))
-    return links
-
-
-def with_files(dataset: str) -> Iterator[Row]:
-    """The rows of `faces.csv` with their checksums and the boxes of their faces, one at a time; none without them."""
-    for row in each_row(paths.faces(dataset) / "faces.csv", ("image_id",)):
-        if "sha256" not in row:
-            return
-        yield row
-
-
-def same_place(a: Row, b: Row) -> bool:
-    """Whether the boxes of two faces cover each other by half; those that are not known do."""
-    boxes = [[row.get(column) for column in BOX] for row in (a, b)]
-    if not all(map(all, boxes)):
-        return True
-    (ax0, ay0, ax1, ay1), (bx0, by0, bx1, by1) = ([float(x or 0) for x in box] for box in boxes)
-    shared = max(0.0, min(ax1, bx1) - max(ax0, bx0)) * max(0.0, min(ay1, by1) - max(ay0, by0))
-    return shared >= 0.5 * ((ax1 - ax0) * (ay1 - ay0) + (bx1 - bx0) * (by1 - by0) - shared)
 
 
 def _searcher(dataset: str, originals: Sequence[Row]) -> Callable[[Sequence[int]], list[tuple[int, int, float]]]:
@@ -191,13 +137,15 @@ def _searcher(dataset: str, originals: Sequence[Row]) -> Callable[[Sequence[int]
 
 def _better(dataset: str, image_ids: set[str]) -> Callable[[str], tuple[float, float, str]]:
     """A key that sorts images of one picture, the best first: by pixels, by the detector's score, by name."""
-    if not image_ids:
-        return lambda image_id: (0.0, 0.0, image_id)
-    known: dict[str, tuple[float, float]] = {}
-    for row in each_row(paths.faces(dataset) / "faces.csv", ("image_id",)):
-        if row["image_id"] in image_ids:
-            width, height, score = (float(row.get(column) or 0) for column in ("width", "height", "score"))
-            known[row["image_id"]] = -width * height, -score
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    table, known = paths.faces(dataset) / "faces.csv", dict.fromkeys(image_ids, (0.0, 0.0))
+    columns = [column for column in ("width", "height", "score") if column in next(each_row(table), {})]
+    wanted = pa.array(sorted(image_ids), pa.string())
+    for row in rows_with(table, ["image_id", *columns], lambda batch: pc.is_in(batch.column("image_id"), wanted)):
+        width, height, score = (float(row.get(column) or 0) for column in ("width", "height", "score"))
+        known[row["image_id"]] = -width * height, -score
     return lambda image_id: (*known[image_id], image_id)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pipeline import paths
 from pipeline.artifacts import read_csv
 from pipeline.errors import SitterError
-from pipeline.splits.copies import same_place, with_files
+from pipeline.splits.files import same_place, with_files
 
 if TYPE_CHECKING:
     from pipeline.faces.frames import Frames

@@ -3,6 +3,7 @@
 Within a data set, and in those that are split like it, the split keeps train and test apart (or, by images, is meant to
 share them). Between data sets that are split each by itself nothing does. Models that leave out a fold are asked for
 the sitters of the other folds only, and fusions for those of their members and of what they are fitted on.
+Sitters who only validate a training, and so choose its epoch, do not count.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ class Seen:
         """What is told of them."""
         shown = ", ".join(self.sitters[:SHOWN]) + (" …" if len(self.sitters) > SHOWN else "")
         return (
-            f"{len(self.sitters)} of {self.of} test sitters of {self.dataset} train {', '.join(self.models)} in "
-            f"{', '.join(self.where)}: {shown}"
+            f"{len(self.sitters)} of {self.of} test sitters of {self.dataset} are training sitters of "
+            f"{', '.join(self.models)} in {', '.join(self.where)}: {shown}"
         )
 
     def record(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import paths
 from pipeline.artifacts import write_csv
-from pipeline.reporting.account import data_sets
+from pipeline.reporting.account import _copies, data_sets
 from pipeline.reporting.images import Album
 from tests.test_align import study
 
@@ -30,3 +30,10 @@ def test_what_a_human_did_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert found.doubtful == ""
     (paths.faces("people") / "doubtful.html").touch()
     assert data_sets(study(), Album())[0].doubtful == "data/faces/people/doubtful.html"
+
+
+def test_pictures_that_stand_twice_are_counted(tmp_path: Path) -> None:
+    table = tmp_path / "near-duplicates.csv"
+    assert _copies(table) == (0, 0)
+    table.write_text("image_a,image_b,sitters\n1,2,same\n3,4,different\n5,6,same\n")
+    assert _copies(table) == (2, 1)

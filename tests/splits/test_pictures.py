@@ -1,0 +1,136 @@
+"""The same picture in two data sets, or under two names, is no pair of any benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline import graph, paths, split
+from pipeline.embeddings import write_embeddings
+from pipeline.faces.image import RGBImage
+from pipeline.metrics.all_pairs import all_pairs
+from pipeline.metrics.geometry import geometry
+from pipeline.metrics.identification import identification
+from pipeline.metrics.reader import Reader
+from pipeline.params import Study, check
+from tests.faces_of_noise import face
+from tests.splits.test_trained import FROZEN
+from tests.test_split import aligned, people
+
+ACROSS: dict[str, Any] = {"kind": "all-pairs", "probe": "photos", "gallery": "portraits"}
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def study(near: bool = True, **splits: Any) -> Study:
+    """One frozen model, two data sets that are all tested and compared with each other."""
+    own = {"kind": "sitters", "test": 1.0, "near_duplicates": near}
+    names = {"photos": own, "portraits": own, **splits}
+    raw: dict[str, Any] = {
+        "seed": 1,
+        "download": {name: {"kind": "folder", "path": "."} for name in names},
+        "align": {name: {"detectors": [{"kind": "aligned"}]} for name in names},
+        "split": names,
+        "train": {},
+        "models": {"net": FROZEN},
+        "embed": {"datasets": list(names), "batch": 8},
+        "evaluate": {
+            "far": [0.1],
+            "bootstrap": {"replicates": 100},
+            "benchmarks": {"across": ACROSS, "photos": {"kind": "all-pairs", "probe": "photos"}},
+        },
+    }
+    return check(raw)
+
+
+def made(found: Study, dataset: str, rows: Sequence[dict[str, str]], crops: Sequence[RGBImage]) -> None:
+    """Faces, split and embeddings; a vector is what the crop looks like, so that one picture gives a cosine of 1."""
+    aligned(dataset, rows, crops)
+    split.run(found, dataset)
+    folder = paths.embeddings("net", dataset)
+    folder.mkdir(parents=True, exist_ok=True)
+    small = [cv2.resize(c, (8, 8), interpolation=cv2.INTER_AREA).astype(np.float32).reshape(-1) - 128 for c in crops]
+    write_embeddings(folder, [row["image_id"] for row in rows], np.stack(small))
+
+
+def jpeg(image: RGBImage) -> RGBImage:
+    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 75])[1]
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+
+
+@pytest.mark.parametrize("near", [True, False])
+def test_a_picture_in_probes_and_gallery_is_excluded_and_counted(
+    near: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Sitters 0 to 2 have the first of their photographs among the portraits, too: re-encoded, or as the same file."""
+    found = study(near)
+    photos = [{**row, "sha256": f"{n:064x}"} for n, row in enumerate(people(6, 2))]
+    portraits = [{**row, "sha256": f"{100 + n:064x}"} for n, row in enumerate(people(6, 2))]
+    mine, theirs = [face(n) for n in range(12)], [face(100 + n) for n in range(12)]
+    for n in (0, 2, 4):
+        theirs[n + 1] = jpeg(mine[n]) if near else mine[n]
+        portraits[n + 1]["sha256"] = portraits[n + 1]["sha256"] if near else photos[n]["sha256"]
+    made(found, "photos", photos, mine)
+    made(found, "portraits", portraits, theirs)
+    read = Reader(found)
+    assert "3 test images of portraits show the same picture" in capsys.readouterr().err
+    result = all_pairs(read.context("net"), probe="photos", gallery="portraits")
+    assert {name: result.scalars[name].value for name in ("genuine", "impostor", "excluded")} == {
+        "genuine": 6 * 4 - 3, "impostor": 144 - 24, "excluded": 3,
+    }  # fmt: skip
+    assert max(float(e["score"]) for e in result.examples) < 0.99
+    ranks = identification(read.context("net"), probe="photos", gallery="portraits").scalars
+    assert ranks["excluded"].value == 3
+    assert {paths.faces("photos"), paths.faces("portraits")} <= set(graph.jobs(found)[-2].inputs)
+
+
+def test_a_picture_under_two_names_is_no_impostor_pair(capsys: pytest.CaptureFixture[str]) -> None:
+    found = study()
+    rows, crops = people(6, 3), [face(n) for n in range(18)]
+    crops[4] = jpeg(crops[0])
+    made(found, "photos", rows, crops)
+    made(found, "portraits", people(3, 2), [face(200 + n) for n in range(6)])
+    result = all_pairs(Reader(found).context("net"), probe="photos")
+    assert (result.scalars["excluded"].value, result.scalars["impostor"].value) == (1, 18 * 17 // 2 - 18 - 1)
+    assert max(float(e["score"]) for e in result.examples) < 0.99
+    assert "1 pictures stand under different sitters' names" in capsys.readouterr().err
+    context = Reader(found).context("net")
+    images = context.embedded("photos", "test")
+    vectors = images.vectors / np.linalg.norm(images.vectors, axis=1, keepdims=True)
+    cosine = vectors.astype(float) @ vectors.T.astype(float)
+    keep = [i for i in range(18) if i != 4]
+    other = [cosine[i, j] for i in keep for j in keep if i < j and images.sitters[i] != images.sitters[j]]
+    measured = geometry(context, dataset="photos").scalars["impostor_similarity"].value
+    assert measured == pytest.approx(float(np.mean(other)), abs=1e-5)
+
+
+def test_renderings_of_two_copies_show_one_picture() -> None:
+    """Photographs 0/0 and 1/0 are one picture under two names; each was painted."""
+    found = study(painted={"kind": "like", "dataset": "photos"})
+    rows, crops = people(4, 2), [face(n) for n in range(8)]
+    crops[2] = jpeg(crops[0])
+    made(found, "photos", rows, crops)
+    painted = [{**row, "image_id": f"{row['image_id']}~0", "origin": row["image_id"], "rendering": "0"} for row in rows]
+    made(found, "painted", painted, [face(300 + n) for n in range(8)])
+    made(found, "portraits", people(3, 2), [face(200 + n) for n in range(6)])
+    evaluate = {"benchmarks": {"painted": {"kind": "all-pairs", "probe": "painted"}}}
+    judged = check({**found.model_dump(mode="json", exclude_unset=True), "evaluate": evaluate})
+    assert all_pairs(Reader(judged).context("net"), probe="painted").scalars["excluded"].value == 1
+    assert paths.split("photos") in graph.jobs(judged)[-2].inputs
+
+
+def test_sets_without_checksums_or_copies_share_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    found = study()
+    for n, dataset in enumerate(("photos", "portraits")):
+        made(found, dataset, people(5, 2), [face(100 * n + i) for i in range(10)])
+    result = all_pairs(Reader(found).context("net"), probe="photos", gallery="portraits")
+    assert result.scalars["excluded"].value == 0
+    assert "same picture" not in capsys.readouterr().err

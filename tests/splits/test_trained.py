@@ -1,0 +1,162 @@
+"""Test sitters who train in another data set are told for every model that has learned from them, and for no other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline import paths
+from pipeline.artifacts import write_csv
+from pipeline.embeddings import write_embeddings
+from pipeline.errors import SitterError
+from pipeline.metrics.reader import Reader
+from pipeline.params import Study, check
+from pipeline.reporting.tables import trained_sitters
+from pipeline.splits.trained import seen, warn
+from tests.fusions.test_folds import NETWORK
+from tests.fusions.test_folds import study as folded
+
+FROZEN = NETWORK | {"adaptation": {"kind": "none"}, "loss": {"kind": "none"}}
+BOTH = {"kind": "sitters", "test": 0.5, "val": 0.2}
+Splits = dict[str, dict[str, dict[str, str]]]
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def split(dataset: str, sitters: Mapping[str, str], folds: Iterable[int] = ()) -> dict[str, dict[str, str]]:
+    """Two images of each sitter, in the subset that the sitter is given."""
+    fold_of = dict(zip(sitters, folds, strict=True)) if folds else dict.fromkeys(sitters, 0)
+    rows = [
+        {"image_id": f"{n}/{i}", "sitter": name, "subset": subset, "fold": str(fold_of[name]), "origin": ""}
+        for n, (name, subset) in enumerate(sitters.items())
+        for i in range(2)
+    ]
+    write_csv(paths.split(dataset) / "split.csv", rows, list(rows[0]))
+    return {row["image_id"]: row for row in rows}
+
+
+def study(splits: Mapping[str, Any] | None = None, **changes: Any) -> Study:
+    """A frozen model and one trained on photos, fused with and without fitting; portraits are tested."""
+    names = splits or {"photos": BOTH, "portraits": BOTH}
+    raw: dict[str, Any] = {
+        "seed": 1,
+        "download": {name: {"kind": "folder", "path": "."} for name in names},
+        "align": {name: {"detectors": [{"kind": "aligned"}]} for name in names},
+        "split": dict(names),
+        "train": {"train_on": ["photos"]},
+        "models": {"base": FROZEN, "head": NETWORK},
+        "embed": {"datasets": list(names), "batch": 8},
+        "fuse": {
+            "centred": {"models": ["base", "base"], "method": {"kind": "concat"}, "fit_on": ["photos"]},
+            "weights": {"models": ["base", "base"], "method": {"kind": "weighted"}, "fit_on": ["photos"]},
+            "of-head": {"models": ["base", "head"], "method": {"kind": "concat"}, "centre": False},
+            "plain": {"models": ["base", "base"], "method": {"kind": "concat"}, "centre": False},
+        },
+        "evaluate": {"benchmarks": {"all": {"kind": "all-pairs", "probe": "portraits"}}},
+    }
+    return check(raw | changes)
+
+
+def told(found: Study, splits: Splits) -> dict[str, set[str]]:
+    """Sitters by model."""
+    by_model: dict[str, set[str]] = {}
+    for one in seen(found, found.judged, splits):
+        for model in one.models:
+            by_model.setdefault(model, set()).update(one.sitters)
+    return by_model
+
+
+def test_each_model_is_told_whom_it_has_learned_from_under_any_spelling() -> None:
+    split("photos", {"Ada Byron": "train", "b": "train", "c": "val", "d": "unused", "": "train"})
+    portraits = split(
+        "portraits", {"ada_byron": "test", "c": "test", "d": "test", "b": "train", "e": "test", "": "test"}
+    )
+    found = told(study(), {"portraits": portraits})
+    assert found == {
+        "head": {"ada_byron"},
+        "of-head": {"ada_byron"},
+        "centred": {"ada_byron"},
+        "weights": {"ada_byron", "c"},
+    }
+
+
+def test_counts_and_names_are_said_in_a_line_for_models_that_share_them(capsys: pytest.CaptureFixture[str]) -> None:
+    split("photos", {f"s{n}": "train" for n in range(8)})
+    portraits = split("portraits", {f"s{n}": "test" for n in range(10)})
+    found = seen(study(), ["base", "head", "of-head"], {"portraits": portraits})
+    warn(found, excluded=False)
+    said = capsys.readouterr().err
+    assert said.count("warning") == 1
+    for words in ("8 of 10 test sitters of portraits", "head, of-head in photos", "s0, s1", "trained_sitters: exclude"):
+        assert words in said
+    run = {"trained_sitters": {"exclude": False, "found": [one.record() for one in found]}}
+    assert len(trained_sitters(run, {"probe": "portraits"})) == 1
+    assert trained_sitters(run, {"probe": "photos"}) == []
+    assert trained_sitters({}, {"probe": "portraits"}) == []
+
+
+def test_a_data_set_and_those_split_like_it_are_kept_apart_by_the_split_itself() -> None:
+    both = {"photos": BOTH, "portraits": {"kind": "like", "dataset": "photos"}}
+    by_image = {"photos": {"kind": "images", "test": 0.5}, "portraits": BOTH}
+    photos = split("photos", {"a": "train", "b": "test"})
+    portraits = split("portraits", {"a": "test", "b": "train"})
+    assert told(study(both), {"photos": photos, "portraits": portraits}) == {}
+    assert "head" not in told(study(by_image), {"photos": split("photos", {"a": "train"}) | photos})
+
+
+def test_exclude_leaves_them_out_for_all_models_and_says_where_none_is_left() -> None:
+    split("photos", {"a": "train", "b": "val", "x": "test"})
+    split("portraits", {"a": "test", "b": "test", "c": "test"})
+    evaluate = {"benchmarks": {"all": {"kind": "all-pairs", "probe": "portraits"}}}
+    fuse: dict[str, Any] = {}
+    for model in ("base", "head"):
+        folder = paths.embeddings(model, "portraits")
+        folder.mkdir(parents=True)
+        write_embeddings(folder, [f"{n}/{i}" for n in range(3) for i in range(2)], np.ones((6, 4), np.float32))
+    keep = Reader(study(evaluate=evaluate, fuse=fuse))
+    assert len(keep.context("head").embedded("portraits", "test")) == 6
+    exclude = Reader(study(evaluate=evaluate | {"trained_sitters": "exclude"}, fuse=fuse))
+    for model in ("base", "head"):
+        assert set(exclude.context(model).embedded("portraits", "test").sitters) == {"b", "c"}
+    assert exclude.excluded == {"portraits": {"0/0", "0/1"}}
+    split("portraits", {"a": "test"})
+    with pytest.raises(SitterError, match="portraits without test sitters"):
+        Reader(study(evaluate=evaluate | {"trained_sitters": "exclude"}, fuse=fuse))
+
+
+FOLDED = {"kind": "sitters", "test": 1, "folds": 3}
+
+
+def cross_validated(**fusions: Any) -> Study:
+    names = ("faces", "portraits")
+    return folded(
+        download={name: {"kind": "folder", "path": "."} for name in names},
+        align={name: {"detectors": [{"kind": "aligned"}]} for name in names},
+        split=dict.fromkeys(names, FOLDED),
+        embed={"datasets": list(names), "batch": 8},
+        fuse={"head-cv": {"models": ["head"], "method": {"kind": "folds"}}, **fusions},
+    )
+
+
+def test_cross_validated_models_are_not_told_of_the_fold_that_they_have_left_out() -> None:
+    """Model k of faces leaves out fold k, validates on the next and trains on the third."""
+    faces = split("faces", dict.fromkeys("abc", "test"), folds=[0, 1, 2])
+    by_folds = {"models": ["base", "head-cv"], "method": {"kind": "wccn"}, "fit_on": ["faces"], "by_folds": True}
+    found = cross_validated(
+        both={**by_folds, "centre": True},
+        of={"models": ["head-cv", "base"], "method": {"kind": "concat"}, "centre": False},
+    )
+    same_folds = split("portraits", dict.fromkeys("abc", "test"), folds=[0, 1, 2])
+    assert told(found, {"faces": faces, "portraits": same_folds}) == {}
+    others = split("portraits", dict.fromkeys("abc", "test"), folds=[1, 2, 2])
+    # a is judged by model 1, which trains on fold 0; b by model 2, which trains on fold 1 and has left out c
+    assert told(found, {"faces": faces, "portraits": others}) == {
+        name: {"a", "b"} for name in ("head-cv", "both", "of")
+    }
