@@ -176,6 +176,7 @@ def test_the_face_is_where_the_template_says(at):
     assert float(row["x0"]) < faces.landmarks[0, 0, 0] < faces.landmarks[0, 1, 0] < float(row["x1"])
 
 
+@pytest.mark.slow
 def test_the_number_of_cores_changes_nothing(at, monkeypatch):
     install_scrfd()
     put({f"{i}.png": photograph().rotate(i).resize((160, 160)) for i in range(20)})
@@ -246,6 +247,7 @@ def test_what_is_wrong_with_the_input_is_said(at):
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.slow
 def test_interrupted_it_leaves_what_was_there(at, sent):
     """… and nothing half done, and no worker."""
     kind = [{"kind": "aligned"}]

@@ -83,6 +83,7 @@ def test_a_painting_is_what_the_library_paints_with_the_seed_of_its_name(photos:
     assert np.sqrt(np.mean(np.square(expected.astype(float) - found))) < 8  # JPEG
 
 
+@pytest.mark.slow
 def test_neither_the_number_of_workers_nor_the_order_of_the_images_changes_a_byte(
     photos: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,6 +100,7 @@ def test_neither_the_number_of_workers_nor_the_order_of_the_images_changes_a_byt
     assert {n: painted_bytes()[n] for n in names} == {n: alone[n] for n in names}
 
 
+@pytest.mark.slow
 def test_another_seed_of_the_study_gives_other_paintings(photos: list[dict[str, str]]) -> None:
     render.run(study(seed=1), "painted")
     first = painted_bytes()

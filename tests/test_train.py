@@ -90,7 +90,7 @@ def test_a_training_killed_again_and_again_at_random_moments_ends_in_the_same_by
     tmp_path: Path, whole: str, seed: int
 ) -> None:
     folder, draw = new_project(tmp_path), random.Random(seed)
-    for _ in range(5):
+    for _ in range(3):
         process = start(folder)
         time.sleep(draw.uniform(2, 9))
         process.send_signal(draw.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1]))

@@ -141,6 +141,7 @@ def test_flat_crops_are_no_copies_of_each_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_one_copy_is_found_among_thousands(tmp_path: Path) -> None:
     crops = [face(i) for i in range(5_000)]  # more than a tile
     crops[4_500] = jpeg(60)(crops[10])

@@ -83,6 +83,7 @@ def test_what_can_be_recognised_decreases_with_the_strength(grey: RGBImage) -> N
     assert alike[0] > alike[1] > alike[2] > 0.2, alike
 
 
+@pytest.mark.slow
 def test_styles_can_be_told_apart(grey: RGBImage) -> None:
     """Any two styles differ more than two paintings of the same style do in their colours and their grain."""
 

@@ -58,6 +58,7 @@ def start(rank: int, world: int) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=place, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
+@pytest.mark.slow
 def test_three_processes_find_what_one_finds(people):
     align.run(params.load(), "people")
     whole = content(paths.faces("people"))
@@ -69,6 +70,7 @@ def test_three_processes_find_what_one_finds(people):
     assert not list(Path("checkpoints").rglob("*-of-3"))
 
 
+@pytest.mark.slow
 def test_a_part_that_is_there_is_not_made_again(people):
     """… by the next attempt of a job of which one process has died."""
     process = start(1, 2)
@@ -82,6 +84,7 @@ def test_a_part_that_is_there_is_not_made_again(people):
     assert sorted(content(paths.faces("people"))) == ["doubtful.html", "faces-00000.arrow", "faces.csv", "manifest.csv"]
 
 
+@pytest.mark.slow
 def test_parts_of_other_images_do_not_count(people):
     assert start(1, 2).wait(60) == 0
     manifest = paths.raw("people") / paths.MANIFEST

@@ -96,6 +96,7 @@ def test_exact_and_streamed_give_the_same_result(gallery, monkeypatch):
     assert [list(e.values())[:6] for e in exact.examples] == [list(e.values())[:6] for e in streamed.examples]
 
 
+@pytest.mark.slow
 def test_many_sitters_are_resampled_in_groups_to_the_same_intervals(monkeypatch):
     given = context(embedded("many", 300, 3, seed=1), far=(0.1, 0.01), replicates=500)
     exact = all_pairs(given, probe="many")

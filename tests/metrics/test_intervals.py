@@ -73,6 +73,7 @@ def test_levels_of_score_give_nearly_the_same_replicates():
         assert interval(found[name], 0.95, 20) == pytest.approx(interval(exact[name], 0.95, 20), abs=0.03)
 
 
+@pytest.mark.slow
 def test_95_percent_intervals_cover_the_truth_about_95_times_in_100():
     genuine, impostor = np.hypot(1, SITTER_SPREAD), np.sqrt(1 + 2 * IMPOSTOR_SPREAD**2)
     true_eer = stats.norm.sf(GENUINE_MEAN / (genuine + impostor))
@@ -94,6 +95,7 @@ def test_95_percent_intervals_cover_the_truth_about_95_times_in_100():
     assert independent / simulations < 0.9
 
 
+@pytest.mark.slow
 def test_equal_models_differ_significantly_about_5_times_in_100():
     sitters, simulations, found = 30, 200, 0
     for seed in range(simulations):

@@ -214,6 +214,7 @@ def test_an_onnx_iresnet_with_more_weights_or_other_connections_is_refused(at):
         poured(at, file, "rewired", **options)
 
 
+@pytest.mark.slow
 def test_iresnet100_at_full_size_with_only_its_last_linear_layer_trained(at):
     """ArtFace's IResNet100-Tuned: 25,088 × 512 weights and 512 biases; a step on kept features, saved, loaded."""
     options, way = {"kind": "iresnet", "depth": 100}, {"kind": "layers", "roles": ["fc"]}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 import torch
 
 from pipeline.models.torchvision_ops import nms
 
 
+@pytest.mark.slow
 def test_torchvision_is_importable_in_a_fresh_process():
     code = """
 import pipeline.models.torchvision_ops, torch, torchvision, timm

@@ -79,6 +79,7 @@ def test_a_lora_is_saved_without_its_base_but_with_the_bases_checksum(at):
     assert numbers == description["parameters"]["trained"] == 3 * 2 * 4 * 64
 
 
+@pytest.mark.slow
 def test_vit_b_16_at_full_size_with_lora_on_q_and_v(at):
     """ArtFace's CLIP: 36,864 × rank parameters; a step, saved, loaded, merged."""
     full = {"kind": "clip", "architecture": "ViT-B-16-quickgelu"}

@@ -242,6 +242,7 @@ def test_a_list_in_another_encoding_is_explained(project: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_long_list_takes_seconds(project: Path, site: Site) -> None:
     site.files = {f"/{i}.jpg": picture(i % 50) for i in range(3000)}
     listing([{"sitter": f"s{i % 99}", "url": f"{site.url}/{i}.jpg"} for i in range(3000)])

@@ -7,16 +7,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import joblib
 import pytest
 from filelock import FileLock
 
-# The tests below each of these places go to one worker in one piece: they share a cluster.
-ONE_WORKER = ("tests/workflow/slurm/",)
-# In these files each test may go to another worker: what their tests share is made once for all workers (see `once`).
-ANY_WORKER = ("tests/workflow/",)
+# Where tests share a cluster, these go to one worker in one piece, and all others of that place to another one. The two
+# pieces take about as long; each starts a cluster of its own.
+SLURM = "tests/workflow/slurm/"
+ONE_PIECE = (f"{SLURM}test_study.py", f"{SLURM}test_cluster.py")
+# Elsewhere below this place each test may go to another worker: what they share is made once for all (see `once`).
+ANY_WORKER = "tests/workflow/"
 # What starts first, because it takes longest; all other files follow in the order of their names.
-FIRST = (*ONE_WORKER, "tests/workflow/test_agreement.py", "tests/workflow/", "tests/studies/", "tests/training/")
+FIRST = (
+    *(f"{SLURM}test_faults.py", SLURM, f"{ANY_WORKER}test_own_portraits.py", f"{ANY_WORKER}test_agreement.py"),
+    *(ANY_WORKER, "tests/studies/", "tests/training/test_processes.py", "tests/test_train.py", "tests/training/"),
+)
+# Their tests share a study that is made for the file alone.
+WHOLE = (f"{ANY_WORKER}test_own_portraits.py",)
+MEMORY = 2 << 30
+"""Bytes that a worker may need: torch, and the small networks of the tests."""
 
 
 def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
@@ -43,10 +51,10 @@ def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Pa
 
 def scope(nodeid: str) -> str:
     """Name the piece of the suite that a test belongs to: tests of one piece run on one worker, one after another."""
-    for place in ONE_WORKER:
-        if nodeid.startswith(place):
-            return place
-    return nodeid if nodeid.startswith(ANY_WORKER) else nodeid.split("::")[0]
+    file = nodeid.split("::")[0]
+    if file.startswith(SLURM):
+        return SLURM if file in ONE_PIECE else f"{SLURM} (others)"
+    return file if not file.startswith(ANY_WORKER) or file in WHOLE else nodeid
 
 
 def turn(nodeid: str) -> int:
@@ -62,8 +70,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Start one worker more than there are cores: the tests on a cluster mostly wait."""
-    return int(joblib.cpu_count()) + 1
+    """Start one worker more than there are cores, since the tests on a cluster mostly wait; fewer in little memory."""
+    import joblib
+    import psutil
+
+    return max(1, min(joblib.cpu_count() + 1, psutil.virtual_memory().available // MEMORY))
 
 
 @pytest.hookimpl(optionalhook=True)

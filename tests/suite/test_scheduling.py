@@ -61,13 +61,25 @@ def test_what_failed_half_way_is_made_anew_in_another_folder(tmp_path: Path) -> 
 
 
 def test_tests_on_one_cluster_stay_together_and_those_on_copies_of_a_study_do_not() -> None:
-    cluster, agreement, study, file = (
-        "tests/workflow/slurm/test_cluster.py::test_a",
-        "tests/workflow/test_agreement.py::test_b[dvc]",
-        "tests/studies/test_shrunk.py::test_c",
-        "tests/test_cli.py::test_d",
+    slurm, agreement, file = (
+        "tests/workflow/slurm/test_",
+        "tests/workflow/test_agreement.py::test_",
+        "tests/test_cli.py",
     )
-    assert scope(cluster) == scope("tests/workflow/slurm/test_study.py::test_e")
-    assert scope(agreement) != scope("tests/workflow/test_agreement.py::test_b[snakemake]")
-    assert scope(file) == scope("tests/test_cli.py::test_f") != scope(study)
-    assert sorted([file, study, agreement, cluster], key=turn) == [cluster, agreement, study, file]
+    assert scope(f"{slurm}faults.py::test_a") == scope(f"{slurm}restarts.py::test_b") != scope(f"{slurm}study.py::test")
+    assert scope(f"{slurm}cluster.py::test_a") == scope(f"{slurm}study.py::test_b")
+    assert scope(f"{agreement}a[dvc]") != scope(f"{agreement}a[snakemake]")
+    own = "tests/workflow/test_own_portraits.py::test_"
+    assert scope(f"{own}a") == scope(f"{own}b")
+    assert scope(f"{file}::test_a") == scope(f"{file}::test_b") != scope("tests/test_align.py::test_a")
+
+
+def test_the_longest_chains_come_first() -> None:
+    order = [
+        "tests/workflow/slurm/test_faults.py::test",
+        "tests/workflow/slurm/test_study.py::test",
+        "tests/workflow/test_agreement.py::test",
+        "tests/studies/test_shrunk.py::test",
+        "tests/test_cli.py::test",
+    ]
+    assert sorted(set(order), key=turn) == order

@@ -9,6 +9,7 @@ import pytest
 from tests.suite.environment import environment
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.slow
 
 TESTS = """
 import pytest

@@ -102,6 +102,7 @@ def test_a_training_in_chunks_ends_where_the_plain_one_does(project: Path) -> No
     assert [row["loss"] for row in cached[1:]] == pytest.approx([row["loss"] for row in plain[1:]], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_shared_out_centres_give_the_loss_and_gradients_of_one_process() -> None:
     """On three processes, of which one has no sample of its sitters and, when they are drawn, none of them either."""
     program = """

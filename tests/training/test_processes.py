@@ -49,9 +49,9 @@ def in_the_fifth_batch(rank: int, what: str) -> str:
     return IN_THE_FIFTH_BATCH.format(rank=rank, what=what) + RUN
 
 
-def ran(folder: Path, world: int, *models: str, program: str = ALL) -> list[tuple[int, str, str]]:
+def ran(folder: Path, world: int, *models: str, interpreters: bool = False) -> list[tuple[int, str, str]]:
     """What processes said that trained models, all to their end."""
-    said = finish(start(folder, world, *models, program=program))
+    said = finish(start(folder, world, *models, program=ALL, interpreters=interpreters))
     assert [status for status, _, _ in said] == [0] * world, said
     return said
 
@@ -87,7 +87,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[int, str, str]]]:
     """What two make, and what they said."""
     folder = new_project(tmp_path_factory.mktemp("two"))
-    return folder, ran(folder, 2, *MODELS)
+    return folder, ran(folder, 2, *MODELS, interpreters=True)
 
 
 @pytest.mark.parametrize("model", SAME)
@@ -137,7 +137,9 @@ def test_what_some_processes_began_others_go_on_with(
 def test_a_signal_to_one_process_stops_all_after_the_same_step(tmp_path: Path, by: str) -> None:
     folder = new_project(tmp_path)
     program = in_the_fifth_batch(1, f"os.kill(os.getpid(), signal.{by})")
-    (first, _, err), (second, _, other) = finish(start(folder, 2, "infonce", program=program))
+    (first, _, err), (second, _, other) = finish(
+        start(folder, 2, "infonce", program=program, interpreters=by == "SIGINT")
+    )
     assert (first, second) == (75, 75), (err, other)
     said = f"stopped by {by}; a checkpoint is written, run it again to go on from epoch 2, 1 of 4 batches done"
     assert said in err

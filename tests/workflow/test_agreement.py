@@ -25,6 +25,8 @@ DOWNSTREAM_OF_TUNED = {
     "evaluate",
     "report",
 }
+# A parameter that costs little to change, where it does not matter what follows from it, and what follows.
+REPLICATES, DOWNSTREAM_OF_REPLICATES = "evaluate.bootstrap.replicates", {"evaluate", "report"}
 
 
 def assert_both_have_nothing_to_do(place: Workplace) -> None:
@@ -57,8 +59,8 @@ def test_2_after_snakemake_all_dvc_status_is_clean_and_the_lock_is_what_repro_wr
 
 
 def test_2b_plain_snakemake_all_commits_to_dvc_by_itself(workplace: Workplace) -> None:
-    workplace.change("models.tuned.loss.margin", 0.4)
-    assert workplace.jobs_of("snakemake", "all") == DOWNSTREAM_OF_TUNED
+    workplace.change(REPLICATES, 120)
+    assert workplace.jobs_of("snakemake", "all") == DOWNSTREAM_OF_REPLICATES
     assert_both_have_nothing_to_do(workplace)
 
 
@@ -124,7 +126,7 @@ def test_7_a_single_stage_reruns_by_name(workplace: Workplace, command: tuple[st
 
 
 def test_8_a_second_run_is_refused_by_name_and_a_second_repro_waits(workplace: Workplace) -> None:
-    workplace.change("models.tuned.training", {"epochs": 400})
+    workplace.change("models.tuned.training", {"epochs": 40})
     first = subprocess.Popen(
         ["python", "rules/agree.py", "run"],
         cwd=workplace.folder,
@@ -152,12 +154,12 @@ def test_8_a_second_run_is_refused_by_name_and_a_second_repro_waits(workplace: W
 
 
 def test_9_dvc_experiments_run_at_once_and_from_the_queue(workplace: Workplace) -> None:
-    ran = workplace.jobs_of("dvc", "exp", "run", "-n", "direct", "-S", "models.tuned.loss.margin=0.4")
-    assert ran == DOWNSTREAM_OF_TUNED
+    ran = workplace.jobs_of("dvc", "exp", "run", "-n", "direct", "-S", f"{REPLICATES}=120")
+    assert ran == DOWNSTREAM_OF_REPLICATES
     assert_both_have_nothing_to_do(workplace)
     workplace.call("git", "checkout", "-q", "--", ".")
     workplace.call("dvc", "checkout", "-q")
-    workplace.call("dvc", "exp", "run", "--queue", "-n", "queued", "-S", "models.tuned.loss.margin=0.5")
+    workplace.call("dvc", "exp", "run", "--queue", "-n", "queued", "-S", f"{REPLICATES}=130")
     workplace.call("dvc", "exp", "run", "--run-all")
     shown = json.loads(workplace.call("dvc", "exp", "show", "--json").stdout)
     text = json.dumps(shown)
@@ -166,16 +168,17 @@ def test_9_dvc_experiments_run_at_once_and_from_the_queue(workplace: Workplace) 
     assert '"error": {' not in text
     assert_both_have_nothing_to_do(workplace)
     workplace.call("dvc", "exp", "apply", "queued")
-    assert yaml.safe_load(workplace.text("params.yaml"))["models"]["tuned"]["loss"]["margin"] == 0.5
+    assert yaml.safe_load(workplace.text("params.yaml"))["evaluate"]["bootstrap"]["replicates"] == 130
     assert_both_have_nothing_to_do(workplace)
 
 
 def test_10_an_older_commit_checked_out_is_up_to_date_in_both(workplace: Workplace) -> None:
     before = workplace.text("results/metrics.json")
-    workplace.change("models.tuned.loss.margin", 0.4)
+    workplace.change(REPLICATES, 120)
     workplace.agree("run")
-    workplace.commit("another margin")
+    workplace.commit("other intervals")
     after = workplace.text("results/metrics.json")
+    assert after != before
     workplace.call("git", "checkout", "-q", "HEAD~1")
     workplace.call("dvc", "checkout", "-q")
     assert_both_have_nothing_to_do(workplace)
@@ -188,10 +191,10 @@ def test_10_an_older_commit_checked_out_is_up_to_date_in_both(workplace: Workpla
 
 def test_a_stale_study_is_never_committed(workplace: Workplace) -> None:
     lock = workplace.text("dvc.lock")
-    workplace.change("models.tuned.loss.margin", 0.4)
-    workplace.call("snakemake", "--", "models/tuned/manifest.csv")
+    workplace.change(REPLICATES, 120)
+    workplace.call("snakemake", "--", "results/manifest.csv")
     assert workplace.text("dvc.lock") == lock
-    assert workplace.jobs_of("dvc", "repro") == DOWNSTREAM_OF_TUNED
+    assert workplace.jobs_of("dvc", "repro") == DOWNSTREAM_OF_REPLICATES
     assert_both_have_nothing_to_do(workplace)
 
 

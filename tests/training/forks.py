@@ -1,0 +1,69 @@
+"""Processes that are forked from one that has imported torch: real ones, without the seconds that each import takes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from subprocess import TimeoutExpired
+
+# What is imported once, before processes are forked. None of it starts threads, or reads the variables of a launch.
+IMPORTED = [
+    *("pytest", "torch", "accelerate", "pipeline.models.torchvision_ops", "peft"),
+    *("pipeline.cli", "pipeline.train", "pipeline.training.loop", "pipeline.training.features", "pipeline.losses"),
+]
+
+
+class Fork:
+    """A process that runs a Python program, with the methods of `subprocess.Popen` that the tests use."""
+
+    def __init__(self, program: str, arguments: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
+        """Start it, as `python -c program arguments` would be."""
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(IMPORTED)
+        self.folder = tempfile.TemporaryDirectory()
+        self.out, self.err = Path(self.folder.name, "out"), Path(self.folder.name, "err")
+        given = (program, list(arguments), str(cwd), dict(env), str(self.out), str(self.err))
+        self.process = context.Process(target=_run, args=given)
+        self.process.start()
+
+    def poll(self) -> int | None:
+        """Its exit status, or minus the signal that ended it; None while it runs."""
+        return self.process.exitcode
+
+    @property
+    def returncode(self) -> int | None:
+        """The same."""
+        return self.process.exitcode
+
+    def kill(self) -> None:
+        """End it at once, if it still runs."""
+        self.process.kill()
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """Wait for its end; its output and errors.
+
+        Raises:
+            TimeoutExpired: it runs on.
+        """
+        self.process.join(timeout)
+        if self.process.exitcode is None:
+            raise TimeoutExpired("a forked process", timeout or 0)
+        return self.out.read_text(), self.err.read_text()
+
+
+def _run(program: str, arguments: list[str], cwd: str, env: dict[str, str], out: str, err: str) -> None:
+    """What the process does."""
+    for number, file in ((1, out), (2, err)):
+        opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(opened, number)
+        os.close(opened)
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(cwd)
+    sys.argv = ["-c", *arguments]
+    sys.path[:0] = [""]
+    exec(compile(program, "<a test's program>", "exec"), {"__name__": "__main__"})
