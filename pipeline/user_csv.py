@@ -59,6 +59,7 @@ class UserTable:
     """Columns without a name, which have to be empty; the first one is an index that some programs write."""
     _least: int
     """Cells that a row has at least."""
+    _hint: str
 
     def rows(self) -> Iterator[tuple[int, Row]]:
         """Yield each row's first line, counted from 1 as a text editor does, and its cells by column, exactly.
@@ -84,7 +85,7 @@ class UserTable:
         if any(cell.strip() for cell in cells[self.width :]):
             raise SitterError(
                 f"{self.file}, line {line}: has more cells ({len(cells)}) than the header line ({self.width}): "
-                f"quote cells that hold {_shown(self.separator)}."
+                f"put cells that hold {_shown(self.separator)} in double quotes{self._hint}."
             )
         if len(cells) < self._least:
             raise SitterError(
@@ -94,7 +95,12 @@ class UserTable:
 
 
 def open_table(
-    file: Path, required: Sequence[str], separator: str = ",", needed: Sequence[str] | None = None, quiet: bool = False
+    file: Path,
+    required: Sequence[str],
+    separator: str = ",",
+    needed: Sequence[str] | None = None,
+    hint: str = "",
+    quiet: bool = False,
 ) -> UserTable:
     """Read and check the header of a user's CSV file.
 
@@ -104,6 +110,7 @@ def open_table(
         separator: the expected separator of cells. Where the header has the required columns with another one only,
             the file is read with that one, and a line on stderr says so. A first line `sep=;` names it, too.
         needed: columns whose cells each row has to have, where they are there; a row may end before others. None: all.
+        hint: what else to do where a row has too many cells.
         quiet: do not say with which separator the file is read.
 
     Raises:
@@ -147,6 +154,7 @@ def open_table(
         named,
         nameless,
         1 + max(has, default=-1),
+        hint,
     )
 
 

@@ -90,7 +90,7 @@ def read_corrections(
 
 def _rows(file: Path) -> Iterator[tuple[int, Row]]:
     """Rows with their lines; where the user has added columns of their own, a row may end before them."""
-    table = open_table(file, ["image_id"], needed=COLUMNS)
+    table = open_table(file, ["image_id"], needed=COLUMNS, hint=", or part the numbers by spaces")
     if not set(COLUMNS[1:]) & set(table.columns):
         raise SitterError(
             f"{file}: there is none of the columns {', '.join(COLUMNS[1:])}; found: {', '.join(table.columns)}. "
