@@ -289,7 +289,7 @@ def _check_swallowed(file: Path, start: int, cells: Sequence[str], width: int, s
 
     A quote that is opened by mistake may be closed by another one further down, as by the inches in `30"`. Then the
     lines between look like rows: they have as many cells as the header, and no space after the separators, as a
-    sentence would have.
+    sentence would have. They are looked at as they stand in the file, with the quotes of the text doubled.
     """
     line = start
     for place, cell in enumerate(cells):
@@ -298,7 +298,7 @@ def _check_swallowed(file: Path, start: int, cells: Sequence[str], width: int, s
         for number, text in enumerate(texts if further else ()):
             outside = (place if number == 0 else 0) + (len(cells) - place - 1 if number == further else 0)
             parts = text.rstrip("\r").split(separator)
-            if len(parts) > 1 and len(_parsed(text, separator)) + outside == width and _tight(parts):
+            if len(parts) > 1 and len(_parsed(text.replace('"', '""'), separator)) + outside == width and _tight(parts):
                 raise SitterError(
                     f"{file}, line {line}: a double quote opens a cell there of {further + 1} lines, and "
                     f"line {line + number} within it looks like a row of its own: close the quote where the cell "

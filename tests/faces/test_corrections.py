@@ -48,12 +48,12 @@ def test_what_a_human_says_is_done_and_shows_in_the_account(capsys: pytest.Captu
     found = correct("\n".join(["image_id,box,landmarks,drop,note", *rows]) + "\n")
     assert [row["corrected"] for row in found.values()] == ["landmarks", "box", "box", "drop"]
     assert [row["status"] for row in found.values()] == ["aligned", "aligned", "aligned", "dropped"]
-    assert found["two.png"]["reason"] == "box from row 2 of the corrections"
+    assert found["two.png"]["reason"] == "box from line 2 of the corrections"
     assert found["two.png"]["detector"] == "scrfd"
-    assert found["a.png"]["reason"] == "landmarks from row 3 of the corrections"
+    assert found["a.png"]["reason"] == "landmarks from line 3 of the corrections"
     assert (found["a.png"]["detector"], found["a.png"]["score"]) == ("correction", "1.0")
     assert found["coffee.png"]["reason"].endswith("landmarks as in a frontal face")
-    assert found["b.png"]["reason"] == "dropped by row 5 of the corrections"
+    assert found["b.png"]["reason"] == "dropped by line 5 of the corrections"
     corrected = FaceStore(paths.faces("people"))
     assert corrected.image_ids == ["a.png", "two.png", "coffee.png"]
     # shifted landmarks give the same crop as shifted template points: three pixels of the image to the left

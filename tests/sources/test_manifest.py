@@ -208,7 +208,7 @@ def test_equal_names_get_ids_that_stay_when_rows_are_added(project: Path, site: 
     [
         ("path,who\na.jpg,Ada\n", ["column sitter is missing", "path, who"]),
         ("sitter,file\nAda,a.jpg\n", ["neither a column path nor url", "sitter, file", "columns:"]),
-        ("sitter,path\nAda,a.jpg\n,b.jpg\n", ["list.csv, row 3", "sitter is empty"]),
+        ("sitter,path\nAda,a.jpg\n,b.jpg\n", ["list.csv, line 3", "sitter is empty"]),
         ("sitter,path,url\nAda,,\n", ["line 2", "neither"]),
         ("sitter,path,url\nAda,a.jpg,http://x.org/a.jpg\n", ["line 2", "both"]),
         ("sitter,path\nAda,../secret.jpg\n", ["line 2", "../secret.jpg lies outside", "root"]),
