@@ -21,6 +21,7 @@ STUDIES = [
     PROJECT / "tests/workflow/study.yaml",
     PROJECT / "studies/shrunk/faces.yaml",
 ]
+OVERLAYS = sorted((PROJECT / "studies/overlays").glob("*.yaml"))
 DEMO = yaml.safe_load((PROJECT / "params.yaml").read_text())
 
 
@@ -47,6 +48,11 @@ def message(study: Any) -> str:
 def test_every_study_that_ships_is_sound_and_fits_the_schema(path: Path) -> None:
     params.load(path)
     jsonschema.validate(yaml.safe_load(path.read_text()), json.loads(params.SCHEMA.read_text()))
+
+
+@pytest.mark.parametrize("path", OVERLAYS, ids=lambda p: p.name)
+def test_every_overlay_that_ships_fits_the_demo(path: Path) -> None:
+    assert params.load(PROJECT / "params.yaml", path) != params.load(PROJECT / "params.yaml")
 
 
 def test_the_schema_that_is_checked_in_is_the_one_that_is_made() -> None:

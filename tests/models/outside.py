@@ -58,6 +58,8 @@ def project(tmp_path, monkeypatch):
             write_faces(
                 folder, [Face(i, s, crop, ARCFACE.points, "aligned", 1.0) for i, s in zip(IDS, NAMES, strict=True)]
             )
+            aligned = [{"image_id": i, "sitter": s, "status": "aligned"} for i, s in zip(IDS, NAMES, strict=True)]
+            write_csv(folder / "faces.csv", aligned, ["image_id", "sitter", "status"])
         rows = [{"image_id": i, "sitter": s, "subset": SUBSET[s], "fold": 0} for i, s in zip(IDS, NAMES, strict=True)]
         with output_folder(paths.split(dataset)) as folder:
             write_csv(folder / "split.csv", rows, ["image_id", "sitter", "subset", "fold", "origin"])
