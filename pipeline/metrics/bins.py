@@ -80,6 +80,8 @@ def fitted(genuine: Floats, impostor: Floats, low: float, high: float) -> Bins:
     start = max(low, least - (high - least)) if high > least else low
     for cells in CELLS:
         scale = cells / (high - start) if high > start else 0.0
+        if scale * 4 * np.spacing(max(abs(start), abs(high))) > 1:  # cells narrower than the scores' own rounding
+            continue
         if np.isfinite(scale) and is_resolved(genuine, impostor, 0.5 / scale if scale else 0.0):
             break
     else:
