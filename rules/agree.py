@@ -107,6 +107,7 @@ def commit() -> bool:
     Raises:
         SitterError: DVC finds that an input of a job has changed, which Snakemake has not run since.
     """
+    write_plan()
     status = records.dvc_status()
     if records.agreed() and not status:
         return True
@@ -121,7 +122,6 @@ def commit() -> bool:
     known = [job for job in every if stage_name(job) not in gone]
     if lines := [line for job in known if (line := records.unseen(job, status.get(stage_name(job), [])))]:
         raise SitterError("\n".join(lines))
-    write_plan()
     if targets := sorted(status.keys() - gone):
         _call("dvc", "commit", "--quiet", "--force", *targets)
     records.note_agreement()
@@ -143,6 +143,11 @@ def bring_into_step() -> None:
     """
     if not in_step():
         write_dvc_yaml()
+        if ".dvc/tmp/exps" in Path.cwd().as_posix():  # a copy of the project, thrown away when the experiment fails
+            raise SitterError(
+                "dvc.yaml does not follow these params. An experiment of its own cannot change it: set the values in "
+                "params.yaml, type `python rules/dvc_yaml.py`, and start the experiment again."
+            )
         raise SitterError("dvc.yaml did not follow params.yaml. It does now: type the same command once more.")
 
 

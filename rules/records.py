@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.artifacts import atomic_file
 from pipeline.errors import SitterError
 from pipeline.graph import Job
-from rules.dvc_yaml import stage_name
+from rules.dvc_yaml import PLAN, stage_name
 
 # What dvc.lock was when the two engines last agreed.
 AGREED = Path(".snakemake/sitter-agreed")
@@ -36,7 +36,7 @@ def unseen(job: Job, changes: list[Any]) -> str:
 
     That is so where nothing was recorded in DVC since the two agreed, and Snakemake has not run the job since.
     """
-    inputs = {path.as_posix() for path in job.inputs} | {"params.yaml"}
+    inputs = {path.as_posix() for path in (*job.inputs, PLAN)} | {"params.yaml"}
     changed = sorted(
         {name for change in changes if "changed deps" in change for name in change["changed deps"]} - inputs
     )

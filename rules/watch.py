@@ -101,7 +101,7 @@ def digest(job: Job, outputs: Iterable[Path]) -> str:
         SitterError: a file cannot be read, or is something that neither engine can watch.
     """
     memory = MEMORY / f"{job.stage}-{job.name}.json"
-    known: Known = json.loads(memory.read_text()) if memory.exists() else {}
+    known = _known(memory)
     roots = watched(job, outputs)
     behind = behind_links(roots, outputs)
     files = {name: path for number, root in enumerate(roots) for name, path in _files(number, root)}
@@ -111,16 +111,27 @@ def digest(job: Job, outputs: Iterable[Path]) -> str:
     now = time.time_ns()
     contents |= _read(changed, sum(states[path][0] for path in changed))
     _tell_dvc([path for path in changed if _looks_the_same(known.get(path), states[path], contents[path])])
-    settled: Known = {
-        path: [*state, contents[path]] for path, state in states.items() if now - max(state[1:3]) > JUST_NOW * 1e9
+    latest = now - JUST_NOW * 1e9
+    found: Known = {
+        path: [size, mtime, ctime if ctime < latest else 0, inode, contents[path]]
+        for path, (size, mtime, ctime, inode) in states.items()
     }
-    if settled != known:
+    if found != known:
         with artifacts.atomic_file(memory) as part:
-            part.write_text(json.dumps(settled))
+            part.write_text(json.dumps(found))
     total = sha256("\0".join(map(str, (*roots, *behind))).encode())
     for name, path in sorted(files.items()):
         total.update(f"{name}\0{contents[path]}\n".encode())
     return total.hexdigest()[:32]
+
+
+def _known(memory: Path) -> Known:
+    """Size, times of modification and change, inode and SHA-256 of each file when it was last read, by its path."""
+    try:
+        found: Known = json.loads(memory.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found
 
 
 def _files(number: int, root: Path) -> Iterator[tuple[str, str]]:
