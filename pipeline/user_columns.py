@@ -66,13 +66,13 @@ def read_user_columns(file: Path, required: Sequence[str], texts: Sequence[str])
     return found
 
 
-def line_of(file: Path, row: int) -> int:
-    """The line of a user's CSV file, counted from 1, in which a row begins, counted from 0 below the header.
+def line_of(file: Path, required: Sequence[str], row: int) -> int:
+    """Return the line of a user's CSV file, counted from 1, in which a row begins, counted from 0 below the header.
 
     Raises:
         SitterError: the file cannot be read with certainty.
     """
-    return next(islice(open_table(file, (), quiet=True).rows(), row, None), (row + 2, {}))[0]
+    return next(islice(open_table(file, required, quiet=True).rows(), row, None), (row + 2, {}))[0]
 
 
 def _checked(table: UserTable) -> int:

@@ -144,3 +144,13 @@ def test_sides_without_images_and_absent_faces_are_named(study: Study) -> None:
         made(model="dlip")
     with pytest.raises(SitterError, match=r"overlap\.photographs\.test is 'photo'.*did you mean 'photos'"):
         made(test="photo")
+
+
+def test_sitters_whose_names_are_written_in_two_ways_are_told(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    for dataset, name in (("painted", "a3"), ("photos", "A_3")):
+        path = paths.split(dataset) / "split.csv"
+        path.write_text(path.read_text().replace(",a3,", f",{name},".replace("a3", "a 3")))
+    overlap.run(made(model=None), "photographs")
+    said = capsys.readouterr().err
+    assert "1 sitters of photos" in said
+    assert "'A_3' / 'a 3'" in said

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
@@ -23,6 +23,9 @@ SHOWN = 3
 
 class External(ABC):
     """Stands where a network would: the stage `embed` takes what it wants from the file, and nothing is computed."""
+
+    key: ClassVar[str]
+    """The column that every file of the kind has."""
 
     def __init__(self, weights: str) -> None:
         """`weights`: the entry under `download` that holds the file.
@@ -62,8 +65,19 @@ class External(ABC):
         found = pc.utf8_normalize(table[column].combine_chunks().cast(pa.string()), "NFC")  # as all our ids are
         empty = pc.or_kleene(pc.is_null(found), pc.equal(found, "")).fill_null(True)
         if pc.any(empty).as_py():
-            raise SitterError(f"{self.file}: column {column} is empty in {row_of(self.file, empty)}: fill it in.")
+            raise SitterError(f"{self.file}: column {column} is empty in {self.rows(empty)}: fill it in.")
         return found
+
+    def rows(self, bad: pa.Array) -> str:
+        """Say where the first true one of some rows stands, and how many more there are."""
+        where = np.flatnonzero(bad.to_numpy(zero_copy_only=False))
+        return self.place(int(where[0])) + (f" and {len(where) - 1} more" if len(where) > 1 else "")
+
+    def place(self, row: int) -> str:
+        """Say where a row stands, counted from 0 below the header: in a CSV by the line that a text editor shows."""
+        if self.file.suffix.lower() == ".csv":
+            return f"line {line_of(self.file, [self.key], row)}"
+        return f"row {row + 1}"
 
     def need(self, table: pa.Table, columns: Sequence[str]) -> None:
         """Raise SitterError where a column is absent or stands there twice, or there is no row."""
@@ -94,17 +108,6 @@ class External(ABC):
                 "row must say which of them it is of."
             )
         return False
-
-
-def row_of(file: Path, bad: pa.Array) -> str:
-    """Say where the first true one of some rows of a user's file stands, and how many more there are."""
-    where = np.flatnonzero(bad.to_numpy(zero_copy_only=False))
-    return place(file, int(where[0])) + (f" and {len(where) - 1} more" if len(where) > 1 else "")
-
-
-def place(file: Path, row: int) -> str:
-    """Say where a row stands, counted from 0 below the header: in a CSV by the line that a text editor shows."""
-    return f"line {line_of(file, row)}" if file.suffix.lower() == ".csv" else f"row {row + 1}"
 
 
 def read_columns(file: Path, texts: Sequence[str]) -> pa.Table:

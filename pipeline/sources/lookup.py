@@ -44,6 +44,8 @@ class Finder:
         if written[1:3] == ":\\" or written.startswith("\\\\"):
             raise NotFound(f"is a path of a Windows computer: write it relative to {self.root}")
         text = written.replace("\\", "/")
+        if not Path(os.path.abspath(self.root / text)).is_relative_to(os.path.abspath(self.root)):
+            raise NotFound(f"lies outside {self.root}")
         differs = [BACKSLASHES] if text != written else []
         here = Path("/") if text.startswith("/") else self.root
         for part in text.strip("/").split("/"):
@@ -54,8 +56,6 @@ class Finder:
                 continue
             name, how = self._found(here, part)
             here, differs = here / name, differs + how
-        if not Path(os.path.abspath(here)).is_relative_to(os.path.abspath(self.root)):
-            raise NotFound(f"lies outside {self.root}")
         if not differs:
             raise NotFound("does not exist")
         self.counts.update(set(differs))
@@ -115,7 +115,8 @@ class _Folder:
 
     def close(self, part: str) -> list[str]:
         """The names that are most like one that is not there."""
-        return get_close_matches(nfc(part), list(self.composed), n=SHOWN, cutoff=0.7)
+        close = get_close_matches(nfc(nfc(part).casefold()), list(self.folded), n=SHOWN, cutoff=0.7)
+        return [name for key in close for name in self.folded[key]]
 
 
 def _by(key: Callable[[str], str], names: frozenset[str]) -> dict[str, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -170,3 +171,26 @@ def test_a_manifest_may_have_columns_of_our_names() -> None:
     align.run(study(detectors=[{"kind": "aligned"}]), "people")
     row = account()["a.png"]
     assert (row["their_corrected"], row["their_others"], row["corrected"]) == ("by the museum", "two", "")
+
+
+@pytest.mark.parametrize("text", ["image_id;box;landmarks;drop\na.png;;;drop\n", "sep=;\nimage_id;drop\na.png;drop\n"])
+def test_a_file_that_a_spreadsheet_has_saved_is_read(text: str) -> None:
+    put({"a.png": photograph(), "b.png": photograph().crop((165, 50, 277, 162))})
+    for encoding in ("utf-8-sig", "utf-16"):
+        FILE.write_bytes(text.encode(encoding))
+        align.run(study(detectors=[{"kind": "aligned"}], corrections=str(FILE)), "people")
+        assert account()["a.png"]["status"] == "dropped"
+
+
+def test_names_in_another_encoding_of_accents_are_the_same_and_lines_are_those_of_the_file() -> None:
+    put({"Zoë.png": photograph(), "b.png": photograph().crop((165, 50, 277, 162))})
+    found = correct(f"image_id,drop\n{unicodedata.normalize('NFD', 'Zoë.png')},drop\n", detectors=[{"kind": "aligned"}])
+    assert found["Zoë.png"]["status"] == "dropped"
+    with pytest.raises(SitterError, match="line 7: drop is 'no'"):
+        correct('image_id,note,drop\n\nZoë.png,"one\ntwo",drop\n\n\nb.png,x,no\n')
+
+
+def test_a_quote_that_is_not_closed_stops_the_run() -> None:
+    put({"a.png": photograph(), "b.png": photograph()})
+    with pytest.raises(SitterError, match="line 2: a double quote opens"):
+        correct('image_id,drop,note\na.png,drop,"a copy\nb.png,drop,30"\n')

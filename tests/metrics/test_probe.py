@@ -10,6 +10,7 @@ import pytest
 from pipeline.errors import SitterError
 from pipeline.metrics.probe import probe
 from pipeline.metrics.result import Context, Embedded
+from pipeline.nobody import nobody
 from tests.metrics.simulated import context
 
 STYLES = ("oil", "chalk", "fresco")
@@ -113,6 +114,35 @@ def test_values_of_one_sitter_and_images_without_a_value_are_left_out_and_counte
     nothing = probe(replace(shows, column=lambda d, n: dict.fromkeys(styles, "oil")), dataset="art", predict="x")
     assert nothing.scalars["balanced_accuracy"].value is None
     assert "nothing to tell apart" in nothing.scalars["balanced_accuracy"].note
+
+
+def test_spellings_of_one_value_are_one_class_under_the_commonest() -> None:
+    shows, styles = painted(12.0)
+    rng = np.random.default_rng(2)
+    spelled = {i: str(rng.choice([s, s, s, s.upper(), f" {s}_"])) for i, s in styles.items()}
+    plain, other = (probe(replace(shows, column=lambda d, n, v=v: v), dataset="art", predict="style")
+                    for v in (styles, spelled))  # fmt: skip
+    assert other.curves["recall"]["value"] == plain.curves["recall"]["value"] == sorted(STYLES)
+    assert other.scalars["balanced_accuracy"].value == plain.scalars["balanced_accuracy"].value
+
+
+def test_words_for_nobody_and_cells_of_several_artists_are_no_class() -> None:
+    shows, styles = painted(12.0)
+    words = ("Unknown", "unknown artist", "?", "Anonymous", "oil|chalk", "oil and fresco")
+    values = {i: words[n] if n < len(words) else s for n, (i, s) in enumerate(styles.items())}
+    values |= {i: f"{s} and workshop" for i, s in list(styles.items())[6:12]}
+    found = probe(replace(shows, column=lambda d, n: values), dataset="art", predict="artist")
+    assert found.curves["recall"]["value"] == sorted(STYLES)
+    assert found.scalars["left_out"].value == len(words)
+    oils = {i: "oil and chalk" if s == "oil" else s for i, s in styles.items()}  # of a medium, that is one
+    medium = probe(replace(shows, column=lambda d, n: oils), dataset="art", predict="medium")
+    assert medium.curves["recall"]["value"] == ["chalk", "fresco", "oil and chalk"]
+
+
+def test_the_study_says_what_else_names_nobody() -> None:
+    shows, styles = painted(12.0)
+    other = replace(shows, column=lambda d, n: styles, is_nobody=nobody(also=["chalk"]))
+    assert probe(other, dataset="art", predict="style").curves["recall"]["value"] == ["fresco", "oil"]
 
 
 def test_two_runs_give_the_same_figures():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import time
+import unicodedata
 from itertools import pairwise
 from pathlib import Path
 
@@ -249,3 +251,83 @@ def test_a_long_list_takes_seconds(project: Path, site: Site) -> None:
     start = time.monotonic()
     assert len(fetch(workers=16, per_host=16)) == 3000
     assert time.monotonic() - start < 60
+
+
+def test_messages_name_the_line_also_after_blank_ones_and_cells_of_several_lines(project: Path) -> None:
+    Path("list.csv").write_text('sitter,path,title\nAda,a.jpg,"one\ntwo"\n\n\n,b.jpg,x\n')
+    with pytest.raises(SitterError, match=r'list.csv, line 6: column sitter is empty.*"unknown"'):
+        fetch()
+
+
+def test_columns_that_sitter_writes_itself_are_kept_under_another_name(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("a.jpg").write_bytes(picture(1))
+    own = dict.fromkeys(["origin", "rendering", "style", "pairs", "status", "score", "fold", "subset"], "theirs")
+    listing([{"sitter": "Ada", "path": "a.jpg", "medium": "oil", **own, "their_origin": "Flanders"}])
+    (row,) = fetch()
+    assert not own.keys() & row.keys()
+    assert {k: row[k] for k in ("medium", "their_origin", "their_their_origin", "their_pairs")} == {
+        "medium": "oil", "their_origin": "Flanders", "their_their_origin": "theirs", "their_pairs": "theirs",
+    }  # fmt: skip
+    assert "origin is kept as their_their_origin" in capsys.readouterr().err
+
+
+def test_files_whose_names_differ_in_slashes_accents_or_capitals_are_found_and_counted(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("Ann").mkdir()
+    for n, name in enumerate(("Ann/0.jpg", "Ann/1.JPG", unicodedata.normalize("NFD", "Zoë.jpg"), "plain.jpg")):
+        Path(name).write_bytes(picture(n))
+    paths = ["Ann\\0.jpg", "ann\\1.jpg", "Zoë.jpg", "plain.jpg"]
+    listing([{"sitter": "Ann", "path": path, "artist": unicodedata.normalize("NFD", "Zoë")} for path in paths])
+    rows = fetch(complete=True)
+    assert [row["sha256"] for row in rows] == [hashlib.sha256(picture(n)).hexdigest() for n in range(4)]
+    assert [row["image_id"] for row in rows] == ["Ann/0", "Ann/1", "Ann/Zoë", "Ann/plain"]
+    assert {row["artist"] for row in rows} == {"Zoë"}
+    said = capsys.readouterr().err
+    assert all(word in said for word in ("2 backslashes", "1 accents", "1 other capitals", "'Ann\\\\0.jpg'"))
+
+
+def test_what_is_listed_under_two_spellings_is_one_image(project: Path) -> None:
+    Path("Ann").mkdir()
+    Path("Ann/0.jpg").write_bytes(picture(0))
+    listing([{"sitter": "Ann", "path": "Ann/0.jpg"}, {"sitter": "Ann", "path": "Ann\\0.jpg"}])
+    with pytest.raises(SitterError, match=r"line 3: image .* stands in line 2"):
+        fetch()
+    listing([{"sitter": "Ann", "path": "ANN/0.jpg"}, {"sitter": "Ann", "path": "ann/0.jpg"}])
+    with pytest.raises(SitterError, match="which line 2 names already"):
+        fetch(complete=True)
+
+
+def test_the_advice_to_run_again_is_given_only_where_it_can_help(
+    project: Path, site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("BIG.JPG").write_bytes(picture(0))
+    listing([{"sitter": "x", "path": "bigger.jpg"}])
+    with pytest.raises(SitterError) as caught:
+        fetch()
+    assert "run it again" not in str(caught.value)
+    assert "BIG.JPG" in str(caught.value)
+    listing([{"sitter": "x", "path": "BIG.JPG"}, {"sitter": "x", "path": "absent.jpg"}])
+    fetch()
+    assert "run it again" not in capsys.readouterr().err
+    site.faults["/down.jpg"] = [500] * 9
+    listing([{"sitter": "x", "url": f"{site.url}/down.jpg"}])
+    with pytest.raises(SitterError, match="run it again"):
+        fetch()
+
+
+@pytest.mark.parametrize("text", ["sitter;path\nAda;a.jpg\n", "sep=;\r\nsitter;path\r\nAda;a.jpg\r\n"])
+def test_lists_as_excel_saves_them_are_read(project: Path, text: str) -> None:
+    Path("a.jpg").write_bytes(picture(1))
+    for encoding in ("utf-8-sig", "utf-16"):
+        Path("list.csv").write_bytes(text.encode(encoding))
+        assert [row["sitter"] for row in fetch()] == ["Ada"]
+
+
+def test_line_breaks_within_cells_come_out_in_one_form(project: Path) -> None:
+    Path("a.jpg").write_bytes(picture(1))
+    Path("list.csv").write_bytes(b'sitter,path,title\r\n"Ada\r\nL.",a.jpg,"one\rtwo\r\nthree"\r\n')
+    (row,) = fetch()
+    assert (row["sitter"], row["title"]) == ("Ada L.", "one\ntwo\nthree")

@@ -149,3 +149,55 @@ def test_on_real_paintings() -> None:
         assert all(len(place) == 1 for place in places(faces, rows, "subset", "fold").values())
         images = Counter(row["subset"] for row in rows)
         assert images["unused"] < 0.2 * len(faces), images
+
+
+def several(cells: dict[str, str]) -> None:
+    """One sitter of three images for each cell of artists."""
+    aligned("set", [{"image_id": f"{s}/{i}", "sitter": s, "artist": c} for s, c in cells.items() for i in range(3)])
+
+
+def test_all_artists_of_a_cell_tie_its_sitter() -> None:
+    cells = {
+        "a": "Rembrandt",
+        "b": "Rembrandt|Jan Lievens",
+        "c": "JAN LIEVENS",
+        "d": "Hals, Frans",
+        "e": "Leyster & Hals",
+    }
+    cells |= {"f": "Judith Leyster; Hals, Frans", "g": "Bol and Flinck", "h": "Flinck\nMaes", "i": "Maes / unknown"}
+    cells |= {
+        "j": "Unknown artist",
+        "k": "anonymous|?",
+        "l": "Rubens and workshop",
+        "m": "Rubens",
+        "n": "Workshop of X",
+    }
+    several(cells)
+    rows = run(test=0.5, folds=2, artists="join")
+    side = {row["sitter"]: (row["subset"], row["fold"]) for row in rows}
+    for tied in ("abc", "df", "ghi", "lm"):
+        assert len({side[sitter] for sitter in tied}) == 1
+    found = {row["artist"]: row["sitters"] for row in read_csv(paths.split("set") / "artists.csv")}
+    assert found["rembrandt"] == found["jan lievens"] == found["hals, frans"] == found["rubens"] == "2"
+    assert not {"unknown", "?", "workshop", "anonymous", "unknown artist"} & found.keys()
+
+
+def test_with_drop_an_image_of_several_artists_stays_where_all_of_them_stand() -> None:
+    random = np.random.default_rng(5)
+    cells = {f"s{n}": "|".join(f"p{k}" for k in random.choice(12, size=1 + n % 2, replace=False)) for n in range(40)}
+    several(cells)
+    rows = run(test=0.5, artists="drop")
+    side: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        if row["subset"] != "unused":
+            for artist in cells[row["sitter"]].split("|"):
+                side[artist].add(row["subset"])
+    assert side
+    assert all(len(sides) == 1 for sides in side.values())
+    assert any(row["subset"] == "unused" for row in rows)
+
+
+def test_words_for_unknown_artists_come_from_the_study_too() -> None:
+    several({f"s{n}": ("Meister Niemand", "geen", "Hals")[n % 3] for n in range(12)})
+    run(test=0.5, artists="join", unknown_artists=["Meister Niemand", "GEEN"])
+    assert [row["artist"] for row in read_csv(paths.split("set") / "artists.csv")] == ["hals"]

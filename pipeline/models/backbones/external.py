@@ -13,7 +13,7 @@ from pydantic import Field
 from pipeline.embeddings import Floats, write_embeddings
 from pipeline.errors import SitterError
 from pipeline.models.columns import counting, family
-from pipeline.models.external import External, place, read_columns, row_of, some
+from pipeline.models.external import External, read_columns, some
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,6 +23,8 @@ IMAGE, DATASET, VECTOR = "image_id", "dataset", "embedding"
 
 class ExternalVectors(External):
     """An outside system's vectors: CSV, Arrow or npz with image_id and embedding (in a CSV, a column a value)."""
+
+    key = IMAGE
 
     def __init__(
         self,
@@ -77,8 +79,8 @@ class ExternalVectors(External):
             first = found.setdefault(names[row], int(row))
             if first != row:
                 raise SitterError(
-                    f"{self.file}, {place(self.file, int(row))}: {IMAGE} {names[row]!r} stands in "
-                    f"{place(self.file, first)} already: delete one."
+                    f"{self.file}, {self.place(int(row))}: {IMAGE} {names[row]!r} stands in "
+                    f"{self.place(first)} already: delete one."
                 )
         return found
 
@@ -91,9 +93,7 @@ class ExternalVectors(External):
         if bad.any():
             finite = np.isfinite(vectors[bad.argmax()]).all()
             what = "all zeros" if finite else "not finite, at least in single precision"
-            raise SitterError(
-                f"{self.file}: the vector in {row_of(self.file, pa.array(bad))} is {what}: it has no cosine."
-            )
+            raise SitterError(f"{self.file}: the vector in {self.rows(pa.array(bad))} is {what}: it has no cosine.")
         counter = counting(vectors)
         if counter is not None:
             raise SitterError(
@@ -117,7 +117,7 @@ class ExternalVectors(External):
         width = lengths[0].as_py()
         other = pc.not_equal(lengths, width)
         if not width or pc.any(other).as_py():
-            where = row_of(self.file, other) if width else place(self.file, 0)
+            where = self.rows(other) if width else self.place(0)
             raise SitterError(
                 f"{self.file}: the vector in {where} has not as many values as the first, which has {width}."
             )
@@ -137,7 +137,5 @@ class ExternalVectors(External):
                     "a number in each row."
                 )
             if table[name].null_count:
-                raise SitterError(
-                    f"{self.file}: column {name} is empty in {row_of(self.file, pc.is_null(table[name]))}."
-                )
+                raise SitterError(f"{self.file}: column {name} is empty in {self.rows(pc.is_null(table[name]))}.")
         return np.stack([table[name].cast(pa.float32(), safe=False).to_numpy() for name in columns], 1)

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.errors import SitterError
-from pipeline.models.external import External, place, read_columns, row_of
+from pipeline.models.external import External, read_columns
 from pipeline.scores import GALLERY, GALLERY_DATASET, PROBE, SCORE, write_scores
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ PROBE_DATASET = "probe_dataset"
 
 class ExternalScores(External):
     """An outside system's scores: CSV, Arrow or npz with probe_id, gallery_id and score."""
+
+    key = PROBE
 
     def __init__(
         self,
@@ -82,7 +84,7 @@ class ExternalScores(External):
         bad = pc.invert(pc.is_finite(values).fill_null(False))
         if pc.any(bad).as_py():
             raise SitterError(
-                f"{self.file}: {SCORE} is no finite number in {row_of(self.file, bad)}. A pair that the system refused "
+                f"{self.file}: {SCORE} is no finite number in {self.rows(bad)}. A pair that the system refused "
                 "counts as not accepted: give it the least score of all."
             )
         return pc.negate(values) if self.distance else values
@@ -99,6 +101,6 @@ class ExternalScores(External):
             first = int(np.flatnonzero(key == key[row])[0])
             probe, gallery = kept[PROBE][row].as_py(), kept[GALLERY][row].as_py()
             raise SitterError(
-                f"{self.file}, {place(self.file, int(rows[row]))}: probe {probe!r} and gallery {gallery!r} stand in "
-                f"{place(self.file, int(rows[first]))} already: delete one."
+                f"{self.file}, {self.place(int(rows[row]))}: probe {probe!r} and gallery {gallery!r} stand in "
+                f"{self.place(int(rows[first]))} already: delete one."
             )
