@@ -22,7 +22,6 @@ from pipeline.training.loop import Run
 from pipeline.training.optimiser import rate
 from pipeline.training.stop import StopRequest
 from tests.suite.devices import on_both
-from tests.spread import surely
 from tests.training.study import make_faces, prepared
 
 pytestmark = pytest.mark.training
@@ -151,17 +150,14 @@ def test_rates_rise_over_the_warm_up_then_fall_along_a_cosine(project: Path) -> 
 @on_both
 @pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd"])
 def test_every_optimiser_learns(project: Path, optimiser: str) -> None:
-    """The loss falls, in the mean over seeds."""
-    falls = []
-    for seed in range(3, 8):
-        rate = 0.05 if optimiser == "sgd" else 0.01
-        run = fitted(project / f"c{seed}", "head", seed, optimiser=optimiser, epochs=4, lr=rate)
-        losses = [row["loss"] for row in run.state.history[1:] if row["loss"] is not None]
-        assert len(losses) == 4
-        falls.append(1 - losses[-1] / losses[0])
-    assert surely(falls) > 0, falls
+    run = fitted(project / "c", "head", optimiser=optimiser, epochs=4, lr=0.05 if optimiser == "sgd" else 0.01)
+    losses = [row["loss"] for row in run.state.history[1:]]
+    assert losses[-1] is not None
+    assert losses[0] is not None
+    assert losses[-1] < losses[0]
 
 
+@on_both
 def test_the_kept_epoch_is_the_first_with_the_lowest_eer_and_its_weights_are_kept(project: Path) -> None:
     run = fitted(project / "c", "small", epochs=5, lr=0.003)
     errors = [row["val_eer"] for row in run.state.history]
