@@ -39,6 +39,7 @@ if GPU:
     import torch
 
     torch.cuda.init()  # type: ignore[no-untyped-call]  # CUDA reads its variable once: now, while the GPUs are visible
+    torch.cuda.device_count()  # PyTorch keeps the first count: let it be the one with the GPUs
     FOUND_BY = {"is_available": torch.cuda.is_available, "device_count": torch.cuda.device_count}
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # for all processes that the tests start
 

@@ -89,6 +89,7 @@ def test_auto_goes_on_uncompiled_where_the_machine_cannot(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
     assert not compiles("auto", "cuda", PAYS_FROM)
     assert "not compiled" in capsys.readouterr().out
     with pytest.raises(SitterError):

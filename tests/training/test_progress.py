@@ -15,6 +15,7 @@ from pipeline.training.stop import StopRequest
 from tests.training.study import prepared, study
 
 
+@pytest.mark.training
 def test_what_the_last_checkpoint_holds_stands_beside_it_until_the_training_is_done(project: Path) -> None:
     folder = paths.checkpoints("small")
     for step in (1, 2):
