@@ -24,9 +24,9 @@ from pipeline.splits import artists
 from pipeline.splits.artists import SUBSETS
 from pipeline.splits.copies import COLUMNS as COPY_COLUMNS
 from pipeline.splits.copies import Copies, find, leave_out, sentence
-from pipeline.splits.deal import SHOWN, UNUSED, Row, Seat, deal, leave_out_renderings, lot, seated, seats_of, together
+from pipeline.splits.deal import SHOWN, Row, Seat, deal, leave_out_renderings, lot, seated, seats_of, together
 from pipeline.splits.files import same_files
-from pipeline.splits.subsets import UNIDENTIFIED
+from pipeline.splits.subsets import UNIDENTIFIED, UNUSED
 
 if TYPE_CHECKING:
     from pipeline.params import Study

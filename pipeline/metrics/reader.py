@@ -14,7 +14,7 @@ from pipeline.errors import SitterError, nearest
 from pipeline.names import warn_of_alike
 from pipeline.nobody import nobody
 from pipeline.splits.pictures import across, picture_names
-from pipeline.splits.subsets import TESTED, UNIDENTIFIED, each_image, sitters_of
+from pipeline.splits.subsets import TESTED, UNIDENTIFIED, UNUSED, each_image, sitters_of
 from pipeline.splits.trained import seen
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Reader:
                 excluded.setdefault(overlap.test, set()).update(row["image_id"] for row in rows)
         for dataset, image_ids in excluded.items():
             for image_id in image_ids & self.splits[dataset].keys():
-                self.splits[dataset][image_id]["subset"] = "unused"
+                self.splits[dataset][image_id]["subset"] = UNUSED
         return excluded
 
     def _exclude_seen(self) -> None:
@@ -61,7 +61,7 @@ class Reader:
             image_ids = {i for i, row in rows.items() if row["subset"] == "test" and row["sitter"] in sitters}
             self.excluded.setdefault(one.dataset, set()).update(image_ids)
             for image_id in image_ids:
-                rows[image_id]["subset"] = "unused"
+                rows[image_id]["subset"] = UNUSED
             if not any(row["subset"] == "test" for row in rows.values()):
                 raise SitterError(
                     f"evaluate.trained_sitters is exclude, and that leaves {one.dataset} without test sitters: "
@@ -80,9 +80,7 @@ class Reader:
         Those that only class centres come from may be large, and are read where they are used. Sitters whose names are
         written in two ways in data sets that are compared are told.
         """
-        options = (benchmark.arguments() for benchmark in self.study.evaluate.benchmarks.values())
-        pairs = [(o["probe"], o["gallery"]) for o in options if o.get("probe") and o.get("gallery")]
-        for probe, gallery in dict.fromkeys(pairs):
+        for probe, gallery in self.study.compared:
             one, other = (
                 {row["sitter"] for row in self.splits[dataset].values() if row["subset"] in TESTED}
                 for dataset in (probe, gallery)
@@ -115,7 +113,7 @@ class Reader:
         for dataset in self._datasets():
             rows = self.splits.get(dataset)
             known = each_image(dataset) if rows is None else ((i, r["sitter"], r["subset"]) for i, r in rows.items())
-            found: dict[str, Counter[str]] = {subset: Counter() for subset in ("train", "val", "test", "unused")}
+            found: dict[str, Counter[str]] = {subset: Counter() for subset in ("train", "val", "test", UNUSED)}
             for _, sitter, subset in known:
                 found.setdefault(subset, Counter())[sitter] += 1
             counts[dataset] = {s: {"images": n.total(), "sitters": len(n.keys() - {""})} for s, n in found.items() if n}
@@ -128,7 +126,7 @@ class Reader:
         if gives_scores(model, dataset):
             return read_scores(model, dataset)
         table = read_embeddings(model, dataset)
-        used = [i for i, row in self.splits[dataset].items() if row["subset"] not in ("unused", UNIDENTIFIED)]
+        used = [i for i, row in self.splits[dataset].items() if row["subset"] not in (UNUSED, UNIDENTIFIED)]
         check_complete(model, dataset, used, table.image_ids)
         check_vectors(table.vectors, table.image_ids, str(paths.embeddings(model, dataset) / FILE))
         return table

@@ -54,8 +54,8 @@ class Training(Strict):
     """Train on mirrored images too."""
     precision: Literal["fp32", "fp16", "bf16"] = "fp32"
     compile: bool | Literal["auto"] = "auto"
-    """Let torch.compile make kernels for the trained stages: the first steps take about a minute, the later ones less
-    time. It needs a C++ compiler. auto: on a GPU, for long trainings, where the machine can; never on a CPU."""
+    """Let torch.compile make kernels for the trained stages: the first step takes longer, the others less time.
+    It needs a C++ compiler. auto: on a GPU, for long trainings, where the machine can; never on a CPU."""
     accumulate: Annotated[int, Field(ge=1)] = 1
     """Batches whose gradients are averaged for one step."""
     clip: Annotated[float | None, Field(gt=0)] = None

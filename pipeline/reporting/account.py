@@ -11,13 +11,13 @@ from pipeline import paths
 from pipeline.artifacts import each_row
 from pipeline.models.backbones import EXTERNAL
 from pipeline.reporting.images import Album, Picture, sheet, spread
-from pipeline.splits.subsets import UNIDENTIFIED
+from pipeline.splits.subsets import UNIDENTIFIED, UNUSED
 
 if TYPE_CHECKING:
     from pipeline.params import Study
 
 Row = dict[str, str]
-SUBSETS = ("train", "val", "test", "unused", UNIDENTIFIED)
+SUBSETS = ("train", "val", "test", UNUSED, UNIDENTIFIED)
 LISTED = 200
 """Images without a face that are listed by name; `faces.csv` has them all."""
 KEPT = 10_000

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import SitterError
 from pipeline.names import same
 from pipeline.nobody import is_helper
+from pipeline.splits.subsets import UNUSED
 
 if TYPE_CHECKING:
     from pipeline.params.split import BySitter
@@ -94,7 +95,7 @@ def leave_out(rows: Sequence[Row], artists_of: Artists, entry: BySitter, dataset
     own = {artist: max(SUBSETS, key=count.__getitem__) for artist, count in sides.items()}
     for row in rows:
         if row["subset"] in SUBSETS and any(own[a] != row["subset"] for a in artists_of.get(row["image_id"], ())):
-            row["subset"] = "unused"
+            row["subset"] = UNUSED
     for subset, share in zip(SUBSETS, (entry.test, entry.val, 1 - entry.test - entry.val), strict=True):
         left = {row["sitter"] for row in rows if row["subset"] == subset}
         if share > 1e-9 and len(left) < 2:
@@ -146,11 +147,11 @@ def account(rows: Sequence[Row], artists_of: Artists, how: str, dataset: str) ->
     found = []
     for artist, own in sorted(by_artist.items()):
         sides = {row["subset"] for row in own} & set(SUBSETS)
-        unused = sum(row["subset"] == "unused" for row in own)
+        unused = sum(row["subset"] == UNUSED for row in own)
         numbers = {"sitters": len({row["sitter"] for row in own}), "images": len(own), "unused": unused}
         found.append({"artist": artist, "subset": " ".join(sorted(sides))} | {k: str(v) for k, v in numbers.items()})
     unknown = sum(row["image_id"] not in artists_of for row in rows)
-    left = sum(row["subset"] == "unused" for row in rows if row["image_id"] in artists_of)
+    left = sum(row["subset"] == UNUSED for row in rows if row["image_id"] in artists_of)
     several = sum(artist["sitters"] != "1" for artist in found)
     print(
         f"{dataset}: {len(found)} artists, each on one side (artists: {how}), {several} of them of several sitters; "

@@ -20,8 +20,8 @@ from pipeline.artifacts import each_row
 from pipeline.errors import SitterError
 from pipeline.splits.artists import SUBSETS
 from pipeline.splits.files import rows_with
+from pipeline.splits.subsets import UNUSED
 
-UNUSED = "unused"
 PLACEHOLDER = 5
 COLUMNS = ["image_a", "image_b", "sitter_a", "sitter_b", "similarity", "sitters", "found_by"]
 Row = dict[str, str]

@@ -14,12 +14,11 @@ from pipeline.artifacts import read_csv
 from pipeline.errors import SitterError
 from pipeline.names import warn_of_alike
 from pipeline.splits.artists import SUBSETS
-from pipeline.splits.subsets import UNIDENTIFIED
+from pipeline.splits.subsets import UNIDENTIFIED, UNUSED
 
 if TYPE_CHECKING:
     from pipeline.params.split import BySitter
 
-UNUSED = "unused"
 SHOWN = 5
 SEATED = ("image_id", "sitter", "subset", "fold")
 Row = dict[str, str]

@@ -9,6 +9,8 @@ from pipeline.artifacts import read_columns
 
 KNOWN, TESTED = ("train", "val"), ("test",)
 """Subsets whose sitters models are made with, and those that judge them."""
+UNUSED = "unused"
+"""The subset of images that neither train nor judge: copies, and what the split or the study leaves out."""
 UNIDENTIFIED = "unidentified"
 """The subset of portraits whose sitter is empty, since nobody knows who it is."""
 
