@@ -29,15 +29,17 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pipeline import download, params, paths
-from pipeline.artifacts import write_manifest
+from pipeline import params
+from pipeline.core.files import write_manifest
+from pipeline.core.parallel import cores, in_order
 from pipeline.faces.aligner import Aligner
 from pipeline.faces.alignment import align
 from pipeline.faces.detectors import DETECTORS
 from pipeline.faces.image import read_image
 from pipeline.faces.session import session
-from pipeline.parallel import cores, in_order
-from pipeline.sources.weights import weights_file
+from pipeline.plan import layout
+from pipeline.stages import download
+from pipeline.store.weights import weights_file
 
 PROJECT = Path(__file__).parent.parent
 Work = Callable[[Path], bool]
@@ -61,7 +63,7 @@ def main() -> None:
         _fetch("retinaface")
         if images is None:
             _fetch("orl")
-            images = paths.raw("orl").absolute()
+            images = layout.raw("orl").absolute()
         files = sorted(p for p in images.rglob("*") if p.suffix.lower() in {".pgm", ".jpg", ".jpeg", ".png"})
         files = files[:: max(1, len(files) // given.most)][: given.most]
         height, width = read_image(files[0]).shape[:2]
@@ -175,7 +177,7 @@ def _fetch(entry: str) -> None:
 
 
 def _put(name: str, file: Path) -> None:
-    folder = paths.raw(name)
+    folder = layout.raw(name)
     folder.mkdir(parents=True)
     (folder / file.name).symlink_to(file)
     write_manifest(folder)

@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from pipeline.faces.recordio import RecordFile
+from pipeline.formats.recordio import RecordFile
 from pipeline.models.backbones.iresnet import IResNet
 from pipeline.sources.recordio import listed
 
@@ -155,7 +155,7 @@ class Records(Dataset[tuple[Tensor, Tensor]]):
     """Images and labels of a RecordIO file, as `MXFaceDataset` makes them."""
 
     def __init__(self, rec: Path) -> None:
-        import pipeline.models.torchvision_ops  # noqa: F401, I001
+        import pipeline.core.torchvision_ops  # noqa: F401, I001
         from torchvision import transforms
 
         self.rec, self.file, index = rec, None, rec.with_suffix(".idx")

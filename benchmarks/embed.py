@@ -17,11 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline import embed, paths
-from pipeline.artifacts import output_folder
+from pipeline.core.files import output_folder
 from pipeline.faces.alignment import ARCFACE
-from pipeline.faces.store import Face, FaceStore, encode, write_faces
-from pipeline.kinds import Registry
 from pipeline.models.adaptations import ADAPTATIONS
 from pipeline.models.backbone import Backbone
 from pipeline.models.backbones import BACKBONES
@@ -29,6 +26,10 @@ from pipeline.models.build import build
 from pipeline.models.device import device as first_device
 from pipeline.models.load import Embedder
 from pipeline.models.preprocess import Preprocess
+from pipeline.params.registry import Registry
+from pipeline.plan import layout
+from pipeline.stages import embed
+from pipeline.store.faces import Face, FaceStore, encode, write_faces
 
 BATCH, REPEATS = 64, 5
 
@@ -77,7 +78,7 @@ def settle_statistics(network: Backbone) -> None:
 def make_faces(n: int) -> FaceStore:
     """Faces of noise, stored as align stores them."""
     rng = np.random.default_rng(1)
-    folder = paths.faces("noise")
+    folder = layout.faces("noise")
     with output_folder(folder) as part:
         small = (rng.integers(0, 256, (28, 28, 3), np.uint8) for _ in range(n))
         crops = (np.kron(s, np.ones((4, 4, 1), np.uint8)) for s in small)

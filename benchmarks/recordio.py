@@ -31,12 +31,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline import align, download, params, paths
+from pipeline import params
 from pipeline.faces.alignment import ARCFACE
 from pipeline.faces.image import read_image
-from pipeline.faces.recordio import RecordFile, write_training_set
-from pipeline.faces.store import FaceStore, decode
+from pipeline.formats.recordio import RecordFile, write_training_set
+from pipeline.plan import layout
 from pipeline.sources.recordio import listed
+from pipeline.stages import align, download
+from pipeline.store.faces import FaceStore, decode
 
 PROJECT = Path(__file__).parent.parent
 BATCH, SIDE = 256, ARCFACE.size
@@ -58,7 +60,7 @@ def main() -> None:
             rec = Path("own/train.rec").absolute()
             _make(rec, given.most)
         seconds = _convert(rec)
-        file, store = RecordFile(rec), FaceStore(paths.faces("set"))
+        file, store = RecordFile(rec), FaceStore(layout.faces("set"))
         index = rec.with_suffix(".idx")
         offsets = listed(file, index if index.is_file() else None).offsets
         order = np.random.default_rng(0).permutation(min(len(offsets), len(store)))[: given.most].tolist()
@@ -82,7 +84,7 @@ def main() -> None:
 def _make(rec: Path, count: int) -> None:
     """A training set of ORL photographs, cut square and tinted at random, each image another: JPEG, quality 95."""
     download.run(params.load(PROJECT / "params.yaml"), "orl")
-    files = sorted(paths.raw("orl").rglob("*.pgm"))
+    files = sorted(layout.raw("orl").rglob("*.pgm"))
     rng = np.random.default_rng(0)
     photographs = [cv2.resize(read_image(path)[10:102], (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for path in files]
 
@@ -160,7 +162,7 @@ def _training(store: FaceStore, order: Sequence[int], normalised: bool) -> Calla
 
     from pipeline.models.backbones import BACKBONES
     from pipeline.models.preprocess import Preprocess
-    from pipeline.training.faces import Faces
+    from pipeline.training.data import Faces
     from pipeline.training.features import PreparedFaces
 
     torch.set_num_threads(1)

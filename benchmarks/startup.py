@@ -18,7 +18,7 @@ CASES = {
     "python -m pipeline --help": "import runpy, sys; sys.argv = ['pipeline', '--help']; runpy.run_module('pipeline')",
     "check params.yaml": "from pipeline.params import load; load()",
     **{
-        f"import of the stage {stage}": f"import pipeline.{stage}"
+        f"import of the stage {stage}": f"import pipeline.stages.{stage}"
         for stage in ("download", "render", "align", "split", "train", "embed", "fuse", "evaluate", "report")
     },
     "import torch, for comparison": "import torch",

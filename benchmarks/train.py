@@ -27,15 +27,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline import params, paths, train
-from pipeline.artifacts import output_folder, write_csv
+from pipeline import params
+from pipeline.core.files import output_folder, write_csv
 from pipeline.faces.alignment import ARCFACE, align
-from pipeline.faces.store import Face, encode, write_faces
 from pipeline.losses import LOSSES
 from pipeline.losses.samplers import SitterBatches
 from pipeline.models.build import build
 from pipeline.params import Study
-from pipeline.training.faces import read_faces
+from pipeline.plan import layout
+from pipeline.stages import train
+from pipeline.store.faces import Face, encode, write_faces
+from pipeline.training.data import read_faces
 from pipeline.training.loop import Run
 from pipeline.training.stop import StopRequest
 
@@ -82,9 +84,9 @@ def make_faces(sitters: int, images: int) -> None:
         name, sitter = f"i{number:06}", f"s{number // images:05}"
         faces.append(Face(name, sitter, encode(crop), ARCFACE.points, "", 1.0))
         rows.append({"image_id": name, "sitter": sitter, "subset": "train", "fold": 0})
-    with output_folder(paths.faces("noise")) as folder:
+    with output_folder(layout.faces("noise")) as folder:
         write_faces(folder, faces)
-    with output_folder(paths.split("noise")) as folder:
+    with output_folder(layout.split("noise")) as folder:
         write_csv(folder / "split.csv", rows, ["image_id", "sitter", "subset", "fold"])
 
 

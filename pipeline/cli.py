@@ -12,10 +12,11 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.errors import SitterError, nearest
+from pipeline.core.errors import SitterError, nearest
 
 # Sections of params.yaml that hold the names a stage takes, where it is not the section of its own name.
 SECTIONS = {"train": ["models"], "embed": ["models", "split"], "explain": ["models"], "pack": ["split"]}
+ROOMS = ("stages", "commands")
 HELP = {"FOLDER": "where the files go"}
 # command: (the entry of params.yaml that it takes, if any; what it does)
 COMMANDS: dict[str, tuple[str | None, str]] = {
@@ -30,7 +31,7 @@ COMMANDS: dict[str, tuple[str | None, str]] = {
     "evaluate": (None, "Judge every model and fusion by every benchmark into results/."),
     "explain": ("MODEL", "Map what a model looks at in a few pairs into attributions/MODEL/."),
     "report": (None, "Make results/report.html and print the table."),
-    "compare": (None, "Print the results beside the figures that their papers published, with differences."),
+    "published": (None, "Print the results beside the figures that their papers published, with differences."),
     "pack": ("DATASET FOLDER", "Write a data set as InsightFace ships its own: FOLDER/train.rec, FOLDER/DATASET.bin."),
     "check": (None, "Check params.yaml and say what the study holds."),
     "merge": (None, "Print several params files as the one that they make, for params.yaml and DVC."),
@@ -60,8 +61,8 @@ def _told(command: str, what: str) -> str:
 
     The docstring is read from the file: importing every stage would make `--help` slow.
     """
-    file = Path(__file__).with_name(f"{command}.py")
-    if not file.is_file():
+    file = next((f for room in ROOMS if (f := Path(__file__).parent / room / f"{command}.py").is_file()), None)
+    if file is None:
         return what
     docstring = file.read_text(encoding="utf-8").split('"""')[1]
     sections = ", ".join(SECTIONS.get(command, [command]))
@@ -103,7 +104,7 @@ def _run(command: str, params: list[Path], names: list[str]) -> None:
 
         study = load(*params)
         if command == "check":
-            from pipeline.missing import missing
+            from pipeline.plan.requirements import missing
 
             print("\n".join([describe(study), *missing(study).values()]))
         elif command == "merge":
@@ -113,9 +114,10 @@ def _run(command: str, params: list[Path], names: list[str]) -> None:
 
             print(yaml.safe_dump(read(*params), sort_keys=False, allow_unicode=True, width=110), end="")
         else:
+            room = next(r for r in ROOMS if (Path(__file__).parent / r / f"{command}.py").is_file())
             for section, name in zip(SECTIONS.get(command, [command]), names, strict=False):
                 known = getattr(study, section)
                 if name not in known:
                     files = " + ".join(map(str, params))
                     raise SitterError(f"{files} has no {name!r} under {section}; {nearest(name, known)}")
-            importlib.import_module(f"pipeline.{command}").run(study, *names)
+            importlib.import_module(f"pipeline.{room}.{command}").run(study, *names)

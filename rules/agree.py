@@ -23,11 +23,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from filelock import FileLock, Timeout
 
-from pipeline import paths
-from pipeline.artifacts import atomic_file
-from pipeline.errors import SitterError
-from pipeline.graph import Job, jobs
+from pipeline.core.errors import SitterError
+from pipeline.core.files import atomic_file
 from pipeline.params import load
+from pipeline.plan import layout
+from pipeline.plan.jobs import Job, jobs
 from pipeline.reporting.tables import results_table
 from rules import records
 from rules.dvc_yaml import PLAN, in_step, stage_name, write_dvc_yaml
@@ -79,7 +79,7 @@ def run(arguments: Sequence[str]) -> None:
         elif not commit() and not records.agreed():
             raise SitterError("Snakemake has more to do after the run, so nothing was recorded in DVC: run it again.")
         if records.lock_hash() == before:  # nothing was made anew, so no stage has printed it
-            print(f"{results_table(paths.results())}\nnothing to do; report: {paths.report()}")
+            print(f"{results_table(layout.results())}\nnothing to do; report: {layout.report()}")
 
 
 def repro(arguments: Sequence[str]) -> None:

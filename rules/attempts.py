@@ -13,9 +13,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from pipeline import paths
-from pipeline.paths import MANIFEST
-from pipeline.training import progress
+from pipeline.plan import layout
+from pipeline.plan.layout import MANIFEST
+from pipeline.training import status
 from rules.states import State
 
 LATE = 90.0
@@ -51,13 +51,13 @@ def standing(job: Any) -> Standing:
         return Standing()
     stage, name = job.rule.name, job.wildcards[0]
     if stage == "train":
-        folder = paths.checkpoints(name)
-        far = progress.read(folder) or progress.Progress("", 0, "", math.nan)
-        stopped, stop = progress.read_stop(folder) or "", identity(folder / progress.STOPPED)
+        folder = layout.checkpoints(name)
+        far = status.read(folder) or status.Progress("", 0, "", math.nan)
+        stopped, stop = status.read_stop(folder) or "", identity(folder / status.STOPPED)
         writing = None if math.isnan(far.seconds) else far.seconds
         return Standing(far.key, far.step, far.place, writing, stopped, stop)
     if stage == "align":
-        parts = len(list(paths.checkpoints(f"align--{name}").glob(f"*/*-of-*/{MANIFEST}")))
+        parts = len(list(layout.checkpoints(f"align--{name}").glob(f"*/*-of-*/{MANIFEST}")))
         return Standing(done=parts, place=f"{parts} finished parts")
     return Standing()
 

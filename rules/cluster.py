@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from pipeline.artifacts import atomic_file
+from pipeline.core.files import atomic_file
 from pipeline.params import Study
 from pipeline.params.resources import AlignJob, GpuJob, Job, TrainJob
 

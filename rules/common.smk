@@ -11,10 +11,10 @@ import yaml
 from snakemake.cli import parse_args
 from snakemake.exceptions import WorkflowError
 
-from pipeline import graph, paths
-from pipeline.code import code
-from pipeline.errors import SitterError
-from pipeline.missing import missing
+from pipeline.plan import jobs, layout
+from pipeline.plan.fingerprint import code
+from pipeline.core.errors import SitterError
+from pipeline.plan.requirements import missing
 from pipeline.params import check, read
 from rules import cluster, logs, watch
 from rules.logs import logged
@@ -53,7 +53,7 @@ def read_study():
 
 logs.keep()
 STUDY_FILES, VALUES, STUDY = read_study()
-JOBS = {(job.stage, job.names): job for job in graph.jobs(STUDY)}
+JOBS = {(job.stage, job.names): job for job in jobs.jobs(STUDY)}
 OUTPUTS = frozenset(path for job in JOBS.values() for path in job.outputs)
 
 
@@ -90,7 +90,7 @@ def inputs(stage):
         gone = any(not path.exists() for path in found.own)
         return [
             *(
-                str(path if path.suffix else path / paths.MANIFEST)
+                str(path if path.suffix else path / layout.MANIFEST)
                 for path in found.inputs
             ),
             *(["the originals"] if gone else []),

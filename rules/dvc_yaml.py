@@ -16,11 +16,11 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from pipeline import paths
-from pipeline.artifacts import atomic_file
-from pipeline.code import job_sources
-from pipeline.graph import Job, jobs
+from pipeline.core.files import atomic_file
 from pipeline.params import Study, load
+from pipeline.plan import layout
+from pipeline.plan.fingerprint import job_sources
+from pipeline.plan.jobs import Job, jobs
 from rules.watch import behind_links, watched
 
 DVC_YAML = Path("dvc.yaml")
@@ -120,7 +120,7 @@ def _filled(lists: list[list[str]]) -> list[list[str]]:
 def _metrics(study: Study) -> list[str]:
     """For `dvc metrics`: the results, and what each training says of itself."""
     trained = [name for name, model in study.models.items() if model.adaptation.kind != "none"]
-    return [(paths.results() / "metrics.json").as_posix(), *(f"{paths.model(name)}/metrics.json" for name in trained)]
+    return [(layout.results() / "metrics.json").as_posix(), *(f"{layout.model(name)}/metrics.json" for name in trained)]
 
 
 def _plots(study: Study) -> list[dict[str, Any]]:
@@ -129,7 +129,7 @@ def _plots(study: Study) -> list[dict[str, Any]]:
     for name, benchmark in study.evaluate.benchmarks.items():
         if benchmark.kind in CURVES:
             curve, x, y = CURVES[benchmark.kind]
-            file = (paths.results() / "curves" / f"{curve}-{name}.csv").as_posix()
+            file = (layout.results() / "curves" / f"{curve}-{name}.csv").as_posix()
             found.append({f"{curve}, {name}": {"template": TEMPLATE, "x": {file: x}, "y": {file: y}}})
     return found
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.errors import SitterError, nearest
-from pipeline.graph import jobs
+from pipeline.core.errors import SitterError, nearest
 from pipeline.params import Study
 from pipeline.params.resources import ALL, Resources
+from pipeline.plan.jobs import jobs
 
 TRAINS_ON = ("train", "hours")
 """The stage and the field that are enough in pieces: a training is stopped at its limit and goes on."""

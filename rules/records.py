@@ -11,9 +11,9 @@ from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
-from pipeline.artifacts import atomic_file
-from pipeline.errors import SitterError
-from pipeline.graph import Job
+from pipeline.core.errors import SitterError
+from pipeline.core.files import atomic_file
+from pipeline.plan.jobs import Job
 from rules.dvc_yaml import PLAN, stage_name
 
 # What dvc.lock was when the two engines last agreed.

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.graph import Job
-from pipeline.paths import MANIFEST
+from pipeline.plan.jobs import Job
+from pipeline.plan.layout import MANIFEST
 from rules.dvc_yaml import stage_name
 from rules.records import distrust, record
 

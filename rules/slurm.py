@@ -32,7 +32,7 @@ from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
-from pipeline.artifacts import atomic_file
+from pipeline.core.files import atomic_file
 from rules import attempts, states
 from rules.attempts import Follows, Standing, identity
 from rules.states import State

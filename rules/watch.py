@@ -19,10 +19,10 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
-from pipeline import artifacts
-from pipeline.errors import SitterError
-from pipeline.graph import Job
-from pipeline.own import entries, is_folder
+from pipeline.core import files
+from pipeline.core.errors import SitterError
+from pipeline.core.own_files import entries, is_folder
+from pipeline.plan.jobs import Job
 
 MEMORY = Path(".snakemake/sitter-own")
 """A file for each job: what its own files were when they were last read."""
@@ -117,7 +117,7 @@ def digest(job: Job, outputs: Iterable[Path]) -> str:
         for path, (size, mtime, ctime, inode) in states.items()
     }
     if found != known:
-        with artifacts.atomic_file(memory) as part:
+        with files.atomic_file(memory) as part:
             part.write_text(json.dumps(found))
     total = sha256("\0".join(map(str, (*roots, *behind))).encode())
     for name, path in sorted(files.items()):
@@ -167,7 +167,7 @@ def _read(paths: Sequence[str], size: int) -> dict[str, str]:
         print(words, file=sys.stderr, flush=True)
     try:
         with ThreadPoolExecutor(min(16, 2 * (os.cpu_count() or 1))) as pool:
-            return dict(zip(paths, pool.map(lambda path: artifacts.sha256(Path(path)), paths), strict=True))
+            return dict(zip(paths, pool.map(lambda path: files.sha256(Path(path)), paths), strict=True))
     except OSError as error:
         raise SitterError(f"{error.filename} cannot be read ({error.strerror}): mend that, or take it away.") from None
 

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import align, params, paths
-from pipeline.artifacts import read_csv, write_csv
-from pipeline.errors import SitterError
+from pipeline import params
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_csv, write_csv
 from pipeline.faces.aligner import Aligner
 from pipeline.faces.alignment import ARCFACE
 from pipeline.faces.image import read_image
-from pipeline.faces.store import FaceStore
+from pipeline.plan import layout
+from pipeline.stages import align
+from pipeline.store.faces import FaceStore
 from tests.faces.real import PROJECT, download_demo, install_scrfd, no_face, photograph, shared
 from tests.faces.test_image import bomb
 from tests.suite.environment import environment
@@ -52,7 +54,7 @@ def study(dataset: str = "people", detectors=(SCRFD,), **settings) -> params.Stu
 
 def put(images: dict[str, bytes | Image.Image | None], dataset: str = "people", **further: str) -> None:
     """Images (or contents, or nothing) as a raw data set, its manifest in the order given."""
-    folder = paths.raw(dataset)
+    folder = layout.raw(dataset)
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for name, content in images.items():
@@ -61,12 +63,12 @@ def put(images: dict[str, bytes | Image.Image | None], dataset: str = "people", 
         elif content is not None:
             (folder / name).write_bytes(content)
         rows.append({"image_id": name, "path": name, "sitter": "eileen", "sha256": "0", **further})
-    write_csv(folder / paths.MANIFEST, rows, list(rows[0]))
+    write_csv(folder / layout.MANIFEST, rows, list(rows[0]))
 
 
 def account(dataset: str = "people") -> dict[str, dict[str, str]]:
     """Rows of faces.csv by image id, in their order."""
-    return {row["image_id"]: row for row in read_csv(paths.faces(dataset) / "faces.csv")}
+    return {row["image_id"]: row for row in read_csv(layout.faces(dataset) / "faces.csv")}
 
 
 def rotated_by_exif(image: Image.Image) -> dict[str, object]:
@@ -120,10 +122,10 @@ def test_every_odd_image_is_handled_and_accounted_for(at, capsys):
         width="a lot",
     )
     turned = rotated_by_exif(photo)
-    turned["image"].save(paths.raw("people") / "turned.jpg", exif=turned["exif"], quality=95)
-    rows = read_csv(paths.raw("people") / paths.MANIFEST)
+    turned["image"].save(layout.raw("people") / "turned.jpg", exif=turned["exif"], quality=95)
+    rows = read_csv(layout.raw("people") / layout.MANIFEST)
     rows.append({**rows[0], "image_id": "turned.jpg", "path": "turned.jpg"})
-    write_csv(paths.raw("people") / paths.MANIFEST, rows, list(rows[0]))
+    write_csv(layout.raw("people") / layout.MANIFEST, rows, list(rows[0]))
 
     align.run(study(), "people")
 
@@ -142,7 +144,7 @@ def test_every_odd_image_is_handled_and_accounted_for(at, capsys):
     assert found["nobody.png"]["status"] == "no_face"
     assert found["nobody.png"]["reason"] == "no face with a score of 0.5 or more"
     assert found["nobody.png"]["width"] == "600"
-    faces = FaceStore(paths.faces("people"))
+    faces = FaceStore(layout.faces("people"))
     assert faces.image_ids == [name for name, row in found.items() if row["status"] == "aligned"]
     assert len(faces) == len(found) - len(unreadable) - 1
     crops = {name: faces.crop(i).astype(int) for i, name in enumerate(faces.image_ids)}
@@ -170,7 +172,7 @@ def test_the_face_is_where_the_template_says(at):
     install_scrfd()
     put({"a.png": photograph()})
     align.run(study(), "people")
-    faces = FaceStore(paths.faces("people"))
+    faces = FaceStore(layout.faces("people"))
     assert np.abs(faces.crop_landmarks[0] - ARCFACE.points).max() < 6
     row = account()["a.png"]
     assert float(row["x0"]) < faces.landmarks[0, 0, 0] < faces.landmarks[0, 1, 0] < float(row["x1"])
@@ -181,10 +183,10 @@ def test_the_number_of_cores_changes_nothing(at, monkeypatch):
     install_scrfd()
     put({f"{i}.png": photograph().rotate(i).resize((160, 160)) for i in range(20)})
     align.run(study(), "people")
-    two = {p.name: p.read_bytes() for p in paths.faces("people").iterdir()}
+    two = {p.name: p.read_bytes() for p in layout.faces("people").iterdir()}
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     align.run(study(), "people")
-    assert {p.name: p.read_bytes() for p in paths.faces("people").iterdir()} == two
+    assert {p.name: p.read_bytes() for p in layout.faces("people").iterdir()} == two
 
 
 def test_the_second_detector_looks_where_the_first_finds_nothing(at):
@@ -210,7 +212,7 @@ def test_images_that_come_aligned_keep_their_bytes(at):
         }
     )
     align.run(study(detectors=[{"kind": "aligned"}]), "people")
-    faces, raw = FaceStore(paths.faces("people")), paths.raw("people")
+    faces, raw = FaceStore(layout.faces("people")), layout.raw("people")
     assert faces.image_ids == ["a.png", "b.jpg", "c.bmp", "large.png"]
     assert faces.encoded(1).tobytes() == (raw / "b.jpg").read_bytes()
     for i, name in enumerate(faces.image_ids[:3]):
@@ -225,7 +227,7 @@ def test_a_data_set_without_any_face_is_an_error_that_says_why(at):
     put({"a.png": no_face(), "b.jpg": b"", "c.jpg": b""})
     with pytest.raises(SitterError, match=r"none of the 3 images of people gave a face: 2 × the file is empty; 1 × no"):
         align.run(study(), "people")
-    assert not paths.faces("people").exists()
+    assert not layout.faces("people").exists()
 
 
 def test_what_is_wrong_with_the_input_is_said(at):
@@ -234,7 +236,7 @@ def test_what_is_wrong_with_the_input_is_said(at):
     put({"a.png": photograph()})
     with pytest.raises(SitterError, match="download scrfd"):
         align.run(study(), "people")
-    manifest = paths.raw("people") / paths.MANIFEST
+    manifest = layout.raw("people") / layout.MANIFEST
     manifest.write_text("image_id,path,sitter\na,a.png,x\na,a.png,x\n")
     with pytest.raises(SitterError, match=r"manifest\.csv: image_id 'a' stands in several rows"):
         align.run(study(), "people")
@@ -254,23 +256,24 @@ def test_interrupted_it_leaves_what_was_there(at, sent):
     photo = photograph().crop((165, 50, 277, 162))
     put({"a.png": photo})
     align.run(study(detectors=kind), "people")
-    before = (paths.faces("people") / paths.MANIFEST).read_bytes()
+    before = (layout.faces("people") / layout.MANIFEST).read_bytes()
     photo.save(at / "a.jpg")
     put({f"{i}.jpg": (at / "a.jpg").read_bytes() for i in range(4000)})
     code = "from pipeline.cli import main; raise SystemExit(main(['align', 'people']))"
     (at / "params.yaml").write_text(study(detectors=kind).model_dump_json())
     process = subprocess.Popen([sys.executable, "-c", code], env=environment(), stderr=subprocess.DEVNULL)
-    while not list(paths.faces("people").parent.glob(".*/faces-00000.arrow")):
+    while not list(layout.faces("people").parent.glob(".*/faces-00000.arrow")):
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(sent)
     assert process.wait(30) == (130 if sent == signal.SIGINT else 143)
-    assert [p.name for p in paths.faces("people").parent.iterdir()] == ["people"]
-    assert (paths.faces("people") / paths.MANIFEST).read_bytes() == before
+    assert [p.name for p in layout.faces("people").parent.iterdir()] == ["people"]
+    assert (layout.faces("people") / layout.MANIFEST).read_bytes() == before
 
 
 def test_the_module_loads_nothing_heavy():
-    code = "import pipeline.align, sys; print(*{'cv2', 'torch', 'pyarrow', 'onnxruntime', 'PIL'} & set(sys.modules))"
+    heavy = {"cv2", "torch", "pyarrow", "onnxruntime", "PIL"}
+    code = f"import pipeline.stages.align, sys; print(*{heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 

@@ -40,7 +40,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_is_imported_without_what_only_its_work_needs(stage: str) -> None:
-    assert modules_after(f"import pipeline.{stage}") & (HEAVY - {"numpy"}) == set()
+    assert modules_after(f"import pipeline.stages.{stage}") & (HEAVY - {"numpy"}) == set()
 
 
 def test_checking_a_study_needs_no_torch() -> None:

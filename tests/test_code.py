@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import code, graph
 from pipeline.losses import LOSSES
 from pipeline.params import load
+from pipeline.plan import fingerprint, jobs
 
 PROJECT = Path(__file__).parents[1]
 STUDY = load(PROJECT / "params.yaml")
 
 
 def files(stage: str, *kinds: str) -> set[str]:
-    return {path.as_posix() for path in code.job_sources(stage, kinds)}
+    return {path.as_posix() for path in fingerprint.job_sources(stage, kinds)}
 
 
 def test_a_model_depends_on_its_own_loss_and_no_other() -> None:
@@ -23,7 +23,7 @@ def test_a_model_depends_on_its_own_loss_and_no_other() -> None:
     assert "pipeline/losses/triplet.py" in with_triplet
     assert "pipeline/losses/mining.py" in with_triplet
     assert "pipeline/losses/arcface.py" not in with_triplet
-    of_training = {"pipeline/losses/samplers.py", "pipeline/losses/sharing.py"}
+    of_training = {"pipeline/losses/samplers.py", "pipeline/losses/sharded_centres.py"}
     assert {f for f in files("train", "losses/none") if f.startswith("pipeline/losses/")} == of_training
 
 
@@ -35,7 +35,7 @@ def test_a_model_depends_on_the_losses_of_its_sum() -> None:
     name, model = next((n, m) for n, m in STUDY.models.items() if m.loss.kind != "none")
     models = {**STUDY.models, name: model.model_copy(update={"loss": summed})}
     (job,) = (
-        j for j in graph.jobs(STUDY.model_copy(update={"models": models})) if j.stage == "train" and j.names == (name,)
+        j for j in jobs.jobs(STUDY.model_copy(update={"models": models})) if j.stage == "train" and j.names == (name,)
     )
     found = files("train", *job.kinds)
     assert {f"pipeline/losses/{name}.py" for name in ("sum", "cosface", "margin", "infonce")} <= found
@@ -43,13 +43,13 @@ def test_a_model_depends_on_the_losses_of_its_sum() -> None:
 
 
 def test_a_registration_changes_no_fingerprint() -> None:
-    for job in graph.jobs(STUDY):
+    for job in jobs.jobs(STUDY):
         assert not {f for f in files(job.stage, *job.kinds) if f == "pipeline/losses/__init__.py"}
 
 
 def test_a_change_in_one_stage_does_not_touch_another() -> None:
-    assert "pipeline/report.py" not in files("evaluate")
-    assert "pipeline/train.py" not in files("embed")
+    assert "pipeline/stages/report.py" not in files("evaluate")
+    assert "pipeline/stages/train.py" not in files("embed")
     assert not {f for f in files("align") if f.startswith("pipeline/models")}
 
 
@@ -59,7 +59,7 @@ def test_defaults_count() -> None:
 
 
 def test_every_job_names_code_that_exists() -> None:
-    for job in graph.jobs(STUDY):
+    for job in jobs.jobs(STUDY):
         found = files(job.stage, *job.kinds)
         assert f"pipeline/{job.stage}.py" in found
         assert all((PROJECT / path).is_file() for path in found)
@@ -72,7 +72,7 @@ def test_no_stage_imports_another_and_no_library_imports_a_stage() -> None:
     }
     for path in (PROJECT / "pipeline").rglob("*.py"):
         module = ".".join(path.relative_to(PROJECT).with_suffix("").parts)
-        used = {p.relative_to(PROJECT).as_posix() for p in code._imports(path)}
+        used = {p.relative_to(PROJECT).as_posix() for p in fingerprint._imports(path)}
         assert not used & stages, f"{module} imports a stage: {used & stages}"
 
 
@@ -86,7 +86,7 @@ def test_the_package_knows_neither_engine() -> None:
         assert not imports & {"snakemake", "dvc"}, path
 
 
-@pytest.mark.parametrize("job", graph.jobs(STUDY), ids=lambda job: f"{job.stage}-{job.name}")
-def test_what_a_job_is_made_from_is_made_by_another(job: graph.Job) -> None:
-    made = {path for other in graph.jobs(STUDY) if other != job for path in (*other.outputs, other.target)}
+@pytest.mark.parametrize("job", jobs.jobs(STUDY), ids=lambda job: f"{job.stage}-{job.name}")
+def test_what_a_job_is_made_from_is_made_by_another(job: jobs.Job) -> None:
+    made = {path for other in jobs.jobs(STUDY) if other != job for path in (*other.outputs, other.target)}
     assert set(job.inputs) <= made

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline import align, paths, render, split
-from pipeline.artifacts import read_csv, write_csv
-from pipeline.columns import FOUND, GIVEN, RESERVED, kept_as
+from pipeline.core.files import read_csv, write_csv
+from pipeline.plan import layout
+from pipeline.stages import align, render, split
+from pipeline.store.columns import FOUND, GIVEN, RESERVED, kept_as
 from tests.faces_of_noise import face
 from tests.sources import stages
 
@@ -45,9 +46,9 @@ def test_a_list_with_columns_of_all_our_names_gives_the_same_faces_and_split(
         listed = [row | {name: str(n % 2) for name in further} for n, row in enumerate(rows)]
         write_csv(Path("list.csv"), listed, list(listed[0]))
         stages.store({"kind": "sitters", "test": 0.5, "artists": "ignore"}, kind="manifest", path="list.csv")
-        faces = read_csv(paths.faces("set") / "faces.csv")
+        faces = read_csv(layout.faces("set") / "faces.csv")
         if further:
             assert all({row[f"their_{name}"] for row in faces} == {"0", "1"} for name in RESERVED)
         ours = (*GIVEN, *FOUND)
-        found.append(([[row[name] for name in ours] for row in faces], read_csv(paths.split("set") / "split.csv")))
+        found.append(([[row[name] for name in ours] for row in faces], read_csv(layout.split("set") / "split.csv")))
     assert found[0] == found[1]

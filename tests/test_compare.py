@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from pipeline import cli, compare
-from pipeline.artifacts import write_json
-from pipeline.errors import SitterError
+from pipeline import cli
+from pipeline.commands import published
+from pipeline.core.errors import SitterError
+from pipeline.core.files import write_json
 from pipeline.params import Study
-from pipeline.published.figures import comparisons, tables
+from pipeline.published.papers import comparisons, tables
 from tests.reporting.standin import small_study
 
 FACTS = Path(__file__).parents[1] / "../shared/FACTS.md"
@@ -34,7 +35,7 @@ def test_rows_of_the_study_stand_beside_the_papers(tmp_path: Path, monkeypatch, 
         "across": {"dlib": figures(0.1, 0.1, 0.1)},
     }  # fmt: skip
     write_json(Path("results/metrics.json"), metrics)
-    compare.run(study(compare=named))
+    published.run(study(published=named))
     printed = capsys.readouterr().out.splitlines()
     assert "arXiv:2508.20626" in printed[0]
     lines = {line.split()[0]: line for line in printed}
@@ -83,22 +84,22 @@ def test_results_of_no_paper_are_told_what_there_is(tmp_path: Path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     write_json(Path("results/metrics.json"), {"photographs": {"dlib": figures(0.1, 0.1, 0.1)}})
     with pytest.raises(SitterError, match=r"none of the results \(photographs\).*historical-faces, lfw"):
-        compare.run(study())
+        published.run(study())
 
 
 @pytest.mark.parametrize(
     ("section", "message"),
     [
         ({"benchmarks": {"photographs": "historic-faces"}}, r"did you mean 'historical-faces'"),
-        ({"benchmarks": {"fotographs": "lfw"}}, r"compare\.benchmarks is 'fotographs'.*did you mean 'photographs'"),
-        ({"models": {"dlib": "clip-lroa"}}, r"compare\.models\.dlib is 'clip-lroa'.*did you mean 'clip-lora'"),
-        ({"models": {"dilb": "clip-lora"}}, r"compare\.models is 'dilb'.*did you mean 'dlib'"),
+        ({"benchmarks": {"fotographs": "lfw"}}, r"published\.benchmarks is 'fotographs'.*did you mean 'photographs'"),
+        ({"models": {"dlib": "clip-lroa"}}, r"published\.models\.dlib is 'clip-lroa'.*did you mean 'clip-lora'"),
+        ({"models": {"dilb": "clip-lora"}}, r"published\.models is 'dilb'.*did you mean 'dlib'"),
     ],
 )
 def test_unknown_names_are_told_before_any_work(section: dict[str, Any], message: str) -> None:
     with pytest.raises(SitterError, match=message):
-        study(compare=section)
+        study(published=section)
 
 
 def test_it_is_a_command() -> None:
-    assert "compare" in cli.COMMANDS
+    assert "published" in cli.COMMANDS

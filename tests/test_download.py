@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.artifacts import sha256
+from pipeline.core.files import sha256
 from tests.sources.pictures import picture
 from tests.sources.site import Site, serving
 from tests.suite.environment import environment
@@ -280,6 +280,6 @@ def test_two_projects_at_once_share_one_fetch(project: Project, site: Site, tmp_
 
 
 def test_importing_the_stage_loads_nothing_heavy() -> None:
-    code = "import sys, pipeline.download; print(*{m.partition('.')[0] for m in sys.modules})"
+    code = "import sys, pipeline.stages.download; print(*{m.partition('.')[0] for m in sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert not {"torch", "cv2", "pyarrow", "numpy", "requests", "PIL"} & set(done.stdout.split())

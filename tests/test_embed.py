@@ -11,14 +11,15 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from pipeline import embed, paths, train
-from pipeline.artifacts import output_folder, read_table
-from pipeline.embeddings import normalise, open_embeddings, read_embeddings, write_as_they_come, write_embeddings
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import output_folder, read_table
 from pipeline.faces.alignment import ARCFACE
-from pipeline.faces.store import Face, FaceStore, encode, write_faces
 from pipeline.models.load import load_model
 from pipeline.params import check
+from pipeline.plan import layout
+from pipeline.stages import embed, train
+from pipeline.store.embeddings import normalise, open_embeddings, read_embeddings, write_as_they_come, write_embeddings
+from pipeline.store.faces import Face, FaceStore, encode, write_faces
 from tests.suite.devices import on_both
 
 SMALL = {"kind": "iresnet", "depth": 18, "width": 0.0625, "embedding": 16}
@@ -46,7 +47,7 @@ def project(tmp_path, monkeypatch, device):
     """Some faces (blurred noise) in a project's folder; they are embedded on `device`."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(1)
-    with output_folder(paths.faces("photos")) as folder:
+    with output_folder(layout.faces("photos")) as folder:
         write_faces(folder, [face(rng, i) for i in range(FACES)])
     yield tmp_path
     torch.use_deterministic_algorithms(False)
@@ -64,7 +65,7 @@ def face(rng, i):
 def test_every_face_gets_the_vector_it_gets_alone(project, backbone, batch):
     train.run(study(backbone=backbone), "m")
     embed.run(study(batch, backbone=backbone), "m", "photos")
-    store, model = FaceStore(paths.faces("photos")), load_model("m")
+    store, model = FaceStore(layout.faces("photos")), load_model("m")
     with torch.inference_mode():
         alone = [model.module(model.prepare(store.crop(i), store.crop_landmarks[i])[None])[0] for i in range(FACES)]
     found = read_embeddings("m", "photos")
@@ -79,7 +80,7 @@ def test_run_twice_the_bytes_are_the_same(project):
     manifests = []
     for _ in range(2):
         embed.run(study(), "m", "photos")
-        manifests.append((paths.embeddings("m", "photos") / "manifest.csv").read_bytes())
+        manifests.append((layout.embeddings("m", "photos") / "manifest.csv").read_bytes())
     assert manifests[0] == manifests[1]
 
 
@@ -87,8 +88,8 @@ def test_run_twice_the_bytes_are_the_same(project):
 def test_a_mirrored_model_adds_the_vector_of_the_mirrored_crop(project):
     train.run(study(mirror=True), "m")
     embed.run(study(mirror=True), "m", "photos")
-    table = read_table(paths.embeddings("m", "photos") / "embeddings.arrow")
-    store, model = FaceStore(paths.faces("photos")), load_model("m")
+    table = read_table(layout.embeddings("m", "photos") / "embeddings.arrow")
+    store, model = FaceStore(layout.faces("photos")), load_model("m")
     flipped = np.ascontiguousarray(store.crop(5)[:, ::-1])
     with torch.inference_mode():
         mirrored = model.module(model.prepare(flipped, ARCFACE.points)[None])[0].numpy()
@@ -109,13 +110,13 @@ def test_a_vector_that_is_not_finite_stops_with_the_image_named_and_nothing_writ
     monkeypatch.setattr("pipeline.models.load.load_model", lambda name, device: real)
     with pytest.raises(SitterError, match=r"model m: the vector of image 's2/6' is not finite"):
         embed.run(study(batch=4), "m", "photos")
-    assert not paths.embeddings("m", "photos").exists()
+    assert not layout.embeddings("m", "photos").exists()
 
 
 def test_faces_that_were_not_aligned_and_models_that_were_not_trained_are_named(project):
     with pytest.raises(SitterError, match=r"models/m/model.json does not exist"):
         embed.run(study(), "m", "photos")
-    for shard in paths.faces("photos").glob("*.arrow"):
+    for shard in layout.faces("photos").glob("*.arrow"):
         shard.unlink()
     with pytest.raises(SitterError, match="data/faces/photos holds no faces"):
         embed.run(study(), "m", "photos")
@@ -123,7 +124,7 @@ def test_faces_that_were_not_aligned_and_models_that_were_not_trained_are_named(
 
 def test_vectors_survive_the_table_to_the_last_bit(project):
     vectors = np.random.default_rng(2).normal(size=(5, 7)).astype(np.float32)
-    with output_folder(paths.embeddings("m", "photos")) as folder:
+    with output_folder(layout.embeddings("m", "photos")) as folder:
         write_embeddings(folder, list("abcde"), vectors)
     found = read_embeddings("m", "photos")
     assert np.array_equal(found.vectors, vectors)
@@ -145,7 +146,7 @@ def test_vectors_that_come_some_at_a_time_make_the_same_file(project, mirrored):
 
 def test_millions_of_vectors_would_be_opened_without_a_copy(project):
     vectors = np.random.default_rng(2).normal(size=(2000, 64)).astype(np.float32)
-    with output_folder(paths.embeddings("m", "photos")) as folder:
+    with output_folder(layout.embeddings("m", "photos")) as folder:
         write_embeddings(folder, list(map(str, range(2000))), vectors, -vectors)
     before = pyarrow.total_allocated_bytes()
     _, parts = open_embeddings("m", "photos")
@@ -158,7 +159,7 @@ def test_embeddings_are_readable_by_pandas(project):
 
     train.run(study(), "m")
     embed.run(study(), "m", "photos")
-    table = pandas.read_feather(paths.embeddings("m", "photos") / "embeddings.arrow")
+    table = pandas.read_feather(layout.embeddings("m", "photos") / "embeddings.arrow")
     assert list(table.columns) == ["image_id", "embedding"]
     assert len(table["embedding"][0]) == 16
 

@@ -9,12 +9,13 @@ import pytest
 import yaml
 from safetensors.numpy import save_file
 
-from pipeline import evaluate, paths
-from pipeline.artifacts import write_csv
-from pipeline.embeddings import normalise, read_embeddings, write_embeddings
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import write_csv
 from pipeline.params import check
+from pipeline.plan import layout
 from pipeline.reporting.tables import results_table
+from pipeline.stages import evaluate
+from pipeline.store.embeddings import normalise, read_embeddings, write_embeddings
 
 SITTERS, IMAGES = 12, 4
 NOISE = {"frozen": 2.5, "tuned": 1.2, "both": 1.0}
@@ -46,7 +47,7 @@ def study(tmp_path, monkeypatch):
                 a, b = rng.choice(IMAGES, 2, replace=False)
                 pairs.append((some[s * IMAGES + a], some[(s if genuine else t) * IMAGES + b], genuine, fold))
     columns = ["image_a", "image_b", "genuine", "fold"]
-    write_csv(paths.split("orl") / "pairs.csv", [dict(zip(columns, p, strict=True)) for p in pairs], columns)
+    write_csv(layout.split("orl") / "pairs.csv", [dict(zip(columns, p, strict=True)) for p in pairs], columns)
     return check(params())
 
 
@@ -73,11 +74,11 @@ def params() -> dict:
 def split(dataset: str, rows: list[tuple[str, str, str, str]]) -> None:
     columns = ["image_id", "sitter", "subset", "origin"]
     found = [{**dict(zip(columns, r, strict=True)), "fold": 0} for r in rows]
-    write_csv(paths.split(dataset) / "split.csv", found, [*columns, "fold"])
+    write_csv(layout.split(dataset) / "split.csv", found, [*columns, "fold"])
 
 
 def embeddings(model: str, dataset: str, ids: list[str], vectors: np.ndarray) -> None:
-    folder = paths.embeddings(model, dataset)
+    folder = layout.embeddings(model, dataset)
     folder.mkdir(parents=True, exist_ok=True)
     write_embeddings(folder, ids, vectors.astype(np.float32))
 
@@ -159,7 +160,7 @@ def test_a_second_run_writes_the_same_bytes_and_keeps_the_report(study):
 
 def test_an_image_without_a_vector_is_found_before_anything_is_computed(study, monkeypatch):
     monkeypatch.setattr(evaluate, "judge", lambda *_: pytest.fail("computed"))
-    ids = [r["image_id"] for r in rows(paths.split("orl") / "split.csv")][1:]
+    ids = [r["image_id"] for r in rows(layout.split("orl") / "split.csv")][1:]
     embeddings("both", "orl", ids, np.ones((len(ids), 4)))
     with pytest.raises(SitterError, match=r"both/orl.*no vector for 1 of 64 images.*'s0/0'"):
         evaluate.run(study)
@@ -168,13 +169,13 @@ def test_an_image_without_a_vector_is_found_before_anything_is_computed(study, m
 def test_a_nan_vector_is_refused_with_the_image_named(study):
     import pyarrow as pa
 
-    from pipeline.artifacts import write_table
+    from pipeline.core.files import write_table
 
-    ids = [r["image_id"] for r in rows(paths.split("orl") / "split.csv")]
+    ids = [r["image_id"] for r in rows(layout.split("orl") / "split.csv")]
     values = np.ones((len(ids), 4), dtype=np.float32)
     values[3, 1] = np.nan
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), 4)
-    file = paths.embeddings("tuned", "orl") / "embeddings.arrow"
+    file = layout.embeddings("tuned", "orl") / "embeddings.arrow"
     write_table(file, pa.table({"image_id": pa.array(ids), "embedding": vectors}))
     with pytest.raises(SitterError, match="'s0/3' is not finite"):
         evaluate.run(study)
@@ -184,11 +185,11 @@ def test_a_nan_vector_is_refused_with_the_image_named(study):
 def test_learned_centres_are_those_in_the_models_folder(study):
     """And only of the models whose loss has left such; mean embeddings serve all."""
     centres = np.random.default_rng(3).normal(size=(9, 16)).astype(np.float32)
-    paths.model("tuned").mkdir(parents=True)
-    save_file({"loss.centres": centres}, paths.model("tuned") / "centres.safetensors")
+    layout.model("tuned").mkdir(parents=True)
+    save_file({"loss.centres": centres}, layout.model("tuned") / "centres.safetensors")
     evaluate.run(study)
     found = json.loads(Path("results/metrics.json").read_text())["shape"]
-    tested = {r["image_id"] for r in rows(paths.split("orl") / "split.csv") if r["subset"] == "test"}
+    tested = {r["image_id"] for r in rows(layout.split("orl") / "split.csv") if r["subset"] == "test"}
     table = read_embeddings("tuned", "orl")
     x = normalise(table.select(sorted(tested)))
     first = [i for i, name in enumerate(sorted(tested)) for _ in range(IMAGES - 1 - int(name.split("/")[1]))]
@@ -201,7 +202,7 @@ def test_learned_centres_are_those_in_the_models_folder(study):
 
 
 def test_centres_of_nobody_or_of_half_a_data_set_are_refused(study):
-    whole = rows(paths.split("orl-painted") / "split.csv")
+    whole = rows(layout.split("orl-painted") / "split.csv")
     ids = [r["image_id"] for r in whole if r["subset"] != "train"]
     embeddings("tuned", "orl-painted", ids, np.ones((len(ids), 16)))
     only = {"shape": study.evaluate.benchmarks["shape"]}
@@ -214,7 +215,7 @@ def test_centres_of_nobody_or_of_half_a_data_set_are_refused(study):
 
 
 def test_absent_embeddings_are_named(study):
-    (paths.embeddings("both", "orl-painted") / "embeddings.arrow").unlink()
+    (layout.embeddings("both", "orl-painted") / "embeddings.arrow").unlink()
     with pytest.raises(SitterError, match="embeddings/both/orl-painted"):
         evaluate.run(study)
 
@@ -228,7 +229,7 @@ def test_absent_embeddings_are_named(study):
     ],
 )
 def test_a_bad_row_of_pairs_is_named(study, change, message):
-    path = paths.split("orl") / "pairs.csv"
+    path = layout.split("orl") / "pairs.csv"
     listed = rows(path)
     listed[0] |= change
     write_csv(path, listed, list(listed[0]))
@@ -237,7 +238,7 @@ def test_a_bad_row_of_pairs_is_named(study, change, message):
 
 
 def test_a_data_set_without_pairs_is_named(study):
-    (paths.split("orl") / "pairs.csv").unlink()
+    (layout.split("orl") / "pairs.csv").unlink()
     with pytest.raises(SitterError, match=r"benchmark 'folds'.*pairs\.csv does not exist"):
         evaluate.run(study)
 
@@ -246,6 +247,8 @@ def test_the_stage_imports_nothing_heavy():
     import subprocess
     import sys
 
-    code = "import sys, pipeline.evaluate; print(sorted({'torch', 'scipy', 'pyarrow', 'numpy'} & set(sys.modules)))"
+    code = (
+        "import sys, pipeline.stages.evaluate; print(sorted({'torch', 'scipy', 'pyarrow', 'numpy'} & set(sys.modules)))"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

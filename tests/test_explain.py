@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import embed, explain, graph, paths, split
-from pipeline.artifacts import output_folder, read_csv, read_table, write_csv
-from pipeline.errors import SitterError
-from pipeline.faces.store import Face, encode, write_faces
+from pipeline.core.errors import SitterError
+from pipeline.core.files import output_folder, read_csv, read_table, write_csv
 from pipeline.models.build import build
 from pipeline.models.save import write_model
 from pipeline.params import Study
+from pipeline.plan import jobs, layout
+from pipeline.stages import embed, explain, split
+from pipeline.store.faces import Face, encode, write_faces
 from tests.faces_of_noise import face
 from tests.reporting.standin import LANDMARKS, small_study
 
@@ -45,23 +46,23 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     monkeypatch.setattr(torch, "set_deterministic_debug_mode", lambda _: None)
     study = made()
     names = [(f"s{n // 3}/{n}", f"s{n // 3}") for n in range(24)]
-    paths.faces("photos").mkdir(parents=True)
+    layout.faces("photos").mkdir(parents=True)
     crops = [face(n) for n in range(24)]
     rows = zip(names, crops, strict=True)
-    write_faces(paths.faces("photos"), (Face(i, s, encode(c), LANDMARKS, "d", 1.0) for (i, s), c in rows))
+    write_faces(layout.faces("photos"), (Face(i, s, encode(c), LANDMARKS, "d", 1.0) for (i, s), c in rows))
     account = [{"image_id": i, "sitter": s, "status": "aligned"} for i, s in names]
-    write_csv(paths.faces("photos") / "faces.csv", account, ["image_id", "sitter", "status"])
+    write_csv(layout.faces("photos") / "faces.csv", account, ["image_id", "sitter", "status"])
     split.run(study, "photos")
     for name, model in study.models.items():
         network, _ = build(model.backbone, model.adaptation, 7)
-        with output_folder(paths.model(name)) as folder:
+        with output_folder(layout.model(name)) as folder:
             write_model(folder, network, model, None, 7)
     embed.run(study, "one", "photos")
     return study
 
 
 def pairs(model: str) -> list[dict[str, str]]:
-    return read_csv(paths.attributions(model) / "pairs.csv", explain.COLUMNS)
+    return read_csv(layout.attributions(model) / "pairs.csv", explain.COLUMNS)
 
 
 def test_every_model_is_shown_on_the_pairs_that_the_first_finds_hardest(study: Study) -> None:
@@ -70,11 +71,11 @@ def test_every_model_is_shown_on_the_pairs_that_the_first_finds_hardest(study: S
     one, two = pairs("one"), pairs("two")
     assert [{**r, "score": ""} for r in one] == [{**r, "score": ""} for r in two]
     assert [(r["sort"], r["rank"]) for r in one] == [(s, str(n)) for s in explain.SORTS for n in (1, 2)]
-    from pipeline.embeddings import read_embeddings
+    from pipeline.store.embeddings import read_embeddings
 
     table = read_embeddings("one", "photos")
     unit = table.vectors / np.linalg.norm(table.vectors, axis=1, keepdims=True)
-    with open(paths.split("photos") / "split.csv", newline="") as file:
+    with open(layout.split("photos") / "split.csv", newline="") as file:
         tested = {r["image_id"] for r in csv.DictReader(file) if r["subset"] == "test"}
     at = [n for n, i in enumerate(table.image_ids) if i in tested]
     cosine = {(a, b): float(unit[a] @ unit[b]) for k, a in enumerate(at) for b in at[k + 1 :]}
@@ -101,9 +102,9 @@ def test_a_second_run_writes_the_same_bytes(study: Study, method: str) -> None:
     manifests = set()
     for _ in range(2):
         explain.run(chosen, "one")
-        manifests.add((paths.attributions("one") / "manifest.csv").read_bytes())
+        manifests.add((layout.attributions("one") / "manifest.csv").read_bytes())
     assert len(manifests) == 1
-    table = read_table(paths.attributions("one") / "maps.arrow")
+    table = read_table(layout.attributions("one") / "maps.arrow")
     assert table["side"].to_pylist() == ["probe", "gallery"] * 3
     maps = np.array(table["map"].to_pylist())
     assert maps.shape == (6, 112 * 112)
@@ -112,12 +113,12 @@ def test_a_second_run_writes_the_same_bytes(study: Study, method: str) -> None:
 
 
 def test_a_job_depends_on_its_own_model_and_on_the_one_that_chooses(study: Study) -> None:
-    job = next(j for j in graph.jobs(study) if j.stage == "explain" and j.name == "two")
-    assert {paths.model("two"), paths.embeddings("one", "photos"), paths.faces("photos")} <= set(job.inputs)
-    assert paths.model("one") not in job.inputs
-    assert paths.embeddings("two", "photos") not in job.inputs
-    report = next(j for j in graph.jobs(study) if j.stage == "report")
-    assert {paths.attributions("one"), paths.attributions("two")} <= set(report.inputs)
+    job = next(j for j in jobs.jobs(study) if j.stage == "explain" and j.name == "two")
+    assert {layout.model("two"), layout.embeddings("one", "photos"), layout.faces("photos")} <= set(job.inputs)
+    assert layout.model("one") not in job.inputs
+    assert layout.embeddings("two", "photos") not in job.inputs
+    report = next(j for j in jobs.jobs(study) if j.stage == "report")
+    assert {layout.attributions("one"), layout.attributions("two")} <= set(report.inputs)
 
 
 def test_bad_input_is_told_before_any_work(study: Study) -> None:

@@ -7,14 +7,15 @@ import json
 import numpy as np
 import pytest
 
-from pipeline import fuse, paths
-from pipeline.artifacts import output_folder, write_csv
-from pipeline.embeddings import normalise, read_embeddings, write_embeddings
-from pipeline.errors import SitterError
-from pipeline.fusions.cohort import normalised
+from pipeline.core.errors import SitterError
+from pipeline.core.files import output_folder, write_csv
 from pipeline.fusions.fused import load_fusion
 from pipeline.params import check
-from pipeline.scores import read_scores
+from pipeline.plan import layout
+from pipeline.scoring.score_norm import normalised
+from pipeline.stages import fuse
+from pipeline.store.embeddings import normalise, read_embeddings, write_embeddings
+from pipeline.store.scores import read_scores
 
 DATASETS = ("photos", "paintings")
 SUBSET = {f"s{i}": ["train", "val", "test"][i % 3] for i in range(12)}
@@ -55,14 +56,14 @@ def study(method="weighted", fit_on=("paintings",), centre=True, cohort=None):
 
 
 def put(model, dataset, ids=IDS, values=None):
-    with output_folder(paths.embeddings(model, dataset)) as folder:
+    with output_folder(layout.embeddings(model, dataset)) as folder:
         write_embeddings(folder, ids, vectors(model, dataset) if values is None else values)
 
 
 def put_split(subset):
     for dataset in DATASETS:
         rows = [{"image_id": i, "sitter": s, "subset": subset[s]} for i, s in zip(IDS, SITTERS, strict=True)]
-        with output_folder(paths.split(dataset)) as folder:
+        with output_folder(layout.split(dataset)) as folder:
             write_csv(folder / "split.csv", rows, ["image_id", "sitter", "subset", "fold", "origin"])
 
 
@@ -109,7 +110,7 @@ def test_with_a_cohort_there_are_scores_of_all_test_images_of_every_two_data_set
 
 def test_weighted_says_its_weights_and_applies_them():
     fuse.run(study("weighted"), "both")
-    description = json.loads((paths.model("both") / "model.json").read_text())
+    description = json.loads((layout.model("both") / "model.json").read_text())
     weights = description["weights"]
     assert weights["good"] > 0.6
     assert sum(weights.values()) == pytest.approx(1)
@@ -134,12 +135,12 @@ def test_a_fusion_read_back_gives_the_same_vectors(method, centre):
 @pytest.mark.parametrize("method", ["wccn", "weighted", *LEARNED], ids=str)
 def test_test_sitters_have_no_say(method):
     fuse.run(study(method), "both")
-    before = (paths.model("both") / "weights.safetensors").read_bytes()
+    before = (layout.model("both") / "weights.safetensors").read_bytes()
     test = np.array([SUBSET[s] == "test" for s in SITTERS])[:, None]
     for model in NOISE:
         put(model, "paintings", values=np.where(test, 1, vectors(model, "paintings")).astype(np.float32))
     fuse.run(study(method), "both")
-    assert (paths.model("both") / "weights.safetensors").read_bytes() == before
+    assert (layout.model("both") / "weights.safetensors").read_bytes() == before
 
 
 def test_rows_are_matched_by_image_not_by_place():
@@ -156,14 +157,14 @@ def test_plain_concatenation_needs_no_data_to_fit_on():
     fuse.run(study("concat", (), centre=False), "both")
     expected = normalise(np.hstack([normalise(vectors(m, "photos")) for m in NOISE]))
     np.testing.assert_allclose(read_embeddings("both", "photos").vectors, expected, atol=1e-6)
-    assert not (paths.model("both") / "weights.safetensors").exists()
+    assert not (layout.model("both") / "weights.safetensors").exists()
 
 
 def test_models_embedded_from_other_images_are_refused():
     put("bad", "photos", IDS[:-1], vectors("bad", "photos")[:-1])
     with pytest.raises(SitterError, match=r"embeddings/bad/photos .*47 and 48; s11/47 only in one.*Run embed for bad"):
         fuse.run(study(), "both")
-    assert not paths.model("both").exists()
+    assert not layout.model("both").exists()
 
 
 def test_an_image_of_the_split_without_a_vector_is_named():
@@ -185,7 +186,7 @@ def test_what_there_is_too_little_of_is_named():
 @pytest.mark.parametrize("method", LEARNED, ids=str)
 def test_learned_fusions_say_what_they_gain_on_val_sitters_and_want_both_subsets(method, capsys):
     fuse.run(study(method), "both")
-    description = json.loads((paths.model("both") / "model.json").read_text())
+    description = json.loads((layout.model("both") / "model.json").read_text())
     assert 0 <= description["val_cllr"] <= description["val_cllr_equal"] + 1e-6
     assert f"Cllr on val sitters {description['val_cllr']:.3f} (" in capsys.readouterr().out
     put_split({s: "test" if w == "train" else w for s, w in SUBSET.items()})
@@ -197,6 +198,6 @@ def test_learned_fusions_say_what_they_gain_on_val_sitters_and_want_both_subsets
 def test_missing_embeddings_are_named():
     import shutil
 
-    shutil.rmtree(paths.embeddings("bad", "photos"))
+    shutil.rmtree(layout.embeddings("bad", "photos"))
     with pytest.raises(SitterError, match=r"embeddings/bad/photos/embeddings.arrow does not exist: run embed"):
         fuse.run(study(), "both")

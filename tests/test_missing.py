@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline import download, params
+from pipeline import params
 from pipeline.cli import main
-from pipeline.errors import SitterError
-from pipeline.missing import missing
+from pipeline.core.errors import SitterError
+from pipeline.plan.requirements import missing
+from pipeline.stages import download
 
 PROJECT = Path(__file__).parents[1]
 FROZEN = {"adaptation": {"kind": "none"}, "loss": {"kind": "none"}}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.names import alike, nfc, same, warn_of_alike
+from pipeline.core.names import alike, nfc, same, warn_of_alike
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.nobody import is_helper, nobody
+from pipeline.core.nobody import is_helper, nobody
 
 NOBODY = """
 Unknown | unknown | UNKNOWN | unidentified | Anonymous | anon. | N.N. | N. N. | NN | n/a | NA | none | nan | Null | #N/A

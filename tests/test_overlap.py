@@ -9,13 +9,14 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline import overlap, paths
-from pipeline.artifacts import read_json, write_csv
-from pipeline.embeddings import read_embeddings, write_embeddings
-from pipeline.errors import SitterError
-from pipeline.faces.store import Face, encode, write_faces
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_json, write_csv
 from pipeline.metrics.reader import Reader
 from pipeline.params import Study
+from pipeline.plan import layout
+from pipeline.stages import overlap
+from pipeline.store.embeddings import read_embeddings, write_embeddings
+from pipeline.store.faces import Face, encode, write_faces
 from tests.faces_of_noise import face
 from tests.reporting.standin import LANDMARKS, small_study
 
@@ -26,18 +27,18 @@ TWIN = "someone"
 
 def data_set(name: str, images: list[tuple[str, str, str, np.ndarray]], model: str | None, seed: int) -> None:
     """Faces, split and embeddings of (image, sitter, subset, crop)."""
-    paths.faces(name).mkdir(parents=True)
-    write_faces(paths.faces(name), [Face(i, s, encode(c), LANDMARKS, "d", 1.0) for i, s, _, c in images])
+    layout.faces(name).mkdir(parents=True)
+    write_faces(layout.faces(name), [Face(i, s, encode(c), LANDMARKS, "d", 1.0) for i, s, _, c in images])
     columns = ["image_id", "sitter", "subset", "fold", "origin"]
     rows = [dict(zip(columns, (i, s, subset, 0, ""), strict=True)) for i, s, subset, _ in images]
-    write_csv(paths.split(name) / "split.csv", rows, columns)
+    write_csv(layout.split(name) / "split.csv", rows, columns)
     if model is not None:
         rng, sitters = np.random.default_rng(seed), sorted({s for _, s, _, _ in images})
         of = {
             s: np.random.default_rng([7, *("t1" if s == TWIN else s).encode()]).normal(size=DIMENSION) for s in sitters
         }
         vectors = np.array([of[s] + 0.3 * rng.normal(size=DIMENSION) for _, s, _, _ in images])
-        folder = paths.embeddings(model, name)
+        folder = layout.embeddings(model, name)
         folder.mkdir(parents=True)
         write_embeddings(folder, [i for i, _, _, _ in images], vectors.astype(np.float32))
 
@@ -64,7 +65,7 @@ def made(**changes: object) -> Study:
 
 
 def rows(name: str) -> list[dict[str, str]]:
-    with open(paths.overlap("photographs") / name, newline="") as file:
+    with open(layout.overlap("photographs") / name, newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -72,7 +73,7 @@ def test_copies_in_other_tones_are_listed_and_nothing_else_is(study: Study) -> N
     overlap.run(study, "photographs")
     found = {(r["test"], r["train"], r["test_sitter"], r["train_sitter"]) for r in rows("images.csv")}
     assert found == {("t4/0", "copy", "t4", "a0"), ("t5/1", "same", "t5", "a1")}
-    assert read_json(paths.overlap("photographs") / "summary.json")["near_duplicates"] == 2
+    assert read_json(layout.overlap("photographs") / "summary.json")["near_duplicates"] == 2
 
 
 def test_sitters_are_found_by_name_and_under_another_name_by_their_embeddings(study: Study) -> None:
@@ -81,13 +82,13 @@ def test_sitters_are_found_by_name_and_under_another_name_by_their_embeddings(st
     assert found.keys() == {"a3", "t1"}
     assert (found["a3"]["train_sitter"], found["a3"]["by_name"], found["a3"]["by_embedding"]) == ("a3", "1", "1")
     assert (found["t1"]["train_sitter"], found["t1"]["by_name"], found["t1"]["by_embedding"]) == (TWIN, "0", "1")
-    summary = read_json(paths.overlap("photographs") / "summary.json")
+    summary = read_json(layout.overlap("photographs") / "summary.json")
     assert (summary["sitters_by_name"], summary["sitters_by_embedding"]) == (1, 2)
 
 
 def test_threshold_is_exceeded_by_no_two_test_sitters(study: Study) -> None:
     overlap.run(study, "photographs")
-    summary = read_json(paths.overlap("photographs") / "summary.json")
+    summary = read_json(layout.overlap("photographs") / "summary.json")
     table = read_embeddings("dlib", "photos")
     vectors = table.vectors.astype(float)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -104,7 +105,7 @@ def test_threshold_is_exceeded_by_no_two_test_sitters(study: Study) -> None:
 def test_without_a_model_only_names_and_pictures_are_compared(study: Study) -> None:
     overlap.run(made(model=None), "photographs")
     assert [r["test_sitter"] for r in rows("sitters.csv")] == ["a3"]
-    assert read_json(paths.overlap("photographs") / "summary.json")["sitters_by_embedding"] is None
+    assert read_json(layout.overlap("photographs") / "summary.json")["sitters_by_embedding"] is None
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_what_is_excluded_no_benchmark_counts(study: Study, exclude: str, expect
 def test_pairs_with_an_excluded_image_are_left_out(study: Study) -> None:
     pairs = [("t4/0", "t4/1", 1, 0), ("t6/0", "t6/1", 1, 0), ("t6/0", "t7/1", 0, 1), ("t5/1", "t7/1", 0, 1)]
     columns = ["image_a", "image_b", "genuine", "fold"]
-    write_csv(paths.split("photos") / "pairs.csv", [dict(zip(columns, p, strict=True)) for p in pairs], columns)
+    write_csv(layout.split("photos") / "pairs.csv", [dict(zip(columns, p, strict=True)) for p in pairs], columns)
     chosen = made(exclude="images")
     overlap.run(chosen, "photographs")
     listed = Reader(chosen).context("dlib").pairs("photos")
@@ -148,7 +149,7 @@ def test_sides_without_images_and_absent_faces_are_named(study: Study) -> None:
 
 def test_sitters_whose_names_are_written_in_two_ways_are_told(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
     for dataset, name in (("painted", "a3"), ("photos", "A_3")):
-        path = paths.split(dataset) / "split.csv"
+        path = layout.split(dataset) / "split.csv"
         path.write_text(path.read_text().replace(",a3,", f",{name},".replace("a3", "a 3")))
     overlap.run(made(model=None), "photographs")
     said = capsys.readouterr().err

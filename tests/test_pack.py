@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from pipeline import align, download, pack, paths, split
-from pipeline.artifacts import read_csv, write_csv
 from pipeline.cli import main
-from pipeline.errors import SitterError
-from pipeline.faces.store import FaceStore
+from pipeline.commands import pack
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_csv, write_csv
+from pipeline.plan import layout
 from pipeline.sources.verification_bin import read_bin
+from pipeline.stages import align, download, split
+from pipeline.store.faces import FaceStore
 from tests.training.study import STUDY, make_faces, study
 
 
@@ -36,12 +38,12 @@ def taken_up(kind: str, path: str) -> FaceStore:
     a_study = check(raw)
     for stage in (download, align, split):
         stage.run(a_study, "packed")
-    return FaceStore(paths.faces("packed"))
+    return FaceStore(layout.faces("packed"))
 
 
 def test_train_and_val_sitters_are_a_training_set_to_the_byte() -> None:
     pack.run(study(), "tiny", "out")
-    packed, store = taken_up("recordio", "out/train.rec"), FaceStore(paths.faces("tiny"))
+    packed, store = taken_up("recordio", "out/train.rec"), FaceStore(layout.faces("tiny"))
     known = {bytes(store.encoded(i)): store.sitters[i] for i in range(25)}
     names = {row["label"]: row["sitter"] for row in read_csv(Path("out/labels.csv"))}
     assert {bytes(packed.encoded(i)): names[packed.sitters[i]] for i in range(len(packed))} == known
@@ -51,10 +53,10 @@ def test_train_and_val_sitters_are_a_training_set_to_the_byte() -> None:
 def test_test_sitters_are_a_verification_set_in_ten_even_folds() -> None:
     pack.run(study(), "tiny", "out")
     taken_up("verification-bin", "out/tiny.bin")
-    pairs = read_csv(paths.split("packed") / "pairs.csv")
+    pairs = read_csv(layout.split("packed") / "pairs.csv")
     assert Counter((row["fold"], row["genuine"]) for row in pairs) == {(str(f), g): 4 for f in range(10) for g in "01"}
     images, same = read_bin(Path("out/tiny.bin"))
-    store = FaceStore(paths.faces("tiny"))
+    store = FaceStore(layout.faces("tiny"))
     who = {bytes(store.encoded(i)): (store.sitters[i], i) for i in range(25, 45)}
     for n, genuine in enumerate(same):
         (a, i), (b, j) = who[images[2 * n]], who[images[2 * n + 1]]
@@ -67,10 +69,10 @@ def test_test_sitters_are_a_verification_set_in_ten_even_folds() -> None:
 def test_pairs_that_the_set_comes_with_are_kept_as_they_are() -> None:
     listed = [("s6/0", "s6/1", 1, 0), ("s6/0", "s7/1", 0, 1)]
     columns = ["image_a", "image_b", "genuine", "fold"]
-    write_csv(paths.split("tiny") / "pairs.csv", [dict(zip(columns, p, strict=True)) for p in listed], columns)
+    write_csv(layout.split("tiny") / "pairs.csv", [dict(zip(columns, p, strict=True)) for p in listed], columns)
     pack.run(study(), "tiny", "out")
     images, same = read_bin(Path("out/tiny.bin"))
-    store = FaceStore(paths.faces("tiny"))
+    store = FaceStore(layout.faces("tiny"))
     assert images == [bytes(store.encoded(store.image_ids.index(i))) for a, b, *_ in listed for i in (a, b)]
     assert same == [True, False]
 
@@ -84,7 +86,7 @@ def test_the_second_image_may_come_from_another_data_set() -> None:
 
 
 def test_the_command_packs_and_nothing_to_pack_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    table = paths.split("tiny") / "split.csv"
+    table = layout.split("tiny") / "split.csv"
     rows = read_csv(table)
     write_csv(table, [row | {"subset": "unused"} for row in rows], list(rows[0]))
     with pytest.raises(SitterError, match="tiny has neither train or val sitters nor pairs to test on"):

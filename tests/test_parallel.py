@@ -13,9 +13,9 @@ from itertools import count, islice
 import psutil
 import pytest
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.parallel import cores, in_order
 from pipeline.faces.image import UnreadableImage
-from pipeline.parallel import cores, in_order
 
 
 def make_power(exponent):

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from pipeline import params
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 
 PROJECT = Path(__file__).parents[1]
 STUDIES = [

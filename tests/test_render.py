@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from skimage import data
 
-from pipeline import render
-from pipeline.artifacts import read_csv, write_csv
-from pipeline.errors import SitterError
-from pipeline.faces.painterly import STYLES, mount, paint
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_csv, write_csv
+from pipeline.painting import STYLES, mount, paint
 from pipeline.params import Study
 from pipeline.params.render import ALL_STYLES, Render
-from pipeline.render import seed_of, style_of
+from pipeline.stages import render
+from pipeline.stages.render import seed_of, style_of
 
 SOURCE, PAINTED = Path("data/raw/photos"), Path("data/raw/painted")
 COLUMNS = ["image_id", "path", "sitter", "sha256", "origin", "rendering", "style", "year"]

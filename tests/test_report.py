@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import report
-from pipeline.artifacts import read_csv, read_json, write_csv, write_json
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_csv, read_json, write_csv, write_json
 from pipeline.params import Study
+from pipeline.stages import report
 from tests.programs import find, needs
 from tests.reporting.page_reader import PageReader
 from tests.reporting.standin import drawn_crops, small_study, write_data, write_run

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline import paths, split
-from pipeline.artifacts import read_csv, write_csv
-from pipeline.errors import SitterError
-from pipeline.faces.store import Face, encode, write_faces
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_csv, write_csv
 from pipeline.params import Study, check
+from pipeline.plan import layout
+from pipeline.stages import split
+from pipeline.store.faces import Face, encode, write_faces
 from tests.faces_of_noise import face
 
 PROJECT = Path(__file__).parents[1]
@@ -44,7 +45,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def aligned(dataset: str, rows: Sequence[dict[str, str]], crops: Sequence[Any] | None = None) -> None:
     """What the stage align leaves: faces.csv, and the shards where crops are given."""
-    folder = paths.faces(dataset)
+    folder = layout.faces(dataset)
     folder.mkdir(parents=True, exist_ok=True)
     rows = [{"status": "aligned", **row} for row in rows]
     write_csv(folder / "faces.csv", rows, list(dict.fromkeys(k for r in rows for k in r)))
@@ -61,7 +62,7 @@ def people(count: int, images: int = 3, name: str = "sitter {}") -> list[dict[st
 def run(name: str = "set", seed: int = 1, other: dict[str, Any] | None = None, **entry: Any) -> list[dict[str, str]]:
     entry = {"kind": "sitters", "near_duplicates": False, **entry}
     split.run(study(seed, **{name: entry, **(other or {})}), name)
-    with open(paths.split(name) / "split.csv", newline="") as file:
+    with open(layout.split(name) / "split.csv", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -144,7 +145,7 @@ def test_renderings_sit_where_their_sitters_sit_and_only_the_first_is_judged(
         judged = row["image_id"].endswith("~0")
         expected = photographs[row["sitter"]] if judged or photographs[row["sitter"]] == "train" else "unused"
         assert row["subset"] == expected
-    folds = [{r["sitter"]: r["fold"] for r in read_csv(paths.split(d) / "split.csv")} for d in ("set", "painted")]
+    folds = [{r["sitter"]: r["fold"] for r in read_csv(layout.split(d) / "split.csv")} for d in ("set", "painted")]
     assert folds[0] == folds[1]
     assert "images unused" in capsys.readouterr().out
 
@@ -175,7 +176,7 @@ def test_a_picture_under_two_names_keeps_both_on_one_side() -> None:
         assert where["sitter 0"] == where["sitter 10"]
         assert where["sitter 1"] == where["sitter 20"] == where["sitter 27"]
         assert Counter(where.values()) == {"test": 15, "val": 6, "train": 9}
-    listed = read_csv(paths.split("set") / "near-duplicates.csv")
+    listed = read_csv(layout.split("set") / "near-duplicates.csv")
     assert {(r["sitter_a"], r["sitter_b"]) for r in listed} >= {("sitter 0", "sitter 10")}
     assert {r["image_a"] for r in listed} | {r["image_b"] for r in listed} == {"0/0", "10/0", "1/0", "20/0", "27/1"}
     without = [sides(run(test=0.5, val=0.2, seed=seed)) for seed in range(5)]
@@ -223,7 +224,7 @@ def test_too_few_sitters_for_the_shares_is_said(count: int, shares: dict[str, fl
     aligned("set", people(count))
     with pytest.raises(SitterError, match=words):
         run(**shares)
-    assert not paths.split("set").exists()
+    assert not layout.split("set").exists()
 
 
 def test_shares_of_more_than_everything_are_refused() -> None:

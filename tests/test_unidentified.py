@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import download, evaluate, pack, params, paths, split
-from pipeline.artifacts import read_csv, write_csv
-from pipeline.embeddings import read_embeddings, write_embeddings
-from pipeline.faces.store import FaceStore
-from pipeline.graph import jobs
+from pipeline import params
+from pipeline.commands import pack
+from pipeline.core.files import read_csv, write_csv
+from pipeline.plan import layout
+from pipeline.plan.jobs import jobs
 from pipeline.reporting.account import data_sets
-from pipeline.reporting.images import Album
-from pipeline.training.faces import read_faces
+from pipeline.reporting.pictures import Album
+from pipeline.stages import download, evaluate, split
+from pipeline.store.embeddings import read_embeddings, write_embeddings
+from pipeline.store.faces import FaceStore
+from pipeline.training.data import read_faces
 from tests.faces_of_noise import face
 from tests.sources import stages
 from tests.test_evaluate import study as finished
@@ -86,7 +89,7 @@ def changed(nobody: dict[str, Any] | None, **source: Any) -> params.Study:
 def test_the_study_adds_words_and_takes_names_out() -> None:
     portraits(1, 1, "Anonymous", "Verschollen")
     download.run(changed({"also": ["verschollen"], "names": ["anonymous"]}, **FOLDER), "set")
-    sitters = {row["path"].split("/")[0]: row["sitter"] for row in read_csv(paths.raw("set") / "manifest.csv")}
+    sitters = {row["path"].split("/")[0]: row["sitter"] for row in read_csv(layout.raw("set") / "manifest.csv")}
     assert sitters == {"sitter 0": "sitter 0", "Anonymous": "Anonymous", "Verschollen": ""}
 
 
@@ -118,13 +121,13 @@ def test_they_are_aligned_and_dealt_to_nobody(dealt: dict[str, Any], capsys: pyt
     assert {i for i, row in after.items() if row["subset"] == "unidentified"} == portraits_of_nobody
     assert {(row["sitter"], row["fold"]) for i, row in after.items() if i in portraits_of_nobody} == {("", "")}
     assert {i: row for i, row in after.items() if i not in portraits_of_nobody} == before
-    assert len(FaceStore(paths.faces("set"))) == 42
+    assert len(FaceStore(layout.faces("set"))) == 42
     assert "10 portraits of unidentified sitters" in capsys.readouterr().out.splitlines()[-1]
 
 
 def dealt_by_image(dealt: dict[str, Any], source: dict[str, Any]) -> dict[str, dict[str, str]]:
     stages.store(dealt, **source)
-    return {row["image_id"]: row for row in read_csv(paths.split("set") / "split.csv")}
+    return {row["image_id"]: row for row in read_csv(layout.split("set") / "split.csv")}
 
 
 def test_a_data_set_of_nobody_known_is_kept_whole() -> None:
@@ -140,22 +143,22 @@ def test_a_split_like_another_leaves_them_out_on_both_sides() -> None:
         for i in range(2)
     ]
     for dataset in ("photos", "painted"):
-        paths.faces(dataset).mkdir(parents=True)
-        write_csv(paths.faces(dataset) / "faces.csv", faces, list(faces[0]))
+        layout.faces(dataset).mkdir(parents=True)
+        write_csv(layout.faces(dataset) / "faces.csv", faces, list(faces[0]))
     from tests.test_split import study
 
     entry = {"kind": "sitters", "test": 0.4, "near_duplicates": False}
     a_study = study(photos=entry, painted={"kind": "like", "dataset": "photos", "near_duplicates": False})
     for dataset in ("photos", "painted"):
         split.run(a_study, dataset)
-    photos, painted = (read_csv(paths.split(dataset) / "split.csv") for dataset in ("photos", "painted"))
+    photos, painted = (read_csv(layout.split(dataset) / "split.csv") for dataset in ("photos", "painted"))
     assert photos == painted
     assert Counter(row["subset"] for row in photos) == {"test": 4, "train": 6, "unidentified": 2}
 
 
 def add_nobody(dataset: str, ids: list[str]) -> None:
     """Rows of the split, as unidentified portraits have them."""
-    path = paths.split(dataset) / "split.csv"
+    path = layout.split(dataset) / "split.csv"
     rows = read_csv(path)
     columns = list(rows[0])
     more = [{"image_id": i, "sitter": "", "subset": "unidentified", "fold": ""} for i in ids]
@@ -171,7 +174,7 @@ def test_no_benchmark_counts_them(finished: params.Study) -> None:
         for model in ("frozen", "tuned"):  # a fusion by folds has no vectors of them
             table = read_embeddings(model, dataset)
             vectors = np.concatenate([table.vectors, np.repeat(table.vectors[:1], 6, axis=0)])
-            write_embeddings(paths.embeddings(model, dataset), [*table.image_ids, *ids], vectors)
+            write_embeddings(layout.embeddings(model, dataset), [*table.image_ids, *ids], vectors)
     evaluate.run(finished)
     assert json.loads(Path("results/metrics.json").read_text()) == before
     counts = json.loads(Path("results/run.json").read_text())["data"]["orl"]
@@ -181,7 +184,7 @@ def test_no_benchmark_counts_them(finished: params.Study) -> None:
 def test_nothing_is_learned_from_them_and_nothing_packed() -> None:
     make_faces(train=4, val=1)
     before = [len(faces) for faces in read_faces(["tiny"], tiny().split)]
-    path = paths.split("tiny") / "split.csv"
+    path = layout.split("tiny") / "split.csv"
     rows = read_csv(path)
     gone = [row for row in rows if row["subset"] == "train"][:2]
     for row in gone:

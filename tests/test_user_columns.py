@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import SitterError
-from pipeline.user_columns import line_of, read_user_columns
-from pipeline.user_csv import open_table
+from pipeline.core.errors import SitterError
+from pipeline.formats.user_columns import line_of, read_user_columns
+from pipeline.formats.user_csv import open_table
 
 FILE = Path("vectors.csv")
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import SitterError
-from pipeline.user_csv import open_table
+from pipeline.core.errors import SitterError
+from pipeline.formats.user_csv import open_table
 
 FILE = Path("list.csv")
 Rows = list[tuple[int, dict[str, str]]]

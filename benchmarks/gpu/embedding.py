@@ -12,11 +12,11 @@ import torch
 
 from benchmarks.embed import make_faces, model, plain
 from benchmarks.gpu.timing import CUDA, DEVICE, Steps, rates, row
-from pipeline.embed import batches, embed
-from pipeline.faces.store import FaceStore
 from pipeline.models.load import Embedder
 from pipeline.models.precision import choose_precision, in_precision, least_cosine
 from pipeline.models.preprocess import Normalise
+from pipeline.stages.embed import batches, embed
+from pipeline.store.faces import FaceStore
 
 # Each network, and the part of the faces that it embeds: the plain loop of the largest would take minutes.
 NETWORKS: dict[str, tuple[dict[str, Any], int]] = {

@@ -11,10 +11,10 @@ from torch import nn
 
 from benchmarks.gpu.recogniser import silence
 from benchmarks.gpu.timing import CUDA, DEVICE, finish
-from pipeline import train
 from pipeline.losses.infonce import InfoNCE
 from pipeline.models.backbones.iresnet import IResNet
 from pipeline.models.preprocess import Normalise
+from pipeline.stages import train
 from pipeline.training.gradients import FullPrecision, Gradients
 
 

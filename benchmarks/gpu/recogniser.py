@@ -15,9 +15,11 @@ import torch
 
 from benchmarks.arcface_torch import ArcFaceTorch, loaded
 from benchmarks.gpu.timing import CUDA, DEVICE, Steps, rates, row
-from pipeline import align, download, params, paths, split, train
-from pipeline.faces.recordio import write_training_set
+from pipeline import params
+from pipeline.formats.recordio import write_training_set
 from pipeline.params import Study
+from pipeline.plan import layout
+from pipeline.stages import align, download, split, train
 from pipeline.training.loop import Run
 from pipeline.training.stop import StopRequest
 from pipeline.training.throughput import flops, peak
@@ -39,7 +41,7 @@ def make_training_set(rec: Path, images: int) -> None:
 def measure(given: argparse.Namespace, rec: Path, depth: int) -> None:
     """Print the rates of both sides, with and without the loader."""
     plain = study(given, rec, depth, given.precision, compile=False)
-    if not paths.split("set").exists():
+    if not layout.split("set").exists():
         with silence():
             for stage in (download, align, split):
                 stage.run(plain, "set")

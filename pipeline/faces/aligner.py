@@ -16,8 +16,8 @@ from pipeline.faces.corrections import Correction
 from pipeline.faces.detection import Detection
 from pipeline.faces.detectors import DETECTORS
 from pipeline.faces.image import RGBImage, UnreadableImage, encoded_image, read_image
-from pipeline.faces.store import Face, decode, encode
 from pipeline.params.align import Align
+from pipeline.store.faces import Face, decode, encode
 
 LANDMARKS = ("left eye", "right eye", "nose", "left mouth corner", "right mouth corner")
 # Of 14 paintings in which the detector saw two faces or more, the largest was none in three: lace, a shoe, a shadow,

@@ -20,10 +20,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.names import nfc
 from pipeline.faces.image import UnreadableImage, read_image
-from pipeline.names import nfc
-from pipeline.user_csv import Row, open_table
+from pipeline.formats.user_csv import Row, open_table
 
 COLUMNS = ("image_id", "box", "landmarks", "drop")
 How = Literal["box", "landmarks", "drop"]

@@ -25,11 +25,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artifacts import each_row, read_columns
+from pipeline.core.files import each_row, read_columns
 from pipeline.faces.alignment import ARCFACE, similarity
 from pipeline.faces.image import RGBImage
 from pipeline.faces.sketches import COARSE, Floats, contrast, grey, unit
-from pipeline.faces.store import FaceStore
+from pipeline.store.faces import FaceStore
 
 AT_LEAST = 0.98
 FINE, EDGE = 56, 5

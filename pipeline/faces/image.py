@@ -27,11 +27,11 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
-from pipeline.content import beginning, known, readable
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.file_types import beginning, known, readable
 from pipeline.faces.colour import srgb
 from pipeline.faces.headers import Unsuitable, look, unread_tiff
-from pipeline.faces.recordio import BrokenRecord, record_in
+from pipeline.formats.recordio import BrokenRecord, record_in
 
 RGBImage = NDArray[np.uint8]  # [height, width, 3]
 

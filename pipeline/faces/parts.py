@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.faces.aligner import Outcome
-from pipeline.faces.store import FaceStore
-from pipeline.paths import MANIFEST
+from pipeline.plan.layout import MANIFEST
+from pipeline.store.faces import FaceStore
 
 POLL = 0.2
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.content import instead
-from pipeline.errors import SitterError
-from pipeline.sources.companions import check_companions
+from pipeline.core.errors import SitterError
+from pipeline.core.file_types import instead
+from pipeline.formats.onnx_files import check_companions
 
 
 def session(path: Path, threads: int = 1) -> Any:

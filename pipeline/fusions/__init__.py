@@ -1,6 +1,6 @@
 """Ways to make one vector of several models' vectors, one a file."""
 
-from pipeline.kinds import Registry
+from pipeline.params.registry import Registry
 
 FUSIONS = Registry(
     "fusion",
@@ -12,6 +12,6 @@ FUSIONS = Registry(
         "gated": "gated.Gated",
         "attention": "attention.Attended",
         "wccn": "wccn.WithinClass",
-        "folds": "folds.Folds",
+        "folds": "pipeline.crossval.held_out.Folds",
     },
 )

@@ -7,8 +7,8 @@ from typing import cast
 
 import numpy as np
 
-from pipeline.embeddings import Floats, normalise
 from pipeline.fusions.fused import Kind
+from pipeline.store.embeddings import Floats, normalise
 
 
 class Concat(Kind):

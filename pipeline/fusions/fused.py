@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import paths
-from pipeline.artifacts import atomic_file, read_json
-from pipeline.embeddings import Floats, normalise
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import atomic_file, read_json
 from pipeline.fusions import FUSIONS
 from pipeline.models import DESCRIPTION, WEIGHTS
+from pipeline.plan import layout
+from pipeline.store.embeddings import Floats, normalise
 
 Array = NDArray[np.float32]
 CENTRE = "centre."
@@ -102,7 +102,7 @@ def load_fusion(name: str) -> Fused:
     Raises:
         SitterError: it is absent, or holds no fusion.
     """
-    folder = paths.model(name)
+    folder = layout.model(name)
     if not (folder / DESCRIPTION).is_file():
         raise SitterError(f"{folder / DESCRIPTION} does not exist: run `python -m pipeline fuse {name}` first.")
     description = read_json(folder / DESCRIPTION)

@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.embeddings import Floats
+from pipeline.fusions.fit_pairs import Truth, calibrate, cosines, rows_of, truth
 from pipeline.fusions.fused import Array, Kind
-from pipeline.fusions.pairs import Truth, calibrate, cosines, rows_of, truth
 from pipeline.fusions.score import Score
+from pipeline.store.embeddings import Floats
 
 # Images of a batch: sitters, and images of each; batches of an epoch, where fewer would hold all images.
 SITTERS, IMAGES, BATCHES = 16, 8, 10

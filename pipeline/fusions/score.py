@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.embeddings import Floats
+from pipeline.fusions.fit_pairs import calibrate, cosines, regress, rows_of, shares, truth
 from pipeline.fusions.fused import Array
-from pipeline.fusions.pairs import calibrate, cosines, regress, rows_of, shares, truth
 from pipeline.fusions.weighted import Weighted
+from pipeline.store.embeddings import Floats
 
 # Of each subset; there are several regressions on all their pairs.
 MOST_IMAGES = 1500

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipeline.embeddings import Floats, normalise
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.fusions.fused import Array, Kind
+from pipeline.store.embeddings import Floats, normalise
 
 
 class WithinClass(Kind):

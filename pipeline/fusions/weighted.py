@@ -8,9 +8,9 @@ from typing import Annotated, cast
 import numpy as np
 from pydantic import Field
 
-from pipeline.embeddings import Floats, normalise
+from pipeline.fusions.fit_pairs import Matrix, Truth, cosines, regress, rows_of, shares, truth
 from pipeline.fusions.fused import Array, Kind
-from pipeline.fusions.pairs import Matrix, Truth, cosines, regress, rows_of, shares, truth
+from pipeline.store.embeddings import Floats, normalise
 
 # Pairs grow with the square of the images, what they teach does not.
 MOST_IMAGES = 3000

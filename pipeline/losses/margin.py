@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.losses.sharing import Centres
+from pipeline.losses.sharded_centres import Centres
 
 
 class MarginSoftmax(Centres, ABC):

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 
 
 @dataclass(frozen=True)

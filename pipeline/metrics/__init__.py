@@ -1,15 +1,15 @@
 """Benchmarks: what is measured of a model's embeddings, one kind a file."""
 
-from pipeline.kinds import Registry
+from pipeline.params.registry import Registry
 
 METRICS = Registry(
     "benchmark",
     "pipeline.metrics",
     {
         "all-pairs": "all_pairs.all_pairs",
-        "pairs": "pairs.pairs",
+        "pairs": "kfold.pairs",
         "identification": "identification.identification",
         "geometry": "geometry.geometry",
-        "probe": "probe.probe",
+        "probe": "linear_probe.probe",
     },
 )

@@ -7,7 +7,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.metrics import intervals, streaming
 from pipeline.metrics.pairing import EXAMPLES, Example, Pairing, extremes
 from pipeline.metrics.result import Column, Context, Floats, Result, Scalar, Scored, Unjudged, at, rounded

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.embeddings import check_complete, open_embeddings
 from pipeline.metrics.result import Floats, Ints, unit
+from pipeline.store.embeddings import check_complete, open_embeddings
 
 BLOCK = 1024
 

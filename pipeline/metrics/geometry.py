@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.metrics.centres import in_blocks, nearest
 from pipeline.metrics.intervals import resample
 from pipeline.metrics.result import Column, Context, Embedded, Floats, Ints, Result, Scalar, first_of_each, unit

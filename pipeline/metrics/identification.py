@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.metrics.intervals import CHUNK, draws
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, Scored, at, rounded

@@ -8,14 +8,14 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import paths
-from pipeline.artifacts import read_csv
-from pipeline.errors import SitterError, nearest
-from pipeline.names import warn_of_alike
-from pipeline.nobody import nobody
+from pipeline.core.errors import SitterError, nearest
+from pipeline.core.files import read_csv
+from pipeline.core.names import warn_of_alike
+from pipeline.core.nobody import nobody
+from pipeline.plan import layout
 from pipeline.splits.pictures import across, picture_names
-from pipeline.splits.subsets import TESTED, UNIDENTIFIED, UNUSED, each_image, sitters_of
 from pipeline.splits.trained import seen
+from pipeline.store.splits import TESTED, UNIDENTIFIED, UNUSED, each_image, sitters_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +47,7 @@ class Reader:
         excluded: dict[str, set[str]] = {}
         for name, overlap in self.study.overlap.items():
             if overlap.exclude != "nothing" and overlap.test in self.splits:
-                rows = read_csv(paths.overlap(name) / "excluded.csv", ["image_id"])
+                rows = read_csv(layout.overlap(name) / "excluded.csv", ["image_id"])
                 excluded.setdefault(overlap.test, set()).update(row["image_id"] for row in rows)
         for dataset, image_ids in excluded.items():
             for image_id in image_ids & self.splits[dataset].keys():
@@ -120,15 +120,15 @@ class Reader:
         return counts
 
     def _read_table(self, model: str, dataset: str) -> Any:
-        from pipeline.embeddings import FILE, check_complete, check_vectors, read_embeddings
-        from pipeline.scores import gives_scores, read_scores
+        from pipeline.store.embeddings import FILE, check_complete, check_vectors, read_embeddings
+        from pipeline.store.scores import gives_scores, read_scores
 
         if gives_scores(model, dataset):
             return read_scores(model, dataset)
         table = read_embeddings(model, dataset)
         used = [i for i, row in self.splits[dataset].items() if row["subset"] not in (UNUSED, UNIDENTIFIED)]
         check_complete(model, dataset, used, table.image_ids)
-        check_vectors(table.vectors, table.image_ids, str(paths.embeddings(model, dataset) / FILE))
+        check_vectors(table.vectors, table.image_ids, str(layout.embeddings(model, dataset) / FILE))
         return table
 
     def _embedded(self, model: str, dataset: str, subset: Subset) -> Embedded:
@@ -138,7 +138,7 @@ class Reader:
         import numpy as np
 
         from pipeline.metrics.result import Embedded, Scored
-        from pipeline.scores import Scores
+        from pipeline.store.scores import Scores
 
         rows = self.splits[dataset]
         sitters = [rows[i]["sitter"] for i in image_ids]
@@ -174,7 +174,7 @@ class Reader:
 
     def _column(self, dataset: str, column: str) -> Mapping[str, str]:
         """By image: a column of its manifest, which `align` has carried over."""
-        path = paths.faces(dataset) / "faces.csv"
+        path = layout.faces(dataset) / "faces.csv"
         rows = read_csv(path, ["image_id"])
         if rows and column not in rows[0]:
             raise SitterError(f"{path} has no column {column!r}; {nearest(column, rows[0])}")
@@ -185,7 +185,7 @@ class Reader:
 
         from pipeline.metrics.result import PairList
 
-        path = paths.split(dataset) / "pairs.csv"
+        path = layout.split(dataset) / "pairs.csv"
         listed = read_csv(path, ["image_a", "image_b", "genuine", "fold"])
         _check_pairs(path, listed, self.splits[dataset])
         left_out = self.excluded.get(dataset, set())
@@ -202,7 +202,7 @@ class Reader:
 
 
 def _split(dataset: str) -> dict[str, dict[str, str]]:
-    path = paths.split(dataset) / "split.csv"
+    path = layout.split(dataset) / "split.csv"
     needed = ("image_id", "sitter", "subset")
     rows = read_csv(path, needed, only=(*needed, "fold", "origin", "picture"))
     by_id = {r["image_id"]: r for r in rows}
@@ -216,7 +216,7 @@ def _learned(model: str) -> Iterator[NDArray[Any]] | None:
     from pipeline.metrics.centres import learned
     from pipeline.models import CENTRES
 
-    file = paths.model(model) / CENTRES
+    file = layout.model(model) / CENTRES
     return learned(file) if file.is_file() else None
 
 

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import SitterError
-from pipeline.nobody import nobody
+from pipeline.core.errors import SitterError
+from pipeline.core.nobody import nobody
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.progress import progress
 from pipeline.metrics.bins import Bins, Numbers, bin_of, fitted
 from pipeline.metrics.pairing import Example, Pairing, extremes
 from pipeline.metrics.products import Products, products
 from pipeline.metrics.result import Floats, Ints
 from pipeline.metrics.verification import Tally
-from pipeline.progress import progress
 
 GROUPS = 128
 BLOCK = 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from pipeline.errors import SitterError, nearest
+from pipeline.core.errors import SitterError, nearest
 from pipeline.models.backbone import Backbone
 
 

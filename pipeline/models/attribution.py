@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.faces.alignment import ARCFACE, similarity
 from pipeline.faces.image import RGBImage
 from pipeline.models.load import Embedder

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.content import instead
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.file_types import instead
 from pipeline.faces.session import session, tried
-from pipeline.sources.companions import check_companions
+from pipeline.formats.onnx_files import check_companions
 
 # Operators that hold weights, and the module that each becomes.
 OPERATORS: dict[str, type[nn.Module]] = {

@@ -9,17 +9,17 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
-from pipeline import paths
-from pipeline.artifacts import read_json
-from pipeline.errors import SitterError
-from pipeline.kinds import Options, Registry
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_json
+from pipeline.formats.onnx_files import checksum
 from pipeline.models import DESCRIPTION, WEIGHTS
 from pipeline.models.adaptations import ADAPTATIONS
 from pipeline.models.backbone import Backbone, load_trained_state
 from pipeline.models.backbones import BACKBONES, EXTERNAL
 from pipeline.models.build import build
 from pipeline.models.preprocess import Preprocess
-from pipeline.sources.companions import checksum
+from pipeline.params.registry import Options, Registry
+from pipeline.plan import layout
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def load_model(name: str, device: str | torch.device = "cpu") -> Embedder:
         SitterError: the folder is absent or incomplete, its base weights are other ones than it was trained on, or
             the code has since moved on.
     """
-    folder = paths.model(name)
+    folder = layout.model(name)
     if not (folder / DESCRIPTION).is_file():
         raise SitterError(f"{folder / DESCRIPTION} does not exist: run `python -m pipeline train {name}` first.")
     description = read_json(folder / DESCRIPTION)
@@ -76,7 +76,7 @@ def _options(name: str, registry: Registry, recorded: dict[str, Any]) -> Options
     except ValidationError as error:
         reason = "; ".join(e["msg"] for e in error.errors())
     raise SitterError(
-        f"{paths.model(name) / DESCRIPTION}: this version of the code does not know its {registry.sort} ({reason}): "
+        f"{layout.model(name) / DESCRIPTION}: this version of the code does not know its {registry.sort} ({reason}): "
         f"train {name} again."
     )
 
@@ -95,7 +95,7 @@ def _check_base(name: str, network: Backbone, recorded: dict[str, Any] | None) -
 
 
 def _load_trained(name: str, network: Backbone) -> None:
-    file = paths.model(name) / WEIGHTS
+    file = layout.model(name) / WEIGHTS
     if not file.is_file():
         raise SitterError(f"{file} does not exist, but {DESCRIPTION} says that {name} was trained: train it again.")
     try:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import save_file
 
-from pipeline.artifacts import atomic_file, write_json
-from pipeline.code import code
+from pipeline.core.files import atomic_file, write_json
+from pipeline.formats.onnx_files import checksum
 from pipeline.models import DESCRIPTION, WEIGHTS
 from pipeline.models.backbone import Backbone, count_parameters, trained_state
-from pipeline.sources.companions import checksum
+from pipeline.plan.fingerprint import code
 
 if TYPE_CHECKING:
     from pipeline.params.train import Model, Training

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipeline.content import beginning, known
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.file_types import beginning, known
 
 # Keys under which training scripts keep the state dict beside other things.
 WRAPPERS = ("state_dict", "model_state_dict", "state_dict_backbone", "model", "backbone")

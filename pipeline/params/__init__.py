@@ -12,11 +12,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, ValidationError
 
-from pipeline.errors import SitterError, nearest
-from pipeline.kinds import Strict
+from pipeline.core.errors import SitterError, nearest
 from pipeline.params.align import Align
 from pipeline.params.analyses import refer_analyses
-from pipeline.params.compare import Compare
 from pipeline.params.download import Source
 from pipeline.params.embed import Embed
 from pipeline.params.evaluate import Evaluate
@@ -26,7 +24,9 @@ from pipeline.params.fuse import Fusion, fusion_problems
 from pipeline.params.messages import sentence
 from pipeline.params.nobody import Nobody
 from pipeline.params.overlap import Overlap
+from pipeline.params.published import Published
 from pipeline.params.reading import read_yaml
+from pipeline.params.registry import Strict
 from pipeline.params.render import Render
 from pipeline.params.report import Report
 from pipeline.params.resources import ALL, Resources, TrainJob
@@ -66,7 +66,7 @@ class Study(Strict):
     explain: Explain | None = None
     """What models look at."""
     report: Report = Report()
-    compare: Compare = Compare()
+    published: Published = Published()
     """How the study's names are called in the papers that it is compared with."""
     resources: Resources = Resources()
     """What the jobs ask of a cluster."""
@@ -295,6 +295,6 @@ def schema() -> dict[str, Any]:
 
 def write_schema(path: Path = SCHEMA) -> None:
     """Write the JSON schema that editors complete from and a test keeps in step."""
-    from pipeline.artifacts import write_json
+    from pipeline.core.files import write_json
 
     write_json(path, schema())

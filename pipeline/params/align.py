@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from pipeline.core.own_files import OwnPath
 from pipeline.faces.detectors import DETECTORS
-from pipeline.kinds import Strict
-from pipeline.own import OwnPath
+from pipeline.params.registry import Strict
 
 Detector: Any = DETECTORS.union()
 

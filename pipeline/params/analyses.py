@@ -1,4 +1,4 @@
-"""Names that the sections `overlap`, `explain` and `compare` use and other sections, or papers, define."""
+"""Names that the sections `overlap`, `explain` and `published` use and other sections, or papers, define."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def refer_analyses(study: Study, refer: Callable[[str, str, str, Any], None]) -> None:
-    """Hand every name under `overlap`, `explain` and `compare` to `refer(field, name, sort, known)`."""
+    """Hand every name under `overlap`, `explain` and `published` to `refer(field, name, sort, known)`."""
     embedded = ("data set under embed.datasets", study.embed.datasets)
     for name, overlap in study.overlap.items():
         for field, datasets in (("train", overlap.train), ("test", (overlap.test,))):
@@ -26,13 +26,13 @@ def refer_analyses(study: Study, refer: Callable[[str, str, str, Any], None]) ->
         refer("explain.probe", study.explain.probe, *embedded)
         if study.explain.gallery is not None:
             refer("explain.gallery", study.explain.gallery, *embedded)
-    if study.compare.benchmarks or study.compare.models:
-        from pipeline.published.figures import tables
+    if study.published.benchmarks or study.published.models:
+        from pipeline.published.papers import tables
 
         rows = [row for table in tables().values() for row in table.rows]
-        for ours, published in study.compare.benchmarks.items():
-            refer("compare.benchmarks", ours, "entry under evaluate.benchmarks", study.evaluate.benchmarks)
-            refer(f"compare.benchmarks.{ours}", published, "published table", tables())
-        for ours, published in study.compare.models.items():
-            refer("compare.models", ours, "model or fusion", {**study.models, **study.fuse})
-            refer(f"compare.models.{ours}", published, "published row", rows)
+        for ours, published in study.published.benchmarks.items():
+            refer("published.benchmarks", ours, "entry under evaluate.benchmarks", study.evaluate.benchmarks)
+            refer(f"published.benchmarks.{ours}", published, "published table", tables())
+        for ours, published in study.published.models.items():
+            refer("published.models", ours, "model or fusion", {**study.models, **study.fuse})
+            refer(f"published.models.{ours}", published, "published row", rows)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import nearest
+from pipeline.core.errors import nearest
 from pipeline.params.reading import as_written
 
 # What must be there instead, by pydantic's name of an error; {…}: what its context holds.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.kinds import Strict
+from pipeline.params.registry import Strict
 
 
 class Nobody(Strict):

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 
 # The parser in C, where PyYAML was built with it, is five to ten times as fast.
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

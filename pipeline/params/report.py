@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.kinds import Strict
+from pipeline.params.registry import Strict
 
 
 class Report(Strict):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.kinds import Strict
+from pipeline.params.registry import Strict
 
 ALL = "all"
 

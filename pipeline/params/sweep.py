@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 
 SEED = "training.seed"
 """The field whose values repeat a training instead of changing it."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import paths
-from pipeline.artifacts import each_row
+from pipeline.core.files import each_row
 from pipeline.models.backbones import EXTERNAL
-from pipeline.reporting.images import Album, Picture, sheet, spread
-from pipeline.splits.subsets import UNIDENTIFIED, UNUSED
+from pipeline.plan import layout
+from pipeline.reporting.pictures import Album, Picture, sheet, spread
+from pipeline.store.splits import UNIDENTIFIED, UNUSED
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -70,7 +70,7 @@ class DataSet:
 
 def data_sets(study: Study, album: Album) -> list[DataSet]:
     """The account of every data set whose faces were looked for, in the study's order."""
-    return [_data_set(study, name, album) for name in study.align if (paths.faces(name) / "faces.csv").exists()]
+    return [_data_set(study, name, album) for name in study.align if (layout.faces(name) / "faces.csv").exists()]
 
 
 def _data_set(study: Study, name: str, album: Album) -> DataSet:
@@ -81,7 +81,7 @@ def _data_set(study: Study, name: str, album: Album) -> DataSet:
     failed: list[Row] = []
     crowds: list[Row] = []
     several = corrected = 0
-    for row in each_row(paths.faces(name) / "faces.csv", ("image_id", "status")):
+    for row in each_row(layout.faces(name) / "faces.csv", ("image_id", "status")):
         status, style = row["status"], row.get("style") or ""
         statuses[status] += 1
         styles[style] += 1
@@ -106,15 +106,15 @@ def _data_set(study: Study, name: str, album: Album) -> DataSet:
         several=several,
         dropped=statuses["dropped"],
         corrected=corrected,
-        doubtful=page.as_posix() if (page := paths.faces(name) / "doubtful.html").exists() else "",
+        doubtful=page.as_posix() if (page := layout.faces(name) / "doubtful.html").exists() else "",
         reasons=reasons.most_common(),
         failures=[_case(name, row, None) for row in failed[:LISTED]],
         shown=_shown(name, failed, album),
         crowds=[_case(name, row, album) for row in spread(crowds, SHOWN)],
         styles=[(s, n, aligned_styles[s]) for s, n in sorted(styles.items()) if s],
-        subsets=_subsets(paths.split(name) / "split.csv"),
-        copies=_copies(paths.split(name) / "near-duplicates.csv"),
-        sheet=sheet(paths.raw(name) / "contact-sheet.png") if name in study.render else None,
+        subsets=_subsets(layout.split(name) / "split.csv"),
+        copies=_copies(layout.split(name) / "near-duplicates.csv"),
+        sheet=sheet(layout.raw(name) / "contact-sheet.png") if name in study.render else None,
     )
 
 

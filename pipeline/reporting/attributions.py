@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline import paths
-from pipeline.artifacts import read_csv, read_table
+from pipeline.core.files import read_csv, read_table
+from pipeline.plan import layout
 from pipeline.reporting.gallery import Side
-from pipeline.reporting.images import Album, Picture
 from pipeline.reporting.numbers import decimal, number
+from pipeline.reporting.pictures import Album, Picture
 from pipeline.reporting.read import Row, Series
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ def explanations(study: Study, album: Album, looks: Mapping[str, Series]) -> Exp
     explain = study.explain
     if explain is None:
         return None
-    made = [m for m in explain.models if m in looks and (paths.attributions(m) / "pairs.csv").exists()]
-    pairs = {m: read_csv(paths.attributions(m) / "pairs.csv", PAIR) for m in made}
+    made = [m for m in explain.models if m in looks and (layout.attributions(m) / "pairs.csv").exists()]
+    pairs = {m: read_csv(layout.attributions(m) / "pairs.csv", PAIR) for m in made}
     models = [m for m in made if _keys(pairs[m]) == _keys(pairs[made[0]])]  # others were made for other pairs
     if not models:
         return None
@@ -81,7 +81,7 @@ def _maps(model: str) -> Any:
     """float32 [pairs, 2, 112, 112] of probe and gallery."""
     import numpy as np
 
-    column = read_table(paths.attributions(model) / "maps.arrow")["map"].combine_chunks()
+    column = read_table(layout.attributions(model) / "maps.arrow")["map"].combine_chunks()
     flat = column.flatten().to_numpy(zero_copy_only=False)
     side = round(np.sqrt(column.type.list_size))
     return flat.reshape(-1, 2, side, side)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline import paths
-from pipeline.artifacts import read_csv, read_json
+from pipeline.core.files import read_csv, read_json
+from pipeline.plan import layout
 from pipeline.reporting.gallery import Side
-from pipeline.reporting.images import Album, spread
 from pipeline.reporting.numbers import NONE, count, decimal, number
+from pipeline.reporting.pictures import Album, spread
 from pipeline.reporting.read import Row
 
 if TYPE_CHECKING:
@@ -43,11 +43,11 @@ COLUMNS = ["test images", "near-duplicates of training images", "test sitters", 
 
 def overlaps(study: Study, album: Album) -> list[Shared]:
     """Every entry whose stage has run, in the study's order."""
-    return [_shared(study, name, album) for name in study.overlap if (paths.overlap(name) / "summary.json").exists()]
+    return [_shared(study, name, album) for name in study.overlap if (layout.overlap(name) / "summary.json").exists()]
 
 
 def _shared(study: Study, name: str, album: Album) -> Shared:
-    entry, folder = study.overlap[name], paths.overlap(name)
+    entry, folder = study.overlap[name], layout.overlap(name)
     summary: dict[str, Any] = read_json(folder / "summary.json")
     sitters, images = read_csv(folder / "sitters.csv"), read_csv(folder / "images.csv")
     chance = number(summary["by_chance"])
@@ -73,7 +73,7 @@ def lines(study: Study) -> list[str]:
     """The same for the terminal: a sentence for each entry."""
     found = []
     for name, entry in study.overlap.items():
-        path = paths.overlap(name) / "summary.json"
+        path = layout.overlap(name) / "summary.json"
         if path.exists():
             s = read_json(path)
             alike = s["sitters_by_embedding"]

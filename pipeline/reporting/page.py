@@ -16,10 +16,10 @@ from pipeline.reporting import figures, numbers
 from pipeline.reporting.account import data_sets, materials
 from pipeline.reporting.attributions import explanations
 from pipeline.reporting.gallery import Group, groups
-from pipeline.reporting.images import Album
-from pipeline.reporting.machines import machines
+from pipeline.reporting.model_cards import machines
 from pipeline.reporting.numbers import NBSP, count, number, percent
 from pipeline.reporting.overlaps import COLUMNS, overlaps
+from pipeline.reporting.pictures import Album
 from pipeline.reporting.read import Benchmark, Series
 from pipeline.reporting.standings import Cell, Comparison, Listed, Standings, comparison, listed, standings, summary
 from pipeline.reporting.sweeps import sweeps

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.artifacts import read_csv, read_json
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_csv, read_json
 from pipeline.models.backbones import EXTERNAL
 from pipeline.reporting.numbers import number
 from pipeline.reporting.tables import shown

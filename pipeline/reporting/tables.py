@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.artifacts import read_json
+from pipeline.core.files import read_json
 
 HEADINGS = {"eer": "EER", "d_prime": "d′", "auc": "AUC"}
 

@@ -15,14 +15,14 @@ from typing import IO, Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.errors import SitterError, nearest
-from pipeline.own import OwnPath
+from pipeline.core.errors import SitterError, nearest
+from pipeline.core.own_files import OwnPath
+from pipeline.formats.archives import Member, Opened, check_readable, content, members, opened
+from pipeline.formats.onnx_files import external_data
 from pipeline.sources.chosen import Chosen, choose, cluttered, say
 from pipeline.sources.clutter import clutter
-from pipeline.sources.companions import external_data
-from pipeline.sources.images import Row, composed, is_image, rows
+from pipeline.sources.image_files import Row, composed, is_image, rows
 from pipeline.sources.local import own_file
-from pipeline.sources.packed import Member, Opened, check_readable, content, members, opened
 
 BLOCK = 1 << 20
 # An archive that unpacks to more than both of these is taken for a bomb: images and weights hardly shrink.

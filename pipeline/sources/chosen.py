@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from pipeline.sources.clutter import clutter
-from pipeline.sources.images import is_image
+from pipeline.sources.image_files import is_image
 
 SHOWN = 3
 # Names that a folder above the sitters' folders often has.

@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.errors import SitterError
-from pipeline.own import OwnPath
-from pipeline.sources.companions import check_companions, companions
+from pipeline.core.errors import SitterError
+from pipeline.core.own_files import OwnPath
+from pipeline.formats.onnx_files import check_companions, companions
 from pipeline.sources.local import own_file
 
 

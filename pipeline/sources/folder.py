@@ -9,11 +9,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path, PurePosixPath
 
-from pipeline.errors import SitterError
-from pipeline.own import OwnPath
-from pipeline.progress import progress
+from pipeline.core.errors import SitterError
+from pipeline.core.own_files import OwnPath
+from pipeline.core.progress import progress
 from pipeline.sources.chosen import Chosen, choose, cluttered, say
-from pipeline.sources.images import Row, composed, is_image, rows, tree
+from pipeline.sources.image_files import Row, composed, is_image, rows, tree
 from pipeline.sources.local import own_path
 
 

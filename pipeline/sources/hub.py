@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.sources.companions import check_companions
+from pipeline.formats.onnx_files import check_companions
 from pipeline.sources.local import own_file
 
 

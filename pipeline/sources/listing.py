@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from pipeline.columns import RESERVED, kept_as
-from pipeline.errors import SitterError, nearest
-from pipeline.names import nfc
-from pipeline.sources.images import check_id
+from pipeline.core.errors import SitterError, nearest
+from pipeline.core.names import nfc
+from pipeline.formats.user_csv import Row, open_table
+from pipeline.sources.image_files import check_id
 from pipeline.sources.local import check_url
-from pipeline.user_csv import Row, open_table
+from pipeline.store.columns import RESERVED, kept_as
 
 OWN = ("image_id", "sitter", "path", "url", "sha256")
 # Further columns that other stages know by name.

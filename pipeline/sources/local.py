@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pipeline import paths
-from pipeline.errors import SitterError
-from pipeline.own import located
+from pipeline.core.errors import SitterError
+from pipeline.core.own_files import located
+from pipeline.plan import layout
 from pipeline.sources import web
 from pipeline.sources.cache import check, verified
 
@@ -19,10 +19,10 @@ def own_path(entry: str, path: str) -> Path:
         SitterError: it does not exist, or it lies where the stage puts its output and would be replaced by it.
     """
     found = located(path)
-    output, here = paths.raw(entry).resolve(), found.resolve()
+    output, here = layout.raw(entry).resolve(), found.resolve()
     if here.is_relative_to(output) or output.is_relative_to(here):
         raise SitterError(
-            f"download.{entry}.path is {path}, which overlaps {paths.raw(entry)}, where the stage writes its copy and "
+            f"download.{entry}.path is {path}, which overlaps {layout.raw(entry)}, where the stage writes its copy and "
             "replaces what was there: keep the originals in another folder."
         )
     if not found.exists():
@@ -64,7 +64,7 @@ def check_url(url: str, where: str) -> None:
 
 def _fetch(url: str, sha256: str, scratch: Path, where: str) -> Path:
     """Fetch into the scratch folder, going on behind what a killed run left there."""
-    from pipeline.artifacts import sha256 as checksum
+    from pipeline.core.files import sha256 as checksum
 
     target = scratch / "file"
     resumed = target.exists()

@@ -15,17 +15,17 @@ import requests
 from filelock import FileLock
 from pydantic import Field
 
-from pipeline.artifacts import sha256, write_csv
-from pipeline.errors import SitterError
-from pipeline.own import OwnPath
-from pipeline.progress import progress
+from pipeline.core.errors import SitterError
+from pipeline.core.files import sha256, write_csv
+from pipeline.core.lookup import Finder, NotFound
+from pipeline.core.own_files import OwnPath
+from pipeline.core.progress import progress
 from pipeline.sources import web
 from pipeline.sources.cache import cache
-from pipeline.sources.images import Row
+from pipeline.sources.image_files import Row
 from pipeline.sources.listing import Portrait, read_listing
 from pipeline.sources.local import own_path
-from pipeline.sources.lookup import Finder, NotFound
-from pipeline.sources.polite import politely
+from pipeline.sources.rate_limit import politely
 
 LARGEST_IMAGE = 1 << 30  # bytes
 DECODED = 100e6  # pixels

@@ -14,10 +14,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.sources.archive import unpack
 from pipeline.sources.cache import verified
-from pipeline.sources.images import Row
+from pipeline.sources.image_files import Row
 
 
 def fetch(

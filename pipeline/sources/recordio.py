@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipeline.errors import SitterError
-from pipeline.faces.recordio import RecordFile, read_index
-from pipeline.own import OwnPath
-from pipeline.progress import progress
-from pipeline.sources.images import Row
+from pipeline.core.errors import SitterError
+from pipeline.core.own_files import OwnPath
+from pipeline.core.progress import progress
+from pipeline.formats.recordio import RecordFile, read_index
+from pipeline.formats.recordio_files import index_and_property
+from pipeline.sources.image_files import Row
 from pipeline.sources.local import own_file
-from pipeline.sources.records import index_and_property
 
 Ints = NDArray[np.int64]
 # What images begin with: JPEG, PNG, BMP, WebP. A record 0 that has several labels and an image is one image more.

@@ -20,13 +20,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from pipeline.artifacts import atomic_file
-from pipeline.errors import SitterError
-from pipeline.faces.recordio import RecordFile, pack, write_records
-from pipeline.own import OwnPath
-from pipeline.sources.images import Row
+from pipeline.core.errors import SitterError
+from pipeline.core.files import atomic_file
+from pipeline.core.own_files import OwnPath
+from pipeline.formats.recordio import RecordFile, pack, write_records
+from pipeline.formats.unpickle import unpickle
+from pipeline.sources.image_files import Row
 from pipeline.sources.local import own_file
-from pipeline.sources.unpickle import unpickle
 
 IMAGES = "images.rec"
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pipeline.errors import SitterError
-from pipeline.names import same
-from pipeline.nobody import is_helper
-from pipeline.splits.subsets import UNUSED
+from pipeline.core.errors import SitterError
+from pipeline.core.names import same
+from pipeline.core.nobody import is_helper
+from pipeline.store.splits import UNUSED
 
 if TYPE_CHECKING:
     from pipeline.params.split import BySitter

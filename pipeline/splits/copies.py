@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from pipeline import paths
-from pipeline.artifacts import each_row
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import each_row
+from pipeline.plan import layout
 from pipeline.splits.artists import SUBSETS
 from pipeline.splits.files import rows_with
-from pipeline.splits.subsets import UNUSED
+from pipeline.store.splits import UNUSED
 
 PLACEHOLDER = 5
 COLUMNS = ["image_a", "image_b", "sitter_a", "sitter_b", "similarity", "sitters", "found_by"]
@@ -114,9 +114,9 @@ def _searcher(dataset: str, originals: Sequence[Row]) -> Callable[[Sequence[int]
     """A search for near-duplicates among some of the images, by their numbers."""
     from pipeline.faces.duplicates import near_duplicates
     from pipeline.faces.frames import frames_of
-    from pipeline.faces.store import FaceStore
+    from pipeline.store.faces import FaceStore
 
-    store = FaceStore(paths.faces(dataset))
+    store = FaceStore(layout.faces(dataset))
     place = {image_id: i for i, image_id in enumerate(store.image_ids)}
     absent = [face["image_id"] for face in originals if face["image_id"] not in place]
     if absent:
@@ -140,7 +140,7 @@ def _better(dataset: str, image_ids: set[str]) -> Callable[[str], tuple[float, f
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    table, known = paths.faces(dataset) / "faces.csv", dict.fromkeys(image_ids, (0.0, 0.0))
+    table, known = layout.faces(dataset) / "faces.csv", dict.fromkeys(image_ids, (0.0, 0.0))
     columns = [column for column in ("width", "height", "score") if column in next(each_row(table), {})]
     wanted = pa.array(sorted(image_ids), pa.string())
     for row in rows_with(table, ["image_id", *columns], lambda batch: pc.is_in(batch.column("image_id"), wanted)):

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipeline import paths
-from pipeline.artifacts import read_csv
-from pipeline.errors import SitterError
-from pipeline.names import warn_of_alike
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_csv
+from pipeline.core.names import warn_of_alike
+from pipeline.plan import layout
 from pipeline.splits.artists import SUBSETS
-from pipeline.splits.subsets import UNIDENTIFIED, UNUSED
+from pipeline.store.splits import UNIDENTIFIED, UNUSED
 
 if TYPE_CHECKING:
     from pipeline.params.split import BySitter
@@ -92,7 +92,7 @@ def seats_of(other: str, names: set[str], dataset: str, by: str = "sitter") -> d
 
     Those that it does not hold are unused, with a warning.
     """
-    table = paths.split(other) / "split.csv"
+    table = layout.split(other) / "split.csv"
     seats: dict[str, Seat] = {}
     for row in read_csv(table, SEATED, only=SEATED):
         name = row["sitter" if by == "sitter" else "image_id"]
@@ -135,7 +135,7 @@ def seated(faces: Iterable[Row], seat_of: Callable[[Row], Seat]) -> list[Row]:
 
 def leave_out_renderings(rows: Iterable[Row], other: str) -> None:
     """Leave out what renders an image that another data set's split leaves out."""
-    seats = read_csv(paths.split(other) / "split.csv", SEATED, only=SEATED)
+    seats = read_csv(layout.split(other) / "split.csv", SEATED, only=SEATED)
     unused = {row["image_id"] for row in seats if row["subset"] == UNUSED}
     for row in rows:
         if row["origin"] in unused:

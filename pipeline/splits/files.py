@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import paths
-from pipeline.artifacts import each_batch, each_row
+from pipeline.core.files import each_batch, each_row
+from pipeline.plan import layout
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +30,7 @@ def same_files(dataset: str) -> list[tuple[str, str]]:
     """
     import numpy as np
 
-    table = paths.faces(dataset) / "faces.csv"
+    table = layout.faces(dataset) / "faces.csv"
     known = next(each_row(table), {})
     if "sha256" not in known:
         return []
@@ -55,7 +55,7 @@ def same_files(dataset: str) -> list[tuple[str, str]]:
 
 def with_files(dataset: str) -> Iterator[Row]:
     """The rows of `faces.csv` with their checksums and the boxes of their faces, one at a time; none without them."""
-    for row in each_row(paths.faces(dataset) / "faces.csv", ("image_id",)):
+    for row in each_row(layout.faces(dataset) / "faces.csv", ("image_id",)):
         if "sha256" not in row:
             return
         yield row

@@ -13,16 +13,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline import paths
-from pipeline.artifacts import read_csv
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_csv
+from pipeline.plan import layout
 from pipeline.splits.files import same_place, with_files
 
 if TYPE_CHECKING:
     from pipeline.faces.frames import Frames
     from pipeline.faces.image import RGBImage
-    from pipeline.faces.store import FaceStore
     from pipeline.params import Study
+    from pipeline.store.faces import FaceStore
 
 Row = Mapping[str, str]
 
@@ -45,7 +45,7 @@ def picture_names(study: Study, dataset: str) -> Callable[[Row], str]:
     photographs = study.photographs_of(dataset)
     copies: dict[str, str] = {}
     if photographs != dataset and photographs in study.split:
-        rows = read_csv(paths.split(photographs) / "split.csv", only=("image_id", "picture"))
+        rows = read_csv(layout.split(photographs) / "split.csv", only=("image_id", "picture"))
         copies = {row["image_id"]: row["picture"] for row in rows if row.get("picture")}
 
     def name(row: Row) -> str:
@@ -139,15 +139,15 @@ class Crops:
         Raises:
             SitterError: an image has no face.
         """
-        from pipeline.faces.store import FaceStore
+        from pipeline.store.faces import FaceStore
 
-        self.stores: dict[str, FaceStore] = {d: FaceStore(paths.faces(d)) for d in {i.dataset for i in images}}
+        self.stores: dict[str, FaceStore] = {d: FaceStore(layout.faces(d)) for d in {i.dataset for i in images}}
         place = {d: {image_id: n for n, image_id in enumerate(s.image_ids)} for d, s in self.stores.items()}
         for image in images:
             if image.image_id not in place[image.dataset]:
                 raise SitterError(
-                    f"{paths.faces(image.dataset)} has no face of {image.image_id!r}, which stands in "
-                    f"{paths.split(image.dataset)}/split.csv: run align and split for {image.dataset} again."
+                    f"{layout.faces(image.dataset)} has no face of {image.image_id!r}, which stands in "
+                    f"{layout.split(image.dataset)}/split.csv: run align and split for {image.dataset} again."
                 )
         self.places = [(image.dataset, place[image.dataset][image.image_id]) for image in images]
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline import paths
-from pipeline.artifacts import read_columns
-from pipeline.names import same
+from pipeline.core.files import read_columns
+from pipeline.core.names import same
 from pipeline.params.fuse import members, without
+from pipeline.plan import layout
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -83,7 +83,7 @@ def taught(lesson: Lesson) -> frozenset[str]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    columns = read_columns(paths.split(lesson.dataset) / "split.csv", ["sitter", "subset", "fold"])
+    columns = read_columns(layout.split(lesson.dataset) / "split.csv", ["sitter", "subset", "fold"])
     subset = columns["subset"]
     if lesson.fold is None or pc.any(pc.is_in(subset, value_set=pa.array(["train", "val"]))).as_py():
         chosen = pc.is_in(subset, value_set=pa.array(lesson.subsets))

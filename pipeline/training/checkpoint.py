@@ -17,10 +17,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import code, paths
-from pipeline.artifacts import atomic_file
-from pipeline.errors import SitterError
-from pipeline.training import progress
+from pipeline.core.errors import SitterError
+from pipeline.core.files import atomic_file
+from pipeline.plan import fingerprint, layout
+from pipeline.training import status
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,9 +59,9 @@ def key(study: Study, model: str) -> str:
     import torch
 
     entry, training = study.models[model], study.training(model)
-    inputs = [folder(d) / paths.MANIFEST for d in training.train_on for folder in (paths.faces, paths.split)]
+    inputs = [folder(d) / layout.MANIFEST for d in training.train_on for folder in (layout.faces, layout.split)]
     if getattr(entry.backbone, "weights", None) is not None:
-        inputs.append(paths.raw(entry.backbone.weights) / paths.MANIFEST)
+        inputs.append(layout.raw(entry.backbone.weights) / layout.MANIFEST)
     options = zip(KINDS, (entry.backbone, entry.adaptation, entry.loss), strict=True)
     kinds = [f"{registry}/{kind}" for registry, chosen in options for kind in chosen.kinds()]
     of = {
@@ -69,7 +69,7 @@ def key(study: Study, model: str) -> str:
         "model": entry.model_dump(exclude={"training"}),
         "training": training.model_dump(exclude=WITHOUT_EFFECT),
         "inputs": {str(path): _content(path) for path in inputs},
-        "code": code.code("train", *kinds),
+        "code": fingerprint.code("train", *kinds),
         "torch": torch.__version__,
     }
     return sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()
@@ -95,7 +95,7 @@ def locked(model: str, first: bool = True) -> Iterator[Path]:
     """
     from filelock import FileLock, Timeout
 
-    folder = paths.checkpoints(model)
+    folder = layout.checkpoints(model)
     folder.mkdir(parents=True, exist_ok=True)
     if not first:
         yield folder
@@ -140,4 +140,4 @@ def load(folder: Path, key: str) -> dict[str, Any] | None:
 def remove(folder: Path) -> None:
     """Forget the checkpoint of a training that has come to its end."""
     (folder / FILE).unlink(missing_ok=True)
-    progress.remove(folder)
+    status.remove(folder)

@@ -9,7 +9,7 @@ import sysconfig
 from pathlib import Path
 from typing import Literal
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 
 PAYS_FROM = 5_000
 """Steps from which on `compile: auto` compiles. On an H200 a step of IResNet-50 with 500 images takes 66 ms compiled

@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 from tqdm import tqdm
 
+from pipeline.core.progress import progress
 from pipeline.losses.samplers import Batch
 from pipeline.models.backbone import Backbone, frozen_prefix
 from pipeline.models.preprocess import Normalise, Preprocess
-from pipeline.progress import progress
-from pipeline.training.faces import Faces
+from pipeline.training.data import Faces
 from pipeline.training.processes import Processes
 
 FACES_AT_ONCE = 64

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.losses.samplers import SitterBatches
-from pipeline.losses.sharing import class_centres, shares
+from pipeline.losses.sharded_centres import class_centres, shares
 from pipeline.models.adaptation import Adaptation
 from pipeline.models.backbone import Backbone, load_trained_state, trained_state
-from pipeline.training import checkpoint, progress
+from pipeline.training import checkpoint, status
 from pipeline.training.checkpoint import State
 from pipeline.training.compiling import compiles
 from pipeline.training.features import Inputs
@@ -28,7 +28,7 @@ from pipeline.training.gradients import FullPrecision, Gradients
 from pipeline.training.log import Log
 from pipeline.training.optimiser import make_optimiser, rate
 from pipeline.training.processes import Processes
-from pipeline.training.shares import SharedOut
+from pipeline.training.sharded import SharedOut
 from pipeline.training.stop import StopRequest
 from pipeline.training.throughput import flops, peak
 from pipeline.training.validation import val_eer
@@ -242,8 +242,8 @@ class Run:
         }
         begun = time.monotonic()
         checkpoint.save(folder, key, parts)
-        made = progress.Progress(key, self.state.step, self.place(), time.monotonic() - begun)
-        progress.write(folder, made)
+        made = status.Progress(key, self.state.step, self.place(), time.monotonic() - begun)
+        status.write(folder, made)
 
     def resume(self, parts: dict[str, Any] | None) -> None:
         """Take up a checkpoint, if there is one."""

@@ -19,7 +19,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.training.stop import StopRequest
 
 if TYPE_CHECKING:

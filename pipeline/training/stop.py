@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from pipeline.training import progress
+from pipeline.training import status
 
 TEMPORARY_FAILURE = 75
 """Exit status after a signal (EX_TEMPFAIL of sysexits.h): nothing is wrong, start again."""
@@ -35,7 +35,7 @@ class StopRequest:
             return
         if rank == 0:
             if self.folder is not None:
-                progress.note_stop(self.folder, self.by.name)
+                status.note_stop(self.folder, self.by.name)
             print(f"sitter train: stopped by {self.by.name}; {what_remains}", file=sys.stderr, flush=True)
         raise KeyboardInterrupt if self.by == signal.SIGINT and world == 1 else SystemExit(TEMPORARY_FAILURE)
 

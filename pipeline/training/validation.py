@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.metrics.result import rounded
 from pipeline.metrics.verification import eer, roc, tally
 from pipeline.training.features import Inputs

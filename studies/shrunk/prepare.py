@@ -22,8 +22,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pipeline import align, download, pack, params, render, split
-from pipeline.artifacts import output_folder
+from pipeline import params
+from pipeline.commands import pack
+from pipeline.core.files import output_folder
+from pipeline.stages import align, download, render, split
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -73,7 +75,7 @@ def pack_faces(study: params.Study, folder: Path) -> None:
 
 def clip(path: Path) -> None:
     """A tower for images in a TorchScript archive, as OpenAI publishes its own."""
-    import pipeline.models.torchvision_ops  # noqa: F401, I001  (open_clip imports torchvision)
+    import pipeline.core.torchvision_ops  # noqa: F401, I001  (open_clip imports torchvision)
     from open_clip.model import _build_vision_tower
 
     vision = {"layers": 2, "width": 64, "image_size": 96, "patch_size": 32}
@@ -85,7 +87,7 @@ def clip(path: Path) -> None:
 
 def transformer(architecture: str) -> dict[str, Tensor]:
     """The state dict of a small one of timm's, whose names the authors' files share."""
-    import pipeline.models.torchvision_ops  # noqa: F401, I001  (timm imports torchvision)
+    import pipeline.core.torchvision_ops  # noqa: F401, I001  (timm imports torchvision)
     import timm
 
     net = timm.create_model(architecture, num_classes=0, img_size=56, depth=2, embed_dim=64, num_heads=1)

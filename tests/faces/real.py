@@ -9,8 +9,10 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from pipeline import download, params, paths
-from pipeline.artifacts import write_manifest
+from pipeline import params
+from pipeline.core.files import write_manifest
+from pipeline.plan import layout
+from pipeline.stages import download
 
 PROJECT = Path(__file__).parents[2]
 SHARED = PROJECT / "../shared"
@@ -37,7 +39,7 @@ def shared(*parts: str) -> Path:
 def install_scrfd() -> str:
     """SCRFD-500M as the entry `scrfd` of the working folder; returns the entry's name."""
     source = shared("weights", "scrfd_500m.onnx")
-    folder = paths.raw("scrfd")
+    folder = layout.raw("scrfd")
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(source, folder)
     write_manifest(folder)

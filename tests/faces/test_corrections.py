@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import align, paths
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.faces.alignment import ARCFACE
 from pipeline.faces.image import read_image
-from pipeline.faces.store import FaceStore
-from pipeline.graph import jobs
+from pipeline.plan import layout
+from pipeline.plan.jobs import jobs
+from pipeline.stages import align
+from pipeline.store.faces import FaceStore
 from tests.faces.real import install_scrfd, no_face, photograph
 from tests.test_align import SCRFD, account, put, study, two_faces
 
@@ -40,7 +41,7 @@ def test_what_a_human_says_is_done_and_shows_in_the_account(capsys: pytest.Captu
     install_scrfd()
     put({"a.png": photograph(), "two.png": two_faces(), "coffee.png": no_face(), "b.png": photograph()})
     align.run(study(), "people")
-    before, store = account(), FaceStore(paths.faces("people"))
+    before, store = account(), FaceStore(layout.faces("people"))
     landmarks = store.landmarks[0]
     other = before["two.png"]["others"].rpartition(" ")[0]  # the smaller astronaut, at the lower right
     assert min(map(float, other.split()[:2])) > 200
@@ -55,7 +56,7 @@ def test_what_a_human_says_is_done_and_shows_in_the_account(capsys: pytest.Captu
     assert (found["a.png"]["detector"], found["a.png"]["score"]) == ("correction", "1.0")
     assert found["coffee.png"]["reason"].endswith("landmarks as in a frontal face")
     assert found["b.png"]["reason"] == "dropped by line 5 of the corrections"
-    corrected = FaceStore(paths.faces("people"))
+    corrected = FaceStore(layout.faces("people"))
     assert corrected.image_ids == ["a.png", "two.png", "coffee.png"]
     # shifted landmarks give the same crop as shifted template points: three pixels of the image to the left
     np.testing.assert_allclose(corrected.landmarks[0], landmarks + RIGHT, atol=0.01)
@@ -85,7 +86,7 @@ def test_the_middle_of_the_frame_of_given_landmarks_is_the_face() -> None:
     x0, y0, x1, y1 = (float(row[c]) for c in ("x0", "y0", "x1", "y1"))
     assert x0 < points[:, 0].min() < points[:, 0].max() < x1
     assert y0 < points[:, 1].min() < points[:, 1].max() < y1
-    image, crop = read_image(paths.raw("people") / "a.png"), FaceStore(paths.faces("people")).crop(0)
+    image, crop = read_image(layout.raw("people") / "a.png"), FaceStore(layout.faces("people")).crop(0)
     # a crop enlarged by 1.5 is read back at whole pixels: (2, 2) of the crop is (143, 43) of the image
     np.testing.assert_allclose(crop[2::2, 2::2].astype(int), image[43:208:3, 143:308:3].astype(int), atol=1)
 
@@ -119,7 +120,7 @@ def test_faults_are_named_by_row_before_any_work(rows: str, words: list[str]) ->
         correct(f"image_id,box,landmarks,drop\n{rows}\n")
     for word in [str(FILE), *words]:
         assert word in str(caught.value)
-    assert not paths.faces("people").exists()
+    assert not layout.faces("people").exists()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.faces.detection import Search, look
 
 

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import paths
-from pipeline.artifacts import write_manifest
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import write_manifest
 from pipeline.faces.alignment import ARCFACE
 from pipeline.faces.detectors import DETECTORS
 from pipeline.faces.detectors.retinaface import anchors, decode, suppress
 from pipeline.faces.image import read_image
+from pipeline.plan import layout
 from tests.faces.real import download_demo, install_scrfd, no_face, photograph, shared
 
 # The astronaut's landmarks, read off the photograph by eye.
@@ -68,7 +68,7 @@ class TestSCRFD:
         """On a picture of a size that it takes as it is, the same boxes, landmarks and scores."""
         from insightface.model_zoo.scrfd import SCRFD
 
-        theirs = SCRFD(str(paths.raw(install_scrfd()) / "scrfd_500m.onnx"))
+        theirs = SCRFD(str(layout.raw(install_scrfd()) / "scrfd_500m.onnx"))
         theirs.prepare(-1, input_size=(640, 640), det_thresh=0.5)
         image = np.zeros((640, 640, 3), np.uint8)
         image[:512, :512] = np.asarray(photograph())
@@ -85,7 +85,7 @@ class TestSCRFD:
         assert sum(found) == len(found) == 25
 
     def test_another_network_is_refused(self, at):
-        folder = paths.raw("wrong")
+        folder = layout.raw("wrong")
         folder.mkdir(parents=True)
         (folder / "a.onnx").write_bytes(b"no network")
         write_manifest(folder)
@@ -113,7 +113,7 @@ class TestRetinaFaceMobileNet:
 
     def test_finds_all_400_of_orl(self, retinaface):
         detector = retinaface(scales=[2, 1.5, 1, 3], sides=[])
-        files = sorted(paths.raw(download_demo("orl")).glob("s*/*.pgm"))
+        files = sorted(layout.raw(download_demo("orl")).glob("s*/*.pgm"))
         assert sum(len(detector.detect(read_image(f))) == 1 for f in files) == len(files) == 400
 
     @pytest.mark.slow
@@ -150,14 +150,14 @@ class TestRetinaFaceResNet50:
     def weights(self, request, at) -> str:
         import torch
 
-        importlib.import_module("pipeline.models.torchvision_ops")
+        importlib.import_module("pipeline.core.torchvision_ops")
         from retinaface.predict_single import Model
 
         torch.manual_seed(0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = Model(max_size=320)
-        folder = paths.raw("resnet50")
+        folder = layout.raw("resnet50")
         folder.mkdir(parents=True)
         torch.save(model.model.state_dict(), at / "weights.pth")
         if request.param == "state dict":
@@ -185,7 +185,7 @@ class TestRetinaFaceResNet50:
     def test_other_weights_are_refused(self, at):
         import torch
 
-        folder = paths.raw("wrong")
+        folder = layout.raw("wrong")
         folder.mkdir(parents=True)
         torch.save({"conv.weight": torch.zeros(3)}, folder / "a.pth")
         write_manifest(folder)
@@ -226,7 +226,7 @@ def test_offsets_of_nothing_decode_to_the_anchors():
 def test_suppression_is_torchvisions():
     import torch
 
-    importlib.import_module("pipeline.models.torchvision_ops")
+    importlib.import_module("pipeline.core.torchvision_ops")
     from torchvision.ops import nms
 
     rng = np.random.default_rng(0)

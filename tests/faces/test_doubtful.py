@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipeline import align, paths
-from pipeline.faces import doubtful
+from pipeline.plan import layout
+from pipeline.reporting import doubtful_faces
+from pipeline.stages import align
 from tests.faces.real import install_scrfd, no_face, photograph
 from tests.test_align import SCRFD, account, half_a_face, put, study, two_faces
 
@@ -63,7 +64,7 @@ class Page(HTMLParser):
 
 
 def page() -> Page:
-    return Page((paths.faces("people") / doubtful.PAGE).read_text())
+    return Page((layout.faces("people") / doubtful_faces.PAGE).read_text())
 
 
 @pytest.fixture(autouse=True)
@@ -91,7 +92,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_what_is_doubtful(changes: dict[str, str], expected: list[str]) -> None:
-    assert doubtful.doubts(SURE | changes, 0.6) == expected
+    assert doubtful_faces.doubts(SURE | changes, 0.6) == expected
 
 
 def test_one_kind_may_be_tried_twice_and_the_account_says_who_found_nothing() -> None:
@@ -133,13 +134,13 @@ def test_its_lines_correct_what_it_shows() -> None:
 def test_it_has_the_same_bytes_each_time_and_no_more_pictures_than_it_can_bear(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(doubtful, "SHOWN", 3)
+    monkeypatch.setattr(doubtful_faces, "SHOWN", 3)
     small = no_face().resize((60, 40))
     put({f"{i}.png": small for i in range(30)} | {"face.png": photograph().crop((165, 50, 277, 162))})
     pages = []
     for _ in range(2):
         align.run(study(detectors=[{"kind": "aligned"}]), "people")
-        pages.append((paths.faces("people") / doubtful.PAGE).read_bytes())
+        pages.append((layout.faces("people") / doubtful_faces.PAGE).read_bytes())
     assert pages[0] == pages[1]
     assert page().headings == ["No face 3 of 30, the least sure"]
     assert [code for code in page().codes if code.endswith("drop") and "image_id" not in code] == [
@@ -151,7 +152,7 @@ def test_where_nothing_is_doubtful_it_says_so() -> None:
     put({"a.png": photograph().crop((165, 50, 277, 162))})
     align.run(study(detectors=[{"kind": "aligned"}]), "people")
     assert page().headings == []
-    assert "0 of 1 images" in (paths.faces("people") / doubtful.PAGE).read_text()
+    assert "0 of 1 images" in (layout.faces("people") / doubtful_faces.PAGE).read_text()
 
 
 def test_hostile_names_stay_text() -> None:
@@ -159,9 +160,9 @@ def test_hostile_names_stay_text() -> None:
     folder = Path("out")
     folder.mkdir()
     Image.new("RGB", (80, 80)).save("a.png")
-    found = doubtful.Doubtful(0.6)
+    found = doubtful_faces.Doubtful(0.6)
     found.add(crowd)
     found.write(folder, "people", Path(), 200, None)
-    text = (folder / doubtful.PAGE).read_text()
+    text = (folder / doubtful_faces.PAGE).read_text()
     assert "<script>" not in text
     assert Page(text).lines("<script>") == [f"{crowd['image_id']},1 2 30 40,,", f"{crowd['image_id']},,,drop"]

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.faces.duplicates import HASH, near_duplicates, nearest_of_another, registered_similarity
 from pipeline.faces.image import RGBImage
-from pipeline.faces.store import Face, FaceStore, encode, write_faces
+from pipeline.store.faces import Face, FaceStore, encode, write_faces
 from tests.faces_of_noise import face
 
 LFW = Path(__file__).parents[2] / "../shared/data/lfw-100"

@@ -11,12 +11,12 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
-from pipeline.faces.painterly import STYLES, mount, paint
-from pipeline.faces.painterly.arrays import lerp
-from pipeline.faces.painterly.brush import kuwahara
-from pipeline.faces.painterly.files import write_jpeg
-from pipeline.faces.painterly.scene import look, sitter
-from pipeline.faces.painterly.surface import cracks, noise, paper, weave
+from pipeline.painting import STYLES, mount, paint
+from pipeline.painting.arrays import lerp
+from pipeline.painting.brush import kuwahara
+from pipeline.painting.files import write_jpeg
+from pipeline.painting.scene import look, sitter
+from pipeline.painting.surface import cracks, noise, paper, weave
 from pipeline.params.render import ALL_STYLES, Style
 
 RGBImage = NDArray[np.uint8]

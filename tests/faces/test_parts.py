@@ -11,9 +11,11 @@ import pytest
 import yaml
 from PIL import Image
 
-from pipeline import align, params, paths
-from pipeline.artifacts import write_csv
-from pipeline.parallel import share
+from pipeline import params
+from pipeline.core.files import write_csv
+from pipeline.core.parallel import share
+from pipeline.plan import layout
+from pipeline.stages import align
 from tests.suite.environment import environment
 
 STUDY = {
@@ -33,7 +35,7 @@ def people(tmp_path, monkeypatch) -> Path:
     """Eleven images in a project of their own; the first four cannot be read, so that a part has no face."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    raw = paths.raw("people")
+    raw = layout.raw("people")
     raw.mkdir(parents=True)
     random = np.random.default_rng(0)
     for i in range(11):
@@ -42,7 +44,7 @@ def people(tmp_path, monkeypatch) -> Path:
         else:
             Image.fromarray(random.integers(0, 256, (112, 112, 3), np.uint8)).save(raw / f"{i}.png")
     rows = [{"image_id": f"i{i}", "path": f"{i}.png", "sitter": f"s{i % 3}", "year": str(1600 + i)} for i in range(11)]
-    write_csv(raw / paths.MANIFEST, rows, list(rows[0]))
+    write_csv(raw / layout.MANIFEST, rows, list(rows[0]))
     Path("params.yaml").write_text(yaml.safe_dump(STUDY))
     return tmp_path
 
@@ -61,11 +63,11 @@ def start(rank: int, world: int) -> subprocess.Popen[str]:
 @pytest.mark.slow
 def test_three_processes_find_what_one_finds(people):
     align.run(params.load(), "people")
-    whole = content(paths.faces("people"))
-    (paths.faces("people") / paths.MANIFEST).unlink()
+    whole = content(layout.faces("people"))
+    (layout.faces("people") / layout.MANIFEST).unlink()
     done = [(process, process.communicate(timeout=120)[0]) for process in [start(rank, 3) for rank in range(3)]]
     assert [process.returncode for process, _ in done] == [0, 0, 0], [words for _, words in done]
-    assert content(paths.faces("people")) == whole
+    assert content(layout.faces("people")) == whole
     assert "11 images, 7 aligned, 4 unreadable" in done[0][1]
     assert not list(Path("checkpoints").rglob("*-of-3"))
 
@@ -76,18 +78,23 @@ def test_a_part_that_is_there_is_not_made_again(people):
     process = start(1, 2)
     assert process.wait(60) == 0
     (part,) = Path("checkpoints").rglob("2-of-2")
-    made = (part / paths.MANIFEST).stat().st_mtime_ns
+    made = (part / layout.MANIFEST).stat().st_mtime_ns
     again = start(1, 2)
     assert again.wait(60) == 0
-    assert (part / paths.MANIFEST).stat().st_mtime_ns == made
+    assert (part / layout.MANIFEST).stat().st_mtime_ns == made
     assert start(0, 2).wait(60) == 0
-    assert sorted(content(paths.faces("people"))) == ["doubtful.html", "faces-00000.arrow", "faces.csv", "manifest.csv"]
+    assert sorted(content(layout.faces("people"))) == [
+        "doubtful.html",
+        "faces-00000.arrow",
+        "faces.csv",
+        "manifest.csv",
+    ]
 
 
 @pytest.mark.slow
 def test_parts_of_other_images_do_not_count(people):
     assert start(1, 2).wait(60) == 0
-    manifest = paths.raw("people") / paths.MANIFEST
+    manifest = layout.raw("people") / layout.MANIFEST
     manifest.write_text(manifest.read_text().replace("i10", "renamed"))
     assert start(1, 2).wait(60) == 0
     assert len(list(Path("checkpoints").rglob("2-of-2"))) == 2

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.faces.image import UnreadableImage, encoded_image, read_image
-from pipeline.faces.recordio import (
+from pipeline.formats.recordio import (
     BrokenRecord,
     RecordFile,
     frame,

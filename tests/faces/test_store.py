@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.errors import SitterError
-from pipeline.faces import store
+from pipeline.core.errors import SitterError
 from pipeline.faces.alignment import ARCFACE
-from pipeline.faces.store import Face, FaceStore, decode, encode, write_faces
+from pipeline.store import faces as faces_store
+from pipeline.store.faces import Face, FaceStore, decode, encode, write_faces
 from tests.faces.real import photograph
 
 N = 25
@@ -28,8 +28,8 @@ def crops() -> np.ndarray:
 @pytest.fixture
 def written(tmp_path, monkeypatch, crops):
     """25 faces in shards of 10, in record batches of 4."""
-    monkeypatch.setattr(store, "SHARD", 10)
-    monkeypatch.setattr(store, "BATCH", 4)
+    monkeypatch.setattr(faces_store, "SHARD", 10)
+    monkeypatch.setattr(faces_store, "BATCH", 4)
     faces = (
         Face(f"s{i % 5}/{i}", f"s{i % 5}", encode(crop), ARCFACE.points * 2 + i, "scrfd", i / N)
         for i, crop in enumerate(crops)

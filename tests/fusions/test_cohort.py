@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.embeddings import normalise
-from pipeline.errors import SitterError
-from pipeline.fusions import cohort as module
-from pipeline.fusions.cohort import check_size, normalised, strangers, table_of
+from pipeline.core.errors import SitterError
 from pipeline.metrics.verification import eer, roc, tally
+from pipeline.scoring import score_norm as module
+from pipeline.scoring.score_norm import check_size, normalised, strangers, table_of
+from pipeline.store.embeddings import normalise
 
 
 def units(n, seed, d=6):

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from pipeline import fuse, graph, paths
-from pipeline.artifacts import output_folder
-from pipeline.embeddings import normalise, read_embeddings, write_embeddings
-from pipeline.errors import SitterError
-from pipeline.fusions.cohort import normalised
+from pipeline.core.errors import SitterError
+from pipeline.core.files import output_folder
 from pipeline.fusions.fused import load_fusion
 from pipeline.fusions.wccn import WithinClass
-from pipeline.scores import read_scores
+from pipeline.plan import jobs, layout
+from pipeline.scoring.score_norm import normalised
+from pipeline.stages import fuse
+from pipeline.store.embeddings import normalise, read_embeddings, write_embeddings
+from pipeline.store.scores import read_scores
 from tests.fusions.test_folds import FOLDS, IMAGES, embedded, fold_of, study
 
 __all__ = ["embedded"]
@@ -67,7 +68,7 @@ def test_scores_are_measured_by_the_images_of_the_other_folds(embedded):
 def test_the_tested_folds_own_images_have_no_say(embedded, method):
     def learned():
         fuse.run(with_fusion(method={"kind": method}), "both")
-        state = load_file(paths.model("both") / "weights.safetensors")
+        state = load_file(layout.model("both") / "weights.safetensors")
         return {key: value.tobytes() for key, value in state.items()}
 
     before = learned()
@@ -75,7 +76,7 @@ def test_the_tested_folds_own_images_have_no_say(embedded, method):
     for model in ("base", "head-fold-1"):
         others = np.array([fold_of(i) != 1 for i in range(IMAGES)])[:, None]
         changed = np.where(others, embedded[model], 1 - embedded[model]).astype(np.float32)
-        with output_folder(paths.embeddings(model, "faces")) as folder:
+        with output_folder(layout.embeddings(model, "faces")) as folder:
             write_embeddings(folder, [f"i{i}" for i in range(IMAGES)], changed)
     after = learned()
     same = [all(after[k] == v for k, v in before.items() if k.startswith(f"fold-{fold}.")) for fold in range(FOLDS)]
@@ -84,7 +85,7 @@ def test_the_tested_folds_own_images_have_no_say(embedded, method):
 
 def test_learned_weights_are_told_for_each_fold_and_on_average(embedded, capsys):
     fuse.run(with_fusion(method={"kind": "score"}), "both")
-    record = json.loads((paths.model("both") / "model.json").read_text())
+    record = json.loads((layout.model("both") / "model.json").read_text())
     assert [fold["fitted"]["val"]["sitters"] for fold in record["folds"]] == [3, 2, 3]
     for name, weight in record["weights"].items():
         assert weight == pytest.approx(np.mean([fold["weights"][name] for fold in record["folds"]]), abs=1e-6)
@@ -94,7 +95,7 @@ def test_learned_weights_are_told_for_each_fold_and_on_average(embedded, capsys)
 
 
 def test_it_depends_on_the_models_of_all_folds_and_on_the_split():
-    (job,) = (j for j in graph.jobs(with_fusion(method={"kind": "concat"})) if j.names == ("both",))
+    (job,) = (j for j in jobs.jobs(with_fusion(method={"kind": "concat"})) if j.names == ("both",))
     members = {f"embeddings/{m}/faces" for m in ("base", *(f"head-fold-{f}" for f in range(FOLDS)))}
     assert {p.as_posix() for p in job.inputs} == members | {"data/splits/faces"}
 
@@ -121,7 +122,7 @@ def test_mistakes_are_told_before_any_work():
 
 
 def test_two_folds_are_too_few(embedded):
-    table = paths.split("faces") / "split.csv"
+    table = layout.split("faces") / "split.csv"
     table.write_text(table.read_text().replace("test,2", "test,1"))
     with pytest.raises(SitterError, match=r"faces has 2 folds; one to test, one to validate and the rest to train"):
         fuse.run(with_fusion(models=["base"], method={"kind": "wccn"}), "both")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline import fuse, params, paths
-from pipeline.artifacts import output_folder, read_json, write_csv
-from pipeline.embeddings import normalise, read_embeddings, write_embeddings
-from pipeline.errors import SitterError
+from pipeline import params
+from pipeline.core.errors import SitterError
+from pipeline.core.files import output_folder, read_json, write_csv
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Embedded
+from pipeline.plan import layout
+from pipeline.stages import fuse
+from pipeline.store.embeddings import normalise, read_embeddings, write_embeddings
 
 FOLDS, IMAGES, DIM = 3, 24, 5
 NETWORK = {"backbone": {"kind": "iresnet", "depth": 18}, "adaptation": {"kind": "head"}, "loss": {"kind": "triplet"}}
@@ -45,13 +47,13 @@ def embedded(tmp_path, monkeypatch):
         {"image_id": f"i{i}", "sitter": f"s{i // 3}", "subset": "test", "fold": str((i // 3) % FOLDS), "origin": ""}
         for i in range(IMAGES)
     ]
-    paths.split("faces").mkdir(parents=True)
-    write_csv(paths.split("faces") / "split.csv", rows, list(rows[0]))
+    layout.split("faces").mkdir(parents=True)
+    write_csv(layout.split("faces") / "split.csv", rows, list(rows[0]))
     random = np.random.default_rng(0)
     vectors = {}
     for model in ("head-fold-0", "head-fold-1", "head-fold-2", "base"):
         vectors[model] = random.normal(size=(IMAGES, DIM)).astype(np.float32)
-        with output_folder(paths.embeddings(model, "faces")) as folder:
+        with output_folder(layout.embeddings(model, "faces")) as folder:
             write_embeddings(folder, [row["image_id"] for row in rows], vectors[model])
     return vectors
 
@@ -68,7 +70,7 @@ def test_each_face_by_the_model_that_left_it_out(embedded):
         others = member[[j for j in range(IMAGES) if fold_of(j) != fold_of(i)]].mean(0)
         expected = member[i] - others
         np.testing.assert_allclose(made.select([f"i{i}"])[0], expected / np.linalg.norm(expected), atol=1e-6)
-    assert read_json(paths.model("head-cv") / "model.json")["models"] == ["head-fold-0", "head-fold-1", "head-fold-2"]
+    assert read_json(layout.model("head-cv") / "model.json")["models"] == ["head-fold-0", "head-fold-1", "head-fold-2"]
 
 
 def test_a_frozen_model_and_a_fusion_of_both(embedded):
@@ -106,7 +108,7 @@ def test_mistakes():
 
 
 def test_a_data_set_with_train_sitters_is_not_cross_validated(embedded):
-    table = paths.split("faces") / "split.csv"
+    table = layout.split("faces") / "split.csv"
     table.write_text(table.read_text().replace("test", "train", 1))
     with pytest.raises(SitterError, match=r"Set split\.faces: test: 1"):
         fuse.run(study(), "head-cv")

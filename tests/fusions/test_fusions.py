@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from pipeline.embeddings import normalise
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.fusions.concat import Concat
 from pipeline.fusions.fused import Fused, mean_units
 from pipeline.fusions.weighted import Weighted, learn
+from pipeline.store.embeddings import normalise
 
 
 def vectors(noise, dim, seed=0, sitters=12, images=5, offset=0.0):

@@ -9,12 +9,12 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from pipeline.embeddings import normalise
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.fusions.attention import Attended, Attention
 from pipeline.fusions.concat import Concat
 from pipeline.fusions.gated import Gate, Gated
 from pipeline.fusions.score import Score
+from pipeline.store.embeddings import normalise
 from tests.spread import surely
 
 SITTERS, IMAGES = 80, 6

@@ -7,10 +7,10 @@ import pytest
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from pipeline.embeddings import normalise
+from pipeline.fusions.fit_pairs import calibrate, cllr, cosines, regress
 from pipeline.fusions.fused import Fused
-from pipeline.fusions.pairs import calibrate, cllr, cosines, regress
 from pipeline.fusions.score import Score
+from pipeline.store.embeddings import normalise
 
 NAMES = [f"s{i}" for i in range(24) for _ in range(5)]
 SUBSET = ["train"] * 60 + ["val"] * 60

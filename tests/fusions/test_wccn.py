@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.embeddings import normalise
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.fusions.wccn import WithinClass, whitening
 from pipeline.metrics.verification import eer, roc, tally
+from pipeline.store.embeddings import normalise
 
 DIM = 12
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.losses.samplers import SitterBatches
 
 counts = st.lists(st.integers(1, 12), min_size=2, max_size=12).filter(lambda c: max(c) >= 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.metrics.centres import in_blocks, mean_embeddings
 from pipeline.metrics.result import Context, Embedded, Floats, PairList
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_curve
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.metrics import all_pairs as module
 from pipeline.metrics import streaming
 from pipeline.metrics.all_pairs import all_pairs

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.metrics import centres as centre_blocks
 from pipeline.metrics import geometry as module
 from pipeline.metrics.geometry import geometry

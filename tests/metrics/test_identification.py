@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.metrics import identification as module
 from pipeline.metrics.identification import identification
 from pipeline.metrics.result import Embedded, unit

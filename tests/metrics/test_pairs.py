@@ -8,7 +8,7 @@ from scipy.interpolate import BSpline
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import normalize
 
-from pipeline.metrics.pairs import pairs, val_threshold
+from pipeline.metrics.kfold import pairs, val_threshold
 from pipeline.metrics.result import PairList
 from tests.metrics.simulated import context, embedded
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.errors import SitterError
-from pipeline.metrics.probe import probe
+from pipeline.core.errors import SitterError
+from pipeline.core.nobody import nobody
+from pipeline.metrics.linear_probe import probe
 from pipeline.metrics.result import Context, Embedded
-from pipeline.nobody import nobody
 from tests.metrics.simulated import context
 
 STYLES = ("oil", "chalk", "fresco")

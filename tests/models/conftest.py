@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline import download, params
-from pipeline.kinds import Options, Registry
+from pipeline import params
 from pipeline.models.adaptations import ADAPTATIONS
 from pipeline.models.backbones import BACKBONES
+from pipeline.params.registry import Options, Registry
+from pipeline.stages import download
 from tests.models.outside import project
 
 __all__ = ["project"]

@@ -7,12 +7,13 @@ import csv
 import numpy as np
 import pytest
 
-from pipeline import embed, paths, train
-from pipeline.artifacts import output_folder, write_csv
-from pipeline.embeddings import normalise, write_embeddings
+from pipeline.core.files import output_folder, write_csv
 from pipeline.faces.alignment import ARCFACE
-from pipeline.faces.store import Face, encode, write_faces
 from pipeline.params import check
+from pipeline.plan import layout
+from pipeline.stages import embed, train
+from pipeline.store.embeddings import normalise, write_embeddings
+from pipeline.store.faces import Face, encode, write_faces
 
 SITTERS, IMAGES = 8, 3
 NAMES = [f"s{s}" for s in range(SITTERS) for _ in range(IMAGES)]
@@ -54,24 +55,24 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     crop = encode(np.zeros((112, 112, 3), np.uint8))
     for dataset in ("photos", "art"):
-        with output_folder(paths.faces(dataset)) as folder:
+        with output_folder(layout.faces(dataset)) as folder:
             write_faces(
                 folder, [Face(i, s, crop, ARCFACE.points, "aligned", 1.0) for i, s in zip(IDS, NAMES, strict=True)]
             )
             aligned = [{"image_id": i, "sitter": s, "status": "aligned"} for i, s in zip(IDS, NAMES, strict=True)]
             write_csv(folder / "faces.csv", aligned, ["image_id", "sitter", "status"])
         rows = [{"image_id": i, "sitter": s, "subset": SUBSET[s], "fold": 0} for i, s in zip(IDS, NAMES, strict=True)]
-        with output_folder(paths.split(dataset)) as folder:
+        with output_folder(layout.split(dataset)) as folder:
             write_csv(folder / "split.csv", rows, ["image_id", "sitter", "subset", "fold", "origin"])
-        with output_folder(paths.embeddings("own", dataset)) as folder:
+        with output_folder(layout.embeddings("own", dataset)) as folder:
             write_embeddings(folder, IDS, VECTORS if dataset == "photos" else VECTORS[::-1].copy())
 
 
 def given(name):
     """The file `name` of the entry `cots`, as download leaves it: write into it."""
-    folder = paths.raw("cots")
+    folder = layout.raw("cots")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / paths.MANIFEST).write_text("")
+    (folder / layout.MANIFEST).write_text("")
     return folder / name
 
 

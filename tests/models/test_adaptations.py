@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.models.backbone import count_parameters, frozen_prefix, load_trained_state, trained_state
 from pipeline.models.build import build
 from tests.models.conftest import adaptation_options, backbone_options

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.faces.alignment import ARCFACE, Template
 from pipeline.models.attribution import blurred, gradient, occlusion, vector
 from pipeline.models.backbone import Backbone

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.models.backbone import frozen_prefix
 from pipeline.models.backbones.dlib_resnet29 import DlibResNet29
 from pipeline.models.backbones.efficientnet_lite0 import EfficientNetLite0
@@ -85,7 +85,7 @@ def test_a_truncated_dlib_file_is_refused_with_the_layer_that_is_missing(at):
 
 @pytest.mark.network
 def test_efficientnet_lite0_still_knows_a_cat(weights):
-    import pipeline.models.torchvision_ops  # noqa: F401, I001  (timm imports torchvision)
+    import pipeline.core.torchvision_ops  # noqa: F401, I001  (timm imports torchvision)
     import timm
     from skimage import data
 

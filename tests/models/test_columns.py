@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from pipeline import paths, train
-from pipeline.embeddings import read_embeddings
-from pipeline.errors import SitterError
-from pipeline.models.columns import counting, family
+from pipeline.core.errors import SitterError
+from pipeline.models.number_columns import counting, family
+from pipeline.plan import layout
+from pipeline.stages import train
+from pipeline.store.embeddings import read_embeddings
 from tests.models.outside import IDS, VECTORS, given, put_csv, run, study
 
 FILE = Path("vectors.csv")
@@ -89,7 +90,7 @@ def test_an_index_that_is_numbered_as_the_vector_is_refused():
     put_csv(["image_id", *names], [[i, n, *map(float, v)] for n, (i, v) in enumerate(zip(IDS, VECTORS, strict=True))])
     with pytest.raises(SitterError, match="value 0 of the vectors counts the rows"):
         train.run(study(), "cots")
-    assert not paths.model("cots").exists()
+    assert not layout.model("cots").exists()
 
 
 @pytest.mark.usefixtures("project")

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import evaluate, fuse, paths, train
-from pipeline.embeddings import normalise, read_embeddings
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.plan import layout
+from pipeline.stages import evaluate, fuse, train
+from pipeline.store.embeddings import normalise, read_embeddings
 from tests.models.outside import (
     IDS,
     PEOPLE,
@@ -44,7 +45,7 @@ def test_vectors_of_a_file_become_the_embeddings_in_the_order_of_the_faces(form)
     found = read_embeddings("cots", "photos")
     assert found.image_ids == IDS
     np.testing.assert_allclose(found.vectors, VECTORS, rtol=1e-6)
-    description = json.loads((paths.model("cots") / "model.json").read_text())
+    description = json.loads((layout.model("cots") / "model.json").read_text())
     assert (description["dim"], description["rows"]) == (16, len(IDS) + 1)
     assert len(description["weights"]["sha256"]) == 64
     from pipeline.models.load import load_model
@@ -79,7 +80,7 @@ def test_a_file_of_another_form_is_refused_before_anything_is_computed(header, r
     put_csv(header, rows)
     with pytest.raises(SitterError, match=message):
         train.run(study(), "cots")
-    assert not paths.model("cots").exists()
+    assert not layout.model("cots").exists()
 
 
 def test_a_file_that_is_none_or_would_run_code_is_refused():
@@ -141,11 +142,11 @@ def test_what_an_outside_system_cannot_give_is_refused_by_check(change, message)
 
 
 def test_its_file_is_an_input_of_both_engines():
-    from pipeline.graph import jobs
+    from pipeline.plan.jobs import jobs
 
     found = {(j.stage, *j.names): j for j in jobs(study())}
-    assert paths.raw("cots") in found["train", "cots"].inputs
-    assert paths.raw("cots") in found["embed", "cots", "photos"].inputs
+    assert layout.raw("cots") in found["train", "cots"].inputs
+    assert layout.raw("cots") in found["embed", "cots", "photos"].inputs
     assert found["download", "cots"].own == (Path("x"),)
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import evaluate, paths, report
-from pipeline.artifacts import write_csv
-from pipeline.embeddings import normalise
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import write_csv
+from pipeline.plan import layout
+from pipeline.stages import evaluate, report
+from pipeline.store.embeddings import normalise
 from tests.models.outside import (
     IDS,
     IMAGES,
@@ -44,7 +45,7 @@ def put_pairs():
                 a, b = rng.choice(IMAGES, 2, replace=False)
                 one, other = TEST[s * IMAGES + a], TEST[(s if genuine else t) * IMAGES + b]
                 rows.append({"image_a": one, "image_b": other, "genuine": genuine, "fold": fold})
-    write_csv(paths.split("photos") / "pairs.csv", rows, ["image_a", "image_b", "genuine", "fold"])
+    write_csv(layout.split("photos") / "pairs.csv", rows, ["image_a", "image_b", "genuine", "fold"])
 
 
 @pytest.mark.parametrize("distance", [False, True])
@@ -202,7 +203,7 @@ def test_whole_numbers_that_double_precision_cannot_hold_are_refused():
 def test_listed_pairs_need_no_score_of_others():
     """The k-fold protocol asks for the listed pairs alone, whatever else the file lacks."""
     put_pairs()
-    with open(paths.split("photos") / "pairs.csv", newline="") as file:
+    with open(layout.split("photos") / "pairs.csv", newline="") as file:
         listed = {frozenset((r["image_a"], r["image_b"])) for r in csv.DictReader(file)}
     rows = [(a, b, s) for a, b, s in pairs() if frozenset((a, b)) in listed]
     put_scores(rows)

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pipeline import params
-from pipeline.artifacts import output_folder
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import output_folder
 from pipeline.models.build import build
 from pipeline.models.load import load_model
 from pipeline.models.save import write_model

@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.faces.alignment import ARCFACE
 from pipeline.faces.image import read_image
 from pipeline.models.backbone import count_parameters, frozen_prefix, load_trained_state, trained_state

@@ -8,13 +8,13 @@ import sys
 import pytest
 import torch
 
-from pipeline.models.torchvision_ops import nms
+from pipeline.core.torchvision_ops import nms
 
 
 @pytest.mark.slow
 def test_torchvision_is_importable_in_a_fresh_process():
     code = """
-import pipeline.models.torchvision_ops, torch, torchvision, timm
+import pipeline.core.torchvision_ops, torch, torchvision, timm
 from torchvision.ops import nms
 boxes = torch.tensor([[0, 0, 10, 10], [1, 1, 10, 10], [20, 20, 30, 30.0]])
 print(nms(boxes, torch.tensor([0.5, 0.9, 0.7]), 0.5).tolist())

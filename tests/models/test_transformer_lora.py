@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from pipeline.artifacts import sha256
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import sha256
 from pipeline.models.backbone import count_parameters, frozen_prefix, load_trained_state, trained_state
 from pipeline.models.build import build
 from pipeline.models.load import load_model

@@ -6,14 +6,14 @@ from __future__ import annotations
 import json
 from functools import partial
 
-import pipeline.models.torchvision_ops  # noqa: F401
+import pipeline.core.torchvision_ops  # noqa: F401
 import open_clip
 import pytest
 import timm
 import torch
 from safetensors.torch import save_file
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.models.backbones.clip import CLIP
 from pipeline.models.backbones.timm_vit import TimmViT
 from pipeline.models.build import build

@@ -19,14 +19,14 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 from torch import nn
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.faces.detectors.retinaface_mobilenet import RetinaFaceMobileNet
 from pipeline.faces.detectors.retinaface_resnet50 import network as retinaface
 from pipeline.faces.detectors.scrfd import SCRFD
 from pipeline.faces.session import session
 from pipeline.models.backbones.dlib_resnet29 import DlibResNet29
 from pipeline.models.backbones.onnx_network import ONNXNetwork
-from pipeline.models.external import read_columns
+from pipeline.models.outside import read_columns
 from pipeline.models.weights import is_torchscript, read_state
 from tests.models.test_backbones import put_weights
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import params
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 
 PROJECT = Path(__file__).parents[2]
 DEMO = yaml.safe_load((PROJECT / "params.yaml").read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.params import read
 from pipeline.params.reading import as_written, read_yaml
 

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline import evaluate, paths
-from pipeline.artifacts import write_csv, write_json
-from pipeline.embeddings import write_embeddings
-from pipeline.faces.store import Face, encode, write_faces
+from pipeline.core.files import write_csv, write_json
 from pipeline.params import Study, check
+from pipeline.plan import layout
+from pipeline.stages import evaluate
+from pipeline.store.embeddings import write_embeddings
+from pipeline.store.faces import Face, encode, write_faces
 
 Crops = Sequence[tuple[str, NDArray[np.uint8]]]
 """Sitter, uint8 [112, 112, 3]."""
@@ -90,7 +91,7 @@ def write_run(study: Study, crops: Crops) -> None:
 
 def write_data(study: Study, dataset: str, crops: Crops) -> None:
     """Images, faces, their account and the split: each eleventh image has no face, one cannot be read."""
-    raw, faces, painted = paths.raw(dataset), paths.faces(dataset), dataset in study.render
+    raw, faces, painted = layout.raw(dataset), layout.faces(dataset), dataset in study.render
     rows: list[dict[str, Any]] = []
     stored: list[Face] = []
     for i, (sitter, crop) in enumerate(crops):
@@ -126,26 +127,26 @@ def _write_split(dataset: str, stored: Sequence[Face]) -> None:
         {"image_id": f.image_id, "sitter": f.sitter, "subset": subsets[f.sitter], "fold": 0, "origin": f.image_id}
         for f in stored
     ]
-    paths.split(dataset).mkdir(parents=True, exist_ok=True)
-    write_csv(paths.split(dataset) / "split.csv", rows, ["image_id", "sitter", "subset", "fold", "origin"])
+    layout.split(dataset).mkdir(parents=True, exist_ok=True)
+    write_csv(layout.split(dataset) / "split.csv", rows, ["image_id", "sitter", "subset", "fold", "origin"])
 
 
 def _write_embeddings(study: Study, name: str, dataset: str) -> None:
-    from pipeline.faces.store import FaceStore
+    from pipeline.store.faces import FaceStore
 
-    store = FaceStore(paths.faces(dataset))
+    store = FaceStore(layout.faces(dataset))
     centres = np.random.default_rng(1).normal(size=(len(set(store.sitters)), 16))
     place = {sitter: i for i, sitter in enumerate(dict.fromkeys(store.sitters))}
     rng = np.random.default_rng([[*study.models, *study.fuse].index(name), list(study.align).index(dataset)])
     noise = NOISE.get(name, FUSED) * (1.5 if dataset in study.render else 0.8)
     vectors = np.array([centres[place[s]] for s in store.sitters]) + noise * rng.normal(size=(len(store), 16))
-    folder = paths.embeddings(name, dataset)
+    folder = layout.embeddings(name, dataset)
     folder.mkdir(parents=True, exist_ok=True)
     write_embeddings(folder, store.image_ids, vectors.astype(np.float32))
 
 
 def _write_model(study: Study, name: str) -> None:
-    folder = paths.model(name)
+    folder = layout.model(name)
     folder.mkdir(parents=True, exist_ok=True)
     if name in study.fuse:
         fusion = study.fuse[name]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import paths
-from pipeline.artifacts import write_csv
+from pipeline.core.files import write_csv
+from pipeline.plan import layout
 from pipeline.reporting.account import _copies, data_sets
-from pipeline.reporting.images import Album
+from pipeline.reporting.pictures import Album
 from tests.test_align import study
 
 
@@ -21,14 +21,14 @@ def test_what_a_human_did_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyP
     rows[1]["corrected"], rows[2]["corrected"] = "box", "landmarks"
     rows[3] |= {"status": "dropped", "corrected": "drop", "reason": "dropped by row 2 of the corrections", "faces": "0"}
     rows[4] |= {"status": "no_face", "reason": "no face with a score of 0.5 or more", "faces": "0"}
-    paths.faces("people").mkdir(parents=True)
-    write_csv(paths.faces("people") / "faces.csv", rows, [*rows[0], "reason", "corrected"])
+    layout.faces("people").mkdir(parents=True)
+    write_csv(layout.faces("people") / "faces.csv", rows, [*rows[0], "reason", "corrected"])
     (found,) = data_sets(study(), Album())
     assert (found.images, found.aligned, found.no_face, found.dropped, found.corrected) == (5, 3, 1, 1, 2)
     assert [case.image_id for case in found.failures] == ["4"]
     assert found.reasons == [("no face with a score of 0.5 or more", 1)]
     assert found.doubtful == ""
-    (paths.faces("people") / "doubtful.html").touch()
+    (layout.faces("people") / "doubtful.html").touch()
     assert data_sets(study(), Album())[0].doubtful == "data/faces/people/doubtful.html"
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import explain, overlap, paths, report
-from pipeline.artifacts import read_csv, write_csv, write_json, write_table
+from pipeline.core.files import read_csv, write_csv, write_json, write_table
 from pipeline.params import Study
-from pipeline.reporting.images import BLUE, RED, _tinted
+from pipeline.plan import layout
+from pipeline.reporting.pictures import BLUE, RED, _tinted
+from pipeline.stages import explain, overlap, report
 from tests.reporting.page_reader import PageReader
 from tests.reporting.standin import drawn_crops, small_study, write_run
 
@@ -35,7 +36,7 @@ def full_study() -> Study:
 
 def write_maps(model: str, pairs: list[tuple[str, str, str]]) -> None:
     """`explain`'s files for (sort, probe, gallery)."""
-    folder = paths.attributions(model)
+    folder = layout.attributions(model)
     folder.mkdir(parents=True)
     rows = [
         dict(zip(explain.COLUMNS, (n, sort, 1, a, b, "photos", "photos", f"{0.5 + n / 10}"), strict=True))
@@ -54,12 +55,12 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> PageReader:
     try:
         study = full_study()
         write_run(study, drawn_crops(48, 12))
-        ids = [r["image_id"] for r in read_csv(paths.split("photos") / "split.csv") if r["subset"] == "test"]
+        ids = [r["image_id"] for r in read_csv(layout.split("photos") / "split.csv") if r["subset"] == "test"]
         pairs = [("hardest_genuine", ids[0], ids[1]), ("hardest_impostor", ids[2], ids[3])]
         write_maps("dlib", pairs)
         write_maps("dlib-head", pairs)
-        known = [r["image_id"] for r in read_csv(paths.split("painted") / "split.csv") if r["subset"] == "train"]
-        where = paths.overlap("mine")
+        known = [r["image_id"] for r in read_csv(layout.split("painted") / "split.csv") if r["subset"] == "train"]
+        where = layout.overlap("mine")
         where.mkdir(parents=True)
         write_csv(where / "images.csv", [
             {"test": ids[0], "train": known[0], "train_dataset": "painted", "test_sitter": "<b>", "train_sitter": "you",

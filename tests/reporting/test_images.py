@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.reporting.images import SHEET_BYTES, THUMBNAIL, Album, sheet, spread
+from pipeline.reporting.pictures import SHEET_BYTES, THUMBNAIL, Album, sheet, spread
 from tests.reporting.standin import drawn_crops, small_study, write_data
 
 

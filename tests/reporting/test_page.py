@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.code import job_sources
+from pipeline.plan.fingerprint import job_sources
 from pipeline.reporting import page
 from pipeline.reporting.page import STYLE, TEMPLATES, listing
 

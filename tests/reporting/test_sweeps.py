@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import report
-from pipeline.artifacts import read_json
+from pipeline.core.files import read_json
 from pipeline.reporting.read import Benchmark
 from pipeline.reporting.repeats import repeated, spread
+from pipeline.stages import report
 from tests.reporting.page_reader import PageReader
 from tests.reporting.standin import drawn_crops, small_study, write_run
 

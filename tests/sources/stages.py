@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import align, download, params, paths, split
-from pipeline.artifacts import read_csv
-from pipeline.faces.store import FaceStore
+from pipeline import params
+from pipeline.core.files import read_csv
+from pipeline.plan import layout
+from pipeline.stages import align, download, split
+from pipeline.store.faces import FaceStore
 
 
 def study(source: dict[str, Any], split: dict[str, Any] | None = None) -> params.Study:
@@ -28,7 +30,7 @@ def study(source: dict[str, Any], split: dict[str, Any] | None = None) -> params
 def fetch(**source: Any) -> list[dict[str, str]]:
     """Rows of the manifest."""
     download.run(study(source), "set")
-    return read_csv(paths.raw("set") / "manifest.csv")
+    return read_csv(layout.raw("set") / "manifest.csv")
 
 
 def store(dealt: dict[str, Any] | None = None, **source: Any) -> FaceStore:
@@ -38,4 +40,4 @@ def store(dealt: dict[str, Any] | None = None, **source: Any) -> FaceStore:
     align.run(whole, "set")
     if dealt:
         split.run(whole, "set")
-    return FaceStore(paths.faces("set"))
+    return FaceStore(layout.faces("set"))

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.artifacts import sha256
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import sha256
 from pipeline.sources import archive
 from tests.sources.pictures import picture
 from tests.sources.site import Site

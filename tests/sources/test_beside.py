@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.plan.beside import read_beside
 from pipeline.sources import SOURCES
-from pipeline.sources.beside import read_beside
 
 
 @pytest.fixture(autouse=True)

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.sources import archive, folder
 from pipeline.sources.chosen import choose, misplaced
-from pipeline.sources.images import ids
+from pipeline.sources.image_files import ids
 from tests.sources.pictures import picture
 
 NFC, NFD = (unicodedata.normalize(form, "Zoë") for form in ("NFC", "NFD"))

@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from pipeline import paths
-from pipeline.artifacts import sha256
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import sha256
 from pipeline.faces.session import session
+from pipeline.formats.onnx_files import check_companions, checksum, companions, external_data
+from pipeline.plan import layout
+from pipeline.plan.beside import read_beside
 from pipeline.sources import archive
 from pipeline.sources import file as source
-from pipeline.sources.beside import read_beside
-from pipeline.sources.companions import check_companions, checksum, companions, external_data
-from pipeline.sources.weights import weights_file
+from pipeline.store.weights import weights_file
 from tests.sources import stages
 
 
@@ -54,10 +54,10 @@ def saved(path: Path, location: str | None, each: bool = False, constant: bool =
 
 
 def put(entry: str, **options: str) -> Path:
-    folder = paths.raw(entry)
+    folder = layout.raw(entry)
     folder.mkdir(parents=True)
     source.fetch(folder, entry, **options)
-    (folder / paths.MANIFEST).write_text("")
+    (folder / layout.MANIFEST).write_text("")
     return weights_file(entry)
 
 
@@ -72,7 +72,7 @@ def test_external_data_is_brought_along_and_the_network_runs(
     file = put("face", path="own/face.onnx", save_as="renamed.onnx")
     assert file.name == "renamed.onnx"
     kept = {p.relative_to(file.parent).as_posix() for p in file.parent.rglob("*") if p.is_file()}
-    assert kept == {"renamed.onnx", paths.MANIFEST, *external_data(original)}
+    assert kept == {"renamed.onnx", layout.MANIFEST, *external_data(original)}
     x = np.ones((1, 3), np.float32)
     whole = session(saved(Path("whole.onnx"), None, constant=constant))
     np.testing.assert_array_equal(session(file).run(None, {"x": x})[0], whole.run(None, {"x": x})[0])

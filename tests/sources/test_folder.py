@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifacts import sha256, write_manifest
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import sha256, write_manifest
 from pipeline.sources import file, folder
-from pipeline.sources.weights import weights_file
+from pipeline.store.weights import weights_file
 from tests.sources.pictures import picture
 
 

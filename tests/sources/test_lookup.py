@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.sources.lookup import ACCENTS, BACKSLASHES, CAPITALS, Finder, NotFound
+from pipeline.core.lookup import ACCENTS, BACKSLASHES, CAPITALS, Finder, NotFound
 
 NFD = unicodedata.normalize("NFD", "Zoë.png")
 

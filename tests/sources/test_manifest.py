@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifacts import sha256
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import sha256
 from pipeline.sources import manifest
 from tests.sources.pictures import picture
 from tests.sources.site import Site

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.artifacts import sha256
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import sha256
 from pipeline.sources import package
-from pipeline.sources.weights import ACCOUNT
+from pipeline.store.weights import ACCOUNT
 from tests.sources.pictures import picture
 from tests.sources.site import Site
 

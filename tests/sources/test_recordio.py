@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline import paths
-from pipeline.artifacts import read_csv, sha256
-from pipeline.errors import SitterError
-from pipeline.faces.recordio import pack, read_index, write_records, write_training_set
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_csv, sha256
+from pipeline.formats.recordio import pack, read_index, write_records, write_training_set
+from pipeline.plan import layout
 from pipeline.sources.recordio import before
 from tests.sources.pictures import picture
 from tests.sources.site import Site
@@ -35,11 +35,11 @@ def test_bytes_go_into_the_store_as_delivered_and_no_image_becomes_a_file() -> N
     assert [bytes(faces.encoded(i)) for i in range(len(faces))] == [image for _, image in SET]
     assert faces.sitters == [str(label) for label, _ in SET]
     assert faces.image_ids == [str(key) for key in range(1, 8)]
-    assert sorted(p.name for p in paths.raw("set").iterdir()) == ["manifest.csv", "source.json", "train.rec"]
-    rows = read_csv(paths.raw("set") / "manifest.csv")
+    assert sorted(p.name for p in layout.raw("set").iterdir()) == ["manifest.csv", "source.json", "train.rec"]
+    rows = read_csv(layout.raw("set") / "manifest.csv")
     assert [row["sha256"] for row in rows] == [hashlib.sha256(image).hexdigest() for _, image in SET]
     assert {row["licence"] for row in rows} == {"for research"}
-    assert (paths.raw("set") / "train.rec").read_bytes() == REC.read_bytes()
+    assert (layout.raw("set") / "train.rec").read_bytes() == REC.read_bytes()
 
 
 def test_the_index_may_be_shuffled_or_absent() -> None:
@@ -96,7 +96,7 @@ def test_a_file_cut_in_half_is_refused_before_it_is_copied(without_index: bool) 
         message = r"train\.rec \(of [\d,]+ bytes\): the record at byte [\d,]+ is cut off"
     with pytest.raises(SitterError, match=message):
         fetch(kind="recordio", path=str(REC))
-    assert not list(paths.raw("set").parent.glob("set*"))
+    assert not list(layout.raw("set").parent.glob("set*"))
 
 
 def test_a_file_cut_between_records_is_refused_by_its_header() -> None:
@@ -115,7 +115,7 @@ def test_a_damaged_record_is_named_by_offset_and_the_old_data_stays() -> None:
     REC.write_bytes(data)
     with pytest.raises(SitterError, match=rf"the record at byte {offset:,} is none"):
         fetch(kind="recordio", path=str(REC))
-    assert read_csv(paths.raw("set") / "manifest.csv") == rows
+    assert read_csv(layout.raw("set") / "manifest.csv") == rows
 
 
 def test_an_index_of_another_file_is_told() -> None:
@@ -193,7 +193,7 @@ def test_an_image_that_cannot_be_read_is_accounted_for_and_the_others_go_on() ->
     write_training_set(REC, [*SET[:2], (5, SET[2][1][:700]), (6, b"")])
     faces = store(kind="recordio", path=str(REC))
     assert faces.image_ids == ["1", "2"]
-    account = read_csv(paths.faces("set") / "faces.csv")
+    account = read_csv(layout.faces("set") / "faces.csv")
     assert [row["status"] for row in account] == ["aligned", "aligned", "unreadable", "unreadable"]
     assert "truncated" in account[2]["reason"]
     assert account[3]["reason"] == "the record holds no image"

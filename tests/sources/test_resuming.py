@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.sources import web
 from tests.sources.pictures import picture
 from tests.sources.site import Site

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import paths
-from pipeline.artifacts import read_csv
-from pipeline.errors import SitterError
-from pipeline.sources.unpickle import OPCODES, Refused, unpickle
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_csv
+from pipeline.formats.unpickle import OPCODES, Refused, unpickle
+from pipeline.plan import layout
 from pipeline.sources.verification_bin import read_bin, write_bin
 from tests.sources.pictures import picture
 from tests.sources.stages import fetch, store
@@ -230,11 +230,11 @@ def test_images_are_kept_once_as_delivered_with_their_pairs_and_folds() -> None:
     found = store({"kind": "pairs", "folds": 3}, kind="verification-bin", path=str(BIN))
     assert [bytes(found.encoded(i)) for i in range(len(found))] == faces
     name = dict(enumerate(found.image_ids))
-    listed = read_csv(paths.split("set") / "pairs.csv")
+    listed = read_csv(layout.split("set") / "pairs.csv")
     assert [(row["image_a"], row["image_b"]) for row in listed] == [(name[a], name[b]) for a, b in pairs]
     assert [row["genuine"] == "1" for row in listed] == same
     assert [row["fold"] for row in listed] == ["0", "0", "1", "1", "2", "2"]
-    dealt = read_csv(paths.split("set") / "split.csv")
+    dealt = read_csv(layout.split("set") / "split.csv")
     assert {row["subset"] for row in dealt} == {"test"}
     sitters = dict(zip(range(7), found.sitters, strict=True))
     assert sitters[0] == sitters[1] == sitters[2] != sitters[3]
@@ -247,9 +247,9 @@ def test_a_pair_whose_image_cannot_be_read_is_left_out_and_told(capsys: pytest.C
     faces[2] = faces[2][:600]
     write_bin(BIN, faces, [True, True, False, False])
     store({"kind": "pairs", "folds": 2}, kind="verification-bin", path=str(BIN))
-    assert [row["fold"] for row in read_csv(paths.split("set") / "pairs.csv")] == ["0", "1", "1"]
+    assert [row["fold"] for row in read_csv(layout.split("set") / "pairs.csv")] == ["0", "1", "1"]
     assert "1 of 4 pairs are left out, since an image has no face (2;" in capsys.readouterr().err
-    dealt = {row["image_id"]: row["subset"] for row in read_csv(paths.split("set") / "split.csv")}
+    dealt = {row["image_id"]: row["subset"] for row in read_csv(layout.split("set") / "split.csv")}
     assert dealt["3"] == "unused"
     assert dealt["0"] == "test"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.sources import web
 from pipeline.sources.local import own_file
 from tests.sources.site import Site

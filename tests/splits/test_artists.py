@@ -10,9 +10,9 @@ import networkx
 import numpy as np
 import pytest
 
-from pipeline import paths
-from pipeline.artifacts import read_csv
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_csv
+from pipeline.plan import layout
 from tests.faces.real import shared
 from tests.test_split import aligned, run, sides
 
@@ -103,7 +103,7 @@ def test_an_artists_images_stay_where_most_of_them_are(capsys: pytest.CaptureFix
     said = capsys.readouterr().out
     assert f"{unused} of their images unused" in said
     assert f"{sum(not artist_of(face) for face in faces)} images without a known artist tie nobody" in said
-    table = read_csv(paths.split("set") / "artists.csv")
+    table = read_csv(layout.split("set") / "artists.csv")
     assert sum(int(row["unused"]) for row in table) == unused > 0
     assert {row["artist"] for row in table} == {artist_of(face) for face in faces} - {""}
 
@@ -127,7 +127,7 @@ def test_where_one_artist_ties_all_it_cannot_be_done_and_the_other_way_is_named(
         run(test=0.5, artists="join")
     with pytest.raises(SitterError, match=r"one side, .* is left with 0 sitters.*set `artists: join`"):
         run(test=0.5, artists="drop")
-    assert not paths.split("set").exists()
+    assert not layout.split("set").exists()
 
 
 def test_a_data_set_that_names_no_artists_is_explained() -> None:
@@ -177,7 +177,7 @@ def test_all_artists_of_a_cell_tie_its_sitter() -> None:
     side = {row["sitter"]: (row["subset"], row["fold"]) for row in rows}
     for tied in ("abc", "df", "ghi", "lm"):
         assert len({side[sitter] for sitter in tied}) == 1
-    found = {row["artist"]: row["sitters"] for row in read_csv(paths.split("set") / "artists.csv")}
+    found = {row["artist"]: row["sitters"] for row in read_csv(layout.split("set") / "artists.csv")}
     assert found["rembrandt"] == found["jan lievens"] == found["hals, frans"] == found["rubens"] == "2"
     assert not {"unknown", "?", "workshop", "anonymous", "unknown artist"} & found.keys()
 
@@ -200,4 +200,4 @@ def test_with_drop_an_image_of_several_artists_stays_where_all_of_them_stand() -
 def test_words_for_unknown_artists_come_from_the_study_too() -> None:
     several({f"s{n}": ("Meister Niemand", "geen", "Hals")[n % 3] for n in range(12)})
     run(test=0.5, artists="join", unknown_artists=["Meister Niemand", "GEEN"])
-    assert [row["artist"] for row in read_csv(paths.split("set") / "artists.csv")] == ["hals"]
+    assert [row["artist"] for row in read_csv(layout.split("set") / "artists.csv")] == ["hals"]

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline import paths
-from pipeline.artifacts import read_csv
+from pipeline.core.files import read_csv
 from pipeline.faces.image import RGBImage
+from pipeline.plan import layout
 from pipeline.splits.copies import PLACEHOLDER, find, leave_out
 from pipeline.splits.files import same_files
 from tests.faces_of_noise import face
@@ -40,7 +40,7 @@ def used(rows: list[dict[str, str]]) -> set[str]:
 
 
 def near_duplicates() -> list[dict[str, str]]:
-    return read_csv(paths.split("set") / "near-duplicates.csv")
+    return read_csv(layout.split("set") / "near-duplicates.csv")
 
 
 @pytest.mark.parametrize("near", [True, False])
@@ -170,11 +170,11 @@ def test_rows_of_listed_pairs_stay_and_pairs_of_one_picture_are_told(capsys: pyt
 
 
 def run_pairs() -> list[dict[str, str]]:
-    from pipeline import split
+    from pipeline.stages import split
     from tests.test_split import study
 
     split.run(study(set={"kind": "pairs", "folds": 2}), "set")
-    return read_csv(paths.split("set") / "split.csv")
+    return read_csv(layout.split("set") / "split.csv")
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

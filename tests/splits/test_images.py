@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.params.split import ByImage
-from pipeline.splits.images import seat
-from pipeline.training.faces import read_faces
+from pipeline.splits.by_images import seat
+from pipeline.training.data import read_faces
 from tests.test_split import aligned, people, project, run
 from tests.training.study import make_faces, study
 
@@ -83,10 +83,10 @@ def test_shares_beyond_all_are_told() -> None:
 def test_sitters_may_both_train_and_validate_if_split_by_image(tmp_path: Path) -> None:
     make_faces("tiny", sitters=4, images=30)
     splits = {"tiny": ByImage(kind="images", val=0.2, near_duplicates=False)}
-    from pipeline import paths
-    from pipeline.artifacts import read_csv, write_csv
+    from pipeline.core.files import read_csv, write_csv
+    from pipeline.plan import layout
 
-    table = paths.split("tiny") / "split.csv"
+    table = layout.split("tiny") / "split.csv"
     rows = read_csv(table)
     for row in rows:
         row["subset"], fold = seat(row, splits["tiny"], 1)

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import KFold
 
-from pipeline import paths, split
-from pipeline.artifacts import read_csv
-from pipeline.errors import SitterError
-from pipeline.splits.pairs import fold_of
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_csv
+from pipeline.plan import layout
+from pipeline.splits.given_pairs import fold_of
+from pipeline.stages import split
 from tests.test_split import aligned, project, study
 
 __all__ = ["project"]  # a fixture, used by every test
@@ -40,7 +41,7 @@ def dealt(places: list[str], folds: int = 2, status: str = "aligned") -> list[di
     aligned("set", rows)
     entry: dict[str, Any] = {"kind": "pairs", "folds": folds}
     split.run(study(set=entry), "set")
-    return read_csv(paths.split("set") / "pairs.csv")
+    return read_csv(layout.split("set") / "pairs.csv")
 
 
 def test_images_may_stand_in_several_pairs_or_none() -> None:
@@ -50,7 +51,7 @@ def test_images_may_stand_in_several_pairs_or_none() -> None:
         ("i1", "i2", "0", "0"),
         ("i2", "i0", "0", "1"),
     ]
-    subsets = {row["image_id"]: row["subset"] for row in read_csv(paths.split("set") / "split.csv")}
+    subsets = {row["image_id"]: row["subset"] for row in read_csv(layout.split("set") / "split.csv")}
     assert subsets == {"i0": "test", "i1": "test", "i2": "test", "i3": "unused"}
 
 

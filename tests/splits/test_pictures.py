@@ -10,14 +10,15 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline import graph, paths, split
-from pipeline.embeddings import write_embeddings
 from pipeline.faces.image import RGBImage
 from pipeline.metrics.all_pairs import all_pairs
 from pipeline.metrics.geometry import geometry
 from pipeline.metrics.identification import identification
 from pipeline.metrics.reader import Reader
 from pipeline.params import Study, check
+from pipeline.plan import jobs, layout
+from pipeline.stages import split
+from pipeline.store.embeddings import write_embeddings
 from tests.faces_of_noise import face
 from tests.splits.test_trained import FROZEN
 from tests.test_split import aligned, people
@@ -55,7 +56,7 @@ def made(found: Study, dataset: str, rows: Sequence[dict[str, str]], crops: Sequ
     """Faces, split and embeddings; a vector is what the crop looks like, so that one picture gives a cosine of 1."""
     aligned(dataset, rows, crops)
     split.run(found, dataset)
-    folder = paths.embeddings("net", dataset)
+    folder = layout.embeddings("net", dataset)
     folder.mkdir(parents=True, exist_ok=True)
     small = [cv2.resize(c, (8, 8), interpolation=cv2.INTER_AREA).astype(np.float32).reshape(-1) - 128 for c in crops]
     write_embeddings(folder, [row["image_id"] for row in rows], np.stack(small))
@@ -89,7 +90,7 @@ def test_a_picture_in_probes_and_gallery_is_excluded_and_counted(
     assert max(float(e["score"]) for e in result.examples) < 0.99
     ranks = identification(read.context("net"), probe="photos", gallery="portraits").scalars
     assert ranks["excluded"].value == 3
-    assert {paths.faces("photos"), paths.faces("portraits")} <= set(graph.jobs(found)[-2].inputs)
+    assert {layout.faces("photos"), layout.faces("portraits")} <= set(jobs.jobs(found)[-2].inputs)
 
 
 def test_a_picture_under_two_names_is_no_impostor_pair(capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,7 +125,7 @@ def test_renderings_of_two_copies_show_one_picture() -> None:
     evaluate = {"benchmarks": {"painted": {"kind": "all-pairs", "probe": "painted"}}}
     judged = check({**found.model_dump(mode="json", exclude_unset=True), "evaluate": evaluate})
     assert all_pairs(Reader(judged).context("net"), probe="painted").scalars["excluded"].value == 1
-    assert paths.split("photos") in graph.jobs(judged)[-2].inputs
+    assert layout.split("photos") in jobs.jobs(judged)[-2].inputs
 
 
 def test_sets_without_checksums_or_copies_share_nothing(capsys: pytest.CaptureFixture[str]) -> None:

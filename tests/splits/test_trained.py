@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import paths
-from pipeline.artifacts import write_csv
-from pipeline.embeddings import write_embeddings
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import write_csv
 from pipeline.metrics.reader import Reader
 from pipeline.params import Study, check
+from pipeline.plan import layout
 from pipeline.reporting.tables import trained_sitters
 from pipeline.splits.trained import seen, warn
+from pipeline.store.embeddings import write_embeddings
 from tests.fusions.test_folds import NETWORK
 from tests.fusions.test_folds import study as folded
 
@@ -38,7 +38,7 @@ def split(dataset: str, sitters: Mapping[str, str], folds: Iterable[int] = ()) -
         for n, (name, subset) in enumerate(sitters.items())
         for i in range(2)
     ]
-    write_csv(paths.split(dataset) / "split.csv", rows, list(rows[0]))
+    write_csv(layout.split(dataset) / "split.csv", rows, list(rows[0]))
     return {row["image_id"]: row for row in rows}
 
 
@@ -117,7 +117,7 @@ def test_exclude_leaves_them_out_for_all_models_and_says_where_none_is_left() ->
     evaluate = {"benchmarks": {"all": {"kind": "all-pairs", "probe": "portraits"}}}
     fuse: dict[str, Any] = {}
     for model in ("base", "head"):
-        folder = paths.embeddings(model, "portraits")
+        folder = layout.embeddings(model, "portraits")
         folder.mkdir(parents=True)
         write_embeddings(folder, [f"{n}/{i}" for n in range(3) for i in range(2)], np.ones((6, 4), np.float32))
     keep = Reader(study(evaluate=evaluate, fuse=fuse))

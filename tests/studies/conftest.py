@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline import graph, params
+from pipeline import params
+from pipeline.plan import jobs
 from studies.shrunk import prepare
 from tests.suite.scheduling import once
 
@@ -38,8 +39,8 @@ def run(study: params.Study, folder: Path, data: Path) -> None:
     (folder / "studies/shrunk").mkdir(parents=True)
     (folder / "studies/shrunk/data").symlink_to(data)
     with at_work(folder):
-        for job in graph.jobs(study):
-            importlib.import_module(f"pipeline.{job.stage}").run(study, *job.names)
+        for job in jobs.jobs(study):
+            importlib.import_module(f"pipeline.stages.{job.stage}").run(study, *job.names)
 
 
 @contextmanager

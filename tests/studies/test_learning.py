@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline import params
-from pipeline.artifacts import read_json
+from pipeline.core.files import read_json
 from tests.spread import surely
 from tests.studies.conftest import SHRUNK, run
 

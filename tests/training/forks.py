@@ -12,8 +12,14 @@ from subprocess import TimeoutExpired
 
 # What is imported once, before processes are forked. None of it starts threads, or reads the variables of a launch.
 IMPORTED = [
-    *("pytest", "torch", "accelerate", "pipeline.models.torchvision_ops", "peft"),
-    *("pipeline.cli", "pipeline.train", "pipeline.training.loop", "pipeline.training.features", "pipeline.losses"),
+    *("pytest", "torch", "accelerate", "pipeline.core.torchvision_ops", "peft"),
+    *(
+        "pipeline.cli",
+        "pipeline.stages.train",
+        "pipeline.training.loop",
+        "pipeline.training.features",
+        "pipeline.losses",
+    ),
 ]
 
 

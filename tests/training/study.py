@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import yaml
 
-from pipeline import paths, train
-from pipeline.artifacts import output_folder, write_csv
+from pipeline.core.files import output_folder, write_csv
 from pipeline.faces.alignment import ARCFACE
-from pipeline.faces.store import Face, encode, write_faces
 from pipeline.params import Study, check
+from pipeline.plan import layout
+from pipeline.stages import train
+from pipeline.store.faces import Face, encode, write_faces
 from pipeline.training.loop import Run
 from pipeline.training.stop import StopRequest
 
@@ -66,9 +67,9 @@ def make_faces(dataset: str = "tiny", sitters: int = 9, images: int = 5, train: 
             faces.append(Face(name, f"s{sitter}", encode(crop), ARCFACE.points, "aligned", 1.0))
             subset = "train" if sitter < train else "val" if sitter < train + val else "test"
             rows.append({"image_id": name, "sitter": f"s{sitter}", "subset": subset, "fold": 0})
-    with output_folder(paths.faces(dataset)) as folder:
+    with output_folder(layout.faces(dataset)) as folder:
         write_faces(folder, faces)
-    with output_folder(paths.split(dataset)) as folder:
+    with output_folder(layout.split(dataset)) as folder:
         write_csv(folder / "split.csv", rows, ["image_id", "sitter", "subset", "fold", "origin"])
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline import paths
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.plan import layout
 from pipeline.training import checkpoint
 from tests.suite.environment import environment
 from tests.training.study import make_faces, study
@@ -35,7 +35,7 @@ def test_how_often_checkpoints_are_written_is_no_other_training(project: Path) -
 
 
 def test_absent_inputs_are_named(project: Path) -> None:
-    (paths.faces("tiny") / "manifest.csv").unlink()
+    (layout.faces("tiny") / "manifest.csv").unlink()
     with pytest.raises(SitterError, match=r"data/faces/tiny/manifest\.csv does not exist"):
         checkpoint.key(study(), "small")
 
@@ -85,11 +85,11 @@ def test_a_second_process_at_the_same_model_is_refused_and_a_dead_one_s_lock_is_
     process.kill()
     process.communicate()
     with checkpoint.locked("small") as folder:
-        assert folder == paths.checkpoints("small")
+        assert folder == layout.checkpoints("small")
 
 
 def test_what_a_killed_write_left_is_cleared_away(project: Path) -> None:
-    folder = paths.checkpoints("small")
+    folder = layout.checkpoints("small")
     folder.mkdir(parents=True)
     (folder / ".checkpoint.pt.123.part").write_bytes(b"half")
     with checkpoint.locked("small"):

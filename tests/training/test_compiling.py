@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.models.backbone import trained_state
 from pipeline.training.compiling import PAYS_FROM, check_compiler, compiles
 from pipeline.training.loop import Run

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import paths
-from pipeline.artifacts import read_csv, write_csv
-from pipeline.errors import SitterError
-from pipeline.training.faces import read_faces
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_csv, write_csv
+from pipeline.plan import layout
+from pipeline.training.data import read_faces
 from tests.training.study import make_faces, study
 
 COLUMNS = ["image_id", "sitter", "subset", "fold", "origin"]
@@ -17,7 +17,7 @@ COLUMNS = ["image_id", "sitter", "subset", "fold", "origin"]
 
 def rewrite(dataset: str, **changes: str) -> None:
     """Set fields of the first line of a split."""
-    table = paths.split(dataset) / "split.csv"
+    table = layout.split(dataset) / "split.csv"
     rows = read_csv(table)
     rows[0] |= changes
     write_csv(table, rows, COLUMNS)
@@ -67,7 +67,7 @@ def test_a_split_without_train_images_is_refused(project: Path) -> None:
 
 
 def test_one_fold_is_left_out_and_the_next_validates(project: Path) -> None:
-    table = paths.split("tiny") / "split.csv"
+    table = layout.split("tiny") / "split.csv"
     rows = [row | {"subset": "test", "fold": str(int(row["sitter"][1:]) % 4)} for row in read_csv(table)]
     write_csv(table, rows, COLUMNS)
     for fold in range(4):

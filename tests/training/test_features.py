@@ -8,13 +8,13 @@ import psutil
 import pytest
 import torch
 
-from pipeline.faces.store import FaceStore
 from pipeline.losses.samplers import Batch, SitterBatches
 from pipeline.models.backbone import Backbone
 from pipeline.models.backbones.dlib_resnet29 import DlibResNet29
 from pipeline.models.build import build
 from pipeline.models.preprocess import Preprocess
-from pipeline.training.faces import Faces, read_faces
+from pipeline.store.faces import FaceStore
+from pipeline.training.data import Faces, read_faces
 from pipeline.training.features import Inputs, PreparedFaces, split_network
 from tests.training.study import study
 

@@ -108,7 +108,7 @@ def test_shared_out_centres_give_the_loss_and_gradients_of_one_process() -> None
     program = """
 import torch, torch.distributed as dist
 from pipeline.losses import LOSSES
-from pipeline.losses.sharing import share_out, shares
+from pipeline.losses.sharded_centres import share_out, shares
 from pipeline.training.gather import gather
 dist.init_process_group("gloo")
 rank = dist.get_rank()

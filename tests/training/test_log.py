@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline import paths, train
+from pipeline.plan import layout
+from pipeline.stages import train
 from pipeline.training.log import Log
 from pipeline.training.stop import StopRequest
 from tests.training.study import prepared, study
@@ -116,5 +117,5 @@ def test_how_fast_it_was_is_not_in_what_it_leaves(project: Path, monkeypatch: py
 
         monkeypatch.setattr(Log.__init__, "__kwdefaults__", Log.__init__.__kwdefaults__ | {"clock": slow})
         train.run(study("head"), "head")
-        manifests.append((paths.model("head") / "manifest.csv").read_bytes())
+        manifests.append((layout.model("head") / "manifest.csv").read_bytes())
     assert manifests[0] == manifests[1]

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline import train
-from pipeline.embeddings import normalise
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.losses.triplet import Triplet
 from pipeline.metrics.verification import eer, roc, tally
 from pipeline.models.backbone import trained_state
+from pipeline.stages import train
+from pipeline.store.embeddings import normalise
 from pipeline.training import checkpoint
 from pipeline.training.loop import Run
 from pipeline.training.optimiser import rate

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from pipeline.artifacts import read_csv
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_csv
 from pipeline.training.processes import LAUNCH, check_launch
 from tests.suite.environment import environment
 from tests.training.launch import ALONE, FEW, MODELS, ROOT, RUN, finish, new_project, start
@@ -25,7 +25,7 @@ SAME = [name for name in MODELS if name not in ("full", "frozen")]
 WITH_CENTRES = {"arcface", "both", "accumulated", "shared", "deep"}
 ALL = f"""{FEW}
 import sys
-from pipeline import train
+from pipeline.stages import train
 from pipeline.params import load
 from pathlib import Path
 for model in sys.argv[1:]:
@@ -269,7 +269,7 @@ def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         place = {"RANK": 0, "LOCAL_RANK": 0, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
         for name, value in place.items():
             monkeypatch.setenv(name, str(value))
-        ((status, _, err),) = finish(start(ROOT, 1, program="from pipeline.train import start; start('fp32')"))
+        ((status, _, err),) = finish(start(ROOT, 1, program="from pipeline.stages.train import start; start('fp32')"))
     assert status == 1
     assert f"SitterError: process 0 of 2 did not meet the others at 127.0.0.1:{port}" in err
 

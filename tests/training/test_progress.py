@@ -9,29 +9,30 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import paths, train
-from pipeline.training import progress
+from pipeline.plan import layout
+from pipeline.stages import train
+from pipeline.training import status
 from pipeline.training.stop import StopRequest
 from tests.training.study import prepared, study
 
 
 @pytest.mark.training
 def test_what_the_last_checkpoint_holds_stands_beside_it_until_the_training_is_done(project: Path) -> None:
-    folder = paths.checkpoints("small")
+    folder = layout.checkpoints("small")
     for step in (1, 2):
         stop = StopRequest()
         stop.by, stop.folder = signal.SIGTERM, folder
         with pytest.raises(SystemExit):
             prepared().fit(folder, "key", stop)
-        found = progress.read(folder)
+        found = status.read(folder)
         assert found is not None
         assert (found.key, found.step) == ("key", step)
         assert found.place == f"epoch 1, {step} of {len(prepared().sampler)} batches done"
         assert 0 < found.seconds < 60
-        assert progress.read_stop(folder) == "SIGTERM"
+        assert status.read_stop(folder) == "SIGTERM"
     train.run(study(), "small")
-    assert progress.read(folder) is None
-    assert progress.read_stop(folder) is None
+    assert status.read(folder) is None
+    assert status.read_stop(folder) is None
 
 
 def test_a_stop_before_the_first_step_is_recorded_too(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,17 +43,17 @@ def test_a_stop_before_the_first_step_is_recorded_too(project: Path, monkeypatch
     monkeypatch.setattr(train, "prepare", told)
     with pytest.raises(SystemExit):
         train.run(study(), "small")
-    folder = paths.checkpoints("small")
-    assert progress.read_stop(folder) == "SIGUSR1"
-    assert progress.read(folder) is None
+    folder = layout.checkpoints("small")
+    assert status.read_stop(folder) == "SIGUSR1"
+    assert status.read(folder) is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"step": 3}', '{"unknown": 1}'])
 def test_a_file_of_another_kind_is_no_progress(tmp_path: Path, text: str) -> None:
-    for name in (progress.FILE, progress.STOPPED):
+    for name in (status.FILE, status.STOPPED):
         (tmp_path / name).write_text(text)
-    assert progress.read(tmp_path) is None
-    assert progress.read_stop(tmp_path) is None
+    assert status.read(tmp_path) is None
+    assert status.read_stop(tmp_path) is None
 
 
 def test_it_is_read_without_torch() -> None:

@@ -10,10 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline import paths, train
-from pipeline.artifacts import read_csv, read_json
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_csv, read_json
 from pipeline.metrics.verification import eer, roc, tally
+from pipeline.plan import layout
+from pipeline.stages import train
 from pipeline.training import checkpoint
 from pipeline.training.loop import Run
 from pipeline.training.stop import StopRequest
@@ -28,7 +29,7 @@ def test_the_stage_leaves_a_model_its_history_and_its_figures(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train.run(study("head"), "head")
-    folder = paths.model("head")
+    folder = layout.model("head")
     assert {p.name for p in folder.iterdir()} == {
         "weights.safetensors", "model.json", "history.csv", "metrics.json", "manifest.csv",
     }  # fmt: skip
@@ -37,7 +38,7 @@ def test_the_stage_leaves_a_model_its_history_and_its_figures(
     figures = read_json(folder / "metrics.json")
     assert figures["epochs"] == 3
     assert float(history[figures["epoch"]]["val_eer"]) == figures["val_eer"]
-    assert not (paths.checkpoints("head") / "checkpoint.pt").exists()
+    assert not (layout.checkpoints("head") / "checkpoint.pt").exists()
     assert "val EER" in capsys.readouterr().out
 
 
@@ -53,8 +54,8 @@ def test_the_class_centres_of_the_epoch_that_is_kept_are_left_with_the_model(
 
     monkeypatch.setattr(Run, "end_of_epoch", watched)
     train.run(study("small", epochs=4, lr=0.05), "small")
-    (centres,) = load_file(paths.model("small") / "centres.safetensors").values()
-    kept = read_json(paths.model("small") / "metrics.json")["epoch"]
+    (centres,) = load_file(layout.model("small") / "centres.safetensors").values()
+    kept = read_json(layout.model("small") / "metrics.json")["epoch"]
     assert [n for n, value in enumerate(seen) if torch.equal(value, centres)] == [kept]
     assert centres.shape == (6, 8)
 
@@ -73,12 +74,12 @@ def test_a_changed_parameter_does_not_go_on_from_the_checkpoint(
     said = capsys.readouterr()
     assert "is of other parameters, inputs or code: training starts anew" in said.err
     assert "going on" not in said.out
-    assert [row["epoch"] for row in read_csv(paths.model("head") / "history.csv")] == ["0", "1"]
+    assert [row["epoch"] for row in read_csv(layout.model("head") / "history.csv")] == ["0", "1"]
 
 
 def test_a_frozen_model_is_recorded_without_training(project: Path) -> None:
     train.run(study(), "frozen")
-    assert {p.name for p in paths.model("frozen").iterdir()} == {"model.json", "manifest.csv"}
+    assert {p.name for p in layout.model("frozen").iterdir()} == {"model.json", "manifest.csv"}
 
 
 def test_an_unknown_model_is_answered_with_the_nearest(project: Path) -> None:
@@ -100,4 +101,4 @@ def test_what_is_written_embeds_as_it_was_validated(project: Path) -> None:
     one, other = np.triu_indices(len(faces), 1)
     scores, genuine = (unit @ unit.T)[one, other], faces.labels[one] == faces.labels[other]
     error = eer(roc(tally(scores[genuine], scores[~genuine])))[0]
-    assert read_json(paths.model("lora") / "metrics.json")["val_eer"] == pytest.approx(error, abs=0.05)
+    assert read_json(layout.model("lora") / "metrics.json")["val_eer"] == pytest.approx(error, abs=0.05)

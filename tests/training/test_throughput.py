@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.training.finite import Figures, Place
 from pipeline.training.throughput import PEAKS, flops, peak, peak_of
 from tests.suite.devices import on_both

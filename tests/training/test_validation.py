@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import train
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.metrics.verification import eer, roc, tally
 from pipeline.params import check
+from pipeline.stages import train
 from pipeline.training.stop import StopRequest
 from pipeline.training.validation import check_patience, lacking
 from tests.training.study import STUDY, make_faces, study

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline import graph
-from pipeline.code import job_sources
 from pipeline.params import load
+from pipeline.plan import jobs
+from pipeline.plan.fingerprint import job_sources
 from rules import dvc_yaml
 
 PROJECT = Path(__file__).parents[2]
@@ -58,14 +58,14 @@ def test_dvc_knows_every_input_code_file_parameter_and_output_of_every_job(
 
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     Repo.init(str(tmp_path)).close()
-    jobs = graph.jobs(load(PROJECT / study))
+    found = jobs.jobs(load(PROJECT / study))
     (tmp_path / "params.yaml").write_text((PROJECT / study).read_text())
     monkeypatch.chdir(tmp_path)
     dvc_yaml.write_dvc_yaml()
     with Repo(str(tmp_path)) as repo:
         stages = {stage.name: stage for stage in repo.index.stages}
-        assert stages.keys() == {"plan", *(dvc_yaml.stage_name(job) for job in jobs)}
-        for job in jobs:
+        assert stages.keys() == {"plan", *(dvc_yaml.stage_name(job) for job in found)}
+        for job in found:
             stage = stages[dvc_yaml.stage_name(job)]
             files = {dep.def_path for dep in stage.deps if not hasattr(dep, "params")}
             keys = {key for dep in stage.deps for key in getattr(dep, "params", [])}

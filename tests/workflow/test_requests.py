@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from pipeline import params
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from rules.cluster import NAMES, asked, locally
 
 PROJECT = Path(__file__).parents[2]
@@ -93,7 +93,7 @@ def test_mistakes_are_told_before_any_work(resources, words):
 
 
 def test_what_is_asked_for_makes_nothing_stale():
-    from pipeline.graph import jobs
+    from pipeline.plan.jobs import jobs
 
     def counted(a_study):
         return {key for job in jobs(a_study) for key in job.parameters}

@@ -11,9 +11,9 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline import artifacts
-from pipeline.errors import SitterError
-from pipeline.graph import Job
+from pipeline.core import files
+from pipeline.core.errors import SitterError
+from pipeline.plan.jobs import Job
 from rules import watch
 from rules.dvc_yaml import own_files
 
@@ -109,8 +109,8 @@ def test_whatever_is_added_removed_renamed_or_changed_behind_links_counts(change
 
 def test_what_has_not_changed_is_not_read_again(monkeypatch):
     read: list[str] = []
-    plain = artifacts.sha256
-    monkeypatch.setattr(artifacts, "sha256", lambda path: read.append(path.name) or plain(path))
+    plain = files.sha256
+    monkeypatch.setattr(files, "sha256", lambda path: read.append(path.name) or plain(path))
     monkeypatch.setattr(watch, "JUST_NOW", 0.0)
     for number in range(20):
         write(f"portraits/a/{number}.png", str(number))

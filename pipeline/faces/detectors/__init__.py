@@ -1,6 +1,6 @@
 """Face detectors, one a file."""
 
-from pipeline.kinds import Registry
+from pipeline.params.registry import Registry
 
 DETECTORS = Registry(
     "detector",

@@ -7,12 +7,12 @@ from typing import Annotated
 import cv2
 from pydantic import Field
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.faces.detection import Detection, Floats, Search
 from pipeline.faces.detectors.retinaface import decode
 from pipeline.faces.image import RGBImage
 from pipeline.faces.session import session
-from pipeline.sources.weights import weights_file
+from pipeline.store.weights import weights_file
 
 # Subtracted, in the order of the channels of RGB; the network itself takes BGR.
 MEAN = (123, 117, 104)

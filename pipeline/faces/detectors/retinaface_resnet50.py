@@ -12,13 +12,13 @@ import cv2
 import torch
 from pydantic import Field
 
-import pipeline.models.torchvision_ops  # noqa: F401  (before retinaface, which imports torchvision)
-from pipeline.content import beginning, known
-from pipeline.errors import SitterError
+import pipeline.core.torchvision_ops  # noqa: F401  (before retinaface, which imports torchvision)
+from pipeline.core.errors import SitterError
+from pipeline.core.file_types import beginning, known
 from pipeline.faces.detection import Detection, Floats, Search
 from pipeline.faces.detectors.retinaface import decode
 from pipeline.faces.image import RGBImage
-from pipeline.sources.weights import weights_file
+from pipeline.store.weights import weights_file
 
 # Of ImageNet, RGB, for pixels from 0 to 255.
 MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)

@@ -7,11 +7,11 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.faces.detection import Detection, Floats, Search
 from pipeline.faces.image import RGBImage
 from pipeline.faces.session import session
-from pipeline.sources.weights import weights_file
+from pipeline.store.weights import weights_file
 
 
 class SCRFD:

@@ -30,7 +30,7 @@ class LoRA(Adaptation):
 
     def adapt(self, backbone: Backbone) -> None:
         """Replace the layers in place by peft's, with everything but the low-rank factors frozen."""
-        import pipeline.models.torchvision_ops  # noqa: F401, I001  (peft imports transformers, and that torchvision)
+        import pipeline.core.torchvision_ops  # noqa: F401, I001  (peft imports transformers, and that torchvision)
         from peft import LoraConfig, inject_adapter_in_model
 
         config = LoraConfig(

@@ -1,6 +1,6 @@
 """Networks that turn a face into a vector, one family a file."""
 
-from pipeline.kinds import Registry
+from pipeline.params.registry import Registry
 
 BACKBONES = Registry(
     "backbone",
@@ -17,6 +17,6 @@ BACKBONES = Registry(
         "external-scores": "external_scores.ExternalScores",
     },
 )
-# No networks but outside systems, known by a file (pipeline/models/external.py); of the latter, there are no vectors.
+# No networks but outside systems, known by a file (pipeline/models/outside.py); of the latter, there are no vectors.
 EXTERNAL = ("external", "external-scores")
 SCORES_ONLY = ("external-scores",)

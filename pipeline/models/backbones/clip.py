@@ -11,14 +11,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from pipeline import paths
-from pipeline.artifacts import read_json
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_json
 from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface
 from pipeline.models.transformer import Attention, Block, Head, Patches, stages
 from pipeline.models.weights import fill, is_torchscript, read_state
-from pipeline.sources.weights import weights_file
+from pipeline.plan import layout
+from pipeline.store.weights import weights_file
 
 QUICK = "-quickgelu"
 
@@ -80,7 +80,7 @@ class CLIP(Backbone):
 
 def _tower(architecture: str, size: int, depth: int | None, width: int | None) -> Any:
     """open_clip's `VisionTransformer`, random."""
-    import pipeline.models.torchvision_ops  # noqa: F401, I001  (open_clip imports torchvision)
+    import pipeline.core.torchvision_ops  # noqa: F401, I001  (open_clip imports torchvision)
     from open_clip import get_model_config
     from open_clip.model import _build_vision_tower  # create_model would build the tower for text, too
 
@@ -130,7 +130,7 @@ def _check_activation(architecture: str, weights: str) -> None:
     """
     from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 
-    account = paths.raw(weights) / "source.json"
+    account = layout.raw(weights) / "source.json"
     source = read_json(account) if account.is_file() else {}
     plain = architecture.removesuffix(QUICK)
     quick: bool | None = True if is_torchscript(weights_file(weights)) else None

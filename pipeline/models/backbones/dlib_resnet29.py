@@ -16,11 +16,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline.content import instead
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
+from pipeline.core.file_types import instead
 from pipeline.faces.alignment import Template
 from pipeline.models.backbone import Backbone
-from pipeline.sources.weights import weights_file
+from pipeline.store.weights import weights_file
 
 # The five landmarks in the 150×150 chip that dlib cuts out by its own 5- or 68-point model.
 POINTS = ((48.26, 46.06), (101.74, 46.06), (75.00, 76.53), (52.74, 99.88), (97.26, 99.88))

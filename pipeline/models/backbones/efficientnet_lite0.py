@@ -14,11 +14,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from torch import nn
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface
 from pipeline.models.weights import fill, read_state
-from pipeline.sources.weights import weights_file
+from pipeline.store.weights import weights_file
 
 
 class EfficientNetLite0(Backbone):
@@ -38,7 +38,7 @@ class EfficientNetLite0(Backbone):
             Field(description="Side of the input; ImageNet's was 224, but the stored faces have 112 pixels."),
         ] = 112,
     ) -> None:
-        import pipeline.models.torchvision_ops  # noqa: F401, I001  (timm imports torchvision)
+        import pipeline.core.torchvision_ops  # noqa: F401, I001  (timm imports torchvision)
         import timm
 
         super().__init__()

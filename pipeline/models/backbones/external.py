@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipeline.embeddings import Floats, write_embeddings
-from pipeline.errors import SitterError
-from pipeline.models.columns import counting, family
-from pipeline.models.external import External, read_columns, some
+from pipeline.core.errors import SitterError
+from pipeline.models.number_columns import counting, family
+from pipeline.models.outside import External, read_columns, some
+from pipeline.store.embeddings import Floats, write_embeddings
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from pipeline.errors import SitterError
-from pipeline.models.external import External, read_columns
-from pipeline.scores import GALLERY, GALLERY_DATASET, PROBE, SCORE, write_scores
+from pipeline.core.errors import SitterError
+from pipeline.models.outside import External, read_columns
+from pipeline.store.scores import GALLERY, GALLERY_DATASET, PROBE, SCORE, write_scores
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface
 from pipeline.models.weights import fill, read_state
-from pipeline.sources.weights import weights_file
+from pipeline.store.weights import weights_file
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 14, 3), 100: (3, 13, 30, 3)}
 CHANNELS = (64, 128, 256, 512)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pipeline.faces.alignment import ARCFACE
 from pipeline.models.backbone import Backbone
 from pipeline.models.weights import fill, read_state
-from pipeline.sources.weights import weights_file
+from pipeline.store.weights import weights_file
 
 # Expansion, channels, blocks, stride of the first: the paper's table 1.
 BOTTLENECKS = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))

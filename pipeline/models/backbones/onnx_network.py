@@ -10,12 +10,12 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from pipeline.errors import SitterError, nearest
+from pipeline.core.errors import SitterError, nearest
 from pipeline.faces.alignment import Template
 from pipeline.faces.session import session, tried
 from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface
-from pipeline.sources.weights import weights_file
+from pipeline.store.weights import weights_file
 
 
 class Graph(nn.Module):

@@ -12,12 +12,12 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import Field
 
-from pipeline.errors import SitterError
+from pipeline.core.errors import SitterError
 from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface
 from pipeline.models.transformer import Attention, Block, Head, Patches, stages
 from pipeline.models.weights import WRAPPERS, fill, read_state
-from pipeline.sources.weights import weights_file
+from pipeline.store.weights import weights_file
 
 
 class TimmViT(Backbone):
@@ -56,7 +56,7 @@ class TimmViT(Backbone):
             int | None, Field(ge=64, multiple_of=64, description="Of the tokens; null: the architecture's.")
         ] = None,
     ) -> None:
-        import pipeline.models.torchvision_ops  # noqa: F401, I001  (timm imports torchvision)
+        import pipeline.core.torchvision_ops  # noqa: F401, I001  (timm imports torchvision)
         import timm
 
         super().__init__()

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import paths
-from pipeline.training import progress
+from pipeline.plan import layout
+from pipeline.training import status
 from rules.attempts import LATE, Follows, Standing, duration, lead, standing, verdict
 from rules.slurm import OVER, warning
 from rules.states import State
@@ -118,21 +118,21 @@ def test_an_alignment_in_parts_goes_on_while_parts_are_finished_and_other_stages
 def test_how_far_a_job_is_stands_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert standing(job("train", "lora")) == Standing()
-    folder = paths.checkpoints("lora")
-    progress.write(folder, progress.Progress("mine", 7, "epoch 2, 3 of 4 batches done", 0.5))
+    folder = layout.checkpoints("lora")
+    status.write(folder, status.Progress("mine", 7, "epoch 2, 3 of 4 batches done", 0.5))
     first = standing(job("train", "lora"))
     assert (first.key, first.done, first.place, first.writing, first.stopped) == (
         "mine", 7, "epoch 2, 3 of 4 batches done", 0.5, "",
     )  # fmt: skip
     stops = []
     for _ in range(2):
-        progress.note_stop(folder, "SIGTERM")
+        status.note_stop(folder, "SIGTERM")
         stops.append(standing(job("train", "lora")))
     assert {stop.stopped for stop in stops} == {"SIGTERM"}
     assert stops[0].stop != stops[1].stop
     for part in (1, 3):
-        (paths.checkpoints("align--ms1m") / f"key/{part}-of-4").mkdir(parents=True)
-    (paths.checkpoints("align--ms1m") / "key/3-of-4/manifest.csv").touch()
+        (layout.checkpoints("align--ms1m") / f"key/{part}-of-4").mkdir(parents=True)
+    (layout.checkpoints("align--ms1m") / "key/3-of-4/manifest.csv").touch()
     assert standing(job("align", "ms1m")).done == 1
     assert standing(job("embed", "lora")) == Standing()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.training import progress
+from pipeline.training import status
 from tests.workflow.conftest import Workplace
 from tests.workflow.slurm.cluster import Cluster
 from tests.workflow.slurm.submitting import Submitting, made, submitting, until
@@ -158,7 +158,7 @@ def test_a_job_that_was_cancelled_has_written_a_checkpoint_and_is_not_sent_again
     by = Path.home().owner()
     assert f"train-cancelled: SLURM job {number} was cancelled by {by}, so it is not sent again." in disturbed.words
     assert [run["State"].split()[0] for run in here.runs("cancelled")] == ["CANCELLED"]
-    written = progress.read(here.folder / "checkpoints/cancelled")
+    written = status.read(here.folder / "checkpoints/cancelled")
     assert written is not None
     assert written.place == EIGHT
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
-from pipeline import paths
-from pipeline.training import progress
+from pipeline.plan import layout
+from pipeline.training import status
 from rules import attempts, slurm, states
 from rules.attempts import Standing
 from rules.states import State
@@ -138,8 +138,8 @@ def test_progress_that_another_machine_has_written_may_be_seen_late(told: Told) 
 
 def record(step: int) -> None:
     """What a training leaves beside its checkpoint."""
-    made = progress.Progress("key", step, f"epoch 1, {step} of 9 batches done", 0.1)
-    progress.write(paths.checkpoints("tuned"), made)
+    made = status.Progress("key", step, f"epoch 1, {step} of 9 batches done", 0.1)
+    status.write(layout.checkpoints("tuned"), made)
 
 
 @pytest.mark.parametrize("state", ["COMPLETED", "", "NODE_FAIL", "PREEMPTED"])

@@ -1,0 +1,1 @@
+"""What is asked outside of the workflow, a command a module."""

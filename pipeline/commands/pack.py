@@ -1,0 +1,130 @@
+"""Write a data set as InsightFace ships its own, for other programs or as a source of another study.
+
+Into FOLDER go `train.rec`, `train.idx` and `property` (the train and val sitters' faces, with `labels.csv`: which
+label is which sitter), and `DATASET.bin` (pairs of the test sitters in ten folds): the kinds `recordio` and
+`verification-bin` read them. The faces are those that `align` made, and who is tested says `split`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_csv, write_csv
+from pipeline.plan import layout
+from pipeline.store.splits import KNOWN, TESTED, sitters_of
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+    from pipeline.store.faces import FaceStore
+
+FOLDS = 10
+MOST = 6000
+"""Pairs, half of them genuine: as many as LFW has."""
+Pairs = list[tuple[str, str, bool]]
+
+
+def run(study: Study, dataset: str, folder: str) -> None:
+    """Write the training set and the verification set of a data set into a folder.
+
+    Raises:
+        SitterError: it is not aligned or split yet, or has neither train sitters nor test pairs.
+    """
+    packed = training_set([dataset], Path(folder) / "train.rec")
+    if not verification_set(study, dataset, dataset, Path(folder) / f"{dataset}.bin") and not packed:
+        raise SitterError(f"{dataset} has neither train or val sitters nor pairs to test on: change its split.")
+
+
+def training_set(datasets: Sequence[str], path: Path) -> int:
+    """Pack the faces of the train and val sitters, and `labels.csv` beside them; how many there are.
+
+    Args:
+        datasets: in which a name is the same sitter.
+        path: the `.rec`.
+    """
+    from pipeline.formats.recordio import write_training_set
+
+    known = [(store.sitters[i], store, i) for store, rows in (_faces(d, KNOWN) for d in datasets) for i in rows]
+    if known:
+        names = sorted({name for name, _, _ in known})
+        label = {name: n for n, name in enumerate(names)}
+        known.sort(key=lambda face: label[face[0]])
+        write_training_set(path, ((label[name], bytes(store.encoded(i))) for name, store, i in known))
+        table = [{"label": n, "sitter": name} for name, n in label.items()]
+        write_csv(path.with_name("labels.csv"), table, ["label", "sitter"])
+        print(f"{path}: {len(known)} faces of {len(names)} sitters")
+    return len(known)
+
+
+def verification_set(study: Study, first: str, second: str, path: Path) -> int:
+    """Pack pairs of test images: those that a data set comes with, or drawn ones; how many there are.
+
+    Args:
+        study: with the seed of what is drawn.
+        first, second: data sets of the first and of the second image of each pair.
+        path: the `.bin`.
+    """
+    from pipeline.sources.verification_bin import write_bin
+
+    sitters, encoded = [], []
+    for dataset in dict.fromkeys((first, second)):
+        store, rows = _faces(dataset, TESTED)
+        sitters.append({store.image_ids[i]: store.sitters[i] for i in rows})
+        encoded.append({store.image_ids[i]: bytes(store.encoded(i)) for i in rows})
+    listed = layout.split(first) / "pairs.csv"
+    if first == second and listed.is_file():
+        pairs = [(r["image_a"], r["image_b"], r["genuine"] == "1") for r in read_csv(listed)]
+    else:
+        pairs = drawn(sitters[0], sitters[-1], study.seed)
+    if pairs:
+        images = [image for a, b, _ in pairs for image in (encoded[0][a], encoded[-1][b])]
+        write_bin(path, images, [genuine for _, _, genuine in pairs])
+        print(f"{path}: {len(pairs)} pairs, {sum(genuine for _, _, genuine in pairs)} genuine")
+    return len(pairs)
+
+
+def _faces(dataset: str, subsets: tuple[str, ...]) -> tuple[FaceStore, list[int]]:
+    """The faces of a data set, and the rows of those in these subsets."""
+    from pipeline.store.faces import FaceStore
+
+    wanted = sitters_of(dataset, subsets)
+    store = FaceStore(layout.faces(dataset))
+    return store, [i for i, image_id in enumerate(store.image_ids) if image_id in wanted]
+
+
+def drawn(first: Mapping[str, str], second: Mapping[str, str], seed: int) -> Pairs:
+    """As many genuine as impostor pairs, drawn at random; each of ten folds has its genuine ones first.
+
+    Args:
+        first, second: by image, its sitter: where the first and the second image of a pair come from, the same mapping
+            or one with other images.
+        seed: of what is drawn.
+
+    Returns:
+        First image, second image, whether genuine; none where either sort is too rare for ten folds.
+    """
+    import numpy as np
+
+    random = np.random.default_rng([seed, len(first), len(second)])
+    images: dict[str, list[str]] = {}
+    for image_id, sitter in second.items():
+        images.setdefault(sitter, []).append(image_id)
+    once = first is second
+    genuine = [(a, b) for a, sitter in first.items() for b in images.get(sitter, ()) if not once or a < b]
+    possible = len(first) * (len(second) - once) // (2 if once else 1) - len(genuine)
+    each = min(len(genuine), possible // 2, MOST // 2) // FOLDS
+    a_side, b_side = list(first), list(second)
+    impostor: dict[tuple[str, str], None] = {}
+    while len(impostor) < each * FOLDS:
+        a, b = a_side[random.integers(len(a_side))], b_side[random.integers(len(b_side))]
+        if first[a] != second[b]:
+            impostor[min((a, b), (b, a)) if once else (a, b)] = None
+    chosen = [genuine[i] for i in random.permutation(len(genuine))[: each * FOLDS]], list(impostor)
+    return [
+        (*pair, is_genuine)
+        for fold in range(FOLDS)
+        for is_genuine, pairs in zip((True, False), chosen, strict=True)
+        for pair in pairs[fold * each : (fold + 1) * each]
+    ]

@@ -1,0 +1,59 @@
+"""The study's results beside the figures that papers published, with the differences.
+
+Which papers and rows: `pipeline/published/`. Names that differ are matched by the section `published`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_json
+from pipeline.plan import layout
+from pipeline.published.papers import Beside, Comparison, comparisons, tables
+from pipeline.reporting.numbers import NONE, signed
+from pipeline.reporting.tables import aligned, cell, heading
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+
+def run(study: Study) -> None:
+    """Print every benchmark that a paper has figures for.
+
+    Raises:
+        SitterError: there are no results, or none of them stands in a paper.
+    """
+    metrics = read_json(layout.results() / "metrics.json")
+    found = comparisons(study, metrics)
+    if not found:
+        raise SitterError(
+            f"none of the results ({', '.join(metrics)}) has published figures. There are tables "
+            f"{', '.join(tables())}: name the benchmark that measures the same under published.benchmarks, and its "
+            "models under published.models, or give them these names."
+        )
+    print("\n\n".join(as_text(comparison) for comparison in found))
+
+
+def as_text(comparison: Comparison) -> str:
+    """A comparison as an aligned table: ours, the paper's, and the difference in each figure."""
+    figures = comparison.published.figures
+    rates = comparison.published.rates
+    lines = [
+        ["model", *(f"{heading(f)}{', %' * (f in rates)}{word}" for f in figures for word in ("", " paper", " +−"))]
+    ]
+    for model, _, values in comparison.rows:
+        lines.append([model, *(text for f in figures for text in _cells(f, values[f]))])
+    published = comparison.published
+    title = f"{comparison.benchmark} beside {published.citation} ({published.about})"
+    notes = ["+−: ours less the paper's, * where the paper's figure lies outside of our interval"]
+    notes += [f"in the paper, not in this study: {'; '.join(comparison.absent)}"] if comparison.absent else []
+    return "\n".join([title, *aligned(lines), *notes])
+
+
+def _cells(figure: str, beside: Beside) -> tuple[str, str, str]:
+    ours = {figure: beside.ours, f"{figure}_low": beside.low, f"{figure}_high": beside.high}
+    paper = cell({figure: beside.published}, figure, beside.percent)
+    difference = beside.difference
+    text = NONE if difference is None else signed(difference, beside.percent) + "*" * (beside.within is False)
+    return cell(ours, figure, beside.percent), paper, text

@@ -1,0 +1,212 @@
+"""Files that are whole or absent: written to a temporary name, then renamed; and the manifests beside them."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.core.errors import SitterError
+from pipeline.plan.layout import MANIFEST
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, renamed to `path` if the block succeeds and removed if it does not."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        part.chmod(0o666 & ~_umask())  # some libraries write files that only their owner may read
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def output_folder(path: Path) -> Iterator[Path]:
+    """An empty temporary folder beside `path` that takes its place, manifest included, if the block succeeds.
+
+    If the block fails, what stood at `path` stays as it was and the temporary folder is removed. A block that
+    writes no `manifest.csv` of its own gets one with the path, size and SHA-256 of each file.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    here = f".{path.name}.{socket.gethostname()}"
+    for left in path.parent.glob(f"{here}.*"):
+        if not _is_running(int(left.suffixes[-2][1:])):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+    own = f"{here}.{os.getpid()}"
+    part, old = path.with_name(f"{own}.part"), path.with_name(f"{own}.old")
+    part.mkdir()
+    try:
+        yield part
+        if not (part / MANIFEST).exists():
+            write_manifest(part)
+        shutil.rmtree(old, ignore_errors=True)
+        if path.exists():
+            path.rename(old)
+        part.rename(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        pass
+    return True
+
+
+def write_manifest(folder: Path) -> None:
+    """`manifest.csv` of a folder: path, bytes and sha256 of every file below it, in the order of their names."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+    rows = [{"path": p.relative_to(folder).as_posix(), "bytes": p.stat().st_size, "sha256": sha256(p)} for p in files]
+    write_csv(folder / MANIFEST, rows, ["path", "bytes", "sha256"])
+
+
+def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """CSV with a header line and Unix line ends; columns absent from a row stay empty."""
+    with atomic_file(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(columns), restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_csv(
+    path: Path, required: Sequence[str] = (), separator: str = ",", only: Sequence[str] | None = None
+) -> list[dict[str, str]]:
+    """Rows of a CSV file as text.
+
+    Args:
+        path: the file.
+        required: columns that have to be there.
+        separator: what parts the cells of a row.
+        only: columns to keep, where they are there, equal words of them once: for files of millions of rows.
+
+    Raises:
+        SitterError: the file is absent, or a required column is; the message names the file and the columns.
+    """
+    rows = each_row(path, required, separator)
+    if only is None:
+        return list(rows)
+    return [{column: sys.intern(row[column] or "") for column in only if column in row} for row in rows]
+
+
+def each_row(path: Path, required: Sequence[str] = (), separator: str = ",") -> Iterator[dict[str, str]]:
+    """Rows of a CSV file as text, one at a time; raises as `read_csv` does, at the first."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, delimiter=separator)
+            found = list(reader.fieldnames or [])
+            missing = [c for c in required if c not in found]
+            if missing:
+                raise SitterError(
+                    f"{path}: column {', '.join(missing)} is missing; found: {', '.join(found) or 'no header line'}. "
+                    f"Add a header line with the columns {', '.join(required)}."
+                )
+            yield from reader
+    except FileNotFoundError:
+        raise SitterError(f"{path} does not exist: run the stage that makes it first.") from None
+
+
+def read_columns(path: Path, columns: Sequence[str]) -> dict[str, pa.StringArray]:
+    """Columns of a CSV file as text: of millions of rows, in a fraction of the time and the memory of `read_csv`.
+
+    Raises:
+        SitterError: the file is absent or broken, or a column is absent.
+    """
+    from pyarrow import ArrowInvalid, csv, string
+
+    try:
+        table = csv.read_csv(
+            path,
+            parse_options=csv.ParseOptions(newlines_in_values=True),
+            convert_options=csv.ConvertOptions(include_columns=columns, column_types=dict.fromkeys(columns, string())),
+        )
+    except FileNotFoundError:
+        raise SitterError(f"{path} does not exist: run the stage that makes it first.") from None
+    except (ArrowInvalid, KeyError) as error:
+        raise SitterError(f"{path} is no table with the columns {', '.join(columns)} ({error}).") from None
+    return {name: table[name].combine_chunks() for name in columns}
+
+
+def each_batch(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Columns of a CSV file as text, some thousands of rows at a time: little memory, however long the file.
+
+    Raises:
+        SitterError: the file is broken, or a column is absent.
+    """
+    from pyarrow import ArrowInvalid, csv, string
+
+    try:
+        yield from csv.open_csv(
+            path,
+            parse_options=csv.ParseOptions(newlines_in_values=True),
+            convert_options=csv.ConvertOptions(include_columns=columns, column_types=dict.fromkeys(columns, string())),
+        )
+    except (ArrowInvalid, KeyError) as error:
+        raise SitterError(f"{path} is no table with the columns {', '.join(columns)} ({error}).") from None
+
+
+def write_json(path: Path, value: object) -> None:
+    """JSON, indented, keys in the order given; NaN is refused, since other readers of JSON refuse it."""
+    with atomic_file(path) as part:
+        part.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file; raises SitterError where it is absent."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SitterError(f"{path} does not exist: run the stage that makes it first.") from None
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """An Arrow IPC file (readable by memory map)."""
+    import pyarrow as pa
+
+    with atomic_file(path) as part, pa.OSFile(str(part), "wb") as sink:
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+
+
+def read_table(path: Path) -> pa.Table:
+    """An Arrow IPC file, memory-mapped; raises SitterError where it is absent or broken."""
+    import pyarrow as pa
+
+    try:
+        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    except FileNotFoundError:
+        raise SitterError(f"{path} does not exist: run the stage that makes it first.") from None
+    except pa.ArrowInvalid as error:
+        raise SitterError(f"{path} is no whole Arrow IPC file ({error}): delete it and rerun its stage.") from None

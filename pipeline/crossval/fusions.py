@@ -1,0 +1,137 @@
+"""Fusions fitted fold by fold: each image by the fusion, and by the models, that know nothing of its sitter."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.core.errors import SitterError
+from pipeline.core.files import atomic_file, output_folder, read_csv, write_json
+from pipeline.crossval.held_out import folds_of
+from pipeline.fusions.fit_data import Lesson, Lessons, fit, inputs
+from pipeline.fusions.fused import Array
+from pipeline.params.fuse import members, without
+from pipeline.plan import layout
+from pipeline.scoring.score_norm import check_size, normalised, table_of
+from pipeline.store.embeddings import Floats, write_embeddings
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+
+def cross_fit(study: Study, name: str) -> None:
+    """The stage's work for a fusion with `by_folds`: `models/<name>/` and `embeddings/<name>/<dataset>/`.
+
+    For each fold the fusion is fitted to the images of all others, of which the next one gives the val sitters, as in
+    a training with that `training.fold`; by the models that have left out that fold, if any were trained. What is
+    learned is in `weights.safetensors` under `fold-0.…`; weights and findings in `model.json` are lists over the folds,
+    but `weights` their mean.
+
+    Raises:
+        SitterError: a data set is not split into folds only, or into other folds than its fellows, or there is too
+            little to fit on.
+    """
+    from safetensors.numpy import save_file
+
+    from pipeline.models import DESCRIPTION, WEIGHTS
+
+    entry, datasets = study.fuse[name], study.embed.datasets
+    behind = members(study, name)
+    folds = {dataset: folds_of(dataset) for dataset in datasets}
+    count = _number_of_folds(name, folds)
+    state: dict[str, Array] = {}
+    vectors: dict[str, list[Floats]] = defaultdict(list)
+    ids: dict[str, list[list[str]]] = defaultdict(list)
+    scores: dict[str, list[Any]] = defaultdict(list)
+    facts: list[dict[str, Any]] = []
+    for fold in range(count):
+        models = [without(study, names, fold) for names in behind]
+        tables = {dataset: inputs(models, dataset) for dataset in datasets}
+        lessons = Lessons.of(tables, {d: _lessons(d, folds[d], fold, count) for d in entry.fit_on}, models)
+        fused = fit(name, entry, lessons, study.seed_of(name))
+        state |= {f"fold-{fold}.{key}": np.ascontiguousarray(value) for key, value in fused.state().items()}
+        facts.append({**_fitted(lessons), **_weights(fused.kind.state(), entry.models), **fused.kind.findings()})
+        cohort = fused.apply(lessons.vectors) if entry.cohort is not None else None
+        for dataset in datasets:
+            own = [i for i in tables[dataset][0].image_ids if folds[dataset].get(i) == fold]
+            units = fused.apply([table.select(own) for table in tables[dataset]])
+            ids[dataset].append(own)
+            vectors[dataset].append(units)
+            if cohort is not None and entry.cohort is not None:
+                check_size(name, len(own), len(own))
+                scores[dataset].append(table_of(own, dataset, own, normalised(units, units, cohort, entry.cohort)))
+    for dataset in datasets:
+        with output_folder(layout.embeddings(name, dataset)) as folder:
+            if entry.cohort is None:
+                write_embeddings(folder, [i for own in ids[dataset] for i in own], np.concatenate(vectors[dataset]))
+            else:
+                _write_scores(folder, scores[dataset])
+    description = {
+        "method": entry.method.model_dump(mode="json"),
+        "models": list(entry.models),
+        "centre": entry.centre,
+        "fit_on": list(entry.fit_on),
+        "by_folds": True,
+        "cohort": entry.cohort,
+        "weights": _mean_weights(facts),
+        "folds": facts,
+        "dim": vectors[datasets[0]][0].shape[1],
+    }
+    with output_folder(layout.model(name)) as folder:
+        if state:
+            with atomic_file(folder / WEIGHTS) as part:
+                save_file(state, part)
+        write_json(folder / DESCRIPTION, description)
+    weights = ", ".join(f"{m} {w:.2f}" for m, w in (description["weights"] or {}).items())
+    print(f"{name}: {' + '.join(entry.models)}, fitted {count} times, each without the fold that it is applied to"
+          f"{'; mean weights ' + weights if weights else ''}; {', '.join(datasets)}")  # fmt: skip
+
+
+def _number_of_folds(name: str, folds: dict[str, dict[str, int]]) -> int:
+    counts = {dataset: 1 + max(own.values(), default=0) for dataset, own in folds.items()}
+    if len(set(counts.values())) > 1:
+        told = ", ".join(f"{dataset} {n}" for dataset, n in counts.items())
+        raise SitterError(f"fuse.{name}.by_folds: data sets of different numbers of folds ({told}): set split.….folds.")
+    count = next(iter(counts.values()))
+    if count < 3:
+        raise SitterError(
+            f"fuse.{name}.by_folds: {', '.join(folds)} has {count} folds; one to test, one to validate and the rest to "
+            "train are three at least: set split.….folds."
+        )
+    return count
+
+
+def _lessons(dataset: str, folds: dict[str, int], fold: int, count: int) -> list[Lesson]:
+    """The images of all folds but one."""
+    rows = read_csv(layout.split(dataset) / "split.csv", ["image_id", "sitter"])
+    others = [(row["image_id"], row["sitter"]) for row in rows if folds.get(row["image_id"], fold) != fold]
+    return [(i, sitter, "val" if folds[i] == (fold + 1) % count else "train") for i, sitter in others]
+
+
+def _fitted(lessons: Lessons) -> dict[str, Any]:
+    images = Counter(lessons.subset)
+    people = Counter(word for _, word in set(zip(lessons.sitters, lessons.subset, strict=True)))
+    return {"fitted": {word: {"images": images[word], "sitters": people[word]} for word in sorted(images)}}
+
+
+def _weights(state: dict[str, Array], models: tuple[str, ...]) -> dict[str, Any]:
+    found = state.get("weights")
+    if found is None:
+        return {}
+    return {"weights": {m: round(float(w), 6) for m, w in zip(models, found, strict=True)}}
+
+
+def _mean_weights(facts: list[dict[str, Any]]) -> dict[str, float] | None:
+    if "weights" not in facts[0]:
+        return None
+    return {m: round(float(np.mean([fact["weights"][m] for fact in facts])), 6) for m in facts[0]["weights"]}
+
+
+def _write_scores(folder: Any, tables: list[Any]) -> None:
+    import pyarrow as pa
+
+    from pipeline.store.scores import write_scores
+
+    write_scores(folder, pa.concat_tables(tables))

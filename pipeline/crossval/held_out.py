@@ -1,0 +1,83 @@
+"""Cross-validation: of models trained on other folds each, the one that has not seen the sitter gives the vector."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.errors import SitterError
+from pipeline.core.files import output_folder, read_csv, write_json
+from pipeline.params.fuse import without
+from pipeline.plan import layout
+from pipeline.store.embeddings import Embeddings, Floats, normalise, write_embeddings
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+
+class Folds:
+    """Of models that leave out a fold each (`training.fold`), the vector of the one that leaves out the image's.
+
+    A model without a fold, a frozen one, gives the vectors of all folds. With `centre`, the mean unit vector of the
+    images of all other folds is subtracted: no test sitter tells where the middle is. Vectors of different folds are of
+    different spaces: benchmarks compare images of one fold only (`within_folds: true`).
+    """
+
+
+def assemble(study: Study, name: str) -> None:
+    """The stage's work for a fusion of this kind: `models/<name>/` and `embeddings/<name>/<dataset>/`."""
+    from pipeline.models import DESCRIPTION
+    from pipeline.store.embeddings import read_embeddings
+
+    entry = study.fuse[name]
+    made: dict[str, tuple[list[str], Floats]] = {}
+    for dataset in study.embed.datasets:
+        folds = folds_of(dataset)
+        vectors: list[Floats] = []
+        members = [without(study, entry.models, fold) for fold in range(1 + max(folds.values()))]
+        tables = {model: read_embeddings(model, dataset) for model in dict.fromkeys(members)}
+        for fold, model in enumerate(members):
+            vectors.append(tested(tables[model], folds, fold, entry.centre))
+        ids = [[i for i in tables[m].image_ids if folds.get(i) == fold] for fold, m in enumerate(members)]
+        made[dataset] = [image_id for some in ids for image_id in some], np.concatenate(vectors)
+    for dataset, (image_ids, values) in made.items():
+        with output_folder(layout.embeddings(name, dataset)) as folder:
+            write_embeddings(folder, image_ids, values)
+    description: dict[str, Any] = {
+        "method": entry.method.model_dump(mode="json"),
+        "models": list(entry.models),
+        "centre": entry.centre,
+        "dim": next(iter(made.values()))[1].shape[1],
+    }
+    with output_folder(layout.model(name)) as folder:
+        write_json(folder / DESCRIPTION, description)
+    print(f"{name}: {len(entry.models)} models, each on the sitters that it has not seen; {', '.join(made)}")
+
+
+def folds_of(dataset: str) -> dict[str, int]:
+    """Fold of each test image.
+
+    Raises:
+        SitterError: the data set has train or val sitters, and so is not split into folds only.
+    """
+    table = layout.split(dataset) / "split.csv"
+    rows = read_csv(table, ["image_id", "subset", "fold"])
+    if any(row["subset"] in ("train", "val") for row in rows):
+        raise SitterError(
+            f"{table} has train or val sitters: a cross-validated model is for data sets that are split into folds "
+            f"only. Set split.{dataset}: test: 1, and a number of folds; or take {dataset} out of embed.datasets."
+        )
+    return {row["image_id"]: int(row["fold"]) for row in rows if row["subset"] == "test"}
+
+
+def tested(table: Embeddings, folds: dict[str, int], fold: int, centre: bool) -> Floats:
+    """Unit vectors of the images of a fold, float32 [n, d], centred on the images of all others."""
+    unit = normalise(table.vectors)
+    of: NDArray[np.int64] = np.array([folds.get(image_id, -1) for image_id in table.image_ids])
+    here: Floats = unit[of == fold]
+    if not centre:
+        return here
+    middle = unit[(of != fold) & (of >= 0)].mean(0, dtype=np.float64).astype(np.float32)
+    return normalise(here - middle)

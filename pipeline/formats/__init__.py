@@ -1,0 +1,1 @@
+"""File formats: reading and writing them, and saying what is wrong with a file."""

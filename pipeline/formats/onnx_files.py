@@ -1,0 +1,127 @@
+"""Files that belong to a file of weights: the external data of an ONNX network, which it names by relative paths.
+
+`torch.onnx.export` writes `face.onnx` and `face.onnx.data` from PyTorch 2.9 on. The names are found by going through
+the protobuf's fields without the library onnx, since Snakemake asks at every start; weights inside the file are passed
+over unread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from pipeline.core.errors import SitterError
+
+# Numbers of the fields of onnx.proto that lead to tensors, by message: field → message.
+FIELDS = {
+    "model": {7: "graph", 25: "function"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "function": {7: "node"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {13: "entry"},
+}
+DEEPEST = 64
+JOIN = (
+    "python -c \"import onnx; onnx.save_model(onnx.load('{0}'), 'whole.onnx')\", run where its data lies, makes one "
+    "file of it."
+)
+
+
+def external_data(file: Path) -> list[str]:
+    """Return the paths of external data that an ONNX file names, each once; none where it is no ONNX file.
+
+    Raises:
+        SitterError: one of them lies outside of the file's folder.
+    """
+    names: dict[str, None] = {}
+    try:
+        with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            _collect(data, 0, len(data), "model", names)
+    except (ValueError, IndexError, UnicodeDecodeError):  # empty, cut off or something else: whoever loads it says so
+        pass
+    for name in names:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in name:
+            raise SitterError(f"{file} is refused: it keeps weights in {name!r}, outside of its folder.")
+    return list(names)
+
+
+def companions(file: Path) -> list[Path]:
+    """The files of external data beside an ONNX file, whether they exist or not; none for other files."""
+    return [file.parent / name for name in external_data(file)] if file.suffix == ".onnx" and file.is_file() else []
+
+
+def check_companions(file: Path, beside: Path | None = None) -> None:
+    """Raise SitterError unless all external data of an ONNX file is there: in its own folder, or in another."""
+    names = external_data(file) if file.suffix == ".onnx" and file.is_file() else []
+    absent = [name for name in names if not ((beside or file.parent) / name).is_file()]
+    if absent:
+        raise SitterError(
+            f"{file} keeps its weights in {', '.join(absent[:3])}{' …' if len(absent) > 3 else ''} beside it, which "
+            f"{'is' if len(absent) == 1 else 'are'} not there. Bring {'it' if len(absent) == 1 else 'them'} along by "
+            f"`kind: file` with a path, or `kind: archive`. Or: {JOIN.format(file.name)}"
+        )
+
+
+def checksum(file: Path) -> str:
+    """SHA-256 of a file of weights; where it has companions, of the checksums of all, in the order of their names."""
+    from pipeline.core.files import sha256
+
+    files = [file, *sorted(companions(file))]
+    if len(files) == 1:
+        return sha256(file)
+    return hashlib.sha256("\n".join(map(sha256, files)).encode()).hexdigest()
+
+
+def _collect(data: mmap.mmap, at: int, end: int, message: str, names: dict[str, None], depth: int = 0) -> None:
+    """Enter the places of external data in a message, from a byte to before another."""
+    if depth > DEEPEST:
+        raise ValueError("nested too deeply")
+    inner = FIELDS[message]
+    for field, start, stop in _fields(data, at, end):
+        kind = inner.get(field)
+        if kind == "entry":
+            parts = {part: data[first:last] for part, first, last in _fields(data, start, stop)}
+            if parts.get(1) == b"location":
+                names[parts.get(2, b"").decode("utf-8")] = None
+        elif kind is not None:
+            _collect(data, start, stop, kind, names, depth + 1)
+
+
+def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Number, start and end of each field of a message that has a length; all others are passed over.
+
+    Raises:
+        ValueError: this is no protobuf. IndexError: it was cut off.
+    """
+    while at < end:
+        key, at = _varint(data, at)
+        wire = key & 7
+        if wire == 0:
+            _, at = _varint(data, at)
+        elif wire in (1, 5):
+            at += 8 if wire == 1 else 4
+        elif wire == 2:
+            size, at = _varint(data, at)
+            if at + size > end:
+                raise ValueError("a field goes on beyond its message")
+            yield key >> 3, at, at + size
+            at += size
+        else:
+            raise ValueError(f"wire type {wire}")
+
+
+def _varint(data: mmap.mmap, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+        if shift > 63:
+            raise ValueError("a number of more than 64 bits")

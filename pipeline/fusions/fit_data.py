@@ -1,0 +1,120 @@
+"""What a fusion is fitted on, and the fitting: the train and val images of the data sets under `fit_on`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.core.errors import SitterError
+from pipeline.fusions import FUSIONS
+from pipeline.fusions.fused import Fused, Kind, mean_units
+from pipeline.plan import layout
+from pipeline.store.embeddings import Embeddings, Floats, read_embeddings
+from pipeline.store.splits import KNOWN, each_image
+
+if TYPE_CHECKING:
+    from pipeline.params.fuse import Fusion
+
+# Image id, sitter, and `train` or `val`.
+Lesson = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Images with their sitters, and whether these are `train` or `val` sitters."""
+
+    vectors: Sequence[Floats]
+    """float32 [n, d_m] of each model."""
+    sitters: Sequence[str]
+    subset: Sequence[str]
+
+    @classmethod
+    def of(
+        cls,
+        tables: Mapping[str, Sequence[Embeddings]],
+        images: Mapping[str, Sequence[Lesson]],
+        models: Sequence[str],
+    ) -> Lessons:
+        """These images of some data sets.
+
+        Args:
+            tables: of each data set, the embeddings by each model.
+            images: of each data set that is learned from.
+            models: named in errors.
+
+        Raises:
+            SitterError: an image has no vector.
+        """
+        parts: list[list[Floats]] = [[] for _ in models]
+        for dataset, rows in images.items():
+            ids = [image_id for image_id, _, _ in rows]
+            for model, table, part in zip(models, tables[dataset], parts, strict=True):
+                part.append(table.select(ids, str(layout.embeddings(model, dataset))))
+        rows = [row for own in images.values() for row in own]
+        vectors = [np.concatenate(part) for part in parts if part]
+        return cls(vectors, [sitter for _, sitter, _ in rows], [subset for _, _, subset in rows])
+
+    def images(self, subset: str) -> list[int]:
+        """Rows of one subset."""
+        return [row for row, word in enumerate(self.subset) if word == subset]
+
+    @property
+    def train(self) -> list[Floats]:
+        """Vectors of the train images, of each model."""
+        rows = self.images("train")
+        return [vectors[rows] for vectors in self.vectors]
+
+
+def inputs(models: Sequence[str], dataset: str) -> list[Embeddings]:
+    """Embeddings by each model of a data set, rows in the order of the first model's.
+
+    Raises:
+        SitterError: they are absent, or of other images than their fellows'.
+    """
+    tables = [read_embeddings(model, dataset) for model in models]
+    first = tables[0].image_ids
+    for model, table in zip(models, tables, strict=True):
+        if set(table.image_ids) != set(first) or len(table) != len(first):
+            other = sorted(set(table.image_ids) ^ set(first))
+            raise SitterError(
+                f"{layout.embeddings(model, dataset)} and {layout.embeddings(models[0], dataset)} hold other "
+                f"images ({len(table)} and {len(first)}; {', '.join(other[:3])}{' …' if len(other) > 3 else ''} only "
+                f"in one): one of them is out of date. Run embed for {model} and {models[0]} again."
+            )
+    return [Embeddings(first, t.vectors if t.image_ids == first else t.select(first)) for t in tables]
+
+
+def train_and_val(dataset: str) -> list[Lesson]:
+    """The train and val images of a data set, in the order of its split."""
+    return [lesson for lesson in each_image(dataset) if lesson[2] in KNOWN]
+
+
+def fit(name: str, entry: Fusion, lessons: Lessons, seed: int) -> Fused:
+    """A fusion fitted to its lessons.
+
+    Raises:
+        SitterError: it is centred, or its kind learns, and there are no train or val sitters to learn from.
+    """
+    kind: Kind = FUSIONS.make(entry.method)
+    named = ", ".join(entry.fit_on) or "fit_on"
+    if entry.centre and "train" not in lessons.subset:
+        raise SitterError(
+            f"fuse.{name}.centre needs the mean of training faces, but {named} gives "
+            "none: name a data set with train sitters under fit_on, or set centre: false."
+        )
+    if kind.needs_val and "val" not in lessons.subset:
+        raise SitterError(
+            f"fuse.{name}: {entry.method.kind} learns from val sitters, but {named} has "
+            "none: name data sets under fit_on whose split has val above 0."
+        )
+    if kind.needs_train and "train" not in lessons.subset:
+        raise SitterError(
+            f"fuse.{name}: {entry.method.kind} learns from train sitters, but {named} has none: name data sets under "
+            "fit_on whose split leaves some (test and val together below 1), or set by_folds: true."
+        )
+    fused = Fused(entry.models, kind, mean_units(lessons.train) if entry.centre else None)
+    kind.fit(fused.units(lessons.vectors), lessons.sitters, lessons.subset, seed)
+    return fused

@@ -1,0 +1,104 @@
+"""What fusions learn from: pairs of images, their scores by each model, and how well scores say which are genuine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from pipeline.core.errors import SitterError
+from pipeline.store.embeddings import Floats
+
+Matrix = NDArray[np.float64]
+Truth = NDArray[np.bool_]
+# Keeps the solution finite where the pairs can be told apart without error.
+RIDGE = 1e-4
+
+
+def rows_of(subset: Sequence[str], word: str, most: int, seed: int) -> NDArray[np.intp]:
+    """Rows of one subset, in their order; `most` of them, drawn at random, where there are more."""
+    rows = np.flatnonzero(np.asarray(subset) == word)
+    if len(rows) > most:
+        rows = np.sort(np.random.default_rng([seed, len(rows)]).choice(rows, most, replace=False))
+    return rows
+
+
+def cosines(units: Sequence[Floats], rows: NDArray[np.intp]) -> Matrix:
+    """Cosines of all pairs of these rows by each model: float64 [p, k], pairs in the order of `np.triu_indices`."""
+    i, j = np.triu_indices(len(rows), 1)
+    return np.stack([(u[rows] @ u[rows].T)[i, j] for u in units], 1).astype(np.float64)
+
+
+def truth(sitters: Sequence[str], rows: NDArray[np.intp], kind: str, word: str) -> Truth:
+    """Which of all pairs of these rows are genuine: bool [p], in the order of `cosines`.
+
+    Raises:
+        SitterError: there are no genuine or no impostor pairs; `kind` and `word` say who learns from which subset.
+    """
+    names = np.asarray(sitters)[rows]
+    i, j = np.triu_indices(len(rows), 1)
+    genuine: Truth = names[i] == names[j]
+    if not genuine.any() or genuine.all():
+        share = "Raise split.*.val of the data sets" if word == "val" else "Leave more train sitters in the data sets"
+        raise SitterError(
+            f"fusion {kind} learns from pairs of {word} images, but the {len(rows)} {word} images of "
+            f"{len(set(names))} sitters give {int(genuine.sum())} genuine and {int((~genuine).sum())} impostor "
+            f"pairs: both are needed. {share} under fit_on."
+        )
+    return genuine
+
+
+def regress(scores: Matrix, genuine: Truth, pull: float = 0.0) -> tuple[Matrix, float]:
+    """Logistic regression of `genuine` on scores: coefficients β ≥ 0, float64 [k], and the intercept.
+
+    Genuine and impostor pairs weigh the same, so that β · s + intercept is a log likelihood ratio (to the base e),
+    whatever the share of genuine pairs (Brümmer & du Preez 2006). Convex, so there is one answer. Few sitters say
+    little about small differences, hence `pull` · Σ (βᵢ − mean β)², in which β are those of scores brought to one scale
+    common to all models: the larger it is, the more equal they are.
+
+    Args:
+        scores: float64 [p, k] of p pairs by k models.
+        genuine: bool [p].
+        pull: weight of the pull towards equal coefficients.
+    """
+    k = scores.shape[1]
+    mean = scores.mean(0)
+    x = scores - mean
+    # One scale for all models, so that the pull means the same whatever the spread of the scores.
+    spread = max(np.sqrt(np.mean([x[genuine == side].var(0).mean() for side in (True, False)])), 1e-12)
+    x = x / spread
+    sign = np.where(genuine, 1.0, -1.0)
+    mass = np.where(genuine, 0.5 / genuine.sum(), 0.5 / (~genuine).sum())
+
+    def loss(p: Matrix) -> tuple[float, Matrix]:
+        beta, margin = p[:k], sign * (x @ p[:k] + p[k])
+        apart = beta - beta.mean()
+        value = mass @ np.logaddexp(0, -margin) + pull * (apart @ apart) + RIDGE * (beta @ beta)
+        push = -mass * sign * expit(-margin)
+        return float(value), np.append(x.T @ push + 2 * pull * apart + 2 * RIDGE * beta, push.sum())
+
+    start = np.append(np.full(k, 1.0 / k), 0.0)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * k + [(None, None)])
+    beta = found.x[:k] / spread
+    return beta, float(found.x[k] - beta @ mean)
+
+
+def shares(beta: Matrix) -> Matrix:
+    """Coefficients as weights that sum to 1; equal ones where all are 0."""
+    return cast(Matrix, beta / beta.sum()) if beta.sum() > 0 else np.full(len(beta), 1.0 / len(beta))
+
+
+def cllr(ratios: Matrix, genuine: Truth) -> float:
+    """Cost of log likelihood ratios (base e), in bits: 0 is perfect, 1 says nothing (Brümmer & du Preez 2006)."""
+    costs = [np.logaddexp(0, -ratios[genuine]).mean(), np.logaddexp(0, ratios[~genuine]).mean()]
+    return float(np.mean(costs) / np.log(2))
+
+
+def calibrate(scores: Matrix, genuine: Truth) -> tuple[float, float, float]:
+    """Slope ≥ 0 and offset that make log likelihood ratios of scores [p], and the Cllr that is left."""
+    beta, offset = regress(scores[:, None], genuine)
+    return float(beta[0]), offset, cllr(beta[0] * scores + offset, genuine)

@@ -1,0 +1,166 @@
+"""Kind `probe`: how much of the artist, the century or the style can be read off the embeddings of unknown sitters."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from pipeline.core.errors import SitterError
+from pipeline.core.names import same
+from pipeline.metrics.intervals import resample
+from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, unit
+from pipeline.splits.artists import several
+
+FEWEST_SITTERS = 2
+"""A class of one sitter cannot be told from that sitter."""
+CENTURY, YEAR, ARTIST = "century", "year", "artist"
+
+
+def probe(
+    context: Context,
+    *,
+    dataset: str,
+    predict: Annotated[str, Field(min_length=1, description="Column of the data set's manifest, or `century`.")],
+    folds: Annotated[int, Field(ge=2)] = 10,
+    images: Literal["test", "all"] = "test",
+) -> Result:
+    """Predict a column of the manifest (artist, style, … or the century of `year`) from the embeddings, linearly.
+
+    Linear discriminant analysis with equal priors on unit-length embeddings; the covariance within the classes is
+    shrunk by the closed form of Ledoit & Wolf (2004), so that nothing has to be tuned and models of different dimension
+    are treated alike. Cross-validated over sitters: whoever is predicted was not learned from, so the sitter cannot be
+    used. Values that differ only by their spelling are one class, shown in the commonest one. Left out are classes of
+    fewer than two sitters, and images without a value, with a word for nobody ("unknown"), or of several artists. The
+    figure is the balanced accuracy (mean recall of the classes), for which chance is one over the number of classes;
+    intervals resample the sitters. It says what an embedding carries beside the sitter, and so is neither good nor bad
+    by itself (Alain & Bengio 2017).
+
+    Raises:
+        SitterError: the data set has no such column.
+    """
+    parts = [context.embedded(dataset, subset) for subset in ("train", "val", "test") if images == "all"] or [
+        context.embedded(dataset, "test")
+    ]
+    values = _classes(_values(context, dataset, predict), context.is_nobody, predict)
+    x = np.concatenate([part.vectors for part in parts])
+    sitters = np.array([sitter for part in parts for sitter in part.sitters])
+    labels = np.array([values.get(image_id, "") for part in parts for image_id in part.image_ids])
+    kept = _learnable(labels, sitters)
+    counts = {"images": Scalar(int(kept.sum())), "left_out": Scalar(int((~kept).sum()))}
+    names, label = np.unique(labels[kept], return_inverse=True)
+    people, sitter = np.unique(sitters[kept], return_inverse=True)
+    counts |= {"classes": Scalar(len(names)), "sitters": Scalar(len(people))}
+    if len(names) < 2:
+        note = f"{len(names)} {predict} of two or more sitters: there is nothing to tell apart"
+        figures = ("balanced_accuracy", "chance", "accuracy", "most_frequent")
+        return Result({**{name: Scalar(None, note, percent=True) for name in figures}, **counts}, len(people))
+    right = _predicted(unit(x[kept]), label, sitter, min(folds, len(people)), context.seed) == label
+    drawn = resample(len(people), context.replicates, context.seed).astype(np.float64)
+    hits, of = _table(sitter, label, right, len(people), len(names))
+    recall = hits.sum(0) / of.sum(0)
+    scalars = {
+        "balanced_accuracy": Scalar(float(recall.mean()), "", _balanced(drawn @ hits, drawn @ of), percent=True),
+        "chance": Scalar(1 / len(names), percent=True),
+        "accuracy": Scalar(float(right.mean()), "", (drawn @ hits).sum(1) / (drawn @ of).sum(1), percent=True),
+        "most_frequent": Scalar(float(of.sum(0).max() / of.sum()), percent=True),
+        **counts,
+    }
+    curve: dict[str, Column] = {"value": list(names), "images": of.sum(0).astype(np.int64), "recall": recall}
+    return Result(scalars, len(people), {"recall": curve})
+
+
+def century(year: str) -> str:
+    """The century that a year lies in; empty where there is no year.
+
+    >>> century("1516.0"), century("ca. 1600"), century("1601-1605"), century("unknown")
+    ('16', '16', '17', '')
+    """
+    found = re.search(r"\d{3,4}", year)
+    return str((int(found[0]) - 1) // 100 + 1) if found else ""
+
+
+def _values(context: Context, dataset: str, predict: str) -> dict[str, str]:
+    """The value of each image, empty where unknown."""
+    if predict != CENTURY:
+        return {image_id: value.strip() for image_id, value in context.column(dataset, predict).items()}
+    try:
+        return {image_id: century(year) for image_id, year in context.column(dataset, YEAR).items()}
+    except SitterError as error:
+        raise SitterError(f"the century is taken from the column {YEAR!r}, but {error}") from None
+
+
+def _classes(values: Mapping[str, str], is_nobody: Callable[[str], bool], predict: str) -> dict[str, str]:
+    """The class of each image: the commonest spelling of its value, empty where the value names nobody.
+
+    A cell of several artists is of no class.
+    """
+    spelling = dict.fromkeys(values.values(), "")
+    for value in spelling:
+        named = [name for name in (several(value) if predict == ARTIST else [value]) if not is_nobody(name)]
+        spelling[value] = named[0] if len(named) == 1 else ""
+    count = Counter(spelling[value] for value in values.values())
+    commonest: dict[str, str] = {}
+    for name, _ in sorted(count.items(), key=lambda item: (-item[1], item[0])):
+        commonest.setdefault(same(name), name)
+    return {image_id: commonest[same(spelling[value])] for image_id, value in values.items()}
+
+
+def _learnable(labels: NDArray[np.str_], sitters: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """Images with a value that two sitters have at least."""
+    known = labels != ""
+    pairs = np.unique(np.stack([labels[known], sitters[known]]), axis=1)
+    names, sitters_of = np.unique(pairs[0], return_counts=True) if known.any() else (labels[:0], np.zeros(0, int))
+    learnable: NDArray[np.bool_] = known & np.isin(labels, names[sitters_of >= FEWEST_SITTERS])
+    return learnable
+
+
+def _predicted(x: Floats, label: Ints, sitter: Ints, folds: int, seed: int) -> Ints:
+    """Class [n] of each image, by a classifier that has not seen its sitter."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    found = np.empty(len(label), dtype=np.int64)
+    deal = StratifiedGroupKFold(folds, shuffle=True, random_state=seed % 2**32)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # then some fold lacks the class
+        parts = list(deal.split(x, label, sitter))
+    for learned, asked in parts:
+        classes, number = np.unique(label[learned], return_inverse=True)
+        found[asked] = classes[_discriminants(x[learned], number, x[asked]).argmax(axis=1)]
+    return found
+
+
+def _discriminants(x: Floats, number: Ints, asked: Floats) -> Floats:
+    """Linear discriminants [m, classes] with equal priors of `asked` [m, d], learned from x [n, d] of classes [n]."""
+    from sklearn.covariance import ledoit_wolf
+
+    of = np.zeros((len(x), number.max() + 1))
+    of[np.arange(len(x)), number] = 1
+    means = (of.T @ x) / of.sum(0)[:, None]
+    within = ledoit_wolf(x - means[number], assume_centered=True)[0]
+    if not within.any():  # one image of each class
+        within = np.eye(x.shape[1])
+    slopes = np.linalg.solve(within, means.T)
+    discriminants: Floats = asked @ slopes - 0.5 * np.einsum("kd,dk->k", means, slopes)
+    return discriminants
+
+
+def _table(sitter: Ints, label: Ints, right: NDArray[np.bool_], sitters: int, classes: int) -> tuple[Floats, Floats]:
+    """Images that were told right, and all images, by sitter and class: [sitters, classes]."""
+    hits, of = np.zeros((sitters, classes)), np.zeros((sitters, classes))
+    np.add.at(hits, (sitter, label), right)
+    np.add.at(of, (sitter, label), 1)
+    return hits, of
+
+
+def _balanced(hits: Floats, of: Floats) -> Floats:
+    """Mean recall [replicates] of the classes that a replicate holds, from counts [replicates, classes]."""
+    with np.errstate(invalid="ignore"):
+        mean: Floats = np.nanmean(hits / of, axis=1)
+    return mean

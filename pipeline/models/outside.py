@@ -1,0 +1,158 @@
+"""Outside systems: models that are known only by a file of what they made of the faces."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import numpy as np
+
+from pipeline.core.errors import SitterError
+from pipeline.core.file_types import beginning, known
+from pipeline.formats.user_columns import line_of, read_user_columns
+from pipeline.store.weights import weights_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SHOWN = 3
+
+
+class External(ABC):
+    """Stands where a network would: the stage `embed` takes what it wants from the file, and nothing is computed."""
+
+    key: ClassVar[str]
+    """The column that every file of the kind has."""
+
+    def __init__(self, weights: str) -> None:
+        """`weights`: the entry under `download` that holds the file.
+
+        Raises:
+            SitterError: it has not been downloaded, or is not one file.
+        """
+        self.file = weights_file(weights)
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """What `model.json` says of it, all of the file's form having been checked: at least `dim`, or None.
+
+        Raises:
+            SitterError: the file is none that can be read; names row, column and mend.
+        """
+
+    @abstractmethod
+    def write(self, folder: Path, dataset: str, image_ids: Sequence[str], datasets: Sequence[str]) -> str:
+        """Write what the file says of these faces into `embeddings/MODEL/DATASET/`; returns that in words.
+
+        Args:
+            folder: while it is being made.
+            dataset: theirs.
+            image_ids: every face of the data set.
+            datasets: all data sets of the study: of several, the file must say which a row is of.
+
+        Raises:
+            SitterError: a face is not in the file, or nothing is.
+        """
+
+    def texts(self, table: pa.Table, column: str) -> pa.Array:
+        """A column of names, none empty, numbers as text."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        found = pc.utf8_normalize(table[column].combine_chunks().cast(pa.string()), "NFC")  # as all our ids are
+        empty = pc.or_kleene(pc.is_null(found), pc.equal(found, "")).fill_null(True)
+        if pc.any(empty).as_py():
+            raise SitterError(f"{self.file}: column {column} is empty in {self.rows(empty)}: fill it in.")
+        return found
+
+    def rows(self, bad: pa.Array) -> str:
+        """Say where the first true one of some rows stands, and how many more there are."""
+        where = np.flatnonzero(bad.to_numpy(zero_copy_only=False))
+        return self.place(int(where[0])) + (f" and {len(where) - 1} more" if len(where) > 1 else "")
+
+    def place(self, row: int) -> str:
+        """Say where a row stands, counted from 0 below the header: in a CSV by the line that a text editor shows."""
+        if self.file.suffix.lower() == ".csv":
+            return f"line {line_of(self.file, [self.key], row)}"
+        return f"row {row + 1}"
+
+    def need(self, table: pa.Table, columns: Sequence[str]) -> None:
+        """Raise SitterError where a column is absent or stands there twice, or there is no row."""
+        twice = [name for name, count in Counter(table.column_names).items() if count > 1]
+        if twice:
+            raise SitterError(f"{self.file}: column {some(twice)} stands there twice: delete or rename one of them.")
+        absent = [column for column in columns if column not in table.column_names]
+        if absent:
+            raise SitterError(
+                f"{self.file}: column {', '.join(absent)} is missing; found: "
+                f"{', '.join(table.column_names[:8])}{' …' if table.num_columns > 8 else ''}."
+            )
+        if not table.num_rows:
+            raise SitterError(f"{self.file} has no rows below its header.")
+
+    def need_datasets(self, table: pa.Table, columns: Sequence[str], datasets: Sequence[str]) -> bool:
+        """Whether the file says which data set its rows are of.
+
+        Raises:
+            SitterError: it does not, but the study has several, in which one id may stand for two images.
+        """
+        absent = [column for column in columns if column not in table.column_names]
+        if not absent:
+            return True
+        if len(datasets) > 1:
+            raise SitterError(
+                f"{self.file}: column {', '.join(absent)} is missing: the study embeds {', '.join(datasets)}, and each "
+                "row must say which of them it is of."
+            )
+        return False
+
+
+def read_columns(file: Path, texts: Sequence[str]) -> pa.Table:
+    """A user's table: CSV, Arrow IPC (Feather) or a NumPy archive of arrays of one length, pickles refused.
+
+    Args:
+        file: with the ending .csv, .arrow, .feather or .npz.
+        texts: columns that are names, even where they look like numbers.
+
+    Raises:
+        SitterError: it cannot be read.
+    """
+    import pyarrow as pa
+
+    ending = file.suffix.lower()
+    try:
+        if ending == ".csv":
+            return read_user_columns(file, texts[:1], texts)
+        if ending in (".arrow", ".feather"):
+            return pa.ipc.open_file(pa.memory_map(str(file))).read_all()
+        if ending == ".npz":
+            with np.load(file, allow_pickle=False) as archive:
+                return pa.table({name: _column(archive[name]) for name in archive.files})
+    except SitterError:
+        raise
+    except Exception as error:  # Arrow's, NumPy's and zipfile's; NumPy reads a lone array whatever its name
+        what = known(beginning(file))
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = f"it is {what}" if what and ending != ".npz" else said
+        raise SitterError(f"{file} is no {ending} file that can be read: {reason}") from None
+    raise SitterError(
+        f"{file}: its name must end in .csv, .arrow, .feather or .npz, so that it is known how to read it."
+    )
+
+
+def _column(array: np.ndarray[Any, Any]) -> pa.Array:
+    import pyarrow as pa
+
+    if array.ndim == 2:
+        return pa.FixedSizeListArray.from_arrays(pa.array(array.reshape(-1)), array.shape[1])
+    if array.ndim != 1:
+        raise ValueError(f"an array has {array.ndim} dimensions; expected: one for names, two for vectors")
+    return cast("pa.Array", pa.array(array))
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few of some names."""
+    return ", ".join(repr(name) for name in names[:SHOWN]) + (" …" if len(names) > SHOWN else "")

@@ -1,0 +1,187 @@
+"""The jobs of a study and what each depends on: what the Snakemake rules and `dvc.yaml` both go by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pipeline.core.own_files import located, named
+from pipeline.params.fuse import members
+from pipeline.plan import layout
+from pipeline.plan.beside import read_beside
+from pipeline.plan.layout import MANIFEST
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a stage."""
+
+    stage: str
+    names: tuple[str, ...]
+    """Entries of `params.yaml`, as on the command line: `python -m pipeline STAGE NAMES`."""
+    inputs: tuple[Path, ...]
+    """Folders of other jobs' outputs."""
+    outputs: tuple[Path, ...]
+    """Files and folders that are made; the first holds (or is beside) the manifest."""
+    parameters: tuple[str, ...]
+    """Keys of `params.yaml` whose values count."""
+    kinds: tuple[str, ...] = ()
+    """Registered kinds whose code counts, as `losses/triplet`."""
+    own: tuple[Path, ...] = ()
+    """Files and folders of the user's own that params.yaml names and the job reads: an image added to them counts."""
+    beside: tuple[Path, ...] = field(default=(), compare=False)
+    """Further files of the user's own that it reads where they are there, such as the images that a list names."""
+
+    @property
+    def name(self) -> str:
+        """Name within the stage."""
+        return "--".join(self.names)
+
+    @property
+    def target(self) -> Path:
+        """The file that stands for the job's outputs."""
+        return self.outputs[0] if self.outputs[0].suffix else self.outputs[0] / MANIFEST
+
+
+def jobs(study: Study) -> list[Job]:
+    """Every job of a study, in the order of the stages."""
+    return [
+        *_data(study),
+        *(_train(study, name) for name in study.models),
+        *(_embed(study, name, dataset) for name in study.models for dataset in study.embed.datasets),
+        *(_fuse(study, name) for name in study.fuse),
+        *(_overlap(study, name) for name in study.overlap),
+        _evaluate(study),
+        *(_explain(study, name) for name in (study.explain.models if study.explain else ())),
+        _report(study),
+    ]
+
+
+def _data(study: Study) -> Iterator[Job]:
+    for name, source in study.download.items():
+        own = tuple(located(path) for path in named(source).values())
+        code = (f"sources/{source.kind}",)
+        images = name in study.align or any(render.dataset == name for render in study.render.values())
+        keys = (f"download.{name}", *(_nobody(study) if images else ()))
+        yield Job("download", (name,), (), (layout.raw(name),), keys, code, own, tuple(read_beside(source)))
+    for name, render in study.render.items():
+        yield Job("render", (name,), (layout.raw(render.dataset),), (layout.raw(name),), ("seed", f"render.{name}"))
+    for name, align in study.align.items():
+        weights = _unique(layout.raw(d.weights) for d in align.detectors if getattr(d, "weights", None))
+        kinds = _unique(f"detectors/{d.kind}" for d in align.detectors)
+        inputs = (layout.raw(name), *weights)
+        own = tuple(located(path) for path in named(align).values())
+        yield Job("align", (name,), inputs, (layout.faces(name),), (f"align.{name}",), kinds, own)
+    for name, split in study.split.items():
+        like = (layout.split(split.dataset),) if split.kind == "like" else ()
+        inputs = (layout.faces(name), *like)
+        keys = ("seed", f"split.{name}", *(_nobody(study) if getattr(split, "artists", "ignore") != "ignore" else ()))
+        yield Job("split", (name,), inputs, (layout.split(name),), keys)
+
+
+def _nobody(study: Study) -> tuple[str, ...]:
+    """The key of the words for nobody, where the study has it: DVC refuses keys that are not there."""
+    return ("nobody",) if "nobody" in study.model_fields_set else ()
+
+
+def _train(study: Study, name: str) -> Job:
+    model = study.models[name]
+    weights = getattr(model.backbone, "weights", None)
+    inputs = [layout.raw(weights)] if weights else []
+    if model.adaptation.kind != "none":
+        for dataset in study.training(name).train_on:
+            inputs += [layout.faces(dataset), layout.split(dataset)]
+    kinds = (*_network_kinds(study, name), *(f"losses/{kind}" for kind in model.loss.kinds()))
+    swept = study.swept(name)
+    keys = ("seed", "train", *(swept.keys if swept else [f"models.{name}"]))
+    return Job("train", (name,), tuple(inputs), (layout.model(name),), keys, kinds)
+
+
+def _network_kinds(study: Study, name: str) -> tuple[str, ...]:
+    model = study.models[name]
+    return (f"backbones/{model.backbone.kind}", f"adaptations/{model.adaptation.kind}")
+
+
+def _embed(study: Study, name: str, dataset: str) -> Job:
+    weights = getattr(study.models[name].backbone, "weights", None)
+    inputs = (layout.model(name), layout.faces(dataset), *([layout.raw(weights)] if weights else []))
+    outputs = (layout.embeddings(name, dataset),)
+    # DVC refuses keys that params.yaml does not hold: a field with a default counts where it is set.
+    keys = tuple(f"embed.{field}" for field in ("batch", "precision") if field in study.embed.model_fields_set)
+    return Job("embed", (name, dataset), inputs, outputs, keys, _network_kinds(study, name))
+
+
+def _fuse(study: Study, name: str) -> Job:
+    fusion = study.fuse[name]
+    datasets = study.embed.datasets
+    models = [model for behind in members(study, name) for model in behind]
+    inputs = [layout.embeddings(model, dataset) for model in models for dataset in datasets]
+    tested = fusion.method.kind == "folds" or fusion.by_folds or fusion.cohort is not None
+    inputs += [layout.split(d) for d in _unique(iter((*fusion.fit_on, *(datasets if tested else ()))))]
+    outputs = (layout.model(name), *(layout.embeddings(name, dataset) for dataset in datasets))
+    swept = study.swept(name)
+    keys = ("seed", *(swept.keys if swept else [f"fuse.{name}"]), "embed.datasets")
+    return Job("fuse", (name,), tuple(inputs), outputs, keys, (f"fusions/{fusion.method.kind}",))
+
+
+def _evaluate(study: Study) -> Job:
+    names = study.judged
+    inputs = [layout.embeddings(name, dataset) for name in names for dataset in study.embed.datasets]
+    datasets = [*study.embed.datasets, *map(study.photographs_of, study.embed.datasets), *study.learned_from]
+    inputs += [layout.split(dataset) for dataset in _unique(iter(datasets)) if dataset in study.split]
+    benchmarks = study.evaluate.benchmarks.values()
+    columns = [b.dataset for b in benchmarks if b.kind == "probe"]  # of the manifest
+    pictures = [dataset for pair in study.compared for dataset in pair]  # that two data sets may both hold
+    inputs += [layout.faces(dataset) for dataset in _unique(iter((*columns, *pictures)))]
+    if any(b.kind == "geometry" for b in benchmarks):  # the class centres that a loss has learned
+        inputs += [layout.model(name) for name in names]
+    inputs += [layout.overlap(name) for name, overlap in study.overlap.items() if overlap.exclude != "nothing"]
+    folder = layout.results()
+    outputs = tuple(folder / part for part in (MANIFEST, "metrics.json", "run.json", "tables", "curves", "pairs"))
+    kinds = _unique(f"metrics/{benchmark.kind}" for benchmark in benchmarks)
+    keys = ("seed", "evaluate", *(_nobody(study) if any(b.kind == "probe" for b in benchmarks) else ()))
+    return Job("evaluate", (), tuple(inputs), outputs, keys, kinds)
+
+
+def _overlap(study: Study, name: str) -> Job:
+    entry = study.overlap[name]
+    datasets = _unique(iter((*entry.train, entry.test)))
+    inputs = [folder(dataset) for dataset in datasets for folder in (layout.faces, layout.split)]
+    inputs += [layout.embeddings(entry.model, dataset) for dataset in datasets] if entry.model else []
+    return Job("overlap", (name,), tuple(inputs), (layout.overlap(name),), (f"overlap.{name}",))
+
+
+def _explain(study: Study, name: str) -> Job:
+    explain = study.explain
+    assert explain is not None
+    weights = getattr(study.models[name].backbone, "weights", None)
+    inputs = [layout.model(name), *([layout.raw(weights)] if weights else [])]
+    for dataset in _unique(iter((explain.probe, explain.gallery or explain.probe))):
+        inputs += [layout.faces(dataset), layout.split(dataset), layout.embeddings(explain.models[0], dataset)]
+        photographs = study.photographs_of(dataset)
+        inputs += [layout.split(photographs)] if photographs in study.split else []
+    inputs = list(_unique(iter(inputs)))
+    keys = ("explain", "embed.batch")
+    return Job("explain", (name,), tuple(inputs), (layout.attributions(name),), keys, _network_kinds(study, name))
+
+
+def _report(study: Study) -> Job:
+    inputs = [layout.results() / MANIFEST]
+    inputs += [folder(dataset) for dataset in study.align for folder in (layout.raw, layout.faces)]
+    inputs += [layout.split(dataset) for dataset in study.split]
+    inputs += [layout.model(name) for name in (*study.models, *study.fuse)]
+    inputs += [layout.overlap(name) for name in study.overlap]
+    inputs += [layout.attributions(name) for name in (study.explain.models if study.explain else ())]
+    sections = tuple(name for name in type(study).model_fields if name in study.model_fields_set - {"resources"})
+    return Job("report", (), tuple(inputs), (layout.report(),), sections)
+
+
+def _unique(items: Iterator[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(items))

@@ -1,0 +1,183 @@
+"""A page of the images that want a human's look: no face, several, a low score, half a face, an odd one.
+
+Each is shown with a frame around the face that was taken and numbered ones around others, and with the lines that can
+be copied into the corrections file as they stand. The page is one file without links, the same bytes each time.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.parallel import cores, in_order
+from pipeline.faces.corrections import COLUMNS
+
+PAGE, TEMPLATE = "doubtful.html", "doubtful.html.j2"
+SHOWN = 48
+"""Images of each sort on the page; `faces.csv` has all."""
+LONG = 260
+"""Longer side of a picture on the page, in pixels."""
+QUALITY = 80
+NAMED = 5
+CHUNK = 8
+# Of the faces of frontal portraits, one in thirty fits the template worse (see `aligner.misfit`).
+MISFIT = 10.0
+# Pixels between the sides of a face's box below which the crop is mostly invented by enlarging it.
+SMALL = 20.0
+
+NONE, SEVERAL, SURENESS, HALF, ODD, SMALL_FACE, FALLBACK = (
+    "no face",
+    "several faces",
+    "a low score",
+    "half a face",
+    "landmarks far from a frontal face's",
+    "a small face",
+    "found by a later detector only",
+)
+SORTS = (NONE, SEVERAL, SURENESS, HALF, ODD, SMALL_FACE, FALLBACK)
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face that was not taken: its place in pixels of the image, and the line that would take it."""
+
+    box: tuple[float, ...]
+    score: str
+    line: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """An image on the page; `line` drops it."""
+
+    image_id: str
+    sitter: str
+    said: str
+    box: tuple[float, ...] | None
+    others: list[Face]
+    line: str
+
+
+def doubts(row: Mapping[str, Any], score: float) -> list[str]:
+    """What is doubtful about a row of `faces.csv`, gravest first; nothing where a human has corrected it.
+
+    Args:
+        row: status, reason, faces, score, x0 …, misfit, corrected, as text or numbers.
+        score: lower ones are doubtful.
+    """
+    if row.get("corrected") or row["status"] not in ("aligned", "no_face"):
+        return []
+    if row["status"] == "no_face":
+        return [NONE]
+    small = min(float(row["x1"]) - float(row["x0"]), float(row["y1"]) - float(row["y0"])) < SMALL
+    tests = {
+        SEVERAL: int(row["faces"]) > 1,
+        SURENESS: float(row["score"]) < score,
+        HALF: "half a face" in row["reason"],
+        ODD: float(row["misfit"]) > MISFIT,
+        SMALL_FACE: small and row["detector"] != "aligned",
+        FALLBACK: "found no face" in row["reason"],
+    }
+    return [sort for sort, holds in tests.items() if holds]
+
+
+class Doubtful:
+    """Collects the doubtful rows as they come, the most doubtful of each sort, and makes the page."""
+
+    def __init__(self, score: float) -> None:
+        """`score`: see `doubts`."""
+        self.score = score
+        self.counts = dict.fromkeys(SORTS, 0)
+        self._kept: dict[str, list[tuple[float, int, dict[str, Any], list[str]]]] = {sort: [] for sort in SORTS}
+        self._seen = 0
+        self.unreadable: list[str] = []
+        """The first images that cannot be read, and why."""
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Look at one row of `faces.csv`."""
+        self._seen += 1
+        if row["status"] == "unreadable" and len(self.unreadable) < NAMED:
+            self.unreadable.append(f"{row['path']}: {row['reason']}")
+        found = doubts(row, self.score)
+        if not found:
+            return
+        self.counts[found[0]] += 1
+        kept = self._kept[found[0]]
+        kept.append((float(row.get("score") or 0), self._seen, row, found))
+        if len(kept) >= 4 * SHOWN:
+            self._kept[found[0]] = sorted(kept, key=lambda case: case[:2])[:SHOWN]
+
+    @property
+    def total(self) -> int:
+        """Doubtful images, shown or not."""
+        return sum(self.counts.values())
+
+    def write(self, folder: Path, dataset: str, raw: Path, max_megapixels: float, corrections: str | None) -> None:
+        """Make `doubtful.html` in a folder; `raw` holds the images."""
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+        chosen = {sort: sorted(kept, key=lambda case: case[:2])[:SHOWN] for sort, kept in self._kept.items() if kept}
+        rows = [row for cases in chosen.values() for _, _, row, _ in cases]
+        workers = min(cores(), -(-len(rows) // (4 * CHUNK)))
+        made = in_order(partial(_small, raw, max_megapixels), [row["path"] for row in rows], workers, CHUNK)
+        pictures = {row["image_id"]: picture for row, picture in zip(rows, made, strict=True)}
+        groups = [
+            (sort, self.counts[sort], [(_case(row, found), pictures[row["image_id"]]) for _, _, row, found in cases])
+            for sort, cases in chosen.items()
+        ]
+        environment = Environment(
+            loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        )
+        page = environment.get_template(TEMPLATE).render(
+            dataset=dataset,
+            images=self._seen,
+            total=self.total,
+            score=self.score,
+            groups=groups,
+            corrections=corrections,
+            header=",".join(COLUMNS),
+        )
+        (folder / PAGE).write_text(page, encoding="utf-8")
+
+
+def _case(row: Mapping[str, Any], found: list[str]) -> Case:
+    box = tuple(float(row[c]) for c in ("x0", "y0", "x1", "y1")) if row["status"] == "aligned" else None
+    others = []
+    for other in filter(None, str(row.get("others") or "").split("; ")):
+        *corners, score = other.split()
+        others.append(Face(tuple(map(float, corners)), score, _line(row["image_id"], " ".join(corners), "", "")))
+    said = [str(row["reason"])] if row["reason"] else []
+    said += [f"score {row['score']}"] if row.get("score") not in (None, "") else []
+    said += [sort for sort in found if sort in (ODD, SMALL_FACE)]
+    return Case(row["image_id"], row["sitter"], "; ".join(said), box, others, _line(row["image_id"], "", "", "drop"))
+
+
+def _line(*cells: str) -> str:
+    """A row of the corrections file."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(cells)
+    return text.getvalue()
+
+
+def _small(raw: Path, max_megapixels: float) -> Callable[[str], tuple[str, int, int, int, int]]:
+    """In a worker: makes pictures small. Data URI, its width and height, the image's width and height."""
+    from PIL import Image
+
+    from pipeline.faces.image import read_image
+
+    def make(path: str) -> tuple[str, int, int, int, int]:
+        image = Image.fromarray(read_image(raw / path, max_megapixels))
+        width, height = image.size
+        image.thumbnail((LONG, LONG), Image.Resampling.BILINEAR, reducing_gap=2)
+        stream = io.BytesIO()
+        image.save(stream, "JPEG", quality=QUALITY)
+        uri = "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+        return uri, *image.size, width, height
+
+    return make

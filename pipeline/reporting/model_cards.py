@@ -1,0 +1,105 @@
+"""The models of the report: what each is made of, how it was trained, and how the training went."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from pipeline.core.files import read_csv, read_json
+from pipeline.models.backbones import EXTERNAL
+from pipeline.params.registry import Options
+from pipeline.plan import layout
+from pipeline.reporting.figures import history
+from pipeline.reporting.numbers import count, number
+from pipeline.reporting.read import Series
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What `model.json` says, as the table shows it; empty where it says nothing."""
+
+    dim: str
+    trained: str
+    total: str
+    weights: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A model or fusion as the report describes it."""
+
+    look: Series
+    makeup: str
+    """Backbone, or method and parts of a fusion."""
+    trained: str
+    """What of it was trained, by which loss."""
+    facts: Facts
+    record: str
+    """Its `model.json`; empty where there is none."""
+    curves: list[Markup]
+
+
+def machines(study: Study, looks: Mapping[str, Series]) -> list[Machine]:
+    """Every model that was judged, in the order of the looks."""
+    found = []
+    for name, look in looks.items():
+        folder = layout.model(name)
+        facts = read_json(folder / "model.json") if (folder / "model.json").exists() else {}
+        rows = read_csv(folder / "history.csv") if (folder / "history.csv").exists() else []
+        record = json.dumps(facts, indent=1, ensure_ascii=False) if facts else ""
+        makeup, trained = _words(study, name, facts)
+        found.append(Machine(look, makeup, trained, _facts(facts), record, history(name, rows, look)))
+    return found
+
+
+def _facts(record: Mapping[str, Any]) -> Facts:
+    parameters, weights = (record.get(key) or {} for key in ("parameters", "weights"))
+    if not isinstance(weights, dict) or "file" not in weights:
+        weights = {}
+    dim, trained, total = (number(v) for v in (record.get("dim"), parameters.get("trained"), parameters.get("total")))
+    shown = ["" if v is None else count(v) for v in (dim, trained, total)]
+    return Facts(shown[0], shown[1], shown[2], str(weights.get("file", "")), str(weights.get("sha256", "")))
+
+
+def _words(study: Study, name: str, record: Mapping[str, Any]) -> tuple[str, str]:
+    if name in study.models:
+        model = study.models[name]
+        if model.adaptation.kind == "none":
+            how = "an outside system" if model.backbone.kind in EXTERNAL else "frozen"
+            return _options(model.backbone), f"nothing ({how})"
+        return _options(model.backbone), f"{_options(model.adaptation)}, by {_options(model.loss)}"
+    if name in study.fuse:
+        fusion = study.fuse[name]
+        learned = f"fitted on {', '.join(fusion.fit_on)}" if fusion.fit_on else "nothing"
+        learned += ", fold by fold" if fusion.by_folds else ""
+        learned += f"; scores by a cohort's nearest {fusion.cohort}" if fusion.cohort else ""
+        weights = record.get("weights") or {}
+        parts = [f"{m} ({weights[m]:.2f})" if number(weights.get(m)) is not None else m for m in fusion.models]
+        return f"{_options(fusion.method)} of {', '.join(parts)}", learned
+    return "not of this study", "unknown"
+
+
+def _options(options: Any) -> str:
+    """A kind and the options that the study sets (weights have a column of their own)."""
+    told = [name for name in type(options).model_fields if name in options.model_fields_set - {"kind"}]
+    told = [name for name in told if name != "weights" or isinstance(options.weights, list)]
+    words = ", ".join(f"{name.replace('_', ' ')} {_value(getattr(options, name))}" for name in told)
+    return f"{options.kind} ({words})" if words else str(options.kind)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, Options):
+        return _options(value)
+    if isinstance(value, list | tuple):
+        return " and ".join(_value(v) for v in value)
+    return f"{value:g}" if isinstance(value, int | float) else str(value)

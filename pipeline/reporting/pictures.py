@@ -1,0 +1,146 @@
+"""Pictures inside the page: each is embedded once, as JPEG, and shown wherever it is referred to."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.plan import layout
+
+if TYPE_CHECKING:
+    from pipeline.store.faces import FaceStore
+
+QUALITY = 82
+THUMBNAIL = 120
+"""Longer side of a thumbnail, in pixels: shown at half that size, so that it is sharp on fine screens."""
+SHEET = 1600
+"""Longer side of a contact sheet, in pixels."""
+SHEET_BYTES = 700_000
+RED, BLUE = (196, 30, 20), (25, 85, 190)
+"""What speaks for one person in an attribution map, and what against it."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An embedded picture: its name in the page, its data and its size as shown."""
+
+    name: str
+    uri: str
+    width: int
+    height: int
+
+
+class Album:
+    """The pictures of one page, by what they show; what cannot be read is None."""
+
+    def __init__(self) -> None:
+        self._pictures: dict[tuple[str, str, str], Picture | None] = {}
+        self._stores: dict[str, tuple[FaceStore, dict[str, int]] | None] = {}
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All that have been asked for and could be read, in the order in which they were."""
+        return [p for p in self._pictures.values() if p is not None]
+
+    def crop(self, dataset: str, image_id: str) -> Picture | None:
+        """The aligned face of an image."""
+        key = ("crop", dataset, image_id)
+        if key not in self._pictures:
+            store = self._store(dataset)
+            at = None if store is None else store[1].get(image_id)
+            pixels = None if store is None or at is None else store[0].crop(at)
+            self._pictures[key] = None if pixels is None else _picture(f"p{len(self._pictures)}", pixels)
+        return self._pictures[key]
+
+    def tinted(self, dataset: str, image_id: str, model: str, tints: Any) -> Picture | None:
+        """The aligned face in grey under colours: `tints` float32 [112, 112] in −1 … 1, blue … red."""
+        key = ("tinted", f"{dataset}/{model}", image_id)
+        if key not in self._pictures:
+            store = self._store(dataset)
+            at = None if store is None else store[1].get(image_id)
+            pixels = None if store is None or at is None else _tinted(store[0].crop(at), tints)
+            self._pictures[key] = None if pixels is None else _picture(f"p{len(self._pictures)}", pixels)
+        return self._pictures[key]
+
+    def sitter(self, dataset: str, image_id: str) -> str:
+        """Who sat for an image; empty where its data set has no faces."""
+        store = self._store(dataset)
+        at = None if store is None else store[1].get(image_id)
+        return "" if store is None or at is None else store[0].sitters[at]
+
+    def thumbnail(self, dataset: str, path: str) -> Picture | None:
+        """An image as delivered, made small."""
+        key = ("thumbnail", dataset, path)
+        if key not in self._pictures:
+            self._pictures[key] = self._thumbnail(layout.raw(dataset) / path)
+        return self._pictures[key]
+
+    def _thumbnail(self, path: Path) -> Picture | None:
+        from pipeline.faces.image import UnreadableImage, read_image
+
+        try:
+            return _picture(f"p{len(self._pictures)}", read_image(path), THUMBNAIL)
+        except UnreadableImage:  # its account says so
+            return None
+
+    def _store(self, dataset: str) -> tuple[FaceStore, dict[str, int]] | None:
+        if dataset not in self._stores:
+            from pipeline.store.faces import FaceStore
+
+            folder = layout.faces(dataset)
+            store = FaceStore(folder) if folder.is_dir() else None
+            rows = {} if store is None else {image_id: i for i, image_id in enumerate(store.image_ids)}
+            self._stores[dataset] = None if store is None else (store, rows)
+        return self._stores[dataset]
+
+
+def sheet(path: Path) -> Picture | None:
+    """A contact sheet, made small enough to be read on a page; None where there is none."""
+    if not path.exists():
+        return None
+    from pipeline.faces.image import read_image
+
+    pixels = read_image(path)
+    for side in (SHEET, SHEET * 3 // 4, SHEET // 2):
+        picture = _picture(path.stem, pixels, side)
+        if len(picture.uri) <= SHEET_BYTES:
+            break
+    return picture
+
+
+def _tinted(crop: Any, tints: Any) -> Any:
+    """uint8 [h, w, 3]: a pale grey copy of the crop, dyed the more the further from 0 its tint is."""
+    import numpy as np
+
+    grey = 70 + 0.62 * (crop @ np.array([0.299, 0.587, 0.114]))[..., None]
+    share = np.abs(tints)[..., None].clip(0, 1) * 0.8
+    dye = np.where(tints[..., None] > 0, RED, BLUE)
+    return (grey * (1 - share) + dye * share).round().clip(0, 255).astype(np.uint8)
+
+
+def _picture(name: str, pixels: Any, longest: int | None = None) -> Picture:
+    """uint8 [height, width, 3] RGB as a JPEG data URI, no side longer than `longest`."""
+    from PIL import Image
+
+    image = Image.fromarray(pixels)
+    if longest is not None and max(image.size) > longest:
+        image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=QUALITY, optimize=True)
+    uri = "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+    return Picture(name, uri, *image.size)
+
+
+def spread(items: Sequence[Any], most: int) -> list[Any]:
+    """At most so many items, evenly from the whole.
+
+    >>> spread([0, 1, 2, 3, 4, 5], 3)
+    [0, 2, 4]
+    """
+    if len(items) <= most:
+        return list(items)
+    return [items[i * len(items) // most] for i in range(most)]

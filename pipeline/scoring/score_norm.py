@@ -1,0 +1,96 @@
+"""Scores measured by a cohort: how like two images are, beside how like each of them is to strangers.
+
+A dark, small or much restored portrait is like many others, and one threshold for all pairs accepts too many of its
+impostors. Adaptive score normalisation (AS-norm; Matějka et al. 2017, "Analysis of score normalization in multilingual
+speaker recognition") puts each cosine into units of its two images' own impostor scores.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.errors import SitterError
+from pipeline.store.embeddings import Floats
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Scores are kept one by one, and evaluation takes no more of them (pipeline/metrics/all_pairs.py).
+MOST_SCORES = 1_000_000
+# Of cosines of one image with its cohort, which may all be equal.
+LEAST_SPREAD = 1e-6
+
+
+def strangers(units: Floats, cohort: Floats, most: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of each image's cosines with the `most` cohort images that are most like it.
+
+    Args:
+        units: float32 [n, d], rows of length 1.
+        cohort: float32 [m, d], the same, of other sitters.
+        most: if there are fewer, all are taken.
+
+    Returns:
+        float64 [n] and [n].
+    """
+    cosines = units.astype(np.float64) @ cohort.astype(np.float64).T
+    kept = min(most, len(cohort))
+    nearest = np.partition(cosines, len(cohort) - kept, axis=1)[:, len(cohort) - kept :]
+    return nearest.mean(1), np.maximum(nearest.std(1), LEAST_SPREAD)
+
+
+def normalised(probes: Floats, gallery: Floats, cohort: Floats, most: int) -> NDArray[np.float64]:
+    """Scores (s − μ_p) / 2σ_p + (s − μ_g) / 2σ_g, s being the cosine, μ and σ those of `strangers`.
+
+    Args:
+        probes: float32 [n, d], rows of length 1.
+        gallery: float32 [m, d].
+        cohort: float32 [k, d], of sitters that are neither among the probes nor in the gallery.
+        most: cohort images that count for each image.
+
+    Returns:
+        float64 [n, m].
+    """
+    cosines = probes.astype(np.float64) @ gallery.astype(np.float64).T
+    (mean_p, spread_p), (mean_g, spread_g) = (strangers(units, cohort, most) for units in (probes, gallery))
+    found: NDArray[np.float64] = (cosines - mean_p[:, None]) / spread_p[:, None]
+    found += (cosines - mean_g) / spread_g
+    return found / 2
+
+
+def table_of(
+    probe_ids: list[str], gallery_dataset: str, gallery_ids: list[str], scores: NDArray[np.float64]
+) -> pa.Table:
+    """Scores as `pipeline.store.scores` keeps them; of images of one list, each pair once.
+
+    Args:
+        probe_ids: n image ids.
+        gallery_dataset: of the gallery's images.
+        gallery_ids: m image ids; the very list of the probes: pairs within it.
+        scores: float64 [n, m].
+    """
+    import pyarrow as pa
+
+    from pipeline.store.scores import GALLERY, GALLERY_DATASET, PROBE, SCORE
+
+    within = gallery_ids is probe_ids
+    rows, columns = np.triu_indices(len(probe_ids), 1) if within else np.indices(scores.shape).reshape(2, -1)
+    return pa.table(
+        {
+            PROBE: pa.array(probe_ids, pa.string()).take(pa.array(rows)),
+            GALLERY_DATASET: pa.array([gallery_dataset] * len(rows), pa.string()),
+            GALLERY: pa.array(gallery_ids, pa.string()).take(pa.array(columns)),
+            SCORE: pa.array(scores[rows, columns], pa.float64()),
+        }
+    )
+
+
+def check_size(name: str, probes: int, gallery: int) -> None:
+    """Raise SitterError where there are more pairs than scores can be kept of."""
+    if probes * gallery > MOST_SCORES:
+        raise SitterError(
+            f"fuse.{name}.cohort: scores of {probes:,} × {gallery:,} test images are more than {MOST_SCORES:,}. Leave "
+            "cohort out, or test on fewer images."
+        )

@@ -1,0 +1,122 @@
+"""The pairs that a data set comes with, from the column `pairs` of its manifest, and their folds.
+
+The column names the pairs in which an image stands: `7a+ 12b-` is the first image of pair 7, which is genuine, and the
+second of pair 12, an impostor pair.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_csv
+from pipeline.plan import layout
+
+PLACE = re.compile(r"(\d{1,9})([ab])([+-])")
+SHOWN = 3
+Row = dict[str, str]
+
+
+def read_pairs(dataset: str, folds: int) -> list[Row]:
+    """Rows of `pairs.csv` (image_a, image_b, genuine, fold), in the order of the pairs' numbers.
+
+    Folds are runs of pairs, as even as can be (`KFold(folds, shuffle=False)` of scikit-learn, which InsightFace uses).
+    A pair of which an image has no face is left out, with a warning; the others keep their folds.
+
+    Raises:
+        SitterError: the data set has no pairs, fewer than folds, or one that is not told in full.
+    """
+    table = layout.faces(dataset) / "faces.csv"
+    faces = read_csv(table, ["image_id", "status"])
+    if not faces or not any(face.get("pairs") for face in faces):
+        raise SitterError(
+            f"split.{dataset}.kind is pairs, but {table} has no column `pairs` with pairs in it: the data set comes "
+            "with none. Fetch one that does (`kind: verification-bin`), or use `kind: sitters`."
+        )
+    sides: dict[int, dict[str, tuple[str, str, str]]] = {}
+    for line, face in enumerate(faces, start=2):
+        for place in (face.get("pairs") or "").split():
+            found = PLACE.fullmatch(place)
+            if found is None:
+                raise SitterError(f"{table}, line {line}: pairs holds {place!r}; expected a place like 7a+ or 12b-.")
+            number, side, sign = found.groups()
+            pair = sides.setdefault(int(number), {})
+            if side in pair:
+                raise SitterError(
+                    f"{table}, line {line}: image {face['image_id']!r} is {side} of pair {number}, and so is "
+                    f"{pair[side][0]!r}."
+                )
+            pair[side] = (face["image_id"], sign, face["status"])
+    return _rows(dataset, sides, folds)
+
+
+def _rows(dataset: str, sides: dict[int, dict[str, tuple[str, str, str]]], folds: int) -> list[Row]:
+    table = layout.faces(dataset) / "faces.csv"
+    if len(sides) < folds:
+        raise SitterError(f"split.{dataset}.folds is {folds}, but {table} has only {len(sides)} pairs: ask for fewer.")
+    rows, without = [], []
+    for place, number in enumerate(sorted(sides)):
+        pair = sides[number]
+        if len(pair) < 2 or pair["a"][1] != pair["b"][1]:
+            how = (
+                "is both genuine and impostor" if len(pair) == 2 else f"has no image {({'a', 'b'} - pair.keys()).pop()}"
+            )
+            raise SitterError(f"{table}: pair {number} {how} in the column pairs: correct the manifest.")
+        faceless = [image_id for image_id, _, status in pair.values() if status != "aligned"]
+        without += faceless[:1]
+        if not faceless:
+            (a, sign, _), (b, _, _) = pair["a"], pair["b"]
+            genuine, fold = str(int(sign == "+")), str(fold_of(place, len(sides), folds))
+            rows.append({"image_a": a, "image_b": b, "genuine": genuine, "fold": fold})
+    if not rows:
+        raise SitterError(f"split.{dataset}: in none of its {len(sides)} pairs have both images a face: see {table}.")
+    if without:
+        shown = ", ".join(sorted(set(without))[:SHOWN]) + (" …" if len(set(without)) > SHOWN else "")
+        print(
+            f"warning: {dataset}: {len(without)} of {len(sides)} pairs are left out, since an image has no face "
+            f"({shown}; see {table}): figures are not comparable with those on all pairs",
+            file=sys.stderr,
+        )
+    return rows
+
+
+def fold_of(place: int, pairs: int, folds: int) -> int:
+    """Fold of one of so many pairs: the first `pairs % folds` folds have one more.
+
+    >>> [fold_of(i, 7, 3) for i in range(7)]
+    [0, 0, 0, 1, 1, 2, 2]
+    """
+    size, more = divmod(pairs, folds)
+    border = more * (size + 1)
+    return place // (size + 1) if place < border else more + (place - border) // size
+
+
+def tested(pairs: Sequence[Row]) -> dict[str, tuple[str, int]]:
+    """Subset (test) and fold of each image that stands in a pair: the fold of its first."""
+    found: dict[str, tuple[str, int]] = {}
+    for row in pairs:
+        for side in ("image_a", "image_b"):
+            found.setdefault(row[side], ("test", int(row["fold"])))
+    return found
+
+
+def warn_of_copies(dataset: str, pairs: Sequence[Row], picture_of: Mapping[str, str]) -> None:
+    """Warn of pairs whose two images are one picture; they stay, since the protocol wants them.
+
+    Args:
+        dataset: whose pairs they are.
+        pairs: rows of `pairs.csv`.
+        picture_of: the picture of each image that is not the only one to show it.
+    """
+    alike = [row for row in pairs if len({picture_of.get(row[side], row[side]) for side in ("image_a", "image_b")}) < 2]
+    if alike:
+        genuine = sum(row["genuine"] == "1" for row in alike)
+        shown = ", ".join(f"{row['image_a']} and {row['image_b']}" for row in alike[:SHOWN])
+        print(
+            f"warning: {dataset}: in {genuine} genuine and {len(alike) - genuine} impostor pairs of {len(pairs)} both "
+            f"images are the same picture ({shown}{' …' if len(alike) > SHOWN else ''}). They count, as the protocol "
+            "wants it.",
+            file=sys.stderr,
+        )

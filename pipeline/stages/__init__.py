@@ -1,0 +1,1 @@
+"""One module a stage, under the name of its rule."""

@@ -1,0 +1,136 @@
+"""Stage `download`: bring a data set or weights into data/raw/ENTRY/, checksums first.
+
+Writes the images as delivered, `manifest.csv` (image_id, path, sitter, sha256 and whatever the source knows) and
+`source.json` (where they are from, under which licence). Portraits of unidentified people have an empty
+sitter. Fetched packages and URLs are kept in $SITTER_CACHE (default ~/.cache/sitter), so that another checkout need not
+fetch them again.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.core.errors import SitterError, nearest
+from pipeline.core.files import output_folder, write_csv, write_json
+from pipeline.core.names import nfc
+from pipeline.core.nobody import nobody
+from pipeline.plan import layout
+from pipeline.sources import SOURCES
+from pipeline.store.columns import GIVEN, WRITTEN
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+SHOWN = 6
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def run(study: Study, entry: str) -> None:
+    """Fetch the entry `download.<entry>` of the study into `data/raw/<entry>/`.
+
+    Images come with `manifest.csv` (image_id, path, sitter, sha256 and what the source knows of each), weights with
+    the plain manifest; `source.json` beside them says where they are from and under which licence.
+
+    Raises:
+        SitterError: no such entry, or it cannot be had; what stood in the folder before stays as it was.
+    """
+    if entry not in study.download:
+        raise SitterError(f"download has no entry {entry!r}; {nearest(entry, study.download)}")
+    from pipeline.plan.requirements import missing
+    from pipeline.sources.cache import locked
+
+    if (absent := missing(study).get(entry)) is not None:
+        raise SitterError(absent)
+    source, target = study.download[entry], layout.raw(entry)
+    lock = locked(target.with_name(f".{entry}.lock"), f"download.{entry}")
+    with lock, _full_disk_explained(entry), output_folder(target) as folder:
+        images = SOURCES.make(source, folder, entry)
+        is_nobody = nobody(study.nobody.also, study.nobody.names)
+        sitters = None if images is None else write_images(folder, entry, images, is_nobody)
+        write_json(folder / "source.json", {"entry": entry, **source.model_dump(exclude_defaults=True)})
+    licence = getattr(source, "licence", None)
+    print(f"{entry}: {_summary(target, sitters)} in {target}" + (f" ({licence})" if licence else ""))
+
+
+def write_images(
+    folder: Path, entry: str, images: Iterable[dict[str, str]], is_nobody: Callable[[str], bool] | None = None
+) -> Counter[str]:
+    """Write `manifest.csv` of a data set: one row an image, in the order of the source.
+
+    Names are brought to one encoding (see `pipeline.core.names.nfc`). Where `is_nobody` says that the sitter's name
+    names nobody, the sitter is left empty, and the column `sitter_as_written` keeps what the source has.
+
+    The rows of a list may differ in their columns. Those of an iterator, which are written as they come and not kept,
+    all have the columns of the first.
+
+    Returns:
+        Images by sitter; the empty name is that of unidentified ones.
+    """
+    is_nobody = is_nobody or nobody()
+    rows = iter(images)
+    first = next(rows, None)
+    if first is None:
+        raise SitterError(f"download.{entry}: the source holds no images.")
+    known = images if isinstance(images, list) else [first]
+    further = dict.fromkeys(column for row in known for column in row if column not in GIVEN)
+    if not isinstance(images, list) or any(is_nobody(row["sitter"]) for row in known):
+        further[WRITTEN] = None
+    sitters: Counter[str] = Counter()
+    words: Counter[str] = Counter()
+
+    def named() -> Iterator[dict[str, str]]:
+        for row in chain([first], rows):
+            sitter, image_id = nfc(row["sitter"]), nfc(row["image_id"])
+            if is_nobody(sitter):
+                words[sitter] += 1
+                row, sitter = row | {WRITTEN: sitter}, ""
+            if sitter != row["sitter"] or image_id != row["image_id"]:  # millions of rows stay as they are
+                row = row | {"image_id": image_id, "sitter": sitter}
+            sitters[sitter] += 1
+            yield row
+
+    write_csv(folder / layout.MANIFEST, named(), [*GIVEN, *further])
+    if words:
+        shown = ", ".join(f"{word or '(nothing)'} ({n})" for word, n in words.most_common(SHOWN))
+        print(
+            f"{entry}: {words.total()} portraits are unidentified, because the name given for the sitter is nobody's: "
+            f"{shown}{' …' if len(words) > SHOWN else ''}. If one of these is a name, list it under nobody.names in "
+            "params.yaml.",
+            file=sys.stderr,
+        )
+    return sitters
+
+
+@contextmanager
+def _full_disk_explained(entry: str) -> Iterator[None]:
+    """Say of a full disk which entry met it, where, and that nothing is lost."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        place = f" ({error.filename})" if error.filename else ""
+        raise SitterError(
+            f"download.{entry}: no room left for {layout.raw(entry)}{place}: {error.strerror}. What stood there before "
+            "is as it was. Make room (or set SITTER_CACHE to another disk) and run it again."
+        ) from None
+
+
+def _summary(target: Path, sitters: Counter[str] | None) -> str:
+    if sitters is None:
+        from pipeline.formats.onnx_files import companions
+        from pipeline.store.weights import weights_file
+
+        files = [file := weights_file(target.name), *companions(file)]
+        size = sum(path.stat().st_size for path in files) / 1e6
+        return f"{', '.join(str(path.relative_to(target)) for path in files[:3])}, {size:.1f} MB,"
+    unidentified = sitters[""]
+    named = f"{sitters.total() - unidentified} images of {len(sitters.keys() - {''})} sitters"
+    return named + (f" and {unidentified} portraits of unidentified sitters" if unidentified else "")

@@ -1,0 +1,186 @@
+"""Stage `embed`: turn the faces of a data set into vectors with one model.
+
+Reads `models/MODEL/` and `data/faces/DATASET/`, writes `embeddings/MODEL/DATASET/embeddings.arrow`: image_id and
+vectors (float32) as the model gives them, unnormalised, and the mirrored image's where the model asks for it. Of an
+outside system, the vectors in its file; of one that gives only scores of pairs, `scores.arrow`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
+
+import numpy as np
+
+from pipeline.core.errors import SitterError
+from pipeline.core.files import output_folder, read_json
+from pipeline.core.progress import progress
+from pipeline.plan import layout
+from pipeline.store.embeddings import Floats, check_vectors, write_as_they_come
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from pipeline.faces.image import RGBImage
+    from pipeline.models.load import Embedder
+    from pipeline.models.outside import External
+    from pipeline.params import Study
+    from pipeline.store.faces import FaceStore
+
+T = TypeVar("T")
+
+
+def run(study: Study, model: str, dataset: str) -> None:
+    """Write `embeddings/<model>/<dataset>/embeddings.arrow`.
+
+    Raises:
+        SitterError: the model or the faces are absent, there are no faces, or a vector is not finite.
+    """
+    from pipeline.store.faces import FaceStore
+
+    if model not in study.models or dataset not in study.embed.datasets:
+        raise SitterError(f"{model} on {dataset} is not in the study: see `models` and `embed.datasets`.")
+    store = FaceStore(layout.faces(dataset))
+    outside = external(model)
+    if outside is not None:
+        with output_folder(layout.embeddings(model, dataset)) as folder:
+            said = outside.write(folder, dataset, store.image_ids, study.embed.datasets)
+        print(f"{model} on {dataset}: {said}")
+        return
+    from pipeline.models.device import device  # torch
+    from pipeline.models.load import load_model
+
+    embedder = load_model(model, device())
+    started = perf_counter()
+    with output_folder(layout.embeddings(model, dataset)) as folder:
+        write_as_they_come(folder, store.image_ids, embed(embedder, store, study.embed.batch, study.embed.precision))
+    seconds = perf_counter() - started
+    print(
+        f"{model} on {dataset}: {len(store)} faces, {embedder.dim} values each"
+        f"{' (and mirrored)' if embedder.mirror else ''}, {1e3 * seconds / len(store):.1f} ms a face"
+    )
+
+
+def external(model: str) -> External | None:
+    """The outside system that a model is; None for a network."""
+    from pipeline.models import DESCRIPTION
+    from pipeline.models.backbones import BACKBONES, EXTERNAL
+
+    file = layout.model(model) / DESCRIPTION
+    recorded = read_json(file).get("backbone", {}) if file.is_file() else {}
+    if recorded.get("kind") not in EXTERNAL:
+        return None
+    options = BACKBONES.options(recorded["kind"]).model_validate(recorded)
+    return cast("External", BACKBONES.make(options))
+
+
+def embed(
+    embedder: Embedder, store: FaceStore, batch: int, precision: Literal["auto", "fp32", "fp16", "bf16"] = "fp32"
+) -> Iterator[list[Floats]]:
+    """Yield the vectors of the faces in their order, float32 [≤ batch, dim] at a time, and those of the mirrored faces.
+
+    A GPU is given the next batch before the vectors of the last one are looked at.
+
+    Args:
+        embedder: the model; its `mirror` says whether mirrored faces are embedded, too.
+        store: the faces.
+        batch: faces in the network at once.
+        precision: of the network, on a GPU; auto: see `choose_precision`.
+
+    Raises:
+        SitterError: a vector is not finite or all zeros; names the image.
+    """
+    import torch
+
+    from pipeline.models.precision import choose_precision, in_precision
+    from pipeline.models.preprocess import Normalise
+
+    normalise = Normalise(embedder.module).to(embedder.device)
+    on_gpu = embedder.device.type == "cuda"
+    chosen = precision if on_gpu else "fp32"
+
+    @torch.inference_mode()
+    def vectors(faces: Tensor) -> Sent:
+        nonlocal chosen
+        x = normalise(faces.to(embedder.device, non_blocking=True)).contiguous(memory_format=torch.channels_last)
+        if chosen == "auto":
+            chosen = choose_precision(embedder.module, x)
+        with in_precision(chosen, embedder.device):
+            found = [embedder.module(way).float() for way in ((x, x.flip(3)) if embedder.mirror else (x,))]
+        return Sent.of(found)
+
+    done = 0
+    with progress(range(0), embedder.name, len(store), "face") as bar:
+        for sent in one_behind(map(vectors, batches(embedder, store, batch)), 1 if on_gpu else 0):
+            found = sent.arrived()
+            check_vectors(found[0], store.image_ids[done : done + len(found[0])], f"model {embedder.name}")
+            yield found
+            done += len(found[0])
+            bar.update(len(found[0]))
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Vectors on their way from the device."""
+
+    vectors: list[Tensor]
+    """float32 [B, dim] each, on the CPU, once `ready`."""
+    ready: torch.cuda.Event | None
+
+    @classmethod
+    def of(cls, vectors: list[Tensor]) -> Sent:
+        """Send vectors to the CPU without waiting for the device."""
+        import torch
+
+        if not vectors[0].is_cuda:
+            return cls(vectors, None)
+        here = [torch.empty(v.shape, pin_memory=True).copy_(v, non_blocking=True) for v in vectors]
+        ready = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        ready.record()
+        return cls(here, ready)
+
+    def arrived(self) -> list[Floats]:
+        """Wait for the vectors and return them as arrays."""
+        if self.ready is not None:
+            self.ready.synchronize()
+        return [vectors.numpy() for vectors in self.vectors]
+
+
+def one_behind(items: Iterable[T], ahead: int) -> Iterator[T]:
+    """Yield items in their order, each only after the next `ahead` of them were made."""
+    made: deque[T] = deque()
+    for item in items:
+        made.append(item)
+        if len(made) > ahead:
+            yield made.popleft()
+    yield from made
+
+
+def batches(embedder: Embedder, store: FaceStore, batch: int) -> Iterator[Tensor]:
+    """Faces in the network's template, uint8 [≤ batch, S, S, 3], made ahead in threads while the network is at work."""
+    import torch
+
+    prepare = embedder.prepare
+    landmarks = None if prepare.as_stored else store.crop_landmarks
+
+    def pixels(i: int) -> RGBImage:
+        return store.crop(i) if landmarks is None else prepare.pixels(store.crop(i), landmarks[i])
+
+    def make(rows: Sequence[int]) -> Tensor:
+        faces = torch.from_numpy(np.stack([pixels(i) for i in rows]))
+        return faces.pin_memory() if embedder.device.type == "cuda" else faces
+
+    threads = max(1, torch.get_num_threads())
+    with ThreadPoolExecutor(threads) as pool:
+        ahead: deque[Future[Tensor]] = deque()
+        for start in range(0, len(store), batch):
+            ahead.append(pool.submit(make, range(start, min(start + batch, len(store)))))
+            if len(ahead) > threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()

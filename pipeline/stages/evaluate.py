@@ -1,0 +1,173 @@
+"""Stage `evaluate`: every model and fusion under every benchmark, with intervals and paired comparisons.
+
+Reads embeddings and splits; writes `results/`: `metrics.json`, `run.json`, `tables/`, `curves/`, `pairs/`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.core.errors import SitterError
+from pipeline.core.files import output_folder, write_csv, write_json, write_manifest
+from pipeline.core.progress import progress
+from pipeline.metrics import METRICS
+from pipeline.metrics.reader import Reader
+from pipeline.plan import layout
+from pipeline.splits.trained import warn
+
+if TYPE_CHECKING:
+    from pipeline.metrics.result import Column, Result
+    from pipeline.params import Study
+
+Results = Mapping[str, Mapping[str, "Result"]]
+"""By benchmark, then by model."""
+PAIR_COLUMNS = ("model", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_dataset", "score")
+
+
+def run(study: Study) -> None:
+    """Judge every model and fusion by every benchmark; the report prints what came of it."""
+    read = Reader(study)
+    warn(read.seen, study.evaluate.trained_sitters == "exclude")
+    read.check()
+    results = judge(study, read)
+    with output_folder(layout.results()) as folder:
+        write(folder, study, results, read)
+        write_manifest(folder)
+        if layout.report().exists():  # the report stage's, not listed in this stage's manifest
+            shutil.copy2(layout.report(), folder / layout.report().name)
+    print(f"evaluate: {len(read.models)} models under {len(results)} benchmarks")
+
+
+def judge(study: Study, read: Reader) -> dict[str, dict[str, Result]]:
+    """Results by benchmark and, in the order of params.yaml, by model; without models that it can say nothing of."""
+    from pipeline.metrics.result import Unjudged
+
+    # Model by model: what is read of one serves all benchmarks.
+    every = [(b, m) for m in read.models for b in study.evaluate.benchmarks]
+    results: dict[str, dict[str, Result]] = {b: {} for b in study.evaluate.benchmarks}
+    for benchmark, model in progress(every, "evaluate", unit="benchmark × model"):
+        options = study.evaluate.benchmarks[benchmark]
+        try:
+            result = METRICS.make(options, read.context(model))
+            results[benchmark][model] = _doubted(study, benchmark, model, result)
+        except Unjudged as reason:
+            print(f"benchmark {benchmark!r}: {model} is left out: {reason}", file=sys.stderr)
+        except SitterError as error:
+            raise SitterError(f"benchmark {benchmark!r}, model {model!r}: {error}") from None
+    return results
+
+
+def _doubted(study: Study, benchmark: str, model: str, result: Result) -> Result:
+    """A result with a note, which is also printed, where scores from a file look like distances (or the reverse)."""
+    from dataclasses import replace
+
+    from pipeline.models.backbones import SCORES_ONLY
+
+    if not result.reversed or model not in study.models or study.models[model].backbone.kind not in SCORES_ONLY:
+        return result
+    field = f"models.{model}.backbone.distance"
+    mend = f"if the file's scores are distances (the smaller, the more alike), set {field}: true"
+    if study.models[model].backbone.distance:
+        mend = f"{field} is true: if the file's larger scores are the more alike, set it false"
+    note = f"{result.reversed}: {mend}"
+    print(f"warning: benchmark {benchmark!r}: {model}: {note}", file=sys.stderr)
+    first, scalar = next(iter(result.scalars.items()))
+    noted = replace(scalar, note=f"{note}; {scalar.note}" if scalar.note else note)
+    return replace(result, scalars={**result.scalars, first: noted})
+
+
+def write(folder: Path, study: Study, results: Results, read: Reader) -> None:
+    """Everything in `results/` but the manifest."""
+    for name in ("tables", "curves", "pairs"):
+        (folder / name).mkdir()
+    level = study.evaluate.bootstrap.level
+    metrics: dict[str, Any] = {}
+    for benchmark, by_model in results.items():
+        metrics[benchmark] = {model: _flat(result, level) for model, result in by_model.items()}
+        rows = [{"model": model, **values} for model, values in metrics[benchmark].items()]
+        write_csv(folder / "tables" / f"{benchmark}.csv", rows, _columns(rows))
+        compared = list(_compare(by_model, level))
+        columns = ["model_a", "model_b", "metric", "difference", "low", "high", "p", "significant", "p_uncorrected"]
+        write_csv(folder / "tables" / f"{benchmark}-differences.csv", compared, columns)
+        for curve in dict.fromkeys(c for result in by_model.values() for c in result.curves):
+            points = [p for model, result in by_model.items() for p in _points(model, result.curves.get(curve, {}))]
+            write_csv(folder / "curves" / f"{curve}-{benchmark}.csv", points, _columns(points))
+        examples = [{"model": model, **e} for model, result in by_model.items() for e in result.examples]
+        if examples:
+            write_csv(folder / "pairs" / f"{benchmark}.csv", examples, PAIR_COLUMNS)
+    write_json(folder / "metrics.json", metrics)
+    write_json(folder / "run.json", _run(study, results, read))
+
+
+def _flat(result: Result, level: float) -> dict[str, Any]:
+    """Scalars with their intervals and notes beside them."""
+    from pipeline.metrics.intervals import interval
+
+    flat: dict[str, Any] = {}
+    for name, scalar in result.scalars.items():
+        flat[name] = scalar.value
+        note = scalar.note
+        if scalar.replicates is not None:
+            low, high = interval(scalar.replicates, level, result.units) or (None, None)
+            flat |= {f"{name}_low": low, f"{name}_high": high}
+            if low is None:
+                note = (
+                    f"{note}; " * bool(note) + f"no interval: {result.units} sitters or folds are too few to resample"
+                )
+        if note:
+            flat[f"{name}_note"] = note
+    return flat
+
+
+def _compare(by_model: Mapping[str, Result], level: float) -> Iterator[dict[str, Any]]:
+    """Every two models in every scalar that all replicates are known of."""
+    from pipeline.metrics.intervals import differences
+
+    for name in dict.fromkeys(n for result in by_model.values() for n in result.scalars):
+        known = {m: r.scalars[name] for m, r in by_model.items() if name in r.scalars}
+        known = {m: s for m, s in known.items() if s.value is not None and s.replicates is not None}
+        values = {m: float(s.value) for m, s in known.items() if s.value is not None}
+        replicates = {m: s.replicates for m, s in known.items() if s.replicates is not None}
+        units = min((by_model[m].units for m in known), default=0)
+        for d in differences(values, replicates, level, units):
+            yield {**vars(d), "metric": name, "significant": int(d.p < 1 - level)}
+
+
+def _points(model: str, columns: Mapping[str, Column]) -> Iterator[dict[str, Any]]:
+    for values in zip(*columns.values(), strict=True):
+        yield {"model": model, **dict(zip(columns, values, strict=True))}
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Union of the rows' keys in order of appearance."""
+    return list(dict.fromkeys(key for row in rows for key in row)) or ["model"]
+
+
+def _run(study: Study, results: Results, read: Reader) -> dict[str, Any]:
+    """What the numbers rest on, and how to show them."""
+    benchmarks = {}
+    for benchmark, by_model in results.items():
+        scalars = {n: s for result in by_model.values() for n, s in result.scalars.items()}
+        benchmarks[benchmark] = {
+            **study.evaluate.benchmarks[benchmark].model_dump(),
+            "scalars": {n: {"percent": s.percent, "better": s.better} for n, s in scalars.items()},
+        }
+    return {
+        "seed": study.seed,
+        "level": study.evaluate.bootstrap.level,
+        "replicates": study.evaluate.bootstrap.replicates,
+        "far": list(study.evaluate.far),
+        "models": list(study.models),
+        "fusions": list(study.fuse),
+        "benchmarks": benchmarks,
+        "data": read.counts(),
+        "trained_sitters": {
+            "exclude": study.evaluate.trained_sitters == "exclude",
+            "found": [one.record() for one in read.seen],
+        },
+        "excluded": {dataset: len(image_ids) for dataset, image_ids in read.excluded.items()},
+    }

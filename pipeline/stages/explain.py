@@ -1,0 +1,178 @@
+"""Stage `explain`: what a model looks at in a few pairs of test images.
+
+A stage of its own, a job for each model: `evaluate` and `report` work without any network, and a map costs hundreds of
+passes through one, which on a cluster belong on a GPU and are not to be repeated for a new heading in the report. A job
+depends on its own model, and on the embeddings of the first model under `explain.models`, which choose the pairs: so
+another model that is trained again leaves its maps alone, and all models are shown on the same pairs, side by side.
+
+Writes to attributions/MODEL/: `pairs.csv` (the pairs with this model's cosines) and `maps.arrow` (pair, side, and the
+map float32 [112 × 112]: how much each pixel raises or lowers the cosine).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.core.errors import SitterError
+from pipeline.core.files import output_folder, read_csv, write_csv, write_table
+from pipeline.core.progress import progress
+from pipeline.plan import layout
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pipeline.metrics.result import Embedded
+    from pipeline.models.load import Embedder
+    from pipeline.params import Study
+    from pipeline.params.explain import Explain
+    from pipeline.store.faces import FaceStore
+
+SORTS = ("hardest_genuine", "hardest_impostor", "easiest_genuine")
+COLUMNS = ["pair", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_dataset", "score"]
+SIDES = ("probe", "gallery")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two images, by data set and image id."""
+
+    sort: str
+    rank: int
+    probe: tuple[str, str]
+    gallery: tuple[str, str]
+
+
+def run(study: Study, model: str) -> None:
+    """Write `attributions/<model>/`.
+
+    Raises:
+        SitterError: the model is not to be explained, there are no pairs, or what it needs is absent.
+    """
+    from pipeline.models.device import device
+    from pipeline.models.load import load_model
+
+    if study.explain is None or model not in study.explain.models:
+        raise SitterError(f"{model} is not under explain.models: add it there.")
+    pairs = chosen(study, study.explain)
+    embedder = load_model(model, device())
+    faces = Faces({dataset for pair in pairs for dataset, _ in (pair.probe, pair.gallery)})
+    rows: list[dict[str, Any]] = []
+    maps: list[NDArray[np.float32]] = []
+    for n, pair in enumerate(progress(pairs, f"explain {model}", len(pairs), "pair")):
+        score, both = explained(embedder, faces, pair, study.explain, study.embed.batch)
+        maps += both
+        names = pair.sort, pair.rank, pair.probe[1], pair.gallery[1], pair.probe[0], pair.gallery[0]
+        rows.append(dict(zip(COLUMNS, (n, *names, f"{score:.6f}"), strict=True)))
+    with output_folder(layout.attributions(model)) as folder:
+        write_csv(folder / "pairs.csv", rows, COLUMNS)
+        write_table(folder / "maps.arrow", _table(maps))
+    print(f"{model}: {len(pairs)} pairs explained by {study.explain.method}")
+
+
+def chosen(study: Study, explain: Explain) -> list[Pair]:
+    """The pairs that the first of the models finds hardest, and easiest, of each sort; no image twice in a sort."""
+    import numpy as np
+
+    from pipeline.metrics.pairing import Pairing, extremes
+    from pipeline.metrics.result import unit
+
+    across = explain.gallery not in (None, explain.probe)
+    gallery = explain.gallery if across else None
+    shared = _shared(study, explain.probe, gallery) if gallery else {}
+    probe = _tested(study, explain.models[0], explain.probe, shared)
+    pairing = Pairing(probe, _tested(study, explain.models[0], gallery, shared) if gallery else None)
+    if not pairing.size:
+        raise SitterError(f"explain: there is no pair of test images of {explain.probe} to explain.")
+    rows, columns = pairing.pairs()
+    scores = np.einsum("nd,nd->n", unit(pairing.probe.vectors)[rows], unit(pairing.columns.vectors)[columns])
+    same = pairing.numbers[0][rows] == pairing.numbers[1][columns]
+    many = 8 * explain.pairs
+    found = extremes(scores, np.flatnonzero(same), np.flatnonzero(~same), lambda n: (rows[n], columns[n]), many, {})
+    pairs = []
+    for sort in SORTS:
+        seen: set[tuple[str, str]] = set()
+        for example in found[sort]:
+            a = probe.dataset, probe.image_ids[example.row]
+            b = pairing.columns.dataset, pairing.columns.image_ids[example.column]
+            if len(seen) < 2 * explain.pairs and not {a, b} & seen:
+                seen |= {a, b}
+                pairs.append(Pair(sort, len(seen) // 2, a, b))
+    return pairs
+
+
+def _shared(study: Study, probe: str, gallery: str) -> Mapping[str, str]:
+    """Names of the pictures that both data sets hold, where neither is painted by `render`."""
+    from pipeline.splits.pictures import across
+
+    if {probe, gallery} & study.render.keys():
+        return {}
+    tables = {dataset: read_csv(layout.split(dataset) / "split.csv", ["image_id"]) for dataset in (probe, gallery)}
+    return across(study, {d: {row["image_id"]: row for row in rows} for d, rows in tables.items()}, [(probe, gallery)])
+
+
+def _tested(study: Study, model: str, dataset: str, shared: Mapping[str, str]) -> Embedded:
+    from pipeline.metrics.result import Embedded
+    from pipeline.splits.pictures import picture_names
+    from pipeline.store.embeddings import read_embeddings
+
+    path = layout.split(dataset) / "split.csv"
+    own = study.training(model).fold  # a model that leaves out a fold has learned from the others
+    rows = [r for r in read_csv(path, ["image_id", "sitter", "subset", "fold"]) if r["subset"] == "test"]
+    rows = [r for r in rows if own is None or r["fold"] == str(own)]
+    ids = [r["image_id"] for r in rows]
+    vectors = read_embeddings(model, dataset).select(ids, f"embeddings/{model}/{dataset}")
+    names = picture_names(study, dataset)
+    origins = [shared.get(own, own) for own in map(names, rows)]
+    return Embedded(dataset, ids, [r["sitter"] for r in rows], origins, vectors)
+
+
+class Faces:
+    """The faces of some data sets by image id."""
+
+    def __init__(self, datasets: set[str]) -> None:
+        from pipeline.store.faces import FaceStore
+
+        self.stores: dict[str, FaceStore] = {d: FaceStore(layout.faces(d)) for d in datasets}
+        self.places = {d: {image_id: i for i, image_id in enumerate(s.image_ids)} for d, s in self.stores.items()}
+
+    def __getitem__(self, image: tuple[str, str]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Crop uint8 [112, 112, 3], RGB, and its landmarks float32 [5, 2]."""
+        dataset, image_id = image
+        if image_id not in self.places[dataset]:
+            raise SitterError(f"{layout.faces(dataset)} has no face of {image_id!r}: run align and split again.")
+        at = self.places[dataset][image_id]
+        return self.stores[dataset].crop(at), self.stores[dataset].crop_landmarks[at]
+
+
+def explained(
+    embedder: Embedder, faces: Faces, pair: Pair, explain: Explain, batch: int
+) -> tuple[float, list[NDArray[np.float32]]]:
+    """The model's cosine of a pair, and the map of either face with the other as it is: two of float32 [112, 112]."""
+    from pipeline.models.attribution import gradient, occlusion, vector
+
+    both = [faces[image] for image in (pair.probe, pair.gallery)]
+    vectors = [vector(embedder, *face) for face in both]
+    maps = []
+    for face, other in zip(both, vectors[::-1], strict=True):
+        if explain.method == "occlusion":
+            maps.append(occlusion(embedder, *face, other, explain.patch, explain.stride, batch))
+        else:
+            maps.append(gradient(embedder, *face, other, explain.steps, batch)[0])
+    return float(vectors[0] @ vectors[1]), maps
+
+
+def _table(maps: list[NDArray[np.float32]]) -> Any:
+    """Maps of probe and gallery of each pair in turn, as a table: pair, side, map (row by row)."""
+    import numpy as np
+    import pyarrow as pa
+
+    flat = np.stack(maps).reshape(len(maps), -1)
+    columns = {
+        "pair": pa.array([n // 2 for n in range(len(maps))], pa.int32()),
+        "side": pa.array([SIDES[n % 2] for n in range(len(maps))]),
+        "map": pa.FixedSizeListArray.from_arrays(pa.array(flat.reshape(-1)), flat.shape[1]),
+    }
+    return pa.table(columns)

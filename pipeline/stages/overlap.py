@@ -1,0 +1,169 @@
+"""Stage `overlap`: what a test set shares with training sets, so that no benchmark rewards what was learned by heart.
+
+Reads the faces and splits of both sides, and one model's embeddings where the study names a model; writes to
+data/overlap/ENTRY/: `images.csv` (near-duplicate pictures), `sitters.csv` (one person on both sides, by name or by
+embedding), `excluded.csv` (images that no benchmark counts, where the study excludes any) and `summary.json`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.core.errors import SitterError
+from pipeline.core.files import output_folder, write_csv, write_json
+from pipeline.core.names import warn_of_alike
+from pipeline.plan import layout
+from pipeline.splits.pictures import Crops, Image
+from pipeline.store.splits import KNOWN, TESTED, sitters_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pipeline.params import Study
+    from pipeline.params.overlap import Overlap
+
+IMAGES = ["test", "train", "train_dataset", "test_sitter", "train_sitter", "similarity"]
+SITTERS = ["test_sitter", "train_sitter", "train_dataset", "by_name", "by_embedding", "similarity"]
+SITTERS_COMPARED = 4096
+"""Test sitters, evenly from all, among whom the threshold is found: 8 million pairs."""
+Row = dict[str, Any]
+
+
+def run(study: Study, name: str) -> None:
+    """Write `data/overlap/<name>/`.
+
+    Raises:
+        SitterError: one of the sides has no images, or faces or embeddings are absent or of other images.
+    """
+    entry = study.overlap[name]
+    train = [image for dataset in entry.train for image in _images(dataset, KNOWN)]
+    test = _images(entry.test, TESTED)
+    for side, found, where in (("train", train, ", ".join(entry.train)), ("test", test, entry.test)):
+        if not found:
+            subsets = "train or val" if side == "train" else "test"
+            raise SitterError(f"overlap.{name}.{side}: {where} has no image in {subsets}: change its split.")
+    pictures = shared_pictures(train, test)
+    persons, threshold = shared_sitters(entry, train, test)
+    excluded = _excluded(entry, test, pictures, persons)
+    summary = {
+        "train": {"images": len(train), "sitters": len({i.sitter for i in train})},
+        "test": {"images": len(test), "sitters": len({i.sitter for i in test})},
+        "near_duplicates": len({p["test"] for p in pictures}),
+        "sitters_by_name": len({p["test_sitter"] for p in persons if p["by_name"]}),
+        "sitters_by_embedding": len({p["test_sitter"] for p in persons if p["by_embedding"]}) if entry.model else None,
+        **threshold,
+        "exclude": entry.exclude,
+        "excluded": len(excluded),
+    }
+    with output_folder(layout.overlap(name)) as folder:
+        write_csv(folder / "images.csv", pictures, IMAGES)
+        write_csv(folder / "sitters.csv", persons, SITTERS)
+        write_csv(folder / "excluded.csv", [{"image_id": i} for i in excluded], ["image_id"])
+        write_json(folder / "summary.json", summary)
+    print(
+        f"{name}: of {len(test)} test images {summary['near_duplicates']} are near-duplicates of training images; of "
+        f"{summary['test']['sitters']} test sitters {summary['sitters_by_name']} train, too, by their name"
+        + (f", {summary['sitters_by_embedding']} by {entry.model}'s embeddings" if entry.model else "")
+        + f"; {len(excluded)} images are left out"
+    )
+
+
+def _images(dataset: str, subsets: tuple[str, ...]) -> list[Image]:
+    return [Image(dataset, image_id, sitter) for image_id, sitter in sitters_of(dataset, subsets).items()]
+
+
+def shared_pictures(train: list[Image], test: list[Image]) -> list[Row]:
+    """Test images that show the same picture as a training image: by perceptual hash, then registered.
+
+    Each image is compared with the nearest of the other side, so of a picture with many copies at least one is listed.
+    """
+    from pipeline.faces.duplicates import near_duplicates
+
+    both = train + test
+    sides = ["train"] * len(train) + ["test"] * len(test)
+    found = near_duplicates(Crops(both), range(len(both)), sides)
+    return [
+        {
+            "test": both[b].image_id,
+            "train": both[a].image_id,
+            "train_dataset": both[a].dataset,
+            "test_sitter": both[b].sitter,
+            "train_sitter": both[a].sitter,
+            "similarity": f"{similarity:.4f}",
+        }
+        for a, b, similarity in found  # a before b, and so of the training side
+    ]
+
+
+def shared_sitters(entry: Overlap, train: list[Image], test: list[Image]) -> tuple[list[Row], Row]:
+    """Persons on both sides, and the threshold that tells them by their embeddings.
+
+    A sitter is the mean of its unit-length embeddings. Two sitters of the test set are different persons; the cosine
+    that only a share `far` of these pairs exceeds (or none, where there are fewer than 1 / far) is the threshold.
+    Above it, the nearest training sitter counts as the same person. So many comparisons are made that some exceed it
+    by chance; `by_chance` says how many are to be expected.
+    """
+    warn_of_alike({i.sitter for i in test}, {i.sitter for i in train}, entry.test, ", ".join(entry.train))
+    by_name = {i.sitter for i in test} & {i.sitter for i in train}
+    if entry.model is None:
+        rows = [_person(i.sitter, i.sitter, i.dataset, True) for i in train if i.sitter in by_name]
+        return list({r["test_sitter"]: r for r in rows}.values()), {"model": None, "threshold": None, "by_chance": None}
+    import numpy as np
+
+    from pipeline.metrics.centres import in_blocks, nearest, sitter_means
+
+    sitters, known = sitter_means(entry.model, _by_dataset(train))
+    names, tested = sitter_means(entry.model, _by_dataset(test))
+    threshold, far = _threshold(tested, entry.far)
+    cosine, which = nearest(tested, in_blocks(known))
+    at, dataset_of = {s: n for n, s in enumerate(sitters)}, {i.sitter: i.dataset for i in reversed(train)}
+    rows = []
+    for n, name in enumerate(names):
+        if name in by_name:
+            same = float(tested[n] @ known[at[name]])
+            rows.append(_person(name, name, dataset_of[name], True, same, same >= threshold))
+        elif cosine[n] >= threshold:
+            other = sitters[which[n]]
+            rows.append(_person(name, other, dataset_of[other], False, float(cosine[n]), True))
+    by_chance = None if np.isnan(far) else float(len(names) * (1 - (1 - far) ** len(sitters)))
+    found = {"model": entry.model, "threshold": None if np.isnan(far) else threshold, "by_chance": by_chance}
+    return rows, found
+
+
+def _person(test: str, train: str, dataset: str, named: bool, cosine: float | None = None, alike: bool = False) -> Row:
+    similarity = "" if cosine is None else f"{cosine:.4f}"
+    values = (test, train, dataset, int(named), int(alike), similarity)
+    return dict(zip(SITTERS, values, strict=True))
+
+
+def _by_dataset(images: list[Image]) -> dict[str, dict[str, str]]:
+    """Data set → image id → sitter."""
+    found: dict[str, dict[str, str]] = {}
+    for image in images:
+        found.setdefault(image.dataset, {})[image.image_id] = image.sitter
+    return found
+
+
+def _threshold(tested: NDArray[np.float64], far: float) -> tuple[float, float]:
+    """The cosine just above all but `far` of the pairs of different test sitters, and the FAR that it stands for.
+
+    One sitter has no pairs: then nothing counts as the same person (infinity, NaN).
+    """
+    import numpy as np
+
+    some = tested[:: -(-len(tested) // SITTERS_COMPARED)]
+    cosine = np.sort((some @ some.T)[np.triu_indices(len(some), 1)])[::-1]
+    if not len(cosine):
+        return np.inf, np.nan
+    allowed = int(far * len(cosine))
+    return float(np.nextafter(cosine[allowed], np.inf)), max(allowed, 1) / len(cosine)
+
+
+def _excluded(entry: Overlap, test: list[Image], pictures: list[Row], persons: list[Row]) -> list[str]:
+    """Images that no benchmark counts, in the order of the split."""
+    if entry.exclude == "nothing":
+        return []
+    copies = {p["test"] for p in pictures}
+    sitters = {p["test_sitter"] for p in persons} if entry.exclude == "sitters" else set()
+    return [i.image_id for i in test if i.image_id in copies or i.sitter in sitters]

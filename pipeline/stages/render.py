@@ -1,0 +1,160 @@
+"""Stage `render`: paint the photographs of a data set.
+
+Reads `data/raw/<source>/`, writes `data/raw/<dataset>/`: the paintings, a contact sheet of all styles at several
+strengths, and the photographs that could not be read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from pipeline.core.errors import SitterError
+from pipeline.core.files import output_folder, read_csv, write_csv
+from pipeline.core.parallel import cores, in_order
+from pipeline.core.progress import progress
+from pipeline.plan import layout
+from pipeline.store.columns import GIVEN, RENDERED
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+    from pipeline.params.render import Render
+
+PASSED_OVER = "passed-over.csv"
+CONTACT_SHEET = "contact-sheet.png"
+CHUNK = 8
+
+Row = Mapping[str, str]
+
+
+def run(study: Study, dataset: str) -> None:
+    """Paint one data set.
+
+    Raises:
+        SitterError: its photographs are not there yet, or none of them can be read.
+    """
+    settings = study.render[dataset]
+    source = layout.raw(settings.dataset)
+    photographs = _photographs(source / layout.MANIFEST)
+    workers = min(cores(), -(-len(photographs) // CHUNK))
+    with output_folder(layout.raw(dataset)) as folder:
+        make = partial(_painter, source, folder, study.seed, settings)
+        done = list(
+            progress(in_order(make, photographs, workers, CHUNK), f"render {dataset}", len(photographs), "photo")
+        )
+        painted = [row for rows, _ in done for row in rows]
+        unread = [
+            {"image_id": given["image_id"], "path": given["path"], "reason": reason}
+            for given, (_, reason) in zip(photographs, done, strict=True)
+            if reason
+        ]
+        if not painted:
+            raise SitterError(
+                f"none of the {len(unread)} photographs of {settings.dataset} can be read; the first: "
+                f"{unread[0]['path']}: {unread[0]['reason']}"
+            )
+        if unread:
+            write_csv(folder / PASSED_OVER, unread, ["image_id", "path", "reason"])
+        _contact_sheet(
+            folder / CONTACT_SHEET, source, photographs, {row["image_id"] for row in unread}, study, settings
+        )
+        write_csv(folder / layout.MANIFEST, painted, list(painted[0]))
+    _summarise(dataset, settings, len(photographs), len(painted), unread)
+
+
+def _photographs(manifest: Path) -> list[dict[str, str]]:
+    """Rows of the source's manifest, whose ids must serve as names of files."""
+    rows = read_csv(manifest, GIVEN)
+    if not rows:
+        raise SitterError(f"{manifest} names no images: check the entry under download.")
+    seen: set[str] = set()
+    for row in rows:
+        image_id = PurePosixPath(row["image_id"])
+        if not row["image_id"] or image_id.is_absolute() or ".." in image_id.parts:
+            raise SitterError(f"{manifest}: image_id {row['image_id']!r} is no relative path: rename it.")
+        if row["image_id"] in seen:
+            raise SitterError(f"{manifest}: image_id {row['image_id']!r} stands in several rows: name it once.")
+        seen.add(row["image_id"])
+    return rows
+
+
+def _painter(
+    source: Path, folder: Path, seed: int, settings: Render
+) -> Callable[[Row], tuple[list[dict[str, Any]], str]]:
+    """Made in each worker: paints all renderings of a photograph; returns their rows, or why there are none."""
+    import cv2
+
+    from pipeline.faces.image import UnreadableImage, read_image
+    from pipeline.painting import mount, paint
+    from pipeline.painting.files import write_jpeg
+
+    cv2.setNumThreads(1)
+
+    def painter(row: Row) -> tuple[list[dict[str, Any]], str]:
+        try:
+            photograph = read_image(source / row["path"])
+        except UnreadableImage as error:
+            return [], error.reason
+        canvas = mount(photograph, settings.margin, settings.face)
+        rows = []
+        for k in range(settings.renderings):
+            style = style_of(seed, row["image_id"], k, settings.styles)
+            painting = paint(
+                canvas,
+                style,
+                settings.strength,
+                seed_of(seed, row["image_id"], k),
+                face=settings.face,
+                margin=settings.margin,
+            )
+            path = f"{row['image_id']}~{k}.jpg"
+            rows.append(
+                {"image_id": f"{row['image_id']}~{k}", "path": path, "sitter": row["sitter"]}
+                | {"sha256": write_jpeg(folder / path, painting)}
+                | {"origin": row["image_id"], "rendering": k, "style": style}
+                | {name: value for name, value in row.items() if name not in (*GIVEN, *RENDERED)}
+            )
+        return rows, ""
+
+    return painter
+
+
+def seed_of(seed: int, image_id: str, rendering: int) -> int:
+    """Seed of one painting: of its name and the study's seed alone, so that neither order nor workers matter."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{image_id}/{rendering}".encode()).digest()[:8], "big")
+
+
+def style_of(seed: int, image_id: str, rendering: int, styles: tuple[str, ...]) -> str:
+    """Style of one painting: each photograph has an order of its own in which the styles come round."""
+    order = sorted(styles, key=lambda style: hashlib.sha256(f"{seed}/{image_id}/{style}".encode()).digest())
+    return order[rendering % len(order)]
+
+
+def _contact_sheet(
+    path: Path, source: Path, photographs: list[dict[str, str]], unread: set[str], study: Study, settings: Render
+) -> None:
+    """One photograph of each of some sitters in every style, and one in every style at several strengths."""
+    from pipeline.faces.image import read_image
+    from pipeline.painting.sheet import ROWS, contact_sheet
+
+    first = {row["sitter"]: row for row in reversed(photographs) if row["image_id"] not in unread}
+    sitters = list(first)[::-1]
+    chosen = [first[s] for s in sitters[:: max(len(sitters) // ROWS, 1)][:ROWS]]
+    pictures = [(row["image_id"], read_image(source / row["path"])) for row in chosen]
+    seeds = [[seed_of(study.seed, row["image_id"], 1000 + k) for k in range(len(settings.styles))] for row in chosen]
+    contact_sheet(path, pictures, seeds, settings.styles, settings.strength, settings.margin, settings.face)
+
+
+def _summarise(dataset: str, settings: Render, photographs: int, paintings: int, unread: list[dict[str, str]]) -> None:
+    """What was painted, what was not, and where to look."""
+    folder = layout.raw(dataset)
+    styles = f"{len(set(settings.styles))} style{'s' if len(set(settings.styles)) > 1 else ''}"
+    print(
+        f"{dataset}: {paintings} paintings of {photographs - len(unread)} photographs in {styles}, strength "
+        f"{settings.strength:g}; see {folder / CONTACT_SHEET}"
+    )
+    if unread:
+        print(f"{dataset}: {len(unread)} unreadable photographs passed over; their reasons: {folder / PASSED_OVER}")

@@ -1,0 +1,39 @@
+"""Stage `report`: everything a run found out, as one self-contained page and a table on the terminal.
+
+Reads `results/`, `data/overlap/`, `attributions/`, the faces and what became of every image, and the models' records;
+writes `results/report.html`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.core.files import atomic_file, read_json
+from pipeline.plan import layout
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+
+def run(study: Study) -> None:
+    """Make `results/report.html` from the results, the account of the data and the records of the models.
+
+    Raises:
+        SitterError: there are no results, or a file of them is broken.
+    """
+    from pipeline.reporting.overlaps import lines
+    from pipeline.reporting.page import page
+    from pipeline.reporting.read import benchmarks, series
+    from pipeline.reporting.repeats import over_seeds, repeated
+    from pipeline.reporting.tables import results_table
+
+    folder = layout.results()
+    found = benchmarks(folder, study)
+    looks = series(study, found)
+    html = page(study, found, looks, read_json(folder / "run.json"))
+    with atomic_file(layout.report()) as part:
+        part.write_text(html, encoding="utf-8")
+    print(results_table(folder))
+    print(*over_seeds(study, found), sep="\n", end="\n" * bool(repeated(study, list(looks))))
+    print(*lines(study), sep="\n", end="\n" * bool(study.overlap))
+    print(f"report: {layout.report()}")

@@ -1,0 +1,261 @@
+"""Train a model into models/MODEL/: `python -m pipeline train MODEL`. A frozen one is recorded as it is.
+
+Started as several processes (`torchrun --nproc-per-node=2 -m pipeline train MODEL`, or by Slurm with the variables that
+torchrun sets), they share out each batch and train what one process alone would train, but for rounding.
+
+A killed run is gone on with by the same command and ends in the very weights it would have ended in. Nothing that is
+written depends on the clock, so that the same inputs give the same bytes (on a CPU).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from pipeline.core.errors import SitterError
+from pipeline.plan import layout
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from pipeline.models.outside import External
+    from pipeline.params import Study
+    from pipeline.training.checkpoint import State
+    from pipeline.training.loop import Run
+    from pipeline.training.stop import StopRequest
+
+HISTORY = ["epoch", "step", "loss", "val_eer", "lr"]
+
+
+def run(study: Study, model: str) -> None:
+    """Write `model.json`, and for a trained model `weights.safetensors`, `history.csv` and `metrics.json`.
+
+    A loss with class centres leaves them in `centres.safetensors`, float32 [sitters, dim] or [sitters, each, dim], in
+    the order of the training sitters' names.
+
+    Raises:
+        SitterError: no such model, inputs that do not fit, another process at it, a loss that is not finite, or
+            another process of the same training that failed.
+        SystemExit: status 75 after SIGTERM or SIGUSR1 to one of the processes; a checkpoint is written.
+    """
+    if model not in study.models:
+        from pipeline.core.errors import nearest
+
+        raise SitterError(f"there is no model {model!r} in the study; {nearest(model, study.models)}")
+    if study.models[model].adaptation.kind == "none":
+        record(study, model)
+    else:
+        from pipeline.training.stop import stop_request
+
+        with stop_request() as stop:
+            train(study, model, stop)
+
+
+def record(study: Study, model: str) -> None:
+    """The folder of a frozen model."""
+    from pipeline.core.files import output_folder
+    from pipeline.models.backbones import EXTERNAL
+
+    if study.models[model].backbone.kind in EXTERNAL:
+        record_external(study, model)
+        return
+    from pipeline.models.build import build
+    from pipeline.models.save import write_model
+    from pipeline.training.processes import Processes, several
+
+    entry = study.models[model]
+    processes = Processes.of(start("fp32")) if several() else Processes()
+    with processes.connected(), processes.together():
+        if processes.first:
+            network, _ = build(entry.backbone, entry.adaptation, study.seed_of(model))
+            with output_folder(layout.model(model)) as folder:
+                write_model(folder, network, entry, None, study.seed_of(model))
+            print(f"{model}: frozen, {network.dim} values a face")
+
+
+def record_external(study: Study, model: str) -> None:
+    """The folder of an outside system, whose file is checked here; there is no network, and nothing to share out."""
+    import os
+
+    from pipeline.core.files import output_folder, sha256, write_json
+    from pipeline.models import DESCRIPTION
+    from pipeline.models.backbones import BACKBONES
+
+    if os.environ.get("RANK", "0") != "0":
+        return
+    entry = study.models[model]
+    outside: External = BACKBONES.make(entry.backbone)
+    file = outside.file
+    description = {
+        **{part: getattr(entry, part).model_dump(mode="json") for part in ("backbone", "adaptation", "loss")},
+        "weights": {"file": file.name, "bytes": file.stat().st_size, "sha256": sha256(file)},
+        **outside.describe(),
+    }
+    with output_folder(layout.model(model)) as folder:
+        write_json(folder / DESCRIPTION, description)
+    print(f"{model}: an outside system, {description['rows']} rows in {file.name}")
+    if left_out := description.get("left_out"):
+        names = ", ".join(map(repr, left_out[:8])) + (" …" if len(left_out) > 8 else "")
+        print(f"{model}: columns of {file.name} that are no part of a vector and left out: {names}")
+
+
+def train(study: Study, model: str, stop: StopRequest) -> None:
+    """Train, from a checkpoint where there is one, and write the folder."""
+    from contextlib import ExitStack
+
+    from pipeline.training import checkpoint
+    from pipeline.training.processes import Processes
+
+    accelerator = start(study.training(model).precision)
+    processes = Processes.of(accelerator)
+    with processes.connected(), ExitStack() as held:
+        with processes.together():
+            key = checkpoint.key(study, model)
+            checkpoints = held.enter_context(checkpoint.locked(model, processes.first))
+        stop.folder = checkpoints
+        work = prepare(study, model, accelerator, stop)
+        state = work.fit(checkpoints, key, stop)
+        with processes.together():  # no process leaves before all is written: a launcher may then end the others
+            if processes.first:
+                write(study, model, work, state)
+                checkpoint.remove(checkpoints)
+
+
+def start(precision: str) -> Accelerator:
+    """Device, processes and precision: what the launcher's variables say, else the GPU, else the CPU.
+
+    Raises:
+        SitterError: the variables or GPUs of several processes are incomplete, they do not meet, or the precision
+            needs a GPU.
+    """
+    import torch
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    from pipeline.models.device import repeatable
+    from pipeline.training.processes import check_launch, meeting, several
+
+    check_launch(torch.cuda.device_count())
+    if torch.cuda.is_available():
+        repeatable("warn")
+    AcceleratorState._reset_state()  # one process may train several models, each in its own precision
+    with meeting():
+        accelerator = Accelerator(
+            mixed_precision="no" if precision == "fp32" else precision,
+            cpu=several() and not torch.cuda.is_available(),  # unless told, Accelerate runs each process alone on a CPU
+        )
+    if precision == "fp16" and accelerator.scaler is None:
+        raise SitterError(
+            f"training.precision is fp16, which needs a GPU; found: {accelerator.device}. Use bf16 or fp32."
+        )
+    return accelerator
+
+
+def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopRequest) -> Run:
+    """Put faces, network, loss and sampler together; everything that can be wrong with them is found here.
+
+    Batch normalisation that is trained takes its statistics over the batches of all processes on GPUs; on CPUs, for
+    which torch has no such layer, each process takes those of its own share, and the figures are not those of one
+    process alone. What is frozen keeps its statistics and is the same either way.
+    """
+    import torch
+
+    from pipeline.losses import LOSSES
+    from pipeline.losses.samplers import SitterBatches
+    from pipeline.losses.sharded_centres import share_out
+    from pipeline.models.backbone import count_parameters, frozen_prefix
+    from pipeline.models.build import build
+    from pipeline.training.compiling import check_compiler
+    from pipeline.training.data import read_faces
+    from pipeline.training.features import split_network
+    from pipeline.training.loop import Run
+    from pipeline.training.processes import Processes
+    from pipeline.training.validation import check_patience
+
+    entry, training = study.models[model], study.training(model)
+    processes = Processes.of(accelerator)
+    with processes.together():
+        if training.compile is True:
+            check_compiler(accelerator.device.type)
+        faces, val = read_faces(training.train_on, study.split, training.fold)
+        val = val.at_most(training.val_images, study.seed)
+        unjudged = check_patience(model, training.patience, val.labels, training.train_on)
+        sampler = SitterBatches(
+            faces.labels,
+            training.sitters,
+            training.images,
+            study.seed_of(model),
+            mirror=training.mirror,
+            rank=processes.rank,
+            world=processes.world,
+        )
+        network, adaptation = build(entry.backbone, entry.adaptation, study.seed_of(model))
+    if processes.world > 1 and accelerator.device.type == "cuda":
+        network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+    network.to(accelerator.device)
+    if accelerator.device.type == "cuda":  # tensor cores like it; on a CPU, oneDNN crashes training small networks so
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    trained, inputs = split_network(
+        network,
+        (faces, val),
+        (training.mirror, entry.mirror),
+        accelerator.device,
+        training.cache_gb,
+        training.workers,
+        lambda: processes.leave(stop, "no step was made yet, nothing is lost but time"),
+        processes,
+    )
+    if adaptation.wants_features:
+        if inputs[0].kept is None:
+            raise SitterError(f"models.{model}: its start is computed from features: raise cache_gb to keep them.")
+        adaptation.initialise(network, inputs[0].kept[:, 0].to(accelerator.device))
+    torch.manual_seed(study.seed_of(model))
+    loss = LOSSES.make(entry.loss, network.dim, faces.sitters)
+    if processes.world > 1 and faces.sitters >= max(processes.world, training.shard_centres or math.inf):
+        share_out(loss, processes.rank, processes.world)
+    kept = frozen_prefix(network) if inputs[0].kept is not None else 0
+    if processes.first:
+        own, total = count_parameters(network)
+        print(f"{model}: {own:,} of {total:,} parameters are trained")
+        print(
+            f"{model}: {len(faces)} faces of {faces.sitters} sitters, validated on {len(val)} of {val.sitters}; "
+            f"{len(sampler)} batches an epoch; {kept} of {len(network.stages)} stages computed beforehand"
+        )
+        if unjudged:
+            print(f"{model}: {unjudged}: no epoch is better than another, and the last is kept")
+    return Run(accelerator, training, network, adaptation, loss, sampler, trained, *inputs, study.seed_of(model))
+
+
+def write(study: Study, model: str, work: Run, state: State) -> None:
+    """The folder of a trained model, with the weights of the best epoch and the class centres of its loss."""
+    from safetensors.torch import save_file
+
+    from pipeline.core.files import atomic_file, output_folder, write_csv, write_json
+    from pipeline.models import CENTRES
+    from pipeline.models.backbone import load_trained_state
+    from pipeline.models.save import write_model
+
+    load_trained_state(work.backbone, state.best)
+    kept = state.history[state.best_epoch]
+    with output_folder(layout.model(model)) as folder:
+        write_model(folder, work.backbone, study.models[model], study.training(model), study.seed_of(model))
+        if state.centres:
+            with atomic_file(folder / CENTRES) as part:
+                save_file(state.centres, part)
+        write_csv(folder / "history.csv", state.history, HISTORY)
+        write_json(folder / "metrics.json", summary(state))
+    error = "" if kept["val_eer"] is None else f", val EER {100 * kept['val_eer']:.2f} %"
+    print(f"{model}: epoch {kept['epoch']} of {state.epoch} kept, loss {kept['loss']:.4g}{error}")
+
+
+def summary(state: State) -> dict[str, Any]:
+    """What `dvc metrics` shows of a training."""
+    kept, before = state.history[state.best_epoch], state.history[0]
+    return {
+        "epoch": kept["epoch"],
+        "epochs": state.epoch,
+        "steps": state.step,
+        "loss": kept["loss"],
+        "val_eer": kept["val_eer"],
+        "val_eer_before": before["val_eer"],
+    }

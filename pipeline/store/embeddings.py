@@ -1,0 +1,168 @@
+"""Tables of vectors: `embeddings/<model or fusion>/<dataset>/embeddings.arrow`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_table, write_table
+from pipeline.plan import layout
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Floats = NDArray[np.float32]
+FILE = "embeddings.arrow"
+COLUMNS = ("embedding", "mirrored")
+CHECKED_AT_ONCE = 1 << 14
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """Vectors by image: `vectors[i]` (float32 [n, d], unnormalised) is that of `image_ids[i]`."""
+
+    image_ids: list[str]
+    vectors: Floats
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def select(self, image_ids: Sequence[str], source: str = "the embeddings") -> Floats:
+        """Vectors of these images, in this order: float32 [k, d].
+
+        Raises:
+            SitterError: an image has no vector; `source` says where it was sought.
+        """
+        rows = {image_id: row for row, image_id in enumerate(self.image_ids)}
+        missing = [i for i in image_ids if i not in rows]
+        if missing:
+            raise SitterError(
+                f"{source} has no vector for {len(missing)} of {len(image_ids)} images, the first of them "
+                f"{missing[0]!r}: it was made from other faces. Run embed (or fuse) again."
+            )
+        return self.vectors[[rows[i] for i in image_ids]]
+
+
+def normalise(x: Floats) -> Floats:
+    """Rows [n, d] scaled to length 1; rows of zeros stay zeros."""
+    length = np.linalg.norm(x, axis=-1, keepdims=True)
+    return cast(Floats, x / np.maximum(length, np.finfo(np.float32).tiny))
+
+
+def write_embeddings(folder: Path, image_ids: Sequence[str], vectors: Floats, mirrored: Floats | None = None) -> None:
+    """Write `embeddings.arrow` into an existing folder.
+
+    Args:
+        folder: of one model or fusion and one data set, while it is being made.
+        image_ids: unique, n of them.
+        vectors: [n, d], unnormalised.
+        mirrored: [n, d], the vectors of the mirrored images.
+
+    Raises:
+        SitterError: a vector is not finite, or is zero; names the image.
+    """
+    import pyarrow as pa
+
+    columns: dict[str, pa.Array] = {"image_id": pa.array(list(image_ids), pa.string())}
+    for name, values in zip(COLUMNS, (vectors, mirrored), strict=True):
+        if values is None:
+            continue
+        check_vectors(values, image_ids, str(folder / FILE))
+        flat = pa.array(np.ascontiguousarray(values, np.float32).reshape(-1))
+        columns[name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+    write_table(folder / FILE, pa.table(columns))
+
+
+def write_as_they_come(folder: Path, image_ids: Sequence[str], blocks: Iterable[Sequence[Floats]]) -> None:
+    """The same of vectors that are made some at a time; they wait on the disk, so that memory holds a block of them.
+
+    Args:
+        folder: as for `write_embeddings`.
+        image_ids: unique, n of them.
+        blocks: the vectors [b, d] of the next b images, and of these mirrored where the table is to have them.
+    """
+    waiting: list[Path] = []
+    with ExitStack() as opened:
+        files: list[BinaryIO] = []
+        for block in blocks:
+            if not files:
+                waiting = [folder / f"{column}.part" for column in COLUMNS[: len(block)]]
+                files = [opened.enter_context(open(path, "wb")) for path in waiting]
+            for file, vectors in zip(files, block, strict=True):
+                file.write(np.ascontiguousarray(vectors, np.float32).data)
+    write_embeddings(folder, image_ids, *(np.memmap(p, np.float32, "r").reshape(len(image_ids), -1) for p in waiting))
+    for path in waiting:
+        path.unlink()
+
+
+def read_embeddings(name: str, dataset: str) -> Embeddings:
+    """Vectors of a model or fusion on a data set; where those of the mirrored images were kept, the sum of both.
+
+    The sum is InsightFace's evaluation: normalise(e(x) + e(mirror x)).
+
+    Raises:
+        SitterError: the table is absent, broken or has other columns.
+    """
+    image_ids, (vectors, *mirrored) = open_embeddings(name, dataset)
+    return Embeddings(image_ids, sum(mirrored, start=vectors))
+
+
+def open_embeddings(name: str, dataset: str) -> tuple[list[str], list[Floats]]:
+    """Image ids and what is to be summed: their vectors and, where they were kept, those of the mirrored images.
+
+    Memory-mapped, so that of millions only what is looked at is read. Raises as `read_embeddings` does.
+    """
+    path = layout.embeddings(name, dataset) / FILE
+    if not path.is_file():
+        raise SitterError(
+            f"{path} does not exist: run embed (models) or fuse (fusions) for {name} and {dataset} first."
+        )
+    table = read_table(path)
+    for column in ("image_id", "embedding"):
+        if column not in table.column_names:
+            raise SitterError(
+                f"{path} has no column {column!r}, only {', '.join(table.column_names)}: rerun its stage."
+            )
+    parts = [column for column in COLUMNS if column in table.column_names]
+    return table["image_id"].to_pylist(), [_matrix(table, column) for column in parts]
+
+
+def check_complete(model: str, dataset: str, wanted: Collection[str], image_ids: Sequence[str]) -> None:
+    """Raise SitterError unless there is one vector for each image that is wanted."""
+    path, known = layout.embeddings(model, dataset) / FILE, set(image_ids)
+    if len(known) < len(image_ids):
+        raise SitterError(f"{path}: image ids occur twice. Run embed (or fuse) again.")
+    missing = [i for i in wanted if i not in known]
+    if missing:
+        raise SitterError(
+            f"{path} has no vector for {len(missing)} of {len(wanted)} images of "
+            f"{layout.split(dataset)}/split.csv, the first of them {missing[0]!r}: it was made from other faces. "
+            "Run embed (or fuse) again."
+        )
+
+
+def check_vectors(vectors: Floats, image_ids: Sequence[str], source: str) -> None:
+    """Raise SitterError, naming the first image, where a vector is not finite or all zeros: its cosine is undefined."""
+    blocks = (vectors[n : n + CHECKED_AT_ONCE] for n in range(0, len(vectors), CHECKED_AT_ONCE))
+    bad = np.concatenate([np.zeros(0, bool), *(~np.isfinite(block).all(1) | ~block.any(1) for block in blocks)])
+    if bad.any():
+        first = int(bad.argmax())
+        what = "all zeros" if np.isfinite(vectors[first]).all() else "not finite (NaN or infinite)"
+        raise SitterError(
+            f"{source}: the vector of image {image_ids[first]!r} is {what}, {int(bad.sum())} of {len(vectors)} are. "
+            "Has the model's training diverged? See its history.csv."
+        )
+
+
+def _matrix(table: pa.Table, column: str) -> Floats:
+    chunks = table[column]
+    array = chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks()  # which copies a single one, too
+    width = array.type.list_size
+    return cast(Floats, array.flatten().to_numpy(zero_copy_only=False).reshape(-1, width))

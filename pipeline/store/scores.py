@@ -1,0 +1,83 @@
+"""Tables of scores, of models that give no vectors: `embeddings/<model>/<dataset>/scores.arrow`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.files import read_table, write_table
+from pipeline.plan import layout
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCORES = "scores.arrow"
+PROBE, GALLERY_DATASET, GALLERY, SCORE = "probe_id", "gallery_dataset", "gallery_id", "score"
+
+
+def write_scores(folder: Path, table: pa.Table) -> None:
+    """Write `scores.arrow` into an existing folder: probe_id, gallery_dataset, gallery_id (text), score (float64)."""
+    write_table(folder / SCORES, table.select([PROBE, GALLERY_DATASET, GALLERY, SCORE]))
+
+
+def gives_scores(model: str, dataset: str) -> bool:
+    """Whether a model has given scores of a data set's faces instead of vectors."""
+    return (layout.embeddings(model, dataset) / SCORES).is_file()
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """The scores of one model whose probes are of one data set."""
+
+    table: pa.Table
+
+    def matrix(self, probes: Sequence[str], gallery_dataset: str, gallery: Sequence[str]) -> NDArray[np.float64]:
+        """[probes, gallery] scores, NaN where there is none."""
+        rows, columns, scores = self._among(probes, gallery_dataset, gallery)
+        found = np.full((len(probes), len(gallery)), np.nan)
+        found[rows, columns] = scores
+        return found
+
+    def pairs(self, probes: Sequence[str], gallery_dataset: str, gallery: Sequence[str]) -> NDArray[np.float64]:
+        """Scores [n] of n pairs, NaN where there is none; memory grows with the pairs and not with their matrix."""
+        one, row = np.unique(np.asarray(probes, dtype=object), return_inverse=True)
+        other, column = np.unique(np.asarray(gallery, dtype=object), return_inverse=True)
+        rows, columns, scores = self._among(list(one), gallery_dataset, list(other))
+        known, wanted = rows * len(other) + columns, row * len(other) + column
+        order = np.argsort(known)
+        found = np.full(len(wanted), np.nan)
+        if len(known):
+            place = order[np.minimum(np.searchsorted(known, wanted, sorter=order), len(known) - 1)]
+            hit = known[place] == wanted
+            found[hit] = scores[place[hit]]
+        return found
+
+    def _among(
+        self, probes: Sequence[str], gallery_dataset: str, gallery: Sequence[str]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Places among the probes and in the gallery, and scores, of all rows that are of these images."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        rows = self.table.filter(pc.equal(self.table[GALLERY_DATASET], gallery_dataset))
+        places = [
+            pc.index_in(rows[column], value_set=pa.array(list(ids), pa.string())).fill_null(-1).to_numpy()
+            for column, ids in ((PROBE, probes), (GALLERY, gallery))
+        ]
+        known = (places[0] >= 0) & (places[1] >= 0)
+        row, column = (place[known].astype(np.int64) for place in places)
+        return row, column, rows[SCORE].to_numpy()[known]
+
+
+def read_scores(model: str, dataset: str) -> Scores:
+    """Scores of a model with the faces of a data set as probes.
+
+    Raises:
+        SitterError: the table is absent or broken.
+    """
+    return Scores(read_table(layout.embeddings(model, dataset) / SCORES))

@@ -1,0 +1,105 @@
+"""Parameters that the processes share out: their norm, and their whole for a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from pipeline.losses.sharded_centres import Share
+from pipeline.training.processes import Processes
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+StateDict: TypeAlias = dict[str, Any]
+
+
+class SharedOut:
+    """Some of the parameters that an optimiser has: this process holds rows of them, the others the other rows."""
+
+    def __init__(
+        self, processes: Processes, shares: Mapping[str, Share], loss: nn.Module, parameters: list[nn.Parameter]
+    ) -> None:
+        """Find them.
+
+        Args:
+            processes: that share them out.
+            shares: by name in the loss; none: nothing is shared out.
+            loss: that has them.
+            parameters: of the optimiser, in its order.
+        """
+        self.processes, self.shares = processes, shares
+        held = {id(loss.get_parameter(name)): share for name, share in shares.items()}
+        self.place = {place: held[id(p)] for place, p in enumerate(parameters) if id(p) in held}
+        self.rows = [parameters[place] for place in self.place]
+        self.common = [p for place, p in enumerate(parameters) if place not in self.place]
+
+    def clip(self, accelerator: Accelerator, largest: float | None) -> Tensor:
+        """The norm of the gradients, over all rows on all processes: a scalar, on the device.
+
+        If one process's rows have a gradient that is not finite, fp16's scaler leaves out the step on all processes.
+
+        Args:
+            accelerator: whose scaler has scaled them.
+            largest: gradients whose norm is larger are scaled down to it; None: they are left as they are.
+        """
+        common = [p.grad for p in self.common if p.grad is not None]
+        if not self.rows:
+            accelerator.unscale_gradients()
+            norm = torch.nn.utils.get_total_norm(common)
+            if largest is not None:
+                torch.nn.utils.clip_grads_with_norm_(self.common, largest, norm)
+            return norm
+        rows = _squares(self.rows)
+        dist.all_reduce(rows)
+        if accelerator.scaler is not None:
+            for gradient in common:  # the scaler looks for it when it unscales
+                gradient.add_(torch.where(torch.isfinite(rows), 0.0, torch.nan))
+        scale = accelerator.scaler.get_scale() if accelerator.scaler is not None else 1.0
+        accelerator.unscale_gradients()
+        norm = (_squares(self.common) + rows / scale**2).sqrt()
+        if largest is not None:
+            torch.nn.utils.clip_grads_with_norm_([*self.common, *self.rows], largest, norm)
+        return norm
+
+    def whole(self, loss: StateDict, optimiser: StateDict) -> tuple[StateDict, StateDict]:
+        """States of the loss and of the optimiser with all rows, on the CPU of the first process; all have to call."""
+        made = {name: self._joined(v, self.shares[name]) if name in self.shares else v for name, v in loss.items()}
+        return made, self._each(optimiser, self._joined)
+
+    def own(self, loss: StateDict, optimiser: StateDict) -> tuple[StateDict, StateDict]:
+        """Of whole states those that this process holds, on however many processes they were made."""
+        made = {name: _rows(v, self.shares[name]) if name in self.shares else v for name, v in loss.items()}
+        return made, self._each(optimiser, _rows)
+
+    def _each(self, optimiser: StateDict, make: Callable[[Tensor, Share], Tensor]) -> StateDict:
+        """The state of an optimiser, with what it keeps of each row made anew; numbers are common to all rows."""
+        states = {
+            place: {
+                name: make(v, self.place[place]) if place in self.place and isinstance(v, Tensor) and v.dim() else v
+                for name, v in state.items()
+            }
+            for place, state in optimiser["state"].items()
+        }
+        return {**optimiser, "state": states}
+
+    def _joined(self, rows: Tensor, share: Share) -> Tensor:
+        parts = []
+        for rank in range(share.world):
+            part = self.processes.from_rank(rank, rows.detach(), (len(share.of(rank)), *rows.shape[1:]))
+            if self.processes.first:
+                parts.append(part.cpu())
+        return torch.cat(parts) if parts else rows
+
+
+def _rows(whole: Tensor, share: Share) -> Tensor:
+    return whole[share.mine.start : share.mine.stop].clone()
+
+
+def _squares(parameters: list[nn.Parameter]) -> Tensor:
+    """Squared norm of the gradients."""
+    return torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None]).square()
