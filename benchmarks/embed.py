@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from pipeline.core.files import output_folder
+from pipeline.core.registry import Registry
 from pipeline.faces.alignment import ARCFACE
 from pipeline.models.adaptations import ADAPTATIONS
 from pipeline.models.backbone import Backbone
@@ -26,7 +27,6 @@ from pipeline.models.build import build
 from pipeline.models.device import device as first_device
 from pipeline.models.load import Embedder
 from pipeline.models.preprocess import Preprocess
-from pipeline.params.registry import Registry
 from pipeline.plan import layout
 from pipeline.stages import embed
 from pipeline.store.faces import Face, FaceStore, encode, write_faces

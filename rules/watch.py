@@ -8,6 +8,7 @@ a program sets back the time of modification, as unzip, `cp -p` and rsync do.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
@@ -16,11 +17,10 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
 from pathlib import Path
 
-from pipeline.core import files
 from pipeline.core.errors import SitterError
+from pipeline.core.files import atomic_file, sha256
 from pipeline.core.own_files import entries, is_folder
 from pipeline.plan.jobs import Job
 
@@ -117,9 +117,9 @@ def digest(job: Job, outputs: Iterable[Path]) -> str:
         for path, (size, mtime, ctime, inode) in states.items()
     }
     if found != known:
-        with files.atomic_file(memory) as part:
+        with atomic_file(memory) as part:
             part.write_text(json.dumps(found))
-    total = sha256("\0".join(map(str, (*roots, *behind))).encode())
+    total = hashlib.sha256("\0".join(map(str, (*roots, *behind))).encode())
     for name, path in sorted(files.items()):
         total.update(f"{name}\0{contents[path]}\n".encode())
     return total.hexdigest()[:32]
@@ -167,7 +167,7 @@ def _read(paths: Sequence[str], size: int) -> dict[str, str]:
         print(words, file=sys.stderr, flush=True)
     try:
         with ThreadPoolExecutor(min(16, 2 * (os.cpu_count() or 1))) as pool:
-            return dict(zip(paths, pool.map(lambda path: files.sha256(Path(path)), paths), strict=True))
+            return dict(zip(paths, pool.map(lambda path: sha256(Path(path)), paths), strict=True))
     except OSError as error:
         raise SitterError(f"{error.filename} cannot be read ({error.strerror}): mend that, or take it away.") from None
 

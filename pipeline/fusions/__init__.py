@@ -1,6 +1,6 @@
 """Ways to make one vector of several models' vectors, one a file."""
 
-from pipeline.params.registry import Registry
+from pipeline.core.registry import Registry
 
 FUSIONS = Registry(
     "fusion",

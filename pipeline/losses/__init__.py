@@ -9,7 +9,7 @@ A softmax over class centres with another margin derives from `pipeline.losses.m
 Partial FC and centres that are shared out to the processes.
 """
 
-from pipeline.params.registry import Registry
+from pipeline.core.registry import Registry
 
 LOSSES = Registry(
     "loss",

@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor, nn
 
+from pipeline.core.registry import Options
 from pipeline.losses import LOSSES
-from pipeline.params.registry import Options
 
 
 class Sum(nn.Module):

@@ -1,6 +1,6 @@
 """Benchmarks: what is measured of a model's embeddings, one kind a file."""
 
-from pipeline.params.registry import Registry
+from pipeline.core.registry import Registry
 
 METRICS = Registry(
     "benchmark",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from pipeline.core.registry import Options
 from pipeline.models.adaptation import Adaptation
 from pipeline.models.adaptations import ADAPTATIONS
 from pipeline.models.backbone import Backbone
 from pipeline.models.backbones import BACKBONES
-from pipeline.params.registry import Options
 
 
 def build(backbone: Options, adaptation: Options, seed: int) -> tuple[Backbone, Adaptation]:

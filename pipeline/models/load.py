@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_json
+from pipeline.core.registry import Options, Registry
 from pipeline.formats.onnx_files import checksum
 from pipeline.models import DESCRIPTION, WEIGHTS
 from pipeline.models.adaptations import ADAPTATIONS
@@ -18,7 +19,6 @@ from pipeline.models.backbone import Backbone, load_trained_state
 from pipeline.models.backbones import BACKBONES, EXTERNAL
 from pipeline.models.build import build
 from pipeline.models.preprocess import Preprocess
-from pipeline.params.registry import Options, Registry
 from pipeline.plan import layout
 
 

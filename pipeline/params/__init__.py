@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field, PrivateAttr, ValidationError
 
 from pipeline.core.errors import SitterError, nearest
+from pipeline.core.registry import Strict
 from pipeline.params.align import Align
 from pipeline.params.analyses import refer_analyses
 from pipeline.params.download import Source
@@ -26,7 +27,6 @@ from pipeline.params.nobody import Nobody
 from pipeline.params.overlap import Overlap
 from pipeline.params.published import Published
 from pipeline.params.reading import read_yaml
-from pipeline.params.registry import Strict
 from pipeline.params.render import Render
 from pipeline.params.report import Report
 from pipeline.params.resources import ALL, Resources, TrainJob

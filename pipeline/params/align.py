@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from pipeline.core.own_files import OwnPath
+from pipeline.core.registry import Strict
 from pipeline.faces.detectors import DETECTORS
-from pipeline.params.registry import Strict
 
 Detector: Any = DETECTORS.union()
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.params.registry import Strict
+from pipeline.core.registry import Strict
 
 
 class Embed(Strict):

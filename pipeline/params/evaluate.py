@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from pipeline.core.registry import Strict
 from pipeline.metrics import METRICS
-from pipeline.params.registry import Strict
 
 Benchmark: Any = METRICS.union()
 

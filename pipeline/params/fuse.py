@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from pipeline.core.registry import Strict
 from pipeline.fusions import FUSIONS
-from pipeline.params.registry import Strict
 
 if TYPE_CHECKING:
     from pipeline.params import Study

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.params.registry import Strict
+from pipeline.core.registry import Strict
 
 
 class Nobody(Strict):

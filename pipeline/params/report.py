@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.params.registry import Strict
+from pipeline.core.registry import Strict
 
 
 class Report(Strict):

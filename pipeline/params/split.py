@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.params.registry import Strict
+from pipeline.core.registry import Strict
 
 
 def _check_shares(test: float, val: float) -> None:

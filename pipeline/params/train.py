@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from pipeline.core.errors import nearest
+from pipeline.core.registry import Strict
 from pipeline.losses import LOSSES
 from pipeline.models.adaptations import ADAPTATIONS
 from pipeline.models.backbones import BACKBONES
-from pipeline.params.registry import Strict
 
 Backbone: Any = BACKBONES.union()
 Adaptation: Any = ADAPTATIONS.union()

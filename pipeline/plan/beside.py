@@ -15,10 +15,10 @@ from pipeline.core.errors import SitterError
 from pipeline.core.lookup import Finder, NotFound
 from pipeline.core.names import nfc
 from pipeline.core.own_files import located
+from pipeline.core.registry import Options
 from pipeline.formats.onnx_files import companions
 from pipeline.formats.recordio_files import index_and_property
 from pipeline.formats.user_csv import open_table
-from pipeline.params.registry import Options
 
 
 def read_beside(source: Options) -> list[Path]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pipeline.params.registry import PROJECT, Registry
+from pipeline.core.registry import PROJECT, Registry
 
 PARAMS = PROJECT / "pipeline" / "params" / "__init__.py"
 REGISTRIES = {
@@ -30,7 +30,7 @@ REGISTRIES = {
 # What says things and decides nothing: no result depends on it.
 WORDS = {
     PROJECT / "pipeline" / name
-    for name in ("__init__.py", "core/errors.py", "core/progress.py", "core/file_types.py", "params/registry.py")
+    for name in ("__init__.py", "core/errors.py", "core/progress.py", "core/file_types.py", "core/registry.py")
 }
 FILE_NAME = re.compile(r"\w[\w.-]*\.\w+")
 # Sections of params.yaml whose defaults a stage uses, where they are not just the stage's own.

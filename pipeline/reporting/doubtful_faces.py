@@ -18,7 +18,7 @@ from typing import Any
 from pipeline.core.parallel import cores, in_order
 from pipeline.faces.corrections import COLUMNS
 
-PAGE, TEMPLATE = "doubtful.html", "doubtful.html.j2"
+PAGE, TEMPLATE = "doubtful.html", "doubtful_faces.html.j2"
 SHOWN = 48
 """Images of each sort on the page; `faces.csv` has all."""
 LONG = 260

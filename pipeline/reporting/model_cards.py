@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from pipeline.core.files import read_csv, read_json
+from pipeline.core.registry import Options
 from pipeline.models.backbones import EXTERNAL
-from pipeline.params.registry import Options
 from pipeline.plan import layout
 from pipeline.reporting.figures import history
 from pipeline.reporting.numbers import count, number

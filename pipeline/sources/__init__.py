@@ -1,6 +1,6 @@
 """Where images and weights come from, one kind a file."""
 
-from pipeline.params.registry import Registry
+from pipeline.core.registry import Registry
 
 SOURCES = Registry(
     "source",

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from pipeline import params
+from pipeline.core.registry import Options, Registry
 from pipeline.models.adaptations import ADAPTATIONS
 from pipeline.models.backbones import BACKBONES
-from pipeline.params.registry import Options, Registry
 from pipeline.stages import download
 from tests.models.outside import project
 

@@ -157,7 +157,7 @@ def test_recording_and_embedding_import_no_torch():
     put_vectors()
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from tests.models.test_external import study; from pipeline import embed, train\n"
+        "from tests.models.test_external import study; from pipeline.stages import embed, train\n"
         "assert 'torch' not in sys.modules\n"
         "train.run(study(), 'cots'); embed.run(study(), 'cots', 'photos')\n"
         "print('torch' in sys.modules)"

@@ -31,7 +31,7 @@ def test_every_rule_is_a_stage_of_dvc_and_has_a_file_a_module_and_a_section() ->
     rules = {path.stem for path in (PROJECT / "rules").glob("*.smk")} - {"common"}
     assert stages == rules | {"plan"}
     for stage in rules:
-        assert (PROJECT / f"pipeline/{stage}.py").is_file()
+        assert (PROJECT / f"pipeline/stages/{stage}.py").is_file()
         assert (PROJECT / f"pipeline/params/{stage}.py").is_file()
         assert stage in yaml.safe_load((PROJECT / "params.yaml").read_text())
 

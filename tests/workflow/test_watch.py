@@ -110,7 +110,7 @@ def test_whatever_is_added_removed_renamed_or_changed_behind_links_counts(change
 def test_what_has_not_changed_is_not_read_again(monkeypatch):
     read: list[str] = []
     plain = files.sha256
-    monkeypatch.setattr(files, "sha256", lambda path: read.append(path.name) or plain(path))
+    monkeypatch.setattr(watch, "sha256", lambda path: read.append(path.name) or plain(path))
     monkeypatch.setattr(watch, "JUST_NOW", 0.0)
     for number in range(20):
         write(f"portraits/a/{number}.png", str(number))

@@ -1,6 +1,6 @@
 """Face detectors, one a file."""
 
-from pipeline.params.registry import Registry
+from pipeline.core.registry import Registry
 
 DETECTORS = Registry(
     "detector",

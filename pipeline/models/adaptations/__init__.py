@@ -1,6 +1,6 @@
 """What of a backbone is trained, one way a file."""
 
-from pipeline.params.registry import Registry
+from pipeline.core.registry import Registry
 
 ADAPTATIONS = Registry(
     "adaptation",

@@ -1,6 +1,6 @@
 """Networks that turn a face into a vector, one family a file."""
 
-from pipeline.params.registry import Registry
+from pipeline.core.registry import Registry
 
 BACKBONES = Registry(
     "backbone",
