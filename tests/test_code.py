@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,18 @@ def test_every_job_names_code_that_exists() -> None:
         found = files(job.stage, *job.kinds)
         assert f"pipeline/stages/{job.stage}.py" in found
         assert all((PROJECT / path).is_file() for path in found)
+
+
+@pytest.mark.parametrize("folder", ["pipeline", "rules", "tests"])
+def test_reading_by_patterns_finds_every_import_that_the_parser_finds(folder: str) -> None:
+    for path in (PROJECT / folder).rglob("*.py"):
+        parsed: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                parsed.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                parsed.update([node.module, *(f"{node.module}.{alias.name}" for alias in node.names)])
+        assert {name for name in parsed if name.startswith("pipeline")} <= fingerprint._read(path).imported, path
 
 
 def test_no_stage_imports_another_and_no_library_imports_a_stage() -> None:
