@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.core.registry import PROJECT, Registry
+from pipeline.plan.stages import STAGES
 
 PARAMS = PROJECT / "pipeline" / "params" / "__init__.py"
 REGISTRIES = {
@@ -37,8 +38,6 @@ IMPORT = re.compile(r"^[ \t]*import (pipeline[\w., ]*)", re.MULTILINE)
 COMMENT = re.compile(r"#.*")
 NAMED = re.compile(r"""["'](\w[\w.-]*\.\w+)["']""")
 REGISTRY = re.compile(r"^[A-Z]+(?:: Registry)? = Registry\(", re.MULTILINE)
-# Sections of params.yaml whose defaults a stage uses, where they are not just the stage's own.
-SECTIONS = {"embed": ("embed", "train")}
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class _Source:
 
 @cache
 def _read(path: Path) -> _Source:
-    """Read a file by patterns: every start of Snakemake reads most of the package, and parsing takes 15 times as long."""
+    """Read a file by patterns: Snakemake reads most of the package at each start, and parsing takes 15 times longer."""
     text = path.read_text(encoding="utf-8")
     imported: set[str] = set()
     for module, parenthesised, plain in FROM.findall(text):
@@ -108,7 +107,7 @@ def job_sources(stage: str, kinds: tuple[str, ...] = ()) -> list[Path]:
 
     `kinds` are written as `losses/triplet`: the folder in `REGISTRIES`, and the name in `params.yaml`.
     """
-    modules = [f"pipeline.stages.{stage}", *(f"pipeline.params.{section}" for section in SECTIONS.get(stage, (stage,)))]
+    modules = [f"pipeline.stages.{stage}", *(f"pipeline.params.{section}" for section in STAGES[stage].sections)]
     for kind in kinds:
         folder, _, name = kind.partition("/")
         module, _, attribute = REGISTRIES[folder].partition(":")
