@@ -24,6 +24,8 @@ $(VENV)/ready: envs/requirements.lock
 	@$(PIP) install --no-deps -r envs/requirements.lock
 	@# On a machine with an NVIDIA GPU, torch's own build names the CUDA packages that it needs; elsewhere this does nothing.
 	@$(PIP) install $$(grep -i '^torch==' envs/requirements.lock)
+	@# The command `sitter`, which runs the code of this folder.
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/ready-test: $(VENV)/ready envs/test.lock

@@ -1,4 +1,4 @@
-"""`python -m pipeline STAGE …`."""
+"""`python -m pipeline STAGE …`, which is the same as the command `sitter STAGE …`."""
 
 from pipeline.cli import main
 

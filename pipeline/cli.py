@@ -43,7 +43,7 @@ EVERY: Mapping[str, Stage | Command] = {**STAGES, **COMMANDS}
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = argparse.ArgumentParser(prog="python -m pipeline", description="Sitter: who sat for this portrait?")
+    top = argparse.ArgumentParser(prog="sitter", description="Sitter: who sat for this portrait?")
     commands = top.add_subparsers(dest="command", required=True, metavar="STAGE")
     for name, row in EVERY.items():
         command = commands.add_parser(

@@ -1,0 +1,57 @@
+"""The package's metadata: the command, and dependencies in step with the code and with the lock."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+PROJECT = Path(__file__).parents[1]
+METADATA = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+REQUIREMENTS = {canonicalize_name(r.name): r for r in map(Requirement, METADATA["dependencies"])}
+LOCKED = {
+    canonicalize_name(name): version
+    for line in (PROJECT / "envs/requirements.lock").read_text().splitlines()
+    if (name := line.partition("==")[0].partition("[")[0].strip()) and (version := line.partition("==")[2].split(";")[0])
+}
+# Installed from the lock alone: see pyproject.toml.
+ONLY_LOCKED = {"retinaface-pytorch"}
+
+
+def test_every_requirement_is_locked_in_a_version_that_it_allows() -> None:
+    for name, requirement in REQUIREMENTS.items():
+        assert name in LOCKED, f"{name} is not in envs/requirements.lock"
+        assert requirement.specifier.contains(LOCKED[name]), f"{requirement}: the lock has {LOCKED[name]}"
+
+
+@pytest.mark.parametrize("room", ["pipeline", "rules"])
+def test_every_import_is_required(room: str) -> None:
+    brought_by = packages_distributions()
+    ours = {"pipeline", "rules", *sys.stdlib_module_names}
+    for path in (PROJECT / room).rglob("*.py"):
+        imported: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module)
+        for module in {name.partition(".")[0] for name in imported} - ours:
+            packages = {canonicalize_name(name) for name in brought_by.get(module, [])}
+            assert packages & (REQUIREMENTS.keys() | ONLY_LOCKED), f"{path}: {module} is in no requirement: {packages}"
+
+
+def test_the_command_is_installed_and_answers(tmp_path: Path) -> None:
+    command = Path(sys.executable).with_name("sitter")
+    assert command.is_file(), "run make setup"
+    told = subprocess.run([command, "--help"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert told.startswith("usage: sitter ")
+    refused = subprocess.run([command, "check"], cwd=tmp_path, capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert "params.yaml" in refused.stderr
