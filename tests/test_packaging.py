@@ -17,9 +17,11 @@ PROJECT = Path(__file__).parents[1]
 METADATA = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
 REQUIREMENTS = {canonicalize_name(r.name): r for r in map(Requirement, METADATA["dependencies"])}
 LOCKED = {
-    canonicalize_name(name): version
+    canonicalize_name(line.partition("==")[0].partition("[")[0].strip()): line.partition("==")[2]
+    .partition(";")[0]
+    .strip()
     for line in (PROJECT / "envs/requirements.lock").read_text().splitlines()
-    if (name := line.partition("==")[0].partition("[")[0].strip()) and (version := line.partition("==")[2].split(";")[0])
+    if "==" in line
 }
 # Installed from the lock alone: see pyproject.toml.
 ONLY_LOCKED = {"retinaface-pytorch"}

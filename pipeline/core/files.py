@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
-from pipeline.plan.layout import MANIFEST
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+MANIFEST = "manifest.csv"
+"""The last file that is written into an output folder: it lists the others, and both engines go by it."""
 
 
 def sha256(path: Path) -> str:

@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pipeline.core.files import MANIFEST
 from pipeline.faces.aligner import Outcome
-from pipeline.plan.layout import MANIFEST
 from pipeline.store.faces import FaceStore
 
 POLL = 0.2

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from pipeline.core.files import MANIFEST
 from pipeline.plan import layout
-from pipeline.plan.layout import MANIFEST
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

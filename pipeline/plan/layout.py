@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-MANIFEST = "manifest.csv"
+from pipeline.core.files import MANIFEST as MANIFEST
 
 
 def raw(name: str) -> Path:
