@@ -11,7 +11,7 @@ from pipeline.core.files import atomic_file, write_json
 from pipeline.formats.onnx_files import checksum
 from pipeline.models import DESCRIPTION, WEIGHTS
 from pipeline.models.backbone import Backbone, count_parameters, trained_state
-from pipeline.plan.fingerprint import code
+from pipeline.plan.fingerprint import module_code
 
 if TYPE_CHECKING:
     from pipeline.params.train import Model, Training
@@ -56,5 +56,5 @@ def describe(network: Backbone, model: Model, training: Training | None, seed: i
         },
         "dim": network.dim,
         "parameters": {"trained": trained, "total": total},
-        "code": code("models.build", *kinds),
+        "code": module_code("pipeline.models.build", *kinds),
     }

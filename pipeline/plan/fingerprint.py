@@ -103,22 +103,37 @@ def sources(*modules: str) -> list[Path]:
 
 
 def job_sources(stage: str, kinds: tuple[str, ...] = ()) -> list[Path]:
-    """Files that a job depends on, relative to the project: its stage's, its sections' defaults, its kinds'.
+    """Return the files that a job depends on, relative to the project: its stage's, its sections' defaults, its kinds'.
 
     `kinds` are written as `losses/triplet`: the folder in `REGISTRIES`, and the name in `params.yaml`.
     """
-    modules = [f"pipeline.stages.{stage}", *(f"pipeline.params.{section}" for section in STAGES[stage].sections)]
+    sections = (f"pipeline.params.{section}" for section in STAGES[stage].sections)
+    return _with_kinds((f"pipeline.stages.{stage}", *sections), kinds)
+
+
+def _with_kinds(modules: tuple[str, ...], kinds: tuple[str, ...]) -> list[Path]:
+    names = [*modules]
     for kind in kinds:
         folder, _, name = kind.partition("/")
         module, _, attribute = REGISTRIES[folder].partition(":")
         registry: Registry = getattr(importlib.import_module(module), attribute)
-        modules.append(registry.module(name) or "")
-    return [path.relative_to(PROJECT) for path in sources(*modules)]
+        names.append(registry.module(name) or "")
+    return [path.relative_to(PROJECT) for path in sources(*names)]
 
 
 def code(stage: str, *kinds: str) -> str:
-    """Fingerprint of a job's code: hash of the names and contents of all files that it depends on."""
+    """Return the fingerprint of a job's code."""
+    return _digest(job_sources(stage, kinds))
+
+
+def module_code(module: str, *kinds: str) -> str:
+    """Return the fingerprint of a module and of some kinds."""
+    return _digest(_with_kinds((module,), kinds))
+
+
+def _digest(paths: list[Path]) -> str:
+    """Return a hash of the names and contents of files."""
     digest = hashlib.sha256()
-    for path in job_sources(stage, kinds):
+    for path in paths:
         digest.update(path.as_posix().encode() + b"\0" + hashlib.sha256((PROJECT / path).read_bytes()).digest())
     return digest.hexdigest()[:32]

@@ -70,11 +70,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Start one worker more than there are cores, since the tests on a cluster mostly wait; fewer in little memory."""
+    """Start two workers more than there are cores, since the tests on a cluster mostly wait; fewer in little memory."""
     import joblib
     import psutil
 
-    return max(1, min(joblib.cpu_count() + 1, psutil.virtual_memory().available // MEMORY))
+    return max(1, min(joblib.cpu_count() + 2, psutil.virtual_memory().available // MEMORY))
 
 
 @pytest.hookimpl(optionalhook=True)

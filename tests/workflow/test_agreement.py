@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -124,8 +127,10 @@ def test_7_a_single_stage_reruns_by_name(workplace: Workplace, command: tuple[st
     assert_both_have_nothing_to_do(workplace)
 
 
-def test_8_a_second_run_is_refused_by_name_and_a_second_repro_waits(workplace: Workplace) -> None:
-    workplace.change("models.tuned.training", {"epochs": 40})
+def test_8_a_second_run_is_refused_by_name(workplace: Workplace) -> None:
+    """The first one is held while it makes the figures, by stopping its whole group of processes."""
+    workplace.change(REPLICATES, 120)
+    shutil.rmtree(workplace.folder / "logs")
     first = subprocess.Popen(
         ["python", "rules/agree.py", "run"],
         cwd=workplace.folder,
@@ -133,22 +138,24 @@ def test_8_a_second_run_is_refused_by_name_and_a_second_repro_waits(workplace: W
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
     try:
-        log = workplace.folder / "logs/train/tuned.log"
-        started = log.stat().st_mtime
         for _ in range(600):
-            if log.exists() and log.stat().st_mtime > started:
+            if (workplace.folder / "logs/evaluate.log").exists():
                 break
             time.sleep(0.1)
+        os.killpg(first.pid, signal.SIGSTOP)
         for command in (("python", "rules/agree.py", "run"), ("snakemake", "all")):
             second = workplace.call(*command, check=False)
             assert second.returncode != 0
             assert "is at work in this folder: wait for it to end" in second.stdout
             assert "agree.py run" in second.stdout
+        os.killpg(first.pid, signal.SIGCONT)
         assert first.wait(300) == 0, first.stdout.read() if first.stdout else ""
     finally:
-        first.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(first.pid, signal.SIGKILL)
     assert_both_have_nothing_to_do(workplace)
 
 
