@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import roc_auc_score
 
 from pipeline.core.errors import SitterError
 from pipeline.fusions.attention import Attended, Attention
@@ -49,6 +48,9 @@ def fitted(kind, data, seed=1):
 
 def auc(kind, data):
     """On the test sitters, by scikit-learn."""
+
+    from sklearn.metrics import roc_auc_score
+
     units, number, subset, _ = data
     test = subset == "test"
     fused = kind.apply([u[test] for u in units])
