@@ -18,7 +18,7 @@ from pipeline.store.faces import Face, encode, write_faces
 from pipeline.training.loop import Run
 from pipeline.training.stop import StopRequest
 
-TINY: dict[str, Any] = {"kind": "iresnet", "depth": 18, "width": 0.03, "embedding": 8}
+TINY: dict[str, Any] = {"kind": "iresnet", "depth": 18, "width": 0.03, "embedding": 8, "size": 48}
 STUDY: dict[str, Any] = {
     "seed": 3,
     "download": {name: {"kind": "folder", "path": name} for name in ("tiny", "more")},
