@@ -182,7 +182,7 @@ def test_the_face_is_where_the_template_says(at):
 @pytest.mark.slow
 def test_the_number_of_cores_changes_nothing(at, monkeypatch):
     install_scrfd()
-    put({f"{i}.png": photograph().rotate(i).resize((160, 160)) for i in range(12)})
+    put({f"{i}.png": photograph().rotate(i).resize((160, 160)) for i in range(20)})
     align.run(study(detectors=[SMALL]), "people")
     two = {p.name: p.read_bytes() for p in layout.faces("people").iterdir()}
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
