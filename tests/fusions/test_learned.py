@@ -108,7 +108,7 @@ def test_the_gate_and_the_attention_are_what_they_say():
     np.testing.assert_allclose(attention(tensors).detach().numpy(), np.hstack(parts), atol=1e-5)
 
 
-@pytest.mark.parametrize(("kind", "epochs"), [(Gated, 6), (Attended, 24)])
+@pytest.mark.parametrize(("kind", "epochs"), [(Gated, 6), (Attended, 40)])
 @pytest.mark.slow
 def test_sample_by_sample_the_spoilt_model_counts_less_and_unseen_sitters_gain(kind, epochs):
     """In the mean over worlds, each with a start of its own."""
@@ -133,6 +133,7 @@ def test_sample_by_sample_the_spoilt_model_counts_less_and_unseen_sitters_gain(k
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
 def test_a_noisy_partner_does_not_drag_the_good_model_down(kind):
     losses, kept = [], []
     for seed in WORLDS:

@@ -216,7 +216,11 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, fou
 
 
 @pytest.mark.parametrize(
-    ("module_", "name", "units"), [("all_pairs", "all_pairs", 60_000), ("identification", "identification", 10)]
+    ("module_", "name", "units"),
+    [
+        pytest.param("all_pairs", "all_pairs", 60_000, marks=pytest.mark.slow),
+        ("identification", "identification", 10),
+    ],
 )
 def test_few_probes_against_many_sitters_need_little_memory(module_, name, units):
     """10 × 60,000 sitters once asked for an array of 60,000 × 60,000."""

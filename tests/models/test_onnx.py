@@ -178,6 +178,7 @@ FLOAT = onnx.TensorProto.FLOAT
 NARROW = {"depth": 100, "width": 0.125, "embedding": 64}
 
 
+@pytest.mark.slow
 def test_all_weights_of_a_folded_iresnet100_are_taken_over_and_give_onnx_runtimes_vectors(at):
     trained = stirred(IResNet(**NARROW))
     for module in trained.modules():
