@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 
 # A process of the suite computes with one thread, and so do the processes that it starts: the workers of pytest-xdist
 # already use all cores. This has to stand before the first import of NumPy or torch.
@@ -16,4 +17,7 @@ os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
 with contextlib.suppress(ValueError):  # not the main thread
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["tests.suite.classes", "tests.suite.devices", "tests.suite.scheduling", "tests.suite.skips"]
+# What pytest makes of the tests' asserts is kept, also where PYTHONDONTWRITEBYTECODE is set: it takes a worker seconds.
+sys.dont_write_bytecode = False
+
+pytest_plugins = [f"tests.suite.{name}" for name in ("classes", "devices", "doctests", "scheduling", "skips")]

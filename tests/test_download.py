@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from pipeline.core.files import sha256
+from tests.demo import demo
 from tests.sources.pictures import picture
 from tests.sources.site import Site, serving
 from tests.suite.environment import environment
@@ -42,7 +43,7 @@ class Project:
 
     def study(self, **entries: dict[str, Any]) -> None:
         """A study that only downloads."""
-        study = yaml.safe_load((PROJECT / "params.yaml").read_text())
+        study = demo()
         study |= {"download": entries} | {section: {} for section in ("render", "align", "split", "models", "fuse")}
         study |= {"overlap": {}, "explain": None}
         study["embed"]["datasets"], study["evaluate"]["benchmarks"] = [], {}
@@ -118,6 +119,7 @@ def test_weights_arrive_with_the_plain_manifest(project: Project) -> None:
     assert [r["path"] for r in project.rows("net")] == ["net.onnx", "source.json"]
 
 
+@pytest.mark.slow
 def test_the_same_source_gives_the_same_bytes(project: Project) -> None:
     project.study(faces=archive(project.home, "a/1.jpg", "b/1.jpg"))
     found = []
@@ -136,6 +138,7 @@ def test_an_unknown_entry_is_answered_with_the_nearest(project: Project) -> None
 
 
 @pytest.mark.parametrize("fault", ["checksum", "hostile", "absent"])
+@pytest.mark.slow
 def test_what_stood_there_before_survives_a_failure(project: Project, fault: str) -> None:
     good = archive(project.home, "a/1.jpg", "b/1.jpg")
     project.study(faces=good)
@@ -180,6 +183,7 @@ def test_a_full_disk_is_named_and_costs_nothing(project: Project) -> None:
     assert int(used) < 50  # kilobytes: the half copy is gone
 
 
+@pytest.mark.slow
 def test_a_limit_on_file_size_is_named_and_costs_nothing(project: Project) -> None:
     (project.home / "net.onnx").write_bytes(bytes(300_000))
     project.study(net={"kind": "file", "path": "net.onnx"})
@@ -195,6 +199,7 @@ def test_a_limit_on_file_size_is_named_and_costs_nothing(project: Project) -> No
     assert project.download("net")[0] == 0
 
 
+@pytest.mark.slow
 def test_a_killed_download_goes_on_where_it_was(project: Project, site: Site) -> None:
     project.study(faces=web_list(project.home, site, 30))
     site.pause = 0.05
@@ -212,6 +217,7 @@ def test_a_killed_download_goes_on_where_it_was(project: Project, site: Site) ->
     assert not project.leftovers()
 
 
+@pytest.mark.slow
 def test_a_download_cut_off_in_one_large_file_goes_on_in_its_middle(project: Project, site: Site) -> None:
     content = os.urandom(2_000_000)
     site.files["/net.onnx"] = content
@@ -249,6 +255,7 @@ def test_ctrl_c_ends_it_at_once_and_cleanly(project: Project, site: Site, pause:
     assert not project.leftovers()
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_fetch_once_and_both_succeed(project: Project, site: Site) -> None:
     project.study(faces=web_list(project.home, site, 12))
     site.pause = 0.05
@@ -260,6 +267,7 @@ def test_two_runs_at_once_fetch_once_and_both_succeed(project: Project, site: Si
     assert len(project.rows("faces")) == 12
 
 
+@pytest.mark.slow
 def test_two_projects_at_once_share_one_fetch(project: Project, site: Site, tmp_path: Path) -> None:
     site.files["/net.onnx"] = os.urandom(300_000)
     (tmp_path / "reference").write_bytes(site.files["/net.onnx"])

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder, read_table
@@ -54,6 +53,8 @@ def project(tmp_path, monkeypatch, device):
 
 
 def face(rng, i):
+    from scipy.ndimage import gaussian_filter
+
     crop = gaussian_filter(rng.normal(128, 900, (112, 112, 3)), (6, 6, 0)).clip(0, 255).astype(np.uint8)
     points = ARCFACE.points * 2 + rng.normal(0, 4, (5, 2)).astype(np.float32)
     return Face(f"s{i // 3}/{i}", f"s{i // 3}", encode(crop), points, "aligned", 1.0)

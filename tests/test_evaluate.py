@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from safetensors.numpy import save_file
 
 from pipeline.core.errors import SitterError
@@ -16,6 +15,7 @@ from pipeline.plan import layout
 from pipeline.reporting.tables import results_table
 from pipeline.stages import evaluate
 from pipeline.store.embeddings import normalise, read_embeddings, write_embeddings
+from tests.demo import demo
 
 SITTERS, IMAGES = 12, 4
 NOISE = {"frozen": 2.5, "tuned": 1.2, "both": 1.0}
@@ -53,7 +53,7 @@ def study(tmp_path, monkeypatch):
 
 def params() -> dict:
     """The demo's params with models, a fusion and benchmarks of our own."""
-    raw = yaml.safe_load((Path(__file__).parents[1] / "params.yaml").read_text())
+    raw = demo()
     raw["models"] = dict.fromkeys(("frozen", "tuned"), raw["models"]["dlib"])
     raw["fuse"] = {"both": {"models": ["frozen", "tuned"], "method": {"kind": "concat"}, "centre": False}}
     del raw["overlap"], raw["explain"]

@@ -12,6 +12,7 @@ from pipeline.cli import main
 from pipeline.core.errors import SitterError
 from pipeline.plan.requirements import missing
 from pipeline.stages import download
+from tests.demo import demo
 
 PROJECT = Path(__file__).parents[1]
 FROZEN = {"adaptation": {"kind": "none"}, "loss": {"kind": "none"}}
@@ -25,7 +26,7 @@ SAID = (
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     """The demo with two models whose weights are a file of the user's own, in an empty project."""
-    raw = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    raw = demo()
     raw["download"]["antelope"] = {
         "kind": "file",
         "path": "weights/glintr100.onnx",

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, write_csv
@@ -18,6 +17,7 @@ from pipeline.params import Study, check
 from pipeline.plan import layout
 from pipeline.stages import split
 from pipeline.store.faces import Face, encode, write_faces
+from tests.demo import demo
 from tests.faces_of_noise import face
 
 PROJECT = Path(__file__).parents[1]
@@ -25,7 +25,7 @@ PROJECT = Path(__file__).parents[1]
 
 def study(seed: int = 1, **entries: dict[str, Any]) -> Study:
     """A study that only splits."""
-    raw = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    raw = demo()
     raw |= {"seed": seed, "split": entries, "render": {}, "models": {}, "fuse": {}}
     raw |= {"overlap": {}, "explain": None}
     source = next(e for e in raw["download"].values() if e["contents"] == "images")

@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from pipeline import params
 from pipeline.core.errors import SitterError
 from pipeline.plan.jobs import Job
 from pipeline.plan.stages import jobs
+from tests.demo import demo
 
 PROJECT = Path(__file__).parents[1]
 
 
 def study(sweep: Any, name: str = "lora", **further: Any) -> params.Study:
     """The demo with one more entry: its LoRA of dlib, swept."""
-    raw = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    raw = demo()
     raw["models"] = {**raw["models"], name: {**raw["models"]["dlib-lora"], "sweep": sweep}, **further}
     return params.check(raw)
 
@@ -62,7 +62,7 @@ def test_a_sweep_is_fused_embedded_and_judged_like_any_model():
 
 def over_seeds(seeds: list[int], **sweeps: dict[str, Any]) -> params.Study:
     """The demo with its trained models repeated; `sweeps` replaces the sweep of a model."""
-    raw = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    raw = demo()
     del raw["explain"]
     for name in ("dlib-head", "dlib-lora", "effnet-lora"):
         raw["models"][name]["sweep"] = sweeps.get(name.replace("-", "_"), {"training.seed": seeds})
@@ -89,7 +89,7 @@ def test_a_fusion_of_repeated_models_is_repeated_with_them():
     assert made.swept("weighted-four-seed-2").entry == "weighted-four"
     assert made.seed_of("weighted-four-seed-2") == 2
     fusions = {job.name: job for job in jobs(made) if job.stage == "fuse"}
-    raw = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    raw = demo()
     for key in fusions["weighted-four-seed-2"].parameters:
         here = raw
         for part in key.split("."):
@@ -97,7 +97,7 @@ def test_a_fusion_of_repeated_models_is_repeated_with_them():
 
 
 def test_a_fusion_of_a_repeated_fusion_is_repeated_too():
-    raw = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    raw = demo()
     raw["models"]["dlib-head"]["sweep"] = {"training.seed": [1, 2]}
     raw["fuse"] = {
         "one": {"models": ["dlib", "dlib-head"], "method": {"kind": "concat"}, "centre": False},
@@ -109,7 +109,7 @@ def test_a_fusion_of_a_repeated_fusion_is_repeated_too():
 
 
 def test_each_seed_of_a_cross_validated_model_has_its_folds_put_together():
-    raw = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    raw = demo()
     raw["split"]["orl"] = {"kind": "sitters", "test": 1, "folds": 3}
     raw["models"] = {
         "dlib": raw["models"]["dlib"],
@@ -133,7 +133,7 @@ def test_a_fusion_of_a_model_that_is_swept_over_more_than_seeds_is_refused():
 
 
 def test_the_name_of_a_repeated_fusion_that_is_taken():
-    raw = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    raw = demo()
     raw["models"]["dlib-head"]["sweep"] = {"training.seed": [1]}
     raw["fuse"] = {"a": {"models": ["dlib", "dlib-head"], "method": {"kind": "concat"}}, "a-seed-1": {}}
     with pytest.raises(SitterError, match="a makes a-seed-1 twice: rename"):
@@ -163,7 +163,7 @@ def test_a_name_that_is_taken():
 
 
 def test_a_fusion_names_a_member_and_not_the_sweep():
-    raw = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    raw = demo()
     raw["models"]["dlib-lora"]["sweep"] = {"adaptation.rank": [4]}
     with pytest.raises(SitterError, match="'dlib-lora', which is no model"):
         params.check(raw)

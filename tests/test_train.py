@@ -13,42 +13,43 @@ from pathlib import Path
 import pytest
 
 from tests.suite.environment import environment
+from tests.training.forks import Fork
+from tests.training.launch import Process
 from tests.training.study import make_faces, write_params
 
 EPOCHS = 10
+TRAIN = "import sys; from pipeline.cli import main; sys.exit(main(['train', 'small']))"
 
 pytestmark = pytest.mark.training
 
 
-def start(folder: Path, model: str = "small") -> subprocess.Popen[str]:
-    """A process that trains."""
-    command = [sys.executable, "-m", "pipeline", "train", model]
-    return subprocess.Popen(
-        command,
-        cwd=folder,
-        env=environment(OMP_NUM_THREADS=1),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start(folder: Path, interpreter: bool = False) -> Process:
+    """A process that trains, forked or, as users start it, a new interpreter."""
+    env = environment(OMP_NUM_THREADS=1)
+    if not interpreter:
+        return Fork(TRAIN, [], folder, env)
+    command, pipe = [sys.executable, "-m", "pipeline", "train", "small"], subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, env=env, stdout=pipe, stderr=pipe, text=True)
 
 
-def finish(folder: Path, model: str = "small") -> tuple[str, str]:
+def finish(folder: Path) -> tuple[str, str]:
     """Train to the end; returns what was printed and the hashes of what came of it."""
-    process = start(folder, model)
+    process = start(folder)
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
-    return out, (folder / "models" / model / "manifest.csv").read_text()
+    return out, (folder / "models" / "small" / "manifest.csv").read_text()
 
 
-def stop_after(process: subprocess.Popen[str], folder: Path, seconds: float, by: signal.Signals) -> tuple[int, str]:
+def stop_after(process: Process, folder: Path, seconds: float, by: signal.Signals) -> tuple[int, str]:
     """Send a signal so many seconds after the first checkpoint; returns the exit status and what it said."""
     path = folder / "checkpoints" / "small" / "checkpoint.pt"
     while not path.exists() and process.poll() is None:
         time.sleep(0.01)
     time.sleep(seconds)
     process.send_signal(by)
-    return process.returncode if process.poll() else process.wait(60), process.communicate()[1]
+    _, said = process.communicate(60)
+    assert process.returncode is not None
+    return process.returncode, said
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,8 @@ def new_project(folder: Path) -> Path:
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGUSR1, signal.SIGKILL])
 def test_a_stopped_training_ends_in_the_same_bytes(tmp_path: Path, whole: str, by: signal.Signals) -> None:
     folder = new_project(tmp_path)
-    status, said = stop_after(start(folder), folder, random.Random(by).random() / 2, by)
+    process = start(folder, interpreter=by == signal.SIGTERM)
+    status, said = stop_after(process, folder, random.Random(by).random() / 2, by)
     if by == signal.SIGKILL:
         assert status == -by
     else:
@@ -92,7 +94,7 @@ def test_a_training_killed_again_and_again_at_random_moments_ends_in_the_same_by
     folder, draw = new_project(tmp_path), random.Random(seed)
     for _ in range(3):
         process = start(folder)
-        time.sleep(draw.uniform(2, 9))
+        time.sleep(draw.uniform(0, 1.5))
         process.send_signal(draw.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1]))
         process.communicate()
     assert finish(folder)[1] == whole

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
 
 from pipeline.core.errors import SitterError
 from pipeline.fusions.concat import Concat
@@ -99,6 +98,9 @@ def test_a_stronger_pull_brings_the_weights_nearer_to_equal():
 
 def test_learned_weights_are_the_best_of_many_by_the_objective_they_state():
     """Against a search that knows nothing of gradients."""
+
+    from scipy.optimize import minimize
+
     rng = np.random.default_rng(4)
     genuine = rng.random(400) < 0.3
     scores = rng.normal(size=(400, 3)) + np.outer(genuine, [1.0, 0.5, -0.4])

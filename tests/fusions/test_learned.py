@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import roc_auc_score
 
 from pipeline.core.errors import SitterError
 from pipeline.fusions.attention import Attended, Attention
@@ -49,6 +48,9 @@ def fitted(kind, data, seed=1):
 
 def auc(kind, data):
     """On the test sitters, by scikit-learn."""
+
+    from sklearn.metrics import roc_auc_score
+
     units, number, subset, _ = data
     test = subset == "test"
     fused = kind.apply([u[test] for u in units])
@@ -131,6 +133,7 @@ def test_sample_by_sample_the_spoilt_model_counts_less_and_unseen_sitters_gain(k
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
 def test_a_noisy_partner_does_not_drag_the_good_model_down(kind):
     losses, kept = [], []
     for seed in WORLDS:

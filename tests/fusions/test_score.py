@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
 
 from pipeline.fusions.fit_pairs import calibrate, cllr, cosines, regress
 from pipeline.fusions.fused import Fused
@@ -31,6 +29,8 @@ def genuine(names):
 
 
 def test_coefficients_are_those_of_scikit_learn_with_balanced_classes():
+    from sklearn.linear_model import LogisticRegression
+
     rng = np.random.default_rng(1)
     truth = rng.random(3000) < 0.1
     scores = np.array([0.3, 0.2, 0.4]) * (rng.normal(size=(3000, 3)) + np.outer(truth, [1.0, 0.7, 0.4]))
@@ -42,6 +42,9 @@ def test_coefficients_are_those_of_scikit_learn_with_balanced_classes():
 
 def test_cllr_of_calibrated_ratios_is_near_the_least_that_any_calibration_leaves():
     """The least is that of isotonic regression (PAV), which knows the truth of these very pairs."""
+
+    from sklearn.isotonic import IsotonicRegression
+
     rng = np.random.default_rng(2)
     truth = rng.random(4000) < 0.2
     scores = np.where(truth, rng.normal(0.6, 0.1, 4000), rng.normal(0.4, 0.1, 4000))

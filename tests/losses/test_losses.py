@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pytorch_metric_learning import distances, losses, reducers
 
 from pipeline.losses import LOSSES
 from pipeline.losses.contrastive import Contrastive
@@ -38,6 +37,8 @@ def make(kind: str, dim: int = 8, sitters: int = 4, **options: Any) -> torch.nn.
 
 @pytest.mark.parametrize("distance", ["cosine", "euclidean"])
 def test_triplet_without_hard_negatives_at_k_2_sitters_is_the_library_s_over_those_triplets(distance: str) -> None:
+    from pytorch_metric_learning import distances, losses, reducers
+
     embeddings, labels = batch(sitters=2)
     torch.manual_seed(3)
     mine = Triplet(8, 2, margin=0.5, distance=distance, hard=0.3)(embeddings, labels)
@@ -81,6 +82,8 @@ def test_the_share_of_hardest_negatives_is_what_was_asked_and_the_rest_is_unifor
 
 
 def test_infonce_of_pairs_is_nt_xent() -> None:
+    from pytorch_metric_learning import losses
+
     embeddings, labels = batch(sitters=6, images=2)
     reference = losses.NTXentLoss(temperature=0.1)(embeddings, labels)
     for symmetric in (False, True):
@@ -109,6 +112,8 @@ def test_infonce_counts_no_image_of_the_same_sitter_as_a_negative(symmetric: boo
 
 @pytest.mark.parametrize("margin", [0.5, 1.4])
 def test_contrastive_is_the_square_of_the_library_s_terms(margin: float) -> None:
+    from pytorch_metric_learning import losses
+
     embeddings, labels = batch()
     terms = losses.ContrastiveLoss(neg_margin=margin).compute_loss(embeddings, labels, None, None, None)
     expected = 0.0
@@ -140,6 +145,8 @@ def test_a_sum_is_the_weighted_sum_of_its_losses() -> None:
 
 
 def test_supcon_is_the_library_s() -> None:
+    from pytorch_metric_learning import losses
+
     embeddings, labels = batch()
     reference = losses.SupConLoss(temperature=0.1)(embeddings, labels)
     assert SupCon(8, 4, temperature=0.1)(embeddings, labels).item() == pytest.approx(reference.item(), rel=1e-12)

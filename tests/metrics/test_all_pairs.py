@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_curve
 
 from pipeline.core.errors import SitterError
 from pipeline.metrics import all_pairs as module
@@ -19,6 +18,8 @@ PAINTINGS = embedded("paintings", 12, 5, seed=2, noise=1.5, origins="photos")
 
 
 def test_every_pair_within_a_data_set_counts_once():
+    from sklearn.metrics import roc_curve
+
     found = all_pairs(context(PHOTOGRAPHS), probe="photos").scalars
     assert found["genuine"].value == 12 * 10
     assert found["impostor"].value == 60 * 59 // 2 - 120

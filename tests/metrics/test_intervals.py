@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from pipeline.metrics.intervals import (
     ScoredPairs,
@@ -75,6 +74,8 @@ def test_levels_of_score_give_nearly_the_same_replicates():
 
 @pytest.mark.slow
 def test_95_percent_intervals_cover_the_truth_about_95_times_in_100():
+    from scipy import stats
+
     genuine, impostor = np.hypot(1, SITTER_SPREAD), np.sqrt(1 + 2 * IMPOSTOR_SPREAD**2)
     true_eer = stats.norm.sf(GENUINE_MEAN / (genuine + impostor))
     true_tar = stats.norm.sf((stats.norm.isf(FAR) * impostor - GENUINE_MEAN) / genuine)

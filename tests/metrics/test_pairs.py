@@ -4,9 +4,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from scipy.interpolate import BSpline
-from sklearn.model_selection import KFold
-from sklearn.preprocessing import normalize
 
 from pipeline.metrics.kfold import pairs, val_threshold
 from pipeline.metrics.result import PairList
@@ -50,6 +47,10 @@ def insightface_val_far(threshold, dist, actual_issame):
 
 
 def insightface(vectors_a, vectors_b, issame, far_target):
+    from scipy.interpolate import BSpline
+    from sklearn.model_selection import KFold
+    from sklearn.preprocessing import normalize
+
     first, second = normalize(vectors_a.astype(np.float64)), normalize(vectors_b.astype(np.float64))
     dist = np.sum(np.square(first - second), 1)
     accuracy, val, far = [], [], []

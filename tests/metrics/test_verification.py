@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score, roc_curve
 
 from pipeline.metrics.verification import auc, d_prime, eer, roc, support, tally, tar_at_far, thin
 
@@ -20,6 +19,8 @@ def labelled(genuine, impostor):
 @settings(max_examples=150, deadline=None)
 @given(st.one_of(tied, anything), st.one_of(tied, anything))
 def test_roc_and_auc_are_those_of_scikit_learn(genuine, impostor):
+    from sklearn.metrics import roc_auc_score, roc_curve
+
     curve = roc(tally(genuine, impostor))
     truth, scores = labelled(genuine, impostor)
     far, tar, threshold = roc_curve(truth, scores, drop_intermediate=False)

@@ -150,6 +150,7 @@ def test_its_file_is_an_input_of_both_engines():
     assert found["download", "cots"].own == (Path("x"),)
 
 
+@pytest.mark.slow
 def test_recording_and_embedding_import_no_torch():
     import subprocess
     import sys

@@ -7,11 +7,9 @@ import warnings
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from onnx import helper, numpy_helper
-from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from pipeline.core.errors import SitterError
@@ -40,6 +38,8 @@ def exported(network, x, file, **options):
 
 
 def run(file, x):
+    import onnxruntime
+
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     return torch.from_numpy(session.run(None, {session.get_inputs()[0].name: x.numpy()})[0])
 
@@ -141,6 +141,9 @@ def test_a_head_is_trained_on_its_vectors_and_lora_is_refused(at):
 @needs_shared("weights/mobilefacenet.onnx")
 def test_mobilefacenet_tells_faces_of_lfw_apart(at):
     """A real recogniser with a fixed batch of one, on faces that SCRFD finds in photographs of ten people."""
+
+    from sklearn.metrics import roc_auc_score
+
     from pipeline.faces.alignment import align
     from pipeline.faces.detectors.scrfd import SCRFD
 
@@ -175,6 +178,7 @@ FLOAT = onnx.TensorProto.FLOAT
 NARROW = {"depth": 100, "width": 0.125, "embedding": 64}
 
 
+@pytest.mark.slow
 def test_all_weights_of_a_folded_iresnet100_are_taken_over_and_give_onnx_runtimes_vectors(at):
     trained = stirred(IResNet(**NARROW))
     for module in trained.modules():

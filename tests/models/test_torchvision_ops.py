@@ -8,8 +8,6 @@ import sys
 import pytest
 import torch
 
-from pipeline.core.torchvision_ops import nms
-
 
 @pytest.mark.slow
 def test_torchvision_is_importable_in_a_fresh_process():
@@ -37,5 +35,7 @@ def test_suppression_keeps_what_its_definition_says():
     for i in scores.argsort(descending=True).tolist():
         if all(overlap(boxes[i], boxes[j]) <= 0.3 for j in kept):
             kept.append(i)
+    from pipeline.core.torchvision_ops import nms
+
     assert nms(boxes, scores, 0.3).tolist() == kept
     assert nms(boxes[:0], scores[:0], 0.3).tolist() == []

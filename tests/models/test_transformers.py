@@ -1,15 +1,11 @@
 """Vision transformers: the vectors of open_clip's and timm's own networks, from the files that people have."""
 
-# ruff: noqa: I001  (torchvision, which open_clip and timm import, needs its operators registered first)
 from __future__ import annotations
 
 import json
 from functools import partial
 
-import pipeline.core.torchvision_ops  # noqa: F401
-import open_clip
 import pytest
-import timm
 import torch
 from safetensors.torch import save_file
 
@@ -45,12 +41,18 @@ def stirred(network):
 
 def their_clip(size=64, quick=True):
     """open_clip's whole model, towers for image and text, small."""
+    import pipeline.core.torchvision_ops  # noqa: F401, I001  (open_clip imports torchvision)
+    import open_clip
+
     vision = {"image_size": size, "patch_size": 16, "layers": 3, "width": 64, "head_width": 64}
     text = {"context_length": 8, "vocab_size": 32, "width": 32, "heads": 1, "layers": 1}
     return stirred(open_clip.CLIP(512, vision, text, quick_gelu=quick))
 
 
 def their_vit(architecture, size=56):
+    import pipeline.core.torchvision_ops  # noqa: F401, I001  (timm imports torchvision)
+    import timm
+
     return stirred(timm.create_model(architecture, num_classes=0, img_size=size, **NARROW))
 
 
@@ -105,6 +107,9 @@ def test_the_activation_is_known_of_files_from_a_published_place(at, repo, right
 
 
 def test_clip_takes_its_positions_to_another_grid_as_open_clip_does(at):
+    import pipeline.core.torchvision_ops  # noqa: F401, I001  (open_clip imports torchvision)
+    import open_clip
+
     theirs, x = their_clip(), faces(96)
     put_weights(at, "clip", lambda folder: torch.save(theirs.state_dict(), folder / "clip.pt"))
     larger, state = their_clip(96), theirs.state_dict()
@@ -195,17 +200,20 @@ def test_stages_are_patches_blocks_and_head_cut_anywhere(options):
 
 
 @pytest.mark.parametrize(
-    ("network", "mean", "deviation"),
+    ("network", "known"),
     [
-        (partial(CLIP, **CLIP_SMALL), open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD),
-        (partial(TimmViT, architecture=DINO, **VIT_SMALL), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        (partial(CLIP, **CLIP_SMALL), None),
+        (partial(TimmViT, architecture=DINO, **VIT_SMALL), ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))),
     ],
 )
-def test_pixels_are_normalised_as_torchvision_would(network, mean, deviation):
+def test_pixels_are_normalised_as_torchvision_would(network, known):
+    import pipeline.core.torchvision_ops  # noqa: F401, I001  (open_clip imports torchvision)
+    import open_clip
     from torchvision.transforms.functional import normalize, to_tensor
 
     from pipeline.faces.alignment import ARCFACE
 
+    mean, deviation = known or (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD)
     prepare = Preprocess(network())
     prepare.template = ARCFACE  # as it is, without alignment
     face = torch.randint(256, (112, 112, 3), dtype=torch.uint8).numpy()

@@ -21,7 +21,6 @@ from torch import nn
 
 from pipeline.core.errors import SitterError
 from pipeline.faces.detectors.retinaface_mobilenet import RetinaFaceMobileNet
-from pipeline.faces.detectors.retinaface_resnet50 import network as retinaface
 from pipeline.faces.detectors.scrfd import SCRFD
 from pipeline.faces.session import session
 from pipeline.models.backbones.dlib_resnet29 import DlibResNet29
@@ -151,6 +150,8 @@ def test_packed_and_foreign_files_for_other_readers_are_called_what_they_are(at,
     put_weights(at, "dlib", lambda folder: (folder / "net.dat").write_bytes(bz2.compress(b"serialised")))
     with pytest.raises(SitterError, match=r"packed with bzip2.*unpacked"):
         DlibResNet29(weights="dlib")
+    from pipeline.faces.detectors.retinaface_resnet50 import network as retinaface
+
     (tmp_path / "resnet50.pth").write_bytes(WRONG["a web page"][0])
     with pytest.raises(SitterError, match="it is a web page"):
         retinaface(tmp_path / "resnet50.pth")

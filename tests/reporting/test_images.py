@@ -54,6 +54,7 @@ def test_thumbnail_keeps_the_shape(album: Album) -> None:
     assert (picture.width, picture.height) == (THUMBNAIL, THUMBNAIL // 2)
 
 
+@pytest.mark.slow
 def test_contact_sheet_is_made_small_enough(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (2400, 2400, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "contact-sheet.png")

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.model_selection import KFold
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv
@@ -24,6 +23,8 @@ __all__ = ["project"]  # a fixture, used by every test
 @given(st.integers(2, 12), st.integers(0, 60))
 @settings(max_examples=100, deadline=None)
 def test_folds_are_those_of_scikit_learn(folds: int, more: int) -> None:
+    from sklearn.model_selection import KFold
+
     pairs = folds + more
     expected = np.empty(pairs, int)
     for number, (_, test) in enumerate(KFold(folds, shuffle=False).split(np.zeros(pairs))):

@@ -21,9 +21,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.network, pytest.mark.training]
 
 @pytest.fixture(scope="module")
 def metrics(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Any:
-    """The figures of the study, with a few more epochs, each of them a quarter as long."""
+    """The figures of the study, each of its epochs a quarter as long."""
     folder, study = tmp_path_factory.mktemp("learning"), params.read(SHRUNK / "learning.yaml")
-    study["train"] |= {"epochs": 8, "warmup_epochs": 3}
     study["evaluate"]["bootstrap"] = {"replicates": 100}
     run(params.check(study), folder, prepared)
     return read_json(folder / "results/metrics.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import sys
@@ -12,7 +13,7 @@ from subprocess import TimeoutExpired
 
 # What is imported once, before processes are forked. None of it starts threads, or reads the variables of a launch.
 IMPORTED = [
-    *("pytest", "torch", "accelerate", "pipeline.core.torchvision_ops", "peft"),
+    *("pytest", "torch", "accelerate", "torch._dynamo", "pipeline.core.torchvision_ops", "peft"),
     *(
         "pipeline.cli",
         "pipeline.stages.train",
@@ -44,6 +45,12 @@ class Fork:
     def returncode(self) -> int | None:
         """The same."""
         return self.process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, if it still runs."""
+        if self.process.exitcode is None and self.process.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid, number)
 
     def kill(self) -> None:
         """End it at once, if it still runs."""

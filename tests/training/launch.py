@@ -15,7 +15,7 @@ import yaml
 
 from tests.suite.environment import environment
 from tests.training.forks import Fork
-from tests.training.study import STUDY, TINY, make_faces
+from tests.training.study import SMALLER, STUDY, TINY, make_faces
 
 ROOT = Path(__file__).parents[2]
 # Processes that share out a training here do so on the CPU: there may be fewer GPUs than processes.
@@ -24,7 +24,7 @@ ALONE = {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "CUDA_VISIBLE_DEVIC
 # in a gradient, as one of Adam may. The late stages only, since a PReLU's input may be so near to 0 that the rounding
 # of a convolution, which is another for batches of another size, decides on its derivative.
 LORA = {
-    "backbone": TINY,
+    "backbone": SMALLER,
     "adaptation": {"kind": "lora", "rank": 2, "stages": 2},
     "training": {"optimiser": "sgd", "lr": 0.02},
 }
@@ -44,11 +44,12 @@ MODELS["shared"] = MODELS["arcface"] | {
     "loss": {"kind": "sum", "losses": [*({"scale": 8} | loss for loss in CENTRES), {"kind": "infonce"}]},
     "training": LORA["training"] | {"shard_centres": 6, "clip": 0.5, "accumulate": 2},
 }
-MODELS["decoded"] = MODELS["infonce"] | {"training": LORA["training"] | {"cache_gb": 0, "images": 3}}
-MODELS["head"] = {"backbone": TINY, "adaptation": {"kind": "head", "pull": 0.3}, "loss": {"kind": "supcon"}}
+# Of the size of the stored faces, as most networks are.
+MODELS["decoded"] = MODELS["infonce"] | {"backbone": TINY, "training": LORA["training"] | {"cache_gb": 0, "images": 3}}
+MODELS["head"] = {"backbone": SMALLER, "adaptation": {"kind": "head", "pull": 0.3}, "loss": {"kind": "supcon"}}
 MODELS["deep"] = MODELS["both"] | {"adaptation": {"kind": "lora", "rank": 2}}
-MODELS["full"] = {"backbone": TINY, "adaptation": {"kind": "full"}, "loss": LOSSES["arcface"]}
-MODELS["frozen"] = {"backbone": TINY, "adaptation": {"kind": "none"}, "loss": {"kind": "none"}}
+MODELS["full"] = {"backbone": SMALLER, "adaptation": {"kind": "full"}, "loss": LOSSES["arcface"]}
+MODELS["frozen"] = {"backbone": SMALLER, "adaptation": {"kind": "none"}, "loss": {"kind": "none"}}
 # So few at once that the processes have features to share out.
 FEW = "import pipeline.training.features; pipeline.training.features.FACES_AT_ONCE = 8\n"
 RUN = FEW + "import sys; from pipeline.cli import main; sys.exit(main(['train', sys.argv[1]]))"

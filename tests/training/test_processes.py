@@ -49,9 +49,9 @@ def in_the_fifth_batch(rank: int, what: str) -> str:
     return IN_THE_FIFTH_BATCH.format(rank=rank, what=what) + RUN
 
 
-def ran(folder: Path, world: int, *models: str, interpreters: bool = False) -> list[tuple[int, str, str]]:
+def ran(folder: Path, world: int, *models: str) -> list[tuple[int, str, str]]:
     """What processes said that trained models, all to their end."""
-    said = finish(start(folder, world, *models, program=ALL, interpreters=interpreters))
+    said = finish(start(folder, world, *models, program=ALL))
     assert [status for status, _, _ in said] == [0] * world, said
     return said
 
@@ -87,7 +87,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[int, str, str]]]:
     """What two make, and what they said."""
     folder = new_project(tmp_path_factory.mktemp("two"))
-    return folder, ran(folder, 2, *MODELS, interpreters=True)
+    return folder, ran(folder, 2, *MODELS)
 
 
 @pytest.mark.parametrize("model", SAME)

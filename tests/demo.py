@@ -1,0 +1,23 @@
+"""The study that ships, as it stands in its file."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PARAMS = Path(__file__).parents[1] / "params.yaml"
+
+
+def demo() -> dict[str, Any]:
+    """Return what params.yaml says, for a test to change."""
+    return copy.deepcopy(_read())
+
+
+@cache
+def _read() -> dict[str, Any]:
+    raw: dict[str, Any] = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    return raw
