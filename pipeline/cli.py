@@ -6,49 +6,53 @@ Nothing heavy is imported until a command runs, so that `--help` answers at once
 from __future__ import annotations
 
 import argparse
+import importlib
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from pipeline.core.errors import SitterError, nearest
+from pipeline.plan.stages import STAGES, Stage
 
-# Sections of params.yaml that hold the names a stage takes, where it is not the section of its own name.
-SECTIONS = {"train": ["models"], "embed": ["models", "split"], "explain": ["models"], "pack": ["split"]}
-ROOMS = ("stages", "commands")
-HELP = {"FOLDER": "where the files go"}
-# command: (the entry of params.yaml that it takes, if any; what it does)
-COMMANDS: dict[str, tuple[str | None, str]] = {
-    "download": ("ENTRY", "Fetch a data set or weights into data/raw/ENTRY/, checksums first."),
-    "render": ("DATASET", "Paint a data set into data/raw/DATASET/."),
-    "align": ("DATASET", "Find, choose and crop the faces of a data set into data/faces/DATASET/."),
-    "split": ("DATASET", "Deal the sitters of a data set to train, val and test in data/splits/DATASET/."),
-    "train": ("MODEL", "Train a model into models/MODEL/ (a frozen one: record it); resumes by itself."),
-    "embed": ("MODEL DATASET", "Turn the faces of a data set into vectors in embeddings/MODEL/DATASET/."),
-    "fuse": ("FUSION", "Fit a fusion into models/FUSION/ and apply it into embeddings/FUSION/."),
-    "overlap": ("ENTRY", "Find what a test set shares with training sets into data/overlap/ENTRY/."),
-    "evaluate": (None, "Judge every model and fusion by every benchmark into results/."),
-    "explain": ("MODEL", "Map what a model looks at in a few pairs into attributions/MODEL/."),
-    "report": (None, "Make results/report.html and print the table."),
-    "published": (None, "Print the results beside the figures that their papers published, with differences."),
-    "pack": ("DATASET FOLDER", "Write a data set as InsightFace ships its own: FOLDER/train.rec, FOLDER/DATASET.bin."),
-    "check": (None, "Check params.yaml and say what the study holds."),
-    "merge": (None, "Print several params files as the one that they make, for params.yaml and DVC."),
-    "schema": (None, "Write the JSON schema of params.yaml (what editors complete from)."),
+
+class Command(NamedTuple):
+    """A command that is no stage."""
+
+    what: str
+    takes: tuple[tuple[str, str], ...] = ()
+    """What it takes: the word in the help, and the section of params.yaml that has the entries ("": any word)."""
+    given: Literal["study", "files", "nothing"] = "study"
+    """What its function `run` is given first: the study, the params files, or nothing."""
+
+
+COMMANDS = {
+    "published": Command("Print the results beside the figures that their papers published, with differences."),
+    "pack": Command(
+        "Write a data set as InsightFace ships its own: FOLDER/train.rec, FOLDER/DATASET.bin.",
+        (("DATASET", "split"), ("FOLDER", "")),
+    ),
+    "check": Command("Check params.yaml and say what the study holds."),
+    "merge": Command("Print several params files as the one that they make, for params.yaml and DVC.", given="files"),
+    "schema": Command("Write the JSON schema of params.yaml (what editors complete from).", given="nothing"),
 }
+EVERY: Mapping[str, Stage | Command] = {**STAGES, **COMMANDS}
 
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = argparse.ArgumentParser(prog="python -m pipeline", description="Sitter: who sat for this portrait?")
     commands = top.add_subparsers(dest="command", required=True, metavar="STAGE")
-    for name, (entry, what) in COMMANDS.items():
+    for name, row in EVERY.items():
         command = commands.add_parser(
-            name, help=what, description=_told(name, what), formatter_class=argparse.RawDescriptionHelpFormatter
+            name, help=row.what, description=_told(name, row), formatter_class=argparse.RawDescriptionHelpFormatter
         )
-        for word in (entry or "").split():
-            command.add_argument(word.lower(), metavar=word, help=HELP.get(word, "a name from params.yaml"))
+        for word, section in row.takes:
+            command.add_argument(
+                word.lower(), metavar=word, help=f"a name under {section} in params.yaml" if section else "a folder"
+            )
         command.add_argument(
             "--params", type=Path, action="append", metavar="FILE",
             help="the study (default: params.yaml); given again: a file that changes fields of the first",
@@ -56,17 +60,21 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _told(command: str, what: str) -> str:
-    """What a command does, what its module says of itself, and which section of params.yaml it goes by.
+def _told(name: str, row: Stage | Command) -> str:
+    """Return what a command does, what its module says of itself, and which section of params.yaml it goes by.
 
     The docstring is read from the file: importing every stage would make `--help` slow.
     """
-    file = next((f for room in ROOMS if (f := Path(__file__).parent / room / f"{command}.py").is_file()), None)
-    if file is None:
-        return what
-    docstring = file.read_text(encoding="utf-8").split('"""')[1]
-    sections = ", ".join(SECTIONS.get(command, [command]))
-    return f"{what}\n\n{docstring.strip()}\n\nGoes by the section of params.yaml: {sections}."
+    docstring = (Path(__file__).parent / _room(name) / f"{name}.py").read_text(encoding="utf-8").split('"""')[1]
+    sections = ", ".join(dict.fromkeys(section for _, section in row.takes if section)) or (
+        name if name in STAGES else ""
+    )
+    by = f"\n\nGoes by the section of params.yaml: {sections}." if sections else ""
+    return f"{row.what}\n\n{docstring.strip()}{by}"
+
+
+def _room(name: str) -> str:
+    return "stages" if name in STAGES else "commands"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,31 +101,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(command: str, params: list[Path], names: list[str]) -> None:
-    if command == "schema":
-        from pipeline.params import write_schema
-
-        write_schema()
-    else:
-        import importlib
-
-        from pipeline.params import describe, load
+    """Run a command. Its module is imported once the study has been checked, since a module may be heavy."""
+    row = EVERY[command]
+    given = row.given if isinstance(row, Command) else "study"
+    arguments: list[object] = [*params] if given == "files" else []
+    if given == "study":
+        from pipeline.params import load
 
         study = load(*params)
-        if command == "check":
-            from pipeline.plan.requirements import missing
-
-            print("\n".join([describe(study), *missing(study).values()]))
-        elif command == "merge":
-            import yaml
-
-            from pipeline.params import read
-
-            print(yaml.safe_dump(read(*params), sort_keys=False, allow_unicode=True, width=110), end="")
-        else:
-            room = next(r for r in ROOMS if (Path(__file__).parent / r / f"{command}.py").is_file())
-            for section, name in zip(SECTIONS.get(command, [command]), names, strict=False):
-                known = getattr(study, section)
-                if name not in known:
-                    files = " + ".join(map(str, params))
-                    raise SitterError(f"{files} has no {name!r} under {section}; {nearest(name, known)}")
-            importlib.import_module(f"pipeline.{room}.{command}").run(study, *names)
+        for (_, section), name in zip(row.takes, names, strict=True):
+            if section and name not in (known := getattr(study, section)):
+                files = " + ".join(map(str, params))
+                raise SitterError(f"{files} has no {name!r} under {section}; {nearest(name, known)}")
+        arguments = [study, *names]
+    importlib.import_module(f"pipeline.{_room(command)}.{command}").run(*arguments)

@@ -27,7 +27,8 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
 from pipeline.params import load
 from pipeline.plan import layout
-from pipeline.plan.jobs import Job, jobs
+from pipeline.plan.jobs import Job
+from pipeline.plan.stages import jobs
 from pipeline.reporting.tables import results_table
 from rules import records
 from rules.dvc_yaml import PLAN, in_step, stage_name, write_dvc_yaml

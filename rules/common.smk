@@ -11,7 +11,8 @@ import yaml
 from snakemake.cli import parse_args
 from snakemake.exceptions import WorkflowError
 
-from pipeline.plan import jobs, layout
+from pipeline.plan import layout
+from pipeline.plan.stages import jobs
 from pipeline.plan.fingerprint import code
 from pipeline.core.errors import SitterError
 from pipeline.plan.requirements import missing
@@ -53,7 +54,7 @@ def read_study():
 
 logs.keep()
 STUDY_FILES, VALUES, STUDY = read_study()
-JOBS = {(job.stage, job.names): job for job in jobs.jobs(STUDY)}
+JOBS = {(job.stage, job.names): job for job in jobs(STUDY)}
 OUTPUTS = frozenset(path for job in JOBS.values() for path in job.outputs)
 
 

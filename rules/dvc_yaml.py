@@ -20,7 +20,8 @@ from pipeline.core.files import atomic_file
 from pipeline.params import Study, load
 from pipeline.plan import layout
 from pipeline.plan.fingerprint import job_sources
-from pipeline.plan.jobs import Job, jobs
+from pipeline.plan.jobs import Job
+from pipeline.plan.stages import jobs
 from rules.watch import behind_links, watched
 
 DVC_YAML = Path("dvc.yaml")

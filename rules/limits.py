@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.core.errors import SitterError, nearest
 from pipeline.params import Study
 from pipeline.params.resources import ALL, Resources
-from pipeline.plan.jobs import jobs
+from pipeline.plan.stages import jobs
 
 TRAINS_ON = ("train", "hours")
 """The stage and the field that are enough in pieces: a training is stopped at its limit and goes on."""

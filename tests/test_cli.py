@@ -29,7 +29,7 @@ def test_each_stage_documents_itself(stage: str, capsys: pytest.CaptureFixture[s
         cli.main([stage, "--help"])
     assert stopped.value.code == 0
     told = capsys.readouterr().out
-    assert cli.COMMANDS[stage][1].split(",")[0].split(".")[0] in " ".join(told.split())
+    assert cli.EVERY[stage].what.split(",")[0].split(".")[0] in " ".join(told.split())
     assert "--params" in told
 
 

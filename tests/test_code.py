@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
 from pipeline.losses import LOSSES
 from pipeline.params import load
-from pipeline.plan import fingerprint, jobs
+from pipeline.plan import fingerprint
+from pipeline.plan.jobs import Job
+from pipeline.plan.stages import jobs
 
 PROJECT = Path(__file__).parents[1]
 STUDY = load(PROJECT / "params.yaml")
@@ -34,16 +37,14 @@ def test_a_model_depends_on_the_losses_of_its_sum() -> None:
     assert summed.kinds() == ("sum", "cosface", "infonce")
     name, model = next((n, m) for n, m in STUDY.models.items() if m.loss.kind != "none")
     models = {**STUDY.models, name: model.model_copy(update={"loss": summed})}
-    (job,) = (
-        j for j in jobs.jobs(STUDY.model_copy(update={"models": models})) if j.stage == "train" and j.names == (name,)
-    )
+    (job,) = (j for j in jobs(STUDY.model_copy(update={"models": models})) if j.stage == "train" and j.names == (name,))
     found = files("train", *job.kinds)
     assert {f"pipeline/losses/{name}.py" for name in ("sum", "cosface", "margin", "infonce")} <= found
     assert "pipeline/losses/arcface.py" not in found
 
 
 def test_a_registration_changes_no_fingerprint() -> None:
-    for job in jobs.jobs(STUDY):
+    for job in jobs(STUDY):
         assert not {f for f in files(job.stage, *job.kinds) if f == "pipeline/losses/__init__.py"}
 
 
@@ -59,14 +60,26 @@ def test_defaults_count() -> None:
 
 
 def test_every_job_names_code_that_exists() -> None:
-    for job in jobs.jobs(STUDY):
+    for job in jobs(STUDY):
         found = files(job.stage, *job.kinds)
         assert f"pipeline/stages/{job.stage}.py" in found
         assert all((PROJECT / path).is_file() for path in found)
 
 
+@pytest.mark.parametrize("folder", ["pipeline", "rules", "tests"])
+def test_reading_by_patterns_finds_every_import_that_the_parser_finds(folder: str) -> None:
+    for path in (PROJECT / folder).rglob("*.py"):
+        parsed: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                parsed.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                parsed.update([node.module, *(f"{node.module}.{alias.name}" for alias in node.names)])
+        assert {name for name in parsed if name.startswith("pipeline")} <= fingerprint._read(path).imported, path
+
+
 def test_no_stage_imports_another_and_no_library_imports_a_stage() -> None:
-    stages = {f"pipeline/stages/{stage}.py" for stage in {job.stage for job in jobs.jobs(STUDY)}}
+    stages = {f"pipeline/stages/{stage}.py" for stage in {job.stage for job in jobs(STUDY)}}
     for path in (PROJECT / "pipeline").rglob("*.py"):
         module = ".".join(path.relative_to(PROJECT).with_suffix("").parts)
         used = {p.relative_to(PROJECT).as_posix() for p in fingerprint._imports(path)}
@@ -83,7 +96,7 @@ def test_the_package_knows_neither_engine() -> None:
         assert not imports & {"snakemake", "dvc"}, path
 
 
-@pytest.mark.parametrize("job", jobs.jobs(STUDY), ids=lambda job: f"{job.stage}-{job.name}")
-def test_what_a_job_is_made_from_is_made_by_another(job: jobs.Job) -> None:
-    made = {path for other in jobs.jobs(STUDY) if other != job for path in (*other.outputs, other.target)}
+@pytest.mark.parametrize("job", jobs(STUDY), ids=lambda job: f"{job.stage}-{job.name}")
+def test_what_a_job_is_made_from_is_made_by_another(job: Job) -> None:
+    made = {path for other in jobs(STUDY) if other != job for path in (*other.outputs, other.target)}
     assert set(job.inputs) <= made

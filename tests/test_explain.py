@@ -15,7 +15,8 @@ from pipeline.core.files import output_folder, read_csv, read_table, write_csv
 from pipeline.models.build import build
 from pipeline.models.save import write_model
 from pipeline.params import Study
-from pipeline.plan import jobs, layout
+from pipeline.plan import layout
+from pipeline.plan.stages import jobs
 from pipeline.stages import embed, explain, split
 from pipeline.store.faces import Face, encode, write_faces
 from tests.faces_of_noise import face
@@ -113,11 +114,11 @@ def test_a_second_run_writes_the_same_bytes(study: Study, method: str) -> None:
 
 
 def test_a_job_depends_on_its_own_model_and_on_the_one_that_chooses(study: Study) -> None:
-    job = next(j for j in jobs.jobs(study) if j.stage == "explain" and j.name == "two")
+    job = next(j for j in jobs(study) if j.stage == "explain" and j.name == "two")
     assert {layout.model("two"), layout.embeddings("one", "photos"), layout.faces("photos")} <= set(job.inputs)
     assert layout.model("one") not in job.inputs
     assert layout.embeddings("two", "photos") not in job.inputs
-    report = next(j for j in jobs.jobs(study) if j.stage == "report")
+    report = next(j for j in jobs(study) if j.stage == "report")
     assert {layout.attributions("one"), layout.attributions("two")} <= set(report.inputs)
 
 

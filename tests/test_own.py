@@ -10,7 +10,7 @@ import yaml
 from pipeline import params
 from pipeline.core.errors import SitterError
 from pipeline.core.own_files import entries, located, named, walk
-from pipeline.plan import jobs
+from pipeline.plan.stages import jobs
 from pipeline.sources import SOURCES
 
 PROJECT = Path(__file__).parents[1]
@@ -86,7 +86,7 @@ def test_the_jobs_name_the_users_files_as_the_stages_find_them(tmp_path, monkeyp
     raw["download"]["photos"] = {"kind": "manifest", "path": "~/list.csv", "root": "~/images"}
     raw["align"]["photos"]["corrections"] = "~/corrections.csv"
     monkeypatch.setenv("HOME", str(tmp_path))
-    own = {f"{job.stage} {job.name}": job.own for job in jobs.jobs(params.check(raw)) if job.own}
+    own = {f"{job.stage} {job.name}": job.own for job in jobs(params.check(raw)) if job.own}
     assert own == {
         "download photos": (tmp_path / "list.csv", tmp_path / "images"),
         "align photos": (tmp_path / "corrections.csv",),

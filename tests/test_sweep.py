@@ -10,7 +10,8 @@ import yaml
 
 from pipeline import params
 from pipeline.core.errors import SitterError
-from pipeline.plan import jobs
+from pipeline.plan.jobs import Job
+from pipeline.plan.stages import jobs
 
 PROJECT = Path(__file__).parents[1]
 
@@ -22,8 +23,8 @@ def study(sweep: Any, name: str = "lora", **further: Any) -> params.Study:
     return params.check(raw)
 
 
-def trainings(a_study: params.Study) -> dict[str, jobs.Job]:
-    return {job.name: job for job in jobs.jobs(a_study) if job.stage == "train"}
+def trainings(a_study: params.Study) -> dict[str, Job]:
+    return {job.name: job for job in jobs(a_study) if job.stage == "train"}
 
 
 def test_a_model_for_each_value():
@@ -55,7 +56,7 @@ def test_another_value_leaves_the_models_there_are_alone():
 
 def test_a_sweep_is_fused_embedded_and_judged_like_any_model():
     made = study({"adaptation.rank": [4, 8]})
-    embedded = {job.names for job in jobs.jobs(made) if job.stage == "embed"}
+    embedded = {job.names for job in jobs(made) if job.stage == "embed"}
     assert {("lora-rank-8", "orl"), ("lora-rank-8", "orl-painted")} < embedded
 
 
@@ -72,7 +73,7 @@ def test_a_sweep_over_seeds_repeats_a_training_on_the_same_data():
     made, once = over_seeds([1, 2]), params.load(PROJECT / "params.yaml")
     assert [made.seed_of(f"dlib-head-seed-{seed}") for seed in (1, 2)] == [1, 2]
     assert made.seed_of("dlib") == made.seed == once.seed_of("dlib-head")
-    data = [[job for job in jobs.jobs(s) if job.stage in {"render", "align", "split"}] for s in (made, once)]
+    data = [[job for job in jobs(s) if job.stage in {"render", "align", "split"}] for s in (made, once)]
     assert data[0] == data[1]
     more = trainings(over_seeds([1, 2, 3]))
     assert trainings(made)["dlib-lora-seed-2"] == more["dlib-lora-seed-2"], "another seed leaves those there are alone"
@@ -87,7 +88,7 @@ def test_a_fusion_of_repeated_models_is_repeated_with_them():
     assert "weighted-four" not in made.fuse
     assert made.swept("weighted-four-seed-2").entry == "weighted-four"
     assert made.seed_of("weighted-four-seed-2") == 2
-    fusions = {job.name: job for job in jobs.jobs(made) if job.stage == "fuse"}
+    fusions = {job.name: job for job in jobs(made) if job.stage == "fuse"}
     raw = yaml.safe_load((PROJECT / "params.yaml").read_text())
     for key in fusions["weighted-four-seed-2"].parameters:
         here = raw

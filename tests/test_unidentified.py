@@ -15,7 +15,7 @@ from pipeline import params
 from pipeline.commands import pack
 from pipeline.core.files import read_csv, write_csv
 from pipeline.plan import layout
-from pipeline.plan.jobs import jobs
+from pipeline.plan.stages import jobs
 from pipeline.reporting.account import data_sets
 from pipeline.reporting.pictures import Album
 from pipeline.stages import download, evaluate, split

@@ -1,4 +1,7 @@
-"""The jobs of a study and what each depends on: what the Snakemake rules and `dvc.yaml` both go by."""
+"""The jobs of each stage and what each of them depends on, a function a stage: see the table in `pipeline.plan.stages`.
+
+What is heavy is imported where it is used, since `sitter --help` reads the table.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pipeline.core.own_files import located, named
-from pipeline.params.fuse import members
 from pipeline.plan import layout
-from pipeline.plan.beside import read_beside
 from pipeline.plan.layout import MANIFEST
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from pipeline.params import Study
+    from pipeline.params.explain import Explain
 
 T = TypeVar("T")
 
@@ -50,35 +53,35 @@ class Job:
         return self.outputs[0] if self.outputs[0].suffix else self.outputs[0] / MANIFEST
 
 
-def jobs(study: Study) -> list[Job]:
-    """Every job of a study, in the order of the stages."""
-    return [
-        *_data(study),
-        *(_train(study, name) for name in study.models),
-        *(_embed(study, name, dataset) for name in study.models for dataset in study.embed.datasets),
-        *(_fuse(study, name) for name in study.fuse),
-        *(_overlap(study, name) for name in study.overlap),
-        _evaluate(study),
-        *(_explain(study, name) for name in (study.explain.models if study.explain else ())),
-        _report(study),
-    ]
+def download(study: Study) -> Iterator[Job]:
+    """Return a job for each data set and each entry of weights."""
+    from pipeline.plan.beside import read_beside
 
-
-def _data(study: Study) -> Iterator[Job]:
     for name, source in study.download.items():
-        own = tuple(located(path) for path in named(source).values())
         code = (f"sources/{source.kind}",)
         images = name in study.align or any(render.dataset == name for render in study.render.values())
         keys = (f"download.{name}", *(_nobody(study) if images else ()))
-        yield Job("download", (name,), (), (layout.raw(name),), keys, code, own, tuple(read_beside(source)))
+        yield Job("download", (name,), (), (layout.raw(name),), keys, code, _own(source), tuple(read_beside(source)))
+
+
+def render(study: Study) -> Iterator[Job]:
+    """Return a job for each data set that is painted."""
     for name, render in study.render.items():
-        yield Job("render", (name,), (layout.raw(render.dataset),), (layout.raw(name),), ("seed", f"render.{name}"))
+        keys = ("seed", f"render.{name}")
+        yield Job("render", (name,), (layout.raw(render.dataset),), (layout.raw(name),), keys)
+
+
+def align(study: Study) -> Iterator[Job]:
+    """Return a job for each data set."""
     for name, align in study.align.items():
         weights = _unique(layout.raw(d.weights) for d in align.detectors if getattr(d, "weights", None))
         kinds = _unique(f"detectors/{d.kind}" for d in align.detectors)
         inputs = (layout.raw(name), *weights)
-        own = tuple(located(path) for path in named(align).values())
-        yield Job("align", (name,), inputs, (layout.faces(name),), (f"align.{name}",), kinds, own)
+        yield Job("align", (name,), inputs, (layout.faces(name),), (f"align.{name}",), kinds, _own(align))
+
+
+def split(study: Study) -> Iterator[Job]:
+    """Return a job for each data set."""
     for name, split in study.split.items():
         like = (layout.split(split.dataset),) if split.kind == "like" else ()
         inputs = (layout.faces(name), *like)
@@ -86,9 +89,21 @@ def _data(study: Study) -> Iterator[Job]:
         yield Job("split", (name,), inputs, (layout.split(name),), keys)
 
 
+def _own(section: BaseModel) -> tuple[Path, ...]:
+    """Return the files and folders of the user's own that a section names."""
+    from pipeline.core.own_files import located, named
+
+    return tuple(located(path) for path in named(section).values())
+
+
 def _nobody(study: Study) -> tuple[str, ...]:
     """The key of the words for nobody, where the study has it: DVC refuses keys that are not there."""
     return ("nobody",) if "nobody" in study.model_fields_set else ()
+
+
+def train(study: Study) -> Iterator[Job]:
+    """Return a job for each model."""
+    return (_train(study, name) for name in study.models)
 
 
 def _train(study: Study, name: str) -> Job:
@@ -109,6 +124,11 @@ def _network_kinds(study: Study, name: str) -> tuple[str, ...]:
     return (f"backbones/{model.backbone.kind}", f"adaptations/{model.adaptation.kind}")
 
 
+def embed(study: Study) -> Iterator[Job]:
+    """Return a job for each model and data set."""
+    return (_embed(study, name, dataset) for name in study.models for dataset in study.embed.datasets)
+
+
 def _embed(study: Study, name: str, dataset: str) -> Job:
     weights = getattr(study.models[name].backbone, "weights", None)
     inputs = (layout.model(name), layout.faces(dataset), *([layout.raw(weights)] if weights else []))
@@ -118,7 +138,14 @@ def _embed(study: Study, name: str, dataset: str) -> Job:
     return Job("embed", (name, dataset), inputs, outputs, keys, _network_kinds(study, name))
 
 
+def fuse(study: Study) -> Iterator[Job]:
+    """Return a job for each fusion."""
+    return (_fuse(study, name) for name in study.fuse)
+
+
 def _fuse(study: Study, name: str) -> Job:
+    from pipeline.params.fuse import members
+
     fusion = study.fuse[name]
     datasets = study.embed.datasets
     models = [model for behind in members(study, name) for model in behind]
@@ -131,7 +158,8 @@ def _fuse(study: Study, name: str) -> Job:
     return Job("fuse", (name,), tuple(inputs), outputs, keys, (f"fusions/{fusion.method.kind}",))
 
 
-def _evaluate(study: Study) -> Job:
+def evaluate(study: Study) -> Iterator[Job]:
+    """Return the one job of the stage."""
     names = study.judged
     inputs = [layout.embeddings(name, dataset) for name in names for dataset in study.embed.datasets]
     datasets = [*study.embed.datasets, *map(study.photographs_of, study.embed.datasets), *study.learned_from]
@@ -147,7 +175,12 @@ def _evaluate(study: Study) -> Job:
     outputs = tuple(folder / part for part in (MANIFEST, "metrics.json", "run.json", "tables", "curves", "pairs"))
     kinds = _unique(f"metrics/{benchmark.kind}" for benchmark in benchmarks)
     keys = ("seed", "evaluate", *(_nobody(study) if any(b.kind == "probe" for b in benchmarks) else ()))
-    return Job("evaluate", (), tuple(inputs), outputs, keys, kinds)
+    yield Job("evaluate", (), tuple(inputs), outputs, keys, kinds)
+
+
+def overlap(study: Study) -> Iterator[Job]:
+    """Return a job for each test set."""
+    return (_overlap(study, name) for name in study.overlap)
 
 
 def _overlap(study: Study, name: str) -> Job:
@@ -158,9 +191,14 @@ def _overlap(study: Study, name: str) -> Job:
     return Job("overlap", (name,), tuple(inputs), (layout.overlap(name),), (f"overlap.{name}",))
 
 
-def _explain(study: Study, name: str) -> Job:
-    explain = study.explain
-    assert explain is not None
+def explain(study: Study) -> Iterator[Job]:
+    """Return a job for each model that the study has explained."""
+    if study.explain is not None:
+        for name in study.explain.models:
+            yield _explain(study, study.explain, name)
+
+
+def _explain(study: Study, explain: Explain, name: str) -> Job:
     weights = getattr(study.models[name].backbone, "weights", None)
     inputs = [layout.model(name), *([layout.raw(weights)] if weights else [])]
     for dataset in _unique(iter((explain.probe, explain.gallery or explain.probe))):
@@ -172,7 +210,8 @@ def _explain(study: Study, name: str) -> Job:
     return Job("explain", (name,), tuple(inputs), (layout.attributions(name),), keys, _network_kinds(study, name))
 
 
-def _report(study: Study) -> Job:
+def report(study: Study) -> Iterator[Job]:
+    """Return the one job of the stage."""
     inputs = [layout.results() / MANIFEST]
     inputs += [folder(dataset) for dataset in study.align for folder in (layout.raw, layout.faces)]
     inputs += [layout.split(dataset) for dataset in study.split]
@@ -180,7 +219,7 @@ def _report(study: Study) -> Job:
     inputs += [layout.overlap(name) for name in study.overlap]
     inputs += [layout.attributions(name) for name in (study.explain.models if study.explain else ())]
     sections = tuple(name for name in type(study).model_fields if name in study.model_fields_set - {"resources"})
-    return Job("report", (), tuple(inputs), (layout.report(),), sections)
+    yield Job("report", (), tuple(inputs), (layout.report(),), sections)
 
 
 def _unique(items: Iterator[T]) -> tuple[T, ...]:

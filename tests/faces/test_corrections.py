@@ -12,7 +12,7 @@ from pipeline.core.errors import SitterError
 from pipeline.faces.alignment import ARCFACE
 from pipeline.faces.image import read_image
 from pipeline.plan import layout
-from pipeline.plan.jobs import jobs
+from pipeline.plan.stages import jobs
 from pipeline.stages import align
 from pipeline.store.faces import FaceStore
 from tests.faces.real import install_scrfd, no_face, photograph

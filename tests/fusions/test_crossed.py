@@ -12,7 +12,8 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
 from pipeline.fusions.fused import load_fusion
 from pipeline.fusions.wccn import WithinClass
-from pipeline.plan import jobs, layout
+from pipeline.plan import layout
+from pipeline.plan.stages import jobs
 from pipeline.scoring.score_norm import normalised
 from pipeline.stages import fuse
 from pipeline.store.embeddings import normalise, read_embeddings, write_embeddings
@@ -95,7 +96,7 @@ def test_learned_weights_are_told_for_each_fold_and_on_average(embedded, capsys)
 
 
 def test_it_depends_on_the_models_of_all_folds_and_on_the_split():
-    (job,) = (j for j in jobs.jobs(with_fusion(method={"kind": "concat"})) if j.names == ("both",))
+    (job,) = (j for j in jobs(with_fusion(method={"kind": "concat"})) if j.names == ("both",))
     members = {f"embeddings/{m}/faces" for m in ("base", *(f"head-fold-{f}" for f in range(FOLDS)))}
     assert {p.as_posix() for p in job.inputs} == members | {"data/splits/faces"}
 

@@ -142,7 +142,7 @@ def test_what_an_outside_system_cannot_give_is_refused_by_check(change, message)
 
 
 def test_its_file_is_an_input_of_both_engines():
-    from pipeline.plan.jobs import jobs
+    from pipeline.plan.stages import jobs
 
     found = {(j.stage, *j.names): j for j in jobs(study())}
     assert layout.raw("cots") in found["train", "cots"].inputs

@@ -16,7 +16,8 @@ from pipeline.metrics.geometry import geometry
 from pipeline.metrics.identification import identification
 from pipeline.metrics.reader import Reader
 from pipeline.params import Study, check
-from pipeline.plan import jobs, layout
+from pipeline.plan import layout
+from pipeline.plan.stages import jobs
 from pipeline.stages import split
 from pipeline.store.embeddings import write_embeddings
 from tests.faces_of_noise import face
@@ -90,7 +91,7 @@ def test_a_picture_in_probes_and_gallery_is_excluded_and_counted(
     assert max(float(e["score"]) for e in result.examples) < 0.99
     ranks = identification(read.context("net"), probe="photos", gallery="portraits").scalars
     assert ranks["excluded"].value == 3
-    assert {layout.faces("photos"), layout.faces("portraits")} <= set(jobs.jobs(found)[-2].inputs)
+    assert {layout.faces("photos"), layout.faces("portraits")} <= set(jobs(found)[-2].inputs)
 
 
 def test_a_picture_under_two_names_is_no_impostor_pair(capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,7 +126,7 @@ def test_renderings_of_two_copies_show_one_picture() -> None:
     evaluate = {"benchmarks": {"painted": {"kind": "all-pairs", "probe": "painted"}}}
     judged = check({**found.model_dump(mode="json", exclude_unset=True), "evaluate": evaluate})
     assert all_pairs(Reader(judged).context("net"), probe="painted").scalars["excluded"].value == 1
-    assert layout.split("photos") in jobs.jobs(judged)[-2].inputs
+    assert layout.split("photos") in jobs(judged)[-2].inputs
 
 
 def test_sets_without_checksums_or_copies_share_nothing(capsys: pytest.CaptureFixture[str]) -> None:

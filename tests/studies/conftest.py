@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from pipeline import params
-from pipeline.plan import jobs
+from pipeline.plan.stages import jobs
 from studies.shrunk import prepare
 from tests.suite.scheduling import once
 
@@ -39,7 +39,7 @@ def run(study: params.Study, folder: Path, data: Path) -> None:
     (folder / "studies/shrunk").mkdir(parents=True)
     (folder / "studies/shrunk/data").symlink_to(data)
     with at_work(folder):
-        for job in jobs.jobs(study):
+        for job in jobs(study):
             importlib.import_module(f"pipeline.stages.{job.stage}").run(study, *job.names)
 
 

@@ -16,7 +16,7 @@ import yaml
 
 from pipeline import params
 from pipeline.core.files import read_json
-from pipeline.plan import jobs
+from pipeline.plan.stages import jobs
 from pipeline.published.papers import tables
 from tests.studies.conftest import PROJECT, SHRUNK, run
 
@@ -96,7 +96,7 @@ def test_snakemake_takes_the_files_as_the_pipeline_does(results: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]
     rules = Counter(re.findall(r"^(?:local)?rule (\w+):$", done.stdout, re.MULTILINE))
-    assert rules == Counter(["all", *(job.stage for job in jobs.jobs(params.load(*FILES)))])
+    assert rules == Counter(["all", *(job.stage for job in jobs(params.load(*FILES)))])
 
 
 def test_several_files_make_one_for_dvc(capsys: pytest.CaptureFixture[str]) -> None:

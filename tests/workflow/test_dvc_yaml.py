@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from pipeline.params import load
-from pipeline.plan import jobs
 from pipeline.plan.fingerprint import job_sources
+from pipeline.plan.stages import jobs
 from rules import dvc_yaml
 
 PROJECT = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ def test_dvc_knows_every_input_code_file_parameter_and_output_of_every_job(
 
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     Repo.init(str(tmp_path)).close()
-    found = jobs.jobs(load(PROJECT / study))
+    found = jobs(load(PROJECT / study))
     (tmp_path / "params.yaml").write_text((PROJECT / study).read_text())
     monkeypatch.chdir(tmp_path)
     dvc_yaml.write_dvc_yaml()

@@ -93,7 +93,7 @@ def test_mistakes_are_told_before_any_work(resources, words):
 
 
 def test_what_is_asked_for_makes_nothing_stale():
-    from pipeline.plan.jobs import jobs
+    from pipeline.plan.stages import jobs
 
     def counted(a_study):
         return {key for job in jobs(a_study) for key in job.parameters}
