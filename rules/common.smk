@@ -22,7 +22,7 @@ from rules.logs import logged
 
 # The command line and the profiles, which Snakemake tells its rules only when all have been read.
 OPTIONS = parse_args(sys.argv[1:])[1]
-# Jobs go to SLURM: this is the run that sends them, or (within a job, Snakemake starts twice) one that it has started.
+# Jobs go to SLURM: this is the run that sends them, or one that it has started, within a job.
 ON_SLURM = OPTIONS.executor == "slurm" or bool(
     not workflow.is_main_process and cluster.study_as_sent()
 )

@@ -10,6 +10,7 @@ Submission is the plugin's own. What differs, each seen to go wrong on a real cl
 - Success is believed where every output has been made since the job was submitted, and nowhere else.
 - A training is told to stop ahead of its time limit. A job that was stopped after it made progress is sent again, and
   no retry is spent. One that made none within its limit, or that a person cancelled, has failed (rules/attempts.py).
+- A job is one Snakemake, started by srun; the plugin's is another one that waits for it, in time and memory of the job.
 - A Snakemake that is started after another was killed takes over the jobs that this has left in the queue, where they
   are of the same parameters, inputs and code; it cancels those that are not. No job runs twice at once.
 """
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import snakemake_executor_plugin_slurm as plugin
+from snakemake_executor_plugin_slurm_jobstep import get_cpu_setting, get_gpu_setting, get_node_setting
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
@@ -89,6 +91,23 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         self.silent = self.leaving = False
         self.since: dict[str, float] = {}  # when the state of a job began to be in doubt
         super().__init__(workflow, logger)  # starts the thread that asks for states
+
+    def additional_general_args(self) -> str:
+        """The options by which a job's Snakemake starts a step; without them, it does the work."""
+        return str(super().additional_general_args()) if self.starts_twice() else ""
+
+    def starts_twice(self) -> bool:
+        """Whether the plugin's own way is wanted, by a setting that stands on it."""
+        return bool(self.array_jobs or self.workflow.executor_settings.pass_command_as_script)
+
+    def format_job_exec(self, job: Any) -> str:
+        """The command of a job: Snakemake by srun, or by itself where the stage's command starts its processes."""
+        command = str(super().format_job_exec(job))
+        if self.starts_twice():
+            return command
+        step = [get_cpu_setting(job, False), get_gpu_setting(job), get_node_setting(job)]
+        srun = "" if job.resources.get("mpi") else " ".join(["srun -n1 --cpu-bind=q", *filter(None, step), ""])
+        return f"sh rules/step.sh {srun}{command}"
 
     def run_job(self, job: Any) -> None:
         """Submit a job, or take over one of a killed run."""

@@ -14,6 +14,7 @@ import os
 import pwd
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ import psutil  # type: ignore[import-untyped]
 
 from tests.workflow.slurm import configuration
 
+REAPER = Path(__file__).parent / "reaper.py"
 # What sacct calls a field, and squeue where nothing is accounted.
 SQUEUE = {"JobID": "%i", "JobName": "%j", "Comment": "%k", "State": "%T", "Partition": "%P", "Elapsed": "%M"}
 SQUEUE |= {"Timelimit": "%l", "ReqMem": "%m", "NodeList": "%N", "NNodes": "%D", "ReqCPUS": "%C"}
@@ -172,7 +174,7 @@ class Cluster:
     def _start_node(self, node: str) -> None:
         if not self._daemon("slurmd", node):
             # SLURM marks a job's processes with this variable; here slurmd too.
-            self._start("slurmd", "-N", node, SLURMD_NODENAME=node)
+            self._start(sys.executable, "-S", str(REAPER), "slurmd", "-N", node, SLURMD_NODENAME=node)
 
     def _start_accounting(self) -> None:
         data, at = self.folder / "mysql", f"--socket={self.folder}/mysql.socket"

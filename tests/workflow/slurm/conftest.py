@@ -13,6 +13,7 @@ from tests.workflow.slurm import configuration
 from tests.workflow.slurm.cluster import Cluster
 from tests.workflow.slurm.submitting import Submitting, made, submitting
 
+STUDY = Path(__file__).parent / "study.yaml"
 # All of one kind, so that the same must come of each.
 MODELS = ("killed", "cancelled", "limited", "stuck", "moved")
 
@@ -55,14 +56,14 @@ def cluster_without_accounting(tmp_path_factory: pytest.TempPathFactory) -> Iter
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     """A checkout in which all is made that trainings need, and one of them: `undisturbed`, of 16 steps in 4 epochs."""
     place = checkout(tmp_path_factory.mktemp("prepared") / "sitter")
-    params = yaml.safe_load(place.text("params.yaml"))
-    tuned = params["models"]["tuned"]
+    params = yaml.safe_load(STUDY.read_text())
+    tuned = params["models"]["base"] | {"adaptation": {"kind": "head"}, "loss": {"kind": "triplet", "margin": 0.3}}
     params |= {
         "models": dict.fromkeys(("undisturbed", *MODELS), tuned),
-        "train": params["train"] | {"epochs": 4, "checkpoint_seconds": 0},
+        "train": params["train"] | {"sitters": 3, "epochs": 4, "checkpoint_seconds": 0},
         "resources": {"train": {"all": {"gpus": 0, "cpus": 1, "memory_gb": 1}}},
     }
-    for section in ("fuse", "overlap", "explain"):
+    for section in ("render", "fuse", "overlap", "explain"):
         del params[section]
     (place.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     place.call("snakemake", "--", "models/undisturbed/manifest.csv")
