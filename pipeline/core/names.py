@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 SHOWN = 5
 # Characters that look alike or like nothing, and by which people and programs write one name in several ways.
-LOOKALIKES = str.maketrans(dict.fromkeys("‘’ʼ`´′", "'") | dict.fromkeys("‐‑‒–—−", "-") | {"_": " "})
+LOOKALIKES = str.maketrans(dict.fromkeys("‘’ʼ`′", "'") | dict.fromkeys("‐‑‒–—−", "-") | {"_": " "})
 
 
 def nfc(text: str) -> str:
@@ -31,9 +31,10 @@ def same(name: str) -> str:
     """
     text = name
     if not text.isascii():
-        plain = unicodedata.normalize("NFKC", text.translate(LOOKALIKES))
+        # A lone acute accent, which is typed for an apostrophe, becomes a space and a combining one.
+        plain = unicodedata.normalize("NFKC", text).replace(" \u0301", "'")
         text = "".join(c for c in plain if unicodedata.category(c) != "Cf")
-    return unicodedata.normalize("NFKC", " ".join(text.casefold().replace("_", " ").split()))
+    return unicodedata.normalize("NFKC", " ".join(text.translate(LOOKALIKES).casefold().split()))
 
 
 def alike(names: Iterable[str], others: Iterable[str]) -> list[tuple[str, str]]:
