@@ -12,7 +12,7 @@ help:
 	@echo "make demo    run the study in params.yaml (the demo, as shipped) and print its table"
 	@echo "make repro   the same by dvc repro        make pull   fetch results from the DVC remote"
 	@echo "make test    run the test suite           make lint   ruff, mypy, snakefmt, snakemake --lint"
-	@echo "make test-fast    the tests that need no network, no training and no service (under two minutes)"
+	@echo "make test-fast    the tests that need no network, no training and no service: for the inner loop"
 
 setup: $(VENV)/ready
 setup-test: $(VENV)/ready-test
