@@ -59,3 +59,13 @@ def test_an_unknown_name_is_told_with_the_nearest_one(capsys: pytest.CaptureFixt
     assert cli.main(["train", "dlib-haed", "--params", str(PROJECT / "params.yaml")]) == 1
     assert "'dlib-haed'" in (told := capsys.readouterr().err)
     assert "did you mean 'dlib-head'" in told
+
+
+def test_files_that_make_no_valid_study_are_not_merged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("train: {epochs: -1}\n")
+    study = str(Path(__file__).parents[1] / "params.yaml")
+    assert cli.main(["merge", "--params", study, "--params", str(wrong)]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "train.epochs is -1" in printed.err

@@ -9,9 +9,14 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.params import read
+from pipeline.params import load, read
 
 
 def run(*files: Path) -> None:
-    """Print the files, merged in their order, as YAML."""
+    """Print the files, merged in their order, as YAML.
+
+    Raises:
+        SitterError: what they make is no valid study.
+    """
+    load(*files)
     print(yaml.safe_dump(read(*files), sort_keys=False, allow_unicode=True, width=110), end="")
