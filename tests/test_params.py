@@ -111,6 +111,7 @@ def test_the_demo_names_its_schema_so_that_editors_find_it() -> None:
         ("models/dlib-head/loss", {"kind": "cosface", "sample": 0}, ["models.dlib-head.loss.sample", "0", "greater"]),
         ("models/dlib-head/training", {"chunk": 0}, ["models.dlib-head.training.chunk", "0", "at least 1"]),
         ("modells", {}, ["the file", "unknown field 'modells'", "did you mean 'models'"]),
+        ("compare", {}, ["the file", "field 'compare' is called 'published' now"]),
         ("embed", ..., ["embed is missing"]),
         ("embed/datasets", ["orl", "lfw"], ["embed.datasets", "'lfw'", "orl-painted"]),
         ("evaluate/far", [2], ["evaluate.far", "2", "less than 1"]),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache, reduce
 from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, get_args
+from typing import Annotated, Any, ClassVar, Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
@@ -31,11 +31,16 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
+    renamed: ClassVar[dict[str, str]] = {}
+    """Fields that had another name in earlier versions: the old name, and the one of today."""
+
     @model_validator(mode="before")
     @classmethod
     def _name_unknown_fields(cls, value: Any) -> Any:
         known = {f.alias or name for name, f in cls.model_fields.items()}
         for field in value if isinstance(value, Mapping) else ():
+            if field in cls.renamed:
+                raise ValueError(f"field {field!r} is called {cls.renamed[field]!r} now: rename it")
             if field not in known:
                 raise ValueError(f"unknown field {field!r}; {nearest(str(field), known)}")
             if isinstance(value[field], bool) and field in _numbers(cls):  # pydantic would take true for 1

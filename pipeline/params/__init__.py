@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PrivateAttr, ValidationError
 
@@ -42,6 +42,8 @@ SCHEMA = Path(__file__).parent / "schema.json"
 
 class Study(Strict):
     """A study: data sets, models, fusions, benchmarks."""
+
+    renamed: ClassVar[dict[str, str]] = {"compare": "published"}
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     """Everything that is drawn at random follows from it."""
