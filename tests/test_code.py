@@ -67,15 +67,24 @@ def test_every_job_names_code_that_exists() -> None:
 
 
 @pytest.mark.parametrize("folder", ["pipeline", "rules", "tests"])
-def test_reading_by_patterns_finds_every_import_that_the_parser_finds(folder: str) -> None:
+def test_reading_by_patterns_finds_what_the_parser_finds(folder: str) -> None:
     for path in (PROJECT / folder).rglob("*.py"):
         parsed: set[str] = set()
+        named: set[str] = set()
+        registry = False
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 parsed.update(alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 parsed.update([node.module, *(f"{node.module}.{alias.name}" for alias in node.names)])
-        assert {name for name in parsed if name.startswith("pipeline")} <= fingerprint._read(path).imported, path
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 100:
+                named.update([node.value] if "." in node.value and "/" not in node.value else [])
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Registry":
+                registry = path.name == "__init__.py"
+        read = fingerprint._read(path)
+        assert {name for name in parsed if name.startswith("pipeline")} <= read.imported, path
+        assert {name for name in named if (path.parent / name).is_file()} <= read.named, path
+        assert registry == read.registry, path
 
 
 def test_no_stage_imports_another_and_no_library_imports_a_stage() -> None:
