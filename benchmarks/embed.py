@@ -18,15 +18,14 @@ import numpy as np
 import torch
 
 from pipeline.core.files import output_folder
-from pipeline.core.registry import Registry
 from pipeline.faces.alignment import ARCFACE
-from pipeline.models.adaptations import ADAPTATIONS
 from pipeline.models.backbone import Backbone
-from pipeline.models.backbones import BACKBONES
 from pipeline.models.build import build
 from pipeline.models.device import device as first_device
 from pipeline.models.load import Embedder
 from pipeline.models.preprocess import Preprocess
+from pipeline.params.adaptations.none import NoAdaptation
+from pipeline.params.backbones import BACKBONES
 from pipeline.plan import layout
 from pipeline.stages import embed
 from pipeline.store.faces import Face, FaceStore, encode, write_faces
@@ -51,11 +50,7 @@ def main(kind: str = "dlib-resnet29", faces: int = 256) -> None:
 
 def model(kind: str, device: torch.device, **options: Any) -> Embedder:
     """A network of this kind with random weights; `options` are those of the backbone in params.yaml."""
-
-    def checked(registry: Registry, name: str, **given: Any):
-        return registry.options(name).model_validate({"kind": name, **given})
-
-    network, _ = build(checked(BACKBONES, kind, **options), checked(ADAPTATIONS, "none"), seed=1)
+    network, _ = build(BACKBONES[kind].model_validate({"kind": kind, **options}), NoAdaptation(), seed=1)
     network.to(device=device, memory_format=torch.channels_last).requires_grad_(False)
     settle_statistics(network)
     return Embedder(kind, network, Preprocess(network), network.dim, False, device)

@@ -160,15 +160,15 @@ def _training(store: FaceStore, order: Sequence[int], normalised: bool) -> Calla
     """What one worker of the training's loader does, and, where there is no GPU, the training process with it."""
     import torch
 
-    from pipeline.models.backbones import BACKBONES
     from pipeline.models.preprocess import Preprocess
+    from pipeline.params.backbones.iresnet import IResNetOptions
     from pipeline.training.data import Faces
     from pipeline.training.features import PreparedFaces
 
     torch.set_num_threads(1)
     where = np.stack([np.zeros(len(order), np.int64), np.array(order)], axis=1)
     faces = Faces(("set",), (store,), where, np.zeros(len(order), np.int64))
-    prepare = Preprocess(BACKBONES.load("iresnet")(depth=18, width=0.03))
+    prepare = Preprocess(IResNetOptions(depth=18, width=0.03).make())
     dataset = PreparedFaces(faces, prepare)
 
     def way() -> None:

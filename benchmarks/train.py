@@ -30,7 +30,6 @@ import torch
 from pipeline import params
 from pipeline.core.files import output_folder, write_csv
 from pipeline.faces.alignment import ARCFACE, align
-from pipeline.losses import LOSSES
 from pipeline.losses.samplers import SitterBatches
 from pipeline.models.build import build
 from pipeline.params import Study
@@ -141,7 +140,7 @@ def plain(of: Study) -> tuple[list[float], list[float]]:
     faces, _ = read_faces(["noise"], of.split)
     network, _ = build(entry.backbone, entry.adaptation, of.seed)
     network.to(device).train()
-    loss = LOSSES.make(entry.loss, network.dim, faces.sitters)
+    loss = entry.loss.make(network.dim, faces.sitters)
     trained = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=settings.lr, weight_decay=0.0)
     mean, scale = (torch.tensor(v)[:, None, None] for v in (network.mean, network.scale))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.losses import LOSSES
 from pipeline.params import load
+from pipeline.params.losses import LOSSES
 from pipeline.plan import fingerprint
 from pipeline.plan.jobs import Job
 from pipeline.plan.stages import jobs
@@ -30,8 +30,41 @@ def test_a_model_depends_on_its_own_loss_and_no_other() -> None:
     assert {f for f in files("train", "losses/none") if f.startswith("pipeline/losses/")} == of_training
 
 
+def test_a_model_depends_on_the_options_of_its_own_loss_and_no_other() -> None:
+    assert _options("losses", "losses/triplet") == {"triplet"}
+    assert _options("losses", "losses/arcface") == {"arcface", "margin"}, "what all losses with a margin share, too"
+    assert _options("losses", "losses/sum", "losses/cosface") == {"sum", "cosface", "margin"}
+    assert _options("backbones", "backbones/iresnet") == {"base", "iresnet"}
+    assert "pipeline/params/weights.py" in files("train", "backbones/iresnet")
+
+
+def _options(sort: str, *kinds: str) -> set[str]:
+    """Modules of options of one sort that a job depends on."""
+    return {Path(f).stem for f in files("train", *kinds) if f.startswith(f"pipeline/params/{sort}/")}
+
+
+@pytest.mark.parametrize("kind", [f"{sort}/{kind}" for sort, kinds in fingerprint.KINDS.items() for kind in kinds])
+def test_every_kind_has_options_in_a_module_of_its_own_and_what_it_says_is_behind_it(kind: str) -> None:
+    sort, _, name = kind.partition("/")
+    options = fingerprint.KINDS[sort][name]
+    assert options.model_fields["kind"].default == name
+    assert options.__module__ not in {o.__module__ for o in fingerprint.KINDS[sort].values() if o is not options}
+    if options.implementation is not None:
+        module, _, behind = options.implementation.partition(":")
+        source = (PROJECT / f"{module.replace('.', '/')}.py").read_text()
+        assert f"class {behind}" in source or f"def {behind}(" in source
+        if options.model_fields.keys() - {"kind"}:
+            assert f"options: {options.__name__}" in source, "it takes another kind's options"
+
+
+def test_params_import_no_library() -> None:
+    for path in (PROJECT / "pipeline/params").rglob("*.py"):
+        imported = {name for name in fingerprint._read(path).imported if name.startswith("pipeline.")}
+        assert all(name.startswith(("pipeline.core.", "pipeline.params")) for name in imported), path
+
+
 def test_a_model_depends_on_the_losses_of_its_sum() -> None:
-    summed = LOSSES.options("sum").model_validate(
+    summed = LOSSES["sum"].model_validate(
         {"kind": "sum", "losses": [{"kind": "cosface"}, {"kind": "cosface"}, {"kind": "infonce"}]}
     )
     assert summed.kinds() == ("sum", "cosface", "infonce")
@@ -44,8 +77,10 @@ def test_a_model_depends_on_the_losses_of_its_sum() -> None:
 
 
 def test_a_registration_changes_no_fingerprint() -> None:
+    lists = {path.relative_to(PROJECT).as_posix() for path in fingerprint.LISTS}
+    assert {"pipeline/params/losses/single.py", "pipeline/params/backbones/__init__.py"} <= lists
     for job in jobs(STUDY):
-        assert not {f for f in files(job.stage, *job.kinds) if f == "pipeline/losses/__init__.py"}
+        assert not files(job.stage, *job.kinds) & lists
 
 
 def test_a_change_in_one_stage_does_not_touch_another() -> None:
@@ -71,7 +106,6 @@ def test_reading_by_patterns_finds_what_the_parser_finds(folder: str) -> None:
     for path in (PROJECT / folder).rglob("*.py"):
         parsed: set[str] = set()
         named: set[str] = set()
-        registry = False
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 parsed.update(alias.name for alias in node.names)
@@ -79,12 +113,9 @@ def test_reading_by_patterns_finds_what_the_parser_finds(folder: str) -> None:
                 parsed.update([node.module, *(f"{node.module}.{alias.name}" for alias in node.names)])
             elif isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 100:
                 named.update([node.value] if "." in node.value and "/" not in node.value else [])
-            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Registry":
-                registry = path.name == "__init__.py"
         read = fingerprint._read(path)
         assert {name for name in parsed if name.startswith("pipeline")} <= read.imported, path
         assert {name for name in named if (path.parent / name).is_file()} <= read.named, path
-        assert registry == read.registry, path
 
 
 def test_no_stage_imports_another_and_no_library_imports_a_stage() -> None:

@@ -10,8 +10,8 @@ import yaml
 from pipeline import params
 from pipeline.core.errors import SitterError
 from pipeline.core.own_files import entries, located, named, walk
+from pipeline.params.sources import SOURCES
 from pipeline.plan.stages import jobs
-from pipeline.sources import SOURCES
 
 PROJECT = Path(__file__).parents[1]
 
@@ -74,11 +74,9 @@ def test_a_tilde_is_the_home_folder_wherever_a_path_is_named(tmp_path, monkeypat
 
 def test_every_option_that_names_a_file_is_known_to_the_engines():
     """An option of another name is found by its type; one called path or root has to have the type."""
-    for kind in SOURCES.entries:
-        fields = SOURCES.options(kind).model_fields
-        given = {name: "x" for name in fields if name in ("path", "root")}
-        if given:
-            assert named(SOURCES.options(kind).model_construct(kind=kind, **given)) == given
+    for options in SOURCES.values():
+        given = {name: "x" for name in options.model_fields if name in ("path", "root")}
+        assert named(options.model_construct(**given)) == given
 
 
 def test_the_jobs_name_the_users_files_as_the_stages_find_them(tmp_path, monkeypatch):

@@ -14,6 +14,8 @@ from benchmarks.gpu.timing import CUDA, DEVICE, finish
 from pipeline.losses.infonce import InfoNCE
 from pipeline.models.backbones.iresnet import IResNet
 from pipeline.models.preprocess import Normalise
+from pipeline.params.backbones.iresnet import IResNetOptions
+from pipeline.params.losses.infonce import InfoNCEOptions
 from pipeline.stages import train
 from pipeline.training.gradients import FullPrecision, Gradients
 
@@ -22,11 +24,12 @@ def measure(given: argparse.Namespace) -> None:
     """Print the seconds of a step, and of its parts when each is done alone."""
     with silence():
         accelerator = train.start(given.precision)
-    backbone = IResNet(depth=given.depths[0], width=given.width, embedding=given.embedding)
+    backbone = IResNet(IResNetOptions(depth=given.depths[0], width=given.width, embedding=given.embedding))
     network = nn.Sequential(Normalise(backbone), *backbone.stages).to(DEVICE)
     if CUDA:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    prepared, loss = accelerator.prepare_model(network.train()), FullPrecision(InfoNCE(given.embedding, 1)).to(DEVICE)
+    prepared = accelerator.prepare_model(network.train())
+    loss = FullPrecision(InfoNCE(given.embedding, 1, InfoNCEOptions())).to(DEVICE)
     gradients = Gradients(accelerator, prepared, loss, lambda: torch.zeros(()), given.chunk)
     batch = given.large_batch
     pixels = torch.randint(256, (batch, 112, 112, 3), dtype=torch.uint8)

@@ -9,7 +9,6 @@ import torch
 from benchmarks.gpu.recogniser import ours, prepared
 from benchmarks.gpu.timing import CUDA, DEVICE, Steps, rates, row
 from benchmarks.train import make_faces, study
-from pipeline.losses import LOSSES
 from pipeline.models.build import build
 from pipeline.models.preprocess import Normalise
 from pipeline.params import Study
@@ -48,7 +47,7 @@ def by_hand(of: Study, pixels: torch.Tensor, labels: torch.Tensor) -> Steps:
     entry = of.models["m"]
     network, _ = build(entry.backbone, entry.adaptation, of.seed)
     network.to(DEVICE).train()
-    normalise, loss = Normalise(network).to(DEVICE), LOSSES.make(entry.loss, network.dim, len(labels))
+    normalise, loss = Normalise(network).to(DEVICE), entry.loss.make(network.dim, len(labels))
     optimiser = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], lr=1e-4, weight_decay=0.0)
 
     def steps(count: int) -> None:

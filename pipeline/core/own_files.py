@@ -31,12 +31,13 @@ def located(path: str) -> Path:
 
 def named(section: BaseModel) -> dict[str, str]:
     """Return the fields of a section of params.yaml that name files of the user's own, with their values."""
-    values = {
-        name: getattr(section, name)
+    values = dict(section)
+    own = {
+        name: values[name]
         for name, field in type(section).model_fields.items()
         if _is_own(field.annotation) or any(isinstance(mark, _Own) for mark in field.metadata)
     }
-    return {name: value for name, value in values.items() if value is not None}
+    return {name: value for name, value in own.items() if value is not None}
 
 
 def _is_own(annotation: Any) -> bool:

@@ -1,29 +1,15 @@
-"""Registries: the name a kind has in `params.yaml`, and the class or function behind it.
-
-A registered class or function takes what the pipeline hands it as positional arguments and what `params.yaml` sets
-as **keyword-only** arguments. The latter, with their annotations, bounds and defaults, are the kind's options; they
-are read from the source without importing it, so that checking a study needs neither torch nor OpenCV.
-"""
+"""What is written in `params.yaml`: sections, and the options of a kind with the class or function behind it."""
 
 from __future__ import annotations
 
-import ast
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache, reduce
-from operator import or_
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, cast, get_args
+from functools import cache
+from typing import Any, ClassVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from pipeline.core.errors import nearest
-from pipeline.core.own_files import OwnPath
-
-PROJECT = Path(__file__).parents[2]
-# What an option's annotation may be made of.
-VOCABULARY = {"Annotated": Annotated, "Literal": Literal, "Field": Field, "OwnPath": OwnPath}
 
 
 class Strict(BaseModel):
@@ -62,118 +48,40 @@ def _numbers(section: type[BaseModel]) -> frozenset[str]:
     return frozenset(name for name, types in fields.items() if types & {int, float} and bool not in types)
 
 
+def _kind_is_required(schema: dict[str, Any]) -> None:
+    """Ask a params file for the `kind`, which Python code may leave out."""
+    schema["properties"]["kind"].pop("default", None)
+    schema["required"] = ["kind", *(name for name in schema.get("required", ()) if name != "kind")]
+
+
 class Options(Strict):
-    """The options of one kind: the `kind` itself and the keyword-only arguments behind it."""
+    """Options of one kind of detector, backbone, loss …; the fields of a subclass are what `params.yaml` may say of it.
 
-    # Made from signatures, these classes have no source in which to look for docstrings: the search took half a second.
-    model_config = ConfigDict(use_attribute_docstrings=False)
-    kind: str
-
-    def arguments(self) -> dict[str, Any]:
-        """Keyword arguments for the registered class or function."""
-        return {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
-
-    def kinds(self) -> tuple[str, ...]:
-        """This kind, and those of the options within it (`list[Options]`)."""
-        within = [o for v in self.arguments().values() if isinstance(v, list) for o in v if isinstance(o, Options)]
-        return tuple(dict.fromkeys([self.kind, *(kind for options in within for kind in options.kinds())]))
-
-
-@dataclass(frozen=True, eq=False)
-class Registry:
-    """Kinds of one sort. `entries` maps a name to `"module.Name"`, relative to `package` where it is not named in full;
-    None: nothing to load.
-
-    A kind may be made of others of its sort: in its options, the annotation `Options` stands for any of them, except
-    those that are themselves made of others.
+    Subclasses import no implementation, so that checking a study needs neither torch nor OpenCV.
     """
 
-    sort: str
-    package: str
-    entries: Mapping[str, str | None]
+    model_config = ConfigDict(json_schema_extra=_kind_is_required)
+    implementation: ClassVar[str | None] = None
+    """The class or function behind the kind, as `package.module:Name`; None: there is nothing to call."""
+    kind: str
 
-    def module(self, kind: str) -> str | None:
-        """Full name of the module that holds a kind."""
-        entry = self.entries[kind]
-        if entry is None:
-            return None
-        module = entry.rpartition(".")[0]
-        return module if module.startswith("pipeline.") else f"{self.package}.{module}"
+    @classmethod
+    def module(cls) -> str | None:
+        """Return the full name of the module that holds the implementation."""
+        return cls.implementation.partition(":")[0] if cls.implementation else None
 
-    def load(self, kind: str) -> Any:
-        """The class or function behind a kind; imports its module."""
-        entry = self.entries[kind]
-        assert entry is not None, f"{self.sort} {kind!r} has nothing to load"
-        return getattr(importlib.import_module(self.module(kind) or ""), entry.rpartition(".")[2])
+    def make(self, *given: Any) -> Any:
+        """Import the implementation and call it with the pipeline's arguments and, where it has any, these options."""
+        assert self.implementation is not None, f"there is nothing behind kind {self.kind!r}"
+        module, _, name = self.implementation.partition(":")
+        options = (self,) if type(self).model_fields.keys() - {"kind"} else ()
+        return vars(importlib.import_module(module))[name](*given, *options)
 
-    def make(self, options: Options, *given: Any) -> Any:
-        """Call what is registered with the pipeline's arguments and the options of `params.yaml`."""
-        return self.load(options.kind)(*given, **options.arguments())
-
-    @cache  # noqa: B019  (registries live as long as the program; the options of a kind are one class)
-    def options(self, kind: str) -> type[Options]:
-        """The pydantic model of a kind's options, read from its source."""
-        fields: dict[str, Any] = {"kind": (Literal[kind], ...)}
-        if self.entries[kind] is None:
-            return create_model(f"{self.sort}-{kind}", __base__=Options, **fields)
-        arguments, doc = self._signature(kind)
-        known = VOCABULARY | ({"Options": self._either(self._simple())} if _is_composed(arguments) else {})
-        for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-            assert argument.annotation is not None, f"{self.sort} {kind}: option {argument.arg} has no annotation"
-            is_path = argument.arg in ("path", "root")
-            assert not is_path or "OwnPath" in ast.unparse(argument.annotation), f"{kind}: {argument.arg} is an OwnPath"
-            annotation = eval(ast.unparse(argument.annotation), dict(known))  # our own source
-            fields[argument.arg] = (annotation, ... if default is None else ast.literal_eval(default))
-        return create_model(f"{self.sort}-{kind}", __base__=Options, __doc__=doc, **fields)
-
-    def constant(self, kind: str, name: str) -> Any:
-        """A literal in the body of a kind's class, read from its source; None where it has none of that name."""
-        if self.entries[kind] is None:
-            return None
-        module, owner = self.module(kind) or "", (self.entries[kind] or "").rpartition(".")[2]
-        tree = ast.parse((PROJECT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
-        body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == owner)
-        for node in body:
-            targets = getattr(node, "targets", [getattr(node, "target", None)])
-            if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-                return ast.literal_eval(cast(ast.Assign, node).value)
-        return None
-
-    def union(self) -> Any:
-        """The type of a field that holds one of these kinds, told apart by `kind`."""
-        return self._either(list(self.entries))
-
-    def _either(self, kinds: list[str]) -> Any:
-        models = [self.options(kind) for kind in kinds]
-        either: Any = reduce(or_, models)
-        return models[0] if len(models) == 1 else Annotated[either, Field(discriminator="kind")]
-
-    def _simple(self) -> list[str]:
-        """Kinds that something is behind and that are not made of others."""
-        return [k for k, entry in self.entries.items() if entry is not None and not _is_composed(self._signature(k)[0])]
-
-    def _signature(self, kind: str) -> tuple[ast.arguments, str]:
-        module, name = self.module(kind) or "", (self.entries[kind] or "").rpartition(".")[2]
-        return _signature(PROJECT / f"{module.replace('.', '/')}.py", name)
+    def kinds(self) -> tuple[str, ...]:
+        """Return this kind, and those of the options within it."""
+        return (self.kind,)
 
 
-def _is_composed(arguments: ast.arguments) -> bool:
-    """Whether an option's annotation names `Options`."""
-    annotations = (a.annotation for a in arguments.kwonlyargs if a.annotation is not None)
-    return any(isinstance(n, ast.Name) and n.id == "Options" for a in annotations for n in ast.walk(a))
-
-
-@cache
-def _signature(path: Path, name: str) -> tuple[ast.arguments, str]:
-    """Arguments of a function, or of a class's `__init__`, and the first line of its docstring."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    node = next(
-        (n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef) and n.name == name),
-        None,
-    )
-    assert node is not None, f"{path} defines no {name}"
-    doc = (ast.get_docstring(node) or "").partition("\n")[0]
-    if isinstance(node, ast.FunctionDef):
-        return node.args, doc
-    init = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
-    return (init.args if init else ast.arguments([], [], None, [], [], None, [])), doc
+def by_kind(union: Any) -> dict[str, type[Options]]:
+    """Return the option classes of a union `Annotated[A | B | …, Field(discriminator="kind")]`, by their kind."""
+    return {options.model_fields["kind"].default: options for options in get_args(get_args(union)[0])}

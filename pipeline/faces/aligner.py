@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from pipeline.faces.alignment import ARCFACE, align, crop_landmarks
 from pipeline.faces.corrections import Correction
 from pipeline.faces.detection import Detection
-from pipeline.faces.detectors import DETECTORS
 from pipeline.faces.image import RGBImage, UnreadableImage, encoded_image, read_image
 from pipeline.params.align import Align
 from pipeline.store.faces import Face, decode, encode
@@ -54,7 +53,7 @@ class Aligner:
         cv2.setNumThreads(1)
         self.folder = folder
         self.settings = Align.model_validate(settings)
-        self.detectors = [(options.kind, DETECTORS.make(options)) for options in self.settings.detectors]
+        self.detectors = [(options.kind, options.make()) for options in self.settings.detectors]
         self.corrections = corrections or {}
 
     def __call__(self, row: Mapping[str, str]) -> Outcome:

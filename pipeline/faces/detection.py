@@ -37,7 +37,7 @@ class Detection:
 
 
 class Detector(Protocol):
-    """What is registered in `pipeline.faces.detectors`."""
+    """What options in `pipeline.params.detectors` name."""
 
     nothing: str
     """What the account says of an image in which there is no face."""

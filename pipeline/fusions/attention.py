@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.fusions.learned import Learned, Net
+from pipeline.params.fusions.attention import AttendedOptions
 
 
 class Attention(Net):
@@ -61,16 +60,9 @@ class Attended(Learned):
 
     name = "attention"
 
-    def __init__(
-        self,
-        *,
-        rank: Annotated[int, Field(ge=1, le=1024, description="Length of queries, keys and values.")] = 8,
-        epochs: Annotated[int, Field(ge=0, le=10000, description="At most; the best on val sitters is kept.")] = 40,
-        lr: Annotated[float, Field(gt=0)] = 3e-3,
-        dropout: Annotated[float, Field(ge=0, lt=1, description="Share of the vectors' elements withheld.")] = 0.8,
-    ) -> None:
-        super().__init__(epochs, lr, dropout)
-        self.rank = rank
+    def __init__(self, options: AttendedOptions) -> None:
+        super().__init__(options)
+        self.rank = options.rank
 
     def network(self, dims: Sequence[int]) -> Net:
         """The attention."""

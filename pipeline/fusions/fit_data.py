@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.core.errors import SitterError
-from pipeline.fusions import FUSIONS
 from pipeline.fusions.fused import Fused, Kind, mean_units
 from pipeline.plan import layout
 from pipeline.store.embeddings import Embeddings, Floats, read_embeddings
@@ -98,7 +97,7 @@ def fit(name: str, entry: Fusion, lessons: Lessons, seed: int) -> Fused:
     Raises:
         SitterError: it is centred, or its kind learns, and there are no train or val sitters to learn from.
     """
-    kind: Kind = FUSIONS.make(entry.method)
+    kind: Kind = entry.method.make()
     named = ", ".join(entry.fit_on) or "fit_on"
     if entry.centre and "train" not in lessons.subset:
         raise SitterError(

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file, read_json
-from pipeline.fusions import FUSIONS
 from pipeline.models import DESCRIPTION, WEIGHTS
+from pipeline.params.fusions import FUSIONS
 from pipeline.plan import layout
 from pipeline.store.embeddings import Floats, normalise
 
@@ -22,7 +22,7 @@ CENTRE = "centre."
 
 
 class Kind(ABC):
-    """A way to make one vector of several unit vectors. Subclasses are registered in `pipeline/fusions/__init__.py`."""
+    """A way to make one vector of several unit vectors. Options in `pipeline.params.fusions` name subclasses."""
 
     needs_train: bool = False
     """Whether `fit` learns from the train sitters."""
@@ -115,8 +115,7 @@ def load_fusion(name: str) -> Fused:
         from safetensors.numpy import load_file
 
         state = load_file(folder / WEIGHTS)
-    options = FUSIONS.options(description["method"]["kind"]).model_validate(description["method"])
-    kind: Kind = FUSIONS.make(options)
+    kind: Kind = FUSIONS[description["method"]["kind"]].model_validate(description["method"]).make()
     kind.load({k: v for k, v in state.items() if not k.startswith(CENTRE)})
     models = description["models"]
     return Fused(models, kind, [state[CENTRE + m] for m in models] if description["centre"] else None)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, cast
+from typing import cast
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.fusions.learned import Learned, Net
+from pipeline.params.fusions.gated import GatedOptions
 
 
 class Gate(Net):
@@ -39,16 +39,9 @@ class Gated(Learned):
 
     name = "gated"
 
-    def __init__(
-        self,
-        *,
-        hidden: Annotated[int, Field(ge=1, le=1024, description="Units between the vectors and the weights.")] = 16,
-        epochs: Annotated[int, Field(ge=0, le=10000, description="At most; the best on val sitters is kept.")] = 40,
-        lr: Annotated[float, Field(gt=0)] = 3e-3,
-        dropout: Annotated[float, Field(ge=0, lt=1, description="Share of the vectors' elements withheld.")] = 0.8,
-    ) -> None:
-        super().__init__(epochs, lr, dropout)
-        self.hidden = hidden
+    def __init__(self, options: GatedOptions) -> None:
+        super().__init__(options)
+        self.hidden = options.hidden
 
     def network(self, dims: Sequence[int]) -> Net:
         """The gate."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from pipeline.fusions.fit_pairs import Truth, calibrate, cosines, rows_of, truth
 from pipeline.fusions.fused import Array, Kind
 from pipeline.fusions.score import Score
+from pipeline.params.fusions.learned import LearnedOptions
 from pipeline.store.embeddings import Floats
 
 # Images of a batch: sitters, and images of each; batches of an epoch, where fewer would hold all images.
@@ -61,8 +62,8 @@ class Learned(Kind):
     name: str
     """The kind's, for messages."""
 
-    def __init__(self, epochs: int, lr: float, dropout: float) -> None:
-        self.epochs, self.lr, self.dropout = epochs, lr, dropout
+    def __init__(self, options: LearnedOptions) -> None:
+        self.epochs, self.lr, self.dropout = options.epochs, options.lr, options.dropout
         self.kept: dict[str, Array] = {}
         self.found: dict[str, Any] = {}
 

@@ -15,6 +15,7 @@ import numpy as np
 from pipeline.fusions.fit_pairs import calibrate, cosines, regress, rows_of, shares, truth
 from pipeline.fusions.fused import Array
 from pipeline.fusions.weighted import Weighted
+from pipeline.params.fusions.weighted import WeightedOptions
 from pipeline.store.embeddings import Floats
 
 # Of each subset; there are several regressions on all their pairs.
@@ -30,7 +31,7 @@ class Score(Weighted):
     needs_train = True
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(WeightedOptions())
         self.slope, self.offset = 0.0, 0.0
 
     def fit(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:

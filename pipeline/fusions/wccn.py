@@ -8,14 +8,14 @@ few dozen sitters are enough where gradient descent learns them by heart.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from pipeline.core.errors import SitterError
 from pipeline.fusions.fused import Array, Kind
+from pipeline.params.fusions.wccn import WithinClassOptions
 from pipeline.store.embeddings import Floats, normalise
 
 
@@ -24,14 +24,8 @@ class WithinClass(Kind):
 
     needs_train = True
 
-    def __init__(
-        self,
-        *,
-        shrink: Annotated[
-            float, Field(gt=0, le=1, description="Share of the identity in the covariance; 1: plain concatenation.")
-        ] = 0.5,
-    ) -> None:
-        self.shrink = shrink
+    def __init__(self, options: WithinClassOptions) -> None:
+        self.shrink = options.shrink
         self.maps: list[Array] = []
 
     def fit(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, cast
+from typing import cast
 
 import numpy as np
-from pydantic import Field
 
 from pipeline.fusions.fit_pairs import Matrix, Truth, cosines, regress, rows_of, shares, truth
 from pipeline.fusions.fused import Array, Kind
+from pipeline.params.fusions.weighted import WeightedOptions
 from pipeline.store.embeddings import Floats, normalise
 
 # Pairs grow with the square of the images, what they teach does not.
@@ -23,14 +23,8 @@ class Weighted(Kind):
     """The kind's, for messages."""
     needs_val = True
 
-    def __init__(
-        self,
-        *,
-        pull: Annotated[
-            float, Field(ge=0, description="Pull towards equal weights; counts as so many val sitters do.")
-        ] = 0.3,
-    ) -> None:
-        self.pull = pull
+    def __init__(self, options: WeightedOptions) -> None:
+        self.pull = options.pull
         self.weights: Array = np.zeros(0, np.float32)
 
     def fit(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:

@@ -8,23 +8,3 @@ loop calls it in float32, outside of mixed precision, with the whole batch of al
 A softmax over class centres with another margin derives from `pipeline.losses.margin.MarginSoftmax`, which brings
 Partial FC and centres that are shared out to the processes.
 """
-
-from pipeline.core.registry import Registry
-
-LOSSES = Registry(
-    "loss",
-    "pipeline.losses",
-    {
-        "none": None,
-        "triplet": "triplet.Triplet",
-        "infonce": "infonce.InfoNCE",
-        "supcon": "supcon.SupCon",
-        "arcface": "arcface.ArcFace",
-        "cosface": "cosface.CosFace",
-        "combined-margin": "combined_margin.CombinedMargin",
-        "subcentre-arcface": "subcentre_arcface.SubcentreArcFace",
-        "adaface": "adaface.AdaFace",
-        "contrastive": "contrastive.Contrastive",
-        "sum": "sum.Sum",
-    },
-)

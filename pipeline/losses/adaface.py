@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from pipeline.losses.margin import MarginSoftmax, turned
+from pipeline.params.losses.adaface import AdaFaceOptions
 
 
 class AdaFace(MarginSoftmax):
@@ -25,21 +23,9 @@ class AdaFace(MarginSoftmax):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(
-        self,
-        dim: int,
-        sitters: int,
-        *,
-        margin: Annotated[float, Field(ge=0, lt=1, description="m of the formula.")] = 0.4,
-        concentration: Annotated[float, Field(gt=0, description="h of the formula.")] = 0.333,
-        decay: Annotated[float, Field(ge=0, lt=1, description="What μ and σ keep of their old values.")] = 0.99,
-        scale: Annotated[float, Field(gt=0, description="s of the formula.")] = 64.0,
-        sample: Annotated[
-            float, Field(gt=0, le=1, description="Share of the sitters in the softmax (Partial FC); 1: all.")
-        ] = 1.0,
-    ) -> None:
-        super().__init__(dim, sitters, scale, sample)
-        self.margin, self.concentration, self.decay = margin, concentration, decay
+    def __init__(self, dim: int, sitters: int, options: AdaFaceOptions) -> None:
+        super().__init__(dim, sitters, options)
+        self.margin, self.concentration, self.decay = options.margin, options.concentration, options.decay
         self.register_buffer("mean", torch.tensor(20.0))
         self.register_buffer("deviation", torch.tensor(100.0))
 

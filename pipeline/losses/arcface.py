@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
 from torch import Tensor
 
 from pipeline.losses.margin import MarginSoftmax, advanced
+from pipeline.params.losses.arcface import ArcFaceOptions
 
 
 class ArcFace(MarginSoftmax):
@@ -20,19 +18,9 @@ class ArcFace(MarginSoftmax):
     (arXiv 1801.07698).
     """
 
-    def __init__(
-        self,
-        dim: int,
-        sitters: int,
-        *,
-        margin: Annotated[float, Field(ge=0, lt=1.5708, description="m of the formula, in radians.")] = 0.5,
-        scale: Annotated[float, Field(gt=0, description="s of the formula.")] = 64.0,
-        sample: Annotated[
-            float, Field(gt=0, le=1, description="Share of the sitters in the softmax (Partial FC); 1: all.")
-        ] = 1.0,
-    ) -> None:
-        super().__init__(dim, sitters, scale, sample)
-        self.margin = margin
+    def __init__(self, dim: int, sitters: int, options: ArcFaceOptions) -> None:
+        super().__init__(dim, sitters, options)
+        self.margin = options.margin
 
     def own(self, embeddings: Tensor, x: Tensor, centres: Tensor) -> Tensor:
         """cos(θ + m), float [n]; see `MarginSoftmax`."""

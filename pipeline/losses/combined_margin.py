@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from pipeline.losses.margin import MarginSoftmax, advanced
+from pipeline.params.losses.combined_margin import CombinedMarginOptions
 
 
 class CombinedMargin(MarginSoftmax):
@@ -23,21 +22,9 @@ class CombinedMargin(MarginSoftmax):
     (arXiv 1801.07698), section 2.3 and table 2; Liu et al.: SphereFace, CVPR 2017 (arXiv 1704.08063).
     """
 
-    def __init__(
-        self,
-        dim: int,
-        sitters: int,
-        *,
-        m1: Annotated[float, Field(gt=0, description="Factor of the angle.")] = 1.0,
-        m2: Annotated[float, Field(ge=0, lt=1.5708, description="Added to the angle, in radians.")] = 0.3,
-        m3: Annotated[float, Field(ge=0, lt=2, description="Subtracted from the cosine.")] = 0.2,
-        scale: Annotated[float, Field(gt=0, description="s of the formula.")] = 64.0,
-        sample: Annotated[
-            float, Field(gt=0, le=1, description="Share of the sitters in the softmax (Partial FC); 1: all.")
-        ] = 1.0,
-    ) -> None:
-        super().__init__(dim, sitters, scale, sample)
-        self.m1, self.m2, self.m3 = m1, m2, m3
+    def __init__(self, dim: int, sitters: int, options: CombinedMarginOptions) -> None:
+        super().__init__(dim, sitters, options)
+        self.m1, self.m2, self.m3 = options.m1, options.m2, options.m3
 
     def own(self, embeddings: Tensor, x: Tensor, centres: Tensor) -> Tensor:
         """cos(m1 θ + m2) − m3, float [n]; see `MarginSoftmax`."""

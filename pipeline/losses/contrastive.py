@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
+
+from pipeline.params.losses.contrastive import ContrastiveOptions
 
 
 class Contrastive(nn.Module):
@@ -19,15 +18,9 @@ class Contrastive(nn.Module):
     Hadsell, Chopra, LeCun: Dimensionality Reduction by Learning an Invariant Mapping, CVPR 2006.
     """
 
-    def __init__(
-        self,
-        dim: int,
-        sitters: int,
-        *,
-        margin: Annotated[float, Field(gt=0, le=2, description="How far apart impostors have to be.")] = 1.0,
-    ) -> None:
+    def __init__(self, dim: int, sitters: int, options: ContrastiveOptions) -> None:
         super().__init__()
-        self.margin = margin
+        self.margin = options.margin
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Loss of a batch.

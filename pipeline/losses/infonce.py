@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.losses.mining import one_positive
+from pipeline.params.losses.infonce import InfoNCEOptions
 
 
 class InfoNCE(nn.Module):
@@ -24,16 +22,9 @@ class InfoNCE(nn.Module):
     Chen et al.: A Simple Framework for Contrastive Learning of Visual Representations, ICML 2020 (arXiv 2002.05709).
     """
 
-    def __init__(
-        self,
-        dim: int,
-        sitters: int,
-        *,
-        temperature: Annotated[float, Field(gt=0, description="τ of the formula.")] = 0.07,
-        symmetric: Annotated[bool, Field(description="Take the positive for an anchor, too.")] = True,
-    ) -> None:
+    def __init__(self, dim: int, sitters: int, options: InfoNCEOptions) -> None:
         super().__init__()
-        self.temperature, self.symmetric = temperature, symmetric
+        self.temperature, self.symmetric = options.temperature, options.symmetric
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Loss of a batch.

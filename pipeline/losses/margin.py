@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.losses.sharded_centres import Centres
+from pipeline.params.losses.margin import MarginOptions
 
 
 class MarginSoftmax(Centres, ABC):
@@ -25,16 +26,15 @@ class MarginSoftmax(Centres, ABC):
     An et al.: Partial FC: Training 10 Million Identities on a Single Machine, ICCVW 2021 (arXiv 2010.05222).
     """
 
-    def __init__(self, dim: int, sitters: int, scale: float, sample: float, each: int | None = None) -> None:
+    def __init__(self, dim: int, sitters: int, options: MarginOptions, each: int | None = None) -> None:
         """Draw the centres; see `Centres`.
 
         Args:
             dim, sitters, each: of the centres.
-            scale: s of the formula.
-            sample: share of the sitters in the softmax, 0 … 1.
+            options: s of the formula, and the share of the sitters in the softmax.
         """
         super().__init__(dim, sitters, each)
-        self.scale, self.sample = scale, sample
+        self.scale, self.sample = options.scale, options.sample
 
     @abstractmethod
     def own(self, embeddings: Tensor, x: Tensor, centres: Tensor) -> Tensor:

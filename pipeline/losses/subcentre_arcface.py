@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from pipeline.losses.margin import MarginSoftmax, advanced
+from pipeline.params.losses.subcentre_arcface import SubcentreArcFaceOptions
 
 
 class SubcentreArcFace(MarginSoftmax):
@@ -18,20 +16,9 @@ class SubcentreArcFace(MarginSoftmax):
     ECCV 2020.
     """
 
-    def __init__(
-        self,
-        dim: int,
-        sitters: int,
-        *,
-        subcentres: Annotated[int, Field(ge=1, description="K, centres of a sitter.")] = 3,
-        margin: Annotated[float, Field(ge=0, lt=1.5708, description="ArcFace's m, in radians.")] = 0.5,
-        scale: Annotated[float, Field(gt=0, description="ArcFace's s.")] = 64.0,
-        sample: Annotated[
-            float, Field(gt=0, le=1, description="Share of the sitters in the softmax (Partial FC); 1: all.")
-        ] = 1.0,
-    ) -> None:
-        super().__init__(dim, sitters, scale, sample, subcentres)
-        self.margin = margin
+    def __init__(self, dim: int, sitters: int, options: SubcentreArcFaceOptions) -> None:
+        super().__init__(dim, sitters, options, options.subcentres)
+        self.margin = options.margin
 
     def own(self, embeddings: Tensor, x: Tensor, centres: Tensor) -> Tensor:
         """cos(θ + m), float [n]; see `MarginSoftmax`."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
+
+from pipeline.params.losses.supcon import SupConOptions
 
 
 class SupCon(nn.Module):
@@ -18,15 +17,9 @@ class SupCon(nn.Module):
     Khosla et al.: Supervised Contrastive Learning, NeurIPS 2020 (arXiv 2004.11362).
     """
 
-    def __init__(
-        self,
-        dim: int,
-        sitters: int,
-        *,
-        temperature: Annotated[float, Field(gt=0, description="τ of the formula.")] = 0.1,
-    ) -> None:
+    def __init__(self, dim: int, sitters: int, options: SupConOptions) -> None:
         super().__init__()
-        self.temperature = temperature
+        self.temperature = options.temperature
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Loss of a batch.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.losses.mining import triplets
+from pipeline.params.losses.triplet import TripletOptions
 
 
 class Triplet(nn.Module):
@@ -22,17 +20,9 @@ class Triplet(nn.Module):
     (arXiv 1503.03832); margin 0.5 and 30 % hardest negatives: ArtFace (arXiv 2508.20626).
     """
 
-    def __init__(
-        self,
-        dim: int,
-        sitters: int,
-        *,
-        margin: Annotated[float, Field(gt=0, description="How much nearer the positive must be.")] = 0.5,
-        distance: Annotated[Literal["cosine", "euclidean"], Field(description="d of the formula.")] = "cosine",
-        hard: Annotated[float, Field(ge=0, le=1, description="Share of hardest negatives; the rest is random.")] = 0.3,
-    ) -> None:
+    def __init__(self, dim: int, sitters: int, options: TripletOptions) -> None:
         super().__init__()
-        self.margin, self.distance, self.hard = margin, distance, hard
+        self.margin, self.distance, self.hard = options.margin, options.distance, options.hard
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Loss of a batch.

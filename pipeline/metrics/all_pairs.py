@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import numpy as np
-from pydantic import Field
 
 from pipeline.core.errors import SitterError
 from pipeline.metrics import intervals, streaming
@@ -24,6 +21,7 @@ from pipeline.metrics.verification import (
     tar_at_far,
     thin,
 )
+from pipeline.params.metrics.all_pairs import AllPairsOptions
 
 # Up to here scores are kept one by one; beyond, counted in a histogram.
 EXACT_PAIRS = 1_000_000
@@ -33,15 +31,7 @@ KEPT_EXAMPLES = 50
 SCORE_BARS = 60
 
 
-def all_pairs(
-    context: Context,
-    *,
-    probe: str,
-    gallery: str | None = None,
-    within_folds: Annotated[
-        bool, Field(description="Only pairs of images of one fold, as cross-validated models want it.")
-    ] = False,
-) -> Result:
+def all_pairs(context: Context, options: AllPairsOptions) -> Result:
     """Every pair of test images: within one data set, or probes against a gallery.
 
     Pairs of the same origin photograph are excluded and counted. Scores are cosines, or what an outside system's file
@@ -52,9 +42,9 @@ def all_pairs(
         SitterError: a data set has no test images.
     """
     pairing = Pairing(
-        context.embedded(probe, "test"),
-        None if gallery is None or gallery == probe else context.embedded(gallery, "test"),
-        within_folds,
+        context.embedded(options.probe, "test"),
+        context.embedded(options.other, "test") if options.other else None,
+        options.within_folds,
     )
     for images in (pairing.probe, pairing.columns):
         if not len(images):

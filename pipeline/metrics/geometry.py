@@ -11,6 +11,7 @@ from pipeline.core.errors import SitterError
 from pipeline.metrics.centres import in_blocks, nearest
 from pipeline.metrics.intervals import resample
 from pipeline.metrics.result import Column, Context, Embedded, Floats, Ints, Result, Scalar, first_of_each, unit
+from pipeline.params.metrics.geometry import GeometryOptions
 
 BLOCK = 1024
 PAIRS_AT_ONCE = 1 << 16
@@ -19,7 +20,7 @@ GROUPS = 256
 DEGREES = np.arange(0, 182, 2)
 
 
-def geometry(context: Context, *, dataset: str, centres: str | None = None, listed: bool = False) -> Result:
+def geometry(context: Context, options: GeometryOptions) -> Result:
     """Alignment, uniformity and similarity of the test images; genuine similarity against the nearest class centre.
 
     On unit-length embeddings x, y (Wang & Isola 2020): alignment = mean ‖x − y‖² over genuine pairs; uniformity = log
@@ -32,15 +33,17 @@ def geometry(context: Context, *, dataset: str, centres: str | None = None, list
     `centres`, the same against the mean embeddings of that data set's train sitters, which models of every loss have,
     so that all can be compared. With `listed`, the genuine pairs are those that the data set comes with; else all.
     """
-    images = context.pairs(dataset).images if listed else context.embedded(dataset, "test")
+    images = context.pairs(options.dataset).images if options.listed else context.embedded(options.dataset, "test")
     if len(images) < 2:
-        raise SitterError(f"{dataset}: geometry needs two images at least, but the test subset holds {len(images)}.")
+        raise SitterError(
+            f"{options.dataset}: geometry needs two images at least, but the test subset holds {len(images)}."
+        )
     x = unit(images.vectors)
     group = _groups(images, context.seed)
     units = int(group.max()) + 1
     drawn = resample(units, context.replicates, context.seed).astype(np.float64)
-    if listed:
-        pair_list = context.pairs(dataset)
+    if options.listed:
+        pair_list = context.pairs(options.dataset)
         a, b = pair_list.a[pair_list.genuine], pair_list.b[pair_list.genuine]
     else:
         a, b = _genuine_pairs(images)
@@ -52,7 +55,7 @@ def geometry(context: Context, *, dataset: str, centres: str | None = None, list
         **_all_pairs(x, images, group, drawn),
     }
     curves: dict[str, dict[str, Column]] = {}
-    means = None if centres is None else in_blocks(context.means(centres).astype(np.float32))
+    means = None if options.centres is None else in_blocks(context.means(options.centres).astype(np.float32))
     for sort, known in (("centre", context.learned()), ("mean", means)):
         if known is not None:
             near = nearest(x.astype(np.float32), known)[0]

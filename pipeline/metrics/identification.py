@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from pipeline.core.errors import SitterError
 from pipeline.metrics.intervals import CHUNK, draws
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, Scored, at, rounded
 from pipeline.metrics.verification import reversed_by, support
+from pipeline.params.metrics.identification import IdentificationOptions
 
 # Scores held at once.
 CELLS = 8_000_000
@@ -38,16 +37,7 @@ class Searches:
     """Score of the best other sitter; −inf where there is none."""
 
 
-def identification(
-    context: Context,
-    *,
-    probe: str,
-    gallery: str | None = None,
-    ranks: tuple[Annotated[int, Field(ge=1)], ...] = (1, 5),
-    within_folds: Annotated[
-        bool, Field(description="Search among the images of the probe's fold, as cross-validated models want it.")
-    ] = False,
-) -> Result:
+def identification(context: Context, options: IdentificationOptions) -> Result:
     """Search each test image of a data set in a gallery, or, leave-one-out, among the other images of its data set.
 
     A sitter's score is that of its best gallery image (cosine); images of the probe's own origin photograph are left
@@ -57,16 +47,16 @@ def identification(
     whose own sitter is first and reaches it. Intervals resample the probes' sitters, the gallery as it is.
     """
     pairing = Pairing(
-        context.embedded(probe, "test"),
-        None if gallery is None or gallery == probe else context.embedded(gallery, "test"),
-        within_folds,
+        context.embedded(options.probe, "test"),
+        context.embedded(options.other, "test") if options.other else None,
+        options.within_folds,
     )
     found = searches(pairing)
     mated, rivals = found.rank > 0, np.isfinite(found.foremost_other)
     nobody = "no probe's sitter has another image in the gallery"
     scalars: dict[str, Scalar] = {}
     drawn: dict[str, Callable[[NDArray[np.int32]], Floats]] = {}
-    for k in sorted(set(ranks)):
+    for k in sorted(set(options.ranks)):
         hit = mated & (found.rank <= k)
         value = float(hit[mated].mean()) if mated.any() else None
         scalars[f"rank-{k}"] = Scalar(value, "" if mated.any() else nobody, percent=True, better="higher")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.metrics.intervals import resample
 from pipeline.metrics.result import Column, Context, Floats, Ints, PairList, Result, Scalar, Scored, at, unit
 from pipeline.metrics.verification import auc, reversed_by, roc, support, tally
+from pipeline.params.metrics.kfold import PairsOptions
 
 ACCURACY_THRESHOLDS = np.arange(0, 4, 0.01)
 VAL_THRESHOLDS = np.arange(0, 4, 0.001)
@@ -31,7 +32,7 @@ class Folds:
     impostor: Ints
 
 
-def pairs(context: Context, *, dataset: str) -> Result:
+def pairs(context: Context, options: PairsOptions) -> Result:
     """The k-fold protocol of LFW, CFP and AgeDB: accuracy, and VAL at FAR.
 
     A pair's distance is the squared L2 distance of its unit-length embeddings. The accuracy of a fold is that at the
@@ -40,7 +41,7 @@ def pairs(context: Context, *, dataset: str) -> Result:
     scores, whose range may be any, every listed score is a threshold, and distances are scores with the other sign.
     Given are the means over folds and their population standard deviations; intervals resample folds.
     """
-    listed = context.pairs(dataset)
+    listed = context.pairs(options.dataset)
     squared = distances(listed)
     given = isinstance(listed.images, Scored)
     grids = (every(squared),) * 2 if given else (ACCURACY_THRESHOLDS, VAL_THRESHOLDS)

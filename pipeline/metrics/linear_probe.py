@@ -6,16 +6,15 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from pipeline.core.errors import SitterError
 from pipeline.core.names import same
 from pipeline.metrics.intervals import resample
 from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, unit
+from pipeline.params.metrics.linear_probe import ProbeOptions
 from pipeline.splits.artists import several
 
 FEWEST_SITTERS = 2
@@ -23,14 +22,7 @@ FEWEST_SITTERS = 2
 CENTURY, YEAR, ARTIST = "century", "year", "artist"
 
 
-def probe(
-    context: Context,
-    *,
-    dataset: str,
-    predict: Annotated[str, Field(min_length=1, description="Column of the data set's manifest, or `century`.")],
-    folds: Annotated[int, Field(ge=2)] = 10,
-    images: Literal["test", "all"] = "test",
-) -> Result:
+def probe(context: Context, options: ProbeOptions) -> Result:
     """Predict a column of the manifest (artist, style, … or the century of `year`) from the embeddings, linearly.
 
     Linear discriminant analysis with equal priors on unit-length embeddings; the covariance within the classes is
@@ -45,10 +37,10 @@ def probe(
     Raises:
         SitterError: the data set has no such column.
     """
-    parts = [context.embedded(dataset, subset) for subset in ("train", "val", "test") if images == "all"] or [
-        context.embedded(dataset, "test")
-    ]
-    values = _classes(_values(context, dataset, predict), context.is_nobody, predict)
+    parts = [
+        context.embedded(options.dataset, subset) for subset in ("train", "val", "test") if options.images == "all"
+    ] or [context.embedded(options.dataset, "test")]
+    values = _classes(_values(context, options.dataset, options.predict), context.is_nobody, options.predict)
     x = np.concatenate([part.vectors for part in parts])
     sitters = np.array([sitter for part in parts for sitter in part.sitters])
     labels = np.array([values.get(image_id, "") for part in parts for image_id in part.image_ids])
@@ -58,10 +50,10 @@ def probe(
     people, sitter = np.unique(sitters[kept], return_inverse=True)
     counts |= {"classes": Scalar(len(names)), "sitters": Scalar(len(people))}
     if len(names) < 2:
-        note = f"{len(names)} {predict} of two or more sitters: there is nothing to tell apart"
+        note = f"{len(names)} {options.predict} of two or more sitters: there is nothing to tell apart"
         figures = ("balanced_accuracy", "chance", "accuracy", "most_frequent")
         return Result({**{name: Scalar(None, note, percent=True) for name in figures}, **counts}, len(people))
-    right = _predicted(unit(x[kept]), label, sitter, min(folds, len(people)), context.seed) == label
+    right = _predicted(unit(x[kept]), label, sitter, min(options.folds, len(people)), context.seed) == label
     drawn = resample(len(people), context.replicates, context.seed).astype(np.float64)
     hits, of = _table(sitter, label, right, len(people), len(names))
     recall = hits.sum(0) / of.sum(0)

@@ -70,7 +70,7 @@ class Reader:
 
     def _datasets(self, without: str = "") -> list[str]:
         """Data sets that the benchmarks name, in other options than one."""
-        options = [option for b in self.study.evaluate.benchmarks.values() for option in b.arguments().items()]
+        options = [option for b in self.study.evaluate.benchmarks.values() for option in b]
         named = {value for name, value in options if isinstance(value, str) and name != without}
         return [d for d in self.study.embed.datasets if d in named]
 

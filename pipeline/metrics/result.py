@@ -1,7 +1,7 @@
 """What a benchmark is handed and what it hands back, the same for every kind.
 
-A kind of benchmark is a function `kind(context, *, …options…) -> Result`. `evaluate` writes and `report` shows whatever
-scalars, curves and examples come back, so that a new kind is one file and one line in the registry.
+A kind of benchmark is a function `kind(context, options) -> Result`. `evaluate` writes and `report` shows whatever
+scalars, curves and examples come back, so that a new kind changes neither.
 """
 
 from __future__ import annotations

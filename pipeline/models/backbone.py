@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from pipeline.faces.alignment import Template
+from pipeline.params.backbones.base import Roles
 
 
 class Backbone(nn.Module):
@@ -17,7 +18,7 @@ class Backbone(nn.Module):
     The stages are what allows one mechanism for all networks: the longest run of leading stages without trainable
     parameters (`frozen_prefix`) is computed once for each image, and only the rest is trained.
 
-    A subclass sets the attributes below and registers itself in `pipeline/models/backbones/__init__.py`.
+    A subclass sets the attributes below; its options in `pipeline.params.backbones` name it.
     """
 
     template: Template
@@ -32,10 +33,8 @@ class Backbone(nn.Module):
     """Length of the vector."""
     stages: nn.Sequential
     """Named stages; their composition is the forward pass, pooling and projection included."""
-    roles: dict[str, tuple[str, ...]]
-    """What may be adapted alone: a role (`conv`, `q`, `v`, `mlp`, …) and the last parts of the names of its modules.
-
-    A literal in the class, since a study is checked by it without importing torch."""
+    roles: Roles
+    """What may be adapted alone: see `BackboneOptions.roles`, by which a study is checked without importing torch."""
     weights_file: Path | None = None
     """The file that the weights came from; None for a random start."""
 

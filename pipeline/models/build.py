@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import torch
 
-from pipeline.core.registry import Options
 from pipeline.models.adaptation import Adaptation
-from pipeline.models.adaptations import ADAPTATIONS
 from pipeline.models.backbone import Backbone
-from pipeline.models.backbones import BACKBONES
+from pipeline.params.adaptations import Adaptation as AdaptationOptions
+from pipeline.params.backbones import Backbone as BackboneOptions
 
 
-def build(backbone: Options, adaptation: Options, seed: int) -> tuple[Backbone, Adaptation]:
+def build(backbone: BackboneOptions, adaptation: AdaptationOptions, seed: int) -> tuple[Backbone, Adaptation]:
     """The network, its weights loaded, adapted, in evaluation mode on the CPU.
 
     Args:
-        backbone: options of a kind of BACKBONES.
-        adaptation: options of a kind of ADAPTATIONS.
+        backbone: options of a network.
+        adaptation: options of what is trained of it.
         seed: what is drawn at random (weights of a network without a file, LoRA's first factor) follows from it.
 
     Raises:
@@ -24,7 +23,7 @@ def build(backbone: Options, adaptation: Options, seed: int) -> tuple[Backbone, 
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network: Backbone = BACKBONES.make(backbone)
-        way: Adaptation = Adaptation() if adaptation.kind == "none" else ADAPTATIONS.make(adaptation)
+        network: Backbone = backbone.make()
+        way: Adaptation = Adaptation() if adaptation.kind == "none" else adaptation.make()
         way.adapt(network)
     return network.eval(), way

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +12,16 @@ from safetensors.torch import load_file
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_json
-from pipeline.core.registry import Options, Registry
+from pipeline.core.registry import Options
 from pipeline.formats.onnx_files import checksum
 from pipeline.models import DESCRIPTION, WEIGHTS
-from pipeline.models.adaptations import ADAPTATIONS
 from pipeline.models.backbone import Backbone, load_trained_state
-from pipeline.models.backbones import BACKBONES, EXTERNAL
 from pipeline.models.build import build
 from pipeline.models.preprocess import Preprocess
+from pipeline.params.adaptations import ADAPTATIONS
+from pipeline.params.adaptations import Adaptation as AdaptationOptions
+from pipeline.params.backbones import BACKBONES, OUTSIDE
+from pipeline.params.backbones import Backbone as BackboneOptions
 from pipeline.plan import layout
 
 
@@ -50,11 +53,10 @@ def load_model(name: str, device: str | torch.device = "cpu") -> Embedder:
     description = read_json(folder / DESCRIPTION)
     if "backbone" not in description:
         raise SitterError(f"{name} is a fusion, no network: fuse applies it to the embeddings of its models.")
-    if description["backbone"]["kind"] in EXTERNAL:
+    if description["backbone"]["kind"] in OUTSIDE:
         raise SitterError(f"{name} is an outside system, no network: all that is known of it stands in its file.")
-    backbone, adaptation = (
-        _options(name, registry, description[registry.sort]) for registry in (BACKBONES, ADAPTATIONS)
-    )
+    backbone: BackboneOptions = _options(name, "backbone", BACKBONES, description)
+    adaptation: AdaptationOptions = _options(name, "adaptation", ADAPTATIONS, description)
     network, way = build(backbone, adaptation, description["seed"])
     _check_base(name, network, description["weights"])
     if description["parameters"]["trained"]:
@@ -66,17 +68,18 @@ def load_model(name: str, device: str | torch.device = "cpu") -> Embedder:
     return Embedder(name, network, Preprocess(network), network.dim, bool(description["mirror"]), torch.device(device))
 
 
-def _options(name: str, registry: Registry, recorded: dict[str, Any]) -> Options:
+def _options(name: str, part: str, kinds: Mapping[str, type[Options]], description: dict[str, Any]) -> Any:
     """Options as `model.json` recorded them, if the code still knows them."""
+    recorded = description[part]
     kind = recorded.get("kind", "")
     try:
-        if kind in registry.entries:
-            return registry.options(kind).model_validate(recorded)
+        if kind in kinds:
+            return kinds[kind].model_validate(recorded)
         reason = f"there is no kind {kind!r}"
     except ValidationError as error:
         reason = "; ".join(e["msg"] for e in error.errors())
     raise SitterError(
-        f"{layout.model(name) / DESCRIPTION}: this version of the code does not know its {registry.sort} ({reason}): "
+        f"{layout.model(name) / DESCRIPTION}: this version of the code does not know its {part} ({reason}): "
         f"train {name} again."
     )
 

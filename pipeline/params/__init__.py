@@ -23,6 +23,8 @@ from pipeline.params.explain import Explain
 from pipeline.params.external import external_problems
 from pipeline.params.fuse import Fusion, fusion_problems
 from pipeline.params.messages import sentence
+from pipeline.params.metrics.base import ComparisonOptions
+from pipeline.params.model_problems import idle_patience, wrong_roles, wrong_weights
 from pipeline.params.nobody import Nobody
 from pipeline.params.overlap import Overlap
 from pipeline.params.published import Published
@@ -32,7 +34,7 @@ from pipeline.params.report import Report
 from pipeline.params.resources import ALL, Resources, TrainJob
 from pipeline.params.split import Split
 from pipeline.params.sweep import SEED, Swept, expanded
-from pipeline.params.train import Model, Training, idle_patience, wrong_roles
+from pipeline.params.train import Model, Training
 
 # Names become folders, wildcards of rules and names of DVC stages, in which "--" parts a model from a data set.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=64)]
@@ -89,8 +91,8 @@ class Study(Strict):
     def compared(self) -> list[tuple[str, str]]:
         """Pairs of different data sets that a benchmark compares, neither of them painted by `render`."""
         benchmarks = self.evaluate.benchmarks.values()
-        both = {(getattr(b, "probe", None), getattr(b, "gallery", None)) for b in benchmarks}
-        return sorted((p, g) for p, g in both if p and g and p != g and not {p, g} & self.render.keys())
+        both = {(b.probe, b.other) for b in benchmarks if isinstance(b, ComparisonOptions) and b.other}
+        return sorted((p, g) for p, g in both if not {p, g} & self.render.keys())
 
     @property
     def learned_from(self) -> list[str]:
@@ -191,9 +193,8 @@ def _references(study: Study) -> list[str]:
         refer(f"render.{name}.dataset", render.dataset, "entry under download", study.download)
     for name, align in study.align.items():
         refer(f"align.{name}", name, "data set under download or render", raw_sets)
-        for i, detector in enumerate(align.detectors):
-            if getattr(detector, "weights", None) is not None:
-                refer(f"align.{name}.detectors.{i}.weights", detector.weights, "entry under download", study.download)
+        for i, weights in align.weights.items():
+            refer(f"align.{name}.detectors.{i}.weights", weights, "entry under download", study.download)
     for name, split in study.split.items():
         refer(f"split.{name}", name, "data set under align", study.align)
         if split.kind == "like":
@@ -201,9 +202,9 @@ def _references(study: Study) -> list[str]:
             if split.dataset in study.split and study.split[split.dataset].kind == "like":
                 problems.append(f"split.{name}.dataset is {split.dataset!r}, itself split like another: name that one")
     for name, model in study.models.items():
-        if getattr(model.backbone, "weights", None) is not None:
+        if model.backbone.weights is not None:
             refer(f"models.{name}.backbone.weights", model.backbone.weights, "entry under download", study.download)
-        problems += wrong_roles(name, model)
+        problems += [*wrong_weights(name, model), *wrong_roles(name, model)]
         trained = model.adaptation.kind != "none"
         if trained != (model.loss.kind != "none"):
             problems.append(
@@ -236,10 +237,9 @@ def _references(study: Study) -> list[str]:
         if fusion.centre and not fusion.fit_on and fusion.method.kind != "folds":
             problems.append(f"fuse.{name}.centre needs fit_on: name the data sets whose train sitters give the mean")
     for name, benchmark in study.evaluate.benchmarks.items():
-        for field in ("probe", "gallery", "dataset", "centres"):
-            if getattr(benchmark, field, None) is not None:
-                where = f"evaluate.benchmarks.{name}.{field}"
-                refer(where, getattr(benchmark, field), "data set under embed.datasets", study.embed.datasets)
+        for field, dataset in benchmark.datasets().items():
+            where = f"evaluate.benchmarks.{name}.{field}"
+            refer(where, dataset, "data set under embed.datasets", study.embed.datasets)
     refer_analyses(study, refer)
     problems += external_problems(study)
     for stage, section in _SECTION_OF.items():
@@ -271,9 +271,9 @@ def _too_many_processes(study: Study, model: str) -> list[str]:
     sitters = study.training(model).sitters
     if study.models[model].adaptation.kind == "none" or asked.world <= sitters:
         return []
-    field = "processes" if asked.processes else "gpus"
+    field, number = ("processes", asked.processes) if asked.processes else ("gpus", asked.gpus or 1)
     return [
-        f"resources.train.{model}: {asked.nodes or 1} nodes × {getattr(asked, field) or 1} {field} are {asked.world} "
+        f"resources.train.{model}: {asked.nodes or 1} nodes × {number} {field} are {asked.world} "
         f"processes, but a batch has only {sitters} sitters to share out among them: "
         f"ask for fewer, or raise models.{model}.training.sitters"
     ]

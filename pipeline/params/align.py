@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from pipeline.core.own_files import OwnPath
 from pipeline.core.registry import Strict
-from pipeline.faces.detectors import DETECTORS
-
-Detector: Any = DETECTORS.union()
+from pipeline.params.detectors import Detector
+from pipeline.params.weights import HasWeights
 
 
 class Align(Strict):
@@ -26,3 +25,9 @@ class Align(Strict):
     """Faces with a lower score come before a human, on doubtful.html beside faces.csv."""
     corrections: OwnPath | None = None
     """A CSV of your own that overrules the detectors: image_id, and one of box, landmarks, drop."""
+
+    @property
+    def weights(self) -> dict[int, str]:
+        """Entries under `download` that hold weights, by the number of the detector that they are for."""
+        read = {i: detector.weights for i, detector in enumerate(self.detectors) if isinstance(detector, HasWeights)}
+        return {i: weights for i, weights in read.items() if weights is not None}

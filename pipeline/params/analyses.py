@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pipeline.params.backbones.base import OutsideOptions
+from pipeline.params.published import published_rows
+
 if TYPE_CHECKING:
     from pipeline.params import Study
 
@@ -20,19 +23,18 @@ def refer_analyses(study: Study, refer: Callable[[str, str, str, Any], None]) ->
         if overlap.model is not None:
             refer(f"overlap.{name}.model", overlap.model, "model or fusion", {**study.models, **study.fuse})
     if study.explain is not None:
-        networks = [m for m, model in study.models.items() if not model.backbone.kind.startswith("external")]
+        networks = [m for m, model in study.models.items() if not isinstance(model.backbone, OutsideOptions)]
         for model in study.explain.models:
             refer("explain.models", model, "model with a network", networks)
         refer("explain.probe", study.explain.probe, *embedded)
         if study.explain.gallery is not None:
             refer("explain.gallery", study.explain.gallery, *embedded)
     if study.published.benchmarks or study.published.models:
-        from pipeline.published.papers import tables
-
-        rows = [row for table in tables().values() for row in table.rows]
+        tables = published_rows()
+        rows = [row for table in tables.values() for row in table]
         for ours, published in study.published.benchmarks.items():
             refer("published.benchmarks", ours, "entry under evaluate.benchmarks", study.evaluate.benchmarks)
-            refer(f"published.benchmarks.{ours}", published, "published table", tables())
+            refer(f"published.benchmarks.{ours}", published, "published table", tables)
         for ours, published in study.published.models.items():
             refer("published.models", ours, "model or fusion", {**study.models, **study.fuse})
             refer(f"published.models.{ours}", published, "published row", rows)

@@ -1,10 +1,5 @@
-"""Section `download`: data sets and weights, and where each comes from."""
+"""Section `download`: data sets and weights, and where each comes from, an entry each (`pipeline.params.sources`)."""
 
-from __future__ import annotations
+from pipeline.params.sources import Source
 
-from typing import Any
-
-from pipeline.sources import SOURCES
-
-# An entry of the section; its fields are the keyword-only arguments of the source's `fetch`.
-Source: Any = SOURCES.union()
+__all__ = ["Source"]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from pipeline.core.registry import Strict
-from pipeline.metrics import METRICS
-
-Benchmark: Any = METRICS.union()
+from pipeline.params.metrics import Benchmark
 
 
 class Bootstrap(Strict):

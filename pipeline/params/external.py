@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.models.backbones import EXTERNAL, SCORES_ONLY
+from pipeline.params.backbones.base import OutsideOptions, ScoresOptions
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -13,23 +13,24 @@ if TYPE_CHECKING:
 def external_problems(study: Study) -> list[str]:
     """What is asked of outside systems that only a network, or only vectors, can give."""
     problems = []
-    kinds = {name: model.backbone.kind for name, model in study.models.items()}
-    for name, model in study.models.items():
-        if kinds[name] in EXTERNAL and model.adaptation.kind != "none":
+    outside = {m: model.backbone for m, model in study.models.items() if isinstance(model.backbone, OutsideOptions)}
+    for name, backbone in outside.items():
+        model = study.models[name]
+        if model.adaptation.kind != "none":
             problems.append(
-                f"models.{name}.adaptation is {model.adaptation.kind!r}, but backbone {kinds[name]} is an outside "
+                f"models.{name}.adaptation is {model.adaptation.kind!r}, but backbone {backbone.kind} is an outside "
                 "system, which cannot be trained: set adaptation and loss to {kind: none}"
             )
-        if kinds[name] in EXTERNAL and model.mirror:
+        if model.mirror:
             problems.append(f"models.{name}.mirror is true, but an outside system's file is all there is: set it false")
     vectors = {f"fuse.{name}.models": fusion.models for name, fusion in study.fuse.items()}
     vectors |= {f"overlap.{name}.model": (o.model,) for name, o in study.overlap.items() if o.model is not None}
     for field, names in vectors.items():
         for name in names:
             own = study.fuse.get(name)
-            if kinds.get(name) in SCORES_ONLY or (own is not None and own.cohort is not None):
+            if isinstance(outside.get(name), ScoresOptions) or (own is not None and own.cohort is not None):
                 problems.append(f"{field} is {name!r}, which gives scores and no vectors: name a model that gives them")
     for name in study.explain.models if study.explain else ():
-        if kinds.get(name) in EXTERNAL:
+        if name in outside:
             problems.append(f"explain.models is {name!r}, an outside system that cannot be run: name a network")
     return problems

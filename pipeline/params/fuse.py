@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from pipeline.core.registry import Strict
-from pipeline.fusions import FUSIONS
+from pipeline.params.fusions import Method
 
 if TYPE_CHECKING:
     from pipeline.params import Study
-
-Method: Any = FUSIONS.union()
 
 
 class Fusion(Strict):
@@ -85,7 +83,7 @@ def fusion_problems(study: Study, name: str) -> list[str]:
                     f"{dataset} is not: set test: 1 in its split, or take it out of embed.datasets"
                 )
         for benchmark, options in study.evaluate.benchmarks.items():
-            if not getattr(options, "within_folds", False):
+            if not options.stays_within_folds():
                 problems.append(
                     f"evaluate.benchmarks.{benchmark}: {name} is cross-validated, and what it makes of two folds "
                     "cannot be compared: set within_folds: true (all-pairs, identification)"

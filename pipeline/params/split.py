@@ -77,4 +77,5 @@ class Listed(Strict):
     """Folds, of pairs that follow each other."""
 
 
+Dealt = BySitter | ByImage
 Split = Annotated[BySitter | Like | ByImage | Listed, Field(discriminator="kind")]

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field
 
-from pipeline.core.errors import nearest
 from pipeline.core.registry import Strict
-from pipeline.losses import LOSSES
-from pipeline.models.adaptations import ADAPTATIONS
-from pipeline.models.backbones import BACKBONES
-
-Backbone: Any = BACKBONES.union()
-Adaptation: Any = ADAPTATIONS.union()
-Loss: Any = LOSSES.union()
+from pipeline.params.adaptations import Adaptation
+from pipeline.params.backbones import Backbone
+from pipeline.params.losses import Loss
 
 
 class Training(Strict):
@@ -99,41 +93,3 @@ class Model(Strict):
     sweep: dict[str, list[Any]] = Field(default={}, exclude=True)
     """Makes a model for each value of a field (for several: each combination), as `adaptation.rank: [4, 8, 16]`: this
     entry then stands for `NAME-rank-4`, `NAME-rank-8`, `NAME-rank-16`."""
-
-    @model_validator(mode="after")
-    def _a_weight_for_each_loss(self) -> Model:
-        losses, weights = getattr(self.loss, "losses", None), getattr(self.loss, "weights", None)
-        if losses is not None and weights is not None and len(losses) != len(weights):
-            raise ValueError(f"loss.weights has {len(weights)} values for {len(losses)} losses; give one for each")
-        return self
-
-
-def wrong_roles(name: str, model: Model) -> list[str]:
-    """Roles of layers that an adaptation names and the backbone has not."""
-    known = BACKBONES.constant(model.backbone.kind, "roles")
-    if known is None or "roles" not in type(model.adaptation).model_fields:
-        return []
-    where, what = f"models.{name}.adaptation", f"backbone {model.backbone.kind}"
-    if not known:
-        return [f"{where} is {model.adaptation.kind!r}, but {what} has no layers that can be trained: use kind: head"]
-    return [
-        f"{where}.roles has {role!r}, which is no role of {what}; {nearest(role, known)}"
-        for role in model.adaptation.roles or ()
-        if role not in known
-    ]
-
-
-def idle_patience(name: str, training: Training, splits: Mapping[str, Any]) -> list[str]:
-    """A patience without val sitters: no data set that the model learns from gives any."""
-    if training.patience is None or training.fold is not None:
-        return []
-    for dataset in training.train_on:
-        split = splits.get(dataset)
-        if split is not None and split.kind == "like":
-            split = splits.get(split.dataset)
-        if split is None or getattr(split, "val", 0) > 0:  # what is absent is told elsewhere
-            return []
-    return [
-        f"models.{name}.training.patience is {training.patience}, but {', '.join(training.train_on)} has no val "
-        "sitters to judge an epoch by: give split.….val a share, or set patience: null"
-    ]

@@ -5,37 +5,39 @@ The index of a record file, the images of a list, the external data of an ONNX n
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.lookup import Finder, NotFound
 from pipeline.core.names import nfc
 from pipeline.core.own_files import located
-from pipeline.core.registry import Options
 from pipeline.formats.onnx_files import companions
 from pipeline.formats.recordio_files import index_and_property
 from pipeline.formats.user_csv import open_table
+from pipeline.params.sources import Source
+from pipeline.params.sources.file import FileOptions
+from pipeline.params.sources.manifest import ManifestOptions
+from pipeline.params.sources.recordio import RecordIOOptions
 
 
-def read_beside(source: Options) -> list[Path]:
+def read_beside(source: Source) -> list[Path]:
     """Return the further files of the user's own that the download of an entry reads, whether they are there or not.
 
     Args:
         source: an entry of the section `download`.
     """
-    find = BESIDE.get(source.kind)
-    return [] if find is None or getattr(source, "path", None) is None else find(source)
+    if isinstance(source, ManifestOptions):
+        return _of_list(source)
+    if isinstance(source, RecordIOOptions) and source.path is not None:
+        return list(index_and_property(located(source.path)))
+    if isinstance(source, FileOptions) and source.path is not None:
+        return _of_file(located(source.path))
+    return []  # it reads what params.yaml names and nothing else
 
 
-def _of_records(source: Any) -> list[Path]:
-    return list(index_and_property(located(source.path)))
-
-
-def _of_list(source: Any) -> list[Path]:
+def _of_list(source: ManifestOptions) -> list[Path]:
     """The images that a list names below its own folder. Where `root` is named, that whole folder counts already."""
     if source.root is not None:
         return []
@@ -68,17 +70,9 @@ def _found(finder: Finder, written: str) -> Path:
     return path
 
 
-def _of_file(source: Any) -> list[Path]:
+def _of_file(path: Path) -> list[Path]:
     """The external data that an ONNX network keeps beside it."""
     try:
-        return companions(located(source.path))
+        return companions(path)
     except (OSError, SitterError):  # not readable, or outside of the folder: the stage says so
         return []
-
-
-# By kind of source. A kind that is not here reads what params.yaml names and nothing else.
-BESIDE: dict[str, Callable[[Any], list[Path]]] = {
-    "file": _of_file,
-    "manifest": _of_list,
-    "recordio": _of_records,
-}

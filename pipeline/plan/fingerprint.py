@@ -1,43 +1,51 @@
 """Fingerprints of the package's code: what a stage's results depend on beside its parameters and inputs.
 
-A stage depends on every module of `pipeline` that it imports, transitively. Registries are left out: a job depends on
-the kinds that its entry in `params.yaml` names, not on those it does not use, so that adding a loss, or changing a loss
-that a model does not use, retrains nothing.
+A stage depends on every module of `pipeline` that it imports, transitively. Lists of kinds are left out: a job depends
+on the kinds that its entry in `params.yaml` names, not on those it does not use, so that adding a loss, or changing the
+code or the options of a loss that a model does not use, retrains nothing. Options stand in a module a kind for this:
+DVC watches whole files, and both engines have to agree.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib
 import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pipeline.core.registry import PROJECT, Registry
+from pipeline.params.adaptations import ADAPTATIONS
+from pipeline.params.backbones import BACKBONES
+from pipeline.params.detectors import DETECTORS
+from pipeline.params.fusions import FUSIONS
+from pipeline.params.losses import LOSSES
+from pipeline.params.metrics import METRICS
+from pipeline.params.sources import SOURCES
 from pipeline.plan.stages import STAGES
 
-PARAMS = PROJECT / "pipeline" / "params" / "__init__.py"
-REGISTRIES = {
-    "sources": "pipeline.sources:SOURCES",
-    "detectors": "pipeline.faces.detectors:DETECTORS",
-    "backbones": "pipeline.models.backbones:BACKBONES",
-    "adaptations": "pipeline.models.adaptations:ADAPTATIONS",
-    "losses": "pipeline.losses:LOSSES",
-    "fusions": "pipeline.fusions:FUSIONS",
-    "metrics": "pipeline.metrics:METRICS",
+PROJECT = Path(__file__).parents[2]
+KINDS = {
+    "sources": SOURCES,
+    "detectors": DETECTORS,
+    "backbones": BACKBONES,
+    "adaptations": ADAPTATIONS,
+    "losses": LOSSES,
+    "fusions": FUSIONS,
+    "metrics": METRICS,
 }
+PARAMS = PROJECT / "pipeline" / "params"
+# Modules that list what others hold.
+LISTS = {PARAMS / "__init__.py", PARAMS / "losses" / "single.py", *(PARAMS / sort / "__init__.py" for sort in KINDS)}
 # What says things and decides nothing: no result depends on it.
 WORDS = {
     PROJECT / "pipeline" / name
     for name in ("__init__.py", "core/errors.py", "core/progress.py", "core/file_types.py", "core/registry.py")
 }
-# What counts in the text of a source file: its imports, strings that may name a file beside it, and a registry.
+# What counts in the text of a source file: its imports, and strings that may name a file beside it.
 FROM = re.compile(r"^[ \t]*from (pipeline[\w.]*) import (?:\(([^)]*)\)|([^\n#;]+))", re.MULTILINE)
 IMPORT = re.compile(r"^[ \t]*import (pipeline[\w., ]*)", re.MULTILINE)
 COMMENT = re.compile(r"#.*")
 NAMED = re.compile(r"""["'](\w[\w.-]*\.\w+)["']""")
-REGISTRY = re.compile(r"^[A-Z]+(?:: Registry)? = Registry\(", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -48,8 +56,6 @@ class _Source:
     """Modules, and names in modules, that it imports."""
     named: frozenset[str]
     """Strings in it that may name a file beside it: the report's templates, say."""
-    registry: bool
-    """Whether it makes a registry."""
 
 
 @cache
@@ -62,8 +68,7 @@ def _read(path: Path) -> _Source:
         imported.update([module, *(f"{module}.{name.split()[0]}" for name in names if name.strip())])
     for names in IMPORT.findall(text):
         imported.update(name.split()[0] for name in names.split(","))
-    named = frozenset(NAMED.findall(text))
-    return _Source(frozenset(imported), named, path.name == "__init__.py" and REGISTRY.search(text) is not None)
+    return _Source(frozenset(imported), frozenset(NAMED.findall(text)))
 
 
 @cache
@@ -78,9 +83,9 @@ def _file(module: str) -> Path | None:
 
 @cache
 def _imports(path: Path) -> frozenset[Path]:
-    """Files of the package that a file imports; registries, `pipeline.params` and words left out."""
+    """Files of the package that a file imports; lists of kinds, `pipeline.params` and words left out."""
     found = {file for name in _read(path).imported if (file := _file(name)) is not None}
-    return frozenset(f for f in found if f != PARAMS and f not in WORDS and not _read(f).registry)
+    return frozenset(found - LISTS - WORDS)
 
 
 @cache
@@ -105,7 +110,8 @@ def sources(*modules: str) -> list[Path]:
 def job_sources(stage: str, kinds: tuple[str, ...] = ()) -> list[Path]:
     """Return the files that a job depends on, relative to the project: its stage's, its sections' defaults, its kinds'.
 
-    `kinds` are written as `losses/triplet`: the folder in `REGISTRIES`, and the name in `params.yaml`.
+    `kinds` are written as `losses/triplet`: the sort in `KINDS`, and the name in `params.yaml`. Both the options of a
+    kind and what is behind it count.
     """
     sections = (f"pipeline.params.{section}" for section in STAGES[stage].sections)
     return _with_kinds((f"pipeline.stages.{stage}", *sections), kinds)
@@ -114,10 +120,9 @@ def job_sources(stage: str, kinds: tuple[str, ...] = ()) -> list[Path]:
 def _with_kinds(modules: tuple[str, ...], kinds: tuple[str, ...]) -> list[Path]:
     names = [*modules]
     for kind in kinds:
-        folder, _, name = kind.partition("/")
-        module, _, attribute = REGISTRIES[folder].partition(":")
-        registry: Registry = getattr(importlib.import_module(module), attribute)
-        names.append(registry.module(name) or "")
+        sort, _, name = kind.partition("/")
+        options = KINDS[sort][name]
+        names += [options.__module__, *([module] if (module := options.module()) else [])]
     return [path.relative_to(PROJECT) for path in sources(*names)]
 
 

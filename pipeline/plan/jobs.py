@@ -74,7 +74,7 @@ def render(study: Study) -> Iterator[Job]:
 def align(study: Study) -> Iterator[Job]:
     """Return a job for each data set."""
     for name, align in study.align.items():
-        weights = _unique(layout.raw(d.weights) for d in align.detectors if getattr(d, "weights", None))
+        weights = _unique(layout.raw(entry) for entry in align.weights.values())
         kinds = _unique(f"detectors/{d.kind}" for d in align.detectors)
         inputs = (layout.raw(name), *weights)
         yield Job("align", (name,), inputs, (layout.faces(name),), (f"align.{name}",), kinds, _own(align))
@@ -85,7 +85,8 @@ def split(study: Study) -> Iterator[Job]:
     for name, split in study.split.items():
         like = (layout.split(split.dataset),) if split.kind == "like" else ()
         inputs = (layout.faces(name), *like)
-        keys = ("seed", f"split.{name}", *(_nobody(study) if getattr(split, "artists", "ignore") != "ignore" else ()))
+        tied = split.kind == "sitters" and split.artists != "ignore"
+        keys = ("seed", f"split.{name}", *(_nobody(study) if tied else ()))
         yield Job("split", (name,), inputs, (layout.split(name),), keys)
 
 
@@ -108,8 +109,7 @@ def train(study: Study) -> Iterator[Job]:
 
 def _train(study: Study, name: str) -> Job:
     model = study.models[name]
-    weights = getattr(model.backbone, "weights", None)
-    inputs = [layout.raw(weights)] if weights else []
+    inputs = list(_weights(study, name))
     if model.adaptation.kind != "none":
         for dataset in study.training(name).train_on:
             inputs += [layout.faces(dataset), layout.split(dataset)]
@@ -117,6 +117,11 @@ def _train(study: Study, name: str) -> Job:
     swept = study.swept(name)
     keys = ("seed", "train", *(swept.keys if swept else [f"models.{name}"]))
     return Job("train", (name,), tuple(inputs), (layout.model(name),), keys, kinds)
+
+
+def _weights(study: Study, name: str) -> tuple[Path, ...]:
+    weights = study.models[name].backbone.weights
+    return () if weights is None else (layout.raw(weights),)
 
 
 def _network_kinds(study: Study, name: str) -> tuple[str, ...]:
@@ -130,8 +135,7 @@ def embed(study: Study) -> Iterator[Job]:
 
 
 def _embed(study: Study, name: str, dataset: str) -> Job:
-    weights = getattr(study.models[name].backbone, "weights", None)
-    inputs = (layout.model(name), layout.faces(dataset), *([layout.raw(weights)] if weights else []))
+    inputs = (layout.model(name), layout.faces(dataset), *_weights(study, name))
     outputs = (layout.embeddings(name, dataset),)
     # DVC refuses keys that params.yaml does not hold: a field with a default counts where it is set.
     keys = tuple(f"embed.{field}" for field in ("batch", "precision") if field in study.embed.model_fields_set)
@@ -199,8 +203,7 @@ def explain(study: Study) -> Iterator[Job]:
 
 
 def _explain(study: Study, explain: Explain, name: str) -> Job:
-    weights = getattr(study.models[name].backbone, "weights", None)
-    inputs = [layout.model(name), *([layout.raw(weights)] if weights else [])]
+    inputs = [layout.model(name), *_weights(study, name)]
     for dataset in _unique(iter((explain.probe, explain.gallery or explain.probe))):
         inputs += [layout.faces(dataset), layout.split(dataset), layout.embeddings(explain.models[0], dataset)]
         photographs = study.photographs_of(dataset)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from pipeline.core.own_files import located, named
+from pipeline.params.sources.base import Obtained, OwnFile
 from pipeline.plan import layout
 
 if TYPE_CHECKING:
@@ -23,11 +24,11 @@ def missing(study: Study) -> dict[str, str]:
     said: dict[str, str] = {}
     for entry, source in study.download.items():
         if lines := _absent(source, f"download.{entry}", layout.raw(entry)):
-            obtain, licence = (getattr(source, option, None) for option in ("obtain", "licence"))
-            checksum = getattr(source, "sha256", None)
+            obtain = source.obtain if isinstance(source, Obtained) else None
+            checksum = source.sha256 if isinstance(source, OwnFile) else None
             said[entry] = "\n".join(
                 f"{line} It is wanted by {_wanted_by(study, entry) or 'nothing in this study'}. "
-                f"How to get it: {obtain or 'not said'}. Licence: {licence or 'not said'}."
+                f"How to get it: {obtain or 'not said'}. Licence: {source.licence or 'not said'}."
                 + (f" Its SHA-256 has to be {checksum}." if checksum else "")
                 for line in lines
             )
@@ -51,10 +52,6 @@ def _absent(section: BaseModel, where: str, output: Path) -> list[str]:
 
 def _wanted_by(study: Study, entry: str) -> str:
     """Models, detectors and data sets that an entry is for."""
-    models = [name for name, model in study.models.items() if getattr(model.backbone, "weights", None) == entry]
-    faces = [
-        name
-        for name, align in study.align.items()
-        if name == entry or any(getattr(d, "weights", None) == entry for d in align.detectors)
-    ]
+    models = [name for name, model in study.models.items() if model.backbone.weights == entry]
+    faces = [name for name, align in study.align.items() if name == entry or entry in align.weights.values()]
     return ", ".join([f"models.{name}" for name in models] + [f"align.{name}" for name in faces])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.files import each_row
-from pipeline.models.backbones import EXTERNAL
+from pipeline.params.backbones.base import OutsideOptions
 from pipeline.plan import layout
 from pipeline.reporting.pictures import Album, Picture, sheet, spread
 from pipeline.store.splits import UNIDENTIFIED, UNUSED
@@ -176,14 +176,14 @@ def _whole(text: str | None) -> int:
 def materials(study: Study) -> list[dict[str, Any]]:
     """Every entry under `download`: what it is, where it came from, its licence, and what uses it."""
     users: dict[str, list[str]] = {name: [] for name in study.download}
-    outside = {m.backbone.weights for m in study.models.values() if m.backbone.kind in EXTERNAL}
+    outside = {m.backbone.weights for m in study.models.values() if isinstance(m.backbone, OutsideOptions)}
     for name, model in study.models.items():
-        users.get(getattr(model.backbone, "weights", None) or "", []).append(name)
+        users.get(model.backbone.weights or "", []).append(name)
     for name, render in study.render.items():
         users[render.dataset].append(f"painted as {name}")
     for align in study.align.values():
-        for detector in align.detectors:
-            users.get(getattr(detector, "weights", None) or "", []).append("face detection")
+        for weights in align.weights.values():
+            users[weights].append("face detection")
     found = []
     for name, source in study.download.items():
         options = source.model_dump()

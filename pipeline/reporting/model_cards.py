@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from pipeline.core.files import read_csv, read_json
 from pipeline.core.registry import Options
-from pipeline.models.backbones import EXTERNAL
+from pipeline.params.backbones.base import OutsideOptions
+from pipeline.params.weights import HasWeights
 from pipeline.plan import layout
 from pipeline.reporting.figures import history
 from pipeline.reporting.numbers import count, number
@@ -73,7 +74,7 @@ def _words(study: Study, name: str, record: Mapping[str, Any]) -> tuple[str, str
     if name in study.models:
         model = study.models[name]
         if model.adaptation.kind == "none":
-            how = "an outside system" if model.backbone.kind in EXTERNAL else "frozen"
+            how = "an outside system" if isinstance(model.backbone, OutsideOptions) else "frozen"
             return _options(model.backbone), f"nothing ({how})"
         return _options(model.backbone), f"{_options(model.adaptation)}, by {_options(model.loss)}"
     if name in study.fuse:
@@ -87,12 +88,12 @@ def _words(study: Study, name: str, record: Mapping[str, Any]) -> tuple[str, str
     return "not of this study", "unknown"
 
 
-def _options(options: Any) -> str:
+def _options(options: Options) -> str:
     """A kind and the options that the study sets (weights have a column of their own)."""
-    told = [name for name in type(options).model_fields if name in options.model_fields_set - {"kind"}]
-    told = [name for name in told if name != "weights" or isinstance(options.weights, list)]
-    words = ", ".join(f"{name.replace('_', ' ')} {_value(getattr(options, name))}" for name in told)
-    return f"{options.kind} ({words})" if words else str(options.kind)
+    untold = {"kind", "weights"} if isinstance(options, HasWeights) else {"kind"}
+    told = options.model_fields_set - untold
+    words = ", ".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in options if name in told)
+    return f"{options.kind} ({words})" if words else options.kind
 
 
 def _value(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json
-from pipeline.models.backbones import EXTERNAL
+from pipeline.params.backbones.base import OutsideOptions
 from pipeline.reporting.numbers import number
 from pipeline.reporting.tables import shown
 
@@ -184,6 +184,6 @@ def _sort(study: Study, name: str) -> str:
         return "fusion"
     if name not in study.models:
         return "other"
-    if study.models[name].backbone.kind in EXTERNAL:
+    if isinstance(study.models[name].backbone, OutsideOptions):
         return "outside"
     return "frozen" if study.models[name].adaptation.kind == "none" else "trained"

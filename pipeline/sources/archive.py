@@ -11,14 +11,13 @@ import ast
 import shutil
 from collections import Counter
 from pathlib import Path, PurePosixPath
-from typing import IO, Annotated, Literal
-
-from pydantic import Field
+from typing import IO
 
 from pipeline.core.errors import SitterError, nearest
-from pipeline.core.own_files import OwnPath
 from pipeline.formats.archives import Member, Opened, check_readable, content, members, opened
 from pipeline.formats.onnx_files import external_data
+from pipeline.params.sources.archive import ArchiveOptions
+from pipeline.params.sources.base import Unpacked
 from pipeline.sources.chosen import Chosen, choose, cluttered, say
 from pipeline.sources.clutter import clutter
 from pipeline.sources.image_files import Row, composed, is_image, rows
@@ -30,77 +29,45 @@ BOMB_BYTES = 1 << 30
 BOMB_RATIO = 100
 
 
-def fetch(
-    folder: Path,
-    entry: str,
-    *,
-    path: OwnPath | None = None,
-    url: str | None = None,
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None,
-    member: str = "",
-    contents: Literal["images", "file", "python-literal"],
-    pattern: str = "*",
-    variable: str = "WEIGHTS",
-    save_as: str | None = None,
-    licence: str | None = None,
-    obtain: str | None = None,
-) -> list[Row] | None:
+def fetch(folder: Path, entry: str, options: ArchiveOptions) -> list[Row] | None:
     """A zip or tar archive of your own, or behind a URL: images in a folder per sitter, or one file of it.
 
     Args:
         folder: where the contents go.
         entry: name of the entry.
-        path: the archive, relative to the project's root or absolute.
-        url: where it is fetched from; needs `sha256`.
-        sha256: checksum of the archive, checked before anything is unpacked.
-        member: folder in the archive that holds a folder per sitter, or the file.
-        contents: `images`, `file`, or `python-literal`: a Python file that assigns bytes to `variable`.
-        pattern: images whose file name fits are taken: `*.pgm`.
-        variable: its name.
-        save_as: name of the file made of it (default: the entry's name with the ending .onnx).
-        licence: terms of use, kept beside the data.
-        obtain: how to get the archive, said where it is missing.
+        options: of the entry.
 
     Returns:
         Rows of the manifest for images, None for a file.
     """
-    archive, title = own_file(entry, path, url, sha256)
-    return unpack(archive, title, folder, entry, member, contents, pattern, variable, save_as, licence)
+    archive, title = own_file(entry, options.path, options.url, options.sha256)
+    return unpack(archive, title, folder, entry, options)
 
 
-def unpack(
-    archive: Path,
-    title: str,
-    folder: Path,
-    entry: str,
-    member: str,
-    contents: Literal["images", "file", "python-literal"],
-    pattern: str,
-    variable: str,
-    save_as: str | None,
-    licence: str | None,
-) -> list[Row] | None:
+def unpack(archive: Path, title: str, folder: Path, entry: str, options: Unpacked) -> list[Row] | None:
     """Take the images below `member`, or the one file, out of a verified archive (called `title` in messages)."""
-    inside = PurePosixPath(member).as_posix().strip("/")
+    inside = PurePosixPath(options.member).as_posix().strip("/")
     inside = "" if inside == "." else inside
-    if contents == "images":
-        return rows(folder, entry, extract(archive, title, folder, entry, inside, pattern), licence)
+    if options.contents == "images":
+        return rows(folder, entry, extract(archive, title, folder, entry, inside, options.pattern), options.licence)
     if not inside:
-        raise SitterError(f"download.{entry}.member is empty: with `contents: {contents}`, name the file to take.")
+        raise SitterError(
+            f"download.{entry}.member is empty: with `contents: {options.contents}`, name the file to take."
+        )
     file = folder / extract(archive, title, folder, entry, inside)[0]
-    if contents == "python-literal":
-        content = bytes_literal(file, variable, f"download.{entry}: {member}")
+    if options.contents == "python-literal":
+        content = bytes_literal(file, options.variable, f"download.{entry}: {options.member}")
         file.unlink()
-        (folder / Path(save_as or f"{entry}.onnx").name).write_bytes(content)
+        (folder / Path(options.save_as or f"{entry}.onnx").name).write_bytes(content)
         return None
     if file.suffix == ".onnx":  # with the files of external data that it names
         for name in external_data(file):
             beside = (PurePosixPath(inside).parent / name).as_posix()
-            data = folder / extract(archive, title, folder, entry, beside, named_by=f"{member} needs")[0]
+            data = folder / extract(archive, title, folder, entry, beside, named_by=f"{options.member} needs")[0]
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             data.rename(folder / name)
-    if save_as:
-        file.rename(folder / Path(save_as).name)
+    if options.save_as:
+        file.rename(folder / Path(options.save_as).name)
     return None
 
 

@@ -10,35 +10,35 @@ import shutil
 from pathlib import Path, PurePosixPath
 
 from pipeline.core.errors import SitterError
-from pipeline.core.own_files import OwnPath
 from pipeline.core.progress import progress
+from pipeline.params.sources.folder import FolderOptions
 from pipeline.sources.chosen import Chosen, choose, cluttered, say
 from pipeline.sources.image_files import Row, composed, is_image, rows, tree
 from pipeline.sources.local import own_path
 
 
-def fetch(folder: Path, entry: str, *, path: OwnPath, pattern: str = "*", licence: str | None = None) -> list[Row]:
+def fetch(folder: Path, entry: str, options: FolderOptions) -> list[Row]:
     """Images of your own in a folder per sitter (`path/SITTER/…/image.jpg`), copied.
 
     Args:
         folder: where the images go.
         entry: name of the entry.
-        path: the folder that holds the sitters' folders, relative to the project's root or absolute.
-        pattern: images whose file name fits are taken: `*.jpg`.
-        licence: terms of use, kept beside the data.
+        options: of the entry.
 
     Returns:
         Rows of the manifest.
     """
-    root = own_path(entry, path)
+    root = own_path(entry, options.path)
     if not root.is_dir():
-        raise SitterError(f"download.{entry}.path is {path}, which is a file: name the folder of sitters' folders.")
+        raise SitterError(
+            f"download.{entry}.path is {options.path}, which is a file: name the folder of sitters' folders."
+        )
     tops = [found.name for found in root.iterdir() if found.is_dir()]
     files = sorted(PurePosixPath(found.as_posix()) for found in tree(root))
-    chosen = choose(files, pattern, tops, lambda file: (root / file).is_file())
+    chosen = choose(files, options.pattern, tops, lambda file: (root / file).is_file())
     if not chosen.taken:
-        raise SitterError(_nothing(entry, path, pattern, chosen))
-    where = f"download.{entry}.path {path}"
+        raise SitterError(_nothing(entry, options.path, options.pattern, chosen))
+    where = f"download.{entry}.path {options.path}"
     written: dict[str, PurePosixPath] = {}
     for file in progress(chosen.taken, f"copy {entry}"):
         target = folder / composed(file, written, where)
@@ -46,8 +46,8 @@ def fetch(folder: Path, entry: str, *, path: OwnPath, pattern: str = "*", licenc
         if target.exists():
             raise SitterError(f"{where}: {file} exists twice but for capitals, which this disk takes for one file.")
         shutil.copyfile(root / file, target)
-    say(entry, chosen, lambda below: f"download.{entry}.path: {Path(path) / below}")
-    return rows(folder, entry, written, licence)
+    say(entry, chosen, lambda below: f"download.{entry}.path: {Path(options.path) / below}")
+    return rows(folder, entry, written, options.licence)
 
 
 def _nothing(entry: str, path: str, pattern: str, chosen: Chosen) -> str:

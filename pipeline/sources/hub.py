@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import Field
 
 from pipeline.formats.onnx_files import check_companions
+from pipeline.params.sources.hub import HubOptions
 from pipeline.sources.local import own_file
 
 
-def fetch(
-    folder: Path,
-    entry: str,
-    *,
-    repo: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")],
-    revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")],
-    file: Annotated[str, Field(pattern=r"^[\w-][\w./-]*$")],
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")],
-    licence: str | None = None,
-) -> None:
+def fetch(folder: Path, entry: str, options: HubOptions) -> None:
     """One file of weights from a repository of the Hugging Face hub, by commit and checksum.
 
     A mirror of the hub is set by the variable HF_ENDPOINT.
@@ -29,14 +18,11 @@ def fetch(
     Args:
         folder: where the file goes.
         entry: name of the entry.
-        repo: owner/name.
-        revision: the commit, whole, since branches and tags move.
-        file: path in the repository.
-        sha256: its checksum, as its page on the hub shows it.
-        licence: terms of use, kept beside it.
+        options: of the entry.
     """
     from huggingface_hub import hf_hub_url
 
-    source, name = own_file(entry, None, hf_hub_url(repo, file, revision=revision), sha256)
+    url = hf_hub_url(options.repo, options.file, revision=options.revision)
+    source, name = own_file(entry, None, url, options.sha256)
     shutil.copyfile(source, folder / name)
     check_companions(folder / name)

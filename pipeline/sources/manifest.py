@@ -9,17 +9,15 @@ import shutil
 import sys
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal
 
 import requests
 from filelock import FileLock
-from pydantic import Field
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import sha256, write_csv
 from pipeline.core.lookup import Finder, NotFound
-from pipeline.core.own_files import OwnPath
 from pipeline.core.progress import progress
+from pipeline.params.sources.manifest import ManifestOptions
 from pipeline.sources import web
 from pipeline.sources.cache import cache
 from pipeline.sources.image_files import Row
@@ -34,23 +32,7 @@ ENDINGS |= {"GIF": ".gif", "JPEG2000": ".jp2", "AVIF": ".avif"}
 SHOWN = 5
 
 
-def fetch(
-    folder: Path,
-    entry: str,
-    *,
-    path: OwnPath,
-    root: OwnPath | None = None,
-    columns: dict[str, str] | None = None,
-    separator: Literal[",", ";", "\t", "|"] = ",",
-    complete: bool = False,
-    workers: Annotated[int, Field(ge=1, le=256)] = 8,
-    per_host: Annotated[int, Field(ge=1, le=64)] = 2,
-    delay: Annotated[float, Field(ge=0, le=3600)] = 0.0,
-    retries: Annotated[int, Field(ge=0, le=20)] = 4,
-    backoff: Annotated[float, Field(gt=0, le=60)] = 1.0,
-    contact: str | None = None,
-    licence: str | None = None,
-) -> list[Row]:
+def fetch(folder: Path, entry: str, options: ManifestOptions) -> list[Row]:
     """Images that a CSV lists by path or URL, each with its sitter; what cannot be had is listed in failed.csv.
 
     The CSV has the columns sitter and path or url, may have image_id and sha256, and all others are carried on.
@@ -58,27 +40,14 @@ def fetch(
     Args:
         folder: where the images go, as IMAGE_ID and an ending that fits the content.
         entry: name of the entry.
-        path: the CSV, relative to the project's root or absolute.
-        root: folder that the paths in it are relative to (default: the CSV's own). Where it is named, whatever changes
-            in it counts as a change of the study; where not, the images that the CSV names do.
-        columns: our names by theirs, where they differ: `{path: filename, artist: painter}`.
-        separator: what parts the cells of a row; another one is taken, and said, where the header line has our names
-            only with that.
-        complete: stop if a single image cannot be had.
-        workers: connections at a time.
-        per_host: connections at a time to one host.
-        delay: seconds between two requests to one host.
-        retries: further attempts at a URL.
-        backoff: seconds before the first of them; it doubles each time.
-        contact: an e-mail address or page for the servers' logs, as Wikimedia and others ask.
-        licence: terms of use, for the rows that name none.
+        options: of the entry.
 
     Returns:
         Rows of the manifest, in the order of the CSV.
     """
-    file = own_path(entry, path)
-    base = own_path(entry, root) if root else file.parent
-    listed = read_listing(file, base, columns or {}, separator)
+    file = own_path(entry, options.path)
+    base = own_path(entry, options.root) if options.root else file.parent
+    listed = read_listing(file, base, options.columns or {}, options.separator)
     finder = Finder(base)
     got: dict[int, Row] = {}
     reasons: dict[int, str] = {}
@@ -99,18 +68,23 @@ def fetch(
 
     def take(portrait: Portrait, session: requests.Session | None) -> Row | str:
         try:
-            source = _kept(portrait, session, retries, backoff) if session else portrait.path
+            source = _kept(portrait, session, options.retries, options.backoff) if session else portrait.path
             assert source is not None, portrait
             try:
-                return _place(portrait, source, folder, licence)
+                return _place(portrait, source, folder, options.licence)
             except (FileNotFoundError, NotADirectoryError):
-                return _place(portrait, find(portrait), folder, licence)
+                return _place(portrait, find(portrait), folder, options.licence)
         except web.Unfetched as reason:
             return str(reason)
 
     local = ((p, take(p, None)) for p in listed if p.path)
     remote = politely(
-        [(p, p.url) for p in listed if p.url], take, workers=workers, per_host=per_host, delay=delay, contact=contact
+        [(p, p.url) for p in listed if p.url],
+        take,
+        workers=options.workers,
+        per_host=options.per_host,
+        delay=options.delay,
+        contact=options.contact,
     )
     for portrait, outcome in progress(chain(local, remote), f"fetch {entry}", total=len(listed)):
         if isinstance(outcome, str):
@@ -124,7 +98,7 @@ def fetch(
             f"example, {finder.example}",
             file=sys.stderr,
         )
-    _account(folder, entry, listed, reasons, complete)
+    _account(folder, entry, listed, reasons, options.complete)
     return [got[p.line] for p in listed if p.line in got]
 
 

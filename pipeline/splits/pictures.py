@@ -88,7 +88,7 @@ def across(
         if len({image.dataset for image in images}) < 2:
             continue
         links = list(_same_files(images))
-        if all(getattr(study.split[dataset], "near_duplicates", False) for dataset in pair):
+        if all((split := study.split[d]).kind != "pairs" and split.near_duplicates for d in pair):
             links += _near(images)
         names = {dataset: picture_names(study, dataset) for dataset in pair}
         shared = set()

@@ -22,7 +22,6 @@ from pipeline.core.files import output_folder, write_csv, write_json
 from pipeline.core.names import nfc
 from pipeline.core.nobody import nobody
 from pipeline.plan import layout
-from pipeline.sources import SOURCES
 from pipeline.store.columns import GIVEN, WRITTEN
 
 if TYPE_CHECKING:
@@ -51,12 +50,13 @@ def run(study: Study, entry: str) -> None:
     source, target = study.download[entry], layout.raw(entry)
     lock = locked(target.with_name(f".{entry}.lock"), f"download.{entry}")
     with lock, _full_disk_explained(entry), output_folder(target) as folder:
-        images = SOURCES.make(source, folder, entry)
+        images = source.make(folder, entry)
         is_nobody = nobody(study.nobody.also, study.nobody.names)
         sitters = None if images is None else write_images(folder, entry, images, is_nobody)
-        write_json(folder / "source.json", {"entry": entry, **source.model_dump(exclude_defaults=True)})
-    licence = getattr(source, "licence", None)
-    print(f"{entry}: {_summary(target, sitters)} in {target}" + (f" ({licence})" if licence else ""))
+        write_json(
+            folder / "source.json", {"entry": entry, "kind": source.kind, **source.model_dump(exclude_defaults=True)}
+        )
+    print(f"{entry}: {_summary(target, sitters)} in {target}" + (f" ({source.licence})" if source.licence else ""))
 
 
 def write_images(

@@ -69,14 +69,13 @@ def run(study: Study, model: str, dataset: str) -> None:
 def external(model: str) -> External | None:
     """The outside system that a model is; None for a network."""
     from pipeline.models import DESCRIPTION
-    from pipeline.models.backbones import BACKBONES, EXTERNAL
+    from pipeline.params.backbones import BACKBONES, OUTSIDE
 
     file = layout.model(model) / DESCRIPTION
     recorded = read_json(file).get("backbone", {}) if file.is_file() else {}
-    if recorded.get("kind") not in EXTERNAL:
+    if recorded.get("kind") not in OUTSIDE:
         return None
-    options = BACKBONES.options(recorded["kind"]).model_validate(recorded)
-    return cast("External", BACKBONES.make(options))
+    return cast("External", BACKBONES[recorded["kind"]].model_validate(recorded).make())
 
 
 def embed(

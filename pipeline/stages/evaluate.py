@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder, write_csv, write_json, write_manifest
 from pipeline.core.progress import progress
-from pipeline.metrics import METRICS
 from pipeline.metrics.reader import Reader
+from pipeline.params.backbones.base import ScoresOptions
 from pipeline.plan import layout
 from pipeline.splits.trained import warn
 
@@ -52,7 +52,7 @@ def judge(study: Study, read: Reader) -> dict[str, dict[str, Result]]:
     for benchmark, model in progress(every, "evaluate", unit="benchmark × model"):
         options = study.evaluate.benchmarks[benchmark]
         try:
-            result = METRICS.make(options, read.context(model))
+            result = options.make(read.context(model))
             results[benchmark][model] = _doubted(study, benchmark, model, result)
         except Unjudged as reason:
             print(f"benchmark {benchmark!r}: {model} is left out: {reason}", file=sys.stderr)
@@ -65,13 +65,12 @@ def _doubted(study: Study, benchmark: str, model: str, result: Result) -> Result
     """A result with a note, which is also printed, where scores from a file look like distances (or the reverse)."""
     from dataclasses import replace
 
-    from pipeline.models.backbones import SCORES_ONLY
-
-    if not result.reversed or model not in study.models or study.models[model].backbone.kind not in SCORES_ONLY:
+    backbone = study.models[model].backbone if model in study.models else None
+    if not result.reversed or not isinstance(backbone, ScoresOptions):
         return result
     field = f"models.{model}.backbone.distance"
     mend = f"if the file's scores are distances (the smaller, the more alike), set {field}: true"
-    if study.models[model].backbone.distance:
+    if backbone.distance:
         mend = f"{field} is true: if the file's larger scores are the more alike, set it false"
     note = f"{result.reversed}: {mend}"
     print(f"warning: benchmark {benchmark!r}: {model}: {note}", file=sys.stderr)

@@ -54,7 +54,7 @@ def run(study: Study, dataset: str) -> None:
     if not faces and entry.kind != "pairs":
         write(dataset, seated(everyone, lambda face: Seat(UNUSED, 0)), Copies())
         return
-    copies = find(dataset, faces, files, near=getattr(entry, "near_duplicates", False))
+    copies = find(dataset, faces, files, near=entry.kind != "pairs" and entry.near_duplicates)
     pairs: list[Row] = []
     tied: dict[str, tuple[str, ...]] = {}
     how = ""

@@ -54,9 +54,9 @@ def run(study: Study, model: str) -> None:
 def record(study: Study, model: str) -> None:
     """The folder of a frozen model."""
     from pipeline.core.files import output_folder
-    from pipeline.models.backbones import EXTERNAL
+    from pipeline.params.backbones.base import OutsideOptions
 
-    if study.models[model].backbone.kind in EXTERNAL:
+    if isinstance(study.models[model].backbone, OutsideOptions):
         record_external(study, model)
         return
     from pipeline.models.build import build
@@ -79,15 +79,14 @@ def record_external(study: Study, model: str) -> None:
 
     from pipeline.core.files import output_folder, sha256, write_json
     from pipeline.models import DESCRIPTION
-    from pipeline.models.backbones import BACKBONES
 
     if os.environ.get("RANK", "0") != "0":
         return
     entry = study.models[model]
-    outside: External = BACKBONES.make(entry.backbone)
+    outside: External = entry.backbone.make()
     file = outside.file
     description = {
-        **{part: getattr(entry, part).model_dump(mode="json") for part in ("backbone", "adaptation", "loss")},
+        **entry.model_dump(mode="json", include={"backbone", "adaptation", "loss"}),
         "weights": {"file": file.name, "bytes": file.stat().st_size, "sha256": sha256(file)},
         **outside.describe(),
     }
@@ -160,7 +159,6 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
     """
     import torch
 
-    from pipeline.losses import LOSSES
     from pipeline.losses.samplers import SitterBatches
     from pipeline.losses.sharded_centres import share_out
     from pipeline.models.backbone import count_parameters, frozen_prefix
@@ -210,7 +208,7 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
             raise SitterError(f"models.{model}: its start is computed from features: raise cache_gb to keep them.")
         adaptation.initialise(network, inputs[0].kept[:, 0].to(accelerator.device))
     torch.manual_seed(study.seed_of(model))
-    loss = LOSSES.make(entry.loss, network.dim, faces.sitters)
+    loss = entry.loss.make(network.dim, faces.sitters)
     if processes.world > 1 and faces.sitters >= max(processes.world, training.shard_centres or math.inf):
         share_out(loss, processes.rank, processes.world)
     kept = frozen_prefix(network) if inputs[0].kept is not None else 0

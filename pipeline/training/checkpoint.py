@@ -60,10 +60,10 @@ def key(study: Study, model: str) -> str:
 
     entry, training = study.models[model], study.training(model)
     inputs = [folder(d) / layout.MANIFEST for d in training.train_on for folder in (layout.faces, layout.split)]
-    if getattr(entry.backbone, "weights", None) is not None:
+    if entry.backbone.weights is not None:
         inputs.append(layout.raw(entry.backbone.weights) / layout.MANIFEST)
     options = zip(KINDS, (entry.backbone, entry.adaptation, entry.loss), strict=True)
-    kinds = [f"{registry}/{kind}" for registry, chosen in options for kind in chosen.kinds()]
+    kinds = [f"{sort}/{kind}" for sort, chosen in options for kind in chosen.kinds()]
     of = {
         "seed": [study.seed, study.seed_of(model)],  # of the choice of val faces, and of the training
         "model": entry.model_dump(exclude={"training"}),

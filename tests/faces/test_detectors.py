@@ -14,9 +14,9 @@ from PIL import Image
 from pipeline.core.errors import SitterError
 from pipeline.core.files import write_manifest
 from pipeline.faces.alignment import ARCFACE
-from pipeline.faces.detectors import DETECTORS
 from pipeline.faces.detectors.retinaface import anchors, decode, suppress
 from pipeline.faces.image import read_image
+from pipeline.params.detectors import DETECTORS
 from pipeline.plan import layout
 from tests.faces.real import download_demo, install_scrfd, no_face, photograph, shared
 
@@ -25,7 +25,7 @@ ASTRONAUT = np.array([[203, 102], [246, 103], [223, 127], [203, 141], [244, 141]
 
 
 def make(kind: str, **options):
-    return DETECTORS.make(DETECTORS.options(kind).model_validate({"kind": kind, **options}))
+    return DETECTORS[kind].model_validate({"kind": kind, **options}).make()
 
 
 @pytest.fixture

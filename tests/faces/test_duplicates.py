@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.faces.duplicates import HASH, near_duplicates, nearest_of_another, registered_similarity
 from pipeline.faces.image import RGBImage
+from pipeline.params.sources.package import PackageOptions
 from pipeline.store.faces import Face, FaceStore, encode, write_faces
 from tests.faces_of_noise import face
 
@@ -105,7 +106,7 @@ def test_photographs_of_one_sitter_in_one_sitting_are_rarely_taken_for_copies(
 
     options = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())["download"]["orl"]
     del options["kind"]
-    rows = package.fetch(tmp_path, "orl", **options)
+    rows = package.fetch(tmp_path, "orl", PackageOptions(**options))
     assert rows is not None
     images = [np.asarray(cv2.imread(str(tmp_path / r["path"])), np.uint8) for r in rows]
     crops = [np.asarray(cv2.resize(image[20:, 6:-6], (112, 112)), np.uint8) for image in images]

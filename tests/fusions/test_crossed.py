@@ -12,6 +12,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
 from pipeline.fusions.fused import load_fusion
 from pipeline.fusions.wccn import WithinClass
+from pipeline.params.fusions.wccn import WithinClassOptions
 from pipeline.plan import layout
 from pipeline.plan.stages import jobs
 from pipeline.scoring.score_norm import normalised
@@ -45,7 +46,7 @@ def test_each_fold_is_fused_by_what_was_fitted_to_the_others(embedded, fold):
     fuse.run(with_fusion(method={"kind": "wccn"}), "both")
     found = read_embeddings("both", "faces")
     own = [i for i in range(IMAGES) if fold_of(i) == fold]
-    expected = by_hand(embedded, WithinClass(), fold)[own]
+    expected = by_hand(embedded, WithinClass(WithinClassOptions()), fold)[own]
     np.testing.assert_allclose(found.select([f"i{i}" for i in own]), expected, atol=1e-5)
     assert len(found.image_ids) == IMAGES
 
@@ -54,7 +55,7 @@ def test_scores_are_measured_by_the_images_of_the_other_folds(embedded):
     fuse.run(with_fusion(method={"kind": "wccn"}, cohort=4), "both")
     found = read_scores("both", "faces")
     for fold in range(FOLDS):
-        units = by_hand(embedded, WithinClass(), fold)
+        units = by_hand(embedded, WithinClass(WithinClassOptions()), fold)
         own = [i for i in range(IMAGES) if fold_of(i) == fold]
         strangers = units[[i for i in range(IMAGES) if fold_of(i) != fold]]
         expected = normalised(units[own], units[own], strangers, 4)

@@ -9,6 +9,7 @@ from pipeline.core.errors import SitterError
 from pipeline.fusions.concat import Concat
 from pipeline.fusions.fused import Fused, mean_units
 from pipeline.fusions.weighted import Weighted, learn
+from pipeline.params.fusions.weighted import WeightedOptions
 from pipeline.store.embeddings import normalise
 
 
@@ -39,7 +40,7 @@ def test_the_cosine_of_a_concatenation_is_the_mean_of_the_cosines():
 
 def test_the_cosine_of_a_weighted_fusion_is_the_weighted_sum_of_the_cosines():
     inputs = [vectors(1.0, 8), vectors(2.0, 20), vectors(1.5, 5)]
-    kind = Weighted()
+    kind = Weighted(WeightedOptions())
     kind.load({"weights": np.array([0.5, 0.0, 0.5], np.float32)})
     fused = Fused(["a", "b", "c"], kind, None).apply(inputs)
     np.testing.assert_allclose(cosines(fused), (cosines(inputs[0]) + cosines(inputs[2])) / 2, atol=1e-6)
@@ -63,7 +64,7 @@ def test_centres_are_the_mean_of_unit_vectors_so_that_long_vectors_count_no_more
 
 def test_a_bad_model_gets_little_weight_and_a_good_one_much():
     good, bad = normalise(vectors(2.0, 32)), normalise(vectors(12.0, 32, seed=1))
-    kind = Weighted()
+    kind = Weighted(WeightedOptions())
     kind.fit([good, bad], SITTERS, VAL, 0)
     assert kind.weights.sum() == pytest.approx(1)
     assert kind.weights[0] > 0.8
@@ -71,7 +72,7 @@ def test_a_bad_model_gets_little_weight_and_a_good_one_much():
 
 def test_equal_models_get_equal_weights():
     units = [normalise(vectors(2.0, 64, seed=s)) for s in range(3)]
-    kind = Weighted()
+    kind = Weighted(WeightedOptions())
     kind.fit(units, SITTERS, VAL, 0)
     np.testing.assert_allclose(kind.weights, 1 / 3, atol=0.08)
     kind.fit([units[0], units[0].copy()], SITTERS, VAL, 0)
@@ -80,7 +81,7 @@ def test_equal_models_get_equal_weights():
 
 def test_where_equal_weights_tell_all_pairs_apart_nothing_is_learned():
     units = [normalise(vectors(noise, 64, seed=s)) for s, noise in enumerate((0.2, 0.3))]
-    kind = Weighted()
+    kind = Weighted(WeightedOptions())
     kind.fit(units, SITTERS, VAL, 0)
     np.testing.assert_allclose(kind.weights, 0.5, atol=0.1)
 
@@ -89,7 +90,7 @@ def test_a_stronger_pull_brings_the_weights_nearer_to_equal():
     units = [normalise(vectors(0.7, 32)), normalise(vectors(12.0, 32, seed=1))]
     found = []
     for pull in (0.0, 1.0, 100.0):
-        kind = Weighted(pull=pull)
+        kind = Weighted(WeightedOptions(pull=pull))
         kind.fit(units, SITTERS, VAL, 0)
         found.append(float(kind.weights[0]))
     assert found[0] > found[1] > found[2]
@@ -124,7 +125,7 @@ def test_learned_weights_are_the_best_of_many_by_the_objective_they_state():
 def test_only_val_images_are_learned_from():
     units = [normalise(vectors(0.7, 32)), normalise(vectors(12.0, 32, seed=1))]
     spoiled = [np.concatenate([u, normalise(vectors(3.0, 32, seed=9 - i))]) for i, u in enumerate(units)]
-    clean, mixed = Weighted(), Weighted()
+    clean, mixed = Weighted(WeightedOptions()), Weighted(WeightedOptions())
     clean.fit(units, SITTERS, VAL, 0)
     mixed.fit(spoiled, SITTERS * 2, VAL + ["train"] * len(SITTERS), 0)
     np.testing.assert_array_equal(clean.weights, mixed.weights)
@@ -134,4 +135,4 @@ def test_only_val_images_are_learned_from():
 def test_val_images_without_both_sorts_of_pairs_are_refused(sitters):
     units = [normalise(vectors(1.0, 8))[:4]] * 2
     with pytest.raises(SitterError, match=r"4 val images of . sitters give . genuine and . impostor.*Raise split"):
-        Weighted().fit(units, sitters, ["val"] * 4, 0)
+        Weighted(WeightedOptions()).fit(units, sitters, ["val"] * 4, 0)

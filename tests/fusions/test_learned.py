@@ -9,15 +9,18 @@ import pytest
 import torch
 
 from pipeline.core.errors import SitterError
-from pipeline.fusions.attention import Attended, Attention
+from pipeline.fusions.attention import Attention
 from pipeline.fusions.concat import Concat
-from pipeline.fusions.gated import Gate, Gated
+from pipeline.fusions.gated import Gate
 from pipeline.fusions.score import Score
+from pipeline.params.fusions.attention import AttendedOptions
+from pipeline.params.fusions.gated import GatedOptions
+from pipeline.params.fusions.score import ScoreOptions
 from pipeline.store.embeddings import normalise
 from tests.spread import surely
 
 SITTERS, IMAGES = 80, 6
-KINDS = [Gated, Attended]
+KINDS = [GatedOptions, AttendedOptions]
 WORLDS = range(5)
 
 
@@ -108,7 +111,7 @@ def test_the_gate_and_the_attention_are_what_they_say():
     np.testing.assert_allclose(attention(tensors).detach().numpy(), np.hstack(parts), atol=1e-5)
 
 
-@pytest.mark.parametrize(("kind", "epochs"), [(Gated, 6), (Attended, 40)])
+@pytest.mark.parametrize(("kind", "epochs"), [(GatedOptions, 6), (AttendedOptions, 40)])
 @pytest.mark.slow
 def test_sample_by_sample_the_spoilt_model_counts_less_and_unseen_sitters_gain(kind, epochs):
     """In the mean over worlds, each with a start of its own."""
@@ -116,7 +119,7 @@ def test_sample_by_sample_the_spoilt_model_counts_less_and_unseen_sitters_gain(k
     for seed in WORLDS:
         data = world(seed)
         units, _, subset, flag = data
-        learned, test = fitted(kind(epochs=epochs), data, seed), subset == "test"
+        learned, test = fitted(kind(epochs=epochs).make(), data, seed), subset == "test"
         with torch.inference_mode():
             weights = learned._restored([32, 48]).weights([torch.from_numpy(u[test]) for u in units]).numpy()[:, 0]
         ratios.append(weights[~flag[test]].mean() / weights[flag[test]].mean())
@@ -138,7 +141,7 @@ def test_a_noisy_partner_does_not_drag_the_good_model_down(kind):
     losses, kept = [], []
     for seed in WORLDS:
         data = world(seed, poor=6.0, spoilt=False)
-        learned = fitted(kind(epochs=4), data, seed)
+        learned = fitted(kind(epochs=4).make(), data, seed)
         alone = auc(Concat(), (data[0][:1], *data[1:]))
         losses.append(alone - auc(Concat(), data))
         kept.append(auc(learned, data) - alone)
@@ -149,7 +152,7 @@ def test_a_noisy_partner_does_not_drag_the_good_model_down(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_seed_gives_the_same_bits_and_torchs_generator_is_left_alone(kind, spoilt):
     before = torch.random.get_rng_state()
-    one, other, third = (fitted(kind(epochs=2), spoilt, seed) for seed in (1, 1, 2))
+    one, other, third = (fitted(kind(epochs=2).make(), spoilt, seed) for seed in (1, 1, 2))
     assert torch.equal(before, torch.random.get_rng_state())
     assert all(np.array_equal(value, other.state()[name]) for name, value in one.state().items())
     assert one.findings() == other.findings()
@@ -163,12 +166,14 @@ def test_where_nothing_is_gained_on_val_sitters_the_linear_fusion_is_kept(kind, 
     train = subset == "train"
     shuffled = number.copy()
     shuffled[train] = np.random.default_rng(0).permutation(number[train])
-    learned = fitted(kind(epochs=3, lr=0.05), (units, shuffled, subset, flag))
+    learned = fitted(kind(epochs=3, lr=0.05).make(), (units, shuffled, subset, flag))
     found = learned.findings()
     assert found["val_cllr"] <= found["val_cllr_linear"] <= found["val_cllr_equal"] + 1e-6
 
 
-@pytest.mark.parametrize(("kind", "name"), [(Gated, "gated"), (Attended, "attention"), (Score, "score")])
+@pytest.mark.parametrize(
+    ("kind", "name"), [(GatedOptions, "gated"), (AttendedOptions, "attention"), (ScoreOptions, "score")]
+)
 @pytest.mark.parametrize("word", ["train", "val"])
 def test_sitters_who_give_no_genuine_pairs_are_refused(kind, name, word):
     rng = np.random.default_rng(0)
@@ -178,4 +183,4 @@ def test_sitters_who_give_no_genuine_pairs_are_refused(kind, name, word):
     with pytest.raises(
         SitterError, match=rf"fusion {name} learns from pairs of {word} images, but the 4 {word} images"
     ):
-        kind().fit(units, sitters, subset, 0)
+        kind().make().fit(units, sitters, subset, 0)

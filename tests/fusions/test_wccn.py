@@ -8,6 +8,7 @@ import pytest
 from pipeline.core.errors import SitterError
 from pipeline.fusions.wccn import WithinClass, whitening
 from pipeline.metrics.verification import eer, roc, tally
+from pipeline.params.fusions.wccn import WithinClassOptions
 from pipeline.store.embeddings import normalise
 
 DIM = 12
@@ -29,7 +30,7 @@ def error(units, names):
 
 
 def fitted(units, names, **options):
-    kind = WithinClass(**options)
+    kind = WithinClass(WithinClassOptions(**options))
     kind.fit(units, names, ["train"] * len(names), 1)
     return kind
 

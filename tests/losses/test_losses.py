@@ -9,14 +9,18 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.losses import LOSSES
 from pipeline.losses.contrastive import Contrastive
 from pipeline.losses.infonce import InfoNCE
 from pipeline.losses.mining import one_positive, positive_pairs, random_choice, triplets
 from pipeline.losses.supcon import SupCon
 from pipeline.losses.triplet import Triplet
+from pipeline.params.losses import LOSSES
+from pipeline.params.losses.contrastive import ContrastiveOptions
+from pipeline.params.losses.infonce import InfoNCEOptions
+from pipeline.params.losses.supcon import SupConOptions
+from pipeline.params.losses.triplet import TripletOptions
 
-KINDS = [kind for kind in LOSSES.entries if kind != "none"]
+KINDS = [kind for kind in LOSSES if kind != "none"]
 NEEDED = {"sum": {"losses": [{"kind": "arcface"}, {"kind": "infonce"}], "weights": [1, 0.5]}}
 
 
@@ -30,8 +34,8 @@ def batch(sitters: int = 4, images: int = 3, dim: int = 8, seed: int = 0) -> tup
 def make(kind: str, dim: int = 8, sitters: int = 4, **options: Any) -> torch.nn.Module:
     """A loss as `params.yaml` would have it, in float64."""
     torch.manual_seed(0)
-    found = LOSSES.options(kind).model_validate({"kind": kind} | (options or NEEDED.get(kind, {})))
-    loss: torch.nn.Module = LOSSES.make(found, dim, sitters).double()
+    found = LOSSES[kind].model_validate({"kind": kind} | (options or NEEDED.get(kind, {})))
+    loss: torch.nn.Module = found.make(dim, sitters).double()
     return loss
 
 
@@ -41,7 +45,7 @@ def test_triplet_without_hard_negatives_at_k_2_sitters_is_the_library_s_over_tho
 
     embeddings, labels = batch(sitters=2)
     torch.manual_seed(3)
-    mine = Triplet(8, 2, margin=0.5, distance=distance, hard=0.3)(embeddings, labels)
+    mine = Triplet(8, 2, TripletOptions(margin=0.5, distance=distance, hard=0.3))(embeddings, labels)
     torch.manual_seed(3)
     normal = torch.nn.functional.normalize(embeddings)
     reference = losses.TripletMarginLoss(
@@ -87,7 +91,7 @@ def test_infonce_of_pairs_is_nt_xent() -> None:
     embeddings, labels = batch(sitters=6, images=2)
     reference = losses.NTXentLoss(temperature=0.1)(embeddings, labels)
     for symmetric in (False, True):
-        mine = InfoNCE(8, 6, temperature=0.1, symmetric=symmetric)(embeddings, labels)
+        mine = InfoNCE(8, 6, InfoNCEOptions(temperature=0.1, symmetric=symmetric))(embeddings, labels)
         assert mine.item() == pytest.approx(reference.item(), rel=1e-12)
 
 
@@ -95,7 +99,7 @@ def test_infonce_of_pairs_is_nt_xent() -> None:
 def test_infonce_counts_no_image_of_the_same_sitter_as_a_negative(symmetric: bool) -> None:
     embeddings, labels = batch()
     torch.manual_seed(5)
-    mine = InfoNCE(8, 4, temperature=0.2, symmetric=symmetric)(embeddings, labels)
+    mine = InfoNCE(8, 4, InfoNCEOptions(temperature=0.2, symmetric=symmetric))(embeddings, labels)
     torch.manual_seed(5)
     anchors, positives = (t.tolist() for t in one_positive(labels))
     assert anchors == list(range(12))
@@ -121,13 +125,15 @@ def test_contrastive_is_the_square_of_the_library_s_terms(margin: float) -> None
         squared = terms[sort]["losses"].square()
         expected += (squared.sum() / max((squared > 0).sum(), 1)).item()
     assert expected > 0
-    assert Contrastive(8, 4, margin=margin)(embeddings, labels).item() == pytest.approx(expected, rel=1e-12)
+    assert Contrastive(8, 4, ContrastiveOptions(margin=margin))(embeddings, labels).item() == pytest.approx(
+        expected, rel=1e-12
+    )
 
 
 def test_contrastive_has_digits_left_for_the_smallest_distances() -> None:
     angle = 1e-5  # in float32, 2 − 2 cos is 0
     x = torch.tensor([[1.0, 0.0], [math.cos(angle), math.sin(angle)]])
-    assert Contrastive(2, 1)(x, torch.tensor([0, 0])).item() == pytest.approx(angle**2, rel=1e-5)
+    assert Contrastive(2, 1, ContrastiveOptions())(x, torch.tensor([0, 0])).item() == pytest.approx(angle**2, rel=1e-5)
 
 
 def test_a_sum_is_the_weighted_sum_of_its_losses() -> None:
@@ -149,7 +155,9 @@ def test_supcon_is_the_library_s() -> None:
 
     embeddings, labels = batch()
     reference = losses.SupConLoss(temperature=0.1)(embeddings, labels)
-    assert SupCon(8, 4, temperature=0.1)(embeddings, labels).item() == pytest.approx(reference.item(), rel=1e-12)
+    assert SupCon(8, 4, SupConOptions(temperature=0.1))(embeddings, labels).item() == pytest.approx(
+        reference.item(), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -10,15 +10,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pipeline.losses.adaface import AdaFace
-from pipeline.losses.arcface import ArcFace
-from pipeline.losses.combined_margin import CombinedMargin
-from pipeline.losses.cosface import CosFace
 from pipeline.losses.margin import MarginSoftmax
-from pipeline.losses.subcentre_arcface import SubcentreArcFace
+from pipeline.params.losses.adaface import AdaFaceOptions
+from pipeline.params.losses.arcface import ArcFaceOptions
+from pipeline.params.losses.combined_margin import CombinedMarginOptions
+from pipeline.params.losses.cosface import CosFaceOptions
+from pipeline.params.losses.subcentre_arcface import SubcentreArcFaceOptions
 
 DEGREES = math.degrees(0.5)
-KINDS = [ArcFace, CosFace, CombinedMargin, SubcentreArcFace, AdaFace]
+KINDS = [ArcFaceOptions, CosFaceOptions, CombinedMarginOptions, SubcentreArcFaceOptions, AdaFaceOptions]
 
 
 def batch(n: int = 12, sitters: int = 4, dim: int = 8, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -30,7 +30,7 @@ def batch(n: int = 12, sitters: int = 4, dim: int = 8, seed: int = 0) -> tuple[t
 
 def make(kind: Any, dim: int = 8, sitters: int = 4, **options: Any) -> MarginSoftmax:
     torch.manual_seed(0)
-    made: MarginSoftmax = kind(dim, sitters, **options).double()
+    made: MarginSoftmax = kind(**options).make(dim, sitters).double()
     return made
 
 
@@ -46,12 +46,12 @@ def value_and_gradients(loss: Any, x: torch.Tensor, labels: torch.Tensor, *of: t
 @pytest.mark.parametrize(
     ("mine", "name", "options"),
     [
-        (make(ArcFace), "ArcFaceLoss", {"margin": DEGREES, "scale": 64}),
-        (make(CosFace, margin=0.3, scale=30), "CosFaceLoss", {"margin": 0.3, "scale": 30}),
-        (make(CombinedMargin, m2=0.5, m3=0), "ArcFaceLoss", {"margin": DEGREES, "scale": 64}),
-        (make(CombinedMargin, m2=0, m3=0.3), "CosFaceLoss", {"margin": 0.3, "scale": 64}),
+        (make(ArcFaceOptions), "ArcFaceLoss", {"margin": DEGREES, "scale": 64}),
+        (make(CosFaceOptions, margin=0.3, scale=30), "CosFaceLoss", {"margin": 0.3, "scale": 30}),
+        (make(CombinedMarginOptions, m2=0.5, m3=0), "ArcFaceLoss", {"margin": DEGREES, "scale": 64}),
+        (make(CombinedMarginOptions, m2=0, m3=0.3), "CosFaceLoss", {"margin": 0.3, "scale": 64}),
         (
-            make(SubcentreArcFace),
+            make(SubcentreArcFaceOptions),
             "SubCenterArcFaceLoss",
             {"margin": DEGREES, "scale": 64, "sub_centers": 3},
         ),
@@ -74,7 +74,7 @@ def test_values_and_gradients_are_the_library_s(mine: MarginSoftmax, name: str, 
 
 @pytest.mark.parametrize(("m1", "m2", "m3"), [(0.9, 0.4, 0.15), (1.35, 0.0, 0.0), (1.0, 0.3, 0.2)])
 def test_the_combined_margin_is_the_paper_s_formula_where_it_stays_below_pi(m1: float, m2: float, m3: float) -> None:
-    loss = make(CombinedMargin, m1=m1, m2=m2, m3=m3, scale=16)
+    loss = make(CombinedMarginOptions, m1=m1, m2=m2, m3=m3, scale=16)
     embeddings, labels = batch()
     embeddings = loss.centres.detach()[labels] * 1000 + embeddings  # near enough to their centres
     cosines = F.normalize(embeddings) @ F.normalize(loss.centres.detach()).T
@@ -96,7 +96,7 @@ def authors_adaface(
 
 
 def test_adaface_is_its_authors_formula_and_follows_the_lengths() -> None:
-    loss, mean, deviation = make(AdaFace, decay=0.9), 20.0, 100.0
+    loss, mean, deviation = make(AdaFaceOptions, decay=0.9), 20.0, 100.0
     for seed in range(4):
         embeddings, labels = batch(seed=seed)
         embeddings.requires_grad_()
@@ -113,7 +113,7 @@ def test_adaface_is_its_authors_formula_and_follows_the_lengths() -> None:
 
 
 def test_adaface_clips_the_angle_as_its_authors_do() -> None:
-    loss = make(AdaFace, decay=0.0, dim=2, sitters=2)
+    loss = make(AdaFaceOptions, decay=0.0, dim=2, sitters=2)
     loss.centres.data = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
     for angle, length in itertools.product((0.1, 0.39, 0.41, 2.7, 3.0), (0.01, 90.0)):  # of low and of high quality
         x = length * torch.tensor([[math.cos(angle), math.sin(angle)]], dtype=torch.float64)
@@ -124,10 +124,10 @@ def test_adaface_clips_the_angle_as_its_authors_do() -> None:
         assert found.item() == pytest.approx(math.cos(turned) - (0.8 if length > 10 else 0.0), abs=1e-12)
 
 
-@pytest.mark.parametrize("kind", [ArcFace, SubcentreArcFace])
+@pytest.mark.parametrize("kind", [ArcFaceOptions, SubcentreArcFaceOptions])
 @pytest.mark.parametrize("angle", [0.0, 1e-6, 1e-4, 1e-2, 1.0, 2.5, math.pi - 0.51])
 def test_arcface_s_margin_is_exact_in_float32_down_to_the_smallest_angles(kind: Any, angle: float) -> None:
-    loss = kind(2, 1, margin=0.5)
+    loss = kind(margin=0.5).make(2, 1)
     x = torch.tensor([[math.cos(angle), math.sin(angle)]], requires_grad=True)
     cos = own(loss, x, torch.tensor([[1.0, 0.0]]))
     assert cos.item() == pytest.approx(math.cos(angle + 0.5), abs=2e-7)
@@ -140,7 +140,7 @@ def test_arcface_s_margin_is_exact_in_float32_down_to_the_smallest_angles(kind: 
 
 @pytest.mark.parametrize("angle", [1e-6, 1e-4, 1e-2, 1.0, 2.5, 3.1, math.pi - 1e-4])
 def test_the_combined_margin_is_exact_in_float32_at_both_ends(angle: float) -> None:
-    loss = CombinedMargin(2, 1, m1=1.5, m2=0.3, m3=0.2)
+    loss = CombinedMarginOptions(m1=1.5, m2=0.3, m3=0.2).make(2, 1)
     x = torch.tensor([[math.cos(angle), math.sin(angle)]], requires_grad=True)
     value = own(loss, x, torch.tensor([[1.0, 0.0]]))
     phi = 1.5 * angle + 0.3
@@ -156,7 +156,7 @@ def test_the_combined_margin_is_exact_in_float32_at_both_ends(angle: float) -> N
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_there_is_a_gradient_at_the_own_centre_and_opposite_to_it_also_for_fp16(kind: Any, sign: float) -> None:
-    loss = kind(4, 3, **({"m1": 1.2} if kind is CombinedMargin else {}))
+    loss = kind(**({"m1": 1.2} if kind is CombinedMarginOptions else {})).make(4, 3)
     centres = loss.centres.detach().reshape(3, -1, 4)[:, 0]
     half = (sign * F.normalize(centres)).half()
     for embeddings in (sign * centres, half.float()):
@@ -186,7 +186,10 @@ def test_float32_gradients_of_fp16_embeddings_are_those_of_float64(kind: Any) ->
 
 @pytest.mark.parametrize(
     "loss",
-    [make(ArcFace, dim=2, sitters=2), *(make(CombinedMargin, dim=2, sitters=2, m1=m, m3=0.1) for m in (0.8, 1.0, 3.0))],
+    [
+        make(ArcFaceOptions, dim=2, sitters=2),
+        *(make(CombinedMarginOptions, dim=2, sitters=2, m1=m, m3=0.1) for m in (0.8, 1.0, 3.0)),
+    ],
     ids=["arcface", "combined-0.8", "combined-1", "combined-3"],
 )
 def test_the_loss_rises_with_the_angle_also_where_the_margin_reaches_beyond_pi(loss: MarginSoftmax) -> None:
@@ -196,10 +199,10 @@ def test_the_loss_rises_with_the_angle_also_where_the_margin_reaches_beyond_pi(l
 
 
 def test_of_a_sitter_s_centres_the_nearest_counts() -> None:
-    loss = make(SubcentreArcFace, subcentres=2, scale=10)
+    loss = make(SubcentreArcFaceOptions, subcentres=2, scale=10)
     embeddings, labels = batch()
     labels[:] = 0
-    single = make(ArcFace, scale=10)
+    single = make(ArcFaceOptions, scale=10)
     nearest = (F.normalize(embeddings[:1]) @ F.normalize(loss.centres.detach(), dim=-1).flatten(0, 1).T).view(4, 2)
     single.centres.data = loss.centres.detach()[torch.arange(4), nearest.argmax(1)]
     assert loss(embeddings[:1], labels[:1]).item() == pytest.approx(single(embeddings[:1], labels[:1]).item(), rel=1e-9)
@@ -217,7 +220,7 @@ def test_a_sample_of_all_sitters_is_the_whole_loss(kind: Any) -> None:
 
 
 def test_a_sample_keeps_the_batch_s_sitters_and_draws_others_as_it_was_seeded() -> None:
-    loss = make(ArcFace, sitters=50, sample=0.2)
+    loss = make(ArcFaceOptions, sitters=50, sample=0.2)
     labels = torch.tensor([7, 3, 7, 49, 0])
     torch.manual_seed(4)
     first, correction = loss.draw(labels)
@@ -235,7 +238,7 @@ def test_a_sample_keeps_the_batch_s_sitters_and_draws_others_as_it_was_seeded() 
 
 
 def test_sitters_that_are_not_drawn_have_no_gradient() -> None:
-    loss = make(ArcFace, sitters=50, sample=0.2)
+    loss = make(ArcFaceOptions, sitters=50, sample=0.2)
     embeddings, labels = batch(sitters=50)
     torch.manual_seed(4)
     drawn, _ = loss.draw(labels)
@@ -247,7 +250,7 @@ def test_sitters_that_are_not_drawn_have_no_gradient() -> None:
 
 def test_the_sampled_sum_of_the_softmax_is_the_whole_one_in_the_mean() -> None:
     """Over all subsets that can be drawn, each as likely: exactly; and the draws are uniform."""
-    loss = make(ArcFace, sitters=7, sample=5 / 7, scale=4)
+    loss = make(ArcFaceOptions, sitters=7, sample=5 / 7, scale=4)
     embeddings, labels = batch(n=3)[0], torch.tensor([0, 1, 0])
     cosines = F.normalize(embeddings) @ F.normalize(loss.centres.detach()).T
     target = loss.own(embeddings, F.normalize(embeddings), F.normalize(loss.centres.detach())[labels])

@@ -11,6 +11,7 @@ from pipeline.metrics import streaming
 from pipeline.metrics.all_pairs import all_pairs
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import unit
+from pipeline.params.metrics.all_pairs import AllPairsOptions
 from tests.metrics.simulated import context, embedded
 
 PHOTOGRAPHS = embedded("photos", 12, 5, seed=1)
@@ -20,7 +21,7 @@ PAINTINGS = embedded("paintings", 12, 5, seed=2, noise=1.5, origins="photos")
 def test_every_pair_within_a_data_set_counts_once():
     from sklearn.metrics import roc_curve
 
-    found = all_pairs(context(PHOTOGRAPHS), probe="photos").scalars
+    found = all_pairs(context(PHOTOGRAPHS), AllPairsOptions(probe="photos")).scalars
     assert found["genuine"].value == 12 * 10
     assert found["impostor"].value == 60 * 59 // 2 - 120
     assert found["excluded"].value == 0
@@ -35,7 +36,9 @@ def test_every_pair_within_a_data_set_counts_once():
 
 def test_a_painting_and_the_very_photograph_it_was_made_from_are_no_pair():
     for probe, gallery in ((PAINTINGS, PHOTOGRAPHS), (PHOTOGRAPHS, PAINTINGS)):  # either way round
-        scalars = all_pairs(context(probe, gallery), probe=probe.dataset, gallery=gallery.dataset).scalars
+        scalars = all_pairs(
+            context(probe, gallery), AllPairsOptions(probe=probe.dataset, gallery=gallery.dataset)
+        ).scalars
         assert scalars["excluded"].value == 60
         assert scalars["genuine"].value == 12 * 5 * 5 - 60
         assert scalars["impostor"].value == 60 * 60 - 12 * 25
@@ -43,7 +46,7 @@ def test_a_painting_and_the_very_photograph_it_was_made_from_are_no_pair():
 
 def test_two_renderings_of_one_photograph_are_no_pair():
     twice = dataclasses.replace(PHOTOGRAPHS, origins=[o.rpartition("/")[0] + "/0" for o in PHOTOGRAPHS.origins])
-    scalars = all_pairs(context(twice), probe="photos").scalars
+    scalars = all_pairs(context(twice), AllPairsOptions(probe="photos")).scalars
     assert scalars["excluded"].value == 12 * 10
     assert scalars["eer"].value is None
     assert "no genuine pair" in scalars["eer"].note
@@ -51,13 +54,13 @@ def test_two_renderings_of_one_photograph_are_no_pair():
 
 def test_images_of_the_same_id_in_unrelated_data_sets_are_different_images():
     other = dataclasses.replace(embedded("other", 12, 5, seed=9), image_ids=PHOTOGRAPHS.image_ids)
-    scalars = all_pairs(context(PHOTOGRAPHS, other), probe="photos", gallery="other").scalars
+    scalars = all_pairs(context(PHOTOGRAPHS, other), AllPairsOptions(probe="photos", gallery="other")).scalars
     assert scalars["excluded"].value == 0
 
 
 def test_a_gallery_that_is_the_probe_set_is_one_set():
-    alone = all_pairs(context(PHOTOGRAPHS), probe="photos").scalars
-    both = all_pairs(context(PHOTOGRAPHS), probe="photos", gallery="photos").scalars
+    alone = all_pairs(context(PHOTOGRAPHS), AllPairsOptions(probe="photos")).scalars
+    both = all_pairs(context(PHOTOGRAPHS), AllPairsOptions(probe="photos", gallery="photos")).scalars
     assert alone["eer"].value == both["eer"].value
     assert alone["genuine"].value == both["genuine"].value
 
@@ -82,10 +85,10 @@ def test_streamed_counts_are_the_exact_ones_at_every_bin(gallery, monkeypatch):
 @pytest.mark.parametrize("gallery", [None, "photos"])
 def test_exact_and_streamed_give_the_same_result(gallery, monkeypatch):
     given = context(PHOTOGRAPHS, PAINTINGS, replicates=300)
-    exact = all_pairs(given, probe="paintings", gallery=gallery)
+    exact = all_pairs(given, AllPairsOptions(probe="paintings", gallery=gallery))
     monkeypatch.setattr(module, "EXACT_PAIRS", 0)
     monkeypatch.setattr(streaming, "BLOCK", 25)
-    streamed = all_pairs(given, probe="paintings", gallery=gallery)
+    streamed = all_pairs(given, AllPairsOptions(probe="paintings", gallery=gallery))
     assert list(exact.scalars) == list(streamed.scalars)
     for name, scalar in exact.scalars.items():
         other = streamed.scalars[name]
@@ -100,9 +103,9 @@ def test_exact_and_streamed_give_the_same_result(gallery, monkeypatch):
 @pytest.mark.slow
 def test_many_sitters_are_resampled_in_groups_to_the_same_intervals(monkeypatch):
     given = context(embedded("many", 300, 3, seed=1), far=(0.1, 0.01), replicates=500)
-    exact = all_pairs(given, probe="many")
+    exact = all_pairs(given, AllPairsOptions(probe="many"))
     monkeypatch.setattr(module, "EXACT_PAIRS", 0)
-    streamed = all_pairs(given, probe="many")
+    streamed = all_pairs(given, AllPairsOptions(probe="many"))
     assert (exact.units, streamed.units) == (300, streaming.GROUPS)
     for name in ("eer", "tar@0.1", "tar@0.01", "d_prime"):
         spread, other = exact.scalars[name].replicates.std(), streamed.scalars[name].replicates.std()
@@ -111,7 +114,7 @@ def test_many_sitters_are_resampled_in_groups_to_the_same_intervals(monkeypatch)
 
 
 def test_the_hardest_pairs_are_named():
-    examples = all_pairs(context(PHOTOGRAPHS, PAINTINGS), probe="paintings", gallery="photos").examples
+    examples = all_pairs(context(PHOTOGRAPHS, PAINTINGS), AllPairsOptions(probe="paintings", gallery="photos")).examples
     assert {e["sort"] for e in examples} == {"hardest_genuine", "hardest_impostor", "easiest_genuine"}
     hardest = [e["score"] for e in examples if e["sort"] == "hardest_impostor"]
     assert hardest == sorted(hardest, reverse=True)
@@ -123,7 +126,7 @@ def test_the_hardest_pairs_are_named():
 
 
 def test_a_far_without_enough_impostor_pairs_is_a_note():
-    scalars = all_pairs(context(PHOTOGRAPHS, far=(0.001, 0.01)), probe="photos").scalars
+    scalars = all_pairs(context(PHOTOGRAPHS, far=(0.001, 0.01)), AllPairsOptions(probe="photos")).scalars
     assert scalars["tar@0.001"].value is None
     assert scalars["tar@0.001"].note == "1,650 impostor pairs cannot support a FAR of 0.001: it takes at least 3,000"
     assert scalars["tar@0.01"].value is not None
@@ -131,7 +134,7 @@ def test_a_far_without_enough_impostor_pairs_is_a_note():
 
 
 def test_sitters_with_one_image_give_impostor_pairs_only():
-    found = all_pairs(context(embedded("single", 10, 1, seed=1)), probe="single")
+    found = all_pairs(context(embedded("single", 10, 1, seed=1)), AllPairsOptions(probe="single"))
     assert found.scalars["eer"].value is None
     assert "no genuine pair" in found.scalars["eer"].note
     assert found.scalars["impostor"].value == 45
@@ -139,17 +142,19 @@ def test_sitters_with_one_image_give_impostor_pairs_only():
 
 
 def test_one_sitter_alone_gives_no_impostor_pairs():
-    found = all_pairs(context(embedded("one", 1, 5, seed=1)), probe="one").scalars
+    found = all_pairs(context(embedded("one", 1, 5, seed=1)), AllPairsOptions(probe="one")).scalars
     assert found["eer"].value is None
     assert "no impostor pair" in found["eer"].note
 
 
 def test_a_data_set_without_test_images_is_refused():
     with pytest.raises(SitterError, match="'none' has no test images"):
-        all_pairs(context(embedded("none", 0, 0, seed=1)), probe="none")
+        all_pairs(context(embedded("none", 0, 0, seed=1)), AllPairsOptions(probe="none"))
 
 
 def test_all_replicates_are_the_same_for_every_model():
     other = dataclasses.replace(PHOTOGRAPHS, vectors=PHOTOGRAPHS.vectors * 3)
-    one, two = (all_pairs(context(e), probe="photos").scalars["eer"].replicates for e in (PHOTOGRAPHS, other))
+    one, two = (
+        all_pairs(context(e), AllPairsOptions(probe="photos")).scalars["eer"].replicates for e in (PHOTOGRAPHS, other)
+    )
     assert one == pytest.approx(two, abs=1e-3)

@@ -9,6 +9,7 @@ from pipeline.metrics import centres as centre_blocks
 from pipeline.metrics import geometry as module
 from pipeline.metrics.geometry import geometry
 from pipeline.metrics.result import PairList, unit
+from pipeline.params.metrics.geometry import GeometryOptions
 from tests.metrics.simulated import context, embedded
 
 TEST = embedded("photos", 10, 4, seed=1)
@@ -27,7 +28,7 @@ def straightforward():
 def test_alignment_and_uniformity_are_those_of_wang_and_isola(block, monkeypatch):
     monkeypatch.setattr(module, "BLOCK", block)
     _, _, _, same, squared = straightforward()
-    found = geometry(context(TEST), dataset="photos").scalars
+    found = geometry(context(TEST), GeometryOptions(dataset="photos")).scalars
     assert found["alignment"].value == pytest.approx(squared[same].mean())
     assert found["uniformity"].value == pytest.approx(np.log(np.exp(-2 * squared).mean()), abs=1e-5)
     assert found["genuine_similarity"].value == pytest.approx(1 - squared[same].mean() / 2)
@@ -39,9 +40,9 @@ def test_alignment_and_uniformity_are_those_of_wang_and_isola(block, monkeypatch
 
 def test_many_sitters_are_resampled_in_groups(monkeypatch):
     many = context(embedded("many", 200, 3, seed=1), replicates=500)
-    exact = geometry(many, dataset="many")
+    exact = geometry(many, GeometryOptions(dataset="many"))
     monkeypatch.setattr(module, "GROUPS", 60)
-    grouped = geometry(many, dataset="many")
+    grouped = geometry(many, GeometryOptions(dataset="many"))
     assert (exact.units, grouped.units) == (200, 60)
     for name in ("alignment", "uniformity", "impostor_similarity"):
         one, other = exact.scalars[name], grouped.scalars[name]
@@ -57,7 +58,7 @@ def test_genuine_pairs_are_compared_with_the_nearest_centre_of_either_sort(block
     means = unit(np.array([unit(TRAIN.vectors)[5 * s : 5 * s + 5].mean(axis=0) for s in range(7)]))
     learned = unit(np.random.default_rng(5).normal(size=(11, x.shape[1])))
     cosine = 1 - squared[same] / 2
-    found = geometry(context(TEST, train=(TRAIN,), learned=learned), dataset="photos", centres="other")
+    found = geometry(context(TEST, train=(TRAIN,), learned=learned), GeometryOptions(dataset="photos", centres="other"))
     for sort, centres in (("mean", means), ("centre", learned)):
         nearest = (x @ centres.T).max(axis=1)
         for side, images in (("a", i[same]), ("b", j[same])):
@@ -71,7 +72,7 @@ def test_genuine_pairs_are_compared_with_the_nearest_centre_of_either_sort(block
 
 
 def test_a_model_without_class_centres_is_measured_against_means_alone():
-    found = geometry(context(TEST, train=(TRAIN,)), dataset="photos", centres="other")
+    found = geometry(context(TEST, train=(TRAIN,)), GeometryOptions(dataset="photos", centres="other"))
     assert "nearest_mean_a" in found.scalars
     assert not [name for name in (*found.scalars, *found.curves) if "centre" in name]
 
@@ -91,17 +92,17 @@ def test_learned_centres_are_read_from_a_models_folder_in_blocks(tmp_path, monke
 def test_listed_pairs_are_the_only_genuine_ones():
     pairs = PairList(TEST, np.array([0, 4, 0]), np.array([1, 6, 9]), np.array([True, True, False]), np.array([0, 1, 1]))
     x = unit(TEST.vectors)
-    found = geometry(context(TEST, pairs=pairs), dataset="photos", listed=True).scalars
+    found = geometry(context(TEST, pairs=pairs), GeometryOptions(dataset="photos", listed=True)).scalars
     assert found["genuine"].value == 2
     assert found["genuine_similarity"].value == pytest.approx((x[0] @ x[1] + x[4] @ x[6]) / 2)
 
 
 def test_what_cannot_be_measured_is_said():
-    single = geometry(context(embedded("single", 6, 1, seed=1)), dataset="single").scalars
+    single = geometry(context(embedded("single", 6, 1, seed=1)), GeometryOptions(dataset="single")).scalars
     assert single["alignment"].value is None
     assert "no genuine pair" in single["alignment"].note
     assert single["uniformity"].value is not None
-    one = geometry(context(embedded("one", 1, 6, seed=1)), dataset="one").scalars
+    one = geometry(context(embedded("one", 1, 6, seed=1)), GeometryOptions(dataset="one")).scalars
     assert "no impostor pair" in one["impostor_similarity"].note
     with pytest.raises(SitterError, match="two images"):
-        geometry(context(embedded("none", 0, 0, seed=1)), dataset="none")
+        geometry(context(embedded("none", 0, 0, seed=1)), GeometryOptions(dataset="none"))

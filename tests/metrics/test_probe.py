@@ -11,6 +11,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.nobody import nobody
 from pipeline.metrics.linear_probe import probe
 from pipeline.metrics.result import Context, Embedded
+from pipeline.params.metrics.linear_probe import ProbeOptions
 from tests.metrics.simulated import context
 
 STYLES = ("oil", "chalk", "fresco")
@@ -42,14 +43,14 @@ def painted(style_strength: float, sitters: int = 30, images: int = 6, own_style
 
 def test_a_style_that_shows_is_found_and_a_hidden_one_is_at_chance():
     shows, _ = painted(12.0)
-    found = probe(shows, dataset="art", predict="style", folds=5)
+    found = probe(shows, ProbeOptions(dataset="art", predict="style", folds=5))
     value = found.scalars["balanced_accuracy"]
     assert value.value > 0.9
     assert found.scalars["chance"].value == pytest.approx(1 / 3)
     low, high = np.quantile(value.replicates, [0.025, 0.975])
     assert low <= value.value <= high
     assert found.units == 30
-    hidden = probe(painted(0.0)[0], dataset="art", predict="style", folds=5).scalars["balanced_accuracy"]
+    hidden = probe(painted(0.0)[0], ProbeOptions(dataset="art", predict="style", folds=5)).scalars["balanced_accuracy"]
     low, high = np.quantile(hidden.replicates, [0.005, 0.995])
     assert low < 1 / 3 < high
 
@@ -61,7 +62,9 @@ def test_the_sitter_cannot_be_used_to_tell_the_artist():
     x, labels = images.vectors.astype(float), np.array([styles[i] for i in images.image_ids])
     nearest = ((x[:, None] - x[None]) ** 2).sum(2) + np.diag([np.inf] * len(x))
     assert (labels[nearest.argmin(1)] == labels).all()  # without the rule, it is easy
-    found = probe(only_by_sitter, dataset="art", predict="style", folds=5).scalars["balanced_accuracy"].value
+    found = (
+        probe(only_by_sitter, ProbeOptions(dataset="art", predict="style", folds=5)).scalars["balanced_accuracy"].value
+    )
     assert found < 0.55
 
 
@@ -84,7 +87,7 @@ def test_figures_are_those_of_the_nearest_mean_in_whitened_space():
         precision = LedoitWolf(assume_centered=True).fit(residuals).precision_
         whitened = x @ np.linalg.cholesky(precision)
         said[asked] = NearestCentroid().fit(whitened[learned], y[learned]).predict(whitened[asked])
-    found = probe(shows, dataset="art", predict="style", folds=5)
+    found = probe(shows, ProbeOptions(dataset="art", predict="style", folds=5))
     assert 0.4 < balanced_accuracy_score(y, said) < 0.95
     assert found.scalars["balanced_accuracy"].value == pytest.approx(balanced_accuracy_score(y, said))
     assert found.scalars["accuracy"].value == pytest.approx((said == y).mean())
@@ -96,11 +99,11 @@ def test_figures_are_those_of_the_nearest_mean_in_whitened_space():
 
 def test_the_century_is_taken_from_the_year():
     shows, _ = painted(12.0)
-    found = probe(shows, dataset="art", predict="century", folds=5).scalars
+    found = probe(shows, ProbeOptions(dataset="art", predict="century", folds=5)).scalars
     assert found["classes"].value == 2
     assert found["balanced_accuracy"].value > 0.9
     with pytest.raises(SitterError, match="century is taken from the column 'year'"):
-        probe(context(shows.embedded("art", "test")), dataset="art", predict="century")
+        probe(context(shows.embedded("art", "test")), ProbeOptions(dataset="art", predict="century"))
 
 
 def test_values_of_one_sitter_and_images_without_a_value_are_left_out_and_counted():
@@ -109,9 +112,11 @@ def test_values_of_one_sitter_and_images_without_a_value_are_left_out_and_counte
     for i in range(6):
         values[f"s0/{i}"], values[f"s1/{i}"] = "unique", ""
     other = replace(shows, column=lambda dataset, name: values)
-    found = probe(other, dataset="art", predict="artist").scalars
+    found = probe(other, ProbeOptions(dataset="art", predict="artist")).scalars
     assert (found["classes"].value, found["left_out"].value, found["images"].value) == (3, 12, 168)
-    nothing = probe(replace(shows, column=lambda d, n: dict.fromkeys(styles, "oil")), dataset="art", predict="x")
+    nothing = probe(
+        replace(shows, column=lambda d, n: dict.fromkeys(styles, "oil")), ProbeOptions(dataset="art", predict="x")
+    )
     assert nothing.scalars["balanced_accuracy"].value is None
     assert "nothing to tell apart" in nothing.scalars["balanced_accuracy"].note
 
@@ -120,7 +125,7 @@ def test_spellings_of_one_value_are_one_class_under_the_commonest() -> None:
     shows, styles = painted(12.0)
     rng = np.random.default_rng(2)
     spelled = {i: str(rng.choice([s, s, s, s.upper(), f" {s}_"])) for i, s in styles.items()}
-    plain, other = (probe(replace(shows, column=lambda d, n, v=v: v), dataset="art", predict="style")
+    plain, other = (probe(replace(shows, column=lambda d, n, v=v: v), ProbeOptions(dataset="art", predict="style"))
                     for v in (styles, spelled))  # fmt: skip
     assert other.curves["recall"]["value"] == plain.curves["recall"]["value"] == sorted(STYLES)
     assert other.scalars["balanced_accuracy"].value == plain.scalars["balanced_accuracy"].value
@@ -131,20 +136,20 @@ def test_words_for_nobody_and_cells_of_several_artists_are_no_class() -> None:
     words = ("Unknown", "unknown artist", "?", "Anonymous", "oil|chalk", "oil and fresco")
     values = {i: words[n] if n < len(words) else s for n, (i, s) in enumerate(styles.items())}
     values |= {i: f"{s} and workshop" for i, s in list(styles.items())[6:12]}
-    found = probe(replace(shows, column=lambda d, n: values), dataset="art", predict="artist")
+    found = probe(replace(shows, column=lambda d, n: values), ProbeOptions(dataset="art", predict="artist"))
     assert found.curves["recall"]["value"] == sorted(STYLES)
     assert found.scalars["left_out"].value == len(words)
     oils = {i: "oil and chalk" if s == "oil" else s for i, s in styles.items()}  # of a medium, that is one
-    medium = probe(replace(shows, column=lambda d, n: oils), dataset="art", predict="medium")
+    medium = probe(replace(shows, column=lambda d, n: oils), ProbeOptions(dataset="art", predict="medium"))
     assert medium.curves["recall"]["value"] == ["chalk", "fresco", "oil and chalk"]
 
 
 def test_the_study_says_what_else_names_nobody() -> None:
     shows, styles = painted(12.0)
     other = replace(shows, column=lambda d, n: styles, is_nobody=nobody(also=["chalk"]))
-    assert probe(other, dataset="art", predict="style").curves["recall"]["value"] == ["fresco", "oil"]
+    assert probe(other, ProbeOptions(dataset="art", predict="style")).curves["recall"]["value"] == ["fresco", "oil"]
 
 
 def test_two_runs_give_the_same_figures():
-    one, other = (probe(painted(4.0)[0], dataset="art", predict="style").scalars for _ in range(2))
+    one, other = (probe(painted(4.0)[0], ProbeOptions(dataset="art", predict="style")).scalars for _ in range(2))
     assert one["balanced_accuracy"].value == other["balanced_accuracy"].value

@@ -17,6 +17,7 @@ from pipeline.metrics.all_pairs import all_pairs
 from pipeline.metrics.bins import MOST, fitted, is_resolved
 from pipeline.metrics.result import Embedded, Result, Scored
 from pipeline.metrics.verification import Roc, eer, roc, tally, tar_at_far
+from pipeline.params.metrics.all_pairs import AllPairsOptions
 from tests.metrics.simulated import context
 
 FARS = (0.1, 0.01, 0.001)
@@ -65,12 +66,12 @@ SHAPES = [
 def both_ways(images: Embedded, monkeypatch: pytest.MonkeyPatch, sample: int) -> tuple[Result, Result]:
     """The exact result, and the streamed one, of which a small part of the images shows where scores lie."""
     asked = context(images, far=FARS, replicates=60)
-    exact = all_pairs(asked, probe="x")
+    exact = all_pairs(asked, AllPairsOptions(probe="x"))
     with monkeypatch.context() as patch:
         patch.setattr(module, "EXACT_PAIRS", 0)
         patch.setattr(streaming, "BLOCK", 128)
         patch.setattr(streaming, "SAMPLE", sample)
-        return exact, all_pairs(asked, probe="x")
+        return exact, all_pairs(asked, AllPairsOptions(probe="x"))
 
 
 def check(exact: Result, streamed: Result, note: str) -> None:
@@ -136,7 +137,7 @@ def test_of_too_many_scores_from_a_file_the_model_is_left_out(monkeypatch):
     images = people(shaped("spread", 4, 2))
     given_ = Scored("x", images.image_ids, images.sitters, images.origins, [], None, None, "scores")  # type: ignore[arg-type]
     with pytest.raises(module.Unjudged, match=r"79,800 pairs are too many for scores from a file \(at most 100\)"):
-        all_pairs(context(given_), probe="x")
+        all_pairs(context(given_), AllPairsOptions(probe="x"))
 
 
 def test_the_result_does_not_depend_on_the_number_of_threads(monkeypatch):
@@ -146,7 +147,7 @@ def test_the_result_does_not_depend_on_the_number_of_threads(monkeypatch):
     results = []
     for threads in (1, 3):
         monkeypatch.setattr(streaming.os, "sched_getaffinity", lambda _, n=threads: set(range(n)))
-        results.append(all_pairs(context(images), probe="x"))
+        results.append(all_pairs(context(images), AllPairsOptions(probe="x")))
     for name, scalar in results[0].scalars.items():
         assert results[1].scalars[name].value == scalar.value, name
     assert results[0].examples == results[1].examples
@@ -202,6 +203,7 @@ import resource
 import numpy as np
 from pipeline.metrics.{module} import {name} as kind
 from pipeline.metrics.result import Context, Embedded
+from pipeline.params.metrics import METRICS
 rng = np.random.default_rng(0)
 def images(dataset, sitters):
     ids = [f"{{dataset}}{{n}}" for n in range(len(sitters))]
@@ -210,7 +212,7 @@ tables = {{"probe": images("probe", [f"s{{n}}" for n in range({probes})]),
           "gallery": images("gallery", [f"s{{n}}" for n in range({gallery})])}}
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 context = Context(lambda dataset, subset: tables[dataset], None, (0.1, 0.01), 200, seed=1)
-found = kind(context, probe="probe", gallery="gallery")
+found = kind(context, METRICS["{name}".replace("_", "-")](probe="probe", gallery="gallery"))
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, found.units)
 """
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from pipeline import params
-from pipeline.core.registry import Options, Registry
-from pipeline.models.adaptations import ADAPTATIONS
-from pipeline.models.backbones import BACKBONES
+from pipeline.core.registry import Options
+from pipeline.params.adaptations import ADAPTATIONS
+from pipeline.params.backbones import BACKBONES
 from pipeline.stages import download
 from tests.models.outside import project
 
@@ -28,8 +28,8 @@ def needs_shared(file: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(not (SHARED / file).exists(), reason=reason)
 
 
-def _options(registry: Registry, values: dict[str, Any]) -> Options:
-    return registry.options(values["kind"]).model_validate(values)
+def _options(kinds: dict[str, type[Options]], values: dict[str, Any]) -> Options:
+    return kinds[values["kind"]].model_validate(values)
 
 
 def backbone_options(**values: Any) -> Options:

@@ -16,6 +16,11 @@ from pipeline.models.backbones.mobilefacenet import MobileFaceNet
 from pipeline.models.backbones.onnx_network import ONNXNetwork
 from pipeline.models.build import build
 from pipeline.models.preprocess import Preprocess
+from pipeline.params.backbones.dlib_resnet29 import DlibResNet29Options
+from pipeline.params.backbones.efficientnet_lite0 import EfficientNetLite0Options
+from pipeline.params.backbones.iresnet import IResNetOptions
+from pipeline.params.backbones.mobilefacenet import MobileFaceNetOptions
+from pipeline.params.backbones.onnx_network import ONNXNetworkOptions
 from tests.models.conftest import SHARED, adaptation_options, backbone_options, needs_shared
 
 SMALL = {"depth": 18, "width": 0.0625, "embedding": 16}
@@ -61,7 +66,7 @@ def test_dlib_in_pytorch_gives_the_vectors_of_dlib(weights):
     if not photographs:
         pytest.skip("needs ../shared/data/lfw-100, which is not part of the project")
     faces = [cv2.resize(cv2.imread(str(p))[60:200, 60:200, ::-1], (150, 150)) for p in photographs]
-    network = DlibResNet29(weights=weights("dlib")).eval()
+    network = DlibResNet29(DlibResNet29Options(weights=weights("dlib"))).eval()
     prepare = Preprocess(network)
     prepare.as_stored = True  # these faces are cut to size already
     landmarks = np.zeros((5, 2), np.float32)
@@ -70,7 +75,7 @@ def test_dlib_in_pytorch_gives_the_vectors_of_dlib(weights):
     theirs = dlib.face_recognition_model_v1(str(network.weights_file))
     expected = np.array([theirs.compute_face_descriptor(np.ascontiguousarray(f)) for f in faces])
     np.testing.assert_allclose(ours, expected, atol=2e-6)
-    features = DlibResNet29(weights="dlib", features=True).eval()
+    features = DlibResNet29(DlibResNet29Options(weights="dlib", features=True)).eval()
     prepared = torch.stack([prepare(np.ascontiguousarray(f), landmarks) for f in faces])
     with torch.inference_mode():
         torch.testing.assert_close(network.stages.fc(features(prepared)), torch.from_numpy(ours))
@@ -80,7 +85,7 @@ def test_dlib_in_pytorch_gives_the_vectors_of_dlib(weights):
 def test_a_truncated_dlib_file_is_refused_with_the_layer_that_is_missing(at):
     put_weights(at, "dlib", lambda folder: (folder / "net.dat").write_bytes(b"\x01\x01" * 5000))
     with pytest.raises(SitterError, match=r"net.dat does not fit dlib.*stages.stem.conv .*dlib_face_recognition"):
-        DlibResNet29(weights="dlib")
+        DlibResNet29(DlibResNet29Options(weights="dlib"))
 
 
 @pytest.mark.network
@@ -91,7 +96,7 @@ def test_efficientnet_lite0_still_knows_a_cat(weights):
 
     from pipeline.models.weights import read_state
 
-    network = EfficientNetLite0(weights=weights("efficientnet-lite0"), size=224).eval()
+    network = EfficientNetLite0(EfficientNetLite0Options(weights=weights("efficientnet-lite0"), size=224)).eval()
     classifier = torch.nn.Linear(1280, 1000)
     state = read_state(network.weights_file)
     classifier.load_state_dict({"weight": state["_fc.weight"], "bias": state["_fc.bias"]})
@@ -110,7 +115,7 @@ def test_efficientnet_lite0_still_knows_a_cat(weights):
 def test_efficientnet_lite0_refuses_the_weights_of_another_network(at):
     put_weights(at, "effnet", lambda folder: torch.save({"a": torch.zeros(2)}, folder / "other.pth"))
     with pytest.raises(SitterError, match=r"other.pth does not fit EfficientNet-Lite0: it holds 1 tensors, not 296"):
-        EfficientNetLite0(weights="effnet")
+        EfficientNetLite0(EfficientNetLite0Options(weights="effnet"))
 
 
 @needs_shared("weights/mobilefacenet.pt")
@@ -118,19 +123,19 @@ def test_mobilefacenet_gives_the_vectors_of_its_onnx_file(at):
     file = SHARED / "weights/mobilefacenet.pt"
     put_weights(at, "mobile", lambda folder: (folder / file.name).symlink_to(file))
     put_weights(at, "graph", lambda folder: (folder / "m.onnx").symlink_to(file.with_suffix(".onnx")))
-    network = MobileFaceNet(weights="mobile").eval()
+    network = MobileFaceNet(MobileFaceNetOptions(weights="mobile")).eval()
     faces = torch.randn(4, 3, 112, 112, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        vectors, expected = network(faces), ONNXNetwork(weights="graph").eval()(faces)
+        vectors, expected = network(faces), ONNXNetwork(ONNXNetworkOptions(weights="graph")).eval()(faces)
         assert torch.cosine_similarity(vectors, expected).min() > 0.99999
-        features = MobileFaceNet(weights="mobile", features=True).eval()
+        features = MobileFaceNet(MobileFaceNetOptions(weights="mobile", features=True)).eval()
         found = features(faces)
         torch.testing.assert_close(network.stages.vector(found[:, :, None, None]), vectors)
     assert features.dim == found.shape[1] == 512
 
 
 def test_mobilefacenet_is_as_small_as_published_and_its_parts_can_be_adapted():
-    network = MobileFaceNet()
+    network = MobileFaceNet(MobileFaceNetOptions())
     assert sum(p.numel() for p in network.parameters()) == 999_936  # the paper: 0.99 million
     for way, trained in (("layers", 512 * 128 + 128), ("lora", 8 * (128 * 2 + 256 * 2 + 128 + 512))):
         options = {"kind": way, "roles": ["fc"]} if way == "layers" else {"kind": way, "roles": ["conv"], "stages": 2}
@@ -144,12 +149,12 @@ def test_mobilefacenet_is_as_small_as_published_and_its_parts_can_be_adapted():
 def test_mobilefacenet_refuses_the_weights_of_another_network(at):
     put_weights(at, "mobile", lambda folder: torch.save({"conv1.0.weight": torch.zeros(2)}, folder / "other.pt"))
     with pytest.raises(SitterError, match=r"other.pt does not fit MobileFaceNet: \d+ of \d+ tensors are missing"):
-        MobileFaceNet(weights="mobile")
+        MobileFaceNet(MobileFaceNetOptions(weights="mobile"))
 
 
 @pytest.mark.parametrize(("depth", "millions"), [(18, 24.0), (34, 34.1), (50, 43.6), (100, 65.2)])
 def test_iresnet_has_the_published_size_and_maps_faces_to_512_values(depth, millions):
-    network = IResNet(depth=depth).eval()
+    network = IResNet(IResNetOptions(depth=depth)).eval()
     assert round(sum(p.numel() for p in network.parameters()) / 1e6, 1) == millions
     with torch.inference_mode():
         assert network(torch.zeros(1, 3, 112, 112)).shape == (1, 512)
@@ -157,7 +162,7 @@ def test_iresnet_has_the_published_size_and_maps_faces_to_512_values(depth, mill
 
 def test_iresnet_equals_insightfaces_forward_pass_block_by_block():
     """The block as arcface_torch writes it, with its own functional calls."""
-    network = stirred(IResNet(**SMALL))
+    network = stirred(IResNet(IResNetOptions(**SMALL)))
     state = arcface_torch_names(network)
 
     def norm(x, name):
@@ -185,57 +190,57 @@ def test_iresnet_equals_insightfaces_forward_pass_block_by_block():
 
 @pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"epoch": 3, "state_dict": {f"module.{k}": s[k] for k in s}}])
 def test_iresnet_loads_state_dicts_of_arcface_torch(at, wrap):
-    trained = stirred(IResNet(**SMALL))
+    trained = stirred(IResNet(IResNetOptions(**SMALL)))
     state = {**arcface_torch_names(trained), "head.weight": torch.zeros(3)}
     put_weights(at, "face", lambda folder: torch.save(wrap(state), folder / "backbone.pth"))
-    loaded = IResNet(weights="face", **SMALL).eval()
+    loaded = IResNet(IResNetOptions(weights="face", **SMALL)).eval()
     x = torch.randn(2, 3, 112, 112)
     with torch.inference_mode():
         assert torch.equal(loaded(x), trained(x))
 
 
 def test_iresnet_names_the_tensors_that_are_missing_from_weights_of_another_depth(at):
-    state = arcface_torch_names(IResNet(**SMALL))
+    state = arcface_torch_names(IResNet(IResNetOptions(**SMALL)))
     put_weights(at, "face", lambda folder: torch.save(state, folder / "backbone.pth"))
     with pytest.raises(SitterError, match=r"does not fit IResNet34 of width 0.0625.*missing, stages.layer1_2.bn1.weig"):
-        IResNet(**{**SMALL, "depth": 34}, weights="face")
+        IResNet(IResNetOptions(**{**SMALL, "depth": 34}, weights="face"))
 
 
 def test_iresnet_names_the_tensors_of_another_shape(at):
-    state = arcface_torch_names(IResNet(**SMALL))
+    state = arcface_torch_names(IResNet(IResNetOptions(**SMALL)))
     put_weights(at, "face", lambda folder: torch.save(state, folder / "backbone.pth"))
     with pytest.raises(SitterError, match=r"stages.tail.fc.weight is \[16, 1568\], not \[8, 1568\]"):
-        IResNet(**{**SMALL, "embedding": 8}, weights="face")
+        IResNet(IResNetOptions(**{**SMALL, "embedding": 8}, weights="face"))
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>not found</html>"])
 def test_a_file_that_is_no_weights_is_refused_by_name(at, content):
     put_weights(at, "face", lambda folder: (folder / "backbone.pth").write_bytes(content))
     with pytest.raises(SitterError, match=r"data/raw/face/backbone.pth is no file of weights"):
-        IResNet(weights="face", **SMALL)
+        IResNet(IResNetOptions(weights="face", **SMALL))
 
 
 def test_weights_that_would_run_code_are_refused(at):
-    put_weights(at, "face", lambda folder: torch.save(IResNet(**SMALL), folder / "backbone.pth"))
+    put_weights(at, "face", lambda folder: torch.save(IResNet(IResNetOptions(**SMALL)), folder / "backbone.pth"))
     with pytest.raises(SitterError, match="that runs code"):
-        IResNet(weights="face", **SMALL)
+        IResNet(IResNetOptions(weights="face", **SMALL))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_iresnet_loads_onnx_with_folded_normalisation(at):
     """torch's older exporter folds convolution and normalisation as InsightFace's files have it."""
-    trained = stirred(IResNet(**SMALL))
+    trained = stirred(IResNet(IResNetOptions(**SMALL)))
     x = torch.randn(2, 3, 112, 112)
 
     def export(folder):
         torch.onnx.export(trained.stages, x, str(folder / "glintr18.onnx"), dynamo=False)
 
     put_weights(at, "pack", export)
-    loaded = IResNet(weights="pack", **SMALL).eval()
+    loaded = IResNet(IResNetOptions(weights="pack", **SMALL)).eval()
     with torch.inference_mode():
         torch.testing.assert_close(loaded(x), trained(x), rtol=1e-4, atol=1e-4)
     with pytest.raises(SitterError, match=r"glintr18.onnx does not fit IResNet34 .*layer1_2"):
-        IResNet(**{**SMALL, "depth": 34}, weights="pack")
+        IResNet(IResNetOptions(**{**SMALL, "depth": 34}, weights="pack"))
 
 
 @pytest.mark.parametrize("kind", ["dlib-resnet29", "efficientnet-lite0", "iresnet"])
@@ -256,7 +261,7 @@ def test_a_random_start_follows_from_the_seed_alone(kind):
 
 
 def test_stages_one_after_the_other_are_the_forward_pass_cut_anywhere():
-    network = IResNet(**SMALL).eval()
+    network = IResNet(IResNetOptions(**SMALL)).eval()
     x = torch.randn(2, 3, 112, 112)
     with torch.inference_mode():
         for cut in (1, 4, len(network.stages)):

@@ -14,6 +14,7 @@ from pipeline.core.files import output_folder
 from pipeline.models.build import build
 from pipeline.models.load import load_model
 from pipeline.models.save import write_model
+from pipeline.params.backbones.iresnet import IResNetOptions
 from tests.models.conftest import SMALL
 from tests.models.test_backbones import arcface_torch_names, put_weights, stirred
 
@@ -73,7 +74,7 @@ def test_other_base_weights_than_were_trained_on_are_refused(at):
     def build_small():
         from pipeline.models.backbones.iresnet import IResNet
 
-        return IResNet(depth=18, width=0.0625, embedding=16)
+        return IResNet(IResNetOptions(depth=18, width=0.0625, embedding=16))
 
     put_weights(at, "face", save(0))
     written({"kind": "head"}, {**SMALL, "weights": "face"})

@@ -21,6 +21,9 @@ from pipeline.models.backbones.onnx_network import ONNXNetwork
 from pipeline.models.build import build
 from pipeline.models.load import load_model
 from pipeline.models.preprocess import Preprocess
+from pipeline.params.backbones.iresnet import IResNetOptions
+from pipeline.params.backbones.onnx_network import ONNXNetworkOptions
+from pipeline.params.detectors.scrfd import SCRFDOptions
 from tests.models.conftest import SHARED, adaptation_options, backbone_options, needs_shared
 from tests.models.test_backbones import put_weights, stirred
 from tests.models.test_load import written
@@ -61,7 +64,7 @@ FREE = {"input_names": ["x"], "output_names": ["y"], "dynamic_axes": {"x": {0: "
 def test_any_batch_is_run_by_graphs_of_a_free_and_of_a_fixed_batch(at, given, options):
     network = small().eval()
     put(at, network, given, **options)
-    ours = ONNXNetwork(weights="rec").eval()
+    ours = ONNXNetwork(ONNXNetworkOptions(weights="rec")).eval()
     assert (ours.dim, ours.template.size) == (8, 32)
     with torch.inference_mode():
         torch.testing.assert_close(ours(X), network(X), rtol=1e-4, atol=1e-5)
@@ -82,14 +85,14 @@ def test_channels_last_a_named_output_and_any_size_are_options(at):
     axes = {"x": {0: "n", 1: "h", 2: "w"}}
     put(at, Two(), X.permute(0, 2, 3, 1), input_names=["x"], output_names=["score", "vector"], dynamic_axes=axes)
     with pytest.raises(SitterError, match=r"rec.onnx has 2 outputs: name the vector by `output`. Allowed: score, vect"):
-        ONNXNetwork(weights="rec")
+        ONNXNetwork(ONNXNetworkOptions(weights="rec"))
     with pytest.raises(SitterError, match=r"no output 'vektor'; did you mean 'vector'"):
-        ONNXNetwork(weights="rec", output="vektor")
+        ONNXNetwork(ONNXNetworkOptions(weights="rec", output="vektor"))
     with pytest.raises(SitterError, match=r"should `layout` be nhwc\?"):
-        ONNXNetwork(weights="rec", output="vector", size=32)
+        ONNXNetwork(ONNXNetworkOptions(weights="rec", output="vector", size=32))
     with pytest.raises(SitterError, match=r"takes faces of any size: say which"):
-        ONNXNetwork(weights="rec", output="vector", layout="nhwc")
-    ours = ONNXNetwork(weights="rec", output="vector", layout="nhwc", size=32)
+        ONNXNetwork(ONNXNetworkOptions(weights="rec", output="vector", layout="nhwc"))
+    ours = ONNXNetwork(ONNXNetworkOptions(weights="rec", output="vector", layout="nhwc", size=32))
     with torch.inference_mode():
         torch.testing.assert_close(ours(X), small().eval()(X), rtol=1e-4, atol=1e-5)
 
@@ -97,7 +100,9 @@ def test_channels_last_a_named_output_and_any_size_are_options(at):
 def test_template_colours_and_numbers_are_options(at):
     put(at, small(), **FREE)
     points = tuple((float(x), float(y)) for x, y in ARCFACE.points / 4)
-    ours = ONNXNetwork(weights="rec", points=points, colour="bgr", mean=(1.0, 2.0, 3.0), scale=(2.0, 2.0, 4.0))
+    ours = ONNXNetwork(
+        ONNXNetworkOptions(weights="rec", points=points, colour="bgr", mean=(1.0, 2.0, 3.0), scale=(2.0, 2.0, 4.0))
+    )
     np.testing.assert_allclose(ours.template.points, ARCFACE.points / 4)
     red, green, blue = face = np.array([10, 20, 30], np.uint8)
     x = Preprocess(ours)(np.tile(face, (112, 112, 1)), ARCFACE.points)
@@ -108,13 +113,13 @@ def test_template_colours_and_numbers_are_options(at):
 def test_a_file_that_is_no_recogniser_is_refused(at):
     put_weights(at, "page", lambda folder: (folder / "rec.onnx").write_text("<html>"))
     with pytest.raises(SitterError, match=r"rec.onnx is no ONNX network that can be run"):
-        ONNXNetwork(weights="page")
+        ONNXNetwork(ONNXNetworkOptions(weights="page"))
     put(at, nn.Linear(4, 2), torch.zeros(1, 4))
     with pytest.raises(SitterError, match=r"rec.onnx takes .* \[1, 4\]; a recogniser takes images alone"):
-        ONNXNetwork(weights="rec")
+        ONNXNetwork(ONNXNetworkOptions(weights="rec"))
     put(at, small(), entry="other", **FREE)
     with pytest.raises(SitterError, match=r"takes faces of 32 pixels, but size is 112"):
-        ONNXNetwork(weights="other", size=112)
+        ONNXNetwork(ONNXNetworkOptions(weights="other", size=112))
 
 
 def test_a_head_is_trained_on_its_vectors_and_lora_is_refused(at):
@@ -150,9 +155,9 @@ def test_mobilefacenet_tells_faces_of_lfw_apart(at):
     for entry in ("mobilefacenet", "scrfd_500m"):
         put_weights(at, entry, lambda folder, n=entry: (folder / f"{n}.onnx").symlink_to(SHARED / f"weights/{n}.onnx"))
     files = [file for person in sorted((SHARED / "data/lfw-100").iterdir()) for file in sorted(person.iterdir())[:3]]
-    detector, images = SCRFD(weights="scrfd_500m", sides=(320,)), [read_image(file) for file in files]
+    detector, images = SCRFD(SCRFDOptions(weights="scrfd_500m", sides=(320,))), [read_image(file) for file in files]
     crops = [align(image, detector.detect(image)[0].landmarks) for image in images]
-    ours = ONNXNetwork(weights="mobilefacenet", **IMAGENET)
+    ours = ONNXNetwork(ONNXNetworkOptions(weights="mobilefacenet", **IMAGENET))
     assert ours.dim == 128
     prepare = Preprocess(ours)
     with torch.inference_mode():
@@ -171,7 +176,7 @@ def test_mobilefacenet_tells_faces_of_lfw_apart(at):
 def poured(at, file, entry, **options):
     """An IResNet with the weights of an ONNX file."""
     put_weights(at, entry, lambda folder: onnx.save(file, folder / "glintr.onnx"))
-    return IResNet(weights=entry, **options).eval()
+    return IResNet(IResNetOptions(weights=entry, **options)).eval()
 
 
 FLOAT = onnx.TensorProto.FLOAT
@@ -180,7 +185,7 @@ NARROW = {"depth": 100, "width": 0.125, "embedding": 64}
 
 @pytest.mark.slow
 def test_all_weights_of_a_folded_iresnet100_are_taken_over_and_give_onnx_runtimes_vectors(at):
-    trained = stirred(IResNet(**NARROW))
+    trained = stirred(IResNet(IResNetOptions(**NARROW)))
     for module in trained.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eps = 2e-5  # as networks that came from MXNet have it
@@ -202,7 +207,7 @@ def test_all_weights_of_a_folded_iresnet100_are_taken_over_and_give_onnx_runtime
 def test_an_onnx_iresnet_with_more_weights_or_other_connections_is_refused(at):
     options = {"depth": 18, "width": 0.0625, "embedding": 16}
     faces = torch.randn(1, 3, 112, 112)
-    exported(stirred(IResNet(**options)).stages, faces, at / "whole.onnx", **FREE)
+    exported(stirred(IResNet(IResNetOptions(**options))).stages, faces, at / "whole.onnx", **FREE)
     file = onnx.load(at / "whole.onnx")
     extra = numpy_helper.from_array(np.full(16, 2, np.float32), "gain")
     file.graph.initializer.append(extra)

@@ -13,6 +13,7 @@ from skimage import data, transform
 from pipeline.faces.alignment import ARCFACE
 from pipeline.models.backbones.dlib_resnet29 import DlibResNet29
 from pipeline.models.preprocess import Preprocess
+from pipeline.params.backbones.efficientnet_lite0 import EfficientNetLite0Options
 
 CROP = np.ascontiguousarray(data.astronaut()[40:152, 160:272])
 
@@ -72,6 +73,6 @@ def test_a_crop_that_cannot_be_written_to_is_taken_without_a_warning(recwarn):
 def test_a_larger_side_is_the_same_face_enlarged(size):
     from pipeline.models.backbones.efficientnet_lite0 import EfficientNetLite0
 
-    x = Preprocess(network(EfficientNetLite0(size=size).template))(CROP, ARCFACE.points)
+    x = Preprocess(network(EfficientNetLite0(EfficientNetLite0Options(size=size)).template))(CROP, ARCFACE.points)
     expected = transform.resize(CROP, (size, size), order=1, preserve_range=True, anti_aliasing=False)
     assert np.abs(x.numpy().transpose(1, 2, 0) - expected)[8:-8, 8:-8].mean() < 1

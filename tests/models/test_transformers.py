@@ -14,6 +14,8 @@ from pipeline.models.backbones.clip import CLIP
 from pipeline.models.backbones.timm_vit import TimmViT
 from pipeline.models.build import build
 from pipeline.models.preprocess import Preprocess
+from pipeline.params.backbones.clip import CLIPOptions
+from pipeline.params.backbones.timm_vit import TimmViTOptions
 from tests.models.conftest import adaptation_options, backbone_options
 from tests.models.test_backbones import put_weights
 
@@ -72,8 +74,8 @@ def test_clip_gives_the_vectors_of_open_clip_from_its_files(at, file):
     with torch.inference_mode():
         expected = theirs.encode_image(x)
         tokens = theirs.visual.ln_post(theirs.visual.transformer(theirs.visual._embeds(x)))
-    same(CLIP(weights="clip", **CLIP_SMALL), x, expected)
-    same(CLIP(weights="clip", projected=False, **CLIP_SMALL), x, tokens[:, 0])
+    same(CLIP(CLIPOptions(weights="clip", **CLIP_SMALL)), x, expected)
+    same(CLIP(CLIPOptions(weights="clip", projected=False, **CLIP_SMALL)), x, tokens[:, 0])
 
 
 def test_clip_reads_openais_archive_and_asks_for_the_activation_that_it_was_trained_with(at):
@@ -83,11 +85,11 @@ def test_clip_reads_openais_archive_and_asks_for_the_activation_that_it_was_trai
         expected = theirs.encode_image(x)
         traced = torch.jit.trace(theirs, (x, torch.zeros(2, 8, dtype=torch.long)), check_trace=False).half()
     put_weights(at, "openai", lambda folder: torch.jit.save(traced, str(folder / "ViT-B-16.pt")))
-    same(CLIP(weights="openai", **CLIP_SMALL), x, expected)
+    same(CLIP(CLIPOptions(weights="openai", **CLIP_SMALL)), x, expected)
     with pytest.raises(
         SitterError, match=r"ViT-B-16.pt was trained with QuickGELU: set architecture: ViT-B-16-quickge"
     ):
-        CLIP(weights="openai", **CLIP_SMALL | {"architecture": "ViT-B-16"})
+        CLIP(CLIPOptions(weights="openai", **CLIP_SMALL | {"architecture": "ViT-B-16"}))
 
 
 @pytest.mark.parametrize(
@@ -101,9 +103,13 @@ def test_the_activation_is_known_of_files_from_a_published_place(at, repo, right
     theirs = their_clip(quick=right.endswith("quickgelu"))
     put_weights(at, "clip", lambda folder: torch.save(theirs.state_dict(), folder / "open_clip_model.pt"))
     (at / "data/raw/clip/source.json").write_text(json.dumps({"kind": "hub", "repo": repo}))
-    same(CLIP(weights="clip", **CLIP_SMALL | {"architecture": right}), faces(64), theirs.encode_image(faces(64)))
+    same(
+        CLIP(CLIPOptions(weights="clip", **CLIP_SMALL | {"architecture": right})),
+        faces(64),
+        theirs.encode_image(faces(64)),
+    )
     with pytest.raises(SitterError, match=f"set architecture: {right} "):
-        CLIP(weights="clip", **CLIP_SMALL | {"architecture": wrong})
+        CLIP(CLIPOptions(weights="clip", **CLIP_SMALL | {"architecture": wrong}))
 
 
 def test_clip_takes_its_positions_to_another_grid_as_open_clip_does(at):
@@ -115,7 +121,7 @@ def test_clip_takes_its_positions_to_another_grid_as_open_clip_does(at):
     larger, state = their_clip(96), theirs.state_dict()
     open_clip.model.resize_pos_embed(state, larger)
     larger.load_state_dict(state)
-    same(CLIP(weights="clip", **CLIP_SMALL | {"size": 96}), x, larger.encode_image(x))
+    same(CLIP(CLIPOptions(weights="clip", **CLIP_SMALL | {"size": 96})), x, larger.encode_image(x))
 
 
 def test_weights_of_another_clip_and_of_none_are_refused(at):
@@ -124,15 +130,15 @@ def test_weights_of_another_clip_and_of_none_are_refused(at):
     with pytest.raises(
         SitterError, match=r"clip.pt does not fit CLIP ViT-B-16-.*: 12 of its \d+ tensors have no place"
     ):
-        CLIP(weights="clip", **CLIP_SMALL | {"depth": 2})
+        CLIP(CLIPOptions(weights="clip", **CLIP_SMALL | {"depth": 2}))
     with pytest.raises(SitterError, match=r"clip.pt does not fit .*12 of \d+ tensors are missing, transformer.resbl"):
-        CLIP(weights="clip", **CLIP_SMALL | {"depth": 4})
+        CLIP(CLIPOptions(weights="clip", **CLIP_SMALL | {"depth": 4}))
     with pytest.raises(
         SitterError, match=r"face.pt holds no image tower of CLIP.*Published as timm/vit_base_patch16_cl"
     ):
-        CLIP(weights="face", **CLIP_SMALL)
+        CLIP(CLIPOptions(weights="face", **CLIP_SMALL))
     with pytest.raises(SitterError, match=r"size is 100, no multiple of the 16 pixels .*: take 96"):
-        CLIP(architecture="ViT-B-16", size=100)
+        CLIP(CLIPOptions(architecture="ViT-B-16", size=100))
 
 
 @pytest.mark.parametrize("architecture", [DINO, REGISTERS, IJEPA, "vit_base_patch16_224.mae"])
@@ -140,7 +146,7 @@ def test_timm_vit_gives_the_vectors_of_timm_from_its_files(at, architecture):
     size = 64 if "16" in architecture else 56
     theirs, x = their_vit(architecture, size), faces(size)
     put_weights(at, "vit", lambda folder: save_file(theirs.state_dict(), folder / "model.safetensors"))
-    same(TimmViT(architecture=architecture, weights="vit", **VIT_SMALL | {"size": size}), x, theirs(x))
+    same(TimmViT(TimmViTOptions(architecture=architecture, weights="vit", **VIT_SMALL | {"size": size})), x, theirs(x))
 
 
 def authors_dinov2(theirs):
@@ -166,13 +172,13 @@ def authors_ijepa(theirs):
 def test_timm_vit_reads_the_authors_files(at, architecture, as_published):
     theirs, x = their_vit(architecture), faces(56)
     put_weights(at, "vit", lambda folder: torch.save(as_published(theirs), folder / "published.pth"))
-    same(TimmViT(architecture=architecture, weights="vit", **VIT_SMALL), x, theirs(x))
+    same(TimmViT(TimmViTOptions(architecture=architecture, weights="vit", **VIT_SMALL)), x, theirs(x))
 
 
 def test_timm_vit_takes_its_positions_to_another_grid_as_timm_does(at):
     theirs, x = their_vit(DINO, 84), faces(56)
     put_weights(at, "vit", lambda folder: save_file(theirs.state_dict(), folder / "model.safetensors"))
-    ours = TimmViT(architecture=DINO, weights="vit", **VIT_SMALL)
+    ours = TimmViT(TimmViTOptions(architecture=DINO, weights="vit", **VIT_SMALL))
     theirs.set_input_size(img_size=56)
     same(ours, x, theirs(x))
 
@@ -182,11 +188,11 @@ def test_weights_of_another_transformer_are_refused_with_the_right_ones_address(
     with pytest.raises(
         SitterError, match=r"model.safetensors does not fit timm's .*dinov2_vitb14.*apache-2.0.*no place"
     ):
-        TimmViT(architecture=DINO, weights="vit", **VIT_SMALL | {"depth": 2})
+        TimmViT(TimmViTOptions(architecture=DINO, weights="vit", **VIT_SMALL | {"depth": 2}))
     with pytest.raises(SitterError, match=r"does not fit timm's vit_huge.*cc-by-nc-4.0"):
-        TimmViT(architecture=IJEPA, weights="vit", **VIT_SMALL)
+        TimmViT(TimmViTOptions(architecture=IJEPA, weights="vit", **VIT_SMALL))
     with pytest.raises(SitterError, match=r"size is 100, no multiple of the 14 pixels .*: take 98"):
-        TimmViT(architecture=DINO, **VIT_SMALL | {"size": 100})
+        TimmViT(TimmViTOptions(architecture=DINO, **VIT_SMALL | {"size": 100}))
 
 
 @pytest.mark.parametrize("options", SMALL, ids=lambda o: o["architecture"])
@@ -202,8 +208,11 @@ def test_stages_are_patches_blocks_and_head_cut_anywhere(options):
 @pytest.mark.parametrize(
     ("network", "known"),
     [
-        (partial(CLIP, **CLIP_SMALL), None),
-        (partial(TimmViT, architecture=DINO, **VIT_SMALL), ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))),
+        (partial(CLIP, CLIPOptions(**CLIP_SMALL)), None),
+        (
+            partial(TimmViT, TimmViTOptions(architecture=DINO, **VIT_SMALL)),
+            ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        ),
     ],
 )
 def test_pixels_are_normalised_as_torchvision_would(network, known):

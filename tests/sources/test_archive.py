@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import sha256
+from pipeline.params.sources.archive import ArchiveOptions
 from pipeline.sources import archive
 from tests.sources.pictures import picture
 from tests.sources.site import Site
@@ -59,7 +60,7 @@ def fetch(archive_path: Path | None, **options: object) -> list[dict[str, str]] 
     shutil.rmtree("out")
     Path("out").mkdir()
     given = {"path": archive_path and str(archive_path), "contents": "images", **options}
-    return archive.fetch(Path("out"), "set", **given)  # type: ignore[arg-type]
+    return archive.fetch(Path("out"), "set", ArchiveOptions(**given))  # type: ignore[arg-type]
 
 
 def written_outside(project: Path) -> list[str]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.params.sources import SOURCES
 from pipeline.plan.beside import read_beside
-from pipeline.sources import SOURCES
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +16,7 @@ def here(tmp_path, monkeypatch):
 
 
 def beside(**options) -> list[Path]:
-    return read_beside(SOURCES.options(options["kind"]).model_validate(options))
+    return read_beside(SOURCES[options["kind"]].model_validate(options))
 
 
 def test_the_images_that_a_list_names_are_known_in_whatever_way_it_is_written():

@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import SitterError
+from pipeline.params.sources.archive import ArchiveOptions
+from pipeline.params.sources.folder import FolderOptions
 from pipeline.sources import archive, folder
 from pipeline.sources.chosen import choose, misplaced
 from pipeline.sources.image_files import ids
@@ -52,9 +54,9 @@ def fetched(what: Path, capsys: pytest.CaptureFixture[str], **options: str) -> t
     out = Path(f"out-{what.suffix}")
     out.mkdir()
     if what.is_dir():
-        rows = folder.fetch(out, "mine", path=str(what), **options)
+        rows = folder.fetch(out, "mine", FolderOptions(path=str(what), **options))
     else:
-        found = archive.fetch(out, "mine", path=str(what), contents="images", **options)  # type: ignore[arg-type]
+        found = archive.fetch(out, "mine", ArchiveOptions(path=str(what), contents="images", **options))  # type: ignore[arg-type]
         assert found is not None
         rows = found
     said = capsys.readouterr().err.replace("\r", "\n").splitlines()

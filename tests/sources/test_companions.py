@@ -18,6 +18,8 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import sha256
 from pipeline.faces.session import session
 from pipeline.formats.onnx_files import check_companions, checksum, companions, external_data
+from pipeline.params.sources.archive import ArchiveOptions
+from pipeline.params.sources.file import FileOptions
 from pipeline.plan import layout
 from pipeline.plan.beside import read_beside
 from pipeline.sources import archive
@@ -56,7 +58,7 @@ def saved(path: Path, location: str | None, each: bool = False, constant: bool =
 def put(entry: str, **options: str) -> Path:
     folder = layout.raw(entry)
     folder.mkdir(parents=True)
-    source.fetch(folder, entry, **options)
+    source.fetch(folder, entry, FileOptions(**options))
     (folder / layout.MANIFEST).write_text("")
     return weights_file(entry)
 
@@ -113,12 +115,12 @@ def test_external_data_comes_out_of_an_archive_too(project: Path) -> None:
         made.write("own/face.onnx", "nets/face.onnx")
     given = {"path": "own.zip", "contents": "file", "member": "nets/face.onnx"}
     with pytest.raises(SitterError, match=r"no file 'nets/deep/w\.bin', which nets/face\.onnx needs"):
-        archive.fetch(Path("out"), "face", **given)  # type: ignore[arg-type]
+        archive.fetch(Path("out"), "face", ArchiveOptions(**given))  # type: ignore[arg-type]
     with zipfile.ZipFile("own.zip", "a") as made:
         made.write("own/deep/w.bin", "nets/deep/w.bin")
     for left in Path("out").rglob("*.onnx"):
         left.unlink()
-    archive.fetch(Path("out"), "face", **given)  # type: ignore[arg-type]
+    archive.fetch(Path("out"), "face", ArchiveOptions(**given))  # type: ignore[arg-type]
     check_companions(Path("out/face.onnx"))
     assert session(Path("out/face.onnx"))
 

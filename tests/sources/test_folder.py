@@ -9,6 +9,8 @@ import pytest
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import sha256, write_manifest
+from pipeline.params.sources.file import FileOptions
+from pipeline.params.sources.folder import FolderOptions
 from pipeline.sources import file, folder
 from pipeline.store.weights import weights_file
 from tests.sources.pictures import picture
@@ -22,7 +24,7 @@ def portraits(root: Path, *names: str) -> Path:
 
 
 def fetch(path: str, **options: str) -> list[dict[str, str]]:
-    return folder.fetch(Path("out"), "mine", path=path, **options)
+    return folder.fetch(Path("out"), "mine", FolderOptions(path=path, **options))
 
 
 def test_each_folder_is_a_sitter_and_the_originals_stay(project: Path) -> None:
@@ -111,7 +113,7 @@ def test_weights_of_ones_own_are_found_by_the_name_of_their_entry(project: Path)
     Path("net.onnx").write_bytes(b"weights")
     out = Path("data/raw/net")
     out.mkdir(parents=True)
-    file.fetch(out, "net", path="net.onnx", sha256=sha256(Path("net.onnx")))
+    file.fetch(out, "net", FileOptions(path="net.onnx", sha256=sha256(Path("net.onnx"))))
     (out / "source.json").write_text("{}")
     with pytest.raises(SitterError, match="python -m pipeline download net"):
         weights_file("net")  # not whole before its manifest is written
@@ -140,5 +142,5 @@ def test_a_file_that_cannot_be_trusted_or_found_is_explained(
 ) -> None:
     Path("net.onnx").write_bytes(b"weights")
     with pytest.raises(SitterError, match=words):
-        file.fetch(Path("out"), "net", **options)
+        file.fetch(Path("out"), "net", FileOptions(**options))
     assert not list(Path("out").iterdir())

@@ -19,8 +19,11 @@ CHECKSUM = hashlib.sha256(CONTENT).hexdigest()
 def fetch(site: Site, checksum: str = CHECKSUM) -> subprocess.CompletedProcess[str]:
     """In a process of its own, since the client reads the hub's address when it is imported."""
     code = "import pathlib, pipeline.sources.hub as hub\nfrom pipeline.core.errors import SitterError\n"
-    code += f"try: hub.fetch(pathlib.Path('out'), 'vit', repo={REPO!r}, revision={REVISION!r}, file={FILE!r},"
-    code += f" sha256={checksum!r})\nexcept SitterError as error: raise SystemExit(str(error))"
+    code += "from pipeline.params.sources.hub import HubOptions\n"
+    code += (
+        f"try: hub.fetch(pathlib.Path('out'), 'vit', HubOptions(repo={REPO!r}, revision={REVISION!r}, file={FILE!r},"
+    )
+    code += f" sha256={checksum!r}))\nexcept SitterError as error: raise SystemExit(str(error))"
     hub = environment(HF_ENDPOINT=site.url)
     return subprocess.run([sys.executable, "-c", code], env=hub, capture_output=True, text=True)
 

@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import sha256
+from pipeline.params.sources.manifest import ManifestOptions
 from pipeline.sources import manifest
 from tests.sources.pictures import picture
 from tests.sources.site import Site
@@ -28,7 +29,9 @@ def listing(rows: list[dict[str, str]], name: str = "list.csv") -> Path:
 
 
 def fetch(path: Path | str = "list.csv", **options: object) -> list[dict[str, str]]:
-    return manifest.fetch(Path("out"), "set", path=str(path), **{"backoff": 0.01, "retries": 2, **options})  # type: ignore[arg-type]
+    return manifest.fetch(
+        Path("out"), "set", ManifestOptions(path=str(path), **{"backoff": 0.01, "retries": 2, **options})
+    )  # type: ignore[arg-type]
 
 
 def failures() -> dict[str, str]:

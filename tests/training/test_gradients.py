@@ -107,8 +107,8 @@ def test_shared_out_centres_give_the_loss_and_gradients_of_one_process() -> None
     """On three processes, of which one has no sample of its sitters and, when they are drawn, none of them either."""
     program = """
 import torch, torch.distributed as dist
-from pipeline.losses import LOSSES
 from pipeline.losses.sharded_centres import share_out, shares
+from pipeline.params.losses import LOSSES
 from pipeline.training.gather import gather
 dist.init_process_group("gloo")
 rank = dist.get_rank()
@@ -116,10 +116,10 @@ owners = torch.tensor([1, 0, 0, 2, 2, 2, 1, 0, 2, 2])
 labels = torch.tensor([0, 0, 1, 1, 4, 5, 6, 0, 6, 4])
 def made(kind, **options):
     torch.manual_seed(5)
-    found = LOSSES.options("sum").model_validate(
+    found = LOSSES["sum"].model_validate(
         {"kind": "sum", "losses": [{"kind": kind, "scale": 9} | options, {"kind": "infonce"}], "weights": [2, 0.5]}
     )
-    return LOSSES.make(found, 4, 7).double()
+    return found.make(4, 7).double()
 for kind in ("arcface", "cosface", "combined-margin", "subcentre-arcface", "adaface"):
     for sample in (1.0, 0.75, 0.9):
         whole, shared = (made(kind, sample=sample) for _ in "12")

@@ -15,6 +15,7 @@ from pipeline.core.errors import SitterError
 from pipeline.losses.triplet import Triplet
 from pipeline.metrics.verification import eer, roc, tally
 from pipeline.models.backbone import trained_state
+from pipeline.params.losses.triplet import TripletOptions
 from pipeline.stages import train
 from pipeline.store.embeddings import normalise
 from pipeline.training import checkpoint
@@ -108,7 +109,7 @@ def test_gradients_accumulated_over_batches_are_their_mean(project: Path) -> Non
     def gradients(accumulate: int, batches: list[int]) -> list[torch.Tensor]:
         run = prepared("head", accumulate=accumulate, images=2)
         run.backbone.train()
-        run.loss.loss = Triplet(8, 6, hard=1.0)  # draws only which pairs: all of them
+        run.loss.loss = Triplet(8, 6, TripletOptions(hard=1.0))  # draws only which pairs: all of them
         run.optimiser.step = lambda: None
         run.optimiser.zero_grad = lambda: None
         for position in batches:

@@ -235,6 +235,7 @@ def test_the_gradient_of_what_is_gathered_is_that_of_one_process() -> None:
     program = """
 import torch, torch.distributed as dist
 from pipeline.losses.supcon import SupCon
+from pipeline.params.losses.supcon import SupConOptions
 from pipeline.training.gather import gather
 dist.init_process_group("gloo")
 rank = dist.get_rank()
@@ -243,7 +244,7 @@ owners = torch.tensor([1, 0, 0, 2, 2, 2, 1, 0, 2, 2])
 labels = torch.tensor([0, 0, 1, 1, 2, 2, 2, 0, 1, 2])
 images = torch.randn(10, 6, dtype=torch.float64)
 weight = torch.randn(6, 4, dtype=torch.float64, requires_grad=True)
-loss = SupCon(4, 3)
+loss = SupCon(4, 3, SupConOptions())
 expected = loss(images @ weight, labels)
 (gradient,) = torch.autograd.grad(expected, weight)
 whole = gather(images[owners == rank] @ weight, owners, rank)

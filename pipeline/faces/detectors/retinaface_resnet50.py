@@ -6,11 +6,10 @@ import io
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import cv2
 import torch
-from pydantic import Field
 
 import pipeline.core.torchvision_ops  # noqa: F401  (before retinaface, which imports torchvision)
 from pipeline.core.errors import SitterError
@@ -18,6 +17,7 @@ from pipeline.core.file_types import beginning, known
 from pipeline.faces.detection import Detection, Floats, Search
 from pipeline.faces.detectors.retinaface import decode
 from pipeline.faces.image import RGBImage
+from pipeline.params.detectors.retinaface_resnet50 import RetinaFaceResNet50Options
 from pipeline.store.weights import weights_file
 
 # Of ImageNet, RGB, for pixels from 0 to 255.
@@ -28,29 +28,12 @@ DEVIATION = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 class RetinaFaceResNet50:
     """RetinaFace-ResNet50: slower and stronger, on a GPU where there is one."""
 
-    def __init__(
-        self,
-        *,
-        weights: str,
-        threshold: Annotated[float, Field(gt=0, lt=1, description="Lower scores are no faces.")] = 0.7,
-        scales: Annotated[
-            tuple[Annotated[float, Field(gt=0, le=16)], ...],
-            Field(description="Enlargements of the image, tried in turn until there is a face."),
-        ] = (),
-        sides: Annotated[
-            tuple[Annotated[int, Field(ge=32, le=8192)], ...],
-            Field(description="Then long sides in pixels that it is brought to."),
-        ] = (640, 320, 1280),
-        max_side: Annotated[int, Field(ge=64, description="No size beyond this long side.")] = 1600,
-        padding: Annotated[
-            float, Field(ge=0, le=1, description="Ground laid round it, as a share of it, when all sizes fail.")
-        ] = 0.25,
-    ) -> None:
+    def __init__(self, options: RetinaFaceResNet50Options) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.network = network(weights_file(weights)).to(self.device)
-        self.threshold = threshold
-        self.search = Search(scales, sides, max_side, padding)
-        self.nothing = f"no face with a score of {threshold:g} or more"
+        self.network = network(weights_file(options.weights)).to(self.device)
+        self.threshold = options.threshold
+        self.search = Search(options.scales, options.sides, options.max_side, options.padding)
+        self.nothing = f"no face with a score of {options.threshold:g} or more"
 
     def detect(self, image: RGBImage) -> list[Detection]:
         """Faces in an image, best first."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.models.adaptation import Adaptation
 from pipeline.models.backbone import Backbone
+from pipeline.params.adaptations.head import HeadOptions
 
 
 class LinearHead(nn.Module):
@@ -32,18 +30,9 @@ class LinearHead(nn.Module):
 class Head(Adaptation):
     """A linear layer on the frozen network's vector, started at and pulled towards the identity."""
 
-    def __init__(
-        self,
-        *,
-        pull: Annotated[
-            float, Field(ge=0, description="Weight of the squared distance from the identity in the loss.")
-        ] = 0.01,
-        centre: Annotated[
-            bool, Field(description="Subtract the mean vector of the training faces before the head.")
-        ] = True,
-    ) -> None:
-        self.pull = pull
-        self.wants_features = centre
+    def __init__(self, options: HeadOptions) -> None:
+        self.pull = options.pull
+        self.wants_features = options.centre
 
     def adapt(self, backbone: Backbone) -> None:
         """Freeze the network and append a stage `head`."""

@@ -6,9 +6,8 @@ ArtFace takes the vector as CLIP compares it with text: the class token, normali
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.core.errors import SitterError
@@ -17,6 +16,7 @@ from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface
 from pipeline.models.transformer import Attention, Block, Head, Patches, stages
 from pipeline.models.weights import fill, is_torchscript, read_state
+from pipeline.params.backbones.clip import CLIPOptions
 from pipeline.plan import layout
 from pipeline.store.weights import weights_file
 
@@ -29,53 +29,20 @@ class CLIP(Backbone):
     # open_clip.constants.OPENAI_DATASET_MEAN and …_STD, of pixels from 0 to 255.
     mean = (255 * 0.48145466, 255 * 0.4578275, 255 * 0.40821073)
     scale = (255 * 0.26862954, 255 * 0.26130258, 255 * 0.27577711)
-    roles = {
-        "q": ("attention.q",),
-        "k": ("attention.k",),
-        "v": ("attention.v",),
-        "out": ("attention.out",),
-        "mlp": ("mlp.c_fc", "mlp.c_proj"),
-        "fc": ("head.fc",),
-    }
+    roles = CLIPOptions.roles
 
-    def __init__(
-        self,
-        *,
-        architecture: Literal[
-            "ViT-B-32",
-            "ViT-B-32-quickgelu",
-            "ViT-B-16",
-            "ViT-B-16-quickgelu",
-            "ViT-L-14",
-            "ViT-L-14-quickgelu",
-            "ViT-H-14",
-            "ViT-H-14-quickgelu",
-        ],
-        weights: Annotated[
-            str | None, Field(description="OpenAI's .pt, or open_clip's .safetensors or .pt; null: a random start.")
-        ] = None,
-        size: Annotated[
-            int, Field(ge=32, le=1024, description="Side of the input, a multiple of the patch's; CLIP's was 224.")
-        ] = 224,
-        projected: Annotated[
-            bool, Field(description="The vector as it is compared with text; false: the class token before that.")
-        ] = True,
-        depth: Annotated[int | None, Field(ge=1, description="Blocks; null: the architecture's.")] = None,
-        width: Annotated[
-            int | None, Field(ge=64, multiple_of=64, description="Of the tokens; null: the architecture's.")
-        ] = None,
-    ) -> None:
+    def __init__(self, options: CLIPOptions) -> None:
         super().__init__()
-        self.template = arcface(size)
-        tower = _tower(architecture, size, depth, width)
-        if weights is not None:
-            self.weights_file = weights_file(weights)
-            _check_activation(architecture, weights)
-            _fill(tower, weights, architecture)
+        self.template = arcface(options.size)
+        tower = _tower(options.architecture, options.size, options.depth, options.width)
+        if options.weights is not None:
+            self.weights_file = weights_file(options.weights)
+            _check_activation(options.architecture, options.weights)
+            _fill(tower, options.weights, options.architecture)
         patches = Patches(tower.conv1, tower.class_embedding[None], tower.positional_embedding, tower.ln_pre)
-        head = Head(tower.ln_post, 1, class_token=True, projection=tower.proj if projected else None)
+        head = Head(tower.ln_post, 1, class_token=True, projection=tower.proj if options.projected else None)
         self.stages = stages(patches, [_block(block) for block in tower.transformer.resblocks], head)
-        self.dim = tower.output_dim if projected else tower.proj.shape[0]
+        self.dim = tower.output_dim if options.projected else tower.proj.shape[0]
 
 
 def _tower(architecture: str, size: int, depth: int | None, width: int | None) -> Any:

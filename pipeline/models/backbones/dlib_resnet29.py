@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -20,6 +18,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.file_types import instead
 from pipeline.faces.alignment import Template
 from pipeline.models.backbone import Backbone
+from pipeline.params.backbones.dlib_resnet29 import DlibResNet29Options
 from pipeline.store.weights import weights_file
 
 # The five landmarks in the 150×150 chip that dlib cuts out by its own 5- or 68-point model.
@@ -81,19 +80,9 @@ class DlibResNet29(Backbone):
     mean = (122.782, 117.001, 104.298)
     scale = (256.0, 256.0, 256.0)
     dim = 128
-    roles = {"conv": ("conv1", "conv2"), "fc": ("fc",)}
+    roles = DlibResNet29Options.roles
 
-    def __init__(
-        self,
-        *,
-        weights: Annotated[
-            str | None,
-            Field(description="dlib_face_recognition_resnet_model_v1.dat; null: a random start."),
-        ] = None,
-        features: Annotated[
-            bool, Field(description="The 256 features before the last layer instead of the vector made of them.")
-        ] = False,
-    ) -> None:
+    def __init__(self, options: DlibResNet29Options) -> None:
         super().__init__()
         stem = OrderedDict[str, nn.Module](conv=nn.Conv2d(3, 32, 7, 2), affine=Affine(32), relu=nn.ReLU())
         stem["pool"] = nn.MaxPool2d(3, 2)
@@ -105,10 +94,10 @@ class DlibResNet29(Backbone):
         stages["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.stages = nn.Sequential(stages)
         self.stages.add_module("fc", nn.Linear(inputs, self.dim, bias=False))
-        if weights is not None:
-            self.weights_file = weights_file(weights)
+        if options.weights is not None:
+            self.weights_file = weights_file(options.weights)
             fill_from_dat(self, self.weights_file)
-        if features:
+        if options.features:
             self.dim = inputs
             del self.stages.fc
 

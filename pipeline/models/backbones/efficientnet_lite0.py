@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field
 from torch import nn
 
 from pipeline.core.errors import SitterError
 from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface
 from pipeline.models.weights import fill, read_state
+from pipeline.params.backbones.efficientnet_lite0 import EfficientNetLite0Options
 from pipeline.store.weights import weights_file
 
 
@@ -27,25 +27,17 @@ class EfficientNetLite0(Backbone):
     mean = (127.0, 127.0, 127.0)
     scale = (128.0, 128.0, 128.0)
     dim = 1280
-    roles = {"conv": ("conv_pw", "conv_pwl", "conv_head")}
+    roles = EfficientNetLite0Options.roles
 
-    def __init__(
-        self,
-        *,
-        weights: Annotated[str | None, Field(description="efficientnet-lite0-….pth; null: a random start.")] = None,
-        size: Annotated[
-            Literal[112, 160, 224],
-            Field(description="Side of the input; ImageNet's was 224, but the stored faces have 112 pixels."),
-        ] = 112,
-    ) -> None:
+    def __init__(self, options: EfficientNetLite0Options) -> None:
         import pipeline.core.torchvision_ops  # noqa: F401, I001  (timm imports torchvision)
         import timm
 
         super().__init__()
-        self.template = arcface(size)
+        self.template = arcface(options.size)
         net: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-        if weights is not None:
-            self.weights_file = file = weights_file(weights)
+        if options.weights is not None:
+            self.weights_file = file = weights_file(options.weights)
             _fill(net, file)
         stages = OrderedDict[str, nn.Module](stem=_named(conv_stem=net.conv_stem, bn1=net.bn1))
         for i, row in enumerate(net.blocks):

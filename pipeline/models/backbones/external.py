@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from pipeline.core.errors import SitterError
 from pipeline.models.number_columns import counting, family
 from pipeline.models.outside import External, read_columns, some
+from pipeline.params.backbones.external import ExternalVectorsOptions
 from pipeline.store.embeddings import Floats, write_embeddings
 
 if TYPE_CHECKING:
@@ -26,20 +26,9 @@ class ExternalVectors(External):
 
     key = IMAGE
 
-    def __init__(
-        self,
-        *,
-        weights: Annotated[str, Field(description="The entry under `download` with the file.")],
-        columns: Annotated[
-            str | None,
-            Field(
-                description="What the names of the vector's columns begin with, before their numbers: `v` for v0, v1 … "
-                "Needed only where several families of columns have numbers."
-            ),
-        ] = None,
-    ) -> None:
-        super().__init__(weights)
-        self.columns = columns
+    def __init__(self, options: ExternalVectorsOptions) -> None:
+        super().__init__(options.weights)
+        self.columns = options.columns
 
     def describe(self) -> dict[str, Any]:
         """Values of a vector, rows of the file, and columns that are no part of a vector; all of it is read."""

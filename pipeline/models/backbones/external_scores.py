@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field
 
 from pipeline.core.errors import SitterError
 from pipeline.models.outside import External, read_columns
+from pipeline.params.backbones.external_scores import ExternalScoresOptions
 from pipeline.store.scores import GALLERY, GALLERY_DATASET, PROBE, SCORE, write_scores
 
 if TYPE_CHECKING:
@@ -24,14 +24,9 @@ class ExternalScores(External):
 
     key = PROBE
 
-    def __init__(
-        self,
-        *,
-        weights: Annotated[str, Field(description="The entry under `download` with the file.")],
-        distance: Annotated[bool, Field(description="The smaller, the more alike; otherwise the larger.")] = False,
-    ) -> None:
-        super().__init__(weights)
-        self.distance = distance
+    def __init__(self, options: ExternalScoresOptions) -> None:
+        super().__init__(options.weights)
+        self.distance = options.distance
 
     def describe(self) -> dict[str, Any]:
         """Rows of the file; all of it is read. There is no vector."""

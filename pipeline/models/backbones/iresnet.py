@@ -6,14 +6,14 @@ Counts of parameters at 512 dimensions: 24.0, 34.1, 43.6 and 65.2 million for de
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Annotated, Literal, cast
+from typing import cast
 
-from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface
 from pipeline.models.weights import fill, read_state
+from pipeline.params.backbones.iresnet import IResNetOptions
 from pipeline.store.weights import weights_file
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 14, 3), 100: (3, 13, 30, 3)}
@@ -49,43 +49,32 @@ class IResNet(Backbone):
 
     mean = (127.5, 127.5, 127.5)
     scale = (127.5, 127.5, 127.5)
-    roles = {"conv": ("conv1", "conv2"), "fc": ("fc",)}
+    roles = IResNetOptions.roles
 
-    def __init__(
-        self,
-        *,
-        depth: Literal[18, 34, 50, 100] = 50,
-        weights: Annotated[
-            str | None,
-            Field(description="A state dict of arcface_torch, or InsightFace's ONNX; null: a random start."),
-        ] = None,
-        embedding: Annotated[int, Field(ge=2, description="Length of the vector.")] = 512,
-        width: Annotated[float, Field(gt=0, le=4, description="Times the usual numbers of channels.")] = 1.0,
-        dropout: Annotated[float, Field(ge=0, lt=1, description="Before the last layer, in training.")] = 0.0,
-        size: Annotated[
-            int, Field(ge=32, le=224, multiple_of=16, description="Side of the input; published weights want 112.")
-        ] = 112,
-    ) -> None:
+    def __init__(self, options: IResNetOptions) -> None:
         super().__init__()
-        self.template, self.dim = arcface(size), embedding
-        channels = [max(1, round(c * width)) for c in CHANNELS]
+        self.template, self.dim = arcface(options.size), options.embedding
+        channels = [max(1, round(c * options.width)) for c in CHANNELS]
         stem = [("conv1", nn.Conv2d(3, channels[0], 3, 1, 1, bias=False)), ("bn1", nn.BatchNorm2d(channels[0]))]
         stages = OrderedDict[str, nn.Module](stem=nn.Sequential(OrderedDict([*stem, ("prelu", nn.PReLU(channels[0]))])))
         inputs = channels[0]
-        for layer, (outputs, blocks) in enumerate(zip(channels, BLOCKS[depth], strict=True), 1):
+        for layer, (outputs, blocks) in enumerate(zip(channels, BLOCKS[options.depth], strict=True), 1):
             for block in range(blocks):
                 stages[f"layer{layer}_{block}"] = Block(inputs, outputs, stride=1 if block else 2)
                 inputs = outputs
-        tail = OrderedDict[str, nn.Module](bn2=nn.BatchNorm2d(inputs), dropout=nn.Dropout(dropout), flat=nn.Flatten())
-        tail["fc"] = nn.Linear(inputs * (size // SHRUNK) ** 2, embedding)
-        tail["features"] = nn.BatchNorm1d(embedding)
+        tail = OrderedDict[str, nn.Module](
+            bn2=nn.BatchNorm2d(inputs), dropout=nn.Dropout(options.dropout), flat=nn.Flatten()
+        )
+        tail["fc"] = nn.Linear(inputs * (options.size // SHRUNK) ** 2, options.embedding)
+        tail["features"] = nn.BatchNorm1d(options.embedding)
         tail["features"].weight.requires_grad_(False)  # only centres: a scale of its own would undo the margin
         self.stages = nn.Sequential(OrderedDict([*stages.items(), ("tail", nn.Sequential(tail))]))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.normal_(module.weight, 0, 0.1)
-        if weights is not None:
-            self._load(weights, f"IResNet{depth}" + (f" of width {width:g}" if width != 1 else ""))
+        if options.weights is not None:
+            wide = f" of width {options.width:g}" if options.width != 1 else ""
+            self._load(options.weights, f"IResNet{options.depth}{wide}")
 
     def _load(self, weights: str, what: str) -> None:
         self.weights_file = file = weights_file(weights)

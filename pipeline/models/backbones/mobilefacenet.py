@@ -7,14 +7,14 @@ PReLU, 112×112 RGB with ImageNet's mean and deviation to 128 values.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Annotated, cast
+from typing import cast
 
-from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.faces.alignment import ARCFACE
 from pipeline.models.backbone import Backbone
 from pipeline.models.weights import fill, read_state
+from pipeline.params.backbones.mobilefacenet import MobileFaceNetOptions
 from pipeline.store.weights import weights_file
 
 # Expansion, channels, blocks, stride of the first: the paper's table 1.
@@ -66,16 +66,9 @@ class MobileFaceNet(Backbone):
     mean = (123.675, 116.28, 103.53)
     scale = (58.395, 57.12, 57.375)
     dim = 128
-    roles = {"conv": ("expand", "project", "pointwise"), "fc": ("fc",)}
+    roles = MobileFaceNetOptions.roles
 
-    def __init__(
-        self,
-        *,
-        weights: Annotated[str | None, Field(description="mobilefacenet.pt; null: a random start.")] = None,
-        features: Annotated[
-            bool, Field(description="The 512 features before the last layer instead of the vector made of them.")
-        ] = False,
-    ) -> None:
+    def __init__(self, options: MobileFaceNetOptions) -> None:
         super().__init__()
         conv, bn = _convolved(3, 64, 3, 2)
         stages = OrderedDict[str, nn.Module](conv1=_named(conv=conv, bn=bn, relu=nn.ReLU6()))
@@ -95,11 +88,11 @@ class MobileFaceNet(Backbone):
         stages["gdconv"] = _named(depthwise=nn.Conv2d(512, 512, SIDE, groups=512, bias=False), bn=nn.BatchNorm2d(512))
         stages["vector"] = _named(fc=nn.Conv2d(512, self.dim, 1), bn=nn.BatchNorm2d(self.dim), flat=nn.Flatten())
         self.stages = nn.Sequential(stages)
-        if weights is not None:
-            self.weights_file = file = weights_file(weights)
+        if options.weights is not None:
+            self.weights_file = file = weights_file(options.weights)
             state = {stage_name(name): value for name, value in read_state(file).items()}
             fill(self, state, file, "MobileFaceNet", whole=True)
-        if features:
+        if options.features:
             self.dim = 512
             self.stages.vector = nn.Flatten()
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline.core.errors import SitterError, nearest
@@ -15,6 +14,7 @@ from pipeline.faces.alignment import Template
 from pipeline.faces.session import session, tried
 from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface
+from pipeline.params.backbones.onnx_network import ONNXNetworkOptions
 from pipeline.store.weights import weights_file
 
 
@@ -91,51 +91,21 @@ def _numbers_held(file: Path) -> int:
 class ONNXNetwork(Backbone):
     """Any ONNX recogniser: what it expects of a face is said by the options; by default that is ArcFace's."""
 
-    roles: dict[str, tuple[str, ...]] = {}
+    roles = ONNXNetworkOptions.roles
 
-    def __init__(
-        self,
-        *,
-        weights: Annotated[str, Field(description="The ONNX file.")],
-        size: Annotated[
-            int | None, Field(ge=16, le=1024, description="Side of the input; null: as the graph says.")
-        ] = None,
-        points: Annotated[
-            tuple[
-                tuple[float, float],
-                tuple[float, float],
-                tuple[float, float],
-                tuple[float, float],
-                tuple[float, float],
-            ]
-            | None,
-            Field(description="Where eyes, nose and mouth corners lie in the input, left first; null: as ArcFace's."),
-        ] = None,
-        colour: Annotated[Literal["rgb", "bgr"], Field(description="Order of the channels.")] = "rgb",
-        mean: Annotated[
-            tuple[float, float, float], Field(description="Subtracted from the pixels (0 … 255), in RGB order.")
-        ] = (127.5, 127.5, 127.5),
-        scale: Annotated[
-            tuple[
-                Annotated[float, Field(gt=0)],
-                Annotated[float, Field(gt=0)],
-                Annotated[float, Field(gt=0)],
-            ],
-            Field(description="What is left is divided by it, in RGB order."),
-        ] = (127.5, 127.5, 127.5),
-        layout: Annotated[Literal["nchw", "nhwc"], Field(description="Of the input's axes.")] = "nchw",
-        output: Annotated[str | None, Field(description="Name of the vector; null: the only output.")] = None,
-    ) -> None:
+    def __init__(self, options: ONNXNetworkOptions) -> None:
         super().__init__()
-        self.weights_file = weights_file(weights)
-        graph = Graph(self.weights_file, layout, output)
-        if size is not None and graph.size not in (size, None):
-            raise SitterError(f"{self.weights_file} takes faces of {graph.size} pixels, but size is {size}.")
-        side = size or graph.size
+        self.weights_file = weights_file(options.weights)
+        graph = Graph(self.weights_file, options.layout, options.output)
+        if options.size is not None and graph.size not in (options.size, None):
+            raise SitterError(f"{self.weights_file} takes faces of {graph.size} pixels, but size is {options.size}.")
+        side = options.size or graph.size
         if side is None:
             raise SitterError(f"{self.weights_file} takes faces of any size: say which it was trained on by `size`.")
-        self.template = arcface(side) if points is None else Template(np.array(points, np.float32), side)
-        self.colour, self.mean, self.scale = colour, mean, scale
+        self.template = (
+            arcface(side) if options.points is None else Template(np.array(options.points, np.float32), side)
+        )
+        self.colour, self.mean, self.scale = options.colour, options.mean, options.scale
         self.stages = nn.Sequential()
         self.stages.add_module("graph", graph)
         self.dim = self(torch.zeros(1, 3, side, side)).shape[1]

@@ -7,80 +7,53 @@ no class token, so the mean of the patches is the vector). timm's files and the 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import torch
-from pydantic import Field
 
 from pipeline.core.errors import SitterError
 from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface
 from pipeline.models.transformer import Attention, Block, Head, Patches, stages
 from pipeline.models.weights import WRAPPERS, fill, read_state
+from pipeline.params.backbones.timm_vit import TimmViTOptions
 from pipeline.store.weights import weights_file
 
 
 class TimmViT(Backbone):
     """A vision transformer of timm, by its name and the tag of its weights: class token, or mean of the patches."""
 
-    roles = {
-        "q": ("attention.q",),
-        "k": ("attention.k",),
-        "v": ("attention.v",),
-        "out": ("attention.out",),
-        "mlp": ("mlp.fc1", "mlp.fc2"),
-    }
+    roles = TimmViTOptions.roles
 
-    def __init__(
-        self,
-        *,
-        architecture: Literal[
-            "vit_small_patch14_dinov2.lvd142m",
-            "vit_base_patch14_dinov2.lvd142m",
-            "vit_large_patch14_dinov2.lvd142m",
-            "vit_base_patch14_reg4_dinov2.lvd142m",
-            "vit_huge_patch14_gap_224.in1k_ijepa",
-            "vit_huge_patch14_gap_224.in22k_ijepa",
-            "vit_small_patch16_224.dino",
-            "vit_base_patch16_224.dino",
-            "vit_base_patch16_224.mae",
-        ],
-        weights: Annotated[
-            str | None, Field(description="timm's .safetensors, or the authors' .pth; null: a random start.")
-        ] = None,
-        size: Annotated[
-            int, Field(ge=28, le=1024, description="Side of the input, a multiple of the patch's 14 or 16 pixels.")
-        ] = 224,
-        depth: Annotated[int | None, Field(ge=1, description="Blocks; null: the architecture's.")] = None,
-        width: Annotated[
-            int | None, Field(ge=64, multiple_of=64, description="Of the tokens; null: the architecture's.")
-        ] = None,
-    ) -> None:
+    def __init__(self, options: TimmViTOptions) -> None:
         import pipeline.core.torchvision_ops  # noqa: F401, I001  (timm imports torchvision)
         import timm
 
         super().__init__()
-        published: Any = timm.get_pretrained_cfg(architecture)
+        published: Any = timm.get_pretrained_cfg(options.architecture)
         self.mean, self.scale = _of_pixels(published.mean), _of_pixels(published.std)
-        self.template = arcface(size)
-        heads = None if width is None else width // 64
-        changes: dict[str, Any] = {"depth": depth, "embed_dim": width, "num_heads": heads}
+        self.template = arcface(options.size)
+        heads = None if options.width is None else options.width // 64
+        changes: dict[str, Any] = {"depth": options.depth, "embed_dim": options.width, "num_heads": heads}
         net: Any = timm.create_model(
-            architecture, num_classes=0, img_size=size, **{name: v for name, v in changes.items() if v is not None}
+            options.architecture,
+            num_classes=0,
+            img_size=options.size,
+            **{name: v for name, v in changes.items() if v is not None},
         )
         patch = net.patch_embed.patch_size[0]
-        if size % patch:
+        if options.size % patch:
             raise SitterError(
-                f"backbone timm-vit: size is {size}, no multiple of the {patch} pixels of a patch of {architecture}: "
-                f"take {size - size % patch}."
+                f"backbone timm-vit: size is {options.size}, no multiple of the {patch} pixels of a patch of "
+                f"{options.architecture}: take {options.size - options.size % patch}."
             )
-        if weights is None:
+        if options.weights is None:
             for name, parameter in net.named_parameters():
                 if name.endswith(".gamma"):  # DINOv2's blocks start scaled by 1e-5: frozen so, LoRA would be silent
                     parameter.data.fill_(1)
         else:
-            self.weights_file = weights_file(weights)
-            _fill(net, self.weights_file, f"timm's {architecture} ({published.url}, {published.license})")
+            self.weights_file = weights_file(options.weights)
+            _fill(net, self.weights_file, f"timm's {options.architecture} ({published.url}, {published.license})")
         prefix = [token[0] for token in (net.cls_token, net.reg_token) if token is not None]
         patches = Patches(net.patch_embed.proj, torch.cat(prefix) if prefix else None, net.pos_embed[0], net.norm_pre)
         head = Head(net.norm, net.num_prefix_tokens, class_token=net.global_pool == "token")

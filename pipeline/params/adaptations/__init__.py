@@ -1,0 +1,21 @@
+"""Options of the adaptations: what of a backbone is trained, a kind a module."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.core.registry import by_kind
+from pipeline.params.adaptations.full import FullOptions
+from pipeline.params.adaptations.head import HeadOptions
+from pipeline.params.adaptations.layers import LayersOptions
+from pipeline.params.adaptations.lora import LoRAOptions
+from pipeline.params.adaptations.none import NoAdaptation
+
+Adaptation = Annotated[
+    NoAdaptation | HeadOptions | LoRAOptions | LayersOptions | FullOptions,
+    Field(discriminator="kind"),
+]
+ADAPTATIONS = by_kind(Adaptation)
+"""By kind."""

@@ -1,0 +1,20 @@
+"""Options of the adaptation `lora`."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from pipeline.params.adaptations.base import HasRoles
+
+
+class LoRAOptions(HasRoles):
+    """Low-rank updates W + (alpha / rank) · B A of the layers with the given roles."""
+
+    implementation: ClassVar[str] = "pipeline.models.adaptations.lora:LoRA"
+    kind: Literal["lora"] = "lora"
+    rank: Annotated[int, Field(ge=1)] = 8
+    alpha: Annotated[float | None, Field(gt=0)] = None
+    """Scale of the update; null: the rank."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -1,0 +1,36 @@
+"""Options of the backbones: networks that turn a face into a vector, a kind a module."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.core.registry import by_kind
+from pipeline.params.backbones.base import OutsideOptions
+from pipeline.params.backbones.clip import CLIPOptions
+from pipeline.params.backbones.dlib_resnet29 import DlibResNet29Options
+from pipeline.params.backbones.efficientnet_lite0 import EfficientNetLite0Options
+from pipeline.params.backbones.external import ExternalVectorsOptions
+from pipeline.params.backbones.external_scores import ExternalScoresOptions
+from pipeline.params.backbones.iresnet import IResNetOptions
+from pipeline.params.backbones.mobilefacenet import MobileFaceNetOptions
+from pipeline.params.backbones.onnx_network import ONNXNetworkOptions
+from pipeline.params.backbones.timm_vit import TimmViTOptions
+
+Backbone = Annotated[
+    DlibResNet29Options
+    | EfficientNetLite0Options
+    | IResNetOptions
+    | MobileFaceNetOptions
+    | CLIPOptions
+    | TimmViTOptions
+    | ONNXNetworkOptions
+    | ExternalVectorsOptions
+    | ExternalScoresOptions,
+    Field(discriminator="kind"),
+]
+BACKBONES = by_kind(Backbone)
+"""By kind."""
+OUTSIDE = {kind for kind, options in BACKBONES.items() if issubclass(options, OutsideOptions)}
+"""Kinds that are no networks, but outside systems."""

@@ -1,0 +1,41 @@
+"""What all backbones share, then all transformers, then all outside systems."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from pipeline.params.weights import HasWeights
+
+Roles = dict[str, tuple[str, ...]]
+
+
+class BackboneOptions(HasWeights):
+    """Options of a backbone."""
+
+    roles: ClassVar[Roles] = {}
+    """What may be adapted alone: a role (`conv`, `q`, `v`, `mlp`, …) and the last parts of the names of its modules."""
+
+
+class TransformerOptions(BackboneOptions):
+    """Options of a vision transformer, which may be a smaller one than its architecture says."""
+
+    depth: Annotated[int | None, Field(ge=1)] = None
+    """Blocks; null: the architecture's."""
+    width: Annotated[int | None, Field(ge=64, multiple_of=64)] = None
+    """Of the tokens; null: the architecture's."""
+
+
+class OutsideOptions(BackboneOptions):
+    """Options of an outside system, which is known by a file and no network (`pipeline.models.outside`)."""
+
+    weights: str
+    """The entry under `download` with the file."""
+
+
+class ScoresOptions(OutsideOptions):
+    """Options of an outside system that gives scores of pairs and no vectors."""
+
+    distance: bool = False
+    """The smaller, the more alike; otherwise the larger."""

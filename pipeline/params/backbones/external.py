@@ -1,0 +1,23 @@
+"""Options of the backbone `external`."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from pipeline.params.backbones.base import OutsideOptions
+
+
+class ExternalVectorsOptions(OutsideOptions):
+    """An outside system's vectors: CSV, Arrow or npz with image_id and embedding (in a CSV, a column a value)."""
+
+    implementation: ClassVar[str] = "pipeline.models.backbones.external:ExternalVectors"
+    kind: Literal["external"] = "external"
+    columns: Annotated[
+        str | None,
+        Field(
+            description="What the names of the vector's columns begin with, before their numbers: `v` for v0, v1 … "
+            "Needed only where several families of columns have numbers."
+        ),
+    ] = None

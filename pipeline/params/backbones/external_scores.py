@@ -1,0 +1,14 @@
+"""Options of the backbone `external-scores`."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pipeline.params.backbones.base import ScoresOptions
+
+
+class ExternalScoresOptions(ScoresOptions):
+    """An outside system's scores: CSV, Arrow or npz with probe_id, gallery_id and score."""
+
+    implementation: ClassVar[str] = "pipeline.models.backbones.external_scores:ExternalScores"
+    kind: Literal["external-scores"] = "external-scores"

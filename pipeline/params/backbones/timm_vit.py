@@ -1,0 +1,38 @@
+"""Options of the backbone `timm-vit`."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from pipeline.params.backbones.base import Roles, TransformerOptions
+
+
+class TimmViTOptions(TransformerOptions):
+    """A vision transformer of timm, by its name and the tag of its weights: class token, or mean of the patches."""
+
+    implementation: ClassVar[str] = "pipeline.models.backbones.timm_vit:TimmViT"
+    roles: ClassVar[Roles] = {
+        "q": ("attention.q",),
+        "k": ("attention.k",),
+        "v": ("attention.v",),
+        "out": ("attention.out",),
+        "mlp": ("mlp.fc1", "mlp.fc2"),
+    }
+    kind: Literal["timm-vit"] = "timm-vit"
+    architecture: Literal[
+        "vit_small_patch14_dinov2.lvd142m",
+        "vit_base_patch14_dinov2.lvd142m",
+        "vit_large_patch14_dinov2.lvd142m",
+        "vit_base_patch14_reg4_dinov2.lvd142m",
+        "vit_huge_patch14_gap_224.in1k_ijepa",
+        "vit_huge_patch14_gap_224.in22k_ijepa",
+        "vit_small_patch16_224.dino",
+        "vit_base_patch16_224.dino",
+        "vit_base_patch16_224.mae",
+    ]
+    weights: str | None = None
+    """timm's .safetensors, or the authors' .pth; null: a random start."""
+    size: Annotated[int, Field(ge=28, le=1024)] = 224
+    """Side of the input, a multiple of the patch's 14 or 16 pixels."""

@@ -1,0 +1,25 @@
+"""What the detectors that are networks share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.params.weights import HasWeights
+
+
+class NetworkDetector(HasWeights):
+    """Options of a network that is shown an image in several sizes (`pipeline.faces.detection.Search`)."""
+
+    weights: str
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Lower scores are no faces."""
+    scales: tuple[Annotated[float, Field(gt=0, le=16)], ...] = ()
+    """Enlargements of the image, tried in turn until there is a face."""
+    sides: tuple[Annotated[int, Field(ge=32, le=8192)], ...] = (640, 320, 1280)
+    """Then long sides in pixels that it is brought to."""
+    max_side: Annotated[int, Field(ge=64)] = 1600
+    """No size beyond this long side."""
+    padding: Annotated[float, Field(ge=0, le=1)] = 0.25
+    """Ground laid round it, as a share of it, when all sizes fail."""

@@ -1,0 +1,20 @@
+"""Options of the loss `infonce`."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from pipeline.core.registry import Options
+
+
+class InfoNCEOptions(Options):
+    """InfoNCE: −log( e^{s(a,p)/τ} / (e^{s(a,p)/τ} + Σ_n e^{s(a,n)/τ}) ), mean over the samples a of the batch."""
+
+    implementation: ClassVar[str] = "pipeline.losses.infonce:InfoNCE"
+    kind: Literal["infonce"] = "infonce"
+    temperature: Annotated[float, Field(gt=0)] = 0.07
+    """τ of the formula."""
+    symmetric: bool = True
+    """Take the positive for an anchor, too."""

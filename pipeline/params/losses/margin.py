@@ -1,0 +1,18 @@
+"""What the softmaxes over class centres with a margin share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.core.registry import Options
+
+
+class MarginOptions(Options):
+    """Options of a `pipeline.losses.margin.MarginSoftmax`."""
+
+    scale: Annotated[float, Field(gt=0)] = 64.0
+    """s of the formula."""
+    sample: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the sitters in the softmax (Partial FC); 1: all."""

@@ -1,0 +1,21 @@
+"""Options of the benchmarks: what is measured of a model's embeddings, a kind a module."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.core.registry import by_kind
+from pipeline.params.metrics.all_pairs import AllPairsOptions
+from pipeline.params.metrics.geometry import GeometryOptions
+from pipeline.params.metrics.identification import IdentificationOptions
+from pipeline.params.metrics.kfold import PairsOptions
+from pipeline.params.metrics.linear_probe import ProbeOptions
+
+Benchmark = Annotated[
+    AllPairsOptions | PairsOptions | IdentificationOptions | GeometryOptions | ProbeOptions,
+    Field(discriminator="kind"),
+]
+METRICS = by_kind(Benchmark)
+"""By kind."""

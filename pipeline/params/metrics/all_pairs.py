@@ -1,0 +1,16 @@
+"""Options of the benchmark `all-pairs`."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pipeline.params.metrics.base import ComparisonOptions
+
+
+class AllPairsOptions(ComparisonOptions):
+    """Every pair of test images: within one data set, or probes against a gallery."""
+
+    implementation: ClassVar[str] = "pipeline.metrics.all_pairs:all_pairs"
+    kind: Literal["all-pairs"] = "all-pairs"
+    within_folds: bool = False
+    """Only pairs of images of one fold, as cross-validated models want it."""

@@ -1,0 +1,21 @@
+"""Options of the benchmark `probe`."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from pipeline.params.metrics.base import BenchmarkOptions
+
+
+class ProbeOptions(BenchmarkOptions):
+    """Predict a column of the manifest (artist, style, … or the century of `year`) from the embeddings, linearly."""
+
+    implementation: ClassVar[str] = "pipeline.metrics.linear_probe:probe"
+    kind: Literal["probe"] = "probe"
+    dataset: str
+    predict: Annotated[str, Field(min_length=1)]
+    """Column of the data set's manifest, or `century`."""
+    folds: Annotated[int, Field(ge=2)] = 10
+    images: Literal["test", "all"] = "test"

@@ -1,0 +1,53 @@
+"""Checks of the models of a study: what their parts ask of each other, and of the data that they are trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipeline.core.errors import nearest
+from pipeline.params.adaptations.base import HasRoles
+from pipeline.params.backbones.base import OutsideOptions
+from pipeline.params.losses.sum import SumOptions
+from pipeline.params.split import Dealt, Split
+from pipeline.params.train import Model, Training
+
+
+def wrong_weights(name: str, model: Model) -> list[str]:
+    """Return a sentence where the losses of a sum are not as many as their weights."""
+    loss = model.loss
+    if not isinstance(loss, SumOptions) or loss.weights is None or len(loss.losses) == len(loss.weights):
+        return []
+    return [
+        f"models.{name}: loss.weights has {len(loss.weights)} values for {len(loss.losses)} losses; give one for each"
+    ]
+
+
+def wrong_roles(name: str, model: Model) -> list[str]:
+    """Roles of layers that an adaptation names and the backbone has not."""
+    if isinstance(model.backbone, OutsideOptions) or not isinstance(model.adaptation, HasRoles):
+        return []
+    known = model.backbone.roles
+    where, what = f"models.{name}.adaptation", f"backbone {model.backbone.kind}"
+    if not known:
+        return [f"{where} is {model.adaptation.kind!r}, but {what} has no layers that can be trained: use kind: head"]
+    return [
+        f"{where}.roles has {role!r}, which is no role of {what}; {nearest(role, known)}"
+        for role in model.adaptation.roles or ()
+        if role not in known
+    ]
+
+
+def idle_patience(name: str, training: Training, splits: Mapping[str, Split]) -> list[str]:
+    """A patience without val sitters: no data set that the model learns from gives any."""
+    if training.patience is None or training.fold is not None:
+        return []
+    for dataset in training.train_on:
+        split = splits.get(dataset)
+        if split is not None and split.kind == "like":
+            split = splits.get(split.dataset)
+        if split is None or (isinstance(split, Dealt) and split.val > 0):  # what is absent is told elsewhere
+            return []
+    return [
+        f"models.{name}.training.patience is {training.patience}, but {', '.join(training.train_on)} has no val "
+        "sitters to judge an epoch by: give split.….val a share, or set patience: null"
+    ]

@@ -1,0 +1,31 @@
+"""Options of the sources: where images and weights come from, a kind a module."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.core.registry import by_kind
+from pipeline.params.sources.archive import ArchiveOptions
+from pipeline.params.sources.file import FileOptions
+from pipeline.params.sources.folder import FolderOptions
+from pipeline.params.sources.hub import HubOptions
+from pipeline.params.sources.manifest import ManifestOptions
+from pipeline.params.sources.package import PackageOptions
+from pipeline.params.sources.recordio import RecordIOOptions
+from pipeline.params.sources.verification_bin import VerificationBinOptions
+
+Source = Annotated[
+    PackageOptions
+    | FolderOptions
+    | FileOptions
+    | HubOptions
+    | ArchiveOptions
+    | ManifestOptions
+    | RecordIOOptions
+    | VerificationBinOptions,
+    Field(discriminator="kind"),
+]
+SOURCES = by_kind(Source)
+"""By kind."""

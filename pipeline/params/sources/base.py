@@ -1,0 +1,52 @@
+"""What all sources share, then those of one file, then those of an archive."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.core.own_files import OwnPath
+from pipeline.core.registry import Options
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class SourceOptions(Options):
+    """Options of a source."""
+
+    licence: str | None = None
+    """Terms of use, kept beside the data."""
+
+
+class OwnFile(SourceOptions):
+    """Options of a source that is one file, of the user's own or behind a URL."""
+
+    path: OwnPath | None = None
+    """The file, relative to the project's root or absolute."""
+    url: str | None = None
+    """Where it is fetched from; needs `sha256`."""
+    sha256: Sha256 | None = None
+    """Its checksum, checked before anything is made of it."""
+
+
+class Obtained(OwnFile):
+    """Options of a source that is one file, which the user may have to ask others for."""
+
+    obtain: str | None = None
+    """How to get the file, said where it is missing."""
+
+
+class Unpacked(SourceOptions):
+    """Options of a source that takes images or one file out of an archive."""
+
+    contents: Literal["images", "file", "python-literal"]
+    """`images`, `file`, or `python-literal`: a Python file that assigns bytes to `variable`."""
+    member: str
+    """Folder in the archive that holds a folder per sitter, or the file."""
+    pattern: str = "*"
+    """Images whose file name fits are taken: `*.pgm`."""
+    variable: str = "WEIGHTS"
+    """Its name."""
+    save_as: str | None = None
+    """Name of the file made of it (default: the entry's name with the ending .onnx)."""

@@ -1,0 +1,16 @@
+"""Options of the source `file`."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pipeline.params.sources.base import Obtained
+
+
+class FileOptions(Obtained):
+    """One file, such as weights, of your own or behind a URL, copied under its name or `save_as`."""
+
+    implementation: ClassVar[str] = "pipeline.sources.file:fetch"
+    kind: Literal["file"] = "file"
+    save_as: str | None = None
+    """Name of the copy (default: the file's own)."""

@@ -1,0 +1,12 @@
+"""What kinds with weights share."""
+
+from __future__ import annotations
+
+from pipeline.core.registry import Options
+
+
+class HasWeights(Options):
+    """Options of a kind that reads weights."""
+
+    weights: str | None = None
+    """The entry under `download` that holds them."""
