@@ -74,7 +74,8 @@ def deaf(worker: int) -> None:
     """
     for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    cv2.setNumThreads(1)
+    if cv2.getNumThreads() > 1:  # a process that was started anew, not forked
+        cv2.setNumThreads(1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +93,10 @@ class Inputs:
     @cached_property
     def _loader(self) -> tuple[Places, DataLoader[Tensor]]:
         """One for the whole training: its workers start once, not in every epoch."""
+        if self.workers:
+            # Workers have one core each. A forked one inherits the number; to set it there can wait for ever, since OpenCV
+            # would join the threads of a pool that only this process has.
+            cv2.setNumThreads(1)
         places = Places()
         loader = DataLoader(
             self.dataset,

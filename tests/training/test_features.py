@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import psutil
 import pytest
 import torch
@@ -119,3 +121,17 @@ def test_being_asked_to_stop_is_noticed_while_features_are_computed(project: Pat
     faces = read_faces(["tiny"], study().split)
     with pytest.raises(SystemExit):
         split_network(network, faces, (False, False), torch.device("cpu"), 4.0, 0, stop)
+
+
+def test_workers_start_where_opencv_has_threads_already(project: Path) -> None:
+    """OpenCV in a forked process waits for ever for threads that only its parent has, if it is told a number of them."""
+    before = cv2.getNumThreads()
+    pixels = np.zeros((2000, 2000, 3), np.uint8)
+    try:
+        for _ in range(12):
+            cv2.setNumThreads(4)
+            cv2.cvtColor(pixels, cv2.COLOR_BGR2LAB)
+            _, _, inputs, _ = parts("small", cache_gb=0, workers=2)
+            assert len(list(inputs.in_order())) == 1
+    finally:
+        cv2.setNumThreads(before)
