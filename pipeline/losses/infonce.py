@@ -40,15 +40,16 @@ class InfoNCE(nn.Module):
         anchors, positives = one_positive(labels)
         if len(anchors) == 0:
             return x.sum() * 0
-        logits = x @ x.T / self.temperature
-        loss = self._against_negatives(logits, labels, anchors, positives)
+        loss = self._against_negatives(x, labels, anchors, positives)
         if self.symmetric:
-            loss = (loss + self._against_negatives(logits, labels, positives, anchors)) / 2
+            loss = (loss + self._against_negatives(x, labels, positives, anchors)) / 2
         return loss
 
-    @staticmethod
-    def _against_negatives(logits: Tensor, labels: Tensor, anchors: Tensor, positives: Tensor) -> Tensor:
+    def _against_negatives(self, x: Tensor, labels: Tensor, anchors: Tensor, positives: Tensor) -> Tensor:
         """Cross-entropy of each anchor's positive among the positive and all samples of other sitters."""
-        compared = labels[anchors, None] != labels[None, :]
-        compared[torch.arange(len(anchors), device=labels.device), positives] = True
-        return F.cross_entropy(logits[anchors].masked_fill(~compared, -torch.inf), positives)
+        left_out = labels[anchors, None] == labels[None, :]
+        left_out[torch.arange(len(anchors), device=labels.device), positives] = False
+        # Rows are chosen before the product and the mask is applied in place: of a batch of 32,768, each copy of the
+        # logits has 4 GB.
+        logits = (x[anchors] / self.temperature) @ x.T
+        return F.cross_entropy(logits.masked_fill_(left_out, -torch.inf), positives)

@@ -24,6 +24,39 @@ def positive_pairs(labels: Tensor) -> tuple[Tensor, Tensor]:
     return anchors, positives
 
 
+class Groups:
+    """The samples of a batch, sorted by sitter, from which one of the same sitter or of the others can be drawn.
+
+    A sample needs a few numbers and not a row as long as the batch: batches have tens of thousands of samples.
+    """
+
+    def __init__(self, labels: Tensor) -> None:
+        """Sort a batch by its labels, int64 [B]."""
+        self.order = labels.argsort(stable=True)
+        self.place = torch.empty_like(self.order)
+        self.place[self.order] = torch.arange(len(labels), device=labels.device)
+        _, group, sizes = labels.unique(return_inverse=True, return_counts=True)
+        self.size, self.start = sizes[group], (sizes.cumsum(0) - sizes)[group]
+
+    def another(self, samples: Tensor) -> Tensor:
+        """Draw for each of the samples, int64 [n], another one of its sitter; the sitter must have another one."""
+        start, rank = self.start[samples], (self.place - self.start)[samples]
+        drawn = _draw(self.size[samples] - 1)
+        return self.order[start + drawn + (drawn >= rank)]
+
+    def stranger(self, samples: Tensor) -> Tensor:
+        """Draw for each of the samples, int64 [n], one of another sitter; the batch must have one."""
+        size = self.size[samples]
+        drawn = _draw(len(self.order) - size)
+        return self.order[drawn + size * (drawn >= self.start[samples])]
+
+
+def _draw(below: Tensor) -> Tensor:
+    """Return for each number, int64 [n], at least 1, a random one from 0 to below it, each as likely as the others."""
+    drawn = (torch.rand(len(below)).to(below.device) * below).long()
+    return torch.minimum(drawn, below - 1)
+
+
 def one_positive(labels: Tensor) -> tuple[Tensor, Tensor]:
     """For each sample that has positives in the batch, one of them, drawn at random.
 
@@ -33,22 +66,9 @@ def one_positive(labels: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Positions of the anchors and of their positives, int64 [n] each, n ≤ B.
     """
-    same = (labels[:, None] == labels[None, :]).fill_diagonal_(False)
-    anchors = torch.nonzero(same.any(dim=1)).squeeze(1)
-    return anchors, random_choice(same[anchors])
-
-
-def random_choice(allowed: Tensor) -> Tensor:
-    """One allowed column of each row, each as likely as the others.
-
-    Args:
-        allowed: bool [n, B], at least one true in each row.
-
-    Returns:
-        int64 [n].
-    """
-    draws = torch.rand(allowed.shape).to(allowed.device)
-    return draws.masked_fill(~allowed, -1.0).argmax(dim=1)
+    groups = Groups(labels)
+    anchors = torch.nonzero(groups.size > 1).squeeze(1)
+    return anchors, groups.another(anchors)
 
 
 def triplets(embeddings: Tensor, labels: Tensor, hard: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -66,13 +86,13 @@ def triplets(embeddings: Tensor, labels: Tensor, hard: float) -> tuple[Tensor, T
     """
     anchors, positives = positive_pairs(labels)
     others = labels[:, None] != labels[None, :]
-    possible = others[anchors].any(dim=1)
+    possible = others.any(dim=1)[anchors]
     anchors, positives = anchors[possible], positives[possible]
     if len(anchors) == 0:
         return anchors, positives, anchors
     with torch.no_grad():
         hardest = (embeddings @ embeddings.T).masked_fill(~others, -torch.inf).argmax(dim=1)
-    negatives = random_choice(others[anchors])
+    negatives = Groups(labels).stranger(anchors)
     mined = torch.randperm(len(anchors))[: round(hard * len(anchors))].to(labels.device)
     negatives[mined] = hardest[anchors[mined]]
     return anchors, positives, negatives

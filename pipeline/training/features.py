@@ -94,8 +94,8 @@ class Inputs:
     def _loader(self) -> tuple[Places, DataLoader[Tensor]]:
         """One for the whole training: its workers start once, not in every epoch."""
         if self.workers:
-            # Workers have one core each. A forked one inherits the number; to set it there can wait for ever, since OpenCV
-            # would join the threads of a pool that only this process has.
+            # Workers have one core each. A forked one inherits the number. To set it there can wait for ever, since
+            # OpenCV would join the threads of a pool that only this process has.
             cv2.setNumThreads(1)
         places = Places()
         loader = DataLoader(

@@ -11,7 +11,7 @@ import torch
 
 from pipeline.losses.contrastive import Contrastive
 from pipeline.losses.infonce import InfoNCE
-from pipeline.losses.mining import one_positive, positive_pairs, random_choice, triplets
+from pipeline.losses.mining import Groups, one_positive, positive_pairs, triplets
 from pipeline.losses.supcon import SupCon
 from pipeline.losses.triplet import Triplet
 from pipeline.params.losses import LOSSES
@@ -239,7 +239,25 @@ def test_pairs_of_a_batch_are_all_ordered_pairs_of_one_sitter() -> None:
     ]  # fmt: skip
 
 
-def test_a_random_choice_is_an_allowed_one() -> None:
-    allowed = torch.rand(500, 7) < 0.3
-    allowed[torch.arange(500), torch.randint(7, (500,))] = True
-    assert allowed[torch.arange(500), random_choice(allowed)].all()
+def test_each_other_sample_of_the_sitter_and_each_stranger_is_drawn_as_often() -> None:
+    torch.manual_seed(0)
+    labels = torch.tensor([4, 1, 4, 9, 1, 4, 4, 9])
+    groups, n = Groups(labels), 4000
+    for sample in range(len(labels)):
+        draws = torch.full((n,), sample)
+        for drawn, allowed in (
+            (groups.another(draws), (labels == labels[sample]) & (torch.arange(8) != sample)),
+            (groups.stranger(draws), labels != labels[sample]),
+        ):
+            counts = drawn.bincount(minlength=8).double()
+            assert (counts[~allowed] == 0).all()
+            expected = n / allowed.sum().item()
+            assert (counts[allowed] - expected).abs().max() < 5 * expected**0.5
+
+
+def test_drawing_needs_no_row_of_the_batch_for_each_sample() -> None:
+    """A batch of 32,768, squared, would be a billion draws."""
+    labels = torch.arange(200_000) // 2
+    anchors, positives = one_positive(labels)
+    assert (anchors == torch.arange(200_000)).all()
+    assert (positives == anchors ^ 1).all()

@@ -124,7 +124,7 @@ def test_being_asked_to_stop_is_noticed_while_features_are_computed(project: Pat
 
 
 def test_workers_start_where_opencv_has_threads_already(project: Path) -> None:
-    """OpenCV in a forked process waits for ever for threads that only its parent has, if it is told a number of them."""
+    """OpenCV in a forked process that is given a number of threads waits for those that only its parent has."""
     before = cv2.getNumThreads()
     pixels = np.zeros((2000, 2000, 3), np.uint8)
     try:
