@@ -35,7 +35,7 @@ class Groups:
         self.order = labels.argsort(stable=True)
         self.place = torch.empty_like(self.order)
         self.place[self.order] = torch.arange(len(labels), device=labels.device)
-        _, group, sizes = labels.unique(return_inverse=True, return_counts=True)
+        _, group, sizes = labels.unique(return_inverse=True, return_counts=True)  # type: ignore[no-untyped-call]
         self.size, self.start = sizes[group], (sizes.cumsum(0) - sizes)[group]
 
     def another(self, samples: Tensor) -> Tensor:
