@@ -24,18 +24,16 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from filelock import FileLock, Timeout
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import atomic_file
 from pipeline.params import load
 from pipeline.plan import layout
 from pipeline.plan.jobs import Job
 from pipeline.plan.stages import jobs
 from pipeline.reporting.tables import results_table
 from rules import records
-from rules.dvc_yaml import PLAN, in_step, stage_name, write_dvc_yaml
+from rules.dvc_yaml import in_step, stage_name, write_dvc_yaml
+from rules.plan import write_plan
 
 LOCK = Path(".snakemake/sitter.lock")
-# What the output of the stage `plan` says, always.
-PLANNED = "dvc.yaml follows params.yaml\n"
 NOTHING_TO_DO = "Nothing to be done"
 
 
@@ -108,7 +106,8 @@ def commit() -> bool:
     Raises:
         SitterError: DVC finds that an input of a job has changed, which Snakemake has not run since.
     """
-    write_plan()
+    study = load()
+    write_plan(study)
     status = records.dvc_status()
     if records.agreed() and not status:
         return True
@@ -117,7 +116,7 @@ def commit() -> bool:
     )
     if NOTHING_TO_DO not in words.stdout + words.stderr:
         return False
-    every = jobs(load())
+    every = jobs(study)
     # What was made of originals that are not here stays as DVC knows it.
     gone = {stage_name(job) for job in every if any(not path.exists() for path in job.own)}
     known = [job for job in every if stage_name(job) not in gone]
@@ -130,14 +129,14 @@ def commit() -> bool:
 
 
 def plan() -> None:
-    """See that dvc.yaml follows params.yaml before any work is done: the first stage of `dvc repro`."""
+    """See that dvc.yaml and the plan follow params.yaml and the code before any work: the first stage of `dvc repro`."""
     _check_dvc()
     bring_into_step()
-    write_plan()
+    write_plan(load())
 
 
 def bring_into_step() -> None:
-    """Let dvc.yaml follow params.yaml and the code.
+    """Let dvc.yaml follow params.yaml.
 
     Raises:
         SitterError: it did not. It does now, but the DVC that runs this has read it before.
@@ -157,13 +156,6 @@ def _check_dvc() -> None:
         raise SitterError(trouble)
 
 
-def write_plan() -> None:
-    """Write what the stage `plan` makes, if it is not there."""
-    if not PLAN.exists() or PLAN.read_text() != PLANNED:
-        with atomic_file(PLAN) as part:
-            part.write_text(PLANNED)
-
-
 def follow_dvc() -> None:
     """Record in Snakemake's metadata what DVC says is up to date, and only that.
 
@@ -171,10 +163,12 @@ def follow_dvc() -> None:
 
     A job counts as up to date where DVC finds neither it nor anything that it is made from changed.
     """
-    every = jobs(load())
+    study = load()
+    every = jobs(study)
     unknown = [job for job in every if job.target.exists() and not records.record(job.target).exists()]
     if not Path("dvc.lock").exists() or (records.agreed() and not unknown):
         return
+    write_plan(study)
     stale = records.dvc_status().keys()
     fresh: dict[Path, Job] = {}
     for job in every:  # in the order of the stages: inputs before what is made of them

@@ -1,4 +1,4 @@
-"""`dvc.yaml` from the study: the same jobs, inputs, parameters and code that the Snakemake rules go by.
+"""`dvc.yaml` from the study: the same jobs, inputs and parameters that the Snakemake rules go by.
 
 A stage for each rule, `foreach` over the entries of `params.yaml`. What the jobs of a stage depend on differs in number
 (a model learns from one data set, the next from two), and DVC has no lists in templates: so each entry lists its own
@@ -19,17 +19,15 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from pipeline.core.files import atomic_file
 from pipeline.params import Study, load
 from pipeline.plan import layout
-from pipeline.plan.fingerprint import job_sources
 from pipeline.plan.jobs import Job
 from pipeline.plan.stages import jobs
+from rules.plan import PLAN, planned
 from rules.watch import behind_links, watched
 
 DVC_YAML = Path("dvc.yaml")
-# What the stage `plan` makes: a file that says that dvc.yaml follows params.yaml.
-PLAN = Path("data/plan.txt")
 HEADER = """\
-# Stages, metrics and plots are written by `python rules/dvc_yaml.py` from params.yaml and from what each stage imports;
-# the runs of this project do so by themselves. What you add (other metrics, plots, artifacts) is yours and stays.
+# Stages, metrics and plots are written by `python rules/dvc_yaml.py` from params.yaml; the runs of this project do so by
+# themselves. What you add (other metrics, plots, artifacts) is yours and stays.
 """
 TEMPLATE = "by-model"  # .dvc/plots/by-model.json
 # The curve that shows a benchmark, with its axes.
@@ -51,14 +49,15 @@ def stages(study: Study) -> dict[str, Any]:
 
 
 def _plan() -> dict[str, Any]:
-    """A stage that runs before all others when params.yaml has changed: dvc.yaml has to follow it first.
+    """A stage that runs before all others when params.yaml or the code has changed.
 
-    All jobs that depend on no other job depend on its output, which is always the same, so that DVC runs it first
-    whatever it is asked for. The output is never removed (`persist`), and for DVC this rules out its run cache: the
-    command is always run, also where params.yaml is what it once was.
+    dvc.yaml has to follow params.yaml first, and the fingerprints that the other jobs depend on have to follow the code.
+    The output is never removed (`persist`), and for DVC this rules out its run cache: the command is always run, also
+    where params.yaml and the code are what they once were.
     """
     return {
         "cmd": "python rules/agree.py plan",
+        "deps": ["pipeline"],
         "params": [{"params.yaml": None}],
         "outs": [{PLAN.as_posix(): {"persist": True}}],
     }
@@ -71,24 +70,19 @@ def own_files(job: Job, outputs: frozenset[Path]) -> list[str]:
 
 
 def _stage(stage: str, group: list[Job], outputs: frozenset[Path]) -> dict[str, Any]:
-    code = {job: [path.as_posix() for path in job_sources(stage, job.kinds)] for job in group}
-    shared = sorted(set.intersection(*(set(paths) for paths in code.values())))
-    own = {
-        job: [path.as_posix() for path in job.inputs or (PLAN,)]
-        + own_files(job, outputs)
-        + [path for path in code[job] if path not in shared]
-        for job in group
+    dependencies = {
+        job: [*(path.as_posix() for path in (*job.inputs, planned(job))), *own_files(job, outputs)] for job in group
     }
     if not group[0].names:
         (job,) = group
         return {
             "cmd": _command(job, str(job.target)),
-            "deps": [*own[job], *shared],
+            "deps": dependencies[job],
             "params": list(job.parameters),
             "outs": [path.as_posix() for path in job.outputs],
         }
     each = {
-        "deps": _filled([own[job] or shared[:1] for job in group]) if any(own.values()) else [[]] * len(group),
+        "deps": _filled([dependencies[job] for job in group]),
         "params": _filled([list(job.parameters) for job in group]),
         "outs": _filled([[path.as_posix() for path in job.outputs] for job in group]),
     }
@@ -101,9 +95,7 @@ def _stage(stage: str, group: list[Job], outputs: frozenset[Path]) -> dict[str, 
         "foreach": foreach,
         "do": {
             "cmd": _command(group[0], "${item.target}"),
-            "deps": [*slots["deps"], *shared],
-            "params": slots["params"],
-            "outs": slots["outs"],
+            **slots,
         },
     }
 
@@ -146,7 +138,7 @@ def rendered(there: dict[str, Any]) -> dict[str, Any]:
 
 
 def in_step() -> bool:
-    """Whether dvc.yaml follows params.yaml and the code."""
+    """Whether dvc.yaml follows params.yaml."""
     there = _read()
     return there == rendered(there)
 

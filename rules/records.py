@@ -14,7 +14,8 @@ from typing import Any
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
 from pipeline.plan.jobs import Job
-from rules.dvc_yaml import PLAN, stage_name
+from rules.dvc_yaml import stage_name
+from rules.plan import planned
 
 # What dvc.lock was when the two engines last agreed.
 AGREED = Path(".snakemake/sitter-agreed")
@@ -36,7 +37,7 @@ def unseen(job: Job, changes: list[Any]) -> str:
 
     That is so where nothing was recorded in DVC since the two agreed, and Snakemake has not run the job since.
     """
-    inputs = {path.as_posix() for path in (*job.inputs, PLAN)} | {"params.yaml"}
+    inputs = {path.as_posix() for path in (*job.inputs, planned(job))} | {"params.yaml"}
     changed = sorted(
         {name for change in changes if "changed deps" in change for name in change["changed deps"]} - inputs
     )

@@ -49,8 +49,9 @@ class Workplace:
         return done
 
     def environment(self, **more: str) -> dict[str, str]:
-        """The activated environment, without what the test run itself may have set."""
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("SNAKEMAKE_", "DVC_", "SITTER_", "PYTEST_"))}
+        """The activated environment, without what the test run itself may have set; compiled modules are kept."""
+        left_out = ("SNAKEMAKE_", "DVC_", "SITTER_", "PYTEST_", "PYTHONDONTWRITEBYTECODE")
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
         return clean | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONHASHSEED": "0"} | more
 
     def agree(self, way: str, *arguments: str, **kwargs: object) -> subprocess.CompletedProcess[str]:

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from pipeline.params import load
-from pipeline.plan.fingerprint import job_sources
 from pipeline.plan.stages import jobs
 from rules import dvc_yaml
+from rules.plan import planned
 
 PROJECT = Path(__file__).parents[2]
 
@@ -50,7 +50,7 @@ def test_plots_and_metrics_of_the_users_own_stay(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("study", ["params.yaml", "tests/workflow/study.yaml", "studies/own-portraits.yaml"])
-def test_dvc_knows_every_input_code_file_parameter_and_output_of_every_job(
+def test_dvc_knows_every_input_fingerprint_parameter_and_output_of_every_job(
     study: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As DVC itself reads the templates: in studies where one entry depends on more than another, too."""
@@ -69,8 +69,7 @@ def test_dvc_knows_every_input_code_file_parameter_and_output_of_every_job(
             stage = stages[dvc_yaml.stage_name(job)]
             files = {dep.def_path for dep in stage.deps if not hasattr(dep, "params")}
             keys = {key for dep in stage.deps for key in getattr(dep, "params", [])}
-            code = {path.as_posix() for path in job_sources(job.stage, job.kinds)}
-            assert files == code | {path.as_posix() for path in (*(job.inputs or (dvc_yaml.PLAN,)), *job.own)}
+            assert files == {path.as_posix() for path in (*job.inputs, planned(job), *job.own)}
             assert keys == set(job.parameters)
             assert {out.def_path for out in stage.outs} == {path.as_posix() for path in job.outputs}
 

@@ -1,0 +1,34 @@
+"""What the stage `plan` of dvc.yaml makes: a file for each job, with the fingerprint of the code that the job uses.
+
+A job of DVC depends on its file here instead of on the 40 to 60 modules themselves. DVC writes dvc.lock anew after each
+stage, in seconds if it lists all modules for each job, and shows a column for each dependency in `dvc exp show`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.core.files import atomic_file
+from pipeline.params import Study
+from pipeline.plan.fingerprint import code
+from pipeline.plan.jobs import Job
+from pipeline.plan.stages import jobs
+
+PLAN = Path("data/plan")
+
+
+def planned(job: Job) -> Path:
+    """Return the file that holds the fingerprint of a job's code."""
+    return PLAN / job.stage / f"{job.name}.txt" if job.names else PLAN / f"{job.stage}.txt"
+
+
+def write_plan(study: Study) -> None:
+    """Write the file of each job, where it is not there or says something else, and remove those of other studies."""
+    wanted = {planned(job): f"{code(job.stage, *job.kinds)}\n" for job in jobs(study)}
+    for path in PLAN.rglob("*"):
+        if path.is_file() and path not in wanted:
+            path.unlink()
+    for path, text in wanted.items():
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            with atomic_file(path) as part:
+                part.write_text(text, encoding="utf-8")
