@@ -129,7 +129,7 @@ def commit() -> bool:
 
 
 def plan() -> None:
-    """See that dvc.yaml and the plan follow params.yaml and the code before any work: the first stage of `dvc repro`."""
+    """Let dvc.yaml and the plan follow params.yaml and the code, before any work: the first stage of `dvc repro`."""
     _check_dvc()
     bring_into_step()
     write_plan(load())

@@ -26,8 +26,8 @@ from rules.watch import behind_links, watched
 
 DVC_YAML = Path("dvc.yaml")
 HEADER = """\
-# Stages, metrics and plots are written by `python rules/dvc_yaml.py` from params.yaml; the runs of this project do so by
-# themselves. What you add (other metrics, plots, artifacts) is yours and stays.
+# Stages, metrics and plots are written by `python rules/dvc_yaml.py` from params.yaml; runs do so by themselves. What you
+# add (other metrics, plots, artifacts) is yours and stays.
 """
 TEMPLATE = "by-model"  # .dvc/plots/by-model.json
 # The curve that shows a benchmark, with its axes.
@@ -51,9 +51,9 @@ def stages(study: Study) -> dict[str, Any]:
 def _plan() -> dict[str, Any]:
     """A stage that runs before all others when params.yaml or the code has changed.
 
-    dvc.yaml has to follow params.yaml first, and the fingerprints that the other jobs depend on have to follow the code.
-    The output is never removed (`persist`), and for DVC this rules out its run cache: the command is always run, also
-    where params.yaml and the code are what they once were.
+    dvc.yaml has to follow params.yaml first, and the fingerprints that the jobs depend on have to follow the code. The
+    output is never removed (`persist`), and for DVC this rules out its run cache: the command is always run, also where
+    params.yaml and the code are what they once were.
     """
     return {
         "cmd": "python rules/agree.py plan",
