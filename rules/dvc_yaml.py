@@ -26,8 +26,8 @@ from rules.watch import behind_links, watched
 
 DVC_YAML = Path("dvc.yaml")
 HEADER = """\
-# Stages, metrics and plots are written by `python rules/dvc_yaml.py` from params.yaml; runs do so by themselves. What you
-# add (other metrics, plots, artifacts) is yours and stays.
+# Stages, metrics and plots are written by `python rules/dvc_yaml.py` from params.yaml; runs do so by themselves. What
+# you add (other metrics, plots, artifacts) is yours and stays.
 """
 TEMPLATE = "by-model"  # .dvc/plots/by-model.json
 # The curve that shows a benchmark, with its axes.
