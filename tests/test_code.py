@@ -94,6 +94,13 @@ def test_defaults_count() -> None:
     assert "pipeline/params/__init__.py" not in files("train")
 
 
+@pytest.mark.parametrize("stage", sorted({job.stage for job in jobs(STUDY)}))
+def test_what_decides_which_values_count_is_code_of_every_stage(stage: str) -> None:
+    deciding = {"pipeline/params/effective.py", "pipeline/params/sweep.py", "pipeline/core/registry.py"}
+    assert deciding <= files(stage)
+    assert "pipeline/params/train.py" not in files("download")
+
+
 def test_every_job_names_code_that_exists() -> None:
     for job in jobs(STUDY):
         found = files(job.stage, *job.kinds)

@@ -15,6 +15,7 @@ from pipeline.core.files import output_folder, read_csv, read_table, write_csv
 from pipeline.models.build import build
 from pipeline.models.save import write_model
 from pipeline.params import Study
+from pipeline.params.overlap import Overlap
 from pipeline.plan import layout
 from pipeline.plan.stages import jobs
 from pipeline.stages import embed, explain, split
@@ -131,3 +132,16 @@ def test_bad_input_is_told_before_any_work(study: Study) -> None:
         made(patch=8, stride=9)
     with pytest.raises(SitterError, match=r"two is not under explain\.models"):
         explain.run(made(models=["one"]), "two")
+
+
+def test_images_that_overlap_leaves_out_are_not_shown(study: Study) -> None:
+    shown = {image for pair in explain.chosen(study, made().explain) for image in (pair.probe, pair.gallery)}
+    (dataset, image_id), *_ = sorted(shown)
+    entry = {"train": ["painted"], "test": "photos", "exclude": "images"}
+    narrowed = study.model_copy(update={"overlap": {"known": Overlap.model_validate(entry)}})
+    with output_folder(layout.overlap("known")) as folder:
+        write_csv(folder / "excluded.csv", [{"image_id": image_id}], ["image_id"])
+    still = {image for pair in explain.chosen(narrowed, narrowed.explain) for image in (pair.probe, pair.gallery)}
+    assert (dataset, image_id) not in still
+    (job,) = (job for job in jobs(narrowed) if (job.stage, job.name) == ("explain", "one"))
+    assert layout.overlap("known") in job.inputs

@@ -15,6 +15,7 @@ from pipeline.core.nobody import nobody
 from pipeline.plan import layout
 from pipeline.splits.pictures import across, picture_names
 from pipeline.splits.trained import seen
+from pipeline.store.overlaps import read_excluded
 from pipeline.store.splits import TESTED, UNIDENTIFIED, UNUSED, each_image, sitters_of
 
 if TYPE_CHECKING:
@@ -44,11 +45,7 @@ class Reader:
 
     def _exclude(self) -> dict[str, set[str]]:
         """Test images that the study wants to be left out, since training sets hold them, too: now unused."""
-        excluded: dict[str, set[str]] = {}
-        for name, overlap in self.study.overlap.items():
-            if overlap.exclude != "nothing" and overlap.test in self.splits:
-                rows = read_csv(layout.overlap(name) / "excluded.csv", ["image_id"])
-                excluded.setdefault(overlap.test, set()).update(row["image_id"] for row in rows)
+        excluded = {d: read_excluded(names) for d in self.splits if (names := self.study.excluding(d))}
         for dataset, image_ids in excluded.items():
             for image_id in image_ids & self.splits[dataset].keys():
                 self.splits[dataset][image_id]["subset"] = UNUSED

@@ -12,7 +12,6 @@ about 500 levels, whose edges are bin edges chosen from the same sample, densely
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.parallel import cores
 from pipeline.core.progress import progress
 from pipeline.metrics.bins import Bins, Numbers, bin_of, fitted
 from pipeline.metrics.pairing import Example, Pairing, extremes
@@ -75,7 +75,7 @@ class Histograms:
 
 
 def histograms(pairing: Pairing, seed: int, examples: int) -> Histograms:
-    """Stream over all pairs of a pairing, with as many threads as there are cores.
+    """Stream over all pairs of a pairing, with as many threads as this process may use cores.
 
     The result does not depend on the number of threads: counts are whole numbers, examples have an order of their own.
     Sums of scores are added in the order of the blocks.
@@ -94,7 +94,7 @@ def histograms(pairing: Pairing, seed: int, examples: int) -> Histograms:
         impostor=np.zeros((groups, groups, levels), dtype=np.int64),
         genuine=np.zeros((groups, levels), dtype=np.int64),
     )
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = cores()
     corners = blocks.corners()
     bar = progress(range(0), "all pairs", total=pairing.size, unit="pair")
     with threadpool_limits(1), ThreadPoolExecutor(threads) as pool, bar:

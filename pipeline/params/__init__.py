@@ -14,6 +14,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 
 from pipeline.core.errors import SitterError, nearest
 from pipeline.core.registry import Strict
+from pipeline.params import effective
 from pipeline.params.align import Align
 from pipeline.params.analyses import refer_analyses
 from pipeline.params.download import Source
@@ -23,7 +24,6 @@ from pipeline.params.explain import Explain
 from pipeline.params.external import external_problems
 from pipeline.params.fuse import Fusion, fusion_problems
 from pipeline.params.messages import sentence
-from pipeline.params.metrics.base import ComparisonOptions
 from pipeline.params.model_problems import idle_patience, wrong_roles, wrong_weights
 from pipeline.params.nobody import Nobody
 from pipeline.params.overlap import Overlap
@@ -33,7 +33,7 @@ from pipeline.params.render import Render
 from pipeline.params.report import Report
 from pipeline.params.resources import ALL, Resources, TrainJob
 from pipeline.params.split import Split
-from pipeline.params.sweep import SEED, Swept, expanded
+from pipeline.params.sweep import Swept, expanded
 from pipeline.params.train import Model, Training
 
 # Names become folders, wildcards of rules and names of DVC stages, in which "--" parts a model from a data set.
@@ -83,43 +83,34 @@ class Study(Strict):
 
     @property
     def judged(self) -> list[str]:
-        """Models and fusions that stand in the tables: not those that leave out a fold, whose sitters alone they may
-        be tested on."""
-        return [*(name for name in self.models if self.training(name).fold is None), *self.fuse]
+        """Models and fusions that stand in the tables; see `effective.judged`."""
+        return effective.judged(self)
 
     @property
     def compared(self) -> list[tuple[str, str]]:
         """Pairs of different data sets that a benchmark compares, neither of them painted by `render`."""
-        benchmarks = self.evaluate.benchmarks.values()
-        both = {(b.probe, b.other) for b in benchmarks if isinstance(b, ComparisonOptions) and b.other}
-        return sorted((p, g) for p, g in both if not {p, g} & self.render.keys())
+        return self.evaluate.compared(self.render.keys())
 
     @property
     def learned_from(self) -> list[str]:
-        """Data sets that models are trained on, those that leave out a fold included."""
-        trained = (name for name, model in self.models.items() if model.adaptation.kind != "none")
-        return list(dict.fromkeys(dataset for name in trained for dataset in self.training(name).train_on))
+        """Data sets that models are trained on; see `effective.learned_from`."""
+        return effective.learned_from(self)
 
     def training(self, model: str) -> Training:
         """How one model is trained: `train`, with the fields that the model sets itself."""
-        changes = self.models[model].training.model_dump(exclude_unset=True)
-        return Training.model_validate({**self.train.model_dump(), **changes})
+        return effective.changed(self.train, self.models[model].training)
 
     def seed_of(self, name: str) -> int:
-        """Seed of what is drawn to build and train a model, or to fit a fusion."""
-        own: int | None = None
-        if name in self.models:
-            own = self.training(name).seed
-        elif swept := self.swept(name):
-            own = swept.values[SEED]
-        return self.seed if own is None else own
+        """Seed of what is drawn for a model or a fusion; see `effective.seed`."""
+        return effective.seed(self, name)
 
     def photographs_of(self, dataset: str) -> str:
-        """The data set that the origins of a data set's images are found in."""
-        if dataset in self.render:
-            return self.render[dataset].dataset
-        split = self.split[dataset]
-        return split.dataset if split.kind == "like" else dataset
+        """The data set that holds the origins of a data set's images; see `effective.photographs_of`."""
+        return effective.photographs_of(self, dataset)
+
+    def excluding(self, dataset: str) -> list[str]:
+        """Entries of `overlap` that leave out test images of a data set; see `effective.excluding`."""
+        return effective.excluding(self, dataset)
 
 
 def load(*files: Path) -> Study:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from pipeline.core.registry import Strict
 from pipeline.params.metrics import Benchmark
+from pipeline.params.metrics.base import ComparisonOptions
 
 
 class Bootstrap(Strict):
@@ -27,3 +29,9 @@ class Evaluate(Strict):
     trained_sitters: Literal["keep", "exclude"] = "keep"
     """Test sitters who train a model in another data set, by their name. keep: they count, and a warning says how many
     there are. exclude: no benchmark counts their images, for no model, so that all are judged on the same pairs."""
+
+    def compared(self, painted: AbstractSet[str]) -> list[tuple[str, str]]:
+        """Return the pairs of different data sets that a benchmark compares, neither of them painted."""
+        benchmarks = self.benchmarks.values()
+        both = {(b.probe, b.other) for b in benchmarks if isinstance(b, ComparisonOptions) and b.other}
+        return sorted((probe, other) for probe, other in both if not {probe, other} & painted)

@@ -21,4 +21,5 @@ class Overlap(Strict):
     far: Annotated[float, Field(gt=0, lt=1)] = 1e-4
     """False accept rate among the test sitters at which two sitters count as one person, if their embeddings say so."""
     exclude: Literal["nothing", "images", "sitters"] = "nothing"
-    """What no benchmark counts: near-duplicates of training images, or all images of the shared sitters as well."""
+    """What no benchmark counts and `explain` does not show: near-duplicates of training images, or all images of the
+    shared sitters as well."""

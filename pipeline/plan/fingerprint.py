@@ -36,6 +36,8 @@ KINDS = {
 PARAMS = PROJECT / "pipeline" / "params"
 # Modules that list what others hold.
 LISTS = {PARAMS / "__init__.py", PARAMS / "losses" / "single.py", *(PARAMS / sort / "__init__.py" for sort in KINDS)}
+# What decides which values of params.yaml count, for every stage.
+DECIDE = ("pipeline.params.effective", "pipeline.core.registry")
 # What says things and decides nothing: no result depends on it.
 WORDS = {
     PROJECT / "pipeline" / name
@@ -114,7 +116,7 @@ def job_sources(stage: str, kinds: tuple[str, ...] = ()) -> list[Path]:
     kind and what is behind it count.
     """
     sections = (f"pipeline.params.{section}" for section in STAGES[stage].sections)
-    return _with_kinds((f"pipeline.stages.{stage}", *sections), kinds)
+    return _with_kinds((f"pipeline.stages.{stage}", *sections, *DECIDE), kinds)
 
 
 def _with_kinds(modules: tuple[str, ...], kinds: tuple[str, ...]) -> list[Path]:

@@ -174,7 +174,7 @@ def evaluate(study: Study) -> Iterator[Job]:
     inputs += [layout.faces(dataset) for dataset in _unique(iter((*columns, *pictures)))]
     if any(b.kind == "geometry" for b in benchmarks):  # the class centres that a loss has learned
         inputs += [layout.model(name) for name in names]
-    inputs += [layout.overlap(name) for name, overlap in study.overlap.items() if overlap.exclude != "nothing"]
+    inputs += [layout.overlap(name) for dataset in study.embed.datasets for name in study.excluding(dataset)]
     folder = layout.results()
     outputs = tuple(folder / part for part in (MANIFEST, "metrics.json", "run.json", "tables", "curves", "pairs"))
     kinds = _unique(f"metrics/{benchmark.kind}" for benchmark in benchmarks)
@@ -208,6 +208,7 @@ def _explain(study: Study, explain: Explain, name: str) -> Job:
         inputs += [layout.faces(dataset), layout.split(dataset), layout.embeddings(explain.models[0], dataset)]
         photographs = study.photographs_of(dataset)
         inputs += [layout.split(photographs)] if photographs in study.split else []
+        inputs += map(layout.overlap, study.excluding(dataset))
     inputs = list(_unique(iter(inputs)))
     keys = ("explain", "embed.batch")
     return Job("explain", (name,), tuple(inputs), (layout.attributions(name),), keys, _network_kinds(study, name))

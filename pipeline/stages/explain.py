@@ -117,11 +117,13 @@ def _tested(study: Study, model: str, dataset: str, shared: Mapping[str, str]) -
     from pipeline.metrics.result import Embedded
     from pipeline.splits.pictures import picture_names
     from pipeline.store.embeddings import read_embeddings
+    from pipeline.store.overlaps import read_excluded
 
     path = layout.split(dataset) / "split.csv"
     own = study.training(model).fold  # a model that leaves out a fold has learned from the others
     rows = [r for r in read_csv(path, ["image_id", "sitter", "subset", "fold"]) if r["subset"] == "test"]
-    rows = [r for r in rows if own is None or r["fold"] == str(own)]
+    left_out = read_excluded(study.excluding(dataset))
+    rows = [r for r in rows if (own is None or r["fold"] == str(own)) and r["image_id"] not in left_out]
     ids = [r["image_id"] for r in rows]
     vectors = read_embeddings(model, dataset).select(ids, f"embeddings/{model}/{dataset}")
     names = picture_names(study, dataset)

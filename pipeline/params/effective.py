@@ -1,0 +1,60 @@
+"""What follows from several fields of a study for one model or data set: the values that count for a job.
+
+These functions stand in a module of their own, since they are part of the code that every stage depends on. The list of
+sections, which grows with every new stage, is not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel
+
+from pipeline.params.sweep import SEED
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+Section = TypeVar("Section", bound=BaseModel)
+
+
+def changed(section: Section, changes: BaseModel) -> Section:
+    """Return a section with the fields that were set in `changes`, checked again as a whole."""
+    return section.model_validate({**section.model_dump(), **changes.model_dump(exclude_unset=True)})
+
+
+def seed(study: Study, name: str) -> int:
+    """Return the seed of what is drawn to build and train a model, or to fit a fusion."""
+    own: int | None = None
+    if name in study.models:
+        own = study.training(name).seed
+    elif swept := study.swept(name):
+        own = swept.values[SEED]
+    return study.seed if own is None else own
+
+
+def judged(study: Study) -> list[str]:
+    """Return the models and fusions that stand in the tables.
+
+    Models that leave out a fold do not: they may be tested on its sitters alone.
+    """
+    return [*(name for name in study.models if study.training(name).fold is None), *study.fuse]
+
+
+def learned_from(study: Study) -> list[str]:
+    """Return the data sets that models are trained on, with those of models that leave out a fold."""
+    trained = (name for name, model in study.models.items() if model.adaptation.kind != "none")
+    return list(dict.fromkeys(dataset for name in trained for dataset in study.training(name).train_on))
+
+
+def photographs_of(study: Study, dataset: str) -> str:
+    """Return the data set that holds the origins of a data set's images."""
+    if dataset in study.render:
+        return study.render[dataset].dataset
+    split = study.split[dataset]
+    return split.dataset if split.kind == "like" else dataset
+
+
+def excluding(study: Study, dataset: str) -> list[str]:
+    """Return the entries of `overlap` that leave out test images of a data set."""
+    return [name for name, entry in study.overlap.items() if entry.test == dataset and entry.exclude != "nothing"]
