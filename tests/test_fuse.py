@@ -47,7 +47,7 @@ def study(method="weighted", fit_on=("paintings",), centre=True, cohort=None):
                     "method": {"kind": method} if isinstance(method, str) else method,
                     "fit_on": fit_on,
                     "centre": centre,
-                    "cohort": cohort,
+                    "score_norm": cohort and {"cohort": cohort},
                 }
             },
             "evaluate": {"benchmarks": {"all": {"kind": "all-pairs", "probe": "photos"}}},

@@ -167,3 +167,54 @@ def test_a_fusion_names_a_member_and_not_the_sweep():
     raw["models"]["dlib-lora"]["sweep"] = {"adaptation.rank": [4]}
     with pytest.raises(SitterError, match="'dlib-lora', which is no model"):
         params.check(raw)
+
+
+def cross_validated(**changes: Any) -> params.Study:
+    """The demo, its data in four folds, with one cross-validated model."""
+    raw = demo()
+    raw["split"] = {name: {"kind": "sitters", "test": 1.0, "folds": 4} for name in raw["split"]}
+    models = {"dlib": raw["models"]["dlib"], "head": {**raw["models"]["dlib-head"], "crossval": True, **changes}}
+    raw = {key: value for key, value in raw.items() if key not in ("overlap", "explain", "fuse")}
+    paintings = {"kind": "all-pairs", "probe": "orl-painted", "within_folds": True}
+    return params.check({**raw, "models": models, "evaluate": {"benchmarks": {"paintings": paintings}}})
+
+
+def test_a_cross_validated_model_is_a_training_for_each_fold_under_one_name():
+    made = cross_validated()
+    assert [made.training(f"head-fold-{fold}").fold for fold in range(4)] == [0, 1, 2, 3]
+    assert made.fuse["head"].models == tuple(f"head-fold-{fold}" for fold in range(4))
+    assert made.judged == ["dlib", "head"]
+    joined = next(job for job in jobs(made) if job.stage == "fuse")
+    assert "models.head" in joined.parameters, "what params.yaml has of it"
+    assert trainings(made).keys() >= {"head-fold-0", "head-fold-3"}
+
+
+def test_a_cross_validated_model_can_be_repeated_with_seeds():
+    made = cross_validated(sweep={"training.seed": [1, 2]})
+    assert made.judged == ["dlib", "head-seed-1", "head-seed-2"]
+    assert made.seed_of("head-seed-2") == 2
+    assert {made.training(part).seed for part in made.fuse["head-seed-2"].models} == {2}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"crossval": "yes"}, r"models.head.crossval is 'yes'; allowed: true, false"),
+        ({"sweep": {"training.fold": [0, 1]}}, r"models.head.sweep must not sweep training.fold"),
+        (
+            {"training": {"train_on": ["nothing"]}},
+            r"none of the data sets that it learns from \(nothing\) is split",
+        ),
+    ],
+)
+def test_a_cross_validation_that_cannot_be_is_refused(changes, said):
+    with pytest.raises(SitterError, match=said):
+        cross_validated(**changes)
+
+
+@pytest.mark.parametrize(("old", "new"), [("by_folds", "crossval"), ("cohort", r"score_norm: \{cohort: 100\}")])
+def test_a_fusion_s_old_fields_are_told_their_new_names(old: str, new: str):
+    raw = demo()
+    next(iter(raw["fuse"].values()))[old] = True
+    with pytest.raises(SitterError, match=rf"field '{old}' is called '{new}' now"):
+        params.check(raw)

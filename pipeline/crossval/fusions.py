@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def cross_fit(study: Study, name: str) -> None:
-    """The stage's work for a fusion with `by_folds`: `models/<name>/` and `embeddings/<name>/<dataset>/`.
+    """The stage's work for a fusion with `crossval`: `models/<name>/` and `embeddings/<name>/<dataset>/`.
 
     For each fold the fusion is fitted to the images of all others, of which the next one gives the val sitters, as in
     a training with that `training.fold`; by the models that have left out that fold, if any were trained. What is
@@ -53,18 +53,20 @@ def cross_fit(study: Study, name: str) -> None:
         fused = fit(name, entry, lessons, study.seed_of(name))
         state |= {f"fold-{fold}.{key}": np.ascontiguousarray(value) for key, value in fused.state().items()}
         facts.append({**_fitted(lessons), **_weights(fused.kind.state(), entry.models), **fused.kind.findings()})
-        cohort = fused.apply(lessons.vectors) if entry.cohort is not None else None
+        cohort = fused.apply(lessons.vectors) if entry.score_norm is not None else None
         for dataset in datasets:
             own = [i for i in tables[dataset][0].image_ids if folds[dataset].get(i) == fold]
             units = fused.apply([table.select(own) for table in tables[dataset]])
             ids[dataset].append(own)
             vectors[dataset].append(units)
-            if cohort is not None and entry.cohort is not None:
+            if cohort is not None and entry.score_norm is not None:
                 check_size(name, len(own), len(own))
-                scores[dataset].append(table_of(own, dataset, own, normalised(units, units, cohort, entry.cohort)))
+                scores[dataset].append(
+                    table_of(own, dataset, own, normalised(units, units, cohort, entry.score_norm.cohort))
+                )
     for dataset in datasets:
         with output_folder(layout.embeddings(name, dataset)) as folder:
-            if entry.cohort is None:
+            if entry.score_norm is None:
                 write_embeddings(folder, [i for own in ids[dataset] for i in own], np.concatenate(vectors[dataset]))
             else:
                 _write_scores(folder, scores[dataset])
@@ -73,8 +75,8 @@ def cross_fit(study: Study, name: str) -> None:
         "models": list(entry.models),
         "centre": entry.centre,
         "fit_on": list(entry.fit_on),
-        "by_folds": True,
-        "cohort": entry.cohort,
+        "crossval": True,
+        "score_norm": entry.score_norm and entry.score_norm.model_dump(),
         "weights": _mean_weights(facts),
         "folds": facts,
         "dim": vectors[datasets[0]][0].shape[1],
@@ -93,11 +95,11 @@ def _number_of_folds(name: str, folds: dict[str, dict[str, int]]) -> int:
     counts = {dataset: 1 + max(own.values(), default=0) for dataset, own in folds.items()}
     if len(set(counts.values())) > 1:
         told = ", ".join(f"{dataset} {n}" for dataset, n in counts.items())
-        raise SitterError(f"fuse.{name}.by_folds: data sets of different numbers of folds ({told}): set split.….folds.")
+        raise SitterError(f"fuse.{name}.crossval: data sets of different numbers of folds ({told}): set split.….folds.")
     count = next(iter(counts.values()))
     if count < 3:
         raise SitterError(
-            f"fuse.{name}.by_folds: {', '.join(folds)} has {count} folds; one to test, one to validate and the rest to "
+            f"fuse.{name}.crossval: {', '.join(folds)} has {count} folds; one to test, one to validate and the rest to "
             "train are three at least: set split.….folds."
         )
     return count

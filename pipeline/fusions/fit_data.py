@@ -112,7 +112,7 @@ def fit(name: str, entry: Fusion, lessons: Lessons, seed: int) -> Fused:
     if kind.needs_train and "train" not in lessons.subset:
         raise SitterError(
             f"fuse.{name}: {entry.method.kind} learns from train sitters, but {named} has none: name data sets under "
-            "fit_on whose split leaves some (test and val together below 1), or set by_folds: true."
+            "fit_on whose split leaves some (test and val together below 1), or set crossval: true."
         )
     fused = Fused(entry.models, kind, mean_units(lessons.train) if entry.centre else None)
     kind.fit(fused.units(lessons.vectors), lessons.sitters, lessons.subset, seed)

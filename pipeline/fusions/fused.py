@@ -108,7 +108,7 @@ def load_fusion(name: str) -> Fused:
     description = read_json(folder / DESCRIPTION)
     if "method" not in description:
         raise SitterError(f"{name} is a network, no fusion: load it with pipeline.models.load.load_model.")
-    if description.get("by_folds") or description["method"]["kind"] == "folds":
+    if description.get("crossval") or description["method"]["kind"] == "folds":
         raise SitterError(f"{name} was fitted fold by fold: there is no one fusion of all sitters to load.")
     state: dict[str, Array] = {}
     if (folder / WEIGHTS).is_file():

@@ -29,7 +29,7 @@ def seed(study: Study, name: str) -> int:
     if name in study.models:
         own = study.training(name).seed
     elif swept := study.swept(name):
-        own = swept.values[SEED]
+        own = swept.values.get(SEED)
     return study.seed if own is None else own
 
 

@@ -28,7 +28,7 @@ def external_problems(study: Study) -> list[str]:
     for field, names in vectors.items():
         for name in names:
             own = study.fuse.get(name)
-            if isinstance(outside.get(name), ScoresOptions) or (own is not None and own.cohort is not None):
+            if isinstance(outside.get(name), ScoresOptions) or (own is not None and own.score_norm is not None):
                 problems.append(f"{field} is {name!r}, which gives scores and no vectors: name a model that gives them")
     for name in study.explain.models if study.explain else ():
         if name in outside:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -14,8 +14,17 @@ if TYPE_CHECKING:
     from pipeline.params import Study
 
 
+class ScoreNorm(Strict):
+    """Adaptive score normalisation (AS-norm): cosines, measured by how like each of the two images is to strangers."""
+
+    cohort: Annotated[int, Field(ge=2)]
+    """Faces of train and val sitters that an image is compared with, those most like it."""
+
+
 class Fusion(Strict):
     """A fusion of models."""
+
+    renamed: ClassVar[dict[str, str]] = {"by_folds": "crossval", "cohort": "score_norm: {cohort: 100}"}
 
     models: Annotated[tuple[str, ...], Field(min_length=1)]
     """The models that are fused, or fusions that stand before this one."""
@@ -24,13 +33,12 @@ class Fusion(Strict):
     """Data sets whose train sitters centre the embeddings, and whose val sitters weights are learned on."""
     centre: bool = True
     """Subtract each model's mean embedding of the train sitters first; needs `fit_on`."""
-    by_folds: bool = False
+    crossval: bool = False
     """For data sets that are split into folds only (`test: 1`): fitted once for each fold, to the images of all others,
-    the next fold being the val sitters, and applied to the fold's own. Its models are frozen ones, or fusions `folds`,
-    each of which then stands for the model that has left out the same fold."""
-    cohort: Annotated[int | None, Field(ge=2)] = None
-    """Give scores instead of vectors: cosines, measured by how like each of the two images is to so many faces of the
-    train and val sitters, those most like it (adaptive score normalisation). For up to a thousand test images."""
+    the next fold being the val sitters, and applied to the fold's own. Its models are frozen ones, or cross-validated
+    ones, each of which then stands for the training that has left out the same fold."""
+    score_norm: ScoreNorm | None = None
+    """Give normalised scores instead of vectors. For up to a thousand test images."""
 
 
 def members(study: Study, fusion: str) -> list[tuple[str, ...]]:
@@ -39,7 +47,7 @@ def members(study: Study, fusion: str) -> list[tuple[str, ...]]:
 
     def behind(name: str) -> tuple[str, ...]:
         own = study.fuse.get(name)
-        return own.models if entry.by_folds and own is not None and own.method.kind == "folds" else (name,)
+        return own.models if entry.crossval and own is not None and own.method.kind == "folds" else (name,)
 
     return [behind(name) for name in entry.models]
 
@@ -58,22 +66,22 @@ def fusion_problems(study: Study, name: str) -> list[str]:
         if left_out != [None] and set(left_out) != set(range(len(fusion.models))):
             problems.append(
                 f"fuse.{name}: its models leave out the folds {left_out}; it wants one model for each fold "
-                "(`sweep: {training.fold: [0, 1, 2]}` makes them), or one frozen model for all"
+                "(`crossval: true` of a model makes them), or one frozen model for all"
             )
-        if fusion.by_folds or fusion.cohort:
-            problems.append(f"fuse.{name}: by_folds and cohort are for the fusion of what a fusion `folds` gives")
-    elif len(fusion.models) == 1 and fusion.cohort is None and fusion.method.kind != "wccn":
+        if fusion.crossval or fusion.score_norm:
+            problems.append(f"fuse.{name}: crossval and score_norm are for the fusion of cross-validated models")
+    elif len(fusion.models) == 1 and fusion.score_norm is None and fusion.method.kind != "wccn":
         problems.append(f"fuse.{name}.models names one model: a fusion is of two or more")
     for part in fusion.models:
         earlier = study.fuse.get(part)
         fold = study.training(part).fold if part in study.models else None
-        if fusion.by_folds and (fold is not None or (earlier is not None and earlier.method.kind != "folds")):
+        if fusion.crossval and (fold is not None or (earlier is not None and earlier.method.kind != "folds")):
             problems.append(
-                f"fuse.{name}.models is {part!r}, but with by_folds it takes frozen models and fusions `folds`"
+                f"fuse.{name}.models is {part!r}, but with crossval it takes frozen and cross-validated models"
             )
-    if fusion.cohort is not None and not fusion.fit_on:
-        problems.append(f"fuse.{name}.cohort needs fit_on: name the data sets whose train sitters are the cohort")
-    if fusion.method.kind == "folds" or fusion.by_folds:
+    if fusion.score_norm is not None and not fusion.fit_on:
+        problems.append(f"fuse.{name}.score_norm needs fit_on: name the data sets whose train sitters are the cohort")
+    if fusion.method.kind == "folds" or fusion.crossval:
         for dataset in study.embed.datasets:
             split = study.split.get(dataset)
             split = study.split.get(split.dataset) if split is not None and split.kind == "like" else split

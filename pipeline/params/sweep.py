@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 from pipeline.core.errors import SitterError
+from pipeline.params.crossval import cross_validated
 
 SEED = "training.seed"
 """The field whose values repeat a training instead of changing it."""
@@ -38,6 +39,7 @@ def expanded(raw: Any, file: str) -> tuple[Any, dict[str, Swept]]:
     Raises:
         SitterError: a sweep of nothing, of a section that the entry does not have, or a name that is taken.
     """
+    raw, crossval = cross_validated(raw, file)
     if not isinstance(raw, Mapping) or not isinstance(raw.get("models"), Mapping):
         return raw, {}
     models: dict[str, Any] = {}
@@ -57,14 +59,15 @@ def expanded(raw: Any, file: str) -> tuple[Any, dict[str, Swept]]:
             for field, value in values.items():
                 _set(models[member], field, value, f"{file}: models.{name}.sweep.{field}")
             origins[member] = Swept(name, values, tuple(f"models.{name}.{key}" for key in rest))
-    return {**raw, "models": models, **_fusions(raw, origins, file)}, origins
+    return {**raw, "models": models, **_fusions(raw, origins, crossval, file)}, origins
 
 
-def _fusions(raw: Mapping[str, Any], origins: dict[str, Swept], file: str) -> dict[str, Any]:
+def _fusions(raw: Mapping[str, Any], origins: dict[str, Swept], crossval: Set[str], file: str) -> dict[str, Any]:
     """The section `fuse` of a study with sweeps.
 
     A fusion of models of sweeps over seeds becomes a sweep, too: a fusion for each seed, which is added to `origins`.
-    A fusion `folds` may name a sweep over folds for all its models.
+    A fusion `folds` may name a sweep over folds for all its models. Those of `crossval`, which stand for an entry under
+    `models`, are added to `origins`, too: their keys in params.yaml are that entry's.
 
     Raises:
         SitterError: models of different seeds would be fused, or a name is taken.
@@ -85,6 +88,8 @@ def _fusions(raw: Mapping[str, Any], origins: dict[str, Swept], file: str) -> di
             raise SitterError(f"{file}: fuse.{name} needs models of the same seeds; found: {found}. Give all one list.")
         if not seeds:
             fuse[name] = {**entry, "models": _members(parts, origins) if folds else parts}
+            if name in crossval:
+                origins[name] = Swept(name, {}, (f"models.{name}",))
             continue
         for seed in next(iter(seeds.values())):
             member = f"{name}-{_word(SEED, seed)}"
@@ -93,7 +98,7 @@ def _fusions(raw: Mapping[str, Any], origins: dict[str, Swept], file: str) -> di
             same = {m: s for m, s in origins.items() if s.values.get(SEED, seed) == seed}
             alone = {m: s for m, s in same.items() if folds or list(s.values) == [SEED]}
             fuse[member] = {**entry, "models": _members(parts, alone)}
-            origins[member] = Swept(name, {SEED: seed}, (f"fuse.{name}",))
+            origins[member] = Swept(name, {SEED: seed}, (f"models.{name}" if name in crossval else f"fuse.{name}",))
     return {"fuse": fuse}
 
 

@@ -19,7 +19,7 @@ class Training(Strict):
     """Data sets whose train sitters are learned from, and whose val sitters choose the epoch that is kept."""
     fold: Annotated[int | None, Field(ge=0)] = None
     """For data sets that are split into folds only (`test: 1`): learn from all but this fold, on which the model is
-    then tested, and the next one, which chooses the epoch. A sweep over it and the fusion `folds` cross-validate."""
+    then tested, and the next one, which chooses the epoch. `crossval: true` of a model trains one for each fold."""
     epochs: Annotated[int, Field(ge=1)] = 20
     """Passes over the training images at most."""
     sitters: Annotated[int, Field(ge=2)] = 16
@@ -93,3 +93,6 @@ class Model(Strict):
     sweep: dict[str, list[Any]] = Field(default={}, exclude=True)
     """Makes a model for each value of a field (for several: each combination), as `adaptation.rank: [4, 8, 16]`: this
     entry then stands for `NAME-rank-4`, `NAME-rank-8`, `NAME-rank-16`."""
+    crossval: bool = Field(default=False, exclude=True)
+    """Train the model once for each fold of its data set's split, without the sitters of that fold. The name then
+    stands for all these trainings: each image's vector comes from the one that has not seen its sitter."""

@@ -154,7 +154,7 @@ def _fuse(study: Study, name: str) -> Job:
     datasets = study.embed.datasets
     models = [model for behind in members(study, name) for model in behind]
     inputs = [layout.embeddings(model, dataset) for model in models for dataset in datasets]
-    tested = fusion.method.kind == "folds" or fusion.by_folds or fusion.cohort is not None
+    tested = fusion.method.kind == "folds" or fusion.crossval or fusion.score_norm is not None
     inputs += [layout.split(d) for d in _unique(iter((*fusion.fit_on, *(datasets if tested else ()))))]
     outputs = (layout.model(name), *(layout.embeddings(name, dataset) for dataset in datasets))
     swept = study.swept(name)

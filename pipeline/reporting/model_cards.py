@@ -80,8 +80,8 @@ def _words(study: Study, name: str, record: Mapping[str, Any]) -> tuple[str, str
     if name in study.fuse:
         fusion = study.fuse[name]
         learned = f"fitted on {', '.join(fusion.fit_on)}" if fusion.fit_on else "nothing"
-        learned += ", fold by fold" if fusion.by_folds else ""
-        learned += f"; scores by a cohort's nearest {fusion.cohort}" if fusion.cohort else ""
+        learned += ", fold by fold" if fusion.crossval else ""
+        learned += f"; scores by a cohort's nearest {fusion.score_norm.cohort}" if fusion.score_norm else ""
         weights = record.get("weights") or {}
         parts = [f"{m} ({weights[m]:.2f})" if number(weights.get(m)) is not None else m for m in fusion.models]
         return f"{_options(fusion.method)} of {', '.join(parts)}", learned

@@ -91,6 +91,6 @@ def check_size(name: str, probes: int, gallery: int) -> None:
     """Raise SitterError where there are more pairs than scores can be kept of."""
     if probes * gallery > MOST_SCORES:
         raise SitterError(
-            f"fuse.{name}.cohort: scores of {probes:,} × {gallery:,} test images are more than {MOST_SCORES:,}. Leave "
-            "cohort out, or test on fewer images."
+            f"fuse.{name}.score_norm: scores of {probes:,} × {gallery:,} test images are more than {MOST_SCORES:,}. "
+            "Leave score_norm out, or test on fewer images."
         )

@@ -72,10 +72,10 @@ def lessons(study: Study, name: str, fold: int | None = None) -> Iterator[Lesson
         yield from lessons(study, without(study, entry.models, fold or 0), fold)
         return
     for behind in members(study, name):
-        yield from lessons(study, without(study, behind, fold or 0) if entry.by_folds else behind[0], fold)
-    learns = ("train",) if entry.method.kind == "concat" and entry.cohort is None else ("train", "val")
+        yield from lessons(study, without(study, behind, fold or 0) if entry.crossval else behind[0], fold)
+    learns = ("train",) if entry.method.kind == "concat" and entry.score_norm is None else ("train", "val")
     for dataset in entry.fit_on:
-        yield Lesson(dataset, learns, fold if entry.by_folds else None)
+        yield Lesson(dataset, learns, fold if entry.crossval else None)
 
 
 def taught(lesson: Lesson) -> frozenset[str]:
@@ -118,7 +118,7 @@ def seen(study: Study, names: Iterable[str], splits: Mapping[str, Mapping[str, M
         for name in names:
             sitters: set[str] = set()
             where: dict[str, None] = {}
-            for fold in folds if _by_folds(study, name) else [None]:
+            for fold in folds if _cross_validated(study, name) else [None]:
                 asked = {sitter for sitter, own in tested if fold in (None, own)}
                 for lesson in lessons(study, name, fold):
                     if _identity(study, lesson.dataset) != _identity(study, dataset):
@@ -133,12 +133,12 @@ def seen(study: Study, names: Iterable[str], splits: Mapping[str, Mapping[str, M
     ]
 
 
-def _by_folds(study: Study, name: str) -> bool:
+def _cross_validated(study: Study, name: str) -> bool:
     """Whether a fusion judges each fold by other models, or is made of one that does."""
     if name not in study.fuse:
         return False
     entry = study.fuse[name]
-    return entry.method.kind == "folds" or entry.by_folds or any(_by_folds(study, part) for part in entry.models)
+    return entry.method.kind == "folds" or entry.crossval or any(_cross_validated(study, part) for part in entry.models)
 
 
 def _identity(study: Study, dataset: str) -> str:

@@ -35,7 +35,7 @@ def run(study: Study, fusion: str) -> None:
 
         assemble(study, fusion)
         return
-    if entry.by_folds:
+    if entry.crossval:
         from pipeline.crossval.fusions import cross_fit
 
         cross_fit(study, fusion)
@@ -48,11 +48,12 @@ def run(study: Study, fusion: str) -> None:
     vectors = {dataset: fused.apply([e.vectors for e in own]) for dataset, own in tables.items()}
     images = {dataset: own[0].image_ids for dataset, own in tables.items()}
     description = _describe(entry, fused, lessons, next(iter(vectors.values())).shape[1])
-    if entry.cohort is None:
+    if entry.score_norm is None:
         _write(fusion, fused, description, {d: (images[d], vectors[d]) for d in vectors})
     else:
         cohort = fused.apply(lessons.vectors)
-        _write_scores(fusion, fused, description, {d: (images[d], vectors[d]) for d in vectors}, cohort, entry.cohort)
+        most = entry.score_norm.cohort
+        _write_scores(fusion, fused, description, {d: (images[d], vectors[d]) for d in vectors}, cohort, most)
     print(f"{fusion}: {_sentence(description)}; {sum(map(len, vectors.values()))} faces of {', '.join(vectors)}")
 
 
@@ -66,7 +67,7 @@ def _describe(entry: Fusion, fused: Fused, lessons: Lessons, dim: int) -> dict[s
         "models": list(entry.models),
         "centre": entry.centre,
         "fit_on": list(entry.fit_on),
-        "cohort": entry.cohort,
+        "score_norm": entry.score_norm and entry.score_norm.model_dump(),
         "fitted": {word: {"images": counts[word], "sitters": len(people[word])} for word in sorted(counts)},
         "weights": None
         if weights is None
@@ -131,5 +132,6 @@ def _sentence(description: dict[str, Any]) -> str:
         else ""
     )
     centred = ", centred" if description["centre"] else ""
-    scores = f", scores by a cohort's nearest {description['cohort']}" if description["cohort"] else ""
+    norm = description["score_norm"]
+    scores = f", scores by a cohort's nearest {norm['cohort']}" if norm else ""
     return f"{' + '.join(parts)}, {description['dim']} values each{centred}{scores}{gain}"

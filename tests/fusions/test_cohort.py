@@ -72,5 +72,5 @@ def test_pairs_within_a_list_stand_once_and_of_two_lists_all():
 def test_more_scores_than_can_be_kept_are_refused(monkeypatch):
     monkeypatch.setattr(module, "MOST_SCORES", 10)
     check_size("f", 2, 5)
-    with pytest.raises(SitterError, match=r"fuse.f.cohort: scores of 3 × 5 test images are more than 10. Leave"):
+    with pytest.raises(SitterError, match=r"fuse.f.score_norm: scores of 3 × 5 test images are more than 10. Leave"):
         check_size("f", 3, 5)

@@ -23,7 +23,7 @@ from tests.fusions.test_folds import FOLDS, IMAGES, embedded, fold_of, study
 
 __all__ = ["embedded"]
 HEAD = {"models": ["head"], "method": {"kind": "folds"}}
-CROSSED = {"models": ["base", "head-cv"], "fit_on": ["faces"], "by_folds": True}
+CROSSED = {"models": ["base", "head-cv"], "fit_on": ["faces"], "crossval": True}
 SITTERS = [f"s{i // 3}" for i in range(IMAGES)]
 
 
@@ -52,7 +52,7 @@ def test_each_fold_is_fused_by_what_was_fitted_to_the_others(embedded, fold):
 
 
 def test_scores_are_measured_by_the_images_of_the_other_folds(embedded):
-    fuse.run(with_fusion(method={"kind": "wccn"}, cohort=4), "both")
+    fuse.run(with_fusion(method={"kind": "wccn"}, score_norm={"cohort": 4}), "both")
     found = read_scores("both", "faces")
     for fold in range(FOLDS):
         units = by_hand(embedded, WithinClass(WithinClassOptions()), fold)
@@ -103,24 +103,24 @@ def test_it_depends_on_the_models_of_all_folds_and_on_the_split():
 
 
 def test_mistakes_are_told_before_any_work():
-    with pytest.raises(SitterError, match=r"'both', but with by_folds it takes frozen models and fusions `folds`"):
+    with pytest.raises(SitterError, match=r"'both', but with crossval it takes frozen and cross-validated models"):
         study(fuse={"head-cv": HEAD, "both": CROSSED | {"method": {"kind": "concat"}},
                     "again": CROSSED | {"models": ["base", "both"], "method": {"kind": "concat"}}})  # fmt: skip
-    with pytest.raises(SitterError, match=r"fuse.both.models is 'head-fold-1', but with by_folds"):
+    with pytest.raises(SitterError, match=r"fuse.both.models is 'head-fold-1', but with crossval"):
         with_fusion(models=["base", "head-fold-1"], method={"kind": "concat"})
     with pytest.raises(SitterError, match=r"within_folds: true \(all-pairs, identification\)"):
         study(fuse={"head-cv": HEAD, "both": CROSSED | {"method": {"kind": "concat"}}},
               evaluate={"benchmarks": {"all": {"kind": "all-pairs", "probe": "faces"}}})  # fmt: skip
     with pytest.raises(SitterError, match=r"'scored', which gives scores and no vectors"):
-        study(fuse={"scored": CROSSED | {"models": ["base"], "method": {"kind": "concat"}, "cohort": 9},
+        study(fuse={"scored": CROSSED | {"models": ["base"], "method": {"kind": "concat"}, "score_norm": {"cohort": 9}},
                     "both": {"models": ["base", "scored"], "method": {"kind": "concat"}, "centre": False}})  # fmt: skip
-    with pytest.raises(SitterError, match=r"fuse.both.cohort needs fit_on"):
-        with_fusion(method={"kind": "concat"}, cohort=9, fit_on=[], centre=False)
+    with pytest.raises(SitterError, match=r"fuse.both.score_norm needs fit_on"):
+        with_fusion(method={"kind": "concat"}, score_norm={"cohort": 9}, fit_on=[], centre=False)
     with pytest.raises(SitterError, match=r"fuse.both: it is for data sets that are split into .* which faces is not"):
         study(fuse={"both": CROSSED | {"models": ["base"], "method": {"kind": "wccn"}}},
               split={"faces": {"kind": "sitters", "test": 0.5}})  # fmt: skip
-    with pytest.raises(SitterError, match=r"fuse.head-cv: by_folds and cohort are for the fusion of"):
-        study(fuse={"head-cv": HEAD | {"cohort": 5}})
+    with pytest.raises(SitterError, match=r"fuse.head-cv: crossval and score_norm are for the fusion of"):
+        study(fuse={"head-cv": HEAD | {"score_norm": {"cohort": 5}}})
 
 
 def test_two_folds_are_too_few(embedded):

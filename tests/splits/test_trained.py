@@ -148,9 +148,9 @@ def cross_validated(**fusions: Any) -> Study:
 def test_cross_validated_models_are_not_told_of_the_fold_that_they_have_left_out() -> None:
     """Model k of faces leaves out fold k, validates on the next and trains on the third."""
     faces = split("faces", dict.fromkeys("abc", "test"), folds=[0, 1, 2])
-    by_folds = {"models": ["base", "head-cv"], "method": {"kind": "wccn"}, "fit_on": ["faces"], "by_folds": True}
+    entry = {"models": ["base", "head-cv"], "method": {"kind": "wccn"}, "fit_on": ["faces"], "crossval": True}
     found = cross_validated(
-        both={**by_folds, "centre": True},
+        both={**entry, "centre": True},
         of={"models": ["head-cv", "base"], "method": {"kind": "concat"}, "centre": False},
     )
     same_folds = split("portraits", dict.fromkeys("abc", "test"), folds=[0, 1, 2])
