@@ -25,9 +25,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.alignment import ARCFACE, similarity
 from pipeline.core.files import each_row, read_columns
-from pipeline.faces.alignment import ARCFACE, similarity
-from pipeline.faces.image import RGBImage
+from pipeline.core.pixels import RGBImage
 from pipeline.faces.sketches import COARSE, Floats, contrast, grey, unit
 from pipeline.store.faces import FaceStore
 

@@ -19,8 +19,8 @@ from pipeline.plan import layout
 from pipeline.splits.files import same_place, with_files
 
 if TYPE_CHECKING:
+    from pipeline.core.pixels import RGBImage
     from pipeline.faces.frames import Frames
-    from pipeline.faces.image import RGBImage
     from pipeline.params import Study
     from pipeline.store.faces import FaceStore
 

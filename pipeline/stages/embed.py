@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from pipeline.faces.image import RGBImage
+    from pipeline.core.pixels import RGBImage
     from pipeline.models.load import Embedder
     from pipeline.models.outside import External
     from pipeline.params import Study

@@ -20,9 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipeline.core.alignment import ARCFACE, crop_landmarks
 from pipeline.core.errors import SitterError
-from pipeline.faces.alignment import ARCFACE, crop_landmarks
-from pipeline.faces.image import RGBImage
+from pipeline.core.pixels import RGBImage
 
 SHARD, BATCH = 10_000, 1_000
 SCHEMA = pa.schema(

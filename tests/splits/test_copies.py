@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.files import read_csv
-from pipeline.faces.image import RGBImage
+from pipeline.core.pixels import RGBImage
 from pipeline.plan import layout
 from pipeline.splits.copies import PLACEHOLDER, find, leave_out
 from pipeline.splits.files import same_files

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.faces.image import RGBImage
+from pipeline.core.pixels import RGBImage
 from pipeline.metrics.all_pairs import all_pairs
 from pipeline.metrics.geometry import geometry
 from pipeline.metrics.identification import identification
