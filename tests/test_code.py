@@ -116,3 +116,29 @@ def test_reading_by_patterns_finds_what_the_parser_finds(folder: str) -> None:
 def test_what_a_job_is_made_from_is_made_by_another(job: Job) -> None:
     made = {path for other in jobs(STUDY) if other != job for path in (*other.outputs, other.target)}
     assert set(job.inputs) <= made
+
+
+OWNED = {
+    "split.csv": "splits",
+    "near-duplicates.csv": "splits",
+    "artists.csv": "splits",
+    "faces.csv": "accounts",
+    "model.json": "models",
+    "weights.safetensors": "models",
+    "centres.safetensors": "models",
+    "history.csv": "models",
+    "run.json": "results",
+    "embeddings.arrow": "embeddings",
+    "scores.arrow": "scores",
+}
+
+
+@pytest.mark.parametrize("name", OWNED)
+def test_one_module_spells_the_name_of_a_file_between_stages(name: str) -> None:
+    """`plan.jobs`, which declares what a job makes to both engines, stands below `store` and is left out."""
+    spelled = {
+        path.relative_to(PROJECT / "pipeline").as_posix()
+        for path in (PROJECT / "pipeline").rglob("*.py")
+        if any(isinstance(node, ast.Constant) and node.value == name for node in ast.walk(ast.parse(path.read_text())))
+    }
+    assert spelled - {"plan/jobs.py"} == {f"store/{OWNED[name]}.py"}

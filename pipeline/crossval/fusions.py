@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import atomic_file, output_folder, read_csv, write_json
+from pipeline.core.files import atomic_file, output_folder
 from pipeline.crossval.held_out import folds_of
 from pipeline.fusions.fit_data import Lesson, Lessons, fit, inputs
 from pipeline.fusions.fused import Array
@@ -16,6 +16,8 @@ from pipeline.params.fuse import members, without
 from pipeline.plan import layout
 from pipeline.scoring.score_norm import check_size, normalised, table_of
 from pipeline.store.embeddings import Floats, write_embeddings
+from pipeline.store.models import fusion_record, write_record
+from pipeline.store.splits import each_seated
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -35,7 +37,7 @@ def cross_fit(study: Study, name: str) -> None:
     """
     from safetensors.numpy import save_file
 
-    from pipeline.models import DESCRIPTION, WEIGHTS
+    from pipeline.store.models import WEIGHTS
 
     entry, datasets = study.fuse[name], study.embed.datasets
     behind = members(study, name)
@@ -68,22 +70,22 @@ def cross_fit(study: Study, name: str) -> None:
                 write_embeddings(folder, [i for own in ids[dataset] for i in own], np.concatenate(vectors[dataset]))
             else:
                 _write_scores(folder, scores[dataset])
-    description = {
-        "method": entry.method.model_dump(mode="json"),
-        "models": list(entry.models),
-        "centre": entry.centre,
-        "fit_on": list(entry.fit_on),
-        "by_folds": True,
-        "cohort": entry.cohort,
-        "weights": _mean_weights(facts),
-        "folds": facts,
-        "dim": vectors[datasets[0]][0].shape[1],
-    }
+    description = fusion_record(
+        entry.method.model_dump(mode="json"),
+        entry.models,
+        entry.centre,
+        vectors[datasets[0]][0].shape[1],
+        fit_on=list(entry.fit_on),
+        by_folds=True,
+        cohort=entry.cohort,
+        weights=_mean_weights(facts),
+        folds=facts,
+    )
     with output_folder(layout.model(name)) as folder:
         if state:
             with atomic_file(folder / WEIGHTS) as part:
                 save_file(state, part)
-        write_json(folder / DESCRIPTION, description)
+        write_record(folder, description)
     weights = ", ".join(f"{m} {w:.2f}" for m, w in (description["weights"] or {}).items())
     print(f"{name}: {' + '.join(entry.models)}, fitted {count} times, each without the fold that it is applied to"
           f"{'; mean weights ' + weights if weights else ''}; {', '.join(datasets)}")  # fmt: skip
@@ -105,8 +107,7 @@ def _number_of_folds(name: str, folds: dict[str, dict[str, int]]) -> int:
 
 def _lessons(dataset: str, folds: dict[str, int], fold: int, count: int) -> list[Lesson]:
     """The images of all folds but one."""
-    rows = read_csv(layout.split(dataset) / "split.csv", ["image_id", "sitter"])
-    others = [(row["image_id"], row["sitter"]) for row in rows if folds.get(row["image_id"], fold) != fold]
+    others = [(row.image_id, row.sitter) for row in each_seated(dataset) if folds.get(row.image_id, fold) != fold]
     return [(i, sitter, "val" if folds[i] == (fold + 1) % count else "train") for i, sitter in others]
 
 

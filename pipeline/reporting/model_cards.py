@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from pipeline.core.files import read_csv, read_json
 from pipeline.core.registry import Options
 from pipeline.params.backbones.base import OutsideOptions
 from pipeline.params.weights import HasWeights
-from pipeline.plan import layout
 from pipeline.reporting.figures import history
 from pipeline.reporting.numbers import count, number
 from pipeline.reporting.read import Series
+from pipeline.store.models import find_record, read_history
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -52,9 +51,7 @@ def machines(study: Study, looks: Mapping[str, Series]) -> list[Machine]:
     """Every model that was judged, in the order of the looks."""
     found = []
     for name, look in looks.items():
-        folder = layout.model(name)
-        facts = read_json(folder / "model.json") if (folder / "model.json").exists() else {}
-        rows = read_csv(folder / "history.csv") if (folder / "history.csv").exists() else []
+        facts, rows = find_record(name), read_history(name)
         record = json.dumps(facts, indent=1, ensure_ascii=False) if facts else ""
         makeup, trained = _words(study, name, facts)
         found.append(Machine(look, makeup, trained, _facts(facts), record, history(name, rows, look)))

@@ -20,6 +20,7 @@ from pipeline.core.files import each_row
 from pipeline.plan import layout
 from pipeline.splits.artists import SUBSETS
 from pipeline.splits.files import rows_with
+from pipeline.store.accounts import account_file
 from pipeline.store.splits import UNUSED
 
 PLACEHOLDER = 5
@@ -140,7 +141,7 @@ def _better(dataset: str, image_ids: set[str]) -> Callable[[str], tuple[float, f
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    table, known = layout.faces(dataset) / "faces.csv", dict.fromkeys(image_ids, (0.0, 0.0))
+    table, known = account_file(dataset), dict.fromkeys(image_ids, (0.0, 0.0))
     columns = [column for column in ("width", "height", "score") if column in next(each_row(table), {})]
     wanted = pa.array(sorted(image_ids), pa.string())
     for row in rows_with(table, ["image_id", *columns], lambda batch: pc.is_in(batch.column("image_id"), wanted)):

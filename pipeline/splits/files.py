@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.files import each_batch, each_row
-from pipeline.plan import layout
+from pipeline.store.accounts import ALIGNED, account_file, each_account
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +30,7 @@ def same_files(dataset: str) -> list[tuple[str, str]]:
     """
     import numpy as np
 
-    table = layout.faces(dataset) / "faces.csv"
+    table = account_file(dataset)
     known = next(each_row(table), {})
     if "sha256" not in known:
         return []
@@ -43,7 +43,7 @@ def same_files(dataset: str) -> list[tuple[str, str]]:
     first: dict[str, list[Row]] = defaultdict(list)
     links = []
     for row in rows:
-        if row["status"] != "aligned" or not row["sitter"] or row.get("origin"):
+        if row["status"] != ALIGNED or not row["sitter"] or row.get("origin"):
             continue
         earlier = next((other for other in first[row["sha256"]] if same_place(row, other)), None)
         if earlier is None:
@@ -55,7 +55,7 @@ def same_files(dataset: str) -> list[tuple[str, str]]:
 
 def with_files(dataset: str) -> Iterator[Row]:
     """The rows of `faces.csv` with their checksums and the boxes of their faces, one at a time; none without them."""
-    for row in each_row(layout.faces(dataset) / "faces.csv", ("image_id",)):
+    for row in each_account(dataset):
         if "sha256" not in row:
             return
         yield row

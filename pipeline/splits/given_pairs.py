@@ -11,8 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import read_csv
-from pipeline.plan import layout
+from pipeline.store.accounts import ALIGNED, account_file, read_account
 
 PLACE = re.compile(r"(\d{1,9})([ab])([+-])")
 SHOWN = 3
@@ -28,8 +27,8 @@ def read_pairs(dataset: str, folds: int) -> list[Row]:
     Raises:
         SitterError: the data set has no pairs, fewer than folds, or one that is not told in full.
     """
-    table = layout.faces(dataset) / "faces.csv"
-    faces = read_csv(table, ["image_id", "status"])
+    table = account_file(dataset)
+    faces = read_account(dataset, ("image_id", "status"))
     if not faces or not any(face.get("pairs") for face in faces):
         raise SitterError(
             f"split.{dataset}.kind is pairs, but {table} has no column `pairs` with pairs in it: the data set comes "
@@ -53,7 +52,7 @@ def read_pairs(dataset: str, folds: int) -> list[Row]:
 
 
 def _rows(dataset: str, sides: dict[int, dict[str, tuple[str, str, str]]], folds: int) -> list[Row]:
-    table = layout.faces(dataset) / "faces.csv"
+    table = account_file(dataset)
     if len(sides) < folds:
         raise SitterError(f"split.{dataset}.folds is {folds}, but {table} has only {len(sides)} pairs: ask for fewer.")
     rows, without = [], []
@@ -64,7 +63,7 @@ def _rows(dataset: str, sides: dict[int, dict[str, tuple[str, str, str]]], folds
                 "is both genuine and impostor" if len(pair) == 2 else f"has no image {({'a', 'b'} - pair.keys()).pop()}"
             )
             raise SitterError(f"{table}: pair {number} {how} in the column pairs: correct the manifest.")
-        faceless = [image_id for image_id, _, status in pair.values() if status != "aligned"]
+        faceless = [image_id for image_id, _, status in pair.values() if status != ALIGNED]
         without += faceless[:1]
         if not faceless:
             (a, sign, _), (b, _, _) = pair["a"], pair["b"]

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline.core.files import read_columns
 from pipeline.core.names import same
 from pipeline.params.fuse import members, without
-from pipeline.plan import layout
+from pipeline.store.splits import split_columns
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -83,7 +82,7 @@ def taught(lesson: Lesson) -> frozenset[str]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    columns = read_columns(layout.split(lesson.dataset) / "split.csv", ["sitter", "subset", "fold"])
+    columns = split_columns(lesson.dataset, "sitter", "subset", "fold")
     subset = columns["subset"]
     if lesson.fold is None or pc.any(pc.is_in(subset, value_set=pa.array(["train", "val"]))).as_py():
         chosen = pc.is_in(subset, value_set=pa.array(lesson.subsets))

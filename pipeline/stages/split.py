@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError, nearest
-from pipeline.core.files import output_folder, read_csv, write_csv
+from pipeline.core.files import output_folder
 from pipeline.core.names import same
 from pipeline.core.nobody import nobody
 from pipeline.plan import layout
@@ -26,14 +26,14 @@ from pipeline.splits.copies import COLUMNS as COPY_COLUMNS
 from pipeline.splits.copies import Copies, find, leave_out, sentence
 from pipeline.splits.deal import SHOWN, Row, Seat, deal, leave_out_renderings, lot, seated, seats_of, together
 from pipeline.splits.files import same_files
-from pipeline.store.splits import UNIDENTIFIED, UNUSED
+from pipeline.store.accounts import ALIGNED, account_file, read_account
+from pipeline.store.accounts import REQUIRED as GIVEN
+from pipeline.store.splits import UNIDENTIFIED, UNUSED, copies_file, write_split
 
 if TYPE_CHECKING:
     from pipeline.params import Study
 
-GIVEN, FURTHER = ("image_id", "sitter", "status"), ("origin", "rendering", "artist")
-COLUMNS = ["image_id", "sitter", "subset", "fold", "origin", "picture"]
-PAIR_COLUMNS = ["image_a", "image_b", "genuine", "fold"]
+FURTHER = ("origin", "rendering", "artist")
 
 
 def run(study: Study, dataset: str) -> None:
@@ -106,21 +106,15 @@ def write(
 ) -> None:
     """Write the folder of a split, and say what stands where."""
     with output_folder(layout.split(dataset)) as folder:
-        write_csv(folder / "split.csv", rows, COLUMNS)
-        if pairs:
-            write_csv(folder / "pairs.csv", pairs, PAIR_COLUMNS)
-        write_csv(folder / "near-duplicates.csv", copies.rows, COPY_COLUMNS)
-        if by_artist:
-            write_csv(folder / "artists.csv", by_artist, artists.COLUMNS)
+        write_split(folder, rows, pairs, (copies.rows, COPY_COLUMNS), (by_artist, artists.COLUMNS))
     report(dataset, rows, copies, pairs)
 
 
 def aligned(dataset: str) -> list[Row]:
     """Rows of `faces.csv` whose face was aligned, in its order."""
-    table = layout.faces(dataset) / "faces.csv"
-    faces = [r for r in read_csv(table, GIVEN, only=(*GIVEN, *FURTHER)) if r["status"] == "aligned"]
+    faces = [r for r in read_account(dataset, GIVEN, only=(*GIVEN, *FURTHER)) if r["status"] == ALIGNED]
     if not faces:
-        raise SitterError(f"{table} has no row with status aligned: there is no face to split.")
+        raise SitterError(f"{account_file(dataset)} has no row with status aligned: there is no face to split.")
     return faces
 
 
@@ -159,8 +153,8 @@ def report(dataset: str, rows: Sequence[Row], copies: Copies, pairs: Sequence[Ro
                 file=sys.stderr,
             )
     if copies.pictures:
-        table = layout.split(dataset) / "near-duplicates.csv"
-        print(f"warning: {dataset}: {sentence(copies, stay=bool(pairs))}; look at {table}", file=sys.stderr)
+        told = sentence(copies, stay=bool(pairs))
+        print(f"warning: {dataset}: {told}; look at {copies_file(dataset)}", file=sys.stderr)
     parts = [f"{s} {len(n)} sitters, {n.total()} images" for s, n in images.items() if n and s in SUBSETS]
     parts += [f"{images[UNUSED].total()} images unused"] if images[UNUSED] else []
     if images[UNIDENTIFIED]:
