@@ -33,13 +33,13 @@ $(VENV)/ready-test: $(VENV)/ready envs/test.lock
 	@touch $@
 
 demo run: setup
-	@python rules/agree.py run $(ARGS)
+	@python rules/sync.py run $(ARGS)
 
 repro: setup
-	@python rules/agree.py repro $(ARGS)
+	@python rules/sync.py repro $(ARGS)
 
 pull: setup
-	@python rules/agree.py pull $(ARGS)
+	@python rules/sync.py pull $(ARGS)
 
 # On all cores. For a single test, say: make test ARGS="-n 0 tests/test_cli.py"
 test: setup-test

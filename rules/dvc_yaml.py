@@ -58,7 +58,7 @@ def _plan() -> dict[str, Any]:
     command is always run, also where params.yaml is what it once was.
     """
     return {
-        "cmd": "python rules/agree.py plan",
+        "cmd": "python rules/sync.py plan",
         "params": [{"params.yaml": None}],
         "outs": [{PLAN.as_posix(): {"persist": True}}],
     }

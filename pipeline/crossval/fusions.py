@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file, output_folder
 from pipeline.crossval.held_out import folds_of
-from pipeline.fusions.fit_data import Lesson, Lessons, fit, inputs
+from pipeline.fusions.fit_data import FitData, FitImage, fit, inputs
 from pipeline.fusions.fused import Array
 from pipeline.params.fuse import members, without
 from pipeline.plan import layout
@@ -51,11 +51,11 @@ def cross_fit(study: Study, name: str) -> None:
     for fold in range(count):
         models = [without(study, names, fold) for names in behind]
         tables = {dataset: inputs(models, dataset) for dataset in datasets}
-        lessons = Lessons.of(tables, {d: _lessons(d, folds[d], fold, count) for d in entry.fit_on}, models)
-        fused = fit(name, entry, lessons, study.seed_of(name))
+        fit_data = FitData.of(tables, {d: _fit_images(d, folds[d], fold, count) for d in entry.fit_on}, models)
+        fused = fit(name, entry, fit_data, study.seed_of(name))
         state |= {f"fold-{fold}.{key}": np.ascontiguousarray(value) for key, value in fused.state().items()}
-        facts.append({**_fitted(lessons), **_weights(fused.kind.state(), entry.models), **fused.kind.findings()})
-        cohort = fused.apply(lessons.vectors) if entry.cohort is not None else None
+        facts.append({**_fitted(fit_data), **_weights(fused.kind.state(), entry.models), **fused.kind.findings()})
+        cohort = fused.apply(fit_data.vectors) if entry.cohort is not None else None
         for dataset in datasets:
             own = [i for i in tables[dataset][0].image_ids if folds[dataset].get(i) == fold]
             units = fused.apply([table.select(own) for table in tables[dataset]])
@@ -105,15 +105,15 @@ def _number_of_folds(name: str, folds: dict[str, dict[str, int]]) -> int:
     return count
 
 
-def _lessons(dataset: str, folds: dict[str, int], fold: int, count: int) -> list[Lesson]:
+def _fit_images(dataset: str, folds: dict[str, int], fold: int, count: int) -> list[FitImage]:
     """The images of all folds but one."""
     others = [(row.image_id, row.sitter) for row in each_seated(dataset) if folds.get(row.image_id, fold) != fold]
     return [(i, sitter, "val" if folds[i] == (fold + 1) % count else "train") for i, sitter in others]
 
 
-def _fitted(lessons: Lessons) -> dict[str, Any]:
-    images = Counter(lessons.subset)
-    people = Counter(word for _, word in set(zip(lessons.sitters, lessons.subset, strict=True)))
+def _fitted(fit_data: FitData) -> dict[str, Any]:
+    images = Counter(fit_data.subset)
+    people = Counter(word for _, word in set(zip(fit_data.sitters, fit_data.subset, strict=True)))
     return {"fitted": {word: {"images": images[word], "sitters": people[word]} for word in sorted(images)}}
 
 

@@ -33,10 +33,10 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Machine:
+class ModelCard:
     """A model or fusion as the report describes it."""
 
-    look: Series
+    style: Series
     makeup: str
     """Backbone, or method and parts of a fusion."""
     trained: str
@@ -47,14 +47,14 @@ class Machine:
     curves: list[Markup]
 
 
-def machines(study: Study, looks: Mapping[str, Series]) -> list[Machine]:
-    """Every model that was judged, in the order of the looks."""
+def model_cards(study: Study, styles: Mapping[str, Series]) -> list[ModelCard]:
+    """Every model that was judged, in the order of the styles."""
     found = []
-    for name, look in looks.items():
+    for name, style in styles.items():
         facts, rows = find_record(name), read_history(name)
         record = json.dumps(facts, indent=1, ensure_ascii=False) if facts else ""
         makeup, trained = _words(study, name, facts)
-        found.append(Machine(look, makeup, trained, _facts(facts), record, history(name, rows, look)))
+        found.append(ModelCard(style, makeup, trained, _facts(facts), record, history(name, rows, style)))
     return found
 
 

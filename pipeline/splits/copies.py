@@ -177,7 +177,7 @@ def leave_out(rows: Iterable[Row], copies: Copies, one_side: bool = True) -> Non
         for row in own:
             if row["subset"] not in SUBSETS:
                 continue
-            learned = row["subset"] != "test" and sides.count(min(sides)) > 1  # one picture, two names: a wrong lesson
+            learned = row["subset"] != "test" and sides.count(min(sides)) > 1  # one picture, two names: a wrong label
             if learned or _side(row) != min(sides):
                 row["subset"] = UNUSED
 

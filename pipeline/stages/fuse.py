@@ -16,7 +16,7 @@ from pipeline.store.models import fusion_record, write_record
 from pipeline.store.splits import TESTED, sitters_of
 
 if TYPE_CHECKING:
-    from pipeline.fusions.fit_data import Lessons
+    from pipeline.fusions.fit_data import FitData
     from pipeline.fusions.fused import Fused
     from pipeline.params import Study
     from pipeline.params.fuse import Fusion
@@ -42,26 +42,26 @@ def run(study: Study, fusion: str) -> None:
 
         cross_fit(study, fusion)
         return
-    from pipeline.fusions.fit_data import Lessons, fit, inputs, train_and_val
+    from pipeline.fusions.fit_data import FitData, fit, inputs, train_and_val
 
     tables = {dataset: inputs(entry.models, dataset) for dataset in study.embed.datasets}
-    lessons = Lessons.of(tables, {dataset: train_and_val(dataset) for dataset in entry.fit_on}, entry.models)
-    fused = fit(fusion, entry, lessons, study.seed_of(fusion))
+    fit_data = FitData.of(tables, {dataset: train_and_val(dataset) for dataset in entry.fit_on}, entry.models)
+    fused = fit(fusion, entry, fit_data, study.seed_of(fusion))
     vectors = {dataset: fused.apply([e.vectors for e in own]) for dataset, own in tables.items()}
     images = {dataset: own[0].image_ids for dataset, own in tables.items()}
-    description = _describe(entry, fused, lessons, next(iter(vectors.values())).shape[1])
+    description = _describe(entry, fused, fit_data, next(iter(vectors.values())).shape[1])
     if entry.cohort is None:
         _write(fusion, fused, description, {d: (images[d], vectors[d]) for d in vectors})
     else:
-        cohort = fused.apply(lessons.vectors)
+        cohort = fused.apply(fit_data.vectors)
         _write_scores(fusion, fused, description, {d: (images[d], vectors[d]) for d in vectors}, cohort, entry.cohort)
     print(f"{fusion}: {_sentence(description)}; {sum(map(len, vectors.values()))} faces of {', '.join(vectors)}")
 
 
-def _describe(entry: Fusion, fused: Fused, lessons: Lessons, dim: int) -> dict[str, Any]:
+def _describe(entry: Fusion, fused: Fused, fit_data: FitData, dim: int) -> dict[str, Any]:
     """The content of `model.json`."""
-    counts = Counter(lessons.subset)
-    people = {word: {s for s, w in zip(lessons.sitters, lessons.subset, strict=True) if w == word} for word in counts}
+    counts = Counter(fit_data.subset)
+    people = {word: {s for s, w in zip(fit_data.sitters, fit_data.subset, strict=True) if w == word} for word in counts}
     weights = fused.kind.state().get("weights")
     shares = None if weights is None else {m: round(float(w), 6) for m, w in zip(entry.models, weights, strict=True)}
     return fusion_record(

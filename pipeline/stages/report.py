@@ -30,11 +30,11 @@ def run(study: Study) -> None:
 
     folder = layout.results()
     found = benchmarks(folder, study)
-    looks = series(study, found)
-    html = page(study, found, looks, read_run(folder))
+    styles = series(study, found)
+    html = page(study, found, styles, read_run(folder))
     with atomic_file(layout.report()) as part:
         part.write_text(html, encoding="utf-8")
     print(results_table(folder))
-    print(*over_seeds(study, found), sep="\n", end="\n" * bool(repeated(study, list(looks))))
+    print(*over_seeds(study, found), sep="\n", end="\n" * bool(repeated(study, list(styles))))
     print(*lines(study), sep="\n", end="\n" * bool(study.overlap))
     print(f"report: {layout.report()}")
