@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.core.errors import SitterError
 from pipeline.core.names import warn_of_alike
+from pipeline.plan.layout import HERE, Layout
 from pipeline.splits.artists import SUBSETS
 from pipeline.store.splits import UNIDENTIFIED, UNUSED, each_seated, split_file
 
@@ -84,14 +85,14 @@ def _check_shares(seats: Mapping[str, Seat], entry: BySitter, groups: Sequence[S
             )
 
 
-def seats_of(other: str, names: set[str], dataset: str, by: str = "sitter") -> dict[str, Seat]:
+def seats_of(other: str, names: set[str], dataset: str, by: str = "sitter", at: Layout = HERE) -> dict[str, Seat]:
     """The seats of another data set's sitters, or by `origin`, where it is split by images, of its images.
 
     Those that it does not hold are unused, with a warning.
     """
-    table = split_file(other)
+    table = split_file(other, at)
     seats: dict[str, Seat] = {}
-    for row in each_seated(other):
+    for row in each_seated(other, at):
         name = row.sitter if by == "sitter" else row.image_id
         if row.subset != UNIDENTIFIED and (row.subset != UNUSED or name not in seats):
             seats[name] = Seat(row.subset, row.fold)
@@ -130,9 +131,9 @@ def seated(faces: Iterable[Row], seat_of: Callable[[Row], Seat]) -> list[Row]:
     return rows
 
 
-def leave_out_renderings(rows: Iterable[Row], other: str) -> None:
+def leave_out_renderings(rows: Iterable[Row], other: str, at: Layout = HERE) -> None:
     """Leave out what renders an image that another data set's split leaves out."""
-    unused = {row.image_id for row in each_seated(other) if row.subset == UNUSED}
+    unused = {row.image_id for row in each_seated(other, at) if row.subset == UNUSED}
     for row in rows:
         if row["origin"] in unused:
             row["subset"] = UNUSED

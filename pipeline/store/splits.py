@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.core.files import each_row, read_columns, read_csv, write_csv
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,19 +40,19 @@ class Seated(NamedTuple):
     """The best of the images that show the same picture; empty where no other image does."""
 
 
-def split_file(dataset: str) -> Path:
+def split_file(dataset: str, at: Layout = HERE) -> Path:
     """Return the path of the table of a data set's subsets."""
-    return layout.split(dataset) / "split.csv"
+    return at.split(dataset) / "split.csv"
 
 
-def pairs_file(dataset: str) -> Path:
+def pairs_file(dataset: str, at: Layout = HERE) -> Path:
     """Return the path of the pairs that a data set comes with; most have none."""
-    return layout.split(dataset) / "pairs.csv"
+    return at.split(dataset) / "pairs.csv"
 
 
-def copies_file(dataset: str) -> Path:
+def copies_file(dataset: str, at: Layout = HERE) -> Path:
     """Return the path of the pairs of images that show the same picture."""
-    return layout.split(dataset) / "near-duplicates.csv"
+    return at.split(dataset) / "near-duplicates.csv"
 
 
 def write_split(
@@ -78,44 +78,44 @@ def write_split(
         write_csv(folder / "artists.csv", *by_artist)
 
 
-def read_split(dataset: str, columns: Sequence[str] = REQUIRED) -> list[dict[str, str]]:
+def read_split(dataset: str, columns: Sequence[str] = REQUIRED, at: Layout = HERE) -> list[dict[str, str]]:
     """Read the rows of a data set's split as text, equal words of them once.
 
     Raises:
         SitterError: the file or one of these columns is absent.
     """
-    return read_csv(split_file(dataset), columns, only=COLUMNS)
+    return read_csv(split_file(dataset, at), columns, only=COLUMNS)
 
 
-def each_seated(dataset: str) -> Iterator[Seated]:
+def each_seated(dataset: str, at: Layout = HERE) -> Iterator[Seated]:
     """Yield the images of a data set in the split's order.
 
     Raises:
         SitterError: the file or one of its first three columns is absent.
     """
-    for row in each_row(split_file(dataset), REQUIRED):
+    for row in each_row(split_file(dataset, at), REQUIRED):
         fold, origin, picture = (row.get(column) or "" for column in COLUMNS[len(REQUIRED) :])
         yield Seated(row["image_id"], row["sitter"], row["subset"], int(fold or 0), origin, picture)
 
 
-def split_columns(dataset: str, *columns: str) -> dict[str, pa.StringArray]:
+def split_columns(dataset: str, *columns: str, at: Layout = HERE) -> dict[str, pa.StringArray]:
     """Read columns of a data set's split as text; of millions of rows in a moment."""
-    return read_columns(split_file(dataset), list(columns))
+    return read_columns(split_file(dataset, at), list(columns))
 
 
-def read_pairs(dataset: str) -> list[dict[str, str]]:
+def read_pairs(dataset: str, at: Layout = HERE) -> list[dict[str, str]]:
     """Read the pairs that a data set comes with: image_a, image_b, genuine (1 or 0) and fold, as text."""
-    return read_csv(pairs_file(dataset), PAIR_COLUMNS)
+    return read_csv(pairs_file(dataset, at), PAIR_COLUMNS)
 
 
-def sitters_of(dataset: str, subsets: Collection[str]) -> dict[str, str]:
+def sitters_of(dataset: str, subsets: Collection[str], at: Layout = HERE) -> dict[str, str]:
     """Return the sitter of each image in some subsets of a data set, by image id, in the split's order."""
-    return {image_id: sitter for image_id, sitter, subset in each_image(dataset) if subset in subsets}
+    return {image_id: sitter for image_id, sitter, subset in each_image(dataset, at) if subset in subsets}
 
 
-def each_image(dataset: str) -> Iterator[tuple[str, str, str]]:
+def each_image(dataset: str, at: Layout = HERE) -> Iterator[tuple[str, str, str]]:
     """Yield image id, sitter and subset of each image, in the split's order; images of one sitter share the word."""
-    columns = split_columns(dataset, *REQUIRED)
+    columns = split_columns(dataset, *REQUIRED, at=at)
     names = columns["sitter"].dictionary_encode()
     sitters = map(names.dictionary.to_pylist().__getitem__, names.indices.to_pylist())
     return zip(columns["image_id"].to_pylist(), sitters, columns["subset"].to_pylist(), strict=True)
