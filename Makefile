@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help:
 	@echo "make demo    run the study in params.yaml (the demo, as shipped) and print its table"
 	@echo "make repro   the same by dvc repro        make pull   fetch results from the DVC remote"
-	@echo "make test    run the test suite           make lint   ruff, mypy, snakefmt, snakemake --lint"
+	@echo "make test    run the test suite           make lint   ruff, mypy, lint-imports, snakefmt, snakemake --lint"
 	@echo "make test-fast    the tests that need no network, no training and no service: for the inner loop"
 
 setup: $(VENV)/ready
@@ -33,13 +33,13 @@ $(VENV)/ready-test: $(VENV)/ready envs/test.lock
 	@touch $@
 
 demo run: setup
-	@python rules/agree.py run $(ARGS)
+	@python rules/sync.py run $(ARGS)
 
 repro: setup
-	@python rules/agree.py repro $(ARGS)
+	@python rules/sync.py repro $(ARGS)
 
 pull: setup
-	@python rules/agree.py pull $(ARGS)
+	@python rules/sync.py pull $(ARGS)
 
 # On all cores. For a single test, say: make test ARGS="-n 0 tests/test_cli.py"
 test: setup-test
@@ -52,6 +52,7 @@ lint: setup-test
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
 	snakefmt --check Snakefile rules
 	snakemake --lint
 

@@ -30,10 +30,10 @@ import cv2
 import numpy as np
 
 from pipeline import params
+from pipeline.core.alignment import align
 from pipeline.core.files import write_manifest
 from pipeline.core.parallel import cores, in_order
 from pipeline.faces.aligner import Aligner
-from pipeline.faces.alignment import align
 from pipeline.faces.image import read_image
 from pipeline.faces.session import session
 from pipeline.params.detectors import DETECTORS

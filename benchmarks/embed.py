@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from pipeline.core.alignment import ARCFACE
 from pipeline.core.files import output_folder
-from pipeline.faces.alignment import ARCFACE
 from pipeline.models.backbone import Backbone
 from pipeline.models.build import build
 from pipeline.models.device import device as first_device

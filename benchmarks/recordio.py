@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline import params
-from pipeline.faces.alignment import ARCFACE
+from pipeline.core.alignment import ARCFACE
 from pipeline.faces.image import read_image
 from pipeline.formats.recordio import RecordFile, write_training_set
 from pipeline.plan import layout

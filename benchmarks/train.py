@@ -28,8 +28,8 @@ import numpy as np
 import torch
 
 from pipeline import params
+from pipeline.core.alignment import ARCFACE, align
 from pipeline.core.files import output_folder, write_csv
-from pipeline.faces.alignment import ARCFACE, align
 from pipeline.losses.samplers import SitterBatches
 from pipeline.models.build import build
 from pipeline.params import Study

@@ -193,12 +193,12 @@ if ON_SLURM and workflow.is_main_process:
     slurm.adopt_executor()
 
 
-# Two engines, one truth (rules/agree.py): what DVC brought is recorded before the work, what was made after it.
+# Two engines, one truth (rules/sync.py): what DVC brought is recorded before the work, what was made after it.
 if workflow.is_main_process:
-    from rules import agree, restore
+    from rules import sync, restore
 
     try:
-        agree.before_snakemake(
+        sync.before_snakemake(
             OPTIONS.dryrun or OPTIONS.touch, STUDY_FILES == ["params.yaml"]
         )
     except SitterError as error:
@@ -210,6 +210,6 @@ if workflow.is_main_process:
 def record_in_dvc():
     """After a run that succeeded: commit to DVC where all of the study is up to date."""
     if STUDY_FILES == ["params.yaml"] and not OPTIONS.touch:
-        from rules import agree
+        from rules import sync
 
-        agree.after_snakemake()
+        sync.after_snakemake()

@@ -56,7 +56,7 @@ def _plan() -> dict[str, Any]:
     params.yaml and the code are what they once were.
     """
     return {
-        "cmd": "python rules/agree.py plan",
+        "cmd": "python rules/sync.py plan",
         "deps": ["pipeline"],
         "params": [{"params.yaml": None}],
         "outs": [{PLAN.as_posix(): {"persist": True}}],

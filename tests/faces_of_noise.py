@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pipeline.faces.image import RGBImage
+from pipeline.core.pixels import RGBImage
 
 
 def face(number: int) -> RGBImage:

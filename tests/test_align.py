@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from pipeline import params
+from pipeline.core.alignment import ARCFACE
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, write_csv
 from pipeline.faces.aligner import Aligner
-from pipeline.faces.alignment import ARCFACE
 from pipeline.faces.image import read_image
 from pipeline.plan import layout
 from pipeline.stages import align

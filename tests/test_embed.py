@@ -10,9 +10,9 @@ import pyarrow
 import pytest
 import torch
 
+from pipeline.core.alignment import ARCFACE
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder, read_table
-from pipeline.faces.alignment import ARCFACE
 from pipeline.models.load import load_model
 from pipeline.params import check
 from pipeline.plan import layout

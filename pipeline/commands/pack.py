@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import read_csv, write_csv
+from pipeline.core.files import write_csv
 from pipeline.plan import layout
-from pipeline.store.splits import KNOWN, TESTED, sitters_of
+from pipeline.store.splits import KNOWN, TESTED, pairs_file, read_pairs, sitters_of
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -73,9 +73,9 @@ def verification_set(study: Study, first: str, second: str, path: Path) -> int:
         store, rows = _faces(dataset, TESTED)
         sitters.append({store.image_ids[i]: store.sitters[i] for i in rows})
         encoded.append({store.image_ids[i]: bytes(store.encoded(i)) for i in rows})
-    listed = layout.split(first) / "pairs.csv"
+    listed = pairs_file(first)
     if first == second and listed.is_file():
-        pairs = [(r["image_a"], r["image_b"], r["genuine"] == "1") for r in read_csv(listed)]
+        pairs = [(r["image_a"], r["image_b"], r["genuine"] == "1") for r in read_pairs(first)]
     else:
         pairs = drawn(sitters[0], sitters[-1], study.seed)
     if pairs:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import read_json
 from pipeline.plan import layout
 from pipeline.published.papers import Beside, Comparison, comparisons, tables
 from pipeline.reporting.numbers import NONE, signed
 from pipeline.reporting.tables import aligned, cell, heading
+from pipeline.store.results import read_metrics
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -24,7 +24,7 @@ def run(study: Study) -> None:
     Raises:
         SitterError: there are no results, or none of them stands in a paper.
     """
-    metrics = read_json(layout.results() / "metrics.json")
+    metrics = read_metrics(layout.results())
     found = comparisons(study, metrics)
     if not found:
         raise SitterError(

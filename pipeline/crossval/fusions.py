@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import atomic_file, output_folder, read_csv, write_json
+from pipeline.core.files import atomic_file, output_folder
 from pipeline.crossval.held_out import folds_of
-from pipeline.fusions.fit_data import Lesson, Lessons, fit, inputs
+from pipeline.fusions.fit_data import FitData, FitImage, fit, inputs
 from pipeline.fusions.fused import Array
 from pipeline.params.fuse import members, without
 from pipeline.plan import layout
 from pipeline.scoring.score_norm import check_size, normalised, table_of
 from pipeline.store.embeddings import Floats, write_embeddings
+from pipeline.store.models import fusion_record, write_record
+from pipeline.store.splits import each_seated
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -35,7 +37,7 @@ def cross_fit(study: Study, name: str) -> None:
     """
     from safetensors.numpy import save_file
 
-    from pipeline.models import DESCRIPTION, WEIGHTS
+    from pipeline.store.models import WEIGHTS
 
     entry, datasets = study.fuse[name], study.embed.datasets
     behind = members(study, name)
@@ -49,11 +51,11 @@ def cross_fit(study: Study, name: str) -> None:
     for fold in range(count):
         models = [without(study, names, fold) for names in behind]
         tables = {dataset: inputs(models, dataset) for dataset in datasets}
-        lessons = Lessons.of(tables, {d: _lessons(d, folds[d], fold, count) for d in entry.fit_on}, models)
-        fused = fit(name, entry, lessons, study.seed_of(name))
+        fit_data = FitData.of(tables, {d: _fit_images(d, folds[d], fold, count) for d in entry.fit_on}, models)
+        fused = fit(name, entry, fit_data, study.seed_of(name))
         state |= {f"fold-{fold}.{key}": np.ascontiguousarray(value) for key, value in fused.state().items()}
-        facts.append({**_fitted(lessons), **_weights(fused.kind.state(), entry.models), **fused.kind.findings()})
-        cohort = fused.apply(lessons.vectors) if entry.score_norm is not None else None
+        facts.append({**_fitted(fit_data), **_weights(fused.kind.state(), entry.models), **fused.kind.findings()})
+        cohort = fused.apply(fit_data.vectors) if entry.score_norm is not None else None
         for dataset in datasets:
             own = [i for i in tables[dataset][0].image_ids if folds[dataset].get(i) == fold]
             units = fused.apply([table.select(own) for table in tables[dataset]])
@@ -70,22 +72,22 @@ def cross_fit(study: Study, name: str) -> None:
                 write_embeddings(folder, [i for own in ids[dataset] for i in own], np.concatenate(vectors[dataset]))
             else:
                 _write_scores(folder, scores[dataset])
-    description = {
-        "method": entry.method.model_dump(mode="json"),
-        "models": list(entry.models),
-        "centre": entry.centre,
-        "fit_on": list(entry.fit_on),
-        "crossval": True,
-        "score_norm": entry.score_norm and entry.score_norm.model_dump(),
-        "weights": _mean_weights(facts),
-        "folds": facts,
-        "dim": vectors[datasets[0]][0].shape[1],
-    }
+    description = fusion_record(
+        entry.method.model_dump(mode="json"),
+        entry.models,
+        entry.centre,
+        vectors[datasets[0]][0].shape[1],
+        fit_on=list(entry.fit_on),
+        crossval=True,
+        score_norm=entry.score_norm and entry.score_norm.model_dump(),
+        weights=_mean_weights(facts),
+        folds=facts,
+    )
     with output_folder(layout.model(name)) as folder:
         if state:
             with atomic_file(folder / WEIGHTS) as part:
                 save_file(state, part)
-        write_json(folder / DESCRIPTION, description)
+        write_record(folder, description)
     weights = ", ".join(f"{m} {w:.2f}" for m, w in (description["weights"] or {}).items())
     print(f"{name}: {' + '.join(entry.models)}, fitted {count} times, each without the fold that it is applied to"
           f"{'; mean weights ' + weights if weights else ''}; {', '.join(datasets)}")  # fmt: skip
@@ -105,16 +107,15 @@ def _number_of_folds(name: str, folds: dict[str, dict[str, int]]) -> int:
     return count
 
 
-def _lessons(dataset: str, folds: dict[str, int], fold: int, count: int) -> list[Lesson]:
+def _fit_images(dataset: str, folds: dict[str, int], fold: int, count: int) -> list[FitImage]:
     """The images of all folds but one."""
-    rows = read_csv(layout.split(dataset) / "split.csv", ["image_id", "sitter"])
-    others = [(row["image_id"], row["sitter"]) for row in rows if folds.get(row["image_id"], fold) != fold]
+    others = [(row.image_id, row.sitter) for row in each_seated(dataset) if folds.get(row.image_id, fold) != fold]
     return [(i, sitter, "val" if folds[i] == (fold + 1) % count else "train") for i, sitter in others]
 
 
-def _fitted(lessons: Lessons) -> dict[str, Any]:
-    images = Counter(lessons.subset)
-    people = Counter(word for _, word in set(zip(lessons.sitters, lessons.subset, strict=True)))
+def _fitted(fit_data: FitData) -> dict[str, Any]:
+    images = Counter(fit_data.subset)
+    people = Counter(word for _, word in set(zip(fit_data.sitters, fit_data.subset, strict=True)))
     return {"fitted": {word: {"images": images[word], "sitters": people[word]} for word in sorted(images)}}
 
 

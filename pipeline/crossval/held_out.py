@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import output_folder, read_csv, write_json
+from pipeline.core.files import output_folder
 from pipeline.params.fuse import without
 from pipeline.plan import layout
 from pipeline.store.embeddings import Embeddings, Floats, normalise, write_embeddings
+from pipeline.store.models import fusion_record, write_record
+from pipeline.store.splits import KNOWN, TESTED, each_seated, split_file
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -28,7 +30,6 @@ class Folds:
 
 def assemble(study: Study, name: str) -> None:
     """The stage's work for a fusion of this kind: `models/<name>/` and `embeddings/<name>/<dataset>/`."""
-    from pipeline.models import DESCRIPTION
     from pipeline.store.embeddings import read_embeddings
 
     entry = study.fuse[name]
@@ -45,14 +46,10 @@ def assemble(study: Study, name: str) -> None:
     for dataset, (image_ids, values) in made.items():
         with output_folder(layout.embeddings(name, dataset)) as folder:
             write_embeddings(folder, image_ids, values)
-    description: dict[str, Any] = {
-        "method": entry.method.model_dump(mode="json"),
-        "models": list(entry.models),
-        "centre": entry.centre,
-        "dim": next(iter(made.values()))[1].shape[1],
-    }
+    dim = next(iter(made.values()))[1].shape[1]
+    description = fusion_record(entry.method.model_dump(mode="json"), entry.models, entry.centre, dim)
     with output_folder(layout.model(name)) as folder:
-        write_json(folder / DESCRIPTION, description)
+        write_record(folder, description)
     print(f"{name}: {len(entry.models)} models, each on the sitters that it has not seen; {', '.join(made)}")
 
 
@@ -62,14 +59,14 @@ def folds_of(dataset: str) -> dict[str, int]:
     Raises:
         SitterError: the data set has train or val sitters, and so is not split into folds only.
     """
-    table = layout.split(dataset) / "split.csv"
-    rows = read_csv(table, ["image_id", "subset", "fold"])
-    if any(row["subset"] in ("train", "val") for row in rows):
+    rows = list(each_seated(dataset))
+    if any(row.subset in KNOWN for row in rows):
         raise SitterError(
-            f"{table} has train or val sitters: a cross-validated model is for data sets that are split into folds "
-            f"only. Set split.{dataset}: test: 1, and a number of folds; or take {dataset} out of embed.datasets."
+            f"{split_file(dataset)} has train or val sitters: a cross-validated model is for data sets that are split "
+            f"into folds only. Set split.{dataset}: test: 1, and a number of folds; or take {dataset} out of "
+            "embed.datasets."
         )
-    return {row["image_id"]: int(row["fold"]) for row in rows if row["subset"] == "test"}
+    return {row.image_id: row.fold for row in rows if row.subset in TESTED}
 
 
 def tested(table: Embeddings, folds: dict[str, int], fold: int, centre: bool) -> Floats:

@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.faces.alignment import ARCFACE, align, crop_landmarks
+from pipeline.core.alignment import ARCFACE, align, crop_landmarks
+from pipeline.core.pixels import RGBImage
 from pipeline.faces.corrections import Correction
 from pipeline.faces.detection import Detection
-from pipeline.faces.image import RGBImage, UnreadableImage, encoded_image, read_image
+from pipeline.faces.image import UnreadableImage, encoded_image, read_image
 from pipeline.params.align import Align
 from pipeline.store.faces import Face, decode, encode
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.faces.image import RGBImage
+from pipeline.core.pixels import RGBImage
 
 Floats = NDArray[np.float32]
 # Finds faces in one picture: boxes [n, 4], landmarks [n, 5, 2], scores [n], in the picture's pixels.

@@ -28,9 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.parallel import cores
+from pipeline.core.pixels import RGBImage
 from pipeline.core.progress import progress
 from pipeline.faces.frames import AT_LEAST, Frames, SameFrame
-from pipeline.faces.image import RGBImage
 from pipeline.faces.sketches import COARSE, HASH, contrast, grey, reduced, sketch, unit
 
 Floats = NDArray[np.float32]

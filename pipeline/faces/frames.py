@@ -25,10 +25,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.alignment import ARCFACE, similarity
 from pipeline.core.files import each_row, read_columns
-from pipeline.faces.alignment import ARCFACE, similarity
-from pipeline.faces.image import RGBImage
+from pipeline.core.pixels import RGBImage
 from pipeline.faces.sketches import COARSE, Floats, contrast, grey, unit
+from pipeline.store.accounts import ACCOUNT
 from pipeline.store.faces import FaceStore
 
 AT_LEAST = 0.98
@@ -71,7 +72,7 @@ class Frames:
 
 def frames_of(store: FaceStore) -> Frames:
     """Return the place of each face of a data set in its image, from the store and the `faces.csv` beside it."""
-    table = store.folder / "faces.csv"
+    table = store.folder / ACCOUNT
     size = np.zeros((len(store), 2))
     if {"width", "height"} <= next(each_row(table), {}).keys():
         columns = read_columns(table, ["image_id", "width", "height"])

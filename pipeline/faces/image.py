@@ -23,17 +23,15 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError
 
 from pipeline.core.errors import SitterError
 from pipeline.core.file_types import beginning, known, readable
+from pipeline.core.pixels import RGBImage
 from pipeline.faces.colour import srgb
 from pipeline.faces.headers import Unsuitable, look, unread_tiff
 from pipeline.formats.recordio import BrokenRecord, record_in
-
-RGBImage = NDArray[np.uint8]  # [height, width, 3]
 
 # Nothing that runs a program of its own to decode (EPS) or that holds no pixels.
 FORMATS = ("JPEG", "PPM", "PNG", "TIFF", "WEBP", "BMP", "GIF", "JPEG2000", "AVIF")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipeline.core.files import MANIFEST
 from pipeline.faces.aligner import Outcome
+from pipeline.store.accounts import ACCOUNT, ALIGNED
 from pipeline.store.faces import FaceStore
 
 POLL = 0.2
@@ -30,10 +31,10 @@ def joined(folders: Sequence[Path]) -> Iterator[Outcome]:
 
 def read_part(folder: Path) -> Iterator[Outcome]:
     """What an aligned folder holds, row by row as it was found."""
-    with open(folder / "faces.csv", newline="", encoding="utf-8") as file:
+    with open(folder / ACCOUNT, newline="", encoding="utf-8") as file:
         store, faces = None, 0
         for row in csv.DictReader(file):
-            if row["status"] != "aligned":
+            if row["status"] != ALIGNED:
                 yield Outcome(row)
                 continue
             store = store or FaceStore(folder)

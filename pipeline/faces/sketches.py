@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.faces.image import RGBImage
+from pipeline.core.pixels import RGBImage
 
 Floats = NDArray[np.float32]
 

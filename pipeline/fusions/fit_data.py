@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from pipeline.params.fuse import Fusion
 
 # Image id, sitter, and `train` or `val`.
-Lesson = tuple[str, str, str]
+FitImage = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Lessons:
+class FitData:
     """Images with their sitters, and whether these are `train` or `val` sitters."""
 
     vectors: Sequence[Floats]
@@ -34,9 +34,9 @@ class Lessons:
     def of(
         cls,
         tables: Mapping[str, Sequence[Embeddings]],
-        images: Mapping[str, Sequence[Lesson]],
+        images: Mapping[str, Sequence[FitImage]],
         models: Sequence[str],
-    ) -> Lessons:
+    ) -> FitData:
         """These images of some data sets.
 
         Args:
@@ -86,34 +86,34 @@ def inputs(models: Sequence[str], dataset: str) -> list[Embeddings]:
     return [Embeddings(first, t.vectors if t.image_ids == first else t.select(first)) for t in tables]
 
 
-def train_and_val(dataset: str) -> list[Lesson]:
+def train_and_val(dataset: str) -> list[FitImage]:
     """The train and val images of a data set, in the order of its split."""
-    return [lesson for lesson in each_image(dataset) if lesson[2] in KNOWN]
+    return [image for image in each_image(dataset) if image[2] in KNOWN]
 
 
-def fit(name: str, entry: Fusion, lessons: Lessons, seed: int) -> Fused:
-    """A fusion fitted to its lessons.
+def fit(name: str, entry: Fusion, fit_data: FitData, seed: int) -> Fused:
+    """A fusion fitted to its data.
 
     Raises:
         SitterError: it is centred, or its kind learns, and there are no train or val sitters to learn from.
     """
     kind: Kind = entry.method.make()
     named = ", ".join(entry.fit_on) or "fit_on"
-    if entry.centre and "train" not in lessons.subset:
+    if entry.centre and "train" not in fit_data.subset:
         raise SitterError(
             f"fuse.{name}.centre needs the mean of training faces, but {named} gives "
             "none: name a data set with train sitters under fit_on, or set centre: false."
         )
-    if kind.needs_val and "val" not in lessons.subset:
+    if kind.needs_val and "val" not in fit_data.subset:
         raise SitterError(
             f"fuse.{name}: {entry.method.kind} learns from val sitters, but {named} has "
             "none: name data sets under fit_on whose split has val above 0."
         )
-    if kind.needs_train and "train" not in lessons.subset:
+    if kind.needs_train and "train" not in fit_data.subset:
         raise SitterError(
             f"fuse.{name}: {entry.method.kind} learns from train sitters, but {named} has none: name data sets under "
             "fit_on whose split leaves some (test and val together below 1), or set crossval: true."
         )
-    fused = Fused(entry.models, kind, mean_units(lessons.train) if entry.centre else None)
-    kind.fit(fused.units(lessons.vectors), lessons.sitters, lessons.subset, seed)
+    fused = Fused(entry.models, kind, mean_units(fit_data.train) if entry.centre else None)
+    kind.fit(fused.units(fit_data.vectors), fit_data.sitters, fit_data.subset, seed)
     return fused

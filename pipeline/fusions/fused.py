@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import atomic_file, read_json
-from pipeline.models import DESCRIPTION, WEIGHTS
+from pipeline.core.files import atomic_file
 from pipeline.params.fusions import FUSIONS
 from pipeline.plan import layout
 from pipeline.store.embeddings import Floats, normalise
+from pipeline.store.models import WEIGHTS, read_record
 
 Array = NDArray[np.float32]
 CENTRE = "centre."
@@ -103,9 +103,7 @@ def load_fusion(name: str) -> Fused:
         SitterError: it is absent, or holds no fusion.
     """
     folder = layout.model(name)
-    if not (folder / DESCRIPTION).is_file():
-        raise SitterError(f"{folder / DESCRIPTION} does not exist: run `python -m pipeline fuse {name}` first.")
-    description = read_json(folder / DESCRIPTION)
+    description = read_record(name, "fuse")
     if "method" not in description:
         raise SitterError(f"{name} is a network, no fusion: load it with pipeline.models.load.load_model.")
     if description.get("crossval") or description["method"]["kind"] == "folds":

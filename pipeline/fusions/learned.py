@@ -92,7 +92,7 @@ class Learned(Kind):
         genuine = truth(sitters, judged, self.name, "val")
         learned = np.flatnonzero(np.asarray(subset) == "train")
         labels = np.unique(np.asarray(sitters)[learned], return_inverse=True)[1]
-        trials, lessons = ([torch.from_numpy(np.ascontiguousarray(u[r])) for u in units] for r in (judged, learned))
+        trials, taught = ([torch.from_numpy(np.ascontiguousarray(u[r])) for u in units] for r in (judged, learned))
         net = self.network([u.shape[1] for u in units])
         net.base.copy_(torch.from_numpy(np.log(np.maximum(linear.weights, LEAST_WEIGHT))))
         known = cosines(units, some) @ linear.weights
@@ -106,7 +106,7 @@ class Learned(Kind):
             net.train()
             for rows in _batches(labels, rng):
                 optimiser.zero_grad()
-                loss = _loss(net([u[rows] for u in lessons]), torch.from_numpy(labels[rows]), scale)
+                loss = _loss(net([u[rows] for u in taught]), torch.from_numpy(labels[rows]), scale)
                 torch.autograd.backward(loss)
                 optimiser.step()
             costs.append(_cost(net, trials, genuine))

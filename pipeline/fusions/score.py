@@ -45,11 +45,11 @@ class Score(Weighted):
         """
         learned, chosen = (rows_of(subset, word, MOST_IMAGES, seed) for word in ("train", "val"))
         genuine, judged = truth(sitters, learned, self.name, "train"), truth(sitters, chosen, self.name, "val")
-        lessons, trials = cosines(units, learned), cosines(units, chosen)
+        learned_from, trials = cosines(units, learned), cosines(units, chosen)
         equal = np.full(len(units), 1.0 / len(units))
         self.val_cllr = np.inf
         for pull in PULLS:
-            weights = shares(regress(lessons, genuine, pull)[0]) if np.isfinite(pull) else equal
+            weights = shares(regress(learned_from, genuine, pull)[0]) if np.isfinite(pull) else equal
             slope, offset, cost = calibrate(trials @ weights, judged)
             if not np.isfinite(pull):
                 self.val_cllr_equal = cost

@@ -9,14 +9,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError, nearest
-from pipeline.core.files import read_csv
 from pipeline.core.names import warn_of_alike
 from pipeline.core.nobody import nobody
 from pipeline.plan import layout
 from pipeline.splits.pictures import across, picture_names
 from pipeline.splits.trained import seen
+from pipeline.store.accounts import account_file, read_account
 from pipeline.store.overlaps import read_excluded
-from pipeline.store.splits import TESTED, UNIDENTIFIED, UNUSED, each_image, sitters_of
+from pipeline.store.splits import (
+    TESTED,
+    UNIDENTIFIED,
+    UNUSED,
+    each_image,
+    pairs_file,
+    read_pairs,
+    read_split,
+    sitters_of,
+    split_file,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -171,8 +181,7 @@ class Reader:
 
     def _column(self, dataset: str, column: str) -> Mapping[str, str]:
         """By image: a column of its manifest, which `align` has carried over."""
-        path = layout.faces(dataset) / "faces.csv"
-        rows = read_csv(path, ["image_id"])
+        path, rows = account_file(dataset), read_account(dataset)
         if rows and column not in rows[0]:
             raise SitterError(f"{path} has no column {column!r}; {nearest(column, rows[0])}")
         return {row["image_id"]: row[column] for row in rows}
@@ -182,8 +191,7 @@ class Reader:
 
         from pipeline.metrics.result import PairList
 
-        path = layout.split(dataset) / "pairs.csv"
-        listed = read_csv(path, ["image_a", "image_b", "genuine", "fold"])
+        path, listed = pairs_file(dataset), read_pairs(dataset)
         _check_pairs(path, listed, self.splits[dataset])
         left_out = self.excluded.get(dataset, set())
         listed = [r for r in listed if r["image_a"] not in left_out and r["image_b"] not in left_out]
@@ -199,19 +207,17 @@ class Reader:
 
 
 def _split(dataset: str) -> dict[str, dict[str, str]]:
-    path = layout.split(dataset) / "split.csv"
-    needed = ("image_id", "sitter", "subset")
-    rows = read_csv(path, needed, only=(*needed, "fold", "origin", "picture"))
+    rows = read_split(dataset)
     by_id = {r["image_id"]: r for r in rows}
     if len(by_id) < len(rows):
-        raise SitterError(f"{path}: {len(rows) - len(by_id)} image ids occur twice. Run split again.")
+        raise SitterError(f"{split_file(dataset)}: {len(rows) - len(by_id)} image ids occur twice. Run split again.")
     return by_id
 
 
 def _learned(model: str) -> Iterator[NDArray[Any]] | None:
     """The class centres that training has left in the model's folder; None: its loss has none."""
     from pipeline.metrics.centres import learned
-    from pipeline.models import CENTRES
+    from pipeline.store.models import CENTRES
 
     file = layout.model(model) / CENTRES
     return learned(file) if file.is_file() else None

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from pipeline.core.alignment import ARCFACE, similarity
 from pipeline.core.errors import SitterError
-from pipeline.faces.alignment import ARCFACE, similarity
-from pipeline.faces.image import RGBImage
+from pipeline.core.pixels import RGBImage
 from pipeline.models.load import Embedder
 
 Map = NDArray[np.float32]

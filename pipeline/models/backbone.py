@@ -8,7 +8,7 @@ from typing import Literal, cast
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from pipeline.faces.alignment import Template
+from pipeline.core.alignment import Template
 from pipeline.params.backbones.base import Roles
 
 

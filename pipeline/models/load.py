@@ -11,10 +11,8 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import read_json
 from pipeline.core.registry import Options
 from pipeline.formats.onnx_files import checksum
-from pipeline.models import DESCRIPTION, WEIGHTS
 from pipeline.models.backbone import Backbone, load_trained_state
 from pipeline.models.build import build
 from pipeline.models.preprocess import Preprocess
@@ -23,6 +21,7 @@ from pipeline.params.adaptations import Adaptation as AdaptationOptions
 from pipeline.params.backbones import BACKBONES, OUTSIDE
 from pipeline.params.backbones import Backbone as BackboneOptions
 from pipeline.plan import layout
+from pipeline.store.models import RECORD, WEIGHTS, read_record, record_file
 
 
 @dataclass(frozen=True)
@@ -47,10 +46,7 @@ def load_model(name: str, device: str | torch.device = "cpu") -> Embedder:
         SitterError: the folder is absent or incomplete, its base weights are other ones than it was trained on, or
             the code has since moved on.
     """
-    folder = layout.model(name)
-    if not (folder / DESCRIPTION).is_file():
-        raise SitterError(f"{folder / DESCRIPTION} does not exist: run `python -m pipeline train {name}` first.")
-    description = read_json(folder / DESCRIPTION)
+    description = read_record(name, "train")
     if "backbone" not in description:
         raise SitterError(f"{name} is a fusion, no network: fuse applies it to the embeddings of its models.")
     if description["backbone"]["kind"] in OUTSIDE:
@@ -79,8 +75,7 @@ def _options(name: str, part: str, kinds: Mapping[str, type[Options]], descripti
     except ValidationError as error:
         reason = "; ".join(e["msg"] for e in error.errors())
     raise SitterError(
-        f"{layout.model(name) / DESCRIPTION}: this version of the code does not know its {part} ({reason}): "
-        f"train {name} again."
+        f"{record_file(name)}: this version of the code does not know its {part} ({reason}): train {name} again."
     )
 
 
@@ -92,7 +87,7 @@ def _check_base(name: str, network: Backbone, recorded: dict[str, Any] | None) -
     found = checksum(file)
     if found != recorded["sha256"]:
         raise SitterError(
-            f"{file} has changed since model {name} was made: its SHA-256 is {found[:12]}…, {DESCRIPTION} records "
+            f"{file} has changed since model {name} was made: its SHA-256 is {found[:12]}…, {RECORD} records "
             f"{recorded['sha256'][:12]}…. Put the file back, or train {name} again."
         )
 
@@ -100,10 +95,8 @@ def _check_base(name: str, network: Backbone, recorded: dict[str, Any] | None) -
 def _load_trained(name: str, network: Backbone) -> None:
     file = layout.model(name) / WEIGHTS
     if not file.is_file():
-        raise SitterError(f"{file} does not exist, but {DESCRIPTION} says that {name} was trained: train it again.")
+        raise SitterError(f"{file} does not exist, but {RECORD} says that {name} was trained: train it again.")
     try:
         load_trained_state(network, load_file(file))
     except Exception as error:  # safetensors raises an exception class of its own
-        raise SitterError(
-            f"{file} does not fit the model that {DESCRIPTION} describes: {error}. Train again."
-        ) from None
+        raise SitterError(f"{file} does not fit the model that {RECORD} describes: {error}. Train again.") from None

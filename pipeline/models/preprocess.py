@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.faces.alignment import ARCFACE, align
+from pipeline.core.alignment import ARCFACE, align
 from pipeline.models.backbone import Backbone
 
 

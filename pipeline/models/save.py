@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import save_file
 
-from pipeline.core.files import atomic_file, write_json
+from pipeline.core.files import atomic_file
 from pipeline.formats.onnx_files import checksum
-from pipeline.models import DESCRIPTION, WEIGHTS
 from pipeline.models.backbone import Backbone, count_parameters, trained_state
 from pipeline.plan.fingerprint import module_code
+from pipeline.store.models import WEIGHTS, weights_record, write_record
 
 if TYPE_CHECKING:
     from pipeline.params.train import Model, Training
@@ -31,7 +31,7 @@ def write_model(folder: Path, network: Backbone, model: Model, training: Trainin
     if state:
         with atomic_file(folder / WEIGHTS) as part:
             save_file({name: value.cpu().contiguous() for name, value in state.items()}, part)
-    write_json(folder / DESCRIPTION, describe(network, model, training, seed))
+    write_record(folder, describe(network, model, training, seed))
 
 
 def describe(network: Backbone, model: Model, training: Training | None, seed: int) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def describe(network: Backbone, model: Model, training: Training | None, seed: i
         "training": training.model_dump(mode="json") if training else None,
         "seed": seed,
         "mirror": model.mirror,
-        "weights": {"file": file.name, "bytes": file.stat().st_size, "sha256": checksum(file)} if file else None,
+        "weights": weights_record(file.name, file.stat().st_size, checksum(file)) if file else None,
         "input": {
             "size": network.template.size,
             "points": [[round(float(v), 4) for v in point] for point in network.template.points],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.faces.alignment import ARCFACE, Template
+from pipeline.core.alignment import ARCFACE, Template
 
 
 def arcface(size: int) -> Template:

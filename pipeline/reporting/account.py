@@ -11,7 +11,8 @@ from pipeline.core.files import each_row
 from pipeline.params.backbones.base import OutsideOptions
 from pipeline.plan import layout
 from pipeline.reporting.pictures import Album, Picture, sheet, spread
-from pipeline.store.splits import UNIDENTIFIED, UNUSED
+from pipeline.store.accounts import ALIGNED, each_account, has_account
+from pipeline.store.splits import UNIDENTIFIED, UNUSED, copies_file, each_image, split_file
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -70,7 +71,7 @@ class DataSet:
 
 def data_sets(study: Study, album: Album) -> list[DataSet]:
     """The account of every data set whose faces were looked for, in the study's order."""
-    return [_data_set(study, name, album) for name in study.align if (layout.faces(name) / "faces.csv").exists()]
+    return [_data_set(study, name, album) for name in study.align if has_account(name)]
 
 
 def _data_set(study: Study, name: str, album: Album) -> DataSet:
@@ -81,14 +82,14 @@ def _data_set(study: Study, name: str, album: Album) -> DataSet:
     failed: list[Row] = []
     crowds: list[Row] = []
     several = corrected = 0
-    for row in each_row(layout.faces(name) / "faces.csv", ("image_id", "status")):
+    for row in each_account(name, ("image_id", "status")):
         status, style = row["status"], row.get("style") or ""
         statuses[status] += 1
         styles[style] += 1
         if status == "dropped":
             continue
         corrected += bool(row.get("corrected"))
-        if status != "aligned":
+        if status != ALIGNED:
             reasons[row.get("reason") or status] += 1
             failed += [row] if len(failed) < KEPT else []
             continue
@@ -112,8 +113,8 @@ def _data_set(study: Study, name: str, album: Album) -> DataSet:
         shown=_shown(name, failed, album),
         crowds=[_case(name, row, album) for row in spread(crowds, SHOWN)],
         styles=[(s, n, aligned_styles[s]) for s, n in sorted(styles.items()) if s],
-        subsets=_subsets(layout.split(name) / "split.csv"),
-        copies=_copies(layout.split(name) / "near-duplicates.csv"),
+        subsets=_subsets(name),
+        copies=_copies(copies_file(name)),
         sheet=sheet(layout.raw(name) / "contact-sheet.png") if name in study.render else None,
     )
 
@@ -132,7 +133,7 @@ def _shown(name: str, failed: list[Row], album: Album) -> list[Case]:
 
 def _case(dataset: str, row: Row, album: Album | None) -> Case:
     picture = album.thumbnail(dataset, row["path"]) if album and row.get("path") else None
-    box = _box(row, picture) if row["status"] == "aligned" else None
+    box = _box(row, picture) if row["status"] == ALIGNED else None
     return Case(row["image_id"], row.get("sitter", ""), row["status"], row.get("reason", ""), picture, box)
 
 
@@ -148,14 +149,14 @@ def _box(row: Row, picture: Picture | None) -> tuple[float, float, float, float]
     return round(x0 * scale, 1), round(y0 * scale, 1), round((x1 - x0) * scale, 1), round((y1 - y0) * scale, 1)
 
 
-def _subsets(path: Path) -> list[tuple[str, int, int]]:
-    if not path.exists():
+def _subsets(dataset: str) -> list[tuple[str, int, int]]:
+    if not split_file(dataset).exists():
         return []
     images: Counter[str] = Counter()
     sitters: dict[str, set[str]] = {}
-    for row in each_row(path, ("image_id", "sitter", "subset")):
-        images[row["subset"]] += 1
-        sitters.setdefault(row["subset"], set()).add(row["sitter"])
+    for _, sitter, subset in each_image(dataset):
+        images[subset] += 1
+        sitters.setdefault(subset, set()).add(sitter)
     return [(s, len(sitters[s] - {""}), images[s]) for s in SUBSETS if s in images]
 
 

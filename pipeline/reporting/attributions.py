@@ -30,7 +30,7 @@ STRONGEST = 99.0
 class View:
     """A pair as one model sees it."""
 
-    look: Series
+    style: Series
     score: str
     probe: Picture | None
     gallery: Picture | None
@@ -54,12 +54,12 @@ class Explanations:
     groups: list[tuple[str, list[Explained]]]
 
 
-def explanations(study: Study, album: Album, looks: Mapping[str, Series]) -> Explanations | None:
+def explanations(study: Study, album: Album, styles: Mapping[str, Series]) -> Explanations | None:
     """The maps of every model that has them; None where the study has none, or `explain` has not run."""
     explain = study.explain
     if explain is None:
         return None
-    made = [m for m in explain.models if m in looks and (layout.attributions(m) / "pairs.csv").exists()]
+    made = [m for m in explain.models if m in styles and (layout.attributions(m) / "pairs.csv").exists()]
     pairs = {m: read_csv(layout.attributions(m) / "pairs.csv", PAIR) for m in made}
     models = [m for m in made if _keys(pairs[m]) == _keys(pairs[made[0]])]  # others were made for other pairs
     if not models:
@@ -67,7 +67,7 @@ def explanations(study: Study, album: Album, looks: Mapping[str, Series]) -> Exp
     maps = {m: _maps(m) for m in models}
     groups: dict[str, list[Explained]] = {}
     for n, row in enumerate(pairs[models[0]]):
-        views = [_view(looks[m], pairs[m][n], maps[m][n], album) for m in models]
+        views = [_view(styles[m], pairs[m][n], maps[m][n], album) for m in models]
         found = Explained(_side(row, "probe", album), _side(row, "gallery", album), views)
         groups.setdefault(TITLES.get(row["sort"], row["sort"]), []).append(found)
     return Explanations(explain.method, explain.models[0], list(groups.items()))
@@ -87,15 +87,15 @@ def _maps(model: str) -> Any:
     return flat.reshape(-1, 2, side, side)
 
 
-def _view(look: Series, row: Row, both: Any, album: Album) -> View:
+def _view(style: Series, row: Row, both: Any, album: Album) -> View:
     import numpy as np
 
     strongest = float(np.percentile(np.abs(both), STRONGEST)) or 1.0
     pictures = [
-        album.tinted(row[f"{side}_dataset"], row[side], f"{look.name}/{row['pair']}", values / strongest)
+        album.tinted(row[f"{side}_dataset"], row[side], f"{style.name}/{row['pair']}", values / strongest)
         for side, values in zip(("probe", "gallery"), both, strict=True)
     ]
-    return View(look, decimal(number(row.get("score"))), *pictures)
+    return View(style, decimal(number(row.get("score"))), *pictures)
 
 
 def _side(row: Row, side: str, album: Album) -> Side:

@@ -17,24 +17,24 @@ FAR = "false accept rate (FAR), %"
 DET_TICKS = (0.0001, 0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95)
 
 
-def charts(benchmark: Benchmark, looks: Mapping[str, Series], far: Sequence[float]) -> list[tuple[str, Markup]]:
+def charts(benchmark: Benchmark, styles: Mapping[str, Series], far: Sequence[float]) -> list[tuple[str, Markup]]:
     """The curves that a benchmark has, all models in each: name, picture."""
     found = {
-        "roc": _over_far(benchmark, looks, far, "roc", "tar", "true accept rate (TAR), %"),
-        "det": det(benchmark, looks),
-        "dir": _over_far(benchmark, looks, far, "dir", "dir", "detection and identification rate (DIR), %"),
-        "cmc": cmc(benchmark, looks),
-        "nearest_mean": nearest(benchmark, looks, "mean", "mean embedding of a training sitter"),
-        "nearest_centre": nearest(benchmark, looks, "centre", "learned class centre"),
+        "roc": _over_far(benchmark, styles, far, "roc", "tar", "true accept rate (TAR), %"),
+        "det": det(benchmark, styles),
+        "dir": _over_far(benchmark, styles, far, "dir", "dir", "detection and identification rate (DIR), %"),
+        "cmc": cmc(benchmark, styles),
+        "nearest_mean": nearest(benchmark, styles, "mean", "mean embedding of a training sitter"),
+        "nearest_centre": nearest(benchmark, styles, "centre", "learned class centre"),
     }
     return [(name, svg) for name, svg in found.items() if svg]
 
 
 def _over_far(
-    benchmark: Benchmark, looks: Mapping[str, Series], far: Sequence[float], curve: str, column: str, title: str
+    benchmark: Benchmark, styles: Mapping[str, Series], far: Sequence[float], curve: str, column: str, title: str
 ) -> Markup:
     """A rate over FAR on a logarithmic axis, with the FARs of the study as rules; empty without curves."""
-    curves = {m: _points(benchmark.curves[curve][m], "far", column) for m in looks if m in benchmark.curves[curve]}
+    curves = {m: _points(benchmark.curves[curve][m], "far", column) for m in styles if m in benchmark.curves[curve]}
     lowest = min((x for points in curves.values() for x, _ in points if x > 0), default=None)
     if lowest is None:
         return Markup()
@@ -45,7 +45,7 @@ def _over_far(
         f"{curve.upper()} curves on {benchmark.name}: {title} over {FAR}. The figures are in the table.",
     )
     content = _few(chart, benchmark, low) + [chart.upright(f, "rule") for f in far if f > low]
-    lines = [chart.line(_from_zero(points, low), looks[m].css, m) for m, points in curves.items()]
+    lines = [chart.line(_from_zero(points, low), styles[m].css, m) for m, points in curves.items()]
     return chart.svg(*content, *lines)
 
 
@@ -55,9 +55,9 @@ def _from_zero(points: list[Point], low: float) -> list[Point]:
     return [*([(low, max(at_zero))] if at_zero else []), *((x, y) for x, y in points if x > low)]
 
 
-def cmc(benchmark: Benchmark, looks: Mapping[str, Series]) -> Markup:
+def cmc(benchmark: Benchmark, styles: Mapping[str, Series]) -> Markup:
     """Cumulative match characteristic: the share of probes whose sitter is among the first k."""
-    curves = {m: _points(benchmark.curves["cmc"][m], "rank", "rate") for m in looks if m in benchmark.curves["cmc"]}
+    curves = {m: _points(benchmark.curves["cmc"][m], "rank", "rate") for m in styles if m in benchmark.curves["cmc"]}
     points = [p for c in curves.values() for p in c]
     if not points:
         return Markup()
@@ -67,13 +67,13 @@ def cmc(benchmark: Benchmark, looks: Mapping[str, Series]) -> Markup:
         Axis(min(low, 0.9), 1, [(t, plain(100 * t)) for t in linear_ticks(min(low, 0.9), 1)], "identified, %"),
         f"CMC curves on {benchmark.name}: share of probes whose sitter is among the first, by rank.",
     )
-    return chart.svg(*(chart.line(p, looks[m].css, m) for m, p in curves.items()))
+    return chart.svg(*(chart.line(p, styles[m].css, m) for m, p in curves.items()))
 
 
-def nearest(benchmark: Benchmark, looks: Mapping[str, Series], sort: str, what: str) -> Markup:
+def nearest(benchmark: Benchmark, styles: Mapping[str, Series], sort: str, what: str) -> Markup:
     """Distributions of the angle from a test image to the nearest centre of a sort; empty where no model has such."""
     outlines: dict[str, list[Point]] = {}
-    for model in looks:
+    for model in styles:
         bins = [
             (a, b, number(r.get("images")) or 0.0)
             for r in benchmark.curves[f"nearest_{sort}"].get(model, [])
@@ -93,12 +93,12 @@ def nearest(benchmark: Benchmark, looks: Mapping[str, Series], sort: str, what: 
         Axis(0, top, [(t, plain(100 * t)) for t in linear_ticks(0, top, 5)], "test images, % per degree"),
         f"Distance of the test images of {benchmark.name} to the nearest {what}.",
     )
-    return chart.svg(*(chart.line(outline, looks[m].css, m) for m, outline in outlines.items()))
+    return chart.svg(*(chart.line(outline, styles[m].css, m) for m, outline in outlines.items()))
 
 
-def det(benchmark: Benchmark, looks: Mapping[str, Series]) -> Markup:
+def det(benchmark: Benchmark, styles: Mapping[str, Series]) -> Markup:
     """DET curves, false reject over false accept rate on normal-deviate axes, in which EERs lie on the diagonal."""
-    curves = {m: _points(benchmark.curves["det"][m], "far", "frr") for m in looks if m in benchmark.curves["det"]}
+    curves = {m: _points(benchmark.curves["det"][m], "far", "frr") for m in styles if m in benchmark.curves["det"]}
     inner = [(x, y) for points in curves.values() for x, y in points if 0 < x < 1 and 0 < y < 1]
     if not inner:
         return Markup()
@@ -116,7 +116,7 @@ def det(benchmark: Benchmark, looks: Mapping[str, Series]) -> Markup:
     content = [*_few(chart, benchmark, low_x), diagonal]
     for model, points in curves.items():
         within = [p for p in points if low_x <= p[0] <= high_x and low_y <= p[1] <= high_y]
-        content.append(chart.line(within, looks[model].css, model) if len(within) > 1 else Markup())
+        content.append(chart.line(within, styles[model].css, model) if len(within) > 1 else Markup())
     return chart.svg(*content)
 
 
@@ -171,16 +171,16 @@ def scores(benchmark: Benchmark, model: str) -> Markup:
     return chart.svg(*content)
 
 
-def history(model: str, rows: list[Row], look: Series) -> list[Markup]:
+def history(model: str, rows: list[Row], style: Series) -> list[Markup]:
     """Training curves: the loss, and the EER on the val sitters with the best epoch marked."""
     made = [
-        _training_curve(model, _points(rows, "epoch", "loss"), "training loss", look, is_rate=False),
-        _training_curve(model, _points(rows, "epoch", "val_eer"), "EER, val sitters, %", look, is_rate=True),
+        _training_curve(model, _points(rows, "epoch", "loss"), "training loss", style, is_rate=False),
+        _training_curve(model, _points(rows, "epoch", "val_eer"), "EER, val sitters, %", style, is_rate=True),
     ]
     return [svg for svg in made if svg]
 
 
-def _training_curve(model: str, points: list[Point], title: str, look: Series, is_rate: bool) -> Markup:
+def _training_curve(model: str, points: list[Point], title: str, style: Series, is_rate: bool) -> Markup:
     if not points:
         return Markup()
     top = max(y for _, y in points) * 1.08 or 1.0
@@ -193,7 +193,7 @@ def _training_curve(model: str, points: list[Point], title: str, look: Series, i
         Axis(first, last, x_ticks, "epoch"), Axis(low, top, y_ticks, title), label,
         width=200, height=140, left=42, bottom=34, right=8,
     )  # fmt: skip
-    content = [chart.line(points, look.css, model)]
+    content = [chart.line(points, style.css, model)]
     trained = [p for p in points if p[0] >= 1]  # epoch 0 is the network before training, which is never kept
     if is_rate and trained:
         if points[0][0] == 0:
@@ -202,7 +202,7 @@ def _training_curve(model: str, points: list[Point], title: str, look: Series, i
             )
             content.insert(0, rule)
         epoch, best = min(trained, key=lambda p: (p[1], p[0]))
-        content.append(chart.dot(epoch, best, look.css, f"best: {percent(best)} at epoch {plain(epoch)}"))
+        content.append(chart.dot(epoch, best, style.css, f"best: {percent(best)} at epoch {plain(epoch)}"))
     return chart.svg(*content)
 
 

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from pipeline.core.files import read_csv, read_json
 from pipeline.core.registry import Options
 from pipeline.params.backbones.base import OutsideOptions
 from pipeline.params.weights import HasWeights
-from pipeline.plan import layout
 from pipeline.reporting.figures import history
 from pipeline.reporting.numbers import count, number
 from pipeline.reporting.read import Series
+from pipeline.store.models import find_record, read_history
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -34,10 +33,10 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Machine:
+class ModelCard:
     """A model or fusion as the report describes it."""
 
-    look: Series
+    style: Series
     makeup: str
     """Backbone, or method and parts of a fusion."""
     trained: str
@@ -48,16 +47,14 @@ class Machine:
     curves: list[Markup]
 
 
-def machines(study: Study, looks: Mapping[str, Series]) -> list[Machine]:
-    """Every model that was judged, in the order of the looks."""
+def model_cards(study: Study, styles: Mapping[str, Series]) -> list[ModelCard]:
+    """Every model that was judged, in the order of the styles."""
     found = []
-    for name, look in looks.items():
-        folder = layout.model(name)
-        facts = read_json(folder / "model.json") if (folder / "model.json").exists() else {}
-        rows = read_csv(folder / "history.csv") if (folder / "history.csv").exists() else []
+    for name, style in styles.items():
+        facts, rows = find_record(name), read_history(name)
         record = json.dumps(facts, indent=1, ensure_ascii=False) if facts else ""
         makeup, trained = _words(study, name, facts)
-        found.append(Machine(look, makeup, trained, _facts(facts), record, history(name, rows, look)))
+        found.append(ModelCard(style, makeup, trained, _facts(facts), record, history(name, rows, style)))
     return found
 
 

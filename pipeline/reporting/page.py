@@ -16,7 +16,7 @@ from pipeline.reporting import figures, numbers
 from pipeline.reporting.account import data_sets, materials
 from pipeline.reporting.attributions import explanations
 from pipeline.reporting.gallery import Group, groups
-from pipeline.reporting.model_cards import machines
+from pipeline.reporting.model_cards import model_cards
 from pipeline.reporting.numbers import NBSP, count, number, percent
 from pipeline.reporting.overlaps import COLUMNS, overlaps
 from pipeline.reporting.pictures import Album
@@ -97,39 +97,39 @@ class Chapter:
     """Model, its threshold of equal errors, its pairs."""
 
 
-def page(study: Study, found: list[Benchmark], looks: Mapping[str, Series], run: Mapping[str, Any]) -> str:
+def page(study: Study, found: list[Benchmark], styles: Mapping[str, Series], run: Mapping[str, Any]) -> str:
     """The whole page as HTML; it refers to nothing outside itself."""
     album = Album()
-    chapters = [_chapter(study, benchmark, looks, album, run) for benchmark in found]
+    chapters = [_chapter(study, benchmark, styles, album, run) for benchmark in found]
     tables = {c.data.name: c.table for c in chapters}
-    verdicts = [v for b in found if (v := verdict(b, looks)) is not None]
-    rows = summary(found, tables, looks)
-    made_of = machines(study, looks)
+    verdicts = [v for b in found if (v := verdict(b, styles)) is not None]
+    rows = summary(found, tables, styles)
+    made_of = model_cards(study, styles)
     sets = data_sets(study, album)
     notes = list(dict.fromkeys(cell.note for row in rows for cell in row.cells if cell.note))
     return _environment().get_template(TEMPLATES[0]).render(
         title=study.report.title,
         css=Markup((Path(__file__).parent / STYLE).read_text(encoding="utf-8")),  # our own file
-        looks=looks,
+        styles=styles,
         verdicts=verdicts,
         headline=headline(verdicts),
         certainty=certainty(verdicts),
         level=f"{100 * float(run.get('level') or study.evaluate.bootstrap.level):g}{NBSP}%",
         replicates=count(number(run.get("replicates")) or study.evaluate.bootstrap.replicates),
-        facts=_facts(looks, found),
+        facts=_facts(styles, found),
         benchmarks=chapters,
         anchors={c.data.name: f"benchmark-{i}" for i, c in enumerate(chapters, 1)},
-        summary=[{"title": t, "rows": r} for s, t in SORTS.items() if (r := [x for x in rows if x.look.sort == s])],
+        summary=[{"title": t, "rows": r} for s, t in SORTS.items() if (r := [x for x in rows if x.style.sort == s])],
         columns=sum(len(c.table.columns) for c in chapters),
         starts=_starts(chapters),
         footnotes={note: i for i, note in enumerate(notes, 1)},
         any_pairs=any(c.galleries for c in chapters),
-        explained=explanations(study, album, looks),
+        explained=explanations(study, album, styles),
         overlaps=overlaps(study, album),
-        sweeps=sweeps(study, found, looks),
+        sweeps=sweeps(study, found, styles),
         overlap_columns=COLUMNS,
         any_training=any(m.curves for m in made_of),
-        machines=made_of,
+        model_cards=made_of,
         data_sets=sets,
         materials=materials(study),
         seed=run.get("seed", study.seed),
@@ -166,33 +166,33 @@ def listing(words: Sequence[str]) -> str:
 
 
 def _chapter(
-    study: Study, benchmark: Benchmark, looks: Mapping[str, Series], album: Album, run: Mapping[str, Any]
+    study: Study, benchmark: Benchmark, styles: Mapping[str, Series], album: Album, run: Mapping[str, Any]
 ) -> Chapter:
-    table = standings(benchmark, looks)
-    order = [row.look for row in table.rows] or [looks[m] for m in benchmark.models]
-    scores = [(look, svg) for look in order if (svg := figures.scores(benchmark, look.name))]
+    table = standings(benchmark, styles)
+    order = [row.style for row in table.rows] or [styles[m] for m in benchmark.models]
+    scores = [(style, svg) for style in order if (svg := figures.scores(benchmark, style.name))]
     galleries = [
-        (look, numbers.decimal(figures.eer_threshold(benchmark.curves["roc"].get(look.name, []))), g)
-        for look in order
-        if (g := groups(benchmark, look.name, study.report.pairs, album))
+        (style, numbers.decimal(figures.eer_threshold(benchmark.curves["roc"].get(style.name, []))), g)
+        for style in order
+        if (g := groups(benchmark, style.name, study.report.pairs, album))
     ]
     return Chapter(
         data=benchmark,
-        about=_about(benchmark, looks),
+        about=_about(benchmark, styles),
         note=NOTES.get(benchmark.kind, ""),
         trained=trained_sitters(run, {"probe": benchmark.probe, "gallery": benchmark.gallery}),
         table=table,
         percent=any(benchmark.percent(f) for f in benchmark.figures[:1]),
-        charts=figures.charts(benchmark, looks, study.evaluate.far),
+        charts=figures.charts(benchmark, styles, study.evaluate.far),
         scores=scores,
-        comparison=comparison(benchmark, looks),
-        generic=_generic(benchmark, looks),
+        comparison=comparison(benchmark, styles),
+        generic=_generic(benchmark, styles),
         tests=listed(benchmark),
         galleries=galleries,
     )
 
 
-def _about(benchmark: Benchmark, looks: Mapping[str, Series]) -> str:
+def _about(benchmark: Benchmark, styles: Mapping[str, Series]) -> str:
     """Kind, data, number of pairs, and which models could not be judged, in a line."""
     words = [benchmark.kind.replace("-", " ")] if benchmark.kind else []
     if benchmark.probe:
@@ -203,13 +203,13 @@ def _about(benchmark: Benchmark, looks: Mapping[str, Series]) -> str:
         values = {v for m in benchmark.models if (v := benchmark.value(m, key)) is not None}
         if len(values) == 1:
             words.append(f"{count(values.pop())} {key}{'' if key == 'sitters' else ' pairs'}")
-    left_out = [name for name in looks if name not in benchmark.models]
+    left_out = [name for name in styles if name not in benchmark.models]
     words += [f"not judged: {listing(left_out)}"] if left_out else []
     return " · ".join(words)
 
 
-def _facts(looks: Mapping[str, Series], found: list[Benchmark]) -> str:
-    sorts = [(sum(look.sort == s for look in looks.values()), title) for s, title in SORTS.items()]
+def _facts(styles: Mapping[str, Series], found: list[Benchmark]) -> str:
+    sorts = [(sum(style.sort == s for style in styles.values()), title) for s, title in SORTS.items()]
     parts = [f"{n} {title if n > 1 else title.rstrip('s')}" for n, title in sorts if n]
     return f"{', '.join(parts)}, judged on {len(found)} benchmark{'s' if len(found) > 1 else ''}."
 
@@ -223,14 +223,14 @@ def _starts(chapters: list[Chapter]) -> list[int]:
     return starts
 
 
-def _generic(benchmark: Benchmark, looks: Mapping[str, Series]) -> Generic | None:
+def _generic(benchmark: Benchmark, styles: Mapping[str, Series]) -> Generic | None:
     """The benchmark's CSV table; ends of intervals and notes go into the cells that they belong to."""
     if not benchmark.table:
         return None
     columns = [c for c in benchmark.table[0] if not c.endswith(SUFFIXES)]
     rows = [
         {
-            "look": looks.get(row.get("model", "")),
+            "style": styles.get(row.get("model", "")),
             "first": row[columns[0]],
             "cells": [_readable(benchmark, c, row) for c in columns[1:]],
         }

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import read_csv, read_json
+from pipeline.core.files import read_csv
 from pipeline.params.backbones.base import OutsideOptions
 from pipeline.reporting.numbers import number
 from pipeline.reporting.tables import shown
+from pipeline.store.results import METRICS, read_metrics, read_run
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -118,15 +119,15 @@ def benchmarks(folder: Path, study: Study) -> list[Benchmark]:
     Raises:
         SitterError: there are no results, or `metrics.json` does not hold models below benchmarks.
     """
-    path = folder / "metrics.json"
+    path = folder / METRICS
     if not path.exists():
         raise SitterError(f"{path} does not exist, so there is nothing to report: run the stage `evaluate` first.")
-    metrics = read_json(path)
+    metrics = read_metrics(folder)
     if not _is_nested(metrics, depth=2):
         raise SitterError(f"{path} should hold {{benchmark: {{model: {{figure: value}}}}}}: run `evaluate` again.")
     if not metrics:
         raise SitterError(f"{path} holds no benchmark: name one under `evaluate.benchmarks` and run `evaluate` again.")
-    known, about = study.evaluate.benchmarks, read_json(folder / "run.json").get("benchmarks", {})
+    known, about = study.evaluate.benchmarks, read_run(folder).get("benchmarks", {})
     order = [b for b in known if b in metrics] + [b for b in metrics if b not in known]
     return [_benchmark(folder, name, metrics[name], about.get(name, {})) for name in order]
 

@@ -38,7 +38,7 @@ class Bar:
 class Standing:
     """One model's row."""
 
-    look: Series
+    style: Series
     cells: list[Cell]
     bar: Bar | None
 
@@ -74,11 +74,11 @@ class Standings:
     scale: Scale | None
 
 
-def standings(benchmark: Benchmark, looks: Mapping[str, Series]) -> Standings:
+def standings(benchmark: Benchmark, styles: Mapping[str, Series]) -> Standings:
     """The table of one benchmark, the best model first; models without the ranking figure come last."""
     figures = benchmark.figures
     if not figures:
-        return Standings([], [Standing(looks[m], [], None) for m in benchmark.models], None)
+        return Standings([], [Standing(styles[m], [], None) for m in benchmark.models], None)
     first = figures[0]
     ranked = benchmark.ranked(first)
     winners = {f: best(benchmark.metrics, f, benchmark.scalars[f]["better"]) for f in figures}
@@ -88,7 +88,7 @@ def standings(benchmark: Benchmark, looks: Mapping[str, Series]) -> Standings:
     for model in ranked + [m for m in benchmark.models if m not in ranked]:
         cells = [_cell(benchmark, model, f, model in winners[f], model in rivals[f] - winners[f]) for f in figures]
         ends = [benchmark.value(model, f"{first}{end}") for end in ("", "_low", "_high")]
-        rows.append(Standing(looks[model], cells, scale.bar(*ends) if scale else None))
+        rows.append(Standing(styles[model], cells, scale.bar(*ends) if scale else None))
     return Standings([heading(f) for f in figures], rows, scale)
 
 
@@ -121,16 +121,16 @@ def _marked(low: float, high: float, is_rate: bool) -> Scale:
     return Scale(low, high, ticks)
 
 
-def summary(found: list[Benchmark], tables: Mapping[str, Standings], looks: Mapping[str, Series]) -> list[Standing]:
+def summary(found: list[Benchmark], tables: Mapping[str, Standings], styles: Mapping[str, Series]) -> list[Standing]:
     """One row a model with its cells of all benchmarks in turn; models that a benchmark did not judge have “–”."""
     rows = []
-    for name, look in looks.items():
+    for name, style in styles.items():
         cells: list[Cell] = []
         for benchmark in found:
             table = tables[benchmark.name]
-            row = next((r for r in table.rows if r.look.name == name), None)
+            row = next((r for r in table.rows if r.style.name == name), None)
             cells += row.cells if row else [Cell(NONE, note=f"not judged on {benchmark.name}")] * len(table.columns)
-        rows.append(Standing(look, cells, None))
+        rows.append(Standing(style, cells, None))
     return rows
 
 
@@ -138,7 +138,7 @@ def summary(found: list[Benchmark], tables: Mapping[str, Standings], looks: Mapp
 class Lead:
     """One model against the best one."""
 
-    look: Series
+    style: Series
     test: Difference
     difference: str
     interval: str
@@ -160,7 +160,7 @@ class Comparison:
     """For each model, the cell against each other one: text, class, title."""
 
 
-def comparison(benchmark: Benchmark, looks: Mapping[str, Series]) -> Comparison | None:
+def comparison(benchmark: Benchmark, styles: Mapping[str, Series]) -> Comparison | None:
     """Every model against the best, and every model against every other; None without paired tests."""
     figure = next(iter(benchmark.figures), "")
     ranked, is_rate = benchmark.ranked(figure), benchmark.percent(figure)
@@ -173,14 +173,14 @@ def comparison(benchmark: Benchmark, looks: Mapping[str, Series]) -> Comparison 
     scale = _marked(low - margin, high + margin, is_rate)
     leads = [
         Lead(
-            looks[t.a], t, numbers.signed(t.difference, is_rate), _ends(t, is_rate), numbers.p_bare(t.p),
+            styles[t.a], t, numbers.signed(t.difference, is_rate), _ends(t, is_rate), numbers.p_bare(t.p),
             scale.bar(t.difference, t.low, t.high),
         )
         for t in tests
     ]  # fmt: skip
-    matrix = [(looks[a], [_against(benchmark, a, b, figure) for b in ranked]) for a in ranked]
+    matrix = [(styles[a], [_against(benchmark, a, b, figure) for b in ranked]) for a in ranked]
     unit = ", in percentage points" if is_rate else ""
-    return Comparison(heading(figure), unit, looks[ranked[0]], leads, scale, scale.place(0.0), matrix)
+    return Comparison(heading(figure), unit, styles[ranked[0]], leads, scale, scale.place(0.0), matrix)
 
 
 def _ends(test: Difference, is_rate: bool) -> str:

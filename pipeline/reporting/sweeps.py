@@ -49,13 +49,13 @@ class Sweep:
     each column."""
 
 
-def sweeps(study: Study, found: Sequence[Benchmark], looks: Mapping[str, Series]) -> list[Sweep]:
+def sweeps(study: Study, found: Sequence[Benchmark], styles: Mapping[str, Series]) -> list[Sweep]:
     """Every sweep of the study of which at least two models were judged."""
     members: dict[str, dict[str, dict[str, Any]]] = {}
-    for model in looks:
+    for model in styles:
         if (swept := study.swept(model)) is not None:
             members.setdefault(swept.entry, {})[model] = swept.values
-    return [_sweep(study, name, models, found, looks) for name, models in members.items() if len(models) > 1]
+    return [_sweep(study, name, models, found, styles) for name, models in members.items() if len(models) > 1]
 
 
 def _sweep(
@@ -63,12 +63,12 @@ def _sweep(
     name: str,
     models: Mapping[str, Mapping[str, Any]],
     found: Sequence[Benchmark],
-    looks: Mapping[str, Series],
+    styles: Mapping[str, Series],
 ) -> Sweep:
     fields = list(next(iter(models.values())))
     judged = [b for b in found if b.figures and any(m in b.metrics for m in models)]
     rows = [
-        (looks[model], [str(values[f]) for f in fields], [_measured(b, model, models) for b in judged])
+        (styles[model], [str(values[f]) for f in fields], [_measured(b, model, models) for b in judged])
         for model, values in models.items()
     ]
     columns = [f"{b.name}: {heading(b.figures[0])}" for b in judged]
@@ -79,7 +79,7 @@ def _sweep(
         and fields[0] != SEED
         and all(isinstance(v, int | float) and not isinstance(v, bool) for v in numbers.values())
     ):
-        charts = [(f"{b.name}, over {fields[0]}", _chart(b, numbers, fields[0], looks)) for b in judged]
+        charts = [(f"{b.name}, over {fields[0]}", _chart(b, numbers, fields[0], styles)) for b in judged]
     over_seeds = [
         (one.name, len(one.models), [_spread(benchmark, one.models) for benchmark in judged])
         for one in repeated(study, list(models))
@@ -101,7 +101,7 @@ def _measured(benchmark: Benchmark, model: str, models: Mapping[str, Any]) -> Me
     return Measured(words(value) if value is not None else NONE, interval, model == best)
 
 
-def _chart(benchmark: Benchmark, numbers: Mapping[str, float], field: str, looks: Mapping[str, Series]) -> Markup:
+def _chart(benchmark: Benchmark, numbers: Mapping[str, float], field: str, styles: Mapping[str, Series]) -> Markup:
     """Points with their intervals over the values; empty with fewer than two."""
     figure = benchmark.figures[0]
     points = sorted((x, y, m) for m, x in numbers.items() if (y := benchmark.value(m, figure)) is not None)
@@ -122,8 +122,8 @@ def _chart(benchmark: Benchmark, numbers: Mapping[str, float], field: str, looks
              heading(figure) + (", %" if unit == 100 else "")),
         f"{heading(figure)} on {benchmark.name} over {field}, with intervals. The figures are in the table.",
     )  # fmt: skip
-    line = chart.line([(x, y) for x, y, _ in points], looks[points[0][2]].css)
-    spans = [(looks[m].css, (x, ends[m][0]), (x, ends[m][1])) for x, _, m in points if len(ends[m]) == 2]
+    line = chart.line([(x, y) for x, y, _ in points], styles[points[0][2]].css)
+    spans = [(styles[m].css, (x, ends[m][0]), (x, ends[m][1])) for x, _, m in points if len(ends[m]) == 2]
     bars = [chart.line([low, high], css) for css, low, high in spans]
-    dots = [chart.dot(x, y, looks[m].css, f"{m}: {plain(unit * y)}") for x, y, m in points]
+    dots = [chart.dot(x, y, styles[m].css, f"{m}: {plain(unit * y)}") for x, y, m in points]
     return chart.svg(line, *bars, *dots)

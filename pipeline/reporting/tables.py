@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.files import read_json
+from pipeline.store.results import read_metrics, read_run
 
 HEADINGS = {"eer": "EER", "d_prime": "d′", "auc": "AUC"}
 
@@ -16,7 +16,7 @@ def results_table(results: Path) -> str:
 
     The best model of each column has an asterisk; notes stand below.
     """
-    metrics, run = read_json(Path(results) / "metrics.json"), read_json(Path(results) / "run.json")
+    metrics, run = read_metrics(results), read_run(results)
     tables = [_benchmark(name, metrics[name], run) for name in metrics]
     return "\n\n".join(tables)
 

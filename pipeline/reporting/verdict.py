@@ -46,7 +46,7 @@ class Verdict:
     rivals: list[Rival]
 
 
-def verdict(benchmark: Benchmark, looks: Mapping[str, Series]) -> Verdict | None:
+def verdict(benchmark: Benchmark, styles: Mapping[str, Series]) -> Verdict | None:
     """The best model against the runner-up and the best frozen model.
 
     None where no model has the ranking figure, or where that is no rate of being right: a shape of the embedding space
@@ -58,7 +58,7 @@ def verdict(benchmark: Benchmark, looks: Mapping[str, Series]) -> Verdict | None
         return None
     best = ranked[0]
     runner_up = ranked[1] if len(ranked) > 1 else None
-    frozen = next((m for m in ranked if looks[m].sort == "frozen"), None)
+    frozen = next((m for m in ranked if styles[m].sort == "frozen"), None)
     roles: dict[str, str] = {}
     if runner_up:
         roles[runner_up] = f"{RUNNER_UP} and {FROZEN}" if runner_up == frozen else RUNNER_UP

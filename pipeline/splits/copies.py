@@ -14,12 +14,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import each_row
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 from pipeline.splits.artists import SUBSETS
 from pipeline.splits.files import rows_with
+from pipeline.store.accounts import account_file
 from pipeline.store.splits import UNUSED
 
 PLACEHOLDER = 5
@@ -47,7 +49,7 @@ class Copies:
         return [pair for names in named if len(names) < PLACEHOLDER for pair in pairwise(names)]
 
 
-def find(dataset: str, faces: Sequence[Row], files: Sequence[tuple[str, str]], near: bool) -> Copies:
+def find(dataset: str, faces: Sequence[Row], files: Sequence[tuple[str, str]], near: bool, at: Layout = HERE) -> Copies:
     """Find the images that show the same picture; renderings and images of nobody are not looked at.
 
     Args:
@@ -55,6 +57,7 @@ def find(dataset: str, faces: Sequence[Row], files: Sequence[tuple[str, str]], n
         faces: aligned faces: image_id, sitter, and origin where there is one.
         files: what `same_files` found.
         near: look for near-duplicates, too.
+        at: the project that the data set is in.
 
     Raises:
         SitterError: faces.csv names a face that no shard holds.
@@ -82,7 +85,7 @@ def find(dataset: str, faces: Sequence[Row], files: Sequence[tuple[str, str]], n
 
     join(((number[a], number[b], 1.0) for a, b in files), "same file")
     if near and originals:
-        search = _searcher(dataset, originals)
+        search = _searcher(originals, at.faces(dataset))
         looked_at = sorted({_root(root, n) for n in range(len(originals))})
         while looked_at:  # chains end where each image's nearest is in its own chain: so look at one of each again
             looked_at = sorted(join(search(looked_at), "likeness"))
@@ -91,7 +94,7 @@ def find(dataset: str, faces: Sequence[Row], files: Sequence[tuple[str, str]], n
         pictures[_root(root, n)].append(originals[n]["image_id"])
     if not pictures:
         return Copies()
-    better = _better(dataset, {image_id for ids in pictures.values() for image_id in ids})
+    better = _better(account_file(dataset, at), {image_id for ids in pictures.values() for image_id in ids})
     ordered = sorted(sorted(ids, key=better) for ids in pictures.values())
     rows = [_row(originals[a], originals[b], similarity, how) for a, b, similarity, how in sorted(found)]
     sitter_of = {image_id: originals[number[image_id]]["sitter"] for ids in ordered for image_id in ids}
@@ -110,13 +113,13 @@ def _row(a: Row, b: Row, similarity: float, how: str) -> Row:
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def _searcher(dataset: str, originals: Sequence[Row]) -> Callable[[Sequence[int]], list[tuple[int, int, float]]]:
+def _searcher(originals: Sequence[Row], folder: Path) -> Callable[[Sequence[int]], list[tuple[int, int, float]]]:
     """A search for near-duplicates among some of the images, by their numbers."""
     from pipeline.faces.duplicates import near_duplicates
     from pipeline.faces.frames import frames_of
     from pipeline.store.faces import FaceStore
 
-    store = FaceStore(layout.faces(dataset))
+    store = FaceStore(folder)
     place = {image_id: i for i, image_id in enumerate(store.image_ids)}
     absent = [face["image_id"] for face in originals if face["image_id"] not in place]
     if absent:
@@ -124,7 +127,7 @@ def _searcher(dataset: str, originals: Sequence[Row]) -> Callable[[Sequence[int]
             f"{store.folder}: faces.csv says that {absent[0]} is aligned, but no shard holds it: align it again."
         )
     where = [place[face["image_id"]] for face in originals]
-    number = {at: n for n, at in enumerate(where)}
+    number = {row: n for n, row in enumerate(where)}
     frames = frames_of(store)
 
     def search(chosen: Sequence[int]) -> list[tuple[int, int, float]]:
@@ -135,12 +138,12 @@ def _searcher(dataset: str, originals: Sequence[Row]) -> Callable[[Sequence[int]
     return search
 
 
-def _better(dataset: str, image_ids: set[str]) -> Callable[[str], tuple[float, float, str]]:
+def _better(table: Path, image_ids: set[str]) -> Callable[[str], tuple[float, float, str]]:
     """A key that sorts images of one picture, the best first: by pixels, by the detector's score, by name."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    table, known = layout.faces(dataset) / "faces.csv", dict.fromkeys(image_ids, (0.0, 0.0))
+    known = dict.fromkeys(image_ids, (0.0, 0.0))
     columns = [column for column in ("width", "height", "score") if column in next(each_row(table), {})]
     wanted = pa.array(sorted(image_ids), pa.string())
     for row in rows_with(table, ["image_id", *columns], lambda batch: pc.is_in(batch.column("image_id"), wanted)):
@@ -176,7 +179,7 @@ def leave_out(rows: Iterable[Row], copies: Copies, one_side: bool = True) -> Non
         for row in own:
             if row["subset"] not in SUBSETS:
                 continue
-            learned = row["subset"] != "test" and sides.count(min(sides)) > 1  # one picture, two names: a wrong lesson
+            learned = row["subset"] != "test" and sides.count(min(sides)) > 1  # one picture, two names: a wrong label
             if learned or _side(row) != min(sides):
                 row["subset"] = UNUSED
 

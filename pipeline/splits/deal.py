@@ -10,17 +10,15 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import read_csv
 from pipeline.core.names import warn_of_alike
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 from pipeline.splits.artists import SUBSETS
-from pipeline.store.splits import UNIDENTIFIED, UNUSED
+from pipeline.store.splits import UNIDENTIFIED, UNUSED, each_seated, split_file
 
 if TYPE_CHECKING:
     from pipeline.params.split import BySitter
 
 SHOWN = 5
-SEATED = ("image_id", "sitter", "subset", "fold")
 Row = dict[str, str]
 
 
@@ -87,17 +85,17 @@ def _check_shares(seats: Mapping[str, Seat], entry: BySitter, groups: Sequence[S
             )
 
 
-def seats_of(other: str, names: set[str], dataset: str, by: str = "sitter") -> dict[str, Seat]:
+def seats_of(other: str, names: set[str], dataset: str, by: str = "sitter", at: Layout = HERE) -> dict[str, Seat]:
     """The seats of another data set's sitters, or by `origin`, where it is split by images, of its images.
 
     Those that it does not hold are unused, with a warning.
     """
-    table = layout.split(other) / "split.csv"
+    table = split_file(other, at)
     seats: dict[str, Seat] = {}
-    for row in read_csv(table, SEATED, only=SEATED):
-        name = row["sitter" if by == "sitter" else "image_id"]
-        if row["subset"] != UNIDENTIFIED and (row["subset"] != UNUSED or name not in seats):
-            seats[name] = Seat(row["subset"], int(row["fold"]))
+    for row in each_seated(other, at):
+        name = row.sitter if by == "sitter" else row.image_id
+        if row.subset != UNIDENTIFIED and (row.subset != UNUSED or name not in seats):
+            seats[name] = Seat(row.subset, row.fold)
     if by == "sitter":
         warn_of_alike(names, seats, dataset, other)
     strangers, what = sorted(names - seats.keys()), "sitters" if by == "sitter" else "photographs"
@@ -133,10 +131,9 @@ def seated(faces: Iterable[Row], seat_of: Callable[[Row], Seat]) -> list[Row]:
     return rows
 
 
-def leave_out_renderings(rows: Iterable[Row], other: str) -> None:
+def leave_out_renderings(rows: Iterable[Row], other: str, at: Layout = HERE) -> None:
     """Leave out what renders an image that another data set's split leaves out."""
-    seats = read_csv(layout.split(other) / "split.csv", SEATED, only=SEATED)
-    unused = {row["image_id"] for row in seats if row["subset"] == UNUSED}
+    unused = {row.image_id for row in each_seated(other, at) if row.subset == UNUSED}
     for row in rows:
         if row["origin"] in unused:
             row["subset"] = UNUSED

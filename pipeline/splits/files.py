@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.files import each_batch, each_row
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
+from pipeline.store.accounts import ALIGNED, account_file, each_account
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +20,7 @@ BOX = ("x0", "y0", "x1", "y1")
 Row = dict[str, str]
 
 
-def same_files(dataset: str) -> list[tuple[str, str]]:
+def same_files(dataset: str, at: Layout = HERE) -> list[tuple[str, str]]:
     """Find images that are the same file with the face at the same place.
 
     One file may show two sitters, and stand under both with a face each: that is no copy. Millions of rows are read in
@@ -30,7 +31,7 @@ def same_files(dataset: str) -> list[tuple[str, str]]:
     """
     import numpy as np
 
-    table = layout.faces(dataset) / "faces.csv"
+    table = account_file(dataset, at)
     known = next(each_row(table), {})
     if "sha256" not in known:
         return []
@@ -43,7 +44,7 @@ def same_files(dataset: str) -> list[tuple[str, str]]:
     first: dict[str, list[Row]] = defaultdict(list)
     links = []
     for row in rows:
-        if row["status"] != "aligned" or not row["sitter"] or row.get("origin"):
+        if row["status"] != ALIGNED or not row["sitter"] or row.get("origin"):
             continue
         earlier = next((other for other in first[row["sha256"]] if same_place(row, other)), None)
         if earlier is None:
@@ -53,9 +54,9 @@ def same_files(dataset: str) -> list[tuple[str, str]]:
     return links
 
 
-def with_files(dataset: str) -> Iterator[Row]:
+def with_files(dataset: str, at: Layout = HERE) -> Iterator[Row]:
     """The rows of `faces.csv` with their checksums and the boxes of their faces, one at a time; none without them."""
-    for row in each_row(layout.faces(dataset) / "faces.csv", ("image_id",)):
+    for row in each_account(dataset, at=at):
         if "sha256" not in row:
             return
         yield row

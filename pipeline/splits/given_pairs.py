@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import read_csv
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
+from pipeline.store.accounts import ALIGNED, account_file, read_account
 
 PLACE = re.compile(r"(\d{1,9})([ab])([+-])")
 SHOWN = 3
 Row = dict[str, str]
 
 
-def read_pairs(dataset: str, folds: int) -> list[Row]:
+def read_pairs(dataset: str, folds: int, at: Layout = HERE) -> list[Row]:
     """Rows of `pairs.csv` (image_a, image_b, genuine, fold), in the order of the pairs' numbers.
 
     Folds are runs of pairs, as even as can be (`KFold(folds, shuffle=False)` of scikit-learn, which InsightFace uses).
@@ -28,8 +29,8 @@ def read_pairs(dataset: str, folds: int) -> list[Row]:
     Raises:
         SitterError: the data set has no pairs, fewer than folds, or one that is not told in full.
     """
-    table = layout.faces(dataset) / "faces.csv"
-    faces = read_csv(table, ["image_id", "status"])
+    table = account_file(dataset, at)
+    faces = read_account(dataset, ("image_id", "status"), at=at)
     if not faces or not any(face.get("pairs") for face in faces):
         raise SitterError(
             f"split.{dataset}.kind is pairs, but {table} has no column `pairs` with pairs in it: the data set comes "
@@ -49,11 +50,10 @@ def read_pairs(dataset: str, folds: int) -> list[Row]:
                     f"{pair[side][0]!r}."
                 )
             pair[side] = (face["image_id"], sign, face["status"])
-    return _rows(dataset, sides, folds)
+    return _rows(dataset, sides, folds, table)
 
 
-def _rows(dataset: str, sides: dict[int, dict[str, tuple[str, str, str]]], folds: int) -> list[Row]:
-    table = layout.faces(dataset) / "faces.csv"
+def _rows(dataset: str, sides: dict[int, dict[str, tuple[str, str, str]]], folds: int, table: Path) -> list[Row]:
     if len(sides) < folds:
         raise SitterError(f"split.{dataset}.folds is {folds}, but {table} has only {len(sides)} pairs: ask for fewer.")
     rows, without = [], []
@@ -64,7 +64,7 @@ def _rows(dataset: str, sides: dict[int, dict[str, tuple[str, str, str]]], folds
                 "is both genuine and impostor" if len(pair) == 2 else f"has no image {({'a', 'b'} - pair.keys()).pop()}"
             )
             raise SitterError(f"{table}: pair {number} {how} in the column pairs: correct the manifest.")
-        faceless = [image_id for image_id, _, status in pair.values() if status != "aligned"]
+        faceless = [image_id for image_id, _, status in pair.values() if status != ALIGNED]
         without += faceless[:1]
         if not faceless:
             (a, sign, _), (b, _, _) = pair["a"], pair["b"]

@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import read_csv
 from pipeline.plan import layout
 from pipeline.splits.files import same_place, with_files
+from pipeline.store.splits import each_seated, split_file
 
 if TYPE_CHECKING:
+    from pipeline.core.pixels import RGBImage
     from pipeline.faces.frames import Frames
-    from pipeline.faces.image import RGBImage
     from pipeline.params import Study
-    from pipeline.store.faces import FaceStore
 
 Row = Mapping[str, str]
 
@@ -45,8 +44,7 @@ def picture_names(study: Study, dataset: str) -> Callable[[Row], str]:
     photographs = study.photographs_of(dataset)
     copies: dict[str, str] = {}
     if photographs != dataset and photographs in study.split:
-        rows = read_csv(layout.split(photographs) / "split.csv", only=("image_id", "picture"))
-        copies = {row["image_id"]: row["picture"] for row in rows if row.get("picture")}
+        copies = {row.image_id: row.picture for row in each_seated(photographs) if row.picture}
 
     def name(row: Row) -> str:
         if origin := row.get("origin"):
@@ -139,22 +137,21 @@ class Crops:
         Raises:
             SitterError: an image has no face.
         """
-        from pipeline.store.faces import FaceStore
+        from pipeline.store.faces import FacesById
 
-        self.stores: dict[str, FaceStore] = {d: FaceStore(layout.faces(d)) for d in {i.dataset for i in images}}
-        place = {d: {image_id: n for n, image_id in enumerate(s.image_ids)} for d, s in self.stores.items()}
+        self.faces = FacesById({image.dataset for image in images})
         for image in images:
-            if image.image_id not in place[image.dataset]:
+            if (image.dataset, image.image_id) not in self.faces:
                 raise SitterError(
                     f"{layout.faces(image.dataset)} has no face of {image.image_id!r}, which stands in "
-                    f"{layout.split(image.dataset)}/split.csv: run align and split for {image.dataset} again."
+                    f"{split_file(image.dataset)}: run align and split for {image.dataset} again."
                 )
-        self.places = [(image.dataset, place[image.dataset][image.image_id]) for image in images]
+        self.places = [(image.dataset, self.faces.row(image.dataset, image.image_id)) for image in images]
 
     def crop(self, i: int) -> RGBImage:
         """uint8 [112, 112, 3], RGB."""
         dataset, at = self.places[i]
-        return self.stores[dataset].crop(at)
+        return self.faces.stores[dataset].crop(at)
 
     def frames(self) -> Frames:
         """The place of each face in its image."""
@@ -162,6 +159,6 @@ class Crops:
 
         from pipeline.faces.frames import Frames, frames_of
 
-        known = {dataset: frames_of(store) for dataset, store in self.stores.items()}
+        known = {dataset: frames_of(store) for dataset, store in self.faces.stores.items()}
         landmarks = np.stack([known[dataset].landmarks[at] for dataset, at in self.places])
         return Frames(landmarks, np.stack([known[dataset].size[at] for dataset, at in self.places]))

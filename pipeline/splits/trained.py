@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline.core.files import read_columns
 from pipeline.core.names import same
 from pipeline.params.fuse import members, without
-from pipeline.plan import layout
+from pipeline.store.splits import split_columns
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 SHOWN = 5
 
 
-class Lesson(NamedTuple):
+class TrainingData(NamedTuple):
     """Images that something is learned from."""
 
     dataset: str
@@ -59,39 +58,39 @@ class Seen:
         return {**vars(self), "sentence": self.sentence()}
 
 
-def lessons(study: Study, name: str, fold: int | None = None) -> Iterator[Lesson]:
+def training_data(study: Study, name: str, fold: int | None = None) -> Iterator[TrainingData]:
     """Yield what a model or fusion has learned from; with `fold`, what it has that judges this fold's images."""
     if name in study.models:
         if study.models[name].adaptation.kind != "none":
             training = study.training(name)
             for dataset in training.train_on:
-                yield Lesson(dataset, ("train",), training.fold)
+                yield TrainingData(dataset, ("train",), training.fold)
         return
     entry = study.fuse[name]
     if entry.method.kind == "folds":
-        yield from lessons(study, without(study, entry.models, fold or 0), fold)
+        yield from training_data(study, without(study, entry.models, fold or 0), fold)
         return
     for behind in members(study, name):
-        yield from lessons(study, without(study, behind, fold or 0) if entry.crossval else behind[0], fold)
+        yield from training_data(study, without(study, behind, fold or 0) if entry.crossval else behind[0], fold)
     learns = ("train",) if entry.method.kind == "concat" and entry.score_norm is None else ("train", "val")
     for dataset in entry.fit_on:
-        yield Lesson(dataset, learns, fold if entry.crossval else None)
+        yield TrainingData(dataset, learns, fold if entry.crossval else None)
 
 
-def taught(lesson: Lesson) -> frozenset[str]:
-    """Return keys (see `names.same`) of the sitters of a lesson; of millions of images in seconds."""
+def taught(data: TrainingData) -> frozenset[str]:
+    """Return keys (see `names.same`) of the sitters of training data; of millions of images in seconds."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    columns = read_columns(layout.split(lesson.dataset) / "split.csv", ["sitter", "subset", "fold"])
+    columns = split_columns(data.dataset, "sitter", "subset", "fold")
     subset = columns["subset"]
-    if lesson.fold is None or pc.any(pc.is_in(subset, value_set=pa.array(["train", "val"]))).as_py():
-        chosen = pc.is_in(subset, value_set=pa.array(lesson.subsets))
+    if data.fold is None or pc.any(pc.is_in(subset, value_set=pa.array(["train", "val"]))).as_py():
+        chosen = pc.is_in(subset, value_set=pa.array(data.subsets))
     else:
         tested = pc.equal(subset, "test")
         folds = pc.fill_null(pc.if_else(tested, columns["fold"], "0").cast(pa.int64()), 0)
         count = 1 + (pc.max(folds).as_py() or 0)
-        left_out = {lesson.fold} | (set() if "val" in lesson.subsets else {(lesson.fold + 1) % count})
+        left_out = {data.fold} | (set() if "val" in data.subsets else {(data.fold + 1) % count})
         chosen = pc.and_(tested, pc.invert(pc.is_in(folds, value_set=pa.array(sorted(left_out)))))
     return frozenset(same(name) for name in pc.unique(columns["sitter"].filter(chosen)).to_pylist()) - {""}
 
@@ -120,11 +119,11 @@ def seen(study: Study, names: Iterable[str], splits: Mapping[str, Mapping[str, M
             where: dict[str, None] = {}
             for fold in folds if _cross_validated(study, name) else [None]:
                 asked = {sitter for sitter, own in tested if fold in (None, own)}
-                for lesson in lessons(study, name, fold):
-                    if _identity(study, lesson.dataset) != _identity(study, dataset):
-                        known = {sitter for sitter in asked if same(sitter) in keys(lesson)}
+                for data in training_data(study, name, fold):
+                    if _identity(study, data.dataset) != _identity(study, dataset):
+                        known = {sitter for sitter in asked if same(sitter) in keys(data)}
                         sitters |= known
-                        where |= dict.fromkeys([lesson.dataset] if known else [])
+                        where |= dict.fromkeys([data.dataset] if known else [])
             if sitters:
                 found.setdefault((dataset, tuple(sorted(sitters)), tuple(where)), []).append(name)
     return [

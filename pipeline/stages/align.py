@@ -24,6 +24,7 @@ from pipeline.core.parallel import cores, in_order, rank_and_world, share
 from pipeline.core.progress import progress
 from pipeline.plan import layout
 from pipeline.plan.fingerprint import code
+from pipeline.store.accounts import ACCOUNT, account_file
 from pipeline.store.columns import FOUND, kept_as
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _write(
 
     tally: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    with open(folder / "faces.csv", "w", newline="", encoding="utf-8") as file:
+    with open(folder / ACCOUNT, "w", newline="", encoding="utf-8") as file:
 
         def faces() -> Iterator[Face]:
             writer = None
@@ -203,7 +204,7 @@ def _summarise(dataset: str, tally: Counter[str], choose: str, doubtful: Doubtfu
     if tally["half"]:
         notes.append(f"{tally['half']} half a face")
     if notes or tally["aligned"] < images:
-        print(f"{dataset}: {'; '.join([*notes, 'each image is accounted for'])} in {layout.faces(dataset)}/faces.csv")
+        print(f"{dataset}: {'; '.join([*notes, 'each image is accounted for'])} in {account_file(dataset)}")
     if doubtful.unreadable:
         more = " …" if tally["unreadable"] > len(doubtful.unreadable) else ""
         print(f"{dataset}: unreadable, to be replaced or dropped: {'; '.join(doubtful.unreadable)}{more}")

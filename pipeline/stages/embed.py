@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar, cast
 import numpy as np
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import output_folder, read_json
+from pipeline.core.files import output_folder
 from pipeline.core.progress import progress
 from pipeline.plan import layout
 from pipeline.store.embeddings import Floats, check_vectors, write_as_they_come
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from pipeline.faces.image import RGBImage
+    from pipeline.core.pixels import RGBImage
     from pipeline.models.load import Embedder
     from pipeline.models.outside import External
     from pipeline.params import Study
@@ -68,11 +68,10 @@ def run(study: Study, model: str, dataset: str) -> None:
 
 def external(model: str) -> External | None:
     """The outside system that a model is; None for a network."""
-    from pipeline.models import DESCRIPTION
     from pipeline.params.backbones import BACKBONES, OUTSIDE
+    from pipeline.store.models import find_record
 
-    file = layout.model(model) / DESCRIPTION
-    recorded = read_json(file).get("backbone", {}) if file.is_file() else {}
+    recorded = find_record(model).get("backbone", {})
     if recorded.get("kind") not in OUTSIDE:
         return None
     return cast("External", BACKBONES[recorded["kind"]].model_validate(recorded).make())

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import output_folder, write_csv, write_json, write_manifest
+from pipeline.core.files import output_folder, write_csv, write_manifest
 from pipeline.core.progress import progress
 from pipeline.metrics.reader import Reader
 from pipeline.params.backbones.base import ScoresOptions
 from pipeline.plan import layout
 from pipeline.splits.trained import warn
+from pipeline.store.results import write_results
 
 if TYPE_CHECKING:
     from pipeline.metrics.result import Column, Result
@@ -98,8 +99,7 @@ def write(folder: Path, study: Study, results: Results, read: Reader) -> None:
         examples = [{"model": model, **e} for model, result in by_model.items() for e in result.examples]
         if examples:
             write_csv(folder / "pairs" / f"{benchmark}.csv", examples, PAIR_COLUMNS)
-    write_json(folder / "metrics.json", metrics)
-    write_json(folder / "run.json", _run(study, results, read))
+    write_results(folder, metrics, _run(study, results, read))
 
 
 def _flat(result: Result, level: float) -> dict[str, Any]:

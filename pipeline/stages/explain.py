@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import output_folder, read_csv, write_csv, write_table
+from pipeline.core.files import output_folder, write_csv, write_table
 from pipeline.core.progress import progress
 from pipeline.plan import layout
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.models.load import Embedder
     from pipeline.params import Study
     from pipeline.params.explain import Explain
-    from pipeline.store.faces import FaceStore
+    from pipeline.store.faces import FacesById
 
 SORTS = ("hardest_genuine", "hardest_impostor", "easiest_genuine")
 COLUMNS = ["pair", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_dataset", "score"]
@@ -53,12 +53,13 @@ def run(study: Study, model: str) -> None:
     """
     from pipeline.models.device import device
     from pipeline.models.load import load_model
+    from pipeline.store.faces import FacesById
 
     if study.explain is None or model not in study.explain.models:
         raise SitterError(f"{model} is not under explain.models: add it there.")
     pairs = chosen(study, study.explain)
     embedder = load_model(model, device())
-    faces = Faces({dataset for pair in pairs for dataset, _ in (pair.probe, pair.gallery)})
+    faces = FacesById({dataset for pair in pairs for dataset, _ in (pair.probe, pair.gallery)})
     rows: list[dict[str, Any]] = []
     maps: list[NDArray[np.float32]] = []
     for n, pair in enumerate(progress(pairs, f"explain {model}", len(pairs), "pair")):
@@ -106,10 +107,11 @@ def chosen(study: Study, explain: Explain) -> list[Pair]:
 def _shared(study: Study, probe: str, gallery: str) -> Mapping[str, str]:
     """Names of the pictures that both data sets hold, where neither is painted by `render`."""
     from pipeline.splits.pictures import across
+    from pipeline.store.splits import read_split
 
     if {probe, gallery} & study.render.keys():
         return {}
-    tables = {dataset: read_csv(layout.split(dataset) / "split.csv", ["image_id"]) for dataset in (probe, gallery)}
+    tables = {dataset: read_split(dataset) for dataset in (probe, gallery)}
     return across(study, {d: {row["image_id"]: row for row in rows} for d, rows in tables.items()}, [(probe, gallery)])
 
 
@@ -118,11 +120,11 @@ def _tested(study: Study, model: str, dataset: str, shared: Mapping[str, str]) -
     from pipeline.splits.pictures import picture_names
     from pipeline.store.embeddings import read_embeddings
     from pipeline.store.overlaps import read_excluded
+    from pipeline.store.splits import REQUIRED, read_split
 
-    path = layout.split(dataset) / "split.csv"
     own = study.training(model).fold  # a model that leaves out a fold has learned from the others
-    rows = [r for r in read_csv(path, ["image_id", "sitter", "subset", "fold"]) if r["subset"] == "test"]
     left_out = read_excluded(study.excluding(dataset))
+    rows = [r for r in read_split(dataset, (*REQUIRED, "fold")) if r["subset"] == "test"]
     rows = [r for r in rows if (own is None or r["fold"] == str(own)) and r["image_id"] not in left_out]
     ids = [r["image_id"] for r in rows]
     vectors = read_embeddings(model, dataset).select(ids, f"embeddings/{model}/{dataset}")
@@ -131,31 +133,13 @@ def _tested(study: Study, model: str, dataset: str, shared: Mapping[str, str]) -
     return Embedded(dataset, ids, [r["sitter"] for r in rows], origins, vectors)
 
 
-class Faces:
-    """The faces of some data sets by image id."""
-
-    def __init__(self, datasets: set[str]) -> None:
-        from pipeline.store.faces import FaceStore
-
-        self.stores: dict[str, FaceStore] = {d: FaceStore(layout.faces(d)) for d in datasets}
-        self.places = {d: {image_id: i for i, image_id in enumerate(s.image_ids)} for d, s in self.stores.items()}
-
-    def __getitem__(self, image: tuple[str, str]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Crop uint8 [112, 112, 3], RGB, and its landmarks float32 [5, 2]."""
-        dataset, image_id = image
-        if image_id not in self.places[dataset]:
-            raise SitterError(f"{layout.faces(dataset)} has no face of {image_id!r}: run align and split again.")
-        at = self.places[dataset][image_id]
-        return self.stores[dataset].crop(at), self.stores[dataset].crop_landmarks[at]
-
-
 def explained(
-    embedder: Embedder, faces: Faces, pair: Pair, explain: Explain, batch: int
+    embedder: Embedder, faces: FacesById, pair: Pair, explain: Explain, batch: int
 ) -> tuple[float, list[NDArray[np.float32]]]:
     """The model's cosine of a pair, and the map of either face with the other as it is: two of float32 [112, 112]."""
     from pipeline.models.attribution import gradient, occlusion, vector
 
-    both = [faces[image] for image in (pair.probe, pair.gallery)]
+    both = [faces.crop(*image) for image in (pair.probe, pair.gallery)]
     vectors = [vector(embedder, *face) for face in both]
     maps = []
     for face, other in zip(both, vectors[::-1], strict=True):

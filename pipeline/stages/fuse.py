@@ -10,11 +10,13 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import output_folder, read_csv, write_json
+from pipeline.core.files import output_folder
 from pipeline.plan import layout
+from pipeline.store.models import fusion_record, write_record
+from pipeline.store.splits import TESTED, sitters_of
 
 if TYPE_CHECKING:
-    from pipeline.fusions.fit_data import Lessons
+    from pipeline.fusions.fit_data import FitData
     from pipeline.fusions.fused import Fused
     from pipeline.params import Study
     from pipeline.params.fuse import Fusion
@@ -40,45 +42,42 @@ def run(study: Study, fusion: str) -> None:
 
         cross_fit(study, fusion)
         return
-    from pipeline.fusions.fit_data import Lessons, fit, inputs, train_and_val
+    from pipeline.fusions.fit_data import FitData, fit, inputs, train_and_val
 
     tables = {dataset: inputs(entry.models, dataset) for dataset in study.embed.datasets}
-    lessons = Lessons.of(tables, {dataset: train_and_val(dataset) for dataset in entry.fit_on}, entry.models)
-    fused = fit(fusion, entry, lessons, study.seed_of(fusion))
+    fit_data = FitData.of(tables, {dataset: train_and_val(dataset) for dataset in entry.fit_on}, entry.models)
+    fused = fit(fusion, entry, fit_data, study.seed_of(fusion))
     vectors = {dataset: fused.apply([e.vectors for e in own]) for dataset, own in tables.items()}
     images = {dataset: own[0].image_ids for dataset, own in tables.items()}
-    description = _describe(entry, fused, lessons, next(iter(vectors.values())).shape[1])
+    description = _describe(entry, fused, fit_data, next(iter(vectors.values())).shape[1])
     if entry.score_norm is None:
         _write(fusion, fused, description, {d: (images[d], vectors[d]) for d in vectors})
     else:
-        cohort = fused.apply(lessons.vectors)
-        most = entry.score_norm.cohort
+        cohort, most = fused.apply(fit_data.vectors), entry.score_norm.cohort
         _write_scores(fusion, fused, description, {d: (images[d], vectors[d]) for d in vectors}, cohort, most)
     print(f"{fusion}: {_sentence(description)}; {sum(map(len, vectors.values()))} faces of {', '.join(vectors)}")
 
 
-def _describe(entry: Fusion, fused: Fused, lessons: Lessons, dim: int) -> dict[str, Any]:
+def _describe(entry: Fusion, fused: Fused, fit_data: FitData, dim: int) -> dict[str, Any]:
     """The content of `model.json`."""
-    counts = Counter(lessons.subset)
-    people = {word: {s for s, w in zip(lessons.sitters, lessons.subset, strict=True) if w == word} for word in counts}
+    counts = Counter(fit_data.subset)
+    people = {word: {s for s, w in zip(fit_data.sitters, fit_data.subset, strict=True) if w == word} for word in counts}
     weights = fused.kind.state().get("weights")
-    return {
-        "method": entry.method.model_dump(mode="json"),
-        "models": list(entry.models),
-        "centre": entry.centre,
-        "fit_on": list(entry.fit_on),
-        "score_norm": entry.score_norm and entry.score_norm.model_dump(),
-        "fitted": {word: {"images": counts[word], "sitters": len(people[word])} for word in sorted(counts)},
-        "weights": None
-        if weights is None
-        else {m: round(float(w), 6) for m, w in zip(entry.models, weights, strict=True)},
+    shares = None if weights is None else {m: round(float(w), 6) for m, w in zip(entry.models, weights, strict=True)}
+    return fusion_record(
+        entry.method.model_dump(mode="json"),
+        entry.models,
+        entry.centre,
+        dim,
+        fit_on=list(entry.fit_on),
+        score_norm=entry.score_norm and entry.score_norm.model_dump(),
+        fitted={word: {"images": counts[word], "sitters": len(people[word])} for word in sorted(counts)},
+        weights=shares,
         **fused.kind.findings(),
-        "dim": dim,
-    }
+    )
 
 
 def _write(name: str, fused: Fused, description: dict[str, Any], vectors: dict[str, tuple[list[str], Floats]]) -> None:
-    from pipeline.models import DESCRIPTION
     from pipeline.store.embeddings import write_embeddings
 
     for dataset, (image_ids, values) in vectors.items():
@@ -86,7 +85,7 @@ def _write(name: str, fused: Fused, description: dict[str, Any], vectors: dict[s
             write_embeddings(folder, image_ids, values)
     with output_folder(layout.model(name)) as folder:
         fused.save(folder)
-        write_json(folder / DESCRIPTION, description)
+        write_record(folder, description)
 
 
 def _write_scores(
@@ -100,14 +99,12 @@ def _write_scores(
     """Scores of all test images, those of a data set and those of it with the ones that stand after it."""
     import pyarrow as pa
 
-    from pipeline.models import DESCRIPTION
     from pipeline.scoring.score_norm import check_size, normalised, table_of
     from pipeline.store.scores import write_scores
 
     tested: dict[str, tuple[list[str], Floats]] = {}
     for dataset, (image_ids, values) in vectors.items():
-        rows = read_csv(layout.split(dataset) / "split.csv", ["image_id", "subset"])
-        wanted = {row["image_id"] for row in rows if row["subset"] == "test"}
+        wanted = sitters_of(dataset, TESTED)
         kept = [n for n, image_id in enumerate(image_ids) if image_id in wanted]
         tested[dataset] = [image_ids[n] for n in kept], values[kept]
     for place, (dataset, (image_ids, values)) in enumerate(tested.items()):
@@ -120,7 +117,7 @@ def _write_scores(
             write_scores(folder, pa.concat_tables(parts))
     with output_folder(layout.model(name)) as folder:
         fused.save(folder)
-        write_json(folder / DESCRIPTION, description)
+        write_record(folder, description)
 
 
 def _sentence(description: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.core.files import atomic_file, read_json
+from pipeline.core.files import atomic_file
 from pipeline.plan import layout
 
 if TYPE_CHECKING:
@@ -26,14 +26,15 @@ def run(study: Study) -> None:
     from pipeline.reporting.read import benchmarks, series
     from pipeline.reporting.repeats import over_seeds, repeated
     from pipeline.reporting.tables import results_table
+    from pipeline.store.results import read_run
 
     folder = layout.results()
     found = benchmarks(folder, study)
-    looks = series(study, found)
-    html = page(study, found, looks, read_json(folder / "run.json"))
+    styles = series(study, found)
+    html = page(study, found, styles, read_run(folder))
     with atomic_file(layout.report()) as part:
         part.write_text(html, encoding="utf-8")
     print(results_table(folder))
-    print(*over_seeds(study, found), sep="\n", end="\n" * bool(repeated(study, list(looks))))
+    print(*over_seeds(study, found), sep="\n", end="\n" * bool(repeated(study, list(styles))))
     print(*lines(study), sep="\n", end="\n" * bool(study.overlap))
     print(f"report: {layout.report()}")

@@ -13,31 +13,34 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError, nearest
-from pipeline.core.files import output_folder, read_csv, write_csv
+from pipeline.core.files import output_folder
 from pipeline.core.names import same
 from pipeline.core.nobody import nobody
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.splits import artists
 from pipeline.splits.artists import SUBSETS
 from pipeline.splits.copies import COLUMNS as COPY_COLUMNS
 from pipeline.splits.copies import Copies, find, leave_out, sentence
 from pipeline.splits.deal import SHOWN, Row, Seat, deal, leave_out_renderings, lot, seated, seats_of, together
 from pipeline.splits.files import same_files
-from pipeline.store.splits import UNIDENTIFIED, UNUSED
+from pipeline.store.accounts import ALIGNED, account_file, read_account
+from pipeline.store.accounts import REQUIRED as GIVEN
+from pipeline.store.splits import UNIDENTIFIED, UNUSED, copies_file, write_split
 
 if TYPE_CHECKING:
     from pipeline.params import Study
 
-GIVEN, FURTHER = ("image_id", "sitter", "status"), ("origin", "rendering", "artist")
-COLUMNS = ["image_id", "sitter", "subset", "fold", "origin", "picture"]
-PAIR_COLUMNS = ["image_a", "image_b", "genuine", "fold"]
+FURTHER = ("origin", "rendering", "artist")
 
 
-def run(study: Study, dataset: str) -> None:
+def run(study: Study, dataset: str, root: Path = Path()) -> None:
     """Write `split.csv` (image_id, sitter, subset, fold, origin, picture) and `near-duplicates.csv` of a data set.
+
+    The project is the one in the working directory, or in `root`.
 
     A data set that comes with pairs gets `pairs.csv` (image_a, image_b, genuine, fold), too. `picture` is the best of
     the images that show the same picture; it is empty where no other image does.
@@ -45,16 +48,17 @@ def run(study: Study, dataset: str) -> None:
     Raises:
         SitterError: no such entry, nothing aligned, too few sitters (images) for the shares asked for, or no pairs.
     """
+    at = Layout(root)
     if dataset not in study.split:
         raise SitterError(f"split has no entry {dataset!r}; {nearest(dataset, study.split)}")
     entry = study.split[dataset]
-    files = same_files(dataset)  # before the faces, which take up memory
-    everyone = aligned(dataset)
+    files = same_files(dataset, at)  # before the faces, which take up memory
+    everyone = aligned(dataset, at)
     faces = [face for face in everyone if face["sitter"]]
     if not faces and entry.kind != "pairs":
-        write(dataset, seated(everyone, lambda face: Seat(UNUSED, 0)), Copies())
+        write(at, dataset, seated(everyone, lambda face: Seat(UNUSED, 0)), Copies())
         return
-    copies = find(dataset, faces, files, near=entry.kind != "pairs" and entry.near_duplicates)
+    copies = find(dataset, faces, files, near=entry.kind != "pairs" and entry.near_duplicates, at=at)
     pairs: list[Row] = []
     tied: dict[str, tuple[str, ...]] = {}
     how = ""
@@ -86,41 +90,40 @@ def run(study: Study, dataset: str) -> None:
     elif entry.kind == "pairs":
         from pipeline.splits.given_pairs import read_pairs, tested, warn_of_copies
 
-        pairs = read_pairs(dataset, entry.folds)
+        pairs = read_pairs(dataset, entry.folds, at)
         places = tested(pairs)
         rows = seated(everyone, lambda face: Seat(*places.get(face["image_id"], (UNUSED, 0))))
         leave_out(rows, copies, one_side=False)
         warn_of_copies(dataset, pairs, {image_id: p for p, ids in copies.pictures.items() for image_id in ids})
     else:
         by = "origin" if study.split[entry.dataset].kind == "images" else "sitter"
-        seats = seats_of(entry.dataset, {face.get(by) or "" for face in faces}, dataset, by)
+        seats = seats_of(entry.dataset, {face.get(by) or "" for face in faces}, dataset, by, at)
         rows = seated(everyone, lambda face: seats[face.get(by) or ""])
         leave_out(rows, copies)
-        leave_out_renderings(rows, entry.dataset)
+        leave_out_renderings(rows, entry.dataset, at)
     named = [row for row in rows if row["subset"] != UNIDENTIFIED]
-    write(dataset, rows, copies, pairs, artists.account(named, tied, how, dataset) if tied else ())
+    write(at, dataset, rows, copies, pairs, artists.account(named, tied, how, dataset) if tied else ())
 
 
 def write(
-    dataset: str, rows: Sequence[Row], copies: Copies, pairs: Sequence[Row] = (), by_artist: Sequence[Row] = ()
+    at: Layout,
+    dataset: str,
+    rows: Sequence[Row],
+    copies: Copies,
+    pairs: Sequence[Row] = (),
+    by_artist: Sequence[Row] = (),
 ) -> None:
     """Write the folder of a split, and say what stands where."""
-    with output_folder(layout.split(dataset)) as folder:
-        write_csv(folder / "split.csv", rows, COLUMNS)
-        if pairs:
-            write_csv(folder / "pairs.csv", pairs, PAIR_COLUMNS)
-        write_csv(folder / "near-duplicates.csv", copies.rows, COPY_COLUMNS)
-        if by_artist:
-            write_csv(folder / "artists.csv", by_artist, artists.COLUMNS)
-    report(dataset, rows, copies, pairs)
+    with output_folder(at.split(dataset)) as folder:
+        write_split(folder, rows, pairs, (copies.rows, COPY_COLUMNS), (by_artist, artists.COLUMNS))
+    report(at, dataset, rows, copies, pairs)
 
 
-def aligned(dataset: str) -> list[Row]:
+def aligned(dataset: str, at: Layout) -> list[Row]:
     """Rows of `faces.csv` whose face was aligned, in its order."""
-    table = layout.faces(dataset) / "faces.csv"
-    faces = [r for r in read_csv(table, GIVEN, only=(*GIVEN, *FURTHER)) if r["status"] == "aligned"]
+    faces = [r for r in read_account(dataset, GIVEN, only=(*GIVEN, *FURTHER), at=at) if r["status"] == ALIGNED]
     if not faces:
-        raise SitterError(f"{table} has no row with status aligned: there is no face to split.")
+        raise SitterError(f"{account_file(dataset, at)} has no row with status aligned: there is no face to split.")
     return faces
 
 
@@ -142,7 +145,7 @@ def same_but_for_spelling(sitters: Iterable[str]) -> list[tuple[str, str]]:
     return [pair for names in alike for pair in pairwise(names)]
 
 
-def report(dataset: str, rows: Sequence[Row], copies: Copies, pairs: Sequence[Row] = ()) -> None:
+def report(at: Layout, dataset: str, rows: Sequence[Row], copies: Copies, pairs: Sequence[Row] = ()) -> None:
     """Say what stands where, and what will be missed."""
     images: dict[str, Counter[str]] = {s: Counter() for s in ("train", "val", "test", UNUSED, UNIDENTIFIED)}
     for row in rows:
@@ -159,8 +162,8 @@ def report(dataset: str, rows: Sequence[Row], copies: Copies, pairs: Sequence[Ro
                 file=sys.stderr,
             )
     if copies.pictures:
-        table = layout.split(dataset) / "near-duplicates.csv"
-        print(f"warning: {dataset}: {sentence(copies, stay=bool(pairs))}; look at {table}", file=sys.stderr)
+        told = sentence(copies, stay=bool(pairs))
+        print(f"warning: {dataset}: {told}; look at {copies_file(dataset, at)}", file=sys.stderr)
     parts = [f"{s} {len(n)} sitters, {n.total()} images" for s, n in images.items() if n and s in SUBSETS]
     parts += [f"{images[UNUSED].total()} images unused"] if images[UNUSED] else []
     if images[UNIDENTIFIED]:

@@ -77,8 +77,8 @@ def record_external(study: Study, model: str) -> None:
     """The folder of an outside system, whose file is checked here; there is no network, and nothing to share out."""
     import os
 
-    from pipeline.core.files import output_folder, sha256, write_json
-    from pipeline.models import DESCRIPTION
+    from pipeline.core.files import output_folder, sha256
+    from pipeline.store.models import weights_record, write_record
 
     if os.environ.get("RANK", "0") != "0":
         return
@@ -87,11 +87,11 @@ def record_external(study: Study, model: str) -> None:
     file = outside.file
     description = {
         **entry.model_dump(mode="json", include={"backbone", "adaptation", "loss"}),
-        "weights": {"file": file.name, "bytes": file.stat().st_size, "sha256": sha256(file)},
+        "weights": weights_record(file.name, file.stat().st_size, sha256(file)),
         **outside.describe(),
     }
     with output_folder(layout.model(model)) as folder:
-        write_json(folder / DESCRIPTION, description)
+        write_record(folder, description)
     print(f"{model}: an outside system, {description['rows']} rows in {file.name}")
     if left_out := description.get("left_out"):
         names = ", ".join(map(repr, left_out[:8])) + (" …" if len(left_out) > 8 else "")
@@ -228,10 +228,10 @@ def write(study: Study, model: str, work: Run, state: State) -> None:
     """The folder of a trained model, with the weights of the best epoch and the class centres of its loss."""
     from safetensors.torch import save_file
 
-    from pipeline.core.files import atomic_file, output_folder, write_csv, write_json
-    from pipeline.models import CENTRES
+    from pipeline.core.files import atomic_file, output_folder
     from pipeline.models.backbone import load_trained_state
     from pipeline.models.save import write_model
+    from pipeline.store.models import CENTRES, write_history
 
     load_trained_state(work.backbone, state.best)
     kept = state.history[state.best_epoch]
@@ -240,8 +240,7 @@ def write(study: Study, model: str, work: Run, state: State) -> None:
         if state.centres:
             with atomic_file(folder / CENTRES) as part:
                 save_file(state.centres, part)
-        write_csv(folder / "history.csv", state.history, HISTORY)
-        write_json(folder / "metrics.json", summary(state))
+        write_history(folder, state.history, HISTORY, summary(state))
     error = "" if kept["val_eer"] is None else f", val EER {100 * kept['val_eer']:.2f} %"
     print(f"{model}: epoch {kept['epoch']} of {state.epoch} kept, loss {kept['loss']:.4g}{error}")
 

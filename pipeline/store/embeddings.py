@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_table, write_table
 from pipeline.plan import layout
+from pipeline.store.splits import split_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -143,7 +144,7 @@ def check_complete(model: str, dataset: str, wanted: Collection[str], image_ids:
     if missing:
         raise SitterError(
             f"{path} has no vector for {len(missing)} of {len(wanted)} images of "
-            f"{layout.split(dataset)}/split.csv, the first of them {missing[0]!r}: it was made from other faces. "
+            f"{split_file(dataset)}, the first of them {missing[0]!r}: it was made from other faces. "
             "Run embed (or fuse) again."
         )
 

@@ -20,9 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipeline.core.alignment import ARCFACE, crop_landmarks
 from pipeline.core.errors import SitterError
-from pipeline.faces.alignment import ARCFACE, crop_landmarks
-from pipeline.faces.image import RGBImage
+from pipeline.core.pixels import RGBImage
+from pipeline.plan import layout
 
 SHARD, BATCH = 10_000, 1_000
 SCHEMA = pa.schema(
@@ -172,3 +173,31 @@ class FaceStore:
         if image is None:
             raise SitterError(f"{self.folder}: the crop of {self.image_ids[i]} is broken: align the data set again.")
         return image
+
+
+class FacesById:
+    """The faces of several data sets, by data set and image id."""
+
+    def __init__(self, datasets: Iterable[str]) -> None:
+        """Open the faces of the data sets; raises as `FaceStore` does."""
+        self.stores = {dataset: FaceStore(layout.faces(dataset)) for dataset in datasets}
+        self._rows = {d: {image_id: n for n, image_id in enumerate(s.image_ids)} for d, s in self.stores.items()}
+
+    def __contains__(self, image: tuple[str, str]) -> bool:
+        dataset, image_id = image
+        return image_id in self._rows[dataset]
+
+    def row(self, dataset: str, image_id: str) -> int:
+        """Return the row of an image in the store of its data set; KeyError where it has no face."""
+        return self._rows[dataset][image_id]
+
+    def crop(self, dataset: str, image_id: str) -> tuple[RGBImage, NDArray[np.float32]]:
+        """Return a face, uint8 [112, 112, 3], RGB, and its landmarks in it, float32 [5, 2].
+
+        Raises:
+            SitterError: the image has no face.
+        """
+        if (dataset, image_id) not in self:
+            raise SitterError(f"{layout.faces(dataset)} has no face of {image_id!r}: run align and split again.")
+        store, row = self.stores[dataset], self.row(dataset, image_id)
+        return store.crop(row), store.crop_landmarks[row]

@@ -1,11 +1,19 @@
-"""Who is in which subset, as `split` has left it: of millions of images, too."""
+"""The files of a split, `data/splits/<dataset>/`: who is in which subset, the pairs, and the copies that were found.
+
+`split.csv` holds image_id, sitter, subset, fold, origin and picture of each image, also of millions of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline.core.files import read_columns
-from pipeline.plan import layout
+from pipeline.core.files import each_row, read_columns, read_csv, write_csv
+from pipeline.plan.layout import HERE, Layout
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 KNOWN, TESTED = ("train", "val"), ("test",)
 """Subsets whose sitters models are made with, and those that judge them."""
@@ -13,16 +21,101 @@ UNUSED = "unused"
 """The subset of images that neither train nor judge: copies, and what the split or the study leaves out."""
 UNIDENTIFIED = "unidentified"
 """The subset of portraits whose sitter is empty, since nobody knows who it is."""
+REQUIRED = ("image_id", "sitter", "subset")
+COLUMNS = (*REQUIRED, "fold", "origin", "picture")
+PAIR_COLUMNS = ("image_a", "image_b", "genuine", "fold")
 
 
-def sitters_of(dataset: str, subsets: Collection[str]) -> dict[str, str]:
-    """The sitter of each image in some subsets of a data set, by image id, in the split's order."""
-    return {image_id: sitter for image_id, sitter, subset in each_image(dataset) if subset in subsets}
+class Seated(NamedTuple):
+    """One image of a data set, as its split has it."""
+
+    image_id: str
+    sitter: str
+    subset: str
+    fold: int
+    """0 where the data set is not split into folds, and for unidentified portraits."""
+    origin: str
+    """The photograph that a rendering was made of; empty for photographs."""
+    picture: str
+    """The best of the images that show the same picture; empty where no other image does."""
 
 
-def each_image(dataset: str) -> Iterator[tuple[str, str, str]]:
-    """Image id, sitter and subset of each image, in the split's order; images of one sitter share the word."""
-    columns = read_columns(layout.split(dataset) / "split.csv", ["image_id", "sitter", "subset"])
+def split_file(dataset: str, at: Layout = HERE) -> Path:
+    """Return the path of the table of a data set's subsets."""
+    return at.split(dataset) / "split.csv"
+
+
+def pairs_file(dataset: str, at: Layout = HERE) -> Path:
+    """Return the path of the pairs that a data set comes with; most have none."""
+    return at.split(dataset) / "pairs.csv"
+
+
+def copies_file(dataset: str, at: Layout = HERE) -> Path:
+    """Return the path of the pairs of images that show the same picture."""
+    return at.split(dataset) / "near-duplicates.csv"
+
+
+def write_split(
+    folder: Path,
+    rows: Iterable[Mapping[str, Any]],
+    pairs: Sequence[Mapping[str, Any]],
+    copies: tuple[Iterable[Mapping[str, Any]], Sequence[str]],
+    by_artist: tuple[Sequence[Mapping[str, Any]], Sequence[str]],
+) -> None:
+    """Write the files of a split into an existing folder; those of pairs and artists only where there are any.
+
+    Args:
+        folder: of the split, while it is being made.
+        rows: of `split.csv`, with `COLUMNS`.
+        pairs: of `pairs.csv`, with `PAIR_COLUMNS`.
+        copies, by_artist: rows and columns of `near-duplicates.csv` and of `artists.csv`.
+    """
+    write_csv(folder / split_file("").name, rows, COLUMNS)
+    if pairs:
+        write_csv(folder / pairs_file("").name, pairs, PAIR_COLUMNS)
+    write_csv(folder / copies_file("").name, *copies)
+    if by_artist[0]:
+        write_csv(folder / "artists.csv", *by_artist)
+
+
+def read_split(dataset: str, columns: Sequence[str] = REQUIRED, at: Layout = HERE) -> list[dict[str, str]]:
+    """Read the rows of a data set's split as text, equal words of them once.
+
+    Raises:
+        SitterError: the file or one of these columns is absent.
+    """
+    return read_csv(split_file(dataset, at), columns, only=COLUMNS)
+
+
+def each_seated(dataset: str, at: Layout = HERE) -> Iterator[Seated]:
+    """Yield the images of a data set in the split's order.
+
+    Raises:
+        SitterError: the file or one of its first three columns is absent.
+    """
+    for row in each_row(split_file(dataset, at), REQUIRED):
+        fold, origin, picture = (row.get(column) or "" for column in COLUMNS[len(REQUIRED) :])
+        yield Seated(row["image_id"], row["sitter"], row["subset"], int(fold or 0), origin, picture)
+
+
+def split_columns(dataset: str, *columns: str, at: Layout = HERE) -> dict[str, pa.StringArray]:
+    """Read columns of a data set's split as text; of millions of rows in a moment."""
+    return read_columns(split_file(dataset, at), list(columns))
+
+
+def read_pairs(dataset: str, at: Layout = HERE) -> list[dict[str, str]]:
+    """Read the pairs that a data set comes with: image_a, image_b, genuine (1 or 0) and fold, as text."""
+    return read_csv(pairs_file(dataset, at), PAIR_COLUMNS)
+
+
+def sitters_of(dataset: str, subsets: Collection[str], at: Layout = HERE) -> dict[str, str]:
+    """Return the sitter of each image in some subsets of a data set, by image id, in the split's order."""
+    return {image_id: sitter for image_id, sitter, subset in each_image(dataset, at) if subset in subsets}
+
+
+def each_image(dataset: str, at: Layout = HERE) -> Iterator[tuple[str, str, str]]:
+    """Yield image id, sitter and subset of each image, in the split's order; images of one sitter share the word."""
+    columns = split_columns(dataset, *REQUIRED, at=at)
     names = columns["sitter"].dictionary_encode()
     sitters = map(names.dictionary.to_pylist().__getitem__, names.indices.to_pylist())
     return zip(columns["image_id"].to_pylist(), sitters, columns["subset"].to_pylist(), strict=True)

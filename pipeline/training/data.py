@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import read_columns
 from pipeline.plan import layout
 from pipeline.store.faces import FaceStore
+from pipeline.store.splits import split_columns, split_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,10 +90,10 @@ def read_faces(datasets: Sequence[str], splits: Mapping[str, Split], fold: int |
     where: dict[str, list[NDArray[np.int64]]] = {"train": [], "val": []}
     who: dict[str, list[_Who]] = {"train": [], "val": []}
     for number, (dataset, store) in enumerate(zip(datasets, stores, strict=True)):
-        table = layout.split(dataset) / "split.csv"
+        table = split_file(dataset)
         split = splits[dataset]
         identity = split.dataset if split.kind == "like" else dataset
-        images = read_columns(table, ["image_id", "sitter", "subset", "fold"])
+        images = split_columns(dataset, "image_id", "sitter", "subset", "fold")
         sitters, subsets = images["sitter"].dictionary_encode(), _words(images["subset"])
         names = [(identity, name) for name in sitters.dictionary.to_pylist()]
         if fold is not None:

@@ -67,7 +67,7 @@ class Places:
         return (list(zip(b.images.tolist(), b.mirrored.tolist(), strict=True)) for b in self.batches)
 
 
-def deaf(worker: int) -> None:
+def ignore_signals(worker: int) -> None:
     """Let a worker outlive the signals that a cluster, or Ctrl-C, sends to all processes of a job.
 
     The training itself answers them: it makes the step that it is at, which needs the workers, and a checkpoint.
@@ -104,7 +104,7 @@ class Inputs:
             sampler=cast(Any, places),
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
-            worker_init_fn=deaf,
+            worker_init_fn=ignore_signals,
             pin_memory=self.device.type == "cuda",  # from where it is copied while the GPU is at work
         )
         return places, loader

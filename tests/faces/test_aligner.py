@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipeline.core.alignment import ARCFACE
 from pipeline.faces.aligner import beyond, choose
-from pipeline.faces.alignment import ARCFACE
 from pipeline.faces.detection import Detection
 
 

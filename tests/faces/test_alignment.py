@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.faces.alignment import ARCFACE, Template, align, apply, crop_landmarks, realign, similarity
+from pipeline.core.alignment import ARCFACE, Template, align, apply, crop_landmarks, realign, similarity
 from pipeline.faces.image import read_image
 from tests.faces.real import photograph, shared
 

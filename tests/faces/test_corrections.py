@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.core.alignment import ARCFACE
 from pipeline.core.errors import SitterError
-from pipeline.faces.alignment import ARCFACE
 from pipeline.faces.image import read_image
 from pipeline.plan import layout
 from pipeline.plan.stages import jobs

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.core.alignment import ARCFACE
 from pipeline.core.errors import SitterError
 from pipeline.core.files import write_manifest
-from pipeline.faces.alignment import ARCFACE
 from pipeline.faces.detectors.retinaface import anchors, decode, suppress
 from pipeline.faces.image import read_image
 from pipeline.params.detectors import DETECTORS

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.core.pixels import RGBImage
 from pipeline.faces.duplicates import HASH, near_duplicates, nearest_of_another, registered_similarity
-from pipeline.faces.image import RGBImage
 from pipeline.params.sources.package import PackageOptions
 from pipeline.store.faces import Face, FaceStore, encode, write_faces
 from tests.faces_of_noise import face

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline.core.alignment import ARCFACE
 from pipeline.core.errors import SitterError
-from pipeline.faces.alignment import ARCFACE
 from pipeline.store import faces as faces_store
 from pipeline.store.faces import Face, FaceStore, decode, encode, write_faces
 from tests.faces.real import photograph

@@ -7,8 +7,8 @@ import csv
 import numpy as np
 import pytest
 
+from pipeline.core.alignment import ARCFACE
 from pipeline.core.files import output_folder, write_csv
-from pipeline.faces.alignment import ARCFACE
 from pipeline.params import check
 from pipeline.plan import layout
 from pipeline.stages import embed, train

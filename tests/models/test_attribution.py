@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.core.alignment import ARCFACE, Template
 from pipeline.core.errors import SitterError
-from pipeline.faces.alignment import ARCFACE, Template
 from pipeline.models.attribution import blurred, gradient, occlusion, vector
 from pipeline.models.backbone import Backbone
 from pipeline.models.load import Embedder

@@ -12,8 +12,8 @@ import torch
 from onnx import helper, numpy_helper
 from torch import nn
 
+from pipeline.core.alignment import ARCFACE
 from pipeline.core.errors import SitterError
-from pipeline.faces.alignment import ARCFACE
 from pipeline.faces.image import read_image
 from pipeline.models.backbone import count_parameters, frozen_prefix, load_trained_state, trained_state
 from pipeline.models.backbones.iresnet import IResNet
@@ -149,7 +149,7 @@ def test_mobilefacenet_tells_faces_of_lfw_apart(at):
 
     from sklearn.metrics import roc_auc_score
 
-    from pipeline.faces.alignment import align
+    from pipeline.core.alignment import align
     from pipeline.faces.detectors.scrfd import SCRFD
 
     for entry in ("mobilefacenet", "scrfd_500m"):

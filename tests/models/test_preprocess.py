@@ -10,7 +10,7 @@ import pytest
 import torch
 from skimage import data, transform
 
-from pipeline.faces.alignment import ARCFACE
+from pipeline.core.alignment import ARCFACE
 from pipeline.models.backbones.dlib_resnet29 import DlibResNet29
 from pipeline.models.preprocess import Preprocess
 from pipeline.params.backbones.efficientnet_lite0 import EfficientNetLite0Options

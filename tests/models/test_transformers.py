@@ -220,7 +220,7 @@ def test_pixels_are_normalised_as_torchvision_would(network, known):
     import open_clip
     from torchvision.transforms.functional import normalize, to_tensor
 
-    from pipeline.faces.alignment import ARCFACE
+    from pipeline.core.alignment import ARCFACE
 
     mean, deviation = known or (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD)
     prepare = Preprocess(network())

@@ -103,7 +103,7 @@ def test_difference_turned_round_changes_sign_and_ends() -> None:
 
 def test_standings_rank_by_the_figure_and_mark_best_and_par() -> None:
     table = standings(benchmark({"base": 0.165, "lora": 0.12, "both": 0.11}, {frozenset(("base", "both"))}), LOOKS)
-    assert [row.look.name for row in table.rows] == ["both", "lora", "base"]
+    assert [row.style.name for row in table.rows] == ["both", "lora", "base"]
     assert [(row.cells[0].best, row.cells[0].par) for row in table.rows] == [
         (True, False),
         (False, True),

@@ -12,16 +12,11 @@ import pytest
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from tests.faces.real import shared
 from tests.test_split import aligned, run, sides
 
 Row = dict[str, str]
-
-
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def painted(sitters: int = 60, images: int = 3, artists: int = 120, seed: int = 0) -> list[Row]:
@@ -52,24 +47,24 @@ def places(faces: list[Row], rows: list[Row], *columns: str) -> dict[str, set[tu
 
 @pytest.mark.parametrize("how", ["join", "drop"])
 @pytest.mark.parametrize("seed", range(5))
-def test_each_artist_stands_on_one_side_and_in_one_fold(how: str, seed: int) -> None:
+def test_each_artist_stands_on_one_side_and_in_one_fold(how: str, seed: int, tmp_path: Path) -> None:
     faces = painted(seed=seed)
-    aligned("set", faces)
-    rows = run(test=0.4, val=0.2, folds=4, seed=seed, artists=how)
+    aligned(tmp_path, "set", faces)
+    rows = run(tmp_path, test=0.4, val=0.2, folds=4, seed=seed, artists=how)
     assert all(len(place) == 1 for place in places(faces, rows, "subset", "fold").values())
     assert set(sides(rows).values()) == {"train", "val", "test"}
     folds = defaultdict(set)
     for row in rows:
         folds[row["sitter"]].add(row["fold"])
     assert all(len(fold) == 1 for fold in folds.values())
-    ignored = run(test=0.4, val=0.2, folds=4, seed=seed)
+    ignored = run(tmp_path, test=0.4, val=0.2, folds=4, seed=seed)
     assert any(len(place) > 1 for place in places(faces, ignored, "subset").values())
 
 
-def test_joined_sitters_are_the_components_of_the_graph_of_sitters_and_artists() -> None:
+def test_joined_sitters_are_the_components_of_the_graph_of_sitters_and_artists(tmp_path: Path) -> None:
     faces = painted(seed=7)
-    aligned("set", faces)
-    rows = run(test=0.5, artists="join", folds=2)
+    aligned(tmp_path, "set", faces)
+    rows = run(tmp_path, test=0.5, artists="join", folds=2)
     assert not any(row["subset"] == "unused" for row in rows)
     graph = networkx.Graph()
     for face in faces:
@@ -82,12 +77,12 @@ def test_joined_sitters_are_the_components_of_the_graph_of_sitters_and_artists()
     assert sum(len(seats) > 1 for seats in components) > 1
 
 
-def test_an_artists_images_stay_where_most_of_them_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_artists_images_stay_where_most_of_them_are(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     faces = painted(seed=3)
-    aligned("set", faces)
-    before = {r["image_id"]: r["subset"] for r in run(test=0.4, val=0.2)}
+    aligned(tmp_path, "set", faces)
+    before = {r["image_id"]: r["subset"] for r in run(tmp_path, test=0.4, val=0.2)}
     capsys.readouterr()
-    after = {r["image_id"]: r["subset"] for r in run(test=0.4, val=0.2, artists="drop")}
+    after = {r["image_id"]: r["subset"] for r in run(tmp_path, test=0.4, val=0.2, artists="drop")}
     count: dict[str, Counter[str]] = defaultdict(Counter)
     for face in faces:
         count[artist_of(face)][before[face["image_id"]]] += 1
@@ -103,60 +98,66 @@ def test_an_artists_images_stay_where_most_of_them_are(capsys: pytest.CaptureFix
     said = capsys.readouterr().out
     assert f"{unused} of their images unused" in said
     assert f"{sum(not artist_of(face) for face in faces)} images without a known artist tie nobody" in said
-    table = read_csv(layout.split("set") / "artists.csv")
+    table = read_csv(Layout(tmp_path).split("set") / "artists.csv")
     assert sum(int(row["unused"]) for row in table) == unused > 0
     assert {row["artist"] for row in table} == {artist_of(face) for face in faces} - {""}
 
 
-def test_renderings_of_what_is_left_out_are_left_out_too() -> None:
+def test_renderings_of_what_is_left_out_are_left_out_too(tmp_path: Path) -> None:
     faces = painted(seed=4)
-    aligned("set", faces)
+    aligned(tmp_path, "set", faces)
     entry = {"kind": "sitters", "test": 0.4, "artists": "drop", "near_duplicates": False}
-    left = {r["image_id"] for r in run(test=0.4, artists="drop") if r["subset"] == "unused"}
+    left = {r["image_id"] for r in run(tmp_path, test=0.4, artists="drop") if r["subset"] == "unused"}
     aligned(
-        "painted", [{**f, "image_id": f"{f['image_id']}~0", "origin": f["image_id"], "rendering": "0"} for f in faces]
+        tmp_path,
+        "painted",
+        [{**f, "image_id": f"{f['image_id']}~0", "origin": f["image_id"], "rendering": "0"} for f in faces],
     )
-    rows = run("painted", other={"set": entry}, kind="like", dataset="set")
+    rows = run(tmp_path, "painted", other={"set": entry}, kind="like", dataset="set")
     assert left
     assert {row["origin"] for row in rows if row["subset"] == "unused"} == left
 
 
-def test_where_one_artist_ties_all_it_cannot_be_done_and_the_other_way_is_named() -> None:
-    aligned("set", [{"image_id": str(i), "sitter": f"s{i // 2}", "artist": "Rembrandt"} for i in range(40)])
+def test_where_one_artist_ties_all_it_cannot_be_done_and_the_other_way_is_named(tmp_path: Path) -> None:
+    aligned(tmp_path, "set", [{"image_id": str(i), "sitter": f"s{i // 2}", "artist": "Rembrandt"} for i in range(40)])
     with pytest.raises(SitterError, match=r"20 are kept together, the largest group 20.*set `artists: drop`"):
-        run(test=0.5, artists="join")
+        run(tmp_path, test=0.5, artists="join")
     with pytest.raises(SitterError, match=r"one side, .* is left with 0 sitters.*set `artists: join`"):
-        run(test=0.5, artists="drop")
-    assert not layout.split("set").exists()
+        run(tmp_path, test=0.5, artists="drop")
+    assert not Layout(tmp_path).split("set").exists()
 
 
-def test_a_data_set_that_names_no_artists_is_explained() -> None:
+def test_a_data_set_that_names_no_artists_is_explained(tmp_path: Path) -> None:
     rows = [{"image_id": str(i), "sitter": f"s{i // 2}"} for i in range(40)]
-    aligned("set", rows)
+    aligned(tmp_path, "set", rows)
     with pytest.raises(SitterError, match=r"faces.csv has no column artist: add it.*columns: \{artist: NAME\}"):
-        run(test=0.5, artists="join")
-    aligned("set", [{**row, "artist": "Unsure"} for row in rows])
+        run(tmp_path, test=0.5, artists="join")
+    aligned(tmp_path, "set", [{**row, "artist": "Unsure"} for row in rows])
     with pytest.raises(SitterError, match=r"no image of .* has a known artist"):
-        run(test=0.5, artists="join")
+        run(tmp_path, test=0.5, artists="join")
 
 
-def test_on_real_paintings() -> None:
+def test_on_real_paintings(tmp_path: Path) -> None:
     with open(shared("data", "portraits", "manifest.csv"), newline="", encoding="utf-8") as file:
         faces = [{"image_id": r["image"], "sitter": r["sitter"], "artist": r["artist"]} for r in csv.DictReader(file)]
-    aligned("set", faces)
+    aligned(tmp_path, "set", faces)
     for how in ("join", "drop"):
-        rows = run(test=0.5, folds=5, artists=how)
+        rows = run(tmp_path, test=0.5, folds=5, artists=how)
         assert all(len(place) == 1 for place in places(faces, rows, "subset", "fold").values())
         images = Counter(row["subset"] for row in rows)
         assert images["unused"] < 0.2 * len(faces), images
 
 
-def several(cells: dict[str, str]) -> None:
+def several(root: Path, cells: dict[str, str]) -> None:
     """One sitter of three images for each cell of artists."""
-    aligned("set", [{"image_id": f"{s}/{i}", "sitter": s, "artist": c} for s, c in cells.items() for i in range(3)])
+    aligned(
+        root,
+        "set",
+        [{"image_id": f"{s}/{i}", "sitter": s, "artist": c} for s, c in cells.items() for i in range(3)],
+    )
 
 
-def test_all_artists_of_a_cell_tie_its_sitter() -> None:
+def test_all_artists_of_a_cell_tie_its_sitter(tmp_path: Path) -> None:
     cells = {
         "a": "Rembrandt",
         "b": "Rembrandt|Jan Lievens",
@@ -172,21 +173,21 @@ def test_all_artists_of_a_cell_tie_its_sitter() -> None:
         "m": "Rubens",
         "n": "Workshop of X",
     }
-    several(cells)
-    rows = run(test=0.5, folds=2, artists="join")
+    several(tmp_path, cells)
+    rows = run(tmp_path, test=0.5, folds=2, artists="join")
     side = {row["sitter"]: (row["subset"], row["fold"]) for row in rows}
     for tied in ("abc", "df", "ghi", "lm"):
         assert len({side[sitter] for sitter in tied}) == 1
-    found = {row["artist"]: row["sitters"] for row in read_csv(layout.split("set") / "artists.csv")}
+    found = {row["artist"]: row["sitters"] for row in read_csv(Layout(tmp_path).split("set") / "artists.csv")}
     assert found["rembrandt"] == found["jan lievens"] == found["hals, frans"] == found["rubens"] == "2"
     assert not {"unknown", "?", "workshop", "anonymous", "unknown artist"} & found.keys()
 
 
-def test_with_drop_an_image_of_several_artists_stays_where_all_of_them_stand() -> None:
+def test_with_drop_an_image_of_several_artists_stays_where_all_of_them_stand(tmp_path: Path) -> None:
     random = np.random.default_rng(5)
     cells = {f"s{n}": "|".join(f"p{k}" for k in random.choice(12, size=1 + n % 2, replace=False)) for n in range(40)}
-    several(cells)
-    rows = run(test=0.5, artists="drop")
+    several(tmp_path, cells)
+    rows = run(tmp_path, test=0.5, artists="drop")
     side: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         if row["subset"] != "unused":
@@ -197,7 +198,7 @@ def test_with_drop_an_image_of_several_artists_stays_where_all_of_them_stand() -
     assert any(row["subset"] == "unused" for row in rows)
 
 
-def test_words_for_unknown_artists_come_from_the_study_too() -> None:
-    several({f"s{n}": ("Meister Niemand", "geen", "Hals")[n % 3] for n in range(12)})
-    run(test=0.5, artists="join", unknown_artists=["Meister Niemand", "GEEN"])
-    assert [row["artist"] for row in read_csv(layout.split("set") / "artists.csv")] == ["hals"]
+def test_words_for_unknown_artists_come_from_the_study_too(tmp_path: Path) -> None:
+    several(tmp_path, {f"s{n}": ("Meister Niemand", "geen", "Hals")[n % 3] for n in range(12)})
+    run(tmp_path, test=0.5, artists="join", unknown_artists=["Meister Niemand", "GEEN"])
+    assert [row["artist"] for row in read_csv(Layout(tmp_path).split("set") / "artists.csv")] == ["hals"]

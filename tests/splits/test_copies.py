@@ -14,20 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.files import read_csv
-from pipeline.faces.image import RGBImage
-from pipeline.plan import layout
+from pipeline.core.pixels import RGBImage
+from pipeline.plan.layout import Layout
 from pipeline.splits.copies import PLACEHOLDER, find, leave_out
 from pipeline.splits.files import same_files
+from pipeline.store.splits import copies_file
 from tests.faces_of_noise import face
 from tests.test_split import aligned, people, run
 
 SHA = "{:064x}".format
 BOXED = ("x0", "y0", "x1", "y1")
-
-
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def jpeg(image: RGBImage, quality: int = 80) -> RGBImage:
@@ -39,18 +35,20 @@ def used(rows: list[dict[str, str]]) -> set[str]:
     return {row["image_id"] for row in rows if row["subset"] != "unused"}
 
 
-def near_duplicates() -> list[dict[str, str]]:
-    return read_csv(layout.split("set") / "near-duplicates.csv")
+def near_duplicates(root: Path) -> list[dict[str, str]]:
+    return read_csv(copies_file("set", Layout(root)))
 
 
 @pytest.mark.parametrize("near", [True, False])
-def test_the_same_file_twice_under_one_sitter_counts_once(near: bool, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_same_file_twice_under_one_sitter_counts_once(
+    near: bool, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     rows = [{**row, "sha256": SHA(n)} for n, row in enumerate(people(12, 2))]
     copies = [{**row, "image_id": row["image_id"] + " (1)"} for row in rows[:5]]
-    aligned("set", rows + copies, [face(n) for n in (*range(24), *range(5))])
-    found = run(test=1.0, near_duplicates=near)
+    aligned(tmp_path, "set", rows + copies, [face(n) for n in (*range(24), *range(5))])
+    found = run(tmp_path, test=1.0, near_duplicates=near)
     assert used(found) == {row["image_id"] for row in rows}
-    listed = near_duplicates()
+    listed = near_duplicates(tmp_path)
     again = {row["image_id"]: f"{row['image_id']} (1)" for row in rows[:5]}
     assert {row["image_a"]: row["image_b"] for row in listed} == again
     assert {(row["sitters"], row["found_by"], row["similarity"]) for row in listed} == {("same", "same file", "1.0000")}
@@ -59,41 +57,41 @@ def test_the_same_file_twice_under_one_sitter_counts_once(near: bool, capsys: py
     assert pictures == {image_id: first for first, copy in again.items() for image_id in (first, copy)}
 
 
-def test_all_re_encoded_copies_under_one_sitter_are_found(capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_re_encoded_copies_under_one_sitter_are_found(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     rows = people(10, 3)
     crops = [face(n) for n in range(30)]
     for n in range(7):  # seven copies of one picture, of which chains of nearest ones would leave two or three
         rows.append({"image_id": f"0/copy {n}", "sitter": "sitter 0"})
         crops.append(jpeg(cv2.convertScaleAbs(crops[0], alpha=1 - 0.03 * n, beta=2 * n), 95 - 5 * n))
-    aligned("set", rows, crops)
+    aligned(tmp_path, "set", rows, crops)
     own = {row["image_id"] for row in rows if row["sitter"] == "sitter 0"}
-    assert len(used(run(test=1.0, near_duplicates=True)) & own) == 3
+    assert len(used(run(tmp_path, test=1.0, near_duplicates=True)) & own) == 3
     assert "7 images are copies of another image of the same sitter" in capsys.readouterr().err
-    assert {row["found_by"] for row in near_duplicates()} == {"likeness"}
+    assert {row["found_by"] for row in near_duplicates(tmp_path)} == {"likeness"}
 
 
-def test_the_largest_copy_is_kept_then_the_surest_then_the_first() -> None:
+def test_the_largest_copy_is_kept_then_the_surest_then_the_first(tmp_path: Path) -> None:
     sizes = {"a": (200, 0.9), "b": (300, 0.8), "c": (300, 0.9), "d": (300, 0.9)}
     rows = [
         {"image_id": i, "sitter": "s", "sha256": SHA(1), "width": str(w), "height": "100", "score": str(score)}
         for i, (w, score) in sizes.items()
     ]
-    aligned("set", [*rows[::-1], {"image_id": "e", "sitter": "t", "sha256": SHA(2)}])
-    assert used(run(test=1.0)) == {"c", "e"}
+    aligned(tmp_path, "set", [*rows[::-1], {"image_id": "e", "sitter": "t", "sha256": SHA(2)}])
+    assert used(run(tmp_path, test=1.0)) == {"c", "e"}
 
 
-def test_one_file_with_two_faces_is_no_copy() -> None:
+def test_one_file_with_two_faces_is_no_copy(tmp_path: Path) -> None:
     left, right = (dict(zip(BOXED, box, strict=True)) for box in (("10", "10", "50", "60"), ("70", "12", "110", "62")))
     rows = [
         {"image_id": "1", "sitter": "a", "sha256": SHA(1), **left},
         {"image_id": "2", "sitter": "b", "sha256": SHA(1), **right},
         {"image_id": "3", "sitter": "b", "sha256": SHA(1), **{**right, "x0": "71.5"}},
     ]
-    aligned("set", rows)
-    assert same_files("set") == [("2", "3")]
+    aligned(tmp_path, "set", rows)
+    assert same_files("set", Layout(tmp_path)) == [("2", "3")]
 
 
-def test_images_of_nobody_without_a_face_or_rendered_are_no_copies() -> None:
+def test_images_of_nobody_without_a_face_or_rendered_are_no_copies(tmp_path: Path) -> None:
     rows = [
         {"image_id": "1", "sitter": "a", "sha256": SHA(1)},
         {"image_id": "2", "sitter": "", "sha256": SHA(1)},
@@ -102,44 +100,46 @@ def test_images_of_nobody_without_a_face_or_rendered_are_no_copies() -> None:
         {"image_id": "5", "sitter": "a", "sha256": ""},
         {"image_id": "6", "sitter": "a", "sha256": ""},
     ]
-    aligned("set", [{"origin": "", "status": "aligned", **row} for row in rows])
-    assert same_files("set") == []
+    aligned(tmp_path, "set", [{"origin": "", "status": "aligned", **row} for row in rows])
+    assert same_files("set", Layout(tmp_path)) == []
 
 
-def test_a_placeholder_under_many_sitters_is_unused_and_ties_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_placeholder_under_many_sitters_is_unused_and_ties_nobody(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     rows = people(20, 2)
     crops = [face(n) for n in range(40)]
     for n in range(0, 20, 2):
         rows.append({"image_id": f"{n}/missing", "sitter": f"sitter {n}"})
         crops.append(jpeg(face(99), 95 - 3 * n))
-    aligned("set", rows, crops)
-    found = run(test=0.5, near_duplicates=True)
+    aligned(tmp_path, "set", rows, crops)
+    found = run(tmp_path, test=0.5, near_duplicates=True)
     assert used(found) == {row["image_id"] for row in rows[:40]}
     subsets = {row["subset"] for row in found if row["image_id"].split("/")[0] in {str(n) for n in range(0, 20, 2)}}
     assert subsets == {"test", "train", "unused"}  # they were not dealt together
     assert "10 images show 1 pictures" in capsys.readouterr().err
 
 
-def test_a_picture_under_two_sitters_stays_for_testing_and_teaches_nothing() -> None:
+def test_a_picture_under_two_sitters_stays_for_testing_and_teaches_nothing(tmp_path: Path) -> None:
     rows = [{**row, "sha256": SHA(n)} for n, row in enumerate(people(12, 3))]
     rows[3]["sha256"] = rows[0]["sha256"]
-    aligned("set", rows)
+    aligned(tmp_path, "set", rows)
     both = {rows[0]["image_id"], rows[3]["image_id"]}
     for test, val, expected in ((1.0, 0.0, both), (0.0, 0.0, set()), (0.0, 1.0, set())):
-        assert used(run(test=test, val=val)) & both == expected
+        assert used(run(tmp_path, test=test, val=val)) & both == expected
 
 
 @pytest.mark.parametrize("kind", ["sitters", "images"])
-def test_copies_are_nowhere_on_two_sides(kind: str) -> None:
+def test_copies_are_nowhere_on_two_sides(kind: str, tmp_path: Path) -> None:
     rows = people(30, 4)
     files = [{**row, "sha256": SHA(n)} for n, row in enumerate(rows)]
     for n in range(0, 60, 12):  # sitters 0 and 1, 3 and 4, …
         files[n + 4]["sha256"] = files[n + 2]["sha256"]
     for n in range(0, 120, 4):
         files[n + 1]["sha256"] = files[n]["sha256"]
-    aligned("set", files)
+    aligned(tmp_path, "set", files)
     sha = {row["image_id"]: row["sha256"] for row in files}
-    found = run(kind=kind, test=0.4, val=0.2)
+    found = run(tmp_path, kind=kind, test=0.4, val=0.2)
     sides: dict[str, set[str]] = defaultdict(set)
     for row in found:
         if row["subset"] != "unused":
@@ -149,7 +149,9 @@ def test_copies_are_nowhere_on_two_sides(kind: str) -> None:
     assert set(twice.values()) == {1}
 
 
-def test_rows_of_listed_pairs_stay_and_pairs_of_one_picture_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_rows_of_listed_pairs_stay_and_pairs_of_one_picture_are_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     rows: list[dict[str, str]] = []
     number = count()
     for pair in range(6):
@@ -160,8 +162,8 @@ def test_rows_of_listed_pairs_stay_and_pairs_of_one_picture_are_told(capsys: pyt
             rows.append(
                 {"image_id": f"{pair}{side}", "sitter": f"s{sitter}", "pairs": f"{pair}{side}{sign}", "sha256": sha}
             )
-    aligned("set", rows)
-    found = run_pairs()
+    aligned(tmp_path, "set", rows)
+    found = run_pairs(tmp_path)
     assert {row["subset"] for row in found} == {"test"}
     said = capsys.readouterr().err
     assert "1 genuine and 1 impostor pairs of 6" in said
@@ -169,30 +171,33 @@ def test_rows_of_listed_pairs_stay_and_pairs_of_one_picture_are_told(capsys: pyt
     assert "unused" not in said
 
 
-def run_pairs() -> list[dict[str, str]]:
+def run_pairs(tmp_path: Path) -> list[dict[str, str]]:
     from pipeline.stages import split
     from tests.test_split import study
 
-    split.run(study(set={"kind": "pairs", "folds": 2}), "set")
-    return read_csv(layout.split("set") / "split.csv")
+    split.run(study(set={"kind": "pairs", "folds": 2}), "set", tmp_path)
+    return read_csv(Layout(tmp_path).split("set") / "split.csv")
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_whatever_is_copied_no_picture_counts_twice_and_no_sitter_loses_another(data: st.DataObject) -> None:
+def test_whatever_is_copied_no_picture_counts_twice_and_no_sitter_loses_another(
+    tmp_path: Path, data: st.DataObject
+) -> None:
     images = data.draw(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 6)), min_size=1, max_size=40))
     rows: list[dict[str, Any]] = [
         {"image_id": str(n), "sitter": f"s{sitter}", "sha256": SHA(picture), "status": "aligned"}
         for n, (sitter, picture) in enumerate(images)
     ]
-    aligned("set", rows)
+    at = Layout(tmp_path)
+    aligned(tmp_path, "set", rows)
     for row in rows:
         row |= {"subset": data.draw(st.sampled_from(["train", "val", "test", "unused"])), "fold": "0"}
     before = {row["image_id"] for row in rows if row["subset"] != "unused"}
     names: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         names[row["sha256"]].add(row["sitter"])
-    copies = find("set", rows, same_files("set"), near=False)
+    copies = find("set", rows, same_files("set", at), near=False, at=at)
     leave_out(rows, copies)
     kept: dict[str, list[dict[str, str]]] = defaultdict(list)
     for row in rows:

@@ -14,10 +14,9 @@ from pipeline.core.errors import SitterError
 from pipeline.params.split import ByImage
 from pipeline.splits.by_images import seat
 from pipeline.training.data import read_faces
-from tests.test_split import aligned, people, project, run
+from tests.test_split import aligned, people, run
 from tests.training.study import make_faces, study
 
-__all__ = ["project"]  # a fixture, used by every test
 IMAGES: dict[str, Any] = {"kind": "images", "val": 0.2}
 
 
@@ -25,9 +24,9 @@ def subsets(rows: list[dict[str, str]]) -> dict[str, str]:
     return {row["image_id"]: row["subset"] for row in rows}
 
 
-def test_eighty_of_a_hundred_images_train_and_every_sitter_does() -> None:
-    aligned("set", people(40, 50))
-    rows = run(**IMAGES)
+def test_eighty_of_a_hundred_images_train_and_every_sitter_does(tmp_path: Path) -> None:
+    aligned(tmp_path, "set", people(40, 50))
+    rows = run(tmp_path, **IMAGES)
     count = Counter(row["subset"] for row in rows)
     assert set(count) == {"train", "val"}
     assert abs(count["val"] - 400) < 4 * (2000 * 0.2 * 0.8) ** 0.5, "within four deviations of the binomial"
@@ -38,14 +37,14 @@ def test_eighty_of_a_hundred_images_train_and_every_sitter_does() -> None:
     assert Counter(row["fold"] for row in rows).most_common()[-1][1] > 100, "ten folds of about 200"
 
 
-def test_no_image_moves_because_others_come_or_go_or_rows_are_reordered() -> None:
-    aligned("set", people(10, 5))
-    before = subsets(run(**IMAGES))
+def test_no_image_moves_because_others_come_or_go_or_rows_are_reordered(tmp_path: Path) -> None:
+    aligned(tmp_path, "set", people(10, 5))
+    before = subsets(run(tmp_path, **IMAGES))
     more = people(12, 9)
-    aligned("set", more[::-1])
-    after = subsets(run(**IMAGES))
+    aligned(tmp_path, "set", more[::-1])
+    after = subsets(run(tmp_path, **IMAGES))
     assert after | before == after
-    assert subsets(run(seed=2, **IMAGES)) != after
+    assert subsets(run(tmp_path, seed=2, **IMAGES)) != after
 
 
 @given(st.text(max_size=20), st.floats(0, 0.5), st.floats(0, 0.5), st.integers(0, 9))
@@ -56,31 +55,32 @@ def test_a_larger_share_only_takes_images_over(image_id: str, share: float, more
         assert seat({"image_id": image_id}, larger, seed)[0] == "val"
 
 
-def test_renderings_stand_where_their_photographs_do_by_either_kind() -> None:
+def test_renderings_stand_where_their_photographs_do_by_either_kind(tmp_path: Path) -> None:
     photos = people(6, 20)
     painted = [{"image_id": f"{p['image_id']}-oil", "sitter": p["sitter"], "origin": p["image_id"]} for p in photos]
-    aligned("photos", photos)
-    aligned("set", painted)
+    aligned(tmp_path, "photos", photos)
+    aligned(tmp_path, "set", painted)
     entry: dict[str, Any] = {"kind": "images", "val": 0.3, "test": 0.3, "near_duplicates": False}
-    original = subsets(run("photos", other={"set": entry}, **entry))
+    original = subsets(run(tmp_path, "photos", other={"set": entry}, **entry))
     for kind in (entry, {"kind": "like", "dataset": "photos", "near_duplicates": False}):
-        rows = run("set", other={"photos": entry}, **kind)
+        rows = run(tmp_path, "set", other={"photos": entry}, **kind)
         assert all(row["subset"] == original[row["origin"]] for row in rows)
         assert len({row["subset"] for row in rows}) == 3
 
 
-def test_a_share_that_no_image_falls_to_is_told() -> None:
-    aligned("set", people(1, 2))
+def test_a_share_that_no_image_falls_to_is_told(tmp_path: Path) -> None:
+    aligned(tmp_path, "set", people(1, 2))
     with pytest.raises(SitterError, match=r"split\.set: 2 images are too few: the share of test, 0\.01, comes to none"):
-        run(kind="images", test=0.01)
+        run(tmp_path, kind="images", test=0.01)
 
 
-def test_shares_beyond_all_are_told() -> None:
+def test_shares_beyond_all_are_told(tmp_path: Path) -> None:
     with pytest.raises(SitterError, match=r"split\.set: test 0\.9 and val 0\.2 are more than 1"):
-        run(kind="images", test=0.9, val=0.2)
+        run(tmp_path, kind="images", test=0.9, val=0.2)
 
 
-def test_sitters_may_both_train_and_validate_if_split_by_image(tmp_path: Path) -> None:
+def test_sitters_may_both_train_and_validate_if_split_by_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     make_faces("tiny", sitters=4, images=30)
     splits = {"tiny": ByImage(kind="images", val=0.2, near_duplicates=False)}
     from pipeline.core.files import read_csv, write_csv

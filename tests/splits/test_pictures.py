@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.faces.image import RGBImage
+from pipeline.core.pixels import RGBImage
 from pipeline.metrics.all_pairs import all_pairs
 from pipeline.metrics.geometry import geometry
 from pipeline.metrics.identification import identification
@@ -58,7 +58,7 @@ def study(near: bool = True, **splits: Any) -> Study:
 
 def made(found: Study, dataset: str, rows: Sequence[dict[str, str]], crops: Sequence[RGBImage]) -> None:
     """Faces, split and embeddings; a vector is what the crop looks like, so that one picture gives a cosine of 1."""
-    aligned(dataset, rows, crops)
+    aligned(Path(), dataset, rows, crops)
     split.run(found, dataset)
     folder = layout.embeddings("net", dataset)
     folder.mkdir(parents=True, exist_ok=True)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import yaml
 
+from pipeline.core.alignment import ARCFACE
 from pipeline.core.files import output_folder, write_csv
-from pipeline.faces.alignment import ARCFACE
 from pipeline.params import Study, check
 from pipeline.plan import layout
 from pipeline.stages import train

@@ -54,9 +54,9 @@ class Workplace:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
         return clean | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONHASHSEED": "0"} | more
 
-    def agree(self, way: str, *arguments: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
+    def sync(self, way: str, *arguments: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
         """One of the guarded ways in: run, repro, pull."""
-        return self.call("python", "rules/agree.py", way, *arguments, **kwargs)  # type: ignore[arg-type]
+        return self.call("python", "rules/sync.py", way, *arguments, **kwargs)  # type: ignore[arg-type]
 
     def jobs_of(self, *command: str, **env: str) -> set[str]:
         """Run a command; the jobs that it ran, as `train/tuned`: each leaves a log."""
@@ -151,7 +151,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
 
     def make(folder: Path) -> None:
         place = checkout(folder / "sitter")
-        place.agree("run")
+        place.sync("run")
         place.commit("results")
 
     return Workplace(once(tmp_path_factory, "finished", make) / "sitter")

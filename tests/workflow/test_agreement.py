@@ -133,7 +133,7 @@ def test_8_a_second_run_is_refused_by_name(workplace: Workplace) -> None:
     workplace.change(REPLICATES, 120)
     shutil.rmtree(workplace.folder / "logs")
     first = subprocess.Popen(
-        ["python", "rules/agree.py", "run"],
+        ["python", "rules/sync.py", "run"],
         cwd=workplace.folder,
         env=workplace.environment(),
         stdout=subprocess.PIPE,
@@ -147,11 +147,11 @@ def test_8_a_second_run_is_refused_by_name(workplace: Workplace) -> None:
                 break
             time.sleep(0.1)
         os.killpg(first.pid, signal.SIGSTOP)
-        for command in (("python", "rules/agree.py", "run"), ("snakemake", "all")):
+        for command in (("python", "rules/sync.py", "run"), ("snakemake", "all")):
             second = workplace.call(*command, check=False)
             assert second.returncode != 0
             assert "is at work in this folder: wait for it to end" in second.stdout
-            assert "agree.py run" in second.stdout
+            assert "sync.py run" in second.stdout
         os.killpg(first.pid, signal.SIGCONT)
         assert first.wait(300) == 0, first.stdout.read() if first.stdout else ""
     finally:
@@ -182,7 +182,7 @@ def test_9_dvc_experiments_run_at_once_and_from_the_queue(workplace: Workplace) 
 def test_10_an_older_commit_checked_out_is_up_to_date_in_both(workplace: Workplace) -> None:
     before = workplace.text("results/metrics.json")
     workplace.change(REPLICATES, 120)
-    workplace.agree("run")
+    workplace.sync("run")
     workplace.commit("other intervals")
     after = workplace.text("results/metrics.json")
     assert after != before

@@ -85,7 +85,7 @@ def test_each_kind_is_two_files_and_two_lines_and_retrains_nothing(workplace: Wo
     assert "models.mosaic.loss.margin is 7; expected: at most 1" in refused.stdout
 
     (workplace.folder / "params.yaml").write_text(extended)
-    workplace.agree("run")
+    workplace.sync("run")
     metrics = json.loads(workplace.text("results/metrics.json"))
     assert metrics["gap"]["short"]["gap"] > 0
     assert 0 <= metrics["photographs"]["mosaic"]["eer"] < 0.5

@@ -54,7 +54,7 @@ def test_what_dvc_finds_changed_and_snakemake_does_not_is_never_recorded(workpla
     memory.write_text(json.dumps(known))
     lock = workplace.text("dvc.lock")
     assert workplace.snakemake_would_run() == set()
-    refused = workplace.agree("run", check=False)
+    refused = workplace.sync("run", check=False)
     assert refused.returncode != 0
     assert "portraits, which has changed for DVC, but not for Snakemake" in refused.stdout
     assert workplace.text("dvc.lock") == lock

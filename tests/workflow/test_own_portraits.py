@@ -29,7 +29,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(SHARED / row["image"], target)
     shutil.copy(PROJECT / "studies/own-portraits.yaml", place.folder / "params.yaml")
-    place.agree("run", timeout=900)
+    place.sync("run", timeout=900)
     return place
 
 

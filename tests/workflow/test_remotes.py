@@ -98,7 +98,7 @@ def push_clone_pull(place: Workplace, clone: Path) -> None:
     subprocess.run(["git", "clone", "-q", place.folder, clone], check=True)
     shutil.copy(place.folder / ".dvc/config.local", clone / ".dvc/config.local")
     cloned = Workplace(clone)
-    cloned.agree("pull")
+    cloned.sync("pull")
     assert_both_have_nothing_to_do(cloned)
     assert cloned.text("results/metrics.json") == place.text("results/metrics.json")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.faces.alignment import ARCFACE
+from pipeline.core.alignment import ARCFACE
+from pipeline.core.pixels import RGBImage
 from pipeline.faces.detection import Detection
-from pipeline.faces.image import RGBImage
 
 
 class Aligned:

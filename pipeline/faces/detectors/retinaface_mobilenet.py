@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 
 from pipeline.core.errors import SitterError
+from pipeline.core.pixels import RGBImage
 from pipeline.faces.detection import Detection, Floats, Search
 from pipeline.faces.detectors.retinaface import decode
-from pipeline.faces.image import RGBImage
 from pipeline.faces.session import session
 from pipeline.params.detectors.retinaface_mobilenet import RetinaFaceMobileNetOptions
 from pipeline.store.weights import weights_file

@@ -14,9 +14,9 @@ import torch
 import pipeline.core.torchvision_ops  # noqa: F401  (before retinaface, which imports torchvision)
 from pipeline.core.errors import SitterError
 from pipeline.core.file_types import beginning, known
+from pipeline.core.pixels import RGBImage
 from pipeline.faces.detection import Detection, Floats, Search
 from pipeline.faces.detectors.retinaface import decode
-from pipeline.faces.image import RGBImage
 from pipeline.params.detectors.retinaface_resnet50 import RetinaFaceResNet50Options
 from pipeline.store.weights import weights_file
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.core.errors import SitterError
+from pipeline.core.pixels import RGBImage
 from pipeline.faces.detection import Detection, Floats, Search
-from pipeline.faces.image import RGBImage
 from pipeline.faces.session import session
 from pipeline.params.detectors.scrfd import SCRFDOptions
 from pipeline.store.weights import weights_file

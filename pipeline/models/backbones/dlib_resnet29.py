@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline.core.alignment import Template
 from pipeline.core.errors import SitterError
 from pipeline.core.file_types import instead
-from pipeline.faces.alignment import Template
 from pipeline.models.backbone import Backbone
 from pipeline.params.backbones.dlib_resnet29 import DlibResNet29Options
 from pipeline.store.weights import weights_file

@@ -11,7 +11,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from pipeline.faces.alignment import ARCFACE
+from pipeline.core.alignment import ARCFACE
 from pipeline.models.backbone import Backbone
 from pipeline.models.weights import fill, read_state
 from pipeline.params.backbones.mobilefacenet import MobileFaceNetOptions

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pipeline.core.alignment import Template
 from pipeline.core.errors import SitterError, nearest
-from pipeline.faces.alignment import Template
 from pipeline.faces.session import session, tried
 from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface

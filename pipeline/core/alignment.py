@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.faces.image import RGBImage
+from pipeline.core.pixels import RGBImage
 
 Floats = NDArray[np.float64]
 

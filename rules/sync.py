@@ -1,8 +1,8 @@
 """Snakemake and DVC in agreement: one truth about what is up to date, whichever of them did the work.
 
-    python rules/agree.py run [SNAKEMAKE ARGUMENTS]    snakemake all, then record it in DVC
-    python rules/agree.py repro [DVC ARGUMENTS]        dvc repro, then record it in Snakemake
-    python rules/agree.py pull [DVC ARGUMENTS]         dvc pull, then record it in Snakemake
+    python rules/sync.py run [SNAKEMAKE ARGUMENTS]    snakemake all, then record it in DVC
+    python rules/sync.py repro [DVC ARGUMENTS]        dvc repro, then record it in Snakemake
+    python rules/sync.py pull [DVC ARGUMENTS]         dvc pull, then record it in Snakemake
 
 Each holds one lock, so that no training runs twice. The plain commands end in the same agreement: `snakemake all`
 commits to DVC when it succeeds, and any `snakemake` first takes note of what `dvc repro`, `pull`, `checkout` or

@@ -1,0 +1,9 @@
+"""What every folder means by an image in memory."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+RGBImage = NDArray[np.uint8]
+"""uint8 [height, width, 3], RGB."""

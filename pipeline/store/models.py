@@ -1,0 +1,70 @@
+"""The folder of a model or fusion, `models/<name>/`: its record, what was learned, and how the training went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_csv, read_json, write_csv, write_json
+from pipeline.plan import layout
+
+RECORD = "model.json"
+WEIGHTS = "weights.safetensors"
+CENTRES = "centres.safetensors"
+HISTORY = "history.csv"
+METRICS = "metrics.json"
+
+Record = dict[str, Any]
+
+
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write `model.json` into an existing folder."""
+    write_json(folder / RECORD, record)
+
+
+def write_history(
+    folder: Path, history: Iterable[Mapping[str, Any]], columns: Sequence[str], summary: Mapping[str, Any]
+) -> None:
+    """Write how a training went into an existing folder: a row for each epoch, and what `dvc metrics` shows."""
+    write_csv(folder / HISTORY, history, columns)
+    write_json(folder / METRICS, summary)
+
+
+def record_file(name: str) -> Path:
+    """Return the path of the record of a model or fusion."""
+    return layout.model(name) / RECORD
+
+
+def find_record(name: str) -> Record:
+    """Return the record of a model or fusion; empty where it has not been made."""
+    file = record_file(name)
+    return dict(read_json(file)) if file.is_file() else {}
+
+
+def read_record(name: str, stage: str) -> Record:
+    """Read the record of a model or fusion.
+
+    Raises:
+        SitterError: it has not been made; names the stage that makes it.
+    """
+    if not (found := find_record(name)):
+        raise SitterError(f"{record_file(name)} does not exist: run `python -m pipeline {stage} {name}` first.")
+    return found
+
+
+def read_history(name: str) -> list[dict[str, str]]:
+    """Read the epochs of a training; none where nothing was trained."""
+    file = layout.model(name) / HISTORY
+    return read_csv(file) if file.exists() else []
+
+
+def weights_record(name: str, size: int, sha256: str) -> Record:
+    """Return what a record says of the file that weights, or an outside system's vectors, came from."""
+    return {"file": name, "bytes": size, "sha256": sha256}
+
+
+def fusion_record(method: Mapping[str, Any], models: Sequence[str], centre: bool, dim: int, **found: Any) -> Record:
+    """Return the record of a fusion: its method and models, what the fit has found, and the length of its vectors."""
+    return {"method": dict(method), "models": list(models), "centre": centre, **found, "dim": dim}
