@@ -13,7 +13,7 @@ from pipeline.crossval.held_out import folds_of
 from pipeline.fusions.fit_data import FitData, FitImage, fit, inputs
 from pipeline.fusions.fused import Array
 from pipeline.params.fuse import members, without
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 from pipeline.scoring.score_norm import check_size, normalised, table_of
 from pipeline.store.embeddings import Floats, write_embeddings
 from pipeline.store.models import fusion_record, write_record
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline.params import Study
 
 
-def cross_fit(study: Study, name: str) -> None:
+def cross_fit(study: Study, name: str, at: Layout = HERE) -> None:
     """The stage's work for a fusion with `crossval`: `models/<name>/` and `embeddings/<name>/<dataset>/`.
 
     For each fold the fusion is fitted to the images of all others, of which the next one gives the val sitters, as in
@@ -41,7 +41,7 @@ def cross_fit(study: Study, name: str) -> None:
 
     entry, datasets = study.fuse[name], study.embed.datasets
     behind = members(study, name)
-    folds = {dataset: folds_of(dataset) for dataset in datasets}
+    folds = {dataset: folds_of(dataset, at) for dataset in datasets}
     count = _number_of_folds(name, folds)
     state: dict[str, Array] = {}
     vectors: dict[str, list[Floats]] = defaultdict(list)
@@ -50,8 +50,8 @@ def cross_fit(study: Study, name: str) -> None:
     facts: list[dict[str, Any]] = []
     for fold in range(count):
         models = [without(study, names, fold) for names in behind]
-        tables = {dataset: inputs(models, dataset) for dataset in datasets}
-        fit_data = FitData.of(tables, {d: _fit_images(d, folds[d], fold, count) for d in entry.fit_on}, models)
+        tables = {dataset: inputs(models, dataset, at) for dataset in datasets}
+        fit_data = FitData.of(tables, {d: _fit_images(d, folds[d], fold, count, at) for d in entry.fit_on}, models)
         fused = fit(name, entry, fit_data, study.seed_of(name))
         state |= {f"fold-{fold}.{key}": np.ascontiguousarray(value) for key, value in fused.state().items()}
         facts.append({**_fitted(fit_data), **_weights(fused.kind.state(), entry.models), **fused.kind.findings()})
@@ -67,7 +67,7 @@ def cross_fit(study: Study, name: str) -> None:
                     table_of(own, dataset, own, normalised(units, units, cohort, entry.score_norm.cohort))
                 )
     for dataset in datasets:
-        with output_folder(layout.embeddings(name, dataset)) as folder:
+        with output_folder(at.embeddings(name, dataset)) as folder:
             if entry.score_norm is None:
                 write_embeddings(folder, [i for own in ids[dataset] for i in own], np.concatenate(vectors[dataset]))
             else:
@@ -83,7 +83,7 @@ def cross_fit(study: Study, name: str) -> None:
         weights=_mean_weights(facts),
         folds=facts,
     )
-    with output_folder(layout.model(name)) as folder:
+    with output_folder(at.model(name)) as folder:
         if state:
             with atomic_file(folder / WEIGHTS) as part:
                 save_file(state, part)
@@ -107,9 +107,9 @@ def _number_of_folds(name: str, folds: dict[str, dict[str, int]]) -> int:
     return count
 
 
-def _fit_images(dataset: str, folds: dict[str, int], fold: int, count: int) -> list[FitImage]:
+def _fit_images(dataset: str, folds: dict[str, int], fold: int, count: int, at: Layout) -> list[FitImage]:
     """The images of all folds but one."""
-    others = [(row.image_id, row.sitter) for row in each_seated(dataset) if folds.get(row.image_id, fold) != fold]
+    others = [(row.image_id, row.sitter) for row in each_seated(dataset, at) if folds.get(row.image_id, fold) != fold]
     return [(i, sitter, "val" if folds[i] == (fold + 1) % count else "train") for i, sitter in others]
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
 from pipeline.params.fuse import without
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.embeddings import Embeddings, Floats, normalise, write_embeddings
 from pipeline.store.models import fusion_record, write_record
 from pipeline.store.splits import KNOWN, TESTED, each_seated, split_file
@@ -28,42 +28,42 @@ class Folds:
     """
 
 
-def assemble(study: Study, name: str) -> None:
+def assemble(study: Study, name: str, at: Layout = HERE) -> None:
     """The stage's work for a fusion of this kind: `models/<name>/` and `embeddings/<name>/<dataset>/`."""
     from pipeline.store.embeddings import read_embeddings
 
     entry = study.fuse[name]
     made: dict[str, tuple[list[str], Floats]] = {}
     for dataset in study.embed.datasets:
-        folds = folds_of(dataset)
+        folds = folds_of(dataset, at)
         vectors: list[Floats] = []
         members = [without(study, entry.models, fold) for fold in range(1 + max(folds.values()))]
-        tables = {model: read_embeddings(model, dataset) for model in dict.fromkeys(members)}
+        tables = {model: read_embeddings(model, dataset, at) for model in dict.fromkeys(members)}
         for fold, model in enumerate(members):
             vectors.append(tested(tables[model], folds, fold, entry.centre))
         ids = [[i for i in tables[m].image_ids if folds.get(i) == fold] for fold, m in enumerate(members)]
         made[dataset] = [image_id for some in ids for image_id in some], np.concatenate(vectors)
     for dataset, (image_ids, values) in made.items():
-        with output_folder(layout.embeddings(name, dataset)) as folder:
+        with output_folder(at.embeddings(name, dataset)) as folder:
             write_embeddings(folder, image_ids, values)
     dim = next(iter(made.values()))[1].shape[1]
     description = fusion_record(entry.method.model_dump(mode="json"), entry.models, entry.centre, dim)
-    with output_folder(layout.model(name)) as folder:
+    with output_folder(at.model(name)) as folder:
         write_record(folder, description)
     print(f"{name}: {len(entry.models)} models, each on the sitters that it has not seen; {', '.join(made)}")
 
 
-def folds_of(dataset: str) -> dict[str, int]:
+def folds_of(dataset: str, at: Layout = HERE) -> dict[str, int]:
     """Fold of each test image.
 
     Raises:
         SitterError: the data set has train or val sitters, and so is not split into folds only.
     """
-    rows = list(each_seated(dataset))
+    rows = list(each_seated(dataset, at))
     if any(row.subset in KNOWN for row in rows):
         raise SitterError(
-            f"{split_file(dataset)} has train or val sitters: a cross-validated model is for data sets that are split "
-            f"into folds only. Set split.{dataset}: test: 1, and a number of folds; or take {dataset} out of "
+            f"{split_file(dataset, at)} has train or val sitters: a cross-validated model is for data sets that are "
+            f"split into folds only. Set split.{dataset}: test: 1, and a number of folds; or take {dataset} out of "
             "embed.datasets."
         )
     return {row.image_id: row.fold for row in rows if row.subset in TESTED}

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.core.errors import SitterError
 from pipeline.fusions.fused import Fused, Kind, mean_units
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.embeddings import Embeddings, Floats, read_embeddings
 from pipeline.store.splits import KNOWN, each_image
 
@@ -51,7 +51,7 @@ class FitData:
         for dataset, rows in images.items():
             ids = [image_id for image_id, _, _ in rows]
             for model, table, part in zip(models, tables[dataset], parts, strict=True):
-                part.append(table.select(ids, str(layout.embeddings(model, dataset))))
+                part.append(table.select(ids, f"embeddings/{model}/{dataset}"))
         rows = [row for own in images.values() for row in own]
         vectors = [np.concatenate(part) for part in parts if part]
         return cls(vectors, [sitter for _, sitter, _ in rows], [subset for _, _, subset in rows])
@@ -67,28 +67,28 @@ class FitData:
         return [vectors[rows] for vectors in self.vectors]
 
 
-def inputs(models: Sequence[str], dataset: str) -> list[Embeddings]:
+def inputs(models: Sequence[str], dataset: str, at: Layout = HERE) -> list[Embeddings]:
     """Embeddings by each model of a data set, rows in the order of the first model's.
 
     Raises:
         SitterError: they are absent, or of other images than their fellows'.
     """
-    tables = [read_embeddings(model, dataset) for model in models]
+    tables = [read_embeddings(model, dataset, at) for model in models]
     first = tables[0].image_ids
     for model, table in zip(models, tables, strict=True):
         if set(table.image_ids) != set(first) or len(table) != len(first):
             other = sorted(set(table.image_ids) ^ set(first))
             raise SitterError(
-                f"{layout.embeddings(model, dataset)} and {layout.embeddings(models[0], dataset)} hold other "
+                f"{at.embeddings(model, dataset)} and {at.embeddings(models[0], dataset)} hold other "
                 f"images ({len(table)} and {len(first)}; {', '.join(other[:3])}{' …' if len(other) > 3 else ''} only "
                 f"in one): one of them is out of date. Run embed for {model} and {models[0]} again."
             )
     return [Embeddings(first, t.vectors if t.image_ids == first else t.select(first)) for t in tables]
 
 
-def train_and_val(dataset: str) -> list[FitImage]:
+def train_and_val(dataset: str, at: Layout = HERE) -> list[FitImage]:
     """The train and val images of a data set, in the order of its split."""
-    return [image for image in each_image(dataset) if image[2] in KNOWN]
+    return [image for image in each_image(dataset, at) if image[2] in KNOWN]
 
 
 def fit(name: str, entry: Fusion, fit_data: FitData, seed: int) -> Fused:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
 from pipeline.params.fusions import FUSIONS
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.embeddings import Floats, normalise
 from pipeline.store.models import WEIGHTS, read_record
 
@@ -96,14 +96,14 @@ def mean_units(inputs: Sequence[Floats]) -> list[Array]:
     return [normalise(x).mean(0, dtype=np.float64).astype(np.float32) for x in inputs]
 
 
-def load_fusion(name: str) -> Fused:
+def load_fusion(name: str, at: Layout = HERE) -> Fused:
     """The fusion in `models/<name>/`.
 
     Raises:
         SitterError: it is absent, or holds no fusion.
     """
-    folder = layout.model(name)
-    description = read_record(name, "fuse")
+    folder = at.model(name)
+    description = read_record(name, "fuse", at)
     if "method" not in description:
         raise SitterError(f"{name} is a network, no fusion: load it with pipeline.models.load.load_model.")
     if description.get("crossval") or description["method"]["kind"] == "folds":

@@ -7,11 +7,12 @@ Reads `embeddings/MODEL/DATASET/` of each model and `data/splits/`, writes `mode
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.store.models import fusion_record, write_record
 from pipeline.store.splits import TESTED, sitters_of
 
@@ -23,38 +24,39 @@ if TYPE_CHECKING:
     from pipeline.store.embeddings import Floats
 
 
-def run(study: Study, fusion: str) -> None:
+def run(study: Study, fusion: str, root: Path = Path()) -> None:
     """Write `models/<fusion>/` and `embeddings/<fusion>/<dataset>/` for every data set under `embed.datasets`.
 
     Raises:
         SitterError: embeddings are absent or of other images than their fellows', or there is too little to fit on.
     """
+    at = Layout(root)
     if fusion not in study.fuse:
         raise SitterError(f"{fusion} is no entry under `fuse`: {', '.join(study.fuse) or 'there is none'}.")
     entry = study.fuse[fusion]
     if entry.method.kind == "folds":
         from pipeline.crossval.held_out import assemble
 
-        assemble(study, fusion)
+        assemble(study, fusion, at)
         return
     if entry.crossval:
         from pipeline.crossval.fusions import cross_fit
 
-        cross_fit(study, fusion)
+        cross_fit(study, fusion, at)
         return
     from pipeline.fusions.fit_data import FitData, fit, inputs, train_and_val
 
-    tables = {dataset: inputs(entry.models, dataset) for dataset in study.embed.datasets}
-    fit_data = FitData.of(tables, {dataset: train_and_val(dataset) for dataset in entry.fit_on}, entry.models)
+    tables = {dataset: inputs(entry.models, dataset, at) for dataset in study.embed.datasets}
+    fit_data = FitData.of(tables, {dataset: train_and_val(dataset, at) for dataset in entry.fit_on}, entry.models)
     fused = fit(fusion, entry, fit_data, study.seed_of(fusion))
     vectors = {dataset: fused.apply([e.vectors for e in own]) for dataset, own in tables.items()}
     images = {dataset: own[0].image_ids for dataset, own in tables.items()}
     description = _describe(entry, fused, fit_data, next(iter(vectors.values())).shape[1])
     if entry.score_norm is None:
-        _write(fusion, fused, description, {d: (images[d], vectors[d]) for d in vectors})
+        _write(at, fusion, fused, description, {d: (images[d], vectors[d]) for d in vectors})
     else:
         cohort, most = fused.apply(fit_data.vectors), entry.score_norm.cohort
-        _write_scores(fusion, fused, description, {d: (images[d], vectors[d]) for d in vectors}, cohort, most)
+        _write_scores(at, fusion, fused, description, {d: (images[d], vectors[d]) for d in vectors}, cohort, most)
     print(f"{fusion}: {_sentence(description)}; {sum(map(len, vectors.values()))} faces of {', '.join(vectors)}")
 
 
@@ -77,18 +79,21 @@ def _describe(entry: Fusion, fused: Fused, fit_data: FitData, dim: int) -> dict[
     )
 
 
-def _write(name: str, fused: Fused, description: dict[str, Any], vectors: dict[str, tuple[list[str], Floats]]) -> None:
+def _write(
+    at: Layout, name: str, fused: Fused, description: dict[str, Any], vectors: dict[str, tuple[list[str], Floats]]
+) -> None:
     from pipeline.store.embeddings import write_embeddings
 
     for dataset, (image_ids, values) in vectors.items():
-        with output_folder(layout.embeddings(name, dataset)) as folder:
+        with output_folder(at.embeddings(name, dataset)) as folder:
             write_embeddings(folder, image_ids, values)
-    with output_folder(layout.model(name)) as folder:
+    with output_folder(at.model(name)) as folder:
         fused.save(folder)
         write_record(folder, description)
 
 
 def _write_scores(
+    at: Layout,
     name: str,
     fused: Fused,
     description: dict[str, Any],
@@ -104,7 +109,7 @@ def _write_scores(
 
     tested: dict[str, tuple[list[str], Floats]] = {}
     for dataset, (image_ids, values) in vectors.items():
-        wanted = sitters_of(dataset, TESTED)
+        wanted = sitters_of(dataset, TESTED, at)
         kept = [n for n, image_id in enumerate(image_ids) if image_id in wanted]
         tested[dataset] = [image_ids[n] for n in kept], values[kept]
     for place, (dataset, (image_ids, values)) in enumerate(tested.items()):
@@ -113,9 +118,9 @@ def _write_scores(
             check_size(name, len(values), len(theirs))
             scores = normalised(values, theirs, cohort, most)
             parts.append(table_of(image_ids, other, image_ids if other == dataset else their_ids, scores))
-        with output_folder(layout.embeddings(name, dataset)) as folder:
+        with output_folder(at.embeddings(name, dataset)) as folder:
             write_scores(folder, pa.concat_tables(parts))
-    with output_folder(layout.model(name)) as folder:
+    with output_folder(at.model(name)) as folder:
         fused.save(folder)
         write_record(folder, description)
 

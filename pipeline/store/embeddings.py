@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_table, write_table
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.splits import split_file
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def write_as_they_come(folder: Path, image_ids: Sequence[str], blocks: Iterable[
         path.unlink()
 
 
-def read_embeddings(name: str, dataset: str) -> Embeddings:
+def read_embeddings(name: str, dataset: str, at: Layout = HERE) -> Embeddings:
     """Vectors of a model or fusion on a data set; where those of the mirrored images were kept, the sum of both.
 
     The sum is InsightFace's evaluation: normalise(e(x) + e(mirror x)).
@@ -111,16 +111,16 @@ def read_embeddings(name: str, dataset: str) -> Embeddings:
     Raises:
         SitterError: the table is absent, broken or has other columns.
     """
-    image_ids, (vectors, *mirrored) = open_embeddings(name, dataset)
+    image_ids, (vectors, *mirrored) = open_embeddings(name, dataset, at)
     return Embeddings(image_ids, sum(mirrored, start=vectors))
 
 
-def open_embeddings(name: str, dataset: str) -> tuple[list[str], list[Floats]]:
+def open_embeddings(name: str, dataset: str, at: Layout = HERE) -> tuple[list[str], list[Floats]]:
     """Image ids and what is to be summed: their vectors and, where they were kept, those of the mirrored images.
 
     Memory-mapped, so that of millions only what is looked at is read. Raises as `read_embeddings` does.
     """
-    path = layout.embeddings(name, dataset) / FILE
+    path = at.embeddings(name, dataset) / FILE
     if not path.is_file():
         raise SitterError(
             f"{path} does not exist: run embed (models) or fuse (fusions) for {name} and {dataset} first."
@@ -135,16 +135,18 @@ def open_embeddings(name: str, dataset: str) -> tuple[list[str], list[Floats]]:
     return table["image_id"].to_pylist(), [_matrix(table, column) for column in parts]
 
 
-def check_complete(model: str, dataset: str, wanted: Collection[str], image_ids: Sequence[str]) -> None:
+def check_complete(
+    model: str, dataset: str, wanted: Collection[str], image_ids: Sequence[str], at: Layout = HERE
+) -> None:
     """Raise SitterError unless there is one vector for each image that is wanted."""
-    path, known = layout.embeddings(model, dataset) / FILE, set(image_ids)
+    path, known = at.embeddings(model, dataset) / FILE, set(image_ids)
     if len(known) < len(image_ids):
         raise SitterError(f"{path}: image ids occur twice. Run embed (or fuse) again.")
     missing = [i for i in wanted if i not in known]
     if missing:
         raise SitterError(
             f"{path} has no vector for {len(missing)} of {len(wanted)} images of "
-            f"{split_file(dataset)}, the first of them {missing[0]!r}: it was made from other faces. "
+            f"{split_file(dataset, at)}, the first of them {missing[0]!r}: it was made from other faces. "
             "Run embed (or fuse) again."
         )
 

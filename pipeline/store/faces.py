@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pipeline.core.alignment import ARCFACE, crop_landmarks
 from pipeline.core.errors import SitterError
 from pipeline.core.pixels import RGBImage
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 
 SHARD, BATCH = 10_000, 1_000
 SCHEMA = pa.schema(
@@ -178,9 +178,9 @@ class FaceStore:
 class FacesById:
     """The faces of several data sets, by data set and image id."""
 
-    def __init__(self, datasets: Iterable[str]) -> None:
+    def __init__(self, datasets: Iterable[str], at: Layout = HERE) -> None:
         """Open the faces of the data sets; raises as `FaceStore` does."""
-        self.stores = {dataset: FaceStore(layout.faces(dataset)) for dataset in datasets}
+        self.stores = {dataset: FaceStore(at.faces(dataset)) for dataset in datasets}
         self._rows = {d: {image_id: n for n, image_id in enumerate(s.image_ids)} for d, s in self.stores.items()}
 
     def __contains__(self, image: tuple[str, str]) -> bool:
@@ -198,6 +198,6 @@ class FacesById:
             SitterError: the image has no face.
         """
         if (dataset, image_id) not in self:
-            raise SitterError(f"{layout.faces(dataset)} has no face of {image_id!r}: run align and split again.")
+            raise SitterError(f"{self.stores[dataset].folder} has no face of {image_id!r}: run align and split again.")
         store, row = self.stores[dataset], self.row(dataset, image_id)
         return store.crop(row), store.crop_landmarks[row]

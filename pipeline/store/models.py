@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json, write_csv, write_json
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 
 RECORD = "model.json"
 WEIGHTS = "weights.safetensors"
@@ -32,31 +32,31 @@ def write_history(
     write_json(folder / METRICS, summary)
 
 
-def record_file(name: str) -> Path:
+def record_file(name: str, at: Layout = HERE) -> Path:
     """Return the path of the record of a model or fusion."""
-    return layout.model(name) / RECORD
+    return at.model(name) / RECORD
 
 
-def find_record(name: str) -> Record:
+def find_record(name: str, at: Layout = HERE) -> Record:
     """Return the record of a model or fusion; empty where it has not been made."""
-    file = record_file(name)
+    file = record_file(name, at)
     return dict(read_json(file)) if file.is_file() else {}
 
 
-def read_record(name: str, stage: str) -> Record:
+def read_record(name: str, stage: str, at: Layout = HERE) -> Record:
     """Read the record of a model or fusion.
 
     Raises:
         SitterError: it has not been made; names the stage that makes it.
     """
-    if not (found := find_record(name)):
-        raise SitterError(f"{record_file(name)} does not exist: run `python -m pipeline {stage} {name}` first.")
+    if not (found := find_record(name, at)):
+        raise SitterError(f"{record_file(name, at)} does not exist: run `python -m pipeline {stage} {name}` first.")
     return found
 
 
-def read_history(name: str) -> list[dict[str, str]]:
+def read_history(name: str, at: Layout = HERE) -> list[dict[str, str]]:
     """Read the epochs of a training; none where nothing was trained."""
-    file = layout.model(name) / HISTORY
+    file = at.model(name) / HISTORY
     return read_csv(file) if file.exists() else []
 
 

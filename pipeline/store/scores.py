@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.files import read_table, write_table
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,9 +25,9 @@ def write_scores(folder: Path, table: pa.Table) -> None:
     write_table(folder / SCORES, table.select([PROBE, GALLERY_DATASET, GALLERY, SCORE]))
 
 
-def gives_scores(model: str, dataset: str) -> bool:
+def gives_scores(model: str, dataset: str, at: Layout = HERE) -> bool:
     """Whether a model has given scores of a data set's faces instead of vectors."""
-    return (layout.embeddings(model, dataset) / SCORES).is_file()
+    return (at.embeddings(model, dataset) / SCORES).is_file()
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +74,10 @@ class Scores:
         return row, column, rows[SCORE].to_numpy()[known]
 
 
-def read_scores(model: str, dataset: str) -> Scores:
+def read_scores(model: str, dataset: str, at: Layout = HERE) -> Scores:
     """Scores of a model with the faces of a data set as probes.
 
     Raises:
         SitterError: the table is absent or broken.
     """
-    return Scores(read_table(layout.embeddings(model, dataset) / SCORES))
+    return Scores(read_table(at.embeddings(model, dataset) / SCORES))

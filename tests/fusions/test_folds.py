@@ -10,7 +10,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder, read_json, write_csv
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Embedded
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.stages import fuse
 from pipeline.store.embeddings import normalise, read_embeddings, write_embeddings
 
@@ -40,20 +40,25 @@ def study(**changes) -> params.Study:
 
 
 @pytest.fixture
-def embedded(tmp_path, monkeypatch):
+def at(tmp_path):
+    """A project with nothing in it."""
+    return Layout(tmp_path)
+
+
+@pytest.fixture
+def embedded(at):
     """Three images each of eight sitters in three folds, and what each model makes of them: model → float32 [24, 5]."""
-    monkeypatch.chdir(tmp_path)
     rows = [
         {"image_id": f"i{i}", "sitter": f"s{i // 3}", "subset": "test", "fold": str((i // 3) % FOLDS), "origin": ""}
         for i in range(IMAGES)
     ]
-    layout.split("faces").mkdir(parents=True)
-    write_csv(layout.split("faces") / "split.csv", rows, list(rows[0]))
+    at.split("faces").mkdir(parents=True)
+    write_csv(at.split("faces") / "split.csv", rows, list(rows[0]))
     random = np.random.default_rng(0)
     vectors = {}
     for model in ("head-fold-0", "head-fold-1", "head-fold-2", "base"):
         vectors[model] = random.normal(size=(IMAGES, DIM)).astype(np.float32)
-        with output_folder(layout.embeddings(model, "faces")) as folder:
+        with output_folder(at.embeddings(model, "faces")) as folder:
             write_embeddings(folder, [row["image_id"] for row in rows], vectors[model])
     return vectors
 
@@ -62,21 +67,23 @@ def fold_of(i: int) -> int:
     return (i // 3) % FOLDS
 
 
-def test_each_face_by_the_model_that_left_it_out(embedded):
-    fuse.run(study(), "head-cv")
-    made = read_embeddings("head-cv", "faces")
+def test_each_face_by_the_model_that_left_it_out(embedded, at):
+    fuse.run(study(), "head-cv", at.root)
+    made = read_embeddings("head-cv", "faces", at)
     for i in range(IMAGES):
         member = normalise(embedded[f"head-fold-{fold_of(i)}"])
         others = member[[j for j in range(IMAGES) if fold_of(j) != fold_of(i)]].mean(0)
         expected = member[i] - others
         np.testing.assert_allclose(made.select([f"i{i}"])[0], expected / np.linalg.norm(expected), atol=1e-6)
-    assert read_json(layout.model("head-cv") / "model.json")["models"] == ["head-fold-0", "head-fold-1", "head-fold-2"]
+    assert read_json(at.model("head-cv") / "model.json")["models"] == ["head-fold-0", "head-fold-1", "head-fold-2"]
 
 
-def test_a_frozen_model_and_a_fusion_of_both(embedded):
+def test_a_frozen_model_and_a_fusion_of_both(embedded, at):
     for name in ("head-cv", "base-cv", "both"):
-        fuse.run(study(), name)
-    one, other, both = (read_embeddings(name, "faces").select(["i0", "i9"]) for name in ("head-cv", "base-cv", "both"))
+        fuse.run(study(), name, at.root)
+    one, other, both = (
+        read_embeddings(name, "faces", at).select(["i0", "i9"]) for name in ("head-cv", "base-cv", "both")
+    )
     assert both[0] @ both[1] == pytest.approx((one[0] @ one[1] + other[0] @ other[1]) / 2, abs=1e-6)
 
 
@@ -107,8 +114,8 @@ def test_mistakes():
         study(fuse={"first": {"models": ["base", "both"], "method": {"kind": "concat"}, "centre": False}})
 
 
-def test_a_data_set_with_train_sitters_is_not_cross_validated(embedded):
-    table = layout.split("faces") / "split.csv"
+def test_a_data_set_with_train_sitters_is_not_cross_validated(embedded, at):
+    table = at.split("faces") / "split.csv"
     table.write_text(table.read_text().replace("test", "train", 1))
     with pytest.raises(SitterError, match=r"Set split\.faces: test: 1"):
-        fuse.run(study(), "head-cv")
+        fuse.run(study(), "head-cv", at.root)
