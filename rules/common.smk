@@ -23,10 +23,15 @@ from rules.logs import logged
 # The command line and the profiles, which Snakemake tells its rules only when all have been read.
 OPTIONS = parse_args(sys.argv[1:])[1]
 # Jobs go to SLURM: this is the run that sends them, or one that it has started, within a job.
-ON_SLURM = OPTIONS.executor == "slurm" or bool(
+ON_SLURM = OPTIONS.executor == "sitter-slurm" or bool(
     not workflow.is_main_process and cluster.study_as_sent()
 )
 if OPTIONS.executor == "slurm":
+    raise WorkflowError(
+        "The executor `slurm` does not know how trainings go on after their time limit: use `sitter-slurm`, with its "
+        "settings under that name, as profiles/slurm does."
+    )
+if OPTIONS.executor == "sitter-slurm":
     # The cores of this machine, which profiles/default names, are no limit there.
     workflow.resource_settings.cores = None
     workflow.global_resources["_cores"] = sys.maxsize
@@ -184,13 +189,12 @@ def every_target():
 
 
 if ON_SLURM and workflow.is_main_process:
-    from rules import limits, slurm
+    from rules import limits
 
     try:
         limits.check_requests(STUDY, request, workflow.resource_settings)
     except SitterError as error:
         raise WorkflowError(str(error))
-    slurm.adopt_executor()
 
 
 # Two engines, one truth (rules/agree.py): what DVC brought is recorded before the work, what was made after it.

@@ -51,7 +51,9 @@ class Workplace:
     def environment(self, **more: str) -> dict[str, str]:
         """The activated environment, without what the test run itself may have set."""
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("SNAKEMAKE_", "DVC_", "SITTER_", "PYTEST_"))}
-        return clean | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONHASHSEED": "0"} | more
+        # `make setup` in the folder would put it on Python's path: there Snakemake finds the project's plugins.
+        here = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(self.folder)}
+        return clean | here | {"PYTHONHASHSEED": "0"} | more
 
     def agree(self, way: str, *arguments: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
         """One of the guarded ways in: run, repro, pull."""
