@@ -29,7 +29,7 @@ from pipeline.params import load
 from pipeline.plan import layout
 from pipeline.plan.jobs import Job
 from pipeline.plan.stages import jobs
-from pipeline.reporting.tables import results_table
+from pipeline.stages.report import results
 from rules import records
 from rules.dvc_yaml import PLAN, in_step, stage_name, write_dvc_yaml
 
@@ -61,7 +61,7 @@ def before_snakemake(dry: bool, in_dvc: bool) -> None:
 
 def after_snakemake() -> None:
     """Commit what a plain Snakemake run has made; called when it has succeeded."""
-    if not os.environ.get(records.HOLDER) and not os.environ.get("DVC_STAGE") and records.dvc_is_here():
+    if is_first() and not os.environ.get("DVC_STAGE") and records.dvc_is_here():
         if trouble := records.dvc_trouble():
             print(f"sitter: nothing was recorded in DVC. {trouble}", file=sys.stderr)
         else:
@@ -73,14 +73,12 @@ def run(arguments: Sequence[str]) -> None:
     with _lock():
         write_dvc_yaml()
         follow_dvc()
-        before = records.lock_hash()
-        _call("snakemake", "--quiet", "host", "progress", "rules", *arguments, "--", "all")
+        _call("snakemake", *arguments, "--", "all")
         if trouble := records.dvc_trouble():
             print(f"sitter: nothing was recorded in DVC. {trouble}", file=sys.stderr)
         elif not commit() and not records.agreed():
             raise SitterError("Snakemake has more to do after the run, so nothing was recorded in DVC: run it again.")
-        if records.lock_hash() == before:  # nothing was made anew, so no stage has printed it
-            print(f"{results_table(layout.results())}\nnothing to do; report: {layout.report()}")
+        print(results(load()))
 
 
 def repro(arguments: Sequence[str]) -> None:
@@ -88,8 +86,11 @@ def repro(arguments: Sequence[str]) -> None:
     with _lock():
         _check_dvc()
         write_dvc_yaml()
+        before = report_time()
         _call("dvc", "repro", *arguments)
         follow_dvc()
+        if report_time() != before or not arguments:  # else, a part of the study was asked for
+            print(results(load()))
 
 
 def pull(arguments: Sequence[str]) -> None:
@@ -98,6 +99,16 @@ def pull(arguments: Sequence[str]) -> None:
         _check_dvc()
         _call("dvc", "pull", *arguments)
         follow_dvc()
+
+
+def is_first() -> bool:
+    """Whether this Snakemake was called by neither engine, so that it has the last word."""
+    return not os.environ.get(records.HOLDER)
+
+
+def report_time() -> int:
+    """Return when the report was made, in ns; 0 where there is none."""
+    return layout.report().stat().st_mtime_ns if layout.report().exists() else 0
 
 
 def commit() -> bool:

@@ -3,13 +3,16 @@
 import os
 import shlex
 import sys
+from contextlib import redirect_stderr
 from functools import cache
+from io import StringIO
 
 sys.path.insert(0, workflow.basedir)
 
 import yaml
 from snakemake.cli import parse_args
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from pipeline.plan import layout
 from pipeline.plan.stages import jobs
@@ -20,8 +23,10 @@ from pipeline.params import check, read
 from rules import cluster, logs, watch
 from rules.logs import logged
 
-# The command line and the profiles, which Snakemake tells its rules only when all have been read.
-OPTIONS = parse_args(sys.argv[1:])[1]
+# The command line and the profiles, which Snakemake tells its rules only when all have been read. It has said already
+# which profiles it uses.
+with redirect_stderr(StringIO()):
+    OPTIONS = parse_args(sys.argv[1:])[1]
 # Jobs go to SLURM: this is the run that sends them, or one that it has started, within a job.
 ON_SLURM = OPTIONS.executor == "sitter-slurm" or bool(
     not workflow.is_main_process and cluster.study_as_sent()
@@ -207,13 +212,19 @@ if workflow.is_main_process:
         )
     except SitterError as error:
         raise WorkflowError(str(error))
+    REPORT_BEFORE = agree.report_time()
     if not (OPTIONS.dryrun or OPTIONS.touch or OPTIONS.delete_all_output):
         restore.keep(JOBS.values())
 
 
-def record_in_dvc():
-    """After a run that succeeded: commit to DVC where all of the study is up to date."""
-    if STUDY_FILES == ["params.yaml"] and not OPTIONS.touch:
-        from rules import agree
+def after_success():
+    """Commit to DVC where all of the study is up to date, and show the results of a run that made the report."""
+    if OPTIONS.touch:
+        return
+    from pipeline.stages.report import results
+    from rules import agree
 
+    if STUDY_FILES == ["params.yaml"]:
         agree.after_snakemake()
+    if agree.is_first() and agree.report_time() != REPORT_BEFORE:
+        logger.info(results(STUDY))

@@ -26,7 +26,7 @@ LOCKED = {
     if "==" in line
 }
 # Those of Snakemake, which it finds by their names.
-PLUGINS = ["snakemake_executor_plugin_sitter_slurm"]
+PLUGINS = ["snakemake_executor_plugin_sitter_slurm", "snakemake_logger_plugin_sitter"]
 # Installed from the lock alone: see pyproject.toml.
 ONLY_LOCKED = {"retinaface-pytorch"}
 
