@@ -11,6 +11,7 @@ commits to DVC when it succeeds, and any `snakemake` first takes note of what `d
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -23,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from filelock import FileLock, Timeout
 
+from pipeline.cli import configure_logging
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
 from pipeline.params import load
@@ -33,6 +35,7 @@ from pipeline.stages.report import results
 from rules import records
 from rules.dvc_yaml import PLAN, in_step, stage_name, write_dvc_yaml
 
+logger = logging.getLogger("rules.agree")  # it may also run as a script
 LOCK = Path(".snakemake/sitter.lock")
 # What the output of the stage `plan` says, always.
 PLANNED = "dvc.yaml follows params.yaml\n"
@@ -63,7 +66,7 @@ def after_snakemake() -> None:
     """Commit what a plain Snakemake run has made; called when it has succeeded."""
     if is_first() and not os.environ.get("DVC_STAGE") and records.dvc_is_here():
         if trouble := records.dvc_trouble():
-            print(f"sitter: nothing was recorded in DVC. {trouble}", file=sys.stderr)
+            logger.warning(f"nothing was recorded in DVC. {trouble}")
         else:
             commit()
 
@@ -75,7 +78,7 @@ def run(arguments: Sequence[str]) -> None:
         follow_dvc()
         _call("snakemake", *arguments, "--", "all")
         if trouble := records.dvc_trouble():
-            print(f"sitter: nothing was recorded in DVC. {trouble}", file=sys.stderr)
+            logger.warning(f"nothing was recorded in DVC. {trouble}")
         elif not commit() and not records.agreed():
             raise SitterError("Snakemake has more to do after the run, so nothing was recorded in DVC: run it again.")
         print(results(load()))
@@ -215,7 +218,7 @@ def _call(*command: str) -> None:
         signal.signal(signal.SIGINT, before[0])
         signal.signal(signal.SIGTERM, before[1])
     if code:
-        print("sitter: stopped; what was finished stays, run the same again to go on", file=sys.stderr)
+        logger.error("stopped; what was finished stays, run the same again to go on")
         raise SystemExit(code)
 
 
@@ -230,7 +233,7 @@ def _acquire(wait: bool) -> FileLock:
         who = holder.read_text() if holder.exists() else "another run"
         if not wait:
             raise SitterError(f"{who} is at work in this folder: wait for it to end, then run this again.") from None
-        print(f"sitter: waiting for {who}, which is at work in this folder", file=sys.stderr, flush=True)
+        logger.warning(f"waiting for {who}, which is at work in this folder")
         lock.acquire()
     command = " ".join(Path(word).name if i == 0 else word for i, word in enumerate(sys.argv))
     LOCK.with_suffix(".holder").write_text(f"«{command}» (process {os.getpid()})")
@@ -252,6 +255,7 @@ def _lock() -> Iterator[None]:
 
 def main(arguments: Sequence[str]) -> int:
     """The three guarded ways in."""
+    configure_logging()
     commands = {"run": run, "repro": repro, "pull": pull}
     if not arguments or arguments[0] not in {*commands, "plan"}:
         print(__doc__)
@@ -262,7 +266,7 @@ def main(arguments: Sequence[str]) -> int:
             return 0
         commands[arguments[0]](arguments[1:])
     except SitterError as error:
-        print(f"sitter {arguments[0]}: {error}", file=sys.stderr)
+        logger.error(f"sitter {arguments[0]}: {error}")
         return 1
     return 0
 

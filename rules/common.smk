@@ -1,5 +1,6 @@
 """What all rules share: the study, its jobs by stage, and the agreement with DVC."""
 
+import logging
 import os
 import shlex
 import sys
@@ -14,6 +15,7 @@ from snakemake.cli import parse_args
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
+from pipeline.cli import configure_logging
 from pipeline.plan import layout
 from pipeline.plan.stages import jobs
 from pipeline.plan.fingerprint import code
@@ -63,6 +65,7 @@ def read_study():
 
 
 logs.keep()
+configure_logging(logging.WARNING)
 STUDY_FILES, VALUES, STUDY = read_study()
 JOBS = {(job.stage, job.names): job for job in jobs(STUDY)}
 OUTPUTS = frozenset(path for job in JOBS.values() for path in job.outputs)

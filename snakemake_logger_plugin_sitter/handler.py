@@ -123,10 +123,9 @@ class LogHandler(LogHandlerBase):
             self.say(f"failed: {job}, after {duration(job.seconds)}", "red")
         if words.strip():
             self.say(words.strip())
-        for log in logs:
-            if lines := last_attempt(Path(log)):
-                self.say("".join(f"    {line}\n" for line in lines).rstrip("\n"))
-            self.say(f"    whole log: {log}")
+        said = next(filter(None, (last_attempt(Path(log)) for log in logs)), [])  # the stage's log is the first
+        for line in (*said, *(f"whole log: {log}" for log in logs)):
+            self.say(f"    {line}")
         self.advance()
 
     def message(self, record: logging.LogRecord, exception: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from pipeline.store.embeddings import Embeddings, Floats, normalise, write_embed
 
 if TYPE_CHECKING:
     from pipeline.params import Study
+
+logger = logging.getLogger(__name__)
 
 
 class Folds:
@@ -53,7 +56,7 @@ def assemble(study: Study, name: str) -> None:
     }
     with output_folder(layout.model(name)) as folder:
         write_json(folder / DESCRIPTION, description)
-    print(f"{name}: {len(entry.models)} models, each on the sitters that it has not seen; {', '.join(made)}")
+    logger.info(f"{name}: {len(entry.models)} models, each on the sitters that it has not seen; {', '.join(made)}")
 
 
 def folds_of(dataset: str) -> dict[str, int]:

@@ -6,6 +6,7 @@ Reads `embeddings/MODEL/DATASET/` of each model and `data/splits/`, writes `mode
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pipeline.params import Study
     from pipeline.params.fuse import Fusion
     from pipeline.store.embeddings import Floats
+
+logger = logging.getLogger(__name__)
 
 
 def run(study: Study, fusion: str) -> None:
@@ -53,7 +56,7 @@ def run(study: Study, fusion: str) -> None:
     else:
         cohort = fused.apply(lessons.vectors)
         _write_scores(fusion, fused, description, {d: (images[d], vectors[d]) for d in vectors}, cohort, entry.cohort)
-    print(f"{fusion}: {_sentence(description)}; {sum(map(len, vectors.values()))} faces of {', '.join(vectors)}")
+    logger.info(f"{fusion}: {_sentence(description)}; {sum(map(len, vectors.values()))} faces of {', '.join(vectors)}")
 
 
 def _describe(entry: Fusion, fused: Fused, lessons: Lessons, dim: int) -> dict[str, Any]:

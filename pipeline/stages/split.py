@@ -8,7 +8,7 @@ people, whose sitter is empty, are dealt to nobody: their subset is `unidentifie
 
 from __future__ import annotations
 
-import sys
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -30,6 +30,8 @@ from pipeline.store.splits import UNIDENTIFIED, UNUSED
 
 if TYPE_CHECKING:
     from pipeline.params import Study
+
+logger = logging.getLogger(__name__)
 
 GIVEN, FURTHER = ("image_id", "sitter", "status"), ("origin", "rendering", "artist")
 COLUMNS = ["image_id", "sitter", "subset", "fold", "origin", "picture"]
@@ -68,7 +70,7 @@ def run(study: Study, dataset: str) -> None:
         groups = together(images, alike + (artists.shared(faces, tied) if how == "join" else []))
         if how == "join":
             size = max(map(len, groups))
-            print(
+            logger.info(
                 f"{dataset}: shared artists tie {len(images)} sitters into {len(groups)} groups, the largest of {size}"
             )
         seats = deal(groups, entry, study.seed, dataset)
@@ -134,10 +136,9 @@ def same_but_for_spelling(sitters: Iterable[str]) -> list[tuple[str, str]]:
         shown = "; ".join(" / ".join(map(repr, names)) for names in alike[:SHOWN]) + (
             " …" if len(alike) > SHOWN else ""
         )
-        print(
-            f"warning: sitters' names that differ only by case or spaces: {shown}. They count as different sitters, "
-            "kept on one side; if they are one person, give them one name.",
-            file=sys.stderr,
+        logger.warning(
+            f"sitters' names that differ only by case or spaces: {shown}. They count as different sitters, "
+            "kept on one side; if they are one person, give them one name."
         )
     return [pair for names in alike for pair in pairwise(names)]
 
@@ -153,18 +154,17 @@ def report(dataset: str, rows: Sequence[Row], copies: Copies, pairs: Sequence[Ro
             none = "none has a second, so that there are no genuine pairs"
             what = none if len(alone) == len(sitters) else "they give no genuine pairs"
             names = ", ".join(alone[:SHOWN]) + (" …" if len(alone) > SHOWN else "")
-            print(
-                f"warning: {dataset}: {len(alone)} of {len(sitters)} {subset} sitters have one image: {what}. "
-                f"Add images of them where you can: {names}",
-                file=sys.stderr,
+            logger.warning(
+                f"{dataset}: {len(alone)} of {len(sitters)} {subset} sitters have one image: {what}. "
+                f"Add images of them where you can: {names}"
             )
     if copies.pictures:
         table = layout.split(dataset) / "near-duplicates.csv"
-        print(f"warning: {dataset}: {sentence(copies, stay=bool(pairs))}; look at {table}", file=sys.stderr)
+        logger.warning(f"{dataset}: {sentence(copies, stay=bool(pairs))}; look at {table}")
     parts = [f"{s} {len(n)} sitters, {n.total()} images" for s, n in images.items() if n and s in SUBSETS]
     parts += [f"{images[UNUSED].total()} images unused"] if images[UNUSED] else []
     if images[UNIDENTIFIED]:
         number = images[UNIDENTIFIED].total()
         parts.append(f"{number} portraits of unidentified sitters, in no training and no benchmark")
     parts += [f"{len(pairs)} pairs, {sum(p['genuine'] == '1' for p in pairs)} genuine"] if pairs else []
-    print(f"{dataset}: " + "; ".join(parts))
+    logger.info(f"{dataset}: " + "; ".join(parts))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from snakemake_logger_plugin_sitter.excerpt import last_attempt
+from tests.suite.environment import environment
 from tests.workflow.conftest import PROJECT
 
 pytestmark = pytest.mark.slow
@@ -101,7 +102,7 @@ def test_quiet_all_writes_nothing_but_what_failed(place: Path) -> None:
 def test_a_terminal_has_one_bar_which_names_what_runs_and_the_time_left(place: Path) -> None:
     (place / "command.sh").write_text("sleep 1; touch $2")
     reader, writer = pty.openpty()
-    env = {**os.environ, "PYTHONPATH": str(PROJECT), "TERM": "xterm", "COLUMNS": "120"}
+    env = environment(TERM="xterm", COLUMNS=120)
     env.pop("NO_COLOR", None)
     running = subprocess.Popen(command(), cwd=place, env=env, stdin=writer, stdout=writer, stderr=writer)
     os.close(writer)

@@ -163,10 +163,6 @@ class Submitting:
         mine = [row for row in rows if row["WorkDir"] == str(self.folder) and row["JobName"] == f"train-{model}"]
         return sorted(mine, key=lambda row: row["Start"])
 
-    def slurm_log(self, model: str, number: str) -> str:
-        """What SLURM has kept of a job that failed."""
-        return self.place.text(f".snakemake/slurm_logs/rule_train/{model}/{number}.log")
-
     def places(self, model: str) -> list[str]:
         """Where the model's last training went on, as its log says."""
         return re.findall(r"going on from a checkpoint: (.*)", self.place.text(f"logs/train/{model}.log"))
