@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -83,7 +84,7 @@ def main() -> None:
             cluster.up()
             os.environ.update(cluster.environment())
         try:
-            cases = {
+            cases: dict[str, Callable[[Path], None]] = {
                 "sbatch --wait": bare,
                 "snakemake, executor slurm": lambda folder: chained(folder, ours=False),
                 "snakemake, executor sitter-slurm": lambda folder: chained(folder, ours=True),

@@ -98,7 +98,7 @@ def _problem(
         nodes += partitions[partition]
     where = f"partition {chosen}" if chosen else "the default partition"
     each = asked["tasks_per_node"] or 1
-    wanted = {
+    wanted: dict[str, tuple[float, str, Callable[[Nodes], float]]] = {
         "gpus": (int((asked["gres"] or "gpu:0").rsplit(":", 1)[1]), "GPUs on a node", lambda n: n.gpus),
         "cpus": (each * asked["cpus_per_task"], "cores on a node", lambda n: n.cpus),
         "memory_gb": (asked["mem_mb"] or 0, "MB of memory on a node", lambda n: n.mem_mb),

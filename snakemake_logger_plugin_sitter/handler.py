@@ -199,7 +199,9 @@ def _own_handler(asked: Any) -> logging.Handler:
     """Return the handler that Snakemake would use without a plugin."""
     from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultFormatter  # loads plugins itself
 
-    handler = ColorizingTextHandler(nocolor=asked.nocolor, stream=sys.stdout if asked.stdout else sys.stderr)
+    handler: logging.Handler = ColorizingTextHandler(
+        nocolor=asked.nocolor, stream=sys.stdout if asked.stdout else sys.stderr
+    )
     handler.addFilter(DefaultFilter(asked.quiet, asked.debug_dag, asked.verbose, asked.dryrun, asked.printshellcmds))
     handler.setFormatter(DefaultFormatter(asked.quiet, asked.show_failed_logs))
     return handler
