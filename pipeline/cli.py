@@ -40,6 +40,7 @@ COMMANDS = {
     "check": Command("Check params.yaml and say what the study holds."),
     "merge": Command("Print several params files as the one that they make, for params.yaml and DVC.", given="files"),
     "schema": Command("Write the JSON schema of params.yaml (what editors complete from).", given="nothing"),
+    "options": Command("Write docs/options.md, the reference of all that params.yaml may say.", given="nothing"),
 }
 EVERY: Mapping[str, Stage | Command] = {**STAGES, **COMMANDS}
 
