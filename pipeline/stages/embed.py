@@ -21,7 +21,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder, read_json
 from pipeline.core.progress import progress
 from pipeline.plan import layout
-from pipeline.store.embeddings import Floats, check_vectors, write_as_they_come
+from pipeline.store.embeddings import Floats, check_vectors, write_as_they_come, write_versions
 
 if TYPE_CHECKING:
     import torch
@@ -62,6 +62,7 @@ def run(study: Study, model: str, dataset: str) -> None:
     started = perf_counter()
     with output_folder(layout.embeddings(model, dataset)) as folder:
         write_as_they_come(folder, store.image_ids, embed(embedder, store, study.embed.batch, study.embed.precision))
+        write_versions(folder)
     seconds = perf_counter() - started
     logger.info(
         f"{model} on {dataset}: {len(store)} faces, {embedder.dim} values each"

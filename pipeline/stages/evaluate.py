@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder, write_csv, write_json, write_manifest
 from pipeline.core.progress import progress
+from pipeline.core.versions import versions
 from pipeline.metrics.reader import Reader
 from pipeline.params.backbones.base import ScoresOptions
 from pipeline.plan import layout
@@ -166,6 +167,7 @@ def _run(study: Study, results: Results, read: Reader) -> dict[str, Any]:
         "fusions": list(study.fuse),
         "benchmarks": benchmarks,
         "data": read.counts(),
+        "versions": versions(),
         "trained_sitters": {
             "exclude": study.evaluate.trained_sitters == "exclude",
             "found": [one.record() for one in read.seen],
