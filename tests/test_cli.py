@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import cli
+from pipeline.core.progress import progress
 from tests.suite.environment import environment
 
 PROJECT = Path(__file__).parents[1]
@@ -91,3 +92,10 @@ def test_quiet_leaves_the_results(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["check", "--quiet", "--params", study]) == 0
     assert "data sets: " in capsys.readouterr().out
     assert not logging.getLogger("pipeline").isEnabledFor(logging.INFO)
+
+
+def test_quiet_shows_no_progress_either(capsys: pytest.CaptureFixture[str]) -> None:
+    for level, shown in ((logging.WARNING, False), (logging.INFO, True)):
+        cli.configure_logging(level)
+        assert list(progress([1, 2], "count")) == [1, 2]
+        assert ("count" in capsys.readouterr().err) == shown
