@@ -17,14 +17,14 @@ help:
 setup: $(VENV)/ready
 setup-test: $(VENV)/ready-test
 
-$(VENV)/ready: envs/requirements.lock
+$(VENV)/ready: envs/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sitter needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12 demo")'
 	@echo "setting up $(VENV): about 200 packages, some minutes the first time"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install --no-deps -r envs/requirements.lock
 	@# On a machine with an NVIDIA GPU, torch's own build names the CUDA packages that it needs; elsewhere this does nothing.
 	@$(PIP) install $$(grep -i '^torch==' envs/requirements.lock)
-	@# The command `sitter`, which runs the code of this folder.
+	@# The command `sitter`, which runs the code of this folder, and the plugins of Snakemake that lie here.
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 

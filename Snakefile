@@ -27,4 +27,4 @@ rule all:
 
 
 onsuccess:
-    record_in_dvc()
+    after_success()

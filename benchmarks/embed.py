@@ -33,7 +33,7 @@ from pipeline.store.faces import Face, FaceStore, encode, write_faces
 BATCH, REPEATS = 64, 5
 
 
-def main(kind: str = "dlib-resnet29", faces: int = 256) -> None:
+def main(kind: str = "dlib-resnet29", *, faces: int = 256) -> None:
     """Measure one kind of backbone (random weights: the time is the same)."""
     device = torch.device(first_device())
     embedder = model(kind, device)
@@ -50,8 +50,10 @@ def main(kind: str = "dlib-resnet29", faces: int = 256) -> None:
 
 def model(kind: str, device: torch.device, **options: Any) -> Embedder:
     """A network of this kind with random weights; `options` are those of the backbone in params.yaml."""
-    network, _ = build(BACKBONES[kind].model_validate({"kind": kind, **options}), NoAdaptation(), seed=1)
-    network.to(device=device, memory_format=torch.channels_last).requires_grad_(False)
+    made: Any = BACKBONES[kind].model_validate({"kind": kind, **options})
+    network, _ = build(made, NoAdaptation(), seed=1)
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.requires_grad_(False)
     settle_statistics(network)
     return Embedder(kind, network, Preprocess(network), network.dim, False, device)
 
@@ -107,4 +109,4 @@ def timed(way: Callable[[Embedder, FaceStore], np.ndarray], embedder: Embedder, 
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2], *map(int, sys.argv[2:3]))
+    main(*sys.argv[1:2], faces=int(sys.argv[2]) if sys.argv[2:] else 256)

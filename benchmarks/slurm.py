@@ -3,8 +3,8 @@
     python -m benchmarks.slurm                 starts a cluster of two nodes on this machine (Debian's slurm-wlm, munge)
     python -m benchmarks.slurm --here          uses the cluster of this login node
 
-Peers, in the same run: bare `sbatch --wait`, which is what SLURM itself needs, and the executor plugin as it comes,
-with the same settings. The second figure is what matters to a study: how long nothing happens.
+Peers, in the same run: bare `sbatch --wait`, which is what SLURM itself needs, and snakemake-executor-plugin-slurm with
+the same settings. The second figure is what matters to a study: how long nothing happens.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -22,12 +23,6 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[1]
 LENGTH = 5
 SNAKEFILE = """
-import sys
-sys.path.insert(0, {project!r})
-if {ours}:
-    from rules.slurm import adopt_executor
-    adopt_executor()
-
 rule all:
     input: "{last}"
     localrule: True
@@ -52,9 +47,10 @@ def bare(folder: Path) -> None:
 
 def chained(folder: Path, ours: bool) -> None:
     """The same by Snakemake with the profile of this project."""
-    text = SNAKEFILE.format(project=str(PROJECT), ours=ours, last=f"{LENGTH - 1}.txt")
-    (folder / "Snakefile").write_text(text)
-    command = ["snakemake", "--profile", str(PROJECT / "profiles/slurm"), "--default-resources", "mem_mb=100"]
+    (folder / "Snakefile").write_text(SNAKEFILE.format(last=f"{LENGTH - 1}.txt"))
+    profile = (PROJECT / "profiles/slurm/config.yaml").read_text()
+    (folder / "config.yaml").write_text(profile if ours else profile.replace("sitter-slurm", "slurm"))
+    command = ["snakemake", "--profile", str(folder), "--default-resources", "mem_mb=100"]
     done = subprocess.run([*command, "--", "all"], cwd=folder, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
@@ -88,10 +84,10 @@ def main() -> None:
             cluster.up()
             os.environ.update(cluster.environment())
         try:
-            cases = {
+            cases: dict[str, Callable[[Path], None]] = {
                 "sbatch --wait": bare,
-                "snakemake, the plugin as it comes": lambda folder: chained(folder, ours=False),
-                "snakemake, ours": lambda folder: chained(folder, ours=True),
+                "snakemake, executor slurm": lambda folder: chained(folder, ours=False),
+                "snakemake, executor sitter-slurm": lambda folder: chained(folder, ours=True),
             }
             for what, measure in cases.items():
                 folder = Path(name) / what.replace(" ", "-")

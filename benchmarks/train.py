@@ -208,11 +208,11 @@ def against_plain(given: argparse.Namespace) -> None:
     np.testing.assert_allclose(losses["ours"], losses["plain"], rtol=1e-3, err_msg="the two did not do the same work")
     faces = 8 * given.sitters
     print(f"ViT-B/16 at {given.size}, LoRA 16 on q and v, batch {given.batch}: {faces} faces an epoch")
-    for name, seconds in best.items():
+    for name, least in best.items():
         command = [sys.executable, "-m", "benchmarks.train", "lora", "--side", name]
         command += [f"--{k}={getattr(given, k)}" for k in ("sitters", "batch", "size")]
         alone = json.loads(subprocess.run(command, cwd=HERE, capture_output=True, check=True, text=True).stdout)
-        print(f"  {name:6} {faces / seconds:7.2f} images/s, {alone['peak'] / 1e6:,.0f} MB at most")
+        print(f"  {name:6} {faces / least:7.2f} images/s, {alone['peak'] / 1e6:,.0f} MB at most")
     print(f"  ours / plain: {best['ours'] / best['plain']:.3f} × (in each round: {[round(r, 3) for r in ratios]})")
     print(f"  losses of the epochs: {losses['ours']} and {losses['plain']}")
 

@@ -26,6 +26,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -55,15 +56,27 @@ def main() -> None:
         raise SystemExit("There is no GPU here. Use --tiny to see whether the benchmark works; figures need a GPU.")
     large = {"width": 1.0, "embedding": 512, "lora_batch": 256, "lora_size": 224, "faces": 8192, "embed_batch": 256}
     large |= {"large_batch": 32_768, "chunk": 1024}
-    small = {"width": 0.125, "embedding": 32, "lora_batch": 4, "lora_size": 64, "faces": 32, "embed_batch": 16}
+    small: dict[str, Any] = {
+        "width": 0.125,
+        "embedding": 32,
+        "lora_batch": 4,
+        "lora_size": 64,
+        "faces": 32,
+        "embed_batch": 16,
+    }
     small |= {"large_batch": 32, "chunk": 8, "images": 64, "depths": [18], "batch": 16, "steps": 1, "rounds": 1}
     small |= {"workers": min(given.workers, 2), "precision": given.precision if CUDA else "fp32"}
     vars(given).update(small if given.tiny else large)
     rec = given.rec and given.rec.resolve()
     print(f"{torch.cuda.get_device_name() if CUDA else 'CPU'}, PyTorch {torch.__version__}")
+
+    def loras() -> None:
+        for name in lora.fits(given):
+            lora.measure(given, name)
+
     parts: dict[str, Callable[[], None]] = {
         "recogniser": lambda: recognisers(given, rec),
-        "lora": lambda: [lora.measure(given, name) for name in lora.fits(given)] and None,
+        "lora": loras,
         "embedding": lambda: embedding.measure(given),
         "gradcache": lambda: gradcache.measure(given),
     }

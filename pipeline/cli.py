@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import signal
 import sys
 import threading
@@ -16,6 +17,8 @@ from typing import Literal, NamedTuple
 
 from pipeline.core.errors import SitterError, nearest
 from pipeline.plan.stages import STAGES, Stage
+
+logger = logging.getLogger(__name__)
 
 
 class Command(NamedTuple):
@@ -37,6 +40,7 @@ COMMANDS = {
     "check": Command("Check params.yaml and say what the study holds."),
     "merge": Command("Print several params files as the one that they make, for params.yaml and DVC.", given="files"),
     "schema": Command("Write the JSON schema of params.yaml (what editors complete from).", given="nothing"),
+    "options": Command("Write docs/options.md, the reference of all that params.yaml may say.", given="nothing"),
 }
 EVERY: Mapping[str, Stage | Command] = {**STAGES, **COMMANDS}
 
@@ -57,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
             "--params", type=Path, action="append", metavar="FILE",
             help="the study (default: params.yaml); given again: a file that changes fields of the first",
         )  # fmt: skip
+        command.add_argument("--quiet", action="store_true", help="write warnings, errors and results only")
     return top
 
 
@@ -86,18 +91,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options = vars(parser().parse_args(arguments))
     command, params = options.pop("command"), options.pop("params") or [Path("params.yaml")]
+    configure_logging(logging.WARNING if options.pop("quiet") else logging.INFO)
     try:
         _run(command, params, list(options.values()))
     except SitterError as error:
-        print(f"sitter {command}: {error}", file=sys.stderr)
+        logger.error(f"sitter {command}: {error}")
         return 1
     except OSError as error:
-        print(f"sitter {command}: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
+        logger.error(f"sitter {command}: {error.strerror or error}: {error.filename or ''}")
         return 1
     except KeyboardInterrupt:
-        print(f"sitter {command}: interrupted; what was finished stays, run it again to go on", file=sys.stderr)
+        logger.error(f"sitter {command}: interrupted; what was finished stays, run it again to go on")
         return 130
     return 0
+
+
+class OnStderr(logging.Handler):
+    """Writes messages to stderr, whichever that is at the time. Only a warning says what it is."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a message at once."""
+        try:
+            kind = "warning: " if record.levelno == logging.WARNING else ""
+            print(f"{kind}{self.format(record)}", file=sys.stderr, flush=True)
+        except Exception:
+            self.handleError(record)
+
+
+def configure_logging(level: int = logging.INFO) -> None:
+    """Have the messages of the package and of the workflow's scripts written to stderr, from a level on.
+
+    Results go to stdout, by `print`.
+    """
+    for name in ("pipeline", "rules"):
+        ours = logging.getLogger(name)
+        ours.setLevel(level)
+        if not any(isinstance(handler, OnStderr) for handler in ours.handlers):
+            ours.addHandler(OnStderr())
 
 
 def _run(command: str, params: list[Path], names: list[str]) -> None:

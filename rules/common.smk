@@ -1,16 +1,21 @@
 """What all rules share: the study, its jobs by stage, and the agreement with DVC."""
 
+import logging
 import os
 import shlex
 import sys
+from contextlib import redirect_stderr
 from functools import cache
+from io import StringIO
 
 sys.path.insert(0, workflow.basedir)
 
 import yaml
 from snakemake.cli import parse_args
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
+from pipeline.cli import configure_logging
 from pipeline.plan import layout
 from pipeline.plan.stages import jobs
 from pipeline.plan.fingerprint import code
@@ -20,13 +25,20 @@ from pipeline.params import check, read
 from rules import cluster, logs, watch
 from rules.logs import logged
 
-# The command line and the profiles, which Snakemake tells its rules only when all have been read.
-OPTIONS = parse_args(sys.argv[1:])[1]
+# The command line and the profiles, which Snakemake tells its rules only when all have been read. It has said already
+# which profiles it uses.
+with redirect_stderr(StringIO()):
+    OPTIONS = parse_args(sys.argv[1:])[1]
 # Jobs go to SLURM: this is the run that sends them, or one that it has started, within a job.
-ON_SLURM = OPTIONS.executor == "slurm" or bool(
+ON_SLURM = OPTIONS.executor == "sitter-slurm" or bool(
     not workflow.is_main_process and cluster.study_as_sent()
 )
 if OPTIONS.executor == "slurm":
+    raise WorkflowError(
+        "The executor `slurm` does not know how trainings go on after their time limit: use `sitter-slurm`, with its "
+        "settings under that name, as profiles/slurm does."
+    )
+if OPTIONS.executor == "sitter-slurm":
     # The cores of this machine, which profiles/default names, are no limit there.
     workflow.resource_settings.cores = None
     workflow.global_resources["_cores"] = sys.maxsize
@@ -53,6 +65,7 @@ def read_study():
 
 
 logs.keep()
+configure_logging(logging.WARNING)
 STUDY_FILES, VALUES, STUDY = read_study()
 JOBS = {(job.stage, job.names): job for job in jobs(STUDY)}
 OUTPUTS = frozenset(path for job in JOBS.values() for path in job.outputs)
@@ -184,13 +197,12 @@ def every_target():
 
 
 if ON_SLURM and workflow.is_main_process:
-    from rules import limits, slurm
+    from rules import limits
 
     try:
         limits.check_requests(STUDY, request, workflow.resource_settings)
     except SitterError as error:
         raise WorkflowError(str(error))
-    slurm.adopt_executor()
 
 
 # Two engines, one truth (rules/sync.py): what DVC brought is recorded before the work, what was made after it.
@@ -203,13 +215,19 @@ if workflow.is_main_process:
         )
     except SitterError as error:
         raise WorkflowError(str(error))
+    REPORT_BEFORE = sync.report_time()
     if not (OPTIONS.dryrun or OPTIONS.touch or OPTIONS.delete_all_output):
         restore.keep(JOBS.values())
 
 
-def record_in_dvc():
-    """After a run that succeeded: commit to DVC where all of the study is up to date."""
-    if STUDY_FILES == ["params.yaml"] and not OPTIONS.touch:
-        from rules import sync
+def after_success():
+    """Commit to DVC where all of the study is up to date, and show the results of a run that made the report."""
+    if OPTIONS.touch:
+        return
+    from pipeline.stages.report import results
+    from rules import sync
 
+    if STUDY_FILES == ["params.yaml"]:
         sync.after_snakemake()
+    if sync.is_first() and sync.report_time() != REPORT_BEFORE:
+        logger.info(results(STUDY))

@@ -12,6 +12,7 @@ from pipeline.core.errors import SitterError, nearest
 from pipeline.params import Study
 from pipeline.params.resources import ALL, Resources
 from pipeline.plan.stages import jobs
+from snakemake_executor_plugin_sitter_slurm.states import minutes
 
 TRAINS_ON = ("train", "hours")
 """The stage and the field that are enough in pieces: a training is stopped at its limit and goes on."""
@@ -76,17 +77,6 @@ def _number(text: str) -> int:
     return int(text.rstrip("+"))  # "16+": nodes that differ
 
 
-def minutes(limit: str) -> float:
-    """SLURM's [days-]hours:minutes:seconds, or words like `infinite`, in minutes."""
-    if not limit[:1].isdigit():
-        return float("inf")
-    days, _, clock = limit.rpartition("-")
-    seconds = 0
-    for part in clock.split(":"):
-        seconds = 60 * seconds + int(part)
-    return int(days or 0) * 24 * 60 + seconds / 60
-
-
 def _problem(
     study: Study,
     stage: str,
@@ -108,7 +98,7 @@ def _problem(
         nodes += partitions[partition]
     where = f"partition {chosen}" if chosen else "the default partition"
     each = asked["tasks_per_node"] or 1
-    wanted = {
+    wanted: dict[str, tuple[float, str, Callable[[Nodes], float]]] = {
         "gpus": (int((asked["gres"] or "gpu:0").rsplit(":", 1)[1]), "GPUs on a node", lambda n: n.gpus),
         "cpus": (each * asked["cpus_per_task"], "cores on a node", lambda n: n.cpus),
         "memory_gb": (asked["mem_mb"] or 0, "MB of memory on a node", lambda n: n.mem_mb),

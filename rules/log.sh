@@ -1,6 +1,6 @@
 #!/bin/sh
 # The log of a stage tells of every attempt: its number, when it began, what it said, when and how it ended.
-#   COMMAND 2>&1 | sh rules/log.sh LOG    add a new attempt, and show what it says
+#   COMMAND 2>&1 | sh rules/log.sh LOG    add a new attempt and what it says
 #   sh rules/log.sh LOG ended STATUS      add how it ended
 # Attempts are counted anew after one that succeeded. One that was killed has no last line.
 if [ -n "$(tail -c 1 "$1" 2>/dev/null)" ]; then  # the last line is not whole
@@ -24,4 +24,4 @@ case $last in
 esac
 job=${SLURM_JOB_ID:+, SLURM job $SLURM_JOB_ID}
 echo "==== attempt $number began $now$job" >> "$1"
-exec tee -a "$1"
+exec cat >> "$1"

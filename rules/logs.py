@@ -22,7 +22,7 @@ def keep() -> None:
 
 
 def logged(command: str) -> str:
-    """For `shell:` of a rule: a command whose words go to the screen and to the log, between two lines of `log.sh`.
+    """For `shell:` of a rule: a command whose words go to the log, between two lines of `log.sh`.
 
     Signals that SLURM sends ahead of its limits reach every process of a job. They are for the stage: its shell waits
     for it, and what it says last is written, too.

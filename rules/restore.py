@@ -8,9 +8,9 @@ as unfinished: they are not what the study asks for now.
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import shutil
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from pipeline.plan.layout import MANIFEST
 from rules.dvc_yaml import stage_name
 from rules.records import distrust, record
 
+logger = logging.getLogger(__name__)
 KEPT = Path(".snakemake/sitter-kept")
 
 
@@ -75,7 +76,7 @@ def _from_cache(stage: str, target: Path) -> None:
                 try:
                     if not out.exists:
                         out.checkout(force=True)
-                        print(f"sitter: the stage failed; {out} is again what it was", file=sys.stderr)
+                        logger.warning(f"the stage failed; {out} is again what it was")
                 except DvcException as error:
-                    print(f"sitter: {out} could not be brought back: {error}", file=sys.stderr)
+                    logger.error(f"{out} could not be brought back: {error}")
     distrust(target)

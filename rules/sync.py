@@ -11,6 +11,7 @@ commits to DVC when it succeeds, and any `snakemake` first takes note of what `d
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -23,16 +24,18 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from filelock import FileLock, Timeout
 
+from pipeline.cli import configure_logging
 from pipeline.core.errors import SitterError
 from pipeline.params import load
 from pipeline.plan import layout
 from pipeline.plan.jobs import Job
 from pipeline.plan.stages import jobs
-from pipeline.reporting.tables import results_table
+from pipeline.stages.report import results
 from rules import records
 from rules.dvc_yaml import in_step, stage_name, write_dvc_yaml
 from rules.plan import write_plan
 
+logger = logging.getLogger("rules.agree")  # it may also run as a script
 LOCK = Path(".snakemake/sitter.lock")
 NOTHING_TO_DO = "Nothing to be done"
 
@@ -59,9 +62,9 @@ def before_snakemake(dry: bool, in_dvc: bool) -> None:
 
 def after_snakemake() -> None:
     """Commit what a plain Snakemake run has made; called when it has succeeded."""
-    if not os.environ.get(records.HOLDER) and not os.environ.get("DVC_STAGE") and records.dvc_is_here():
+    if is_first() and not os.environ.get("DVC_STAGE") and records.dvc_is_here():
         if trouble := records.dvc_trouble():
-            print(f"sitter: nothing was recorded in DVC. {trouble}", file=sys.stderr)
+            logger.warning(f"nothing was recorded in DVC. {trouble}")
         else:
             commit()
 
@@ -71,14 +74,12 @@ def run(arguments: Sequence[str]) -> None:
     with _lock():
         write_dvc_yaml()
         follow_dvc()
-        before = records.lock_hash()
-        _call("snakemake", "--quiet", "host", "progress", "rules", *arguments, "--", "all")
+        _call("snakemake", *arguments, "--", "all")
         if trouble := records.dvc_trouble():
-            print(f"sitter: nothing was recorded in DVC. {trouble}", file=sys.stderr)
+            logger.warning(f"nothing was recorded in DVC. {trouble}")
         elif not commit() and not records.agreed():
             raise SitterError("Snakemake has more to do after the run, so nothing was recorded in DVC: run it again.")
-        if records.lock_hash() == before:  # nothing was made anew, so no stage has printed it
-            print(f"{results_table(layout.results())}\nnothing to do; report: {layout.report()}")
+        print(results(load()))
 
 
 def repro(arguments: Sequence[str]) -> None:
@@ -86,8 +87,11 @@ def repro(arguments: Sequence[str]) -> None:
     with _lock():
         _check_dvc()
         write_dvc_yaml()
+        before = report_time()
         _call("dvc", "repro", *arguments)
         follow_dvc()
+        if report_time() != before or not arguments:  # else, a part of the study was asked for
+            print(results(load()))
 
 
 def pull(arguments: Sequence[str]) -> None:
@@ -96,6 +100,16 @@ def pull(arguments: Sequence[str]) -> None:
         _check_dvc()
         _call("dvc", "pull", *arguments)
         follow_dvc()
+
+
+def is_first() -> bool:
+    """Whether this Snakemake was called by neither engine, so that it has the last word."""
+    return not os.environ.get(records.HOLDER)
+
+
+def report_time() -> int:
+    """Return when the report was made, in ns; 0 where there is none."""
+    return layout.report().stat().st_mtime_ns if layout.report().exists() else 0
 
 
 def commit() -> bool:
@@ -198,7 +212,7 @@ def _call(*command: str) -> None:
         signal.signal(signal.SIGINT, before[0])
         signal.signal(signal.SIGTERM, before[1])
     if code:
-        print("sitter: stopped; what was finished stays, run the same again to go on", file=sys.stderr)
+        logger.error("stopped; what was finished stays, run the same again to go on")
         raise SystemExit(code)
 
 
@@ -213,7 +227,7 @@ def _acquire(wait: bool) -> FileLock:
         who = holder.read_text() if holder.exists() else "another run"
         if not wait:
             raise SitterError(f"{who} is at work in this folder: wait for it to end, then run this again.") from None
-        print(f"sitter: waiting for {who}, which is at work in this folder", file=sys.stderr, flush=True)
+        logger.warning(f"waiting for {who}, which is at work in this folder")
         lock.acquire()
     command = " ".join(Path(word).name if i == 0 else word for i, word in enumerate(sys.argv))
     LOCK.with_suffix(".holder").write_text(f"«{command}» (process {os.getpid()})")
@@ -235,6 +249,7 @@ def _lock() -> Iterator[None]:
 
 def main(arguments: Sequence[str]) -> int:
     """The three guarded ways in."""
+    configure_logging()
     commands = {"run": run, "repro": repro, "pull": pull}
     if not arguments or arguments[0] not in {*commands, "plan"}:
         print(__doc__)
@@ -245,7 +260,7 @@ def main(arguments: Sequence[str]) -> int:
             return 0
         commands[arguments[0]](arguments[1:])
     except SitterError as error:
-        print(f"sitter {arguments[0]}: {error}", file=sys.stderr)
+        logger.error(f"sitter {arguments[0]}: {error}")
         return 1
     return 0
 

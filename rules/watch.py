@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import stat
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +24,7 @@ from pipeline.core.files import atomic_file, sha256
 from pipeline.core.own_files import entries, is_folder
 from pipeline.plan.jobs import Job
 
+logger = logging.getLogger(__name__)
 MEMORY = Path(".snakemake/sitter-own")
 """A file for each job: what its own files were when they were last read."""
 # A file that changed so short a time ago (in seconds) may change again without a new time: it is read once more.
@@ -163,8 +164,7 @@ def _state(path: str) -> list[int]:
 def _read(paths: Sequence[str], size: int) -> dict[str, str]:
     """SHA-256 of files."""
     if size > MANY_BYTES:
-        words = f"sitter: reading {len(paths):,} files of yours ({size / 1e9:.1f} GB) to know their content"
-        print(words, file=sys.stderr, flush=True)
+        logger.warning(f"reading {len(paths):,} files of yours ({size / 1e9:.1f} GB) to know their content")
     try:
         with ThreadPoolExecutor(min(16, 2 * (os.cpu_count() or 1))) as pool:
             return dict(zip(paths, pool.map(lambda path: sha256(Path(path)), paths), strict=True))

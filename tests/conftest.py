@@ -20,4 +20,5 @@ with contextlib.suppress(ValueError):  # not the main thread
 # What pytest makes of the tests' asserts is kept, also where PYTHONDONTWRITEBYTECODE is set: it takes a worker seconds.
 sys.dont_write_bytecode = False
 
-pytest_plugins = [f"tests.suite.{name}" for name in ("classes", "devices", "doctests", "scheduling", "skips")]
+SUITE = ("classes", "devices", "doctests", "messages", "scheduling", "skips")
+pytest_plugins = [f"tests.suite.{name}" for name in SUITE]

@@ -160,7 +160,7 @@ def test_every_odd_image_is_handled_and_accounted_for(at, capsys):
     assert found["half.png"]["reason"].startswith("half a face: right eye, right mouth corner beyond the edge")
     assert {row["artist"] for row in found.values()} == {"N.N."}
     assert {row["their_width"] for row in found.values()} == {"a lot"}
-    printed = capsys.readouterr().out
+    printed = capsys.readouterr().err
     assert "people: 14 images, 8 aligned, 1 no face, 5 unreadable" in printed
     assert "1 with several faces" in printed
     assert "1 half a face" in printed
@@ -286,7 +286,7 @@ def test_orl_is_found_whole(at, capsys):
     download_demo("orl")
     download_demo("retinaface")
     align.run(demo, "orl")
-    assert "orl: 400 images, 400 aligned\n" in capsys.readouterr().out
+    assert "orl: 400 images, 400 aligned\n" in capsys.readouterr().err
 
 
 def test_one_image_by_hand(at):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import cli
+from pipeline.core.progress import progress
 from tests.suite.environment import environment
 
 PROJECT = Path(__file__).parents[1]
@@ -69,3 +71,31 @@ def test_files_that_make_no_valid_study_are_not_merged(tmp_path: Path, capsys: p
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "train.epochs is -1" in printed.err
+
+
+def test_messages_go_to_stderr_and_only_a_warning_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    told = logging.getLogger("pipeline.stages.split")
+    cli.configure_logging()
+    told.info("done: 100 %")
+    told.warning("look")
+    told.debug("nobody asked")
+    logging.getLogger("another.package").info("chatter")
+    assert capsys.readouterr() == ("", "done: 100 %\nwarning: look\n")
+    cli.configure_logging(logging.WARNING)
+    told.info("done")
+    told.warning("look")
+    assert capsys.readouterr().err == "warning: look\n", "and each message once"
+
+
+def test_quiet_leaves_the_results(capsys: pytest.CaptureFixture[str]) -> None:
+    study = str(Path(__file__).parents[1] / "params.yaml")
+    assert cli.main(["check", "--quiet", "--params", study]) == 0
+    assert "data sets: " in capsys.readouterr().out
+    assert not logging.getLogger("pipeline").isEnabledFor(logging.INFO)
+
+
+def test_quiet_shows_no_progress_either(capsys: pytest.CaptureFixture[str]) -> None:
+    for level, shown in ((logging.WARNING, False), (logging.INFO, True)):
+        cli.configure_logging(level)
+        assert list(progress([1, 2], "count")) == [1, 2]
+        assert ("count" in capsys.readouterr().err) == shown

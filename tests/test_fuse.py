@@ -190,7 +190,7 @@ def test_learned_fusions_say_what_they_gain_on_val_sitters_and_want_both_subsets
     fuse.run(study(method), "both", at.root)
     description = json.loads((at.model("both") / "model.json").read_text())
     assert 0 <= description["val_cllr"] <= description["val_cllr_equal"] + 1e-6
-    assert f"Cllr on val sitters {description['val_cllr']:.3f} (" in capsys.readouterr().out
+    assert f"Cllr on val sitters {description['val_cllr']:.3f} (" in capsys.readouterr().err
     put_split(at, {s: "test" if w == "train" else w for s, w in SUBSET.items()})
     kind = method if isinstance(method, str) else method["kind"]
     with pytest.raises(SitterError, match=rf"fuse.both: {kind} learns from train sitters, but paintings has none"):

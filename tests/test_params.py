@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,16 @@ import pytest
 import yaml
 
 from pipeline import params
+from pipeline.commands import options
 from pipeline.core.errors import SitterError
+from pipeline.core.registry import Options
+from pipeline.params.adaptations import ADAPTATIONS
+from pipeline.params.backbones import BACKBONES
+from pipeline.params.detectors import DETECTORS
+from pipeline.params.fusions import FUSIONS
+from pipeline.params.losses import LOSSES
+from pipeline.params.metrics import METRICS
+from pipeline.params.sources import SOURCES
 
 PROJECT = Path(__file__).parents[1]
 STUDIES = [
@@ -59,6 +69,44 @@ def test_the_schema_that_is_checked_in_is_the_one_that_is_made() -> None:
     assert json.loads(params.SCHEMA.read_text()) == json.loads(json.dumps(params.schema())), (
         "run: python -m pipeline schema"
     )
+
+
+def test_the_reference_of_options_that_is_checked_in_is_the_one_that_is_made() -> None:
+    assert options.REFERENCE.read_text(encoding="utf-8") == options.reference(), "run: sitter options"
+
+
+GROUPS: dict[str, dict[str, type[Options]]] = {
+    "sources": SOURCES, "detectors": DETECTORS, "backbones": BACKBONES, "adaptations": ADAPTATIONS, "losses": LOSSES,
+    "fusions": FUSIONS, "metrics": METRICS,
+}  # fmt: skip
+
+
+def test_the_reference_has_every_section() -> None:
+    assert set(re.findall(r"^## `(.*)`$", options.reference(), re.M)) == params.Study.model_fields.keys()
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_reference_has_every_kind_with_the_meaning_of_every_field(group: str) -> None:
+    _, *parts = options.reference().partition(f"\n## {group}\n")[2].partition("\n## ")[0].split("`kind: ")
+    shown = {part.partition("`")[0]: re.findall(r"^\| `(\w+)` \|.*\| (.*) \|$", part, re.M) for part in parts}
+    assert shown.keys() == GROUPS[group].keys()
+    for kind, found in GROUPS[group].items():
+        assert {field for field, _ in shown[kind]} == found.model_fields.keys() - {"kind"}
+        assert all(meaning.strip() for _, meaning in shown[kind]), kind
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ("epochs", "integer, ≥ 1 | `20` | Passes"),
+        ("lr", "number, > 0 | `0.001` | Learning rate at its highest."),
+        ("fold", "integer or null, ≥ 0 | `null` |"),
+        ("compile", "true or false or `auto` | `auto` |"),
+        ("train_on", "list of text | `[]` |"),
+    ],
+)
+def test_the_reference_says_type_bounds_and_default(field: str, words: str) -> None:
+    assert f"\n| `{field}` | {words}" in options.reference()
 
 
 def test_the_demo_names_its_schema_so_that_editors_find_it() -> None:

@@ -116,7 +116,7 @@ def test_an_unreadable_photograph_is_passed_over_with_its_reason(
     (row,) = read_csv(PAINTED / "passed-over.csv", ["image_id", "path", "reason"])
     assert row["image_id"] == "bob/1"
     assert "truncated" in row["reason"] or "broken" in row["reason"]
-    assert "4 paintings of 4 photographs" in (out := capsys.readouterr().out)
+    assert "4 paintings of 4 photographs" in (out := capsys.readouterr().err)
     assert "passed over" in out
 
 

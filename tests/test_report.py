@@ -8,11 +8,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json, write_csv, write_json
 from pipeline.params import Study
+from pipeline.plan import layout
 from pipeline.stages import report
 from tests.programs import find, needs
 from tests.reporting.page_reader import PageReader
@@ -276,3 +278,28 @@ def test_page_takes_settings_from_the_study(project: Path, study: Study) -> None
     assert "Other" in page.text
     assert study.report.title not in page.text
     assert "The hardest pairs" not in page.text
+
+
+def test_versions_are_those_that_were_recorded_and_not_those_of_this_machine(project: Path, study: Study) -> None:
+    for name, torch in zip(study.models, ("1.2.3", "4.5.6"), strict=False):
+        file = layout.model(name) / "model.json"
+        write_json(file, read_json(file) | {"versions": {"python": "3.99", "torch": torch}})
+    first, dataset = next(iter(study.models)), study.embed.datasets[0]
+    write_json(layout.embeddings(first, dataset) / "versions.json", {"torch": "7.8.9"})
+    run = read_json(Path("results/run.json"))
+    assert run["versions"]["numpy"] == np.__version__, "evaluate has recorded its own"
+    write_json(Path("results/run.json"), run | {"versions": {"numpy": "0.0.7"}})
+    text = " ".join(made(study).text.split())
+    assert "Models were made with python 3.99 · torch 1.2.3 and 4.5.6" in text
+    assert "Embeddings were made with torch 7.8.9" in text
+    assert "Figures were made with numpy 0.0.7" in text
+    assert np.__version__ not in text
+
+
+def test_without_a_record_no_version_is_shown(project: Path, study: Study) -> None:
+    run = read_json(Path("results/run.json"))
+    del run["versions"]
+    write_json(Path("results/run.json"), run)
+    text = made(study).text
+    assert "The versions of the packages were not recorded." in text
+    assert np.__version__ not in text

@@ -146,7 +146,7 @@ def test_renderings_sit_where_their_sitters_sit_and_only_the_first_is_judged(
         {r["sitter"]: r["fold"] for r in read_csv(Layout(tmp_path).split(d) / "split.csv")} for d in ("set", "painted")
     ]
     assert folds[0] == folds[1]
-    assert "images unused" in capsys.readouterr().out
+    assert "images unused" in capsys.readouterr().err
 
 
 def test_sitters_that_the_other_set_does_not_hold_stay_unused_with_a_warning(

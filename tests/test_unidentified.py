@@ -63,7 +63,7 @@ def test_a_folder_of_the_unknown_holds_portraits_of_nobody(capsys: pytest.Captur
     assert {row["sitter_as_written"] for row in rows if not row["sitter"]} == {"Unknown", "unbekannt"}
     assert {row["sitter_as_written"] for row in rows if row["sitter"]} == {""}
     said = capsys.readouterr()
-    assert "6 images of 3 sitters and 4 portraits of unidentified sitters" in said.out
+    assert "6 images of 3 sitters and 4 portraits of unidentified sitters" in said.err
     assert "Unknown (2)" in said.err
     assert "nobody.names" in said.err
 
@@ -122,7 +122,7 @@ def test_they_are_aligned_and_dealt_to_nobody(dealt: dict[str, Any], capsys: pyt
     assert {(row["sitter"], row["fold"]) for i, row in after.items() if i in portraits_of_nobody} == {("", "")}
     assert {i: row for i, row in after.items() if i not in portraits_of_nobody} == before
     assert len(FaceStore(layout.faces("set"))) == 42
-    assert "10 portraits of unidentified sitters" in capsys.readouterr().out.splitlines()[-1]
+    assert "10 portraits of unidentified sitters" in capsys.readouterr().err.splitlines()[-1]
 
 
 def dealt_by_image(dealt: dict[str, Any], source: dict[str, Any]) -> dict[str, dict[str, str]]:

@@ -35,7 +35,7 @@ def measure(given: argparse.Namespace) -> None:
     pixels = torch.randint(256, (batch, 112, 112, 3), dtype=torch.uint8)
     pixels = pixels.pin_memory() if CUDA else pixels
     labels, owners = torch.arange(batch) // 2, torch.zeros(batch, dtype=torch.int64)
-    chunks = pixels.split(given.chunk)
+    chunks = pixels.split(given.chunk)  # type: ignore[no-untyped-call]
 
     def first_pass() -> None:
         with torch.no_grad():

@@ -159,7 +159,8 @@ def theirs(
     made = iter(batches)
 
     def steps(count: int) -> None:
-        for some, whose in repeat((images, labels), count) if images is not None else islice(made, count):
+        given = None if images is None or labels is None else (images, labels)
+        for some, whose in islice(made, count) if given is None else repeat(given, count):
             peer.step(some, whose)
 
     return steps

@@ -7,6 +7,7 @@ label is which sitter), and `DATASET.bin` (pairs of the test sitters in ten fold
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ from pipeline.store.splits import KNOWN, TESTED, pairs_file, read_pairs, sitters
 if TYPE_CHECKING:
     from pipeline.params import Study
     from pipeline.store.faces import FaceStore
+
+logger = logging.getLogger(__name__)
 
 FOLDS = 10
 MOST = 6000
@@ -54,7 +57,7 @@ def training_set(datasets: Sequence[str], path: Path) -> int:
         write_training_set(path, ((label[name], bytes(store.encoded(i))) for name, store, i in known))
         table = [{"label": n, "sitter": name} for name, n in label.items()]
         write_csv(path.with_name("labels.csv"), table, ["label", "sitter"])
-        print(f"{path}: {len(known)} faces of {len(names)} sitters")
+        logger.info(f"{path}: {len(known)} faces of {len(names)} sitters")
     return len(known)
 
 
@@ -81,7 +84,7 @@ def verification_set(study: Study, first: str, second: str, path: Path) -> int:
     if pairs:
         images = [image for a, b, _ in pairs for image in (encoded[0][a], encoded[-1][b])]
         write_bin(path, images, [genuine for _, _, genuine in pairs])
-        print(f"{path}: {len(pairs)} pairs, {sum(genuine for _, _, genuine in pairs)} genuine")
+        logger.info(f"{path}: {len(pairs)} pairs, {sum(genuine for _, _, genuine in pairs)} genuine")
     return len(pairs)
 
 

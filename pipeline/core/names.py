@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
+
+logger = logging.getLogger(__name__)
 
 SHOWN = 5
 # Characters that look alike or like nothing, and by which people and programs write one name in several ways.
@@ -50,7 +52,7 @@ def alike(names: Iterable[str], others: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def warn_of_alike(names: Iterable[str], others: Iterable[str], where: str, other: str) -> None:
-    """Warn on stderr of sitters in two data sets whose names differ only by their spelling, with their number.
+    """Warn of sitters in two data sets whose names differ only by their spelling, with their number.
 
     Args:
         names: sitters of one data set.
@@ -61,8 +63,7 @@ def warn_of_alike(names: Iterable[str], others: Iterable[str], where: str, other
     pairs = alike(names, others)
     if pairs:
         shown = "; ".join(f"{a!r} / {b!r}" for a, b in pairs[:SHOWN]) + (" …" if len(pairs) > SHOWN else "")
-        print(
-            f"warning: {len(pairs)} sitters of {where} are written in another way in {other}: {shown}. They count as "
-            "different sitters; if they are the same people, write their names in one way.",
-            file=sys.stderr,
+        logger.warning(
+            f"{len(pairs)} sitters of {where} are written in another way in {other}: {shown}. They count as "
+            "different sitters; if they are the same people, write their names in one way."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -25,8 +26,12 @@ class _Lines:
 
 
 def progress(items: Iterable[T], what: str, total: int | None = None, unit: str = "image") -> tqdm[T]:
-    """Wrap an iterable (or, with an empty one, count by hand with `.update`)."""
+    """Wrap an iterable (or, with an empty one, count by hand with `.update`).
+
+    Nothing is shown where the package's messages are not either (`--quiet`).
+    """
     live: dict[str, Any] = {}
     if not sys.stderr.isatty():
         live = {"file": _Lines(), "mininterval": SECONDS_BETWEEN_LOG_LINES, "maxinterval": 60, "ncols": 90}
-    return tqdm(items, desc=what, total=total, unit=f" {unit}", smoothing=0.1, leave=True, **live)
+    silent = logging.getLogger("pipeline").level > logging.INFO
+    return tqdm(items, desc=what, total=total, unit=f" {unit}", smoothing=0.1, leave=True, disable=silent, **live)

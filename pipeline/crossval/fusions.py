@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ from pipeline.store.splits import each_seated
 
 if TYPE_CHECKING:
     from pipeline.params import Study
+
+logger = logging.getLogger(__name__)
 
 
 def cross_fit(study: Study, name: str, at: Layout = HERE) -> None:
@@ -89,7 +92,7 @@ def cross_fit(study: Study, name: str, at: Layout = HERE) -> None:
                 save_file(state, part)
         write_record(folder, description)
     weights = ", ".join(f"{m} {w:.2f}" for m, w in (description["weights"] or {}).items())
-    print(f"{name}: {' + '.join(entry.models)}, fitted {count} times, each without the fold that it is applied to"
+    logger.info(f"{name}: {' + '.join(entry.models)}, fitted {count} times, each without the fold that it is applied to"
           f"{'; mean weights ' + weights if weights else ''}; {', '.join(datasets)}")  # fmt: skip
 
 

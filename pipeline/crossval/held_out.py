@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,8 @@ from pipeline.store.splits import KNOWN, TESTED, each_seated, split_file
 
 if TYPE_CHECKING:
     from pipeline.params import Study
+
+logger = logging.getLogger(__name__)
 
 
 class Folds:
@@ -50,7 +53,7 @@ def assemble(study: Study, name: str, at: Layout = HERE) -> None:
     description = fusion_record(entry.method.model_dump(mode="json"), entry.models, entry.centre, dim)
     with output_folder(at.model(name)) as folder:
         write_record(folder, description)
-    print(f"{name}: {len(entry.models)} models, each on the sitters that it has not seen; {', '.join(made)}")
+    logger.info(f"{name}: {len(entry.models)} models, each on the sitters that it has not seen; {', '.join(made)}")
 
 
 def folds_of(dataset: str, at: Layout = HERE) -> dict[str, int]:

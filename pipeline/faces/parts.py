@@ -7,6 +7,7 @@ them all if one of them fails. A part that is there is not made again.
 from __future__ import annotations
 
 import csv
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from pipeline.faces.aligner import Outcome
 from pipeline.store.accounts import ACCOUNT, ALIGNED
 from pipeline.store.faces import FaceStore
 
+logger = logging.getLogger(__name__)
+
 POLL = 0.2
 
 
@@ -23,7 +26,7 @@ def joined(folders: Sequence[Path]) -> Iterator[Outcome]:
     """Outcomes of all parts in order, each part as soon as it is there."""
     for folder in folders:
         if not (folder / MANIFEST).exists():
-            print(f"waiting for {folder}", flush=True)
+            logger.info(f"waiting for {folder}")
         while not (folder / MANIFEST).exists():
             time.sleep(POLL)
         yield from read_part(folder)

@@ -14,8 +14,8 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import logging
 import re
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -23,6 +23,8 @@ from pathlib import Path
 
 from pipeline.core.errors import SitterError
 from pipeline.core.names import nfc
+
+logger = logging.getLogger(__name__)
 
 SEPARATORS = (",", ";", "\t", "|")
 MARKS = (
@@ -138,7 +140,7 @@ def open_table(
             f"Add a header line with the columns {', '.join(required)}."
         )
     if chosen != expected and not quiet:
-        print(f"{file}: its cells are separated by {_shown(chosen)}, and it is read so.", file=sys.stderr)
+        logger.info(f"{file}: its cells are separated by {_shown(chosen)}, and it is read so.")
     line, end, names = headers[chosen]
     _check_repeated(file, line, names)
     named = tuple(place for place, name in enumerate(names) if name)

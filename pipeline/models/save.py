@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors.torch import save_file
 
 from pipeline.core.files import atomic_file
+from pipeline.core.versions import versions
 from pipeline.formats.onnx_files import checksum
 from pipeline.models.backbone import Backbone, count_parameters, trained_state
 from pipeline.plan.fingerprint import module_code
@@ -57,4 +58,5 @@ def describe(network: Backbone, model: Model, training: Training | None, seed: i
         "dim": network.dim,
         "parameters": {"trained": trained, "total": total},
         "code": module_code("pipeline.models.build", *kinds),
+        "versions": versions(),
     }

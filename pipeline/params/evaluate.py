@@ -16,16 +16,20 @@ class Bootstrap(Strict):
     """Confidence intervals by resampling sitters."""
 
     replicates: Annotated[int, Field(ge=100)] = 1000
+    """How often sitters are drawn anew."""
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Share of the draws that an interval covers."""
 
 
 class Evaluate(Strict):
     """What is measured."""
 
     benchmarks: dict[str, Benchmark]
+    """Each has a name, under which it stands in the tables."""
     far: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(min_length=1)] = (0.01, 0.001)
     """False accept rates at which the true accept rate is given."""
     bootstrap: Bootstrap = Bootstrap()
+    """How confidence intervals are made."""
     trained_sitters: Literal["keep", "exclude"] = "keep"
     """Test sitters who train a model in another data set, by their name. keep: they count, and a warning says how many
     there are. exclude: no benchmark counts their images, for no model, so that all are judged on the same pairs."""

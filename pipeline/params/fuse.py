@@ -29,6 +29,7 @@ class Fusion(Strict):
     models: Annotated[tuple[str, ...], Field(min_length=1)]
     """The models that are fused, or fusions that stand before this one."""
     method: Method
+    """How the models' vectors or scores become one."""
     fit_on: tuple[str, ...] = ()
     """Data sets whose train sitters centre the embeddings, and whose val sitters weights are learned on."""
     centre: bool = True

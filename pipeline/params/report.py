@@ -13,5 +13,6 @@ class Report(Strict):
     """The report."""
 
     title: str = "Who sat for this portrait?"
+    """Title of the page."""
     pairs: Annotated[int, Field(ge=0, le=50)] = 6
     """Pairs of each kind (hardest genuine, hardest impostor, …) shown in the gallery."""

@@ -57,13 +57,21 @@ class Resources(Strict):
     """By stage, then `all` for every job of the stage or the name of an entry (`embed`, `explain`: of the model)."""
 
     render: dict[str, Job] = {}
+    """What the jobs of `render` ask for."""
     align: dict[str, AlignJob] = {}
+    """What the jobs of `align` ask for."""
     train: dict[str, TrainJob] = {}
+    """What the jobs of `train` ask for."""
     embed: dict[str, GpuJob] = {}
+    """What the jobs of `embed` ask for."""
     fuse: dict[str, Job] = {}
+    """What the jobs of `fuse` ask for."""
     overlap: dict[str, Job] = {}
+    """What the jobs of `overlap` ask for."""
     evaluate: dict[Literal["all"], Job] = {}
+    """What the jobs of `evaluate` ask for."""
     explain: dict[str, GpuJob] = {}
+    """What the jobs of `explain` ask for."""
 
     def of(self, stage: str, name: str) -> Job:
         """What one job asks for: its own fields, then those of `all`."""

@@ -44,6 +44,7 @@ class Like(Strict):
 
     kind: Literal["like"]
     dataset: str
+    """The data set under `split` whose sides are taken over."""
     near_duplicates: bool = True
     """Look for re-encoded copies of one picture. Of copies under one sitter one is used, and what would straddle a
     border is left out. The same file twice is found in any case."""

@@ -33,13 +33,17 @@ class Training(Strict):
     """Of so many sitters or more, each of several processes holds only its share of a loss's class centres; null: all
     hold all."""
     optimiser: Literal["adam", "adamw", "sgd"] = "adamw"
+    """The optimiser of PyTorch."""
     lr: Annotated[float, Field(gt=0)] = 1e-3
     """Learning rate at its highest."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Weight decay: decoupled from the gradient with `adamw`, added to it with `adam` and `sgd`."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Of SGD."""
     schedule: Literal["constant", "cosine"] = "cosine"
+    """How the learning rate changes after the warm-up. cosine: it falls to zero along half a cosine."""
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
+    """Epochs in which the learning rate rises from zero to `lr`."""
     patience: Annotated[int | None, Field(ge=1)] = None
     """Stop after this many epochs without a better EER on the val sitters; null: never."""
     val_images: Annotated[int, Field(ge=2)] = 5000
@@ -47,6 +51,7 @@ class Training(Strict):
     mirror: bool = True
     """Train on mirrored images too."""
     precision: Literal["fp32", "fp16", "bf16"] = "fp32"
+    """Precision in which the network computes (fp16, bf16: mixed precision); its weights are kept in fp32."""
     compile: bool | Literal["auto"] = "auto"
     """Let torch.compile make kernels for the trained stages: the first step takes longer, the others less time.
     It needs a C++ compiler. auto: on a GPU, for long trainings, where the machine can; never on a CPU."""
@@ -82,6 +87,7 @@ class Model(Strict):
     """A network that turns a face into a vector."""
 
     backbone: Backbone
+    """The network, and the weights that it starts from."""
     adaptation: Adaptation
     """What of it is trained; `{kind: none}`: nothing, the model is frozen."""
     loss: Loss

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from itertools import chain, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ from pipeline.reporting.standings import Cell, Comparison, Listed, Standings, co
 from pipeline.reporting.sweeps import sweeps
 from pipeline.reporting.tables import heading, trained_sitters
 from pipeline.reporting.verdict import certainty, headline, verdict
+from pipeline.store.embeddings import read_versions
+from pipeline.store.models import find_record
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -34,7 +36,6 @@ TEMPLATES = ("page.html.j2", "macros.html.j2", "summary.html.j2", "benchmark.htm
              "analysis.html.j2", "sweeps.html.j2")  # fmt: skip
 STYLE = "page.css"
 SUFFIXES = ("_low", "_high", "_note")
-PACKAGES = ("torch", "torchvision", "timm", "peft", "onnxruntime", "opencv-python-headless", "numpy", "scipy")
 CAPTIONS = {
     "roc": Markup("<b>ROC.</b> Higher is better. Dotted uprights: the FARs of the table; on grey, a FAR rests on fewer "
                   "than 30 impostor pairs."),
@@ -133,7 +134,7 @@ def page(study: Study, found: list[Benchmark], styles: Mapping[str, Series], run
         data_sets=sets,
         materials=materials(study),
         seed=run.get("seed", study.seed),
-        versions=_versions(run),
+        versions=_versions(study, run),
         params=yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110),
         pictures=album.pictures,
         nbsp=NBSP,
@@ -249,15 +250,20 @@ def _readable(benchmark: Benchmark, column: str, row: Mapping[str, str]) -> Cell
     return Cell(percent(value, unit=False) if is_rate else numbers.decimal(value), ends)
 
 
-def _versions(run: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Versions that the results were made with where the run recorded them, else those here."""
-    recorded = run.get("versions")
-    if isinstance(recorded, dict):
-        return [(str(k), str(v)) for k, v in recorded.items()]
+def _versions(study: Study, run: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return what was made with which versions of which packages, as was recorded then; several where they differ."""
+    models = [record for name in study.models if (record := find_record(name))]
+    pairs = product([*study.models, *study.fuse], study.embed.datasets)
+    recorded = {
+        "Models": [model.get("versions", {}) for model in models],
+        "Embeddings": [read_versions(name, dataset) for name, dataset in pairs],
+        "Figures": [run.get("versions", {})],
+    }
     found = []
-    for package in PACKAGES:
-        try:
-            found.append((package, version(package)))
-        except PackageNotFoundError:
-            continue
+    for what, records in recorded.items():
+        by_package: dict[str, set[str]] = {}
+        for package, version in chain.from_iterable(record.items() for record in records):
+            by_package.setdefault(package, set()).add(str(version))
+        if by_package:
+            found.append((what, [(package, " and ".join(sorted(every))) for package, every in by_package.items()]))
     return found

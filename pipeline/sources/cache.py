@@ -6,9 +6,9 @@ checksum is right, so a killed download poisons nothing. Everything in it can be
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +17,8 @@ from filelock import FileLock, Timeout
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import sha256
+
+logger = logging.getLogger(__name__)
 
 
 def cache() -> Path:
@@ -43,7 +45,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print(f"{what}: another run is at it; waiting for it to end", file=sys.stderr, flush=True)
+        logger.info(f"{what}: another run is at it; waiting for it to end")
         lock.acquire()
     try:
         yield

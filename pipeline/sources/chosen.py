@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from pathlib import PurePosixPath
 
 from pipeline.sources.clutter import clutter
 from pipeline.sources.image_files import is_image
+
+logger = logging.getLogger(__name__)
 
 SHOWN = 3
 # Names that a folder above the sitters' folders often has.
@@ -94,7 +96,7 @@ def say(entry: str, chosen: Chosen, deeper: Callable[[str], str]) -> None:
     if (note := misplaced(chosen.taken, deeper)) is not None:
         lines.append(note)
     for line in lines:
-        print(f"{entry}: {line}", file=sys.stderr)
+        logger.info(f"{entry}: {line}")
 
 
 def cluttered(chosen: Chosen) -> str:

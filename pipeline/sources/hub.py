@@ -3,26 +3,48 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from pipeline.core.errors import SitterError
 from pipeline.formats.onnx_files import check_companions
 from pipeline.params.sources.hub import HubOptions
-from pipeline.sources.local import own_file
+from pipeline.sources import web
+from pipeline.sources.cache import verified
+from pipeline.sources.local import fetch_into
 
 
 def fetch(folder: Path, entry: str, options: HubOptions) -> None:
     """One file of weights from a repository of the Hugging Face hub, by commit and checksum.
 
-    A mirror of the hub is set by the variable HF_ENDPOINT.
+    A mirror of the hub is set by the variable HF_ENDPOINT. Of a private or gated repository, whose terms you have
+    accepted on its page, files are fetched with your token: that of the variable HF_TOKEN, or of `hf auth login`.
 
     Args:
         folder: where the file goes.
         entry: name of the entry.
         options: of the entry.
-    """
-    from huggingface_hub import hf_hub_url
 
-    url = hf_hub_url(options.repo, options.file, revision=options.revision)
-    source, name = own_file(entry, None, url, options.sha256)
-    shutil.copyfile(source, folder / name)
-    check_companions(folder / name)
+    Raises:
+        SitterError: the hub does not give the file, or its checksum is another.
+    """
+    from huggingface_hub import get_token, hf_hub_url
+
+    url, where = hf_hub_url(options.repo, options.file, revision=options.revision), f"download.{entry}"
+    token = get_token()
+
+    def get(scratch: Path) -> Path:
+        try:
+            return fetch_into(scratch, url, options.sha256, {"Authorization": f"Bearer {token}"} if token else {})
+        except web.Unfetched as reason:
+            mend = "Run it again to go on."
+            if reason.status in (401, 403):
+                mend = f"If {options.repo} is gated, accept its terms on its page; then " + (
+                    "see that your token may read it."
+                    if token
+                    else "set HF_TOKEN to a token of yours, or type `hf auth login`, and run it again."
+                )
+            raise SitterError(f"{where}: {url} could not be fetched: {reason}. {mend}") from None
+
+    target = folder / PurePosixPath(options.file).name
+    shutil.copyfile(verified(options.sha256, where, url, get), target)
+    check_companions(target)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +18,8 @@ from pipeline.formats.user_csv import Row, open_table
 from pipeline.sources.image_files import check_id
 from pipeline.sources.local import check_url
 from pipeline.store.columns import RESERVED, kept_as
+
+logger = logging.getLogger(__name__)
 
 OWN = ("image_id", "sitter", "path", "url", "sha256")
 # Further columns that other stages know by name.
@@ -96,7 +98,7 @@ def _rows(file: Path, columns: Mapping[str, str], separator: str) -> Iterator[tu
     reserved = RESERVED | {our for our, their in theirs.items() if our != their}
     kept = kept_as([c for c in table.columns if c not in ours], reserved)
     if renamed := [f"{name} is kept as {new}" for name, new in kept.items() if name != new]:
-        print(f"{file}: Sitter has columns of the same name as these: {'; '.join(renamed)}.", file=sys.stderr)
+        logger.info(f"{file}: Sitter has columns of the same name as these: {'; '.join(renamed)}.")
     name = kept | ours
     return ((line, {name[column]: cell for column, cell in row.items()}) for line, row in table.rows())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -63,16 +64,31 @@ def check_url(url: str, where: str) -> None:
 
 
 def _fetch(url: str, sha256: str, scratch: Path, where: str) -> Path:
-    """Fetch into the scratch folder, going on behind what a killed run left there."""
-    from pipeline.core.files import sha256 as checksum
-
-    target = scratch / "file"
-    resumed = target.exists()
     try:
-        web.save(url, target, web.session(), resume=True)
-        if resumed and checksum(target) != sha256:  # the file changed between the two halves
-            target.unlink()
-            web.save(url, target, web.session())
+        return fetch_into(scratch, url, sha256)
     except web.Unfetched as reason:
         raise SitterError(f"{where}: {url} could not be fetched: {reason}. Run it again to go on.") from None
+
+
+def fetch_into(scratch: Path, url: str, sha256: str, headers: Mapping[str, str] | None = None) -> Path:
+    """Fetch a file into a scratch folder, going on behind what a killed run left there, and return where it lies.
+
+    Args:
+        scratch: the folder.
+        url: of the file.
+        sha256: that it should have; the caller verifies it.
+        headers: sent with the request to this server, and to no other that it may point to.
+
+    Raises:
+        Unfetched: with the reason.
+    """
+    from pipeline.core.files import sha256 as checksum
+
+    target, asking = scratch / "file", web.session()
+    asking.headers.update(headers or {})
+    resumed = target.exists()
+    web.save(url, target, asking, resume=True)
+    if resumed and checksum(target) != sha256:  # the file changed between the two halves
+        target.unlink()
+        web.save(url, target, asking)
     return target

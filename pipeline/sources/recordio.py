@@ -7,9 +7,9 @@ its byte offset (`train.rec/OFFSET`), which `align` reads as it reads files, and
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256 as digest
@@ -25,6 +25,8 @@ from pipeline.formats.recordio_files import index_and_property
 from pipeline.params.sources.recordio import RecordIOOptions
 from pipeline.sources.image_files import Row
 from pipeline.sources.local import own_file
+
+logger = logging.getLogger(__name__)
 
 Ints = NDArray[np.int64]
 # What images begin with: JPEG, PNG, BMP, WebP. A record 0 that has several labels and an image is one image more.
@@ -54,7 +56,7 @@ def fetch(folder: Path, entry: str, options: RecordIOOptions) -> Iterator[Row]:
     records = RecordFile(source)
     found = listed(records, index if options.path and index.is_file() else None)
     if found.others:
-        print(f"{entry}: {found.others} records not taken: {found.why}", file=sys.stderr)
+        logger.info(f"{entry}: {found.others} records not taken: {found.why}")
     classes = _classes(property_) if options.path and property_.is_file() else None
     copy = folder / Path(name).with_suffix(".rec").name
     _copy(source, copy)

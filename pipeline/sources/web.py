@@ -19,6 +19,11 @@ PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 class Unfetched(Exception):
     """A URL that could not be fetched; the message is the reason."""
 
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        """What the server answered; None where it gave no answer."""
+
 
 def session(contact: str | None = None) -> requests.Session:
     """A session that says who asks, as Wikimedia and other archives require."""
@@ -66,7 +71,7 @@ def save(
                     pause = max(pause, _retry_after(answer))
                     raise requests.ConnectionError(_status(answer))
                 if not answer.ok:
-                    raise Unfetched(_status(answer))
+                    raise Unfetched(_status(answer), answer.status_code)
                 _write(answer, target, held, mark, limit)
             return
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:

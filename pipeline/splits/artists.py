@@ -7,6 +7,7 @@ An image may have several artists, in one cell with `|`, `;`, `/`, `&`, the word
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +21,8 @@ from pipeline.store.splits import UNUSED
 
 if TYPE_CHECKING:
     from pipeline.params.split import BySitter
+
+logger = logging.getLogger(__name__)
 
 Row = dict[str, str]
 SUBSETS = ("test", "val", "train")
@@ -153,7 +156,7 @@ def account(rows: Sequence[Row], artists_of: Artists, how: str, dataset: str) ->
     unknown = sum(row["image_id"] not in artists_of for row in rows)
     left = sum(row["subset"] == UNUSED for row in rows if row["image_id"] in artists_of)
     several = sum(artist["sitters"] != "1" for artist in found)
-    print(
+    logger.info(
         f"{dataset}: {len(found)} artists, each on one side (artists: {how}), {several} of them of several sitters; "
         f"{left} of their images unused; {unknown} images without a known artist tie nobody"
     )

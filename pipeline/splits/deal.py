@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import sys
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -17,6 +17,8 @@ from pipeline.store.splits import UNIDENTIFIED, UNUSED, each_seated, split_file
 
 if TYPE_CHECKING:
     from pipeline.params.split import BySitter
+
+logger = logging.getLogger(__name__)
 
 SHOWN = 5
 Row = dict[str, str]
@@ -106,10 +108,7 @@ def seats_of(other: str, names: set[str], dataset: str, by: str = "sitter", at: 
         )
     if strangers:
         shown = ", ".join(strangers[:SHOWN]) + (" …" if len(strangers) > SHOWN else "")
-        print(
-            f"warning: {len(strangers)} {what} of {dataset} are not in {table} and stay unused: {shown}",
-            file=sys.stderr,
-        )
+        logger.warning(f"{len(strangers)} {what} of {dataset} are not in {table} and stay unused: {shown}")
     return seats | dict.fromkeys(strangers, Seat(UNUSED, 0))
 
 

@@ -6,14 +6,16 @@ second of pair 12, an impostor pair.
 
 from __future__ import annotations
 
+import logging
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.core.errors import SitterError
 from pipeline.plan.layout import HERE, Layout
 from pipeline.store.accounts import ALIGNED, account_file, read_account
+
+logger = logging.getLogger(__name__)
 
 PLACE = re.compile(r"(\d{1,9})([ab])([+-])")
 SHOWN = 3
@@ -74,10 +76,9 @@ def _rows(dataset: str, sides: dict[int, dict[str, tuple[str, str, str]]], folds
         raise SitterError(f"split.{dataset}: in none of its {len(sides)} pairs have both images a face: see {table}.")
     if without:
         shown = ", ".join(sorted(set(without))[:SHOWN]) + (" …" if len(set(without)) > SHOWN else "")
-        print(
-            f"warning: {dataset}: {len(without)} of {len(sides)} pairs are left out, since an image has no face "
-            f"({shown}; see {table}): figures are not comparable with those on all pairs",
-            file=sys.stderr,
+        logger.warning(
+            f"{dataset}: {len(without)} of {len(sides)} pairs are left out, since an image has no face "
+            f"({shown}; see {table}): figures are not comparable with those on all pairs"
         )
     return rows
 
@@ -114,9 +115,8 @@ def warn_of_copies(dataset: str, pairs: Sequence[Row], picture_of: Mapping[str, 
     if alike:
         genuine = sum(row["genuine"] == "1" for row in alike)
         shown = ", ".join(f"{row['image_a']} and {row['image_b']}" for row in alike[:SHOWN])
-        print(
-            f"warning: {dataset}: in {genuine} genuine and {len(alike) - genuine} impostor pairs of {len(pairs)} both "
+        logger.warning(
+            f"{dataset}: in {genuine} genuine and {len(alike) - genuine} impostor pairs of {len(pairs)} both "
             f"images are the same picture ({shown}{' …' if len(alike) > SHOWN else ''}). They count, as the protocol "
-            "wants it.",
-            file=sys.stderr,
+            "wants it."
         )

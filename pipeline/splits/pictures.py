@@ -7,7 +7,7 @@ the same file, or as near-duplicates.
 
 from __future__ import annotations
 
-import sys
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pipeline.core.pixels import RGBImage
     from pipeline.faces.frames import Frames
     from pipeline.params import Study
+
+logger = logging.getLogger(__name__)
 
 Row = Mapping[str, str]
 
@@ -97,10 +99,9 @@ def across(
             if a.dataset != b.dataset:
                 shared.add(b.image_id if b.dataset == pair[1] else a.image_id)
         if shared:
-            print(
-                f"warning: {len(shared)} test images of {pair[1]} show the same picture as test images of {pair[0]}: "
-                f"no benchmark counts such a pair: {', '.join(sorted(shared)[:3])}{' …' if len(shared) > 3 else ''}",
-                file=sys.stderr,
+            logger.warning(
+                f"{len(shared)} test images of {pair[1]} show the same picture as test images of {pair[0]}: "
+                f"no benchmark counts such a pair: {', '.join(sorted(shared)[:3])}{' …' if len(shared) > 3 else ''}"
             )
     return {name: find(name) for name in root}
 

@@ -8,7 +8,7 @@ Sitters who only validate a training, and so choose its epoch, do not count.
 
 from __future__ import annotations
 
-import sys
+import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +20,8 @@ from pipeline.store.splits import split_columns
 
 if TYPE_CHECKING:
     from pipeline.params import Study
+
+logger = logging.getLogger(__name__)
 
 SHOWN = 5
 
@@ -153,4 +155,4 @@ def warn(found: Collection[Seen], excluded: bool) -> None:
             "figures on these sitters are too good. Leave them out by evaluate.trained_sitters: exclude, or keep them "
             "apart in the split"
         )  # fmt: skip
-        print(f"warning: {one.sentence()}; {what}.", file=sys.stderr)
+        logger.warning(f"{one.sentence()}; {what}.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import logging
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from pipeline.params import Study
     from pipeline.reporting.doubtful_faces import Doubtful
     from pipeline.store.faces import Face
+
+logger = logging.getLogger(__name__)
 
 GIVEN = ("image_id", "path", "sitter")
 CHUNK = 16
@@ -197,16 +200,16 @@ def _summarise(dataset: str, tally: Counter[str], choose: str, doubtful: Doubtfu
     images = sum(tally[status] for status in statuses)
     parts = [f"{images} images", f"{tally['aligned']} aligned"]
     parts += [f"{tally[status]} {status.replace('_', ' ')}" for status in statuses[1:] if tally[status]]
-    print(f"{dataset}: {', '.join(parts)}")
+    logger.info(f"{dataset}: {', '.join(parts)}")
     notes = [f"{tally['corrected']} corrected by hand"] if tally["corrected"] else []
     if tally["several"]:
         notes.append(f"{tally['several']} with several faces (choose: {choose})")
     if tally["half"]:
         notes.append(f"{tally['half']} half a face")
     if notes or tally["aligned"] < images:
-        print(f"{dataset}: {'; '.join([*notes, 'each image is accounted for'])} in {account_file(dataset)}")
+        logger.info(f"{dataset}: {'; '.join([*notes, 'each image is accounted for'])} in {account_file(dataset)}")
     if doubtful.unreadable:
         more = " …" if tally["unreadable"] > len(doubtful.unreadable) else ""
-        print(f"{dataset}: unreadable, to be replaced or dropped: {'; '.join(doubtful.unreadable)}{more}")
+        logger.info(f"{dataset}: unreadable, to be replaced or dropped: {'; '.join(doubtful.unreadable)}{more}")
     if doubtful.total:
-        print(f"{dataset}: {doubtful.total} doubtful, to be looked at in {layout.faces(dataset)}/doubtful.html")
+        logger.info(f"{dataset}: {doubtful.total} doubtful, to be looked at in {layout.faces(dataset)}/doubtful.html")

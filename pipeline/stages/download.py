@@ -9,7 +9,7 @@ fetch them again.
 from __future__ import annotations
 
 import errno
-import sys
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -26,6 +26,8 @@ from pipeline.store.columns import GIVEN, WRITTEN
 
 if TYPE_CHECKING:
     from pipeline.params import Study
+
+logger = logging.getLogger(__name__)
 
 SHOWN = 6
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -56,7 +58,9 @@ def run(study: Study, entry: str) -> None:
         write_json(
             folder / "source.json", {"entry": entry, "kind": source.kind, **source.model_dump(exclude_defaults=True)}
         )
-    print(f"{entry}: {_summary(target, sitters)} in {target}" + (f" ({source.licence})" if source.licence else ""))
+    logger.info(
+        f"{entry}: {_summary(target, sitters)} in {target}" + (f" ({source.licence})" if source.licence else "")
+    )
 
 
 def write_images(
@@ -99,11 +103,10 @@ def write_images(
     write_csv(folder / layout.MANIFEST, named(), [*GIVEN, *further])
     if words:
         shown = ", ".join(f"{word or '(nothing)'} ({n})" for word, n in words.most_common(SHOWN))
-        print(
+        logger.info(
             f"{entry}: {words.total()} portraits are unidentified, because the name given for the sitter is nobody's: "
             f"{shown}{' …' if len(words) > SHOWN else ''}. If one of these is a name, list it under nobody.names in "
-            "params.yaml.",
-            file=sys.stderr,
+            "params.yaml."
         )
     return sitters
 

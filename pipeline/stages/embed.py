@@ -7,6 +7,7 @@ outside system, the vectors in its file; of one that gives only scores of pairs,
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,7 +21,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
 from pipeline.core.progress import progress
 from pipeline.plan import layout
-from pipeline.store.embeddings import Floats, check_vectors, write_as_they_come
+from pipeline.store.embeddings import Floats, check_vectors, write_as_they_come, write_versions
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from pipeline.models.outside import External
     from pipeline.params import Study
     from pipeline.store.faces import FaceStore
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -50,7 +53,7 @@ def run(study: Study, model: str, dataset: str) -> None:
     if outside is not None:
         with output_folder(layout.embeddings(model, dataset)) as folder:
             said = outside.write(folder, dataset, store.image_ids, study.embed.datasets)
-        print(f"{model} on {dataset}: {said}")
+        logger.info(f"{model} on {dataset}: {said}")
         return
     from pipeline.models.device import device  # torch
     from pipeline.models.load import load_model
@@ -59,8 +62,9 @@ def run(study: Study, model: str, dataset: str) -> None:
     started = perf_counter()
     with output_folder(layout.embeddings(model, dataset)) as folder:
         write_as_they_come(folder, store.image_ids, embed(embedder, store, study.embed.batch, study.embed.precision))
+        write_versions(folder)
     seconds = perf_counter() - started
-    print(
+    logger.info(
         f"{model} on {dataset}: {len(store)} faces, {embedder.dim} values each"
         f"{' (and mirrored)' if embedder.mirror else ''}, {1e3 * seconds / len(store):.1f} ms a face"
     )

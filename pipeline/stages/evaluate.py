@@ -5,8 +5,8 @@ Reads embeddings and splits; writes `results/`: `metrics.json`, `run.json`, `tab
 
 from __future__ import annotations
 
+import logging
 import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder, write_csv, write_manifest
 from pipeline.core.progress import progress
+from pipeline.core.versions import versions
 from pipeline.metrics.reader import Reader
 from pipeline.params.backbones.base import ScoresOptions
 from pipeline.plan import layout
@@ -23,6 +24,8 @@ from pipeline.store.results import write_results
 if TYPE_CHECKING:
     from pipeline.metrics.result import Column, Result
     from pipeline.params import Study
+
+logger = logging.getLogger(__name__)
 
 Results = Mapping[str, Mapping[str, "Result"]]
 """By benchmark, then by model."""
@@ -40,7 +43,7 @@ def run(study: Study) -> None:
         write_manifest(folder)
         if layout.report().exists():  # the report stage's, not listed in this stage's manifest
             shutil.copy2(layout.report(), folder / layout.report().name)
-    print(f"evaluate: {len(read.models)} models under {len(results)} benchmarks")
+    logger.info(f"evaluate: {len(read.models)} models under {len(results)} benchmarks")
 
 
 def judge(study: Study, read: Reader) -> dict[str, dict[str, Result]]:
@@ -56,7 +59,7 @@ def judge(study: Study, read: Reader) -> dict[str, dict[str, Result]]:
             result = options.make(read.context(model))
             results[benchmark][model] = _doubted(study, benchmark, model, result)
         except Unjudged as reason:
-            print(f"benchmark {benchmark!r}: {model} is left out: {reason}", file=sys.stderr)
+            logger.warning(f"benchmark {benchmark!r}: {model} is left out: {reason}")
         except SitterError as error:
             raise SitterError(f"benchmark {benchmark!r}, model {model!r}: {error}") from None
     return results
@@ -74,7 +77,7 @@ def _doubted(study: Study, benchmark: str, model: str, result: Result) -> Result
     if backbone.distance:
         mend = f"{field} is true: if the file's larger scores are the more alike, set it false"
     note = f"{result.reversed}: {mend}"
-    print(f"warning: benchmark {benchmark!r}: {model}: {note}", file=sys.stderr)
+    logger.warning(f"benchmark {benchmark!r}: {model}: {note}")
     first, scalar = next(iter(result.scalars.items()))
     noted = replace(scalar, note=f"{note}; {scalar.note}" if scalar.note else note)
     return replace(result, scalars={**result.scalars, first: noted})
@@ -164,6 +167,7 @@ def _run(study: Study, results: Results, read: Reader) -> dict[str, Any]:
         "fusions": list(study.fuse),
         "benchmarks": benchmarks,
         "data": read.counts(),
+        "versions": versions(),
         "trained_sitters": {
             "exclude": study.evaluate.trained_sitters == "exclude",
             "found": [one.record() for one in read.seen],

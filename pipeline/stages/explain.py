@@ -11,6 +11,7 @@ map float32 [112 × 112]: how much each pixel raises or lowers the cosine).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from pipeline.params import Study
     from pipeline.params.explain import Explain
     from pipeline.store.faces import FacesById
+
+logger = logging.getLogger(__name__)
 
 SORTS = ("hardest_genuine", "hardest_impostor", "easiest_genuine")
 COLUMNS = ["pair", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_dataset", "score"]
@@ -70,7 +73,7 @@ def run(study: Study, model: str) -> None:
     with output_folder(layout.attributions(model)) as folder:
         write_csv(folder / "pairs.csv", rows, COLUMNS)
         write_table(folder / "maps.arrow", _table(maps))
-    print(f"{model}: {len(pairs)} pairs explained by {study.explain.method}")
+    logger.info(f"{model}: {len(pairs)} pairs explained by {study.explain.method}")
 
 
 def chosen(study: Study, explain: Explain) -> list[Pair]:

@@ -6,6 +6,7 @@ Reads `embeddings/MODEL/DATASET/` of each model and `data/splits/`, writes `mode
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from pipeline.params import Study
     from pipeline.params.fuse import Fusion
     from pipeline.store.embeddings import Floats
+
+logger = logging.getLogger(__name__)
 
 
 def run(study: Study, fusion: str, root: Path = Path()) -> None:
@@ -57,7 +60,7 @@ def run(study: Study, fusion: str, root: Path = Path()) -> None:
     else:
         cohort, most = fused.apply(fit_data.vectors), entry.score_norm.cohort
         _write_scores(at, fusion, fused, description, {d: (images[d], vectors[d]) for d in vectors}, cohort, most)
-    print(f"{fusion}: {_sentence(description)}; {sum(map(len, vectors.values()))} faces of {', '.join(vectors)}")
+    logger.info(f"{fusion}: {_sentence(description)}; {sum(map(len, vectors.values()))} faces of {', '.join(vectors)}")
 
 
 def _describe(entry: Fusion, fused: Fused, fit_data: FitData, dim: int) -> dict[str, Any]:

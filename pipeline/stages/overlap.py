@@ -7,6 +7,7 @@ embedding), `excluded.csv` (images that no benchmark counts, where the study exc
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from pipeline.params import Study
     from pipeline.params.overlap import Overlap
+
+logger = logging.getLogger(__name__)
 
 IMAGES = ["test", "train", "train_dataset", "test_sitter", "train_sitter", "similarity"]
 SITTERS = ["test_sitter", "train_sitter", "train_dataset", "by_name", "by_embedding", "similarity"]
@@ -61,7 +64,7 @@ def run(study: Study, name: str) -> None:
         write_csv(folder / "sitters.csv", persons, SITTERS)
         write_csv(folder / "excluded.csv", [{"image_id": i} for i in excluded], ["image_id"])
         write_json(folder / "summary.json", summary)
-    print(
+    logger.info(
         f"{name}: of {len(test)} test images {summary['near_duplicates']} are near-duplicates of training images; of "
         f"{summary['test']['sitters']} test sitters {summary['sitters_by_name']} train, too, by their name"
         + (f", {summary['sitters_by_embedding']} by {entry.model}'s embeddings" if entry.model else "")

@@ -7,6 +7,7 @@ strengths, and the photographs that could not be read.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -22,6 +23,8 @@ from pipeline.store.columns import GIVEN, RENDERED
 if TYPE_CHECKING:
     from pipeline.params import Study
     from pipeline.params.render import Render
+
+logger = logging.getLogger(__name__)
 
 PASSED_OVER = "passed-over.csv"
 CONTACT_SHEET = "contact-sheet.png"
@@ -152,9 +155,11 @@ def _summarise(dataset: str, settings: Render, photographs: int, paintings: int,
     """What was painted, what was not, and where to look."""
     folder = layout.raw(dataset)
     styles = f"{len(set(settings.styles))} style{'s' if len(set(settings.styles)) > 1 else ''}"
-    print(
+    logger.info(
         f"{dataset}: {paintings} paintings of {photographs - len(unread)} photographs in {styles}, strength "
         f"{settings.strength:g}; see {folder / CONTACT_SHEET}"
     )
     if unread:
-        print(f"{dataset}: {len(unread)} unreadable photographs passed over; their reasons: {folder / PASSED_OVER}")
+        logger.info(
+            f"{dataset}: {len(unread)} unreadable photographs passed over; their reasons: {folder / PASSED_OVER}"
+        )

@@ -21,11 +21,8 @@ def run(study: Study) -> None:
     Raises:
         SitterError: there are no results, or a file of them is broken.
     """
-    from pipeline.reporting.overlaps import lines
     from pipeline.reporting.page import page
     from pipeline.reporting.read import benchmarks, series
-    from pipeline.reporting.repeats import over_seeds, repeated
-    from pipeline.reporting.tables import results_table
     from pipeline.store.results import read_run
 
     folder = layout.results()
@@ -34,7 +31,21 @@ def run(study: Study) -> None:
     html = page(study, found, styles, read_run(folder))
     with atomic_file(layout.report()) as part:
         part.write_text(html, encoding="utf-8")
-    print(results_table(folder))
-    print(*over_seeds(study, found), sep="\n", end="\n" * bool(repeated(study, list(styles))))
-    print(*lines(study), sep="\n", end="\n" * bool(study.overlap))
-    print(f"report: {layout.report()}")
+    print(results(study))
+
+
+def results(study: Study) -> str:
+    """Return what a user came for: a table for each benchmark, notes on it, and where the report is.
+
+    Raises:
+        SitterError: there are no results, or a file of them is broken.
+    """
+    from pipeline.reporting.overlaps import lines
+    from pipeline.reporting.read import benchmarks
+    from pipeline.reporting.repeats import over_seeds
+    from pipeline.reporting.tables import results_table
+
+    found = benchmarks(layout.results(), study)
+    return "\n".join(
+        [results_table(layout.results()), *over_seeds(study, found), *lines(study), f"report: {layout.report()}"]
+    )

@@ -8,7 +8,7 @@ people, whose sitter is empty, are dealt to nobody: their subset is `unidentifie
 
 from __future__ import annotations
 
-import sys
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -33,6 +33,8 @@ from pipeline.store.splits import UNIDENTIFIED, UNUSED, copies_file, write_split
 
 if TYPE_CHECKING:
     from pipeline.params import Study
+
+logger = logging.getLogger(__name__)
 
 FURTHER = ("origin", "rendering", "artist")
 
@@ -72,7 +74,7 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
         groups = together(images, alike + (artists.shared(faces, tied) if how == "join" else []))
         if how == "join":
             size = max(map(len, groups))
-            print(
+            logger.info(
                 f"{dataset}: shared artists tie {len(images)} sitters into {len(groups)} groups, the largest of {size}"
             )
         seats = deal(groups, entry, study.seed, dataset)
@@ -137,10 +139,9 @@ def same_but_for_spelling(sitters: Iterable[str]) -> list[tuple[str, str]]:
         shown = "; ".join(" / ".join(map(repr, names)) for names in alike[:SHOWN]) + (
             " …" if len(alike) > SHOWN else ""
         )
-        print(
-            f"warning: sitters' names that differ only by case or spaces: {shown}. They count as different sitters, "
-            "kept on one side; if they are one person, give them one name.",
-            file=sys.stderr,
+        logger.warning(
+            f"sitters' names that differ only by case or spaces: {shown}. They count as different sitters, "
+            "kept on one side; if they are one person, give them one name."
         )
     return [pair for names in alike for pair in pairwise(names)]
 
@@ -156,18 +157,17 @@ def report(at: Layout, dataset: str, rows: Sequence[Row], copies: Copies, pairs:
             none = "none has a second, so that there are no genuine pairs"
             what = none if len(alone) == len(sitters) else "they give no genuine pairs"
             names = ", ".join(alone[:SHOWN]) + (" …" if len(alone) > SHOWN else "")
-            print(
-                f"warning: {dataset}: {len(alone)} of {len(sitters)} {subset} sitters have one image: {what}. "
-                f"Add images of them where you can: {names}",
-                file=sys.stderr,
+            logger.warning(
+                f"{dataset}: {len(alone)} of {len(sitters)} {subset} sitters have one image: {what}. "
+                f"Add images of them where you can: {names}"
             )
     if copies.pictures:
         told = sentence(copies, stay=bool(pairs))
-        print(f"warning: {dataset}: {told}; look at {copies_file(dataset, at)}", file=sys.stderr)
+        logger.warning(f"{dataset}: {told}; look at {copies_file(dataset, at)}")
     parts = [f"{s} {len(n)} sitters, {n.total()} images" for s, n in images.items() if n and s in SUBSETS]
     parts += [f"{images[UNUSED].total()} images unused"] if images[UNUSED] else []
     if images[UNIDENTIFIED]:
         number = images[UNIDENTIFIED].total()
         parts.append(f"{number} portraits of unidentified sitters, in no training and no benchmark")
     parts += [f"{len(pairs)} pairs, {sum(p['genuine'] == '1' for p in pairs)} genuine"] if pairs else []
-    print(f"{dataset}: " + "; ".join(parts))
+    logger.info(f"{dataset}: " + "; ".join(parts))

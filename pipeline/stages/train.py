@@ -9,6 +9,7 @@ written depends on the clock, so that the same inputs give the same bytes (on a 
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from pipeline.training.checkpoint import State
     from pipeline.training.loop import Run
     from pipeline.training.stop import StopRequest
+
+logger = logging.getLogger(__name__)
 
 HISTORY = ["epoch", "step", "loss", "val_eer", "lr"]
 
@@ -70,7 +73,7 @@ def record(study: Study, model: str) -> None:
             network, _ = build(entry.backbone, entry.adaptation, study.seed_of(model))
             with output_folder(layout.model(model)) as folder:
                 write_model(folder, network, entry, None, study.seed_of(model))
-            print(f"{model}: frozen, {network.dim} values a face")
+            logger.info(f"{model}: frozen, {network.dim} values a face")
 
 
 def record_external(study: Study, model: str) -> None:
@@ -92,10 +95,10 @@ def record_external(study: Study, model: str) -> None:
     }
     with output_folder(layout.model(model)) as folder:
         write_record(folder, description)
-    print(f"{model}: an outside system, {description['rows']} rows in {file.name}")
+    logger.info(f"{model}: an outside system, {description['rows']} rows in {file.name}")
     if left_out := description.get("left_out"):
         names = ", ".join(map(repr, left_out[:8])) + (" …" if len(left_out) > 8 else "")
-        print(f"{model}: columns of {file.name} that are no part of a vector and left out: {names}")
+        logger.info(f"{model}: columns of {file.name} that are no part of a vector and left out: {names}")
 
 
 def train(study: Study, model: str, stop: StopRequest) -> None:
@@ -214,13 +217,13 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
     kept = frozen_prefix(network) if inputs[0].kept is not None else 0
     if processes.first:
         own, total = count_parameters(network)
-        print(f"{model}: {own:,} of {total:,} parameters are trained")
-        print(
+        logger.info(f"{model}: {own:,} of {total:,} parameters are trained")
+        logger.info(
             f"{model}: {len(faces)} faces of {faces.sitters} sitters, validated on {len(val)} of {val.sitters}; "
             f"{len(sampler)} batches an epoch; {kept} of {len(network.stages)} stages computed beforehand"
         )
         if unjudged:
-            print(f"{model}: {unjudged}: no epoch is better than another, and the last is kept")
+            logger.info(f"{model}: {unjudged}: no epoch is better than another, and the last is kept")
     return Run(accelerator, training, network, adaptation, loss, sampler, trained, *inputs, study.seed_of(model))
 
 
@@ -242,7 +245,7 @@ def write(study: Study, model: str, work: Run, state: State) -> None:
                 save_file(state.centres, part)
         write_history(folder, state.history, HISTORY, summary(state))
     error = "" if kept["val_eer"] is None else f", val EER {100 * kept['val_eer']:.2f} %"
-    print(f"{model}: epoch {kept['epoch']} of {state.epoch} kept, loss {kept['loss']:.4g}{error}")
+    logger.info(f"{model}: epoch {kept['epoch']} of {state.epoch} kept, loss {kept['loss']:.4g}{error}")
 
 
 def summary(state: State) -> dict[str, Any]:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import read_table, write_table
+from pipeline.core.files import read_json, read_table, write_json, write_table
+from pipeline.core.versions import versions
 from pipeline.plan.layout import HERE, Layout
 from pipeline.store.splits import split_file
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 FILE = "embeddings.arrow"
+VERSIONS = "versions.json"
 COLUMNS = ("embedding", "mirrored")
 CHECKED_AT_ONCE = 1 << 14
 
@@ -79,6 +81,17 @@ def write_embeddings(folder: Path, image_ids: Sequence[str], vectors: Floats, mi
         flat = pa.array(np.ascontiguousarray(values, np.float32).reshape(-1))
         columns[name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
     write_table(folder / FILE, pa.table(columns))
+
+
+def write_versions(folder: Path) -> None:
+    """Record in a table's folder the versions of what computes the vectors here."""
+    write_json(folder / VERSIONS, versions())
+
+
+def read_versions(name: str, dataset: str, at: Layout = HERE) -> dict[str, str]:
+    """Return the versions that computed the vectors of a model on a data set; empty where they are not recorded."""
+    file = at.embeddings(name, dataset) / VERSIONS
+    return dict(read_json(file)) if file.is_file() else {}
 
 
 def write_as_they_come(folder: Path, image_ids: Sequence[str], blocks: Iterable[Sequence[Floats]]) -> None:

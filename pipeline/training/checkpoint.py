@@ -7,9 +7,9 @@ on another number of processes, too.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import pickle
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pipeline.params import Study
+
+logger = logging.getLogger(__name__)
 
 FILE = "checkpoint.pt"
 KINDS = ("backbones", "adaptations", "losses")
@@ -129,10 +131,10 @@ def load(folder: Path, key: str) -> dict[str, Any] | None:
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        print(f"{path} cannot be read ({error}): training starts anew", file=sys.stderr)
+        logger.warning(f"{path} cannot be read ({error}): training starts anew")
         return None
     if content.pop("key") != key:
-        print(f"{path} is of other parameters, inputs or code: training starts anew", file=sys.stderr)
+        logger.warning(f"{path} is of other parameters, inputs or code: training starts anew")
         return None
     return content
 

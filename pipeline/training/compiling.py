@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import shutil
 import sysconfig
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.core.errors import SitterError
+
+logger = logging.getLogger(__name__)
 
 PAYS_FROM = 5_000
 """Steps from which on `compile: auto` compiles. On an H200 a step of IResNet-50 with 500 images takes 66 ms compiled
@@ -24,7 +27,7 @@ def compiles(wanted: bool | Literal["auto"], device: str, steps: int, say: bool 
         wanted: `training.compile`. auto: on a GPU, for a training of at least `PAYS_FROM` steps, where the machine can.
         device: cpu or cuda.
         steps: of the whole training, through the network; 0 where its features are computed beforehand.
-        say: whether to print a line about what `auto` decided on a GPU.
+        say: whether to tell what `auto` decided on a GPU.
 
     Raises:
         SitterError: `wanted` is true, and the machine lacks something that torch.compile needs.
@@ -42,7 +45,7 @@ def compiles(wanted: bool | Literal["auto"], device: str, steps: int, say: bool 
     except SitterError as error:
         able, line = False, f"compile: auto: the network is not compiled, so training is slower. {error}"
     if say:
-        print(line)
+        logger.info(line)
     return able
 
 

@@ -5,6 +5,7 @@ How fast it was is said here and written nowhere else: what a stage leaves is th
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,8 @@ from typing import TypeVar
 
 import torch
 from tqdm import tqdm
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 FIRST, BETWEEN = 10.0, 60.0  # seconds to the first line, and from one to the next at most
@@ -116,5 +119,5 @@ class Log:
             left = tqdm.format_interval((self.faces - self.done) / self.rate) if self.rate else "?"
             where = f"{self.done:,} of {self.faces:,} faces, {left} left"
             parts = ", ".join(f"{name} {value}" for name, value in (figures | self.speed).items())
-            print(f"training: {where}; {parts}", file=sys.stderr, flush=True)
+            logger.info(f"training: {where}; {parts}")
         self._begin()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import signal
 import time
@@ -35,6 +36,8 @@ from pipeline.training.validation import val_eer
 
 if TYPE_CHECKING:
     from pipeline.params.train import Training
+
+logger = logging.getLogger(__name__)
 
 SAVE = 1  # a wish that goes before no signal's
 
@@ -257,7 +260,7 @@ class Run:
             self.accelerator.scaler.load_state_dict(parts["scaler"])
         self.state = State(**parts["state"])
         if self.processes.first:
-            print(f"going on from a checkpoint: {self.place()}")
+            logger.info(f"going on from a checkpoint: {self.place()}")
 
     def place(self) -> str:
         """Where the training is, in words."""

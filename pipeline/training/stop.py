@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +11,8 @@ from pathlib import Path
 from types import FrameType
 
 from pipeline.training import status
+
+logger = logging.getLogger(__name__)
 
 TEMPORARY_FAILURE = 75
 """Exit status after a signal (EX_TEMPFAIL of sysexits.h): nothing is wrong, start again."""
@@ -36,7 +38,7 @@ class StopRequest:
         if rank == 0:
             if self.folder is not None:
                 status.note_stop(self.folder, self.by.name)
-            print(f"sitter train: stopped by {self.by.name}; {what_remains}", file=sys.stderr, flush=True)
+            logger.warning(f"training stopped by {self.by.name}; {what_remains}")
         raise KeyboardInterrupt if self.by == signal.SIGINT and world == 1 else SystemExit(TEMPORARY_FAILURE)
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -79,10 +80,10 @@ def clip(path: Path) -> None:
     from open_clip.model import _build_vision_tower
 
     vision = {"layers": 2, "width": 64, "image_size": 96, "patch_size": 32}
-    whole = nn.Module()
+    whole: Any = nn.Module()
     whole.visual = _build_vision_tower(512, vision, quick_gelu=True).eval()
     whole.forward = whole.visual.forward
-    torch.jit.trace(whole, torch.zeros(1, 3, 96, 96)).save(path)
+    torch.jit.trace(whole, torch.zeros(1, 3, 96, 96)).save(path)  # type: ignore[no-untyped-call]
 
 
 def transformer(architecture: str) -> dict[str, Tensor]:

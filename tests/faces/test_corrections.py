@@ -66,7 +66,7 @@ def test_what_a_human_says_is_done_and_shows_in_the_account(capsys: pytest.Captu
     x0, y0, x1, y1 = corrected.landmarks[2].min(0).tolist() + corrected.landmarks[2].max(0).tolist()
     assert 100 < x0 < x1 < 300
     assert 100 < y0 < y1 < 300
-    assert "people: 4 images, 3 aligned, 1 dropped" in capsys.readouterr().out
+    assert "people: 4 images, 3 aligned, 1 dropped" in capsys.readouterr().err
 
 
 def test_a_face_that_a_detector_sees_elsewhere_is_not_taken_for_the_box() -> None:

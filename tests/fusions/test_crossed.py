@@ -91,7 +91,7 @@ def test_learned_weights_are_told_for_each_fold_and_on_average(embedded, capsys)
     assert [fold["fitted"]["val"]["sitters"] for fold in record["folds"]] == [3, 2, 3]
     for name, weight in record["weights"].items():
         assert weight == pytest.approx(np.mean([fold["weights"][name] for fold in record["folds"]]), abs=1e-6)
-    assert f"mean weights base {record['weights']['base']:.2f}" in capsys.readouterr().out
+    assert f"mean weights base {record['weights']['base']:.2f}" in capsys.readouterr().err
     with pytest.raises(SitterError, match="both was fitted fold by fold"):
         load_fusion("both")
 

@@ -81,7 +81,7 @@ def test_a_further_column_changes_no_vector_and_is_said(header, cell, capsys):
     run(study())
     np.testing.assert_array_equal(read_embeddings("cots", "photos").vectors, VECTORS)
     if header:  # programs write a first column without a name, which every reader here leaves out
-        assert f"left out: {header!r}" in capsys.readouterr().out
+        assert f"left out: {header!r}" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("project")

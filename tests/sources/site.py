@@ -21,6 +21,9 @@ class Site:
         self.faults: dict[str, list[int | str]] = {}
         self.headers: dict[str, str] = {}
         self.etags: dict[str, str] = {}
+        self.tokens: dict[str, str] = {}  # by path: what is served to who has it, and to nobody else
+        self.moved: dict[str, str] = {}  # by path: the URL that the server points to
+        self.shown: list[str] = []  # Authorization headers, "" for none
         self.asked: list[tuple[str, str, float]] = []  # path, Range header, when
         self.agents: set[str] = set()
         self.pause = 0.0  # seconds between pieces
@@ -39,6 +42,7 @@ class Site:
         with self._lock:
             self.asked.append((request.path, span, time.monotonic()))
             self.agents.add(request.headers.get("User-Agent", ""))
+            self.shown.append(request.headers.get("Authorization", ""))
             self.busy += 1
             self.busiest = max(self.busiest, self.busy)
             faults = self.faults.get(request.path, [])
@@ -52,7 +56,13 @@ class Site:
 
     def _send(self, request: BaseHTTPRequestHandler, span: str, fault: int | str | None) -> bytes:
         """All but the last piece, which is given back."""
-        content = self.files.get(request.path)
+        content, token = self.files.get(request.path), request.headers.get("Authorization", "")
+        if (needed := self.tokens.get(request.path)) is not None and token != f"Bearer {needed}":
+            fault = 403 if token else 401
+        elif request.path in self.moved:
+            request.send_response(302)
+            self._end_headers(request, 0, {"Location": self.moved[request.path]})
+            return b""
         if isinstance(fault, int) or content is None:
             request.send_response(fault if isinstance(fault, int) else 404)
             self._end_headers(request, 0)

@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from pipeline.sources.cache import cache
-from tests.sources.site import Site
+from tests.sources.site import Site, serving
 from tests.suite.environment import environment
 
 REPO, REVISION, FILE = "acme/vit", "0123456789abcdef0123456789abcdef01234567", "weights/model.safetensors"
@@ -16,7 +18,7 @@ CONTENT = bytes(range(256)) * 100
 CHECKSUM = hashlib.sha256(CONTENT).hexdigest()
 
 
-def fetch(site: Site, checksum: str = CHECKSUM) -> subprocess.CompletedProcess[str]:
+def fetch(site: Site, checksum: str = CHECKSUM, **env: str) -> subprocess.CompletedProcess[str]:
     """In a process of its own, since the client reads the hub's address when it is imported."""
     code = "import pathlib, pipeline.sources.hub as hub\nfrom pipeline.core.errors import SitterError\n"
     code += "from pipeline.params.sources.hub import HubOptions\n"
@@ -24,7 +26,8 @@ def fetch(site: Site, checksum: str = CHECKSUM) -> subprocess.CompletedProcess[s
         f"try: hub.fetch(pathlib.Path('out'), 'vit', HubOptions(repo={REPO!r}, revision={REVISION!r}, file={FILE!r},"
     )
     code += f" sha256={checksum!r}))\nexcept SitterError as error: raise SystemExit(str(error))"
-    hub = environment(HF_ENDPOINT=site.url)
+    nobody = {"HF_TOKEN": "", "HF_TOKEN_PATH": "no-token", "HF_HUB_DISABLE_IMPLICIT_TOKEN": ""}
+    hub = environment(HF_ENDPOINT=site.url, **(nobody | env))
     return subprocess.run([sys.executable, "-c", code], env=hub, capture_output=True, text=True)
 
 
@@ -43,3 +46,36 @@ def test_a_file_of_a_revision_is_fetched_once_and_its_checksum_verified(project:
 def test_a_repository_that_does_not_answer_is_named_with_the_file(project: Path, site: Site) -> None:
     done = fetch(site)
     assert f"{REPO}/resolve/{REVISION}/{FILE} could not be fetched: the server answered 404" in done.stderr
+
+
+def test_a_gated_file_is_fetched_with_the_users_token_which_no_other_server_sees(project: Path, site: Site) -> None:
+    path = f"/{REPO}/resolve/{REVISION}/{FILE}"
+    with serving() as store:  # where the hub keeps the content: it has its own signature in the URL
+        store.files["/blob"] = CONTENT
+        site.tokens[path], site.moved[path] = "mine", f"{store.url}/blob"
+        done = fetch(site, HF_TOKEN="mine")
+        assert not done.returncode, done.stderr
+        assert Path("out/model.safetensors").read_bytes() == CONTENT
+        assert site.shown == ["Bearer mine"]
+        assert store.shown == [""]
+
+
+def test_the_token_of_a_login_counts_too(project: Path, site: Site) -> None:
+    path = f"/{REPO}/resolve/{REVISION}/{FILE}"
+    site.files[path], site.tokens[path] = CONTENT, "stored"
+    Path("token").write_text("stored")
+    assert not fetch(site, HF_TOKEN_PATH=str(Path("token").resolve())).returncode
+    assert site.shown == ["Bearer stored"]
+
+
+@pytest.mark.parametrize(("token", "mend"), [("", "HF_TOKEN"), ("another", "your token may read it")])
+def test_a_gated_file_without_the_right_token_is_refused_with_what_to_do(
+    project: Path, site: Site, token: str, mend: str
+) -> None:
+    path = f"/{REPO}/resolve/{REVISION}/{FILE}"
+    site.files[path], site.tokens[path] = CONTENT, "mine"
+    done = fetch(site, HF_TOKEN=token)
+    assert f"the server answered {403 if token else 401}" in done.stderr
+    assert f"{REPO} is gated, accept its terms" in done.stderr
+    assert mend in done.stderr
+    assert len(site.asked) == 1, "it is not tried again"

@@ -95,7 +95,7 @@ def test_an_artists_images_stay_where_most_of_them_are(capsys: pytest.CaptureFix
         elif artist:
             assert count[artist][was] == max(count[artist].values())
     unused = sum(subset == "unused" for subset in after.values())
-    said = capsys.readouterr().out
+    said = capsys.readouterr().err
     assert f"{unused} of their images unused" in said
     assert f"{sum(not artist_of(face) for face in faces)} images without a known artist tie nobody" in said
     table = read_csv(Layout(tmp_path).split("set") / "artists.csv")

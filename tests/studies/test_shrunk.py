@@ -19,6 +19,7 @@ from pipeline.core.files import read_json
 from pipeline.plan.stages import jobs
 from pipeline.published.papers import tables
 from tests.studies.conftest import PROJECT, SHRUNK, run
+from tests.suite.environment import environment
 
 FILES = (
     PROJECT / "studies/arcface-vs-infonce.yaml",
@@ -92,7 +93,7 @@ def test_snakemake_takes_the_files_as_the_pipeline_does(results: Path) -> None:
     done = subprocess.run(
         [*command, "--configfile", *map(str, FILES)],
         cwd=results.parent, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        env=environment(PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}"),
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]
     rules = Counter(re.findall(r"^(?:local)?rule (\w+):$", done.stdout, re.MULTILINE))

@@ -78,7 +78,7 @@ def test_auto_compiles_long_trainings_on_a_gpu_where_the_machine_can_and_says_so
 ) -> None:
     monkeypatch.setattr("pipeline.training.compiling.check_compiler", lambda device: None)
     assert compiles("auto", "cuda", PAYS_FROM)
-    assert f"{PAYS_FROM:,} steps" in capsys.readouterr().out
+    assert f"{PAYS_FROM:,} steps" in capsys.readouterr().err
     assert not compiles("auto", "cuda", PAYS_FROM - 1)
     assert not compiles("auto", "cpu", PAYS_FROM)
     assert compiles(True, "cpu", 1)
@@ -91,6 +91,6 @@ def test_auto_goes_on_uncompiled_where_the_machine_cannot(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CC", raising=False)
     assert not compiles("auto", "cuda", PAYS_FROM)
-    assert "not compiled" in capsys.readouterr().out
+    assert "not compiled" in capsys.readouterr().err
     with pytest.raises(SitterError):
         compiles(True, "cuda", PAYS_FROM)

@@ -28,6 +28,8 @@ import sys
 from pipeline.stages import train
 from pipeline.params import load
 from pathlib import Path
+from pipeline.cli import configure_logging
+configure_logging()
 for model in sys.argv[1:]:
     train.run(load(Path("params.yaml")), model)
 """
@@ -103,12 +105,13 @@ def test_four_processes_train_what_one_trains(alone: Path, tmp_path: Path) -> No
 
 
 def test_one_process_writes_and_speaks_for_all(two: tuple[Path, list[tuple[int, str, str]]]) -> None:
-    folder, ((_, out, err), (_, other_out, other_err)) = two
+    folder, ((_, _, err), (_, other_out, other_err)) = two
     assert {p.name for p in (folder / "models").iterdir()} == set(MODELS)
     assert [p.name for p in (folder / "models" / "frozen").glob("*.json")] == ["model.json"]
-    assert all(f"{model}: " in out for model in MODELS)
+    assert all(f"{model}: " in err for model in MODELS)
     assert "training" in err
     assert other_out == ""
+    assert not any(f"{model}: " in other_err for model in MODELS)
     assert "training" not in other_err
 
 
@@ -129,7 +132,7 @@ def test_what_some_processes_began_others_go_on_with(
     stopped = finish(start(folder, before, model, program=stop))
     assert [status for status, _, _ in stopped] == [75] * before
     said = ran(folder, after, model)
-    assert "going on from a checkpoint: epoch 2, " in said[0][1]
+    assert "going on from a checkpoint: epoch 2, " in said[0][2]
     assert_same(alone, folder, model)
 
 

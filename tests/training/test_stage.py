@@ -39,7 +39,7 @@ def test_the_stage_leaves_a_model_its_history_and_its_figures(
     assert figures["epochs"] == 3
     assert float(history[figures["epoch"]]["val_eer"]) == figures["val_eer"]
     assert not (layout.checkpoints("head") / "checkpoint.pt").exists()
-    assert "val EER" in capsys.readouterr().out
+    assert "val EER" in capsys.readouterr().err
 
 
 @on_both
@@ -73,7 +73,7 @@ def test_a_changed_parameter_does_not_go_on_from_the_checkpoint(
     train.run(study("head", epochs=1), "head")
     said = capsys.readouterr()
     assert "is of other parameters, inputs or code: training starts anew" in said.err
-    assert "going on" not in said.out
+    assert "going on" not in said.err
     assert [row["epoch"] for row in read_csv(layout.model("head") / "history.csv")] == ["0", "1"]
 
 

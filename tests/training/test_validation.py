@@ -52,7 +52,7 @@ def test_val_faces_without_pairs_refuse_a_patience_before_any_epoch(
     assert not Path("models/head").exists()
     if faces.get("images") != 1:  # the triplet needs two images
         train.train(study("head", epochs=1), "head", StopRequest())
-        assert words in capsys.readouterr().out
+        assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

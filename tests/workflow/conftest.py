@@ -52,7 +52,9 @@ class Workplace:
         """The activated environment, without what the test run itself may have set; compiled modules are kept."""
         left_out = ("SNAKEMAKE_", "DVC_", "SITTER_", "PYTEST_", "PYTHONDONTWRITEBYTECODE")
         clean = {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
-        return clean | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONHASHSEED": "0"} | more
+        # `make setup` in the folder would put it on Python's path: there Snakemake finds the project's plugins.
+        here = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(self.folder)}
+        return clean | here | {"PYTHONHASHSEED": "0"} | more
 
     def sync(self, way: str, *arguments: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
         """One of the guarded ways in: run, repro, pull."""

@@ -15,6 +15,8 @@ class LoRAOptions(HasRoles):
     implementation: ClassVar[str] = "pipeline.models.adaptations.lora:LoRA"
     kind: Literal["lora"] = "lora"
     rank: Annotated[int, Field(ge=1)] = 8
+    """Rank of the factors that are added to a layer's weights."""
     alpha: Annotated[float | None, Field(gt=0)] = None
     """Scale of the update; null: the rank."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of a layer's inputs that LoRA's factors do not see in training."""

@@ -32,6 +32,7 @@ class CLIPOptions(TransformerOptions):
         "ViT-H-14",
         "ViT-H-14-quickgelu",
     ]
+    """The name that open_clip gives the whole model."""
     weights: str | None = None
     """OpenAI's .pt, or open_clip's .safetensors or .pt; null: a random start."""
     size: Annotated[int, Field(ge=32, le=1024)] = 224

@@ -16,6 +16,7 @@ class IResNetOptions(BackboneOptions):
     roles: ClassVar[Roles] = {"conv": ("conv1", "conv2"), "fc": ("fc",)}
     kind: Literal["iresnet"] = "iresnet"
     depth: Literal[18, 34, 50, 100] = 50
+    """Layers, as in the name IResNet-50."""
     weights: str | None = None
     """A state dict of arcface_torch, or InsightFace's ONNX; null: a random start."""
     embedding: Annotated[int, Field(ge=2)] = 512

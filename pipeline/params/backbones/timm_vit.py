@@ -32,6 +32,7 @@ class TimmViTOptions(TransformerOptions):
         "vit_base_patch16_224.dino",
         "vit_base_patch16_224.mae",
     ]
+    """The name that timm gives the network."""
     weights: str | None = None
     """timm's .safetensors, or the authors' .pth; null: a random start."""
     size: Annotated[int, Field(ge=28, le=1024)] = 224

@@ -13,6 +13,7 @@ class NetworkDetector(HasWeights):
     """Options of a network that is shown an image in several sizes (`pipeline.faces.detection.Search`)."""
 
     weights: str
+    """The entry under `download` with the detector's network."""
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Lower scores are no faces."""
     scales: tuple[Annotated[float, Field(gt=0, le=16)], ...] = ()

@@ -15,5 +15,6 @@ class LearnedOptions(Options):
     epochs: Annotated[int, Field(ge=0, le=10000)] = 40
     """At most; the best on val sitters is kept."""
     lr: Annotated[float, Field(gt=0)] = 3e-3
+    """Learning rate."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.8
     """Share of the vectors' elements withheld."""

@@ -24,7 +24,9 @@ class ComparisonOptions(BenchmarkOptions):
     """Options of a benchmark that compares the images of a data set with each other or with a gallery."""
 
     probe: str
+    """Data set of the probe images."""
     gallery: str | None = None
+    """Data set that probes are compared with; null: the probe's own."""
     within_folds: bool = False
 
     @property

@@ -13,5 +13,9 @@ class GeometryOptions(BenchmarkOptions):
     implementation: ClassVar[str] = "pipeline.metrics.geometry:geometry"
     kind: Literal["geometry"] = "geometry"
     dataset: str
+    """Data set whose test images are looked at."""
     centres: str | None = None
+    """Data set with whose train sitters' mean embeddings the images are compared; null: with learned class centres
+    only."""
     listed: bool = False
+    """Take the genuine pairs that the data set comes with; otherwise all."""

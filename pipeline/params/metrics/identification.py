@@ -15,5 +15,6 @@ class IdentificationOptions(ComparisonOptions):
     implementation: ClassVar[str] = "pipeline.metrics.identification:identification"
     kind: Literal["identification"] = "identification"
     ranks: tuple[Annotated[int, Field(ge=1)], ...] = (1, 5)
+    """Ranks at which the hit rate is given."""
     within_folds: bool = False
     """Search among the images of the probe's fold, as cross-validated models want it."""

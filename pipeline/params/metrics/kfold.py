@@ -13,3 +13,4 @@ class PairsOptions(BenchmarkOptions):
     implementation: ClassVar[str] = "pipeline.metrics.kfold:pairs"
     kind: Literal["pairs"] = "pairs"
     dataset: str
+    """Data set that comes with pairs in folds."""

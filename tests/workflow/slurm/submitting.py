@@ -23,7 +23,7 @@ HOLD = Path(__file__).parent / "hold"
 MADE = ("weights.safetensors", "metrics.json", "history.csv")
 
 # One machine, where a file is seen at once.
-QUICK = ("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "2")
+QUICK = ("--sitter-slurm-init-seconds-before-status-checks", "1", "--latency-wait", "2")
 
 
 def until(true: Callable[[], object], what: str, timeout: float = 300) -> None:
@@ -97,7 +97,7 @@ class Submitting:
         """The activated environment on the login node of the cluster."""
         first = f"{self.first_on_path}:" if self.first_on_path else ""
         path = f"{first}{Path(sys.executable).parent}:{self.cluster.environment()['PATH']}"
-        modules = ":".join(filter(None, (str(HOLD), os.environ.get("PYTHONPATH"))))
+        modules = ":".join((str(HOLD), str(self.folder)))
         return self.place.environment(PATH=path, PYTHONPATH=modules)
 
     def snakemake(self, *arguments: str) -> Snakemake:
@@ -162,10 +162,6 @@ class Submitting:
         rows = self.cluster.jobs("JobID", "JobName", "State", "Start", "End", "WorkDir")
         mine = [row for row in rows if row["WorkDir"] == str(self.folder) and row["JobName"] == f"train-{model}"]
         return sorted(mine, key=lambda row: row["Start"])
-
-    def slurm_log(self, model: str, number: str) -> str:
-        """What SLURM has kept of a job that failed."""
-        return self.place.text(f".snakemake/slurm_logs/rule_train/{model}/{number}.log")
 
     def places(self, model: str) -> list[str]:
         """Where the model's last training went on, as its log says."""

@@ -13,9 +13,17 @@ from hypothesis import strategies as st
 
 from pipeline.plan import layout
 from pipeline.training import status
-from rules.attempts import LATE, Follows, Standing, duration, lead, standing, verdict
-from rules.slurm import OVER, warning
-from rules.states import State
+from snakemake_executor_plugin_sitter_slurm.attempts import (
+    LATE,
+    Follows,
+    Standing,
+    duration,
+    lead,
+    standing,
+    verdict,
+)
+from snakemake_executor_plugin_sitter_slurm.executor import OVER, warning
+from snakemake_executor_plugin_sitter_slurm.states import State
 
 HOUR, DAY = 3600.0, 86400.0
 BEFORE = Standing("mine", 10, "epoch 2, 2 of 8 batches done", 1.0)

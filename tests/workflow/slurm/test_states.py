@@ -13,15 +13,15 @@ from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
 from pipeline.plan import layout
 from pipeline.training import status
-from rules import attempts, slurm, states
-from rules.attempts import Standing
-from rules.states import State
+from snakemake_executor_plugin_sitter_slurm import attempts, executor, states
+from snakemake_executor_plugin_sitter_slurm.attempts import Standing
+from snakemake_executor_plugin_sitter_slurm.states import State
 from tests.workflow.slurm.submitting import Submitting, made
 
 pytestmark = pytest.mark.slow
 
 
-class Told(slurm.Executor):
+class Told(executor.Executor):
     """The executor without Snakemake and SLURM: it notes what it would report."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Told(slurm.Executor):
 def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
     """An executor that has no patience."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(slurm, "PATIENCE", -1.0)
+    monkeypatch.setattr(executor, "PATIENCE", -1.0)
     return Told()
 
 
@@ -144,7 +144,7 @@ def record(step: int) -> None:
 
 @pytest.mark.parametrize("state", ["COMPLETED", "", "NODE_FAIL", "PREEMPTED"])
 def test_in_doubt_it_is_asked_again_for_a_while(told: Told, monkeypatch: pytest.MonkeyPatch, state: str) -> None:
-    monkeypatch.setattr(slurm, "PATIENCE", 60.0)
+    monkeypatch.setattr(executor, "PATIENCE", 60.0)
     told.workflow.execution_settings.latency_wait = 60
     assert told.goes_on(submitted(), State(state))
     assert told.told == []
@@ -183,7 +183,7 @@ def test_where_a_cancelled_job_does_not_end_no_other_is_submitted(told: Told, mo
 
 
 def test_an_ending_job_is_waited_for_without_a_word(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slurm, "PATIENCE", 60.0)
+    monkeypatch.setattr(executor, "PATIENCE", 60.0)
     answers = iter([[["7", "COMPLETING", "here"]], []])
     monkeypatch.setattr(states, "lines", lambda command: next(answers))
     monkeypatch.setattr("subprocess.run", lambda command, check: pytest.fail("it is ending already"))

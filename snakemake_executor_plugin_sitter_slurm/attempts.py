@@ -13,10 +13,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from pipeline.plan import layout
-from pipeline.plan.layout import MANIFEST
-from pipeline.training import status
-from rules.states import State
+from snakemake_executor_plugin_sitter_slurm.states import State
 
 LATE = 90.0
 """SLURM looks at the limits twice a minute, and signals up to a minute earlier than it was told to."""
@@ -47,6 +44,10 @@ class Standing:
 
 def standing(job: Any) -> Standing:
     """How far a job of Snakemake is now."""
+    # Not before: see the package.
+    from pipeline.plan import layout
+    from pipeline.training import status
+
     if job.is_group() or not job.wildcards:
         return Standing()
     stage, name = job.rule.name, job.wildcards[0]
@@ -57,7 +58,7 @@ def standing(job: Any) -> Standing:
         writing = None if math.isnan(far.seconds) else far.seconds
         return Standing(far.key, far.step, far.place, writing, stopped, stop)
     if stage == "align":
-        parts = len(list(layout.checkpoints(f"align--{name}").glob(f"*/*-of-*/{MANIFEST}")))
+        parts = len(list(layout.checkpoints(f"align--{name}").glob(f"*/*-of-*/{layout.MANIFEST}")))
         return Standing(done=parts, place=f"{parts} finished parts")
     return Standing()
 

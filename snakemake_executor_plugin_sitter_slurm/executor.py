@@ -1,15 +1,15 @@
-"""The SLURM executor of Snakemake, made safe for long trainings: `adopt_executor` puts it in the place of the plugin's.
+"""The executor: snakemake-executor-plugin-slurm, made safe for long trainings.
 
-Submission is the plugin's own. What differs, each seen to go wrong on a real cluster with version 2.8.0:
+Submission is that plugin's own. What differs, each seen to go wrong on a real cluster with its version 2.8.0:
 
 - A job is called by its rule and names (`train-dlib-lora`), not by the number of the run, and its state is asked for by
   its number.
-- The state is asked for at one pace, `slurm-init-seconds-before-status-checks`; the plugin's slows down to 3 minutes.
+- The state is asked for at one pace, `init-seconds-before-status-checks`; the plugin's slows down to 3 minutes.
 - A controller that does not answer is asked again for as long as it takes; the plugin forgets its jobs, and waits for
   ever. «CANCELLED by 0» is a cancelled job; the plugin does not know it, and waits for ever.
 - Success is believed where every output has been made since the job was submitted, and nowhere else.
 - A training is told to stop ahead of its time limit. A job that was stopped after it made progress is sent again, and
-  no retry is spent. One that made none within its limit, or that a person cancelled, has failed (rules/attempts.py).
+  no retry is spent. One that made none within its limit, or that a person cancelled, has failed (`attempts`).
 - A job is one Snakemake, started by srun; the plugin's is another one that waits for it, in time and memory of the job.
 - A Snakemake that is started after another was killed takes over the jobs that this has left in the queue, where they
   are of the same parameters, inputs and code; it cancels those that are not. No job runs twice at once.
@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+import shlex
 import subprocess
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
@@ -32,14 +33,14 @@ import snakemake_executor_plugin_slurm as plugin
 from snakemake_executor_plugin_slurm_jobstep import get_cpu_setting, get_gpu_setting, get_node_setting
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
-from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
-from pipeline.core.files import atomic_file
-from rules import attempts, states
-from rules.attempts import Follows, Standing, identity
-from rules.states import State
+from snakemake_executor_plugin_sitter_slurm import attempts, states
+from snakemake_executor_plugin_sitter_slurm.attempts import Follows, Standing, identity
+from snakemake_executor_plugin_sitter_slurm.states import State
 
 T = TypeVar("T")
+STEP = Path(__file__).with_name("step.sh")
+"""The first program of a job."""
 LEFT = Path(".snakemake/sitter-slurm")
 """A file for each job that was submitted and not yet seen to end: its number, what it is of, what was there before."""
 OVER = {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "OUT_OF_MEMORY", "REVOKED", "TIMEOUT"}
@@ -47,17 +48,6 @@ COMES_BACK = {"NODE_FAIL", "PREEMPTED"}
 """… where SLURM requeues the job; where it does not, these are final."""
 PATIENCE = 120.0
 """Seconds until a job that SLURM does not know, or that does not come back, is given up."""
-
-
-def adopt_executor() -> None:
-    """Make `--executor slurm` use the executor of this module."""
-    submit = plugin.get_submit_command
-
-    def named_and_warned(job: Any, params: dict[str, Any], **more: Any) -> str:
-        return str(submit(job, params | {"run_uuid": name_of(job)}, **more)) + warning(job)
-
-    plugin.get_submit_command = named_and_warned
-    ExecutorPluginRegistry().plugins["slurm"].executor = Executor
 
 
 def warning(job: Any) -> str:
@@ -107,7 +97,7 @@ class Executor(plugin.Executor):  # type: ignore[misc]
             return command
         step = [get_cpu_setting(job, False), get_gpu_setting(job), get_node_setting(job)]
         srun = "" if job.resources.get("mpi") else " ".join(["srun -n1 --cpu-bind=q", *filter(None, step), ""])
-        return f"sh rules/step.sh {srun}{command}"
+        return f"sh {shlex.quote(str(STEP))} {srun}{command}"
 
     def run_job(self, job: Any) -> None:
         """Submit a job, or take over one of a killed run."""
@@ -180,6 +170,8 @@ class Executor(plugin.Executor):  # type: ignore[misc]
             return
         before, standing = {str(path): identity(path) for path in job.output}, attempts.standing(job)
         job_info.aux |= {"before": before, "standing": standing}
+        from pipeline.core.files import atomic_file  # not before: see the package
+
         with atomic_file(left) as part:
             known = {"slurm": number, "key": key(job), "before": before, "standing": asdict(standing)}
             part.write_text(json.dumps(known))
@@ -259,11 +251,13 @@ class Executor(plugin.Executor):  # type: ignore[misc]
         return states.ask(numbers, self.get_status_command())
 
     def get_account_arg(self, job: Any) -> Iterator[str]:
-        """The account of the profile; without one, SLURM's own default, at which the plugin guesses in vain."""
-        if job.resources.get("slurm_account"):
-            yield from super().get_account_arg(job)
-        else:
-            yield ""
+        """Yield options of sbatch: the account of the profile, the job's name, the time at which it is told to stop.
+
+        Without an account in the profile, SLURM's own default counts, at which the plugin guesses in vain. The plugin
+        gives sbatch a name of its own before these options, and sbatch goes by the last one.
+        """
+        account = next(super().get_account_arg(job)) if job.resources.get("slurm_account") else ""
+        yield f"{account} --job-name {shlex.quote(name_of(job))}{warning(job)}"
 
     def get_status_command(self) -> str:
         """squeue where there is no accounting to ask; the plugin would wait for sacct for ever."""

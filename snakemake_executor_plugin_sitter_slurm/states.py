@@ -9,8 +9,6 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rules.limits import minutes
-
 
 @dataclass(frozen=True)
 class State:
@@ -76,3 +74,14 @@ def lines(command: list[str]) -> list[list[str]] | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return None if done.returncode else [line.strip().split("|") for line in done.stdout.splitlines() if line.strip()]
+
+
+def minutes(limit: str) -> float:
+    """SLURM's [days-]hours:minutes:seconds, or words like `infinite`, in minutes."""
+    if not limit[:1].isdigit():
+        return float("inf")
+    days, _, clock = limit.rpartition("-")
+    seconds = 0
+    for part in clock.split(":"):
+        seconds = 60 * seconds + int(part)
+    return int(days or 0) * 24 * 60 + seconds / 60
