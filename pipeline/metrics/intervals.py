@@ -205,7 +205,7 @@ def level_replicates(
         weights = m[:, :, None] * m[:, None]
         weights[:, same, same] = m  # pairs within a group count as often as the group
         impostor_at[start : start + size] = weights.reshape(len(m), -1) @ cells
-    centres = _level_means(scores, whole)
+    centres = level_means(scores, whole)
     values = np.array([_at_levels(centres, g, i, far) for g, i in zip(genuine_at, impostor_at, strict=True)])
     curve = roc(whole)
     exact = np.array([eer(curve)[0], spread, *(tar_at_far(curve, f)[0] for f in far)])
@@ -214,7 +214,7 @@ def level_replicates(
     return {"eer": values[:, 0], "d_prime": values[:, 1], "tar": values[:, 2:]}
 
 
-def _level_means(scores: Floats, whole: Tally) -> Floats:
+def level_means(scores: Floats, whole: Tally) -> Floats:
     """Mean score of the pairs of each level; the level's lowest score where it has none."""
     level = np.searchsorted(scores, whole.scores, side="right") - 1
     pairs = whole.genuine + whole.impostor

@@ -42,7 +42,8 @@ def pairs(context: Context, options: PairsOptions) -> Result:
     the fold's genuine pairs accepted at the threshold that has this FAR on the other folds. Of a model that gives
     scores, whose range may be any, every listed score is a threshold, and distances are scores with the other sign.
     Accuracy at FAR (`accuracy@0.001`) is a third figure, which cannot stand beside the other two: see
-    `accuracy_at_far`. Given are the means over folds and their population standard deviations; intervals resample folds.
+    `accuracy_at_far`. Given are the means over folds and their population standard deviations; intervals resample
+    folds.
     """
     listed = context.pairs(options.dataset)
     squared = distances(listed)

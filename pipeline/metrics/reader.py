@@ -104,6 +104,7 @@ class Reader:
             column=self._column,
             is_nobody=self._is_nobody,
             means=lambda dataset: self._means(model, dataset),
+            validation=lambda dataset: self._validation(model, dataset),
             learned=lambda: _learned(model),
         )
 
@@ -133,6 +134,10 @@ class Reader:
 
     def _embedded(self, model: str, dataset: str, subset: Subset) -> Embedded:
         return self._select(model, dataset, [i for i, r in self.splits[dataset].items() if r["subset"] == subset])
+
+    def _validation(self, model: str, dataset: str) -> Embedded | None:
+        found = self._embedded(model, dataset, "val")
+        return found if len(found) else None
 
     def _select(self, model: str, dataset: str, image_ids: list[str]) -> Embedded:
         import numpy as np

@@ -171,6 +171,8 @@ class Context:
     """Whether a value of such a column names nobody (unknown, anonymous, …)."""
     means: Callable[[str], Floats] = _no_means
     """By data set: unit-length mean embeddings [k, d] of its train sitters; raises SitterError where there are none."""
+    validation: Callable[[str], Embedded | None] = lambda dataset: None
+    """By data set: the images of its validation sitters; None where there are none."""
     learned: Callable[[], Iterator[NDArray[Any]] | None] = lambda: None
     """The class centres that the model's loss has learned, of length 1, some [n, d] at a time; None: it has none."""
 

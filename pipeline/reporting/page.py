@@ -24,6 +24,7 @@ from pipeline.reporting.read import Benchmark, Series
 from pipeline.reporting.standings import Cell, Comparison, Listed, Standings, comparison, listed, standings, summary
 from pipeline.reporting.sweeps import sweeps
 from pipeline.reporting.tables import heading, trained_sitters
+from pipeline.reporting.thresholds import Choice, thresholds
 from pipeline.reporting.verdict import certainty, headline, verdict
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class Chapter:
     comparison: Comparison | None
     generic: Generic | None
     tests: list[Listed]
+    thresholds: Choice | None
+    """Which threshold to use."""
     galleries: list[tuple[Series, str, list[Group]]]
     """Model, its threshold of equal errors, its pairs."""
 
@@ -172,7 +175,7 @@ def _chapter(
     order = [row.look for row in table.rows] or [looks[m] for m in benchmark.models]
     scores = [(look, svg) for look in order if (svg := figures.scores(benchmark, look.name))]
     galleries = [
-        (look, numbers.decimal(figures.eer_threshold(benchmark.curves["roc"].get(look.name, []))), g)
+        (look, numbers.decimal(benchmark.value(look.name, "eer_threshold")), g)
         for look in order
         if (g := groups(benchmark, look.name, study.report.pairs, album))
     ]
@@ -188,6 +191,7 @@ def _chapter(
         comparison=comparison(benchmark, looks),
         generic=_generic(benchmark, looks),
         tests=listed(benchmark),
+        thresholds=thresholds(benchmark, looks),
         galleries=galleries,
     )
 
