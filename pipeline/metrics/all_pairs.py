@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.calibration.measure import calibrated
 from pipeline.core.errors import SitterError
 from pipeline.metrics import intervals, streaming
 from pipeline.metrics.operating_points import NO_VALIDATION, Draws, chosen_thresholds, own_thresholds
@@ -62,22 +63,22 @@ def all_pairs(context: Context, options: AllPairsOptions) -> Result:
     return _streamed(context, pairing, options)
 
 
-def _validation(context: Context, options: AllPairsOptions) -> tuple[Tally | None, str]:
-    """Return the counts of the pairs of validation sitters, or None and why there are none."""
+def _validation(context: Context, options: AllPairsOptions) -> tuple[Tally | None, int, str]:
+    """Return the counts of the pairs of validation sitters and their number, or None and why there are none."""
     probe = context.validation(options.probe)
     gallery = context.validation(options.other) if options.other else None
     if probe is None or (options.other and gallery is None):
-        return None, NO_VALIDATION
+        return None, 0, NO_VALIDATION
     pairing = Pairing(probe, gallery, options.within_folds)
     if pairing.size > EXACT_PAIRS and not isinstance(probe, Scored):
-        return streaming.histograms(pairing, context.seed, examples=1).tally(), ""
+        return streaming.histograms(pairing, context.seed, examples=1).tally(), len(pairing.sitters), ""
     try:
         scored = _scored(pairing)[0]
     except SitterError as error:  # an outside system need not have scored them
         if isinstance(probe, Scored):
-            return None, f"no threshold can be chosen on validation sitters: {error}"
+            return None, 0, f"no threshold can be chosen on validation sitters: {error}"
         raise
-    return tally(scored.genuine, scored.impostor), ""
+    return tally(scored.genuine, scored.impostor), len(pairing.sitters), ""
 
 
 def _scored(pairing: Pairing) -> tuple[intervals.ScoredPairs, Floats, Ints, Ints]:
@@ -133,12 +134,18 @@ def _with_validation(
     table: Callable[[], PairTable],
     draws: Draws,
 ) -> Result:
-    """Return the result with the thresholds chosen on validation sitters; the table is made only if there are some."""
-    validation, why_not = _validation(context, options)
-    if validation is None:
+    """Return the result with validation thresholds and calibration; the table is made only if either is wanted."""
+    validation, sitters, why_not = _validation(context, options)
+    judged = bool(counts.genuine.sum() and counts.impostor.sum())
+    method = context.calibration if judged else "none"
+    if validation is None and method == "none":
         return replace(result, scalars={**result.scalars, "val_eer_threshold": Scalar(None, why_not)})
-    chosen = chosen_thresholds(validation, why_not, context.far, counts, table(), draws)
-    return replace(result, scalars={**result.scalars, **chosen})
+    pairs = table()
+    scalars = {**result.scalars, **chosen_thresholds(validation, why_not, context.far, counts, pairs, draws)}
+    if method == "none":
+        return replace(result, scalars=scalars)
+    found, curves = calibrated(pairs, validation, sitters, method, context.seed, draws)
+    return replace(result, scalars=scalars | found, curves=result.curves | curves)
 
 
 def _result(

@@ -173,6 +173,8 @@ class Context:
     """By data set: unit-length mean embeddings [k, d] of its train sitters; raises SitterError where there are none."""
     validation: Callable[[str], Embedded | None] = lambda dataset: None
     """By data set: the images of its validation sitters; None where there are none."""
+    calibration: Literal["logistic", "pav", "none"] = "none"
+    """How scores become likelihood ratios."""
     learned: Callable[[], Iterator[NDArray[Any]] | None] = lambda: None
     """The class centres that the model's loss has learned, of length 1, some [n, d] at a time; None: it has none."""
 

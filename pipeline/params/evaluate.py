@@ -24,6 +24,9 @@ class Evaluate(Strict):
     far: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(min_length=1)] = (0.01, 0.001)
     """False accept rates at which the true accept rate is given."""
     bootstrap: Bootstrap = Bootstrap()
+    calibration: Literal["logistic", "pav", "none"] = "logistic"
+    """How scores become likelihood ratios in `all-pairs`: by logistic or by isotonic regression (PAV), fitted on
+    validation sitters where there are at least 5, else by folds of the test sitters; none: not at all."""
     trained_sitters: Literal["keep", "exclude"] = "keep"
     """Test sitters who train a model in another data set, by their name. keep: they count, and a warning says how many
     there are. exclude: no benchmark counts their images, for no model, so that all are judged on the same pairs."""

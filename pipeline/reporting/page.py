@@ -15,6 +15,7 @@ from markupsafe import Markup
 from pipeline.reporting import figures, numbers
 from pipeline.reporting.account import data_sets, materials
 from pipeline.reporting.attributions import explanations
+from pipeline.reporting.calibration import Calibration, calibration
 from pipeline.reporting.gallery import Group, groups
 from pipeline.reporting.model_cards import machines
 from pipeline.reporting.numbers import NBSP, count, number, percent
@@ -94,6 +95,7 @@ class Chapter:
     comparison: Comparison | None
     generic: Generic | None
     tests: list[Listed]
+    calibration: Calibration | None
     thresholds: Choice | None
     """Which threshold to use."""
     galleries: list[tuple[Series, str, list[Group]]]
@@ -191,6 +193,7 @@ def _chapter(
         comparison=comparison(benchmark, looks),
         generic=_generic(benchmark, looks),
         tests=listed(benchmark),
+        calibration=calibration(benchmark, looks),
         thresholds=thresholds(benchmark, looks),
         galleries=galleries,
     )
