@@ -149,6 +149,35 @@ def test_models_are_compared_pair_by_pair(study):
     assert float(eer[0]["difference"]) == pytest.approx(metrics["frozen"]["eer"] - metrics["tuned"]["eer"])
 
 
+def test_every_other_model_is_tested_against_the_declared_baseline(study):
+    """The family of Holm's correction is those comparisons in the primary figures, and no other."""
+    raw = params()
+    raw["evaluate"] |= {"baseline": {"crossed": "frozen"}, "primary": ["eer", "d_prime"]}
+    evaluate.run(check(raw))
+    found = rows(Path("results/tables/crossed-baseline.csv"))
+    assert [(r["model_a"], r["model_b"], r["metric"]) for r in found] == [
+        (model, "frozen", metric) for metric in ("eer", "d_prime") for model in ("tuned", "both")
+    ]
+    assert {r["family"] for r in found} == {"4"}
+    assert max(float(r["p"]) for r in found) <= 4 * max(float(r["p_uncorrected"]) for r in found)
+    least = min(found, key=lambda r: float(r["p_uncorrected"]))
+    assert float(least["p"]) == pytest.approx(4 * float(least["p_uncorrected"]))
+    for row in found:
+        apart = not float(row["low"]) <= 0 <= float(row["high"])
+        assert row["significant"] == str(int(apart and float(row["p"]) < 0.05))
+    assert not Path("results/tables/folds-baseline.csv").exists()
+    metrics = json.loads(Path("results/metrics.json").read_text())["crossed"]
+    assert float(found[0]["difference"]) == pytest.approx(metrics["tuned"]["eer"] - metrics["frozen"]["eer"])
+
+
+@pytest.mark.parametrize("baseline", ["frozn", {"crossed": "frozn"}])
+def test_a_baseline_that_is_no_model_is_told(study, baseline):
+    raw = params()
+    raw["evaluate"]["baseline"] = baseline
+    with pytest.raises(SitterError, match="did you mean 'frozen'"):
+        check(raw)
+
+
 def test_a_second_run_writes_the_same_bytes_and_keeps_the_report(study):
     evaluate.run(study)
     first = Path("results/manifest.csv").read_text()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.calibration.measure import calibrated
 from pipeline.core.errors import SitterError
 from pipeline.metrics import intervals, streaming
+from pipeline.metrics.comparisons import FEW_EFFECTIVE, effective
 from pipeline.metrics.operating_points import NO_VALIDATION, Draws, chosen_thresholds, own_thresholds
 from pipeline.metrics.pair_table import PairTable, exact_table, streamed_table
 from pipeline.metrics.pairing import EXAMPLES, Example, Pairing, extremes
@@ -108,6 +109,7 @@ def _exact(context: Context, pairing: Pairing, options: AllPairsOptions) -> Resu
     replicates = intervals.verification_replicates(scored, drawn(), context.far)
     counts = tally(scored.genuine, scored.impostor)
     result = _result(context, pairing, counts, d_prime(counts), replicates, len(pairing.sitters), found)
+    result = _weighed(result, np.bincount(scored.genuine_sitter))
     return _with_validation(context, options, result, counts, lambda: exact_table(scored), drawn)
 
 
@@ -119,11 +121,21 @@ def _streamed(context: Context, pairing: Pairing, options: AllPairsOptions) -> R
     scores = counts.bins.edges[counts.edges]
     replicates = intervals.level_replicates(scores, counts.genuine, counts.impostor, drawn, context.far, whole, spread)
     result = _result(context, pairing, whole, spread, replicates, groups, counts.examples)
+    result = _weighed(result, counts.genuine.sum(axis=1))
 
     def table() -> PairTable:
         return streamed_table(intervals.level_means(scores, whole), counts.genuine, counts.impostor)
 
     return _with_validation(context, options, result, whole, table, lambda: iter([drawn]))
+
+
+def _weighed(result: Result, genuine: Ints) -> Result:
+    """Return the result with the effective number of sitters (or groups) by their genuine pairs, said where small."""
+    count = effective(genuine)
+    few = f"one or few sitters own most genuine pairs: {result.units} sitters count as {count:.1f}"
+    note = few if count < min(FEW_EFFECTIVE, result.units / 2) and genuine.any() else ""
+    scalars = {**result.scalars, "effective_sitters": Scalar(count, note)}
+    return replace(result, scalars=scalars, effective=count)
 
 
 def _with_validation(

@@ -207,6 +207,8 @@ class Result:
     """Pairs worth looking at: sort, rank, probe, gallery, probe_dataset, gallery_dataset, score."""
     reversed: str = ""
     """A sentence where scores from a file look like distances: genuine pairs have the lower ones."""
+    effective: float | None = None
+    """Effective number of these units, by their shares of the genuine pairs; None: all count alike."""
 
 
 def at(name: str, far: float) -> str:

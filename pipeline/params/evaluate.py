@@ -24,6 +24,12 @@ class Evaluate(Strict):
     far: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(min_length=1)] = (0.01, 0.001)
     """False accept rates at which the true accept rate is given."""
     bootstrap: Bootstrap = Bootstrap()
+    baseline: str | dict[str, str] | None = None
+    """The model that every other one is tested against, declared beforehand: one for all benchmarks, or one by
+    benchmark. Holm's correction is then over these comparisons alone, in each benchmark."""
+    primary: tuple[str, ...] = ()
+    """The figures that the declared question is about, such as `tar@0.01`, the first of which is answered in words; by
+    default, the one that ranks the models of a benchmark."""
     calibration: Literal["logistic", "pav", "none"] = "logistic"
     """How scores become likelihood ratios in `all-pairs`: by logistic or by isotonic regression (PAV), fitted on
     validation sitters where there are at least 5, else by folds of the test sitters; none: not at all."""

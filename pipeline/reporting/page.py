@@ -16,6 +16,7 @@ from pipeline.reporting import figures, numbers
 from pipeline.reporting.account import data_sets, materials
 from pipeline.reporting.attributions import explanations
 from pipeline.reporting.calibration import Calibration, calibration
+from pipeline.reporting.declared import Declared, answer, declared
 from pipeline.reporting.gallery import Group, groups
 from pipeline.reporting.model_cards import machines
 from pipeline.reporting.numbers import NBSP, count, number, percent
@@ -92,6 +93,8 @@ class Chapter:
     charts: list[tuple[str, Markup]]
     """Name, picture."""
     scores: list[tuple[Series, Markup]]
+    declared: Declared | None
+    """The tests against the declared baseline."""
     comparison: Comparison | None
     generic: Generic | None
     tests: list[Listed]
@@ -117,6 +120,7 @@ def page(study: Study, found: list[Benchmark], looks: Mapping[str, Series], run:
         css=Markup((Path(__file__).parent / STYLE).read_text(encoding="utf-8")),  # our own file
         looks=looks,
         verdicts=verdicts,
+        declared=answer(found),
         headline=headline(verdicts),
         certainty=certainty(verdicts),
         level=f"{100 * float(run.get('level') or study.evaluate.bootstrap.level):g}{NBSP}%",
@@ -190,6 +194,7 @@ def _chapter(
         percent=any(benchmark.percent(f) for f in benchmark.figures[:1]),
         charts=figures.charts(benchmark, looks, study.evaluate.far),
         scores=scores,
+        declared=declared(benchmark, looks),
         comparison=comparison(benchmark, looks),
         generic=_generic(benchmark, looks),
         tests=listed(benchmark),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +74,8 @@ class Benchmark:
     curves: Mapping[str, Mapping[str, list[Row]]]
     """Name of a curve (see `CURVES`) → model → its points."""
     pairs: list[Row]
+    against_baseline: list[Difference] = field(default_factory=list)
+    """Every other model minus the declared baseline, in the declared figures."""
     predicted: str = ""
     """The column that a `probe` predicts."""
 
@@ -148,6 +150,7 @@ def _benchmark(folder: Path, name: str, metrics: dict[str, Any], about: Mapping[
         metrics=metrics,
         table=_rows(folder / "tables" / f"{name}.csv"),
         differences=[_difference(row) for row in _rows(folder / "tables" / f"{name}-differences.csv")],
+        against_baseline=[_difference(row) for row in _rows(folder / "tables" / f"{name}-baseline.csv")],
         curves={curve: _by_model(_rows(folder / "curves" / f"{curve}-{name}.csv")) for curve in CURVES},
         pairs=_rows(folder / "pairs" / f"{name}.csv"),
     )
