@@ -170,6 +170,21 @@ def test_every_other_model_is_tested_against_the_declared_baseline(study):
     assert float(found[0]["difference"]) == pytest.approx(metrics["tuned"]["eer"] - metrics["frozen"]["eer"])
 
 
+def test_every_model_is_calibrated_unless_the_study_says_no(study):
+    evaluate.run(study)
+    metrics = json.loads(Path("results/metrics.json").read_text())["crossed"]
+    for model in NOISE:
+        assert metrics[model]["cllr"] == pytest.approx(metrics[model]["cllr_min"] + metrics[model]["cllr_cal"])
+        assert metrics[model]["cllr_low"] < metrics[model]["cllr"] < metrics[model]["cllr_high"]
+        assert "folds" in metrics[model]["cllr_note"]
+    assert {r["model"] for r in rows(Path("results/curves/ece-crossed.csv"))} == set(NOISE)
+    raw = params()
+    raw["evaluate"]["calibration"] = "none"
+    evaluate.run(check(raw))
+    assert "cllr" not in json.loads(Path("results/metrics.json").read_text())["crossed"]["tuned"]
+    assert not Path("results/curves/ece-crossed.csv").exists()
+
+
 @pytest.mark.parametrize("baseline", ["frozn", {"crossed": "frozn"}])
 def test_a_baseline_that_is_no_model_is_told(study, baseline):
     raw = params()

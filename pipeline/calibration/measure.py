@@ -24,7 +24,7 @@ ODDS = np.linspace(-3, 3, 61)
 
 
 def calibrated(
-    table: PairTable, validation: Tally | None, sitters: int, method: Method, seed: int, draws: Draws
+    table: PairTable, validation: Tally | None, sitters: int, draws: Draws, *, method: Method, seed: int
 ) -> tuple[dict[str, Scalar], dict[str, dict[str, Column]]]:
     """Return the scalars and the curves (`tippett`, `reliability`, `ece`) of a benchmark's calibration.
 
@@ -35,9 +35,9 @@ def calibrated(
         table: the test pairs; holds genuine and impostor ones.
         validation: counts of the validation pairs; None where there are none.
         sitters: number of validation sitters.
+        draws: gives the bootstrap's draws of the test's sitters.
         method: what is fitted.
         seed: of the folds.
-        draws: gives the bootstrap's draws of the test's sitters.
     """
     usable = validation is not None and validation.genuine.sum() and validation.impostor.sum()
     found: Llrs | str

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.calibration.measure import calibrated
 from pipeline.core.errors import SitterError
 from pipeline.metrics import intervals, streaming
 from pipeline.metrics.comparisons import FEW_EFFECTIVE, effective
@@ -149,14 +148,14 @@ def _with_validation(
     """Return the result with validation thresholds and calibration; the table is made only if either is wanted."""
     validation, sitters, why_not = _validation(context, options)
     judged = bool(counts.genuine.sum() and counts.impostor.sum())
-    method = context.calibration if judged else "none"
-    if validation is None and method == "none":
+    calibrate = context.calibrate if judged else None
+    if validation is None and calibrate is None:
         return replace(result, scalars={**result.scalars, "val_eer_threshold": Scalar(None, why_not)})
     pairs = table()
     scalars = {**result.scalars, **chosen_thresholds(validation, why_not, context.far, counts, pairs, draws)}
-    if method == "none":
+    if calibrate is None:
         return replace(result, scalars=scalars)
-    found, curves = calibrated(pairs, validation, sitters, method, context.seed, draws)
+    found, curves = calibrate(pairs, validation, sitters, draws)
     return replace(result, scalars=scalars | found, curves=result.curves | curves)
 
 

@@ -101,7 +101,6 @@ class Reader:
             far=tuple(evaluate.far),
             replicates=evaluate.bootstrap.replicates,
             seed=self.study.seed,
-            calibration=evaluate.calibration,
             column=self._column,
             is_nobody=self._is_nobody,
             means=lambda dataset: self._means(model, dataset),

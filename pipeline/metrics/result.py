@@ -173,8 +173,9 @@ class Context:
     """By data set: unit-length mean embeddings [k, d] of its train sitters; raises SitterError where there are none."""
     validation: Callable[[str], Embedded | None] = lambda dataset: None
     """By data set: the images of its validation sitters; None where there are none."""
-    calibration: Literal["logistic", "pav", "none"] = "none"
-    """How scores become likelihood ratios."""
+    calibrate: Callable[..., tuple[dict[str, Scalar], dict[str, dict[str, Column]]]] | None = None
+    """Scalars and curves of a calibration, from the test pairs, the counts of the validation pairs, the number of
+    validation sitters and the draws: `pipeline.calibration.measure.calibrated`. None: scores are not calibrated."""
     learned: Callable[[], Iterator[NDArray[Any]] | None] = lambda: None
     """The class centres that the model's loss has learned, of length 1, some [n, d] at a time; None: it has none."""
 

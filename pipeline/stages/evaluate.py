@@ -21,7 +21,7 @@ from pipeline.splits.trained import warn
 
 if TYPE_CHECKING:
     from pipeline.metrics.comparisons import Measured
-    from pipeline.metrics.result import Column, Result
+    from pipeline.metrics.result import Column, Context, Result
     from pipeline.params import Study
 
 Results = Mapping[str, Mapping[str, "Result"]]
@@ -54,13 +54,27 @@ def judge(study: Study, read: Reader) -> dict[str, dict[str, Result]]:
     for benchmark, model in progress(every, "evaluate", unit="benchmark × model"):
         options = study.evaluate.benchmarks[benchmark]
         try:
-            result = options.make(read.context(model))
+            result = options.make(_context(study, read, model))
             results[benchmark][model] = _doubted(study, benchmark, model, result)
         except Unjudged as reason:
             print(f"benchmark {benchmark!r}: {model} is left out: {reason}", file=sys.stderr)
         except SitterError as error:
             raise SitterError(f"benchmark {benchmark!r}, model {model!r}: {error}") from None
     return results
+
+
+def _context(study: Study, read: Reader, model: str) -> Context:
+    """What a benchmark is handed, with the calibration that the study asks for."""
+    from dataclasses import replace
+    from functools import partial
+
+    method = study.evaluate.calibration
+    context = read.context(model)
+    if method == "none":
+        return context
+    from pipeline.calibration.measure import calibrated
+
+    return replace(context, calibrate=partial(calibrated, method=method, seed=study.seed))
 
 
 def _doubted(study: Study, benchmark: str, model: str, result: Result) -> Result:

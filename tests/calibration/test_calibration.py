@@ -141,16 +141,19 @@ def test_replicates_of_the_minimum_are_those_of_each_replicates_own_pairs():
 def test_a_model_is_calibrated_and_measured():
     table = exact_table(pairs(40))
     drawn = resample(40, 200, 1)
-    scalars, curves = calibrated(table, None, 0, "logistic", 1, lambda: iter([drawn]))
+    scalars, curves = calibrated(table, None, 0, lambda: iter([drawn]), method="logistic", seed=1)
     assert 0 < scalars["cllr_min"].value < scalars["cllr"].value < 0.9
     assert scalars["cllr_cal"].value == pytest.approx(scalars["cllr"].value - scalars["cllr_min"].value)
     assert "5 folds" in scalars["cllr"].note
     low, high = np.quantile(scalars["cllr"].replicates, [0.025, 0.975])
     assert low < scalars["cllr"].value < high
     other = exact_table(pairs(15, seed=9)).tally()
-    assert "15 validation sitters" in calibrated(table, other, 15, "pav", 1, lambda: iter([drawn]))[0]["cllr"].note
-    assert "folds" in calibrated(table, other, 4, "pav", 1, lambda: iter([drawn]))[0]["cllr"].note
-    few = calibrated(exact_table(pairs(6)), None, 0, "logistic", 1, lambda: iter([resample(6, 100, 1)]))
+    assert (
+        "15 validation sitters"
+        in calibrated(table, other, 15, lambda: iter([drawn]), method="pav", seed=1)[0]["cllr"].note
+    )
+    assert "folds" in calibrated(table, other, 4, lambda: iter([drawn]), method="pav", seed=1)[0]["cllr"].note
+    few = calibrated(exact_table(pairs(6)), None, 0, lambda: iter([resample(6, 100, 1)]), method="logistic", seed=1)
     assert few[0]["cllr"].value is None
     assert "too few" in few[0]["cllr"].note
     ece = {name: np.asarray(column) for name, column in curves["ece"].items()}
