@@ -162,3 +162,13 @@ def test_a_model_is_calibrated_and_measured():
     assert ece["neutral"][30] == pytest.approx(1)
     assert np.all(np.diff(curves["tippett"]["genuine"]) >= 0)
     assert curves["tippett"]["impostor"][-1] == pytest.approx(1)
+
+
+def test_cost_and_bounds_are_those_of_the_package_lir():
+    """Recorded from lir 1.3.1 on the same LLRs: `cllr`, `cllr_min` and `elub`, whose steps are 0.01 in log10."""
+    rng = np.random.default_rng(4)
+    genuine, impostor = 3 * rng.normal(1.5, 1, 60) - 2, 3 * rng.normal(0, 1, 400) - 2
+    ones, many = np.ones(60), np.ones(400)
+    assert cllr(genuine, impostor, ones, many) == pytest.approx(0.8359747872490537)
+    assert minimum(tally(genuine, impostor)) == pytest.approx(0.6494926887599217)
+    assert elub(genuine, impostor, ones, many) == pytest.approx((-1.4046, 1.4506), abs=0.024)
