@@ -138,7 +138,8 @@ def test_curves_and_pairs_have_the_columns_that_reports_read(study):
 
 def test_models_are_compared_pair_by_pair(study):
     evaluate.run(study)
-    found = {(r["model_a"], r["model_b"]): r for r in rows(Path("results/tables/crossed-differences.csv"))}
+    compared = [r for r in rows(Path("results/tables/crossed-differences.csv")) if r["metric"] == "d_prime"]
+    found = {(r["model_a"], r["model_b"]): r for r in compared}
     row = found["frozen", "tuned"]
     assert row["significant"] == "1"
     assert float(row["p"]) >= float(row["p_uncorrected"])
@@ -146,6 +147,50 @@ def test_models_are_compared_pair_by_pair(study):
     assert len(eer) == 3
     metrics = json.loads(Path("results/metrics.json").read_text())["crossed"]
     assert float(eer[0]["difference"]) == pytest.approx(metrics["frozen"]["eer"] - metrics["tuned"]["eer"])
+
+
+def test_every_other_model_is_tested_against_the_declared_baseline(study):
+    """The family of Holm's correction is those comparisons in the primary figures, and no other."""
+    raw = params()
+    raw["evaluate"] |= {"baseline": {"crossed": "frozen"}, "primary": ["eer", "d_prime"]}
+    evaluate.run(check(raw))
+    found = rows(Path("results/tables/crossed-baseline.csv"))
+    assert [(r["model_a"], r["model_b"], r["metric"]) for r in found] == [
+        (model, "frozen", metric) for metric in ("eer", "d_prime") for model in ("tuned", "both")
+    ]
+    assert {r["family"] for r in found} == {"4"}
+    assert max(float(r["p"]) for r in found) <= 4 * max(float(r["p_uncorrected"]) for r in found)
+    least = min(found, key=lambda r: float(r["p_uncorrected"]))
+    assert float(least["p"]) == pytest.approx(4 * float(least["p_uncorrected"]))
+    for row in found:
+        apart = not float(row["low"]) <= 0 <= float(row["high"])
+        assert row["significant"] == str(int(apart and float(row["p"]) < 0.05))
+    assert not Path("results/tables/folds-baseline.csv").exists()
+    metrics = json.loads(Path("results/metrics.json").read_text())["crossed"]
+    assert float(found[0]["difference"]) == pytest.approx(metrics["tuned"]["eer"] - metrics["frozen"]["eer"])
+
+
+def test_every_model_is_calibrated_unless_the_study_says_no(study):
+    evaluate.run(study)
+    metrics = json.loads(Path("results/metrics.json").read_text())["crossed"]
+    for model in NOISE:
+        assert metrics[model]["cllr"] == pytest.approx(metrics[model]["cllr_min"] + metrics[model]["cllr_cal"])
+        assert metrics[model]["cllr_low"] < metrics[model]["cllr"] < metrics[model]["cllr_high"]
+        assert "folds" in metrics[model]["cllr_note"]
+    assert {r["model"] for r in rows(Path("results/curves/ece-crossed.csv"))} == set(NOISE)
+    raw = params()
+    raw["evaluate"]["calibration"] = "none"
+    evaluate.run(check(raw))
+    assert "cllr" not in json.loads(Path("results/metrics.json").read_text())["crossed"]["tuned"]
+    assert not Path("results/curves/ece-crossed.csv").exists()
+
+
+@pytest.mark.parametrize("baseline", ["frozn", {"crossed": "frozn"}])
+def test_a_baseline_that_is_no_model_is_told(study, baseline):
+    raw = params()
+    raw["evaluate"]["baseline"] = baseline
+    with pytest.raises(SitterError, match="did you mean 'frozen'"):
+        check(raw)
 
 
 def test_a_second_run_writes_the_same_bytes_and_keeps_the_report(study):

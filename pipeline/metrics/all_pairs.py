@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
 from pipeline.metrics import intervals, streaming
+from pipeline.metrics.comparisons import FEW_EFFECTIVE, effective
+from pipeline.metrics.operating_points import NO_VALIDATION, Draws, chosen_thresholds, own_thresholds
+from pipeline.metrics.pair_table import PairTable, exact_table, streamed_table
 from pipeline.metrics.pairing import EXAMPLES, Example, Pairing, extremes
-from pipeline.metrics.result import Column, Context, Floats, Result, Scalar, Scored, Unjudged, at, rounded
+from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, Scored, Unjudged, at, rounded
 from pipeline.metrics.verification import (
     Roc,
     Tally,
@@ -50,13 +57,32 @@ def all_pairs(context: Context, options: AllPairsOptions) -> Result:
         if not len(images):
             raise SitterError(f"data set {images.dataset!r} has no test images: set `test` in its split.")
     if pairing.size <= EXACT_PAIRS:
-        return _exact(context, pairing)
+        return _exact(context, pairing, options)
     if isinstance(pairing.probe, Scored) and pairing.size > MOST_GIVEN:
         raise Unjudged(f"{pairing.size:,} pairs are too many for scores from a file (at most {MOST_GIVEN:,}).")
-    return _streamed(context, pairing)
+    return _streamed(context, pairing, options)
 
 
-def _exact(context: Context, pairing: Pairing) -> Result:
+def _validation(context: Context, options: AllPairsOptions) -> tuple[Tally | None, int, str]:
+    """Return the counts of the pairs of validation sitters and their number, or None and why there are none."""
+    probe = context.validation(options.probe)
+    gallery = context.validation(options.other) if options.other else None
+    if probe is None or (options.other and gallery is None):
+        return None, 0, NO_VALIDATION
+    pairing = Pairing(probe, gallery, options.within_folds)
+    if pairing.size > EXACT_PAIRS and not isinstance(probe, Scored):
+        return streaming.histograms(pairing, context.seed, examples=1).tally(), len(pairing.sitters), ""
+    try:
+        scored = _scored(pairing)[0]
+    except SitterError as error:  # an outside system need not have scored them
+        if isinstance(probe, Scored):
+            return None, 0, f"no threshold can be chosen on validation sitters: {error}"
+        raise
+    return tally(scored.genuine, scored.impostor), len(pairing.sitters), ""
+
+
+def _scored(pairing: Pairing) -> tuple[intervals.ScoredPairs, Floats, Ints, Ints]:
+    """Return all pairs by sort, then the scores, rows and columns of all of them."""
     rows, columns = pairing.pairs()
     scores = pairing.scorer()(slice(None))[rows, columns]
     if not isinstance(pairing.probe, Scored):
@@ -66,23 +92,71 @@ def _exact(context: Context, pairing: Pairing) -> Result:
     scored = intervals.ScoredPairs(
         scores[same], sitter_a[same], scores[~same], sitter_a[~same], sitter_b[~same], len(pairing.sitters)
     )
-    drawn = intervals.draws(len(pairing.sitters), context.replicates, context.seed)
+    return scored, scores, rows, columns
+
+
+def _exact(context: Context, pairing: Pairing, options: AllPairsOptions) -> Result:
+    scored, scores, rows, columns = _scored(pairing)
+    same = pairing.numbers[0][rows] == pairing.numbers[1][columns]
+
+    def drawn() -> Iterator[NDArray[np.int32]]:
+        return intervals.draws(len(pairing.sitters), context.replicates, context.seed)
+
     found = extremes(
         scores, np.flatnonzero(same), np.flatnonzero(~same), lambda n: (rows[n], columns[n]), KEPT_EXAMPLES, {}
     )
-    replicates = intervals.verification_replicates(scored, drawn, context.far)
+    replicates = intervals.verification_replicates(scored, drawn(), context.far)
     counts = tally(scored.genuine, scored.impostor)
-    return _result(context, pairing, counts, d_prime(counts), replicates, len(pairing.sitters), found)
+    result = _result(context, pairing, counts, d_prime(counts), replicates, len(pairing.sitters), found)
+    result = _weighed(result, np.bincount(scored.genuine_sitter))
+    return _with_validation(context, options, result, counts, lambda: exact_table(scored), drawn)
 
 
-def _streamed(context: Context, pairing: Pairing) -> Result:
+def _streamed(context: Context, pairing: Pairing, options: AllPairsOptions) -> Result:
     counts = streaming.histograms(pairing, context.seed, KEPT_EXAMPLES)
     groups = len(counts.genuine)
     drawn = intervals.resample(groups, context.replicates, context.seed)
     whole, spread = counts.tally(), counts.d_prime()
     scores = counts.bins.edges[counts.edges]
     replicates = intervals.level_replicates(scores, counts.genuine, counts.impostor, drawn, context.far, whole, spread)
-    return _result(context, pairing, whole, spread, replicates, groups, counts.examples)
+    result = _result(context, pairing, whole, spread, replicates, groups, counts.examples)
+    result = _weighed(result, counts.genuine.sum(axis=1))
+
+    def table() -> PairTable:
+        return streamed_table(intervals.level_means(scores, whole), counts.genuine, counts.impostor)
+
+    return _with_validation(context, options, result, whole, table, lambda: iter([drawn]))
+
+
+def _weighed(result: Result, genuine: Ints) -> Result:
+    """Return the result with the effective number of sitters (or groups) by their genuine pairs, said where small."""
+    count = effective(genuine)
+    few = f"one or few sitters own most genuine pairs: {result.units} sitters count as {count:.1f}"
+    note = few if count < min(FEW_EFFECTIVE, result.units / 2) and genuine.any() else ""
+    scalars = {**result.scalars, "effective_sitters": Scalar(count, note)}
+    return replace(result, scalars=scalars, effective=count)
+
+
+def _with_validation(
+    context: Context,
+    options: AllPairsOptions,
+    result: Result,
+    counts: Tally,
+    table: Callable[[], PairTable],
+    draws: Draws,
+) -> Result:
+    """Return the result with validation thresholds and calibration; the table is made only if either is wanted."""
+    validation, sitters, why_not = _validation(context, options)
+    judged = bool(counts.genuine.sum() and counts.impostor.sum())
+    calibrate = context.calibrate if judged else None
+    if validation is None and calibrate is None:
+        return replace(result, scalars={**result.scalars, "val_eer_threshold": Scalar(None, why_not)})
+    pairs = table()
+    scalars = {**result.scalars, **chosen_thresholds(validation, why_not, context.far, counts, pairs, draws)}
+    if calibrate is None:
+        return replace(result, scalars=scalars)
+    found, curves = calibrate(pairs, validation, sitters, draws)
+    return replace(result, scalars=scalars | found, curves=result.curves | curves)
 
 
 def _result(
@@ -110,6 +184,7 @@ def _result(
         scalars["d_prime"] = Scalar(spread, "", replicates["d_prime"], better="higher")
     else:
         scalars["d_prime"] = Scalar(None, lacking or "the scores do not vary", better="higher")
+    scalars |= own_thresholds(curve, impostors, context.far, lacking)
     scalars["auc"] = Scalar(None if lacking else auc(curve), lacking, better="higher")
     scalars |= {
         "genuine": Scalar(genuine),

@@ -205,7 +205,7 @@ def level_replicates(
         weights = m[:, :, None] * m[:, None]
         weights[:, same, same] = m  # pairs within a group count as often as the group
         impostor_at[start : start + size] = weights.reshape(len(m), -1) @ cells
-    centres = _level_means(scores, whole)
+    centres = level_means(scores, whole)
     values = np.array([_at_levels(centres, g, i, far) for g, i in zip(genuine_at, impostor_at, strict=True)])
     curve = roc(whole)
     exact = np.array([eer(curve)[0], spread, *(tar_at_far(curve, f)[0] for f in far)])
@@ -214,7 +214,7 @@ def level_replicates(
     return {"eer": values[:, 0], "d_prime": values[:, 1], "tar": values[:, 2:]}
 
 
-def _level_means(scores: Floats, whole: Tally) -> Floats:
+def level_means(scores: Floats, whole: Tally) -> Floats:
     """Mean score of the pairs of each level; the level's lowest score where it has none."""
     level = np.searchsorted(scores, whole.scores, side="right") - 1
     pairs = whole.genuine + whole.impostor
@@ -231,72 +231,20 @@ def _at_levels(scores: Floats, genuine: NDArray[Any], impostor: NDArray[Any], fa
     return [eer(curve)[0], d_prime(counts), *np.interp(far, curve.far, curve.tar)]
 
 
-def interval(replicates: Floats, level: float, units: int) -> tuple[float, float] | None:
+def interval(replicates: Floats, level: float, units: float, least: float = FEWEST_UNITS) -> tuple[float, float] | None:
     """Percentile interval at `level`, widened for the number of units that were resampled.
 
     The bootstrap's spread is too small by √((n − 1) / n) and normal where Student's t is meant: percentiles are taken
     as far out as makes the interval for a mean the t interval (Hesterberg 2015, "What teachers should know about the
     bootstrap": the expanded percentile interval).
-    None with fewer than 5 units, or where over a tenth of the replicates are undefined.
+    `units` may be an effective number. None with fewer units than `least` (5), or where over a tenth of the replicates
+    are undefined.
     """
     from scipy.special import ndtr, stdtrit  # what scipy.stats calls; importing that takes half a second more
 
     known = replicates[np.isfinite(replicates)]
-    if units < FEWEST_UNITS or len(known) < 0.9 * len(replicates):
+    if units < least or len(known) < 0.9 * len(replicates):
         return None
     tail = ndtr(-np.sqrt(units / (units - 1)) * stdtrit(units - 1, (1 + level) / 2))
     low, high = np.quantile(known, [tail, 1 - tail])
     return float(low), float(high)
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Difference of two models in one scalar, its interval, and the p-value before and after Holm's correction."""
-
-    model_a: str
-    model_b: str
-    difference: float
-    low: float
-    high: float
-    p_uncorrected: float
-    p: float
-
-
-def differences(values: dict[str, float], replicates: dict[str, Floats], level: float, units: int) -> list[Difference]:
-    """Every two models compared in one scalar, on the same replicates.
-
-    p is two-sided, for "no difference", from Student's t with units − 1 degrees of freedom on the difference over its
-    bootstrap standard error: shares of replicates would be no finer than 1 / replicates, too coarse to survive the
-    correction for many pairs of models. It is corrected over all pairs of models by Holm's step-down method (1979).
-    Pairs without an interval are left out.
-    """
-    from scipy.special import stdtr
-
-    found = []
-    names = list(values)
-    for n, a in enumerate(names):
-        for b in names[n + 1 :]:
-            change = replicates[a] - replicates[b]
-            bounds = interval(change, level, units)
-            if bounds is None:
-                continue
-            difference = values[a] - values[b]
-            error = float(np.nanstd(change) * np.sqrt(units / (units - 1)))
-            p = float(2 * stdtr(units - 1, -abs(difference) / error)) if error > 0 else float(difference == 0)
-            found.append((a, b, difference, *bounds, p))
-    corrected = holm([row[-1] for row in found])
-    return [Difference(*row, p=p) for row, p in zip(found, corrected, strict=True)]
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction: the r-th smallest of n times (n − r + 1), never falling, at most 1.
-
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
-    """
-    p = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)) if len(p) else p
-    corrected = np.empty_like(p)
-    corrected[order] = np.minimum(stepped, 1)
-    return [float(c) for c in corrected]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.metrics.intervals import resample
-from pipeline.metrics.result import Column, Context, Floats, Ints, PairList, Result, Scalar, Scored, at, unit
+from pipeline.metrics.result import Column, Context, Floats, Ints, PairList, Result, Scalar, Scored, at, rounded, unit
 from pipeline.metrics.verification import auc, reversed_by, roc, support, tally
 from pipeline.params.metrics.kfold import PairsOptions
 
@@ -17,6 +17,8 @@ ACCURACY_THRESHOLDS = np.arange(0, 4, 0.01)
 VAL_THRESHOLDS = np.arange(0, 4, 0.001)
 # With fewer thresholds than this across nearly all distances, the accuracy is said to be coarse.
 FEWEST_STEPS = 20
+# Where a FAR allows no impostor pair of the other folds, the threshold of `accuracy@FAR` is this far above them all.
+ABOVE_ALL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,15 @@ class Folds:
 
 
 def pairs(context: Context, options: PairsOptions) -> Result:
-    """The k-fold protocol of LFW, CFP and AgeDB: accuracy, and VAL at FAR.
+    """The k-fold protocol of LFW, CFP and AgeDB: accuracy, accuracy at FAR, and VAL at FAR.
 
     A pair's distance is the squared L2 distance of its unit-length embeddings. The accuracy of a fold is that at the
     threshold, of 0, 0.01 … 3.99, which is the best on the other folds (the first of equals). VAL at FAR is the share of
     the fold's genuine pairs accepted at the threshold that has this FAR on the other folds. Of a model that gives
     scores, whose range may be any, every listed score is a threshold, and distances are scores with the other sign.
-    Given are the means over folds and their population standard deviations; intervals resample folds.
+    Accuracy at FAR (`accuracy@0.001`) is a third figure, which cannot stand beside the other two: see
+    `accuracy_at_far`. Given are the means over folds and their population standard deviations; intervals resample
+    folds.
     """
     listed = context.pairs(options.dataset)
     squared = distances(listed)
@@ -58,6 +62,16 @@ def pairs(context: Context, options: PairsOptions) -> Result:
         "accuracy_std": Scalar(float(np.std(folds.accuracy)), percent=True),
     }
     impostors = int((~listed.genuine).sum())
+    scores = similarities(listed)
+    for far in context.far:
+        at_far = accuracy_at_far(scores, listed.genuine, listed.fold, far)
+        name = at("accuracy", far)
+        if not np.isfinite(at_far).all():
+            scalars[name] = Scalar(None, "the other folds have no impostor pair", percent=True, better="higher")
+            continue
+        note = support(impostors, far)[1]
+        scalars[name] = Scalar(_mean(at_far), note, _resampled(drawn, at_far), percent=True, better="higher")
+        scalars[at("accuracy_std", far)] = Scalar(float(np.std(at_far)), percent=True)
     for n, far in enumerate(context.far):
         enough, note = support(impostors, far)
         val = folds.val[:, n]
@@ -98,6 +112,42 @@ def distances(listed: PairList) -> Floats:
     vectors = unit(listed.images.vectors)
     squared: Floats = np.square(vectors[listed.a] - vectors[listed.b]).sum(axis=1)
     return squared
+
+
+def similarities(listed: PairList) -> Floats:
+    """Cosines [n] of the pairs, equal ones equal, or scores as they are given."""
+    if isinstance(listed.images, Scored):
+        return listed.images.listed(listed.a, listed.b)
+    vectors = unit(listed.images.vectors)
+    return rounded(np.einsum("nd,nd->n", vectors[listed.a], vectors[listed.b]))
+
+
+def accuracy_at_far(scores: Floats, genuine: NDArray[np.bool_], fold: Ints, far: float) -> Floats:
+    """Return the accuracy [folds] of each fold at the threshold of a FAR on the other folds' impostor pairs.
+
+    Of the n impostor scores of the other folds, descending, the threshold is the k-th, k = ⌊far · n⌋, or, where k is 0,
+    the highest + 1e-6. A pair of the fold is accepted where its score is at least the threshold; the accuracy is the
+    share of all its pairs that are decided rightly. Equal scores at the threshold are all accepted, so that the FAR may
+    be exceeded. NaN where the other folds have no impostor pair. As the code behind "Face Verification: ArcFace vs
+    InfoNCE" has it (github.com/enazari/ArcFace-vs-InfoNCE, commit 0499ac3).
+
+    Args:
+        scores: [n] of the pairs, higher for pairs more alike.
+        genuine: [n].
+        fold: [n]; folds may differ in size.
+        far: the FAR, between 0 and 1.
+    """
+    numbers = np.unique(fold)
+    found = np.full(len(numbers), np.nan)
+    for n, number in enumerate(numbers):
+        test = fold == number
+        impostor = np.sort(scores[~test & ~genuine])[::-1]
+        if not len(impostor):
+            continue
+        k = int(far * len(impostor))
+        threshold = impostor[k - 1] if k else impostor[0] + ABOVE_ALL
+        found[n] = np.mean((scores[test] >= threshold) == genuine[test])
+    return found
 
 
 def every(squared: Floats) -> Floats:

@@ -111,6 +111,7 @@ class Reader:
             column=self._column,
             is_nobody=self._is_nobody,
             means=lambda dataset: self._means(model, dataset),
+            validation=lambda dataset: self._validation(model, dataset),
             learned=lambda: _learned(model),
         )
 
@@ -141,11 +142,14 @@ class Reader:
     def _embedded(self, model: str, dataset: str, subset: Subset) -> Embedded:
         return self._select(model, dataset, [i for i, r in self.splits[dataset].items() if r["subset"] == subset])
 
+    def _validation(self, model: str, dataset: str) -> Embedded | None:
+        found = self._embedded(model, dataset, "val")
+        return found if len(found) else None
+
     def _select(self, model: str, dataset: str, image_ids: list[str]) -> Embedded:
-        import numpy as np
 
         from pipeline.metrics.result import Embedded, Scored
-        from pipeline.store.scores import Scores
+        from pipeline.store.scores import Scores, either_way
 
         rows = self.splits[dataset]
         sitters = [rows[i]["sitter"] for i in image_ids]
@@ -157,16 +161,14 @@ class Reader:
             return Embedded(dataset, image_ids, sitters, origins, table.select(image_ids, source), folds)
 
         def known(other: Embedded) -> Floats:
-            """Given with the one image as the probe, else with the other."""
             there = table.matrix(image_ids, other.dataset, other.image_ids)
             back = self._table(model, other.dataset).matrix(other.image_ids, dataset, image_ids).T
-            np.copyto(there, back, where=np.isnan(there))
-            return there
+            return either_way(there, back)
 
         def known_pairs(a: Ints, b: Ints) -> Floats:
             one, other = [image_ids[n] for n in a], [image_ids[n] for n in b]
             there = table.pairs(one, dataset, other)
-            return np.where(np.isnan(there), table.pairs(other, dataset, one), there)
+            return either_way(there, table.pairs(other, dataset, one))
 
         return Scored(dataset, image_ids, sitters, origins, folds, known, known_pairs, source)
 

@@ -171,6 +171,11 @@ class Context:
     """Whether a value of such a column names nobody (unknown, anonymous, …)."""
     means: Callable[[str], Floats] = _no_means
     """By data set: unit-length mean embeddings [k, d] of its train sitters; raises SitterError where there are none."""
+    validation: Callable[[str], Embedded | None] = lambda dataset: None
+    """By data set: the images of its validation sitters; None where there are none."""
+    calibrate: Callable[..., tuple[dict[str, Scalar], dict[str, dict[str, Column]]]] | None = None
+    """Scalars and curves of a calibration, from the test pairs, the counts of the validation pairs, the number of
+    validation sitters and the draws: `pipeline.calibration.measure.calibrated`. None: scores are not calibrated."""
     learned: Callable[[], Iterator[NDArray[Any]] | None] = lambda: None
     """The class centres that the model's loss has learned, of length 1, some [n, d] at a time; None: it has none."""
 
@@ -203,6 +208,8 @@ class Result:
     """Pairs worth looking at: sort, rank, probe, gallery, probe_dataset, gallery_dataset, score."""
     reversed: str = ""
     """A sentence where scores from a file look like distances: genuine pairs have the lower ones."""
+    effective: float | None = None
+    """Effective number of these units, by their shares of the genuine pairs; None: all count alike."""
 
 
 def at(name: str, far: float) -> str:

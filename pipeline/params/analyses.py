@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def refer_analyses(study: Study, refer: Callable[[str, str, str, Any], None]) -> None:
-    """Hand every name under `overlap`, `explain` and `published` to `refer(field, name, sort, known)`."""
+    """Hand every name under `overlap`, `explain`, `published` and `evaluate.baseline` to `refer`.
+
+    It takes field, name, sort and what is known.
+    """
     embedded = ("data set under embed.datasets", study.embed.datasets)
     for name, overlap in study.overlap.items():
         for field, datasets in (("train", overlap.train), ("test", (overlap.test,))):
@@ -29,6 +32,12 @@ def refer_analyses(study: Study, refer: Callable[[str, str, str, Any], None]) ->
         refer("explain.probe", study.explain.probe, *embedded)
         if study.explain.gallery is not None:
             refer("explain.gallery", study.explain.gallery, *embedded)
+    baseline, judged = study.evaluate.baseline, ("model or fusion", {**study.models, **study.fuse})
+    if isinstance(baseline, str):
+        refer("evaluate.baseline", baseline, *judged)
+    for benchmark, model in baseline.items() if isinstance(baseline, dict) else ():
+        refer("evaluate.baseline", benchmark, "entry under evaluate.benchmarks", study.evaluate.benchmarks)
+        refer(f"evaluate.baseline.{benchmark}", model, *judged)
     if study.published.benchmarks or study.published.models:
         tables = published_rows()
         rows = [row for table in tables.values() for row in table]

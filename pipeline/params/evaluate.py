@@ -30,6 +30,15 @@ class Evaluate(Strict):
     """False accept rates at which the true accept rate is given."""
     bootstrap: Bootstrap = Bootstrap()
     """How confidence intervals are made."""
+    baseline: str | dict[str, str] | None = None
+    """The model that every other one is tested against, declared beforehand: one for all benchmarks, or one by
+    benchmark. Holm's correction is then over these comparisons alone, in each benchmark."""
+    primary: tuple[str, ...] = ()
+    """The figures that the declared question is about, such as `tar@0.01`, the first of which is answered in words; by
+    default, the one that ranks the models of a benchmark."""
+    calibration: Literal["logistic", "pav", "none"] = "logistic"
+    """How scores become likelihood ratios in `all-pairs`: by logistic or by isotonic regression (PAV), fitted on
+    validation sitters where there are at least 5, else by folds of the test sitters; none: not at all."""
     trained_sitters: Literal["keep", "exclude"] = "keep"
     """Test sitters who train a model in another data set, by their name. keep: they count, and a warning says how many
     there are. exclude: no benchmark counts their images, for no model, so that all are judged on the same pairs."""

@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.core.errors import SitterError
+
 if TYPE_CHECKING:
     from pipeline.params import Study
 
@@ -27,6 +29,8 @@ class Published:
     """Figures that are shares, in the paper in percent."""
     rows: Mapping[str, Row]
     """By our name of the model, in the paper's order."""
+    holds: str = ""
+    """What the figure is, where its name has more than one meaning in the literature."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,9 @@ def tables() -> dict[str, Published]:
                 model: Row(title, {f: _value(v, f in rates) for f, v in zip(figures, values, strict=True)})
                 for model, (title, *values) in table["rows"].items()
             }
-            found[name] = Published(name, paper["citation"], paper["about"], figures, rates, rows)
+            found[name] = Published(
+                name, paper["citation"], paper["about"], figures, rates, rows, table.get("holds", "")
+            )
     return found
 
 
@@ -105,6 +111,9 @@ def comparisons(study: Study, metrics: Mapping[str, Mapping[str, Mapping[str, An
     Args:
         study: its section `published` says under which names it has them, where these are not the published ones.
         metrics: `results/metrics.json`: {benchmark: {model: {figure: value}}}.
+
+    Raises:
+        SitterError: a benchmark holds none of the figures of its table, so that unlike figures would be compared.
     """
     found = []
     for benchmark, by_model in metrics.items():
@@ -122,8 +131,23 @@ def comparisons(study: Study, metrics: Mapping[str, Mapping[str, Mapping[str, An
             if name in model_of
         ]
         if rows:
+            _same_figures(benchmark, table, {model: by_model[model] for model, _, _ in rows})
             found.append(Comparison(benchmark, table, rows))
     return found
+
+
+def _same_figures(benchmark: str, table: Published, by_model: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse a benchmark whose results hold none of the figures that a table holds."""
+    have = dict.fromkeys(figure for values in by_model.values() for figure in values)
+    if have.keys() & set(table.figures):
+        return
+    measured = [f for f in have if not f.endswith(("_low", "_high", "_note"))]
+    raise SitterError(
+        f"benchmark {benchmark!r} cannot stand beside the published table {table.name!r}: the table holds "
+        f"{', '.join(table.figures)}{f' ({table.holds})' * bool(table.holds)}, but the results hold "
+        f"{', '.join(measured) or 'nothing'}. Unlike figures are not compared: measure the table's figure (rates at a "
+        "FAR need that FAR under evaluate.far), or take the benchmark out of published.benchmarks."
+    )
 
 
 def _beside(ours: Mapping[str, Any], figure: str, row: Row, percent: bool) -> Beside:

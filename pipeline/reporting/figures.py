@@ -133,14 +133,6 @@ def _few(chart: Chart, benchmark: Benchmark, low: float) -> list[Markup]:
     return [chart.shade(low, min(end, 1), title)] if end > low else []
 
 
-def eer_threshold(rows: list[Row]) -> float | None:
-    """The threshold on a ROC curve where false accepts and false rejects are nearest to equal."""
-    known = [(f, t, s) for r in rows if None not in (f := number(r.get("far")), t := number(r.get("tar")))
-             and (s := number(r.get("threshold"))) is not None]  # fmt: skip
-    nearest = min(known, key=lambda p: abs(p[0] - (1 - p[1])), default=None)  # type: ignore[operator,arg-type]
-    return None if nearest is None else nearest[2]
-
-
 def scores(benchmark: Benchmark, model: str) -> Markup:
     """Distributions of the genuine and the impostor scores of one model, each of area one; empty without them."""
     bins = [
@@ -165,7 +157,7 @@ def scores(benchmark: Benchmark, model: str) -> Markup:
         chart.area([p for d in density for p in ((d[0], d[which]), (d[1], d[which]))], css)
         for which, css in ((3, "impostor"), (2, "genuine"))
     ]
-    threshold = eer_threshold(benchmark.curves["roc"].get(model, []))
+    threshold = benchmark.value(model, "eer_threshold")
     if threshold is not None and low < threshold < high:
         content.append(chart.upright(threshold, "threshold"))
     return chart.svg(*content)

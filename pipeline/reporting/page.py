@@ -15,6 +15,8 @@ from markupsafe import Markup
 from pipeline.reporting import figures, numbers
 from pipeline.reporting.account import data_sets, materials
 from pipeline.reporting.attributions import explanations
+from pipeline.reporting.calibration import Calibration, calibration
+from pipeline.reporting.declared import Declared, answer, declared
 from pipeline.reporting.gallery import Group, groups
 from pipeline.reporting.model_cards import model_cards
 from pipeline.reporting.numbers import NBSP, count, number, percent
@@ -24,6 +26,7 @@ from pipeline.reporting.read import Benchmark, Series
 from pipeline.reporting.standings import Cell, Comparison, Listed, Standings, comparison, listed, standings, summary
 from pipeline.reporting.sweeps import sweeps
 from pipeline.reporting.tables import heading, trained_sitters
+from pipeline.reporting.thresholds import Choice, thresholds
 from pipeline.reporting.verdict import certainty, headline, verdict
 from pipeline.store.embeddings import read_versions
 from pipeline.store.models import find_record
@@ -91,9 +94,14 @@ class Chapter:
     charts: list[tuple[str, Markup]]
     """Name, picture."""
     scores: list[tuple[Series, Markup]]
+    declared: Declared | None
+    """The tests against the declared baseline."""
     comparison: Comparison | None
     generic: Generic | None
     tests: list[Listed]
+    calibration: Calibration | None
+    thresholds: Choice | None
+    """Which threshold to use."""
     galleries: list[tuple[Series, str, list[Group]]]
     """Model, its threshold of equal errors, its pairs."""
 
@@ -113,6 +121,7 @@ def page(study: Study, found: list[Benchmark], styles: Mapping[str, Series], run
         css=Markup((Path(__file__).parent / STYLE).read_text(encoding="utf-8")),  # our own file
         styles=styles,
         verdicts=verdicts,
+        declared=answer(found),
         headline=headline(verdicts),
         certainty=certainty(verdicts),
         level=f"{100 * float(run.get('level') or study.evaluate.bootstrap.level):g}{NBSP}%",
@@ -173,7 +182,7 @@ def _chapter(
     order = [row.style for row in table.rows] or [styles[m] for m in benchmark.models]
     scores = [(style, svg) for style in order if (svg := figures.scores(benchmark, style.name))]
     galleries = [
-        (style, numbers.decimal(figures.eer_threshold(benchmark.curves["roc"].get(style.name, []))), g)
+        (style, numbers.decimal(benchmark.value(style.name, "eer_threshold")), g)
         for style in order
         if (g := groups(benchmark, style.name, study.report.pairs, album))
     ]
@@ -186,9 +195,12 @@ def _chapter(
         percent=any(benchmark.percent(f) for f in benchmark.figures[:1]),
         charts=figures.charts(benchmark, styles, study.evaluate.far),
         scores=scores,
+        declared=declared(benchmark, styles),
         comparison=comparison(benchmark, styles),
         generic=_generic(benchmark, styles),
         tests=listed(benchmark),
+        calibration=calibration(benchmark, styles),
+        thresholds=thresholds(benchmark, styles),
         galleries=galleries,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, str]
 COLOURS = 7
-CURVES = ("roc", "det", "scores", "cmc", "dir", "nearest_mean", "nearest_centre", "recall")
+CURVES = ("roc", "det", "scores", "cmc", "dir", "nearest_mean", "nearest_centre", "recall",
+          "tippett", "reliability", "ece")  # fmt: skip
 TRUE = {"true", "1", "yes"}
 
 
@@ -74,6 +75,8 @@ class Benchmark:
     curves: Mapping[str, Mapping[str, list[Row]]]
     """Name of a curve (see `CURVES`) → model → its points."""
     pairs: list[Row]
+    against_baseline: list[Difference] = field(default_factory=list)
+    """Every other model minus the declared baseline, in the declared figures."""
     predicted: str = ""
     """The column that a `probe` predicts."""
 
@@ -148,6 +151,7 @@ def _benchmark(folder: Path, name: str, metrics: dict[str, Any], about: Mapping[
         metrics=metrics,
         table=_rows(folder / "tables" / f"{name}.csv"),
         differences=[_difference(row) for row in _rows(folder / "tables" / f"{name}-differences.csv")],
+        against_baseline=[_difference(row) for row in _rows(folder / "tables" / f"{name}-baseline.csv")],
         curves={curve: _by_model(_rows(folder / "curves" / f"{curve}-{name}.csv")) for curve in CURVES},
         pairs=_rows(folder / "pairs" / f"{name}.csv"),
     )

@@ -8,7 +8,8 @@ from typing import Any
 
 from pipeline.store.results import read_metrics, read_run
 
-HEADINGS = {"eer": "EER", "d_prime": "d′", "auc": "AUC"}
+ABBREVIATIONS = ("eer", "auc", "tar", "far", "val", "dir", "fmr", "fnmr", "hter")
+HEADINGS = {word: word.upper() for word in ABBREVIATIONS} | {"d_prime": "d′"}
 
 
 def results_table(results: Path) -> str:
@@ -26,11 +27,21 @@ def heading(name: str) -> str:
 
     >>> heading("tar@0.001"), heading("eer"), heading("rank-1")
     ('TAR@0.1%', 'EER', 'rank-1')
+    >>> heading("accuracy@0.001"), heading("fnmr@val_threshold@0.01"), heading("hter@val_eer_threshold")
+    ('accuracy@0.1%', 'FNMR@val threshold@1%', 'HTER@val EER threshold')
     """
-    kind, found, far = name.partition("@")
-    if found:
-        return f"{kind.upper()}@{float(far) * 100:.10g}%"
-    return HEADINGS.get(name, name.replace("_", " "))
+    parts = [_word(part) for part in name.split("@")]
+    return "@".join(parts)
+
+
+def _word(part: str) -> str:
+    """Return one part of a scalar's name as a table writes it: a FAR in percent, an abbreviation in capitals."""
+    if part.replace(".", "", 1).isdigit():
+        return f"{float(part) * 100:.10g}%"
+    # A threshold's `val` names the subset it was chosen on; elsewhere VAL is a rate.
+    of_subset = "threshold" in part
+    words = (word if word == "val" and of_subset else HEADINGS.get(word, word) for word in part.split("_"))
+    return HEADINGS.get(part, " ".join(words))
 
 
 def shown(scalars: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -22,13 +22,15 @@ from pipeline.splits.trained import warn
 from pipeline.store.results import write_results
 
 if TYPE_CHECKING:
-    from pipeline.metrics.result import Column, Result
+    from pipeline.metrics.comparisons import Measured
+    from pipeline.metrics.result import Column, Context, Result
     from pipeline.params import Study
 
 logger = logging.getLogger(__name__)
 
 Results = Mapping[str, Mapping[str, "Result"]]
 """By benchmark, then by model."""
+DIFFERENCES = ("model_a", "model_b", "metric", "difference", "low", "high", "p", "significant", "p_uncorrected")
 PAIR_COLUMNS = ("model", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_dataset", "score")
 
 
@@ -56,13 +58,27 @@ def judge(study: Study, read: Reader) -> dict[str, dict[str, Result]]:
     for benchmark, model in progress(every, "evaluate", unit="benchmark × model"):
         options = study.evaluate.benchmarks[benchmark]
         try:
-            result = options.make(read.context(model))
+            result = options.make(_context(study, read, model))
             results[benchmark][model] = _doubted(study, benchmark, model, result)
         except Unjudged as reason:
             logger.warning(f"benchmark {benchmark!r}: {model} is left out: {reason}")
         except SitterError as error:
             raise SitterError(f"benchmark {benchmark!r}, model {model!r}: {error}") from None
     return results
+
+
+def _context(study: Study, read: Reader, model: str) -> Context:
+    """What a benchmark is handed, with the calibration that the study asks for."""
+    from dataclasses import replace
+    from functools import partial
+
+    method = study.evaluate.calibration
+    context = read.context(model)
+    if method == "none":
+        return context
+    from pipeline.calibration.measure import calibrated
+
+    return replace(context, calibrate=partial(calibrated, method=method, seed=study.seed))
 
 
 def _doubted(study: Study, benchmark: str, model: str, result: Result) -> Result:
@@ -94,8 +110,10 @@ def write(folder: Path, study: Study, results: Results, read: Reader) -> None:
         rows = [{"model": model, **values} for model, values in metrics[benchmark].items()]
         write_csv(folder / "tables" / f"{benchmark}.csv", rows, _columns(rows))
         compared = list(_compare(by_model, level))
-        columns = ["model_a", "model_b", "metric", "difference", "low", "high", "p", "significant", "p_uncorrected"]
-        write_csv(folder / "tables" / f"{benchmark}-differences.csv", compared, columns)
+        write_csv(folder / "tables" / f"{benchmark}-differences.csv", compared, DIFFERENCES)
+        declared = _against_baseline(study, benchmark, by_model)
+        if declared:
+            write_csv(folder / "tables" / f"{benchmark}-baseline.csv", declared, (*DIFFERENCES, "family"))
         for curve in dict.fromkeys(c for result in by_model.values() for c in result.curves):
             points = [p for model, result in by_model.items() for p in _points(model, result.curves.get(curve, {}))]
             write_csv(folder / "curves" / f"{curve}-{benchmark}.csv", points, _columns(points))
@@ -126,17 +144,52 @@ def _flat(result: Result, level: float) -> dict[str, Any]:
 
 
 def _compare(by_model: Mapping[str, Result], level: float) -> Iterator[dict[str, Any]]:
-    """Every two models in every scalar that all replicates are known of."""
-    from pipeline.metrics.intervals import differences
+    """Every two models in every scalar that all replicates are known of, as exploration: a family for each scalar."""
+    from pipeline.metrics.comparisons import differences
 
+    for name, by_name in _measured(by_model).items():
+        models = [m for m in by_model if m in by_name]
+        every_two = [(a, b) for n, a in enumerate(models) for b in models[n + 1 :]]
+        for d in differences({name: by_name}, every_two, level, *_units(by_model, models)):
+            yield {**vars(d), "significant": int(d.significant)}
+
+
+def _against_baseline(study: Study, benchmark: str, by_model: Mapping[str, Result]) -> list[dict[str, Any]]:
+    """Every other model against the declared baseline in the declared figures, which are one family."""
+    from pipeline.metrics.comparisons import differences
+    from pipeline.reporting.tables import shown
+
+    evaluate = study.evaluate
+    declared = evaluate.baseline.get(benchmark) if isinstance(evaluate.baseline, dict) else evaluate.baseline
+    if declared is None or declared not in by_model:
+        return []
+    how = {n: vars(s) for result in by_model.values() for n, s in result.scalars.items()}
+    figures = [f for f in evaluate.primary if f in how] or shown(how)[:1]
+    measured = _measured(by_model)
+    family = {f: measured[f] for f in figures if f in measured}
+    pairs = [(model, declared) for model in by_model if model != declared]
+    found = differences(family, pairs, evaluate.bootstrap.level, *_units(by_model, list(by_model)))
+    return [{**vars(d), "significant": int(d.significant), "family": len(found)} for d in found]
+
+
+def _measured(by_model: Mapping[str, Result]) -> dict[str, dict[str, Measured]]:
+    """The scalars that have replicates, by name and model."""
+    from pipeline.metrics.comparisons import Measured
+
+    found: dict[str, dict[str, Measured]] = {}
     for name in dict.fromkeys(n for result in by_model.values() for n in result.scalars):
-        known = {m: r.scalars[name] for m, r in by_model.items() if name in r.scalars}
-        known = {m: s for m, s in known.items() if s.value is not None and s.replicates is not None}
-        values = {m: float(s.value) for m, s in known.items() if s.value is not None}
-        replicates = {m: s.replicates for m, s in known.items() if s.replicates is not None}
-        units = min((by_model[m].units for m in known), default=0)
-        for d in differences(values, replicates, level, units):
-            yield {**vars(d), "metric": name, "significant": int(d.p < 1 - level)}
+        for model, result in by_model.items():
+            scalar = result.scalars.get(name)
+            if scalar is not None and scalar.value is not None and scalar.replicates is not None:
+                found.setdefault(name, {})[model] = Measured(float(scalar.value), scalar.replicates)
+    return found
+
+
+def _units(by_model: Mapping[str, Result], models: Sequence[str]) -> tuple[int, float]:
+    """The least number of units of some models, and of effective ones."""
+    results = [by_model[m] for m in models]
+    units = min((r.units for r in results), default=0)
+    return units, min((r.units if r.effective is None else r.effective for r in results), default=0.0)
 
 
 def _points(model: str, columns: Mapping[str, Column]) -> Iterator[dict[str, Any]]:

@@ -74,6 +74,19 @@ class Scores:
         return row, column, rows[SCORE].to_numpy()[known]
 
 
+def either_way(there: NDArray[np.float64], back: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the score of pairs of any shape whichever image is the probe, NaN where there is none.
+
+    Of a system whose scores depend on which image is the probe, a pair's score is the mean of both, in every benchmark.
+
+    Args:
+        there: scores with the one image as the probe.
+        back: with the other; of the same shape.
+    """
+    both = np.where(there == back, there, (there + back) / 2)
+    return np.where(np.isnan(there), back, np.where(np.isnan(back), there, both))
+
+
 def read_scores(model: str, dataset: str, at: Layout = HERE) -> Scores:
     """Scores of a model with the faces of a data set as probes.
 

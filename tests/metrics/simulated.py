@@ -29,12 +29,15 @@ def embedded(
 def context(
     *test: Embedded,
     train: tuple[Embedded, ...] = (),
+    val: tuple[Embedded, ...] = (),
     pairs: PairList | None = None,
     far: tuple[float, ...] = (0.1, 0.01),
     replicates: int = 200,
     learned: Floats | None = None,
 ) -> Context:
     tables = {(e.dataset, "test"): e for e in test} | {(e.dataset, "train"): e for e in train}
+
+    validation = {e.dataset: e for e in val}
 
     def listed(dataset: str) -> PairList:
         if pairs is None:
@@ -52,5 +55,6 @@ def context(
         replicates,
         seed=3,
         means=means,
+        validation=validation.get,
         learned=lambda: None if learned is None else in_blocks(learned),
     )

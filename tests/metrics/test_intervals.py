@@ -3,11 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipeline.metrics.comparisons import Measured, differences, holm
 from pipeline.metrics.intervals import (
     ScoredPairs,
-    differences,
     draws,
-    holm,
     interval,
     level_replicates,
     resample,
@@ -28,6 +27,12 @@ def simulate(seed: int, sitters: int, images: int, decimals: int = 12) -> Scored
     score = np.where(same, GENUINE_MEAN + own[a], other[a] + other[b]) + rng.normal(size=len(a))
     score = np.round(score, decimals)
     return ScoredPairs(score[same], a[same], score[~same], a[~same], b[~same], sitters)
+
+
+def compared(values, replicates, sitters):
+    """The comparison of models a and b in one figure."""
+    measured = {"eer": {name: Measured(values[name], replicates[name]) for name in "ab"}}
+    return differences(measured, [("a", "b")], 0.95, sitters)
 
 
 def test_replicates_are_what_the_replicates_own_pairs_give():
@@ -104,7 +109,7 @@ def test_equal_models_differ_significantly_about_5_times_in_100():
         pairs = [simulate(seed * 2 + n, sitters, 3) for n in (0, 1)]
         replicates = {n: verification_replicates(p, [drawn], ())["eer"] for n, p in zip("ab", pairs, strict=True)}
         values = {n: eer(roc(tally(p.genuine, p.impostor)))[0] for n, p in zip("ab", pairs, strict=True)}
-        found += differences(values, replicates, 0.95, sitters)[0].p < 0.05
+        found += compared(values, replicates, sitters)[0].p < 0.05
     assert 0.01 <= found / simulations <= 0.09, found / simulations
 
 
@@ -117,10 +122,10 @@ def test_a_difference_is_seen_pair_by_pair_where_intervals_overlap():
     replicates = {n: verification_replicates(p, [drawn], ())["eer"] for n, p in (("a", pairs), ("b", better))}
     values = {n: eer(roc(tally(p.genuine, p.impostor)))[0] for n, p in (("a", pairs), ("b", better))}
     assert interval(replicates["a"], 0.95, sitters)[0] < interval(replicates["b"], 0.95, sitters)[1]
-    (difference,) = differences(values, replicates, 0.95, sitters)
+    (difference,) = compared(values, replicates, sitters)
     assert difference.low > 0
     assert difference.p < 0.05
-    (nothing,) = differences(dict.fromkeys("ab", values["a"]), dict.fromkeys("ab", replicates["a"]), 0.95, sitters)
+    (nothing,) = compared(dict.fromkeys("ab", values["a"]), dict.fromkeys("ab", replicates["a"]), sitters)
     assert (nothing.difference, nothing.p) == (0, 1)
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipeline.metrics.kfold import pairs, val_threshold
+from pipeline.metrics.kfold import accuracy_at_far, pairs, val_threshold
 from pipeline.metrics.result import PairList
 from pipeline.params.metrics.kfold import PairsOptions
 from tests.metrics.simulated import context, embedded
@@ -112,3 +112,53 @@ def test_folds_are_the_units_that_are_resampled():
     assert result.units == 10
     assert result.scalars["accuracy"].replicates.mean() == pytest.approx(result.scalars["accuracy"].value, abs=0.01)
     assert len(result.curves["folds"]["threshold"]) == 10
+
+
+def accuracy_by_hand(scores, genuine, folds, far):
+    """The second study's figure, fold by fold and pair by pair, without NumPy."""
+    from fractions import Fraction
+    from math import floor
+
+    found = []
+    for fold in sorted(set(folds)):
+        others = sorted(
+            (s for s, g, f in zip(scores, genuine, folds, strict=True) if f != fold and not g), reverse=True
+        )
+        k = floor(far * len(others))
+        threshold = others[k - 1] if k > 0 else others[0] + 1e-6
+        mine = [(s, g) for s, g, f in zip(scores, genuine, folds, strict=True) if f == fold]
+        found.append(Fraction(sum((s >= threshold) == g for s, g in mine), len(mine)))
+    mean = sum(found) / len(found)
+    return float(mean), float(sum((x - mean) ** 2 for x in found) / len(found)) ** 0.5
+
+
+@pytest.mark.parametrize("far", [0.001, 0.02, 0.3])
+@pytest.mark.parametrize("decimals", [None, 0])
+def test_accuracy_at_a_far_is_the_second_studys(far, decimals):
+    """Ties, k = 0 (360 impostor pairs at 0.001) and folds that lost pairs, against plain Python."""
+    given = listed(40, decimals=decimals)
+    kept = np.random.default_rng(5).random(len(given.a)) > np.where(given.fold < 4, 0.3, 0.05)
+    given = dataclasses.replace(given, **{n: getattr(given, n)[kept] for n in ("a", "b", "genuine", "fold")})
+    assert len(set(np.bincount(given.fold).tolist())) > 3
+    found = pairs(context(given.images, pairs=given, far=(far,)), PairsOptions(dataset="lfw"))
+    vectors = given.images.vectors.astype(np.float64)
+    cosines = [
+        round(float(vectors[i] @ vectors[j] / np.sqrt(vectors[i] @ vectors[i]) / np.sqrt(vectors[j] @ vectors[j])), 11)
+        for i, j in zip(given.a, given.b, strict=True)
+    ]
+    mean, deviation = accuracy_by_hand(cosines, given.genuine.tolist(), given.fold.tolist(), far)
+    scalar = found.scalars[f"accuracy@{far}"]
+    assert scalar.value == pytest.approx(mean, abs=1e-12)
+    assert found.scalars[f"accuracy_std@{far}"].value == pytest.approx(deviation, abs=1e-12)
+    assert np.quantile(scalar.replicates, 0.025) < mean < np.quantile(scalar.replicates, 0.975)
+
+
+def test_the_threshold_of_a_far_accepts_the_pair_that_it_is():
+    scores = np.array([0.9, 0.8, 0.7, 0.8, 0.8 + 0.5e-6])
+    genuine = np.array([True, False, False, True, True])
+    fold = np.array([0, 1, 1, 0, 0])
+    # The impostor scores of the other fold are 0.8 and 0.7: at FAR 0.5, k = 1 and the threshold is 0.8 itself.
+    assert accuracy_at_far(scores, genuine, fold, 0.5)[0] == 1
+    # At FAR 0.1, k = 0, and the threshold is 0.8 + 1e-6, above two of the three.
+    assert accuracy_at_far(scores, genuine, fold, 0.1)[0] == pytest.approx(1 / 3)
+    assert np.isnan(accuracy_at_far(scores, genuine, fold, 0.5)[1])

@@ -81,6 +81,27 @@ def test_scores_that_are_the_cosines_of_a_model_are_judged_as_it_is(distance, ca
     assert "shape (geometry" in capsys.readouterr().out
 
 
+def test_scores_that_depend_on_the_probe_count_in_both_directions_everywhere():
+    """A pair's score is the mean of both, in all pairs, in searches and in listed pairs."""
+    put_pairs()
+    kinds = {name: BENCHMARKS[name] for name in ("all", "who", "folds")}
+    rng = np.random.default_rng(8)
+    found = []
+    for tilt in (0.0, 0.5):
+        rows = []
+        for a, b, score in pairs():
+            change = tilt * rng.normal()
+            rows += [(a, b, repr(float(score) + change)), (b, a, repr(float(score) - change))]
+        put_scores(rows)
+        studied = study(SCORES, benchmarks=kinds)
+        run(studied)
+        evaluate.run(studied)
+        found.append({n: by["cots"] for n, by in json.loads(Path("results/metrics.json").read_text()).items()})
+    even, tilted = found
+    for benchmark, figure in (("all", "eer"), ("all", "tar@0.1"), ("who", "rank-1"), ("folds", "accuracy")):
+        assert tilted[benchmark][figure] == pytest.approx(even[benchmark][figure]), (benchmark, figure)
+
+
 def test_ties_of_whole_number_scores_are_kept():
     """Against the counts by hand: 0, 1 or 2 for every pair."""
     rows = [(a, b, int(a.split("/")[0] == b.split("/")[0]) + (n % 2)) for n, (a, b, _) in enumerate(pairs())]

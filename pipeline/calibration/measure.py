@@ -1,0 +1,98 @@
+"""What is said of a model's calibration on a benchmark: Cllr with its minimum, and the data of the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.calibration.cost import cross_entropy, genuine_cost, impostor_cost
+from pipeline.calibration.fit import Method, condensed
+from pipeline.calibration.held_out import FEWEST_SITTERS, Llrs, by_folds, by_validation
+from pipeline.calibration.pav import pav
+from pipeline.calibration.replicated import minimum, minimum_replicates
+from pipeline.metrics.pair_table import PairTable
+from pipeline.metrics.result import Column, Floats, Scalar
+from pipeline.metrics.verification import Tally, tally
+
+Draws = Callable[[], Iterator[NDArray[np.int32]]]
+LOG10 = float(np.log(10))
+POINTS = 200
+# log10 prior odds of the ECE figure.
+ODDS = np.linspace(-3, 3, 61)
+
+
+def calibrated(
+    table: PairTable, validation: Tally | None, sitters: int, draws: Draws, *, method: Method, seed: int
+) -> tuple[dict[str, Scalar], dict[str, dict[str, Column]]]:
+    """Return the scalars and the curves (`tippett`, `reliability`, `ece`) of a benchmark's calibration.
+
+    Fitted on validation sitters where there are at least 5, else by folds of the test sitters, and never on sitters
+    that a model was trained on or that it is judged on.
+
+    Args:
+        table: the test pairs; holds genuine and impostor ones.
+        validation: counts of the validation pairs; None where there are none.
+        sitters: number of validation sitters.
+        draws: gives the bootstrap's draws of the test's sitters.
+        method: what is fitted.
+        seed: of the folds.
+    """
+    usable = validation is not None and validation.genuine.sum() and validation.impostor.sum()
+    found: Llrs | str
+    if validation is not None and usable and sitters >= FEWEST_SITTERS:
+        found = by_validation(table, validation, sitters, method)
+    else:
+        found = by_folds(table, method, seed)
+    if isinstance(found, str):
+        return {"cllr": Scalar(None, found, better="lower")}, {}
+    return _scalars(table, found, method, draws), _curves(table, found)
+
+
+def _scalars(table: PairTable, llrs: Llrs, method: Method, draws: Draws) -> dict[str, Scalar]:
+    """Return `cllr`, `cllr_min`, `cllr_cal` (the loss by calibration: their difference) and the bounds of the LLRs.
+
+    Replicates resample the test sitters; the calibration is taken as given.
+    """
+    sides = ((table.genuine, genuine_cost(llrs.genuine)), (table.impostor, impostor_cost(llrs.impostor)))
+    value = sum(side.mean(cost) for side, cost in sides) / 2
+    first, second = (side.means(cost, table.units, draws()) for side, cost in sides)
+    replicates = (first + second) / 2
+    least, least_replicates = minimum(table.tally()), minimum_replicates(table, draws)
+    return {
+        "cllr": Scalar(value, f"{method}, fitted on {llrs.fitted_on}", replicates, better="lower"),
+        "cllr_min": Scalar(least, "", least_replicates, better="lower"),
+        "cllr_cal": Scalar(value - least, "", replicates - least_replicates, better="lower"),
+        "llr_lowest": Scalar(llrs.bounds[0] / LOG10, "log10, bound by ELUB"),
+        "llr_highest": Scalar(llrs.bounds[1] / LOG10, "log10, bound by ELUB"),
+    }
+
+
+def _curves(table: PairTable, llrs: Llrs) -> dict[str, dict[str, Column]]:
+    """Return what the figures of calibration are drawn from; LLRs are log10 in all of them.
+
+    `tippett`: shares of genuine and of impostor pairs whose LLR is at least as high. `reliability`: what an LLR is
+    worth by PAV on the LLRs themselves. `ece`: empirical cross-entropy over the prior log10 odds: of the LLRs, of those
+    after PAV, and of none at all.
+    """
+    counts = tally(llrs.genuine, llrs.impostor, table.genuine.weight, table.impostor.weight)
+    few = condensed(counts, POINTS)
+    accepted = [np.cumsum(w) / w.sum() for w in (few.genuine, few.impostor)]
+    best = pav(counts)
+    neutral = np.zeros(len(best))
+
+    def ece(llr: Floats) -> Floats:
+        return cross_entropy(llr, llr, counts.genuine, counts.impostor, ODDS * LOG10)
+
+    known = np.isfinite(pav(few))
+    return {
+        "tippett": {"llr": few.scores / LOG10, "genuine": accepted[0], "impostor": accepted[1]},
+        "reliability": {"llr": few.scores[known] / LOG10, "pav": pav(few)[known] / LOG10},
+        "ece": {
+            "log10_odds": ODDS,
+            "ece": ece(counts.scores),
+            "pav": ece(best),
+            "neutral": ece(neutral),
+        },
+    }

@@ -1,0 +1,81 @@
+"""Cllr's minimum in bootstrap replicates, from pairs counted at some hundred levels of score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.calibration.cost import cllr
+from pipeline.calibration.pav import pav
+from pipeline.metrics.pair_table import PairTable, Side
+from pipeline.metrics.result import Floats
+from pipeline.metrics.verification import Tally
+
+LEVELS = 300
+# Weights held at once.
+CHUNK = 4_000_000
+
+
+def minimum(counts: Tally) -> float:
+    """Return Cllr of the best rising function of the score, chosen on the pairs that it is judged on."""
+    llr = pav(counts)
+    return cllr(llr, llr, counts.genuine, counts.impostor)
+
+
+def minimum_replicates(table: PairTable, draws: Callable[[], Iterator[NDArray[np.int32]]]) -> Floats:
+    """Return Cllr's minimum in each replicate: [replicates], NaN in one without pairs of a sort.
+
+    Scores are taken together in 300 levels with as many genuine, or impostor, pairs each. What that does to the value
+    of the whole set is taken off each replicate.
+    """
+    edges = _edges(table)
+    counted = [_Counted.of(side, edges) for side in (table.genuine, table.impostor)]
+    whole = minimum(table.tally()) - _at(*(c.whole() for c in counted))
+    found = []
+    size = max(1, CHUNK // max(1, *(len(c.a) for c in counted)))
+    for part in draws():
+        for start in range(0, len(part), size):
+            m = part[start : start + size].astype(np.float64)
+            found += [_at(g, i) for g, i in zip(*(c.drawn(m) for c in counted), strict=True)]
+    return np.maximum(np.array(found) + whole, 0)
+
+
+def _at(genuine: Floats, impostor: Floats) -> float:
+    if not genuine.sum() or not impostor.sum():
+        return float("nan")
+    used = (genuine + impostor) > 0
+    return minimum(Tally(np.flatnonzero(used)[::-1].astype(float), genuine[used][::-1], impostor[used][::-1]))
+
+
+def _edges(table: PairTable) -> Floats:
+    """Return the lowest scores of the levels, ascending."""
+    quantiles = [np.quantile(s.score, np.linspace(0, 1, LEVELS // 2)) for s in (table.genuine, table.impostor)]
+    return np.unique(np.concatenate(quantiles))
+
+
+class _Counted:
+    """Pairs of one sort by cell (two units) and level."""
+
+    def __init__(self, a: NDArray[np.int64], b: NDArray[np.int64], cells: object) -> None:
+        self.a, self.b, self.cells = a, b, cells
+
+    @staticmethod
+    def of(side: Side, edges: Floats) -> _Counted:
+        from scipy.sparse import coo_array
+
+        level = np.clip(np.searchsorted(edges, side.score, side="right") - 1, 0, len(edges) - 1)
+        key = side.a.astype(np.int64) << 32 | side.b
+        cells, cell = np.unique(key, return_inverse=True)
+        counts = coo_array((side.weight, (level, cell)), shape=(len(edges), len(cells))).tocsr()
+        return _Counted(cells >> 32, cells & 0xFFFFFFFF, counts)
+
+    def whole(self) -> Floats:
+        """Return the pairs at each level: [levels]."""
+        return np.asarray(self.cells @ np.ones(len(self.a)), dtype=np.float64)  # type: ignore[operator]
+
+    def drawn(self, m: Floats) -> Floats:
+        """Return the weight at each level in replicates [r, units]: [r, levels]."""
+        weights = np.where(self.a == self.b, m[:, self.a], m[:, self.a] * m[:, self.b])
+        return np.asarray((self.cells @ weights.T).T, dtype=np.float64)  # type: ignore[operator]

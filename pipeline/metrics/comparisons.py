@@ -1,0 +1,116 @@
+"""Paired tests of models: against a baseline that was declared beforehand, and, as exploration, all against all.
+
+The test is Student's t on the difference over its bootstrap standard error. Its degrees of freedom go by the effective
+number of sitters, (Σ n)² / Σ n² for n genuine pairs of each (Kish 1965; for tests with clusters of unequal size,
+Carter, Schnepel & Steigerwald 2017): where one sitter owns half of the pairs, a hundred others do not make the error
+well known. With equal sitters it is their number. Where they are unequal the test errs on the side of caution
+(`benchmarks/paired_test.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pipeline.metrics.intervals import FEWEST_UNITS, interval
+from pipeline.metrics.result import Floats
+
+# Below this many effective sitters, a comparison says little of other sitters.
+FEW_EFFECTIVE = 10
+# With less, there is no degree of freedom to test with.
+LEAST_EFFECTIVE = 1.5
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Difference of two models in one scalar, its interval, and the p-value before and after Holm's correction."""
+
+    model_a: str
+    model_b: str
+    metric: str
+    difference: float
+    low: float
+    high: float
+    p_uncorrected: float
+    p: float
+    significant: bool
+    """Whether the corrected p-value is below 1 − level and the interval leaves out zero: either alone is not enough."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One scalar of one model, with its replicates; the same replicates for every model."""
+
+    value: float
+    replicates: Floats
+
+
+def effective(sizes: ArrayLike) -> float:
+    """Return the effective number of clusters of these sizes, (Σ n)² / Σ n²; 0 without any.
+
+    >>> effective([4, 4, 4]), effective([8, 1, 1])
+    (3.0, 1.5151515151515151)
+    """
+    n = np.asarray(sizes, dtype=np.float64)
+    return float(n.sum() ** 2 / (n @ n)) if n.any() else 0.0
+
+
+def differences(
+    measured: Mapping[str, Mapping[str, Measured]],
+    pairs: Iterable[tuple[str, str]],
+    level: float,
+    units: int,
+    effective_units: float | None = None,
+) -> list[Difference]:
+    """Return the comparisons of pairs of models in some scalars, which make one family for Holm's correction.
+
+    p is two-sided, for "no difference": shares of replicates would be no finer than 1 / replicates, too coarse to
+    survive the correction for many comparisons. Comparisons without an interval are left out.
+
+    Args:
+        measured: by scalar, then by model.
+        pairs: models to compare, the first minus the second.
+        level: of the intervals; 1 − level is that of the tests.
+        units: number of sitters or folds that were resampled.
+        effective_units: how many of them count; None: all.
+    """
+    from scipy.special import stdtr
+
+    count = float(units) if effective_units is None else min(effective_units, float(units))
+    if units < FEWEST_UNITS or count < LEAST_EFFECTIVE:
+        return []
+    found = []
+    for metric, by_model in measured.items():
+        for a, b in pairs:
+            if a not in by_model or b not in by_model:
+                continue
+            change = by_model[a].replicates - by_model[b].replicates
+            bounds = interval(change, level, count, least=LEAST_EFFECTIVE)
+            if bounds is None:
+                continue
+            difference = by_model[a].value - by_model[b].value
+            error = float(np.nanstd(change) * np.sqrt(units / (units - 1)))
+            p = float(2 * stdtr(count - 1, -abs(difference) / error)) if error > 0 else float(difference == 0)
+            found.append((a, b, metric, difference, *bounds, p))
+    corrected = holm([row[-1] for row in found])
+    return [
+        Difference(*row, p=p, significant=p < 1 - level and not row[4] <= 0 <= row[5])
+        for row, p in zip(found, corrected, strict=True)
+    ]
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction: the r-th smallest of n times (n − r + 1), never falling, at most 1.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)) if len(p) else p
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(stepped, 1)
+    return [float(c) for c in corrected]

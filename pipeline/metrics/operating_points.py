@@ -1,0 +1,100 @@
+"""Thresholds: those of the test's own operating points, and those chosen on validation sitters, applied to the test.
+
+A threshold chosen on the test sitters knows the answers: the error at it is what a system could reach, not what a user
+will see. The error at a threshold chosen on other sitters is (ISO/IEC 19795-1:2021; "half total error rate" and the a
+priori threshold as bob.measure has them: HTER = (FMR + FNMR) / 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.metrics.pair_table import PairTable
+from pipeline.metrics.result import Floats, Scalar, at
+from pipeline.metrics.verification import Roc, Tally, eer, roc, support, tar_at_far
+
+Draws = Callable[[], Iterator[NDArray[np.int32]]]
+NO_VALIDATION = "there are no validation sitters to choose a threshold on: give the data set's split a `val` share"
+ACCEPTS_NONE = "no threshold that accepts a pair keeps to this FAR"
+
+
+def own_thresholds(curve: Roc, impostors: int, far: Sequence[float], lacking: str) -> dict[str, Scalar]:
+    """Return the exact threshold of each operating point of a test: `eer_threshold`, `threshold@0.01`, …
+
+    A pair is accepted where its score is at least the threshold. At a FAR it is the lowest score that keeps to it; at
+    the EER it lies between two scores where the ROC crosses the diagonal.
+
+    Args:
+        curve: the ROC of the test.
+        impostors: number of impostor pairs, which may be too few for a FAR.
+        far: the FARs.
+        lacking: why there is nothing to measure; empty otherwise.
+    """
+    found = {"eer_threshold": Scalar(None if lacking else eer(curve)[1], lacking)}
+    for target in far:
+        enough, note = support(impostors, target)
+        threshold = None
+        if enough and not lacking:
+            threshold = tar_at_far(curve, target)[1]
+            if np.isinf(threshold):
+                threshold, note = None, ACCEPTS_NONE
+        found[at("threshold", target)] = Scalar(threshold, lacking or note)
+    return found
+
+
+def chosen_thresholds(
+    validation: Tally | None, why_not: str, far: Sequence[float], test: Tally, table: PairTable, draws: Draws
+) -> dict[str, Scalar]:
+    """Return thresholds chosen on validation sitters and the errors of the test at them.
+
+    `val_eer_threshold` and `val_threshold@0.01`, …, each with the test's FMR, FNMR and half total error rate there
+    (`fmr@val_threshold@0.01`, `fnmr@…`, `hter@…`), with replicates over the test's sitters; the threshold itself is
+    taken as given. Without validation pairs, one empty scalar whose note says why.
+
+    Args:
+        validation: counts of the validation pairs; None where there are none.
+        why_not: why there are none.
+        far: the FARs.
+        test: counts of the test pairs.
+        table: the test pairs by sitter.
+        draws: gives the bootstrap's draws of the test's sitters.
+    """
+    lacking = why_not if validation is None else _one_sided(validation)
+    if validation is None or lacking:
+        return {"val_eer_threshold": Scalar(None, lacking)}
+    curve, impostors = roc(validation), int(validation.impostor.sum())
+    found: dict[str, Scalar] = {}
+    for name, scalar in own_thresholds(curve, impostors, far, "").items():
+        note = f"on the validation sitters, {scalar.note}" if scalar.note else ""
+        found[f"val_{name}"] = Scalar(scalar.value, note)
+        if scalar.value is not None:
+            found |= _errors(f"val_{name}", float(scalar.value), test, table, draws)
+    return found
+
+
+def _one_sided(counts: Tally) -> str:
+    """Return a sentence where validation sitters give no genuine or no impostor pair."""
+    if not counts.genuine.sum():
+        return "no validation sitter has two images that may be compared, so no threshold can be chosen"
+    return "" if counts.impostor.sum() else "there is only one validation sitter, so no threshold can be chosen"
+
+
+def _errors(name: str, threshold: float, test: Tally, table: PairTable, draws: Draws) -> dict[str, Scalar]:
+    """Return FMR, FNMR and HTER of the test at a threshold; empty where the test lacks a sort of pairs."""
+    if not test.genuine.sum() or not test.impostor.sum():
+        return {}
+    accepted = test.scores >= threshold
+    fmr = float(test.impostor[accepted].sum() / test.impostor.sum())
+    fnmr = float(test.genuine[~accepted].sum() / test.genuine.sum())
+    sides = ((table.impostor, fmr, True), (table.genuine, fnmr, False))
+    drawn: list[Floats] = []
+    for side, value, accepts in sides:
+        wrong = ((side.score >= threshold) == accepts).astype(np.float64)
+        # Streamed pairs lie in levels; what that does to the whole set is taken off each replicate.
+        shift = value - side.mean(wrong)
+        drawn.append(np.clip(side.means(wrong, table.units, draws()) + shift, 0, 1))
+    values = (("fmr", fmr, drawn[0]), ("fnmr", fnmr, drawn[1]), ("hter", (fmr + fnmr) / 2, (drawn[0] + drawn[1]) / 2))
+    return {f"{rate}@{name}": Scalar(value, "", replicates, percent=True) for rate, value, replicates in values}

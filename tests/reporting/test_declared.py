@@ -1,0 +1,43 @@
+"""The report's first sentence answers the declared question."""
+
+from __future__ import annotations
+
+from pipeline.reporting.declared import answer, declared
+from pipeline.reporting.read import Benchmark, Difference, Series
+
+SCALARS = {"tar@0.01": {"percent": True, "better": "higher"}, "eer": {"percent": True, "better": "lower"}}
+LOOKS = {m: Series(m, "trained", n) for n, m in enumerate(("frozen", "tuned", "both"))}
+
+
+def benchmark(*tests: Difference) -> Benchmark:
+    return Benchmark("paintings", "all-pairs", "a", "a", SCALARS, {}, [], [], {}, [], list(tests))
+
+
+def test_the_model_that_gains_most_is_named_with_its_gain_and_p() -> None:
+    found = benchmark(
+        Difference("tuned", "frozen", "tar@0.01", 0.17, 0.1, 0.24, 0.003, significant=True),
+        Difference("both", "frozen", "tar@0.01", 0.09, 0.01, 0.17, 0.02, significant=True),
+        Difference("both", "frozen", "eer", -0.03, -0.05, -0.01, 0.02, significant=True),
+    )
+    (sentence,) = answer([found])
+    assert sentence.startswith(
+        "On paintings, tuned lets 17 of 100 more genuine pairs through at 1% FAR than the baseline frozen ("
+    )
+    assert "0.003" in sentence
+    table = declared(found, LOOKS)
+    assert table is not None
+    assert (table.baseline, table.family) == ("frozen", 3)
+    assert [row.verdict for row in table.rows] == ["better", "better", "better"]
+
+
+def test_chance_is_called_chance_and_a_loss_a_loss() -> None:
+    chance = benchmark(Difference("tuned", "frozen", "eer", -0.01, -0.04, 0.02, 0.5, significant=False))
+    assert "does not surely differ from the baseline frozen in EER" in answer([chance])[0]
+    worse = benchmark(Difference("tuned", "frozen", "eer", 0.04, 0.02, 0.06, 0.01, significant=True))
+    assert "tuned is worse than the baseline frozen by 4.0" in answer([worse])[0]
+    assert declared(worse, LOOKS).rows[0].verdict == "worse"
+
+
+def test_without_a_declared_baseline_nothing_is_said() -> None:
+    assert answer([benchmark()]) == []
+    assert declared(benchmark(), LOOKS) is None
