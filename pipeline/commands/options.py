@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from pipeline.params import Study
+from pipeline.params.described import describe
 
 REFERENCE = Path(__file__).parents[2] / "docs/options.md"
 HEAD = """# Options
@@ -39,6 +40,7 @@ def run() -> None:
 
 def reference() -> str:
     """Return the reference as Markdown."""
+    describe(Study)
     sections: list[str] = []
     kinds: dict[str, dict[str, type[BaseModel]]] = {group: {} for group in KINDS}
     for name, field in Study.model_fields.items():

@@ -15,7 +15,7 @@ from pipeline.core.errors import nearest
 class Strict(BaseModel):
     """A section of `params.yaml`: unknown fields are refused, with the nearest known one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     renamed: ClassVar[dict[str, str]] = {}
     """Fields that had another name in earlier versions: the old name, and the one of today."""

@@ -283,6 +283,9 @@ def describe(study: Study) -> str:
 
 def schema() -> dict[str, Any]:
     """JSON schema of a params file."""
+    from pipeline.params.described import describe
+
+    describe(Study)
     return Study.model_json_schema()
 
 
