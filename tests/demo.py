@@ -17,6 +17,13 @@ def demo() -> dict[str, Any]:
     return copy.deepcopy(_read())
 
 
+def data_only() -> dict[str, Any]:
+    """The same without anything that comes after the splits: no model, no fusion, no benchmark and no question."""
+    raw = demo() | {"models": {}, "fuse": {}, "overlap": {}, "explain": None}
+    raw["embed"]["datasets"], raw["train"]["train_on"], raw["evaluate"] = [], [], {"benchmarks": {}}
+    return raw
+
+
 @cache
 def _read() -> dict[str, Any]:
     raw: dict[str, Any] = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))

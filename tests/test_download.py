@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from pipeline.core.files import sha256
-from tests.demo import demo
+from tests.demo import data_only
 from tests.sources.pictures import picture
 from tests.sources.site import Site, serving
 from tests.suite.environment import environment
@@ -43,11 +43,7 @@ class Project:
 
     def study(self, **entries: dict[str, Any]) -> None:
         """A study that only downloads."""
-        study = demo()
-        study |= {"download": entries} | {section: {} for section in ("render", "align", "split", "models", "fuse")}
-        study |= {"overlap": {}, "explain": None}
-        study["embed"]["datasets"], study["evaluate"]["benchmarks"] = [], {}
-        study["train"]["train_on"] = []
+        study = data_only() | {"download": entries, "render": {}, "align": {}, "split": {}}
         (self.home / "params.yaml").write_text(yaml.safe_dump(study))
 
     def start(self, entry: str, *before: str, **options: Any) -> subprocess.Popen[str]:

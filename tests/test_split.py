@@ -18,7 +18,7 @@ from pipeline.plan.layout import Layout
 from pipeline.stages import split
 from pipeline.store.faces import Face, encode, write_faces
 from pipeline.store.splits import split_file
-from tests.demo import demo
+from tests.demo import data_only
 from tests.faces_of_noise import face
 
 PROJECT = Path(__file__).parents[1]
@@ -26,15 +26,11 @@ PROJECT = Path(__file__).parents[1]
 
 def study(seed: int = 1, **entries: dict[str, Any]) -> Study:
     """A study that only splits."""
-    raw = demo()
-    raw |= {"seed": seed, "split": entries, "render": {}, "models": {}, "fuse": {}}
-    raw |= {"overlap": {}, "explain": None}
+    raw = data_only() | {"seed": seed, "split": entries, "render": {}}
     source = next(e for e in raw["download"].values() if e["contents"] == "images")
     aligning = next(iter(raw["align"].values()))
     raw["download"] |= dict.fromkeys(entries, source)
     raw["align"] = dict.fromkeys(entries, aligning)
-    raw["embed"]["datasets"], raw["evaluate"]["benchmarks"] = [], {}
-    raw["train"]["train_on"] = []
     return check(raw)
 
 

@@ -13,15 +13,14 @@ from pipeline.core.files import output_folder
 from pipeline.fusions.fused import load_fusion
 from pipeline.fusions.wccn import WithinClass
 from pipeline.params.fusions.wccn import WithinClassOptions
-from pipeline.plan import layout
 from pipeline.plan.stages import jobs
 from pipeline.scoring.score_norm import normalised
 from pipeline.stages import fuse
 from pipeline.store.embeddings import normalise, read_embeddings, write_embeddings
 from pipeline.store.scores import read_scores
-from tests.fusions.test_folds import FOLDS, IMAGES, embedded, fold_of, study
+from tests.fusions.test_folds import FOLDS, IMAGES, at, embedded, fold_of, study
 
-__all__ = ["embedded"]
+__all__ = ["at", "embedded"]
 HEAD = {"models": ["head"], "method": {"kind": "folds"}}
 CROSSED = {"models": ["base", "head-cv"], "fit_on": ["faces"], "crossval": True}
 SITTERS = [f"s{i // 3}" for i in range(IMAGES)]
@@ -42,18 +41,18 @@ def by_hand(embedded, kind, fold):
 
 
 @pytest.mark.parametrize("fold", range(FOLDS))
-def test_each_fold_is_fused_by_what_was_fitted_to_the_others(embedded, fold):
-    fuse.run(with_fusion(method={"kind": "wccn"}), "both")
-    found = read_embeddings("both", "faces")
+def test_each_fold_is_fused_by_what_was_fitted_to_the_others(embedded, at, fold):
+    fuse.run(with_fusion(method={"kind": "wccn"}), "both", at.root)
+    found = read_embeddings("both", "faces", at)
     own = [i for i in range(IMAGES) if fold_of(i) == fold]
     expected = by_hand(embedded, WithinClass(WithinClassOptions()), fold)[own]
     np.testing.assert_allclose(found.select([f"i{i}" for i in own]), expected, atol=1e-5)
     assert len(found.image_ids) == IMAGES
 
 
-def test_scores_are_measured_by_the_images_of_the_other_folds(embedded):
-    fuse.run(with_fusion(method={"kind": "wccn"}, score_norm={"cohort": 4}), "both")
-    found = read_scores("both", "faces")
+def test_scores_are_measured_by_the_images_of_the_other_folds(embedded, at):
+    fuse.run(with_fusion(method={"kind": "wccn"}, score_norm={"cohort": 4}), "both", at.root)
+    found = read_scores("both", "faces", at)
     for fold in range(FOLDS):
         units = by_hand(embedded, WithinClass(WithinClassOptions()), fold)
         own = [i for i in range(IMAGES) if fold_of(i) == fold]
@@ -67,10 +66,10 @@ def test_scores_are_measured_by_the_images_of_the_other_folds(embedded):
 
 
 @pytest.mark.parametrize("method", ["concat", "wccn", "score", "weighted"])
-def test_the_tested_folds_own_images_have_no_say(embedded, method):
+def test_the_tested_folds_own_images_have_no_say(embedded, at, method):
     def learned():
-        fuse.run(with_fusion(method={"kind": method}), "both")
-        state = load_file(layout.model("both") / "weights.safetensors")
+        fuse.run(with_fusion(method={"kind": method}), "both", at.root)
+        state = load_file(at.model("both") / "weights.safetensors")
         return {key: value.tobytes() for key, value in state.items()}
 
     before = learned()
@@ -78,22 +77,22 @@ def test_the_tested_folds_own_images_have_no_say(embedded, method):
     for model in ("base", "head-fold-1"):
         others = np.array([fold_of(i) != 1 for i in range(IMAGES)])[:, None]
         changed = np.where(others, embedded[model], 1 - embedded[model]).astype(np.float32)
-        with output_folder(layout.embeddings(model, "faces")) as folder:
+        with output_folder(at.embeddings(model, "faces")) as folder:
             write_embeddings(folder, [f"i{i}" for i in range(IMAGES)], changed)
     after = learned()
     same = [all(after[k] == v for k, v in before.items() if k.startswith(f"fold-{fold}.")) for fold in range(FOLDS)]
     assert (same[1], same[2]) == (True, False), "fold 1 is what fold 2's fusion is trained on"
 
 
-def test_learned_weights_are_told_for_each_fold_and_on_average(embedded, capsys):
-    fuse.run(with_fusion(method={"kind": "score"}), "both")
-    record = json.loads((layout.model("both") / "model.json").read_text())
+def test_learned_weights_are_told_for_each_fold_and_on_average(embedded, at, capsys):
+    fuse.run(with_fusion(method={"kind": "score"}), "both", at.root)
+    record = json.loads((at.model("both") / "model.json").read_text())
     assert [fold["fitted"]["val"]["sitters"] for fold in record["folds"]] == [3, 2, 3]
     for name, weight in record["weights"].items():
         assert weight == pytest.approx(np.mean([fold["weights"][name] for fold in record["folds"]]), abs=1e-6)
     assert f"mean weights base {record['weights']['base']:.2f}" in capsys.readouterr().err
     with pytest.raises(SitterError, match="both was fitted fold by fold"):
-        load_fusion("both")
+        load_fusion("both", at)
 
 
 def test_it_depends_on_the_models_of_all_folds_and_on_the_split():
@@ -123,8 +122,8 @@ def test_mistakes_are_told_before_any_work():
         study(fuse={"head-cv": HEAD | {"score_norm": {"cohort": 5}}})
 
 
-def test_two_folds_are_too_few(embedded):
-    table = layout.split("faces") / "split.csv"
+def test_two_folds_are_too_few(embedded, at):
+    table = at.split("faces") / "split.csv"
     table.write_text(table.read_text().replace("test,2", "test,1"))
     with pytest.raises(SitterError, match=r"faces has 2 folds; one to test, one to validate and the rest to train"):
-        fuse.run(with_fusion(models=["base"], method={"kind": "wccn"}), "both")
+        fuse.run(with_fusion(models=["base"], method={"kind": "wccn"}), "both", at.root)

@@ -57,5 +57,6 @@ def test_a_file_of_another_kind_is_no_progress(tmp_path: Path, text: str) -> Non
 
 
 def test_it_is_read_without_torch() -> None:
-    code = "import sys, rules.attempts; sys.exit('torch' in sys.modules or 'cv2' in sys.modules)"
+    module = "snakemake_executor_plugin_sitter_slurm.attempts"
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules or 'cv2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
