@@ -18,8 +18,9 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, write_csv
 from pipeline.faces.aligner import Aligner
 from pipeline.faces.image import read_image
-from pipeline.plan import layout
+from pipeline.plan.layout import MANIFEST, Layout
 from pipeline.stages import align
+from pipeline.store.accounts import doubtful_file
 from pipeline.store.faces import FaceStore
 from tests.faces.real import PROJECT, download_demo, install_scrfd, no_face, photograph, shared
 from tests.faces.test_image import bomb
@@ -29,12 +30,9 @@ SCRFD = {"kind": "scrfd", "weights": "scrfd", "sides": [640, 320], "padding": 0}
 SMALL = SCRFD | {"sides": [160]}
 
 
-@pytest.fixture
-def at(tmp_path, monkeypatch):
-    """The root of an empty project."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def _two_workers(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    return tmp_path
 
 
 def study(dataset: str = "people", detectors=(SCRFD,), **settings) -> params.Study:
@@ -53,9 +51,9 @@ def study(dataset: str = "people", detectors=(SCRFD,), **settings) -> params.Stu
     )
 
 
-def put(images: dict[str, bytes | Image.Image | None], dataset: str = "people", **further: str) -> None:
+def put(at: Layout, images: dict[str, bytes | Image.Image | None], dataset: str = "people", **further: str) -> None:
     """Images (or contents, or nothing) as a raw data set, its manifest in the order given."""
-    folder = layout.raw(dataset)
+    folder = at.raw(dataset)
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for name, content in images.items():
@@ -64,12 +62,12 @@ def put(images: dict[str, bytes | Image.Image | None], dataset: str = "people", 
         elif content is not None:
             (folder / name).write_bytes(content)
         rows.append({"image_id": name, "path": name, "sitter": "eileen", "sha256": "0", **further})
-    write_csv(folder / layout.MANIFEST, rows, list(rows[0]))
+    write_csv(folder / MANIFEST, rows, list(rows[0]))
 
 
-def account(dataset: str = "people") -> dict[str, dict[str, str]]:
+def account(at: Layout, dataset: str = "people") -> dict[str, dict[str, str]]:
     """Rows of faces.csv by image id, in their order."""
-    return {row["image_id"]: row for row in read_csv(layout.faces(dataset) / "faces.csv")}
+    return {row["image_id"]: row for row in read_csv(at.faces(dataset) / "faces.csv")}
 
 
 def rotated_by_exif(image: Image.Image) -> dict[str, object]:
@@ -98,12 +96,13 @@ def half_a_face() -> Image.Image:
 
 
 def test_every_odd_image_is_handled_and_accounted_for(at, capsys):
-    install_scrfd()
+    install_scrfd(at)
     photo = photograph()
-    jpeg = at / "photo.jpg"
+    jpeg = at.root / "photo.jpg"
     photo.save(jpeg, quality=95)
     sixteen = cv2.imencode(".png", np.asarray(photo)[..., ::-1].astype(np.uint16) * 257)[1].tobytes()
     put(
+        at,
         {
             "plain.png": photo,
             "truncated.jpg": jpeg.read_bytes()[:20_000],
@@ -123,14 +122,14 @@ def test_every_odd_image_is_handled_and_accounted_for(at, capsys):
         width="a lot",
     )
     turned = rotated_by_exif(photo)
-    turned["image"].save(layout.raw("people") / "turned.jpg", exif=turned["exif"], quality=95)
-    rows = read_csv(layout.raw("people") / layout.MANIFEST)
+    turned["image"].save(at.raw("people") / "turned.jpg", exif=turned["exif"], quality=95)
+    rows = read_csv(at.raw("people") / MANIFEST)
     rows.append({**rows[0], "image_id": "turned.jpg", "path": "turned.jpg"})
-    write_csv(layout.raw("people") / layout.MANIFEST, rows, list(rows[0]))
+    write_csv(at.raw("people") / MANIFEST, rows, list(rows[0]))
 
-    align.run(study(), "people")
+    align.run(study(), "people", at.root)
 
-    found = account()
+    found = account(at)
     assert list(found) == [row["image_id"] for row in rows]
     unreadable = {
         "truncated.jpg": "the image is truncated",
@@ -145,7 +144,7 @@ def test_every_odd_image_is_handled_and_accounted_for(at, capsys):
     assert found["nobody.png"]["status"] == "no_face"
     assert found["nobody.png"]["reason"] == "no face with a score of 0.5 or more"
     assert found["nobody.png"]["width"] == "600"
-    faces = FaceStore(layout.faces("people"))
+    faces = FaceStore(at.faces("people"))
     assert faces.image_ids == [name for name, row in found.items() if row["status"] == "aligned"]
     assert len(faces) == len(found) - len(unreadable) - 1
     crops = {name: faces.crop(i).astype(int) for i, name in enumerate(faces.image_ids)}
@@ -166,36 +165,36 @@ def test_every_odd_image_is_handled_and_accounted_for(at, capsys):
     assert "1 half a face" in printed
     assert "unreadable, to be replaced or dropped: truncated.jpg: the image is truncated" in printed
     assert "more than max_megapixels: 200; missing.jpg: the file does not exist" in printed
-    assert "3 doubtful, to be looked at in data/faces/people/doubtful.html" in printed
+    assert f"3 doubtful, to be looked at in {doubtful_file('people', at)}" in printed
 
 
 def test_the_face_is_where_the_template_says(at):
-    install_scrfd()
-    put({"a.png": photograph()})
-    align.run(study(), "people")
-    faces = FaceStore(layout.faces("people"))
+    install_scrfd(at)
+    put(at, {"a.png": photograph()})
+    align.run(study(), "people", at.root)
+    faces = FaceStore(at.faces("people"))
     assert np.abs(faces.crop_landmarks[0] - ARCFACE.points).max() < 6
-    row = account()["a.png"]
+    row = account(at)["a.png"]
     assert float(row["x0"]) < faces.landmarks[0, 0, 0] < faces.landmarks[0, 1, 0] < float(row["x1"])
 
 
 @pytest.mark.slow
 def test_the_number_of_cores_changes_nothing(at, monkeypatch):
-    install_scrfd()
-    put({f"{i}.png": photograph().rotate(i).resize((160, 160)) for i in range(20)})
-    align.run(study(detectors=[SMALL]), "people")
-    two = {p.name: p.read_bytes() for p in layout.faces("people").iterdir()}
+    install_scrfd(at)
+    put(at, {f"{i}.png": photograph().rotate(i).resize((160, 160)) for i in range(20)})
+    align.run(study(detectors=[SMALL]), "people", at.root)
+    two = {p.name: p.read_bytes() for p in at.faces("people").iterdir()}
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    align.run(study(detectors=[SMALL]), "people")
-    assert {p.name: p.read_bytes() for p in layout.faces("people").iterdir()} == two
+    align.run(study(detectors=[SMALL]), "people", at.root)
+    assert {p.name: p.read_bytes() for p in at.faces("people").iterdir()} == two
 
 
 def test_the_second_detector_looks_where_the_first_finds_nothing(at):
-    install_scrfd()
+    install_scrfd(at)
     face = photograph().crop((160, 40, 290, 200))
-    put({"a.png": photograph().crop((165, 50, 277, 162)), "b.png": face, "c.png": no_face()})
-    align.run(study(detectors=[{"kind": "aligned"}, SCRFD]), "people")
-    found = account()
+    put(at, {"a.png": photograph().crop((165, 50, 277, 162)), "b.png": face, "c.png": no_face()})
+    align.run(study(detectors=[{"kind": "aligned"}, SCRFD]), "people", at.root)
+    found = account(at)
     assert [row["detector"] for row in found.values()] == ["aligned", "scrfd", ""]
     assert "not square" in found["c.png"]["reason"]
     assert "score of 0.5" in found["c.png"]["reason"]
@@ -204,49 +203,50 @@ def test_the_second_detector_looks_where_the_first_finds_nothing(at):
 def test_images_that_come_aligned_keep_their_bytes(at):
     crop = photograph().crop((165, 50, 277, 162))
     put(
+        at,
         {
             "a.png": crop,
             "b.jpg": crop,
             "c.bmp": crop,
             "large.png": crop.resize((224, 224)),
             "wide.png": crop.resize((112, 96)),
-        }
+        },
     )
-    align.run(study(detectors=[{"kind": "aligned"}]), "people")
-    faces, raw = FaceStore(layout.faces("people")), layout.raw("people")
+    align.run(study(detectors=[{"kind": "aligned"}]), "people", at.root)
+    faces, raw = FaceStore(at.faces("people")), at.raw("people")
     assert faces.image_ids == ["a.png", "b.jpg", "c.bmp", "large.png"]
     assert faces.encoded(1).tobytes() == (raw / "b.jpg").read_bytes()
     for i, name in enumerate(faces.image_ids[:3]):
         assert (faces.crop(i) == read_image(raw / name)).all()
     assert np.abs(faces.crop(3).astype(int) - faces.crop(0)).mean() < 5
     np.testing.assert_allclose(faces.crop_landmarks[0], ARCFACE.points, atol=1e-4)
-    assert "not square" in account()["wide.png"]["reason"]
+    assert "not square" in account(at)["wide.png"]["reason"]
 
 
 def test_a_data_set_without_any_face_is_an_error_that_says_why(at):
-    install_scrfd()
-    put({"a.png": no_face(), "b.jpg": b"", "c.jpg": b""})
+    install_scrfd(at)
+    put(at, {"a.png": no_face(), "b.jpg": b"", "c.jpg": b""})
     with pytest.raises(SitterError, match=r"none of the 3 images of people gave a face: 2 × the file is empty; 1 × no"):
-        align.run(study(), "people")
-    assert not layout.faces("people").exists()
+        align.run(study(), "people", at.root)
+    assert not at.faces("people").exists()
 
 
 def test_what_is_wrong_with_the_input_is_said(at):
     with pytest.raises(SitterError, match=r"data/raw/people/manifest\.csv does not exist"):
-        align.run(study(), "people")
-    put({"a.png": photograph()})
+        align.run(study(), "people", at.root)
+    put(at, {"a.png": photograph()})
     with pytest.raises(SitterError, match="download scrfd"):
-        align.run(study(), "people")
-    manifest = layout.raw("people") / layout.MANIFEST
+        align.run(study(), "people", at.root)
+    manifest = at.raw("people") / MANIFEST
     manifest.write_text("image_id,path,sitter\na,a.png,x\na,a.png,x\n")
     with pytest.raises(SitterError, match=r"manifest\.csv: image_id 'a' stands in several rows"):
-        align.run(study(), "people")
+        align.run(study(), "people", at.root)
     manifest.write_text("image_id,path,sitter\n")
     with pytest.raises(SitterError, match="names no images"):
-        align.run(study(), "people")
+        align.run(study(), "people", at.root)
     manifest.write_text("image,path,sitter\na,a.png,x\n")
     with pytest.raises(SitterError, match="column image_id is missing"):
-        align.run(study(), "people")
+        align.run(study(), "people", at.root)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
@@ -255,21 +255,21 @@ def test_interrupted_it_leaves_what_was_there(at, sent):
     """… and nothing half done, and no worker."""
     kind = [{"kind": "aligned"}]
     photo = photograph().crop((165, 50, 277, 162))
-    put({"a.png": photo})
-    align.run(study(detectors=kind), "people")
-    before = (layout.faces("people") / layout.MANIFEST).read_bytes()
-    photo.save(at / "a.jpg")
-    put({f"{i}.jpg": (at / "a.jpg").read_bytes() for i in range(1500)})
+    put(at, {"a.png": photo})
+    align.run(study(detectors=kind), "people", at.root)
+    before = (at.faces("people") / MANIFEST).read_bytes()
+    photo.save(at.root / "a.jpg")
+    put(at, {f"{i}.jpg": (at.root / "a.jpg").read_bytes() for i in range(1500)})
     code = "from pipeline.cli import main; raise SystemExit(main(['align', 'people']))"
-    (at / "params.yaml").write_text(study(detectors=kind).model_dump_json())
-    process = subprocess.Popen([sys.executable, "-c", code], env=environment(), stderr=subprocess.DEVNULL)
-    while not list(layout.faces("people").parent.glob(".*/faces-00000.arrow")):
+    (at.root / "params.yaml").write_text(study(detectors=kind).model_dump_json())
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=at.root, env=environment(), stderr=subprocess.DEVNULL)
+    while not list(at.faces("people").parent.glob(".*/faces-00000.arrow")):
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(sent)
     assert process.wait(30) == (130 if sent == signal.SIGINT else 143)
-    assert [p.name for p in layout.faces("people").parent.iterdir()] == ["people"]
-    assert (layout.faces("people") / layout.MANIFEST).read_bytes() == before
+    assert [p.name for p in at.faces("people").parent.iterdir()] == ["people"]
+    assert (at.faces("people") / MANIFEST).read_bytes() == before
 
 
 def test_the_module_loads_nothing_heavy():
@@ -283,17 +283,17 @@ def test_the_module_loads_nothing_heavy():
 def test_orl_is_found_whole(at, capsys):
     """The demo's own entry: 400 of 400."""
     demo = params.load(PROJECT / "params.yaml")
-    download_demo("orl")
-    download_demo("retinaface")
-    align.run(demo, "orl")
+    download_demo(at, "orl")
+    download_demo(at, "retinaface")
+    align.run(demo, "orl", at.root)
     assert "orl: 400 images, 400 aligned\n" in capsys.readouterr().err
 
 
 def test_one_image_by_hand(at):
     """The part that a worker does can be called on its own."""
-    install_scrfd()
+    install_scrfd(at)
     path = sorted(shared("data", "lfw-100").glob("*/*"))[0]
-    aligner = Aligner(path.parent, study().align["people"].model_dump())
+    aligner = Aligner(path.parent, study().align["people"].model_dump(), at=at)
     outcome = aligner({"image_id": "a", "path": path.name, "sitter": "x"})
     assert outcome.row["status"] == "aligned"
     assert outcome.face is not None

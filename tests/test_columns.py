@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.core.files import read_csv, write_csv
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.stages import align, render, split
 from pipeline.store.columns import FOUND, GIVEN, RESERVED, kept_as
 from tests.faces_of_noise import face
@@ -35,20 +33,19 @@ def test_what_split_reads_from_faces_csv_is_reserved_or_the_users_own() -> None:
 
 
 def test_a_list_with_columns_of_all_our_names_gives_the_same_faces_and_split(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    at: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     rows = [{"path": f"{s}-{i}.png", "sitter": f"s{s}"} for s in range(6) for i in range(3)]
     for n, row in enumerate(rows):
-        Image.fromarray(face(n)).save(row["path"])
+        Image.fromarray(face(n)).save(at.root / row["path"])
     found = []
     for further in ([], sorted(RESERVED)):
         listed = [row | {name: str(n % 2) for name in further} for n, row in enumerate(rows)]
-        write_csv(Path("list.csv"), listed, list(listed[0]))
-        stages.store({"kind": "sitters", "test": 0.5, "artists": "ignore"}, kind="manifest", path="list.csv")
-        faces = read_csv(layout.faces("set") / "faces.csv")
+        write_csv(at.root / "list.csv", listed, list(listed[0]))
+        stages.store(at, {"kind": "sitters", "test": 0.5, "artists": "ignore"}, kind="manifest", path="list.csv")
+        faces = read_csv(at.faces("set") / "faces.csv")
         if further:
             assert all({row[f"their_{name}"] for row in faces} == {"0", "1"} for name in RESERVED)
         ours = (*GIVEN, *FOUND)
-        found.append(([[row[name] for name in ours] for row in faces], read_csv(layout.split("set") / "split.csv")))
+        found.append(([[row[name] for name in ours] for row in faces], read_csv(at.split("set") / "split.csv")))
     assert found[0] == found[1]

@@ -12,6 +12,7 @@ from pipeline.commands import published
 from pipeline.core.errors import SitterError
 from pipeline.core.files import write_json
 from pipeline.params import Study
+from pipeline.plan.layout import Layout
 from pipeline.published.papers import comparisons, tables
 from tests.reporting.standin import small_study
 
@@ -26,16 +27,15 @@ def figures(eer: float, low: float, high: float) -> dict[str, Any]:
     return {"eer": eer, "eer_low": low, "eer_high": high, "tar@0.01": 0.4, "tar@0.001": None}
 
 
-def test_rows_of_the_study_stand_beside_the_papers(tmp_path: Path, monkeypatch, capsys) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_rows_of_the_study_stand_beside_the_papers(at: Layout, capsys) -> None:
     named = {"benchmarks": {"photographs": "historical-faces"}, "models": {"dlib": "clip-base", "both": "triple"}}
     metrics = {
         "photographs": {"dlib": figures(0.164, 0.15, 0.18), "dlib-head": figures(0.1, 0.09, 0.11),
                         "both": figures(0.12, 0.11, 0.13)},
         "across": {"dlib": figures(0.1, 0.1, 0.1)},
     }  # fmt: skip
-    write_json(Path("results/metrics.json"), metrics)
-    published.run(study(published=named))
+    write_json(at.results() / "metrics.json", metrics)
+    published.run(study(published=named), at.root)
     printed = capsys.readouterr().out.splitlines()
     assert "arXiv:2508.20626" in printed[0]
     lines = {line.split()[0]: line for line in printed}
@@ -90,11 +90,10 @@ def _percent(table: Any) -> list[list[float | None]]:
     ]
 
 
-def test_results_of_no_paper_are_told_what_there_is(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_json(Path("results/metrics.json"), {"photographs": {"dlib": figures(0.1, 0.1, 0.1)}})
+def test_results_of_no_paper_are_told_what_there_is(at: Layout) -> None:
+    write_json(at.root / "results/metrics.json", {"photographs": {"dlib": figures(0.1, 0.1, 0.1)}})
     with pytest.raises(SitterError, match=r"none of the results \(photographs\).*historical-faces, lfw"):
-        published.run(study())
+        published.run(study(), at.root)
 
 
 @pytest.mark.parametrize(

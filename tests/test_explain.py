@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from pipeline.models.build import build
 from pipeline.models.save import write_model
 from pipeline.params import Study
 from pipeline.params.overlap import Overlap
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.plan.stages import jobs
 from pipeline.stages import embed, explain, split
 from pipeline.store.faces import Face, encode, write_faces
@@ -42,42 +41,41 @@ def made(**changes: Any) -> Study:
 
 
 @pytest.fixture
-def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+def study(at: Layout, monkeypatch: pytest.MonkeyPatch) -> Study:
     """Two untrained networks, and what they make of 24 faces of 8 sitters."""
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(torch, "set_deterministic_debug_mode", lambda _: None)
     study = made()
     names = [(f"s{n // 3}/{n}", f"s{n // 3}") for n in range(24)]
-    layout.faces("photos").mkdir(parents=True)
+    at.faces("photos").mkdir(parents=True)
     crops = [face(n) for n in range(24)]
     rows = zip(names, crops, strict=True)
-    write_faces(layout.faces("photos"), (Face(i, s, encode(c), LANDMARKS, "d", 1.0) for (i, s), c in rows))
+    write_faces(at.faces("photos"), (Face(i, s, encode(c), LANDMARKS, "d", 1.0) for (i, s), c in rows))
     account = [{"image_id": i, "sitter": s, "status": "aligned"} for i, s in names]
-    write_csv(layout.faces("photos") / "faces.csv", account, ["image_id", "sitter", "status"])
-    split.run(study, "photos")
+    write_csv(at.faces("photos") / "faces.csv", account, ["image_id", "sitter", "status"])
+    split.run(study, "photos", at.root)
     for name, model in study.models.items():
-        network, _ = build(model.backbone, model.adaptation, 7)
-        with output_folder(layout.model(name)) as folder:
+        network, _ = build(model.backbone, model.adaptation, 7, at)
+        with output_folder(at.model(name)) as folder:
             write_model(folder, network, model, None, 7)
-    embed.run(study, "one", "photos")
+    embed.run(study, "one", "photos", at.root)
     return study
 
 
-def pairs(model: str) -> list[dict[str, str]]:
-    return read_csv(layout.attributions(model) / "pairs.csv", explain.COLUMNS)
+def pairs(at: Layout, model: str) -> list[dict[str, str]]:
+    return read_csv(at.attributions(model) / "pairs.csv", explain.COLUMNS)
 
 
-def test_every_model_is_shown_on_the_pairs_that_the_first_finds_hardest(study: Study) -> None:
-    explain.run(study, "one")
-    explain.run(study, "two")
-    one, two = pairs("one"), pairs("two")
+def test_every_model_is_shown_on_the_pairs_that_the_first_finds_hardest(at: Layout, study: Study) -> None:
+    explain.run(study, "one", at.root)
+    explain.run(study, "two", at.root)
+    one, two = pairs(at, "one"), pairs(at, "two")
     assert [{**r, "score": ""} for r in one] == [{**r, "score": ""} for r in two]
     assert [(r["sort"], r["rank"]) for r in one] == [(s, str(n)) for s in explain.SORTS for n in (1, 2)]
     from pipeline.store.embeddings import read_embeddings
 
-    table = read_embeddings("one", "photos")
+    table = read_embeddings("one", "photos", at)
     unit = table.vectors / np.linalg.norm(table.vectors, axis=1, keepdims=True)
-    with open(layout.split("photos") / "split.csv", newline="") as file:
+    with open(at.split("photos") / "split.csv", newline="") as file:
         tested = {r["image_id"] for r in csv.DictReader(file) if r["subset"] == "test"}
     at = [n for n, i in enumerate(table.image_ids) if i in tested]
     cosine = {(a, b): float(unit[a] @ unit[b]) for k, a in enumerate(at) for b in at[k + 1 :]}
@@ -90,23 +88,23 @@ def test_every_model_is_shown_on_the_pairs_that_the_first_finds_hardest(study: S
     assert float(two[0]["score"]) != pytest.approx(lowest[0], abs=1e-4)
 
 
-def test_no_image_stands_twice_in_a_sort(study: Study) -> None:
+def test_no_image_stands_twice_in_a_sort(at: Layout, study: Study) -> None:
     for sort in explain.SORTS:
         images = [
-            i for p in explain.chosen(study, made(pairs=4).explain) if p.sort == sort for i in (p.probe, p.gallery)
+            i for p in explain.chosen(study, made(pairs=4).explain, at) if p.sort == sort for i in (p.probe, p.gallery)
         ]
         assert len(images) == len(set(images)) >= 4
 
 
 @pytest.mark.parametrize("method", ["occlusion", "gradient"])
-def test_a_second_run_writes_the_same_bytes(study: Study, method: str) -> None:
+def test_a_second_run_writes_the_same_bytes(at: Layout, study: Study, method: str) -> None:
     chosen = made(method=method, pairs=1, steps=8)
     manifests = set()
     for _ in range(2):
-        explain.run(chosen, "one")
-        manifests.add((layout.attributions("one") / "manifest.csv").read_bytes())
+        explain.run(chosen, "one", at.root)
+        manifests.add((at.attributions("one") / "manifest.csv").read_bytes())
     assert len(manifests) == 1
-    table = read_table(layout.attributions("one") / "maps.arrow")
+    table = read_table(at.attributions("one") / "maps.arrow")
     assert table["side"].to_pylist() == ["probe", "gallery"] * 3
     maps = np.array(table["map"].to_pylist())
     assert maps.shape == (6, 112 * 112)
@@ -114,16 +112,16 @@ def test_a_second_run_writes_the_same_bytes(study: Study, method: str) -> None:
     assert (maps.std(1) > 0).all()
 
 
-def test_a_job_depends_on_its_own_model_and_on_the_one_that_chooses(study: Study) -> None:
+def test_a_job_depends_on_its_own_model_and_on_the_one_that_chooses(at: Layout, study: Study) -> None:
     job = next(j for j in jobs(study) if j.stage == "explain" and j.name == "two")
-    assert {layout.model("two"), layout.embeddings("one", "photos"), layout.faces("photos")} <= set(job.inputs)
-    assert layout.model("one") not in job.inputs
-    assert layout.embeddings("two", "photos") not in job.inputs
+    assert {at.model("two"), at.embeddings("one", "photos"), at.faces("photos")} <= set(job.inputs)
+    assert at.model("one") not in job.inputs
+    assert at.embeddings("two", "photos") not in job.inputs
     report = next(j for j in jobs(study) if j.stage == "report")
-    assert {layout.attributions("one"), layout.attributions("two")} <= set(report.inputs)
+    assert {at.attributions("one"), at.attributions("two")} <= set(report.inputs)
 
 
-def test_bad_input_is_told_before_any_work(study: Study) -> None:
+def test_bad_input_is_told_before_any_work(at: Layout, study: Study) -> None:
     with pytest.raises(SitterError, match=r"explain\.models is 'oen'.*did you mean 'one'"):
         made(models=["oen"])
     with pytest.raises(SitterError, match=r"explain\.gallery is 'foto'"):
@@ -131,17 +129,17 @@ def test_bad_input_is_told_before_any_work(study: Study) -> None:
     with pytest.raises(SitterError, match="stride 9 is more than patch 8: parts of the face stay unseen"):
         made(patch=8, stride=9)
     with pytest.raises(SitterError, match=r"two is not under explain\.models"):
-        explain.run(made(models=["one"]), "two")
+        explain.run(made(models=["one"]), "two", at.root)
 
 
-def test_images_that_overlap_leaves_out_are_not_shown(study: Study) -> None:
-    shown = {image for pair in explain.chosen(study, made().explain) for image in (pair.probe, pair.gallery)}
+def test_images_that_overlap_leaves_out_are_not_shown(at: Layout, study: Study) -> None:
+    shown = {image for pair in explain.chosen(study, made().explain, at) for image in (pair.probe, pair.gallery)}
     (dataset, image_id), *_ = sorted(shown)
     entry = {"train": ["painted"], "test": "photos", "exclude": "images"}
     narrowed = study.model_copy(update={"overlap": {"known": Overlap.model_validate(entry)}})
-    with output_folder(layout.overlap("known")) as folder:
+    with output_folder(at.overlap("known")) as folder:
         write_csv(folder / "excluded.csv", [{"image_id": image_id}], ["image_id"])
-    still = {image for pair in explain.chosen(narrowed, narrowed.explain) for image in (pair.probe, pair.gallery)}
+    still = {image for pair in explain.chosen(narrowed, narrowed.explain, at) for image in (pair.probe, pair.gallery)}
     assert (dataset, image_id) not in still
     (job,) = (job for job in jobs(narrowed) if (job.stage, job.name) == ("explain", "one"))
-    assert layout.overlap("known") in job.inputs
+    assert at.overlap("known") in job.inputs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from pipeline.cli import main
 from pipeline.commands import pack
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, write_csv
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.sources.verification_bin import read_bin
 from pipeline.stages import align, download, split
 from pipeline.store.faces import FaceStore
@@ -20,13 +19,12 @@ from tests.training.study import STUDY, make_faces, study
 
 
 @pytest.fixture(autouse=True)
-def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _project(at: Layout) -> None:
     """9 sitters in 5 images: 4 train, 1 validates, 4 are tested."""
-    monkeypatch.chdir(tmp_path)
-    make_faces(train=4, val=1)
+    make_faces(at, train=4, val=1)
 
 
-def taken_up(kind: str, path: str) -> FaceStore:
+def taken_up(at: Layout, kind: str, path: str) -> FaceStore:
     """The faces that download and align make of a packed file."""
     from pipeline.params import check
 
@@ -37,26 +35,26 @@ def taken_up(kind: str, path: str) -> FaceStore:
     }
     a_study = check(raw)
     for stage in (download, align, split):
-        stage.run(a_study, "packed")
-    return FaceStore(layout.faces("packed"))
+        stage.run(a_study, "packed", at.root)
+    return FaceStore(at.faces("packed"))
 
 
-def test_train_and_val_sitters_are_a_training_set_to_the_byte() -> None:
-    pack.run(study(), "tiny", "out")
-    packed, store = taken_up("recordio", "out/train.rec"), FaceStore(layout.faces("tiny"))
+def test_train_and_val_sitters_are_a_training_set_to_the_byte(at: Layout) -> None:
+    pack.run(study(), "tiny", str(at.root / "out"), at.root)
+    packed, store = taken_up(at, "recordio", "out/train.rec"), FaceStore(at.faces("tiny"))
     known = {bytes(store.encoded(i)): store.sitters[i] for i in range(25)}
-    names = {row["label"]: row["sitter"] for row in read_csv(Path("out/labels.csv"))}
+    names = {row["label"]: row["sitter"] for row in read_csv(at.root / "out/labels.csv")}
     assert {bytes(packed.encoded(i)): names[packed.sitters[i]] for i in range(len(packed))} == known
-    assert Path("out/property").read_text() == "5,112,112\n"
+    assert (at.root / "out/property").read_text() == "5,112,112\n"
 
 
-def test_test_sitters_are_a_verification_set_in_ten_even_folds() -> None:
-    pack.run(study(), "tiny", "out")
-    taken_up("verification-bin", "out/tiny.bin")
-    pairs = read_csv(layout.split("packed") / "pairs.csv")
+def test_test_sitters_are_a_verification_set_in_ten_even_folds(at: Layout) -> None:
+    pack.run(study(), "tiny", str(at.root / "out"), at.root)
+    taken_up(at, "verification-bin", "out/tiny.bin")
+    pairs = read_csv(at.split("packed") / "pairs.csv")
     assert Counter((row["fold"], row["genuine"]) for row in pairs) == {(str(f), g): 4 for f in range(10) for g in "01"}
-    images, same = read_bin(Path("out/tiny.bin"))
-    store = FaceStore(layout.faces("tiny"))
+    images, same = read_bin(at.root / "out/tiny.bin")
+    store = FaceStore(at.faces("tiny"))
     who = {bytes(store.encoded(i)): (store.sitters[i], i) for i in range(25, 45)}
     for n, genuine in enumerate(same):
         (a, i), (b, j) = who[images[2 * n]], who[images[2 * n + 1]]
@@ -66,13 +64,13 @@ def test_test_sitters_are_a_verification_set_in_ten_even_folds() -> None:
     assert len(set(drawn)) == len(drawn), "no pair stands twice"
 
 
-def test_pairs_that_the_set_comes_with_are_kept_as_they_are() -> None:
+def test_pairs_that_the_set_comes_with_are_kept_as_they_are(at: Layout) -> None:
     listed = [("s6/0", "s6/1", 1, 0), ("s6/0", "s7/1", 0, 1)]
     columns = ["image_a", "image_b", "genuine", "fold"]
-    write_csv(layout.split("tiny") / "pairs.csv", [dict(zip(columns, p, strict=True)) for p in listed], columns)
-    pack.run(study(), "tiny", "out")
-    images, same = read_bin(Path("out/tiny.bin"))
-    store = FaceStore(layout.faces("tiny"))
+    write_csv(at.split("tiny") / "pairs.csv", [dict(zip(columns, p, strict=True)) for p in listed], columns)
+    pack.run(study(), "tiny", str(at.root / "out"), at.root)
+    images, same = read_bin(at.root / "out/tiny.bin")
+    store = FaceStore(at.faces("tiny"))
     assert images == [bytes(store.encoded(store.image_ids.index(i))) for a, b, *_ in listed for i in (a, b)]
     assert same == [True, False]
 
@@ -85,11 +83,11 @@ def test_the_second_image_may_come_from_another_data_set() -> None:
     assert pairs == pack.drawn(first, second, 1) != pack.drawn(first, second, 2)
 
 
-def test_the_command_packs_and_nothing_to_pack_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    table = layout.split("tiny") / "split.csv"
+def test_the_command_packs_and_nothing_to_pack_is_said(at: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    table = at.split("tiny") / "split.csv"
     rows = read_csv(table)
     write_csv(table, [row | {"subset": "unused"} for row in rows], list(rows[0]))
     with pytest.raises(SitterError, match="tiny has neither train or val sitters nor pairs to test on"):
-        pack.run(study(), "tiny", "out")
+        pack.run(study(), "tiny", str(at.root / "out"), at.root)
     assert main(["pack", "tinny", "out", "--params", "none.yaml"]) == 1
     assert "none.yaml does not exist" in capsys.readouterr().err

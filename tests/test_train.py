@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.plan.layout import Layout
 from tests.suite.environment import environment
 from tests.training.forks import Fork
 from tests.training.launch import Process
@@ -59,13 +59,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def new_project(folder: Path) -> Path:
-    here = Path.cwd()
-    os.chdir(folder)
-    try:
-        make_faces()
-        write_params(folder / "params.yaml", epochs=EPOCHS)
-    finally:
-        os.chdir(here)
+    make_faces(Layout(folder))
+    write_params(folder / "params.yaml", epochs=EPOCHS)
     return folder
 
 

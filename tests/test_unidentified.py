@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 from pipeline import params
 from pipeline.commands import pack
 from pipeline.core.files import read_csv, write_csv
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.plan.stages import jobs
 from pipeline.reporting.account import data_sets
 from pipeline.reporting.pictures import Album
@@ -32,23 +31,18 @@ __all__ = ["finished"]
 WORDS = ("Unknown", "unidentified man", "N.N.", "?", "Unknown woman", "Inconnue", "unbekannt")
 
 
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def portraits(sitters: int, images: int, *further: str) -> None:
+def portraits(at: Layout, sitters: int, images: int, *further: str) -> None:
     """`own/SITTER/NUMBER.png`: named sitters, then folders called as said."""
     from PIL import Image
 
     for n, name in enumerate([*(f"sitter {s}" for s in range(sitters)), *further]):
-        (Path("own") / name).mkdir(parents=True)
+        (at.root / "own" / name).mkdir(parents=True)
         for i in range(images):
-            Image.fromarray(face(100 * n + i)).save(f"own/{name}/{i}.png")
+            Image.fromarray(face(100 * n + i)).save(at.root / f"own/{name}/{i}.png")
 
 
-def listed(rows: list[tuple[str, str]]) -> None:
-    with open("own/list.csv", "w", newline="", encoding="utf-8") as file:
+def listed(at: Layout, rows: list[tuple[str, str]]) -> None:
+    with open(at.root / "own/list.csv", "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("path", "sitter"), *rows])
 
 
@@ -56,9 +50,9 @@ FOLDER = {"kind": "folder", "path": "own"}
 LIST = {"kind": "manifest", "path": "own/list.csv"}
 
 
-def test_a_folder_of_the_unknown_holds_portraits_of_nobody(capsys: pytest.CaptureFixture[str]) -> None:
-    portraits(3, 2, "Unknown", "unbekannt")
-    rows = stages.fetch(**FOLDER)
+def test_a_folder_of_the_unknown_holds_portraits_of_nobody(at: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    portraits(at, 3, 2, "Unknown", "unbekannt")
+    rows = stages.fetch(at, **FOLDER)
     assert Counter(row["sitter"] for row in rows) == {"sitter 0": 2, "sitter 1": 2, "sitter 2": 2, "": 4}
     assert {row["sitter_as_written"] for row in rows if not row["sitter"]} == {"Unknown", "unbekannt"}
     assert {row["sitter_as_written"] for row in rows if row["sitter"]} == {""}
@@ -68,17 +62,17 @@ def test_a_folder_of_the_unknown_holds_portraits_of_nobody(capsys: pytest.Captur
     assert "nobody.names" in said.err
 
 
-def test_every_word_for_nobody_in_a_list_is_nobody() -> None:
-    portraits(len(WORDS) + 2, 1)
-    listed([(f"sitter {n}/0.png", word) for n, word in enumerate([*WORDS, "Ann", "Eve"])])
-    rows = stages.fetch(**LIST)
+def test_every_word_for_nobody_in_a_list_is_nobody(at: Layout) -> None:
+    portraits(at, len(WORDS) + 2, 1)
+    listed(at, [(f"sitter {n}/0.png", word) for n, word in enumerate([*WORDS, "Ann", "Eve"])])
+    rows = stages.fetch(at, **LIST)
     assert [row["sitter"] for row in rows] == [*[""] * len(WORDS), "Ann", "Eve"]
     assert tuple(row["sitter_as_written"] for row in rows) == (*WORDS, "", "")
 
 
-def test_a_list_without_words_for_nobody_has_no_column_for_them() -> None:
-    portraits(2, 1)
-    assert all("sitter_as_written" not in row for row in stages.fetch(**FOLDER))
+def test_a_list_without_words_for_nobody_has_no_column_for_them(at: Layout) -> None:
+    portraits(at, 2, 1)
+    assert all("sitter_as_written" not in row for row in stages.fetch(at, **FOLDER))
 
 
 def changed(nobody: dict[str, Any] | None, **source: Any) -> params.Study:
@@ -86,10 +80,10 @@ def changed(nobody: dict[str, Any] | None, **source: Any) -> params.Study:
     return params.check(raw | ({"nobody": nobody} if nobody else {}))
 
 
-def test_the_study_adds_words_and_takes_names_out() -> None:
-    portraits(1, 1, "Anonymous", "Verschollen")
-    download.run(changed({"also": ["verschollen"], "names": ["anonymous"]}, **FOLDER), "set")
-    sitters = {row["path"].split("/")[0]: row["sitter"] for row in read_csv(layout.raw("set") / "manifest.csv")}
+def test_the_study_adds_words_and_takes_names_out(at: Layout) -> None:
+    portraits(at, 1, 1, "Anonymous", "Verschollen")
+    download.run(changed({"also": ["verschollen"], "names": ["anonymous"]}, **FOLDER), "set", at.root)
+    sitters = {row["path"].split("/")[0]: row["sitter"] for row in read_csv(at.raw("set") / "manifest.csv")}
     assert sitters == {"sitter 0": "sitter 0", "Anonymous": "Anonymous", "Verschollen": ""}
 
 
@@ -108,96 +102,98 @@ def test_the_words_are_a_parameter_of_the_jobs_that_use_them_where_the_study_has
         {"kind": "images", "test": 0.5},
     ],
 )
-def test_they_are_aligned_and_dealt_to_nobody(dealt: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    portraits(8, 4)
-    before = dealt_by_image(dealt, FOLDER)
+def test_they_are_aligned_and_dealt_to_nobody(
+    at: Layout, dealt: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    portraits(at, 8, 4)
+    before = dealt_by_image(at, dealt, FOLDER)
     portraits_of_nobody = {f"{word}/{i}" for word in ("Unknown", "N.N.") for i in range(5)}
     for word in ("Unknown", "N.N."):
-        (Path("own") / word).mkdir()
+        (at.root / "own" / word).mkdir()
         for i in range(5):  # the last ones are copies of a named sitter's, and of each other
-            source = Path(f"own/sitter {i}/0.png") if i < 3 else Path("own/sitter 0/1.png")
-            (Path("own") / word / f"{i}.png").write_bytes(source.read_bytes())
-    after = dealt_by_image(dealt, FOLDER)
+            source = at.root / f"own/sitter {i}/0.png" if i < 3 else at.root / "own/sitter 0/1.png"
+            (at.root / "own" / word / f"{i}.png").write_bytes(source.read_bytes())
+    after = dealt_by_image(at, dealt, FOLDER)
     assert {i for i, row in after.items() if row["subset"] == "unidentified"} == portraits_of_nobody
     assert {(row["sitter"], row["fold"]) for i, row in after.items() if i in portraits_of_nobody} == {("", "")}
     assert {i: row for i, row in after.items() if i not in portraits_of_nobody} == before
-    assert len(FaceStore(layout.faces("set"))) == 42
+    assert len(FaceStore(at.faces("set"))) == 42
     assert "10 portraits of unidentified sitters" in capsys.readouterr().err.splitlines()[-1]
 
 
-def dealt_by_image(dealt: dict[str, Any], source: dict[str, Any]) -> dict[str, dict[str, str]]:
-    stages.store(dealt, **source)
-    return {row["image_id"]: row for row in read_csv(layout.split("set") / "split.csv")}
+def dealt_by_image(at: Layout, dealt: dict[str, Any], source: dict[str, Any]) -> dict[str, dict[str, str]]:
+    stages.store(at, dealt, **source)
+    return {row["image_id"]: row for row in read_csv(at.split("set") / "split.csv")}
 
 
-def test_a_data_set_of_nobody_known_is_kept_whole() -> None:
-    portraits(0, 3, "Unknown")
-    rows = dealt_by_image({"kind": "sitters", "test": 0.5}, FOLDER)
+def test_a_data_set_of_nobody_known_is_kept_whole(at: Layout) -> None:
+    portraits(at, 0, 3, "Unknown")
+    rows = dealt_by_image(at, {"kind": "sitters", "test": 0.5}, FOLDER)
     assert {row["subset"] for row in rows.values()} == {"unidentified"}
 
 
-def test_a_split_like_another_leaves_them_out_on_both_sides() -> None:
+def test_a_split_like_another_leaves_them_out_on_both_sides(at: Layout) -> None:
     faces = [
         {"image_id": f"{s}/{i}", "sitter": "" if s == 5 else f"s{s}", "status": "aligned"}
         for s in range(6)
         for i in range(2)
     ]
     for dataset in ("photos", "painted"):
-        layout.faces(dataset).mkdir(parents=True)
-        write_csv(layout.faces(dataset) / "faces.csv", faces, list(faces[0]))
+        at.faces(dataset).mkdir(parents=True)
+        write_csv(at.faces(dataset) / "faces.csv", faces, list(faces[0]))
     from tests.test_split import study
 
     entry = {"kind": "sitters", "test": 0.4, "near_duplicates": False}
     a_study = study(photos=entry, painted={"kind": "like", "dataset": "photos", "near_duplicates": False})
     for dataset in ("photos", "painted"):
-        split.run(a_study, dataset)
-    photos, painted = (read_csv(layout.split(dataset) / "split.csv") for dataset in ("photos", "painted"))
+        split.run(a_study, dataset, at.root)
+    photos, painted = (read_csv(at.split(dataset) / "split.csv") for dataset in ("photos", "painted"))
     assert photos == painted
     assert Counter(row["subset"] for row in photos) == {"test": 4, "train": 6, "unidentified": 2}
 
 
-def add_nobody(dataset: str, ids: list[str]) -> None:
+def add_nobody(at: Layout, dataset: str, ids: list[str]) -> None:
     """Rows of the split, as unidentified portraits have them."""
-    path = layout.split(dataset) / "split.csv"
+    path = at.split(dataset) / "split.csv"
     rows = read_csv(path)
     columns = list(rows[0])
     more = [{"image_id": i, "sitter": "", "subset": "unidentified", "fold": ""} for i in ids]
     write_csv(path, rows[:3] + more + rows[3:], columns)
 
 
-def test_no_benchmark_counts_them(finished: params.Study) -> None:
-    evaluate.run(finished)
-    before = json.loads(Path("results/metrics.json").read_text())
+def test_no_benchmark_counts_them(at: Layout, finished: params.Study) -> None:
+    evaluate.run(finished, at.root)
+    before = json.loads((at.root / "results/metrics.json").read_text())
     ids = [f"unknown/{n}" for n in range(6)]
     for dataset in ("orl", "orl-painted"):
-        add_nobody(dataset, ids)
+        add_nobody(at, dataset, ids)
         for model in ("frozen", "tuned"):  # a fusion by folds has no vectors of them
-            table = read_embeddings(model, dataset)
+            table = read_embeddings(model, dataset, at)
             vectors = np.concatenate([table.vectors, np.repeat(table.vectors[:1], 6, axis=0)])
-            write_embeddings(layout.embeddings(model, dataset), [*table.image_ids, *ids], vectors)
-    evaluate.run(finished)
-    assert json.loads(Path("results/metrics.json").read_text()) == before
-    counts = json.loads(Path("results/run.json").read_text())["data"]["orl"]
+            write_embeddings(at.embeddings(model, dataset), [*table.image_ids, *ids], vectors)
+    evaluate.run(finished, at.root)
+    assert json.loads((at.root / "results/metrics.json").read_text()) == before
+    counts = json.loads((at.root / "results/run.json").read_text())["data"]["orl"]
     assert counts["unidentified"] == {"images": 6, "sitters": 0}
 
 
-def test_nothing_is_learned_from_them_and_nothing_packed() -> None:
-    make_faces(train=4, val=1)
-    before = [len(faces) for faces in read_faces(["tiny"], tiny().split)]
-    path = layout.split("tiny") / "split.csv"
+def test_nothing_is_learned_from_them_and_nothing_packed(at: Layout) -> None:
+    make_faces(at, train=4, val=1)
+    before = [len(faces) for faces in read_faces(["tiny"], tiny().split, at=at)]
+    path = at.split("tiny") / "split.csv"
     rows = read_csv(path)
     gone = [row for row in rows if row["subset"] == "train"][:2]
     for row in gone:
         row |= {"sitter": "", "subset": "unidentified", "fold": ""}
     write_csv(path, rows, list(rows[0]))
-    train, val = read_faces(["tiny"], tiny().split)
+    train, val = read_faces(["tiny"], tiny().split, at=at)
     assert [len(train), len(val)] == [before[0] - 2, before[1]]
-    assert pack.training_set(["tiny"], Path("out/train.rec")) == sum(before) - 2
+    assert pack.training_set(["tiny"], at.root / "out/train.rec", at) == sum(before) - 2
 
 
-def test_the_account_has_their_images_and_no_sitter() -> None:
-    portraits(6, 2, "Unknown")
-    stages.store({"kind": "sitters", "test": 0.5}, **FOLDER)
+def test_the_account_has_their_images_and_no_sitter(at: Layout) -> None:
+    portraits(at, 6, 2, "Unknown")
+    stages.store(at, {"kind": "sitters", "test": 0.5}, **FOLDER)
     (found,) = data_sets(stages.study(FOLDER, {"kind": "sitters", "test": 0.5}), Album())
     assert found.subsets[-1] == ("unidentified", 0, 2)
     assert sum(sitters for _, sitters, _ in found.subsets) == 6

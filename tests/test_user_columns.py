@@ -13,18 +13,14 @@ from hypothesis import strategies as st
 from pipeline.core.errors import SitterError
 from pipeline.formats.user_columns import line_of, read_user_columns
 from pipeline.formats.user_csv import open_table
+from pipeline.plan.layout import Layout
 
 FILE = Path("vectors.csv")
 
 
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def read(content: str | bytes) -> list[dict[str, object]]:
-    FILE.write_bytes(content.encode() if isinstance(content, str) else content)
-    return read_user_columns(FILE, ["image_id"], ["image_id"]).to_pylist()
+def read(at: Layout, content: str | bytes) -> list[dict[str, object]]:
+    (at.root / FILE).write_bytes(content.encode() if isinstance(content, str) else content)
+    return read_user_columns(at.root / FILE, ["image_id"], ["image_id"]).to_pylist()
 
 
 IDS = st.text(st.sampled_from("aé/1 ,;\"'"), min_size=1, max_size=6).filter(str.strip)
@@ -40,7 +36,7 @@ IDS = st.text(st.sampled_from("aé/1 ,;\"'"), min_size=1, max_size=6).filter(str
     damage=st.one_of(st.none(), st.tuples(st.floats(0, 0.999), st.sampled_from(["delete", '"', "\n", ","]))),
 )
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_both_readers_agree(
+def test_both_readers_agree(at: Layout, 
     rows: list[tuple[str, float, int]], separator: str, encoding: str, stated: bool, end: str, blank: int,
     damage: tuple[float, str] | None,
 ) -> None:  # fmt: skip
@@ -56,18 +52,18 @@ def test_both_readers_agree(
         at = head + int(damage[0] * (len(text) - head))
         text = text[:at] + (text[at + 1 :] if damage[1] == "delete" else damage[1] + text[at:])
     try:
-        found = read(text.encode(encoding))
+        found = read(at, text.encode(encoding))
     except SitterError:
         assert damage
         return
     try:
-        strict = list(open_table(FILE, ["image_id"]).rows())
+        strict = list(open_table(at.root / FILE, ["image_id"]).rows())
     except SitterError:  # Arrow overlooks text behind a closing quote; no row is lost by that
         assert damage
         assert len(found) >= len(rows)
         return
     assert [row["image_id"] for row in found] == [row["image_id"] for _, row in strict]
-    assert [line_of(FILE, ["image_id"], n) for n in range(len(found))] == [line for line, _ in strict]
+    assert [line_of(at.root / FILE, ["image_id"], n) for n in range(len(found))] == [line for line, _ in strict]
     if not damage:
         assert [(row["image_id"], row["a"], row["b"]) for row in found] == [(i, float(a), b) for i, a, b in rows]
 
@@ -84,13 +80,13 @@ def test_both_readers_agree(
         ("id,a\nx,1\n", ["column image_id is missing", "id, a"]),
     ],
 )
-def test_what_is_not_certain_is_refused_with_its_line(content: str | bytes, words: list[str]) -> None:
+def test_what_is_not_certain_is_refused_with_its_line(at: Layout, content: str | bytes, words: list[str]) -> None:
     with pytest.raises(SitterError) as caught:
-        read(content)
+        read(at, content)
     for word in (str(FILE), *words):
         assert word in str(caught.value)
 
 
-def test_names_stay_text_and_a_header_alone_has_no_rows() -> None:
-    assert read("image_id,a\n007,1\n") == [{"image_id": "007", "a": 1}]
-    assert read("image_id,a\n") == []
+def test_names_stay_text_and_a_header_alone_has_no_rows(at: Layout) -> None:
+    assert read(at, "image_id,a\n007,1\n") == [{"image_id": "007", "a": 1}]
+    assert read(at, "image_id,a\n") == []

@@ -12,24 +12,20 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import SitterError
 from pipeline.formats.user_csv import open_table
+from pipeline.plan.layout import Layout
 
 FILE = Path("list.csv")
 Rows = list[tuple[int, dict[str, str]]]
 
 
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def read(at: Layout, content: str | bytes, *required: str, **options: object) -> Rows:
+    (at.root / FILE).write_bytes(content.encode() if isinstance(content, str) else content)
+    return list(open_table(at.root / FILE, required or ("path", "sitter"), **options).rows())  # type: ignore[arg-type]
 
 
-def read(content: str | bytes, *required: str, **options: object) -> Rows:
-    FILE.write_bytes(content.encode() if isinstance(content, str) else content)
-    return list(open_table(FILE, required or ("path", "sitter"), **options).rows())  # type: ignore[arg-type]
-
-
-def refused(content: str | bytes, *required: str) -> str:
+def refused(at: Layout, content: str | bytes, *required: str) -> str:
     with pytest.raises(SitterError) as caught:
-        read(content, *required)
+        read(at, content, *required)
     return str(caught.value)
 
 
@@ -53,7 +49,7 @@ def physical(text: str) -> int:
     last=st.booleans(),
 )
 @WITH_BLANKS
-def test_whatever_form_it_is_saved_in_the_cells_come_back_with_their_lines(
+def test_whatever_form_it_is_saved_in_the_cells_come_back_with_their_lines(at: Layout, 
     rows: list[tuple[str, str, str]], separator: str, quoting: int, end: str, encoding: str, stated: bool, blank: int,
     last: bool,
 ) -> None:  # fmt: skip
@@ -69,7 +65,7 @@ def test_whatever_form_it_is_saved_in_the_cells_come_back_with_their_lines(
     if not last:
         text = text.removesuffix(end)
     try:
-        found = read(text.encode(encoding), separator=",")
+        found = read(at, text.encode(encoding), separator=",")
     except SitterError as error:
         # A cell of several lines may happen to look like rows; then the file is refused, and the cell is named.
         assert "looks like a row" in str(error)  # noqa: PT017
@@ -92,7 +88,7 @@ WRITTEN = st.lists(st.tuples(PLAIN, PLAIN, st.one_of(PLAIN, CELL)), min_size=1, 
 )
 @WITH_BLANKS
 def test_a_damaged_file_is_refused_or_keeps_all_its_rows(
-    rows: list[tuple[str, str, str]], quoting: int, damage: list[tuple[float, str]]
+    at: Layout, rows: list[tuple[str, str, str]], quoting: int, damage: list[tuple[float, str]]
 ) -> None:
     piece = io.StringIO()
     writer = csv.writer(piece, quoting=quoting, lineterminator="\n")  # type: ignore[arg-type]
@@ -103,7 +99,7 @@ def test_a_damaged_file_is_refused_or_keeps_all_its_rows(
         at = head + int(place * (len(text) - head))
         text = text[:at] + (text[at + 1 :] if what == "delete" else what + text[at:])
     try:
-        found = read(text)
+        found = read(at, text)
     except SitterError:
         return
     assert len(found) >= len(rows)
@@ -113,24 +109,24 @@ def test_a_damaged_file_is_refused_or_keeps_all_its_rows(
     "closing", ["", 'c,d,30"\n', '"c,d",e\n', 'c,"d",e\n', 'c,d,"e"\n', 'c,"",30"\n', 'c,d,"""e"""\n']
 )
 @pytest.mark.parametrize("between", [0, 1, 50, 5000])
-def test_a_quote_that_is_not_closed_never_swallows_rows(closing: str, between: int) -> None:
+def test_a_quote_that_is_not_closed_never_swallows_rows(at: Layout, closing: str, between: int) -> None:
     rows = "".join(f"{n}.png,Ada,x\n" for n in range(between))
-    said = refused(f'path,sitter,title\na.png,Ada,x\nb.png,Eve,"Self-portrait\n{rows}{closing}z.png,Zoe,x\n')
+    said = refused(at, f'path,sitter,title\na.png,Ada,x\nb.png,Eve,"Self-portrait\n{rows}{closing}z.png,Zoe,x\n')
     assert "line 3" in said
     assert "quote" in said
 
 
-def test_a_quote_that_opens_a_line_by_mistake_is_found_where_the_next_one_closes_it() -> None:
-    assert "line 3" in refused('path,sitter\na.png,Ada\n"b.png,Eve\nc.png",Zoe\n')
+def test_a_quote_that_opens_a_line_by_mistake_is_found_where_the_next_one_closes_it(at: Layout) -> None:
+    assert "line 3" in refused(at, 'path,sitter\na.png,Ada\n"b.png,Eve\nc.png",Zoe\n')
 
 
-def test_the_line_of_the_quote_is_named_behind_cells_of_several_lines() -> None:
-    assert "line 5:" in refused('path,sitter,title\na.png,Ada,"one\ntwo\nthree"\nb.png,Eve,"open\nc.png,Zoe,x\n')
+def test_the_line_of_the_quote_is_named_behind_cells_of_several_lines(at: Layout) -> None:
+    assert "line 5:" in refused(at, 'path,sitter,title\na.png,Ada,"one\ntwo\nthree"\nb.png,Eve,"open\nc.png,Zoe,x\n')
 
 
-def test_titles_of_several_lines_with_commas_are_read() -> None:
+def test_titles_of_several_lines_with_commas_are_read(at: Layout) -> None:
     title = "Ada, seated\nOil on canvas, 1650, Haarlem\n"
-    found = read(f'title,path,sitter\n"{title}",a.png,Ada\n"Eve\n",b.png,Eve\nx,c.png,"Zoe\nB."\n')
+    found = read(at, f'title,path,sitter\n"{title}",a.png,Ada\n"Eve\n",b.png,Eve\nx,c.png,"Zoe\nB."\n')
     assert [line for line, _ in found] == [2, 5, 7]
     assert found[0][1]["title"] == title
     assert found[2][1]["sitter"] == "Zoe\nB."
@@ -157,61 +153,64 @@ def test_titles_of_several_lines_with_commas_are_read() -> None:
         ("path,sitter\na,José\n".encode("utf-16")[:-3], ["UTF-16", "CSV UTF-8"]),
     ],
 )
-def test_what_is_not_certain_is_refused_with_its_line(content: str | bytes, words: list[str]) -> None:
-    said = refused(content)
+def test_what_is_not_certain_is_refused_with_its_line(at: Layout, content: str | bytes, words: list[str]) -> None:
+    said = refused(at, content)
     for word in (str(FILE), *words):
         assert word in said
 
 
 @pytest.mark.parametrize("far", [10, 100_000])
-def test_a_wrong_byte_is_found_wherever_it_stands(far: int) -> None:
-    assert f"line {far + 2}:" in refused(b"path,sitter\n" + b"a,b\n" * far + b"c,\xff\n")
+def test_a_wrong_byte_is_found_wherever_it_stands(at: Layout, far: int) -> None:
+    assert f"line {far + 2}:" in refused(at, b"path,sitter\n" + b"a,b\n" * far + b"c,\xff\n")
 
 
-def test_files_that_are_absent_or_folders_are_named() -> None:
+def test_files_that_are_absent_or_folders_are_named(at: Layout) -> None:
     with pytest.raises(SitterError, match=r"absent.csv does not exist"):
-        open_table(Path("absent.csv"), ["path"])
+        open_table(at.root / "absent.csv", ["path"])
     with pytest.raises(SitterError, match="is a folder"):
-        open_table(Path(), ["path"])
+        open_table(at.root, ["path"])
 
 
 @pytest.mark.parametrize("separator", [";", "\t", "|"])
 def test_another_separator_is_taken_where_the_header_shows_it_and_is_said(
-    separator: str, capsys: pytest.CaptureFixture[str]
+    at: Layout, separator: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = f'"path"{separator}sitter\na, b{separator}c\n'
-    assert read(text) == [(2, {"path": "a, b", "sitter": "c"})]
+    assert read(at, text) == [(2, {"path": "a, b", "sitter": "c"})]
     assert str(FILE) in capsys.readouterr().err
-    assert read(text, separator=separator) == [(2, {"path": "a, b", "sitter": "c"})]
+    assert read(at, text, separator=separator) == [(2, {"path": "a, b", "sitter": "c"})]
     assert capsys.readouterr().err == ""
 
 
-def test_the_expected_separator_counts_where_both_would_do(capsys: pytest.CaptureFixture[str]) -> None:
-    assert read("sitter,a;b\nAda,1;2\n", "sitter") == [(2, {"sitter": "Ada", "a;b": "1;2"})]
+def test_the_expected_separator_counts_where_both_would_do(at: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    assert read(at, "sitter,a;b\nAda,1;2\n", "sitter") == [(2, {"sitter": "Ada", "a;b": "1;2"})]
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("line", ["sep=;", "SEP=;", '"sep=;"', "sep=;;;"])
-def test_the_line_that_states_the_separator_is_no_header(line: str) -> None:
-    assert read(f"{line}\r\npath;sitter\r\na,b;c\r\n") == [(3, {"path": "a,b", "sitter": "c"})]
+def test_the_line_that_states_the_separator_is_no_header(at: Layout, line: str) -> None:
+    assert read(at, f"{line}\r\npath;sitter\r\na,b;c\r\n") == [(3, {"path": "a,b", "sitter": "c"})]
 
 
-def test_line_ends_of_old_macs_are_read() -> None:
-    assert read(b"path,sitter\ra,b\r\rc,d\r") == [(2, {"path": "a", "sitter": "b"}), (4, {"path": "c", "sitter": "d"})]
+def test_line_ends_of_old_macs_are_read(at: Layout) -> None:
+    assert read(at, b"path,sitter\ra,b\r\rc,d\r") == [
+        (2, {"path": "a", "sitter": "b"}),
+        (4, {"path": "c", "sitter": "d"}),
+    ]
 
 
-def test_empty_rows_and_cells_that_spreadsheets_add_are_left_out() -> None:
-    found = read("path,sitter,,\na,b,,\n,,,\n , \nc,d,\ne,f\ng,h,,,,\n")
+def test_empty_rows_and_cells_that_spreadsheets_add_are_left_out(at: Layout) -> None:
+    found = read(at, "path,sitter,,\na,b,,\n,,,\n , \nc,d,\ne,f\ng,h,,,,\n")
     assert [line for line, _ in found] == [2, 5, 6, 7]
     assert found[0][1] == {"path": "a", "sitter": "b"}
 
 
-def test_an_index_without_a_name_is_no_column() -> None:
-    assert read(",path,sitter\n0,a,b\n") == [(2, {"path": "a", "sitter": "b"})]
+def test_an_index_without_a_name_is_no_column(at: Layout) -> None:
+    assert read(at, ",path,sitter\n0,a,b\n") == [(2, {"path": "a", "sitter": "b"})]
 
 
-def test_a_row_may_end_before_the_users_own_columns_where_the_reader_allows_it() -> None:
+def test_a_row_may_end_before_the_users_own_columns_where_the_reader_allows_it(at: Layout) -> None:
     table = "image_id,box,note\na,1,x\nb,2\n"
-    assert read(table, "image_id", needed=("image_id", "box"))[1] == (3, {"image_id": "b", "box": "2", "note": ""})
+    assert read(at, table, "image_id", needed=("image_id", "box"))[1] == (3, {"image_id": "b", "box": "2", "note": ""})
     with pytest.raises(SitterError, match="line 3: has 1 cells"):
-        read("image_id,box,note\na,1,x\nb\n", "image_id", needed=("image_id", "box"))
+        read(at, "image_id,box,note\na,1,x\nb\n", "image_id", needed=("image_id", "box"))

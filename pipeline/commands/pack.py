@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import write_csv
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.splits import KNOWN, TESTED, pairs_file, read_pairs, sitters_of
 
 if TYPE_CHECKING:
@@ -29,27 +29,29 @@ MOST = 6000
 Pairs = list[tuple[str, str, bool]]
 
 
-def run(study: Study, dataset: str, folder: str) -> None:
+def run(study: Study, dataset: str, folder: str, root: Path = Path()) -> None:
     """Write the training set and the verification set of a data set into a folder.
 
     Raises:
         SitterError: it is not aligned or split yet, or has neither train sitters nor test pairs.
     """
-    packed = training_set([dataset], Path(folder) / "train.rec")
-    if not verification_set(study, dataset, dataset, Path(folder) / f"{dataset}.bin") and not packed:
+    at = Layout(root)
+    packed = training_set([dataset], Path(folder) / "train.rec", at)
+    if not verification_set(study, dataset, dataset, Path(folder) / f"{dataset}.bin", at) and not packed:
         raise SitterError(f"{dataset} has neither train or val sitters nor pairs to test on: change its split.")
 
 
-def training_set(datasets: Sequence[str], path: Path) -> int:
+def training_set(datasets: Sequence[str], path: Path, at: Layout = HERE) -> int:
     """Pack the faces of the train and val sitters, and `labels.csv` beside them; how many there are.
 
     Args:
         datasets: in which a name is the same sitter.
         path: the `.rec`.
+        at: the project that the faces lie in.
     """
     from pipeline.formats.recordio import write_training_set
 
-    known = [(store.sitters[i], store, i) for store, rows in (_faces(d, KNOWN) for d in datasets) for i in rows]
+    known = [(store.sitters[i], store, i) for store, rows in (_faces(d, KNOWN, at) for d in datasets) for i in rows]
     if known:
         names = sorted({name for name, _, _ in known})
         label = {name: n for n, name in enumerate(names)}
@@ -61,24 +63,25 @@ def training_set(datasets: Sequence[str], path: Path) -> int:
     return len(known)
 
 
-def verification_set(study: Study, first: str, second: str, path: Path) -> int:
+def verification_set(study: Study, first: str, second: str, path: Path, at: Layout = HERE) -> int:
     """Pack pairs of test images: those that a data set comes with, or drawn ones; how many there are.
 
     Args:
         study: with the seed of what is drawn.
         first, second: data sets of the first and of the second image of each pair.
         path: the `.bin`.
+        at: the project that the faces lie in.
     """
     from pipeline.sources.verification_bin import write_bin
 
     sitters, encoded = [], []
     for dataset in dict.fromkeys((first, second)):
-        store, rows = _faces(dataset, TESTED)
+        store, rows = _faces(dataset, TESTED, at)
         sitters.append({store.image_ids[i]: store.sitters[i] for i in rows})
         encoded.append({store.image_ids[i]: bytes(store.encoded(i)) for i in rows})
-    listed = pairs_file(first)
+    listed = pairs_file(first, at)
     if first == second and listed.is_file():
-        pairs = [(r["image_a"], r["image_b"], r["genuine"] == "1") for r in read_pairs(first)]
+        pairs = [(r["image_a"], r["image_b"], r["genuine"] == "1") for r in read_pairs(first, at)]
     else:
         pairs = drawn(sitters[0], sitters[-1], study.seed)
     if pairs:
@@ -88,12 +91,12 @@ def verification_set(study: Study, first: str, second: str, path: Path) -> int:
     return len(pairs)
 
 
-def _faces(dataset: str, subsets: tuple[str, ...]) -> tuple[FaceStore, list[int]]:
+def _faces(dataset: str, subsets: tuple[str, ...], at: Layout) -> tuple[FaceStore, list[int]]:
     """The faces of a data set, and the rows of those in these subsets."""
     from pipeline.store.faces import FaceStore
 
-    wanted = sitters_of(dataset, subsets)
-    store = FaceStore(layout.faces(dataset))
+    wanted = sitters_of(dataset, subsets, at)
+    store = FaceStore(at.faces(dataset))
     return store, [i for i, image_id in enumerate(store.image_ids) if image_id in wanted]
 
 

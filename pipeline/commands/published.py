@@ -5,10 +5,11 @@ Which papers and rows: `pipeline/published/`. Names that differ are matched by t
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.published.papers import Beside, Comparison, comparisons, tables
 from pipeline.reporting.numbers import NONE, signed
 from pipeline.reporting.tables import aligned, cell, heading
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
     from pipeline.params import Study
 
 
-def run(study: Study) -> None:
+def run(study: Study, root: Path = Path()) -> None:
     """Print every benchmark that a paper has figures for.
 
     Raises:
         SitterError: there are no results, or none of them stands in a paper.
     """
-    metrics = read_metrics(layout.results())
+    metrics = read_metrics(Layout(root).results())
     found = comparisons(study, metrics)
     if not found:
         raise SitterError(

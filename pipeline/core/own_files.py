@@ -9,11 +9,13 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, Field
 
 from pipeline.core.errors import SitterError
+
+Section = TypeVar("Section", bound=BaseModel)
 
 
 class _Own:
@@ -27,6 +29,13 @@ OwnPath = Annotated[str, Field(min_length=1), _Own()]
 def located(path: str) -> Path:
     """Return where a path of params.yaml leads: `~` expanded, else relative to the project's root or absolute."""
     return Path(os.path.expanduser(path))
+
+
+def below(root: Path, section: Section) -> Section:
+    """Return a section of params.yaml with the files of the user's own that it names lying below a project's root."""
+    if root == Path():
+        return section
+    return section.model_copy(update={name: str(root / located(path)) for name, path in named(section).items()})
 
 
 def named(section: BaseModel) -> dict[str, str]:

@@ -70,12 +70,12 @@ class Options(Strict):
         """Return the full name of the module that holds the implementation."""
         return cls.implementation.partition(":")[0] if cls.implementation else None
 
-    def make(self, *given: Any) -> Any:
+    def make(self, *given: Any, **named: Any) -> Any:
         """Import the implementation and call it with the pipeline's arguments and, where it has any, these options."""
         assert self.implementation is not None, f"there is nothing behind kind {self.kind!r}"
         module, _, name = self.implementation.partition(":")
         options = (self,) if type(self).model_fields.keys() - {"kind"} else ()
-        return vars(importlib.import_module(module))[name](*given, *options)
+        return vars(importlib.import_module(module))[name](*given, *options, **named)
 
     def kinds(self) -> tuple[str, ...]:
         """Return this kind, and those of the options within it."""

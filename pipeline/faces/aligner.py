@@ -17,7 +17,9 @@ from pipeline.faces.corrections import Correction
 from pipeline.faces.detection import Detection
 from pipeline.faces.image import UnreadableImage, encoded_image, read_image
 from pipeline.params.align import Align
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.faces import Face, decode, encode
+from pipeline.store.weights import make_with_weights
 
 LANDMARKS = ("left eye", "right eye", "nose", "left mouth corner", "right mouth corner")
 # Of 14 paintings in which the detector saw two faces or more, the largest was none in three: lace, a shoe, a shadow,
@@ -45,16 +47,20 @@ class Aligner:
     """Turns rows of a raw manifest into outcomes; loads the detectors once."""
 
     def __init__(
-        self, folder: Path, settings: Mapping[str, Any], corrections: Mapping[str, Correction] | None = None
+        self,
+        folder: Path,
+        settings: Mapping[str, Any],
+        corrections: Mapping[str, Correction] | None = None,
+        at: Layout = HERE,
     ) -> None:
         """From the folder of the raw images and the entry under `align`, as plain values (so that it can be sent).
 
-        `corrections` are a human's, by image id.
+        `corrections` are a human's, by image id; the detectors' weights lie in the project `at`.
         """
         cv2.setNumThreads(1)
         self.folder = folder
         self.settings = Align.model_validate(settings)
-        self.detectors = [(options.kind, options.make()) for options in self.settings.detectors]
+        self.detectors = [(options.kind, make_with_weights(options, at)) for options in self.settings.detectors]
         self.corrections = corrections or {}
 
     def __call__(self, row: Mapping[str, str]) -> Outcome:

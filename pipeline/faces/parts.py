@@ -6,7 +6,6 @@ them all if one of them fails. A part that is there is not made again.
 
 from __future__ import annotations
 
-import csv
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from pipeline.core.files import MANIFEST
 from pipeline.faces.aligner import Outcome
-from pipeline.store.accounts import ACCOUNT, ALIGNED
+from pipeline.store.accounts import ALIGNED, each_account_in
 from pipeline.store.faces import FaceStore
 
 logger = logging.getLogger(__name__)
@@ -34,12 +33,11 @@ def joined(folders: Sequence[Path]) -> Iterator[Outcome]:
 
 def read_part(folder: Path) -> Iterator[Outcome]:
     """What an aligned folder holds, row by row as it was found."""
-    with open(folder / ACCOUNT, newline="", encoding="utf-8") as file:
-        store, faces = None, 0
-        for row in csv.DictReader(file):
-            if row["status"] != ALIGNED:
-                yield Outcome(row)
-                continue
-            store = store or FaceStore(folder)
-            yield Outcome(row, store.face(faces))
-            faces += 1
+    store, faces = None, 0
+    for row in each_account_in(folder):
+        if row["status"] != ALIGNED:
+            yield Outcome(row)
+            continue
+        store = store or FaceStore(folder)
+        yield Outcome(row, store.face(faces))
+        faces += 1

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.metrics.result import Floats, Ints, unit
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.embeddings import check_complete, open_embeddings
 
 BLOCK = 1024
@@ -46,12 +47,13 @@ def mean_embeddings(vectors: Iterable[NDArray[Any]], sitters: Sequence[str]) -> 
     return [str(name) for name in names[known]], unit(sums[known])
 
 
-def sitter_means(model: str, sitters: Mapping[str, Mapping[str, str]]) -> tuple[list[str], Floats]:
+def sitter_means(model: str, sitters: Mapping[str, Mapping[str, str]], at: Layout = HERE) -> tuple[list[str], Floats]:
     """The same of images of some data sets, whose embeddings are read in blocks.
 
     Args:
         model: whose embeddings.
         sitters: by data set and image id; other images of the data sets count for nobody.
+        at: the project that the embeddings lie in.
 
     Raises:
         SitterError: there is no table of embeddings, or it lacks an image or has one twice.
@@ -59,8 +61,8 @@ def sitter_means(model: str, sitters: Mapping[str, Mapping[str, str]]) -> tuple[
     blocks: list[Iterator[Any]] = []
     labels: list[str] = []
     for dataset, of in sitters.items():
-        image_ids, parts = open_embeddings(model, dataset)
-        check_complete(model, dataset, of, image_ids)
+        image_ids, parts = open_embeddings(model, dataset, at)
+        check_complete(model, dataset, of, image_ids, at)
         labels += [of.get(image_id, "") for image_id in image_ids]
         blocks.append(sum(block[1:], start=block[0]) for block in zip(*map(in_blocks, parts), strict=True))
     return mean_embeddings(chain.from_iterable(blocks), labels)

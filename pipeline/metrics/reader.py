@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.core.errors import SitterError, nearest
 from pipeline.core.names import warn_of_alike
 from pipeline.core.nobody import nobody
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 from pipeline.splits.pictures import across, picture_names
 from pipeline.splits.trained import seen
 from pipeline.store.accounts import account_file, read_account
@@ -38,24 +38,24 @@ if TYPE_CHECKING:
 class Reader:
     """The embeddings and splits of a study, joined by image id and checked."""
 
-    def __init__(self, study: Study) -> None:
-        self.study = study
+    def __init__(self, study: Study, at: Layout = HERE) -> None:
+        self.study, self.at = study, at
         self.models = study.judged
         # Data sets that only class centres come from may have millions of images: no row of theirs is kept.
-        self.splits = {d: _split(d) for d in self._datasets(without="centres")}
+        self.splits = {d: _split(d, at) for d in self._datasets(without="centres")}
         self.excluded = self._exclude()
-        self.seen = seen(study, self.models, self.splits)
+        self.seen = seen(study, self.models, self.splits, at)
         if study.evaluate.trained_sitters == "exclude":
             self._exclude_seen()
-        self._names = lru_cache(maxsize=None)(partial(picture_names, study))
-        self._shared = across(study, self.splits, study.compared)
+        self._names = lru_cache(maxsize=None)(partial(picture_names, study, at=at))
+        self._shared = across(study, self.splits, study.compared, at)
         self._is_nobody = nobody(study.nobody.also, study.nobody.names)
         self._table = lru_cache(maxsize=4)(self._read_table)
         self._means = lru_cache(maxsize=1)(self._read_means)
 
     def _exclude(self) -> dict[str, set[str]]:
         """Test images that the study wants to be left out, since training sets hold them, too: now unused."""
-        excluded = {d: read_excluded(names) for d in self.splits if (names := self.study.excluding(d))}
+        excluded = {d: read_excluded(names, self.at) for d in self.splits if (names := self.study.excluding(d))}
         for dataset, image_ids in excluded.items():
             for image_id in image_ids & self.splits[dataset].keys():
                 self.splits[dataset][image_id]["subset"] = UNUSED
@@ -112,7 +112,7 @@ class Reader:
             is_nobody=self._is_nobody,
             means=lambda dataset: self._means(model, dataset),
             validation=lambda dataset: self._validation(model, dataset),
-            learned=lambda: _learned(model),
+            learned=lambda: _learned(model, self.at),
         )
 
     def counts(self) -> dict[str, dict[str, dict[str, int]]]:
@@ -120,7 +120,7 @@ class Reader:
         counts: dict[str, dict[str, dict[str, int]]] = {}
         for dataset in self._datasets():
             rows = self.splits.get(dataset)
-            known = each_image(dataset) if rows is None else ((i, r["sitter"], r["subset"]) for i, r in rows.items())
+            known = each_image(dataset, self.at) if rows is None else _images(rows)
             found: dict[str, Counter[str]] = {subset: Counter() for subset in ("train", "val", "test", UNUSED)}
             for _, sitter, subset in known:
                 found.setdefault(subset, Counter())[sitter] += 1
@@ -131,12 +131,12 @@ class Reader:
         from pipeline.store.embeddings import FILE, check_complete, check_vectors, read_embeddings
         from pipeline.store.scores import gives_scores, read_scores
 
-        if gives_scores(model, dataset):
-            return read_scores(model, dataset)
-        table = read_embeddings(model, dataset)
+        if gives_scores(model, dataset, self.at):
+            return read_scores(model, dataset, self.at)
+        table = read_embeddings(model, dataset, self.at)
         used = [i for i, row in self.splits[dataset].items() if row["subset"] not in (UNUSED, UNIDENTIFIED)]
-        check_complete(model, dataset, used, table.image_ids)
-        check_vectors(table.vectors, table.image_ids, str(layout.embeddings(model, dataset) / FILE))
+        check_complete(model, dataset, used, table.image_ids, self.at)
+        check_vectors(table.vectors, table.image_ids, str(self.at.embeddings(model, dataset) / FILE))
         return table
 
     def _embedded(self, model: str, dataset: str, subset: Subset) -> Embedded:
@@ -176,14 +176,14 @@ class Reader:
         """Mean embeddings of the train sitters, whose images are read in blocks."""
         from pipeline.metrics.centres import sitter_means
 
-        train = sitters_of(dataset, ("train",))
+        train = sitters_of(dataset, ("train",), self.at)
         if not train:
             raise SitterError(f"{dataset}: no train sitters, so there are no class centres: name another data set.")
-        return sitter_means(model, {dataset: train})[1]
+        return sitter_means(model, {dataset: train}, self.at)[1]
 
     def _column(self, dataset: str, column: str) -> Mapping[str, str]:
         """By image: a column of its manifest, which `align` has carried over."""
-        path, rows = account_file(dataset), read_account(dataset)
+        path, rows = account_file(dataset, self.at), read_account(dataset, at=self.at)
         if rows and column not in rows[0]:
             raise SitterError(f"{path} has no column {column!r}; {nearest(column, rows[0])}")
         return {row["image_id"]: row[column] for row in rows}
@@ -193,7 +193,7 @@ class Reader:
 
         from pipeline.metrics.result import PairList
 
-        path, listed = pairs_file(dataset), read_pairs(dataset)
+        path, listed = pairs_file(dataset, self.at), read_pairs(dataset, self.at)
         _check_pairs(path, listed, self.splits[dataset])
         left_out = self.excluded.get(dataset, set())
         listed = [r for r in listed if r["image_a"] not in left_out and r["image_b"] not in left_out]
@@ -208,20 +208,25 @@ class Reader:
         )
 
 
-def _split(dataset: str) -> dict[str, dict[str, str]]:
-    rows = read_split(dataset)
+def _images(rows: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str, str]]:
+    return ((image_id, row["sitter"], row["subset"]) for image_id, row in rows.items())
+
+
+def _split(dataset: str, at: Layout) -> dict[str, dict[str, str]]:
+    rows = read_split(dataset, at=at)
     by_id = {r["image_id"]: r for r in rows}
     if len(by_id) < len(rows):
-        raise SitterError(f"{split_file(dataset)}: {len(rows) - len(by_id)} image ids occur twice. Run split again.")
+        twice = len(rows) - len(by_id)
+        raise SitterError(f"{split_file(dataset, at)}: {twice} image ids occur twice. Run split again.")
     return by_id
 
 
-def _learned(model: str) -> Iterator[NDArray[Any]] | None:
+def _learned(model: str, at: Layout) -> Iterator[NDArray[Any]] | None:
     """The class centres that training has left in the model's folder; None: its loss has none."""
     from pipeline.metrics.centres import learned
-    from pipeline.store.models import CENTRES
+    from pipeline.store.models import centres_file
 
-    file = layout.model(model) / CENTRES
+    file = centres_file(model, at)
     return learned(file) if file.is_file() else None
 
 

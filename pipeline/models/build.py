@@ -8,22 +8,27 @@ from pipeline.models.adaptation import Adaptation
 from pipeline.models.backbone import Backbone
 from pipeline.params.adaptations import Adaptation as AdaptationOptions
 from pipeline.params.backbones import Backbone as BackboneOptions
+from pipeline.plan.layout import HERE, Layout
+from pipeline.store.weights import make_with_weights
 
 
-def build(backbone: BackboneOptions, adaptation: AdaptationOptions, seed: int) -> tuple[Backbone, Adaptation]:
+def build(
+    backbone: BackboneOptions, adaptation: AdaptationOptions, seed: int, at: Layout = HERE
+) -> tuple[Backbone, Adaptation]:
     """The network, its weights loaded, adapted, in evaluation mode on the CPU.
 
     Args:
         backbone: options of a network.
         adaptation: options of what is trained of it.
         seed: what is drawn at random (weights of a network without a file, LoRA's first factor) follows from it.
+        at: the project that the weights lie in.
 
     Raises:
         SitterError: the weights are absent or do not fit.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network: Backbone = backbone.make()
+        network: Backbone = make_with_weights(backbone, at)
         way: Adaptation = Adaptation() if adaptation.kind == "none" else adaptation.make()
         way.adapt(network)
     return network.eval(), way

@@ -13,6 +13,7 @@ import numpy as np
 from pipeline.core.errors import SitterError
 from pipeline.core.file_types import beginning, known
 from pipeline.formats.user_columns import line_of, read_user_columns
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
 
 if TYPE_CHECKING:
@@ -27,13 +28,13 @@ class External(ABC):
     key: ClassVar[str]
     """The column that every file of the kind has."""
 
-    def __init__(self, weights: str) -> None:
+    def __init__(self, weights: str, at: Layout = HERE) -> None:
         """`weights`: the entry under `download` that holds the file.
 
         Raises:
             SitterError: it has not been downloaded, or is not one file.
         """
-        self.file = weights_file(weights)
+        self.file = weights_file(weights, at)
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:

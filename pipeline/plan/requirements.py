@@ -9,13 +9,13 @@ from pydantic import BaseModel
 
 from pipeline.core.own_files import located, named
 from pipeline.params.sources.base import Obtained, OwnFile
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, MANIFEST, Layout
 
 if TYPE_CHECKING:
     from pipeline.params import Study
 
 
-def missing(study: Study) -> dict[str, str]:
+def missing(study: Study, at: Layout = HERE) -> dict[str, str]:
     """Say which of the user's own files are missing: who wants each, where it was looked for, how to get it.
 
     By entry of `download`, or `align.NAME` for the corrections of a data set. An entry whose output stands already is
@@ -23,7 +23,7 @@ def missing(study: Study) -> dict[str, str]:
     """
     said: dict[str, str] = {}
     for entry, source in study.download.items():
-        if lines := _absent(source, f"download.{entry}", layout.raw(entry)):
+        if lines := _absent(source, f"download.{entry}", at.raw(entry), at):
             obtain = source.obtain if isinstance(source, Obtained) else None
             checksum = source.sha256 if isinstance(source, OwnFile) else None
             said[entry] = "\n".join(
@@ -33,20 +33,20 @@ def missing(study: Study) -> dict[str, str]:
                 for line in lines
             )
     for name, align in study.align.items():
-        if lines := _absent(align, f"align.{name}", layout.faces(name)):
+        if lines := _absent(align, f"align.{name}", at.faces(name), at):
             said[f"align.{name}"] = "\n".join(lines)
     return said
 
 
-def _absent(section: BaseModel, where: str, output: Path) -> list[str]:
+def _absent(section: BaseModel, where: str, output: Path, at: Layout) -> list[str]:
     """A sentence for each file that a section names and that is not there."""
-    if (output / layout.MANIFEST).is_file():
+    if (output / MANIFEST).is_file():
         return []
     return [
         f"{where}.{field} is {path}, which does not exist"
-        + ("." if located(path).is_absolute() else f" (looked for it below {Path.cwd()}).")
+        + ("." if located(path).is_absolute() else f" (looked for it below {at.root.absolute()}).")
         for field, path in named(section).items()
-        if not located(path).exists()
+        if not (at.root / located(path)).exists()
     ]
 
 

@@ -17,8 +17,9 @@ from typing import Any
 
 from pipeline.core.parallel import cores, in_order
 from pipeline.faces.corrections import COLUMNS
+from pipeline.store.accounts import DOUBTFUL
 
-PAGE, TEMPLATE = "doubtful.html", "doubtful_faces.html.j2"
+TEMPLATE = "doubtful_faces.html.j2"
 SHOWN = 48
 """Images of each sort on the page; `faces.csv` has all."""
 LONG = 260
@@ -143,7 +144,7 @@ class Doubtful:
             corrections=corrections,
             header=",".join(COLUMNS),
         )
-        (folder / PAGE).write_text(page, encoding="utf-8")
+        (folder / DOUBTFUL).write_text(page, encoding="utf-8")
 
 
 def _case(row: Mapping[str, Any], found: list[str]) -> Case:

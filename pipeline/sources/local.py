@@ -8,7 +8,6 @@ from urllib.parse import unquote, urlsplit
 
 from pipeline.core.errors import SitterError
 from pipeline.core.own_files import located
-from pipeline.plan import layout
 from pipeline.sources import web
 from pipeline.sources.cache import check, verified
 
@@ -17,15 +16,9 @@ def own_path(entry: str, path: str) -> Path:
     """A user's file or folder, relative to the project's root or absolute.
 
     Raises:
-        SitterError: it does not exist, or it lies where the stage puts its output and would be replaced by it.
+        SitterError: it does not exist.
     """
     found = located(path)
-    output, here = layout.raw(entry).resolve(), found.resolve()
-    if here.is_relative_to(output) or output.is_relative_to(here):
-        raise SitterError(
-            f"download.{entry}.path is {path}, which overlaps {layout.raw(entry)}, where the stage writes its copy and "
-            "replaces what was there: keep the originals in another folder."
-        )
     if not found.exists():
         relative = "" if found.is_absolute() else f" (looked for it below {Path.cwd()})"
         raise SitterError(f"download.{entry}.path is {path}, which does not exist{relative}.")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 from pipeline.splits.files import same_place, with_files
 from pipeline.store.splits import each_seated, split_file
 
@@ -37,7 +37,7 @@ class Image:
     sitter: str
 
 
-def picture_names(study: Study, dataset: str) -> Callable[[Row], str]:
+def picture_names(study: Study, dataset: str, at: Layout = HERE) -> Callable[[Row], str]:
     """Return what names the picture of each image of a data set, from its row in `split.csv`.
 
     The name is that of the photograph with its data set (`orl:s1/10`): of the image itself, of the image that it is a
@@ -46,7 +46,7 @@ def picture_names(study: Study, dataset: str) -> Callable[[Row], str]:
     photographs = study.photographs_of(dataset)
     copies: dict[str, str] = {}
     if photographs != dataset and photographs in study.split:
-        copies = {row.image_id: row.picture for row in each_seated(photographs) if row.picture}
+        copies = {row.image_id: row.picture for row in each_seated(photographs, at) if row.picture}
 
     def name(row: Row) -> str:
         if origin := row.get("origin"):
@@ -57,7 +57,7 @@ def picture_names(study: Study, dataset: str) -> Callable[[Row], str]:
 
 
 def across(
-    study: Study, splits: Mapping[str, Mapping[str, Row]], compared: Iterable[tuple[str, str]]
+    study: Study, splits: Mapping[str, Mapping[str, Row]], compared: Iterable[tuple[str, str]], at: Layout = HERE
 ) -> dict[str, str]:
     """Find the pictures that two data sets hold which are compared; renderings have their own photographs.
 
@@ -67,6 +67,7 @@ def across(
         study: says how the data sets are split.
         splits: rows of `split.csv` by data set and image id.
         compared: pairs of different data sets.
+        at: the project that they lie in.
 
     Returns:
         One name of a picture for each other name of it, as `picture_names` gives them.
@@ -87,10 +88,10 @@ def across(
         ]
         if len({image.dataset for image in images}) < 2:
             continue
-        links = list(_same_files(images))
+        links = list(_same_files(images, at))
         if all((split := study.split[d]).kind != "pairs" and split.near_duplicates for d in pair):
-            links += _near(images)
-        names = {dataset: picture_names(study, dataset) for dataset in pair}
+            links += _near(images, at)
+        names = {dataset: picture_names(study, dataset, at) for dataset in pair}
         shared = set()
         for a, b in links:
             low, high = sorted(find(names[i.dataset](splits[i.dataset][i.image_id])) for i in (a, b))
@@ -106,12 +107,12 @@ def across(
     return {name: find(name) for name in root}
 
 
-def _same_files(images: Sequence[Image]) -> Iterable[tuple[Image, Image]]:
+def _same_files(images: Sequence[Image], at: Layout) -> Iterable[tuple[Image, Image]]:
     """Images of different data sets that are the same file with the face at the same place."""
     by_file: dict[str, list[tuple[Image, dict[str, str]]]] = defaultdict(list)
     wanted = {(image.dataset, image.image_id): image for image in images}
     for dataset in dict.fromkeys(image.dataset for image in images):
-        for row in with_files(dataset):
+        for row in with_files(dataset, at):
             image = wanted.get((dataset, row["image_id"]))
             if image is None or not row["sha256"]:
                 continue
@@ -121,10 +122,10 @@ def _same_files(images: Sequence[Image]) -> Iterable[tuple[Image, Image]]:
             by_file[row["sha256"]].append((image, row))
 
 
-def _near(images: Sequence[Image]) -> list[tuple[Image, Image]]:
+def _near(images: Sequence[Image], at: Layout) -> list[tuple[Image, Image]]:
     from pipeline.faces.duplicates import near_duplicates
 
-    crops = Crops(images)
+    crops = Crops(images, at)
     found = near_duplicates(crops, range(len(images)), [image.sitter for image in images], crops.frames())
     return [(images[a], images[b]) for a, b, _ in found]
 
@@ -132,7 +133,7 @@ def _near(images: Sequence[Image]) -> list[tuple[Image, Image]]:
 class Crops:
     """The crops of images of several data sets, by their number in a list."""
 
-    def __init__(self, images: Sequence[Image]) -> None:
+    def __init__(self, images: Sequence[Image], at: Layout = HERE) -> None:
         """Open the faces of the data sets.
 
         Raises:
@@ -140,19 +141,19 @@ class Crops:
         """
         from pipeline.store.faces import FacesById
 
-        self.faces = FacesById({image.dataset for image in images})
+        self.faces = FacesById({image.dataset for image in images}, at)
         for image in images:
             if (image.dataset, image.image_id) not in self.faces:
                 raise SitterError(
-                    f"{layout.faces(image.dataset)} has no face of {image.image_id!r}, which stands in "
-                    f"{split_file(image.dataset)}: run align and split for {image.dataset} again."
+                    f"{at.faces(image.dataset)} has no face of {image.image_id!r}, which stands in "
+                    f"{split_file(image.dataset, at)}: run align and split for {image.dataset} again."
                 )
         self.places = [(image.dataset, self.faces.row(image.dataset, image.image_id)) for image in images]
 
     def crop(self, i: int) -> RGBImage:
         """uint8 [112, 112, 3], RGB."""
-        dataset, at = self.places[i]
-        return self.faces.stores[dataset].crop(at)
+        dataset, row = self.places[i]
+        return self.faces.stores[dataset].crop(row)
 
     def frames(self) -> Frames:
         """The place of each face in its image."""
@@ -161,5 +162,5 @@ class Crops:
         from pipeline.faces.frames import Frames, frames_of
 
         known = {dataset: frames_of(store) for dataset, store in self.faces.stores.items()}
-        landmarks = np.stack([known[dataset].landmarks[at] for dataset, at in self.places])
-        return Frames(landmarks, np.stack([known[dataset].size[at] for dataset, at in self.places]))
+        landmarks = np.stack([known[dataset].landmarks[row] for dataset, row in self.places])
+        return Frames(landmarks, np.stack([known[dataset].size[row] for dataset, row in self.places]))

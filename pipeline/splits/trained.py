@@ -11,11 +11,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.core.names import same
 from pipeline.params.fuse import members, without
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.splits import split_columns
 
 if TYPE_CHECKING:
@@ -79,12 +80,12 @@ def training_data(study: Study, name: str, fold: int | None = None) -> Iterator[
         yield TrainingData(dataset, learns, fold if entry.crossval else None)
 
 
-def taught(data: TrainingData) -> frozenset[str]:
+def taught(data: TrainingData, at: Layout = HERE) -> frozenset[str]:
     """Return keys (see `names.same`) of the sitters of training data; of millions of images in seconds."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    columns = split_columns(data.dataset, "sitter", "subset", "fold")
+    columns = split_columns(data.dataset, "sitter", "subset", "fold", at=at)
     subset = columns["subset"]
     if data.fold is None or pc.any(pc.is_in(subset, value_set=pa.array(["train", "val"]))).as_py():
         chosen = pc.is_in(subset, value_set=pa.array(data.subsets))
@@ -97,18 +98,21 @@ def taught(data: TrainingData) -> frozenset[str]:
     return frozenset(same(name) for name in pc.unique(columns["sitter"].filter(chosen)).to_pylist()) - {""}
 
 
-def seen(study: Study, names: Iterable[str], splits: Mapping[str, Mapping[str, Mapping[str, str]]]) -> list[Seen]:
+def seen(
+    study: Study, names: Iterable[str], splits: Mapping[str, Mapping[str, Mapping[str, str]]], at: Layout = HERE
+) -> list[Seen]:
     """Find the test sitters whom models have learned from in other data sets.
 
     Args:
         study: says who is trained on what.
         names: models and fusions that are judged.
         splits: rows of `split.csv` by data set and image id, of the data sets that they are judged on.
+        at: the project that the splits of the training sets lie in.
 
     Returns:
         By data set; models that share the same sitters together.
     """
-    keys = lru_cache(maxsize=None)(taught)
+    keys = lru_cache(maxsize=None)(partial(taught, at=at))
     found: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[str]] = {}
     sizes = {}
     for dataset, rows in splits.items():

@@ -6,7 +6,6 @@ launcher has started together share out the images; the first joins what they fi
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import logging
@@ -14,19 +13,20 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import each_row, output_folder, read_columns, read_csv, sha256
+from pipeline.core.files import MANIFEST, output_folder, sha256
 from pipeline.core.own_files import located
 from pipeline.core.parallel import cores, in_order, rank_and_world, share
 from pipeline.core.progress import progress
-from pipeline.plan import layout
 from pipeline.plan.fingerprint import code
-from pipeline.store.accounts import ACCOUNT, account_file
+from pipeline.plan.layout import Layout
+from pipeline.store.accounts import account_file, account_writer, doubtful_file
 from pipeline.store.columns import FOUND, kept_as
+from pipeline.store.raw import REQUIRED, each_raw, manifest_file, raw_ids, read_raw
 
 if TYPE_CHECKING:
     from pipeline.faces.aligner import Outcome
@@ -37,41 +37,41 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-GIVEN = ("image_id", "path", "sitter")
 CHUNK = 16
 
 
-def run(study: Study, dataset: str) -> None:
+def run(study: Study, dataset: str, root: Path = Path()) -> None:
     """Align one data set.
 
     Raises:
         SitterError: its images are not there yet, none of them gave a face, or the corrections do not fit them.
     """
-    raw, settings = layout.raw(dataset), study.align[dataset].model_dump()
-    images = range(_count(raw / layout.MANIFEST))
-    corrections = _corrections(study, dataset)
+    at = Layout(root)
+    raw, settings = at.raw(dataset), study.align[dataset].model_dump()
+    images = range(_count(dataset, at))
+    corrections = _corrections(study, dataset, at)
     rank, world = rank_and_world()
     mine = share(images, rank, world)
-    make = partial(_aligner, raw, settings, corrections)
+    make = partial(_aligner, raw, settings, corrections, at)
     workers = min(cores(), -(-len(mine) // CHUNK))
-    outcomes: Iterable[Outcome] = in_order(make, _rows(raw, mine), workers, CHUNK)
+    outcomes: Iterable[Outcome] = in_order(make, _rows(dataset, mine, at), workers, CHUNK)
     if rank == 0:
         outcomes = progress(outcomes, f"align {dataset}", len(mine))
     if world > 1:
         from pipeline.faces.parts import joined
 
-        parts = [_parts(study, dataset) / f"{part + 1}-of-{world}" for part in range(world)]
-        if not (parts[rank] / layout.MANIFEST).exists():
+        parts = [_parts(study, dataset, at) / f"{part + 1}-of-{world}" for part in range(world)]
+        if not (parts[rank] / MANIFEST).exists():
             with output_folder(parts[rank]) as folder:
-                _write(folder, zip(_rows(raw, mine), outcomes, strict=True))
+                _write(folder, zip(_rows(dataset, mine, at), outcomes, strict=True))
         if rank:
             return
         outcomes = joined(parts)
     from pipeline.reporting.doubtful_faces import Doubtful
 
     doubtful = Doubtful(study.align[dataset].doubtful)
-    with output_folder(layout.faces(dataset)) as folder:
-        tally, reasons = _write(folder, zip(_rows(raw, images), outcomes, strict=True), doubtful.add)
+    with output_folder(at.faces(dataset)) as folder:
+        tally, reasons = _write(folder, zip(_rows(dataset, images, at), outcomes, strict=True), doubtful.add)
         if not tally["aligned"]:
             common = "; ".join(f"{n} × {reason}" for reason, n in reasons.most_common(3))
             raise SitterError(
@@ -79,30 +79,31 @@ def run(study: Study, dataset: str) -> None:
                 f"{raw}, or try other scales, sides or detectors under align.{dataset}."
             )
         doubtful.write(folder, dataset, raw, study.align[dataset].max_megapixels, study.align[dataset].corrections)
-    shutil.rmtree(_parts(study, dataset).parent, ignore_errors=True)
-    _summarise(dataset, tally, study.align[dataset].choose, doubtful)
+    shutil.rmtree(_parts(study, dataset, at).parent, ignore_errors=True)
+    _summarise(dataset, tally, study.align[dataset].choose, doubtful, at)
 
 
-def _parts(study: Study, dataset: str) -> Path:
+def _parts(study: Study, dataset: str, at: Layout) -> Path:
     """Where parts are kept until they are joined: of these images, settings and code and no other."""
     settings = study.align[dataset]
     of = {
-        "images": sha256(layout.raw(dataset) / layout.MANIFEST),
+        "images": sha256(manifest_file(dataset, at)),
         "settings": settings.model_dump(mode="json"),
-        "corrections": sha256(located(settings.corrections)) if settings.corrections else "",
+        "corrections": sha256(at.root / located(settings.corrections)) if settings.corrections else "",
         "code": code("align", *sorted({f"detectors/{detector.kind}" for detector in settings.detectors})),
     }
     key = hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()[:16]
-    return layout.checkpoints(f"align--{dataset}") / key
+    return at.checkpoints(f"align--{dataset}") / key
 
 
-def _count(manifest: Path) -> int:
+def _count(dataset: str, at: Layout) -> int:
     """How many images a raw manifest names; each once."""
     import pyarrow.compute as pc
 
-    if next(each_row(manifest, GIVEN), None) is None:
+    manifest = manifest_file(dataset, at)
+    if next(each_raw(dataset, at), None) is None:
         raise SitterError(f"{manifest} names no images: check the entry under download.")
-    ids = read_columns(manifest, ["image_id"])["image_id"]
+    ids = raw_ids(dataset, at)
     times = ids.value_counts()
     twice = times.filter(pc.greater(times.field("counts"), 1))
     if len(twice):
@@ -113,39 +114,39 @@ def _count(manifest: Path) -> int:
     return len(ids)
 
 
-def _rows(raw: Path, images: Sequence[int]) -> Iterator[dict[str, str]]:
+def _rows(dataset: str, images: Sequence[int], at: Layout) -> Iterator[dict[str, str]]:
     """Rows of a raw manifest that follow each other, read as they are asked for: there may be millions."""
-    return islice(each_row(raw / layout.MANIFEST), images[0], images[-1] + 1) if images else iter(())
+    return islice(each_raw(dataset, at), images[0], images[-1] + 1) if images else iter(())
 
 
-def _corrections(study: Study, dataset: str) -> dict[str, Correction]:
+def _corrections(study: Study, dataset: str, at: Layout) -> dict[str, Correction]:
     """What a human says of single images, by image id."""
     settings = study.align[dataset]
     if settings.corrections is None:
         return {}
     from pipeline.faces.corrections import read_corrections
 
-    rows = read_csv(layout.raw(dataset) / layout.MANIFEST, GIVEN)
-    file, field = located(settings.corrections), f"align.{dataset}.corrections"
-    if file.resolve().is_relative_to(layout.faces(dataset).resolve()):
+    rows = read_raw(dataset, at=at)
+    file, field = at.root / located(settings.corrections), f"align.{dataset}.corrections"
+    if file.resolve().is_relative_to(at.faces(dataset).resolve()):
         raise SitterError(
             f"{field} is {file}, in the folder that align replaces: keep it elsewhere, beside params.yaml."
         )
-    return read_corrections(file, field, rows, layout.raw(dataset), settings.max_megapixels)
+    return read_corrections(file, field, rows, at.raw(dataset), settings.max_megapixels)
 
 
 def _aligner(
-    raw: Path, settings: Mapping[str, Any], corrections: Mapping[str, Correction]
+    raw: Path, settings: Mapping[str, Any], corrections: Mapping[str, Correction], at: Layout
 ) -> Callable[[Mapping[str, str]], Outcome]:
     """Made in each worker, so that this process loads neither OpenCV nor a network."""
     from pipeline.faces.aligner import Aligner
 
-    return Aligner(raw, settings, corrections)
+    return Aligner(raw, settings, corrections, at)
 
 
 def _write(
     folder: Path,
-    outcomes: Iterable[tuple[dict[str, str], Outcome]],
+    outcomes: Iterator[tuple[dict[str, str], Outcome]],
     look: Callable[[dict[str, Any]], None] = lambda row: None,
 ) -> tuple[Counter[str], Counter[str]]:
     """The store and the account, written as the outcomes come; `look` sees each row of the account.
@@ -157,17 +158,13 @@ def _write(
 
     tally: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    with open(folder / ACCOUNT, "w", newline="", encoding="utf-8") as file:
+    first = next(outcomes, None)  # a process may have no share
+    with account_writer(folder, _carried(first[0]) if first else ()) as write:
 
         def faces() -> Iterator[Face]:
-            writer = None
-            for given, outcome in outcomes:
+            for given, outcome in chain([first] if first else [], outcomes):
                 row = outcome.row | _carried(given)
-                if writer is None:
-                    columns = [*GIVEN, *FOUND, *_carried(given)]
-                    writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-                    writer.writeheader()
-                writer.writerow(row)
+                write(row)
                 look(row)
                 tally[row["status"]] += 1
                 tally["several"] += int(row["faces"]) > 1
@@ -191,10 +188,10 @@ def _carried(given: Mapping[str, str]) -> dict[str, str]:
 @cache
 def _kept(columns: tuple[str, ...]) -> dict[str, str]:
     """Under which name each further column of a manifest is kept."""
-    return kept_as([name for name in columns if name not in GIVEN], FOUND)
+    return kept_as([name for name in columns if name not in REQUIRED], FOUND)
 
 
-def _summarise(dataset: str, tally: Counter[str], choose: str, doubtful: Doubtful) -> None:
+def _summarise(dataset: str, tally: Counter[str], choose: str, doubtful: Doubtful, at: Layout) -> None:
     """How many of each, and where to read which."""
     statuses = ("aligned", "no_face", "unreadable", "dropped")
     images = sum(tally[status] for status in statuses)
@@ -207,9 +204,9 @@ def _summarise(dataset: str, tally: Counter[str], choose: str, doubtful: Doubtfu
     if tally["half"]:
         notes.append(f"{tally['half']} half a face")
     if notes or tally["aligned"] < images:
-        logger.info(f"{dataset}: {'; '.join([*notes, 'each image is accounted for'])} in {account_file(dataset)}")
+        logger.info(f"{dataset}: {'; '.join([*notes, 'each image is accounted for'])} in {account_file(dataset, at)}")
     if doubtful.unreadable:
         more = " …" if tally["unreadable"] > len(doubtful.unreadable) else ""
         logger.info(f"{dataset}: unreadable, to be replaced or dropped: {'; '.join(doubtful.unreadable)}{more}")
     if doubtful.total:
-        logger.info(f"{dataset}: {doubtful.total} doubtful, to be looked at in {layout.faces(dataset)}/doubtful.html")
+        logger.info(f"{dataset}: {doubtful.total} doubtful, to be looked at in {doubtful_file(dataset, at)}")

@@ -18,14 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError, nearest
-from pipeline.core.files import output_folder, write_csv, write_json
+from pipeline.core.files import output_folder
 from pipeline.core.names import nfc
 from pipeline.core.nobody import nobody
-from pipeline.plan import layout
+from pipeline.core.own_files import below, located, named
+from pipeline.plan.layout import Layout
 from pipeline.store.columns import GIVEN, WRITTEN
+from pipeline.store.raw import write_manifest, write_source
 
 if TYPE_CHECKING:
     from pipeline.params import Study
+    from pipeline.params.sources import Source
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +36,7 @@ SHOWN = 6
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def run(study: Study, entry: str) -> None:
+def run(study: Study, entry: str, root: Path = Path()) -> None:
     """Fetch the entry `download.<entry>` of the study into `data/raw/<entry>/`.
 
     Images come with `manifest.csv` (image_id, path, sitter, sha256 and what the source knows of each), weights with
@@ -47,20 +50,32 @@ def run(study: Study, entry: str) -> None:
     from pipeline.plan.requirements import missing
     from pipeline.sources.cache import locked
 
-    if (absent := missing(study).get(entry)) is not None:
+    at = Layout(root)
+    if (absent := missing(study, at).get(entry)) is not None:
         raise SitterError(absent)
-    source, target = study.download[entry], layout.raw(entry)
+    source, target = study.download[entry], at.raw(entry)
+    _check_apart(source, f"download.{entry}", target, root)
     lock = locked(target.with_name(f".{entry}.lock"), f"download.{entry}")
-    with lock, _full_disk_explained(entry), output_folder(target) as folder:
-        images = source.make(folder, entry)
+    with lock, _full_disk_explained(entry, target), output_folder(target) as folder:
+        images = below(root, source).make(folder, entry)
         is_nobody = nobody(study.nobody.also, study.nobody.names)
         sitters = None if images is None else write_images(folder, entry, images, is_nobody)
-        write_json(
-            folder / "source.json", {"entry": entry, "kind": source.kind, **source.model_dump(exclude_defaults=True)}
-        )
+        write_source(folder, {"entry": entry, "kind": source.kind, **source.model_dump(exclude_defaults=True)})
     logger.info(
-        f"{entry}: {_summary(target, sitters)} in {target}" + (f" ({source.licence})" if source.licence else "")
+        f"{entry}: {_summary(entry, sitters, at)} in {target}" + (f" ({source.licence})" if source.licence else "")
     )
+
+
+def _check_apart(source: Source, where: str, target: Path, root: Path) -> None:
+    """Raise SitterError where a user's file lies in the folder that is replaced, or holds that folder."""
+    output = target.resolve()
+    for field, path in named(source).items():
+        here = (root / located(path)).resolve()
+        if here.is_relative_to(output) or output.is_relative_to(here):
+            raise SitterError(
+                f"{where}.{field} is {path}, which overlaps {target}, where the stage writes its copy and "
+                "replaces what was there: keep the originals in another folder."
+            )
 
 
 def write_images(
@@ -89,7 +104,7 @@ def write_images(
     sitters: Counter[str] = Counter()
     words: Counter[str] = Counter()
 
-    def named() -> Iterator[dict[str, str]]:
+    def renamed() -> Iterator[dict[str, str]]:
         for row in chain([first], rows):
             sitter, image_id = nfc(row["sitter"]), nfc(row["image_id"])
             if is_nobody(sitter):
@@ -100,7 +115,7 @@ def write_images(
             sitters[sitter] += 1
             yield row
 
-    write_csv(folder / layout.MANIFEST, named(), [*GIVEN, *further])
+    write_manifest(folder, renamed(), further)
     if words:
         shown = ", ".join(f"{word or '(nothing)'} ({n})" for word, n in words.most_common(SHOWN))
         logger.info(
@@ -112,7 +127,7 @@ def write_images(
 
 
 @contextmanager
-def _full_disk_explained(entry: str) -> Iterator[None]:
+def _full_disk_explained(entry: str, target: Path) -> Iterator[None]:
     """Say of a full disk which entry met it, where, and that nothing is lost."""
     try:
         yield
@@ -121,19 +136,19 @@ def _full_disk_explained(entry: str) -> Iterator[None]:
             raise
         place = f" ({error.filename})" if error.filename else ""
         raise SitterError(
-            f"download.{entry}: no room left for {layout.raw(entry)}{place}: {error.strerror}. What stood there before "
+            f"download.{entry}: no room left for {target}{place}: {error.strerror}. What stood there before "
             "is as it was. Make room (or set SITTER_CACHE to another disk) and run it again."
         ) from None
 
 
-def _summary(target: Path, sitters: Counter[str] | None) -> str:
+def _summary(entry: str, sitters: Counter[str] | None, at: Layout) -> str:
     if sitters is None:
         from pipeline.formats.onnx_files import companions
         from pipeline.store.weights import weights_file
 
-        files = [file := weights_file(target.name), *companions(file)]
+        files = [file := weights_file(entry, at), *companions(file)]
         size = sum(path.stat().st_size for path in files) / 1e6
-        return f"{', '.join(str(path.relative_to(target)) for path in files[:3])}, {size:.1f} MB,"
+        return f"{', '.join(str(path.relative_to(at.raw(entry))) for path in files[:3])}, {size:.1f} MB,"
     unidentified = sitters[""]
     named = f"{sitters.total() - unidentified} images of {len(sitters.keys() - {''})} sitters"
     return named + (f" and {unidentified} portraits of unidentified sitters" if unidentified else "")

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
@@ -20,7 +21,7 @@ import numpy as np
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
 from pipeline.core.progress import progress
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.embeddings import Floats, check_vectors, write_as_they_come, write_versions
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-def run(study: Study, model: str, dataset: str) -> None:
+def run(study: Study, model: str, dataset: str, root: Path = Path()) -> None:
     """Write `embeddings/<model>/<dataset>/embeddings.arrow`.
 
     Raises:
@@ -48,19 +49,20 @@ def run(study: Study, model: str, dataset: str) -> None:
 
     if model not in study.models or dataset not in study.embed.datasets:
         raise SitterError(f"{model} on {dataset} is not in the study: see `models` and `embed.datasets`.")
-    store = FaceStore(layout.faces(dataset))
-    outside = external(model)
+    at = Layout(root)
+    store = FaceStore(at.faces(dataset))
+    outside = external(model, at)
     if outside is not None:
-        with output_folder(layout.embeddings(model, dataset)) as folder:
+        with output_folder(at.embeddings(model, dataset)) as folder:
             said = outside.write(folder, dataset, store.image_ids, study.embed.datasets)
         logger.info(f"{model} on {dataset}: {said}")
         return
     from pipeline.models.device import device  # torch
     from pipeline.models.load import load_model
 
-    embedder = load_model(model, device())
+    embedder = load_model(model, device(), at)
     started = perf_counter()
-    with output_folder(layout.embeddings(model, dataset)) as folder:
+    with output_folder(at.embeddings(model, dataset)) as folder:
         write_as_they_come(folder, store.image_ids, embed(embedder, store, study.embed.batch, study.embed.precision))
         write_versions(folder)
     seconds = perf_counter() - started
@@ -70,15 +72,16 @@ def run(study: Study, model: str, dataset: str) -> None:
     )
 
 
-def external(model: str) -> External | None:
+def external(model: str, at: Layout = HERE) -> External | None:
     """The outside system that a model is; None for a network."""
     from pipeline.params.backbones import BACKBONES, OUTSIDE
     from pipeline.store.models import find_record
+    from pipeline.store.weights import make_with_weights
 
-    recorded = find_record(model).get("backbone", {})
+    recorded = find_record(model, at).get("backbone", {})
     if recorded.get("kind") not in OUTSIDE:
         return None
-    return cast("External", BACKBONES[recorded["kind"]].model_validate(recorded).make())
+    return cast("External", make_with_weights(BACKBONES[recorded["kind"]].model_validate(recorded), at))
 
 
 def embed(

@@ -17,7 +17,7 @@ from pipeline.core.progress import progress
 from pipeline.core.versions import versions
 from pipeline.metrics.reader import Reader
 from pipeline.params.backbones.base import ScoresOptions
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.splits.trained import warn
 from pipeline.store.results import write_results
 
@@ -34,17 +34,18 @@ DIFFERENCES = ("model_a", "model_b", "metric", "difference", "low", "high", "p",
 PAIR_COLUMNS = ("model", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_dataset", "score")
 
 
-def run(study: Study) -> None:
+def run(study: Study, root: Path = Path()) -> None:
     """Judge every model and fusion by every benchmark; the report prints what came of it."""
-    read = Reader(study)
+    at = Layout(root)
+    read = Reader(study, at)
     warn(read.seen, study.evaluate.trained_sitters == "exclude")
     read.check()
     results = judge(study, read)
-    with output_folder(layout.results()) as folder:
+    with output_folder(at.results()) as folder:
         write(folder, study, results, read)
         write_manifest(folder)
-        if layout.report().exists():  # the report stage's, not listed in this stage's manifest
-            shutil.copy2(layout.report(), folder / layout.report().name)
+        if at.report().exists():  # the report stage's, not listed in this stage's manifest
+            shutil.copy2(at.report(), folder / at.report().name)
     logger.info(f"evaluate: {len(read.models)} models under {len(results)} benchmarks")
 
 

@@ -14,12 +14,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import output_folder, write_csv, write_table
+from pipeline.core.files import output_folder
 from pipeline.core.progress import progress
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
+from pipeline.store.attributions import COLUMNS, write_attributions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SORTS = ("hardest_genuine", "hardest_impostor", "easiest_genuine")
-COLUMNS = ["pair", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_dataset", "score"]
-SIDES = ("probe", "gallery")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Pair:
     gallery: tuple[str, str]
 
 
-def run(study: Study, model: str) -> None:
+def run(study: Study, model: str, root: Path = Path()) -> None:
     """Write `attributions/<model>/`.
 
     Raises:
@@ -60,9 +60,10 @@ def run(study: Study, model: str) -> None:
 
     if study.explain is None or model not in study.explain.models:
         raise SitterError(f"{model} is not under explain.models: add it there.")
-    pairs = chosen(study, study.explain)
-    embedder = load_model(model, device())
-    faces = FacesById({dataset for pair in pairs for dataset, _ in (pair.probe, pair.gallery)})
+    at = Layout(root)
+    pairs = chosen(study, study.explain, at)
+    embedder = load_model(model, device(), at)
+    faces = FacesById({dataset for pair in pairs for dataset, _ in (pair.probe, pair.gallery)}, at)
     rows: list[dict[str, Any]] = []
     maps: list[NDArray[np.float32]] = []
     for n, pair in enumerate(progress(pairs, f"explain {model}", len(pairs), "pair")):
@@ -70,13 +71,12 @@ def run(study: Study, model: str) -> None:
         maps += both
         names = pair.sort, pair.rank, pair.probe[1], pair.gallery[1], pair.probe[0], pair.gallery[0]
         rows.append(dict(zip(COLUMNS, (n, *names, f"{score:.6f}"), strict=True)))
-    with output_folder(layout.attributions(model)) as folder:
-        write_csv(folder / "pairs.csv", rows, COLUMNS)
-        write_table(folder / "maps.arrow", _table(maps))
+    with output_folder(at.attributions(model)) as folder:
+        write_attributions(folder, rows, maps)
     logger.info(f"{model}: {len(pairs)} pairs explained by {study.explain.method}")
 
 
-def chosen(study: Study, explain: Explain) -> list[Pair]:
+def chosen(study: Study, explain: Explain, at: Layout = HERE) -> list[Pair]:
     """The pairs that the first of the models finds hardest, and easiest, of each sort; no image twice in a sort."""
     import numpy as np
 
@@ -85,9 +85,9 @@ def chosen(study: Study, explain: Explain) -> list[Pair]:
 
     across = explain.gallery not in (None, explain.probe)
     gallery = explain.gallery if across else None
-    shared = _shared(study, explain.probe, gallery) if gallery else {}
-    probe = _tested(study, explain.models[0], explain.probe, shared)
-    pairing = Pairing(probe, _tested(study, explain.models[0], gallery, shared) if gallery else None)
+    shared = _shared(study, explain.probe, gallery, at) if gallery else {}
+    probe = _tested(study, explain.models[0], explain.probe, shared, at)
+    pairing = Pairing(probe, _tested(study, explain.models[0], gallery, shared, at) if gallery else None)
     if not pairing.size:
         raise SitterError(f"explain: there is no pair of test images of {explain.probe} to explain.")
     rows, columns = pairing.pairs()
@@ -107,18 +107,19 @@ def chosen(study: Study, explain: Explain) -> list[Pair]:
     return pairs
 
 
-def _shared(study: Study, probe: str, gallery: str) -> Mapping[str, str]:
+def _shared(study: Study, probe: str, gallery: str, at: Layout) -> Mapping[str, str]:
     """Names of the pictures that both data sets hold, where neither is painted by `render`."""
     from pipeline.splits.pictures import across
     from pipeline.store.splits import read_split
 
     if {probe, gallery} & study.render.keys():
         return {}
-    tables = {dataset: read_split(dataset) for dataset in (probe, gallery)}
-    return across(study, {d: {row["image_id"]: row for row in rows} for d, rows in tables.items()}, [(probe, gallery)])
+    tables = {dataset: read_split(dataset, at=at) for dataset in (probe, gallery)}
+    by_id = {d: {row["image_id"]: row for row in rows} for d, rows in tables.items()}
+    return across(study, by_id, [(probe, gallery)], at)
 
 
-def _tested(study: Study, model: str, dataset: str, shared: Mapping[str, str]) -> Embedded:
+def _tested(study: Study, model: str, dataset: str, shared: Mapping[str, str], at: Layout) -> Embedded:
     from pipeline.metrics.result import Embedded
     from pipeline.splits.pictures import picture_names
     from pipeline.store.embeddings import read_embeddings
@@ -126,12 +127,12 @@ def _tested(study: Study, model: str, dataset: str, shared: Mapping[str, str]) -
     from pipeline.store.splits import REQUIRED, read_split
 
     own = study.training(model).fold  # a model that leaves out a fold has learned from the others
-    left_out = read_excluded(study.excluding(dataset))
-    rows = [r for r in read_split(dataset, (*REQUIRED, "fold")) if r["subset"] == "test"]
+    left_out = read_excluded(study.excluding(dataset), at)
+    rows = [r for r in read_split(dataset, (*REQUIRED, "fold"), at) if r["subset"] == "test"]
     rows = [r for r in rows if (own is None or r["fold"] == str(own)) and r["image_id"] not in left_out]
     ids = [r["image_id"] for r in rows]
-    vectors = read_embeddings(model, dataset).select(ids, f"embeddings/{model}/{dataset}")
-    names = picture_names(study, dataset)
+    vectors = read_embeddings(model, dataset, at).select(ids, f"embeddings/{model}/{dataset}")
+    names = picture_names(study, dataset, at)
     origins = [shared.get(own, own) for own in map(names, rows)]
     return Embedded(dataset, ids, [r["sitter"] for r in rows], origins, vectors)
 
@@ -151,17 +152,3 @@ def explained(
         else:
             maps.append(gradient(embedder, *face, other, explain.steps, batch)[0])
     return float(vectors[0] @ vectors[1]), maps
-
-
-def _table(maps: list[NDArray[np.float32]]) -> Any:
-    """Maps of probe and gallery of each pair in turn, as a table: pair, side, map (row by row)."""
-    import numpy as np
-    import pyarrow as pa
-
-    flat = np.stack(maps).reshape(len(maps), -1)
-    columns = {
-        "pair": pa.array([n // 2 for n in range(len(maps))], pa.int32()),
-        "side": pa.array([SIDES[n % 2] for n in range(len(maps))]),
-        "map": pa.FixedSizeListArray.from_arrays(pa.array(flat.reshape(-1)), flat.shape[1]),
-    }
-    return pa.table(columns)

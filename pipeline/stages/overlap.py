@@ -8,13 +8,15 @@ embedding), `excluded.csv` (images that no benchmark counts, where the study exc
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import output_folder, write_csv, write_json
+from pipeline.core.files import output_folder
 from pipeline.core.names import warn_of_alike
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 from pipeline.splits.pictures import Crops, Image
+from pipeline.store.overlaps import SITTER_COLUMNS, write_overlap
 from pipeline.store.splits import KNOWN, TESTED, sitters_of
 
 if TYPE_CHECKING:
@@ -26,28 +28,27 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-IMAGES = ["test", "train", "train_dataset", "test_sitter", "train_sitter", "similarity"]
-SITTERS = ["test_sitter", "train_sitter", "train_dataset", "by_name", "by_embedding", "similarity"]
 SITTERS_COMPARED = 4096
 """Test sitters, evenly from all, among whom the threshold is found: 8 million pairs."""
 Row = dict[str, Any]
 
 
-def run(study: Study, name: str) -> None:
+def run(study: Study, name: str, root: Path = Path()) -> None:
     """Write `data/overlap/<name>/`.
 
     Raises:
         SitterError: one of the sides has no images, or faces or embeddings are absent or of other images.
     """
+    at = Layout(root)
     entry = study.overlap[name]
-    train = [image for dataset in entry.train for image in _images(dataset, KNOWN)]
-    test = _images(entry.test, TESTED)
+    train = [image for dataset in entry.train for image in _images(dataset, KNOWN, at)]
+    test = _images(entry.test, TESTED, at)
     for side, found, where in (("train", train, ", ".join(entry.train)), ("test", test, entry.test)):
         if not found:
             subsets = "train or val" if side == "train" else "test"
             raise SitterError(f"overlap.{name}.{side}: {where} has no image in {subsets}: change its split.")
-    pictures = shared_pictures(train, test)
-    persons, threshold = shared_sitters(entry, train, test)
+    pictures = shared_pictures(train, test, at)
+    persons, threshold = shared_sitters(entry, train, test, at)
     excluded = _excluded(entry, test, pictures, persons)
     summary = {
         "train": {"images": len(train), "sitters": len({i.sitter for i in train})},
@@ -59,11 +60,8 @@ def run(study: Study, name: str) -> None:
         "exclude": entry.exclude,
         "excluded": len(excluded),
     }
-    with output_folder(layout.overlap(name)) as folder:
-        write_csv(folder / "images.csv", pictures, IMAGES)
-        write_csv(folder / "sitters.csv", persons, SITTERS)
-        write_csv(folder / "excluded.csv", [{"image_id": i} for i in excluded], ["image_id"])
-        write_json(folder / "summary.json", summary)
+    with output_folder(at.overlap(name)) as folder:
+        write_overlap(folder, pictures, persons, excluded, summary)
     logger.info(
         f"{name}: of {len(test)} test images {summary['near_duplicates']} are near-duplicates of training images; of "
         f"{summary['test']['sitters']} test sitters {summary['sitters_by_name']} train, too, by their name"
@@ -72,11 +70,11 @@ def run(study: Study, name: str) -> None:
     )
 
 
-def _images(dataset: str, subsets: tuple[str, ...]) -> list[Image]:
-    return [Image(dataset, image_id, sitter) for image_id, sitter in sitters_of(dataset, subsets).items()]
+def _images(dataset: str, subsets: tuple[str, ...], at: Layout) -> list[Image]:
+    return [Image(dataset, image_id, sitter) for image_id, sitter in sitters_of(dataset, subsets, at).items()]
 
 
-def shared_pictures(train: list[Image], test: list[Image]) -> list[Row]:
+def shared_pictures(train: list[Image], test: list[Image], at: Layout = HERE) -> list[Row]:
     """Test images that show the same picture as a training image: by perceptual hash, then registered.
 
     Each image is compared with the nearest of the other side, so of a picture with many copies at least one is listed.
@@ -85,7 +83,7 @@ def shared_pictures(train: list[Image], test: list[Image]) -> list[Row]:
 
     both = train + test
     sides = ["train"] * len(train) + ["test"] * len(test)
-    found = near_duplicates(Crops(both), range(len(both)), sides)
+    found = near_duplicates(Crops(both, at), range(len(both)), sides)
     return [
         {
             "test": both[b].image_id,
@@ -99,7 +97,7 @@ def shared_pictures(train: list[Image], test: list[Image]) -> list[Row]:
     ]
 
 
-def shared_sitters(entry: Overlap, train: list[Image], test: list[Image]) -> tuple[list[Row], Row]:
+def shared_sitters(entry: Overlap, train: list[Image], test: list[Image], at: Layout = HERE) -> tuple[list[Row], Row]:
     """Persons on both sides, and the threshold that tells them by their embeddings.
 
     A sitter is the mean of its unit-length embeddings. Two sitters of the test set are different persons; the cosine
@@ -116,15 +114,15 @@ def shared_sitters(entry: Overlap, train: list[Image], test: list[Image]) -> tup
 
     from pipeline.metrics.centres import in_blocks, nearest, sitter_means
 
-    sitters, known = sitter_means(entry.model, _by_dataset(train))
-    names, tested = sitter_means(entry.model, _by_dataset(test))
+    sitters, known = sitter_means(entry.model, _by_dataset(train), at)
+    names, tested = sitter_means(entry.model, _by_dataset(test), at)
     threshold, far = _threshold(tested, entry.far)
     cosine, which = nearest(tested, in_blocks(known))
-    at, dataset_of = {s: n for n, s in enumerate(sitters)}, {i.sitter: i.dataset for i in reversed(train)}
+    row_of, dataset_of = {s: n for n, s in enumerate(sitters)}, {i.sitter: i.dataset for i in reversed(train)}
     rows = []
     for n, name in enumerate(names):
         if name in by_name:
-            same = float(tested[n] @ known[at[name]])
+            same = float(tested[n] @ known[row_of[name]])
             rows.append(_person(name, name, dataset_of[name], True, same, same >= threshold))
         elif cosine[n] >= threshold:
             other = sitters[which[n]]
@@ -137,7 +135,7 @@ def shared_sitters(entry: Overlap, train: list[Image], test: list[Image]) -> tup
 def _person(test: str, train: str, dataset: str, named: bool, cosine: float | None = None, alike: bool = False) -> Row:
     similarity = "" if cosine is None else f"{cosine:.4f}"
     values = (test, train, dataset, int(named), int(alike), similarity)
-    return dict(zip(SITTERS, values, strict=True))
+    return dict(zip(SITTER_COLUMNS, values, strict=True))
 
 
 def _by_dataset(images: list[Image]) -> dict[str, dict[str, str]]:

@@ -14,11 +14,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import output_folder, read_csv, write_csv
+from pipeline.core.files import output_folder
 from pipeline.core.parallel import cores, in_order
 from pipeline.core.progress import progress
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.store.columns import GIVEN, RENDERED
+from pipeline.store.raw import CONTACT_SHEET, PASSED_OVER, manifest_file, read_raw, write_manifest, write_passed_over
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -26,24 +27,23 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PASSED_OVER = "passed-over.csv"
-CONTACT_SHEET = "contact-sheet.png"
 CHUNK = 8
 
 Row = Mapping[str, str]
 
 
-def run(study: Study, dataset: str) -> None:
+def run(study: Study, dataset: str, root: Path = Path()) -> None:
     """Paint one data set.
 
     Raises:
         SitterError: its photographs are not there yet, or none of them can be read.
     """
+    at = Layout(root)
     settings = study.render[dataset]
-    source = layout.raw(settings.dataset)
-    photographs = _photographs(source / layout.MANIFEST)
+    source = at.raw(settings.dataset)
+    photographs = _photographs(settings.dataset, at)
     workers = min(cores(), -(-len(photographs) // CHUNK))
-    with output_folder(layout.raw(dataset)) as folder:
+    with output_folder(at.raw(dataset)) as folder:
         make = partial(_painter, source, folder, study.seed, settings)
         done = list(
             progress(in_order(make, photographs, workers, CHUNK), f"render {dataset}", len(photographs), "photo")
@@ -60,17 +60,17 @@ def run(study: Study, dataset: str) -> None:
                 f"{unread[0]['path']}: {unread[0]['reason']}"
             )
         if unread:
-            write_csv(folder / PASSED_OVER, unread, ["image_id", "path", "reason"])
+            write_passed_over(folder, unread)
         _contact_sheet(
             folder / CONTACT_SHEET, source, photographs, {row["image_id"] for row in unread}, study, settings
         )
-        write_csv(folder / layout.MANIFEST, painted, list(painted[0]))
-    _summarise(dataset, settings, len(photographs), len(painted), unread)
+        write_manifest(folder, painted, [name for name in painted[0] if name not in GIVEN])
+    _summarise(at.raw(dataset), settings, len(photographs), len(painted), unread)
 
 
-def _photographs(manifest: Path) -> list[dict[str, str]]:
+def _photographs(dataset: str, at: Layout) -> list[dict[str, str]]:
     """Rows of the source's manifest, whose ids must serve as names of files."""
-    rows = read_csv(manifest, GIVEN)
+    manifest, rows = manifest_file(dataset, at), read_raw(dataset, GIVEN, at)
     if not rows:
         raise SitterError(f"{manifest} names no images: check the entry under download.")
     seen: set[str] = set()
@@ -151,9 +151,9 @@ def _contact_sheet(
     contact_sheet(path, pictures, seeds, settings.styles, settings.strength, settings.margin, settings.face)
 
 
-def _summarise(dataset: str, settings: Render, photographs: int, paintings: int, unread: list[dict[str, str]]) -> None:
+def _summarise(folder: Path, settings: Render, photographs: int, paintings: int, unread: list[dict[str, str]]) -> None:
     """What was painted, what was not, and where to look."""
-    folder = layout.raw(dataset)
+    dataset = folder.name
     styles = f"{len(set(settings.styles))} style{'s' if len(set(settings.styles)) > 1 else ''}"
     logger.info(
         f"{dataset}: {paintings} paintings of {photographs - len(unread)} photographs in {styles}, strength "

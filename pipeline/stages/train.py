@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import logging
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 HISTORY = ["epoch", "step", "loss", "val_eer", "lr"]
 
 
-def run(study: Study, model: str) -> None:
+def run(study: Study, model: str, root: Path = Path()) -> None:
     """Write `model.json`, and for a trained model `weights.safetensors`, `history.csv` and `metrics.json`.
 
     A loss with class centres leaves them in `centres.safetensors`, float32 [sitters, dim] or [sitters, each, dim], in
@@ -46,21 +47,21 @@ def run(study: Study, model: str) -> None:
 
         raise SitterError(f"there is no model {model!r} in the study; {nearest(model, study.models)}")
     if study.models[model].adaptation.kind == "none":
-        record(study, model)
+        record(study, model, Layout(root))
     else:
         from pipeline.training.stop import stop_request
 
         with stop_request() as stop:
-            train(study, model, stop)
+            train(study, model, stop, Layout(root))
 
 
-def record(study: Study, model: str) -> None:
+def record(study: Study, model: str, at: Layout = HERE) -> None:
     """The folder of a frozen model."""
     from pipeline.core.files import output_folder
     from pipeline.params.backbones.base import OutsideOptions
 
     if isinstance(study.models[model].backbone, OutsideOptions):
-        record_external(study, model)
+        record_external(study, model, at)
         return
     from pipeline.models.build import build
     from pipeline.models.save import write_model
@@ -70,30 +71,31 @@ def record(study: Study, model: str) -> None:
     processes = Processes.of(start("fp32")) if several() else Processes()
     with processes.connected(), processes.together():
         if processes.first:
-            network, _ = build(entry.backbone, entry.adaptation, study.seed_of(model))
-            with output_folder(layout.model(model)) as folder:
+            network, _ = build(entry.backbone, entry.adaptation, study.seed_of(model), at)
+            with output_folder(at.model(model)) as folder:
                 write_model(folder, network, entry, None, study.seed_of(model))
             logger.info(f"{model}: frozen, {network.dim} values a face")
 
 
-def record_external(study: Study, model: str) -> None:
+def record_external(study: Study, model: str, at: Layout) -> None:
     """The folder of an outside system, whose file is checked here; there is no network, and nothing to share out."""
     import os
 
     from pipeline.core.files import output_folder, sha256
     from pipeline.store.models import weights_record, write_record
+    from pipeline.store.weights import make_with_weights
 
     if os.environ.get("RANK", "0") != "0":
         return
     entry = study.models[model]
-    outside: External = entry.backbone.make()
+    outside: External = make_with_weights(entry.backbone, at)
     file = outside.file
     description = {
         **entry.model_dump(mode="json", include={"backbone", "adaptation", "loss"}),
         "weights": weights_record(file.name, file.stat().st_size, sha256(file)),
         **outside.describe(),
     }
-    with output_folder(layout.model(model)) as folder:
+    with output_folder(at.model(model)) as folder:
         write_record(folder, description)
     logger.info(f"{model}: an outside system, {description['rows']} rows in {file.name}")
     if left_out := description.get("left_out"):
@@ -101,7 +103,7 @@ def record_external(study: Study, model: str) -> None:
         logger.info(f"{model}: columns of {file.name} that are no part of a vector and left out: {names}")
 
 
-def train(study: Study, model: str, stop: StopRequest) -> None:
+def train(study: Study, model: str, stop: StopRequest, at: Layout = HERE) -> None:
     """Train, from a checkpoint where there is one, and write the folder."""
     from contextlib import ExitStack
 
@@ -112,14 +114,14 @@ def train(study: Study, model: str, stop: StopRequest) -> None:
     processes = Processes.of(accelerator)
     with processes.connected(), ExitStack() as held:
         with processes.together():
-            key = checkpoint.key(study, model)
-            checkpoints = held.enter_context(checkpoint.locked(model, processes.first))
+            key = checkpoint.key(study, model, at)
+            checkpoints = held.enter_context(checkpoint.locked(model, processes.first, at))
         stop.folder = checkpoints
-        work = prepare(study, model, accelerator, stop)
+        work = prepare(study, model, accelerator, stop, at)
         state = work.fit(checkpoints, key, stop)
         with processes.together():  # no process leaves before all is written: a launcher may then end the others
             if processes.first:
-                write(study, model, work, state)
+                write(study, model, work, state, at)
                 checkpoint.remove(checkpoints)
 
 
@@ -153,7 +155,7 @@ def start(precision: str) -> Accelerator:
     return accelerator
 
 
-def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopRequest) -> Run:
+def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopRequest, at: Layout = HERE) -> Run:
     """Put faces, network, loss and sampler together; everything that can be wrong with them is found here.
 
     Batch normalisation that is trained takes its statistics over the batches of all processes on GPUs; on CPUs, for
@@ -178,7 +180,7 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
     with processes.together():
         if training.compile is True:
             check_compiler(accelerator.device.type)
-        faces, val = read_faces(training.train_on, study.split, training.fold)
+        faces, val = read_faces(training.train_on, study.split, training.fold, at)
         val = val.at_most(training.val_images, study.seed)
         unjudged = check_patience(model, training.patience, val.labels, training.train_on)
         sampler = SitterBatches(
@@ -190,7 +192,7 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
             rank=processes.rank,
             world=processes.world,
         )
-        network, adaptation = build(entry.backbone, entry.adaptation, study.seed_of(model))
+        network, adaptation = build(entry.backbone, entry.adaptation, study.seed_of(model), at)
     if processes.world > 1 and accelerator.device.type == "cuda":
         network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     network.to(accelerator.device)
@@ -227,7 +229,7 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
     return Run(accelerator, training, network, adaptation, loss, sampler, trained, *inputs, study.seed_of(model))
 
 
-def write(study: Study, model: str, work: Run, state: State) -> None:
+def write(study: Study, model: str, work: Run, state: State, at: Layout = HERE) -> None:
     """The folder of a trained model, with the weights of the best epoch and the class centres of its loss."""
     from safetensors.torch import save_file
 
@@ -238,7 +240,7 @@ def write(study: Study, model: str, work: Run, state: State) -> None:
 
     load_trained_state(work.backbone, state.best)
     kept = state.history[state.best_epoch]
-    with output_folder(layout.model(model)) as folder:
+    with output_folder(at.model(model)) as folder:
         write_model(folder, work.backbone, study.models[model], study.training(model), study.seed_of(model))
         if state.centres:
             with atomic_file(folder / CENTRES) as part:

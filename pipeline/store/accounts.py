@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pipeline.core.files import each_row, read_csv
 from pipeline.plan.layout import HERE, Layout
+from pipeline.store.columns import FOUND
 
 ACCOUNT = "faces.csv"
 REQUIRED = ("image_id", "sitter", "status")
+OWN = ("image_id", "path", "sitter", *FOUND)
+"""Columns that every account has, in their order; those of the source follow."""
 ALIGNED = "aligned"
 """The status of an image whose face is in the store."""
+DOUBTFUL = "doubtful.html"
+"""The page of images that want a human's look."""
+
+
+@contextmanager
+def account_writer(folder: Path, carried: Iterable[str]) -> Iterator[Callable[[Mapping[str, Any]], object]]:
+    """Open a new account in an existing folder, and hand out what writes a row of it.
+
+    Args:
+        folder: of the data set's faces, while it is being made.
+        carried: columns of the source that follow `OWN`.
+    """
+    with open(folder / ACCOUNT, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [*OWN, *carried], restval="", lineterminator="\n")
+        writer.writeheader()
+        yield writer.writerow
+
+
+def doubtful_file(dataset: str, at: Layout = HERE) -> Path:
+    """Return the path of the page of images that want a human's look."""
+    return at.faces(dataset) / DOUBTFUL
 
 
 def account_file(dataset: str, at: Layout = HERE) -> Path:
@@ -27,6 +54,11 @@ def has_account(dataset: str, at: Layout = HERE) -> bool:
 def each_account(dataset: str, columns: Sequence[str] = ("image_id",), at: Layout = HERE) -> Iterator[dict[str, str]]:
     """Yield the rows of a data set's account as text; `columns` have to be there."""
     return each_row(account_file(dataset, at), columns)
+
+
+def each_account_in(folder: Path) -> Iterator[dict[str, str]]:
+    """Yield the rows of the account in a folder, such as that of a part of a data set, as text."""
+    return each_row(folder / ACCOUNT)
 
 
 def read_account(

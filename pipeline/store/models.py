@@ -37,6 +37,16 @@ def record_file(name: str, at: Layout = HERE) -> Path:
     return at.model(name) / RECORD
 
 
+def weights_of(name: str, at: Layout = HERE) -> Path:
+    """Return the path of what a model has learned; a frozen one has none."""
+    return at.model(name) / WEIGHTS
+
+
+def centres_file(name: str, at: Layout = HERE) -> Path:
+    """Return the path of the class centres that a loss has learned; most losses have none."""
+    return at.model(name) / CENTRES
+
+
 def find_record(name: str, at: Layout = HERE) -> Record:
     """Return the record of a model or fusion; empty where it has not been made."""
     file = record_file(name, at)

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pipeline.core.errors import SitterError
+from pipeline.core.registry import Options
 from pipeline.formats.onnx_files import companions
-from pipeline.plan import layout
+from pipeline.params.weights import HasWeights
+from pipeline.plan.layout import HERE, MANIFEST, Layout
+from pipeline.store.raw import SOURCE
 
 # What download writes beside the file itself.
-ACCOUNT = {layout.MANIFEST, "source.json"}
+ACCOUNT = {MANIFEST, SOURCE}
 
 
-def weights_file(name: str) -> Path:
+def make_with_weights(options: Options, at: Layout = HERE) -> Any:
+    """Make what stands behind an option; one that names weights is told in which project they lie."""
+    reads = isinstance(options, HasWeights) and options.weights is not None
+    return options.make(at=at) if reads else options.make()
+
+
+def weights_file(name: str, at: Layout = HERE) -> Path:
     """The one file of `data/raw/<name>/`, the entry `name` of section `download`; an ONNX file may have companions.
 
     Raises:
         SitterError: nothing was downloaded under that name, or the entry holds images or several files.
     """
-    folder = layout.raw(name)
-    if not (folder / layout.MANIFEST).is_file():
+    folder = at.raw(name)
+    if not (folder / MANIFEST).is_file():
         raise SitterError(f"{folder} holds no weights yet: run `python -m pipeline download {name}` first.")
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in ACCOUNT)
     if len(files) > 1:  # an ONNX network, and its external data

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
-from pipeline.plan import fingerprint, layout
+from pipeline.plan import fingerprint
+from pipeline.plan.layout import HERE, MANIFEST, Layout
 from pipeline.training import status
 
 if TYPE_CHECKING:
@@ -56,21 +57,21 @@ class State:
     history: list[dict[str, float | int | None]] = field(default_factory=list)
 
 
-def key(study: Study, model: str) -> str:
+def key(study: Study, model: str, at: Layout = HERE) -> str:
     """What a checkpoint belongs to: parameters, inputs, code. A checkpoint with another key is of another training."""
     import torch
 
     entry, training = study.models[model], study.training(model)
-    inputs = [folder(d) / layout.MANIFEST for d in training.train_on for folder in (layout.faces, layout.split)]
+    inputs = [folder(d) / MANIFEST for d in training.train_on for folder in (at.faces, at.split)]
     if entry.backbone.weights is not None:
-        inputs.append(layout.raw(entry.backbone.weights) / layout.MANIFEST)
+        inputs.append(at.raw(entry.backbone.weights) / MANIFEST)
     options = zip(KINDS, (entry.backbone, entry.adaptation, entry.loss), strict=True)
     kinds = [f"{sort}/{kind}" for sort, chosen in options for kind in chosen.kinds()]
     of = {
         "seed": [study.seed, study.seed_of(model)],  # of the choice of val faces, and of the training
         "model": entry.model_dump(exclude={"training"}),
         "training": training.model_dump(exclude=WITHOUT_EFFECT),
-        "inputs": {str(path): _content(path) for path in inputs},
+        "inputs": {str(path.relative_to(at.root)): _content(path) for path in inputs},
         "code": fingerprint.code("train", *kinds),
         "torch": torch.__version__,
     }
@@ -85,19 +86,20 @@ def _content(path: Path) -> str:
 
 
 @contextmanager
-def locked(model: str, first: bool = True) -> Iterator[Path]:
+def locked(model: str, first: bool = True, at: Layout = HERE) -> Iterator[Path]:
     """The folder of a model's checkpoints, held by this process alone; the lock of a dead process holds nobody up.
 
     Args:
         model: its name.
         first: of several processes that train together, only the first holds the lock.
+        at: the project that the checkpoints lie in.
 
     Raises:
         SitterError: another process trains the model now.
     """
     from filelock import FileLock, Timeout
 
-    folder = layout.checkpoints(model)
+    folder = at.checkpoints(model)
     folder.mkdir(parents=True, exist_ok=True)
     if not first:
         yield folder

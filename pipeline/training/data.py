@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.faces import FaceStore
 from pipeline.store.splits import split_columns, split_file
 
@@ -73,7 +73,9 @@ class Faces:
         return self.select(np.flatnonzero(np.isin(self.labels, chosen)))
 
 
-def read_faces(datasets: Sequence[str], splits: Mapping[str, Split], fold: int | None = None) -> tuple[Faces, Faces]:
+def read_faces(
+    datasets: Sequence[str], splits: Mapping[str, Split], fold: int | None = None, at: Layout = HERE
+) -> tuple[Faces, Faces]:
     """Faces of the train sitters and of the val sitters (where they are split by images: images) of data sets.
 
     A name means the same sitter in a data set and in those that are split like it; in others it is someone else.
@@ -82,18 +84,19 @@ def read_faces(datasets: Sequence[str], splits: Mapping[str, Split], fold: int |
         datasets: names of data sets, aligned and split.
         splits: the section `split`, for which data sets are split like which.
         fold: in data sets without train and val sitters, leave out those of this fold; the next one validates.
+        at: the project that they lie in.
 
     Raises:
         SitterError: files are absent or do not fit each other.
     """
-    stores = tuple(FaceStore(layout.faces(dataset)) for dataset in datasets)
+    stores = tuple(FaceStore(at.faces(dataset)) for dataset in datasets)
     where: dict[str, list[NDArray[np.int64]]] = {"train": [], "val": []}
     who: dict[str, list[_Who]] = {"train": [], "val": []}
     for number, (dataset, store) in enumerate(zip(datasets, stores, strict=True)):
-        table = split_file(dataset)
+        table = split_file(dataset, at)
         split = splits[dataset]
         identity = split.dataset if split.kind == "like" else dataset
-        images = split_columns(dataset, "image_id", "sitter", "subset", "fold")
+        images = split_columns(dataset, "image_id", "sitter", "subset", "fold", at=at)
         sitters, subsets = images["sitter"].dictionary_encode(), _words(images["subset"])
         names = [(identity, name) for name in sitters.dictionary.to_pylist()]
         if fold is not None:
@@ -103,7 +106,7 @@ def read_faces(datasets: Sequence[str], splits: Mapping[str, Split], fold: int |
         if len(absent):
             raise SitterError(
                 f"{table}, line {absent[0] + 2}: image {images['image_id'][absent[0]].as_py()!r} is not among the "
-                f"{len(store)} faces of {layout.faces(dataset)}. They changed after the split: split {dataset} again."
+                f"{len(store)} faces of {at.faces(dataset)}. They changed after the split: split {dataset} again."
             )
         for subset in where:
             chosen = np.flatnonzero(subsets == subset)

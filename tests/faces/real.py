@@ -11,7 +11,7 @@ from PIL import Image
 
 from pipeline import params
 from pipeline.core.files import write_manifest
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.stages import download
 
 PROJECT = Path(__file__).parents[2]
@@ -36,17 +36,17 @@ def shared(*parts: str) -> Path:
     return path
 
 
-def install_scrfd() -> str:
+def install_scrfd(at: Layout) -> str:
     """SCRFD-500M as the entry `scrfd` of the working folder; returns the entry's name."""
     source = shared("weights", "scrfd_500m.onnx")
-    folder = layout.raw("scrfd")
+    folder = at.raw("scrfd")
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(source, folder)
     write_manifest(folder)
     return "scrfd"
 
 
-def download_demo(entry: str) -> str:
+def download_demo(at: Layout, entry: str) -> str:
     """An entry of the demo study, fetched into the working folder; returns its name."""
-    download.run(params.load(PROJECT / "params.yaml"), entry)
+    download.run(params.load(PROJECT / "params.yaml"), entry, at.root)
     return entry

@@ -17,31 +17,25 @@ from pipeline.core.files import write_manifest
 from pipeline.faces.detectors.retinaface import anchors, decode, suppress
 from pipeline.faces.image import read_image
 from pipeline.params.detectors import DETECTORS
-from pipeline.plan import layout
+from pipeline.store.weights import make_with_weights
 from tests.faces.real import download_demo, install_scrfd, no_face, photograph, shared
 
 # The astronaut's landmarks, read off the photograph by eye.
 ASTRONAUT = np.array([[203, 102], [246, 103], [223, 127], [203, 141], [244, 141]], np.float32)
 
 
-def make(kind: str, **options):
-    return DETECTORS[kind].model_validate({"kind": kind, **options}).make()
-
-
-@pytest.fixture
-def at(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def make(at, kind: str, **options):
+    return make_with_weights(DETECTORS[kind].model_validate({"kind": kind, **options}), at)
 
 
 @pytest.fixture
 def scrfd(at):
-    return lambda **options: make("scrfd", weights=install_scrfd(), **options)
+    return lambda **options: make(at, "scrfd", weights=install_scrfd(at), **options)
 
 
 @pytest.fixture
 def retinaface(at):
-    return lambda **options: make("retinaface-mobilenet", weights=download_demo("retinaface"), **options)
+    return lambda **options: make(at, "retinaface-mobilenet", weights=download_demo(at, "retinaface"), **options)
 
 
 def assert_finds_the_astronaut(detector) -> None:
@@ -64,11 +58,11 @@ class TestSCRFD:
     def test_finds_none_where_there_is_none(self, scrfd):
         assert scrfd().detect(np.asarray(no_face())) == []
 
-    def test_finds_what_insightface_finds(self, scrfd):
+    def test_finds_what_insightface_finds(self, at, scrfd):
         """On a picture of a size that it takes as it is, the same boxes, landmarks and scores."""
         from insightface.model_zoo.scrfd import SCRFD
 
-        theirs = SCRFD(str(layout.raw(install_scrfd()) / "scrfd_500m.onnx"))
+        theirs = SCRFD(str(at.raw(install_scrfd(at)) / "scrfd_500m.onnx"))
         theirs.prepare(-1, input_size=(640, 640), det_thresh=0.5)
         image = np.zeros((640, 640, 3), np.uint8)
         image[:512, :512] = np.asarray(photograph())
@@ -85,12 +79,12 @@ class TestSCRFD:
         assert sum(found) == len(found) == 25
 
     def test_another_network_is_refused(self, at):
-        folder = layout.raw("wrong")
+        folder = at.raw("wrong")
         folder.mkdir(parents=True)
         (folder / "a.onnx").write_bytes(b"no network")
         write_manifest(folder)
         with pytest.raises(SitterError, match=r"a\.onnx is no ONNX network"):
-            make("scrfd", weights="wrong")
+            make(at, "scrfd", weights="wrong")
 
 
 @pytest.mark.network
@@ -111,9 +105,9 @@ class TestRetinaFaceMobileNet:
         assert np.abs(ours.box - [face.x, face.y, face.x + face.width, face.y + face.height]).max() < 3
         assert ours.score == pytest.approx(face.score, abs=0.01)
 
-    def test_finds_all_400_of_orl(self, retinaface):
+    def test_finds_all_400_of_orl(self, at, retinaface):
         detector = retinaface(scales=[2, 1.5, 1, 3], sides=[])
-        files = sorted(layout.raw(download_demo("orl")).glob("s*/*.pgm"))
+        files = sorted(at.raw(download_demo(at, "orl")).glob("s*/*.pgm"))
         assert sum(len(detector.detect(read_image(f))) == 1 for f in files) == len(files) == 400
 
     @pytest.mark.slow
@@ -157,24 +151,24 @@ class TestRetinaFaceResNet50:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = Model(max_size=320)
-        folder = layout.raw("resnet50")
+        folder = at.raw("resnet50")
         folder.mkdir(parents=True)
-        torch.save(model.model.state_dict(), at / "weights.pth")
+        torch.save(model.model.state_dict(), at.root / "weights.pth")
         if request.param == "state dict":
-            (at / "weights.pth").rename(folder / "weights.pth")
+            (at.root / "weights.pth").rename(folder / "weights.pth")
         else:
             with zipfile.ZipFile(folder / "weights.zip", "w") as archive:
-                archive.write(at / "weights.pth", "weights.pth")
+                archive.write(at.root / "weights.pth", "weights.pth")
         write_manifest(folder)
         model.eval()
         self.theirs = model
         return "resnet50"
 
     @pytest.mark.slow
-    def test_finds_what_the_package_finds(self, weights):
+    def test_finds_what_the_package_finds(self, at, weights):
         image = np.asarray(photograph().resize((320, 320), Image.Resampling.BILINEAR))
         theirs = self.theirs.predict_jsons(image, confidence_threshold=0.6, nms_threshold=0.4)
-        detector = make("retinaface-resnet50", weights=weights, threshold=0.6, sides=[320])
+        detector = make(at, "retinaface-resnet50", weights=weights, threshold=0.6, sides=[320])
         boxes, landmarks, scores = detector.find(image)
         assert len(scores) == len(theirs) > 10
         ours = np.column_stack([scores, boxes, landmarks.reshape(-1, 10)])
@@ -185,16 +179,16 @@ class TestRetinaFaceResNet50:
     def test_other_weights_are_refused(self, at):
         import torch
 
-        folder = layout.raw("wrong")
+        folder = at.raw("wrong")
         folder.mkdir(parents=True)
         torch.save({"conv.weight": torch.zeros(3)}, folder / "a.pth")
         write_manifest(folder)
         with pytest.raises(SitterError, match=r"a\.pth is no state dict of retinaface-pytorch's ResNet-50"):
-            make("retinaface-resnet50", weights="wrong")
+            make(at, "retinaface-resnet50", weights="wrong")
 
 
-def test_aligned_takes_the_image_as_it_is():
-    detector = make("aligned")
+def test_aligned_takes_the_image_as_it_is(at):
+    detector = make(at, "aligned")
     (face,) = detector.detect(np.zeros((112, 112, 3), np.uint8))
     assert (face.landmarks == ARCFACE.points).all()
     (face,) = detector.detect(np.zeros((224, 224, 3), np.uint8))

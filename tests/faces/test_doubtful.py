@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.reporting import doubtful_faces
 from pipeline.stages import align
+from pipeline.store.accounts import DOUBTFUL, doubtful_file
 from tests.faces.real import install_scrfd, no_face, photograph
 from tests.test_align import SCRFD, account, half_a_face, put, study, two_faces
 
@@ -63,13 +63,12 @@ class Page(HTMLParser):
         return [code for code in self.codes if code.startswith(image_id)]
 
 
-def page() -> Page:
-    return Page((layout.faces("people") / doubtful_faces.PAGE).read_text())
+def page(at: Layout) -> Page:
+    return Page(doubtful_file("people", at).read_text())
 
 
 @pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def project(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
@@ -95,24 +94,24 @@ def test_what_is_doubtful(changes: dict[str, str], expected: list[str]) -> None:
     assert doubtful_faces.doubts(SURE | changes, 0.6) == expected
 
 
-def test_one_kind_may_be_tried_twice_and_the_account_says_who_found_nothing() -> None:
-    install_scrfd()
+def test_one_kind_may_be_tried_twice_and_the_account_says_who_found_nothing(at: Layout) -> None:
+    install_scrfd(at)
     strict, lenient = {**SCRFD, "threshold": 0.999}, {**SCRFD, "threshold": 0.3}
-    put({"a.png": photograph()})
-    align.run(study(detectors=[{"kind": "aligned"}, strict, lenient]), "people")
-    row = account()["a.png"]  # square, so taken as it is
+    put(at, {"a.png": photograph()})
+    align.run(study(detectors=[{"kind": "aligned"}, strict, lenient]), "people", at.root)
+    row = account(at)["a.png"]  # square, so taken as it is
     assert (row["detector"], row["reason"]) == ("aligned", "")
-    align.run(study(detectors=[strict, lenient]), "people")
-    row = account()["a.png"]
+    align.run(study(detectors=[strict, lenient]), "people", at.root)
+    row = account(at)["a.png"]
     assert (row["status"], row["detector"], row["reason"]) == ("aligned", "scrfd", "scrfd found no face")
-    assert page().headings == ["Found by a later detector only 1"]
+    assert page(at).headings == ["Found by a later detector only 1"]
 
 
-def test_its_lines_correct_what_it_shows() -> None:
-    install_scrfd()
-    put({"plain.png": photograph(), "a, b.png": no_face(), "two.png": two_faces(), "half.png": half_a_face()})
-    align.run(study(), "people")
-    shown = page()
+def test_its_lines_correct_what_it_shows(at: Layout) -> None:
+    install_scrfd(at)
+    put(at, {"plain.png": photograph(), "a, b.png": no_face(), "two.png": two_faces(), "half.png": half_a_face()})
+    align.run(study(), "people", at.root)
+    shown = page(at)
     assert shown.headings == ["No face 1", "Several faces 1", "Half a face 1"]
     assert len(shown.addresses) == 3
     assert all(address.startswith("data:image/jpeg;base64,") for address in shown.addresses)
@@ -121,48 +120,49 @@ def test_its_lines_correct_what_it_shows() -> None:
     assert drop == "two.png,,,drop"
     assert shown.lines('"a, b.png"') == ['"a, b.png",,,drop']
     header = next(code for code in shown.codes if code.startswith("image_id"))
-    Path("mine.csv").write_text("\n".join([header, take, '"a, b.png",,,drop']) + "\n")
-    align.run(study(corrections="mine.csv"), "people")
-    found = account()
+    (at.root / "mine.csv").write_text("\n".join([header, take, '"a, b.png",,,drop']) + "\n")
+    align.run(study(corrections="mine.csv"), "people", at.root)
+    found = account(at)
     assert found["a, b.png"]["status"] == "dropped"
     assert (found["two.png"]["corrected"], found["two.png"]["detector"]) == ("box", "scrfd")
     assert float(found["two.png"]["x0"]) > 512 > float(found["plain.png"]["x1"])
-    assert page().headings == ["Half a face 1"]
-    assert "mine.csv" in page().codes
+    assert page(at).headings == ["Half a face 1"]
+    assert "mine.csv" in page(at).codes
 
 
 def test_it_has_the_same_bytes_each_time_and_no_more_pictures_than_it_can_bear(
+    at: Layout,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(doubtful_faces, "SHOWN", 3)
     small = no_face().resize((60, 40))
-    put({f"{i}.png": small for i in range(30)} | {"face.png": photograph().crop((165, 50, 277, 162))})
+    put(at, {f"{i}.png": small for i in range(30)} | {"face.png": photograph().crop((165, 50, 277, 162))})
     pages = []
     for _ in range(2):
-        align.run(study(detectors=[{"kind": "aligned"}]), "people")
-        pages.append((layout.faces("people") / doubtful_faces.PAGE).read_bytes())
+        align.run(study(detectors=[{"kind": "aligned"}]), "people", at.root)
+        pages.append(doubtful_file("people", at).read_bytes())
     assert pages[0] == pages[1]
-    assert page().headings == ["No face 3 of 30, the least sure"]
-    assert [code for code in page().codes if code.endswith("drop") and "image_id" not in code] == [
+    assert page(at).headings == ["No face 3 of 30, the least sure"]
+    assert [code for code in page(at).codes if code.endswith("drop") and "image_id" not in code] == [
         f"{i}.png,,,drop" for i in range(3)
     ]
 
 
-def test_where_nothing_is_doubtful_it_says_so() -> None:
-    put({"a.png": photograph().crop((165, 50, 277, 162))})
-    align.run(study(detectors=[{"kind": "aligned"}]), "people")
-    assert page().headings == []
-    assert "0 of 1 images" in (layout.faces("people") / doubtful_faces.PAGE).read_text()
+def test_where_nothing_is_doubtful_it_says_so(at: Layout) -> None:
+    put(at, {"a.png": photograph().crop((165, 50, 277, 162))})
+    align.run(study(detectors=[{"kind": "aligned"}]), "people", at.root)
+    assert page(at).headings == []
+    assert "0 of 1 images" in doubtful_file("people", at).read_text()
 
 
-def test_hostile_names_stay_text() -> None:
+def test_hostile_names_stay_text(at: Layout) -> None:
     crowd = SURE | {"image_id": "<script>alert(1)</script>", "sitter": "<b>&", "faces": "2", "others": "1 2 30 40 0.9"}
-    folder = Path("out")
+    folder = at.root / "out"
     folder.mkdir()
-    Image.new("RGB", (80, 80)).save("a.png")
+    Image.new("RGB", (80, 80)).save(at.root / "a.png")
     found = doubtful_faces.Doubtful(0.6)
     found.add(crowd)
-    found.write(folder, "people", Path(), 200, None)
-    text = (folder / doubtful_faces.PAGE).read_text()
+    found.write(folder, "people", at.root, 200, None)
+    text = (folder / DOUBTFUL).read_text()
     assert "<script>" not in text
     assert Page(text).lines("<script>") == [f"{crowd['image_id']},1 2 30 40,,", f"{crowd['image_id']},,,drop"]

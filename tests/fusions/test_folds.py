@@ -10,7 +10,6 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder, read_json, write_csv
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Embedded
-from pipeline.plan.layout import Layout
 from pipeline.stages import fuse
 from pipeline.store.embeddings import normalise, read_embeddings, write_embeddings
 
@@ -37,12 +36,6 @@ def study(**changes) -> params.Study:
         "evaluate": {"benchmarks": {"all": {"kind": "all-pairs", "probe": "faces", "within_folds": True}}},
     }
     return params.check(raw | changes)
-
-
-@pytest.fixture
-def at(tmp_path):
-    """A project with nothing in it."""
-    return Layout(tmp_path)
 
 
 @pytest.fixture

@@ -49,19 +49,12 @@ def _one_thread():
 
 
 @pytest.fixture
-def at(tmp_path, monkeypatch):
-    """The root of an empty project."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def weights(at):
     """Fetches weights of the demo study into the empty project, as its download stage does."""
     study = params.load(PROJECT / "params.yaml")
 
     def fetch(name: str) -> str:
-        download.run(study, name)
+        download.run(study, name, at.root)
         return name
 
     return fetch

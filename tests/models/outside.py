@@ -10,7 +10,7 @@ import pytest
 from pipeline.core.alignment import ARCFACE
 from pipeline.core.files import output_folder, write_csv
 from pipeline.params import check
-from pipeline.plan import layout
+from pipeline.plan.layout import MANIFEST
 from pipeline.stages import embed, train
 from pipeline.store.embeddings import normalise, write_embeddings
 from pipeline.store.faces import Face, encode, write_faces
@@ -50,40 +50,39 @@ SCORES = {"kind": "external-scores"}
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def project(at):
     """Faces, splits, and embeddings of a model of our own; `cots` has the very same ones to say."""
-    monkeypatch.chdir(tmp_path)
     crop = encode(np.zeros((112, 112, 3), np.uint8))
     for dataset in ("photos", "art"):
-        with output_folder(layout.faces(dataset)) as folder:
+        with output_folder(at.faces(dataset)) as folder:
             write_faces(
                 folder, [Face(i, s, crop, ARCFACE.points, "aligned", 1.0) for i, s in zip(IDS, NAMES, strict=True)]
             )
             aligned = [{"image_id": i, "sitter": s, "status": "aligned"} for i, s in zip(IDS, NAMES, strict=True)]
             write_csv(folder / "faces.csv", aligned, ["image_id", "sitter", "status"])
         rows = [{"image_id": i, "sitter": s, "subset": SUBSET[s], "fold": 0} for i, s in zip(IDS, NAMES, strict=True)]
-        with output_folder(layout.split(dataset)) as folder:
+        with output_folder(at.split(dataset)) as folder:
             write_csv(folder / "split.csv", rows, ["image_id", "sitter", "subset", "fold", "origin"])
-        with output_folder(layout.embeddings("own", dataset)) as folder:
+        with output_folder(at.embeddings("own", dataset)) as folder:
             write_embeddings(folder, IDS, VECTORS if dataset == "photos" else VECTORS[::-1].copy())
 
 
-def given(name):
+def given(at, name):
     """The file `name` of the entry `cots`, as download leaves it: write into it."""
-    folder = layout.raw("cots")
+    folder = at.raw("cots")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / layout.MANIFEST).write_text("")
+    (folder / MANIFEST).write_text("")
     return folder / name
 
 
-def put_csv(header, rows, name="cots.csv"):
-    with open(given(name), "w", newline="") as file:
+def put_csv(at, header, rows, name="cots.csv"):
+    with open(given(at, name), "w", newline="") as file:
         csv.writer(file).writerows([header, *rows])
 
 
-def put_vectors(ids=IDS, vectors=VECTORS, header=None):
+def put_vectors(at, ids=IDS, vectors=VECTORS, header=None):
     header = header or ["image_id", *(f"v{n}" for n in range(vectors.shape[1]))]
-    put_csv(header, [[i, *map(repr, map(float, v))] for i, v in zip(ids, vectors, strict=True)])
+    put_csv(at, header, [[i, *map(repr, map(float, v))] for i, v in zip(ids, vectors, strict=True)])
 
 
 def pairs(ids=TEST, vectors=VECTORS):
@@ -91,11 +90,11 @@ def pairs(ids=TEST, vectors=VECTORS):
     return [(a, b, float(x[IDS.index(a)] @ x[IDS.index(b)])) for n, a in enumerate(ids) for b in ids[n + 1 :]]
 
 
-def put_scores(rows, header=("probe_id", "gallery_id", "score")):
-    put_csv(header, rows)
+def put_scores(at, rows, header=("probe_id", "gallery_id", "score")):
+    put_csv(at, header, rows)
 
 
-def run(studied, datasets=("photos",)):
-    train.run(studied, "cots")
+def run(at, studied, datasets=("photos",)):
+    train.run(studied, "cots", at.root)
     for dataset in datasets:
-        embed.run(studied, "cots", dataset)
+        embed.run(studied, "cots", dataset, at.root)

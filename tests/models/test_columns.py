@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import SitterError
 from pipeline.models.number_columns import counting, family
-from pipeline.plan import layout
 from pipeline.stages import train
 from pipeline.store.embeddings import read_embeddings
 from tests.models.outside import IDS, VECTORS, given, put_csv, run, study
@@ -74,33 +73,35 @@ def test_values_that_count_the_rows_are_found_and_others_are_not():
     ("header", "cell"),
     [("", lambda n: n), ("Unnamed: 0", lambda n: n), ("label", lambda n: n // 3), ("sitter", lambda n: f"s{n}")],
 )
-def test_a_further_column_changes_no_vector_and_is_said(header, cell, capsys):
+def test_a_further_column_changes_no_vector_and_is_said(at, header, cell, capsys):
     names = [f"v{n}" for n in range(VECTORS.shape[1])]
     rows = [[cell(n), i, *map(repr, map(float, v))] for n, (i, v) in enumerate(zip(IDS, VECTORS, strict=True))]
-    put_csv([header, "image_id", *names], rows)
-    run(study())
-    np.testing.assert_array_equal(read_embeddings("cots", "photos").vectors, VECTORS)
+    put_csv(at, [header, "image_id", *names], rows)
+    run(at, study())
+    np.testing.assert_array_equal(read_embeddings("cots", "photos", at).vectors, VECTORS)
     if header:  # programs write a first column without a name, which every reader here leaves out
         assert f"left out: {header!r}" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("project")
-def test_an_index_that_is_numbered_as_the_vector_is_refused():
+def test_an_index_that_is_numbered_as_the_vector_is_refused(at):
     names = [f"{n}" for n in range(VECTORS.shape[1] + 1)]
-    put_csv(["image_id", *names], [[i, n, *map(float, v)] for n, (i, v) in enumerate(zip(IDS, VECTORS, strict=True))])
+    put_csv(
+        at, ["image_id", *names], [[i, n, *map(float, v)] for n, (i, v) in enumerate(zip(IDS, VECTORS, strict=True))]
+    )
     with pytest.raises(SitterError, match="value 0 of the vectors counts the rows"):
-        train.run(study(), "cots")
-    assert not layout.model("cots").exists()
+        train.run(study(), "cots", at.root)
+    assert not at.model("cots").exists()
 
 
 @pytest.mark.usefixtures("project")
-def test_a_column_that_stands_twice_is_refused():
-    put_csv(["image_id", "v0", "v1", "v1"], [["x", 1, 2, 2]])
+def test_a_column_that_stands_twice_is_refused(at):
+    put_csv(at, ["image_id", "v0", "v1", "v1"], [["x", 1, 2, 2]])
     with pytest.raises(SitterError, match="the name 'v1'"):
-        train.run(study(), "cots")
-    given("cots.csv").unlink()
+        train.run(study(), "cots", at.root)
+    given(at, "cots.csv").unlink()
     table = pa.table([["x"], ["x"], [1.0], [2.0]], names=["image_id", "image_id", "v0", "v1"])
-    with pa.OSFile(str(given("cots.arrow")), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+    with pa.OSFile(str(given(at, "cots.arrow")), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
     with pytest.raises(SitterError, match="'image_id' stands there twice"):
-        train.run(study(), "cots")
+        train.run(study(), "cots", at.root)

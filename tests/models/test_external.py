@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import SitterError
-from pipeline.plan import layout
 from pipeline.stages import evaluate, fuse, train
 from pipeline.store.embeddings import normalise, read_embeddings
 from tests.models.outside import (
@@ -29,38 +28,39 @@ pytestmark = pytest.mark.usefixtures("project")
 
 
 @pytest.mark.parametrize("form", ["csv", "arrow", "npz"])
-def test_vectors_of_a_file_become_the_embeddings_in_the_order_of_the_faces(form):
+def test_vectors_of_a_file_become_the_embeddings_in_the_order_of_the_faces(at, form):
     order = np.random.default_rng(2).permutation(len(IDS))
     ids, vectors = [*(IDS[i] for i in order), "another"], np.concatenate([VECTORS[order], VECTORS[:1]])
     if form == "csv":
-        put_vectors(ids, vectors)
+        put_vectors(at, ids, vectors)
     elif form == "npz":
-        np.savez(given("cots.npz"), image_id=np.array(ids), embedding=vectors)
+        np.savez(given(at, "cots.npz"), image_id=np.array(ids), embedding=vectors)
     else:
         import pandas
 
         frame = pandas.DataFrame({"image_id": ids, "embedding": list(vectors.astype(np.float64))})
-        frame.to_feather(given("cots.arrow"))
-    run(study())
-    found = read_embeddings("cots", "photos")
+        frame.to_feather(given(at, "cots.arrow"))
+    run(at, study())
+    found = read_embeddings("cots", "photos", at)
     assert found.image_ids == IDS
     np.testing.assert_allclose(found.vectors, VECTORS, rtol=1e-6)
-    description = json.loads((layout.model("cots") / "model.json").read_text())
+    description = json.loads((at.model("cots") / "model.json").read_text())
     assert (description["dim"], description["rows"]) == (16, len(IDS) + 1)
     assert len(description["weights"]["sha256"]) == 64
     from pipeline.models.load import load_model
 
     with pytest.raises(SitterError, match="cots is an outside system, no network"):
-        load_model("cots")
+        load_model("cots", at=at)
 
 
-def test_ids_that_look_like_numbers_stay_names_and_data_sets_are_told_apart():
+def test_ids_that_look_like_numbers_stay_names_and_data_sets_are_told_apart(at):
     put_csv(
+        at,
         ["dataset", "image_id", "v0", "v1"],
         [[d, i, 2 * n + 1, n * n + k] for k, d in enumerate(("photos", "art")) for n, i in enumerate(IDS)],
     )
-    run(study(datasets=("photos", "art")), ("photos", "art"))
-    photos, art = (read_embeddings("cots", d).vectors for d in ("photos", "art"))
+    run(at, study(datasets=("photos", "art")), ("photos", "art"))
+    photos, art = (read_embeddings("cots", d, at).vectors for d in ("photos", "art"))
     np.testing.assert_array_equal(art - photos, np.tile([0, 1], (len(IDS), 1)))
 
 
@@ -76,46 +76,46 @@ def test_ids_that_look_like_numbers_stay_names_and_data_sets_are_told_apart():
         (["image_id", "v0", "v1"], [["x", 1, 2], ["y", "nan", 0.5]], r"line 3"),
     ],
 )
-def test_a_file_of_another_form_is_refused_before_anything_is_computed(header, rows, message):
-    put_csv(header, rows)
+def test_a_file_of_another_form_is_refused_before_anything_is_computed(at, header, rows, message):
+    put_csv(at, header, rows)
     with pytest.raises(SitterError, match=message):
-        train.run(study(), "cots")
-    assert not layout.model("cots").exists()
+        train.run(study(), "cots", at.root)
+    assert not at.model("cots").exists()
 
 
-def test_a_file_that_is_none_or_would_run_code_is_refused():
-    np.savez(given("cots.npz"), image_id=np.array(["a", None], object))
+def test_a_file_that_is_none_or_would_run_code_is_refused(at):
+    np.savez(given(at, "cots.npz"), image_id=np.array(["a", None], object))
     with pytest.raises(SitterError, match=r"cots.npz is no .npz file that can be read: Object arrays cannot be loaded"):
-        train.run(study(), "cots")
-    given("cots.npz").rename(given("cots.xlsx"))
+        train.run(study(), "cots", at.root)
+    given(at, "cots.npz").rename(given(at, "cots.xlsx"))
     with pytest.raises(SitterError, match=r"cots.xlsx: its name must end in .csv, .arrow"):
-        train.run(study(), "cots")
+        train.run(study(), "cots", at.root)
 
 
-def test_faces_that_are_missing_or_stand_twice_are_named():
-    put_vectors(IDS[2:], VECTORS[2:])
+def test_faces_that_are_missing_or_stand_twice_are_named(at):
+    put_vectors(at, IDS[2:], VECTORS[2:])
     with pytest.raises(SitterError, match=r"no vector for 2 of 24 faces of photos: 's0/0', 's0/1'. It has 22 rows"):
-        run(study())
-    put_vectors([*IDS, "s0/0"], np.concatenate([VECTORS, VECTORS[:1]]))
+        run(at, study())
+    put_vectors(at, [*IDS, "s0/0"], np.concatenate([VECTORS, VECTORS[:1]]))
     with pytest.raises(SitterError, match=r"line 26: image_id 's0/0' stands in line 2 already"):
-        run(study())
-    put_vectors()
+        run(at, study())
+    put_vectors(at)
     with pytest.raises(SitterError, match=r"column dataset is missing: the study embeds photos, art"):
-        run(study(datasets=("photos", "art")))
+        run(at, study(datasets=("photos", "art")))
 
 
-def test_vectors_from_outside_are_fused_and_the_differences_tested():
-    put_vectors(vectors=(PEOPLE + np.random.default_rng(8).normal(size=PEOPLE.shape)).astype(np.float32))
+def test_vectors_from_outside_are_fused_and_the_differences_tested(at):
+    put_vectors(at, vectors=(PEOPLE + np.random.default_rng(8).normal(size=PEOPLE.shape)).astype(np.float32))
     fusions = {"both": {"models": ["own", "cots"], "method": {"kind": "concat"}, "centre": False}}
     studied = study(fusions=fusions)
-    run(studied)
-    fuse.run(studied, "both")
-    evaluate.run(studied)
-    with open("results/tables/all-differences.csv", newline="") as file:
+    run(at, studied)
+    fuse.run(studied, "both", at.root)
+    evaluate.run(studied, at.root)
+    with open(at.root / "results/tables/all-differences.csv", newline="") as file:
         tested = {(r["model_a"], r["model_b"]) for r in csv.DictReader(file) if r["metric"] == "eer"}
     assert tested == {("own", "cots"), ("own", "both"), ("cots", "both")}
-    expected = normalise(np.hstack([normalise(read_embeddings(m, "photos").vectors) for m in ("own", "cots")]))
-    np.testing.assert_allclose(read_embeddings("both", "photos").vectors, expected, atol=1e-6)
+    expected = normalise(np.hstack([normalise(read_embeddings(m, "photos", at).vectors) for m in ("own", "cots")]))
+    np.testing.assert_allclose(read_embeddings("both", "photos", at).vectors, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -145,17 +145,17 @@ def test_its_file_is_an_input_of_both_engines():
     from pipeline.plan.stages import jobs
 
     found = {(j.stage, *j.names): j for j in jobs(study())}
-    assert layout.raw("cots") in found["train", "cots"].inputs
-    assert layout.raw("cots") in found["embed", "cots", "photos"].inputs
+    assert Path("data/raw/cots") in found["train", "cots"].inputs
+    assert Path("data/raw/cots") in found["embed", "cots", "photos"].inputs
     assert found["download", "cots"].own == (Path("x"),)
 
 
 @pytest.mark.slow
-def test_recording_and_embedding_import_no_torch():
+def test_recording_and_embedding_import_no_torch(at):
     import subprocess
     import sys
 
-    put_vectors()
+    put_vectors(at)
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from tests.models.test_external import study; from pipeline.stages import embed, train\n"
@@ -164,5 +164,5 @@ def test_recording_and_embedding_import_no_torch():
         "print('torch' in sys.modules)"
     )
     root = str(Path(__file__).parents[2])
-    found = subprocess.run([sys.executable, "-c", code, root], capture_output=True, text=True)
+    found = subprocess.run([sys.executable, "-c", code, root], cwd=at.root, capture_output=True, text=True)
     assert found.stdout.splitlines()[-1:] == ["False"], found.stderr

@@ -54,7 +54,7 @@ def small():
 
 def put(at, network, x=X, entry="rec", **options):
     put_weights(at, entry, lambda folder: exported(network, x, folder / "rec.onnx", **options))
-    return at / f"data/raw/{entry}/rec.onnx"
+    return at.root / f"data/raw/{entry}/rec.onnx"
 
 
 FREE = {"input_names": ["x"], "output_names": ["y"], "dynamic_axes": {"x": {0: "n"}, "y": {0: "n"}}}
@@ -64,7 +64,7 @@ FREE = {"input_names": ["x"], "output_names": ["y"], "dynamic_axes": {"x": {0: "
 def test_any_batch_is_run_by_graphs_of_a_free_and_of_a_fixed_batch(at, given, options):
     network = small().eval()
     put(at, network, given, **options)
-    ours = ONNXNetwork(ONNXNetworkOptions(weights="rec")).eval()
+    ours = ONNXNetwork(ONNXNetworkOptions(weights="rec"), at).eval()
     assert (ours.dim, ours.template.size) == (8, 32)
     with torch.inference_mode():
         torch.testing.assert_close(ours(X), network(X), rtol=1e-4, atol=1e-5)
@@ -85,14 +85,14 @@ def test_channels_last_a_named_output_and_any_size_are_options(at):
     axes = {"x": {0: "n", 1: "h", 2: "w"}}
     put(at, Two(), X.permute(0, 2, 3, 1), input_names=["x"], output_names=["score", "vector"], dynamic_axes=axes)
     with pytest.raises(SitterError, match=r"rec.onnx has 2 outputs: name the vector by `output`. Allowed: score, vect"):
-        ONNXNetwork(ONNXNetworkOptions(weights="rec"))
+        ONNXNetwork(ONNXNetworkOptions(weights="rec"), at)
     with pytest.raises(SitterError, match=r"no output 'vektor'; did you mean 'vector'"):
-        ONNXNetwork(ONNXNetworkOptions(weights="rec", output="vektor"))
+        ONNXNetwork(ONNXNetworkOptions(weights="rec", output="vektor"), at)
     with pytest.raises(SitterError, match=r"should `layout` be nhwc\?"):
-        ONNXNetwork(ONNXNetworkOptions(weights="rec", output="vector", size=32))
+        ONNXNetwork(ONNXNetworkOptions(weights="rec", output="vector", size=32), at)
     with pytest.raises(SitterError, match=r"takes faces of any size: say which"):
-        ONNXNetwork(ONNXNetworkOptions(weights="rec", output="vector", layout="nhwc"))
-    ours = ONNXNetwork(ONNXNetworkOptions(weights="rec", output="vector", layout="nhwc", size=32))
+        ONNXNetwork(ONNXNetworkOptions(weights="rec", output="vector", layout="nhwc"), at)
+    ours = ONNXNetwork(ONNXNetworkOptions(weights="rec", output="vector", layout="nhwc", size=32), at)
     with torch.inference_mode():
         torch.testing.assert_close(ours(X), small().eval()(X), rtol=1e-4, atol=1e-5)
 
@@ -101,7 +101,7 @@ def test_template_colours_and_numbers_are_options(at):
     put(at, small(), **FREE)
     points = tuple((float(x), float(y)) for x, y in ARCFACE.points / 4)
     ours = ONNXNetwork(
-        ONNXNetworkOptions(weights="rec", points=points, colour="bgr", mean=(1.0, 2.0, 3.0), scale=(2.0, 2.0, 4.0))
+        ONNXNetworkOptions(weights="rec", points=points, colour="bgr", mean=(1.0, 2.0, 3.0), scale=(2.0, 2.0, 4.0)), at
     )
     np.testing.assert_allclose(ours.template.points, ARCFACE.points / 4)
     red, green, blue = face = np.array([10, 20, 30], np.uint8)
@@ -113,19 +113,19 @@ def test_template_colours_and_numbers_are_options(at):
 def test_a_file_that_is_no_recogniser_is_refused(at):
     put_weights(at, "page", lambda folder: (folder / "rec.onnx").write_text("<html>"))
     with pytest.raises(SitterError, match=r"rec.onnx is no ONNX network that can be run"):
-        ONNXNetwork(ONNXNetworkOptions(weights="page"))
+        ONNXNetwork(ONNXNetworkOptions(weights="page"), at)
     put(at, nn.Linear(4, 2), torch.zeros(1, 4))
     with pytest.raises(SitterError, match=r"rec.onnx takes .* \[1, 4\]; a recogniser takes images alone"):
-        ONNXNetwork(ONNXNetworkOptions(weights="rec"))
+        ONNXNetwork(ONNXNetworkOptions(weights="rec"), at)
     put(at, small(), entry="other", **FREE)
     with pytest.raises(SitterError, match=r"takes faces of 32 pixels, but size is 112"):
-        ONNXNetwork(ONNXNetworkOptions(weights="other", size=112))
+        ONNXNetwork(ONNXNetworkOptions(weights="other", size=112), at)
 
 
 def test_a_head_is_trained_on_its_vectors_and_lora_is_refused(at):
     put(at, small(), **FREE)
     options = {"kind": "onnx", "weights": "rec"}
-    network, way = build(backbone_options(**options), adaptation_options(kind="head", centre=False), 1)
+    network, way = build(backbone_options(**options), adaptation_options(kind="head", centre=False), 1, at)
     assert frozen_prefix(network) == 1
     with torch.no_grad():
         features = network.stages[:1](X)
@@ -135,11 +135,11 @@ def test_a_head_is_trained_on_its_vectors_and_lora_is_refused(at):
     with torch.inference_mode():
         assert not torch.equal(network(X), features)
     with pytest.raises(SitterError, match=r"ONNXNetwork has no layers that can be trained; use `kind: head`"):
-        build(backbone_options(**options), adaptation_options(kind="lora"), 1)
-    trained = written({"kind": "head"}, options)
+        build(backbone_options(**options), adaptation_options(kind="lora"), 1, at)
+    trained = written(at, {"kind": "head"}, options)
     with torch.inference_mode():
-        torch.testing.assert_close(load_model("m").module(X), trained(X))
-    description = json.loads((at / "models/m/model.json").read_text())
+        torch.testing.assert_close(load_model("m", at=at).module(X), trained(X))
+    description = json.loads((at.root / "models/m/model.json").read_text())
     assert description["parameters"] == {"trained": 8 * 8 + 8, "total": 8 * 8 + 8 + 7324}
 
 
@@ -155,9 +155,9 @@ def test_mobilefacenet_tells_faces_of_lfw_apart(at):
     for entry in ("mobilefacenet", "scrfd_500m"):
         put_weights(at, entry, lambda folder, n=entry: (folder / f"{n}.onnx").symlink_to(SHARED / f"weights/{n}.onnx"))
     files = [file for person in sorted((SHARED / "data/lfw-100").iterdir()) for file in sorted(person.iterdir())[:3]]
-    detector, images = SCRFD(SCRFDOptions(weights="scrfd_500m", sides=(320,))), [read_image(file) for file in files]
+    detector, images = SCRFD(SCRFDOptions(weights="scrfd_500m", sides=(320,)), at), [read_image(file) for file in files]
     crops = [align(image, detector.detect(image)[0].landmarks) for image in images]
-    ours = ONNXNetwork(ONNXNetworkOptions(weights="mobilefacenet", **IMAGENET))
+    ours = ONNXNetwork(ONNXNetworkOptions(weights="mobilefacenet", **IMAGENET), at)
     assert ours.dim == 128
     prepare = Preprocess(ours)
     with torch.inference_mode():
@@ -176,7 +176,7 @@ def test_mobilefacenet_tells_faces_of_lfw_apart(at):
 def poured(at, file, entry, **options):
     """An IResNet with the weights of an ONNX file."""
     put_weights(at, entry, lambda folder: onnx.save(file, folder / "glintr.onnx"))
-    return IResNet(IResNetOptions(weights=entry, **options)).eval()
+    return IResNet(IResNetOptions(weights=entry, **options), at).eval()
 
 
 FLOAT = onnx.TensorProto.FLOAT
@@ -185,16 +185,16 @@ NARROW = {"depth": 100, "width": 0.125, "embedding": 64}
 
 @pytest.mark.slow
 def test_all_weights_of_a_folded_iresnet100_are_taken_over_and_give_onnx_runtimes_vectors(at):
-    trained = stirred(IResNet(IResNetOptions(**NARROW)))
+    trained = stirred(IResNet(IResNetOptions(**NARROW), at))
     for module in trained.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eps = 2e-5  # as networks that came from MXNet have it
     faces = torch.randn(2, 3, 112, 112, generator=torch.Generator().manual_seed(3))
-    exported(trained.stages, faces, at / "glintr100.onnx", **FREE)
-    file = onnx.load(at / "glintr100.onnx")
+    exported(trained.stages, faces, at.root / "glintr100.onnx", **FREE)
+    file = onnx.load(at.root / "glintr100.onnx")
     assert not any("bn2" in t.name and "layer" in t.name for t in file.graph.initializer)  # folded, names gone
     ours = poured(at, file, "pack", **NARROW)
-    expected = run(at / "glintr100.onnx", faces)
+    expected = run(at.root / "glintr100.onnx", faces)
     with torch.inference_mode():
         vectors = ours(faces)
     assert nn.functional.cosine_similarity(vectors, expected).min() > 0.9999
@@ -207,8 +207,8 @@ def test_all_weights_of_a_folded_iresnet100_are_taken_over_and_give_onnx_runtime
 def test_an_onnx_iresnet_with_more_weights_or_other_connections_is_refused(at):
     options = {"depth": 18, "width": 0.0625, "embedding": 16}
     faces = torch.randn(1, 3, 112, 112)
-    exported(stirred(IResNet(IResNetOptions(**options))).stages, faces, at / "whole.onnx", **FREE)
-    file = onnx.load(at / "whole.onnx")
+    exported(stirred(IResNet(IResNetOptions(**options), at)).stages, faces, at.root / "whole.onnx", **FREE)
+    file = onnx.load(at.root / "whole.onnx")
     extra = numpy_helper.from_array(np.full(16, 2, np.float32), "gain")
     file.graph.initializer.append(extra)
     last = file.graph.node[-1]
@@ -216,7 +216,7 @@ def test_an_onnx_iresnet_with_more_weights_or_other_connections_is_refused(at):
     file.graph.node.append(helper.make_node("Mul", ["before", "gain"], ["y"]))
     with pytest.raises(SitterError, match=r"1 of its tensors belong to no layer of an IResNet \(gain\).*kind: onnx"):
         poured(at, file, "gained", **options)
-    file = onnx.load(at / "whole.onnx")
+    file = onnx.load(at.root / "whole.onnx")
     add = [node for node in file.graph.node if node.op_type == "Add"][-1]
     add.input[1] = add.input[0]
     with pytest.raises(SitterError, match=r"has the layers of IResNet18 .* but connects them otherwise: the cosine of"):
@@ -229,7 +229,7 @@ def test_iresnet100_at_full_size_with_only_its_last_linear_layer_trained(at):
     options, way = {"kind": "iresnet", "depth": 100}, {"kind": "layers", "roles": ["fc"]}
 
     def built():
-        network, adaptation = build(backbone_options(**options), adaptation_options(**way), 7)
+        network, adaptation = build(backbone_options(**options), adaptation_options(**way), 7, at)
         for module in network.modules():
             if isinstance(module, nn.Conv2d):
                 module.weight.data.mul_(0.1)  # drawn for training from scratch: 100 untrained layers would overflow

@@ -74,8 +74,8 @@ def test_clip_gives_the_vectors_of_open_clip_from_its_files(at, file):
     with torch.inference_mode():
         expected = theirs.encode_image(x)
         tokens = theirs.visual.ln_post(theirs.visual.transformer(theirs.visual._embeds(x)))
-    same(CLIP(CLIPOptions(weights="clip", **CLIP_SMALL)), x, expected)
-    same(CLIP(CLIPOptions(weights="clip", projected=False, **CLIP_SMALL)), x, tokens[:, 0])
+    same(CLIP(CLIPOptions(weights="clip", **CLIP_SMALL), at), x, expected)
+    same(CLIP(CLIPOptions(weights="clip", projected=False, **CLIP_SMALL), at), x, tokens[:, 0])
 
 
 def test_clip_reads_openais_archive_and_asks_for_the_activation_that_it_was_trained_with(at):
@@ -85,11 +85,11 @@ def test_clip_reads_openais_archive_and_asks_for_the_activation_that_it_was_trai
         expected = theirs.encode_image(x)
         traced = torch.jit.trace(theirs, (x, torch.zeros(2, 8, dtype=torch.long)), check_trace=False).half()
     put_weights(at, "openai", lambda folder: torch.jit.save(traced, str(folder / "ViT-B-16.pt")))
-    same(CLIP(CLIPOptions(weights="openai", **CLIP_SMALL)), x, expected)
+    same(CLIP(CLIPOptions(weights="openai", **CLIP_SMALL), at), x, expected)
     with pytest.raises(
         SitterError, match=r"ViT-B-16.pt was trained with QuickGELU: set architecture: ViT-B-16-quickge"
     ):
-        CLIP(CLIPOptions(weights="openai", **CLIP_SMALL | {"architecture": "ViT-B-16"}))
+        CLIP(CLIPOptions(weights="openai", **CLIP_SMALL | {"architecture": "ViT-B-16"}), at)
 
 
 @pytest.mark.parametrize(
@@ -102,14 +102,14 @@ def test_clip_reads_openais_archive_and_asks_for_the_activation_that_it_was_trai
 def test_the_activation_is_known_of_files_from_a_published_place(at, repo, right, wrong):
     theirs = their_clip(quick=right.endswith("quickgelu"))
     put_weights(at, "clip", lambda folder: torch.save(theirs.state_dict(), folder / "open_clip_model.pt"))
-    (at / "data/raw/clip/source.json").write_text(json.dumps({"kind": "hub", "repo": repo}))
+    (at.root / "data/raw/clip/source.json").write_text(json.dumps({"kind": "hub", "repo": repo}))
     same(
-        CLIP(CLIPOptions(weights="clip", **CLIP_SMALL | {"architecture": right})),
+        CLIP(CLIPOptions(weights="clip", **CLIP_SMALL | {"architecture": right}), at),
         faces(64),
         theirs.encode_image(faces(64)),
     )
     with pytest.raises(SitterError, match=f"set architecture: {right} "):
-        CLIP(CLIPOptions(weights="clip", **CLIP_SMALL | {"architecture": wrong}))
+        CLIP(CLIPOptions(weights="clip", **CLIP_SMALL | {"architecture": wrong}), at)
 
 
 def test_clip_takes_its_positions_to_another_grid_as_open_clip_does(at):
@@ -121,7 +121,7 @@ def test_clip_takes_its_positions_to_another_grid_as_open_clip_does(at):
     larger, state = their_clip(96), theirs.state_dict()
     open_clip.model.resize_pos_embed(state, larger)
     larger.load_state_dict(state)
-    same(CLIP(CLIPOptions(weights="clip", **CLIP_SMALL | {"size": 96})), x, larger.encode_image(x))
+    same(CLIP(CLIPOptions(weights="clip", **CLIP_SMALL | {"size": 96}), at), x, larger.encode_image(x))
 
 
 def test_weights_of_another_clip_and_of_none_are_refused(at):
@@ -130,15 +130,15 @@ def test_weights_of_another_clip_and_of_none_are_refused(at):
     with pytest.raises(
         SitterError, match=r"clip.pt does not fit CLIP ViT-B-16-.*: 12 of its \d+ tensors have no place"
     ):
-        CLIP(CLIPOptions(weights="clip", **CLIP_SMALL | {"depth": 2}))
+        CLIP(CLIPOptions(weights="clip", **CLIP_SMALL | {"depth": 2}), at)
     with pytest.raises(SitterError, match=r"clip.pt does not fit .*12 of \d+ tensors are missing, transformer.resbl"):
-        CLIP(CLIPOptions(weights="clip", **CLIP_SMALL | {"depth": 4}))
+        CLIP(CLIPOptions(weights="clip", **CLIP_SMALL | {"depth": 4}), at)
     with pytest.raises(
         SitterError, match=r"face.pt holds no image tower of CLIP.*Published as timm/vit_base_patch16_cl"
     ):
-        CLIP(CLIPOptions(weights="face", **CLIP_SMALL))
+        CLIP(CLIPOptions(weights="face", **CLIP_SMALL), at)
     with pytest.raises(SitterError, match=r"size is 100, no multiple of the 16 pixels .*: take 96"):
-        CLIP(CLIPOptions(architecture="ViT-B-16", size=100))
+        CLIP(CLIPOptions(architecture="ViT-B-16", size=100), at)
 
 
 @pytest.mark.parametrize("architecture", [DINO, REGISTERS, IJEPA, "vit_base_patch16_224.mae"])
@@ -146,7 +146,11 @@ def test_timm_vit_gives_the_vectors_of_timm_from_its_files(at, architecture):
     size = 64 if "16" in architecture else 56
     theirs, x = their_vit(architecture, size), faces(size)
     put_weights(at, "vit", lambda folder: save_file(theirs.state_dict(), folder / "model.safetensors"))
-    same(TimmViT(TimmViTOptions(architecture=architecture, weights="vit", **VIT_SMALL | {"size": size})), x, theirs(x))
+    same(
+        TimmViT(TimmViTOptions(architecture=architecture, weights="vit", **VIT_SMALL | {"size": size}), at),
+        x,
+        theirs(x),
+    )
 
 
 def authors_dinov2(theirs):
@@ -172,13 +176,13 @@ def authors_ijepa(theirs):
 def test_timm_vit_reads_the_authors_files(at, architecture, as_published):
     theirs, x = their_vit(architecture), faces(56)
     put_weights(at, "vit", lambda folder: torch.save(as_published(theirs), folder / "published.pth"))
-    same(TimmViT(TimmViTOptions(architecture=architecture, weights="vit", **VIT_SMALL)), x, theirs(x))
+    same(TimmViT(TimmViTOptions(architecture=architecture, weights="vit", **VIT_SMALL), at), x, theirs(x))
 
 
 def test_timm_vit_takes_its_positions_to_another_grid_as_timm_does(at):
     theirs, x = their_vit(DINO, 84), faces(56)
     put_weights(at, "vit", lambda folder: save_file(theirs.state_dict(), folder / "model.safetensors"))
-    ours = TimmViT(TimmViTOptions(architecture=DINO, weights="vit", **VIT_SMALL))
+    ours = TimmViT(TimmViTOptions(architecture=DINO, weights="vit", **VIT_SMALL), at)
     theirs.set_input_size(img_size=56)
     same(ours, x, theirs(x))
 
@@ -188,16 +192,16 @@ def test_weights_of_another_transformer_are_refused_with_the_right_ones_address(
     with pytest.raises(
         SitterError, match=r"model.safetensors does not fit timm's .*dinov2_vitb14.*apache-2.0.*no place"
     ):
-        TimmViT(TimmViTOptions(architecture=DINO, weights="vit", **VIT_SMALL | {"depth": 2}))
+        TimmViT(TimmViTOptions(architecture=DINO, weights="vit", **VIT_SMALL | {"depth": 2}), at)
     with pytest.raises(SitterError, match=r"does not fit timm's vit_huge.*cc-by-nc-4.0"):
-        TimmViT(TimmViTOptions(architecture=IJEPA, weights="vit", **VIT_SMALL))
+        TimmViT(TimmViTOptions(architecture=IJEPA, weights="vit", **VIT_SMALL), at)
     with pytest.raises(SitterError, match=r"size is 100, no multiple of the 14 pixels .*: take 98"):
-        TimmViT(TimmViTOptions(architecture=DINO, **VIT_SMALL | {"size": 100}))
+        TimmViT(TimmViTOptions(architecture=DINO, **VIT_SMALL | {"size": 100}), at)
 
 
 @pytest.mark.parametrize("options", SMALL, ids=lambda o: o["architecture"])
-def test_stages_are_patches_blocks_and_head_cut_anywhere(options):
-    network, _ = build(backbone_options(**options), adaptation_options(kind="none"), 1)
+def test_stages_are_patches_blocks_and_head_cut_anywhere(at, options):
+    network, _ = build(backbone_options(**options), adaptation_options(kind="none"), 1, at)
     x = faces(options["size"])
     assert [name for name, _ in network.stages.named_children()] == ["patches", "block1", "block2", "block3", "head"]
     with torch.inference_mode():

@@ -29,6 +29,7 @@ from pipeline.params.backbones.dlib_resnet29 import DlibResNet29Options
 from pipeline.params.backbones.onnx_network import ONNXNetworkOptions
 from pipeline.params.detectors.retinaface_mobilenet import RetinaFaceMobileNetOptions
 from pipeline.params.detectors.scrfd import SCRFDOptions
+from pipeline.store.weights import make_with_weights
 from tests.models.test_backbones import put_weights
 
 STATE = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(4)}
@@ -132,26 +133,26 @@ def test_a_cut_off_onnx_network_is_refused_in_plain_words(tmp_path):
 def test_another_network_in_a_detectors_place_is_refused(at, detector):
     put_weights(at, "net", lambda folder: onnx.save_model(identity([1, 3, 8, 8]), folder / "net.onnx"))
     with pytest.raises(SitterError, match=r"net\.onnx (is no SCRFD|finds no landmarks|has 1 inputs and 1 outputs)"):
-        detector(weights="net").make()
+        make_with_weights(detector(weights="net"), at)
 
 
 def test_a_recogniser_of_another_precision_or_size_is_refused(at):
     half = identity([1, 3, 8, 8], TensorProto.FLOAT16)
     put_weights(at, "half", lambda folder: onnx.save_model(half, folder / "net.onnx"))
     with pytest.raises(SitterError, match=r"takes tensor\(float16\); a recogniser takes float32"):
-        ONNXNetwork(ONNXNetworkOptions(weights="half", size=16))
+        ONNXNetwork(ONNXNetworkOptions(weights="half", size=16), at)
     weight = numpy_helper.from_array(np.ones((300, 4), np.float32), "w")
     nodes = [helper.make_node("Flatten", ["x"], ["f"]), helper.make_node("MatMul", ["f", "w"], ["y"])]
     fixed = graph({"x": [1, 3, None, None]}, {"y": [1, 4]}, nodes, [weight])  # 10 × 10, but it does not say so
     put_weights(at, "fixed", lambda folder: onnx.save_model(fixed, folder / "net.onnx"))
     with pytest.raises(SitterError, match=r"cannot be run on x \[1, 3, 16, 16\] float32"):
-        ONNXNetwork(ONNXNetworkOptions(weights="fixed", size=16))
+        ONNXNetwork(ONNXNetworkOptions(weights="fixed", size=16), at)
 
 
 def test_packed_and_foreign_files_for_other_readers_are_called_what_they_are(at, tmp_path):
     put_weights(at, "dlib", lambda folder: (folder / "net.dat").write_bytes(bz2.compress(b"serialised")))
     with pytest.raises(SitterError, match=r"packed with bzip2.*unpacked"):
-        DlibResNet29(DlibResNet29Options(weights="dlib"))
+        DlibResNet29(DlibResNet29Options(weights="dlib"), at)
     from pipeline.faces.detectors.retinaface_resnet50 import network as retinaface
 
     (tmp_path / "resnet50.pth").write_bytes(WRONG["a web page"][0])

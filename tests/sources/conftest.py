@@ -7,18 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.plan.layout import Layout
 from tests.sources.site import Site, serving
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty project to stand in, with an output folder `out` and a cache of its own."""
-    home = tmp_path / "project"
-    (home / "out").mkdir(parents=True)
-    monkeypatch.chdir(home)
-    monkeypatch.setenv("SITTER_CACHE", str(tmp_path / "cache"))
+def project(at: Layout, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project `at`, with an output folder `out` and a cache of its own."""
+    (at.root / "out").mkdir()
+    monkeypatch.setenv("SITTER_CACHE", str(at.root / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    return home
+    return at.root
 
 
 @pytest.fixture

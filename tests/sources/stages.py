@@ -6,20 +6,20 @@ from typing import Any
 
 from pipeline import params
 from pipeline.core.files import read_csv
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.stages import align, download, split
 from pipeline.store.faces import FaceStore
 
 
-def study(source: dict[str, Any], split: dict[str, Any] | None = None) -> params.Study:
-    """The data set `set`, taken as it comes."""
+def study(source: dict[str, Any], split: dict[str, Any] | None = None, name: str = "set") -> params.Study:
+    """One data set, taken as it comes."""
     return params.check(
         {
             "seed": 1,
             "train": {},
-            "download": {"set": source},
-            "align": {"set": {"detectors": [{"kind": "aligned"}]}},
-            "split": {"set": split} if split else {},
+            "download": {name: source},
+            "align": {name: {"detectors": [{"kind": "aligned"}]}},
+            "split": {name: split} if split else {},
             "models": {},
             "embed": {"datasets": [], "batch": 1},
             "evaluate": {"benchmarks": {}},
@@ -27,17 +27,17 @@ def study(source: dict[str, Any], split: dict[str, Any] | None = None) -> params
     )
 
 
-def fetch(**source: Any) -> list[dict[str, str]]:
+def fetch(at: Layout, **source: Any) -> list[dict[str, str]]:
     """Rows of the manifest."""
-    download.run(study(source), "set")
-    return read_csv(layout.raw("set") / "manifest.csv")
+    download.run(study(source), "set", at.root)
+    return read_csv(at.raw("set") / "manifest.csv")
 
 
-def store(dealt: dict[str, Any] | None = None, **source: Any) -> FaceStore:
+def store(at: Layout, dealt: dict[str, Any] | None = None, **source: Any) -> FaceStore:
     """Fetched, aligned and, if asked, split."""
     whole = study(source, dealt)
-    download.run(whole, "set")
-    align.run(whole, "set")
+    download.run(whole, "set", at.root)
+    align.run(whole, "set", at.root)
     if dealt:
-        split.run(whole, "set")
-    return FaceStore(layout.faces("set"))
+        split.run(whole, "set", at.root)
+    return FaceStore(at.faces("set"))

@@ -6,51 +6,49 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.own_files import below
 from pipeline.params.sources import SOURCES
 from pipeline.plan.beside import read_beside
 
 
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def beside(home: Path, **options) -> list[Path]:
+    """What a download reads, relative to the project's root."""
+    found = read_beside(below(home, SOURCES[options["kind"]].model_validate(options)))
+    return [path.relative_to(home) for path in found]
 
 
-def beside(**options) -> list[Path]:
-    return read_beside(SOURCES[options["kind"]].model_validate(options))
-
-
-def test_the_images_that_a_list_names_are_known_in_whatever_way_it_is_written():
+def test_the_images_that_a_list_names_are_known_in_whatever_way_it_is_written(tmp_path):
     for folder in ("images", "b"):
-        Path(folder).mkdir()
+        (tmp_path / folder).mkdir()
     for name in ("images/1.jpg", "b/2.jpg", "images/{x}.jpg"):
-        Path(name).touch()
-    Path("list.csv").write_text(
+        (tmp_path / name).touch()
+    (tmp_path / "list.csv").write_text(
         "sitter;file\nA; images/1.jpg\nB;b\\2.jpg\nC;images/{x}.jpg\nD;IMAGES/1.JPG\nE;gone.jpg\n"
     )
-    found = beside(kind="manifest", path="list.csv", columns={"path": "file"})
+    found = beside(tmp_path, kind="manifest", path="list.csv", columns={"path": "file"})
     assert found == [Path(p) for p in ("images/1.jpg", "b/2.jpg", "images/{x}.jpg", "images/1.jpg", "gone.jpg")]
 
 
-def test_the_list_is_read_again_when_it_changes():
-    Path("list.csv").write_text("sitter,path\nA,1.jpg\n")
-    assert beside(kind="manifest", path="list.csv") == [Path("1.jpg")]
-    Path("list.csv").write_text("sitter,path\nA,1.jpg\nB,2.jpg\n")
-    assert beside(kind="manifest", path="list.csv") == [Path("1.jpg"), Path("2.jpg")]
+def test_the_list_is_read_again_when_it_changes(at, tmp_path):
+    (tmp_path / "list.csv").write_text("sitter,path\nA,1.jpg\n")
+    assert beside(tmp_path, kind="manifest", path="list.csv") == [(Path("1.jpg"))]
+    (tmp_path / "list.csv").write_text("sitter,path\nA,1.jpg\nB,2.jpg\n")
+    assert beside(tmp_path, kind="manifest", path="list.csv") == [(Path("1.jpg")), (Path("2.jpg"))]
 
 
 @pytest.mark.parametrize("text", ["sitter,url\nA,https://example.org/a.jpg\n", "", "\0\0", 'sitter,path\nA,"1.jpg\n'])
-def test_a_list_without_paths_and_a_broken_one_name_nothing(text):
-    Path("list.csv").write_text(text)
-    assert beside(kind="manifest", path="list.csv") == []
-    assert beside(kind="manifest", path="absent.csv") == []
+def test_a_list_without_paths_and_a_broken_one_name_nothing(tmp_path, text):
+    (tmp_path / "list.csv").write_text(text)
+    assert beside(tmp_path, kind="manifest", path="list.csv") == []
+    assert beside(tmp_path, kind="manifest", path="absent.csv") == []
 
 
-def test_the_images_below_a_root_count_with_it():
-    Path("list.csv").write_text("sitter,path\nA,1.jpg\n")
-    assert beside(kind="manifest", path="list.csv", root=".") == []
+def test_the_images_below_a_root_count_with_it(tmp_path):
+    (tmp_path / "list.csv").write_text("sitter,path\nA,1.jpg\n")
+    assert beside(tmp_path, kind="manifest", path="list.csv", root=".") == []
 
 
-def test_a_record_file_is_read_with_its_index_and_property():
-    found = beside(kind="recordio", path="set/train.rec")
-    assert found == [Path("set/train.idx"), Path("set/property")]
-    assert beside(kind="recordio", url="https://example.org/train.rec", sha256="0" * 64) == []
+def test_a_record_file_is_read_with_its_index_and_property(at, tmp_path):
+    found = beside(tmp_path, kind="recordio", path="set/train.rec")
+    assert found == [(Path("set/train.idx")), (Path("set/property"))]
+    assert beside(tmp_path, kind="recordio", url="https://example.org/train.rec", sha256="0" * 64) == []

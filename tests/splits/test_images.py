@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import SitterError
 from pipeline.params.split import ByImage
+from pipeline.plan.layout import Layout
 from pipeline.splits.by_images import seat
 from pipeline.training.data import read_faces
 from tests.test_split import aligned, people, run
@@ -79,20 +80,18 @@ def test_shares_beyond_all_are_told(tmp_path: Path) -> None:
         run(tmp_path, kind="images", test=0.9, val=0.2)
 
 
-def test_sitters_may_both_train_and_validate_if_split_by_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    make_faces("tiny", sitters=4, images=30)
+def test_sitters_may_both_train_and_validate_if_split_by_image(at: Layout) -> None:
+    make_faces(at, "tiny", sitters=4, images=30)
     splits = {"tiny": ByImage(kind="images", val=0.2, near_duplicates=False)}
     from pipeline.core.files import read_csv, write_csv
-    from pipeline.plan import layout
 
-    table = layout.split("tiny") / "split.csv"
+    table = at.split("tiny") / "split.csv"
     rows = read_csv(table)
     for row in rows:
         row["subset"], fold = seat(row, splits["tiny"], 1)
         row["fold"] = str(fold)
     write_csv(table, rows, list(rows[0]))
-    train, val = read_faces(["tiny"], splits)
+    train, val = read_faces(["tiny"], splits, at=at)
     assert (train.sitters, val.sitters, len(train) + len(val)) == (4, 4, 120)
     with pytest.raises(SitterError, match="both trains and validates"):
-        read_faces(["tiny"], study().split)
+        read_faces(["tiny"], study().split, at=at)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -19,7 +18,7 @@ from pipeline.params import Study, check
 from pipeline.params.metrics.all_pairs import AllPairsOptions
 from pipeline.params.metrics.geometry import GeometryOptions
 from pipeline.params.metrics.identification import IdentificationOptions
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.plan.stages import jobs
 from pipeline.stages import split
 from pipeline.store.embeddings import write_embeddings
@@ -28,11 +27,6 @@ from tests.splits.test_trained import FROZEN
 from tests.test_split import aligned, people
 
 ACROSS: dict[str, Any] = {"kind": "all-pairs", "probe": "photos", "gallery": "portraits"}
-
-
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 def study(near: bool = True, **splits: Any) -> Study:
@@ -56,11 +50,11 @@ def study(near: bool = True, **splits: Any) -> Study:
     return check(raw)
 
 
-def made(found: Study, dataset: str, rows: Sequence[dict[str, str]], crops: Sequence[RGBImage]) -> None:
+def made(at: Layout, found: Study, dataset: str, rows: Sequence[dict[str, str]], crops: Sequence[RGBImage]) -> None:
     """Faces, split and embeddings; a vector is what the crop looks like, so that one picture gives a cosine of 1."""
-    aligned(Path(), dataset, rows, crops)
-    split.run(found, dataset)
-    folder = layout.embeddings("net", dataset)
+    aligned(at.root, dataset, rows, crops)
+    split.run(found, dataset, at.root)
+    folder = at.embeddings("net", dataset)
     folder.mkdir(parents=True, exist_ok=True)
     small = [cv2.resize(c, (8, 8), interpolation=cv2.INTER_AREA).astype(np.float32).reshape(-1) - 128 for c in crops]
     write_embeddings(folder, [row["image_id"] for row in rows], np.stack(small))
@@ -73,7 +67,7 @@ def jpeg(image: RGBImage) -> RGBImage:
 
 @pytest.mark.parametrize("near", [True, False])
 def test_a_picture_in_probes_and_gallery_is_excluded_and_counted(
-    near: bool, capsys: pytest.CaptureFixture[str]
+    at: Layout, near: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Sitters 0 to 2 have the first of their photographs among the portraits, too: re-encoded, or as the same file."""
     found = study(near)
@@ -83,9 +77,9 @@ def test_a_picture_in_probes_and_gallery_is_excluded_and_counted(
     for n in (0, 2, 4):
         theirs[n + 1] = jpeg(mine[n]) if near else mine[n]
         portraits[n + 1]["sha256"] = portraits[n + 1]["sha256"] if near else photos[n]["sha256"]
-    made(found, "photos", photos, mine)
-    made(found, "portraits", portraits, theirs)
-    read = Reader(found)
+    made(at, found, "photos", photos, mine)
+    made(at, found, "portraits", portraits, theirs)
+    read = Reader(found, at)
     assert "3 test images of portraits show the same picture" in capsys.readouterr().err
     result = all_pairs(read.context("net"), AllPairsOptions(probe="photos", gallery="portraits"))
     assert {name: result.scalars[name].value for name in ("genuine", "impostor", "excluded")} == {
@@ -94,20 +88,20 @@ def test_a_picture_in_probes_and_gallery_is_excluded_and_counted(
     assert max(float(e["score"]) for e in result.examples) < 0.99
     ranks = identification(read.context("net"), IdentificationOptions(probe="photos", gallery="portraits")).scalars
     assert ranks["excluded"].value == 3
-    assert {layout.faces("photos"), layout.faces("portraits")} <= set(jobs(found)[-2].inputs)
+    assert {at.faces("photos"), at.faces("portraits")} <= set(jobs(found)[-2].inputs)
 
 
-def test_a_picture_under_two_names_is_no_impostor_pair(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_picture_under_two_names_is_no_impostor_pair(at: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     found = study()
     rows, crops = people(6, 3), [face(n) for n in range(18)]
     crops[4] = jpeg(crops[0])
-    made(found, "photos", rows, crops)
-    made(found, "portraits", people(3, 2), [face(200 + n) for n in range(6)])
-    result = all_pairs(Reader(found).context("net"), AllPairsOptions(probe="photos"))
+    made(at, found, "photos", rows, crops)
+    made(at, found, "portraits", people(3, 2), [face(200 + n) for n in range(6)])
+    result = all_pairs(Reader(found, at).context("net"), AllPairsOptions(probe="photos"))
     assert (result.scalars["excluded"].value, result.scalars["impostor"].value) == (1, 18 * 17 // 2 - 18 - 1)
     assert max(float(e["score"]) for e in result.examples) < 0.99
     assert "1 pictures stand under different sitters' names" in capsys.readouterr().err
-    context = Reader(found).context("net")
+    context = Reader(found, at).context("net")
     images = context.embedded("photos", "test")
     vectors = images.vectors / np.linalg.norm(images.vectors, axis=1, keepdims=True)
     cosine = vectors.astype(float) @ vectors.T.astype(float)
@@ -117,25 +111,25 @@ def test_a_picture_under_two_names_is_no_impostor_pair(capsys: pytest.CaptureFix
     assert measured == pytest.approx(float(np.mean(other)), abs=1e-5)
 
 
-def test_renderings_of_two_copies_show_one_picture() -> None:
+def test_renderings_of_two_copies_show_one_picture(at: Layout) -> None:
     """Photographs 0/0 and 1/0 are one picture under two names; each was painted."""
     found = study(painted={"kind": "like", "dataset": "photos"})
     rows, crops = people(4, 2), [face(n) for n in range(8)]
     crops[2] = jpeg(crops[0])
-    made(found, "photos", rows, crops)
+    made(at, found, "photos", rows, crops)
     painted = [{**row, "image_id": f"{row['image_id']}~0", "origin": row["image_id"], "rendering": "0"} for row in rows]
-    made(found, "painted", painted, [face(300 + n) for n in range(8)])
-    made(found, "portraits", people(3, 2), [face(200 + n) for n in range(6)])
+    made(at, found, "painted", painted, [face(300 + n) for n in range(8)])
+    made(at, found, "portraits", people(3, 2), [face(200 + n) for n in range(6)])
     evaluate = {"benchmarks": {"painted": {"kind": "all-pairs", "probe": "painted"}}}
     judged = check({**found.model_dump(mode="json", exclude_unset=True), "evaluate": evaluate})
-    assert all_pairs(Reader(judged).context("net"), AllPairsOptions(probe="painted")).scalars["excluded"].value == 1
-    assert layout.split("photos") in jobs(judged)[-2].inputs
+    assert all_pairs(Reader(judged, at).context("net"), AllPairsOptions(probe="painted")).scalars["excluded"].value == 1
+    assert at.split("photos") in jobs(judged)[-2].inputs
 
 
-def test_sets_without_checksums_or_copies_share_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_sets_without_checksums_or_copies_share_nothing(at: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     found = study()
     for n, dataset in enumerate(("photos", "portraits")):
-        made(found, dataset, people(5, 2), [face(100 * n + i) for i in range(10)])
-    result = all_pairs(Reader(found).context("net"), AllPairsOptions(probe="photos", gallery="portraits"))
+        made(at, found, dataset, people(5, 2), [face(100 * n + i) for i in range(10)])
+    result = all_pairs(Reader(found, at).context("net"), AllPairsOptions(probe="photos", gallery="portraits"))
     assert result.scalars["excluded"].value == 0
     assert "same picture" not in capsys.readouterr().err

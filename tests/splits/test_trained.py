@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import write_csv
 from pipeline.metrics.reader import Reader
 from pipeline.params import Study, check
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.reporting.tables import trained_sitters
 from pipeline.splits.trained import seen, warn
 from pipeline.store.embeddings import write_embeddings
@@ -25,12 +24,7 @@ BOTH = {"kind": "sitters", "test": 0.5, "val": 0.2}
 Splits = dict[str, dict[str, dict[str, str]]]
 
 
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def split(dataset: str, sitters: Mapping[str, str], folds: Iterable[int] = ()) -> dict[str, dict[str, str]]:
+def split(at: Layout, dataset: str, sitters: Mapping[str, str], folds: Iterable[int] = ()) -> dict[str, dict[str, str]]:
     """Two images of each sitter, in the subset that the sitter is given."""
     fold_of = dict(zip(sitters, folds, strict=True)) if folds else dict.fromkeys(sitters, 0)
     rows = [
@@ -38,7 +32,7 @@ def split(dataset: str, sitters: Mapping[str, str], folds: Iterable[int] = ()) -
         for n, (name, subset) in enumerate(sitters.items())
         for i in range(2)
     ]
-    write_csv(layout.split(dataset) / "split.csv", rows, list(rows[0]))
+    write_csv(at.split(dataset) / "split.csv", rows, list(rows[0]))
     return {row["image_id"]: row for row in rows}
 
 
@@ -64,21 +58,21 @@ def study(splits: Mapping[str, Any] | None = None, **changes: Any) -> Study:
     return check(raw | changes)
 
 
-def told(found: Study, splits: Splits) -> dict[str, set[str]]:
+def told(at: Layout, found: Study, splits: Splits) -> dict[str, set[str]]:
     """Sitters by model."""
     by_model: dict[str, set[str]] = {}
-    for one in seen(found, found.judged, splits):
+    for one in seen(found, found.judged, splits, at):
         for model in one.models:
             by_model.setdefault(model, set()).update(one.sitters)
     return by_model
 
 
-def test_each_model_is_told_whom_it_has_learned_from_under_any_spelling() -> None:
-    split("photos", {"Ada Byron": "train", "b": "train", "c": "val", "d": "unused", "": "train"})
+def test_each_model_is_told_whom_it_has_learned_from_under_any_spelling(at: Layout) -> None:
+    split(at, "photos", {"Ada Byron": "train", "b": "train", "c": "val", "d": "unused", "": "train"})
     portraits = split(
-        "portraits", {"ada_byron": "test", "c": "test", "d": "test", "b": "train", "e": "test", "": "test"}
+        at, "portraits", {"ada_byron": "test", "c": "test", "d": "test", "b": "train", "e": "test", "": "test"}
     )
-    found = told(study(), {"portraits": portraits})
+    found = told(at, study(), {"portraits": portraits})
     assert found == {
         "head": {"ada_byron"},
         "of-head": {"ada_byron"},
@@ -87,10 +81,12 @@ def test_each_model_is_told_whom_it_has_learned_from_under_any_spelling() -> Non
     }
 
 
-def test_counts_and_names_are_said_in_a_line_for_models_that_share_them(capsys: pytest.CaptureFixture[str]) -> None:
-    split("photos", {f"s{n}": "train" for n in range(8)})
-    portraits = split("portraits", {f"s{n}": "test" for n in range(10)})
-    found = seen(study(), ["base", "head", "of-head"], {"portraits": portraits})
+def test_counts_and_names_are_said_in_a_line_for_models_that_share_them(
+    at: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    split(at, "photos", {f"s{n}": "train" for n in range(8)})
+    portraits = split(at, "portraits", {f"s{n}": "test" for n in range(10)})
+    found = seen(study(), ["base", "head", "of-head"], {"portraits": portraits}, at)
     warn(found, excluded=False)
     said = capsys.readouterr().err
     assert said.count("warning") == 1
@@ -102,33 +98,33 @@ def test_counts_and_names_are_said_in_a_line_for_models_that_share_them(capsys: 
     assert trained_sitters({}, {"probe": "portraits"}) == []
 
 
-def test_a_data_set_and_those_split_like_it_are_kept_apart_by_the_split_itself() -> None:
+def test_a_data_set_and_those_split_like_it_are_kept_apart_by_the_split_itself(at: Layout) -> None:
     both = {"photos": BOTH, "portraits": {"kind": "like", "dataset": "photos"}}
     by_image = {"photos": {"kind": "images", "test": 0.5}, "portraits": BOTH}
-    photos = split("photos", {"a": "train", "b": "test"})
-    portraits = split("portraits", {"a": "test", "b": "train"})
-    assert told(study(both), {"photos": photos, "portraits": portraits}) == {}
-    assert "head" not in told(study(by_image), {"photos": split("photos", {"a": "train"}) | photos})
+    photos = split(at, "photos", {"a": "train", "b": "test"})
+    portraits = split(at, "portraits", {"a": "test", "b": "train"})
+    assert told(at, study(both), {"photos": photos, "portraits": portraits}) == {}
+    assert "head" not in told(at, study(by_image), {"photos": split(at, "photos", {"a": "train"}) | photos})
 
 
-def test_exclude_leaves_them_out_for_all_models_and_says_where_none_is_left() -> None:
-    split("photos", {"a": "train", "b": "val", "x": "test"})
-    split("portraits", {"a": "test", "b": "test", "c": "test"})
+def test_exclude_leaves_them_out_for_all_models_and_says_where_none_is_left(at: Layout) -> None:
+    split(at, "photos", {"a": "train", "b": "val", "x": "test"})
+    split(at, "portraits", {"a": "test", "b": "test", "c": "test"})
     evaluate = {"benchmarks": {"all": {"kind": "all-pairs", "probe": "portraits"}}}
     fuse: dict[str, Any] = {}
     for model in ("base", "head"):
-        folder = layout.embeddings(model, "portraits")
+        folder = at.embeddings(model, "portraits")
         folder.mkdir(parents=True)
         write_embeddings(folder, [f"{n}/{i}" for n in range(3) for i in range(2)], np.ones((6, 4), np.float32))
-    keep = Reader(study(evaluate=evaluate, fuse=fuse))
+    keep = Reader(study(evaluate=evaluate, fuse=fuse), at)
     assert len(keep.context("head").embedded("portraits", "test")) == 6
-    exclude = Reader(study(evaluate=evaluate | {"trained_sitters": "exclude"}, fuse=fuse))
+    exclude = Reader(study(evaluate=evaluate | {"trained_sitters": "exclude"}, fuse=fuse), at)
     for model in ("base", "head"):
         assert set(exclude.context(model).embedded("portraits", "test").sitters) == {"b", "c"}
     assert exclude.excluded == {"portraits": {"0/0", "0/1"}}
-    split("portraits", {"a": "test"})
+    split(at, "portraits", {"a": "test"})
     with pytest.raises(SitterError, match="portraits without test sitters"):
-        Reader(study(evaluate=evaluate | {"trained_sitters": "exclude"}, fuse=fuse))
+        Reader(study(evaluate=evaluate | {"trained_sitters": "exclude"}, fuse=fuse), at)
 
 
 FOLDED = {"kind": "sitters", "test": 1, "folds": 3}
@@ -145,18 +141,18 @@ def cross_validated(**fusions: Any) -> Study:
     )
 
 
-def test_cross_validated_models_are_not_told_of_the_fold_that_they_have_left_out() -> None:
+def test_cross_validated_models_are_not_told_of_the_fold_that_they_have_left_out(at: Layout) -> None:
     """Model k of faces leaves out fold k, validates on the next and trains on the third."""
-    faces = split("faces", dict.fromkeys("abc", "test"), folds=[0, 1, 2])
+    faces = split(at, "faces", dict.fromkeys("abc", "test"), folds=[0, 1, 2])
     entry = {"models": ["base", "head-cv"], "method": {"kind": "wccn"}, "fit_on": ["faces"], "crossval": True}
     found = cross_validated(
         both={**entry, "centre": True},
         of={"models": ["head-cv", "base"], "method": {"kind": "concat"}, "centre": False},
     )
-    same_folds = split("portraits", dict.fromkeys("abc", "test"), folds=[0, 1, 2])
-    assert told(found, {"faces": faces, "portraits": same_folds}) == {}
-    others = split("portraits", dict.fromkeys("abc", "test"), folds=[1, 2, 2])
+    same_folds = split(at, "portraits", dict.fromkeys("abc", "test"), folds=[0, 1, 2])
+    assert told(at, found, {"faces": faces, "portraits": same_folds}) == {}
+    others = split(at, "portraits", dict.fromkeys("abc", "test"), folds=[1, 2, 2])
     # a is judged by model 1, which trains on fold 0; b by model 2, which trains on fold 1 and has left out c
-    assert told(found, {"faces": faces, "portraits": others}) == {
+    assert told(at, found, {"faces": faces, "portraits": others}) == {
         name: {"a", "b"} for name in ("head-cv", "both", "of")
     }

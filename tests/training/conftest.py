@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from pipeline.plan.layout import Layout
 from tests.training.study import make_faces
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str) -> Iterator[Path]:
+def project(at: Layout, tmp_path: Path, device: str) -> Iterator[Path]:
     """An empty project with the data set `tiny`, as the working folder; trainings in it run on `device`."""
-    monkeypatch.chdir(tmp_path)
-    make_faces()
+    make_faces(at)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield tmp_path

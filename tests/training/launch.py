@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import socket
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any, cast
 
 import yaml
 
+from pipeline.plan.layout import Layout
 from tests.suite.environment import environment
 from tests.training.forks import Fork
 from tests.training.study import SMALLER, STUDY, TINY, make_faces
@@ -61,12 +61,7 @@ def new_project(folder: Path, **training: Any) -> Path:
     raw["train"] |= {"sitters": 5, "images": 2, "epochs": 2, "checkpoint_seconds": 1000} | training
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
-    here = Path.cwd()
-    os.chdir(folder)
-    try:
-        make_faces()
-    finally:
-        os.chdir(here)
+    make_faces(Layout(folder))
     return folder
 
 

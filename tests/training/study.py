@@ -12,7 +12,7 @@ import yaml
 from pipeline.core.alignment import ARCFACE
 from pipeline.core.files import output_folder, write_csv
 from pipeline.params import Study, check
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.stages import train
 from pipeline.store.faces import Face, encode, write_faces
 from pipeline.training.loop import Run
@@ -58,7 +58,9 @@ def write_params(path: Path, **training: Any) -> None:
     path.write_text(yaml.safe_dump(raw, sort_keys=False))
 
 
-def make_faces(dataset: str = "tiny", sitters: int = 9, images: int = 5, train: int = 6, val: int = 2) -> None:
+def make_faces(
+    at: Layout, dataset: str = "tiny", sitters: int = 9, images: int = 5, train: int = 6, val: int = 2
+) -> None:
     """Faces of a data set and its split, below the working folder: a pattern a sitter, with noise on each image."""
     rng = np.random.default_rng([sitters, images])
     faces, rows = [], []
@@ -70,13 +72,13 @@ def make_faces(dataset: str = "tiny", sitters: int = 9, images: int = 5, train: 
             faces.append(Face(name, f"s{sitter}", encode(crop), ARCFACE.points, "aligned", 1.0))
             subset = "train" if sitter < train else "val" if sitter < train + val else "test"
             rows.append({"image_id": name, "sitter": f"s{sitter}", "subset": subset, "fold": 0})
-    with output_folder(layout.faces(dataset)) as folder:
+    with output_folder(at.faces(dataset)) as folder:
         write_faces(folder, faces)
-    with output_folder(layout.split(dataset)) as folder:
+    with output_folder(at.split(dataset)) as folder:
         write_csv(folder / "split.csv", rows, ["image_id", "sitter", "subset", "fold", "origin"])
 
 
-def prepared(model: str = "small", seed: int = 3, training_seed: int | None = None, **training: Any) -> Run:
+def prepared(at: Layout, model: str = "small", seed: int = 3, training_seed: int | None = None, **training: Any) -> Run:
     """A training that has not begun."""
     accelerator = train.start(training.get("precision", "fp32"))
-    return train.prepare(study(model, seed, training_seed, **training), model, accelerator, StopRequest())
+    return train.prepare(study(model, seed, training_seed, **training), model, accelerator, StopRequest(), at)

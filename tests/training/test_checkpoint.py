@@ -11,33 +11,35 @@ import pytest
 import torch
 
 from pipeline.core.errors import SitterError
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.training import checkpoint
 from tests.suite.environment import environment
 from tests.training.study import make_faces, study
 
 
 @pytest.mark.parametrize("changes", [{"lr": 0.5}, {"epochs": 9}, {"images": 2}, {"mirror": False}])
-def test_a_changed_parameter_is_another_training(project: Path, changes: dict[str, Any]) -> None:
-    assert checkpoint.key(study(**changes), "small") != checkpoint.key(study(), "small")
+def test_a_changed_parameter_is_another_training(at: Layout, project: Path, changes: dict[str, Any]) -> None:
+    assert checkpoint.key(study(**changes), "small", at) != checkpoint.key(study(), "small", at)
 
 
-def test_other_seeds_models_and_inputs_are_other_trainings(project: Path) -> None:
-    keys = {checkpoint.key(study(), m) for m in ("small", "head", "lora")} | {checkpoint.key(study(seed=4), "small")}
-    keys.add(checkpoint.key(study(training_seed=4), "small"))
-    make_faces(images=6)
-    keys.add(checkpoint.key(study(), "small"))
+def test_other_seeds_models_and_inputs_are_other_trainings(at: Layout, project: Path) -> None:
+    keys = {checkpoint.key(study(), m, at) for m in ("small", "head", "lora")} | {
+        checkpoint.key(study(seed=4), "small", at)
+    }
+    keys.add(checkpoint.key(study(training_seed=4), "small", at))
+    make_faces(at, images=6)
+    keys.add(checkpoint.key(study(), "small", at))
     assert len(keys) == 6
 
 
-def test_how_often_checkpoints_are_written_is_no_other_training(project: Path) -> None:
-    assert checkpoint.key(study(checkpoint_seconds=5, workers=2), "small") == checkpoint.key(study(), "small")
+def test_how_often_checkpoints_are_written_is_no_other_training(at: Layout, project: Path) -> None:
+    assert checkpoint.key(study(checkpoint_seconds=5, workers=2), "small", at) == checkpoint.key(study(), "small", at)
 
 
-def test_absent_inputs_are_named(project: Path) -> None:
-    (layout.faces("tiny") / "manifest.csv").unlink()
+def test_absent_inputs_are_named(at: Layout, project: Path) -> None:
+    (at.faces("tiny") / "manifest.csv").unlink()
     with pytest.raises(SitterError, match=r"data/faces/tiny/manifest\.csv does not exist"):
-        checkpoint.key(study(), "small")
+        checkpoint.key(study(), "small", at)
 
 
 def test_a_checkpoint_comes_back_whole_and_only_to_its_own_training(
@@ -71,26 +73,31 @@ def test_a_failed_write_leaves_the_checkpoint_before(tmp_path: Path) -> None:
     assert checkpoint.load(tmp_path, "mine") == {"step": 1}
 
 
-def test_a_second_process_at_the_same_model_is_refused_and_a_dead_one_s_lock_is_not_in_the_way(project: Path) -> None:
+def test_a_second_process_at_the_same_model_is_refused_and_a_dead_one_s_lock_is_not_in_the_way(
+    at: Layout, project: Path
+) -> None:
     hold = "from pipeline.training.checkpoint import locked\nwith locked('small'): print('held', flush=True); input()"
     process = subprocess.Popen(
         [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"held\n"
-    with pytest.raises(SitterError, match=r"small is being trained by another process"), checkpoint.locked("small"):
+    with (
+        pytest.raises(SitterError, match=r"small is being trained by another process"),
+        checkpoint.locked("small", at=at),
+    ):
         pass
-    with checkpoint.locked("head"):
+    with checkpoint.locked("head", at=at):
         pass
     process.kill()
     process.communicate()
-    with checkpoint.locked("small") as folder:
-        assert folder == layout.checkpoints("small")
+    with checkpoint.locked("small", at=at) as folder:
+        assert folder == at.checkpoints("small")
 
 
-def test_what_a_killed_write_left_is_cleared_away(project: Path) -> None:
-    folder = layout.checkpoints("small")
+def test_what_a_killed_write_left_is_cleared_away(at: Layout, project: Path) -> None:
+    folder = at.checkpoints("small")
     folder.mkdir(parents=True)
     (folder / ".checkpoint.pt.123.part").write_bytes(b"half")
-    with checkpoint.locked("small"):
+    with checkpoint.locked("small", at=at):
         assert [p.name for p in folder.iterdir()] == ["lock"]

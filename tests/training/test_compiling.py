@@ -11,6 +11,7 @@ import torch
 
 from pipeline.core.errors import SitterError
 from pipeline.models.backbone import trained_state
+from pipeline.plan.layout import Layout
 from pipeline.training.compiling import PAYS_FROM, check_compiler, compiles
 from pipeline.training.loop import Run
 from pipeline.training.stop import StopRequest
@@ -18,9 +19,9 @@ from tests.programs import needs
 from tests.training.study import prepared
 
 
-def without_dropout(**training: Any) -> Run:
+def without_dropout(at: Layout, **training: Any) -> Run:
     """LoRA by SGD; compiled, dropout draws otherwise."""
-    run = prepared("lora", epochs=2, optimiser="sgd", lr=0.02, **training)
+    run = prepared(at, "lora", epochs=2, optimiser="sgd", lr=0.02, **training)
     for module in run.backbone.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
@@ -30,10 +31,12 @@ def without_dropout(**training: Any) -> Run:
 @pytest.mark.slow
 @pytest.mark.training
 @needs("g++", "Python.h")
-def test_compiled_stages_train_what_plain_ones_train_and_their_checkpoints_are_exchanged(project: Path) -> None:
-    plain = without_dropout()
+def test_compiled_stages_train_what_plain_ones_train_and_their_checkpoints_are_exchanged(
+    at: Layout, project: Path
+) -> None:
+    plain = without_dropout(at)
     expected = plain.fit(project / "plain", "key", StopRequest())
-    first = without_dropout(compile=True)
+    first = without_dropout(at, compile=True)
     stop = StopRequest()
     stop.by = signal.SIGTERM
     with pytest.raises(SystemExit):
@@ -42,7 +45,7 @@ def test_compiled_stages_train_what_plain_ones_train_and_their_checkpoints_are_e
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0
     assert first.state.step == 1
     assert trained_state(first.backbone).keys() == trained_state(plain.backbone).keys()
-    found = without_dropout().fit(project / "both", "key", StopRequest())
+    found = without_dropout(at).fit(project / "both", "key", StopRequest())
     assert [row["loss"] for row in found.history[1:]] == pytest.approx(
         [row["loss"] for row in expected.history[1:]], rel=1e-3
     )
@@ -52,7 +55,7 @@ def test_compiled_stages_train_what_plain_ones_train_and_their_checkpoints_are_e
 
 @pytest.mark.parametrize("given", [None, "no-such-compiler"])
 def test_without_a_compiler_it_is_refused_before_any_face_is_read(
-    project: Path, monkeypatch: pytest.MonkeyPatch, given: str | None
+    at: Layout, project: Path, monkeypatch: pytest.MonkeyPatch, given: str | None
 ) -> None:
     monkeypatch.setenv("PATH", str(project))
     if given is None:
@@ -62,7 +65,7 @@ def test_without_a_compiler_it_is_refused_before_any_face_is_read(
     (project / "data").rename(project / "gone")
     words = "no g\\+\\+ is there" if given is None else "CXX names 'no-such-compiler', which is none"
     with pytest.raises(SitterError, match=rf"training\.compile needs a C\+\+ compiler \({words}\).*compile: false"):
-        prepared("lora", compile=True)
+        prepared(at, "lora", compile=True)
 
 
 def test_what_a_gpu_needs_is_named_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -74,7 +77,7 @@ def test_what_a_gpu_needs_is_named_together(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_auto_compiles_long_trainings_on_a_gpu_where_the_machine_can_and_says_so(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("pipeline.training.compiling.check_compiler", lambda device: None)
     assert compiles("auto", "cuda", PAYS_FROM)

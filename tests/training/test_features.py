@@ -16,6 +16,7 @@ from pipeline.models.backbones.dlib_resnet29 import DlibResNet29
 from pipeline.models.build import build
 from pipeline.models.preprocess import Preprocess
 from pipeline.params.backbones.dlib_resnet29 import DlibResNet29Options
+from pipeline.plan.layout import Layout
 from pipeline.store.faces import FaceStore
 from pipeline.training.data import Faces, read_faces
 from pipeline.training.features import Inputs, PreparedFaces, split_network
@@ -23,11 +24,11 @@ from tests.training.study import study
 
 
 def parts(
-    model: str, cache_gb: float = 4.0, mirrored: bool = True, workers: int = 0
+    at: Layout, model: str, cache_gb: float = 4.0, mirrored: bool = True, workers: int = 0
 ) -> tuple[Backbone, torch.nn.Sequential, Inputs, Inputs]:
     entry = study().models[model]
-    network, _ = build(entry.backbone, entry.adaptation, 0)
-    faces = read_faces(["tiny"], study().split)
+    network, _ = build(entry.backbone, entry.adaptation, 0, at)
+    faces = read_faces(["tiny"], study().split, at=at)
     trained, inputs = split_network(
         network, faces, (mirrored, False), torch.device("cpu"), cache_gb, workers, lambda: None
     )
@@ -47,9 +48,9 @@ def prepared(inputs: Inputs, batch: Batch) -> torch.Tensor:
 
 @pytest.mark.parametrize(("model", "stages"), [("small", 10), ("lora", 2), ("head", 1)])
 def test_kept_features_through_the_trained_stages_are_the_network_s_vectors(
-    project: Path, model: str, stages: int
+    at: Layout, project: Path, model: str, stages: int
 ) -> None:
-    network, trained, train, val = parts(model)
+    network, trained, train, val = parts(at, model)
     assert len(trained) == stages
     network.eval()
     batch = batch_of(train.dataset.faces)
@@ -65,21 +66,23 @@ def test_kept_features_through_the_trained_stages_are_the_network_s_vectors(
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_where_memory_is_short_faces_are_decoded_anew_and_nothing_else_changes(project: Path, workers: int) -> None:
-    network, trained, train, _ = parts("lora", cache_gb=0, workers=workers)
+def test_where_memory_is_short_faces_are_decoded_anew_and_nothing_else_changes(
+    at: Layout, project: Path, workers: int
+) -> None:
+    network, trained, train, _ = parts(at, "lora", cache_gb=0, workers=workers)
     assert train.kept is None
     assert len(trained) == 1 + len(network.stages)
     batch = batch_of(train.dataset.faces)
     for pixels in train.batches([batch] * 2):
         assert pixels.dtype == torch.uint8
         assert torch.equal(trained[0](pixels), prepared(train, batch))
-    _, _, kept, _ = parts("small")
+    _, _, kept, _ = parts(at, "small")
     (same,) = kept.batches([batch])
     assert torch.equal(prepared(train, batch), same)
 
 
-def test_workers_start_once_and_serve_every_epoch_even_after_one_that_was_left_early(project: Path) -> None:
-    _, _, train, _ = parts("small", cache_gb=0, workers=2)
+def test_workers_start_once_and_serve_every_epoch_even_after_one_that_was_left_early(at: Layout, project: Path) -> None:
+    _, _, train, _ = parts(at, "small", cache_gb=0, workers=2)
     sampler = SitterBatches(train.dataset.faces.labels, 4, 3, seed=0, mirror=True)
     before = {p.pid for p in psutil.Process().children()}
     started = []
@@ -93,37 +96,37 @@ def test_workers_start_once_and_serve_every_epoch_even_after_one_that_was_left_e
     assert len(started[0]) == 2
 
 
-def test_a_mirrored_face_is_the_face_turned_over(project: Path) -> None:
-    _, _, train, _ = parts("small")
+def test_a_mirrored_face_is_the_face_turned_over(at: Layout, project: Path) -> None:
+    _, _, train, _ = parts(at, "small")
     assert torch.equal(train.dataset[[(3, True)]], train.dataset[[(3, False)]].flip(2))
 
 
 def test_landmarks_are_computed_only_for_a_network_with_another_template(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+    at: Layout, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def none(store: FaceStore) -> None:
         raise AssertionError("millions of faces would need them all")
 
     monkeypatch.setattr(FaceStore, "crop_landmarks", property(none))
-    _, _, train, _ = parts("small", cache_gb=0)
+    _, _, train, _ = parts(at, "small", cache_gb=0)
     assert train.dataset[[(0, False), (3, True)]].shape == (2, 112, 112, 3)
-    other = PreparedFaces(train.dataset.faces, Preprocess(DlibResNet29(DlibResNet29Options())))
+    other = PreparedFaces(train.dataset.faces, Preprocess(DlibResNet29(DlibResNet29Options(), at)))
     with pytest.raises(AssertionError):
         other[[(0, False)]]
 
 
-def test_being_asked_to_stop_is_noticed_while_features_are_computed(project: Path) -> None:
+def test_being_asked_to_stop_is_noticed_while_features_are_computed(at: Layout, project: Path) -> None:
     def stop() -> None:
         raise SystemExit(75)
 
     entry = study().models["head"]
-    network, _ = build(entry.backbone, entry.adaptation, 0)
-    faces = read_faces(["tiny"], study().split)
+    network, _ = build(entry.backbone, entry.adaptation, 0, at)
+    faces = read_faces(["tiny"], study().split, at=at)
     with pytest.raises(SystemExit):
         split_network(network, faces, (False, False), torch.device("cpu"), 4.0, 0, stop)
 
 
-def test_workers_start_where_opencv_has_threads_already(project: Path) -> None:
+def test_workers_start_where_opencv_has_threads_already(at: Layout, project: Path) -> None:
     """OpenCV in a forked process that is given a number of threads waits for those that only its parent has."""
     before = cv2.getNumThreads()
     pixels = np.zeros((2000, 2000, 3), np.uint8)
@@ -131,7 +134,7 @@ def test_workers_start_where_opencv_has_threads_already(project: Path) -> None:
         for _ in range(12):
             cv2.setNumThreads(4)
             cv2.cvtColor(pixels, cv2.COLOR_BGR2LAB)
-            _, _, inputs, _ = parts("small", cache_gb=0, workers=2)
+            _, _, inputs, _ = parts(at, "small", cache_gb=0, workers=2)
             assert len(list(inputs.in_order())) == 1
     finally:
         cv2.setNumThreads(before)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from pipeline.plan.layout import Layout
 from pipeline.training.gradients import seed
 from pipeline.training.loop import Run
 from pipeline.training.stop import StopRequest
@@ -16,9 +17,9 @@ from tests.training.launch import ROOT, finish, start
 from tests.training.study import prepared
 
 
-def begun(model: str, dropout: bool = True, **training: Any) -> Run:
+def begun(at: Layout, model: str, dropout: bool = True, **training: Any) -> Run:
     """A training whose steps leave the gradients as they are."""
-    run = prepared(model, **({"images": 2} | training))
+    run = prepared(at, model, **({"images": 2} | training))
     run.optimiser.step = run.optimiser.zero_grad = lambda: None
     run.backbone.train()
     for module in run.backbone.modules():
@@ -46,22 +47,24 @@ def assert_close(found: list[torch.Tensor], expected: list[torch.Tensor]) -> Non
 @pytest.mark.parametrize("model", ["head", "lora"])  # triplet and a penalty; InfoNCE
 @pytest.mark.parametrize(("chunk", "accumulate"), [(1, 1), (3, 2), (100, 1)])
 def test_gradients_in_chunks_are_those_of_the_whole_batch(
-    project: Path, model: str, chunk: int, accumulate: int
+    at: Layout, project: Path, model: str, chunk: int, accumulate: int
 ) -> None:
-    plain = begun(model, dropout=False, accumulate=accumulate)
-    cached = begun(model, dropout=False, accumulate=accumulate, chunk=chunk)
+    plain = begun(at, model, dropout=False, accumulate=accumulate)
+    cached = begun(at, model, dropout=False, accumulate=accumulate, chunk=chunk)
     assert_close(taught(cached, accumulate), taught(plain, accumulate))
     assert cached.state.loss == pytest.approx(plain.state.loss, rel=1e-5)
 
 
 @on_both
 @pytest.mark.parametrize("model", ["small", "lora"])  # batch statistics; dropout
-def test_both_passes_in_chunks_meet_the_same_statistics_and_dropout(project: Path, device: str, model: str) -> None:
-    run = begun(model, chunk=2)
+def test_both_passes_in_chunks_meet_the_same_statistics_and_dropout(
+    at: Layout, project: Path, device: str, model: str
+) -> None:
+    run = begun(at, model, chunk=2)
     batch = run.sampler.batch(0, 0)
     assert len(batch.images) == 6
     (inputs,) = run.train.batches([batch])
-    by_hand = begun(model)
+    by_hand = begun(at, model)
     embeddings = []
     for number, chunk in enumerate(inputs.tensor_split(3)):  # one graph over all chunks
         seed(3, 0, 0, 0, number)
@@ -74,9 +77,9 @@ def test_both_passes_in_chunks_meet_the_same_statistics_and_dropout(project: Pat
         assert torch.equal(buffer, other), name  # followed once, not in both passes
 
 
-def test_a_scaler_scales_loss_and_penalty_once(project: Path) -> None:
+def test_a_scaler_scales_loss_and_penalty_once(at: Layout, project: Path) -> None:
     """As fp16's does on a GPU; here it is given to a training in full precision, which leaves gradients scaled."""
-    plain, cached = begun("head"), begun("head", chunk=2)
+    plain, cached = begun(at, "head"), begun(at, "head", chunk=2)
     for run in (plain, cached):
         for p in run.parameters:
             p.data.add_(0.1)  # away from the identity, or the penalty has no gradient
@@ -85,8 +88,8 @@ def test_a_scaler_scales_loss_and_penalty_once(project: Path) -> None:
 
 
 @on_both
-def test_no_more_images_than_a_chunk_are_in_the_network_at_once(project: Path) -> None:
-    run = begun("lora", chunk=2)
+def test_no_more_images_than_a_chunk_are_in_the_network_at_once(at: Layout, project: Path) -> None:
+    run = begun(at, "lora", chunk=2)
     sizes: list[int] = []
     next(run.embed.children()).register_forward_pre_hook(lambda module, given: sizes.append(len(given[0])))
     taught(run)
@@ -95,8 +98,8 @@ def test_no_more_images_than_a_chunk_are_in_the_network_at_once(project: Path) -
 
 @pytest.mark.training
 @on_both
-def test_a_training_in_chunks_ends_where_the_plain_one_does(project: Path) -> None:
-    runs = [prepared("head", chunk=chunk, epochs=2) for chunk in (None, 2)]
+def test_a_training_in_chunks_ends_where_the_plain_one_does(at: Layout, project: Path) -> None:
+    runs = [prepared(at, "head", chunk=chunk, epochs=2) for chunk in (None, 2)]
     states = [run.fit(project / str(i), "key", StopRequest()) for i, run in enumerate(runs)]
     plain, cached = (state.history for state in states)
     assert [row["loss"] for row in cached[1:]] == pytest.approx([row["loss"] for row in plain[1:]], rel=1e-4)

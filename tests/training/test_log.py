@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.stages import train
 from pipeline.training.log import Log
 from pipeline.training.stop import StopRequest
@@ -88,8 +88,10 @@ def test_without_a_known_peak_no_share_of_it_is_named_and_only_the_first_process
 
 
 @pytest.mark.training
-def test_a_training_says_where_it_is_after_every_epoch(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = prepared("head", epochs=2)
+def test_a_training_says_where_it_is_after_every_epoch(
+    at: Layout, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = prepared(at, "head", epochs=2)
     capsys.readouterr()
     state = run.fit(project / "c", "key", StopRequest())
     start, *epochs = (line for line in capsys.readouterr().err.splitlines() if line.startswith("training: "))
@@ -106,7 +108,7 @@ def test_a_training_says_where_it_is_after_every_epoch(project: Path, capsys: py
 
 
 @pytest.mark.training
-def test_how_fast_it_was_is_not_in_what_it_leaves(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_fast_it_was_is_not_in_what_it_leaves(at: Layout, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifests = []
     for seconds in (0.0, 100.0):
         clock = Clock()
@@ -116,6 +118,6 @@ def test_how_fast_it_was_is_not_in_what_it_leaves(project: Path, monkeypatch: py
             return clock.now
 
         monkeypatch.setattr(Log.__init__, "__kwdefaults__", Log.__init__.__kwdefaults__ | {"clock": slow})
-        train.run(study("head"), "head")
-        manifests.append((layout.model("head") / "manifest.csv").read_bytes())
+        train.run(study("head"), "head", at.root)
+        manifests.append((at.model("head") / "manifest.csv").read_bytes())
     assert manifests[0] == manifests[1]

@@ -16,6 +16,7 @@ from pipeline.losses.triplet import Triplet
 from pipeline.metrics.verification import eer, roc, tally
 from pipeline.models.backbone import trained_state
 from pipeline.params.losses.triplet import TripletOptions
+from pipeline.plan.layout import Layout
 from pipeline.stages import train
 from pipeline.store.embeddings import normalise
 from pipeline.training import checkpoint
@@ -28,9 +29,9 @@ from tests.training.study import make_faces, prepared
 pytestmark = pytest.mark.training
 
 
-def fitted(folder: Path, model: str = "small", seed: int = 3, **training: Any) -> Run:
+def fitted(at: Layout, folder: Path, model: str = "small", seed: int = 3, **training: Any) -> Run:
     """A training at its end."""
-    run = prepared(model, seed, **training)
+    run = prepared(at, model, seed, **training)
     run.fit(folder, "key", StopRequest())
     return run
 
@@ -41,19 +42,21 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 @on_both
 @pytest.mark.parametrize("model", ["small", "head", "lora"])
-def test_the_same_seed_gives_the_same_weights_and_another_others(project: Path, model: str) -> None:
-    one, two, other = (fitted(project / str(i), model, s, epochs=2).state for i, s in enumerate((3, 3, 4)))
+def test_the_same_seed_gives_the_same_weights_and_another_others(at: Layout, project: Path, model: str) -> None:
+    one, two, other = (fitted(at, project / str(i), model, s, epochs=2).state for i, s in enumerate((3, 3, 4)))
     assert same(one.best, two.best)
     assert one.history == two.history
     assert not same(one.best, other.best)
 
 
-def test_the_seed_of_a_training_decides_its_start_and_its_batches_and_not_which_faces_validate(project: Path) -> None:
+def test_the_seed_of_a_training_decides_its_start_and_its_batches_and_not_which_faces_validate(
+    at: Layout, project: Path
+) -> None:
     """`training.seed` does to a model what the study's seed does to a model that sets none."""
     own, alike, other = (
-        prepared(seed=5, training_seed=3, val_images=7),
-        prepared(seed=3),
-        prepared(seed=5, val_images=7),
+        prepared(at, seed=5, training_seed=3, val_images=7),
+        prepared(at, seed=3),
+        prepared(at, seed=5, val_images=7),
     )
     assert same(own.backbone.state_dict(), alike.backbone.state_dict())
     assert same(own.loss.state_dict(), alike.loss.state_dict())
@@ -67,9 +70,9 @@ def test_the_seed_of_a_training_decides_its_start_and_its_batches_and_not_which_
 
 @on_both
 def test_a_training_taken_up_at_any_step_ends_in_the_same_weights(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+    at: Layout, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = fitted(project / "whole", "lora", accumulate=2, images=2).state
+    whole = fitted(at, project / "whole", "lora", accumulate=2, images=2).state
     save, folder = Run.save, project / "parts"
 
     class Killed(Exception):
@@ -82,7 +85,7 @@ def test_a_training_taken_up_at_any_step_ends_in_the_same_weights(
     monkeypatch.setattr(Run, "save", save_and_die)
     deaths = 0
     while True:
-        run = prepared("lora", accumulate=2, images=2)
+        run = prepared(at, "lora", accumulate=2, images=2)
         try:
             run.fit(folder, "key", StopRequest())
         except Killed:
@@ -95,8 +98,8 @@ def test_a_training_taken_up_at_any_step_ends_in_the_same_weights(
 
 
 @on_both
-def test_a_frozen_prefix_stays_as_it_was_and_batch_statistics_too(project: Path) -> None:
-    run = prepared("lora")
+def test_a_frozen_prefix_stays_as_it_was_and_batch_statistics_too(at: Layout, project: Path) -> None:
+    run = prepared(at, "lora")
     before = {k: v.clone() for k, v in run.backbone.state_dict().items()}
     trained = trained_state(run.backbone).keys()
     run.fit(project / "c", "key", StopRequest())
@@ -105,9 +108,9 @@ def test_a_frozen_prefix_stays_as_it_was_and_batch_statistics_too(project: Path)
     assert any(not torch.equal(before[k], after[k]) for k in trained)
 
 
-def test_gradients_accumulated_over_batches_are_their_mean(project: Path) -> None:
+def test_gradients_accumulated_over_batches_are_their_mean(at: Layout, project: Path) -> None:
     def gradients(accumulate: int, batches: list[int]) -> list[torch.Tensor]:
-        run = prepared("head", accumulate=accumulate, images=2)
+        run = prepared(at, "head", accumulate=accumulate, images=2)
         run.backbone.train()
         run.loss.loss = Triplet(8, 6, TripletOptions(hard=1.0))  # draws only which pairs: all of them
         run.optimiser.step = lambda: None
@@ -125,14 +128,14 @@ def test_gradients_accumulated_over_batches_are_their_mean(project: Path) -> Non
         assert torch.allclose((a + b) / 2, mean, atol=1e-6)
 
 
-def test_the_last_step_of_an_epoch_takes_the_batches_that_are_left(project: Path) -> None:
-    run = fitted(project / "c", "head", accumulate=4, images=2, epochs=2)
+def test_the_last_step_of_an_epoch_takes_the_batches_that_are_left(at: Layout, project: Path) -> None:
+    run = fitted(at, project / "c", "head", accumulate=4, images=2, epochs=2)
     assert len(run.sampler) == 5
     assert run.state.step == 4
 
 
-def test_rates_rise_over_the_warm_up_then_fall_along_a_cosine(project: Path) -> None:
-    run = prepared("head", epochs=10, warmup_epochs=2, lr=0.1)
+def test_rates_rise_over_the_warm_up_then_fall_along_a_cosine(at: Layout, project: Path) -> None:
+    run = prepared(at, "head", epochs=10, warmup_epochs=2, lr=0.1)
     steps = len(run.sampler)
     rates = []
     for run.state.step in range(10 * steps):
@@ -144,14 +147,14 @@ def test_rates_rise_over_the_warm_up_then_fall_along_a_cosine(project: Path) -> 
     assert rates[6 * steps] == pytest.approx(0.05)
     assert rates[2 * steps :] == sorted(rates[2 * steps :], reverse=True)
     assert rates[-1] < 0.002
-    flat = prepared("head", epochs=10, schedule="constant", lr=0.1)
+    flat = prepared(at, "head", epochs=10, schedule="constant", lr=0.1)
     assert rate(flat.training, steps, 50) == 0.1
 
 
 @on_both
 @pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd"])
-def test_every_optimiser_learns(project: Path, optimiser: str) -> None:
-    run = fitted(project / "c", "head", optimiser=optimiser, epochs=4, lr=0.05 if optimiser == "sgd" else 0.01)
+def test_every_optimiser_learns(at: Layout, project: Path, optimiser: str) -> None:
+    run = fitted(at, project / "c", "head", optimiser=optimiser, epochs=4, lr=0.05 if optimiser == "sgd" else 0.01)
     losses = [row["loss"] for row in run.state.history[1:]]
     assert losses[-1] is not None
     assert losses[0] is not None
@@ -159,8 +162,8 @@ def test_every_optimiser_learns(project: Path, optimiser: str) -> None:
 
 
 @on_both
-def test_the_kept_epoch_is_the_first_with_the_lowest_eer_and_its_weights_are_kept(project: Path) -> None:
-    run = fitted(project / "c", "small", epochs=5, lr=0.003)
+def test_the_kept_epoch_is_the_first_with_the_lowest_eer_and_its_weights_are_kept(at: Layout, project: Path) -> None:
+    run = fitted(at, project / "c", "small", epochs=5, lr=0.003)
     errors = [row["val_eer"] for row in run.state.history]
     assert len(errors) == 6
     best = min(e for e in errors[1:] if e is not None)
@@ -170,8 +173,10 @@ def test_the_kept_epoch_is_the_first_with_the_lowest_eer_and_its_weights_are_kep
 
 
 @on_both
-def test_the_validation_error_is_that_of_the_network_s_vectors_over_all_pairs(project: Path, device: str) -> None:
-    run = prepared("small")
+def test_the_validation_error_is_that_of_the_network_s_vectors_over_all_pairs(
+    at: Layout, project: Path, device: str
+) -> None:
+    run = prepared(at, "small")
     faces = run.val.dataset.faces
     run.backbone.eval()
     with torch.no_grad():
@@ -185,19 +190,19 @@ def test_the_validation_error_is_that_of_the_network_s_vectors_over_all_pairs(pr
     assert (len(genuine), len(impostor)) == (20, 25)
 
 
-def test_training_stops_when_patience_is_at_its_end(project: Path) -> None:
-    run = fitted(project / "c", "head", epochs=50, patience=3, lr=1e-7)
+def test_training_stops_when_patience_is_at_its_end(at: Layout, project: Path) -> None:
+    run = fitted(at, project / "c", "head", epochs=50, patience=3, lr=1e-7)
     assert run.state.epoch == run.state.best_epoch + 3
     assert run.state.epoch < 50
 
 
-def test_without_val_sitters_the_last_epoch_is_kept_and_patience_is_refused(project: Path) -> None:
-    make_faces(val=0)
-    run = fitted(project / "c", "head", epochs=3)
+def test_without_val_sitters_the_last_epoch_is_kept_and_patience_is_refused(at: Layout, project: Path) -> None:
+    make_faces(at, val=0)
+    run = fitted(at, project / "c", "head", epochs=3)
     assert run.state.best_epoch == 3
     assert math.isnan(run.val_eer())
     with pytest.raises(SitterError, match=r"patience is 2, but no epoch can be judged: of tiny, there are no val"):
-        prepared("head", patience=2)
+        prepared(at, "head", patience=2)
 
 
 def spoil(run: Run, how: Callable[[torch.Tensor], torch.Tensor]) -> None:
@@ -206,8 +211,10 @@ def spoil(run: Run, how: Callable[[torch.Tensor], torch.Tensor]) -> None:
 
 @on_both
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_stops_the_run_and_names_the_batch(project: Path, device: str, value: float) -> None:
-    run = prepared("small")
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_batch(
+    at: Layout, project: Path, device: str, value: float
+) -> None:
+    run = prepared(at, "small")
     steps: list[int] = []
 
     def in_the_fifth_step(loss: torch.Tensor) -> torch.Tensor:
@@ -227,8 +234,8 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_batch(project: Pat
         assert all(torch.isfinite(v).all() for v in trained_state(run.backbone).values())
 
 
-def test_gradients_that_are_no_numbers_stop_the_run_before_they_reach_the_weights(project: Path) -> None:
-    run = prepared("small")
+def test_gradients_that_are_no_numbers_stop_the_run_before_they_reach_the_weights(at: Layout, project: Path) -> None:
+    run = prepared(at, "small")
     spoil(run, lambda loss: loss + (loss - loss.detach()).abs().sqrt())  # finite, but its derivative is not
     with pytest.raises(SitterError, match="gradients are not finite"):
         run.fit(project / "c", "key", StopRequest())
@@ -236,8 +243,8 @@ def test_gradients_that_are_no_numbers_stop_the_run_before_they_reach_the_weight
 
 
 @on_both
-def test_gradients_are_clipped_to_the_norm_that_was_asked_for(project: Path) -> None:
-    run = prepared("small", clip=0.01)
+def test_gradients_are_clipped_to_the_norm_that_was_asked_for(at: Layout, project: Path) -> None:
+    run = prepared(at, "small", clip=0.01)
     run.optimiser.step = run.optimiser.zero_grad = lambda: None
     run.backbone.train()
     batch = run.sampler.batch(0, 0)
@@ -248,8 +255,8 @@ def test_gradients_are_clipped_to_the_norm_that_was_asked_for(project: Path) -> 
 
 
 @on_both
-def test_mixed_precision_learns_and_its_loss_is_in_full_precision(project: Path) -> None:
-    run = prepared("small", precision="bf16", epochs=2)
+def test_mixed_precision_learns_and_its_loss_is_in_full_precision(at: Layout, project: Path) -> None:
+    run = prepared(at, "small", precision="bf16", epochs=2)
     seen: list[torch.dtype] = []
     run.loss.loss.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0].dtype))
     half: list[torch.dtype] = []
@@ -266,12 +273,12 @@ def test_fp16_without_a_gpu_is_refused(project: Path) -> None:
 
 
 @pytest.mark.parametrize("device", ["cuda"], indirect=True)
-def test_fp16_scales_its_loss_and_the_scale_survives_a_resume(project: Path) -> None:
-    whole = fitted(project / "whole", "small", precision="fp16", epochs=2)
-    first = prepared("small", precision="fp16", epochs=2)
+def test_fp16_scales_its_loss_and_the_scale_survives_a_resume(at: Layout, project: Path) -> None:
+    whole = fitted(at, project / "whole", "small", precision="fp16", epochs=2)
+    first = prepared(at, "small", precision="fp16", epochs=2)
     stop = StopRequest()
     stop.by = signal.SIGTERM
     with pytest.raises(SystemExit):
         first.fit(project / "parts", "key", stop)
-    second = fitted(project / "parts", "small", precision="fp16", epochs=2)
+    second = fitted(at, project / "parts", "small", precision="fp16", epochs=2)
     assert second.accelerator.scaler.state_dict() == whole.accelerator.scaler.state_dict()

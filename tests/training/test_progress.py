@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.stages import train
 from pipeline.training import status
 from pipeline.training.stop import StopRequest
@@ -17,33 +17,35 @@ from tests.training.study import prepared, study
 
 
 @pytest.mark.training
-def test_what_the_last_checkpoint_holds_stands_beside_it_until_the_training_is_done(project: Path) -> None:
-    folder = layout.checkpoints("small")
+def test_what_the_last_checkpoint_holds_stands_beside_it_until_the_training_is_done(at: Layout, project: Path) -> None:
+    folder = at.checkpoints("small")
     for step in (1, 2):
         stop = StopRequest()
         stop.by, stop.folder = signal.SIGTERM, folder
         with pytest.raises(SystemExit):
-            prepared().fit(folder, "key", stop)
+            prepared(at).fit(folder, "key", stop)
         found = status.read(folder)
         assert found is not None
         assert (found.key, found.step) == ("key", step)
-        assert found.place == f"epoch 1, {step} of {len(prepared().sampler)} batches done"
+        assert found.place == f"epoch 1, {step} of {len(prepared(at).sampler)} batches done"
         assert 0 < found.seconds < 60
         assert status.read_stop(folder) == "SIGTERM"
-    train.run(study(), "small")
+    train.run(study(), "small", at.root)
     assert status.read(folder) is None
     assert status.read_stop(folder) is None
 
 
-def test_a_stop_before_the_first_step_is_recorded_too(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def told(study: object, model: str, accelerator: object, stop: StopRequest) -> None:
+def test_a_stop_before_the_first_step_is_recorded_too(
+    at: Layout, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(study: object, model: str, accelerator: object, stop: StopRequest, at: object) -> None:
         stop.by = signal.SIGUSR1
         stop.leave("no step was made yet")
 
     monkeypatch.setattr(train, "prepare", told)
     with pytest.raises(SystemExit):
-        train.run(study(), "small")
-    folder = layout.checkpoints("small")
+        train.run(study(), "small", at.root)
+    folder = at.checkpoints("small")
     assert status.read_stop(folder) == "SIGUSR1"
     assert status.read(folder) is None
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json
 from pipeline.metrics.verification import eer, roc, tally
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.stages import train
 from pipeline.training import checkpoint
 from pipeline.training.loop import Run
@@ -26,10 +26,10 @@ pytestmark = pytest.mark.training
 
 @on_both
 def test_the_stage_leaves_a_model_its_history_and_its_figures(
-    project: Path, capsys: pytest.CaptureFixture[str]
+    at: Layout, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train.run(study("head"), "head")
-    folder = layout.model("head")
+    train.run(study("head"), "head", at.root)
+    folder = at.model("head")
     assert {p.name for p in folder.iterdir()} == {
         "weights.safetensors", "model.json", "history.csv", "metrics.json", "manifest.csv",
     }  # fmt: skip
@@ -38,13 +38,13 @@ def test_the_stage_leaves_a_model_its_history_and_its_figures(
     figures = read_json(folder / "metrics.json")
     assert figures["epochs"] == 3
     assert float(history[figures["epoch"]]["val_eer"]) == figures["val_eer"]
-    assert not (layout.checkpoints("head") / "checkpoint.pt").exists()
+    assert not (at.checkpoints("head") / "checkpoint.pt").exists()
     assert "val EER" in capsys.readouterr().err
 
 
 @on_both
 def test_the_class_centres_of_the_epoch_that_is_kept_are_left_with_the_model(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+    at: Layout, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     end_of_epoch, seen = Run.end_of_epoch, []
 
@@ -53,47 +53,47 @@ def test_the_class_centres_of_the_epoch_that_is_kept_are_left_with_the_model(
         seen.append(self.loss.loss.centres.detach().cpu().clone())
 
     monkeypatch.setattr(Run, "end_of_epoch", watched)
-    train.run(study("small", epochs=4, lr=0.05), "small")
-    (centres,) = load_file(layout.model("small") / "centres.safetensors").values()
-    kept = read_json(layout.model("small") / "metrics.json")["epoch"]
+    train.run(study("small", epochs=4, lr=0.05), "small", at.root)
+    (centres,) = load_file(at.model("small") / "centres.safetensors").values()
+    kept = read_json(at.model("small") / "metrics.json")["epoch"]
     assert [n for n, value in enumerate(seen) if torch.equal(value, centres)] == [kept]
     assert centres.shape == (6, 8)
 
 
 def test_a_changed_parameter_does_not_go_on_from_the_checkpoint(
-    project: Path, capsys: pytest.CaptureFixture[str]
+    at: Layout, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stop = StopRequest()
     stop.by = signal.SIGUSR1
-    key = checkpoint.key(study("head"), "head")
-    with checkpoint.locked("head") as folder, pytest.raises(SystemExit) as left:
-        prepared("head").fit(folder, key, stop)
+    key = checkpoint.key(study("head"), "head", at)
+    with checkpoint.locked("head", at=at) as folder, pytest.raises(SystemExit) as left:
+        prepared(at, "head").fit(folder, key, stop)
     assert left.value.code == 75
     assert "stopped by SIGUSR1; a checkpoint is written" in capsys.readouterr().err
-    train.run(study("head", epochs=1), "head")
+    train.run(study("head", epochs=1), "head", at.root)
     said = capsys.readouterr()
     assert "is of other parameters, inputs or code: training starts anew" in said.err
     assert "going on" not in said.err
-    assert [row["epoch"] for row in read_csv(layout.model("head") / "history.csv")] == ["0", "1"]
+    assert [row["epoch"] for row in read_csv(at.model("head") / "history.csv")] == ["0", "1"]
 
 
-def test_a_frozen_model_is_recorded_without_training(project: Path) -> None:
-    train.run(study(), "frozen")
-    assert {p.name for p in layout.model("frozen").iterdir()} == {"model.json", "manifest.csv"}
+def test_a_frozen_model_is_recorded_without_training(at: Layout, project: Path) -> None:
+    train.run(study(), "frozen", at.root)
+    assert {p.name for p in at.model("frozen").iterdir()} == {"model.json", "manifest.csv"}
 
 
-def test_an_unknown_model_is_answered_with_the_nearest(project: Path) -> None:
+def test_an_unknown_model_is_answered_with_the_nearest(at: Layout, project: Path) -> None:
     with pytest.raises(SitterError, match="did you mean 'small'"):
-        train.run(study(), "smal")
+        train.run(study(), "smal", at.root)
 
 
 @on_both
-def test_what_is_written_embeds_as_it_was_validated(project: Path) -> None:
+def test_what_is_written_embeds_as_it_was_validated(at: Layout, project: Path) -> None:
     from pipeline.models.load import load_model
 
-    train.run(study("lora", lr=0.01), "lora")
-    embedder = load_model("lora")
-    run = prepared("lora")
+    train.run(study("lora", lr=0.01), "lora", at.root)
+    embedder = load_model("lora", at=at)
+    run = prepared(at, "lora")
     faces = run.val.dataset.faces
     with torch.no_grad():
         vectors = embedder.module(torch.stack([embedder.prepare(*faces.face(i)) for i in range(len(faces))]))
@@ -101,4 +101,4 @@ def test_what_is_written_embeds_as_it_was_validated(project: Path) -> None:
     one, other = np.triu_indices(len(faces), 1)
     scores, genuine = (unit @ unit.T)[one, other], faces.labels[one] == faces.labels[other]
     error = eer(roc(tally(scores[genuine], scores[~genuine])))[0]
-    assert read_json(layout.model("lora") / "metrics.json")["val_eer"] == pytest.approx(error, abs=0.05)
+    assert read_json(at.model("lora") / "metrics.json")["val_eer"] == pytest.approx(error, abs=0.05)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from pipeline.core.errors import SitterError
+from pipeline.plan.layout import Layout
 from pipeline.training.finite import Figures, Place
 from pipeline.training.throughput import PEAKS, flops, peak, peak_of
 from tests.suite.devices import on_both
@@ -32,8 +33,8 @@ def test_a_layer_costs_its_products_forward_for_its_weights_and_for_what_is_befo
 
 
 @on_both
-def test_counting_leaves_the_network_as_it_was(project: Path) -> None:
-    run = prepared("small")
+def test_counting_leaves_the_network_as_it_was(at: Layout, project: Path) -> None:
+    run = prepared(at, "small")
     run.backbone.train()
     before = {name: value.clone() for name, value in run.backbone.state_dict().items()}
     inputs = next(run.train.batches([run.sampler.batch(0, 0)]))
@@ -44,10 +45,10 @@ def test_counting_leaves_the_network_as_it_was(project: Path) -> None:
 
 
 @on_both
-def test_low_rank_updates_cost_less_than_training_the_layers_they_update(project: Path) -> None:
+def test_low_rank_updates_cost_less_than_training_the_layers_they_update(at: Layout, project: Path) -> None:
     counted = {}
     for model in ("small", "lora"):
-        run = prepared(model, cache_gb=0)
+        run = prepared(at, model, cache_gb=0)
         run.backbone.train()
         counted[model] = flops(run.embed, next(run.train.batches([run.sampler.batch(0, 0)])))
     assert 0.3 < counted["lora"] / counted["small"] < 0.9
@@ -67,9 +68,9 @@ def test_names_of_gpus_are_told_apart() -> None:
     assert peak(torch.device("cpu"), "fp32") is None
 
 
-def test_figures_that_arrive_a_batch_late_stop_the_run_and_name_their_own_batch(project: Path) -> None:
+def test_figures_that_arrive_a_batch_late_stop_the_run_and_name_their_own_batch(at: Layout, project: Path) -> None:
     """As on a GPU, which is given a batch before the figures of the one before have arrived."""
-    run = prepared("small")
+    run = prepared(at, "small")
     for position, loss in enumerate((1.5, math.nan, 2.0)):
         run.sent.append(Figures.of(Place(1, position, 3 + position), torch.tensor(loss), torch.tensor(1.0)))
     run.settle(2)
@@ -81,8 +82,8 @@ def test_figures_that_arrive_a_batch_late_stop_the_run_and_name_their_own_batch(
     assert str(error.value).endswith(f"The batch: {', '.join(names)}")
 
 
-def test_a_checkpoint_is_not_written_before_the_figures_have_arrived(project: Path) -> None:
-    run = prepared("small")
+def test_a_checkpoint_is_not_written_before_the_figures_have_arrived(at: Layout, project: Path) -> None:
+    run = prepared(at, "small")
     run.sent.append(Figures.of(Place(0, 0, 0), torch.tensor(1.0), torch.tensor(math.inf)))
     with pytest.raises(SitterError, match="the gradients are not finite"):
         run.save_together(project, "key")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from pipeline.core.errors import SitterError
 from pipeline.metrics.verification import eer, roc, tally
 from pipeline.params import check
+from pipeline.plan.layout import Layout
 from pipeline.stages import train
 from pipeline.training.stop import StopRequest
 from pipeline.training.validation import check_patience, lacking
@@ -39,19 +39,17 @@ def test_an_error_rate_is_lacking_exactly_where_none_can_be_computed(sitters: li
     [({"images": 1, "val": 2}, "one image each"), ({"val": 1}, "of one sitter"), ({"val": 0}, "no val sitters")],
 )
 def test_val_faces_without_pairs_refuse_a_patience_before_any_epoch(
+    at: Layout,
     faces: dict[str, int],
     words: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    make_faces(**faces)
+    make_faces(at, **faces)
     with pytest.raises(SitterError, match=words):
-        train.train(study("head", patience=2), "head", StopRequest())
-    assert not Path("models/head").exists()
+        train.train(study("head", patience=2), "head", StopRequest(), at)
+    assert not (at.root / "models/head").exists()
     if faces.get("images") != 1:  # the triplet needs two images
-        train.train(study("head", epochs=1), "head", StopRequest())
+        train.train(study("head", epochs=1), "head", StopRequest(), at)
         assert words in capsys.readouterr().err
 
 

@@ -10,6 +10,7 @@ from pipeline.faces.detection import Detection, Floats, Search
 from pipeline.faces.detectors.retinaface import decode
 from pipeline.faces.session import session
 from pipeline.params.detectors.retinaface_mobilenet import RetinaFaceMobileNetOptions
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
 
 # Subtracted, in the order of the channels of RGB; the network itself takes BGR.
@@ -19,8 +20,8 @@ MEAN = (123, 117, 104)
 class RetinaFaceMobileNet:
     """RetinaFace-MobileNet0.25: small, fast, and good on paintings."""
 
-    def __init__(self, options: RetinaFaceMobileNetOptions) -> None:
-        path = weights_file(options.weights)
+    def __init__(self, options: RetinaFaceMobileNetOptions, at: Layout = HERE) -> None:
+        path = weights_file(options.weights, at)
         self.network = session(path)
         found = len(self.network.get_inputs()), len(self.network.get_outputs())
         if found != (1, 3):

@@ -18,6 +18,7 @@ from pipeline.core.pixels import RGBImage
 from pipeline.faces.detection import Detection, Floats, Search
 from pipeline.faces.detectors.retinaface import decode
 from pipeline.params.detectors.retinaface_resnet50 import RetinaFaceResNet50Options
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
 
 # Of ImageNet, RGB, for pixels from 0 to 255.
@@ -28,9 +29,9 @@ DEVIATION = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 class RetinaFaceResNet50:
     """RetinaFace-ResNet50: slower and stronger, on a GPU where there is one."""
 
-    def __init__(self, options: RetinaFaceResNet50Options) -> None:
+    def __init__(self, options: RetinaFaceResNet50Options, at: Layout = HERE) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.network = network(weights_file(options.weights)).to(self.device)
+        self.network = network(weights_file(options.weights, at)).to(self.device)
         self.threshold = options.threshold
         self.search = Search(options.scales, options.sides, options.max_side, options.padding)
         self.nothing = f"no face with a score of {options.threshold:g} or more"

@@ -9,16 +9,17 @@ from pipeline.core.pixels import RGBImage
 from pipeline.faces.detection import Detection, Floats, Search
 from pipeline.faces.session import session
 from pipeline.params.detectors.scrfd import SCRFDOptions
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
 
 
 class SCRFD:
     """SCRFD with landmarks, any size, as InsightFace's model zoo ships it."""
 
-    def __init__(self, options: SCRFDOptions) -> None:
+    def __init__(self, options: SCRFDOptions, at: Layout = HERE) -> None:
         from insightface.model_zoo.scrfd import SCRFD as Network
 
-        path = weights_file(options.weights)
+        path = weights_file(options.weights, at)
         # One session for all sizes: the class would make, and keep, one for each size that it meets.
         opened = session(path)
         try:

@@ -5,19 +5,21 @@ ArtFace takes the vector as CLIP compares it with text: the class token, normali
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from torch import Tensor, nn
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import read_json
 from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface
 from pipeline.models.transformer import Attention, Block, Head, Patches, stages
 from pipeline.models.weights import fill, is_torchscript, read_state
 from pipeline.params.backbones.clip import CLIPOptions
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
+from pipeline.store.raw import read_source
 from pipeline.store.weights import weights_file
 
 QUICK = "-quickgelu"
@@ -31,14 +33,14 @@ class CLIP(Backbone):
     scale = (255 * 0.26862954, 255 * 0.26130258, 255 * 0.27577711)
     roles = CLIPOptions.roles
 
-    def __init__(self, options: CLIPOptions) -> None:
+    def __init__(self, options: CLIPOptions, at: Layout = HERE) -> None:
         super().__init__()
         self.template = arcface(options.size)
         tower = _tower(options.architecture, options.size, options.depth, options.width)
         if options.weights is not None:
-            self.weights_file = weights_file(options.weights)
-            _check_activation(options.architecture, options.weights)
-            _fill(tower, options.weights, options.architecture)
+            self.weights_file = file = weights_file(options.weights, at)
+            _check_activation(options.architecture, file, read_source(options.weights, at))
+            _fill(tower, file, options.architecture)
         patches = Patches(tower.conv1, tower.class_embedding[None], tower.positional_embedding, tower.ln_pre)
         head = Head(tower.ln_post, 1, class_token=True, projection=tower.proj if options.projected else None)
         self.stages = stages(patches, [_block(block) for block in tower.transformer.resblocks], head)
@@ -68,11 +70,10 @@ def _block(block: Any) -> Block:
     return Block((block.ln_1, block.ln_2), attention, block.mlp, (block.ls_1, block.ls_2))
 
 
-def _fill(tower: nn.Module, weights: str, architecture: str) -> None:
+def _fill(tower: nn.Module, file: Path, architecture: str) -> None:
     """The image tower's part of a file, its positions brought to another grid by interpolation where needed."""
     from open_clip.model import resize_pos_embed
 
-    file = weights_file(weights)
     state = {name: value for name, value in read_state(file).items() if name.startswith("visual.")}
     if not state:
         raise SitterError(
@@ -87,7 +88,7 @@ def _fill(tower: nn.Module, weights: str, architecture: str) -> None:
     fill(tower, own, file, f"CLIP {architecture}", whole=True)
 
 
-def _check_activation(architecture: str, weights: str) -> None:
+def _check_activation(architecture: str, file: Path, source: Mapping[str, Any]) -> None:
     """Weights trained with QuickGELU give other, worse vectors with GELU, and nothing in their shapes tells.
 
     Known of OpenAI's own files, which are TorchScript, and of what comes from an address in open_clip's list.
@@ -97,10 +98,8 @@ def _check_activation(architecture: str, weights: str) -> None:
     """
     from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 
-    account = layout.raw(weights) / "source.json"
-    source = read_json(account) if account.is_file() else {}
     plain = architecture.removesuffix(QUICK)
-    quick: bool | None = True if is_torchscript(weights_file(weights)) else None
+    quick: bool | None = True if is_torchscript(file) else None
     for tag in list_pretrained_tags_by_model(plain):
         published = get_pretrained_cfg(plain, tag)
         places = {published.get("url"), "/".join(published.get("hf_hub", "").split("/")[:2])} - {""}
@@ -109,8 +108,7 @@ def _check_activation(architecture: str, weights: str) -> None:
     right = plain + QUICK if quick else plain
     if quick is not None and architecture != right:
         raise SitterError(
-            f"{weights_file(weights)} was trained with {'Quick' if quick else ''}GELU: set architecture: {right} "
-            f"(it is {architecture})."
+            f"{file} was trained with {'Quick' if quick else ''}GELU: set architecture: {right} (it is {architecture})."
         )
 
 

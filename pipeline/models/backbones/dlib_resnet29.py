@@ -19,6 +19,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.file_types import instead
 from pipeline.models.backbone import Backbone
 from pipeline.params.backbones.dlib_resnet29 import DlibResNet29Options
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
 
 # The five landmarks in the 150×150 chip that dlib cuts out by its own 5- or 68-point model.
@@ -82,7 +83,7 @@ class DlibResNet29(Backbone):
     dim = 128
     roles = DlibResNet29Options.roles
 
-    def __init__(self, options: DlibResNet29Options) -> None:
+    def __init__(self, options: DlibResNet29Options, at: Layout = HERE) -> None:
         super().__init__()
         stem = OrderedDict[str, nn.Module](conv=nn.Conv2d(3, 32, 7, 2), affine=Affine(32), relu=nn.ReLU())
         stem["pool"] = nn.MaxPool2d(3, 2)
@@ -95,7 +96,7 @@ class DlibResNet29(Backbone):
         self.stages = nn.Sequential(stages)
         self.stages.add_module("fc", nn.Linear(inputs, self.dim, bias=False))
         if options.weights is not None:
-            self.weights_file = weights_file(options.weights)
+            self.weights_file = weights_file(options.weights, at)
             fill_from_dat(self, self.weights_file)
         if options.features:
             self.dim = inputs

@@ -18,6 +18,7 @@ from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface
 from pipeline.models.weights import fill, read_state
 from pipeline.params.backbones.efficientnet_lite0 import EfficientNetLite0Options
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
 
 
@@ -29,7 +30,7 @@ class EfficientNetLite0(Backbone):
     dim = 1280
     roles = EfficientNetLite0Options.roles
 
-    def __init__(self, options: EfficientNetLite0Options) -> None:
+    def __init__(self, options: EfficientNetLite0Options, at: Layout = HERE) -> None:
         import pipeline.core.torchvision_ops  # noqa: F401, I001  (timm imports torchvision)
         import timm
 
@@ -37,7 +38,7 @@ class EfficientNetLite0(Backbone):
         self.template = arcface(options.size)
         net: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
         if options.weights is not None:
-            self.weights_file = file = weights_file(options.weights)
+            self.weights_file = file = weights_file(options.weights, at)
             _fill(net, file)
         stages = OrderedDict[str, nn.Module](stem=_named(conv_stem=net.conv_stem, bn1=net.bn1))
         for i, row in enumerate(net.blocks):

@@ -13,6 +13,7 @@ from pipeline.core.errors import SitterError
 from pipeline.models.number_columns import counting, family
 from pipeline.models.outside import External, read_columns, some
 from pipeline.params.backbones.external import ExternalVectorsOptions
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.embeddings import Floats, write_embeddings
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ class ExternalVectors(External):
 
     key = IMAGE
 
-    def __init__(self, options: ExternalVectorsOptions) -> None:
-        super().__init__(options.weights)
+    def __init__(self, options: ExternalVectorsOptions, at: Layout = HERE) -> None:
+        super().__init__(options.weights, at)
         self.columns = options.columns
 
     def describe(self) -> dict[str, Any]:

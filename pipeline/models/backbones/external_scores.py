@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.core.errors import SitterError
 from pipeline.models.outside import External, read_columns
 from pipeline.params.backbones.external_scores import ExternalScoresOptions
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.scores import GALLERY, GALLERY_DATASET, PROBE, SCORE, write_scores
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ class ExternalScores(External):
 
     key = PROBE
 
-    def __init__(self, options: ExternalScoresOptions) -> None:
-        super().__init__(options.weights)
+    def __init__(self, options: ExternalScoresOptions, at: Layout = HERE) -> None:
+        super().__init__(options.weights, at)
         self.distance = options.distance
 
     def describe(self) -> dict[str, Any]:

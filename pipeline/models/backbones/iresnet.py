@@ -6,6 +6,7 @@ Counts of parameters at 512 dimensions: 24.0, 34.1, 43.6 and 65.2 million for de
 from __future__ import annotations
 
 from collections import OrderedDict
+from pathlib import Path
 from typing import cast
 
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface
 from pipeline.models.weights import fill, read_state
 from pipeline.params.backbones.iresnet import IResNetOptions
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 14, 3), 100: (3, 13, 30, 3)}
@@ -51,7 +53,7 @@ class IResNet(Backbone):
     scale = (127.5, 127.5, 127.5)
     roles = IResNetOptions.roles
 
-    def __init__(self, options: IResNetOptions) -> None:
+    def __init__(self, options: IResNetOptions, at: Layout = HERE) -> None:
         super().__init__()
         self.template, self.dim = arcface(options.size), options.embedding
         channels = [max(1, round(c * options.width)) for c in CHANNELS]
@@ -74,10 +76,10 @@ class IResNet(Backbone):
                 nn.init.normal_(module.weight, 0, 0.1)
         if options.weights is not None:
             wide = f" of width {options.width:g}" if options.width != 1 else ""
-            self._load(options.weights, f"IResNet{options.depth}{wide}")
+            self._load(weights_file(options.weights, at), f"IResNet{options.depth}{wide}")
 
-    def _load(self, weights: str, what: str) -> None:
-        self.weights_file = file = weights_file(weights)
+    def _load(self, file: Path, what: str) -> None:
+        self.weights_file = file
         if file.suffix == ".onnx":
             from pipeline.models.iresnet_onnx import fill_from_onnx
 

@@ -15,6 +15,7 @@ from pipeline.core.alignment import ARCFACE
 from pipeline.models.backbone import Backbone
 from pipeline.models.weights import fill, read_state
 from pipeline.params.backbones.mobilefacenet import MobileFaceNetOptions
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
 
 # Expansion, channels, blocks, stride of the first: the paper's table 1.
@@ -68,7 +69,7 @@ class MobileFaceNet(Backbone):
     dim = 128
     roles = MobileFaceNetOptions.roles
 
-    def __init__(self, options: MobileFaceNetOptions) -> None:
+    def __init__(self, options: MobileFaceNetOptions, at: Layout = HERE) -> None:
         super().__init__()
         conv, bn = _convolved(3, 64, 3, 2)
         stages = OrderedDict[str, nn.Module](conv1=_named(conv=conv, bn=bn, relu=nn.ReLU6()))
@@ -89,7 +90,7 @@ class MobileFaceNet(Backbone):
         stages["vector"] = _named(fc=nn.Conv2d(512, self.dim, 1), bn=nn.BatchNorm2d(self.dim), flat=nn.Flatten())
         self.stages = nn.Sequential(stages)
         if options.weights is not None:
-            self.weights_file = file = weights_file(options.weights)
+            self.weights_file = file = weights_file(options.weights, at)
             state = {stage_name(name): value for name, value in read_state(file).items()}
             fill(self, state, file, "MobileFaceNet", whole=True)
         if options.features:

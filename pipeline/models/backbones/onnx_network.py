@@ -15,6 +15,7 @@ from pipeline.faces.session import session, tried
 from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface
 from pipeline.params.backbones.onnx_network import ONNXNetworkOptions
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
 
 
@@ -93,9 +94,9 @@ class ONNXNetwork(Backbone):
 
     roles = ONNXNetworkOptions.roles
 
-    def __init__(self, options: ONNXNetworkOptions) -> None:
+    def __init__(self, options: ONNXNetworkOptions, at: Layout = HERE) -> None:
         super().__init__()
-        self.weights_file = weights_file(options.weights)
+        self.weights_file = weights_file(options.weights, at)
         graph = Graph(self.weights_file, options.layout, options.output)
         if options.size is not None and graph.size not in (options.size, None):
             raise SitterError(f"{self.weights_file} takes faces of {graph.size} pixels, but size is {options.size}.")

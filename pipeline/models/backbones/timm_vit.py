@@ -17,6 +17,7 @@ from pipeline.models.templates import arcface
 from pipeline.models.transformer import Attention, Block, Head, Patches, stages
 from pipeline.models.weights import WRAPPERS, fill, read_state
 from pipeline.params.backbones.timm_vit import TimmViTOptions
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
 
 
@@ -25,7 +26,7 @@ class TimmViT(Backbone):
 
     roles = TimmViTOptions.roles
 
-    def __init__(self, options: TimmViTOptions) -> None:
+    def __init__(self, options: TimmViTOptions, at: Layout = HERE) -> None:
         import pipeline.core.torchvision_ops  # noqa: F401, I001  (timm imports torchvision)
         import timm
 
@@ -52,7 +53,7 @@ class TimmViT(Backbone):
                 if name.endswith(".gamma"):  # DINOv2's blocks start scaled by 1e-5: frozen so, LoRA would be silent
                     parameter.data.fill_(1)
         else:
-            self.weights_file = weights_file(options.weights)
+            self.weights_file = weights_file(options.weights, at)
             _fill(net, self.weights_file, f"timm's {options.architecture} ({published.url}, {published.license})")
         prefix = [token[0] for token in (net.cls_token, net.reg_token) if token is not None]
         patches = Patches(net.patch_embed.proj, torch.cat(prefix) if prefix else None, net.pos_embed[0], net.norm_pre)

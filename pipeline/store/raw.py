@@ -1,0 +1,72 @@
+"""Images and weights as delivered, `data/raw/<entry>/`: the files, `manifest.csv` and `source.json`.
+
+The manifest of images has a row for each: image_id, path, sitter, sha256, and whatever its source knows of it. That of
+weights is the plain one, which every output folder has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.files import MANIFEST, each_row, read_columns, read_csv, read_json, write_csv, write_json
+from pipeline.plan.layout import HERE, Layout
+from pipeline.store.columns import GIVEN
+
+SOURCE = "source.json"
+PASSED_OVER = "passed-over.csv"
+"""The photographs that `render` could not read."""
+CONTACT_SHEET = "contact-sheet.png"
+"""What `render` shows of its styles."""
+REQUIRED = ("image_id", "path", "sitter")
+
+
+def manifest_file(entry: str, at: Layout = HERE) -> Path:
+    """Return the path of the manifest of an entry's images, or of its weights."""
+    return at.raw(entry) / MANIFEST
+
+
+def write_manifest(folder: Path, rows: Iterable[Mapping[str, Any]], further: Iterable[str] = ()) -> None:
+    """Write the manifest of images into an existing folder, with what the source knows in the columns `further`."""
+    write_csv(folder / MANIFEST, rows, [*GIVEN, *further])
+
+
+def write_passed_over(folder: Path, unread: Iterable[Mapping[str, Any]]) -> None:
+    """Write into an existing folder which photographs could not be painted: image_id, path, reason."""
+    write_csv(folder / PASSED_OVER, unread, ["image_id", "path", "reason"])
+
+
+def contact_sheet_file(dataset: str, at: Layout = HERE) -> Path:
+    """Return the path of the picture that shows the styles of a painted data set."""
+    return at.raw(dataset) / CONTACT_SHEET
+
+
+def each_raw(entry: str, at: Layout = HERE) -> Iterator[dict[str, str]]:
+    """Yield the rows of a manifest of images, one at a time.
+
+    Raises:
+        SitterError: the file or one of the columns image_id, path and sitter is absent.
+    """
+    return each_row(manifest_file(entry, at), REQUIRED)
+
+
+def read_raw(entry: str, columns: Sequence[str] = REQUIRED, at: Layout = HERE) -> list[dict[str, str]]:
+    """Read a manifest of images; raises as `each_raw` does, and where one of `columns` is absent."""
+    return read_csv(manifest_file(entry, at), columns)
+
+
+def raw_ids(entry: str, at: Layout = HERE) -> Any:
+    """Read the ids of all images, an Arrow array of text: of millions of them in a moment."""
+    return read_columns(manifest_file(entry, at), ["image_id"])["image_id"]
+
+
+def write_source(folder: Path, source: Mapping[str, Any]) -> None:
+    """Write into an existing folder where an entry's files are from, and under which licence."""
+    write_json(folder / SOURCE, source)
+
+
+def read_source(entry: str, at: Layout = HERE) -> dict[str, Any]:
+    """Return where an entry's files are from; empty where that is not recorded."""
+    file = at.raw(entry) / SOURCE
+    return dict(read_json(file)) if file.is_file() else {}
