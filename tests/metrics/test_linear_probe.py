@@ -83,12 +83,12 @@ def test_figures_are_those_of_the_nearest_mean_in_whitened_space():
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     y = np.array([styles[i] for i in images.image_ids])
     groups, said = np.unique(images.sitters, return_inverse=True)[1], np.empty_like(y)
-    for learned, asked in StratifiedGroupKFold(5, shuffle=True, random_state=shows.seed).split(x, y, groups):
+    for learned, tested in StratifiedGroupKFold(5, shuffle=True, random_state=shows.seed).split(x, y, groups):
         own = {style: x[learned][y[learned] == style].mean(0) for style in STYLES}
         residuals = x[learned] - np.array([own[style] for style in y[learned]])
         precision = LedoitWolf(assume_centered=True).fit(residuals).precision_
         whitened = x @ np.linalg.cholesky(precision)
-        said[asked] = NearestCentroid().fit(whitened[learned], y[learned]).predict(whitened[asked])
+        said[tested] = NearestCentroid().fit(whitened[learned], y[learned]).predict(whitened[tested])
     found = linear_probe(shows, asked("style", folds=5))
     assert 0.4 < balanced_accuracy_score(y, said) < 0.95
     assert found.scalars["balanced_accuracy"].value == pytest.approx(balanced_accuracy_score(y, said))
