@@ -148,6 +148,7 @@ def fuse(study: Study) -> Iterator[Job]:
 
 
 def _fuse(study: Study, name: str) -> Job:
+    from pipeline.params.effective import tested_elsewhere
     from pipeline.params.fuse import members
 
     fusion = study.fuse[name]
@@ -155,7 +156,8 @@ def _fuse(study: Study, name: str) -> Job:
     models = [model for behind in members(study, name) for model in behind]
     inputs = [layout.embeddings(model, dataset) for model in models for dataset in datasets]
     tested = fusion.method.kind == "folds" or fusion.crossval or fusion.score_norm is not None
-    inputs += [layout.split(d) for d in _unique(iter((*fusion.fit_on, *(datasets if tested else ()))))]
+    kept_apart = [other for dataset in fusion.fit_on for other in tested_elsewhere(study, dataset)]
+    inputs += [layout.split(d) for d in _unique(iter((*fusion.fit_on, *(datasets if tested else kept_apart))))]
     outputs = (layout.model(name), *(layout.embeddings(name, dataset) for dataset in datasets))
     swept = study.swept(name)
     keys = ("seed", *(swept.keys if swept else [f"fuse.{name}"]), "embed.datasets")
