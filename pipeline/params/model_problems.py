@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pipeline.core.errors import nearest
 from pipeline.params.adaptations.base import HasRoles
 from pipeline.params.backbones.base import OutsideOptions
+from pipeline.params.losses.margin import MarginOptions
 from pipeline.params.losses.sum import SumOptions
 from pipeline.params.split import Dealt, Split
 from pipeline.params.train import Model, Training
@@ -35,6 +36,25 @@ def wrong_roles(name: str, model: Model) -> list[str]:
         for role in model.adaptation.roles or ()
         if role not in known
     ]
+
+
+def wrong_batches(name: str, model: Model, training: Training) -> list[str]:
+    """Return what a sampler lacks, or is told in vain."""
+    where, sampler = f"models.{name}.training", training.sampler
+    if sampler == "sitters":
+        vain = f"{where}.batch is {training.batch}, but the sampler is sitters, whose batches are sitters × images"
+        return [f"{vain}: set these, or sampler: pairs or shuffle"] if training.batch else []
+    if training.batch is None:
+        return [f"{where}.sampler is {sampler}, but batch is not set: say how many images a batch has"]
+    if sampler == "pairs" and training.batch % 2:
+        return [f"{where}.batch is {training.batch}, but the sampler is pairs: give an even number of images"]
+    losses = model.loss.losses if isinstance(model.loss, SumOptions) else [model.loss]
+    if sampler == "shuffle" and not any(isinstance(loss, MarginOptions) for loss in losses):
+        return [
+            f"{where}.sampler is shuffle, but the loss {model.loss.kind} compares images of one sitter, which meet by "
+            "chance only: set sampler: sitters or pairs, or a loss with class centres, such as arcface"
+        ]
+    return []
 
 
 def idle_patience(name: str, training: Training, splits: Mapping[str, Split]) -> list[str]:

@@ -22,10 +22,17 @@ class Training(Strict):
     then tested, and the next one, which chooses the epoch. `crossval: true` of a model trains one for each fold."""
     epochs: Annotated[int, Field(ge=1)] = 20
     """Passes over the training images at most."""
+    sampler: Literal["sitters", "pairs", "shuffle"] = "sitters"
+    """Which images make up a batch. sitters: `sitters` × `images`. pairs: two images of each of `batch` / 2 sitters,
+    and nearly every image once an epoch. shuffle: `batch` images whoever they show, for losses with class centres."""
     sitters: Annotated[int, Field(ge=2)] = 16
-    """Sitters in a batch, that of all processes together."""
+    """Sitters in a batch, for the sampler `sitters`."""
     images: Annotated[int, Field(ge=2)] = 4
-    """Images of each sitter in a batch."""
+    """Images of each sitter in a batch, for the sampler `sitters`."""
+    batch: Annotated[int | None, Field(ge=2)] = None
+    """Images in a batch, for the samplers `pairs` (an even number) and `shuffle`."""
+    batch_per: Literal["training", "process"] = "training"
+    """Whether a batch is that of all processes together, or each process has one of that size."""
     chunk: Annotated[int | None, Field(ge=1)] = None
     """Images that a process has in the network at once (GradCache): bounds the memory of a large batch, whose loss is
     that of the whole, for a second pass through the network. Trained batch statistics are a chunk's own. null: all."""

@@ -112,7 +112,7 @@ def train(study: Study, model: str, stop: StopRequest) -> None:
     processes = Processes.of(accelerator)
     with processes.connected(), ExitStack() as held:
         with processes.together():
-            key = checkpoint.key(study, model)
+            key = checkpoint.key(study, model, processes.world)
             checkpoints = held.enter_context(checkpoint.locked(model, processes.first))
         stop.folder = checkpoints
         work = prepare(study, model, accelerator, stop)
@@ -162,7 +162,7 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
     """
     import torch
 
-    from pipeline.losses.samplers import SitterBatches
+    from pipeline.losses.make_sampler import make_sampler
     from pipeline.losses.sharded_centres import share_out
     from pipeline.models.backbone import count_parameters, frozen_prefix
     from pipeline.models.build import build
@@ -181,15 +181,7 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
         faces, val = read_faces(training.train_on, study.split, training.fold)
         val = val.at_most(training.val_images, study.seed)
         unjudged = check_patience(model, training.patience, val.labels, training.train_on)
-        sampler = SitterBatches(
-            faces.labels,
-            training.sitters,
-            training.images,
-            study.seed_of(model),
-            mirror=training.mirror,
-            rank=processes.rank,
-            world=processes.world,
-        )
+        sampler = make_sampler(training, faces.labels, study.seed_of(model), processes.rank, processes.world)
         network, adaptation = build(entry.backbone, entry.adaptation, study.seed_of(model))
     if processes.world > 1 and accelerator.device.type == "cuda":
         network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]

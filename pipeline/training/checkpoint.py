@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
+from pipeline.params.losses.sum import SumOptions
 from pipeline.plan import fingerprint, layout
 from pipeline.training import status
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pipeline.params import Study
+    from pipeline.params.losses import Loss
+    from pipeline.params.train import Training
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +59,14 @@ class State:
     history: list[dict[str, float | int | None]] = field(default_factory=list)
 
 
-def key(study: Study, model: str) -> str:
-    """What a checkpoint belongs to: parameters, inputs, code. A checkpoint with another key is of another training."""
+def key(study: Study, model: str, world: int = 1) -> str:
+    """What a checkpoint belongs to: parameters, inputs, code. A checkpoint with another key is of another training.
+
+    Args:
+        study: with the model.
+        model: its name.
+        world: processes that train it, which count where batches or negatives are those of a process.
+    """
     import torch
 
     entry, training = study.models[model], study.training(model)
@@ -72,9 +81,16 @@ def key(study: Study, model: str) -> str:
         "training": training.model_dump(exclude=WITHOUT_EFFECT),
         "inputs": {str(path): _content(path) for path in inputs},
         "code": fingerprint.code("train", *kinds),
+        "world": world if per_process(training, entry.loss) else None,
         "torch": torch.__version__,
     }
     return sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()
+
+
+def per_process(training: Training, loss: Loss) -> bool:
+    """Whether what is trained depends on the number of processes: their batches or negatives are their own."""
+    losses = loss.losses if isinstance(loss, SumOptions) else [loss]
+    return training.batch_per == "process" or any(getattr(one, "negatives", "all") == "process" for one in losses)
 
 
 def _content(path: Path) -> str:
