@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
-from pipeline.params.losses.sum import SumOptions
 from pipeline.plan import fingerprint, layout
 from pipeline.training import status
 
@@ -89,7 +88,7 @@ def key(study: Study, model: str, world: int = 1) -> str:
 
 def per_process(training: Training, loss: Loss) -> bool:
     """Whether what is trained depends on the number of processes: their batches or negatives are their own."""
-    losses = loss.losses if isinstance(loss, SumOptions) else [loss]
+    losses = getattr(loss, "losses", [loss])  # no kind by name: a model depends on the code of its own alone
     return training.batch_per == "process" or any(getattr(one, "negatives", "all") == "process" for one in losses)
 
 
