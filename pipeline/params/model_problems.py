@@ -58,8 +58,14 @@ def wrong_batches(name: str, model: Model, training: Training) -> list[str]:
 
 
 def idle_patience(name: str, training: Training, splits: Mapping[str, Split]) -> list[str]:
-    """A patience without val sitters: no data set that the model learns from gives any."""
-    if training.patience is None or training.fold is not None:
+    """A patience, or a choice of the epoch, without val sitters: no data set that the model learns from gives any."""
+    if training.patience is not None and training.keep == "last":
+        return [
+            f"models.{name}.training.patience is {training.patience}, but keep is last, so that no epoch is better "
+            "than another: set patience: null, or keep: val-eer, val-loss or train-loss"
+        ]
+    judged = (training.patience is not None and training.keep == "val-eer") or training.keep == "val-loss"
+    if not judged or training.fold is not None:
         return []
     for dataset in training.train_on:
         split = splits.get(dataset)
@@ -67,7 +73,12 @@ def idle_patience(name: str, training: Training, splits: Mapping[str, Split]) ->
             split = splits.get(split.dataset)
         if split is None or (isinstance(split, Dealt) and split.val > 0):  # what is absent is told elsewhere
             return []
+    field, value, otherwise = (
+        ("keep", "val-loss", "keep: train-loss or last")
+        if training.keep == "val-loss"
+        else ("patience", str(training.patience), "patience: null")
+    )
     return [
-        f"models.{name}.training.patience is {training.patience}, but {', '.join(training.train_on)} has no val "
-        "sitters to judge an epoch by: give split.….val a share, or set patience: null"
+        f"models.{name}.training.{field} is {value}, but {', '.join(training.train_on)} has no val "
+        f"sitters to judge an epoch by: give split.….val a share, or set {otherwise}"
     ]

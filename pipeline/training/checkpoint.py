@@ -49,7 +49,8 @@ class State:
     """Steps of the optimiser."""
     loss: float = 0.0
     """Sum over the batches of this epoch."""
-    best_eer: float = math.inf
+    best_figure: float = math.inf
+    """The lowest of the figure by which an epoch is kept (`training.keep`)."""
     best_epoch: int = 0
     best: dict[str, Tensor] = field(default_factory=dict)
     """Trained weights after the best epoch."""
