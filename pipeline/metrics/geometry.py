@@ -34,7 +34,8 @@ def geometry(context: Context, options: GeometryOptions) -> Result:
     often that exceeds the pair's own cosine; and of all test images, the distribution of the angle to the nearest. With
     `centres`, the same against the mean embeddings of that data set's sitters, which models of every loss have, so that
     all can be compared: means of train images (`nearest_mean_a`), or of val images (`nearest_val_mean_a`), as the
-    authors of "ArcFace vs InfoNCE" take for InfoNCE. With `listed`, the genuine pairs are those that the data set comes with; else all.
+    authors of "ArcFace vs InfoNCE" take for InfoNCE. With `listed`, the genuine pairs are those that the data set comes
+    with; else all.
     """
     images = context.pairs(options.dataset).images if options.listed else context.embedded(options.dataset, "test")
     if len(images) < 2:
