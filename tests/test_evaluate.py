@@ -63,7 +63,7 @@ def params() -> dict:
         "benchmarks": {
             "photographs": {"kind": "all-pairs", "probe": "orl"},
             "crossed": {"kind": "all-pairs", "probe": "orl-painted", "gallery": "orl"},
-            "folds": {"kind": "pairs", "dataset": "orl"},
+            "folds": {"kind": "kfold", "dataset": "orl"},
             "who": {"kind": "identification", "probe": "orl-painted", "gallery": "orl"},
             "shape": {"kind": "geometry", "dataset": "orl", "centres": "orl-painted"},
         },

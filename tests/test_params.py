@@ -168,6 +168,11 @@ def test_the_demo_names_its_schema_so_that_editors_find_it() -> None:
         ("models/dlib-head/training", {"chunk": 0}, ["models.dlib-head.training.chunk", "0", "at least 1"]),
         ("modells", {}, ["the file", "unknown field 'modells'", "did you mean 'models'"]),
         ("compare", {}, ["the file", "field 'compare' is called 'published' now"]),
+        (
+            "evaluate/benchmarks/style-carried/kind",
+            "probe",
+            ["style-carried.kind is 'probe'", "called 'linear-probe' now"],
+        ),
         ("embed", ..., ["embed is missing"]),
         ("embed/datasets", ["orl", "lfw"], ["embed.datasets", "'lfw'", "orl-painted"]),
         ("evaluate/far", [2], ["evaluate.far", "2", "less than 1"]),

@@ -169,7 +169,7 @@ def evaluate(study: Study) -> Iterator[Job]:
     datasets = [*study.embed.datasets, *map(study.photographs_of, study.embed.datasets), *study.learned_from]
     inputs += [layout.split(dataset) for dataset in _unique(iter(datasets)) if dataset in study.split]
     benchmarks = study.evaluate.benchmarks.values()
-    columns = [b.dataset for b in benchmarks if b.kind == "probe"]  # of the manifest
+    columns = [b.dataset for b in benchmarks if b.kind == "linear-probe"]  # of the manifest
     pictures = [dataset for pair in study.compared for dataset in pair]  # that two data sets may both hold
     inputs += [layout.faces(dataset) for dataset in _unique(iter((*columns, *pictures)))]
     if any(b.kind == "geometry" for b in benchmarks):  # the class centres that a loss has learned
@@ -178,7 +178,7 @@ def evaluate(study: Study) -> Iterator[Job]:
     folder = layout.results()
     outputs = tuple(folder / part for part in (MANIFEST, "metrics.json", "run.json", "tables", "curves", "pairs"))
     kinds = _unique(f"metrics/{benchmark.kind}" for benchmark in benchmarks)
-    keys = ("seed", "evaluate", *(_nobody(study) if any(b.kind == "probe" for b in benchmarks) else ()))
+    keys = ("seed", "evaluate", *(_nobody(study) if any(b.kind == "linear-probe" for b in benchmarks) else ()))
     yield Job("evaluate", (), tuple(inputs), outputs, keys, kinds)
 
 
