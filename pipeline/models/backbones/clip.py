@@ -37,7 +37,8 @@ class CLIP(Backbone):
         tower = _tower(options.architecture, options.size, options.depth, options.width)
         if options.weights is not None:
             self.weights_file = weights_file(options.weights)
-            _check_activation(options.architecture, options.weights)
+            if not options.other_activation:
+                _check_activation(options.architecture, options.weights)
             _fill(tower, options.weights, options.architecture)
         patches = Patches(tower.conv1, tower.class_embedding[None], tower.positional_embedding, tower.ln_pre)
         head = Head(tower.ln_post, 1, class_token=True, projection=tower.proj if options.projected else None)
@@ -110,7 +111,7 @@ def _check_activation(architecture: str, weights: str) -> None:
     if quick is not None and architecture != right:
         raise SitterError(
             f"{weights_file(weights)} was trained with {'Quick' if quick else ''}GELU: set architecture: {right} "
-            f"(it is {architecture})."
+            f"(it is {architecture}), or other_activation: true to repeat results that were made with the wrong one."
         )
 
 
