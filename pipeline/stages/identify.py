@@ -211,6 +211,7 @@ def _record(study: Study, name: str, portraits: QuestionPortraits, answers: Answ
             "first": sum(rank == 1 for rank in ranks),
             "among": sum(rank > 0 for rank in ranks),
             "not_in_gallery": len(absent),
+            "absent": sorted({a.probe.sitter for a in absent}),
             "none_likelier": sum(_none_first(a) for a in absent),
         },
     }  # fmt: skip

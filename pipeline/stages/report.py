@@ -40,6 +40,7 @@ def results(study: Study) -> str:
     Raises:
         SitterError: there are no results, or a file of them is broken.
     """
+    from pipeline.reporting import questions
     from pipeline.reporting.overlaps import lines
     from pipeline.reporting.read import benchmarks
     from pipeline.reporting.repeats import over_seeds
@@ -47,5 +48,8 @@ def results(study: Study) -> str:
 
     found = benchmarks(layout.results(), study)
     return "\n".join(
-        [results_table(layout.results()), *over_seeds(study, found), *lines(study), f"report: {layout.report()}"]
+        [
+            *(results_table(layout.results()), *over_seeds(study, found), *lines(study), *questions.lines(study)),
+            f"report: {layout.report()}",
+        ]
     )
