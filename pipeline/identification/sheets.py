@@ -12,8 +12,8 @@ from pipeline.identification.answer import Answer, Candidate
 from pipeline.identification.decisions import Decision
 from pipeline.plan.layout import Layout
 from pipeline.store.candidates import COLUMNS, IDENTIFIED, NONE, OPEN, UNSUITABLE
+from pipeline.store.columns import SITTER_ID
 
-SITTER_ID = "sitter_id"
 MACHINE, PERSON = "machine", "person"
 NONE_WORDS = "none of these"
 LINK = ("url", "page")
