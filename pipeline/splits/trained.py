@@ -31,8 +31,11 @@ class TrainingData(NamedTuple):
     """Images that something is learned from."""
 
     dataset: str
+    subsets: tuple[str, ...] = ("train",)
     fold: int | None = None
     """In a data set without train and val sitters, this fold tests, the next validates and the others train."""
+    fitted: bool = False
+    """A fusion is fitted on them, less those who are tested in another data set (`fit_data.strangers_only`)."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +69,17 @@ def training_data(study: Study, name: str, fold: int | None = None) -> Iterator[
         if study.models[name].adaptation.kind != "none":
             training = study.training(name)
             for dataset in training.train_on:
-                yield TrainingData(dataset, training.fold)
+                yield TrainingData(dataset, fold=training.fold)
         return
-    # What a fusion is fitted on holds no sitter who is tested in another data set (`fusions.fit_data.strangers_only`).
     entry = study.fuse[name]
     if entry.method.kind == "folds":
         yield from training_data(study, without(study, entry.models, fold or 0), fold)
         return
     for behind in members(study, name):
         yield from training_data(study, without(study, behind, fold or 0) if entry.crossval else behind[0], fold)
+    learns = ("train",) if entry.method.kind == "concat" and entry.score_norm is None else ("train", "val")
+    for dataset in entry.fit_on:
+        yield TrainingData(dataset, learns, fold if entry.crossval else None, fitted=True)
 
 
 def taught(data: TrainingData) -> frozenset[str]:
@@ -85,12 +90,12 @@ def taught(data: TrainingData) -> frozenset[str]:
     columns = split_columns(data.dataset, "sitter", "subset", "fold")
     subset = columns["subset"]
     if data.fold is None or pc.any(pc.is_in(subset, value_set=pa.array(["train", "val"]))).as_py():
-        chosen = pc.is_in(subset, value_set=pa.array(["train"]))
+        chosen = pc.is_in(subset, value_set=pa.array(data.subsets))
     else:
         tested = pc.equal(subset, "test")
         folds = pc.fill_null(pc.if_else(tested, columns["fold"], "0").cast(pa.int64()), 0)
         count = 1 + (pc.max(folds).as_py() or 0)
-        left_out = {data.fold, (data.fold + 1) % count}
+        left_out = {data.fold} | (set() if "val" in data.subsets else {(data.fold + 1) % count})
         chosen = pc.and_(tested, pc.invert(pc.is_in(folds, value_set=pa.array(sorted(left_out)))))
     return frozenset(same(name) for name in pc.unique(columns["sitter"].filter(chosen)).to_pylist()) - {""}
 
@@ -120,7 +125,7 @@ def seen(study: Study, names: Iterable[str], splits: Mapping[str, Mapping[str, M
             for fold in folds if _cross_validated(study, name) else [None]:
                 asked = {sitter for sitter, own in tested if fold in (None, own)}
                 for data in training_data(study, name, fold):
-                    if seated_by(study, data.dataset) != seated_by(study, dataset):
+                    if not data.fitted and seated_by(study, data.dataset) != seated_by(study, dataset):
                         known = {sitter for sitter in asked if same(sitter) in keys(data)}
                         sitters |= known
                         where |= dict.fromkeys([data.dataset] if known else [])
