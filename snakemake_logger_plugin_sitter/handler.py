@@ -17,6 +17,7 @@ from rich.text import Text
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from snakemake_logger_plugin_sitter.config_files import unreadable
 from snakemake_logger_plugin_sitter.excerpt import last_attempt
 
 CHATTER = re.compile(
@@ -54,7 +55,12 @@ class LogHandler(LogHandlerBase):
     """See the package."""
 
     def __post_init__(self) -> None:
-        """Decide who writes: this handler or, where more is asked for, Snakemake's own."""
+        """Decide who writes: this handler or, where more is asked for, Snakemake's own.
+
+        A params file that cannot be read ends Snakemake here: this is the first code of the project that it runs.
+        """
+        if wrong := unreadable(sys.argv[1:]):
+            sys.exit(wrong)
         asked = self.common_settings
         self.own = _own_handler(asked) if asked.dryrun or _wants_more(asked) else None
         self.silent = "ALL" in {what.name for what in asked.quiet or ()}

@@ -55,14 +55,14 @@ def params() -> dict:
     raw = demo()
     raw["models"] = dict.fromkeys(("frozen", "tuned"), raw["models"]["dlib"])
     raw["fuse"] = {"both": {"models": ["frozen", "tuned"], "method": {"kind": "concat"}, "centre": False}}
-    del raw["overlap"], raw["explain"]
+    del raw["overlap"], raw["explain"], raw["identify"]
     raw["evaluate"] = {
         "far": [0.05, 0.0001],
         "bootstrap": {"replicates": 200, "level": 0.95},
         "benchmarks": {
             "photographs": {"kind": "all-pairs", "probe": "orl"},
             "crossed": {"kind": "all-pairs", "probe": "orl-painted", "gallery": "orl"},
-            "folds": {"kind": "pairs", "dataset": "orl"},
+            "folds": {"kind": "kfold", "dataset": "orl"},
             "who": {"kind": "identification", "probe": "orl-painted", "gallery": "orl"},
             "shape": {"kind": "geometry", "dataset": "orl", "centres": "orl-painted"},
         },

@@ -95,7 +95,7 @@ def test_every_model_and_benchmark_appears_with_its_figures(project: Path, study
     assert "uniformity" in page.text
 
 
-def test_answer_names_the_best_model_and_whether_its_lead_is_real(project: Path, study: Study) -> None:
+def test_answer_names_the_best_model_and_whether_its_lead_is_significant(project: Path, study: Study) -> None:
     metrics = read_json(Path("results/metrics.json"))["photographs"]
     ranked = sorted(metrics, key=lambda m: metrics[m]["eer"])
     rows = read_csv(Path("results/tables/photographs-differences.csv"))
@@ -104,7 +104,7 @@ def test_answer_names_the_best_model_and_whether_its_lead_is_real(project: Path,
     start = page.index(f"photographs: {ranked[0]}, EER {100 * metrics[ranked[0]]['eer']:.1f}")
     sentence = page[start : page.index("across:", start)]
     assert f"{ranked[1]} ({100 * metrics[ranked[1]]['eer']:.1f}" in sentence
-    assert ("is real" if test["significant"] == "1" else "may be chance") in sentence
+    assert ("is significant" if test["significant"] == "1" else "may be chance") in sentence
 
 
 def test_unsupported_figure_is_a_dash_with_its_reason(project: Path, study: Study) -> None:

@@ -148,17 +148,23 @@ def choose(found: Sequence[Detection], how: str, width: int, height: int) -> tup
     """The sitter's face, and why it is that one, where there are several.
 
     The surest; or, of all whose score is `SURE` of the best one's, the largest (of its part within the image) or most
-    central.
+    central; or the nearest to the middle of all.
     """
     if len(found) == 1:
         return found[0], ""
+    middle = np.array([width, height]) / 2
+
+    def off(face: Detection) -> float:
+        return float(np.hypot(*(face.box.reshape(2, 2).mean(0) - middle)))
+
+    if how == "middle":
+        return min(found, key=off), f"the nearest to the middle of {len(found)} faces"
     best = max(found, key=lambda face: face.score)
     sure = [face for face in found if face.score >= SURE * best.score]
     if how == "score" or len(sure) == 1:
         return best, f"the surest of {len(found)} faces"
     if how == "central":
-        middle = np.array([width, height]) / 2
-        chosen = min(sure, key=lambda face: float(np.hypot(*(face.box.reshape(2, 2).mean(0) - middle))))
+        chosen = min(sure, key=off)
         return chosen, f"the most central of {len(found)} faces"
     chosen = max(sure, key=lambda face: float(np.prod(np.ptp(face.box.reshape(2, 2).clip(0, (width, height)), axis=0))))
     return chosen, f"the largest of {len(found)} faces"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import cv2
@@ -18,6 +18,7 @@ Floats = NDArray[np.float32]
 Find = Callable[[RGBImage], tuple[Floats, Floats, Floats]]
 # The networks halve the picture five times.
 MULTIPLE = 32
+GREY = (128, 128, 128)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +55,16 @@ class Search:
     `max_side`; and if all fail, the same again on a ground of the image's mean colour that is wider by `padding` of
     the image on each side, for faces that fill the picture. Of the grounds tried on 253 paintings cropped to 85 % of
     the face, the mean found 245, mirroring 242 (and the mirrored faces), replication, which leaves streaks, 233.
+
+    With a `border`, all of this is done with the image in a frame of so many grey pixels, as the authors of "ArcFace vs
+    InfoNCE" do; what is found is given in the image's own pixels.
     """
 
     scales: Sequence[float]
     sides: Sequence[int]
     max_side: int
     padding: float
+    border: int = 0
 
     def __post_init__(self) -> None:
         if not self.scales and not self.sides:
@@ -77,6 +82,13 @@ class Search:
 
     def run(self, image: RGBImage, find: Find) -> list[Detection]:
         """Faces at the first size at which there is one, best first."""
+        if self.border:
+            frame = cv2.copyMakeBorder(image, *(self.border,) * 4, cv2.BORDER_CONSTANT, value=GREY)
+            shift = np.float32(self.border)
+            return [
+                replace(face, box=face.box - shift, landmarks=face.landmarks - shift)
+                for face in replace(self, border=0).run(np.asarray(frame, np.uint8), find)
+            ]
         tries = self.enlargements(image.shape[0], image.shape[1])
         for padding in (0.0, self.padding) if self.padding else (0.0,):
             for scale in tries:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.losses.mining import one_positive
+from pipeline.losses.within_process import WithinProcess
 from pipeline.params.losses.infonce import InfoNCEOptions
 
 
-class InfoNCE(nn.Module):
+class InfoNCE(WithinProcess):
     """InfoNCE: −log( e^{s(a,p)/τ} / (e^{s(a,p)/τ} + Σ_n e^{s(a,n)/τ}) ), mean over the samples a of the batch.
 
     s is the cosine and τ the temperature. Each sample has one positive p, another image of its sitter (drawn at
     random where the batch holds several); its negatives n are all images of other sitters in the batch. Further
     images of its own sitter are neither, so that there are no false negatives. With two images a sitter this is
     NT-Xent; `symmetric` takes the mean with the loss of p against its own negatives.
+
+    Of several processes, each compares with the samples of all (`negatives: all`), or with its own only (`process`),
+    as code does that gathers nothing; the loss is then the mean over the processes.
 
     van den Oord, Li, Vinyals: Representation Learning with Contrastive Predictive Coding, 2018 (arXiv 1807.03748);
     Chen et al.: A Simple Framework for Contrastive Learning of Visual Representations, ICML 2020 (arXiv 2002.05709).
@@ -25,6 +29,7 @@ class InfoNCE(nn.Module):
     def __init__(self, dim: int, sitters: int, options: InfoNCEOptions) -> None:
         super().__init__()
         self.temperature, self.symmetric = options.temperature, options.symmetric
+        self.within_process = options.negatives == "process"
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Loss of a batch.
@@ -36,6 +41,12 @@ class InfoNCE(nn.Module):
         Returns:
             scalar of the same dtype; 0 where no sample has a positive.
         """
+        if self.within_process and self.own is not None:
+            return self.mean_over_processes(self._of(embeddings[self.own], labels[self.own]))
+        return self._of(embeddings, labels)
+
+    def _of(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Loss of samples that are all compared with each other."""
         x = F.normalize(embeddings)
         anchors, positives = one_positive(labels)
         if len(anchors) == 0:

@@ -1,4 +1,4 @@
-"""Which images make up a batch: P sitters × K images, a pure function of (seed, epoch, position).
+"""Which images make up a batch: a pure function of (seed, epoch, position).
 
 Nothing is carried from batch to batch, so a resumed run, on whatever number of processes, meets the same batches as
 one that was never stopped.
@@ -6,6 +6,7 @@ one that was never stopped.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,15 +25,114 @@ class Batch:
     mirrored: NDArray[np.bool_]
 
 
-class SitterBatches:
+class Batches(ABC):
+    """Batches of images: what all samplers share.
+
+    A sampler deals the images of an epoch into groups that stay on one process, and the groups into batches. A batch
+    is meant for all processes together: of its groups, process `rank` of `world` gets every `world`-th. With
+    `per_process` a batch is one process's own, as if it trained alone: what `world` processes have at a position are
+    then that many batches that follow each other, and an epoch has so many times fewer positions.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[int] | NDArray[np.int64],
+        seed: int,
+        *,
+        mirror: bool = False,
+        rank: int = 0,
+        world: int = 1,
+        per_process: bool = False,
+    ) -> None:
+        """Keep what all samplers have.
+
+        Args:
+            labels: the sitter of each image, 0 … n − 1, in the order of the training set.
+            seed: of everything that is drawn.
+            mirror: mirror each image with probability one half.
+            rank, world: this process and how many there are.
+            per_process: whether a batch is that of one process.
+        """
+        self.labels = np.asarray(labels, dtype=np.int64)
+        self.seed, self.mirror = seed, mirror
+        self.rank, self.world, self.per_process = rank, world, per_process
+        self._plan = lru_cache(maxsize=1)(self._deal)
+
+    @property
+    @abstractmethod
+    def dealt(self) -> int:
+        """Batches into which an epoch is dealt, the same in every epoch."""
+
+    @abstractmethod
+    def _deal(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Groups of an epoch, int64 [groups, images] with −1 for absent, in the order of the batches, and where each
+        batch starts, int64 [batches + 1]."""
+
+    def check_shared_out(self, groups: int, what: str, field: str) -> None:
+        """Raise SitterError where a process would have nothing of a batch, or no batch.
+
+        Args:
+            groups: in the smallest batch.
+            what: they are, in words.
+            field: that says how many they are.
+        """
+        if self.per_process and self.dealt < self.world:
+            raise SitterError(
+                f"an epoch has {self.dealt} batches, too few to give each of {self.world} processes one of its own. "
+                f"Lower training.{field} or start fewer processes."
+            )
+        if not self.per_process and groups < self.world:
+            raise SitterError(
+                f"batches of {groups} {what} cannot be shared out to {self.world} processes. "
+                f"Raise training.{field} or start fewer processes."
+            )
+
+    def __len__(self) -> int:
+        """Positions of an epoch, the same in every epoch and on every process."""
+        return self.dealt // self.world if self.per_process else self.dealt
+
+    def batch(self, epoch: int, position: int) -> Batch:
+        """This process's share of the batch at a position (0 … len − 1) of an epoch, in the order of the whole."""
+        whole = self.whole(epoch, position)
+        if self.world == 1:
+            return whole
+        mine = self.owners(epoch, position) == self.rank
+        return Batch(whole.images[mine], whole.mirrored[mine])
+
+    def whole(self, epoch: int, position: int) -> Batch:
+        """The batch of all processes together, the same on each of them and, unless batches are `per_process`, on
+        however many there are."""
+        groups = self._groups(epoch, position)
+        images = groups[groups >= 0]
+        draws = np.random.default_rng([self.seed, epoch, position]).random(len(images))
+        return Batch(images, (draws < 0.5) & self.mirror)
+
+    def owners(self, epoch: int, position: int) -> NDArray[np.int64]:
+        """The process that has each image of the whole batch, int64 [B]; each process has one at least."""
+        sizes = (self._groups(epoch, position) >= 0).sum(axis=1)
+        if not self.per_process:
+            return np.repeat(np.arange(len(sizes)) % self.world, sizes)
+        start = self._plan(epoch)[1][position * self.world : (position + 1) * self.world + 1]
+        return np.repeat(np.repeat(np.arange(self.world), np.diff(start)), sizes)
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Batches of an epoch from a position on."""
+        return (self.batch(epoch, position) for position in range(start, len(self)))
+
+    def _groups(self, epoch: int, position: int) -> NDArray[np.int64]:
+        """Groups of all processes' batch, int64 [groups, images] with −1 for absent."""
+        groups, start = self._plan(epoch)
+        each = self.world if self.per_process else 1
+        return groups[start[position * each] : start[(position + 1) * each]]
+
+
+class SitterBatches(Batches):
     """Batches of `sitters` different sitters with `images` different images of each.
 
     An epoch meets every image at least once. A sitter's images are dealt into groups of `images`; what is missing
     from the last group is taken from the sitter's other images, and a sitter with fewer images has one group of
     them all. Groups are dealt to the batches so that no sitter stands in one twice and the batches' sizes differ
     by at most one sitter; where few sitters have most of the images, batches hold fewer sitters than asked.
-
-    `sitters` counts those of all processes together; process `rank` of `world` gets every `world`-th of each batch.
     """
 
     def __init__(
@@ -45,6 +145,7 @@ class SitterBatches:
         mirror: bool = False,
         rank: int = 0,
         world: int = 1,
+        per_process: bool = False,
     ) -> None:
         """Check that batches can be made.
 
@@ -53,15 +154,13 @@ class SitterBatches:
             sitters: sitters in a batch (P).
             images: images of a sitter in a batch (K).
             seed: of everything that is drawn.
-            mirror: mirror each image with probability one half.
-            rank, world: this process and how many there are.
+            mirror, rank, world, per_process: see `Batches`.
 
         Raises:
             SitterError: no sitter has two images, there is one sitter only, or a process would get no sitter.
         """
-        self.labels = np.asarray(labels, dtype=np.int64)
-        self.sitters, self.images, self.seed, self.mirror = sitters, images, seed, mirror
-        self.rank, self.world = rank, world
+        super().__init__(labels, seed, mirror=mirror, rank=rank, world=world, per_process=per_process)
+        self.sitters, self.images = sitters, images
         counts = np.bincount(self.labels) if len(self.labels) else np.zeros(0, np.int64)
         if (counts > 0).sum() < 2:
             raise SitterError(
@@ -73,47 +172,14 @@ class SitterBatches:
                 f"no batch can hold two images of a sitter: the most images of a sitter are {counts.max()}, and "
                 f"training.images is {images}. Give sitters a second image, or set training.images to 2 or more."
             )
-        self._groups = int(np.ceil(counts[counts > 0] / images).sum())
-        self._batches = int(max(np.ceil(self._groups / sitters), np.ceil(counts.max() / images)))
-        if self._groups // self._batches < world:
-            raise SitterError(
-                f"batches of {self._groups // self._batches} sitters cannot be shared out to {world} processes. "
-                "Raise training.sitters or start fewer processes."
-            )
-        self._plan = lru_cache(maxsize=1)(self._deal)
+        groups = int(np.ceil(counts[counts > 0] / images).sum())
+        self._batches = int(max(np.ceil(groups / sitters), np.ceil(counts.max() / images)))
+        self.check_shared_out(groups // self._batches, "sitters", "sitters")
 
-    def __len__(self) -> int:
-        """Batches of an epoch, the same in every epoch and on every process."""
+    @property
+    def dealt(self) -> int:
+        """Batches into which an epoch is dealt."""
         return self._batches
-
-    def batch(self, epoch: int, position: int) -> Batch:
-        """This process's share of the batch at a position (0 … len − 1) of an epoch, in the order of the whole."""
-        whole = self.whole(epoch, position)
-        if self.world == 1:
-            return whole
-        mine = self.owners(epoch, position) == self.rank
-        return Batch(whole.images[mine], whole.mirrored[mine])
-
-    def whole(self, epoch: int, position: int) -> Batch:
-        """The batch of all processes together, the same on each of them and on however many there are."""
-        dealt = self._dealt(epoch, position)
-        images = dealt[dealt >= 0]
-        draws = np.random.default_rng([self.seed, epoch, position]).random(len(images))
-        return Batch(images, (draws < 0.5) & self.mirror)
-
-    def owners(self, epoch: int, position: int) -> NDArray[np.int64]:
-        """The process that has each image of the whole batch, int64 [B]; each process has one at least."""
-        dealt = self._dealt(epoch, position)
-        return np.repeat(np.arange(len(dealt)) % self.world, (dealt >= 0).sum(axis=1))
-
-    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """Batches of an epoch from a position on."""
-        return (self.batch(epoch, position) for position in range(start, len(self)))
-
-    def _dealt(self, epoch: int, position: int) -> NDArray[np.int64]:
-        """Groups of a batch, int64 [sitters, images] with −1 for absent."""
-        groups, start = self._plan(epoch)
-        return groups[start[position] : start[position + 1]]
 
     def _deal(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Groups of an epoch, int64 [groups, images] with −1 for absent, in the order of the batches, and where each

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +32,10 @@ def geometry(context: Context, options: GeometryOptions) -> Result:
     Class centres, where the model's loss has learned such (ArcFace and its relatives, of the epoch that was kept): over
     the two images A and B of each genuine pair (A the earlier one), the mean cosine to the nearest centre, and how
     often that exceeds the pair's own cosine; and of all test images, the distribution of the angle to the nearest. With
-    `centres`, the same against the mean embeddings of that data set's train sitters, which models of every loss have,
-    so that all can be compared. With `listed`, the genuine pairs are those that the data set comes with; else all.
+    `centres`, the same against the mean embeddings of that data set's sitters, which models of every loss have, so that
+    all can be compared: means of train images (`nearest_mean_a`), or of val images (`nearest_val_mean_a`), as the
+    authors of "ArcFace vs InfoNCE" take for InfoNCE. With `listed`, the genuine pairs are those that the data set comes
+    with; else all.
     """
     images = context.pairs(options.dataset).images if options.listed else context.embedded(options.dataset, "test")
     if len(images) < 2:
@@ -55,8 +59,12 @@ def geometry(context: Context, options: GeometryOptions) -> Result:
         **_all_pairs(x, images, group, drawn),
     }
     curves: dict[str, dict[str, Column]] = {}
-    means = None if options.centres is None else in_blocks(context.means(options.centres).astype(np.float32))
-    for sort, known in (("centre", context.learned()), ("mean", means)):
+    centres: list[tuple[str, Iterable[NDArray[Any]] | None]] = [("centre", context.learned())]
+    for subset in options.centres_from if options.centres is not None else ():
+        assert options.centres is not None
+        means = context.means(options.centres, subset).astype(np.float32)
+        centres.append(("mean" if subset == "train" else f"{subset}_mean", in_blocks(means)))
+    for sort, known in centres:
         if known is not None:
             near = nearest(x.astype(np.float32), known)[0]
             scalars |= {

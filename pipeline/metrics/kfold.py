@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.metrics.intervals import resample
 from pipeline.metrics.result import Column, Context, Floats, Ints, PairList, Result, Scalar, Scored, at, rounded, unit
 from pipeline.metrics.verification import auc, reversed_by, roc, support, tally
-from pipeline.params.metrics.kfold import PairsOptions
+from pipeline.params.metrics.kfold import KfoldOptions
 
 ACCURACY_THRESHOLDS = np.arange(0, 4, 0.01)
 VAL_THRESHOLDS = np.arange(0, 4, 0.001)
@@ -34,7 +34,7 @@ class Folds:
     impostor: Ints
 
 
-def pairs(context: Context, options: PairsOptions) -> Result:
+def kfold(context: Context, options: KfoldOptions) -> Result:
     """The k-fold protocol of LFW, CFP and AgeDB: accuracy, accuracy at FAR, and VAL at FAR.
 
     A pair's distance is the squared L2 distance of its unit-length embeddings. The accuracy of a fold is that at the

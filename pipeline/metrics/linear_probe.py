@@ -1,4 +1,4 @@
-"""Kind `probe`: how much of the artist, the century or the style can be read off the embeddings of unknown sitters."""
+"""Kind `linear-probe`: how much of the artist, the century or the style the embeddings of unknown sitters carry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.names import same
 from pipeline.metrics.intervals import resample
 from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, unit
-from pipeline.params.metrics.linear_probe import ProbeOptions
+from pipeline.params.metrics.linear_probe import LinearProbeOptions
 from pipeline.splits.artists import several
 
 FEWEST_SITTERS = 2
@@ -22,7 +22,7 @@ FEWEST_SITTERS = 2
 CENTURY, YEAR, ARTIST = "century", "year", "artist"
 
 
-def probe(context: Context, options: ProbeOptions) -> Result:
+def linear_probe(context: Context, options: LinearProbeOptions) -> Result:
     """Predict a column of the manifest (artist, style, … or the century of `year`) from the embeddings, linearly.
 
     Linear discriminant analysis with equal priors on unit-length embeddings; the covariance within the classes is

@@ -51,7 +51,7 @@ class Reader:
         self._shared = across(study, self.splits, study.compared, at)
         self._is_nobody = nobody(study.nobody.also, study.nobody.names)
         self._table = lru_cache(maxsize=4)(self._read_table)
-        self._means = lru_cache(maxsize=1)(self._read_means)
+        self._means = lru_cache(maxsize=2)(self._read_means)
 
     def _exclude(self) -> dict[str, set[str]]:
         """Test images that the study wants to be left out, since training sets hold them, too: now unused."""
@@ -110,7 +110,7 @@ class Reader:
             seed=self.study.seed,
             column=self._column,
             is_nobody=self._is_nobody,
-            means=lambda dataset: self._means(model, dataset),
+            means=lambda dataset, subset: self._means(model, dataset, subset),
             validation=lambda dataset: self._validation(model, dataset),
             learned=lambda: _learned(model, self.at),
         )
@@ -172,14 +172,14 @@ class Reader:
 
         return Scored(dataset, image_ids, sitters, origins, folds, known, known_pairs, source)
 
-    def _read_means(self, model: str, dataset: str) -> Floats:
-        """Mean embeddings of the train sitters, whose images are read in blocks."""
+    def _read_means(self, model: str, dataset: str, subset: Subset) -> Floats:
+        """Mean embeddings of the sitters of a subset, whose images are read in blocks."""
         from pipeline.metrics.centres import sitter_means
 
-        train = sitters_of(dataset, ("train",), self.at)
-        if not train:
-            raise SitterError(f"{dataset}: no train sitters, so there are no class centres: name another data set.")
-        return sitter_means(model, {dataset: train}, self.at)[1]
+        known = sitters_of(dataset, (subset,), self.at)
+        if not known:
+            raise SitterError(f"{dataset}: no {subset} sitters, so there are no class centres: name another data set.")
+        return sitter_means(model, {dataset: known}, self.at)[1]
 
     def _column(self, dataset: str, column: str) -> Mapping[str, str]:
         """By image: a column of its manifest, which `align` has carried over."""

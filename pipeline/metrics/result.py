@@ -149,8 +149,8 @@ def _no_column(dataset: str, column: str) -> Mapping[str, str]:
     raise SitterError(f"{dataset} has no column {column!r}.")
 
 
-def _no_means(dataset: str) -> Floats:
-    raise SitterError(f"{dataset} has no train sitters.")
+def _no_means(dataset: str, subset: Subset) -> Floats:
+    raise SitterError(f"{dataset} has no {subset} sitters.")
 
 
 @dataclass(frozen=True)
@@ -169,8 +169,9 @@ class Context:
     """By data set and column of its manifest: the value of each image; raises SitterError where there is none."""
     is_nobody: Callable[[str], bool] = field(default_factory=nobody)
     """Whether a value of such a column names nobody (unknown, anonymous, …)."""
-    means: Callable[[str], Floats] = _no_means
-    """By data set: unit-length mean embeddings [k, d] of its train sitters; raises SitterError where there are none."""
+    means: Callable[[str, Subset], Floats] = _no_means
+    """By data set and subset: unit-length mean embeddings [k, d] of its sitters; raises SitterError where there are
+    none."""
     validation: Callable[[str], Embedded | None] = lambda dataset: None
     """By data set: the images of its validation sitters; None where there are none."""
     calibrate: Callable[..., tuple[dict[str, Scalar], dict[str, dict[str, Column]]]] | None = None

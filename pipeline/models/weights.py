@@ -19,7 +19,7 @@ from pipeline.core.file_types import beginning, known
 WRAPPERS = ("state_dict", "model_state_dict", "state_dict_backbone", "model", "backbone")
 
 
-def read_state(file: Path, wrappers: tuple[str, ...] = WRAPPERS) -> dict[str, Tensor]:
+def read_state(file: Path, wrappers: tuple[str, ...] = WRAPPERS, required: str | None = None) -> dict[str, Tensor]:
     """The state dict in a `.safetensors` file or a torch file, out of any wrapper, without a common `module.` prefix.
 
     Torch files are read without running the code that a pickle may hold; of a TorchScript archive only the tensors.
@@ -27,18 +27,29 @@ def read_state(file: Path, wrappers: tuple[str, ...] = WRAPPERS) -> dict[str, Te
     Args:
         file: the weights.
         wrappers: keys under which the state dict may be kept.
+        required: the one of them that has to be there; None: the file may be the state dict itself.
 
     Raises:
-        SitterError: the file is neither, or holds no tensors.
+        SitterError: the file is neither, holds no tensors, or lacks the required key.
     """
+    state, content = _read(file, wrappers)
+    if required is not None and not (isinstance(content, Mapping) and isinstance(content.get(required), Mapping)):
+        found = ", ".join(map(str, list(content)[:6])) if isinstance(content, Mapping) else "tensors only"
+        raise SitterError(f"{file} holds no {required!r} but {found}: name the authors' file, which has both encoders.")
+    return state
+
+
+def _read(file: Path, wrappers: tuple[str, ...]) -> tuple[dict[str, Tensor], Any]:
+    """The state dict, and what the file holds as a whole."""
     data = beginning(file)
     try:
         if data[8:9] == b"{":  # behind the length of its header; a name may end in anything
             from safetensors.torch import load_file
 
-            return dict(load_file(file))
+            return dict(state := load_file(file)), state
         if is_torchscript(file):
-            return dict(torch.jit.load(file, map_location="cpu").state_dict())  # type: ignore[no-untyped-call]
+            state = dict(torch.jit.load(file, map_location="cpu").state_dict())  # type: ignore[no-untyped-call]
+            return state, state
         with open(file, "rb") as opened:  # given a path, torch would go by its ending
             content: Any = torch.load(opened, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever unpicklers, zip readers and safetensors meet in a foreign file
@@ -46,6 +57,7 @@ def read_state(file: Path, wrappers: tuple[str, ...] = WRAPPERS) -> dict[str, Te
             f"{file} is no file of weights that can be read ({_reason(file, error)}). Expected: a state dict as "
             "torch.save writes it, or .safetensors, whole; a pickled whole model is not read, since that runs code."
         ) from None
+    whole = content
     for key in wrappers:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
@@ -54,7 +66,7 @@ def read_state(file: Path, wrappers: tuple[str, ...] = WRAPPERS) -> dict[str, Te
         raise SitterError(f"{file} holds no state dict but {type(content).__name__}: save model.state_dict().")
     if all(name.startswith("module.") for name in state):
         state = {name.removeprefix("module."): value for name, value in state.items()}
-    return state
+    return state, whole
 
 
 def _reason(file: Path, error: Exception) -> str:

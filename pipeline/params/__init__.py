@@ -23,8 +23,9 @@ from pipeline.params.evaluate import Evaluate
 from pipeline.params.explain import Explain
 from pipeline.params.external import external_problems
 from pipeline.params.fuse import Fusion, fusion_problems
+from pipeline.params.identify import Identify, refer_identify
 from pipeline.params.messages import sentence
-from pipeline.params.model_problems import idle_patience, wrong_roles, wrong_weights
+from pipeline.params.model_problems import idle_patience, wrong_batches, wrong_roles, wrong_weights
 from pipeline.params.nobody import Nobody
 from pipeline.params.overlap import Overlap
 from pipeline.params.published import Published
@@ -69,6 +70,8 @@ class Study(Strict):
     evaluate: Evaluate
     explain: Explain | None = None
     """What models look at."""
+    identify: dict[Name, Identify] = {}
+    """Who sat for unidentified portraits."""
     report: Report = Report()
     published: Published = Published()
     """How the study's names are called in the papers that it is compared with."""
@@ -213,7 +216,7 @@ def _references(study: Study) -> list[str]:
         for dataset in training.train_on if trained else ():
             refer(f"models.{name}.training.train_on", dataset, "data set under split", study.split)
         if trained:
-            problems += idle_patience(name, training, study.split)
+            problems += [*wrong_batches(name, model, training), *idle_patience(name, training, study.split)]
     for dataset in study.embed.datasets:
         refer("embed.datasets", dataset, "data set under split", study.split)
     for name, fusion in study.fuse.items():
@@ -232,6 +235,7 @@ def _references(study: Study) -> list[str]:
             where = f"evaluate.benchmarks.{name}.{field}"
             refer(where, dataset, "data set under embed.datasets", study.embed.datasets)
     refer_analyses(study, refer)
+    problems += refer_identify(study, refer)
     problems += external_problems(study)
     for stage, section in _SECTION_OF.items():
         for name in getattr(study.resources, stage).keys() - {ALL}:
@@ -252,21 +256,25 @@ _SECTION_OF = {
     "embed": "models",
     "fuse": "fuse",
     "explain": "models",
+    "identify": "identify",
 }
 
 
 def _too_many_processes(study: Study, model: str) -> list[str]:
-    """A batch is shared out by sitters: each process needs one of its own."""
+    """A batch is shared out by sitters, pairs or images: each process needs one of its own."""
     asked = study.resources.of("train", model)
     assert isinstance(asked, TrainJob)
-    sitters = study.training(model).sitters
-    if study.models[model].adaptation.kind == "none" or asked.world <= sitters:
+    training = study.training(model)
+    of = {"sitters": training.sitters, "pairs": (training.batch or 0) // 2, "shuffle": training.batch or 0}
+    what = {"shuffle": "images"}.get(training.sampler, training.sampler)
+    parts = of[training.sampler]
+    if study.models[model].adaptation.kind == "none" or training.batch_per == "process" or asked.world <= parts:
         return []
     field, number = ("processes", asked.processes) if asked.processes else ("gpus", asked.gpus or 1)
     return [
         f"resources.train.{model}: {asked.nodes or 1} nodes × {number} {field} are {asked.world} "
-        f"processes, but a batch has only {sitters} sitters to share out among them: "
-        f"ask for fewer, or raise models.{model}.training.sitters"
+        f"processes, but a batch has only {parts} {what} to share out among them: "
+        f"ask for fewer, or raise models.{model}.training.{'sitters' if training.sampler == 'sitters' else 'batch'}"
     ]
 
 

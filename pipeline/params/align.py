@@ -17,8 +17,9 @@ class Align(Strict):
 
     detectors: Annotated[tuple[Detector, ...], Field(min_length=1)]
     """Tried in this order until one finds a face."""
-    choose: Literal["largest", "central", "score"] = "largest"
-    """Which face is the sitter's where there are several that are about as sure."""
+    choose: Literal["largest", "central", "score", "middle"] = "largest"
+    """Which face is the sitter's where there are several that are about as sure. middle: the one nearest to the middle
+    of the image, however sure it is."""
     max_megapixels: Annotated[float, Field(gt=0)] = 200
     """Larger images are refused unread: they exhaust memory."""
     doubtful: Annotated[float, Field(ge=0, le=1)] = 0.6

@@ -55,6 +55,8 @@ EXPECTED = {
 }
 # A name of a model, a data set …: what the pattern of `Name` in pipeline/params says.
 NAME_PATTERN = "[a-z0-9]"
+# Kinds that had another name in earlier versions: the old name, and the one of today.
+RENAMED_KINDS = {"pairs": "kfold", "probe": "linear-probe"}
 TEXT = ("string_type", "string_sub_type", "path_type", "url_type")
 
 
@@ -87,6 +89,8 @@ def sentence(name: str, raw: Any, error: Any, files: Sequence[Path] = (), entry_
         allowed = [t.strip().strip("'") for t in context["expected_tags"].split(",")]
         if isinstance(here, dict) and here.get("kind") is None:
             return f"{name}: {where}.kind is empty; expected: one of {', '.join(allowed)}."
+        if (today := RENAMED_KINDS.get(context["tag"])) in allowed:
+            return f"{name}: {where}.kind is {context['tag']!r}, which is called {today!r} now: rename it."
         return f"{name}: {where}.kind is {context['tag']!r}, which does not exist; {nearest(context['tag'], allowed)}"
     changed = _changed(here)
     written = as_written(files, _in_file(field, entry_of)) if changed else None

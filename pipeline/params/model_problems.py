@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pipeline.core.errors import nearest
 from pipeline.params.adaptations.base import HasRoles
 from pipeline.params.backbones.base import OutsideOptions
+from pipeline.params.losses.margin import MarginOptions
 from pipeline.params.losses.sum import SumOptions
 from pipeline.params.split import Dealt, Split
 from pipeline.params.train import Model, Training
@@ -37,9 +38,34 @@ def wrong_roles(name: str, model: Model) -> list[str]:
     ]
 
 
+def wrong_batches(name: str, model: Model, training: Training) -> list[str]:
+    """Return what a sampler lacks, or is told in vain."""
+    where, sampler = f"models.{name}.training", training.sampler
+    if sampler == "sitters":
+        vain = f"{where}.batch is {training.batch}, but the sampler is sitters, whose batches are sitters × images"
+        return [f"{vain}: set these, or sampler: pairs or shuffle"] if training.batch else []
+    if training.batch is None:
+        return [f"{where}.sampler is {sampler}, but batch is not set: say how many images a batch has"]
+    if sampler == "pairs" and training.batch % 2:
+        return [f"{where}.batch is {training.batch}, but the sampler is pairs: give an even number of images"]
+    losses = model.loss.losses if isinstance(model.loss, SumOptions) else [model.loss]
+    if sampler == "shuffle" and not any(isinstance(loss, MarginOptions) for loss in losses):
+        return [
+            f"{where}.sampler is shuffle, but the loss {model.loss.kind} compares images of one sitter, which meet by "
+            "chance only: set sampler: sitters or pairs, or a loss with class centres, such as arcface"
+        ]
+    return []
+
+
 def idle_patience(name: str, training: Training, splits: Mapping[str, Split]) -> list[str]:
-    """A patience without val sitters: no data set that the model learns from gives any."""
-    if training.patience is None or training.fold is not None:
+    """A patience, or a choice of the epoch, without val sitters: no data set that the model learns from gives any."""
+    if training.patience is not None and training.keep == "last":
+        return [
+            f"models.{name}.training.patience is {training.patience}, but keep is last, so that no epoch is better "
+            "than another: set patience: null, or keep: val-eer, val-loss or train-loss"
+        ]
+    judged = (training.patience is not None and training.keep == "val-eer") or training.keep == "val-loss"
+    if not judged or training.fold is not None:
         return []
     for dataset in training.train_on:
         split = splits.get(dataset)
@@ -47,7 +73,12 @@ def idle_patience(name: str, training: Training, splits: Mapping[str, Split]) ->
             split = splits.get(split.dataset)
         if split is None or (isinstance(split, Dealt) and split.val > 0):  # what is absent is told elsewhere
             return []
+    field, value, otherwise = (
+        ("keep", "val-loss", "keep: train-loss or last")
+        if training.keep == "val-loss"
+        else ("patience", str(training.patience), "patience: null")
+    )
     return [
-        f"models.{name}.training.patience is {training.patience}, but {', '.join(training.train_on)} has no val "
-        "sitters to judge an epoch by: give split.….val a share, or set patience: null"
+        f"models.{name}.training.{field} is {value}, but {', '.join(training.train_on)} has no val "
+        f"sitters to judge an epoch by: give split.….val a share, or set {otherwise}"
     ]

@@ -60,6 +60,10 @@ class ByImage(Strict):
     """Share of the images that models and weights are chosen on."""
     folds: Annotated[int, Field(ge=2)] = 10
     """Folds, by image."""
+    of_each_sitter: bool = False
+    """Take the shares of each sitter's images: rounded down, but one image at least of each share while another is
+    left to train. Otherwise each image is dealt by itself: shares are met on average, and no image moves because
+    others are added."""
     near_duplicates: bool = True
     """Look for re-encoded copies of one picture. Of copies under one sitter one is used, and what would straddle a
     border is left out. The same file twice is found in any case."""

@@ -22,10 +22,17 @@ class Training(Strict):
     then tested, and the next one, which chooses the epoch. `crossval: true` of a model trains one for each fold."""
     epochs: Annotated[int, Field(ge=1)] = 20
     """Passes over the training images at most."""
+    sampler: Literal["sitters", "pairs", "shuffle"] = "sitters"
+    """Which images make up a batch. sitters: `sitters` × `images`. pairs: two images of each of `batch` / 2 sitters,
+    and nearly every image once an epoch. shuffle: `batch` images whoever they show, for losses with class centres."""
     sitters: Annotated[int, Field(ge=2)] = 16
-    """Sitters in a batch, that of all processes together."""
+    """Sitters in a batch, for the sampler `sitters`."""
     images: Annotated[int, Field(ge=2)] = 4
-    """Images of each sitter in a batch."""
+    """Images of each sitter in a batch, for the sampler `sitters`."""
+    batch: Annotated[int | None, Field(ge=2)] = None
+    """Images in a batch, for the samplers `pairs` (an even number) and `shuffle`."""
+    batch_per: Literal["training", "process"] = "training"
+    """Whether a batch is that of all processes together, or each process has one of that size."""
     chunk: Annotated[int | None, Field(ge=1)] = None
     """Images that a process has in the network at once (GradCache): bounds the memory of a large batch, whose loss is
     that of the whole, for a second pass through the network. Trained batch statistics are a chunk's own. null: all."""
@@ -44,8 +51,15 @@ class Training(Strict):
     """How the learning rate changes after the warm-up. cosine: it falls to zero along half a cosine."""
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
     """Epochs in which the learning rate rises from zero to `lr`."""
+    schedule_by: Literal["step", "epoch"] = "step"
+    """Whether the learning rate changes with each step, or stays as it is for an epoch: in warm-up epoch e, counted
+    from 1, it is then e / `warmup_epochs` of `lr`."""
+    keep: Literal["val-eer", "val-loss", "train-loss", "last"] = "val-eer"
+    """Which epoch's weights are kept: that with the lowest EER on the val sitters (where there are none, the last), the
+    lowest loss on all val faces, the lowest training loss, or the last. A loss with class centres needs val faces of
+    its training sitters (split kind `images`); of a sum with such a loss, only this part counts on val faces."""
     patience: Annotated[int | None, Field(ge=1)] = None
-    """Stop after this many epochs without a better EER on the val sitters; null: never."""
+    """Stop after this many epochs without a better figure of those that `keep` goes by; null: never."""
     val_images: Annotated[int, Field(ge=2)] = 5000
     """Faces of val sitters at most (whole sitters, drawn at random), since all their pairs are compared."""
     mirror: bool = True
@@ -55,6 +69,9 @@ class Training(Strict):
     compile: bool | Literal["auto"] = "auto"
     """Let torch.compile make kernels for the trained stages: the first step takes longer, the others less time.
     It needs a C++ compiler. auto: on a GPU, for long trainings, where the machine can; never on a CPU."""
+    batch_norm: Literal["all", "process"] = "all"
+    """Of several GPUs, take the statistics of trained batch normalisation over the images of all processes, or over
+    each process's own."""
     accumulate: Annotated[int, Field(ge=1)] = 1
     """Batches whose gradients are averaged for one step."""
     clip: Annotated[float | None, Field(gt=0)] = None

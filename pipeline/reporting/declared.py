@@ -60,37 +60,48 @@ def _gain(benchmark: Benchmark, test: Difference) -> float:
 
 
 def answer(found: list[Benchmark]) -> list[str]:
-    """The declared question answered, a sentence a benchmark, by the model that gains most in its first figure."""
+    """Return the answer to the declared question, a sentence a benchmark: does a model beat the baseline?
+
+    The first of the primary figures decides. Of models that are significantly better, the one that gains most is named;
+    where none is, the sentence says so, and how many are significantly worse.
+    """
     sentences = []
     for benchmark in found:
         tests = benchmark.against_baseline
-        if not tests:
-            continue
-        first = [t for t in tests if t.metric == tests[0].metric]
-        real = [t for t in first if t.significant]
-        best = max(real or first, key=lambda t: _gain(benchmark, t))
-        sentences.append(_sentence(benchmark, best, len(first)))
+        if tests:
+            first = [t for t in tests if t.metric == tests[0].metric]
+            best = max(first, key=lambda t: (t.significant, _gain(benchmark, t)))
+            better = best.significant and _gain(benchmark, best) > 0
+            sentences.append(_gain_of(benchmark, best) if better else _no_gain(benchmark, first))
     return sentences
 
 
-def _sentence(benchmark: Benchmark, test: Difference, models: int) -> str:
+def _gain_of(benchmark: Benchmark, test: Difference) -> str:
     size = abs(test.difference or 0.0)
     kind, _, far = test.metric.partition("@")
-    if not test.significant:
-        which = "the other model" if models == 1 else f"none of the {models} other models"
-        differs = "does not surely differ" if models == 1 else "surely differs"
-        return (
-            f"On {benchmark.name}, {which} {differs} from the baseline {test.b} in {heading(test.metric)} "
-            f"({test.a}: {numbers.signed(test.difference or 0.0, benchmark.percent(test.metric))}, {p_value(test.p)})."
-        )
-    better = _gain(benchmark, test) > 0
     if kind == "tar":
         what = (
-            f"lets {100 * size:.0f} of 100 {'more' if better else 'fewer'} genuine pairs through at {heading(far)} FAR"
+            f"lets {100 * size:.0f} of 100 more genuine pairs through at {heading(far)} FAR than the baseline {test.b}"
         )
-        return f"On {benchmark.name}, {test.a} {what} than the baseline {test.b} ({p_value(test.p)})."
-    amount = f"{100 * size:.1f}{NBSP}points" if benchmark.percent(test.metric) else f"{size:.3g}"
+    else:
+        amount = f"{100 * size:.1f}{NBSP}points" if benchmark.percent(test.metric) else f"{size:.3g}"
+        what = f"is better than the baseline {test.b} by {amount} of {heading(test.metric)}"
+    return f"On {benchmark.name}, {test.a} {what} ({p_value(test.p)})."
+
+
+def _no_gain(benchmark: Benchmark, tests: list[Difference]) -> str:
+    nearest = max(tests, key=lambda t: _gain(benchmark, t))
+    worse = [t.a for t in tests if t.significant]
+    detail = f"{numbers.signed(nearest.difference or 0.0, benchmark.percent(nearest.metric))}, {p_value(nearest.p)}"
+    if len(tests) == 1:
+        which = f"{nearest.a} is not"
+        detail += ", significantly worse" if worse else ""
+    else:
+        which = f"none of the {len(tests)} other models is"
+        detail = f"the nearest is {nearest.a}: {detail}" + (
+            f"; significantly worse: {', '.join(worse)}" if worse else ""
+        )
     return (
-        f"On {benchmark.name}, {test.a} is {'better' if better else 'worse'} than the baseline {test.b} by {amount} of "
-        f"{heading(test.metric)} ({p_value(test.p)})."
+        f"On {benchmark.name}, {which} significantly better than the baseline {nearest.b} in "
+        f"{heading(nearest.metric)} ({detail})."
     )

@@ -167,6 +167,7 @@ def history(model: str, rows: list[Row], style: Series) -> list[Markup]:
     """Training curves: the loss, and the EER on the val sitters with the best epoch marked."""
     made = [
         _training_curve(model, _points(rows, "epoch", "loss"), "training loss", style, is_rate=False),
+        _training_curve(model, _points(rows, "epoch", "val_loss"), "loss, val faces", style, is_rate=False),
         _training_curve(model, _points(rows, "epoch", "val_eer"), "EER, val sitters, %", style, is_rate=True),
     ]
     return [svg for svg in made if svg]

@@ -78,7 +78,7 @@ class Benchmark:
     against_baseline: list[Difference] = field(default_factory=list)
     """Every other model minus the declared baseline, in the declared figures."""
     predicted: str = ""
-    """The column that a `probe` predicts."""
+    """The column that a `linear-probe` predicts."""
 
     @property
     def models(self) -> list[str]:

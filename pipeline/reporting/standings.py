@@ -196,7 +196,7 @@ def _against(benchmark: Benchmark, a: str, b: str, figure: str) -> tuple[str, st
     side = "better" if (test.difference < 0) == benchmark.lower_is_better(figure) else "worse"
     text = numbers.signed(test.difference, is_rate)
     title = f"{a} against {b}: {text} ({_ends(test, is_rate)}), {numbers.p_value(test.p)}"
-    return text, f"real {side}" if test.significant else "", title
+    return text, f"significant {side}" if test.significant else "", title
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ class Listed:
     difference: str
     interval: str
     p: str
-    real: bool
+    significant: bool
 
 
 def listed(benchmark: Benchmark) -> list[Listed]:

@@ -1,4 +1,4 @@
-"""The answer in words: which model is best on each benchmark, and whether its lead is real."""
+"""The answer in words: which model is best on each benchmark, and whether its lead is statistically significant."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Rival:
 
     @property
     def judgement(self) -> str:
-        """Whether the best model's lead is real, in words."""
+        """Return in words whether the best model's lead is statistically significant."""
         if self.test is None or self.test.difference is None:
             return "is untested"
         size = f"{abs(100 * self.test.difference):.1f}{NBSP}points"
-        return f"{'is real' if self.test.significant else 'may be chance'} ({size}, {p_value(self.test.p)})"
+        return f"{'is significant' if self.test.significant else 'may be chance'} ({size}, {p_value(self.test.p)})"
 
 
 @dataclass(frozen=True)
@@ -87,14 +87,16 @@ def headline(verdicts: list[Verdict]) -> list[tuple[str, list[str]]]:
 
 
 def certainty(verdicts: list[Verdict]) -> str:
-    """Whether the best models' leads are real, over all benchmarks; empty where nothing was tested."""
+    """Return whether the best models' leads are significant, over all benchmarks; empty where nothing was tested."""
     found: dict[str, list[str]] = {}
     for role in (FROZEN, RUNNER_UP):
         tests = [r.test for v in verdicts for r in v.rivals if role in r.role and r.test is not None]
         if tests:
-            real = sum(test.significant for test in tests)
-            where = _where(real or len(tests), len(tests), len(verdicts))
-            found.setdefault(f"{'is real' if real else 'may be chance'}{where}", []).append(f"over the {role}")
+            significant = sum(test.significant for test in tests)
+            where = _where(significant or len(tests), len(tests), len(verdicts))
+            found.setdefault(f"{'is significant' if significant else 'may be chance'}{where}", []).append(
+                f"over the {role}"
+            )
     parts = [f"{' and '.join(roles)} {judgement}" for judgement, roles in found.items()]
     return f"The lead {', that '.join(parts)}." if parts else ""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def read_pairs(dataset: str, folds: int, at: Layout = HERE) -> list[Row]:
     if not faces or not any(face.get("pairs") for face in faces):
         raise SitterError(
             f"split.{dataset}.kind is pairs, but {table} has no column `pairs` with pairs in it: the data set comes "
-            "with none. Fetch one that does (`kind: verification-bin`), or use `kind: sitters`."
+            "with none. Fetch one that does (`kind: verification-bin`, `lfw`, `cfp`), or use `kind: sitters`."
         )
     sides: dict[int, dict[str, tuple[str, str, str]]] = {}
     for line, face in enumerate(faces, start=2):
@@ -59,6 +60,7 @@ def _rows(dataset: str, sides: dict[int, dict[str, tuple[str, str, str]]], folds
     if len(sides) < folds:
         raise SitterError(f"split.{dataset}.folds is {folds}, but {table} has only {len(sides)} pairs: ask for fewer.")
     rows, without = [], []
+    dropped: Counter[str] = Counter()
     for place, number in enumerate(sorted(sides)):
         pair = sides[number]
         if len(pair) < 2 or pair["a"][1] != pair["b"][1]:
@@ -68,17 +70,19 @@ def _rows(dataset: str, sides: dict[int, dict[str, tuple[str, str, str]]], folds
             raise SitterError(f"{table}: pair {number} {how} in the column pairs: correct the manifest.")
         faceless = [image_id for image_id, _, status in pair.values() if status != ALIGNED]
         without += faceless[:1]
+        fold = str(fold_of(place, len(sides), folds))
+        dropped[fold] += bool(faceless)
         if not faceless:
             (a, sign, _), (b, _, _) = pair["a"], pair["b"]
-            genuine, fold = str(int(sign == "+")), str(fold_of(place, len(sides), folds))
-            rows.append({"image_a": a, "image_b": b, "genuine": genuine, "fold": fold})
+            rows.append({"image_a": a, "image_b": b, "genuine": str(int(sign == "+")), "fold": fold})
     if not rows:
         raise SitterError(f"split.{dataset}: in none of its {len(sides)} pairs have both images a face: see {table}.")
     if without:
         shown = ", ".join(sorted(set(without))[:SHOWN]) + (" …" if len(set(without)) > SHOWN else "")
         logger.warning(
             f"{dataset}: {len(without)} of {len(sides)} pairs are left out, since an image has no face "
-            f"({shown}; see {table}): figures are not comparable with those on all pairs"
+            f"({shown}; see {table}), {', '.join(f'{n} of fold {fold}' for fold, n in dropped.items() if n)}: "
+            "figures are not comparable with those on all pairs"
         )
     return rows
 

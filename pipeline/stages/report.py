@@ -35,17 +35,19 @@ def run(study: Study) -> None:
 
 
 def results(study: Study) -> str:
-    """Return what a user came for: a table for each benchmark, notes on it, and where the report is.
+    """Return what a user came for: a table for each benchmark, notes on it, answers, and where the report is.
 
     Raises:
         SitterError: there are no results, or a file of them is broken.
     """
+    from pipeline.reporting import questions
+    from pipeline.reporting.declared import answer
     from pipeline.reporting.overlaps import lines
     from pipeline.reporting.read import benchmarks
     from pipeline.reporting.repeats import over_seeds
     from pipeline.reporting.tables import results_table
 
     found = benchmarks(layout.results(), study)
-    return "\n".join(
-        [results_table(layout.results()), *over_seeds(study, found), *lines(study), f"report: {layout.report()}"]
-    )
+    tables = [results_table(layout.results()), *over_seeds(study, found)]
+    answers = [*answer(found), *questions.lines(study)]
+    return "\n".join([*tables, *lines(study), *answers, f"report: {layout.report()}"])

@@ -84,9 +84,13 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
             artists.leave_out(rows, tied, entry, dataset)
             artists.fold_together(rows, tied, entry.folds, partial(lot, study.seed), together, alike)
     elif entry.kind == "images":
-        from pipeline.splits.by_images import check_shares, seat
+        from pipeline.splits.by_images import check_shares, seat, seat_by, seats_of_each_sitter
 
-        rows = seated(everyone, lambda face: Seat(*seat(face, entry, study.seed)))
+        if entry.of_each_sitter:
+            chosen = seats_of_each_sitter(faces, entry, study.seed)
+            rows = seated(everyone, lambda face: Seat(*seat_by(chosen, face, entry, study.seed)))
+        else:
+            rows = seated(everyone, lambda face: Seat(*seat(face, entry, study.seed)))
         leave_out(rows, copies)
         check_shares(rows, entry, dataset)
     elif entry.kind == "pairs":

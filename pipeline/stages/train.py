@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 HISTORY = ["epoch", "step", "loss", "val_eer", "lr"]
+BY_VAL_LOSS = "val_loss"  # a further column, where it chooses the epoch
 
 
 def run(study: Study, model: str, root: Path = Path()) -> None:
@@ -114,7 +115,7 @@ def train(study: Study, model: str, stop: StopRequest, at: Layout = HERE) -> Non
     processes = Processes.of(accelerator)
     with processes.connected(), ExitStack() as held:
         with processes.together():
-            key = checkpoint.key(study, model, at)
+            key = checkpoint.key(study, model, processes.world, at)
             checkpoints = held.enter_context(checkpoint.locked(model, processes.first, at))
         stop.folder = checkpoints
         work = prepare(study, model, accelerator, stop, at)
@@ -160,20 +161,23 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
 
     Batch normalisation that is trained takes its statistics over the batches of all processes on GPUs; on CPUs, for
     which torch has no such layer, each process takes those of its own share, and the figures are not those of one
-    process alone. What is frozen keeps its statistics and is the same either way.
+    process alone. What is frozen keeps its statistics and is the same either way. With `batch_norm: process`, each
+    process takes those of its own share on GPUs, too.
     """
     import torch
 
-    from pipeline.losses.samplers import SitterBatches
+    from pipeline.losses.make_sampler import make_sampler
     from pipeline.losses.sharded_centres import share_out
     from pipeline.models.backbone import count_parameters, frozen_prefix
     from pipeline.models.build import build
     from pipeline.training.compiling import check_compiler
     from pipeline.training.data import read_faces
     from pipeline.training.features import split_network
+    from pipeline.training.gradients import FullPrecision
     from pipeline.training.loop import Run
     from pipeline.training.processes import Processes
     from pipeline.training.validation import check_patience
+    from pipeline.training.validation_loss import ValidationLoss, check_val_faces, judges_alone
 
     entry, training = study.models[model], study.training(model)
     processes = Processes.of(accelerator)
@@ -181,27 +185,31 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
         if training.compile is True:
             check_compiler(accelerator.device.type)
         faces, val = read_faces(training.train_on, study.split, training.fold, at)
-        val = val.at_most(training.val_images, study.seed)
-        unjudged = check_patience(model, training.patience, val.labels, training.train_on)
-        sampler = SitterBatches(
-            faces.labels,
-            training.sitters,
-            training.images,
-            study.seed_of(model),
-            mirror=training.mirror,
-            rank=processes.rank,
-            world=processes.world,
-        )
+        every_val, val = val, val.at_most(training.val_images, study.seed)
+        unjudged = ""
+        if training.keep == "val-eer":
+            unjudged = check_patience(model, training.patience, val.labels, training.train_on)
+        sampler = make_sampler(training, faces.labels, study.seed_of(model), processes.rank, processes.world)
         network, adaptation = build(entry.backbone, entry.adaptation, study.seed_of(model), at)
-    if processes.world > 1 and accelerator.device.type == "cuda":
+        torch.manual_seed(study.seed_of(model))
+        loss = FullPrecision(entry.loss.make(network.dim, faces.sitters))
+        subsets, mirrored, of_val = [faces, val], [training.mirror, entry.mirror], None
+        if training.keep == "val-loss":
+            alone = judges_alone(loss)
+            judges = every_val.known_to(faces) if alone else every_val
+            check_val_faces(model, training.train_on, len(judges), alone, processes.world)
+            if not alone:
+                of_val = make_sampler(training, judges.labels, study.seed, processes.rank, processes.world)
+            subsets, mirrored = [*subsets, judges], [*mirrored, False]
+    if processes.world > 1 and accelerator.device.type == "cuda" and training.batch_norm == "all":
         network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     network.to(accelerator.device)
     if accelerator.device.type == "cuda":  # tensor cores like it; on a CPU, oneDNN crashes training small networks so
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     trained, inputs = split_network(
         network,
-        (faces, val),
-        (training.mirror, entry.mirror),
+        subsets,
+        mirrored,
         accelerator.device,
         training.cache_gb,
         training.workers,
@@ -212,8 +220,6 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
         if inputs[0].kept is None:
             raise SitterError(f"models.{model}: its start is computed from features: raise cache_gb to keep them.")
         adaptation.initialise(network, inputs[0].kept[:, 0].to(accelerator.device))
-    torch.manual_seed(study.seed_of(model))
-    loss = entry.loss.make(network.dim, faces.sitters)
     if processes.world > 1 and faces.sitters >= max(processes.world, training.shard_centres or math.inf):
         share_out(loss, processes.rank, processes.world)
     kept = frozen_prefix(network) if inputs[0].kept is not None else 0
@@ -226,7 +232,10 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
         )
         if unjudged:
             logger.info(f"{model}: {unjudged}: no epoch is better than another, and the last is kept")
-    return Run(accelerator, training, network, adaptation, loss, sampler, trained, *inputs, study.seed_of(model))
+    seed = study.seed_of(model)
+    judge = None if len(inputs) < 3 else ValidationLoss(loss, inputs[2], of_val, processes, study.seed)
+    of_both = inputs[0], inputs[1]
+    return Run(accelerator, training, network, adaptation, loss, sampler, trained, *of_both, seed, judge)
 
 
 def write(study: Study, model: str, work: Run, state: State, at: Layout = HERE) -> None:
@@ -240,13 +249,15 @@ def write(study: Study, model: str, work: Run, state: State, at: Layout = HERE) 
 
     load_trained_state(work.backbone, state.best)
     kept = state.history[state.best_epoch]
+    columns = [*HISTORY, BY_VAL_LOSS] if BY_VAL_LOSS in kept else HISTORY
     with output_folder(at.model(model)) as folder:
         write_model(folder, work.backbone, study.models[model], study.training(model), study.seed_of(model))
         if state.centres:
             with atomic_file(folder / CENTRES) as part:
                 save_file(state.centres, part)
-        write_history(folder, state.history, HISTORY, summary(state))
+        write_history(folder, state.history, columns, summary(state))
     error = "" if kept["val_eer"] is None else f", val EER {100 * kept['val_eer']:.2f} %"
+    error += f", val loss {kept[BY_VAL_LOSS]:.4g}" if BY_VAL_LOSS in kept else ""
     logger.info(f"{model}: epoch {kept['epoch']} of {state.epoch} kept, loss {kept['loss']:.4g}{error}")
 
 
@@ -260,4 +271,4 @@ def summary(state: State) -> dict[str, Any]:
         "loss": kept["loss"],
         "val_eer": kept["val_eer"],
         "val_eer_before": before["val_eer"],
-    }
+    } | {name: kept[name] for name in (BY_VAL_LOSS,) if name in kept}

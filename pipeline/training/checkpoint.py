@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pipeline.params import Study
+    from pipeline.params.losses import Loss
+    from pipeline.params.train import Training
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +50,8 @@ class State:
     """Steps of the optimiser."""
     loss: float = 0.0
     """Sum over the batches of this epoch."""
-    best_eer: float = math.inf
+    best_figure: float = math.inf
+    """The lowest of the figure by which an epoch is kept (`training.keep`)."""
     best_epoch: int = 0
     best: dict[str, Tensor] = field(default_factory=dict)
     """Trained weights after the best epoch."""
@@ -57,8 +60,15 @@ class State:
     history: list[dict[str, float | int | None]] = field(default_factory=list)
 
 
-def key(study: Study, model: str, at: Layout = HERE) -> str:
-    """What a checkpoint belongs to: parameters, inputs, code. A checkpoint with another key is of another training."""
+def key(study: Study, model: str, world: int = 1, at: Layout = HERE) -> str:
+    """What a checkpoint belongs to: parameters, inputs, code. A checkpoint with another key is of another training.
+
+    Args:
+        study: with the model.
+        model: its name.
+        world: processes that train it, which count where batches or negatives are those of a process.
+        at: where the inputs lie.
+    """
     import torch
 
     entry, training = study.models[model], study.training(model)
@@ -73,9 +83,16 @@ def key(study: Study, model: str, at: Layout = HERE) -> str:
         "training": training.model_dump(exclude=WITHOUT_EFFECT),
         "inputs": {str(path.relative_to(at.root)): _content(path) for path in inputs},
         "code": fingerprint.code("train", *kinds),
+        "world": world if per_process(training, entry.loss) else None,
         "torch": torch.__version__,
     }
     return sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()
+
+
+def per_process(training: Training, loss: Loss) -> bool:
+    """Whether what is trained depends on the number of processes: their batches or negatives are their own."""
+    losses = getattr(loss, "losses", [loss])  # no kind by name: a model depends on the code of its own alone
+    return training.batch_per == "process" or any(getattr(one, "negatives", "all") == "process" for one in losses)
 
 
 def _content(path: Path) -> str:

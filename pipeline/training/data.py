@@ -32,6 +32,8 @@ class Faces:
     """[n, 2]: the store, and the row in it."""
     labels: NDArray[np.int64]
     """[n]: the sitter."""
+    names: tuple[tuple[str, str], ...] = ()
+    """Of the sitters, in the order of their numbers: the data set that names them so, and the name."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -60,8 +62,16 @@ class Faces:
 
     def select(self, keep: NDArray[np.int64]) -> Faces:
         """These faces only, their sitters counted anew."""
-        labels = np.unique(self.labels[keep], return_inverse=True)[1]
-        return Faces(self.datasets, self.stores, self.where[keep], labels)
+        there, labels = np.unique(self.labels[keep], return_inverse=True)
+        names = tuple(self.names[number] for number in there) if self.names else ()
+        return Faces(self.datasets, self.stores, self.where[keep], labels, names)
+
+    def known_to(self, others: Faces) -> Faces:
+        """The faces whose sitters are among those of others, with these sitters' numbers there."""
+        number = {name: i for i, name in enumerate(others.names)}
+        labels = np.array([number.get(name, -1) for name in self.names], dtype=np.int64)[self.labels]
+        keep = np.flatnonzero(labels >= 0)
+        return Faces(self.datasets, self.stores, self.where[keep], labels[keep], others.names)
 
     def at_most(self, images: int, seed: int) -> Faces:
         """Whole sitters, drawn at random, as long as they have no more than so many images together."""
@@ -120,7 +130,7 @@ def read_faces(
             f"fit each other. Split each like {identity} (kind: like), and run split again."
         )
     train, val = (
-        Faces(tuple(datasets), stores, np.concatenate(where[subset]), _labels(who[subset]))
+        Faces(tuple(datasets), stores, np.concatenate(where[subset]), *_labels(who[subset]))
         for subset in ("train", "val")
     )
     if not len(train):
@@ -162,7 +172,9 @@ def _names(who: list[_Who]) -> set[tuple[str, str]]:
     return {names[code] for names, codes in who for code in np.unique(codes)}
 
 
-def _labels(who: list[_Who]) -> NDArray[np.int64]:
-    """Sitters numbered in the order of their names."""
-    number = {name: i for i, name in enumerate(sorted(_names(who)))}
-    return np.concatenate([np.array([number.get(n, -1) for n in names], dtype=np.int64)[codes] for names, codes in who])
+def _labels(who: list[_Who]) -> tuple[NDArray[np.int64], tuple[tuple[str, str], ...]]:
+    """Sitters numbered in the order of their names, and the names."""
+    ordered = tuple(sorted(_names(who)))
+    number = {name: i for i, name in enumerate(ordered)}
+    of = [np.array([number.get(n, -1) for n in names], dtype=np.int64)[codes] for names, codes in who]
+    return np.concatenate(of), ordered

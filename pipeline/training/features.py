@@ -130,14 +130,14 @@ class Inputs:
 
 def split_network(
     backbone: Backbone,
-    faces: tuple[Faces, Faces],
-    mirrored: tuple[bool, bool],
+    faces: Sequence[Faces],
+    mirrored: Sequence[bool],
     device: torch.device,
     cache_gb: float,
     workers: int,
     check: Callable[[], None],
     processes: Processes = ALONE,
-) -> tuple[nn.Sequential, tuple[Inputs, Inputs]]:
+) -> tuple[nn.Sequential, tuple[Inputs, ...]]:
     """The stages that are trained, and what they take of the train and of the val faces.
 
     Where nothing is kept, all stages, behind one that normalises pixels.
@@ -147,7 +147,7 @@ def split_network(
 
     Args:
         backbone: adapted, on the device.
-        faces: train and val.
+        faces: of training, then those of one or more validations.
         mirrored: whether the mirror images of each are wanted.
         device: that the network is on.
         cache_gb: memory (on the CPU) for what is kept; if it needs more, nothing is kept and all stages are run.
@@ -164,12 +164,12 @@ def split_network(
             one = frozen(anew[0].dataset[[(0, False)]].to(device))
     needed = sum(len(f) * (2 if m else 1) for f, m in zip(faces, mirrored, strict=True)) * one.numel() * 4
     if needed > cache_gb * 1e9:
-        return nn.Sequential(normalise, *backbone.stages), (anew[0], anew[1])
+        return nn.Sequential(normalise, *backbone.stages), tuple(anew)
     kept = [
         replace(inputs, kept=_features(frozen, inputs, tuple(one.shape[1:]), what, check, processes))
-        for inputs, what in zip(anew, ("train", "val"), strict=True)
+        for inputs, what in zip(anew, ["train", *["val"] * len(anew[1:])], strict=True)
     ]
-    return nn.Sequential(*list(backbone.stages)[prefix:]), (kept[0], kept[1])
+    return nn.Sequential(*list(backbone.stages)[prefix:]), tuple(kept)
 
 
 @torch.no_grad()

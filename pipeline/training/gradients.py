@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pipeline.losses.within_process import tell_own
 from pipeline.training.gather import gather
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ class Gradients:
             The loss, without the penalty: a scalar on the device, which may not have come that far yet.
         """
         labels = labels.to(self.accelerator.device, non_blocking=True)
+        if self.accelerator.num_processes > 1:
+            tell_own(self.loss, (owners == self.accelerator.process_index).to(labels.device))
         with contextlib.ExitStack() as stack:
             if not last:
                 stack.enter_context(self.accelerator.no_sync(self.loss))

@@ -16,7 +16,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from pipeline.core.errors import SitterError
-from pipeline.losses.samplers import SitterBatches
+from pipeline.losses.samplers import Batches
 from pipeline.losses.sharded_centres import class_centres, shares
 from pipeline.models.adaptation import Adaptation
 from pipeline.models.backbone import Backbone, load_trained_state, trained_state
@@ -33,6 +33,7 @@ from pipeline.training.sharded import SharedOut
 from pipeline.training.stop import StopRequest
 from pipeline.training.throughput import flops, peak
 from pipeline.training.validation import val_eer
+from pipeline.training.validation_loss import ValidationLoss
 
 if TYPE_CHECKING:
     from pipeline.params.train import Training
@@ -51,12 +52,13 @@ class Run:
         training: Training,
         backbone: Backbone,
         adaptation: Adaptation,
-        loss: nn.Module,
-        sampler: SitterBatches,
+        loss: FullPrecision,
+        sampler: Batches,
         trained: nn.Sequential,
         train: Inputs,
         val: Inputs,
         seed: int,
+        validation_loss: ValidationLoss | None = None,
     ) -> None:
         """Put the parts together.
 
@@ -69,14 +71,15 @@ class Run:
             sampler: batches of the train faces.
             trained, train, val: from `split_network`.
             seed: of everything random within a step.
+            validation_loss: on val faces, where it chooses the epoch that is kept.
         """
         self.accelerator, self.training, self.seed = accelerator, training, seed
-        self.processes = Processes.of(accelerator)
+        self.processes, self.validation_loss = Processes.of(accelerator), validation_loss
         self.backbone, self.sampler, self.val = backbone, sampler, val
         # In chunks, the batch waits on the CPU.
         self.train = train if training.chunk is None else replace(train, device=torch.device("cpu"))
         self.embed = nn.Sequential(*trained)  # the same modules in full precision, for validation
-        self.loss = FullPrecision(loss).to(accelerator.device)
+        self.loss = loss.to(accelerator.device)
         self.parameters = [p for p in (*backbone.parameters(), *loss.parameters()) if p.requires_grad]
         self.optimiser = accelerator.prepare_optimizer(make_optimiser(training, self.parameters))
         self.shared_out = SharedOut(self.processes, shares(self.loss), self.loss, self.parameters)
@@ -210,23 +213,27 @@ class Run:
             self.state.loss += loss
 
     def end_of_epoch(self) -> None:
-        """Add the epoch to the history, and keep its weights if the val sitters say so (or there are none)."""
+        """Add the epoch to the history, and keep its weights if `training.keep` says so (or nothing can judge)."""
         state, error = self.state, self.processes.from_first(self.val_eer)
-        state.history.append(
-            {
-                "epoch": state.epoch,
-                "step": state.step,
-                "loss": state.loss / len(self.sampler) if state.epoch else None,
-                "val_eer": None if math.isnan(error) else error,
-                "lr": self.optimiser.param_groups[0]["lr"] if state.epoch else None,
-            }
-        )
+        loss = state.loss / len(self.sampler)
+        row: dict[str, float | int | None] = {
+            "epoch": state.epoch,
+            "step": state.step,
+            "loss": loss if state.epoch else None,
+            "val_eer": None if math.isnan(error) else error,
+            "lr": self.optimiser.param_groups[0]["lr"] if state.epoch else None,
+        }
+        figures = {"val-eer": error, "train-loss": loss, "last": -float(state.epoch)}
+        if self.validation_loss is not None:
+            figures["val-loss"] = row["val_loss"] = self.validation_loss(self.embed)
+        state.history.append(row)
         state.loss = 0.0
-        if state.epoch and (math.isnan(error) or error < state.best_eer):
-            state.best_eer, state.best_epoch = error, state.epoch
+        figure = figures[self.training.keep]
+        if state.epoch and (math.isnan(figure) or figure < state.best_figure):
+            state.best_figure, state.best_epoch = figure, state.epoch
             state.best = {name: value.cpu() for name, value in trained_state(self.backbone).items()}
-            loss, _ = self.shared_out.whole(self.loss.state_dict(), {"state": {}})
-            state.centres = {name: loss[name].to("cpu", copy=True) for name in class_centres(self.loss)}
+            whole, _ = self.shared_out.whole(self.loss.state_dict(), {"state": {}})
+            state.centres = {name: whole[name].to("cpu", copy=True) for name in class_centres(self.loss)}
 
     def val_eer(self) -> float:
         """Equal error rate on the val faces, of the network as it is now."""

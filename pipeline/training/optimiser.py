@@ -25,15 +25,20 @@ def make_optimiser(training: Training, parameters: list[nn.Parameter]) -> torch.
 def rate(training: Training, batches: int, step: int) -> float:
     """Learning rate of a step: a linear rise over the warm-up, then constant or a cosine down to 0.
 
+    By epoch, with e epochs done of E, of which w are for the warm-up: (e + 1) / w of `lr` while e < w, then
+    (1 + cos(π (e − w) / (E − w))) / 2 of it.
+
     Args:
         training: the settings.
         batches: of an epoch.
         step: steps made before it.
     """
     steps = math.ceil(batches / training.accumulate)
-    warmup, total = training.warmup_epochs * steps, training.epochs * steps
-    if step < warmup:
-        return training.lr * (step + 1) / (math.floor(warmup) + 1)
+    by_epoch = training.schedule_by == "epoch"
+    done, each = (step // steps, 1) if by_epoch else (step, steps)
+    warmup, total = training.warmup_epochs * each, training.epochs * each
+    if done < warmup:
+        return training.lr * min(1.0, (done + 1) / (warmup if by_epoch else math.floor(warmup) + 1))
     if training.schedule == "constant":
         return training.lr
-    return training.lr * (1 + math.cos(math.pi * (step - warmup) / (total - warmup))) / 2
+    return training.lr * (1 + math.cos(math.pi * (done - warmup) / (total - warmup))) / 2

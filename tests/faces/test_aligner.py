@@ -32,6 +32,11 @@ def test_a_doubtful_face_never_displaces_a_sure_one(how):
     assert choose(faces, how, 200, 200) == (faces[0], "the surest of 2 faces")
 
 
+def test_the_face_nearest_to_the_middle_is_taken_however_sure_it_is():
+    faces = [face(10, 10, 20, 0.97), face(80, 80, 40, 0.52), face(50, 50, 60, 0.99)]
+    assert choose(faces, "middle", 200, 200) == (faces[1], "the nearest to the middle of 3 faces")
+
+
 def test_landmarks_beyond_the_edge_are_named():
     face = Detection(np.zeros(4, np.float32), ARCFACE.points - [40, 0], 1.0)
     assert beyond(face, 112, 112) == ["left eye"]

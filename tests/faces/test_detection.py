@@ -66,6 +66,26 @@ def test_the_ground_comes_when_all_sizes_fail(image):
     np.testing.assert_allclose(face.box, [60, 20, 80, 40], atol=0.7)
 
 
+def test_a_border_of_grey_frames_every_look_and_what_is_found_is_in_the_image_s_own_pixels(image):
+    image[:20, :20] = 255  # a face in the corner
+    image[20:40, 60:80] = 30
+    pictures = []
+
+    def find(picture):
+        pictures.append(picture)
+        return Finder(20, 40, margin=50)(picture)
+
+    (face,) = Search((1,), (), 1600, 0, border=60).run(image, find)
+    (picture,) = pictures
+    assert picture.shape == (224, 288, 3)  # 220 × 270, filled up to multiples of 32
+    assert (picture[:60, :270] == 128).all()
+    assert (picture[:220, :60] == 128).all()
+    assert (picture[60:160, 60:210] == image).all()
+    np.testing.assert_allclose(face.box, [0, 0, 20, 20], atol=0.7)
+    np.testing.assert_allclose(face.landmarks, np.tile([10, 10], (5, 1)), atol=0.7)
+    assert Search((1,), (), 1600, 0).run(image, Finder(20, 40, margin=50)) == []
+
+
 def test_no_ground_without_padding(image):
     finder = Finder(1000, 1000)
     assert Search((1,), (), 1600, 0).run(image, finder) == []

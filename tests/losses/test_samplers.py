@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import SitterError
-from pipeline.losses.samplers import SitterBatches
+from pipeline.losses.pair_batches import PairBatches
+from pipeline.losses.samplers import Batches, SitterBatches
+from pipeline.losses.shuffled_batches import ShuffledBatches
 
 counts = st.lists(st.integers(1, 12), min_size=2, max_size=12).filter(lambda c: max(c) >= 2)
 
@@ -103,3 +107,100 @@ def test_a_million_images_are_dealt_in_seconds() -> None:
     labels = np.random.default_rng(0).integers(0, 20_000, 1_000_000)
     sampler = SitterBatches(labels, 64, 4, seed=0)
     assert len(sampler.batch(0, 17).images) >= 200
+
+
+@settings(deadline=None, max_examples=150)
+@given(counts=counts, pairs=st.integers(1, 5), epoch=st.integers(0, 3))
+def test_pairs_meet_nearly_every_image_once_and_a_sitter_once_in_a_batch(
+    counts: list[int], pairs: int, epoch: int
+) -> None:
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts))
+    rounds = [sum(n // 2 > r for n in counts) for r in range(max(counts) // 2)]
+    expected = sum(sitters // pairs for sitters in rounds)
+    if not expected:
+        with pytest.raises(SitterError, match="too few for a batch of"):
+            PairBatches(labels, pairs, seed=4)
+        return
+    sampler = PairBatches(labels, pairs, seed=4)
+    batches = list(sampler.batches(epoch))
+    assert len(batches) == len(sampler) == expected
+    met = np.concatenate([b.images for b in batches])
+    assert len(set(met)) == len(met) == 2 * pairs * expected  # none twice; what a round leaves over is dropped
+    seen = np.zeros(len(counts), dtype=int)
+    for b in batches:
+        one, other = labels[b.images[::2]], labels[b.images[1::2]]
+        assert (one == other).all()
+        assert len(set(one)) == pairs
+        seen[one] += 1
+    assert (seen <= np.array(counts) // 2).all()
+
+
+@settings(deadline=None, max_examples=50)
+@given(images=st.integers(2, 40), size=st.integers(2, 12), epoch=st.integers(0, 3))
+def test_shuffled_batches_are_whole_and_no_image_is_met_twice(images: int, size: int, epoch: int) -> None:
+    if size > images:
+        with pytest.raises(SitterError, match=r"fewer than the .* of a batch.*Lower training\.batch"):
+            ShuffledBatches(np.zeros(images), size, seed=1)
+        return
+    sampler = ShuffledBatches(np.zeros(images), size, seed=1)
+    met = [b.images for b in sampler.batches(epoch)]
+    assert [len(b) for b in met] == [size] * (images // size)
+    assert len(set(np.concatenate(met))) == size * (images // size)
+
+
+def test_every_place_in_an_epoch_is_as_likely_for_every_image() -> None:
+    sampler = ShuffledBatches(np.zeros(12), 3, seed=1)
+    met = np.stack([np.concatenate([b.images for b in sampler.batches(epoch)]) for epoch in range(4000)])
+    shares = np.stack([(met == image).mean(axis=0) for image in range(12)])
+    assert shares == pytest.approx(1 / 12, abs=0.02)
+
+
+SAMPLERS: list[tuple[Callable[..., Batches], int]] = [
+    (lambda *a, **k: SitterBatches(a[0], 4, 2, *a[1:], **k), 8),
+    (lambda *a, **k: PairBatches(a[0], 4, *a[1:], **k), 8),
+    (lambda *a, **k: ShuffledBatches(a[0], 7, *a[1:], **k), 7),
+]
+
+
+@pytest.mark.parametrize(("make", "size"), SAMPLERS, ids=["sitters", "pairs", "shuffle"])
+def test_every_sampler_is_a_pure_function_of_seed_epoch_and_position(make: Callable[..., Batches], size: int) -> None:
+    labels = np.repeat(np.arange(9), 8)
+    whole = [make(labels, 1, mirror=True).batch(e, p) for e in range(2) for p in range(len(make(labels, 1)))]
+    assert [len(b.images) for b in whole] == [size] * len(whole)
+    resumed = list(make(labels, 1, mirror=True).batches(1, start=2))
+    for a, b in zip(whole[len(whole) // 2 + 2 :], resumed, strict=True):
+        assert a.images.tolist() == b.images.tolist()
+        assert a.mirrored.tolist() == b.mirrored.tolist()
+    assert make(labels, 2).batch(0, 0).images.tolist() != whole[0].images.tolist()
+
+
+@pytest.mark.parametrize(("make", "size"), SAMPLERS, ids=["sitters", "pairs", "shuffle"])
+@pytest.mark.parametrize("world", [1, 2, 4])
+def test_a_batch_of_all_processes_is_shared_out_and_one_of_each_is_its_own(
+    make: Callable[..., Batches], size: int, world: int
+) -> None:
+    labels = np.repeat(np.arange(9), 8)
+    alone = make(labels, 1)
+    shared = [make(labels, 1, rank=r, world=world) for r in range(world)]
+    assert all(len(s) == len(alone) for s in shared)
+    for position in range(len(alone)):
+        parts = [s.batch(0, position).images for s in shared]
+        assert sorted(np.concatenate(parts)) == sorted(alone.batch(0, position).images)
+        assert max(map(len, parts)) - min(map(len, parts)) <= 2
+    own = [make(labels, 1, rank=r, world=world, per_process=True) for r in range(world)]
+    assert all(len(s) == len(alone) // world for s in own)
+    for position in range(len(own[0])):
+        for rank, sampler in enumerate(own):
+            expected = alone.batch(0, position * world + rank).images.tolist()
+            assert sampler.batch(0, position).images.tolist() == expected
+            assert len(expected) == size
+        whole = own[0].whole(0, position).images
+        assert whole.tolist() == [i for s in own for i in s.batch(0, position).images.tolist()]
+
+
+def test_processes_without_a_batch_or_a_share_of_one_are_refused() -> None:
+    labels = np.repeat(np.arange(9), 4)
+    with pytest.raises(SitterError, match=r"2 pairs cannot be shared out to 3 processes\. Raise training\.batch"):
+        PairBatches(labels, 2, 0, world=3)
+    with pytest.raises(SitterError, match=r"an epoch has 2 batches, too few .* 3 processes"):
+        PairBatches(labels, 9, 0, world=3, per_process=True)

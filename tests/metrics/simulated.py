@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.core.errors import SitterError
 from pipeline.metrics.centres import in_blocks, mean_embeddings
-from pipeline.metrics.result import Context, Embedded, Floats, PairList
+from pipeline.metrics.result import Context, Embedded, Floats, PairList, Subset
 
 
 def embedded(
@@ -36,6 +36,7 @@ def context(
     learned: Floats | None = None,
 ) -> Context:
     tables = {(e.dataset, "test"): e for e in test} | {(e.dataset, "train"): e for e in train}
+    tables |= {(e.dataset, "val"): e for e in val}
 
     validation = {e.dataset: e for e in val}
 
@@ -44,8 +45,8 @@ def context(
             raise SitterError(f"{dataset} has no pairs")
         return pairs
 
-    def means(dataset: str) -> Floats:
-        known = tables[dataset, "train"]
+    def means(dataset: str, subset: Subset) -> Floats:
+        known = tables[dataset, subset]
         return mean_embeddings(in_blocks(known.vectors), known.sitters)[1]
 
     return Context(

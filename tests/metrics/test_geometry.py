@@ -71,6 +71,23 @@ def test_genuine_pairs_are_compared_with_the_nearest_centre_of_either_sort(block
         )
 
 
+def test_means_of_validation_images_stand_beside_those_of_training_images():
+    val = embedded("other", 7, 3, seed=8)
+    given = context(TEST, train=(TRAIN,), val=(val,))
+
+    def figures(*subsets):
+        return geometry(given, GeometryOptions(dataset="photos", centres="other", centres_from=subsets)).scalars
+
+    x, i, _, same, squared = straightforward()
+    means = unit(np.array([unit(val.vectors)[3 * s : 3 * s + 3].mean(axis=0) for s in range(7)]))
+    nearest = (x @ means.T).max(axis=1)[i[same]]
+    both = figures("train", "val")
+    assert both["nearest_val_mean_a"].value == pytest.approx(nearest.mean())
+    assert both["closer_to_val_mean_a"].value == (nearest > 1 - squared[same] / 2).mean()
+    assert both["nearest_mean_a"].value == figures("train")["nearest_mean_a"].value
+    assert "nearest_mean_a" not in figures("val")
+
+
 def test_a_model_without_class_centres_is_measured_against_means_alone():
     found = geometry(context(TEST, train=(TRAIN,)), GeometryOptions(dataset="photos", centres="other"))
     assert "nearest_mean_a" in found.scalars

@@ -92,6 +92,18 @@ def test_lora_counts_rank_times_the_sides_of_its_layers_and_only_late_stages():
     assert list(dict(network.stages.named_children()))[frozen_prefix(network)] == "layer4_0"
 
 
+@pytest.mark.parametrize(("initial", "squared"), [("peft", 1), ("kaiming", 6)])
+def test_lora_starts_within_the_bounds_of_its_initialisation(initial, squared):
+    """A uniform on ±√(k / inputs), filled to its edges, and B zero."""
+    network, _ = adapted(kind="lora", rank=8, roles=["fc"], initial=initial)
+    fc = network.stages.tail.fc
+    a, bound = fc.lora_A["default"].weight, (squared / fc.in_features) ** 0.5
+    assert 0.98 * bound < a.abs().max() <= bound
+    assert a.std().item() == pytest.approx(bound / 3**0.5, rel=0.05)
+    assert not fc.lora_B["default"].weight.any()
+    assert fc.scaling["default"] == 1
+
+
 def test_lora_names_the_roles_there_are():
     with pytest.raises(SitterError, match=r"IResNet has no layers with the role 'q'; Allowed: conv, fc"):
         adapted(kind="lora", roles=["q"])

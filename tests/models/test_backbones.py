@@ -277,3 +277,21 @@ def test_a_frozen_backbone_is_unchanged_by_training_mode(at):
     assert torch.equal(network(x), y)
     assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
     assert frozen_prefix(network) == len(network.stages)
+
+
+def test_iresnet_starts_and_drops_out_as_the_second_study_has_it():
+    torch.manual_seed(0)
+    network = IResNet(IResNetOptions(depth=50, dropout=0.4))
+    convolutions = torch.cat([m.weight.flatten() for m in network.modules() if isinstance(m, torch.nn.Conv2d)])
+    assert convolutions.mean().item() == pytest.approx(0, abs=1e-4)
+    assert convolutions.std().item() == pytest.approx(0.1, rel=1e-3)
+    tail = network.stages.tail
+    assert list(dict(tail.named_children())) == ["bn2", "dropout", "flat", "fc", "features"]
+    assert (tail.dropout.p, tail.fc.out_features) == (0.4, 512)
+    assert torch.equal(tail.features.weight, torch.ones(512))
+    assert not tail.features.weight.requires_grad
+    tail.train()
+    dropped = (tail.dropout(torch.ones(100_000)) == 0).float().mean().item()
+    assert dropped == pytest.approx(0.4, abs=0.01)
+    blocks = [sum(name.startswith(f"layer{n}_") for name, _ in network.stages.named_children()) for n in (1, 2, 3, 4)]
+    assert blocks == [3, 4, 14, 3]

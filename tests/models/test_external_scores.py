@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("project")
 BENCHMARKS = {
     "all": {"kind": "all-pairs", "probe": "photos"},
     "who": {"kind": "identification", "probe": "photos", "ranks": [1, 2]},
-    "folds": {"kind": "pairs", "dataset": "photos"},
+    "folds": {"kind": "kfold", "dataset": "photos"},
     "shape": {"kind": "geometry", "dataset": "photos"},
 }
 

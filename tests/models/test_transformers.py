@@ -90,6 +90,11 @@ def test_clip_reads_openais_archive_and_asks_for_the_activation_that_it_was_trai
         SitterError, match=r"ViT-B-16.pt was trained with QuickGELU: set architecture: ViT-B-16-quickge"
     ):
         CLIP(CLIPOptions(weights="openai", **CLIP_SMALL | {"architecture": "ViT-B-16"}), at)
+    plain = their_clip(quick=False)
+    plain.load_state_dict(theirs.state_dict())
+    wrong = CLIPOptions(weights="openai", **CLIP_SMALL | {"architecture": "ViT-B-16", "other_activation": True})
+    same(CLIP(wrong, at), x, plain.encode_image(x))
+    assert not torch.allclose(plain.encode_image(x), expected, atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -177,6 +182,22 @@ def test_timm_vit_reads_the_authors_files(at, architecture, as_published):
     theirs, x = their_vit(architecture), faces(56)
     put_weights(at, "vit", lambda folder: torch.save(as_published(theirs), folder / "published.pth"))
     same(TimmViT(TimmViTOptions(architecture=architecture, weights="vit", **VIT_SMALL), at), x, theirs(x))
+
+
+def test_either_encoder_of_ijepa_can_be_taken_and_its_absence_is_said(at):
+    trained, mean, x = their_vit(IJEPA), their_vit(IJEPA), faces(56)
+    with torch.no_grad():
+        for parameter in mean.parameters():
+            parameter.mul_(0.9)
+    both = {"encoder": trained.state_dict(), "target_encoder": mean.state_dict(), "epoch": 300}
+    put_weights(at, "both", lambda folder: torch.save(both, folder / "IN1K-vit.h.14-300e.pth.tar"))
+    put_weights(at, "one", lambda folder: torch.save(trained.state_dict(), folder / "one.pth"))
+    for encoder, theirs in (("encoder", trained), ("target_encoder", mean)):
+        same(
+            TimmViT(TimmViTOptions(architecture=IJEPA, weights="both", encoder=encoder, **VIT_SMALL), at), x, theirs(x)
+        )
+    with pytest.raises(SitterError, match=r"one\.pth holds no 'target_encoder' but "):
+        TimmViT(TimmViTOptions(architecture=IJEPA, weights="one", encoder="target_encoder", **VIT_SMALL), at)
 
 
 def test_timm_vit_takes_its_positions_to_another_grid_as_timm_does(at):

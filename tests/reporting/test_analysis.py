@@ -25,7 +25,7 @@ def full_study() -> Study:
     benchmarks = {
         "across": {"kind": "all-pairs", "probe": "painted", "gallery": "photos"},
         "space": {"kind": "geometry", "dataset": "photos", "centres": "painted"},
-        "style": {"kind": "probe", "dataset": "painted", "predict": "style", "folds": 3},
+        "style": {"kind": "linear-probe", "dataset": "painted", "predict": "style", "folds": 3},
     }
     return small_study(
         evaluate={"far": [0.1], "bootstrap": {"replicates": 100}, "benchmarks": benchmarks},

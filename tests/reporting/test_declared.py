@@ -30,12 +30,23 @@ def test_the_model_that_gains_most_is_named_with_its_gain_and_p() -> None:
     assert [row.verdict for row in table.rows] == ["better", "better", "better"]
 
 
-def test_chance_is_called_chance_and_a_loss_a_loss() -> None:
+def test_a_loss_is_no_answer_to_what_beats_the_baseline() -> None:
+    found = benchmark(
+        Difference("tuned", "frozen", "eer", -0.01, -0.04, 0.02, 0.5, significant=False),
+        Difference("both", "frozen", "eer", 0.04, 0.02, 0.06, 0.01, significant=True),
+    )
+    (sentence,) = answer([found])
+    assert "none of the 2 other models is significantly better than the baseline frozen in EER" in sentence
+    assert "the nearest is tuned: −1.0" in sentence
+    assert "significantly worse: both)" in sentence
+    assert [row.verdict for row in declared(found, LOOKS).rows] == ["may be chance", "worse"]
+
+
+def test_one_model_that_is_no_better_is_told_alone() -> None:
     chance = benchmark(Difference("tuned", "frozen", "eer", -0.01, -0.04, 0.02, 0.5, significant=False))
-    assert "does not surely differ from the baseline frozen in EER" in answer([chance])[0]
+    assert "tuned is not significantly better than the baseline frozen in EER (−1.0" in answer([chance])[0]
     worse = benchmark(Difference("tuned", "frozen", "eer", 0.04, 0.02, 0.06, 0.01, significant=True))
-    assert "tuned is worse than the baseline frozen by 4.0" in answer([worse])[0]
-    assert declared(worse, LOOKS).rows[0].verdict == "worse"
+    assert answer([worse])[0].endswith(", significantly worse).")
 
 
 def test_without_a_declared_baseline_nothing_is_said() -> None:

@@ -15,14 +15,14 @@ LOOKS = {
 
 
 def benchmark(
-    eers: Mapping[str, float | None], real: set[frozenset[str]] | None = None, name: str = "paintings"
+    eers: Mapping[str, float | None], significant: set[frozenset[str]] | None = None, name: str = "paintings"
 ) -> Benchmark:
     """A benchmark with these EERs whose paired tests call these pairs of models different."""
     known = {m: v for m, v in eers.items() if v is not None}
     tests = [
         Difference(
             a, b, "eer", known[a] - known[b], known[a] - known[b] - 0.01, known[a] - known[b] + 0.01,
-            p=0.0004 if (is_real := frozenset((a, b)) in (real or set())) else 0.4, significant=is_real,
+            p=0.0004 if (sure := frozenset((a, b)) in (significant or set())) else 0.4, significant=sure,
         )
         for i, a in enumerate(known)
         for b in list(known)[i + 1 :]
@@ -38,7 +38,7 @@ def test_best_model_is_held_against_the_runner_up_and_the_best_frozen_one() -> N
     assert (found.best, found.figure, found.value, found.interval) == ("both", "EER", "11.0\xa0%", "9.9–12.1")
     assert [(r.model, r.role) for r in found.rivals] == [("lora", RUNNER_UP), ("base", FROZEN)]
     assert found.rivals[0].judgement == "may be chance (1.0\xa0points, p\xa0=\xa00.40)"
-    assert found.rivals[1].judgement == "is real (5.5\xa0points, p\xa0<\xa00.001)"
+    assert found.rivals[1].judgement == "is significant (5.5\xa0points, p\xa0<\xa00.001)"
 
 
 def test_runner_up_that_is_frozen_is_named_once() -> None:
@@ -70,12 +70,12 @@ def test_certainty_counts_the_benchmarks() -> None:
     eers = {"base": 0.165, "lora": 0.12, "both": 0.11}
     found = [
         v
-        for name, real in (("one", {frozenset(("base", "both"))}), ("two", set()))
-        if (v := verdict(benchmark(eers, real, name), LOOKS)) is not None
+        for name, significant in (("one", {frozenset(("base", "both"))}), ("two", set()))
+        if (v := verdict(benchmark(eers, significant, name), LOOKS)) is not None
     ]
     assert headline(found) == [("both", ["one", "two"])]
     assert certainty(found) == (
-        "The lead over the best frozen model is real on 1 of 2 benchmarks, "
+        "The lead over the best frozen model is significant on 1 of 2 benchmarks, "
         f"that over the {RUNNER_UP} may be chance on both benchmarks."
     )
 
@@ -119,4 +119,8 @@ def test_matrix_colours_only_real_differences_by_who_is_better() -> None:
     found = comparison(benchmark({"base": 0.165, "lora": 0.12, "both": 0.11}, {frozenset(("base", "both"))}), LOOKS)
     assert found is not None
     cells = {row.name: [css for _, css, _ in cells] for row, cells in found.matrix}
-    assert cells == {"both": ["self", "", "real better"], "lora": ["", "self", ""], "base": ["real worse", "", "self"]}
+    assert cells == {
+        "both": ["self", "", "significant better"],
+        "lora": ["", "self", ""],
+        "base": ["significant worse", "", "self"],
+    }

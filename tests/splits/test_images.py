@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipeline.core.errors import SitterError
 from pipeline.params.split import ByImage
 from pipeline.plan.layout import Layout
-from pipeline.splits.by_images import seat
+from pipeline.splits.by_images import seat, seats_of_each_sitter
 from pipeline.training.data import read_faces
 from tests.test_split import aligned, people, run
 from tests.training.study import make_faces, study
@@ -54,6 +54,32 @@ def test_a_larger_share_only_takes_images_over(image_id: str, share: float, more
     smaller, larger = (ByImage(kind="images", val=x, test=0.0) for x in (share, share + more))
     if seat({"image_id": image_id}, smaller, seed)[0] == "val":
         assert seat({"image_id": image_id}, larger, seed)[0] == "val"
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=8), st.floats(0, 0.5), st.floats(0, 0.5), st.integers(0, 9))
+@settings(max_examples=100, deadline=None)
+def test_shares_of_each_sitter_are_rounded_down_and_leave_one_to_train(
+    images: list[int], val: float, test: float, seed: int
+) -> None:
+    entry = ByImage(kind="images", val=val, test=test, of_each_sitter=True)
+    faces = [{"image_id": f"{s}/{n}", "sitter": f"s{s}"} for s, number in enumerate(images) for n in range(number)]
+    chosen = seats_of_each_sitter(faces, entry, seed)
+    assert chosen == seats_of_each_sitter(faces[::-1], entry, seed)
+    for sitter, number in enumerate(images):
+        count = Counter(chosen.get(f"{sitter}/{n}", "train") for n in range(number))
+        validating = min(max(1, int(val * number + 1e-9)), number - 1) if val else 0
+        tested = min(max(1, int(test * number + 1e-9)), number - validating - 1) if test else 0
+        assert (count["val"], count["test"]) == (validating, tested)
+        assert count["train"] >= 1
+
+
+def test_a_fifth_of_each_sitters_images_validates(tmp_path: Path) -> None:
+    aligned(tmp_path, "set", people(8, 10))
+    rows = run(tmp_path, **IMAGES, of_each_sitter=True)
+    by_sitter: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        by_sitter[row["sitter"]][row["subset"]] += 1
+    assert list(by_sitter.values()) == [Counter(train=8, val=2)] * 8
 
 
 def test_renderings_stand_where_their_photographs_do_by_either_kind(tmp_path: Path) -> None:

@@ -55,9 +55,9 @@ FEW = "import pipeline.training.features; pipeline.training.features.FACES_AT_ON
 RUN = FEW + "import sys; from pipeline.cli import main; sys.exit(main(['train', sys.argv[1]]))"
 
 
-def new_project(folder: Path, **training: Any) -> Path:
+def new_project(folder: Path, models: dict[str, Any] = MODELS, **training: Any) -> Path:
     """A folder with made-up faces and the study of MODELS; batches of 5 and of 4 sitters, 2 images of each."""
-    raw = copy.deepcopy(STUDY) | {"models": MODELS}
+    raw = copy.deepcopy(STUDY) | {"models": models}
     raw["train"] |= {"sitters": 5, "images": 2, "epochs": 2, "checkpoint_seconds": 1000} | training
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))

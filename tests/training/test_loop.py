@@ -151,6 +151,33 @@ def test_rates_rise_over_the_warm_up_then_fall_along_a_cosine(at: Layout, projec
     assert rate(flat.training, steps, 50) == 0.1
 
 
+@pytest.mark.parametrize(("epochs", "warmup"), [(30, 5), (5, 5), (4, 0), (3, 2.5)])
+def test_rates_by_epoch_are_those_of_the_second_study(project: Path, epochs: int, warmup: float) -> None:
+    run = prepared("head", epochs=epochs, warmup_epochs=warmup, lr=0.1, schedule_by="epoch", accumulate=2)
+    steps = math.ceil(len(run.sampler) / 2)
+    for step in range(epochs * steps):
+        e = step // steps
+        expected = (
+            min(1, (e + 1) / warmup) if e < warmup else 0.5 * (1 + math.cos(math.pi * (e - warmup) / (epochs - warmup)))
+        )
+        assert rate(run.training, len(run.sampler), step) == pytest.approx(0.1 * expected, rel=1e-12)
+
+
+def test_weight_decay_reaches_every_trained_parameter_and_the_class_centres(project: Path) -> None:
+    """A step without a gradient leaves what decay alone leaves of each, of normalisation, biases and centres too."""
+    run = prepared("small", optimiser="sgd", lr=0.1, momentum=0.0, weight_decay=0.5)
+    before = [p.detach().clone() for p in run.parameters]
+    for p in run.parameters:
+        p.grad = torch.zeros_like(p)
+    run.optimiser.step()
+    assert any(p is run.loss.loss.centres for p in run.parameters)
+    assert sum(p.numel() for p in run.backbone.parameters() if p.requires_grad) + run.loss.loss.centres.numel() == sum(
+        p.numel() for p in run.parameters
+    )
+    for p, old in zip(run.parameters, before, strict=True):
+        torch.testing.assert_close(p.detach(), old * (1 - 0.1 * 0.5))
+
+
 @on_both
 @pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd"])
 def test_every_optimiser_learns(at: Layout, project: Path, optimiser: str) -> None:

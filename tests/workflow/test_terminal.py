@@ -122,6 +122,26 @@ def test_a_terminal_has_one_bar_which_names_what_runs_and_the_time_left(place: P
     assert text.rstrip().endswith("the table")
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"# Gem\xe4lde\nseed: 1\n", "mine.yaml, line 1: byte 0xe4 at place 6 of the line is not UTF-8"),
+        (b"seed: [1\n", "mine.yaml, line "),
+        (b"seed: 1\nseed: 2\n", "mine.yaml, line 2: key 'seed' stands in line 1 already"),
+        (None, "mine.yaml does not exist"),
+    ],
+    ids=["encoding", "yaml", "twice", "absent"],
+)
+def test_a_params_file_that_cannot_be_read_is_told_without_a_traceback(
+    place: Path, content: bytes | None, words: str
+) -> None:
+    if content is not None:
+        (place / "mine.yaml").write_bytes(content)
+    lines = said(place, WELL, "-n", "--configfile", "mine.yaml")
+    assert lines[0].startswith(words)
+    assert not any("Traceback" in line for line in lines)
+
+
 def test_the_excerpt_of_a_log_is_the_end_of_its_last_attempt(tmp_path: Path) -> None:
     log = tmp_path / "one.log"
     log.write_text(

@@ -31,7 +31,7 @@ class RetinaFaceMobileNet:
             )
         self.input = self.network.get_inputs()[0].name
         self.threshold = options.threshold
-        self.search = Search(options.scales, options.sides, options.max_side, options.padding)
+        self.search = Search(options.scales, options.sides, options.max_side, options.padding, options.border)
         self.nothing = f"no face with a score of {options.threshold:g} or more"
 
     def detect(self, image: RGBImage) -> list[Detection]:

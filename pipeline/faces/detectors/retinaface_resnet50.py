@@ -33,7 +33,7 @@ class RetinaFaceResNet50:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.network = network(weights_file(options.weights, at)).to(self.device)
         self.threshold = options.threshold
-        self.search = Search(options.scales, options.sides, options.max_side, options.padding)
+        self.search = Search(options.scales, options.sides, options.max_side, options.padding, options.border)
         self.nothing = f"no face with a score of {options.threshold:g} or more"
 
     def detect(self, image: RGBImage) -> list[Detection]:

@@ -29,7 +29,7 @@ class SCRFD:
             raise SitterError(f"{path} is no SCRFD detector ({type(error).__name__}: {error}).") from None
         if not self.network.use_kps:
             raise SitterError(f"{path} finds no landmarks: take an SCRFD whose name ends in _bnkps or _kps.")
-        self.search = Search(options.scales, options.sides, options.max_side, options.padding)
+        self.search = Search(options.scales, options.sides, options.max_side, options.padding, options.border)
         self.nothing = f"no face with a score of {options.threshold:g} or more"
 
     def detect(self, image: RGBImage) -> list[Detection]:

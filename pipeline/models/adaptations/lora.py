@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import nn
+
 from pipeline.models.adaptation import Adaptation, layers_with
 from pipeline.models.backbone import Backbone
 from pipeline.params.adaptations.lora import LoRAOptions
@@ -27,6 +29,10 @@ class LoRA(Adaptation):
             bias="none",
         )
         inject_adapter_in_model(config, backbone)
+        if given.initial == "kaiming":
+            for name, parameter in backbone.named_parameters():
+                if ".lora_A." in name:
+                    nn.init.kaiming_uniform_(parameter)
 
     def merge(self, backbone: Backbone) -> None:
         """Add the updates to the layers' own weights and put the plain layers back."""

@@ -39,7 +39,8 @@ class CLIP(Backbone):
         tower = _tower(options.architecture, options.size, options.depth, options.width)
         if options.weights is not None:
             self.weights_file = file = weights_file(options.weights, at)
-            _check_activation(options.architecture, file, read_source(options.weights, at))
+            if not options.other_activation:
+                _check_activation(options.architecture, file, read_source(options.weights, at))
             _fill(tower, file, options.architecture)
         patches = Patches(tower.conv1, tower.class_embedding[None], tower.positional_embedding, tower.ln_pre)
         head = Head(tower.ln_post, 1, class_token=True, projection=tower.proj if options.projected else None)
@@ -108,7 +109,8 @@ def _check_activation(architecture: str, file: Path, source: Mapping[str, Any]) 
     right = plain + QUICK if quick else plain
     if quick is not None and architecture != right:
         raise SitterError(
-            f"{file} was trained with {'Quick' if quick else ''}GELU: set architecture: {right} (it is {architecture})."
+            f"{file} was trained with {'Quick' if quick else ''}GELU: set architecture: {right} (it is "
+            f"{architecture}), or other_activation: true to repeat results that were made with the wrong one."
         )
 
 

@@ -54,7 +54,8 @@ class TimmViT(Backbone):
                     parameter.data.fill_(1)
         else:
             self.weights_file = weights_file(options.weights, at)
-            _fill(net, self.weights_file, f"timm's {options.architecture} ({published.url}, {published.license})")
+            what = f"timm's {options.architecture} ({published.url}, {published.license})"
+            _fill(net, self.weights_file, what, options.encoder)
         prefix = [token[0] for token in (net.cls_token, net.reg_token) if token is not None]
         patches = Patches(net.patch_embed.proj, torch.cat(prefix) if prefix else None, net.pos_embed[0], net.norm_pre)
         head = Head(net.norm, net.num_prefix_tokens, class_token=net.global_pool == "token")
@@ -74,12 +75,13 @@ def _block(block: Any) -> Block:
     return Block((block.norm1, block.norm2), attention, block.mlp, (block.ls1, block.ls2))
 
 
-def _fill(net: Any, file: Path, what: str) -> None:
+def _fill(net: Any, file: Path, what: str, encoder: str) -> None:
     """timm's names or the authors'; positions brought to another grid by interpolation where needed."""
     from timm.models.vision_transformer import checkpoint_filter_fn
 
-    # "encoder": I-JEPA keeps it beside the target's, and timm's name is for this one.
-    state = read_state(file, ("encoder", *WRAPPERS))
+    # I-JEPA keeps two beside each other. timm's name is for "encoder", and only that may stand alone in a file.
+    required = encoder if encoder != "encoder" else None
+    state = read_state(file, (encoder, *WRAPPERS), required)
     try:
         state = checkpoint_filter_fn(state, net)
     except Exception as error:  # what its conversions meet in a file of another network

@@ -20,3 +20,6 @@ class LoRAOptions(HasRoles):
     """Scale of the update; null: the rank."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of a layer's inputs that LoRA's factors do not see in training."""
+    initial: Literal["peft", "kaiming"] = "peft"
+    """How A is drawn, while B is zero: uniformly between ±1/√n, n being the inputs of the layer, as peft does, or
+    between ±√(6/n), as PyTorch's `kaiming_uniform_` does by itself."""

@@ -33,6 +33,9 @@ class CLIPOptions(TransformerOptions):
         "ViT-H-14-quickgelu",
     ]
     """The name that open_clip gives the whole model."""
+    other_activation: bool = False
+    """Take weights although they were trained with the other activation (QuickGELU or GELU), which gives other, worse
+    vectors and is refused otherwise: to repeat results that were made so."""
     weights: str | None = None
     """OpenAI's .pt, or open_clip's .safetensors or .pt; null: a random start."""
     size: Annotated[int, Field(ge=32, le=1024)] = 224

@@ -35,5 +35,8 @@ class TimmViTOptions(TransformerOptions):
     """The name that timm gives the network."""
     weights: str | None = None
     """timm's .safetensors, or the authors' .pth; null: a random start."""
+    encoder: Literal["encoder", "target_encoder"] = "encoder"
+    """Which of the two encoders in the file of I-JEPA's authors: the one that was trained, of which timm's own file is,
+    or its running mean."""
     size: Annotated[int, Field(ge=28, le=1024)] = 224
     """Side of the input, a multiple of the patch's 14 or 16 pixels."""

@@ -22,5 +22,8 @@ class NetworkDetector(HasWeights):
     """Then long sides in pixels that it is brought to."""
     max_side: Annotated[int, Field(ge=64)] = 1600
     """No size beyond this long side."""
+    border: Annotated[int, Field(ge=0, le=4096)] = 0
+    """Pixels of grey (128, 128, 128) laid round every image before it is looked at, in its own size: for faces that are
+    cut off by the edge, in every image alike."""
     padding: Annotated[float, Field(ge=0, le=1)] = 0.25
     """Ground laid round it, as a share of it, when all sizes fail."""

@@ -18,3 +18,5 @@ class InfoNCEOptions(Options):
     """τ of the formula."""
     symmetric: bool = True
     """Take the positive for an anchor, too."""
+    negatives: Literal["all", "process"] = "all"
+    """Of several processes, compare with the samples of all, or with those of the same process only."""

@@ -10,11 +10,11 @@ from pipeline.core.registry import by_kind
 from pipeline.params.metrics.all_pairs import AllPairsOptions
 from pipeline.params.metrics.geometry import GeometryOptions
 from pipeline.params.metrics.identification import IdentificationOptions
-from pipeline.params.metrics.kfold import PairsOptions
-from pipeline.params.metrics.linear_probe import ProbeOptions
+from pipeline.params.metrics.kfold import KfoldOptions
+from pipeline.params.metrics.linear_probe import LinearProbeOptions
 
 Benchmark = Annotated[
-    AllPairsOptions | PairsOptions | IdentificationOptions | GeometryOptions | ProbeOptions,
+    AllPairsOptions | KfoldOptions | IdentificationOptions | GeometryOptions | LinearProbeOptions,
     Field(discriminator="kind"),
 ]
 METRICS = by_kind(Benchmark)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from pipeline.params.metrics.base import BenchmarkOptions
 
@@ -17,5 +19,8 @@ class GeometryOptions(BenchmarkOptions):
     centres: str | None = None
     """Data set with whose train sitters' mean embeddings the images are compared; null: with learned class centres
     only."""
+    centres_from: Annotated[tuple[Literal["train", "val"], ...], Field(min_length=1)] = ("train",)
+    """Images of that data set of whose sitters the means are: train, val (of sitters known from training, split kind
+    `images`: images that no centre was fitted to), or both beside each other."""
     listed: bool = False
     """Take the genuine pairs that the data set comes with; otherwise all."""

@@ -1,4 +1,4 @@
-"""Options of the benchmark `probe`."""
+"""Options of the benchmark `linear-probe`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pydantic import Field
 from pipeline.params.metrics.base import BenchmarkOptions
 
 
-class ProbeOptions(BenchmarkOptions):
+class LinearProbeOptions(BenchmarkOptions):
     """Predict a column of the manifest (artist, style, … or the century of `year`) from the embeddings, linearly."""
 
-    implementation: ClassVar[str] = "pipeline.metrics.linear_probe:probe"
-    kind: Literal["probe"] = "probe"
+    implementation: ClassVar[str] = "pipeline.metrics.linear_probe:linear_probe"
+    kind: Literal["linear-probe"] = "linear-probe"
     dataset: str
     """Data set whose images are predicted from."""
     predict: Annotated[str, Field(min_length=1)]

@@ -8,9 +8,11 @@ from pydantic import Field
 
 from pipeline.core.registry import by_kind
 from pipeline.params.sources.archive import ArchiveOptions
+from pipeline.params.sources.cfp import CFPOptions
 from pipeline.params.sources.file import FileOptions
 from pipeline.params.sources.folder import FolderOptions
 from pipeline.params.sources.hub import HubOptions
+from pipeline.params.sources.lfw import LFWOptions
 from pipeline.params.sources.manifest import ManifestOptions
 from pipeline.params.sources.package import PackageOptions
 from pipeline.params.sources.recordio import RecordIOOptions
@@ -24,7 +26,9 @@ Source = Annotated[
     | ArchiveOptions
     | ManifestOptions
     | RecordIOOptions
-    | VerificationBinOptions,
+    | VerificationBinOptions
+    | LFWOptions
+    | CFPOptions,
     Field(discriminator="kind"),
 ]
 SOURCES = by_kind(Source)

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipeline.metrics.kfold import accuracy_at_far, pairs, val_threshold
+from pipeline.metrics.kfold import accuracy_at_far, kfold, val_threshold
 from pipeline.metrics.result import PairList
-from pipeline.params.metrics.kfold import PairsOptions
+from pipeline.params.metrics.kfold import KfoldOptions
 from tests.metrics.simulated import context, embedded
 
 
@@ -73,7 +73,7 @@ def insightface(vectors_a, vectors_b, issame, far_target):
 @pytest.mark.parametrize(("noise", "decimals"), [(0.6, None), (1.2, None), (1.0, 0)])
 def test_accuracy_and_val_are_those_of_insightface(noise, decimals):
     given = listed(40, noise=noise, decimals=decimals)
-    found = pairs(context(given.images, pairs=given, far=(0.02,)), PairsOptions(dataset="lfw")).scalars
+    found = kfold(context(given.images, pairs=given, far=(0.02,)), KfoldOptions(dataset="lfw")).scalars
     vectors = given.images.vectors
     expected = insightface(vectors[given.a], vectors[given.b], given.genuine, 0.02)
     names = ["accuracy", "accuracy_std", "val@0.02", "val_std@0.02", "far@0.02"]
@@ -89,7 +89,7 @@ def test_interpolation_goes_from_the_last_of_the_lower_to_the_first_of_the_highe
 
 def test_too_few_impostor_pairs_for_a_far_are_said_so():
     given = listed(30)
-    found = pairs(context(given.images, pairs=given, far=(0.1, 0.01, 0.001)), PairsOptions(dataset="lfw")).scalars
+    found = kfold(context(given.images, pairs=given, far=(0.1, 0.01, 0.001)), KfoldOptions(dataset="lfw")).scalars
     assert found["val@0.1"].note == ""
     assert "rests on 3 of 300 impostor pairs" in found["val@0.01"].note
     assert found["val@0.001"].value is None
@@ -100,7 +100,7 @@ def test_too_few_impostor_pairs_for_a_far_are_said_so():
 def test_a_fold_without_genuine_pairs_has_no_val():
     given = listed(40)
     given = dataclasses.replace(given, genuine=given.genuine & (given.fold != 3))
-    found = pairs(context(given.images, pairs=given, far=(0.1,)), PairsOptions(dataset="lfw")).scalars
+    found = kfold(context(given.images, pairs=given, far=(0.1,)), KfoldOptions(dataset="lfw")).scalars
     assert found["val@0.1"].value is None
     assert "fold" in found["val@0.1"].note
     assert found["accuracy"].value > 0.5
@@ -108,7 +108,7 @@ def test_a_fold_without_genuine_pairs_has_no_val():
 
 def test_folds_are_the_units_that_are_resampled():
     given = listed(40)
-    result = pairs(context(given.images, pairs=given, far=(0.1,)), PairsOptions(dataset="lfw"))
+    result = kfold(context(given.images, pairs=given, far=(0.1,)), KfoldOptions(dataset="lfw"))
     assert result.units == 10
     assert result.scalars["accuracy"].replicates.mean() == pytest.approx(result.scalars["accuracy"].value, abs=0.01)
     assert len(result.curves["folds"]["threshold"]) == 10
@@ -140,7 +140,7 @@ def test_accuracy_at_a_far_is_the_second_studys(far, decimals):
     kept = np.random.default_rng(5).random(len(given.a)) > np.where(given.fold < 4, 0.3, 0.05)
     given = dataclasses.replace(given, **{n: getattr(given, n)[kept] for n in ("a", "b", "genuine", "fold")})
     assert len(set(np.bincount(given.fold).tolist())) > 3
-    found = pairs(context(given.images, pairs=given, far=(far,)), PairsOptions(dataset="lfw"))
+    found = kfold(context(given.images, pairs=given, far=(far,)), KfoldOptions(dataset="lfw"))
     vectors = given.images.vectors.astype(np.float64)
     cosines = [
         round(float(vectors[i] @ vectors[j] / np.sqrt(vectors[i] @ vectors[i]) / np.sqrt(vectors[j] @ vectors[j])), 11)

@@ -1,0 +1,63 @@
+"""Images of a benchmark that is published as single files with lists of pairs: copied, and listed with their pairs."""
+
+from __future__ import annotations
+
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from pipeline.core.errors import SitterError
+from pipeline.core.progress import progress
+from pipeline.sources.image_files import Row, rows
+
+
+class Pair(NamedTuple):
+    """Two images of a benchmark, by their paths below its folder."""
+
+    a: str
+    b: str
+    genuine: bool
+
+
+def copied(
+    folder: Path, entry: str, root: Path, pairs: Sequence[Pair], sitter: Callable[[str], str], licence: str | None
+) -> list[Row]:
+    """Copy the images that stand in pairs, each once, and list them with the pairs in which they stand.
+
+    Args:
+        folder: where the images go, a folder for each sitter.
+        entry: name of the entry.
+        root: the folder of the benchmark.
+        pairs: in the order of their folds.
+        sitter: of an image, by its path below `root`.
+        licence: terms of use.
+
+    Returns:
+        Rows of the manifest, with the column `pairs` (see `pipeline.sources.verification_bin`).
+
+    Raises:
+        SitterError: an image is not there, or would be outside of the folder.
+    """
+    standing: dict[str, list[str]] = defaultdict(list)
+    for number, pair in enumerate(pairs):
+        for side, image in (("a", pair.a), ("b", pair.b)):
+            standing[image].append(f"{number}{side}{'+' if pair.genuine else '-'}")
+    written: dict[str, str] = {}
+    for image in progress(list(standing), f"copy {entry}"):
+        source = root / image
+        if PurePosixPath(image).is_absolute() or ".." in PurePosixPath(image).parts:
+            raise SitterError(f"download.{entry}: a list of pairs names {image!r}, which leads out of {root}.")
+        if not source.is_file():
+            raise SitterError(
+                f"download.{entry}: {source} is in a list of pairs, but it does not exist. Unpack the whole data set, "
+                "and name the folder that holds it."
+            )
+        target = f"{sitter(image)}/{'-'.join(PurePosixPath(image).parts[-2:])}"
+        if written.setdefault(target, image) != image:
+            raise SitterError(f"download.{entry}: {image} and {written[target]} would both be kept as {target}.")
+        (folder / target).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, folder / target)
+    found = rows(folder, entry, written, licence)
+    return [row | {"pairs": " ".join(standing[written[row["path"]]])} for row in found]

@@ -1,0 +1,72 @@
+"""Kind `lfw`: Labeled Faces in the Wild as its authors publish it, images in a folder per person and `pairs.txt`.
+
+Huang, Ramesh, Berg, Learned-Miller: Labeled Faces in the Wild, technical report 07-49, University of Massachusetts,
+Amherst, 2007.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.core.errors import SitterError
+from pipeline.params.sources.lfw import LFWOptions
+from pipeline.sources.given_pairs import Pair, copied
+from pipeline.sources.image_files import Row
+from pipeline.sources.local import own_path
+
+
+def fetch(folder: Path, entry: str, options: LFWOptions) -> list[Row]:
+    """Labeled Faces in the Wild as published: the folders of images that its `pairs.txt` names.
+
+    Args:
+        folder: where the images go.
+        entry: name of the entry.
+        options: of the entry.
+
+    Returns:
+        Rows of the manifest, with the column `pairs`.
+
+    Raises:
+        SitterError: the list is not as LFW's is, or an image is not there.
+    """
+    root = own_path(entry, options.path)
+    listed = read_pairs(own_path(entry, options.pairs))
+    return copied(folder, entry, root, listed, lambda image: image.partition("/")[0], options.licence)
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """Pairs of a list like LFW's `pairs.txt`, fold after fold, genuine ones first in each.
+
+    The first line holds the number of folds and that of genuine (and as many impostor) pairs in each. A genuine pair
+    is a name and two numbers; an impostor pair is a name and a number, twice.
+
+    Raises:
+        SitterError: a line is not of this form, or there are more or fewer than the first line says.
+    """
+    lines = [(number, line.split()) for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)]
+    (_, head), *given = [(number, words) for number, words in lines if words] or [(1, [])]
+    if len(head) != 2 or not all(word.isdigit() and int(word) for word in head):
+        raise SitterError(
+            f"{path}, line 1: found {' '.join(head)!r}; expected the number of folds and of genuine pairs in a fold, "
+            "as '10 300'. Is it LFW's pairs.txt?"
+        )
+    folds, each = map(int, head)
+    if len(given) != 2 * folds * each:
+        raise SitterError(
+            f"{path}: line 1 says {folds} folds of {each} genuine and {each} impostor pairs, which is "
+            f"{2 * folds * each} lines, but {len(given)} follow: fetch it again."
+        )
+    pairs = []
+    for place, (number, words) in enumerate(given):
+        genuine = place // each % 2 == 0
+        form = "a name and two numbers" if genuine else "a name and a number, twice"
+        ends = words[1:] if genuine else words[1::2]
+        if len(words) != (3 if genuine else 4) or not all(word.isdigit() for word in ends):
+            raise SitterError(f"{path}, line {number}: found {' '.join(words)!r}; expected {form}.")
+        one, other = (words[0], words[0]) if genuine else (words[0], words[2])
+        pairs.append(Pair(_image(one, ends[0]), _image(other, ends[1]), genuine))
+    return pairs
+
+
+def _image(name: str, number: str) -> str:
+    return f"{name}/{name}_{int(number):04d}.jpg"

@@ -1,0 +1,116 @@
+"""The loss on validation faces, which may choose the epoch that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pipeline.core.errors import SitterError
+from pipeline.losses.samplers import Batch, Batches
+from pipeline.losses.sharded_centres import Centres
+from pipeline.losses.within_process import tell_own
+from pipeline.training.features import FACES_AT_ONCE, Inputs
+from pipeline.training.gather import gather
+from pipeline.training.gradients import FullPrecision, seed
+from pipeline.training.processes import Processes
+
+BATCH = 256
+"""Faces of a process in a batch, where each face is measured by itself."""
+
+
+def judges_alone(loss: nn.Module) -> bool:
+    """Whether a loss, or a part of a sum, has class centres, by which a face is measured without another face."""
+    return any(isinstance(module, Centres) for module in loss.modules())
+
+
+class ValidationLoss:
+    """Mean over val faces of a loss, of the network in evaluation mode and in full precision.
+
+    A loss with class centres measures every face by itself, in the training sitter's own class. Of a sum of losses,
+    only the parts with class centres count then, with their weights, as in the code of "ArcFace vs InfoNCE". Other
+    losses measure batches of val faces, which are made as those of the training are and are the same after each epoch.
+    """
+
+    def __init__(
+        self, loss: FullPrecision, val: Inputs, sampler: Batches | None, processes: Processes, at: int
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            loss: of the training.
+            val: inputs of the val faces; their sitters have the training sitters' numbers where `sampler` is None.
+            sampler: of the val faces, for a loss without class centres.
+            processes: that share out each batch.
+            at: the seed of what the loss draws.
+        """
+        self.whole, self.val, self.sampler, self.processes, self.at = loss, val, sampler, processes, at
+        inner = loss.loss
+        weighted = zip(getattr(inner, "weights", [1.0]), getattr(inner, "losses", [inner]), strict=True)
+        self.parts = [(w, FullPrecision(part)) for w, part in weighted if sampler is not None or judges_alone(part)]
+
+    @torch.no_grad()
+    def __call__(self, embed: nn.Module) -> float:
+        """Mean over the faces; every process must call.
+
+        Args:
+            embed: from inputs to vectors, in evaluation mode.
+        """
+        buffers = [(buffer, buffer.clone()) for buffer in self.whole.buffers()]  # running means follow the training
+        total, faces = 0.0, 0
+        for number, (images, labels, owners) in enumerate(self._batches()):
+            mine = owners == self.processes.rank
+            with self.processes.together():
+                x = torch.cat([embed(part).float() for part in self._inputs(images[mine])])
+            places = torch.from_numpy(owners)
+            if self.processes.world > 1:
+                x = gather(x, places, self.processes.rank)
+                tell_own(self.whole, torch.from_numpy(mine).to(x.device))
+            seed(self.at, number)
+            given = torch.from_numpy(labels).to(x.device)
+            value = sum((w * part(x, given) for w, part in self.parts), start=x.new_zeros(()))
+            total, faces = total + float(value) * len(images), faces + len(images)
+        for buffer, before in buffers:
+            buffer.copy_(before)
+        return self.processes.from_first(lambda: total / faces)
+
+    def _batches(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+        """Images, sitters and owning processes of each batch, int64 [B] each."""
+        labels, world = self.val.dataset.faces.labels, self.processes.world
+        if self.sampler is None:
+            for images in np.array_split(np.arange(len(labels)), max(1, len(labels) // (BATCH * world))):
+                yield images, labels[images], np.arange(len(images)) * world // len(images)
+        else:
+            for position in range(len(self.sampler)):
+                images = self.sampler.whole(0, position).images
+                yield images, labels[images], self.sampler.owners(0, position)
+
+    def _inputs(self, images: NDArray[np.int64]) -> Iterator[Tensor]:
+        """Of a process's share, some at once."""
+        parts = np.array_split(images, -(-len(images) // FACES_AT_ONCE))
+        return self.val.batches([Batch(part, np.zeros(len(part), bool)) for part in parts])
+
+
+def check_val_faces(model: str, datasets: tuple[str, ...], faces: int, known: bool, world: int) -> None:
+    """Refuse a choice by a loss that nothing can be measured by.
+
+    Args:
+        model: its name.
+        datasets: that it learns from.
+        faces: val faces that the loss can measure.
+        known: whether these are of training sitters, as class centres need.
+        world: processes.
+
+    Raises:
+        SitterError: there are fewer faces than processes.
+    """
+    if faces < world:
+        of = "val faces of training sitters" if known else "val faces"
+        raise SitterError(
+            f"models.{model}: keep is val-loss, but {', '.join(datasets)} have {faces} {of}. "
+            + ("Split them by images (kind: images) with a share of val" if known else "Give split.….val a share")
+            + ", or set keep: val-eer, train-loss or last."
+        )
