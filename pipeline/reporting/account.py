@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.files import each_row
 from pipeline.params.backbones.base import OutsideOptions
-from pipeline.plan import layout
 from pipeline.reporting.pictures import Album, Picture, sheet, spread
 from pipeline.store.accounts import ALIGNED, each_account, has_account
 from pipeline.store.splits import UNIDENTIFIED, UNUSED, copies_file, each_image, split_file
 
 if TYPE_CHECKING:
     from pipeline.params import Study
+    from pipeline.plan.layout import Layout
 
 Row = dict[str, str]
 SUBSETS = ("train", "val", "test", UNUSED, UNIDENTIFIED)
@@ -71,7 +71,7 @@ class DataSet:
 
 def data_sets(study: Study, album: Album) -> list[DataSet]:
     """The account of every data set whose faces were looked for, in the study's order."""
-    return [_data_set(study, name, album) for name in study.align if has_account(name)]
+    return [_data_set(study, name, album) for name in study.align if has_account(name, album.at)]
 
 
 def _data_set(study: Study, name: str, album: Album) -> DataSet:
@@ -82,7 +82,7 @@ def _data_set(study: Study, name: str, album: Album) -> DataSet:
     failed: list[Row] = []
     crowds: list[Row] = []
     several = corrected = 0
-    for row in each_account(name, ("image_id", "status")):
+    for row in each_account(name, ("image_id", "status"), album.at):
         status, style = row["status"], row.get("style") or ""
         statuses[status] += 1
         styles[style] += 1
@@ -107,15 +107,15 @@ def _data_set(study: Study, name: str, album: Album) -> DataSet:
         several=several,
         dropped=statuses["dropped"],
         corrected=corrected,
-        doubtful=page.as_posix() if (page := layout.faces(name) / "doubtful.html").exists() else "",
+        doubtful=page.as_posix() if (page := album.at.faces(name) / "doubtful.html").exists() else "",
         reasons=reasons.most_common(),
         failures=[_case(name, row, None) for row in failed[:LISTED]],
         shown=_shown(name, failed, album),
         crowds=[_case(name, row, album) for row in spread(crowds, SHOWN)],
         styles=[(s, n, aligned_styles[s]) for s, n in sorted(styles.items()) if s],
-        subsets=_subsets(name),
-        copies=_copies(copies_file(name)),
-        sheet=sheet(layout.raw(name) / "contact-sheet.png") if name in study.render else None,
+        subsets=_subsets(name, album.at),
+        copies=_copies(copies_file(name, album.at)),
+        sheet=sheet(album.at.raw(name) / "contact-sheet.png") if name in study.render else None,
     )
 
 
@@ -149,12 +149,12 @@ def _box(row: Row, picture: Picture | None) -> tuple[float, float, float, float]
     return round(x0 * scale, 1), round(y0 * scale, 1), round((x1 - x0) * scale, 1), round((y1 - y0) * scale, 1)
 
 
-def _subsets(dataset: str) -> list[tuple[str, int, int]]:
-    if not split_file(dataset).exists():
+def _subsets(dataset: str, at: Layout) -> list[tuple[str, int, int]]:
+    if not split_file(dataset, at).exists():
         return []
     images: Counter[str] = Counter()
     sitters: dict[str, set[str]] = {}
-    for _, sitter, subset in each_image(dataset):
+    for _, sitter, subset in each_image(dataset, at):
         images[subset] += 1
         sitters.setdefault(subset, set()).add(sitter)
     return [(s, len(sitters[s] - {""}), images[s]) for s in SUBSETS if s in images]

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.core.files import read_csv, read_table
-from pipeline.plan import layout
 from pipeline.reporting.gallery import Side
 from pipeline.reporting.numbers import decimal, number
 from pipeline.reporting.pictures import Album, Picture
 from pipeline.reporting.read import Row, Series
+from pipeline.store.attributions import PAIR, has_attributions, read_explained_pairs, read_maps
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -21,7 +20,6 @@ TITLES = {
     "hardest_impostor": "Different sitters, scored highest",
     "easiest_genuine": "Same sitter, scored highest",
 }
-PAIR = ("pair", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_dataset")
 STRONGEST = 99.0
 """Percentile of a pair's two maps, without their signs, that has the full colour."""
 
@@ -59,12 +57,12 @@ def explanations(study: Study, album: Album, styles: Mapping[str, Series]) -> Ex
     explain = study.explain
     if explain is None:
         return None
-    made = [m for m in explain.models if m in styles and (layout.attributions(m) / "pairs.csv").exists()]
-    pairs = {m: read_csv(layout.attributions(m) / "pairs.csv", PAIR) for m in made}
+    made = [m for m in explain.models if m in styles and has_attributions(m, album.at)]
+    pairs = {m: read_explained_pairs(m, album.at) for m in made}
     models = [m for m in made if _keys(pairs[m]) == _keys(pairs[made[0]])]  # others were made for other pairs
     if not models:
         return None
-    maps = {m: _maps(m) for m in models}
+    maps = {m: read_maps(m, album.at) for m in models}
     groups: dict[str, list[Explained]] = {}
     for n, row in enumerate(pairs[models[0]]):
         views = [_view(styles[m], pairs[m][n], maps[m][n], album) for m in models]
@@ -75,16 +73,6 @@ def explanations(study: Study, album: Album, styles: Mapping[str, Series]) -> Ex
 
 def _keys(rows: list[Row]) -> list[tuple[str, ...]]:
     return [tuple(row[column] for column in PAIR) for row in rows]
-
-
-def _maps(model: str) -> Any:
-    """float32 [pairs, 2, 112, 112] of probe and gallery."""
-    import numpy as np
-
-    column = read_table(layout.attributions(model) / "maps.arrow")["map"].combine_chunks()
-    flat = column.flatten().to_numpy(zero_copy_only=False)
-    side = round(np.sqrt(column.type.list_size))
-    return flat.reshape(-1, 2, side, side)
 
 
 def _view(style: Series, row: Row, both: Any, album: Album) -> View:

@@ -19,6 +19,7 @@ from pipeline.store.models import find_record, read_history
 
 if TYPE_CHECKING:
     from pipeline.params import Study
+    from pipeline.plan.layout import Layout
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,11 @@ class ModelCard:
     curves: list[Markup]
 
 
-def model_cards(study: Study, styles: Mapping[str, Series]) -> list[ModelCard]:
+def model_cards(study: Study, styles: Mapping[str, Series], at: Layout) -> list[ModelCard]:
     """Every model that was judged, in the order of the styles."""
     found = []
     for name, style in styles.items():
-        facts, rows = find_record(name), read_history(name)
+        facts, rows = find_record(name, at), read_history(name, at)
         record = json.dumps(facts, indent=1, ensure_ascii=False) if facts else ""
         makeup, trained = _words(study, name, facts)
         found.append(ModelCard(style, makeup, trained, _facts(facts), record, history(name, rows, style)))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.core.files import read_csv, read_json
-from pipeline.plan import layout
 from pipeline.reporting.gallery import Side
 from pipeline.reporting.numbers import NONE, count, decimal, number
 from pipeline.reporting.pictures import Album, spread
 from pipeline.reporting.read import Row
+from pipeline.store.overlaps import find_summary, read_shared_images, read_shared_sitters
 
 if TYPE_CHECKING:
     from pipeline.params import Study
+    from pipeline.plan.layout import Layout
 
 SHOWN = 12
 """Near-duplicate pictures that are shown; `images.csv` has them all."""
@@ -43,13 +43,13 @@ COLUMNS = ["test images", "near-duplicates of training images", "test sitters", 
 
 def overlaps(study: Study, album: Album) -> list[Shared]:
     """Every entry whose stage has run, in the study's order."""
-    return [_shared(study, name, album) for name in study.overlap if (layout.overlap(name) / "summary.json").exists()]
+    found = ((name, find_summary(name, album.at)) for name in study.overlap)
+    return [_shared(study, name, summary, album) for name, summary in found if summary]
 
 
-def _shared(study: Study, name: str, album: Album) -> Shared:
-    entry, folder = study.overlap[name], layout.overlap(name)
-    summary: dict[str, Any] = read_json(folder / "summary.json")
-    sitters, images = read_csv(folder / "sitters.csv"), read_csv(folder / "images.csv")
+def _shared(study: Study, name: str, summary: dict[str, Any], album: Album) -> Shared:
+    entry = study.overlap[name]
+    sitters, images = read_shared_sitters(name, album.at), read_shared_images(name, album.at)
     chance = number(summary["by_chance"])
     facts = [
         count(summary["test"]["images"]), count(summary["near_duplicates"]), count(summary["test"]["sitters"]),
@@ -69,13 +69,11 @@ def _shared(study: Study, name: str, album: Album) -> Shared:
     )
 
 
-def lines(study: Study) -> list[str]:
+def lines(study: Study, at: Layout) -> list[str]:
     """The same for the terminal: a sentence for each entry."""
     found = []
     for name, entry in study.overlap.items():
-        path = layout.overlap(name) / "summary.json"
-        if path.exists():
-            s = read_json(path)
+        if s := find_summary(name, at):
             alike = s["sitters_by_embedding"]
             found.append(
                 f"overlap of {entry.test} with {', '.join(entry.train)}: {s['near_duplicates']} of "

@@ -34,6 +34,7 @@ from pipeline.store.models import find_record
 
 if TYPE_CHECKING:
     from pipeline.params import Study
+    from pipeline.plan.layout import Layout
 
 # Every file that the page is rendered from (so that a change of one counts as a change of the report's code).
 TEMPLATES = ("page.html.j2", "macros.html.j2", "summary.html.j2", "benchmark.html.j2", "evidence.html.j2",
@@ -108,14 +109,14 @@ class Chapter:
     """Model, its threshold of equal errors, its pairs."""
 
 
-def page(study: Study, found: list[Benchmark], styles: Mapping[str, Series], run: Mapping[str, Any]) -> str:
+def page(study: Study, found: list[Benchmark], styles: Mapping[str, Series], run: Mapping[str, Any], at: Layout) -> str:
     """The whole page as HTML; it refers to nothing outside itself."""
-    album = Album()
+    album = Album(at)
     chapters = [_chapter(study, benchmark, styles, album, run) for benchmark in found]
     tables = {c.data.name: c.table for c in chapters}
     verdicts = [v for b in found if (v := verdict(b, styles)) is not None]
     rows = summary(found, tables, styles)
-    made_of = model_cards(study, styles)
+    made_of = model_cards(study, styles, at)
     sets = data_sets(study, album)
     notes = list(dict.fromkeys(cell.note for row in rows for cell in row.cells if cell.note))
     return _environment().get_template(TEMPLATES[0]).render(
@@ -138,7 +139,7 @@ def page(study: Study, found: list[Benchmark], styles: Mapping[str, Series], run
         any_pairs=any(c.galleries for c in chapters),
         explained=explanations(study, album, styles),
         overlaps=overlaps(study, album),
-        questions=questions(study, album),
+        questions=questions(study, album, at),
         sweeps=sweeps(study, found, styles),
         overlap_columns=COLUMNS,
         any_training=any(m.curves for m in made_of),
@@ -146,7 +147,7 @@ def page(study: Study, found: list[Benchmark], styles: Mapping[str, Series], run
         data_sets=sets,
         materials=materials(study),
         seed=run.get("seed", study.seed),
-        versions=_versions(study, run),
+        versions=_versions(study, run, at),
         params=yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110),
         pictures=album.pictures,
         nbsp=NBSP,
@@ -265,13 +266,13 @@ def _readable(benchmark: Benchmark, column: str, row: Mapping[str, str]) -> Cell
     return Cell(percent(value, unit=False) if is_rate else numbers.decimal(value), ends)
 
 
-def _versions(study: Study, run: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+def _versions(study: Study, run: Mapping[str, Any], at: Layout) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return what was made with which versions of which packages, as was recorded then; several where they differ."""
-    models = [record for name in study.models if (record := find_record(name))]
+    models = [record for name in study.models if (record := find_record(name, at))]
     pairs = product([*study.models, *study.fuse], study.embed.datasets)
     recorded = {
         "Models": [model.get("versions", {}) for model in models],
-        "Embeddings": [read_versions(name, dataset) for name, dataset in pairs],
+        "Embeddings": [read_versions(name, dataset, at) for name, dataset in pairs],
         "Figures": [run.get("versions", {})],
     }
     found = []

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 
 if TYPE_CHECKING:
     from pipeline.store.faces import FaceStore
@@ -37,7 +37,8 @@ class Picture:
 class Album:
     """The pictures of one page, by what they show; what cannot be read is None."""
 
-    def __init__(self) -> None:
+    def __init__(self, at: Layout) -> None:
+        self.at = at
         self._pictures: dict[tuple[str, str, str], Picture | None] = {}
         self._stores: dict[str, tuple[FaceStore, dict[str, int]] | None] = {}
 
@@ -80,7 +81,7 @@ class Album:
         """An image as delivered, no side of which is longer than so many pixels."""
         key = (f"image {longest}", dataset, path)
         if key not in self._pictures:
-            self._pictures[key] = self._reduced(layout.raw(dataset) / path, longest)
+            self._pictures[key] = self._reduced(self.at.raw(dataset) / path, longest)
         return self._pictures[key]
 
     def _reduced(self, path: Path, longest: int) -> Picture | None:
@@ -95,7 +96,7 @@ class Album:
         if dataset not in self._stores:
             from pipeline.store.faces import FaceStore
 
-            folder = layout.faces(dataset)
+            folder = self.at.faces(dataset)
             store = FaceStore(folder) if folder.is_dir() else None
             rows = {} if store is None else {image_id: i for i, image_id in enumerate(store.image_ids)}
             self._stores[dataset] = None if store is None else (store, rows)

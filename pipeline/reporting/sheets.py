@@ -76,7 +76,7 @@ def page(
         question: what `question.json` holds.
         at: the project.
     """
-    album = Album()
+    album = Album(at)
     portraits = [_portrait(n, sheet, album, at) for n, sheet in enumerate(sheets, start=1)]
     folder = Path(__file__).parent
     environment = jinja2.Environment(

@@ -72,7 +72,7 @@ def _seen(study: Study, entry: Identify, at: Layout) -> list[Seen]:
 
     found = []
     for dataset in dict.fromkeys((*entry.probes, *entry.gallery)):
-        picture = picture_names(study, dataset)
+        picture = picture_names(study, dataset, at=at)
         for row in each_seated(dataset, at):
             named = picture({key: str(value) for key, value in row._asdict().items()})
             found.append(Seen(Portrait(dataset, row.image_id, row.sitter, named), row.subset))
@@ -84,7 +84,7 @@ def _learned(study: Study, model: str, sitters: set[str], at: Layout) -> set[str
     from pipeline.core.names import same
     from pipeline.splits.trained import taught, training_data
 
-    keys = {key for data in training_data(study, model) for key in taught(data)}
+    keys = {key for data in training_data(study, model) for key in taught(data, at)}
     return {sitter for sitter in sitters if same(sitter) in keys}
 
 

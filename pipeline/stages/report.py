@@ -6,17 +6,20 @@ writes `results/report.html`.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.files import atomic_file
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 
 if TYPE_CHECKING:
     from pipeline.params import Study
 
 
-def run(study: Study) -> None:
-    """Make `results/report.html` from the results, the account of the data and the records of the models.
+def run(study: Study, root: Path = Path()) -> None:
+    """Make `results/report.html` of the project in `root`.
+
+    It is made from the results, the account of the data and the records of the models.
 
     Raises:
         SitterError: there are no results, or a file of them is broken.
@@ -25,16 +28,17 @@ def run(study: Study) -> None:
     from pipeline.reporting.read import benchmarks, series
     from pipeline.store.results import read_run
 
-    folder = layout.results()
+    at = Layout(root)
+    folder = at.results()
     found = benchmarks(folder, study)
     styles = series(study, found)
-    html = page(study, found, styles, read_run(folder))
-    with atomic_file(layout.report()) as part:
+    html = page(study, found, styles, read_run(folder), at)
+    with atomic_file(at.report()) as part:
         part.write_text(html, encoding="utf-8")
-    print(results(study))
+    print(results(study, at))
 
 
-def results(study: Study) -> str:
+def results(study: Study, at: Layout = HERE) -> str:
     """Return what a user came for: a table for each benchmark, notes on it, answers, and where the report is.
 
     Raises:
@@ -47,7 +51,7 @@ def results(study: Study) -> str:
     from pipeline.reporting.repeats import over_seeds
     from pipeline.reporting.tables import results_table
 
-    found = benchmarks(layout.results(), study)
-    tables = [results_table(layout.results()), *over_seeds(study, found)]
-    answers = [*answer(found), *questions.lines(study)]
-    return "\n".join([*tables, *lines(study), *answers, f"report: {layout.report()}"])
+    found = benchmarks(at.results(), study)
+    tables = [results_table(at.results()), *over_seeds(study, found)]
+    answers = [*answer(found), *questions.lines(study, at)]
+    return "\n".join([*tables, *lines(study, at), *answers, f"report: {at.report()}"])
