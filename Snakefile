@@ -29,3 +29,7 @@ rule all:
 
 onsuccess:
     after_success()
+
+
+onerror:
+    after_failure()

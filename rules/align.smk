@@ -2,11 +2,11 @@ rule align:
     input:
         inputs("align"),
     output:
-        "data/faces/{dataset}/manifest.csv",
+        at("data/faces/{dataset}/manifest.csv"),
     log:
-        "logs/align/{dataset}.log",
+        at("logs/align/{dataset}.log"),
     benchmark:
-        "logs/align/{dataset}.tsv"
+        at("logs/align/{dataset}.tsv")
     conda:
         environment
     threads: cpus("align", workflow.cores)

@@ -7,6 +7,7 @@ import sys
 from contextlib import redirect_stderr
 from functools import cache
 from io import StringIO
+from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
 
@@ -16,19 +17,24 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from pipeline.cli import configure_logging
-from pipeline.plan import layout
+from pipeline.plan.layout import MANIFEST, Layout
 from pipeline.plan.stages import jobs
 from pipeline.plan.fingerprint import code
 from pipeline.core.errors import SitterError
 from pipeline.plan.requirements import missing
 from pipeline.params import check, read
-from rules import cluster, logs, watch
+from pipeline.params.study_name import DEFAULT
+from rules import cluster, homes, logs, watch
 from rules.logs import logged
 
 # The command line and the profiles, which Snakemake tells its rules only when all have been read. It has said already
 # which profiles it uses.
 with redirect_stderr(StringIO()):
     OPTIONS = parse_args(sys.argv[1:])[1]
+# Nothing is going to be made.
+DRY = (
+    OPTIONS.dryrun or OPTIONS.touch or bool(OPTIONS.summary or OPTIONS.detailed_summary)
+)
 # Jobs go to SLURM: this is the run that sends them, or one that it has started, within a job.
 ON_SLURM = OPTIONS.executor == "sitter-slurm" or bool(
     not workflow.is_main_process and cluster.study_as_sent()
@@ -51,16 +57,20 @@ def read_study():
         raise WorkflowError(
             "A study is made of params files: change values in a further --configfile and not by --config."
         )
-    files = [os.path.relpath(file) for file in given] or ["params.yaml"]
+    files = [Path(os.path.relpath(file)) for file in given] or [DEFAULT]
     if not workflow.is_main_process and cluster.study_as_sent():
-        files = [cluster.study_as_sent()]
+        files = [Path(cluster.study_as_sent())]
     try:
         values = read(*files)
-        study = check(values, " + ".join(files), files)
+        study = check(values, " + ".join(map(str, files)), files)
+        if workflow.is_main_process and study.name and not DRY:
+            files = [homes.move_in(files, values, study)]
     except SitterError as error:
         raise WorkflowError(str(error))
     if ON_SLURM and workflow.is_main_process:
-        cluster.send_study(yaml.safe_dump(values, sort_keys=False))
+        cluster.send_study(
+            yaml.safe_dump({**values, "name": study.name}, sort_keys=False)
+        )
     return files, values, study
 
 
@@ -75,8 +85,13 @@ def stage(name):
     """The command of a stage, for the shell and with the braces doubled that Snakemake would format."""
     words = ["python", "-m", "pipeline", name]
     for file in STUDY_FILES:
-        words += ["--params", file]
+        words += ["--params", str(file)]
     return shlex.join(words).replace("{", "{{").replace("}", "}}")
+
+
+def at(path):
+    """For outputs and logs of a rule: a path in the home of the study."""
+    return str(Layout.of(STUDY).home / path)
 
 
 def names(*sections):
@@ -103,10 +118,7 @@ def inputs(stage):
         # Without the originals, what was made of them stands: Snakemake leaves a job alone whose inputs are not there.
         gone = any(not path.exists() for path in found.own)
         return [
-            *(
-                str(path if path.suffix else path / layout.MANIFEST)
-                for path in found.inputs
-            ),
+            *(str(path if path.suffix else path / MANIFEST) for path in found.inputs),
             *(["the originals"] if gone else []),
         ]
 
@@ -210,14 +222,12 @@ if workflow.is_main_process:
     from rules import sync, restore
 
     try:
-        sync.before_snakemake(
-            OPTIONS.dryrun or OPTIONS.touch, STUDY_FILES == ["params.yaml"]
-        )
+        sync.before_snakemake(DRY, STUDY)
     except SitterError as error:
         raise WorkflowError(str(error))
-    REPORT_BEFORE = sync.report_time()
-    if not (OPTIONS.dryrun or OPTIONS.touch or OPTIONS.delete_all_output):
-        restore.keep(JOBS.values())
+    REPORT_BEFORE = sync.report_time(STUDY)
+    if not (DRY or OPTIONS.delete_all_output):
+        restore.keep(JOBS.values(), Layout.of(STUDY))
 
 
 def after_success():
@@ -227,7 +237,21 @@ def after_success():
     from pipeline.stages.report import results
     from rules import sync
 
-    if STUDY_FILES == ["params.yaml"]:
-        sync.after_snakemake()
-    if sync.is_first() and sync.report_time() != REPORT_BEFORE:
-        logger.info(results(STUDY))
+    if workflow.is_main_process:
+        try:
+            sync.after_snakemake(STUDY)
+        except SitterError as error:
+            logger.error(str(error))
+    if sync.is_first() and sync.report_time(STUDY) != REPORT_BEFORE:
+        logger.info(results(STUDY, Layout.of(STUDY)))
+
+
+def after_failure():
+    """Commit to DVC what was finished before something failed."""
+    from rules import sync
+
+    if workflow.is_main_process:
+        try:
+            sync.after_snakemake(STUDY)
+        except SitterError as error:
+            logger.error(str(error))

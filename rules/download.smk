@@ -2,11 +2,11 @@ rule download:
     input:
         inputs("download"),
     output:
-        "data/raw/{entry}/manifest.csv",
+        at("data/raw/{entry}/manifest.csv"),
     log:
-        "logs/download/{entry}.log",
+        at("logs/download/{entry}.log"),
     benchmark:
-        "logs/download/{entry}.tsv"
+        at("logs/download/{entry}.tsv")
     wildcard_constraints:
         entry=names("download"),
     localrule: True

@@ -17,14 +17,14 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from pipeline.core.files import atomic_file
-from pipeline.params import Study, load
-from pipeline.plan import layout
+from pipeline.params import Study
 from pipeline.plan.jobs import Job
+from pipeline.plan.layout import Layout
 from pipeline.plan.stages import jobs
-from rules.plan import PLAN, planned
+from rules.homes import asked_for, bring_home, made_from, params_file
+from rules.plan import plan_folder, planned
 from rules.watch import behind_links, watched
 
-DVC_YAML = Path("dvc.yaml")
 HEADER = """\
 # Stages, metrics and plots are written by `python rules/dvc_yaml.py` from params.yaml; runs do so by themselves. What
 # you add (other metrics, plots, artifacts) is yours and stays.
@@ -43,23 +43,36 @@ def stages(study: Study) -> dict[str, Any]:
     """The `stages` of dvc.yaml for a study."""
     every = jobs(study)
     outputs = frozenset(path for job in every for path in job.outputs)
-    return {"plan": _plan()} | {
+    found = {"plan": _plan(study)} | {
         stage: _stage(stage, list(group), outputs) for stage, group in groupby(every, key=lambda job: job.stage)
     }
+    return {stage: _from_home(study, entry) for stage, entry in found.items()} if study.name else found
 
 
-def _plan() -> dict[str, Any]:
+def _from_home(study: Study, entry: dict[str, Any]) -> dict[str, Any]:
+    """A stage in the dvc.yaml of a study's home: its paths start at the project's root, and so does its command."""
+    home = Layout.of(study).home
+    inner = entry.get("do", entry)
+    params = inner["params"]
+    if isinstance(params[0], str):  # keys of the file that DVC looks for by itself
+        params = [{params_file(study).as_posix(): params}]
+    told = {"wdir": Path(*[".."] * len(home.parts)).as_posix(), **inner, "params": params}
+    return {**entry, "do": told} if "do" in entry else told
+
+
+def _plan(study: Study) -> dict[str, Any]:
     """A stage that runs before all others when params.yaml or the code has changed.
 
     dvc.yaml has to follow params.yaml first, and the fingerprints that the jobs depend on have to follow the code. The
     output is never removed (`persist`), and for DVC this rules out its run cache: the command is always run, also where
     params.yaml and the code are what they once were.
     """
+    file = params_file(study)
     return {
-        "cmd": "python rules/sync.py plan",
-        "deps": ["pipeline"],
-        "params": [{"params.yaml": None}],
-        "outs": [{PLAN.as_posix(): {"persist": True}}],
+        "cmd": f"python rules/sync.py plan {file}" if study.name else "python rules/sync.py plan",
+        "deps": ["pipeline", *(path.as_posix() for path in made_from(file))],
+        "params": [{file.as_posix(): None}],
+        "outs": [{plan_folder(Layout.of(study)).as_posix(): {"persist": True}}],
     }
 
 
@@ -101,7 +114,9 @@ def _stage(stage: str, group: list[Job], outputs: frozenset[Path]) -> dict[str, 
 
 
 def _command(job: Job, target: str) -> str:
-    return f"snakemake --allowed-rules {job.stage} --force -- {target}"
+    at = Layout.holding(job.target)
+    study = f"--configfile {at.home / 'params.yaml'} " if at.study else ""
+    return f"snakemake --allowed-rules {job.stage} --force {study}-- {target}"
 
 
 def _filled(lists: list[list[str]]) -> list[list[str]]:
@@ -113,7 +128,9 @@ def _filled(lists: list[list[str]]) -> list[list[str]]:
 def _metrics(study: Study) -> list[str]:
     """For `dvc metrics`: the results, and what each training says of itself."""
     trained = [name for name, model in study.models.items() if model.adaptation.kind != "none"]
-    return [(layout.results() / "metrics.json").as_posix(), *(f"{layout.model(name)}/metrics.json" for name in trained)]
+    # From the folder of dvc.yaml.
+    at = Layout()
+    return [(at.results() / "metrics.json").as_posix(), *(f"{at.model(name)}/metrics.json" for name in trained)]
 
 
 def _plots(study: Study) -> list[dict[str, Any]]:
@@ -122,14 +139,13 @@ def _plots(study: Study) -> list[dict[str, Any]]:
     for name, benchmark in study.evaluate.benchmarks.items():
         if benchmark.kind in CURVES:
             curve, x, y = CURVES[benchmark.kind]
-            file = (layout.results() / "curves" / f"{curve}-{name}.csv").as_posix()
+            file = (Layout().results() / "curves" / f"{curve}-{name}.csv").as_posix()
             found.append({f"{curve}, {name}": {"template": TEMPLATE, "x": {file: x}, "y": {file: y}}})
     return found
 
 
-def rendered(there: dict[str, Any]) -> dict[str, Any]:
-    """The whole of dvc.yaml: stages, metrics and plots of the study in params.yaml, and what else is there."""
-    study = load()
+def rendered(study: Study, there: dict[str, Any]) -> dict[str, Any]:
+    """The whole of a study's dvc.yaml: stages, metrics and plots, and what else is there."""
     metrics, plots = _metrics(study), _plots(study)
     own_metrics = [path for path in there.get("metrics", []) if not str(path).startswith(("results/", "models/"))]
     own_plots = [plot for plot in there.get("plots", []) if TEMPLATE not in str(plot)]
@@ -137,26 +153,30 @@ def rendered(there: dict[str, Any]) -> dict[str, Any]:
     return ours | {key: value for key, value in there.items() if key not in ours}
 
 
-def in_step() -> bool:
-    """Whether dvc.yaml follows params.yaml."""
-    there = _read()
-    return there == rendered(there)
+def in_step(study: Study) -> bool:
+    """Whether a study's dvc.yaml follows its params."""
+    there = _read(_file(study))
+    return there == rendered(study, there)
 
 
-def write_dvc_yaml() -> None:
-    """Bring dvc.yaml into step; leaves the file alone where it is."""
-    there = _read()
-    if (wanted := rendered(there)) != there:
-        with atomic_file(DVC_YAML) as part:
+def write_dvc_yaml(study: Study) -> None:
+    """Bring a study's dvc.yaml into step; leaves the file alone where it is."""
+    there = _read(_file(study))
+    if (wanted := rendered(study, there)) != there:
+        with atomic_file(_file(study)) as part:
             part.write_text(HEADER + yaml.safe_dump(wanted, sort_keys=False, width=110))
 
 
-def _read() -> dict[str, Any]:
+def _file(study: Study) -> Path:
+    return Layout.of(study).home / "dvc.yaml"
+
+
+def _read(file: Path) -> dict[str, Any]:
     """dvc.yaml as it is; each start of Snakemake reads it, so by libyaml where PyYAML has it."""
-    if not DVC_YAML.exists():
+    if not file.exists():
         return {}
-    return yaml.load(DVC_YAML.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
+    return yaml.load(file.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
 
 
 if __name__ == "__main__":
-    write_dvc_yaml()
+    write_dvc_yaml(bring_home(asked_for(sys.argv[1:])))

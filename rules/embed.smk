@@ -2,11 +2,11 @@ rule embed:
     input:
         inputs("embed"),
     output:
-        "embeddings/{model}/{dataset}/manifest.csv",
+        at("embeddings/{model}/{dataset}/manifest.csv"),
     log:
-        "logs/embed/{model}/{dataset}.log",
+        at("logs/embed/{model}/{dataset}.log"),
     benchmark:
-        "logs/embed/{model}/{dataset}.tsv"
+        at("logs/embed/{model}/{dataset}.tsv")
     wildcard_constraints:
         model=names("models"),
     conda:

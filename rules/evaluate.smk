@@ -2,11 +2,11 @@ rule evaluate:
     input:
         inputs("evaluate"),
     output:
-        "results/manifest.csv",
+        at("results/manifest.csv"),
     log:
-        "logs/evaluate.log",
+        at("logs/evaluate.log"),
     benchmark:
-        "logs/evaluate.tsv"
+        at("logs/evaluate.tsv")
     conda:
         environment
     threads: cpus("evaluate", workflow.cores)

@@ -2,11 +2,11 @@ rule explain:
     input:
         inputs("explain"),
     output:
-        "attributions/{model}/manifest.csv",
+        at("attributions/{model}/manifest.csv"),
     log:
-        "logs/explain/{model}.log",
+        at("logs/explain/{model}.log"),
     benchmark:
-        "logs/explain/{model}.tsv"
+        at("logs/explain/{model}.tsv")
     wildcard_constraints:
         model="|".join(STUDY.explain.models if STUDY.explain else ()) or "(?!)",
     conda:

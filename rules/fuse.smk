@@ -2,15 +2,15 @@ rule fuse:
     input:
         inputs("fuse"),
     output:
-        "models/{fusion}/manifest.csv",
+        at("models/{fusion}/manifest.csv"),
         expand(
-            "embeddings/{{fusion}}/{dataset}/manifest.csv",
+            at("embeddings/{{fusion}}/{dataset}/manifest.csv"),
             dataset=STUDY.embed.datasets,
         ),
     log:
-        "logs/fuse/{fusion}.log",
+        at("logs/fuse/{fusion}.log"),
     benchmark:
-        "logs/fuse/{fusion}.tsv"
+        at("logs/fuse/{fusion}.tsv")
     wildcard_constraints:
         fusion=names("fuse"),
     conda:

@@ -2,11 +2,11 @@ rule identify:
     input:
         inputs("identify"),
     output:
-        "results/identify/{question}/manifest.csv",
+        at("results/identify/{question}/manifest.csv"),
     log:
-        "logs/identify/{question}.log",
+        at("logs/identify/{question}.log"),
     benchmark:
-        "logs/identify/{question}.tsv"
+        at("logs/identify/{question}.tsv")
     wildcard_constraints:
         question=names("identify"),
     conda:

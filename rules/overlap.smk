@@ -2,11 +2,11 @@ rule overlap:
     input:
         inputs("overlap"),
     output:
-        "data/overlap/{entry}/manifest.csv",
+        at("data/overlap/{entry}/manifest.csv"),
     log:
-        "logs/overlap/{entry}.log",
+        at("logs/overlap/{entry}.log"),
     benchmark:
-        "logs/overlap/{entry}.tsv"
+        at("logs/overlap/{entry}.tsv")
     wildcard_constraints:
         entry=names("overlap"),
     conda:

@@ -12,20 +12,25 @@ from pipeline.core.files import atomic_file
 from pipeline.params import Study
 from pipeline.plan.fingerprint import code
 from pipeline.plan.jobs import Job
+from pipeline.plan.layout import Layout
 from pipeline.plan.stages import jobs
 
-PLAN = Path("data/plan")
+
+def plan_folder(at: Layout) -> Path:
+    """Return the folder of a study's plan."""
+    return at.home / "data/plan"
 
 
 def planned(job: Job) -> Path:
     """Return the file that holds the fingerprint of a job's code."""
-    return PLAN / job.stage / f"{job.name}.txt" if job.names else PLAN / f"{job.stage}.txt"
+    folder = plan_folder(Layout.holding(job.target))
+    return folder / job.stage / f"{job.name}.txt" if job.names else folder / f"{job.stage}.txt"
 
 
 def write_plan(study: Study) -> None:
     """Write the file of each job, where it is not there or says something else, and remove those of other studies."""
     wanted = {planned(job): f"{code(job.stage, *job.kinds)}\n" for job in jobs(study)}
-    for path in PLAN.rglob("*"):
+    for path in plan_folder(Layout.of(study)).rglob("*"):
         if path.is_file() and path not in wanted:
             path.unlink()
     for path, text in wanted.items():

@@ -13,23 +13,24 @@ from typing import Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
+from pipeline.params.study_name import DEFAULT
 from pipeline.plan.jobs import Job
+from pipeline.plan.layout import Layout
 from rules.dvc_yaml import stage_name
 from rules.plan import planned
 
-# What dvc.lock was when the two engines last agreed.
-AGREED = Path(".snakemake/sitter-agreed")
 # Set for the Snakemake and DVC that an engine calls while it holds the lock.
 HOLDER = "SITTER_LOCK_HOLDER"
 
 
-def dvc_status() -> dict[str, list[Any]]:
-    """Return what `dvc status` finds changed, by the name of the stage."""
-    status = subprocess.run(["dvc", "status", "--json"], capture_output=True, text=True, env=environment())
+def dvc_status(at: Layout) -> dict[str, list[Any]]:
+    """Return what `dvc status` finds changed in a study, by the name of the stage."""
+    command = ["dvc", "status", "--json", str(dvc_file(at))]
+    status = subprocess.run(command, capture_output=True, text=True, env=environment())
     if status.returncode:
         raise SitterError(f"dvc status failed:\n{status.stderr.strip()}")
     found: dict[str, list[Any]] = json.loads(status.stdout)
-    return found
+    return {name.rpartition(":")[2]: changes for name, changes in found.items()}
 
 
 def unseen(job: Job, changes: list[Any]) -> str:
@@ -37,12 +38,13 @@ def unseen(job: Job, changes: list[Any]) -> str:
 
     That is so where nothing was recorded in DVC since the two agreed, and Snakemake has not run the job since.
     """
-    inputs = {path.as_posix() for path in (*job.inputs, planned(job))} | {"params.yaml"}
+    at = Layout.holding(job.target)
+    inputs = {path.as_posix() for path in (*job.inputs, planned(job), at.home / DEFAULT.name)}
     changed = sorted(
         {name for change in changes if "changed deps" in change for name in change["changed deps"]} - inputs
     )
     run = record(job.target)
-    if not changed or not agreed() or (run.exists() and run.stat().st_mtime > AGREED.stat().st_mtime):
+    if not changed or not agreed(at) or (run.exists() and run.stat().st_mtime > _agreement(at).stat().st_mtime):
         return ""
     return (
         f"{stage_name(job)} depends on {', '.join(changed)}, which has changed for DVC, but not for Snakemake. "
@@ -65,20 +67,41 @@ def distrust(target: Path) -> None:
         part.write_text(json.dumps({"external_jobid": None}))
 
 
-def agreed() -> bool:
-    """Whether dvc.lock is as it was when both engines last agreed."""
-    return AGREED.exists() and AGREED.read_text() == lock_hash()
+def dvc_file(at: Layout) -> Path:
+    """Return the dvc.yaml of a study."""
+    return at.home / "dvc.yaml"
 
 
-def note_agreement() -> None:
-    """Keep what dvc.lock is, now that both engines agree."""
-    with atomic_file(AGREED) as part:
-        part.write_text(lock_hash())
+def lock_file(at: Layout) -> Path:
+    """Return the dvc.lock of a study."""
+    return at.home / "dvc.lock"
 
 
-def lock_hash() -> str:
-    """Return a hash of dvc.lock."""
-    lock = Path("dvc.lock")
+def address(job: Job) -> str:
+    """Return how DVC is told of a job: `train@dlib-lora`, or `runs/NAME/dvc.yaml:train@dlib-lora`."""
+    at = Layout.holding(job.target)
+    return f"{dvc_file(at)}:{stage_name(job)}" if at.study else stage_name(job)
+
+
+def _agreement(at: Layout) -> Path:
+    """The file that says what a study's dvc.lock was when the two engines last agreed."""
+    return Path(".snakemake") / "-".join(filter(None, ("sitter-agreed", at.study)))
+
+
+def agreed(at: Layout) -> bool:
+    """Whether a study's dvc.lock is as it was when both engines last agreed."""
+    return _agreement(at).exists() and _agreement(at).read_text() == lock_hash(at)
+
+
+def note_agreement(at: Layout) -> None:
+    """Keep what a study's dvc.lock is, now that both engines agree."""
+    with atomic_file(_agreement(at)) as part:
+        part.write_text(lock_hash(at))
+
+
+def lock_hash(at: Layout) -> str:
+    """Return a hash of a study's dvc.lock."""
+    lock = lock_file(at)
     return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else "no dvc.lock"
 
 

@@ -2,11 +2,11 @@ rule render:
     input:
         inputs("render"),
     output:
-        "data/raw/{dataset}/manifest.csv",
+        at("data/raw/{dataset}/manifest.csv"),
     log:
-        "logs/render/{dataset}.log",
+        at("logs/render/{dataset}.log"),
     benchmark:
-        "logs/render/{dataset}.tsv"
+        at("logs/render/{dataset}.tsv")
     wildcard_constraints:
         dataset=names("render"),
     conda:

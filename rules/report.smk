@@ -2,11 +2,11 @@ rule report:
     input:
         inputs("report"),
     output:
-        "results/report.html",
+        at("results/report.html"),
     log:
-        "logs/report.log",
+        at("logs/report.log"),
     benchmark:
-        "logs/report.tsv"
+        at("logs/report.tsv")
     localrule: True
     conda:
         environment

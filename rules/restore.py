@@ -17,31 +17,32 @@ from pathlib import Path
 import yaml
 
 from pipeline.plan.jobs import Job
-from pipeline.plan.layout import MANIFEST
+from pipeline.plan.layout import MANIFEST, Layout
 from rules.dvc_yaml import stage_name
-from rules.records import distrust, record
+from rules.records import address, distrust, lock_file, record
 
 logger = logging.getLogger(__name__)
-KEPT = Path(".snakemake/sitter-kept")
 
 
-def keep(jobs: Iterable[Job]) -> None:
-    """Keep what stands for the outputs of jobs until this process ends; what a killed run has kept comes back first."""
+def keep(jobs: Iterable[Job], at: Layout) -> None:
+    """Keep what stands for the outputs of a study's jobs until this process ends.
+
+    What a killed run has kept comes back first.
+    """
+    kept = Path(".snakemake/sitter-kept") / (at.study or "-")
+    jobs = list(jobs)
     every = {stage_name(job): [job.target, *(path / MANIFEST for path in job.outputs[1:])] for job in jobs}
     files = [file for made in every.values() for file in made]
-    _put_back(files)
-    KEPT.mkdir(parents=True, exist_ok=True)
+    _put_back(files, kept)
+    kept.mkdir(parents=True, exist_ok=True)
     for file in files:
         if file.exists():
-            _link(file, _kept(file))
-    atexit.register(_put_back, files)
-    stage = os.environ.get("DVC_STAGE")
-    if stage in every:
-        atexit.register(_from_cache, stage, every[stage][0])
-
-
-def _kept(file: Path) -> Path:
-    return KEPT / record(file).name
+            _link(file, kept / record(file).name)
+    atexit.register(_put_back, files, kept)
+    stage = os.environ.get("DVC_STAGE", "").rpartition(":")[2]  # before it: the dvc.yaml, as seen from where DVC runs
+    for job in jobs:
+        if stage_name(job) == stage:
+            atexit.register(_from_cache, job)
 
 
 def _link(path: Path, other: Path) -> None:
@@ -52,26 +53,26 @@ def _link(path: Path, other: Path) -> None:
         shutil.copyfile(path, other)
 
 
-def _put_back(files: Iterable[Path]) -> None:
+def _put_back(files: Iterable[Path], kept: Path) -> None:
     for file in files:
-        if _kept(file).exists() and file.parent.is_dir() and not file.exists():
-            os.replace(_kept(file), file)
+        if (same := kept / record(file).name).exists() and file.parent.is_dir() and not file.exists():
+            os.replace(same, file)
             distrust(file)
-    shutil.rmtree(KEPT, ignore_errors=True)
+    shutil.rmtree(kept, ignore_errors=True)
 
 
-def _from_cache(stage: str, target: Path) -> None:
+def _from_cache(job: Job) -> None:
     """Take from DVC's cache what a stage has not made anew."""
-    lock = Path("dvc.lock")
+    lock = lock_file(Layout.holding(job.target))
     known = yaml.safe_load(lock.read_text()) if lock.exists() else None
-    outputs = ((known or {}).get("stages", {}).get(stage) or {}).get("outs", [])
+    outputs = ((known or {}).get("stages", {}).get(stage_name(job)) or {}).get("outs", [])
     if all(Path(out["path"]).exists() for out in outputs):
         return
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     with Repo() as repo:
-        for found in repo.stage.collect(stage):
+        for found in repo.stage.collect(address(job)):
             for out in found.outs:
                 try:
                     if not out.exists:
@@ -79,4 +80,4 @@ def _from_cache(stage: str, target: Path) -> None:
                         logger.warning(f"the stage failed; {out} is again what it was")
                 except DvcException as error:
                     logger.error(f"{out} could not be brought back: {error}")
-    distrust(target)
+    distrust(job.target)

@@ -2,11 +2,11 @@ rule split:
     input:
         inputs("split"),
     output:
-        "data/splits/{dataset}/manifest.csv",
+        at("data/splits/{dataset}/manifest.csv"),
     log:
-        "logs/split/{dataset}.log",
+        at("logs/split/{dataset}.log"),
     benchmark:
-        "logs/split/{dataset}.tsv"
+        at("logs/split/{dataset}.tsv")
     localrule: True
     conda:
         environment

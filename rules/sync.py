@@ -11,6 +11,7 @@ commits to DVC when it succeeds, and any `snakemake` first takes note of what `d
 
 from __future__ import annotations
 
+import csv
 import logging
 import os
 import signal
@@ -26,26 +27,26 @@ from filelock import FileLock, Timeout
 
 from pipeline.cli import configure_logging
 from pipeline.core.errors import SitterError
-from pipeline.params import load
-from pipeline.plan import layout
+from pipeline.params import Study
 from pipeline.plan.jobs import Job
+from pipeline.plan.layout import Layout
 from pipeline.plan.stages import jobs
 from pipeline.stages.report import results
 from rules import records
 from rules.dvc_yaml import in_step, stage_name, write_dvc_yaml
+from rules.homes import asked_for, bring_home, follow_files, homes, params_file
 from rules.plan import write_plan
 
 logger = logging.getLogger("rules.agree")  # it may also run as a script
 LOCK = Path(".snakemake/sitter.lock")
-NOTHING_TO_DO = "Nothing to be done"
 
 
-def before_snakemake(dry: bool, in_dvc: bool) -> None:
+def before_snakemake(dry: bool, study: Study) -> None:
     """Take the lock for real work and follow what DVC has brought; called as a Snakefile is read.
 
     Args:
         dry: nothing is going to be made.
-        in_dvc: the study is the one in params.yaml, which DVC knows.
+        study: the one that is run, whose params are in its home unless the run is dry.
     """
     by_dvc = os.environ.get("DVC_STAGE")
     if os.environ.get(records.HOLDER):
@@ -53,53 +54,58 @@ def before_snakemake(dry: bool, in_dvc: bool) -> None:
     if not dry:
         _acquire(wait=bool(by_dvc))
     if by_dvc:
-        bring_into_step()
-    elif in_dvc and records.dvc_is_here() and not records.dvc_trouble():
-        if not in_step() and not dry:
-            write_dvc_yaml()
-        follow_dvc()
+        bring_into_step(study)
+    elif params_file(study).exists() and records.dvc_is_here() and not records.dvc_trouble():
+        if not dry and not in_step(study):
+            write_dvc_yaml(study)
+        follow_dvc(study)
 
 
-def after_snakemake() -> None:
-    """Commit what a plain Snakemake run has made; called when it has succeeded."""
+def after_snakemake(study: Study) -> None:
+    """Commit what a plain Snakemake run has made; called when it has succeeded, and when it has failed."""
     if is_first() and not os.environ.get("DVC_STAGE") and records.dvc_is_here():
         if trouble := records.dvc_trouble():
             logger.warning(f"nothing was recorded in DVC. {trouble}")
         else:
-            commit()
+            commit(study)
 
 
 def run(arguments: Sequence[str]) -> None:
     """`snakemake all`, then commit; with nothing to do, make sure that DVC knows so too."""
     with _lock():
-        write_dvc_yaml()
-        follow_dvc()
-        _call("snakemake", *arguments, "--", "all")
+        study = bring_home(asked_for(arguments))
+        write_dvc_yaml(study)
+        follow_dvc(study)
+        failed = _call("snakemake", *arguments, "--", "all")
         if trouble := records.dvc_trouble():
             logger.warning(f"nothing was recorded in DVC. {trouble}")
-        elif not commit() and not records.agreed():
-            raise SitterError("Snakemake has more to do after the run, so nothing was recorded in DVC: run it again.")
-        print(results(load()))
+        elif not commit(study) and not failed:
+            raise SitterError("Snakemake has more to do after the run, which was not recorded in DVC: run it again.")
+        _stop(failed)
+        print(results(study, Layout.of(study)))
 
 
 def repro(arguments: Sequence[str]) -> None:
     """`dvc repro`, then let Snakemake take note of what it restored."""
     with _lock():
         _check_dvc()
-        write_dvc_yaml()
-        before = report_time()
-        _call("dvc", "repro", *arguments)
-        follow_dvc()
-        if report_time() != before or not arguments:  # else, a part of the study was asked for
-            print(results(load()))
+        study = bring_home(asked_for(arguments))
+        write_dvc_yaml(study)
+        before = report_time(study)
+        _stop(_call("dvc", "repro", *arguments))
+        follow_dvc(study)
+        if report_time(study) != before or not arguments:  # else, a part of the study was asked for
+            print(results(study, Layout.of(study)))
 
 
 def pull(arguments: Sequence[str]) -> None:
     """`dvc pull`, then let Snakemake take note of what came."""
     with _lock():
         _check_dvc()
-        _call("dvc", "pull", *arguments)
-        follow_dvc()
+        _stop(_call("dvc", "pull", *arguments))
+        for file in homes():
+            if records.lock_file(Layout.holding(file)).exists():
+                follow_dvc(bring_home([file]))
 
 
 def is_first() -> bool:
@@ -107,62 +113,80 @@ def is_first() -> bool:
     return not os.environ.get(records.HOLDER)
 
 
-def report_time() -> int:
-    """Return when the report was made, in ns; 0 where there is none."""
-    return layout.report().stat().st_mtime_ns if layout.report().exists() else 0
+def report_time(study: Study) -> int:
+    """Return when a study's report was made, in ns; 0 where there is none."""
+    report = Layout.of(study).report()
+    return report.stat().st_mtime_ns if report.exists() else 0
 
 
-def commit() -> bool:
-    """Record the outputs in DVC if Snakemake finds the whole study up to date and DVC does not know it yet.
+def commit(study: Study) -> bool:
+    """Record in DVC what Snakemake finds up to date and DVC does not know yet; return whether that is all of the study.
 
     Stale outputs are never committed: they would poison DVC's run cache.
 
     Raises:
         SitterError: DVC finds that an input of a job has changed, which Snakemake has not run since.
     """
-    study = load()
     write_plan(study)
-    status = records.dvc_status()
-    if records.agreed() and not status:
+    at = Layout.of(study)
+    status = records.dvc_status(at)
+    if records.agreed(at) and not status:
         return True
-    words = subprocess.run(
-        ["snakemake", "--dry-run", "--nolock", "all"], capture_output=True, text=True, env=records.environment()
-    )
-    if NOTHING_TO_DO not in words.stdout + words.stderr:
-        return False
     every = jobs(study)
+    pending = _pending(study)
     # What was made of originals that are not here stays as DVC knows it.
     gone = {stage_name(job) for job in every if any(not path.exists() for path in job.own)}
-    known = [job for job in every if stage_name(job) not in gone]
-    if lines := [line for job in known if (line := records.unseen(job, status.get(stage_name(job), [])))]:
+    fresh = [job for job in every if job.target not in pending and stage_name(job) not in gone]
+    if lines := [line for job in fresh if (line := records.unseen(job, status.get(stage_name(job), [])))]:
         raise SitterError("\n".join(lines))
-    if targets := sorted(status.keys() - gone):
+    if targets := sorted(records.address(job) for job in fresh if stage_name(job) in status):
         _call("dvc", "commit", "--quiet", "--force", *targets)
-    records.note_agreement()
+    if pending:
+        return False
+    records.note_agreement(at)
     return True
 
 
-def plan() -> None:
-    """Let dvc.yaml and the plan follow params.yaml and the code, before any work: the first stage of `dvc repro`."""
+def _pending(study: Study) -> set[Path]:
+    """The targets of the jobs that Snakemake would run now."""
+    command = ["snakemake", "--nolock", "--summary", "all"]
+    if study.name:
+        command += ["--configfile", str(params_file(study))]
+    told = subprocess.run(command, capture_output=True, text=True, env=records.environment())
+    if told.returncode:
+        raise SitterError(f"Snakemake could not say what is up to date, so nothing was recorded in DVC:\n{told.stderr}")
+    rows = csv.DictReader(told.stdout.splitlines(), delimiter="\t")
+    plans = {Path(row["output_file"]): row["plan"] for row in rows}
+    return {job.target for job in jobs(study) if plans.get(job.target) != "no update"}
+
+
+def plan(arguments: Sequence[str]) -> None:
+    """Let dvc.yaml and the plan follow the params and the code, before any work: the first stage of `dvc repro`."""
     _check_dvc()
-    bring_into_step()
-    write_plan(load())
+    files = asked_for(arguments)
+    for file in files:
+        follow_files(file)
+    study = bring_home(files)
+    bring_into_step(study)
+    write_plan(study)
 
 
-def bring_into_step() -> None:
-    """Let dvc.yaml follow params.yaml.
+def bring_into_step(study: Study) -> None:
+    """Let a study's dvc.yaml follow its params.
 
     Raises:
         SitterError: it did not. It does now, but the DVC that runs this has read it before.
     """
-    if not in_step():
-        write_dvc_yaml()
+    if not in_step(study):
+        write_dvc_yaml(study)
+        file, params = records.dvc_file(Layout.of(study)), params_file(study)
         if ".dvc/tmp/exps" in Path.cwd().as_posix():  # a copy of the project, thrown away when the experiment fails
+            command = "python rules/dvc_yaml.py" + (f" --configfile {params}" if study.name else "")
             raise SitterError(
-                "dvc.yaml does not follow these params. An experiment of its own cannot change it: set the values in "
-                "params.yaml, type `python rules/dvc_yaml.py`, and start the experiment again."
+                f"{file} does not follow these params. An experiment of its own cannot change it: set the values in "
+                f"{params}, type `{command}`, and start the experiment again."
             )
-        raise SitterError("dvc.yaml did not follow params.yaml. It does now: type the same command once more.")
+        raise SitterError(f"{file} did not follow {params}. It does now: type the same command once more.")
 
 
 def _check_dvc() -> None:
@@ -170,20 +194,20 @@ def _check_dvc() -> None:
         raise SitterError(trouble)
 
 
-def follow_dvc() -> None:
-    """Record in Snakemake's metadata what DVC says is up to date, and only that.
+def follow_dvc(study: Study) -> None:
+    """Record in Snakemake's metadata what DVC says is up to date in a study, and only that.
 
     That is done where dvc.lock has moved, or where Snakemake has no record of something that stands there.
 
     A job counts as up to date where DVC finds neither it nor anything that it is made from changed.
     """
-    study = load()
+    at = Layout.of(study)
     every = jobs(study)
     unknown = [job for job in every if job.target.exists() and not records.record(job.target).exists()]
-    if not Path("dvc.lock").exists() or (records.agreed() and not unknown):
+    if not records.lock_file(at).exists() or (records.agreed(at) and not unknown):
         return
     write_plan(study)
-    stale = records.dvc_status().keys()
+    stale = records.dvc_status(at).keys()
     fresh: dict[Path, Job] = {}
     for job in every:  # in the order of the stages: inputs before what is made of them
         made_of_fresh = all(path in fresh for path in job.inputs)
@@ -191,7 +215,8 @@ def follow_dvc() -> None:
             fresh.update(dict.fromkeys((*job.outputs, job.target), job))
     targets = sorted({str(job.target) for job in fresh.values()})
     if targets:
-        touch = ["snakemake", "--quiet", "all", "--nolock", "--touch", "--forceall", "--", *targets]
+        given = ["--configfile", str(params_file(study))] if study.name else []
+        touch = ["snakemake", "--quiet", "all", "--nolock", "--touch", "--forceall", *given, "--", *targets]
         done = subprocess.run(touch, env=records.environment(), capture_output=True, text=True)
         if done.returncode:
             raise SitterError(f"Snakemake could not take note of what DVC brought:\n{done.stderr}")
@@ -199,18 +224,25 @@ def follow_dvc() -> None:
         if job.target not in fresh:
             records.distrust(job.target)
     if not stale:
-        records.note_agreement()
+        records.note_agreement(at)
 
 
-def _call(*command: str) -> None:
-    """Run an engine to its end. Ctrl-C reaches it from the terminal by itself, SIGTERM is passed on: it cleans up."""
+def _call(*command: str) -> int:
+    """Run an engine to its end; return its exit status.
+
+    Ctrl-C reaches it from the terminal by itself, SIGTERM is passed on: it cleans up.
+    """
     engine = subprocess.Popen(command, env=records.environment())
     before = signal.signal(signal.SIGINT, signal.SIG_IGN), signal.signal(signal.SIGTERM, lambda *_: engine.terminate())
     try:
-        code = engine.wait()
+        return engine.wait()
     finally:
         signal.signal(signal.SIGINT, before[0])
         signal.signal(signal.SIGTERM, before[1])
+
+
+def _stop(code: int) -> None:
+    """End where an engine has failed."""
     if code:
         logger.error("stopped; what was finished stays, run the same again to go on")
         raise SystemExit(code)
@@ -256,7 +288,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     try:
         if arguments[0] == "plan":
-            plan()
+            plan(arguments[1:])
             return 0
         commands[arguments[0]](arguments[1:])
     except SitterError as error:

@@ -2,11 +2,11 @@ rule train:
     input:
         inputs("train"),
     output:
-        "models/{model}/manifest.csv",
+        at("models/{model}/manifest.csv"),
     log:
-        "logs/train/{model}.log",
+        at("logs/train/{model}.log"),
     benchmark:
-        "logs/train/{model}.tsv"
+        at("logs/train/{model}.tsv")
     wildcard_constraints:
         model=names("models"),
     conda:

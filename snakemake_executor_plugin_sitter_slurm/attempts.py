@@ -45,20 +45,20 @@ class Standing:
 def standing(job: Any) -> Standing:
     """How far a job of Snakemake is now."""
     # Not before: see the package.
-    from pipeline.plan import layout
+    from pipeline.plan.layout import MANIFEST, Layout
     from pipeline.training import status
 
     if job.is_group() or not job.wildcards:
         return Standing()
-    stage, name = job.rule.name, job.wildcards[0]
+    stage, name, at = job.rule.name, job.wildcards[0], Layout.holding(Path(job.output[0]))
     if stage == "train":
-        folder = layout.checkpoints(name)
+        folder = at.checkpoints(name)
         far = status.read(folder) or status.Progress("", 0, "", math.nan)
         stopped, stop = status.read_stop(folder) or "", identity(folder / status.STOPPED)
         writing = None if math.isnan(far.seconds) else far.seconds
         return Standing(far.key, far.step, far.place, writing, stopped, stop)
     if stage == "align":
-        parts = len(list(layout.checkpoints(f"align--{name}").glob(f"*/*-of-*/{layout.MANIFEST}")))
+        parts = len(list(at.checkpoints(f"align--{name}").glob(f"*/*-of-*/{MANIFEST}")))
         return Standing(done=parts, place=f"{parts} finished parts")
     return Standing()
 

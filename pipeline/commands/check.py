@@ -18,4 +18,4 @@ if TYPE_CHECKING:
 
 def run(study: Study, root: Path = Path()) -> None:
     """Print what the study holds and what is missing."""
-    print("\n".join([describe(study), *missing(study, Layout(root)).values()]))
+    print("\n".join([describe(study), *missing(study, Layout.of(study, root)).values()]))

@@ -35,7 +35,7 @@ def run(study: Study, dataset: str, folder: str, root: Path = Path()) -> None:
     Raises:
         SitterError: it is not aligned or split yet, or has neither train sitters nor test pairs.
     """
-    at = Layout(root)
+    at = Layout.of(study, root)
     packed = training_set([dataset], Path(folder) / "train.rec", at)
     if not verification_set(study, dataset, dataset, Path(folder) / f"{dataset}.bin", at) and not packed:
         raise SitterError(f"{dataset} has neither train or val sitters nor pairs to test on: change its split.")

@@ -25,7 +25,7 @@ def run(study: Study, root: Path = Path()) -> None:
     Raises:
         SitterError: there are no results, or none of them stands in a paper.
     """
-    metrics = read_metrics(Layout(root).results())
+    metrics = read_metrics(Layout.of(study, root).results())
     found = comparisons(study, metrics)
     if not found:
         raise SitterError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError
 
@@ -34,12 +34,12 @@ from pipeline.params.render import Render
 from pipeline.params.report import Report
 from pipeline.params.resources import ALL, Resources, TrainJob
 from pipeline.params.split import Split
+from pipeline.params.study_name import DEFAULT, study_name
 from pipeline.params.sweep import Swept, expanded
 from pipeline.params.train import Model, Training
 
 # Names become folders, wildcards of rules and names of DVC stages, in which "--" parts a model from a data set.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=64)]
-DEFAULT = Path("params.yaml")
 SCHEMA = Path(__file__).parent / "schema.json"
 
 
@@ -48,6 +48,9 @@ class Study(Strict):
 
     renamed: ClassVar[dict[str, str]] = {"compare": "published"}
 
+    name: Name | Literal[""] = ""
+    """Names the study, whose outputs lie in runs/NAME/. Without it, the name is that of the params file; params.yaml has
+    none, and its outputs lie in the project's root."""
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     """Everything that is drawn at random follows from it."""
     nobody: Nobody = Nobody()
@@ -149,12 +152,19 @@ def _changed(base: Any, change: Any) -> Any:
 def check(raw: Any, name: str = str(DEFAULT), files: Sequence[Path | str] = ()) -> Study:
     """Check the content of a params file, whose `name` messages give, as it was read from `files`; see `load`."""
     raw, sweeps = expanded(raw, name)
+    if files and isinstance(raw, Mapping) and "name" not in raw:
+        raw = {**raw, "name": study_name(files)}
     try:
         study = Study.model_validate(raw)
     except ValidationError as error:
         raise SitterError("\n".join(_sentences(name, raw, error, files, sweeps))) from None
     study._sweeps = sweeps
     problems = [f"{name}: {p}" for p in _references(study)]
+    if files and not study_name(files) and study.name:
+        problems.append(
+            f"{name}: name is {study.name!r}, but the study of params.yaml has no name: delete this line, or keep the "
+            "study in a file of its own and name it by --configfile or --params."
+        )
     if problems:
         raise SitterError("\n".join(problems))
     return study

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.core.files import MANIFEST
-from pipeline.plan import layout
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from pipeline.params import Study
     from pipeline.params.explain import Explain
+    from pipeline.plan.layout import Layout
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class Job:
         return self.outputs[0] if self.outputs[0].suffix else self.outputs[0] / MANIFEST
 
 
-def download(study: Study) -> Iterator[Job]:
+def download(study: Study, at: Layout) -> Iterator[Job]:
     """Return a job for each data set and each entry of weights."""
     from pipeline.plan.beside import read_beside
 
@@ -61,33 +61,33 @@ def download(study: Study) -> Iterator[Job]:
         code = (f"sources/{source.kind}",)
         images = name in study.align or any(render.dataset == name for render in study.render.values())
         keys = (f"download.{name}", *(_nobody(study) if images else ()))
-        yield Job("download", (name,), (), (layout.raw(name),), keys, code, _own(source), tuple(read_beside(source)))
+        yield Job("download", (name,), (), (at.raw(name),), keys, code, _own(source), tuple(read_beside(source)))
 
 
-def render(study: Study) -> Iterator[Job]:
+def render(study: Study, at: Layout) -> Iterator[Job]:
     """Return a job for each data set that is painted."""
     for name, render in study.render.items():
         keys = ("seed", f"render.{name}")
-        yield Job("render", (name,), (layout.raw(render.dataset),), (layout.raw(name),), keys)
+        yield Job("render", (name,), (at.raw(render.dataset),), (at.raw(name),), keys)
 
 
-def align(study: Study) -> Iterator[Job]:
+def align(study: Study, at: Layout) -> Iterator[Job]:
     """Return a job for each data set."""
     for name, align in study.align.items():
-        weights = _unique(layout.raw(entry) for entry in align.weights.values())
+        weights = _unique(at.raw(entry) for entry in align.weights.values())
         kinds = _unique(f"detectors/{d.kind}" for d in align.detectors)
-        inputs = (layout.raw(name), *weights)
-        yield Job("align", (name,), inputs, (layout.faces(name),), (f"align.{name}",), kinds, _own(align))
+        inputs = (at.raw(name), *weights)
+        yield Job("align", (name,), inputs, (at.faces(name),), (f"align.{name}",), kinds, _own(align))
 
 
-def split(study: Study) -> Iterator[Job]:
+def split(study: Study, at: Layout) -> Iterator[Job]:
     """Return a job for each data set."""
     for name, split in study.split.items():
-        like = (layout.split(split.dataset),) if split.kind == "like" else ()
-        inputs = (layout.faces(name), *like)
+        like = (at.split(split.dataset),) if split.kind == "like" else ()
+        inputs = (at.faces(name), *like)
         tied = split.kind == "sitters" and split.artists != "ignore"
         keys = ("seed", f"split.{name}", *(_nobody(study) if tied else ()))
-        yield Job("split", (name,), inputs, (layout.split(name),), keys)
+        yield Job("split", (name,), inputs, (at.split(name),), keys)
 
 
 def _own(section: BaseModel) -> tuple[Path, ...]:
@@ -102,26 +102,26 @@ def _nobody(study: Study) -> tuple[str, ...]:
     return ("nobody",) if "nobody" in study.model_fields_set else ()
 
 
-def train(study: Study) -> Iterator[Job]:
+def train(study: Study, at: Layout) -> Iterator[Job]:
     """Return a job for each model."""
-    return (_train(study, name) for name in study.models)
+    return (_train(study, at, name) for name in study.models)
 
 
-def _train(study: Study, name: str) -> Job:
+def _train(study: Study, at: Layout, name: str) -> Job:
     model = study.models[name]
-    inputs = list(_weights(study, name))
+    inputs = list(_weights(study, at, name))
     if model.adaptation.kind != "none":
         for dataset in study.training(name).train_on:
-            inputs += [layout.faces(dataset), layout.split(dataset)]
+            inputs += [at.faces(dataset), at.split(dataset)]
     kinds = (*_network_kinds(study, name), *(f"losses/{kind}" for kind in model.loss.kinds()))
     swept = study.swept(name)
     keys = ("seed", "train", *(swept.keys if swept else [f"models.{name}"]))
-    return Job("train", (name,), tuple(inputs), (layout.model(name),), keys, kinds)
+    return Job("train", (name,), tuple(inputs), (at.model(name),), keys, kinds)
 
 
-def _weights(study: Study, name: str) -> tuple[Path, ...]:
+def _weights(study: Study, at: Layout, name: str) -> tuple[Path, ...]:
     weights = study.models[name].backbone.weights
-    return () if weights is None else (layout.raw(weights),)
+    return () if weights is None else (at.raw(weights),)
 
 
 def _network_kinds(study: Study, name: str) -> tuple[str, ...]:
@@ -129,125 +129,125 @@ def _network_kinds(study: Study, name: str) -> tuple[str, ...]:
     return (f"backbones/{model.backbone.kind}", f"adaptations/{model.adaptation.kind}")
 
 
-def embed(study: Study) -> Iterator[Job]:
+def embed(study: Study, at: Layout) -> Iterator[Job]:
     """Return a job for each model and data set."""
-    return (_embed(study, name, dataset) for name in study.models for dataset in study.embed.datasets)
+    return (_embed(study, at, name, dataset) for name in study.models for dataset in study.embed.datasets)
 
 
-def _embed(study: Study, name: str, dataset: str) -> Job:
-    inputs = (layout.model(name), layout.faces(dataset), *_weights(study, name))
-    outputs = (layout.embeddings(name, dataset),)
+def _embed(study: Study, at: Layout, name: str, dataset: str) -> Job:
+    inputs = (at.model(name), at.faces(dataset), *_weights(study, at, name))
+    outputs = (at.embeddings(name, dataset),)
     # DVC refuses keys that params.yaml does not hold: a field with a default counts where it is set.
     keys = tuple(f"embed.{field}" for field in ("batch", "precision") if field in study.embed.model_fields_set)
     return Job("embed", (name, dataset), inputs, outputs, keys, _network_kinds(study, name))
 
 
-def fuse(study: Study) -> Iterator[Job]:
+def fuse(study: Study, at: Layout) -> Iterator[Job]:
     """Return a job for each fusion."""
-    return (_fuse(study, name) for name in study.fuse)
+    return (_fuse(study, at, name) for name in study.fuse)
 
 
-def _fuse(study: Study, name: str) -> Job:
+def _fuse(study: Study, at: Layout, name: str) -> Job:
     from pipeline.params.effective import tested_elsewhere
     from pipeline.params.fuse import members
 
     fusion = study.fuse[name]
     datasets = study.embed.datasets
     models = [model for behind in members(study, name) for model in behind]
-    inputs = [layout.embeddings(model, dataset) for model in models for dataset in datasets]
+    inputs = [at.embeddings(model, dataset) for model in models for dataset in datasets]
     tested = fusion.method.kind == "folds" or fusion.crossval or fusion.score_norm is not None
     kept_apart = [other for dataset in fusion.fit_on for other in tested_elsewhere(study, dataset)]
-    inputs += [layout.split(d) for d in _unique(iter((*fusion.fit_on, *(datasets if tested else kept_apart))))]
-    outputs = (layout.model(name), *(layout.embeddings(name, dataset) for dataset in datasets))
+    inputs += [at.split(d) for d in _unique(iter((*fusion.fit_on, *(datasets if tested else kept_apart))))]
+    outputs = (at.model(name), *(at.embeddings(name, dataset) for dataset in datasets))
     swept = study.swept(name)
     keys = ("seed", *(swept.keys if swept else [f"fuse.{name}"]), "embed.datasets")
     return Job("fuse", (name,), tuple(inputs), outputs, keys, (f"fusions/{fusion.method.kind}",))
 
 
-def evaluate(study: Study) -> Iterator[Job]:
+def evaluate(study: Study, at: Layout) -> Iterator[Job]:
     """Return the one job of the stage."""
     names = study.judged
-    inputs = [layout.embeddings(name, dataset) for name in names for dataset in study.embed.datasets]
+    inputs = [at.embeddings(name, dataset) for name in names for dataset in study.embed.datasets]
     datasets = [*study.embed.datasets, *map(study.photographs_of, study.embed.datasets), *study.learned_from]
-    inputs += [layout.split(dataset) for dataset in _unique(iter(datasets)) if dataset in study.split]
+    inputs += [at.split(dataset) for dataset in _unique(iter(datasets)) if dataset in study.split]
     benchmarks = study.evaluate.benchmarks.values()
     columns = [b.dataset for b in benchmarks if b.kind == "linear-probe"]  # of the manifest
     pictures = [dataset for pair in study.compared for dataset in pair]  # that two data sets may both hold
-    inputs += [layout.faces(dataset) for dataset in _unique(iter((*columns, *pictures)))]
+    inputs += [at.faces(dataset) for dataset in _unique(iter((*columns, *pictures)))]
     if any(b.kind == "geometry" for b in benchmarks):  # the class centres that a loss has learned
-        inputs += [layout.model(name) for name in names]
-    inputs += [layout.overlap(name) for dataset in study.embed.datasets for name in study.excluding(dataset)]
-    folder = layout.results()
+        inputs += [at.model(name) for name in names]
+    inputs += [at.overlap(name) for dataset in study.embed.datasets for name in study.excluding(dataset)]
+    folder = at.results()
     outputs = tuple(folder / part for part in (MANIFEST, "metrics.json", "run.json", "tables", "curves", "pairs"))
     kinds = _unique(f"metrics/{benchmark.kind}" for benchmark in benchmarks)
     keys = ("seed", "evaluate", *(_nobody(study) if any(b.kind == "linear-probe" for b in benchmarks) else ()))
     yield Job("evaluate", (), tuple(inputs), outputs, keys, kinds)
 
 
-def overlap(study: Study) -> Iterator[Job]:
+def overlap(study: Study, at: Layout) -> Iterator[Job]:
     """Return a job for each test set."""
-    return (_overlap(study, name) for name in study.overlap)
+    return (_overlap(study, at, name) for name in study.overlap)
 
 
-def _overlap(study: Study, name: str) -> Job:
+def _overlap(study: Study, at: Layout, name: str) -> Job:
     entry = study.overlap[name]
     datasets = _unique(iter((*entry.train, entry.test)))
-    inputs = [folder(dataset) for dataset in datasets for folder in (layout.faces, layout.split)]
-    inputs += [layout.embeddings(entry.model, dataset) for dataset in datasets] if entry.model else []
-    return Job("overlap", (name,), tuple(inputs), (layout.overlap(name),), (f"overlap.{name}",))
+    inputs = [folder(dataset) for dataset in datasets for folder in (at.faces, at.split)]
+    inputs += [at.embeddings(entry.model, dataset) for dataset in datasets] if entry.model else []
+    return Job("overlap", (name,), tuple(inputs), (at.overlap(name),), (f"overlap.{name}",))
 
 
-def explain(study: Study) -> Iterator[Job]:
+def explain(study: Study, at: Layout) -> Iterator[Job]:
     """Return a job for each model that the study has explained."""
     if study.explain is not None:
         for name in study.explain.models:
-            yield _explain(study, study.explain, name)
+            yield _explain(study, at, study.explain, name)
 
 
-def _explain(study: Study, explain: Explain, name: str) -> Job:
-    inputs = [layout.model(name), *_weights(study, name)]
+def _explain(study: Study, at: Layout, explain: Explain, name: str) -> Job:
+    inputs = [at.model(name), *_weights(study, at, name)]
     for dataset in _unique(iter((explain.probe, explain.gallery or explain.probe))):
-        inputs += [layout.faces(dataset), layout.split(dataset), layout.embeddings(explain.models[0], dataset)]
+        inputs += [at.faces(dataset), at.split(dataset), at.embeddings(explain.models[0], dataset)]
         photographs = study.photographs_of(dataset)
-        inputs += [layout.split(photographs)] if photographs in study.split else []
-        inputs += map(layout.overlap, study.excluding(dataset))
+        inputs += [at.split(photographs)] if photographs in study.split else []
+        inputs += map(at.overlap, study.excluding(dataset))
     inputs = list(_unique(iter(inputs)))
     keys = ("explain", "embed.batch")
-    return Job("explain", (name,), tuple(inputs), (layout.attributions(name),), keys, _network_kinds(study, name))
+    return Job("explain", (name,), tuple(inputs), (at.attributions(name),), keys, _network_kinds(study, name))
 
 
-def identify(study: Study) -> Iterator[Job]:
+def identify(study: Study, at: Layout) -> Iterator[Job]:
     """Return a job for each question."""
-    return (_identify(study, name) for name in study.identify)
+    return (_identify(study, at, name) for name in study.identify)
 
 
-def _identify(study: Study, name: str) -> Job:
+def _identify(study: Study, at: Layout, name: str) -> Job:
     from pipeline.params.identify import learned_from_by
 
     entry = study.identify[name]
     datasets = _unique(iter((*entry.probes, *entry.gallery)))
-    inputs = [layout.model(entry.model)]
+    inputs = [at.model(entry.model)]
     for dataset in datasets:
-        inputs += [layout.raw(dataset), layout.faces(dataset), layout.split(dataset)]
-        inputs += [layout.embeddings(entry.model, dataset)]
+        inputs += [at.raw(dataset), at.faces(dataset), at.split(dataset)]
+        inputs += [at.embeddings(entry.model, dataset)]
     others = (*map(study.photographs_of, datasets), *learned_from_by(study, entry.model))
-    inputs += [layout.split(dataset) for dataset in others if dataset in study.split]
+    inputs += [at.split(dataset) for dataset in others if dataset in study.split]
     keys = ("seed", f"identify.{name}", *_nobody(study))
     keys += tuple(f"align.{d}.doubtful" for d in datasets if "doubtful" in study.align[d].model_fields_set)
-    return Job("identify", (name,), _unique(iter(inputs)), (layout.identify(name),), keys, own=_own(entry))
+    return Job("identify", (name,), _unique(iter(inputs)), (at.identify(name),), keys, own=_own(entry))
 
 
-def report(study: Study) -> Iterator[Job]:
+def report(study: Study, at: Layout) -> Iterator[Job]:
     """Return the one job of the stage."""
-    inputs = [layout.results() / MANIFEST]
-    inputs += [folder(dataset) for dataset in study.align for folder in (layout.raw, layout.faces)]
-    inputs += [layout.split(dataset) for dataset in study.split]
-    inputs += [layout.model(name) for name in (*study.models, *study.fuse)]
-    inputs += [layout.overlap(name) for name in study.overlap]
-    inputs += [layout.attributions(name) for name in (study.explain.models if study.explain else ())]
-    inputs += [layout.identify(name) for name in study.identify]
-    sections = tuple(name for name in type(study).model_fields if name in study.model_fields_set - {"resources"})
-    yield Job("report", (), tuple(inputs), (layout.report(),), sections)
+    inputs = [at.results() / MANIFEST]
+    inputs += [folder(dataset) for dataset in study.align for folder in (at.raw, at.faces)]
+    inputs += [at.split(dataset) for dataset in study.split]
+    inputs += [at.model(name) for name in (*study.models, *study.fuse)]
+    inputs += [at.overlap(name) for name in study.overlap]
+    inputs += [at.attributions(name) for name in (study.explain.models if study.explain else ())]
+    inputs += [at.identify(name) for name in study.identify]
+    sections = tuple(name for name in type(study).model_fields if name in study.model_fields_set - {"name", "resources"})
+    yield Job("report", (), tuple(inputs), (at.report(),), sections)
 
 
 def _unique(items: Iterator[T]) -> tuple[T, ...]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.plan import jobs as jobs_of
 from pipeline.plan.jobs import Job
+from pipeline.plan.layout import Layout
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -25,7 +27,7 @@ class Stage:
     """The name of the rule, of the stage of DVC, of the command, of the module and of the section of params.yaml."""
     what: str
     """What the stage does, for `sitter --help`."""
-    jobs: Callable[[Study], Iterable[Job]]
+    jobs: Callable[[Study, Layout], Iterable[Job]]
     """Return the jobs of a study."""
     takes: tuple[tuple[str, str], ...] = ()
     """The names that the command takes: the word in the help, and the section of params.yaml that has the entries."""
@@ -104,6 +106,7 @@ STAGES = {
 """By name, in the order in which they run."""
 
 
-def jobs(study: Study) -> list[Job]:
-    """Return every job of a study, in the order of the stages."""
-    return [job for stage in STAGES.values() for job in stage.jobs(study)]
+def jobs(study: Study, root: Path = Path()) -> list[Job]:
+    """Return every job of a study in a project, in the order of the stages."""
+    at = Layout.of(study, root)
+    return [job for stage in STAGES.values() for job in stage.jobs(study, at)]

@@ -46,7 +46,7 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
     Raises:
         SitterError: its images are not there yet, none of them gave a face, or the corrections do not fit them.
     """
-    at = Layout(root)
+    at = Layout.of(study, root)
     raw, settings = at.raw(dataset), study.align[dataset].model_dump()
     images = range(_count(dataset, at))
     corrections = _corrections(study, dataset, at)

@@ -50,7 +50,7 @@ def run(study: Study, entry: str, root: Path = Path()) -> None:
     from pipeline.plan.requirements import missing
     from pipeline.sources.cache import locked
 
-    at = Layout(root)
+    at = Layout.of(study, root)
     if (absent := missing(study, at).get(entry)) is not None:
         raise SitterError(absent)
     source, target = study.download[entry], at.raw(entry)

@@ -49,7 +49,7 @@ def run(study: Study, model: str, dataset: str, root: Path = Path()) -> None:
 
     if model not in study.models or dataset not in study.embed.datasets:
         raise SitterError(f"{model} on {dataset} is not in the study: see `models` and `embed.datasets`.")
-    at = Layout(root)
+    at = Layout.of(study, root)
     store = FaceStore(at.faces(dataset))
     outside = external(model, at)
     if outside is not None:

@@ -35,7 +35,7 @@ PAIR_COLUMNS = ("model", "sort", "rank", "probe", "gallery", "probe_dataset", "g
 
 def run(study: Study, root: Path = Path()) -> None:
     """Judge every model and fusion by every benchmark; the report prints what came of it."""
-    at = Layout(root)
+    at = Layout.of(study, root)
     read = Reader(study, at)
     warn(read.seen, study.evaluate.trained_sitters == "exclude")
     read.check()

@@ -60,7 +60,7 @@ def run(study: Study, model: str, root: Path = Path()) -> None:
 
     if study.explain is None or model not in study.explain.models:
         raise SitterError(f"{model} is not under explain.models: add it there.")
-    at = Layout(root)
+    at = Layout.of(study, root)
     pairs = chosen(study, study.explain, at)
     embedder = load_model(model, device(), at)
     faces = FacesById({dataset for pair in pairs for dataset, _ in (pair.probe, pair.gallery)}, at)

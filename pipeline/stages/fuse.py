@@ -34,7 +34,7 @@ def run(study: Study, fusion: str, root: Path = Path()) -> None:
     Raises:
         SitterError: embeddings are absent or of other images than their fellows', or there is too little to fit on.
     """
-    at = Layout(root)
+    at = Layout.of(study, root)
     if fusion not in study.fuse:
         raise SitterError(f"{fusion} is no entry under `fuse`: {', '.join(study.fuse) or 'there is none'}.")
     entry = study.fuse[fusion]

@@ -48,7 +48,7 @@ def run(study: Study, name: str, root: Path = Path()) -> None:
     from pipeline.identification.question import question_portraits
     from pipeline.identification.scores import scorer
 
-    at = Layout(root)
+    at = Layout.of(study, root)
     if name not in study.identify:
         raise SitterError(f"identify has no entry {name!r}; {nearest(name, study.identify)}")
     entry = study.identify[name]

@@ -39,7 +39,7 @@ def run(study: Study, name: str, root: Path = Path()) -> None:
     Raises:
         SitterError: one of the sides has no images, or faces or embeddings are absent or of other images.
     """
-    at = Layout(root)
+    at = Layout.of(study, root)
     entry = study.overlap[name]
     train = [image for dataset in entry.train for image in _images(dataset, KNOWN, at)]
     test = _images(entry.test, TESTED, at)

@@ -38,7 +38,7 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
     Raises:
         SitterError: its photographs are not there yet, or none of them can be read.
     """
-    at = Layout(root)
+    at = Layout.of(study, root)
     settings = study.render[dataset]
     source = at.raw(settings.dataset)
     photographs = _photographs(settings.dataset, at)

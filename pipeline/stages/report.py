@@ -28,7 +28,7 @@ def run(study: Study, root: Path = Path()) -> None:
     from pipeline.reporting.read import benchmarks, series
     from pipeline.store.results import read_run
 
-    at = Layout(root)
+    at = Layout.of(study, root)
     folder = at.results()
     found = benchmarks(folder, study)
     styles = series(study, found)

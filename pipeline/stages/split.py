@@ -50,7 +50,7 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
     Raises:
         SitterError: no such entry, nothing aligned, too few sitters (images) for the shares asked for, or no pairs.
     """
-    at = Layout(root)
+    at = Layout.of(study, root)
     if dataset not in study.split:
         raise SitterError(f"split has no entry {dataset!r}; {nearest(dataset, study.split)}")
     entry = study.split[dataset]

@@ -48,12 +48,12 @@ def run(study: Study, model: str, root: Path = Path()) -> None:
 
         raise SitterError(f"there is no model {model!r} in the study; {nearest(model, study.models)}")
     if study.models[model].adaptation.kind == "none":
-        record(study, model, Layout(root))
+        record(study, model, Layout.of(study, root))
     else:
         from pipeline.training.stop import stop_request
 
         with stop_request() as stop:
-            train(study, model, stop, Layout(root))
+            train(study, model, stop, Layout.of(study, root))
 
 
 def record(study: Study, model: str, at: Layout = HERE) -> None:

@@ -81,7 +81,7 @@ def key(study: Study, model: str, world: int = 1, at: Layout = HERE) -> str:
         "seed": [study.seed, study.seed_of(model)],  # of the choice of val faces, and of the training
         "model": entry.model_dump(exclude={"training"}),
         "training": training.model_dump(exclude=WITHOUT_EFFECT),
-        "inputs": {str(path.relative_to(at.root)): _content(path) for path in inputs},
+        "inputs": {str(path.relative_to(at.home)): _content(path) for path in inputs},
         "code": fingerprint.code("train", *kinds),
         "world": world if per_process(training, entry.loss) else None,
         "torch": torch.__version__,
