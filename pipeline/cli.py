@@ -13,10 +13,14 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pipeline.core.errors import SitterError, nearest
 from pipeline.plan.stages import STAGES, Stage
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+    from pipeline.plan.twins import Twins
 
 logger = logging.getLogger(__name__)
 
@@ -144,4 +148,30 @@ def _run(command: str, params: list[Path], names: list[str]) -> None:
                 files = " + ".join(map(str, params))
                 raise SitterError(f"{files} has no {name!r} under {section}; {nearest(name, known)}")
         arguments = [study, *names]
+        if command in STAGES and names:
+            twins = _twins(study, command, names, params)
+            if twins is not None:
+                if not twins.take():
+                    _call(command, arguments)
+                    twins.note()
+                return
+    _call(command, arguments)
+
+
+def _call(command: str, arguments: Sequence[object]) -> None:
     importlib.import_module(f"pipeline.{_room(command)}.{command}").run(*arguments)
+
+
+def _twins(study: Study, stage: str, names: Sequence[str], params: Sequence[Path]) -> Twins | None:
+    """The job of a command and its like in other studies; None for one that is no job of the study, or lacks inputs."""
+    from pipeline.params import read
+    from pipeline.plan.layout import Layout
+    from pipeline.plan.stages import jobs
+    from pipeline.plan.twins import DONE_ONCE, Twins
+
+    if stage not in DONE_ONCE:
+        return None
+    for job in jobs(study):
+        if (job.stage, job.names) == (stage, tuple(names)) and job.has_inputs():
+            return Twins.of(job, read(*params), Layout.of(study))
+    return None

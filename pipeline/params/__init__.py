@@ -49,8 +49,8 @@ class Study(Strict):
     renamed: ClassVar[dict[str, str]] = {"compare": "published"}
 
     name: Name | Literal[""] = ""
-    """Names the study, whose outputs lie in runs/NAME/. Without it, the name is that of the params file; params.yaml has
-    none, and its outputs lie in the project's root."""
+    """Names the study, whose outputs lie in runs/NAME/. Where it is absent, the name is that of the params file.
+    params.yaml has no name, and its outputs lie in the project's root."""
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     """Everything that is drawn at random follows from it."""
     nobody: Nobody = Nobody()

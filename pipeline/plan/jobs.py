@@ -47,6 +47,10 @@ class Job:
         """Name within the stage."""
         return "--".join(self.names)
 
+    def has_inputs(self) -> bool:
+        """Whether everything that the job is made from stands."""
+        return all((path if path.suffix else path / MANIFEST).is_file() for path in self.inputs)
+
     @property
     def target(self) -> Path:
         """The file that stands for the job's outputs."""
@@ -246,7 +250,9 @@ def report(study: Study, at: Layout) -> Iterator[Job]:
     inputs += [at.overlap(name) for name in study.overlap]
     inputs += [at.attributions(name) for name in (study.explain.models if study.explain else ())]
     inputs += [at.identify(name) for name in study.identify]
-    sections = tuple(name for name in type(study).model_fields if name in study.model_fields_set - {"name", "resources"})
+    sections = tuple(
+        name for name in type(study).model_fields if name in study.model_fields_set - {"name", "resources"}
+    )
     yield Job("report", (), tuple(inputs), (at.report(),), sections)
 
 

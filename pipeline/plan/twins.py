@@ -1,0 +1,145 @@
+"""The same job in two studies is done once: its outputs are taken from the study that has them.
+
+Two jobs are the same where stage and names, the code, the values of params.yaml, the user's own files and the content of
+the inputs are the same. What a job was when its outputs were made stands in `data/made/` of the study.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from pipeline.core import files
+from pipeline.core.files import MANIFEST, output_folder
+from pipeline.core.own_files import entries, is_folder
+from pipeline.plan.fingerprint import code
+from pipeline.plan.jobs import Job
+from pipeline.plan.layout import RUNS, Layout
+
+logger = logging.getLogger(__name__)
+ANEW = "SITTER_ANEW"
+"""Environment variable that, where it is set, has every job done, whatever other studies have."""
+DONE_ONCE = {"download", "render", "align", "split", "train", "embed", "fuse", "overlap", "explain"}
+"""Stages whose outputs say nothing of the study that they were made for."""
+
+
+@dataclass(frozen=True)
+class Twins:
+    """One job of a study, and its like in the other studies of the project."""
+
+    job: Job
+    at: Layout
+    digest: str
+    """Of all that the outputs depend on."""
+
+    @classmethod
+    def of(cls, job: Job, values: Mapping[str, Any], at: Layout) -> Twins:
+        """Return the twins of a job whose inputs stand.
+
+        Args:
+            job: of the study whose folders are `at`.
+            values: the content of the study's params files.
+            at: the study's folders.
+        """
+        counted: dict[str, Any] = {
+            "job": [job.stage, *job.names],
+            "code": code(job.stage, *job.kinds),
+            "values": {key: _value(values, key) for key in job.parameters},
+            "inputs": {str(path.relative_to(at.home)): _content(path) for path in job.inputs},
+            "own": [_own(path) for path in (*job.own, *job.beside)],
+        }
+        return cls(job, at, sha256(json.dumps(counted, sort_keys=True, default=str).encode()).hexdigest())
+
+    def take(self) -> bool:
+        """Take the outputs from another study that has them; return whether one has.
+
+        Every process of a job on several GPUs decides alike, and the first one takes them.
+        """
+        if os.environ.get(ANEW):
+            return False
+        for other in self._others():
+            theirs = [other.home / path.relative_to(self.at.home) for path in self.job.outputs]
+            found = _manifests(theirs)
+            if all(found) and _read(self._record(other)) == {"job": self.digest, "outputs": found}:
+                if os.environ.get("RANK", "0") == "0":
+                    for path, there in zip(reversed(self.job.outputs), reversed(theirs), strict=True):
+                        _link(there, path)
+                    self.note()
+                name = " ".join(self.job.names)
+                logger.info(f"{self.job.stage} {name}: taken from {other.home}, where the same job has been done")
+                return True
+        return False
+
+    def note(self) -> None:
+        """Keep what the job was that has made the outputs; of several processes, the first one does."""
+        if os.environ.get("RANK", "0") != "0":
+            return
+        made = {"job": self.digest, "outputs": _manifests(list(self.job.outputs))}
+        files.write_json(self._record(self.at), made)
+
+    def _record(self, at: Layout) -> Path:
+        return at.home / "data/made" / self.job.stage / f"{self.job.name}.json"
+
+    def _others(self) -> Iterator[Layout]:
+        if self.at.study:
+            yield Layout(self.at.root)
+        for folder in sorted((self.at.root / RUNS).glob("*/")):
+            if folder.name != self.at.study:
+                yield Layout(self.at.root, folder.name)
+
+
+def _value(values: Any, key: str) -> Any:
+    for part in key.split("."):
+        values = values[part]
+    return values
+
+
+def _content(path: Path) -> str:
+    """A hash of the manifest that stands for a folder, or of a file."""
+    return files.sha256(path if path.suffix else path / MANIFEST)
+
+
+def _manifests(outputs: list[Path]) -> list[str]:
+    """Hashes of the manifests of output folders; empty where there is none."""
+    return [_content(path) if (path / MANIFEST).is_file() else "" for path in outputs]
+
+
+def _own(path: Path) -> list[Any]:
+    """What tells whether a file or folder of the user's own has changed: names, sizes, times and inodes."""
+    if not path.is_dir():
+        return [str(path), _state(path)]
+    return [str(path), [[name, _state(Path(entry))] for name, entry in entries(path) if not is_folder(entry)]]
+
+
+def _state(path: Path) -> list[int]:
+    if not path.exists():
+        return []
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _link(there: Path, path: Path) -> None:
+    """Give the files of a folder a second name below another; a copy where the file system has no hard links."""
+
+    def second_name(source: str, target: str) -> None:
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copy2(source, target)
+
+    with output_folder(path) as folder:
+        shutil.copytree(there, folder, copy_function=second_name, dirs_exist_ok=True)
