@@ -79,8 +79,12 @@ def lock_file(at: Layout) -> Path:
 
 def address(job: Job) -> str:
     """Return how DVC is told of a job: `train@dlib-lora`, or `runs/NAME/dvc.yaml:train@dlib-lora`."""
-    at = Layout.holding(job.target)
-    return f"{dvc_file(at)}:{stage_name(job)}" if at.study else stage_name(job)
+    return address_of(stage_name(job), Layout.holding(job.target))
+
+
+def address_of(name: str, at: Layout) -> str:
+    """Return how DVC is told of a stage of a study by the stage's name."""
+    return f"{dvc_file(at)}:{name}" if at.study else name
 
 
 def _agreement(at: Layout) -> Path:

@@ -139,7 +139,8 @@ def commit(study: Study) -> bool:
     fresh = [job for job in every if job.target not in pending and stage_name(job) not in gone]
     if lines := [line for job in fresh if (line := records.unseen(job, status.get(stage_name(job), [])))]:
         raise SitterError("\n".join(lines))
-    if targets := sorted(records.address(job) for job in fresh if stage_name(job) in status):
+    known = [records.address_of("plan", at)] if "plan" in status else []
+    if targets := sorted([*known, *(records.address(job) for job in fresh if stage_name(job) in status)]):
         _call("dvc", "commit", "--quiet", "--force", *targets)
     if pending:
         return False

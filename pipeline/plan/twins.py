@@ -1,7 +1,7 @@
 """The same job in two studies is done once: its outputs are taken from the study that has them.
 
-Two jobs are the same where stage and names, the code, the values of params.yaml, the user's own files and the content of
-the inputs are the same. What a job was when its outputs were made stands in `data/made/` of the study.
+Two jobs are the same where stage and names, the code, the values of params.yaml, the user's own files and the content
+of the inputs are the same. What a job was when its outputs were made stands in `data/made/` of the study.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ class Twins:
                         _link(there, path)
                     self.note()
                 name = " ".join(self.job.names)
-                logger.info(f"{self.job.stage} {name}: taken from {other.home}, where the same job has been done")
+                where = f"{other.home}/" if other.study else "the study of params.yaml"
+                logger.info(f"{self.job.stage} {name}: taken from {where}, where the same job has been done")
                 return True
         return False
 
