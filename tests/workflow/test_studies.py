@@ -1,0 +1,106 @@
+"""Several studies in one folder: none overwrites another, what they share is made once, and no run's work is lost."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.workflow.conftest import Workplace
+
+pytestmark = [pytest.mark.slow, pytest.mark.training]
+
+
+def contents(place: Workplace, *folders: str) -> dict[str, str]:
+    """A hash of every file below some folders of a project, by path."""
+    files = (file for folder in folders for file in (place.folder / folder).rglob("*") if file.is_file())
+    return {str(file.relative_to(place.folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def write_study(place: Workplace, file: str, margin: float) -> None:
+    """Another study: that of params.yaml, with another margin of the loss of `tuned`."""
+    params = yaml.safe_load(place.text("params.yaml"))
+    params["models"]["tuned"]["loss"]["margin"] = margin
+    path = place.folder / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+def taken(place: Workplace, study: str) -> set[str]:
+    """The jobs of a study whose outputs came from another, as `train/tuned`."""
+    logs = place.folder / "runs" / study / "logs"
+    found = ((str(log.relative_to(logs).with_suffix("")), log.read_text()) for log in logs.rglob("*.log"))
+    return {name for name, text in found if "taken from" in text}
+
+
+OUTPUTS = ("data", "models", "embeddings", "attributions", "results")
+
+
+def test_a_study_of_another_file_has_its_own_results_and_shares_what_is_the_same(workplace: Workplace) -> None:
+    before = contents(workplace, *OUTPUTS)
+    write_study(workplace, "mine/art.yaml", 0.4)
+    said = workplace.call("snakemake", "all", "--configfile", "mine/art.yaml").stdout
+    assert "report: runs/art/results/report.html" in said
+    assert contents(workplace, *OUTPUTS) == before
+    differ = {"train/tuned", "embed/tuned/painted", "fuse/with-tuned", "evaluate", "report"}
+    logs = workplace.folder / "runs/art/logs"
+    every = {str(log.relative_to(logs).with_suffix("")) for log in logs.rglob("*.log")}
+    assert every - taken(workplace, "art") == differ
+    known = yaml.safe_load(workplace.text("runs/art/models/tuned/model.json"))
+    assert known["loss"]["margin"] == 0.4
+
+    # Both engines know the study, and so does an experiment of DVC.
+    assert "up to date" in workplace.call("dvc", "status").stdout
+    assert "Nothing to be done" in workplace.call("snakemake", "-n", "all", "--configfile", "mine/art.yaml").stdout
+    workplace.commit("a study of its own")
+    every = contents(workplace, *OUTPUTS, *(f"runs/art/{folder}" for folder in OUTPUTS))
+    workplace.call("dvc", "exp", "run", "-S", "report.title=Another title")
+    after = contents(workplace, *OUTPUTS, *(f"runs/art/{folder}" for folder in OUTPUTS))
+    assert every.keys() == after.keys()
+    changed = {path for path in every if every[path] != after[path]}
+    assert changed == {"data/plan/report.txt", "results/report.html"} or changed == {"results/report.html"}
+
+    # Its file edited, DVC makes what that touches, and Snakemake agrees.
+    write_study(workplace, "mine/art.yaml", 0.5)
+    said = workplace.call("dvc", "repro", "runs/art/dvc.yaml").stdout
+    assert "Running stage 'runs/art/dvc.yaml:train@tuned'" in said
+    assert "Running stage 'runs/art/dvc.yaml:train@base'" not in said
+    known = yaml.safe_load(workplace.text("runs/art/models/tuned/model.json"))
+    assert known["loss"]["margin"] == 0.5
+    assert "Nothing to be done" in workplace.call("snakemake", "-n", "all", "--configfile", "mine/art.yaml").stdout
+
+
+def test_two_studies_of_one_name_are_refused_before_any_work(workplace: Workplace) -> None:
+    write_study(workplace, "mine/art.yaml", 0.4)
+    write_study(workplace, "theirs/art.yaml", 0.6)
+    target = "runs/art/data/raw/photos/manifest.csv"
+    workplace.call("snakemake", "--configfile", "mine/art.yaml", "--", target)
+    refused = workplace.call("snakemake", "--configfile", "theirs/art.yaml", "--", target, check=False)
+    assert refused.returncode != 0
+    assert "mine/art.yaml" in refused.stdout
+    assert "name: art-2" in refused.stdout
+    (workplace.folder / "mine/art.yaml").unlink()  # moved, or given up
+    workplace.call("snakemake", "--configfile", "theirs/art.yaml", "--", target)
+    file = workplace.folder / "theirs/art.yaml"
+    file.write_text(file.read_text() + "name: other\n")
+    workplace.call("snakemake", "--configfile", "theirs/art.yaml", "--", target.replace("art", "other", 1))
+
+
+def test_what_was_made_before_a_run_failed_is_recorded_and_survives_an_experiment(workplace: Workplace) -> None:
+    workplace.change("models.tuned.loss.margin", 0.4)
+    log = workplace.folder / "logs/evaluate.log"
+    shutil.rmtree(log) if log.is_dir() else log.unlink()
+    log.mkdir()  # where the stage `evaluate` cannot write
+    failed = workplace.call("snakemake", "all", check=False)
+    assert failed.returncode != 0
+    assert workplace.dvc_would_run() == {"evaluate", "report"}
+    assert "evaluate" in workplace.snakemake_would_run()
+    assert "train/tuned" not in workplace.snakemake_would_run()
+    made = contents(workplace, "models", "embeddings")
+    failed = workplace.call("dvc", "exp", "run", "-S", "report.title=Another title", check=False)
+    assert failed.returncode != 0  # for the same reason
+    assert contents(workplace, "models", "embeddings") == made
+    assert Path(workplace.folder, "results/report.html").exists()
