@@ -182,7 +182,7 @@ def test_the_demo_names_its_schema_so_that_editors_find_it() -> None:
             ["dlib", "dlib-haed"],
             ["concat-dlib-head.models", "did you mean 'dlib-head'"],
         ),
-        ("fuse/concat-dlib-head/fit_on", [], ["centre needs fit_on"]),
+        ("fuse/concat-dlib-head/fit_on", [], ["centre is true by default, which needs fit_on"]),
         ("render/orl-painted/styles", ["oli"], ["render.orl-painted.styles", "'oli'", "did you mean 'oil'"]),
         ("render/orl", {"dataset": "orl"}, ["render.orl", "rename one of them"]),
         ("align/orl/detectors/0/weights", "retina", ["align.orl.detectors.0.weights", "did you mean 'retinaface'"]),

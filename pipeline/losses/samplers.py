@@ -68,6 +68,10 @@ class Batches(ABC):
         """Groups of an epoch, int64 [groups, images] with −1 for absent, in the order of the batches, and where each
         batch starts, int64 [batches + 1]."""
 
+    def shortfall(self) -> str:
+        """Return a sentence where batches are much smaller than asked: how small, why, and what to change; else ""."""
+        return ""
+
     def check_shared_out(self, groups: int, what: str, field: str) -> None:
         """Raise SitterError where a process would have nothing of a batch, or no batch.
 
@@ -180,6 +184,33 @@ class SitterBatches(Batches):
     def dealt(self) -> int:
         """Batches into which an epoch is dealt."""
         return self._batches
+
+    def shortfall(self) -> str:
+        """Return a sentence where batches hold less than nine tenths of sitters × images."""
+        counts = np.bincount(self.labels)
+        counts = counts[counts > 0]
+        groups = -(-counts // self.images)
+        mean = float((groups * np.minimum(counts, self.images)).sum() / self._batches)
+        asked = self.sitters * self.images
+        if mean >= 0.9 * asked:
+            return ""
+        said = f"a batch holds {mean:.0f} images on average and not {self.sitters} × {self.images} = {asked}: "
+        each = groups.sum() / self._batches  # sitters in a batch
+        if len(counts) < 0.9 * self.sitters:
+            return f"{said}there are {len(counts)} sitters only. Lower training.sitters, or train on more sitters."
+        if each < 0.9 * self.sitters and groups.max() == self._batches:
+            return (
+                f"{said}one sitter has {counts.max():,} of the {counts.sum():,} images and stands in every batch, "
+                f"once, so that {self._batches} batches share the others' images and hold {each:.0f} sitters. Set "
+                f"training.sitters to {max(2, round(each))} for what is there, or raise training.images."
+            )
+        few = int((counts < self.images).sum())
+        if not few:
+            return f"{said}{groups.sum()} groups of images fill no whole batches. Set training.sitters to {each:.0f}."
+        return (
+            f"{said}{few} of {len(counts)} sitters have fewer than {self.images} images. Lower training.images, or "
+            "raise training.sitters."
+        )
 
     def _deal(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Groups of an epoch, int64 [groups, images] with −1 for absent, in the order of the batches, and where each

@@ -239,7 +239,10 @@ def _references(study: Study) -> list[str]:
         for dataset in fusion.fit_on:
             refer(f"fuse.{name}.fit_on", dataset, "data set under embed.datasets", study.embed.datasets)
         if fusion.centre and not fusion.fit_on and fusion.method.kind != "folds":
-            problems.append(f"fuse.{name}.centre needs fit_on: name the data sets whose train sitters give the mean")
+            problems.append(
+                f"fuse.{name}: centre is {'true' if 'centre' in fusion.model_fields_set else 'true by default'}, which "
+                "needs fit_on: name the data sets whose train sitters give the mean, or write centre: false"
+            )
     for name, benchmark in study.evaluate.benchmarks.items():
         for field, dataset in benchmark.datasets().items():
             where = f"evaluate.benchmarks.{name}.{field}"

@@ -230,6 +230,8 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
             f"{model}: {len(faces)} faces of {faces.sitters} sitters, validated on {len(val)} of {val.sitters}; "
             f"{len(sampler)} batches an epoch; {kept} of {len(network.stages)} stages computed beforehand"
         )
+        if shortfall := sampler.shortfall():
+            logger.warning(f"{model}: {shortfall}")
         if unjudged:
             logger.info(f"{model}: {unjudged}: no epoch is better than another, and the last is kept")
     seed = study.seed_of(model)

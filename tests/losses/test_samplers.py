@@ -204,3 +204,27 @@ def test_processes_without_a_batch_or_a_share_of_one_are_refused() -> None:
         PairBatches(labels, 2, 0, world=3)
     with pytest.raises(SitterError, match=r"an epoch has 2 batches, too few .* 3 processes"):
         PairBatches(labels, 9, 0, world=3, per_process=True)
+
+
+@settings(deadline=None, max_examples=150)
+@given(counts=counts, sitters=st.integers(2, 8), images=st.integers(2, 5))
+def test_batches_that_are_smaller_than_asked_are_told_with_their_size(
+    counts: list[int], sitters: int, images: int
+) -> None:
+    sampler = SitterBatches(np.repeat(np.arange(len(counts)), counts), sitters, images, seed=4)
+    mean = float(np.mean([len(batch.images) for batch in sampler.batches(0)]))
+    said = sampler.shortfall()
+    assert bool(said) == (mean < 0.9 * sitters * images)
+    assert not said or f"holds {mean:.0f} images on average and not {sitters} × {images}" in said
+
+
+@pytest.mark.parametrize(
+    ("counts", "cause"),
+    [
+        ([96, *[6] * 32], "one sitter has 96 of the 288 images"),
+        ([6] * 5, "there are 5 sitters only"),
+        ([2] * 40, "40 of 40 sitters have fewer than 3 images"),
+    ],
+)
+def test_the_cause_of_small_batches_is_told(counts: list[int], cause: str) -> None:
+    assert cause in SitterBatches(np.repeat(np.arange(len(counts)), counts), 16, 3, seed=0).shortfall()
