@@ -14,7 +14,8 @@ from pipeline.params import Study
 from pipeline.params.resources import AlignJob, GpuJob, Job, TrainJob
 
 NAMES = (
-    "cpus_per_task", "gres", "launch", "mem_mb", "mpi", "nodes", "runtime", "tasks", "tasks_per_gpu", "tasks_per_node",
+    "cpus_per_task", "gpu_count", "gres", "launch", "mem_mb", "mpi", "nodes", "runtime", "tasks", "tasks_per_gpu",
+    "tasks_per_node",
 )  # fmt: skip
 
 
@@ -35,6 +36,7 @@ def asked(study: Study, stage: str, name: str, defaults: Mapping[str, Any]) -> d
     cpus, gpus = job.cpus or defaults.get("cpus", 1), _gpus(study, stage, name, job, defaults)
     found: dict[str, Any] = dict.fromkeys(NAMES) | {
         "cpus_per_task": cpus,
+        "gpu_count": gpus or None,  # shown in place of the profile's, which would stand at every job
         "gres": ":".join(["gpu", *filter(None, [defaults.get("gpu_type")]), str(gpus)]) if gpus else None,
         "launch": "",
         "mem_mb": defaults.get("mem_mb") if job.memory_gb is None else math.ceil(1024 * job.memory_gb),

@@ -54,6 +54,23 @@ def test_download_says_the_same_and_makes_nothing(study):
     assert not Path("data/raw/antelope").exists()
 
 
+def test_what_was_fetched_for_another_source_of_the_same_name_hides_nothing(study):
+    own = Path("mine.onnx")
+    own.write_bytes(b"x")
+    raw = yaml.safe_load(Path("params.yaml").read_text())
+    asked = raw["download"]["antelope"]
+    raw["download"]["antelope"] = {"kind": "file", "path": "mine.onnx"}
+    Path("other.yaml").write_text(yaml.safe_dump(raw | {"name": ""}))
+    assert main(["download", "antelope", "--params", "other.yaml"]) == 0
+    assert missing(study).keys() == {"antelope"}
+    assert not missing(params.load(Path("other.yaml")))
+    own.unlink()  # what was made of it stands
+    assert not missing(params.load(Path("other.yaml")))
+    raw["download"]["antelope"] = asked | {"path": "mine.onnx"}  # the same file, other words beside it
+    Path("other.yaml").write_text(yaml.safe_dump(raw | {"name": ""}))
+    assert missing(params.load(Path("other.yaml"))).keys() == {"antelope"}
+
+
 def test_what_is_here_or_was_downloaded_before_is_not_missing(study):
     Path("data/raw/antelope").mkdir(parents=True)
     Path("data/raw/antelope/manifest.csv").touch()

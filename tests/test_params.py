@@ -65,6 +65,23 @@ def test_every_overlay_that_ships_fits_the_demo(path: Path) -> None:
     assert params.load(PROJECT / "params.yaml", path) != params.load(PROJECT / "params.yaml")
 
 
+@pytest.mark.parametrize("path", OVERLAYS, ids=lambda p: p.name)
+def test_an_overlay_alone_is_told_to_stand_after_the_file_that_it_changes(path: Path) -> None:
+    with pytest.raises(SitterError, match=rf"is no whole study.*--params params.yaml --params .*{path.name}") as said:
+        params.load(path)
+    assert "\n" not in str(said.value), "what it lacks is no mistake"
+
+
+def test_every_field_of_params_has_a_description() -> None:
+    schema = params.schema()
+    sections = {"params.yaml": schema, **schema["$defs"]}
+    fields = {(name, f): p for name, section in sections.items() for f, p in section.get("properties", {}).items()}
+    assert len(fields) > 300
+    assert [
+        f"{name}.{field}" for (name, field), p in fields.items() if field != "kind" and not p.get("description")
+    ] == []
+
+
 def test_the_schema_that_is_checked_in_is_the_one_that_is_made() -> None:
     assert json.loads(params.SCHEMA.read_text()) == json.loads(json.dumps(params.schema())), (
         "run: python -m pipeline schema"

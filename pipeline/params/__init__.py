@@ -66,16 +66,21 @@ class Study(Strict):
     train: Training
     """What the training of all models shares."""
     models: dict[Name, Model]
+    """The networks and outside systems that are compared."""
     embed: Embed
+    """Of which data sets the models make vectors, and how."""
     fuse: dict[Name, Fusion] = {}
+    """Fusions of models."""
     overlap: dict[Name, Overlap] = {}
     """What test sets share with training sets."""
     evaluate: Evaluate
+    """The benchmarks that judge every model."""
     explain: Explain | None = None
     """What models look at."""
     identify: dict[Name, Identify] = {}
     """Who sat for unidentified portraits."""
     report: Report = Report()
+    """What the report shows."""
     published: Published = Published()
     """How the study's names are called in the papers that it is compared with."""
     resources: Resources = Resources()
@@ -178,8 +183,22 @@ def _sentences(
     def entry_of(model: str) -> str:
         return sweeps[model].entry if model in sweeps else model
 
-    paths = [Path(file) for file in files]
-    return list(dict.fromkeys(sentence(name, raw, e, paths, entry_of) for e in error.errors()))
+    paths, errors = [Path(file) for file in files], error.errors()
+    absent = [e for e in errors if e["type"] == "missing" and len(e["loc"]) == 1]
+    if len(files) == 1 and isinstance(raw, Mapping) and len(absent) > len(_NEEDED) / 2:
+        held = ", ".join(key for key in raw if key != "name") or "nothing"
+        lacks = ", ".join(str(e["loc"][0]) for e in absent)
+        part = (
+            f"{name} is no whole study: it holds {held}, and lacks {lacks}. If it changes another params file, name that "
+            f"one first: --params {DEFAULT} --params {files[0]} (of Snakemake: --configfile {DEFAULT} {files[0]})."
+        )
+        wrong = (sentence(name, raw, e, paths, entry_of) for e in errors if e["type"] != "missing")
+        return list(dict.fromkeys([part, *wrong]))
+    return list(dict.fromkeys(sentence(name, raw, e, paths, entry_of) for e in errors))
+
+
+# Sections that every study has.
+_NEEDED = [name for name, field in Study.model_fields.items() if field.is_required()]
 
 
 def _references(study: Study) -> list[str]:

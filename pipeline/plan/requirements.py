@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from pipeline.core.own_files import located, named
 from pipeline.params.sources.base import Obtained, OwnFile
 from pipeline.plan.layout import HERE, MANIFEST, Layout
+from pipeline.plan.made import made_with
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -19,11 +20,12 @@ def missing(study: Study, at: Layout = HERE) -> dict[str, str]:
     """Say which of the user's own files are missing: who wants each, where it was looked for, how to get it.
 
     By entry of `download`, `align.NAME` for the corrections of a data set, `identify.NAME` for the decisions of a
-    question. An entry whose output stands already is not missing, and one with a URL is fetched.
+    question. An entry whose output stands already and was made of what the entry says is not missing, and one with a
+    URL is fetched.
     """
     said: dict[str, str] = {}
     for entry, source in study.download.items():
-        if lines := _absent(source, f"download.{entry}", at.raw(entry), at):
+        if lines := _absent(source, "download", entry, at.raw(entry), at):
             obtain = source.obtain if isinstance(source, Obtained) else None
             checksum = source.sha256 if isinstance(source, OwnFile) else None
             said[entry] = "\n".join(
@@ -33,24 +35,34 @@ def missing(study: Study, at: Layout = HERE) -> dict[str, str]:
                 for line in lines
             )
     for name, align in study.align.items():
-        if lines := _absent(align, f"align.{name}", at.faces(name), at):
+        if lines := _absent(align, "align", name, at.faces(name), at):
             said[f"align.{name}"] = "\n".join(lines)
     for name, question in study.identify.items():
-        if lines := _absent(question, f"identify.{name}", at.identify(name), at):
+        if lines := _absent(question, "identify", name, at.identify(name), at):
             said[f"identify.{name}"] = "\n".join(lines)
     return said
 
 
-def _absent(section: BaseModel, where: str, output: Path, at: Layout) -> list[str]:
-    """A sentence for each file that a section names and that is not there."""
-    if (output / MANIFEST).is_file():
+def _absent(section: BaseModel, stage: str, name: str, output: Path, at: Layout) -> list[str]:
+    """A sentence for each file that an entry names and that is not there."""
+    if (output / MANIFEST).is_file() and _is_made_of(section, made_with(at, stage, name).get(f"{stage}.{name}")):
         return []
     return [
-        f"{where}.{field} is {path}, which does not exist"
+        f"{stage}.{name}.{field} is {path}, which does not exist"
         + ("." if located(path).is_absolute() else f" (looked for it below {at.root.absolute()}).")
         for field, path in named(section).items()
         if not (at.root / located(path)).exists()
     ]
+
+
+def _is_made_of(section: BaseModel, then: Any) -> bool:
+    """Whether an entry says what it said when its output was made; nothing known of that counts as yes."""
+    if then is None:
+        return True
+    try:
+        return type(section).model_validate(then) == section
+    except ValidationError:  # of another kind
+        return False
 
 
 def _wanted_by(study: Study, entry: str) -> str:

@@ -22,6 +22,7 @@ from pipeline.core.own_files import entries, is_folder
 from pipeline.plan.fingerprint import code
 from pipeline.plan.jobs import Job
 from pipeline.plan.layout import RUNS, Layout
+from pipeline.plan.made import made_by, write_record
 
 logger = logging.getLogger(__name__)
 ANEW = "SITTER_ANEW"
@@ -38,6 +39,8 @@ class Twins:
     at: Layout
     digest: str
     """Of all that the outputs depend on."""
+    values: Mapping[str, Any]
+    """What params.yaml says of the job, by key."""
 
     @classmethod
     def of(cls, job: Job, values: Mapping[str, Any], at: Layout) -> Twins:
@@ -48,14 +51,15 @@ class Twins:
             values: the content of the study's params files.
             at: the study's folders.
         """
+        said = {key: _value(values, key) for key in job.parameters}
         counted: dict[str, Any] = {
             "job": [job.stage, *job.names],
             "code": code(job.stage, *job.kinds),
-            "values": {key: _value(values, key) for key in job.parameters},
+            "values": said,
             "inputs": {str(path.relative_to(at.home)): _content(path) for path in job.inputs},
             "own": [_own(path) for path in (*job.own, *job.beside)],
         }
-        return cls(job, at, sha256(json.dumps(counted, sort_keys=True, default=str).encode()).hexdigest())
+        return cls(job, at, sha256(json.dumps(counted, sort_keys=True, default=str).encode()).hexdigest(), said)
 
     def take(self) -> bool:
         """Take the outputs from another study that has them; return whether one has.
@@ -66,8 +70,7 @@ class Twins:
             return False
         for other in self._others():
             theirs = [other.home / path.relative_to(self.at.home) for path in self.job.outputs]
-            found = _manifests(theirs)
-            if all(found) and _read(self._record(other)) == {"job": self.digest, "outputs": found}:
+            if made_by(self.job, self.digest, theirs, other):
                 if os.environ.get("RANK", "0") == "0":
                     for path, there in zip(reversed(self.job.outputs), reversed(theirs), strict=True):
                         _link(there, path)
@@ -82,11 +85,7 @@ class Twins:
         """Keep what the job was that has made the outputs; of several processes, the first one does."""
         if os.environ.get("RANK", "0") != "0":
             return
-        made = {"job": self.digest, "outputs": _manifests(list(self.job.outputs))}
-        files.write_json(self._record(self.at), made)
-
-    def _record(self, at: Layout) -> Path:
-        return at.home / "data/made" / self.job.stage / f"{self.job.name}.json"
+        write_record(self.job, self.digest, self.values, self.at)
 
     def _others(self) -> Iterator[Layout]:
         if self.at.study:
@@ -107,11 +106,6 @@ def _content(path: Path) -> str:
     return files.sha256(path if path.suffix else path / MANIFEST)
 
 
-def _manifests(outputs: list[Path]) -> list[str]:
-    """Hashes of the manifests of output folders; empty where there is none."""
-    return [_content(path) if (path / MANIFEST).is_file() else "" for path in outputs]
-
-
 def _own(path: Path) -> list[Any]:
     """What tells whether a file or folder of the user's own has changed: names, sizes, times and inodes."""
     if not path.is_dir():
@@ -124,13 +118,6 @@ def _state(path: Path) -> list[int]:
         return []
     found = path.stat()
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
 
 
 def _link(there: Path, path: Path) -> None:

@@ -30,8 +30,8 @@ def request(stage: str, name: str, defaults=DEFAULTS, **resources: object) -> di
 def test_what_the_study_does_not_say_is_the_profiles():
     plain = {"cpus_per_task": 4, "mem_mb": 8000, "runtime": 240, "launch": ""}
     assert request("evaluate", "all") == plain
-    assert request("train", "dlib-lora") == plain | {"gres": "gpu:1"}
-    assert request("embed", "dlib") == plain | {"gres": "gpu:1"}
+    assert request("train", "dlib-lora") == plain | {"gpu_count": 1, "gres": "gpu:1"}
+    assert request("embed", "dlib") == plain | {"gpu_count": 1, "gres": "gpu:1"}
     assert request("train", "dlib") == plain, "a frozen model is only recorded"
     assert request("train", "dlib-lora", DEFAULTS | {"gpu_type": "a100"})["gres"] == "gpu:a100:1"
 
