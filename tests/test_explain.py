@@ -113,11 +113,11 @@ def test_a_second_run_writes_the_same_bytes(at: Layout, study: Study, method: st
 
 
 def test_a_job_depends_on_its_own_model_and_on_the_one_that_chooses(at: Layout, study: Study) -> None:
-    job = next(j for j in jobs(study) if j.stage == "explain" and j.name == "two")
+    job = next(j for j in jobs(study, at.root) if j.stage == "explain" and j.name == "two")
     assert {at.model("two"), at.embeddings("one", "photos"), at.faces("photos")} <= set(job.inputs)
     assert at.model("one") not in job.inputs
     assert at.embeddings("two", "photos") not in job.inputs
-    report = next(j for j in jobs(study) if j.stage == "report")
+    report = next(j for j in jobs(study, at.root) if j.stage == "report")
     assert {at.attributions("one"), at.attributions("two")} <= set(report.inputs)
 
 
@@ -141,5 +141,5 @@ def test_images_that_overlap_leaves_out_are_not_shown(at: Layout, study: Study) 
         write_csv(folder / "excluded.csv", [{"image_id": image_id}], ["image_id"])
     still = {image for pair in explain.chosen(narrowed, narrowed.explain, at) for image in (pair.probe, pair.gallery)}
     assert (dataset, image_id) not in still
-    (job,) = (job for job in jobs(narrowed) if (job.stage, job.name) == ("explain", "one"))
+    (job,) = (job for job in jobs(narrowed, at.root) if (job.stage, job.name) == ("explain", "one"))
     assert at.overlap("known") in job.inputs

@@ -194,15 +194,15 @@ def test_nothing_is_learned_from_them_and_nothing_packed(at: Layout) -> None:
 def test_the_account_has_their_images_and_no_sitter(at: Layout) -> None:
     portraits(at, 6, 2, "Unknown")
     stages.store(at, {"kind": "sitters", "test": 0.5}, **FOLDER)
-    (found,) = data_sets(stages.study(FOLDER, {"kind": "sitters", "test": 0.5}), Album())
+    (found,) = data_sets(stages.study(FOLDER, {"kind": "sitters", "test": 0.5}), Album(at))
     assert found.subsets[-1] == ("unidentified", 0, 2)
     assert sum(sitters for _, sitters, _ in found.subsets) == 6
 
 
-def test_a_row_without_a_sitter_is_an_unidentified_portrait(capsys: pytest.CaptureFixture[str]) -> None:
-    portraits(3, 1)
-    listed([("sitter 0/0.png", "Ann"), ("sitter 1/0.png", ""), ("sitter 2/0.png", " ")])
-    rows = stages.fetch(**LIST)
+def test_a_row_without_a_sitter_is_an_unidentified_portrait(at: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    portraits(at, 3, 1)
+    listed(at, [("sitter 0/0.png", "Ann"), ("sitter 1/0.png", ""), ("sitter 2/0.png", " ")])
+    rows = stages.fetch(at, **LIST)
     assert [(row["image_id"], row["sitter"]) for row in rows] == [
         ("Ann/0", "Ann"),
         *((row["image_id"], "") for row in rows[1:]),
@@ -211,16 +211,16 @@ def test_a_row_without_a_sitter_is_an_unidentified_portrait(capsys: pytest.Captu
     assert "(nothing) (2)" in capsys.readouterr().err
 
 
-def test_a_folder_called_unidentified_holds_portraits_of_nobody() -> None:
-    portraits(2, 1, "_unidentified")
-    rows = stages.fetch(**FOLDER)
+def test_a_folder_called_unidentified_holds_portraits_of_nobody(at: Layout) -> None:
+    portraits(at, 2, 1, "_unidentified")
+    rows = stages.fetch(at, **FOLDER)
     assert {row["image_id"]: row["sitter"] for row in rows}["_unidentified/0"] == ""
 
 
 def test_an_identifier_joins_the_spellings_of_a_sitter_and_keeps_namesakes_apart(
-    capsys: pytest.CaptureFixture[str],
+    at: Layout, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    portraits(7, 1)
+    portraits(at, 7, 1)
     names = [
         ("Rembrandt", "Q5598"),
         ("Rembrandt van Rijn", "Q5598"),
@@ -228,14 +228,14 @@ def test_an_identifier_joins_the_spellings_of_a_sitter_and_keeps_namesakes_apart
         ("Rembrandt", ""),
     ]
     names += [("John Smith", "Q228024"), ("John Smith", "Q1701"), ("", "")]
-    with open("own/list.csv", "w", newline="", encoding="utf-8") as file:
+    with open(at.root / "own/list.csv", "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(
             [
                 ("path", "sitter", "sitter_id", "medium"),
                 *((f"sitter {n}/0.png", *name, "oil") for n, name in enumerate(names)),
             ]
         )
-    rows = stages.fetch(**LIST)
+    rows = stages.fetch(at, **LIST)
     assert [row["sitter"] for row in rows] == [
         *["Rembrandt van Rijn"] * 4,
         "John Smith (Q228024)",

@@ -49,8 +49,8 @@ def test_both_readers_agree(at: Layout,
     text = (f"sep={separator}{end}" if stated else "") + piece.getvalue()
     if damage:
         head = text.index("b" + end) + len("b" + end)
-        at = head + int(damage[0] * (len(text) - head))
-        text = text[:at] + (text[at + 1 :] if damage[1] == "delete" else damage[1] + text[at:])
+        place = head + int(damage[0] * (len(text) - head))
+        text = text[:place] + (text[place + 1 :] if damage[1] == "delete" else damage[1] + text[place:])
     try:
         found = read(at, text.encode(encoding))
     except SitterError:

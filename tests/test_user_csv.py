@@ -95,9 +95,9 @@ def test_a_damaged_file_is_refused_or_keeps_all_its_rows(
     writer.writerows([("path", "sitter", "title"), *rows])
     text = piece.getvalue()
     head = len(text.partition("\n")[0]) + 1
-    for place, what in damage:
-        at = head + int(place * (len(text) - head))
-        text = text[:at] + (text[at + 1 :] if what == "delete" else what + text[at:])
+    for share, what in damage:
+        place = head + int(share * (len(text) - head))
+        text = text[:place] + (text[place + 1 :] if what == "delete" else what + text[place:])
     try:
         found = read(at, text)
     except SitterError:

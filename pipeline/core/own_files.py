@@ -44,7 +44,7 @@ def named(section: BaseModel) -> dict[str, str]:
     own = {
         name: values[name]
         for name, field in type(section).model_fields.items()
-        if _is_own(field.annotation) or any(isinstance(mark, _Own) for mark in field.metadata)
+        if name in values and (_is_own(field.annotation) or any(isinstance(mark, _Own) for mark in field.metadata))
     }
     return {name: value for name, value in own.items() if value is not None}
 

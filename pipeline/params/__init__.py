@@ -189,8 +189,8 @@ def _sentences(
         held = ", ".join(key for key in raw if key != "name") or "nothing"
         lacks = ", ".join(str(e["loc"][0]) for e in absent)
         part = (
-            f"{name} is no whole study: it holds {held}, and lacks {lacks}. If it changes another params file, name that "
-            f"one first: --params {DEFAULT} --params {files[0]} (of Snakemake: --configfile {DEFAULT} {files[0]})."
+            f"{name} is no whole study: it holds {held}, and lacks {lacks}. If it changes another params file, name "
+            f"that one first: --params {DEFAULT} --params {files[0]} (of Snakemake: --configfile {DEFAULT} {files[0]})."
         )
         wrong = (sentence(name, raw, e, paths, entry_of) for e in errors if e["type"] != "missing")
         return list(dict.fromkeys([part, *wrong]))

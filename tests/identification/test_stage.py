@@ -244,6 +244,6 @@ def test_the_report_and_the_terminal_say_who_comes_first_and_how_often_that_is_r
     first = read_question("who")["pretended"]["first"]
     assert f"the right one comes first for {first} and among the first 3 for 3" in "\n".join(told)
     assert "results/identify/who/index.html" in told[-2]
-    (question,) = questions(asked, Album())
+    (question,) = questions(asked, Album(layout.HERE))
     assert len(question.firsts) == 8
     assert all(f.probe.picture is not None and f.reference is not None for f in question.firsts)

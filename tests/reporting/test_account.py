@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.core.files import write_csv
 from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.reporting.account import _copies, data_sets
 from pipeline.reporting.pictures import Album
 from tests.test_align import study
@@ -23,13 +24,13 @@ def test_what_a_human_did_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyP
     rows[4] |= {"status": "no_face", "reason": "no face with a score of 0.5 or more", "faces": "0"}
     layout.faces("people").mkdir(parents=True)
     write_csv(layout.faces("people") / "faces.csv", rows, [*rows[0], "reason", "corrected"])
-    (found,) = data_sets(study(), Album())
+    (found,) = data_sets(study(), Album(Layout()))
     assert (found.images, found.aligned, found.no_face, found.dropped, found.corrected) == (5, 3, 1, 1, 2)
     assert [case.image_id for case in found.failures] == ["4"]
     assert found.reasons == [("no face with a score of 0.5 or more", 1)]
     assert found.doubtful == ""
     (layout.faces("people") / "doubtful.html").touch()
-    assert data_sets(study(), Album())[0].doubtful == "data/faces/people/doubtful.html"
+    assert data_sets(study(), Album(Layout()))[0].doubtful == "data/faces/people/doubtful.html"
 
 
 def test_pictures_that_stand_twice_are_counted(tmp_path: Path) -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.core.files import read_csv, write_csv, write_json, write_table
+from pipeline.core.files import read_csv
 from pipeline.params import Study
 from pipeline.plan import layout
 from pipeline.reporting.pictures import BLUE, RED, _tinted
-from pipeline.stages import explain, overlap, report
+from pipeline.stages import report
+from pipeline.store.attributions import COLUMNS, write_attributions
+from pipeline.store.overlaps import write_overlap
 from tests.reporting.page_reader import PageReader
 from tests.reporting.standin import drawn_crops, small_study, write_run
 
@@ -39,13 +41,12 @@ def write_maps(model: str, pairs: list[tuple[str, str, str]]) -> None:
     folder = layout.attributions(model)
     folder.mkdir(parents=True)
     rows = [
-        dict(zip(explain.COLUMNS, (n, sort, 1, a, b, "photos", "photos", f"{0.5 + n / 10}"), strict=True))
+        dict(zip(COLUMNS, (n, sort, 1, a, b, "photos", "photos", f"{0.5 + n / 10}"), strict=True))
         for n, (sort, a, b) in enumerate(pairs)
     ]
-    write_csv(folder / "pairs.csv", rows, explain.COLUMNS)
     rng = np.random.default_rng(len(model))
     maps = [rng.normal(size=(112, 112)).astype(np.float32) for _ in range(2 * len(pairs))]
-    write_table(folder / "maps.arrow", explain._table(maps))
+    write_attributions(folder, rows, maps)
 
 
 @pytest.fixture(scope="module")
@@ -62,16 +63,14 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> PageReader:
         known = [r["image_id"] for r in read_csv(layout.split("painted") / "split.csv") if r["subset"] == "train"]
         where = layout.overlap("mine")
         where.mkdir(parents=True)
-        write_csv(where / "images.csv", [
-            {"test": ids[0], "train": known[0], "train_dataset": "painted", "test_sitter": "<b>", "train_sitter": "you",
-             "similarity": "0.9812"}], overlap.IMAGES)  # fmt: skip
-        write_csv(where / "sitters.csv", [
-            {"test_sitter": "s2", "train_sitter": "me", "train_dataset": "painted", "by_name": 0, "by_embedding": 1,
-             "similarity": "0.77"}], overlap.SITTERS)  # fmt: skip
+        images = {"test": ids[0], "train": known[0], "train_dataset": "painted", "test_sitter": "<b>",
+                  "train_sitter": "you", "similarity": "0.9812"}  # fmt: skip
+        sitters = {"test_sitter": "s2", "train_sitter": "me", "train_dataset": "painted", "by_name": 0,
+                   "by_embedding": 1, "similarity": "0.77"}  # fmt: skip
         sides = {"train": {"images": 1234, "sitters": 77}, "test": {"images": 43, "sitters": 6}}
-        write_json(where / "summary.json", {
-            **sides, "near_duplicates": 1, "sitters_by_name": 0, "sitters_by_embedding": 1, "by_chance": 0.25,
-            "excluded": 3})  # fmt: skip
+        summary = {**sides, "near_duplicates": 1, "sitters_by_name": 0, "sitters_by_embedding": 1, "by_chance": 0.25,
+                   "excluded": 3}  # fmt: skip
+        write_overlap(where, [images], [sitters], [], summary)
         report.run(study)
         return PageReader(PAGE.read_text(encoding="utf-8"))
     finally:

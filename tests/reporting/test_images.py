@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.plan.layout import Layout
 from pipeline.reporting.pictures import SHEET_BYTES, THUMBNAIL, Album, sheet, spread
 from tests.reporting.standin import drawn_crops, small_study, write_data
 
@@ -18,7 +19,7 @@ from tests.reporting.standin import drawn_crops, small_study, write_data
 def album(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Album:
     monkeypatch.chdir(tmp_path)
     write_data(small_study(), "photos", drawn_crops(24, 6))
-    return Album()
+    return Album(Layout())
 
 
 def test_crop_is_the_face_of_that_image(album: Album) -> None:

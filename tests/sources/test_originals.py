@@ -76,7 +76,7 @@ def standing(rows: list[dict[str, str]]) -> dict[int, tuple[str, str, bool]]:
 
 
 def test_lfw_s_list_gives_its_pairs_in_their_order_and_only_their_images_are_copied() -> None:
-    rows = fetch(**lfw())
+    rows = fetch(layout.HERE, **lfw())
     assert list(standing(rows).values()) == [
         ("Ann_Lee/Ann_Lee-Ann_Lee_0001", "Ann_Lee/Ann_Lee-Ann_Lee_0002", True),
         ("Bo/Bo-Bo_0001", "Bo/Bo-Bo_0003", True),
@@ -118,13 +118,13 @@ def test_lfw_s_own_list_has_ten_folds_of_six_hundred() -> None:
 def test_a_list_that_is_not_lfw_s_is_refused_with_the_line(text: str, message: str) -> None:
     source = lfw(text)
     with pytest.raises(SitterError) as error:
-        fetch(**source)
+        fetch(layout.HERE, **source)
     assert message in str(error.value)
 
 
 @pytest.mark.parametrize(("protocol", "side"), [("FF", "frontal"), ("FP", "profile")])
 def test_cfp_s_protocol_gives_frontal_images_against_its_other_list(protocol: str, side: str) -> None:
-    rows = fetch(**cfp(protocol))
+    rows = fetch(layout.HERE, **cfp(protocol))
     found = standing(rows)
     assert len(found) == 8
     second = {"FF": ("frontal-02", "frontal-03", "frontal-01", "frontal-01")}.get(

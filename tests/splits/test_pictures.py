@@ -88,7 +88,7 @@ def test_a_picture_in_probes_and_gallery_is_excluded_and_counted(
     assert max(float(e["score"]) for e in result.examples) < 0.99
     ranks = identification(read.context("net"), IdentificationOptions(probe="photos", gallery="portraits")).scalars
     assert ranks["excluded"].value == 3
-    assert {at.faces("photos"), at.faces("portraits")} <= set(jobs(found)[-2].inputs)
+    assert {at.faces("photos"), at.faces("portraits")} <= set(jobs(found, at.root)[-2].inputs)
 
 
 def test_a_picture_under_two_names_is_no_impostor_pair(at: Layout, capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,7 +123,7 @@ def test_renderings_of_two_copies_show_one_picture(at: Layout) -> None:
     evaluate = {"benchmarks": {"painted": {"kind": "all-pairs", "probe": "painted"}}}
     judged = check({**found.model_dump(mode="json", exclude_unset=True), "evaluate": evaluate})
     assert all_pairs(Reader(judged, at).context("net"), AllPairsOptions(probe="painted")).scalars["excluded"].value == 1
-    assert at.split("photos") in jobs(judged)[-2].inputs
+    assert at.split("photos") in jobs(judged, at.root)[-2].inputs
 
 
 def test_sets_without_checksums_or_copies_share_nothing(at: Layout, capsys: pytest.CaptureFixture[str]) -> None:
