@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from pipeline.core.errors import SitterError
 from pipeline.metrics import intervals, streaming
 from pipeline.metrics.comparisons import FEW_EFFECTIVE, effective
-from pipeline.metrics.operating_points import NO_VALIDATION, Draws, chosen_thresholds, own_thresholds
+from pipeline.metrics.failures import with_failures
+from pipeline.metrics.failures_counted import counted_exactly, counted_in_streams
+from pipeline.metrics.operating_points import (
+    NO_VALIDATION,
+    Draws,
+    chosen_thresholds,
+    own_thresholds,
+)
 from pipeline.metrics.pair_table import PairTable, exact_table, streamed_table
 from pipeline.metrics.pairing import EXAMPLES, Example, Pairing, extremes
 from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, Scored, Unjudged, at, rounded
@@ -109,7 +116,8 @@ def _exact(context: Context, pairing: Pairing, options: AllPairsOptions) -> Resu
     counts = tally(scored.genuine, scored.impostor)
     result = _result(context, pairing, counts, d_prime(counts), replicates, len(pairing.sitters), found)
     result = _weighed(result, np.bincount(scored.genuine_sitter))
-    return _with_validation(context, options, result, counts, lambda: exact_table(scored), drawn)
+    result = _with_validation(context, options, result, counts, lambda: exact_table(scored), drawn)
+    return counted_exactly(context, with_failures(context, pairing, options.probe, options.other), result, scores)
 
 
 def _streamed(context: Context, pairing: Pairing, options: AllPairsOptions) -> Result:
@@ -125,7 +133,8 @@ def _streamed(context: Context, pairing: Pairing, options: AllPairsOptions) -> R
     def table() -> PairTable:
         return streamed_table(intervals.level_means(scores, whole), counts.genuine, counts.impostor)
 
-    return _with_validation(context, options, result, whole, table, lambda: iter([drawn]))
+    result = _with_validation(context, options, result, whole, table, lambda: iter([drawn]))
+    return counted_in_streams(context, with_failures(context, pairing, options.probe, options.other), result, counts)
 
 
 def _weighed(result: Result, genuine: Ints) -> Result:

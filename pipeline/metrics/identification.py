@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
+from pipeline.metrics.failures import mates, with_failures
 from pipeline.metrics.intervals import CHUNK, draws
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, Scored, at, rounded
@@ -75,6 +76,7 @@ def identification(context: Context, options: IdentificationOptions) -> Result:
     parts = [{name: f(m) for name, f in drawn.items()} for m in draws(units, context.replicates, context.seed)]
     for name in drawn:
         scalars[name] = replace(scalars[name], replicates=np.concatenate([part[name] for part in parts]))
+    scalars |= _with_failures(context, options, pairing, found)
     scalars |= {
         "probes": Scalar(len(mated)),
         "mated": Scalar(int(mated.sum())),
@@ -84,6 +86,54 @@ def identification(context: Context, options: IdentificationOptions) -> Result:
     }
     doubt = _reversed(found, mated, len(set(pairing.columns.sitters))) if isinstance(pairing.probe, Scored) else ""
     return Result(scalars, units, _curves(found, mated, rivals, len(pairing.sitters)), reversed=doubt)
+
+
+def _with_failures(
+    context: Context, options: IdentificationOptions, pairing: Pairing, found: Searches
+) -> dict[str, Scalar]:
+    """Return FTA, FTE and, where images have failed, FNIR with misses: `fnir-rank-1`, … and `fnir@0.01`, …
+
+    FNIR is the share of probes that are not answered with their sitter (at rank k or better; first and above the
+    threshold that keeps FPIR) of all that should be: also of those without a usable face, and of those whose sitter is
+    not in the gallery because none of its images there has one. A probe without a face is nobody's false alarm.
+    """
+    failed = with_failures(context, pairing, options.probe, options.other)
+    if failed is None or not len(failed):
+        return failed.rates() if failed else {}
+    more = len(failed.probes)
+    names, sitter = np.unique(failed.every.numbers[0], return_inverse=True)
+    every = replace(
+        found,
+        names=names.astype(np.int64),
+        sitter=sitter.astype(np.int64),
+        rank=np.append(found.rank, np.zeros(more, np.int64)),
+        own=np.append(found.own, np.full(more, -np.inf)),
+        foremost_other=np.append(found.foremost_other, np.full(more, -np.inf)),
+    )
+    mated = mates(failed.every) > 0
+    if not mated.any():
+        return failed.rates()
+    drawn: dict[str, Callable[[NDArray[np.int32]], Floats]] = {}
+    for k in sorted(set(options.ranks)):
+        drawn[f"fnir-rank-{k}"] = partial(_rates, (every.rank > 0) & (every.rank <= k), mated, every.sitter)
+    searched = np.append(np.isfinite(found.foremost_other), np.ones(more, bool))
+    notes = {}
+    for far in context.far:
+        enough, notes[at("fnir", far)] = support(int(searched.sum()), far, "searches without a mate")
+        if enough:
+            drawn[at("fnir", far)] = partial(_dir_replicates, every, mated, searched, far)
+    whole = np.ones((1, len(names)), np.int32)
+    return failed.rates() | {
+        name: Scalar(
+            float(1 - hits(whole)[0]),
+            notes.get(name, ""),
+            np.concatenate([1 - hits(m) for m in draws(len(names), context.replicates, context.seed)]),
+            percent=True,
+            better="lower",
+            beside=True,
+        )
+        for name, hits in drawn.items()
+    }
 
 
 def _reversed(found: Searches, mated: NDArray[np.bool_], sitters: int) -> str:

@@ -7,7 +7,7 @@ priori threshold as bob.measure has them: HTER = (FMR + FNMR) / 2).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +80,21 @@ def _one_sided(counts: Tally) -> str:
     if not counts.genuine.sum():
         return "no validation sitter has two images that may be compared, so no threshold can be chosen"
     return "" if counts.impostor.sum() else "there is only one validation sitter, so no threshold can be chosen"
+
+
+def generalised_errors(chosen: Mapping[str, Scalar], test: Tally, table: PairTable, draws: Draws) -> dict[str, Scalar]:
+    """Return GFAR and GFRR of the test at thresholds that were chosen on validation sitters.
+
+    Args:
+        chosen: what `chosen_thresholds` has returned.
+        test, table, draws: as there, of all pairs, those with a failed image below all others.
+    """
+    found: dict[str, Scalar] = {}
+    for name, scalar in chosen.items():
+        if name.startswith("val_") and scalar.value is not None:
+            errors = _errors(name, float(scalar.value), test, table, draws)
+            found |= {f"gfar@{name}": errors[f"fmr@{name}"], f"gfrr@{name}": errors[f"fnmr@{name}"]} if errors else {}
+    return found
 
 
 def _errors(name: str, threshold: float, test: Tally, table: PairTable, draws: Draws) -> dict[str, Scalar]:

@@ -171,9 +171,9 @@ def evaluate(study: Study) -> Iterator[Job]:
     datasets = [*study.embed.datasets, *map(study.photographs_of, study.embed.datasets), *study.learned_from]
     inputs += [layout.split(dataset) for dataset in _unique(iter(datasets)) if dataset in study.split]
     benchmarks = study.evaluate.benchmarks.values()
-    columns = [b.dataset for b in benchmarks if b.kind == "linear-probe"]  # of the manifest
+    judged = [dataset for b in benchmarks for field, dataset in b.datasets().items() if field != "centres"]
     pictures = [dataset for pair in study.compared for dataset in pair]  # that two data sets may both hold
-    inputs += [layout.faces(dataset) for dataset in _unique(iter((*columns, *pictures)))]
+    inputs += [layout.faces(dataset) for dataset in _unique(iter((*judged, *pictures)))]
     if any(b.kind == "geometry" for b in benchmarks):  # the class centres that a loss has learned
         inputs += [layout.model(name) for name in names]
     inputs += [layout.overlap(name) for dataset in study.embed.datasets for name in study.excluding(dataset)]

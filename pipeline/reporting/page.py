@@ -17,6 +17,7 @@ from pipeline.reporting.account import data_sets, materials
 from pipeline.reporting.attributions import explanations
 from pipeline.reporting.calibration import Calibration, calibration
 from pipeline.reporting.declared import Declared, answer, declared
+from pipeline.reporting.failures import Failures, failures
 from pipeline.reporting.gallery import Group, groups
 from pipeline.reporting.model_cards import model_cards
 from pipeline.reporting.numbers import NBSP, count, number, percent
@@ -104,6 +105,8 @@ class Chapter:
     calibration: Calibration | None
     thresholds: Choice | None
     """Which threshold to use."""
+    failures: Failures | None
+    """Images without a usable face, counted."""
     galleries: list[tuple[Series, str, list[Group]]]
     """Model, its threshold of equal errors, its pairs."""
 
@@ -204,6 +207,7 @@ def _chapter(
         tests=listed(benchmark),
         calibration=calibration(benchmark, styles),
         thresholds=thresholds(benchmark, styles),
+        failures=failures(benchmark, styles),
         galleries=galleries,
     )
 

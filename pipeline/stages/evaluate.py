@@ -22,7 +22,7 @@ from pipeline.store.results import write_results
 
 if TYPE_CHECKING:
     from pipeline.metrics.comparisons import Measured
-    from pipeline.metrics.result import Column, Context, Result
+    from pipeline.metrics.result import Column, Context, Result, Scalar
     from pipeline.params import Study
 
 logger = logging.getLogger(__name__)
@@ -198,6 +198,12 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(key for row in rows for key in row)) or ["model"]
 
 
+def _how(scalar: Scalar) -> dict[str, Any]:
+    """How a figure is shown."""
+    how: dict[str, Any] = {"percent": scalar.percent, "better": scalar.better}
+    return how | ({"beside": True} if scalar.beside else {})
+
+
 def _run(study: Study, results: Results, read: Reader) -> dict[str, Any]:
     """What the numbers rest on, and how to show them."""
     benchmarks = {}
@@ -205,7 +211,7 @@ def _run(study: Study, results: Results, read: Reader) -> dict[str, Any]:
         scalars = {n: s for result in by_model.values() for n, s in result.scalars.items()}
         benchmarks[benchmark] = {
             **study.evaluate.benchmarks[benchmark].model_dump(),
-            "scalars": {n: {"percent": s.percent, "better": s.better} for n, s in scalars.items()},
+            "scalars": {n: _how(s) for n, s in scalars.items()},
         }
     return {
         "seed": study.seed,
