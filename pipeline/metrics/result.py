@@ -200,6 +200,10 @@ class Scalar:
     """What counts as good; None: neither."""
     beside: bool = False
     """Shown beside the figures that models are ranked by, in a table of its own."""
+    effective: float | None = None
+    """Effective number of units that this figure's variance is known from, where it is less than the result's."""
+    share: bool = False
+    """A share of searches, whose interval is that of `intervals.share_interval`."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,18 @@ logger = logging.getLogger(__name__)
 
 Results = Mapping[str, Mapping[str, "Result"]]
 """By benchmark, then by model."""
-DIFFERENCES = ("model_a", "model_b", "metric", "difference", "low", "high", "p", "significant", "p_uncorrected")
+DIFFERENCES = (
+    "model_a",
+    "model_b",
+    "metric",
+    "difference",
+    "low",
+    "high",
+    "p",
+    "significant",
+    "p_uncorrected",
+    "family",
+)
 PAIR_COLUMNS = ("model", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_dataset", "score")
 
 
@@ -109,7 +120,7 @@ def write(folder: Path, study: Study, results: Results, read: Reader) -> None:
         write_csv(folder / "tables" / f"{benchmark}-differences.csv", compared, DIFFERENCES)
         declared = _against_baseline(study, benchmark, by_model)
         if declared:
-            write_csv(folder / "tables" / f"{benchmark}-baseline.csv", declared, (*DIFFERENCES, "family"))
+            write_csv(folder / "tables" / f"{benchmark}-baseline.csv", declared, DIFFERENCES)
         for curve in dict.fromkeys(c for result in by_model.values() for c in result.curves):
             points = [p for model, result in by_model.items() for p in _points(model, result.curves.get(curve, {}))]
             write_csv(folder / "curves" / f"{curve}-{benchmark}.csv", points, _columns(points))
@@ -121,14 +132,21 @@ def write(folder: Path, study: Study, results: Results, read: Reader) -> None:
 
 def _flat(result: Result, level: float) -> dict[str, Any]:
     """Scalars with their intervals and notes beside them."""
-    from pipeline.metrics.intervals import interval
+    from pipeline.metrics.comparisons import LEAST_EFFECTIVE
+    from pipeline.metrics.intervals import FEWEST_UNITS, interval, share_interval
 
     flat: dict[str, Any] = {}
     for name, scalar in result.scalars.items():
         flat[name] = scalar.value
         note = scalar.note
         if scalar.replicates is not None:
-            low, high = interval(scalar.replicates, level, result.units) or (None, None)
+            units = min(result.units, scalar.effective or result.units)
+            least = LEAST_EFFECTIVE if result.units >= FEWEST_UNITS else FEWEST_UNITS
+            if scalar.share and scalar.value is not None:
+                ends = share_interval(scalar.value, scalar.replicates, level, units, least)
+            else:
+                ends = interval(scalar.replicates, level, units, least)
+            low, high = ends or (None, None)
             flat |= {f"{name}_low": low, f"{name}_high": high}
             if low is None:
                 note = (
@@ -165,7 +183,7 @@ def _against_baseline(study: Study, benchmark: str, by_model: Mapping[str, Resul
     family = {f: measured[f] for f in figures if f in measured}
     pairs = [(model, declared) for model in by_model if model != declared]
     found = differences(family, pairs, evaluate.bootstrap.level, *_units(by_model, list(by_model)))
-    return [{**vars(d), "significant": int(d.significant), "family": len(found)} for d in found]
+    return [{**vars(d), "significant": int(d.significant)} for d in found]
 
 
 def _measured(by_model: Mapping[str, Result]) -> dict[str, dict[str, Measured]]:
@@ -177,7 +195,7 @@ def _measured(by_model: Mapping[str, Result]) -> dict[str, dict[str, Measured]]:
         for model, result in by_model.items():
             scalar = result.scalars.get(name)
             if scalar is not None and scalar.value is not None and scalar.replicates is not None:
-                found.setdefault(name, {})[model] = Measured(float(scalar.value), scalar.replicates)
+                found.setdefault(name, {})[model] = Measured(float(scalar.value), scalar.replicates, scalar.effective)
     return found
 
 
