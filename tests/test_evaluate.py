@@ -185,6 +185,23 @@ def test_every_model_is_calibrated_unless_the_study_says_no(study):
     assert not Path("results/curves/ece-crossed.csv").exists()
 
 
+def test_holms_family_is_the_one_that_the_study_declares(study):
+    raw = params()
+    raw["evaluate"] |= {"baseline": "frozen", "primary": ["eer", "accuracy"], "family": "study"}
+    evaluate.run(check(raw))
+    found = [
+        r for name in ("photographs", "crossed", "folds") for r in rows(Path(f"results/tables/{name}-baseline.csv"))
+    ]
+    others = [r for name in ("who", "shape") for r in rows(Path(f"results/tables/{name}-baseline.csv"))]
+    every = [*found, *others]
+    assert {r["family"] for r in every} == {str(len(every))}
+    least = min(every, key=lambda r: float(r["p_uncorrected"]))
+    assert float(least["p"]) == pytest.approx(len(every) * float(least["p_uncorrected"]))
+    assert json.loads(Path("results/run.json").read_text())["family"] == "study"
+    compared = [r for r in rows(Path("results/tables/crossed-differences.csv")) if r["metric"] == "eer"]
+    assert {r["family"] for r in compared} == {"3"}
+
+
 @pytest.mark.parametrize("baseline", ["frozn", {"crossed": "frozn"}])
 def test_a_baseline_that_is_no_model_is_told(study, baseline):
     raw = params()

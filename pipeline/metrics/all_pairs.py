@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +22,7 @@ from pipeline.metrics.operating_points import (
 from pipeline.metrics.pair_table import PairTable, exact_table, streamed_table
 from pipeline.metrics.pairing import EXAMPLES, Example, Pairing, extremes
 from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, Scored, Unjudged, at, rounded
+from pipeline.metrics.support import with_effective_support
 from pipeline.metrics.verification import (
     Roc,
     Tally,
@@ -116,7 +117,7 @@ def _exact(context: Context, pairing: Pairing, options: AllPairsOptions) -> Resu
     counts = tally(scored.genuine, scored.impostor)
     result = _result(context, pairing, counts, d_prime(counts), replicates, len(pairing.sitters), found)
     result = _weighed(result, np.bincount(scored.genuine_sitter))
-    result = _with_validation(context, options, result, counts, lambda: exact_table(scored), drawn)
+    result = _with_validation(context, options, result, counts, exact_table(scored), drawn)
     return counted_exactly(context, with_failures(context, pairing, options.probe, options.other), result, scores)
 
 
@@ -130,9 +131,7 @@ def _streamed(context: Context, pairing: Pairing, options: AllPairsOptions) -> R
     result = _result(context, pairing, whole, spread, replicates, groups, counts.examples)
     result = _weighed(result, counts.genuine.sum(axis=1))
 
-    def table() -> PairTable:
-        return streamed_table(intervals.level_means(scores, whole), counts.genuine, counts.impostor)
-
+    table = streamed_table(intervals.level_means(scores, whole), counts.genuine, counts.impostor)
     result = _with_validation(context, options, result, whole, table, lambda: iter([drawn]))
     return counted_in_streams(context, with_failures(context, pairing, options.probe, options.other), result, counts)
 
@@ -151,20 +150,18 @@ def _with_validation(
     options: AllPairsOptions,
     result: Result,
     counts: Tally,
-    table: Callable[[], PairTable],
+    pairs: PairTable,
     draws: Draws,
 ) -> Result:
-    """Return the result with validation thresholds and calibration; the table is made only if either is wanted."""
+    """Return the result with the support of its FARs, validation thresholds and calibration."""
     validation, sitters, why_not = _validation(context, options)
-    judged = bool(counts.genuine.sum() and counts.impostor.sum())
-    calibrate = context.calibrate if judged else None
-    if validation is None and calibrate is None:
-        return replace(result, scalars={**result.scalars, "val_eer_threshold": Scalar(None, why_not)})
-    pairs = table()
     scalars = {**result.scalars, **chosen_thresholds(validation, why_not, context.far, counts, pairs, draws)}
-    if calibrate is None:
+    if not counts.genuine.sum() or not counts.impostor.sum():
         return replace(result, scalars=scalars)
-    found, curves = calibrate(pairs, validation, sitters, draws)
+    scalars = with_effective_support(scalars, pairs.impostor, pairs.units, context.far)
+    if context.calibrate is None:
+        return replace(result, scalars=scalars)
+    found, curves = context.calibrate(pairs, validation, sitters, draws)
     return replace(result, scalars=scalars | found, curves=result.curves | curves)
 
 

@@ -14,7 +14,7 @@ that level leaves out zero. Holm's correction is made on these p-values; the int
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -109,10 +109,21 @@ def differences(
             low, high = min(bounds[0], difference - reach), max(bounds[1], difference + reach)
             p = float(2 * stdtr(of_these - 1, -abs(difference) / error)) if error > 0 else float(difference == 0)
             found.append((a, b, metric, difference, low, high, max(p, tested(change, of_these))))
-    corrected = holm([row[-1] for row in found])
+    every = [Difference(*row, p=row[-1], significant=False, family=1) for row in found]
+    return in_one_family(every, level)
+
+
+def in_one_family(found: Sequence[Difference], level: float) -> list[Difference]:
+    """Return comparisons with p-values that are corrected for all of them together.
+
+    Args:
+        found: comparisons, corrected or not.
+        level: of their intervals; 1 − level is that of the tests.
+    """
+    corrected = holm([d.p_uncorrected for d in found])
     return [
-        Difference(*row, p=p, significant=p < 1 - level and not row[4] <= 0 <= row[5], family=len(found))
-        for row, p in zip(found, corrected, strict=True)
+        replace(d, p=p, significant=p < 1 - level and not d.low <= 0 <= d.high, family=len(found))
+        for d, p in zip(found, corrected, strict=True)
     ]
 
 

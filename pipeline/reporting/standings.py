@@ -158,6 +158,8 @@ class Comparison:
     zero: float
     matrix: list[tuple[Series, list[tuple[str, str, str]]]]
     """For each model, the cell against each other one: text, class, title."""
+    family: int
+    """How many comparisons Holm's correction was made over."""
 
 
 def comparison(benchmark: Benchmark, styles: Mapping[str, Series]) -> Comparison | None:
@@ -180,7 +182,14 @@ def comparison(benchmark: Benchmark, styles: Mapping[str, Series]) -> Comparison
     ]  # fmt: skip
     matrix = [(styles[a], [_against(benchmark, a, b, figure) for b in ranked]) for a in ranked]
     unit = ", in percentage points" if is_rate else ""
-    return Comparison(heading(figure), unit, styles[ranked[0]], leads, scale, scale.place(0.0), matrix)
+    return Comparison(
+        heading(figure), unit, styles[ranked[0]], leads, scale, scale.place(0.0), matrix, _family(benchmark, figure)
+    )
+
+
+def _family(benchmark: Benchmark, figure: str) -> int:
+    tests = [t for t in benchmark.differences if t.metric == figure]
+    return next((t.family for t in tests if t.family), len(tests))
 
 
 def _ends(test: Difference, is_rate: bool) -> str:

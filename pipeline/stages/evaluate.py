@@ -21,7 +21,7 @@ from pipeline.splits.trained import warn
 from pipeline.store.results import write_results
 
 if TYPE_CHECKING:
-    from pipeline.metrics.comparisons import Measured
+    from pipeline.metrics.comparisons import Difference, Measured
     from pipeline.metrics.result import Column, Context, Result, Scalar
     from pipeline.params import Study
 
@@ -112,14 +112,15 @@ def write(folder: Path, study: Study, results: Results, read: Reader) -> None:
         (folder / name).mkdir()
     level = study.evaluate.bootstrap.level
     metrics: dict[str, Any] = {}
+    against = _against_baselines(study, results)
     for benchmark, by_model in results.items():
         metrics[benchmark] = {model: _flat(result, level) for model, result in by_model.items()}
         rows = [{"model": model, **values} for model, values in metrics[benchmark].items()]
         write_csv(folder / "tables" / f"{benchmark}.csv", rows, _columns(rows))
         compared = list(_compare(by_model, level))
         write_csv(folder / "tables" / f"{benchmark}-differences.csv", compared, DIFFERENCES)
-        declared = _against_baseline(study, benchmark, by_model)
-        if declared:
+        if against[benchmark]:
+            declared = [_row(d) for d in against[benchmark]]
             write_csv(folder / "tables" / f"{benchmark}-baseline.csv", declared, DIFFERENCES)
         for curve in dict.fromkeys(c for result in by_model.values() for c in result.curves):
             points = [p for model, result in by_model.items() for p in _points(model, result.curves.get(curve, {}))]
@@ -165,10 +166,25 @@ def _compare(by_model: Mapping[str, Result], level: float) -> Iterator[dict[str,
         models = [m for m in by_model if m in by_name]
         every_two = [(a, b) for n, a in enumerate(models) for b in models[n + 1 :]]
         for d in differences({name: by_name}, every_two, level, *_units(by_model, models)):
-            yield {**vars(d), "significant": int(d.significant)}
+            yield _row(d)
 
 
-def _against_baseline(study: Study, benchmark: str, by_model: Mapping[str, Result]) -> list[dict[str, Any]]:
+def _row(difference: Difference) -> dict[str, Any]:
+    return {**vars(difference), "significant": int(difference.significant)}
+
+
+def _against_baselines(study: Study, results: Results) -> dict[str, list[Difference]]:
+    """By benchmark, every other model against its baseline, corrected for in the families that the study declares."""
+    from pipeline.metrics.comparisons import in_one_family
+
+    found = {benchmark: _against_baseline(study, benchmark, by_model) for benchmark, by_model in results.items()}
+    if study.evaluate.family == "benchmark":
+        return found
+    every = iter(in_one_family([d for of_one in found.values() for d in of_one], study.evaluate.bootstrap.level))
+    return {benchmark: [next(every) for _ in of_one] for benchmark, of_one in found.items()}
+
+
+def _against_baseline(study: Study, benchmark: str, by_model: Mapping[str, Result]) -> list[Difference]:
     """Every other model against the declared baseline in the declared figures, which are one family."""
     from pipeline.metrics.comparisons import differences
     from pipeline.reporting.tables import shown
@@ -182,8 +198,7 @@ def _against_baseline(study: Study, benchmark: str, by_model: Mapping[str, Resul
     measured = _measured(by_model)
     family = {f: measured[f] for f in figures if f in measured}
     pairs = [(model, declared) for model in by_model if model != declared]
-    found = differences(family, pairs, evaluate.bootstrap.level, *_units(by_model, list(by_model)))
-    return [{**vars(d), "significant": int(d.significant)} for d in found]
+    return differences(family, pairs, evaluate.bootstrap.level, *_units(by_model, list(by_model)))
 
 
 def _measured(by_model: Mapping[str, Result]) -> dict[str, dict[str, Measured]]:
@@ -236,6 +251,7 @@ def _run(study: Study, results: Results, read: Reader) -> dict[str, Any]:
         "level": study.evaluate.bootstrap.level,
         "replicates": study.evaluate.bootstrap.replicates,
         "far": list(study.evaluate.far),
+        "family": study.evaluate.family,
         "models": list(study.models),
         "fusions": list(study.fuse),
         "benchmarks": benchmarks,
