@@ -28,7 +28,7 @@ from tests.models.outside import (
 pytestmark = pytest.mark.usefixtures("project")
 
 
-@pytest.mark.parametrize("form", ["csv", "arrow", "npz"])
+@pytest.mark.parametrize("form", ["csv", "arrow", "npz", "npy"])
 def test_vectors_of_a_file_become_the_embeddings_in_the_order_of_the_faces(form):
     order = np.random.default_rng(2).permutation(len(IDS))
     ids, vectors = [*(IDS[i] for i in order), "another"], np.concatenate([VECTORS[order], VECTORS[:1]])
@@ -36,6 +36,10 @@ def test_vectors_of_a_file_become_the_embeddings_in_the_order_of_the_faces(form)
         put_vectors(ids, vectors)
     elif form == "npz":
         np.savez(given("cots.npz"), image_id=np.array(ids), embedding=vectors)
+    elif form == "npy":
+        rows = np.zeros(len(ids), dtype=[("image_id", "U20"), ("embedding", "f4", VECTORS.shape[1])])
+        rows["image_id"], rows["embedding"] = ids, vectors
+        np.save(given("cots.npy"), rows)
     else:
         import pandas
 
