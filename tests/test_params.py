@@ -201,9 +201,9 @@ def test_a_mistake_is_named_with_its_mend(path: str, value: Any, expected: list[
 
 
 def test_the_batch_of_embed_need_not_be_given() -> None:
-    study = demo()
+    study = with_value("seed", 1)
     del study["embed"]["batch"]
-    assert check(study).embed.batch == 64
+    assert params.check(study).embed.batch == 64
 
 
 def test_all_mistakes_are_told_at_once() -> None:
