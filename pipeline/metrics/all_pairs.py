@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from pipeline.core.errors import SitterError
 from pipeline.metrics import intervals, streaming
 from pipeline.metrics.comparisons import FEW_EFFECTIVE, effective
+from pipeline.metrics.discard import discard
 from pipeline.metrics.failures import with_failures
 from pipeline.metrics.failures_counted import counted_exactly, counted_in_streams
 from pipeline.metrics.operating_points import (
     NO_VALIDATION,
     Draws,
     chosen_thresholds,
+    expected_performance,
     own_thresholds,
 )
 from pipeline.metrics.pair_table import PairTable, exact_table, streamed_table
@@ -65,10 +67,10 @@ def all_pairs(context: Context, options: AllPairsOptions) -> Result:
         if not len(images):
             raise SitterError(f"data set {images.dataset!r} has no test images: set `test` in its split.")
     if pairing.size <= EXACT_PAIRS:
-        return _exact(context, pairing, options)
+        return _with_discard(context, options, pairing, _exact(context, pairing, options))
     if isinstance(pairing.probe, Scored) and pairing.size > MOST_GIVEN:
         raise Unjudged(f"{pairing.size:,} pairs are too many for scores from a file (at most {MOST_GIVEN:,}).")
-    return _streamed(context, pairing, options)
+    return _with_discard(context, options, pairing, _streamed(context, pairing, options))
 
 
 def _validation(context: Context, options: AllPairsOptions) -> tuple[Tally | None, int, str]:
@@ -159,10 +161,21 @@ def _with_validation(
     if not counts.genuine.sum() or not counts.impostor.sum():
         return replace(result, scalars=scalars)
     scalars = with_effective_support(scalars, pairs.impostor, pairs.units, context.far)
-    if context.calibrate is None:
-        return replace(result, scalars=scalars)
-    found, curves = context.calibrate(pairs, validation, sitters, draws)
-    return replace(result, scalars=scalars | found, curves=result.curves | curves)
+    curves = result.curves | expected_performance(validation, counts)
+    if context.calibrate is not None:
+        found, calibrated = context.calibrate(pairs, validation, sitters, draws)
+        scalars, curves = scalars | found, curves | calibrated
+    return replace(result, scalars=scalars, curves=curves)
+
+
+def _with_discard(context: Context, options: AllPairsOptions, pairing: Pairing, result: Result) -> Result:
+    """Return the result with error against discard, at the threshold of the highest FAR that has one, or of the EER."""
+    names = [at("threshold", far) for far in sorted(context.far, reverse=True)] + ["eer_threshold"]
+    known = [value for name in names if (value := result.scalars[name].value) is not None]
+    if not known or not options.discard:
+        return result
+    scalars, curves = discard(context, pairing, options.discard, float(known[0]))
+    return replace(result, scalars=result.scalars | scalars, curves=result.curves | curves)
 
 
 def _result(

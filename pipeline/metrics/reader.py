@@ -54,6 +54,7 @@ class Reader:
         self._is_nobody = nobody(study.nobody.also, study.nobody.names)
         self._table = lru_cache(maxsize=4)(self._read_table)
         self._means = lru_cache(maxsize=2)(self._read_means)
+        self._column = lru_cache(maxsize=16)(self._read_column)
         self._failures = lru_cache(maxsize=None)(self._read_failures)
 
     def _exclude(self) -> dict[str, set[str]]:
@@ -199,11 +200,12 @@ class Reader:
             raise SitterError(f"{dataset}: no {subset} sitters, so there are no class centres: name another data set.")
         return sitter_means(model, {dataset: known})[1]
 
-    def _column(self, dataset: str, column: str) -> Mapping[str, str]:
+    def _read_column(self, dataset: str, column: str) -> Mapping[str, str]:
         """By image: a column of its manifest, which `align` has carried over."""
-        path, rows = account_file(dataset), read_account(dataset)
+        rows = read_account(dataset, only=("image_id", column))
         if rows and column not in rows[0]:
-            raise SitterError(f"{path} has no column {column!r}; {nearest(column, rows[0])}")
+            known = next(each_account(dataset))
+            raise SitterError(f"{account_file(dataset)} has no column {column!r}; {nearest(column, known)}")
         return {row["image_id"]: row[column] for row in rows}
 
     def _pairs(self, model: str, dataset: str) -> PairList:

@@ -17,6 +17,7 @@ from pipeline.reporting.account import data_sets, materials
 from pipeline.reporting.attributions import explanations
 from pipeline.reporting.calibration import Calibration, calibration
 from pipeline.reporting.declared import Declared, answer, declared
+from pipeline.reporting.discard import Discard, discard
 from pipeline.reporting.failures import Failures, failures
 from pipeline.reporting.gallery import Group, groups
 from pipeline.reporting.model_cards import model_cards
@@ -107,6 +108,8 @@ class Chapter:
     """Which threshold to use."""
     failures: Failures | None
     """Images without a usable face, counted."""
+    discard: Discard | None
+    """Error against discard."""
     galleries: list[tuple[Series, str, list[Group]]]
     """Model, its threshold of equal errors, its pairs."""
 
@@ -208,6 +211,7 @@ def _chapter(
         calibration=calibration(benchmark, styles),
         thresholds=thresholds(benchmark, styles),
         failures=failures(benchmark, styles),
+        discard=discard(benchmark, styles),
         galleries=galleries,
     )
 

@@ -8,7 +8,23 @@ from typing import Any
 
 from pipeline.store.results import read_metrics, read_run
 
-ABBREVIATIONS = ("eer", "auc", "tar", "far", "val", "dir", "fmr", "fnmr", "hter", "fta", "fte", "gfar", "gfrr", "fnir")
+ABBREVIATIONS = (
+    "eer",
+    "auc",
+    "tar",
+    "far",
+    "val",
+    "dir",
+    "fmr",
+    "fnmr",
+    "hter",
+    "fta",
+    "fte",
+    "gfar",
+    "gfrr",
+    "fnir",
+    "edc",
+)
 HEADINGS = {word: word.upper() for word in ABBREVIATIONS} | {"d_prime": "d′"}
 HEADINGS |= {"geer": "generalised EER", "gaccuracy": "accuracy, failures counted", "gval": "VAL, failures counted"}
 

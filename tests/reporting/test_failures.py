@@ -34,6 +34,9 @@ def test_every_benchmark_that_knows_its_failures_shows_both_rates(tmp_path, monk
     report.run(study)
     page = Path("results/report.html").read_text(encoding="utf-8")
     assert "Failures counted" in page
+    assert "Error against discard" in page
+    assert "length of the vector" in page
+    assert "Expected performance." in page
     assert "generalised EER" in page
     columns = page.split("Models on photographs")[1].split("</thead>")[0]
     assert "generalised" not in columns
