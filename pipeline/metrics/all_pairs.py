@@ -14,6 +14,7 @@ from pipeline.metrics.comparisons import FEW_EFFECTIVE, effective
 from pipeline.metrics.discard import discard
 from pipeline.metrics.failures import with_failures
 from pipeline.metrics.failures_counted import counted_exactly, counted_in_streams
+from pipeline.metrics.groups import groups
 from pipeline.metrics.operating_points import (
     NO_VALIDATION,
     Draws,
@@ -67,10 +68,10 @@ def all_pairs(context: Context, options: AllPairsOptions) -> Result:
         if not len(images):
             raise SitterError(f"data set {images.dataset!r} has no test images: set `test` in its split.")
     if pairing.size <= EXACT_PAIRS:
-        return _with_discard(context, options, pairing, _exact(context, pairing, options))
+        return _at_one_threshold(context, options, pairing, _exact(context, pairing, options))
     if isinstance(pairing.probe, Scored) and pairing.size > MOST_GIVEN:
         raise Unjudged(f"{pairing.size:,} pairs are too many for scores from a file (at most {MOST_GIVEN:,}).")
-    return _with_discard(context, options, pairing, _streamed(context, pairing, options))
+    return _at_one_threshold(context, options, pairing, _streamed(context, pairing, options))
 
 
 def _validation(context: Context, options: AllPairsOptions) -> tuple[Tally | None, int, str]:
@@ -168,13 +169,17 @@ def _with_validation(
     return replace(result, scalars=scalars, curves=curves)
 
 
-def _with_discard(context: Context, options: AllPairsOptions, pairing: Pairing, result: Result) -> Result:
-    """Return the result with error against discard, at the threshold of the highest FAR that has one, or of the EER."""
+def _at_one_threshold(context: Context, options: AllPairsOptions, pairing: Pairing, result: Result) -> Result:
+    """Return the result with error against discard and by group.
+
+    Both are at one threshold: that of the highest FAR that has one, else that of the EER.
+    """
     names = [at("threshold", far) for far in sorted(context.far, reverse=True)] + ["eer_threshold"]
     known = [value for name in names if (value := result.scalars[name].value) is not None]
-    if not known or not options.discard:
+    if not known:
         return result
     scalars, curves = discard(context, pairing, options.discard, float(known[0]))
+    curves |= groups(context, pairing, options.groups, float(known[0]))
     return replace(result, scalars=result.scalars | scalars, curves=result.curves | curves)
 
 

@@ -112,6 +112,7 @@ class Reader:
             far=tuple(evaluate.far),
             replicates=evaluate.bootstrap.replicates,
             seed=self.study.seed,
+            level=evaluate.bootstrap.level,
             column=self._column,
             is_nobody=self._is_nobody,
             means=lambda dataset, subset: self._means(model, dataset, subset),

@@ -168,6 +168,8 @@ class Context:
     """False accept rates at which rates are given."""
     replicates: int
     seed: int
+    level: float = 0.95
+    """Of the intervals."""
     column: Callable[[str, str], Mapping[str, str]] = _no_column
     """By data set and column of its manifest: the value of each image; raises SitterError where there is none."""
     is_nobody: Callable[[str], bool] = field(default_factory=nobody)

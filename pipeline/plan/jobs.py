@@ -180,7 +180,11 @@ def evaluate(study: Study) -> Iterator[Job]:
     folder = layout.results()
     outputs = tuple(folder / part for part in (MANIFEST, "metrics.json", "run.json", "tables", "curves", "pairs"))
     kinds = _unique(f"metrics/{benchmark.kind}" for benchmark in benchmarks)
-    keys = ("seed", "evaluate", *(_nobody(study) if any(b.kind == "linear-probe" for b in benchmarks) else ()))
+    keys = (
+        "seed",
+        "evaluate",
+        *(_nobody(study) if any(b.kind == "linear-probe" or getattr(b, "groups", ()) for b in benchmarks) else ()),
+    )
     yield Job("evaluate", (), tuple(inputs), outputs, keys, kinds)
 
 

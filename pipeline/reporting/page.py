@@ -15,6 +15,7 @@ from markupsafe import Markup
 from pipeline.reporting import figures, numbers
 from pipeline.reporting.account import data_sets, materials
 from pipeline.reporting.attributions import explanations
+from pipeline.reporting.by_group import ByGroup, by_group
 from pipeline.reporting.calibration import Calibration, calibration
 from pipeline.reporting.declared import Declared, answer, declared
 from pipeline.reporting.discard import Discard, discard
@@ -110,6 +111,8 @@ class Chapter:
     """Images without a usable face, counted."""
     discard: Discard | None
     """Error against discard."""
+    by_group: list[ByGroup]
+    """Errors by the columns that the study names."""
     galleries: list[tuple[Series, str, list[Group]]]
     """Model, its threshold of equal errors, its pairs."""
 
@@ -212,6 +215,7 @@ def _chapter(
         thresholds=thresholds(benchmark, styles),
         failures=failures(benchmark, styles),
         discard=discard(benchmark, styles),
+        by_group=by_group(benchmark, styles),
         galleries=galleries,
     )
 

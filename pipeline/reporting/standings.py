@@ -111,10 +111,10 @@ def _scale(benchmark: Benchmark, figure: str) -> Scale | None:
     low, high = min(known), max(known)
     margin = 0.04 * ((high - low) or abs(high))
     is_error = benchmark.percent(figure) and benchmark.lower_is_better(figure)
-    return _marked(0.0 if is_error else low - margin, high + margin, benchmark.percent(figure))
+    return marked(0.0 if is_error else low - margin, high + margin, benchmark.percent(figure))
 
 
-def _marked(low: float, high: float, is_rate: bool) -> Scale:
+def marked(low: float, high: float, is_rate: bool) -> Scale:
     """A scale with its ticks, in percent for rates."""
     bare = Scale(low, high, [])
     ticks = [(bare.place(t), f"{100 * t if is_rate else t:g}".replace("-", "−")) for t in linear_ticks(low, high, 4)]
@@ -172,7 +172,7 @@ def comparison(benchmark: Benchmark, styles: Mapping[str, Series]) -> Comparison
     ends = [v for t in tests for v in (t.difference, t.low, t.high) if v is not None]
     low, high = min(0.0, *ends), max(0.0, *ends)
     margin = 0.04 * ((high - low) or 0.01)
-    scale = _marked(low - margin, high + margin, is_rate)
+    scale = marked(low - margin, high + margin, is_rate)
     leads = [
         Lead(
             styles[t.a], t, numbers.signed(t.difference, is_rate), _ends(t, is_rate), numbers.p_bare(t.p),
