@@ -24,7 +24,7 @@ def test_every_group_has_its_rates_and_says_whether_it_differs(tmp_path, monkeyp
     assert [row.group for row in mine] == ["chalk", "engraving", "oil", "same style, all pairs", "different style"]
     for row in mine[:4]:
         for rate in row.rates:  # where there are too few sitters, there is neither an interval nor a test
-            assert rate.verdict.startswith(("may be chance", "higher", "lower")) == bool(rate.interval)
+            assert rate.verdict.startswith(("may be chance", "higher", "lower")) <= bool(rate.interval)
             assert bool(row.note) >= (not rate.interval)
     assert all(rate.interval and rate.bar for rate in mine[3].rates)
     report.run(study)
