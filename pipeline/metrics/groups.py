@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pipeline.metrics.accepted import accepted
 from pipeline.metrics.comparisons import Difference, Measured, differences, effective, in_one_family
 from pipeline.metrics.discard import genuine_pairs, genuine_scores
-from pipeline.metrics.intervals import FEWEST_UNITS, draws, interval
+from pipeline.metrics.intervals import FEWEST_UNITS, draws, share_interval
 from pipeline.metrics.manifest_values import classes, values_of
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Column, Context, Floats, Ints
@@ -60,7 +60,8 @@ def groups(
     """Return the curve `groups`: a row for each value of each column, for `same` and for `different`.
 
     A row has FMR and FNMR with intervals, the difference to the rest (of a value, to pairs within other values; of
-    `same`, to `different`) with its interval and corrected p-value, and a note where the sitters are too few.
+    `same`, to `different`) with its interval and corrected p-value, and a note where the sitters are too few. A group
+    without any error, or with nothing else, has an interval (see `share_interval`) and no test: its errors do not vary.
 
     Args:
         context: knows the columns.
@@ -229,11 +230,15 @@ def _rows(
         for rate in RATES:
             own = rates[name][rate]
             row[rate] = own.value if np.isfinite(own.value) else None
-            bounds = interval(own.replicates, context.level, min(many[rate], units)) if row[rate] is not None else None
+            bounds = (
+                share_interval(own.value, own.replicates, context.level, min(many[rate], units))
+                if row[rate] is not None
+                else None
+            )
             if row[rate] is not None and bounds is None:
                 few.append(rate.upper())
             row[f"{rate}_low"], row[f"{rate}_high"] = bounds or (None, None)
-            if bounds and rate in others and np.isfinite(others[rate].value):
+            if bounds and 0 < own.value < 1 and rate in others and np.isfinite(others[rate].value):
                 pair = {"own": Measured(own.value, own.replicates, many[rate]),
                         "rest": Measured(others[rate].value, others[rate].replicates)}  # fmt: skip
                 tests += [(row, replace(d, metric=rate)) for d in

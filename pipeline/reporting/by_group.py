@@ -12,6 +12,7 @@ from pipeline.reporting.standings import Bar, Scale, marked
 
 NAMES = {"same": "same {}, all pairs", "different": "different {}"}
 RATES = ("fnmr", "fmr")
+FEW = "too few sitters"
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Rate:
 
     text: str
     interval: str
+    """Or that there are too few sitters for one."""
     bar: Bar | None
     verdict: str
     """Whether it differs from the rest, with the p-value; empty where that was not tested."""
@@ -34,7 +36,6 @@ class GroupRow:
     pairs: str
     rates: list[Rate]
     """FNMR and FMR."""
-    note: str
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,6 @@ def _table(column: str, rows: Sequence[tuple[Series, Row]]) -> ByGroup:
             f"{row['sitters']} sitters, {numbers.count(number(row['genuine']))} genuine and "
             f"{numbers.count(number(row['impostor']))} impostor pairs",
             [_rate(row, rate, scale) for rate, scale in zip(RATES, scales, strict=True)],
-            row.get("note") or "",
         )
         for style, row in rows
     ]
@@ -83,4 +83,6 @@ def _rate(row: Row, rate: str, scale: Scale) -> Rate:
         more = (number(row.get(f"{rate}_difference")) or 0) > 0
         differs = row.get(f"{rate}_significant") == "1"
         verdict = f"{('higher' if more else 'lower') if differs else 'may be chance'}, {numbers.p_value(p)}"
-    return Rate(numbers.percent(value, unit=False), numbers.interval(low, high), scale.bar(value, low, high), verdict)
+    return Rate(
+        numbers.percent(value, unit=False), numbers.interval(low, high) or FEW, scale.bar(value, low, high), verdict
+    )
