@@ -91,6 +91,7 @@ def test_a_mirrored_model_adds_the_vector_of_the_mirrored_crop(at, project):
     flipped = np.ascontiguousarray(store.crop(5)[:, ::-1])
     with torch.inference_mode():
         mirrored = model.module(model.prepare(flipped, ARCFACE.points)[None])[0].numpy()
+    assert table.schema.metadata[b"sitter.vector"].startswith(b"embedding + mirrored")
     np.testing.assert_allclose(table["mirrored"][5].as_py(), mirrored, rtol=1e-3, atol=1e-4)
     both = np.array(table["embedding"][5].as_py()) + mirrored
     np.testing.assert_allclose(read_embeddings("m", "photos", at).vectors[5], both, rtol=1e-3, atol=2e-4)

@@ -216,6 +216,12 @@ def test_a_mistake_is_named_with_its_mend(path: str, value: Any, expected: list[
         assert words in text, text
 
 
+def test_the_batch_of_embed_need_not_be_given() -> None:
+    study = with_value("seed", 1)
+    del study["embed"]["batch"]
+    assert params.check(study).embed.batch == 64
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     study = with_value("seed", "one")
     study["embed"]["batch"] = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,10 +11,21 @@ from numpy.typing import NDArray
 from pipeline.core.errors import SitterError
 from pipeline.metrics import intervals, streaming
 from pipeline.metrics.comparisons import FEW_EFFECTIVE, effective
-from pipeline.metrics.operating_points import NO_VALIDATION, Draws, chosen_thresholds, own_thresholds
+from pipeline.metrics.discard import discard
+from pipeline.metrics.failures import with_failures
+from pipeline.metrics.failures_counted import counted_exactly, counted_in_streams
+from pipeline.metrics.groups import groups
+from pipeline.metrics.operating_points import (
+    NO_VALIDATION,
+    Draws,
+    chosen_thresholds,
+    expected_performance,
+    own_thresholds,
+)
 from pipeline.metrics.pair_table import PairTable, exact_table, streamed_table
 from pipeline.metrics.pairing import EXAMPLES, Example, Pairing, extremes
 from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, Scored, Unjudged, at, rounded
+from pipeline.metrics.support import with_effective_support
 from pipeline.metrics.verification import (
     Roc,
     Tally,
@@ -57,10 +68,10 @@ def all_pairs(context: Context, options: AllPairsOptions) -> Result:
         if not len(images):
             raise SitterError(f"data set {images.dataset!r} has no test images: set `test` in its split.")
     if pairing.size <= EXACT_PAIRS:
-        return _exact(context, pairing, options)
+        return _at_one_threshold(context, options, pairing, _exact(context, pairing, options))
     if isinstance(pairing.probe, Scored) and pairing.size > MOST_GIVEN:
         raise Unjudged(f"{pairing.size:,} pairs are too many for scores from a file (at most {MOST_GIVEN:,}).")
-    return _streamed(context, pairing, options)
+    return _at_one_threshold(context, options, pairing, _streamed(context, pairing, options))
 
 
 def _validation(context: Context, options: AllPairsOptions) -> tuple[Tally | None, int, str]:
@@ -109,7 +120,8 @@ def _exact(context: Context, pairing: Pairing, options: AllPairsOptions) -> Resu
     counts = tally(scored.genuine, scored.impostor)
     result = _result(context, pairing, counts, d_prime(counts), replicates, len(pairing.sitters), found)
     result = _weighed(result, np.bincount(scored.genuine_sitter))
-    return _with_validation(context, options, result, counts, lambda: exact_table(scored), drawn)
+    result = _with_validation(context, options, result, counts, exact_table(scored), drawn)
+    return counted_exactly(context, with_failures(context, pairing, options.probe, options.other), result, scores)
 
 
 def _streamed(context: Context, pairing: Pairing, options: AllPairsOptions) -> Result:
@@ -122,10 +134,9 @@ def _streamed(context: Context, pairing: Pairing, options: AllPairsOptions) -> R
     result = _result(context, pairing, whole, spread, replicates, groups, counts.examples)
     result = _weighed(result, counts.genuine.sum(axis=1))
 
-    def table() -> PairTable:
-        return streamed_table(intervals.level_means(scores, whole), counts.genuine, counts.impostor)
-
-    return _with_validation(context, options, result, whole, table, lambda: iter([drawn]))
+    table = streamed_table(intervals.level_means(scores, whole), counts.genuine, counts.impostor)
+    result = _with_validation(context, options, result, whole, table, lambda: iter([drawn]))
+    return counted_in_streams(context, with_failures(context, pairing, options.probe, options.other), result, counts)
 
 
 def _weighed(result: Result, genuine: Ints) -> Result:
@@ -142,21 +153,34 @@ def _with_validation(
     options: AllPairsOptions,
     result: Result,
     counts: Tally,
-    table: Callable[[], PairTable],
+    pairs: PairTable,
     draws: Draws,
 ) -> Result:
-    """Return the result with validation thresholds and calibration; the table is made only if either is wanted."""
+    """Return the result with the support of its FARs, validation thresholds and calibration."""
     validation, sitters, why_not = _validation(context, options)
-    judged = bool(counts.genuine.sum() and counts.impostor.sum())
-    calibrate = context.calibrate if judged else None
-    if validation is None and calibrate is None:
-        return replace(result, scalars={**result.scalars, "val_eer_threshold": Scalar(None, why_not)})
-    pairs = table()
     scalars = {**result.scalars, **chosen_thresholds(validation, why_not, context.far, counts, pairs, draws)}
-    if calibrate is None:
+    if not counts.genuine.sum() or not counts.impostor.sum():
         return replace(result, scalars=scalars)
-    found, curves = calibrate(pairs, validation, sitters, draws)
-    return replace(result, scalars=scalars | found, curves=result.curves | curves)
+    scalars = with_effective_support(scalars, pairs.impostor, pairs.units, context.far)
+    curves = result.curves | expected_performance(validation, counts)
+    if context.calibrate is not None:
+        found, calibrated = context.calibrate(pairs, validation, sitters, draws)
+        scalars, curves = scalars | found, curves | calibrated
+    return replace(result, scalars=scalars, curves=curves)
+
+
+def _at_one_threshold(context: Context, options: AllPairsOptions, pairing: Pairing, result: Result) -> Result:
+    """Return the result with error against discard and by group.
+
+    Both are at one threshold: that of the highest FAR that has one, else that of the EER.
+    """
+    names = [at("threshold", far) for far in sorted(context.far, reverse=True)] + ["eer_threshold"]
+    known = [value for name in names if (value := result.scalars[name].value) is not None]
+    if not known:
+        return result
+    scalars, curves = discard(context, pairing, options.discard, float(known[0]))
+    curves |= groups(context, pairing, options.groups, float(known[0]))
+    return replace(result, scalars=result.scalars | scalars, curves=result.curves | curves)
 
 
 def _result(

@@ -5,17 +5,21 @@ number of sitters, (Σ n)² / Σ n² for n genuine pairs of each (Kish 1965; for
 Carter, Schnepel & Steigerwald 2017): where one sitter owns half of the pairs, a hundred others do not make the error
 well known. With equal sitters it is their number. Where they are unequal the test errs on the side of caution
 (`benchmarks/paired_test.py`).
+
+An interval and its p-value never contradict each other: the interval is the wider of the bootstrap's percentiles and of
+Student's t on either side, the p-value the greater of both, so that p is below 1 − level exactly where the interval of
+that level leaves out zero. Holm's correction is made on these p-values; the interval is that of one comparison alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pipeline.metrics.intervals import FEWEST_UNITS, interval
+from pipeline.metrics.intervals import FEWEST_UNITS, interval, tested
 from pipeline.metrics.result import Floats
 
 # Below this many effective sitters, a comparison says little of other sitters.
@@ -37,7 +41,9 @@ class Difference:
     p_uncorrected: float
     p: float
     significant: bool
-    """Whether the corrected p-value is below 1 − level and the interval leaves out zero: either alone is not enough."""
+    """Whether the corrected p-value is below 1 − level, and so the interval leaves out zero."""
+    family: int
+    """How many comparisons were corrected for together."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,8 @@ class Measured:
 
     value: float
     replicates: Floats
+    effective: float | None = None
+    """Effective number of units, where this scalar has one of its own."""
 
 
 def effective(sizes: ArrayLike) -> float:
@@ -67,7 +75,7 @@ def differences(
 ) -> list[Difference]:
     """Return the comparisons of pairs of models in some scalars, which make one family for Holm's correction.
 
-    p is two-sided, for "no difference": shares of replicates would be no finer than 1 / replicates, too coarse to
+    p is two-sided, for "no difference". Shares of replicates alone would be no finer than 1 / replicates, too coarse to
     survive the correction for many comparisons. Comparisons without an interval are left out.
 
     Args:
@@ -77,7 +85,7 @@ def differences(
         units: number of sitters or folds that were resampled.
         effective_units: how many of them count; None: all.
     """
-    from scipy.special import stdtr
+    from scipy.special import stdtr, stdtrit
 
     count = float(units) if effective_units is None else min(effective_units, float(units))
     if units < FEWEST_UNITS or count < LEAST_EFFECTIVE:
@@ -87,18 +95,35 @@ def differences(
         for a, b in pairs:
             if a not in by_model or b not in by_model:
                 continue
+            own = [e for e in (by_model[a].effective, by_model[b].effective) if e is not None]
+            of_these = min([count, *own])
+            if of_these < LEAST_EFFECTIVE:
+                continue
             change = by_model[a].replicates - by_model[b].replicates
-            bounds = interval(change, level, count, least=LEAST_EFFECTIVE)
+            bounds = interval(change, level, of_these, least=LEAST_EFFECTIVE)
             if bounds is None:
                 continue
             difference = by_model[a].value - by_model[b].value
             error = float(np.nanstd(change) * np.sqrt(units / (units - 1)))
-            p = float(2 * stdtr(count - 1, -abs(difference) / error)) if error > 0 else float(difference == 0)
-            found.append((a, b, metric, difference, *bounds, p))
-    corrected = holm([row[-1] for row in found])
+            reach = error * float(stdtrit(of_these - 1, (1 + level) / 2))
+            low, high = min(bounds[0], difference - reach), max(bounds[1], difference + reach)
+            p = float(2 * stdtr(of_these - 1, -abs(difference) / error)) if error > 0 else float(difference == 0)
+            found.append((a, b, metric, difference, low, high, max(p, tested(change, of_these))))
+    every = [Difference(*row, p=row[-1], significant=False, family=1) for row in found]
+    return in_one_family(every, level)
+
+
+def in_one_family(found: Sequence[Difference], level: float) -> list[Difference]:
+    """Return comparisons with p-values that are corrected for all of them together.
+
+    Args:
+        found: comparisons, corrected or not.
+        level: of their intervals; 1 − level is that of the tests.
+    """
+    corrected = holm([d.p_uncorrected for d in found])
     return [
-        Difference(*row, p=p, significant=p < 1 - level and not row[4] <= 0 <= row[5])
-        for row, p in zip(found, corrected, strict=True)
+        replace(d, p=p, significant=p < 1 - level and not d.low <= 0 <= d.high, family=len(found))
+        for d, p in zip(found, corrected, strict=True)
     ]
 
 

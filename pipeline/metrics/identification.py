@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.metrics.intervals import CHUNK, draws
+from pipeline.metrics.failures import WithFailures, mates, with_failures
+from pipeline.metrics.intervals import draws
 from pipeline.metrics.pairing import Pairing
-from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, Scored, at, rounded
+from pipeline.metrics.result import Column, Context, Ints, Result, Scalar, Scored, at, rounded
+from pipeline.metrics.search_rates import Rate, Searches, dir_rate, rank_rate, replicates
 from pipeline.metrics.verification import reversed_by, support
 from pipeline.params.metrics.identification import IdentificationOptions
 
 # Scores held at once.
 CELLS = 8_000_000
 CMC_RANKS = 100
-
-
-@dataclass(frozen=True)
-class Searches:
-    """One search of the gallery for each probe; arrays [probes], but for the names."""
-
-    names: Ints
-    """[sitters] the pairing's numbers of the probes' sitters, ascending."""
-    sitter: Ints
-    """Which of them is on the probe."""
-    rank: Ints
-    """Of the probe's own sitter among the gallery's sitters, equals before it; 0 where it is not in the gallery."""
-    own: Floats
-    """Score of its own sitter; −inf where it is not in the gallery."""
-    foremost_other: Floats
-    """Score of the best other sitter; −inf where there is none."""
 
 
 def identification(context: Context, options: IdentificationOptions) -> Result:
@@ -44,37 +29,35 @@ def identification(context: Context, options: IdentificationOptions) -> Result:
     out. Equal scores count against the probe. Closed set: the share of probes with their sitter at rank k or better,
     of those whose sitter is in the gallery. Open set: each probe is also searched with its own sitter struck from the
     gallery; FAR (FPIR) is the share of such searches whose best score reaches the threshold, DIR the share of probes
-    whose own sitter is first and reaches it. Intervals resample the probes' sitters, the gallery as it is.
+    whose own sitter is first and reaches it. Intervals are for other sitters as probes and in
+    the gallery (see `search_rates`).
     """
     pairing = Pairing(
         context.embedded(options.probe, "test"),
         context.embedded(options.other, "test") if options.other else None,
         options.within_folds,
     )
-    found = searches(pairing)
+    found = searches(pairing, sorted(set(options.ranks)))
     mated, rivals = found.rank > 0, np.isfinite(found.foremost_other)
     nobody = "no probe's sitter has another image in the gallery"
     scalars: dict[str, Scalar] = {}
-    drawn: dict[str, Callable[[NDArray[np.int32]], Floats]] = {}
+    drawn: dict[str, Rate] = {}
     for k in sorted(set(options.ranks)):
         hit = mated & (found.rank <= k)
         value = float(hit[mated].mean()) if mated.any() else None
         scalars[f"rank-{k}"] = Scalar(value, "" if mated.any() else nobody, percent=True, better="higher")
         if mated.any():
-            drawn[f"rank-{k}"] = partial(_rates, hit, mated, found.sitter)
+            drawn[f"rank-{k}"] = rank_rate(found, mated, k)
     for far in context.far:
         enough, note = support(int(rivals.sum()), far, "searches without a mate")
         if not mated.any() or not enough:
             scalars[at("dir", far)] = Scalar(None, note if mated.any() else nobody, percent=True, better="higher")
             continue
-        limit = _threshold(found.foremost_other[rivals], np.ones((1, int(rivals.sum()))), far)[0]
-        hit = mated & (found.rank == 1) & (found.own > limit)
-        scalars[at("dir", far)] = Scalar(float(hit[mated].mean()), note, percent=True, better="higher")
-        drawn[at("dir", far)] = partial(_dir_replicates, found, mated, rivals, far)
-    units = len(found.names)
-    parts = [{name: f(m) for name, f in drawn.items()} for m in draws(units, context.replicates, context.seed)]
-    for name in drawn:
-        scalars[name] = replace(scalars[name], replicates=np.concatenate([part[name] for part in parts]))
+        drawn[at("dir", far)] = dir_rate(found, mated, rivals, far)
+        scalars[at("dir", far)] = Scalar(drawn[at("dir", far)].value(), note, percent=True, better="higher")
+    for name, values in replicates(drawn, _draws(context, found)).items():
+        scalars[name] = replace(scalars[name], replicates=values, effective=drawn[name].effective, share=True)
+    scalars |= _with_failures(context, options, pairing, found)
     scalars |= {
         "probes": Scalar(len(mated)),
         "mated": Scalar(int(mated.sum())),
@@ -83,7 +66,81 @@ def identification(context: Context, options: IdentificationOptions) -> Result:
         "excluded": Scalar(len(pairing.excluded[0])),
     }
     doubt = _reversed(found, mated, len(set(pairing.columns.sitters))) if isinstance(pairing.probe, Scored) else ""
-    return Result(scalars, units, _curves(found, mated, rivals, len(pairing.sitters)), reversed=doubt)
+    return Result(scalars, found.probe_units, _curves(found, mated, rivals, len(pairing.sitters)), reversed=doubt)
+
+
+def _draws(context: Context, found: Searches) -> Iterator[NDArray[np.int32]]:
+    further = found.units - found.probe_units
+    return draws(found.probe_units, context.replicates, context.seed, further)
+
+
+def _with_failures(
+    context: Context, options: IdentificationOptions, pairing: Pairing, found: Searches
+) -> dict[str, Scalar]:
+    """Return FTA, FTE and, where images have failed, FNIR with misses: `fnir-rank-1`, … and `fnir@0.01`, …
+
+    FNIR is the share of probes that are not answered with their sitter (at rank k or better; first and above the
+    threshold that keeps FPIR) of all that should be: also of those without a usable face, and of those whose sitter is
+    not in the gallery because none of its images there has one. A probe without a face is nobody's false alarm.
+    """
+    failed = with_failures(context, pairing, options.probe, options.other)
+    if failed is None or not len(failed):
+        return failed.rates() if failed else {}
+    every = _every_search(failed, found)
+    mated = mates(failed.every) > 0
+    if not mated.any():
+        return failed.rates()
+    rates = {f"fnir-rank-{k}": rank_rate(every, mated, k) for k in sorted(set(options.ranks))}
+    searched = np.append(np.isfinite(found.foremost_other), np.ones(len(failed.probes), bool))
+    notes = {}
+    for far in context.far:
+        enough, notes[at("fnir", far)] = support(int(searched.sum()), far, "searches without a mate")
+        if enough:
+            rates[at("fnir", far)] = dir_rate(every, mated, searched, far)
+    values = replicates(rates, _draws(context, every))
+    return failed.rates() | {
+        name: Scalar(
+            1 - rate.value(),
+            notes.get(name, ""),
+            1 - values[name],
+            percent=True,
+            better="lower",
+            beside=True,
+            effective=rate.effective,
+            share=True,
+        )
+        for name, rate in rates.items()
+    }
+
+
+def _every_search(failed: WithFailures, found: Searches) -> Searches:
+    """Return the searches with those of failed probes, which return nobody, as the last; units are numbered anew."""
+    from scipy.sparse import coo_array
+
+    unit_of, probe_units = units(failed.every)
+    number = {name: n for n, name in enumerate(failed.every.sitters)}
+    # From a unit of the searches to one of all searches.
+    own, _ = units(failed.own)
+    there = np.array([unit_of[number[name]] for name in failed.own.sitters], dtype=np.int64)[np.argsort(own)]
+    more, total = len(failed.probes), len(failed.every.sitters)
+
+    enrolled = np.zeros(total, bool)
+    enrolled[there] = found.enrolled
+    ahead = {k: counts.tocoo() for k, counts in found.ahead.items()}
+
+    nobody = np.full(more, -np.inf)
+    return Searches(
+        total,
+        probe_units,
+        enrolled,
+        unit_of[failed.every.numbers[0]],
+        np.append(found.rank, np.zeros(more, np.int64)),
+        np.append(found.own, nobody),
+        np.append(found.foremost_other, nobody),
+        np.append(np.where(found.foremost < 0, -1, there[found.foremost]), np.full(more, -1)),
+        np.append(found.second_other, nobody),
+        {k: coo_array((c.data, (there[c.row], there[c.col])), shape=(total, total)).tocsr() for k, c in ahead.items()},
+    )
 
 
 def _reversed(found: Searches, mated: NDArray[np.bool_], sitters: int) -> str:
@@ -95,14 +152,30 @@ def _reversed(found: Searches, mated: NDArray[np.bool_], sitters: int) -> str:
     return reversed_by(1 - ahead, int(mated.sum()), int(mated.sum()) * (sitters - 1), units)
 
 
-def searches(pairing: Pairing) -> Searches:
+def units(pairing: Pairing) -> tuple[Ints, int]:
+    """Return the unit of each sitter number of a pairing, the probes' sitters first, and how many these are."""
+    probing = np.zeros(len(pairing.sitters), bool)
+    probing[pairing.numbers[0]] = True
+    order = np.argsort(~probing, kind="stable")
+    found = np.empty(len(order), np.int64)
+    found[order] = np.arange(len(order))
+    return found, int(probing.sum())
+
+
+def searches(pairing: Pairing, ranks: Sequence[int] = ()) -> Searches:
     """Search each probe, in blocks of probes.
+
+    Args:
+        pairing: of the probes and the gallery.
+        ranks: at which it is counted who is ahead of whom.
 
     Raises:
         SitterError: the gallery, or the set of probes, is empty.
     """
     if not len(pairing.probe) or not len(pairing.columns):
         raise SitterError(f"{pairing.probe.dataset}: identification needs probes and a gallery, but there is none.")
+    from scipy.sparse import coo_array
+
     number_p, number_g = pairing.numbers
     order = np.argsort(number_g, kind="stable")
     present, starts = np.unique(number_g[order], return_index=True)
@@ -114,7 +187,11 @@ def searches(pairing: Pairing) -> Searches:
     if pairing.within:  # neither an image with itself nor, from either side, with one of the same origin
         every = np.arange(probes)
         out_i, out_j = np.concatenate([out_i, out_j, every]), np.concatenate([out_j, out_i, every])
-    own, other, rank = np.empty(probes), np.empty(probes), np.zeros(probes, dtype=np.int64)
+    own, other, second = np.empty(probes), np.empty(probes), np.full(probes, -np.inf)
+    rank, foremost = np.zeros(probes, dtype=np.int64), np.full(probes, -1)
+    unit_of, probe_units = units(pairing)
+    total = len(unit_of)
+    ahead = {k: coo_array((total, total), dtype=np.int64).tocsr() for k in ranks}
     size = max(1, CELLS // gallery)
     for start in range(0, probes, size):
         rows = slice(start, min(start + size, probes))
@@ -128,50 +205,20 @@ def searches(pairing: Pairing) -> Searches:
         at_row, known = np.arange(len(best)), mine >= 0
         own[rows] = np.where(known, best[at_row, mine], -np.inf)
         best[at_row[known], mine[known]] = -np.inf
-        other[rows] = best.max(axis=1)
-        found = np.isfinite(own[rows])
-        rank[rows] = np.where(found, 1 + (best >= own[rows, None]).sum(axis=1), 0)
-    names, sitter = np.unique(number_p, return_inverse=True)
-    return Searches(names.astype(np.int64), sitter.astype(np.int64), rank, own, other)
-
-
-def _rates(hit: NDArray[np.bool_], among: NDArray[np.bool_], sitter: Ints, drawn: NDArray[np.int32]) -> Floats:
-    """Share of the probes `among` that are `hit`, in each replicate."""
-    hits, all_ = (np.bincount(sitter[chosen], minlength=drawn.shape[1]) for chosen in (hit, among))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        shares: Floats = (drawn @ hits) / (drawn @ all_)
-    return shares
-
-
-def _threshold(rivals: Floats, weight: Floats, far: float) -> Floats:
-    """The score that, in each row, must be exceeded for the share of rival scores to be at most `far`.
-
-    Args:
-        rivals: [n] scores.
-        weight: [rows, n].
-    """
-    order = np.argsort(-rivals, kind="stable")
-    scores = rivals[order]
-    # Equal scores are accepted together: each counts with the weight up to the last of its equals.
-    last = np.searchsorted(-scores, -scores, side="right") - 1
-    accepted = np.cumsum(weight[:, order], axis=1)
-    too_many = accepted[:, last] > far * (1 + 1e-12) * accepted[:, -1:]
-    limit: Floats = np.where(too_many.any(axis=1), scores[np.argmax(too_many, axis=1)], -np.inf)
-    return limit
-
-
-def _dir_replicates(
-    found: Searches, mated: NDArray[np.bool_], rivals: NDArray[np.bool_], far: float, drawn: NDArray[np.int32]
-) -> Floats:
-    values = np.empty(len(drawn))
-    size = max(1, CHUNK // len(mated))
-    for start in range(0, len(drawn), size):
-        w = drawn[start : start + size][:, found.sitter].astype(np.float64)
-        limit = _threshold(found.foremost_other[rivals], w[:, rivals], far)
-        hit = (mated & (found.rank == 1))[None] & (found.own[None] > limit[:, None])
-        with np.errstate(invalid="ignore", divide="ignore"):
-            values[start : start + size] = (w * hit).sum(axis=1) / (w @ mated)
-    return values
+        before, found = best >= own[rows, None], np.isfinite(own[rows])
+        rank[rows] = np.where(found, 1 + before.sum(axis=1), 0)
+        for k in ranks:
+            i, j = np.nonzero(before & (rank[rows] == k + 1)[:, None])
+            cells = unit_of[number_p[rows][i]], unit_of[present[j]]
+            ahead[k] = ahead[k] + coo_array((np.ones(len(i), np.int64), cells), shape=(total, total)).tocsr()
+        foremost[rows] = best.argmax(axis=1)
+        other[rows] = best[at_row, foremost[rows]]
+        best[at_row, foremost[rows]] = -np.inf
+        second[rows] = best.max(axis=1)
+    enrolled = np.zeros(total, bool)
+    enrolled[unit_of[present]] = True
+    foremost = np.where(np.isfinite(other), unit_of[present[foremost]], -1)
+    return Searches(total, probe_units, enrolled, unit_of[number_p], rank, own, other, foremost, second, ahead)
 
 
 def _curves(

@@ -30,13 +30,22 @@ CHUNK = 4_000_000
 FEWEST_UNITS = 5
 
 
-def draws(units: int, replicates: int, seed: int) -> Iterator[NDArray[np.int32]]:
-    """Yield the rows of `resample` some at a time: units times replicates may be more than memory holds."""
-    rng = np.random.default_rng([seed, units, replicates])
-    size = max(1, CHUNK // max(1, units))
+def draws(units: int, replicates: int, seed: int, further: int = 0) -> Iterator[NDArray[np.int32]]:
+    """Yield the rows of `resample` some at a time: units times replicates may be more than memory holds.
+
+    Args:
+        units, replicates, seed: as for `resample`.
+        further: units of another sort, which are drawn among themselves and stand behind: gallery-only sitters.
+    """
+    rng, other = np.random.default_rng([seed, units, replicates]), np.random.default_rng([seed, further, replicates, 1])
+    size = max(1, CHUNK // max(1, units + further))
     for start in range(0, replicates, size):
         count = min(size, replicates - start)
-        yield rng.multinomial(units, np.full(units, 1 / units), size=count).astype(np.int32)
+        found = rng.multinomial(units, np.full(units, 1 / units), size=count).astype(np.int32)
+        if further:
+            more = other.multinomial(further, np.full(further, 1 / further), size=count).astype(np.int32)
+            found = np.concatenate([found, more], axis=1)
+        yield found
 
 
 def resample(units: int, replicates: int, seed: int) -> NDArray[np.int32]:
@@ -248,3 +257,55 @@ def interval(replicates: Floats, level: float, units: float, least: float = FEWE
     tail = ndtr(-np.sqrt(units / (units - 1)) * stdtrit(units - 1, (1 + level) / 2))
     low, high = np.quantile(known, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def tested(replicates: Floats, units: float) -> float:
+    """Return the p-value that belongs to `interval`: the least 1 − level at which the interval leaves out zero.
+
+    0 where all replicates lie on one side, which tells no more than that p is small.
+
+    Args:
+        replicates: of a difference.
+        units: as for `interval`.
+    """
+    from scipy.special import ndtri, stdtr
+
+    known = np.sort(replicates[np.isfinite(replicates)])
+    share = max(min(_below(known), _below(-known[::-1])), 0.0)
+    if share == 0:
+        return 0.0
+    return float(min(1.0, 2 * stdtr(units - 1, ndtri(share) / np.sqrt(units / (units - 1)))))
+
+
+def _below(known: Floats) -> float:
+    """Return the greatest share whose quantile (by straight lines, as `np.quantile` has it) is not above zero."""
+    count = int(np.searchsorted(known, 0, side="right"))
+    if count in (0, len(known)):
+        return float(count > 0)
+    step = -known[count - 1] / (known[count] - known[count - 1])
+    return float((count - 1 + step) / (len(known) - 1))
+
+
+def share_interval(
+    value: float, replicates: Floats, level: float, units: float, least: float = FEWEST_UNITS
+) -> tuple[float, float] | None:
+    """Return the interval of a share that may lie near 0 or 1: the percentile interval joined with Wilson's.
+
+    Wilson's (1927) is that of a share of n independent cases, where n is what gives the bootstrap's variance (Korn &
+    Graubard 1998, for surveys by clusters). Percentiles alone are too short on the side of the middle.
+
+    Args:
+        value: the share.
+        replicates, level, units, least: as for `interval`.
+    """
+    from scipy.special import stdtrit
+
+    bounds = interval(replicates, level, units, least)
+    if bounds is None:
+        return None
+    variance = float(np.nanvar(replicates)) * units / (units - 1)
+    z2 = float(stdtrit(units - 1, (1 + level) / 2)) ** 2
+    count = value * (1 - value) / variance if variance > 0 and 0 < value < 1 else units
+    middle, width = value + z2 / (2 * count), np.sqrt(z2 * (value * (1 - value) / count + z2 / (4 * count**2)))
+    low, high = ((middle + sign * width) / (1 + z2 / count) for sign in (-1, 1))
+    return float(max(0.0, min(low, bounds[0]))), float(min(1.0, max(high, bounds[1])))

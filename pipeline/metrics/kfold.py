@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +83,7 @@ def kfold(context: Context, options: KfoldOptions) -> Result:
         else:
             note = note if not enough else "a fold has no genuine pair, or no impostor pair"
             scalars[at("val", far)] = Scalar(None, note, percent=True, better="higher")
+    scalars |= _with_failures(listed, folds, context.far, scalars, drawn)
     scalars |= {
         "genuine": Scalar(int(listed.genuine.sum())),
         "impostor": Scalar(impostors),
@@ -95,6 +97,34 @@ def kfold(context: Context, options: KfoldOptions) -> Result:
         "impostor": folds.impostor,
     }
     return Result(scalars, len(folds.fold), {"folds": table}, reversed=_reversed(listed, squared) if given else "")
+
+
+def _with_failures(
+    listed: PairList, folds: Folds, far: tuple[float, ...], scalars: Mapping[str, Scalar], drawn: Floats
+) -> dict[str, Scalar]:
+    """Return `gaccuracy` and `gval@0.001`: the same, of all pairs that the data set comes with.
+
+    A pair of which an image has no face is rejected: falsely if it is genuine, rightly if not. Thresholds are as they
+    were. Nothing where no pair has failed.
+    """
+    if not len(listed.lost_fold):
+        return {}
+    lost_g, lost_i = (
+        np.array([((listed.lost_fold == f) & sort).sum() for f in folds.fold])
+        for sort in (listed.lost_genuine, ~listed.lost_genuine)
+    )
+    pairs = folds.genuine + folds.impostor
+    accuracy = (folds.accuracy * pairs + lost_i) / (pairs + lost_g + lost_i)
+    found = {"gaccuracy": (accuracy, "")}
+    for n, target in enumerate(far):
+        if scalars[at("val", target)].value is not None:
+            share = folds.genuine / (folds.genuine + lost_g)
+            found[at("gval", target)] = folds.val[:, n] * share, scalars[at("val", target)].note
+    shown = {
+        name: Scalar(_mean(values), note, _resampled(drawn, values), percent=True, better="higher", beside=True)
+        for name, (values, note) in found.items()
+    }
+    return shown | {"failed_pairs": Scalar(len(listed.lost_fold))}
 
 
 def _reversed(listed: PairList, squared: Floats) -> str:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import warnings
-from collections import Counter
-from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.errors import SitterError
-from pipeline.core.names import same
 from pipeline.metrics.intervals import resample
+from pipeline.metrics.manifest_values import classes, values_of
 from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, unit
 from pipeline.params.metrics.linear_probe import LinearProbeOptions
-from pipeline.splits.artists import several
 
 FEWEST_SITTERS = 2
 """A class of one sitter cannot be told from that sitter."""
-CENTURY, YEAR, ARTIST = "century", "year", "artist"
 
 
 def linear_probe(context: Context, options: LinearProbeOptions) -> Result:
@@ -40,7 +34,7 @@ def linear_probe(context: Context, options: LinearProbeOptions) -> Result:
     parts = [
         context.embedded(options.dataset, subset) for subset in ("train", "val", "test") if options.images == "all"
     ] or [context.embedded(options.dataset, "test")]
-    values = _classes(_values(context, options.dataset, options.predict), context.is_nobody, options.predict)
+    values = classes(values_of(context, options.dataset, options.predict), context.is_nobody, options.predict)
     x = np.concatenate([part.vectors for part in parts])
     sitters = np.array([sitter for part in parts for sitter in part.sitters])
     labels = np.array([values.get(image_id, "") for part in parts for image_id in part.image_ids])
@@ -66,42 +60,6 @@ def linear_probe(context: Context, options: LinearProbeOptions) -> Result:
     }
     curve: dict[str, Column] = {"value": list(names), "images": of.sum(0).astype(np.int64), "recall": recall}
     return Result(scalars, len(people), {"recall": curve})
-
-
-def century(year: str) -> str:
-    """The century that a year lies in; empty where there is no year.
-
-    >>> century("1516.0"), century("ca. 1600"), century("1601-1605"), century("unknown")
-    ('16', '16', '17', '')
-    """
-    found = re.search(r"\d{3,4}", year)
-    return str((int(found[0]) - 1) // 100 + 1) if found else ""
-
-
-def _values(context: Context, dataset: str, predict: str) -> dict[str, str]:
-    """The value of each image, empty where unknown."""
-    if predict != CENTURY:
-        return {image_id: value.strip() for image_id, value in context.column(dataset, predict).items()}
-    try:
-        return {image_id: century(year) for image_id, year in context.column(dataset, YEAR).items()}
-    except SitterError as error:
-        raise SitterError(f"the century is taken from the column {YEAR!r}, but {error}") from None
-
-
-def _classes(values: Mapping[str, str], is_nobody: Callable[[str], bool], predict: str) -> dict[str, str]:
-    """The class of each image: the commonest spelling of its value, empty where the value names nobody.
-
-    A cell of several artists is of no class.
-    """
-    spelling = dict.fromkeys(values.values(), "")
-    for value in spelling:
-        named = [name for name in (several(value) if predict == ARTIST else [value]) if not is_nobody(name)]
-        spelling[value] = named[0] if len(named) == 1 else ""
-    count = Counter(spelling[value] for value in values.values())
-    commonest: dict[str, str] = {}
-    for name, _ in sorted(count.items(), key=lambda item: (-item[1], item[0])):
-        commonest.setdefault(same(name), name)
-    return {image_id: commonest[same(spelling[value])] for image_id, value in values.items()}
 
 
 def _learnable(labels: NDArray[np.str_], sitters: NDArray[np.str_]) -> NDArray[np.bool_]:

@@ -7,16 +7,17 @@ priori threshold as bob.measure has them: HTER = (FMR + FNMR) / 2).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.metrics.pair_table import PairTable
-from pipeline.metrics.result import Floats, Scalar, at
+from pipeline.metrics.result import Column, Floats, Scalar, at
 from pipeline.metrics.verification import Roc, Tally, eer, roc, support, tar_at_far
 
 Draws = Callable[[], Iterator[NDArray[np.int32]]]
+EPC_POINTS = 101
 NO_VALIDATION = "there are no validation sitters to choose a threshold on: give the data set's split a `val` share"
 ACCEPTS_NONE = "no threshold that accepts a pair keeps to this FAR"
 
@@ -80,6 +81,45 @@ def _one_sided(counts: Tally) -> str:
     if not counts.genuine.sum():
         return "no validation sitter has two images that may be compared, so no threshold can be chosen"
     return "" if counts.impostor.sum() else "there is only one validation sitter, so no threshold can be chosen"
+
+
+def expected_performance(validation: Tally | None, test: Tally) -> dict[str, dict[str, Column]]:
+    """Return the curve `epc`: the half total error rate of the test at thresholds chosen on validation sitters.
+
+    The expected performance curve (Bengio, Mariéthoz & Keller 2005; bob.measure.epc): for each α from 0 to 1, the
+    threshold that makes α · FMR + (1 − α) · FNMR least on the validation sitters, the highest of equals. α says how
+    much worse a false match is than a false non-match. Empty where either side lacks a sort of pairs.
+
+    Args:
+        validation, test: counts of the pairs.
+    """
+    both = (validation, test)
+    if validation is None or not all(t is not None and t.genuine.sum() and t.impostor.sum() for t in both):
+        return {}
+    chosen, curve = roc(validation), roc(test)
+    alpha = np.linspace(0, 1, EPC_POINTS)
+    costs = alpha[:, None] * chosen.far[None] + (1 - alpha)[:, None] * (1 - chosen.tar)[None]
+    best = costs.argmin(axis=1)
+    # The operating point of the test whose pairs score at least the threshold.
+    point = np.searchsorted(-curve.threshold, -chosen.threshold[best], side="right") - 1
+    fmr, fnmr = curve.far[point], 1 - curve.tar[point]
+    thresholds = [None if np.isinf(t) else float(t) for t in chosen.threshold[best]]
+    return {"epc": {"alpha": alpha, "hter": (fmr + fnmr) / 2, "fmr": fmr, "fnmr": fnmr, "threshold": thresholds}}
+
+
+def generalised_errors(chosen: Mapping[str, Scalar], test: Tally, table: PairTable, draws: Draws) -> dict[str, Scalar]:
+    """Return GFAR and GFRR of the test at thresholds that were chosen on validation sitters.
+
+    Args:
+        chosen: what `chosen_thresholds` has returned.
+        test, table, draws: as there, of all pairs, those with a failed image below all others.
+    """
+    found: dict[str, Scalar] = {}
+    for name, scalar in chosen.items():
+        if name.startswith("val_") and scalar.value is not None:
+            errors = _errors(name, float(scalar.value), test, table, draws)
+            found |= {f"gfar@{name}": errors[f"fmr@{name}"], f"gfrr@{name}": errors[f"fnmr@{name}"]} if errors else {}
+    return found
 
 
 def _errors(name: str, threshold: float, test: Tally, table: PairTable, draws: Draws) -> dict[str, Scalar]:

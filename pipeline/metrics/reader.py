@@ -12,9 +12,11 @@ from pipeline.core.errors import SitterError, nearest
 from pipeline.core.names import warn_of_alike
 from pipeline.core.nobody import nobody
 from pipeline.plan.layout import HERE, Layout
+from pipeline.splits.given_pairs import lost_pairs
 from pipeline.splits.pictures import across, picture_names
 from pipeline.splits.trained import seen
-from pipeline.store.accounts import account_file, read_account
+from pipeline.store.accounts import REQUIRED as ACCOUNTED
+from pipeline.store.accounts import account_file, each_account, has_account, read_account
 from pipeline.store.overlaps import read_excluded
 from pipeline.store.splits import (
     TESTED,
@@ -52,6 +54,8 @@ class Reader:
         self._is_nobody = nobody(study.nobody.also, study.nobody.names)
         self._table = lru_cache(maxsize=4)(self._read_table)
         self._means = lru_cache(maxsize=2)(self._read_means)
+        self._column = lru_cache(maxsize=16)(self._read_column)
+        self._failures = lru_cache(maxsize=None)(self._read_failures)
 
     def _exclude(self) -> dict[str, set[str]]:
         """Test images that the study wants to be left out, since training sets hold them, too: now unused."""
@@ -108,10 +112,12 @@ class Reader:
             far=tuple(evaluate.far),
             replicates=evaluate.bootstrap.replicates,
             seed=self.study.seed,
+            level=evaluate.bootstrap.level,
             column=self._column,
             is_nobody=self._is_nobody,
             means=lambda dataset, subset: self._means(model, dataset, subset),
             validation=lambda dataset: self._validation(model, dataset),
+            failures=self._failures,
             learned=lambda: _learned(model, self.at),
         )
 
@@ -172,6 +178,20 @@ class Reader:
 
         return Scored(dataset, image_ids, sitters, origins, folds, known, known_pairs, source)
 
+    def _read_failures(self, dataset: str) -> Embedded | None:
+        """The images of test sitters without a usable face; None where no account is kept."""
+        from pipeline.metrics.failed_images import failed_images
+
+        if not has_account(dataset, self.at):
+            return None
+        name, paired = self._names(dataset), self.study.split[dataset].kind == "pairs"
+
+        def picture(row: Mapping[str, str]) -> str:
+            own = name(row)
+            return self._shared.get(own, own)
+
+        return failed_images(dataset, each_account(dataset, ACCOUNTED), self.splits[dataset], picture, paired)
+
     def _read_means(self, model: str, dataset: str, subset: Subset) -> Floats:
         """Mean embeddings of the sitters of a subset, whose images are read in blocks."""
         from pipeline.metrics.centres import sitter_means
@@ -181,11 +201,12 @@ class Reader:
             raise SitterError(f"{dataset}: no {subset} sitters, so there are no class centres: name another data set.")
         return sitter_means(model, {dataset: known}, self.at)[1]
 
-    def _column(self, dataset: str, column: str) -> Mapping[str, str]:
+    def _read_column(self, dataset: str, column: str) -> Mapping[str, str]:
         """By image: a column of its manifest, which `align` has carried over."""
-        path, rows = account_file(dataset, self.at), read_account(dataset, at=self.at)
+        rows = read_account(dataset, only=("image_id", column), at=self.at)
         if rows and column not in rows[0]:
-            raise SitterError(f"{path} has no column {column!r}; {nearest(column, rows[0])}")
+            known = next(each_account(dataset, at=self.at))
+            raise SitterError(f"{account_file(dataset, self.at)} has no column {column!r}; {nearest(column, known)}")
         return {row["image_id"]: row[column] for row in rows}
 
     def _pairs(self, model: str, dataset: str) -> PairList:
@@ -199,13 +220,23 @@ class Reader:
         listed = [r for r in listed if r["image_a"] not in left_out and r["image_b"] not in left_out]
         image_ids = list(dict.fromkeys(r[side] for r in listed for side in ("image_a", "image_b")))
         place = {image_id: n for n, image_id in enumerate(image_ids)}
+        lost = self._lost_pairs(dataset)
         return PairList(
             self._select(model, dataset, image_ids),
             np.array([place[r["image_a"]] for r in listed], dtype=np.int64),
             np.array([place[r["image_b"]] for r in listed], dtype=np.int64),
             np.array([r["genuine"] == "1" for r in listed], dtype=bool),
             np.array([int(r["fold"]) for r in listed], dtype=np.int64),
+            np.array([r["genuine"] == "1" for r in lost], dtype=bool),
+            np.array([int(r["fold"]) for r in lost], dtype=np.int64),
         )
+
+    def _lost_pairs(self, dataset: str) -> list[dict[str, str]]:
+        """Pairs that the data set comes with of which an image has no face; none where no account is kept."""
+        entry = self.study.split[dataset]
+        if entry.kind != "pairs" or not has_account(dataset, self.at):
+            return []
+        return lost_pairs(dataset, entry.folds, self.at)
 
 
 def _images(rows: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str, str]]:

@@ -143,6 +143,9 @@ class PairList:
     b: Ints
     genuine: NDArray[np.bool_]
     fold: Ints
+    lost_genuine: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    """Whether genuine, of each further pair [k] that the data set comes with and of which an image has no face."""
+    lost_fold: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def _no_column(dataset: str, column: str) -> Mapping[str, str]:
@@ -165,10 +168,14 @@ class Context:
     """False accept rates at which rates are given."""
     replicates: int
     seed: int
+    level: float = 0.95
+    """Of the intervals."""
     column: Callable[[str, str], Mapping[str, str]] = _no_column
     """By data set and column of its manifest: the value of each image; raises SitterError where there is none."""
     is_nobody: Callable[[str], bool] = field(default_factory=nobody)
     """Whether a value of such a column names nobody (unknown, anonymous, …)."""
+    failures: Callable[[str], Embedded | None] = lambda dataset: None
+    """By data set: the images of test sitters without a usable face, without vectors; None: nobody has kept account."""
     means: Callable[[str, Subset], Floats] = _no_means
     """By data set and subset: unit-length mean embeddings [k, d] of its sitters; raises SitterError where there are
     none."""
@@ -193,6 +200,12 @@ class Scalar:
     """Shown as a percentage."""
     better: Literal["lower", "higher"] | None = None
     """What counts as good; None: neither."""
+    beside: bool = False
+    """Shown beside the figures that models are ranked by, in a table of its own."""
+    effective: float | None = None
+    """Effective number of units that this figure's variance is known from, where it is less than the result's."""
+    share: bool = False
+    """A share of searches, whose interval is that of `intervals.share_interval`."""
 
 
 @dataclass(frozen=True)

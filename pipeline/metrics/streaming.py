@@ -56,6 +56,8 @@ class Histograms:
     """[groups, groups, levels] impostor pairs by the groups of row and column."""
     genuine: Ints
     """[groups, levels] genuine pairs by the sitter's group."""
+    group_of: Ints
+    """[sitters] the group of each sitter of the pairing."""
     examples: dict[str, list[Example]] = field(default_factory=dict)
     """The pairs worth looking at."""
 
@@ -93,6 +95,7 @@ def histograms(pairing: Pairing, seed: int, examples: int) -> Histograms:
         edges=blocks.edges,
         impostor=np.zeros((groups, groups, levels), dtype=np.int64),
         genuine=np.zeros((groups, levels), dtype=np.int64),
+        group_of=blocks.group_of,
     )
     threads = cores()
     corners = blocks.corners()
@@ -161,6 +164,7 @@ class _Blocks:
     edges: Ints
     level_of: Numbers
     keep: int
+    group_of: Ints
 
     @staticmethod
     def of(pairing: Pairing, rng: np.random.Generator, examples: int) -> _Blocks:
@@ -178,7 +182,7 @@ class _Blocks:
         bins = fitted(genuine, impostor, *product.bounds)
         edges = _level_edges(bin_of(bins, genuine), bin_of(bins, impostor), len(bins))
         level_of = (np.searchsorted(edges, np.arange(len(bins)), side="right") - 1).astype(np.uint16)
-        return _Blocks(rows, columns, pairing.within, excluded, product, bins, edges, level_of, examples)
+        return _Blocks(rows, columns, pairing.within, excluded, product, bins, edges, level_of, examples, group_of)
 
     def corners(self) -> Iterator[tuple[int, int]]:
         """First row and first column of each block; within one data set, of those not below the diagonal."""

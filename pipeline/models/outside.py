@@ -112,10 +112,12 @@ class External(ABC):
 
 
 def read_columns(file: Path, texts: Sequence[str]) -> pa.Table:
-    """A user's table: CSV, Arrow IPC (Feather) or a NumPy archive of arrays of one length, pickles refused.
+    """A user's table: CSV, Arrow IPC (Feather) or NumPy, pickles refused.
+
+    NumPy: an archive (`.npz`) of arrays of one length, or a structured array (`.npy`) with a field for each column.
 
     Args:
-        file: with the ending .csv, .arrow, .feather or .npz.
+        file: with the ending .csv, .arrow, .feather, .npz or .npy.
         texts: columns that are names, even where they look like numbers.
 
     Raises:
@@ -129,6 +131,8 @@ def read_columns(file: Path, texts: Sequence[str]) -> pa.Table:
             return read_user_columns(file, texts[:1], texts)
         if ending in (".arrow", ".feather"):
             return pa.ipc.open_file(pa.memory_map(str(file))).read_all()
+        if ending == ".npy":
+            return _fields(np.load(file, allow_pickle=False), texts)
         if ending == ".npz":
             with np.load(file, allow_pickle=False) as archive:
                 return pa.table({name: _column(archive[name]) for name in archive.files})
@@ -137,11 +141,23 @@ def read_columns(file: Path, texts: Sequence[str]) -> pa.Table:
     except Exception as error:  # Arrow's, NumPy's and zipfile's; NumPy reads a lone array whatever its name
         what = known(beginning(file))
         said = (str(error).splitlines() or [type(error).__name__])[0]
-        reason = f"it is {what}" if what and ending != ".npz" else said
+        reason = f"it is {what}" if what and ending not in (".npz", ".npy") else said
         raise SitterError(f"{file} is no {ending} file that can be read: {reason}") from None
     raise SitterError(
-        f"{file}: its name must end in .csv, .arrow, .feather or .npz, so that it is known how to read it."
+        f"{file}: its name must end in .csv, .arrow, .feather, .npz or .npy, so that it is known how to read it."
     )
+
+
+def _fields(array: np.ndarray[Any, Any], texts: Sequence[str]) -> pa.Table:
+    """Return the fields of a structured array as columns."""
+    import pyarrow as pa
+
+    if array.dtype.names is None:
+        raise ValueError(
+            f"it holds one array of shape {list(array.shape)} and no names: save names and values together, as "
+            f"numpy.savez(file, {texts[0]}=…, …), and give the file the ending .npz"
+        )
+    return pa.table({name: _column(np.ascontiguousarray(array[name])) for name in array.dtype.names})
 
 
 def _column(array: np.ndarray[Any, Any]) -> pa.Array:

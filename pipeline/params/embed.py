@@ -14,7 +14,7 @@ class Embed(Strict):
 
     datasets: tuple[str, ...]
     """Data sets that every model and fusion embeds."""
-    batch: Annotated[int, Field(ge=1)]
+    batch: Annotated[int, Field(ge=1)] = 64
     """Faces that go through the network at once."""
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
     """In which networks compute on a GPU. auto: fp16 or bf16 where the vectors of the first batch keep a cosine of

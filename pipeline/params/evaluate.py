@@ -32,7 +32,10 @@ class Evaluate(Strict):
     """How confidence intervals are made."""
     baseline: str | dict[str, str] | None = None
     """The model that every other one is tested against, declared beforehand: one for all benchmarks, or one by
-    benchmark. Holm's correction is then over these comparisons alone, in each benchmark."""
+    benchmark. Holm's correction is then over these comparisons alone (see `family`)."""
+    family: Literal["benchmark", "study"] = "benchmark"
+    """Which comparisons with the baseline are corrected for together: those of all models and primary figures of each
+    benchmark by itself, or those of all benchmarks."""
     primary: tuple[str, ...] = ()
     """The figures that the declared question is about, such as `tar@0.01`, the first of which is answered in words; by
     default, the one that ranks the models of a benchmark."""

@@ -175,16 +175,20 @@ def evaluate(study: Study, at: Layout) -> Iterator[Job]:
     datasets = [*study.embed.datasets, *map(study.photographs_of, study.embed.datasets), *study.learned_from]
     inputs += [at.split(dataset) for dataset in _unique(iter(datasets)) if dataset in study.split]
     benchmarks = study.evaluate.benchmarks.values()
-    columns = [b.dataset for b in benchmarks if b.kind == "linear-probe"]  # of the manifest
+    judged = [dataset for b in benchmarks for field, dataset in b.datasets().items() if field != "centres"]
     pictures = [dataset for pair in study.compared for dataset in pair]  # that two data sets may both hold
-    inputs += [at.faces(dataset) for dataset in _unique(iter((*columns, *pictures)))]
+    inputs += [at.faces(dataset) for dataset in _unique(iter((*judged, *pictures)))]
     if any(b.kind == "geometry" for b in benchmarks):  # the class centres that a loss has learned
         inputs += [at.model(name) for name in names]
     inputs += [at.overlap(name) for dataset in study.embed.datasets for name in study.excluding(dataset)]
     folder = at.results()
     outputs = tuple(folder / part for part in (MANIFEST, "metrics.json", "run.json", "tables", "curves", "pairs"))
     kinds = _unique(f"metrics/{benchmark.kind}" for benchmark in benchmarks)
-    keys = ("seed", "evaluate", *(_nobody(study) if any(b.kind == "linear-probe" for b in benchmarks) else ()))
+    keys = (
+        "seed",
+        "evaluate",
+        *(_nobody(study) if any(b.kind == "linear-probe" or getattr(b, "groups", ()) for b in benchmarks) else ()),
+    )
     yield Job("evaluate", (), tuple(inputs), outputs, keys, kinds)
 
 

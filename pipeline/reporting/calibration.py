@@ -9,9 +9,10 @@ from markupsafe import Markup
 
 from pipeline.calibration.verbal import verbal
 from pipeline.reporting import numbers
-from pipeline.reporting.numbers import NONE, number, plain
+from pipeline.reporting.lines import Lines, drawn, points
+from pipeline.reporting.numbers import NONE
 from pipeline.reporting.read import Benchmark, Row, Series
-from pipeline.reporting.svg import Axis, Chart, Point, linear_ticks
+from pipeline.reporting.svg import Point
 
 WIDEST = 6.0
 """log10 LRs beyond this are drawn at the edge."""
@@ -83,42 +84,16 @@ def _drawn(
     titles: tuple[str, str],
 ) -> Markup:
     """One figure with a line for each model and column; empty where no model has the curve."""
-    x, ys = columns
-    lines = [
-        (model, points)
-        for model in styles
-        for y in ys
-        if (points := _points(benchmark.curves.get(curve, {}).get(model, []), x, y))
-    ]
-    if not lines:
-        return Markup()
-    everything = [p for _, points in lines for p in points]
-    low, high = min(p[0] for p in everything), max(p[0] for p in everything)
-    if low == high:
-        return Markup()
-    rule = _rule(benchmark, curve, low, high)
-    heights = [p[1] for p in (*everything, *rule)]
-    bottom, top = min(0.0, *heights), max(heights) or 1.0
-    unit = 100 if titles[1].endswith("%") else 1
-    chart = Chart(
-        Axis(low, high, [(t, plain(t)) for t in linear_ticks(low, high, 6)], titles[0]),
-        Axis(bottom, top * 1.02, [(t, plain(unit * t)) for t in linear_ticks(bottom, top, 5)], titles[1]),
-        f"{curve} of the models on {benchmark.name}.",
-    )
-    dotted = Markup('<path class="rule" d="{}"/>').format(chart.path(rule)) if rule else Markup()
-    return chart.svg(dotted, *(chart.line(points, styles[model].css, model) for model, points in lines))
+    by_model = benchmark.curves.get(curve, {})
+    what = Lines(f"{curve} of the models on {benchmark.name}.", *columns, titles, WIDEST)
+    return drawn(by_model, styles, what, _rule(by_model, curve))
 
 
-def _rule(benchmark: Benchmark, curve: str, low: float, high: float) -> list[Point]:
+def _rule(by_model: Mapping[str, list[Row]], curve: str) -> list[Point]:
     """What a figure's lines are compared with."""
     if curve == "reliability":
-        return [(low, low), (high, high)]
+        llrs = [p[0] for rows in by_model.values() for p in points(rows, "llr", "pav", WIDEST)]
+        return [(min(llrs), min(llrs)), (max(llrs), max(llrs))] if llrs else []
     if curve == "ece":
-        by_model = benchmark.curves.get(curve, {})
-        return _points(next((rows for rows in by_model.values() if rows), []), "log10_odds", "neutral")
+        return points(next((rows for rows in by_model.values() if rows), []), "log10_odds", "neutral", WIDEST)
     return []
-
-
-def _points(rows: list[Row], x: str, y: str) -> list[Point]:
-    found = [(a, b) for r in rows if (a := number(r.get(x))) is not None and (b := number(r.get(y))) is not None]
-    return sorted((max(-WIDEST, min(WIDEST, a)), max(-WIDEST, min(WIDEST, b))) for a, b in found)

@@ -30,6 +30,10 @@ class Declared:
     baseline: str
     family: int
     """How many comparisons Holm's correction was made over."""
+    figures: str
+    """In which figures."""
+    across: bool
+    """Whether these are comparisons on other benchmarks, too."""
     rows: list[Test]
 
 
@@ -45,7 +49,9 @@ def declared(benchmark: Benchmark, styles: Mapping[str, Series]) -> Declared | N
             ends = f"{numbers.signed(t.low, is_rate)} to {numbers.signed(t.high, is_rate)}"
         text, p = numbers.signed(t.difference or 0.0, is_rate), numbers.p_bare(t.p)
         rows.append(Test(styles[t.a], heading(t.metric), text, ends, p, _verdict(benchmark, t)))
-    return Declared(benchmark.against_baseline[0].b, len(rows), rows)
+    family = benchmark.against_baseline[0].family or len(rows)
+    figures = " and ".join(dict.fromkeys(row.figure for row in rows))
+    return Declared(benchmark.against_baseline[0].b, family, figures, family > len(rows), rows)
 
 
 def _verdict(benchmark: Benchmark, test: Difference) -> str:

@@ -15,8 +15,11 @@ from markupsafe import Markup
 from pipeline.reporting import figures, numbers
 from pipeline.reporting.account import data_sets, materials
 from pipeline.reporting.attributions import explanations
+from pipeline.reporting.by_group import ByGroup, by_group
 from pipeline.reporting.calibration import Calibration, calibration
 from pipeline.reporting.declared import Declared, answer, declared
+from pipeline.reporting.discard import Discard, discard
+from pipeline.reporting.failures import Failures, failures
 from pipeline.reporting.gallery import Group, groups
 from pipeline.reporting.model_cards import model_cards
 from pipeline.reporting.numbers import NBSP, count, number, percent
@@ -105,6 +108,12 @@ class Chapter:
     calibration: Calibration | None
     thresholds: Choice | None
     """Which threshold to use."""
+    failures: Failures | None
+    """Images without a usable face, counted."""
+    discard: Discard | None
+    """Error against discard."""
+    by_group: list[ByGroup]
+    """Errors by the columns that the study names."""
     galleries: list[tuple[Series, str, list[Group]]]
     """Model, its threshold of equal errors, its pairs."""
 
@@ -205,6 +214,9 @@ def _chapter(
         tests=listed(benchmark),
         calibration=calibration(benchmark, styles),
         thresholds=thresholds(benchmark, styles),
+        failures=failures(benchmark, styles),
+        discard=discard(benchmark, styles),
+        by_group=by_group(benchmark, styles),
         galleries=galleries,
     )
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Row = dict[str, str]
 COLOURS = 7
 CURVES = ("roc", "det", "scores", "cmc", "dir", "nearest_mean", "nearest_centre", "recall",
-          "tippett", "reliability", "ece")  # fmt: skip
+          "tippett", "reliability", "ece", "epc", "discard", "groups")  # fmt: skip
 TRUE = {"true", "1", "yes"}
 
 
@@ -51,11 +51,13 @@ class Difference:
     high: float | None
     p: float | None
     significant: bool
+    family: int | None = None
+    """How many comparisons the p-value was corrected for together."""
 
     def turned(self) -> Difference:
         """The same, as `b` minus `a`."""
         d, low, high = (None if v is None else -v for v in (self.difference, self.high, self.low))
-        return Difference(self.b, self.a, self.metric, d, low, high, self.p, self.significant)
+        return Difference(self.b, self.a, self.metric, d, low, high, self.p, self.significant, self.family)
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,8 @@ def _difference(row: Row) -> Difference:
     difference, low, high, p = (number(row.get(column)) for column in ("difference", "low", "high", "p"))
     significant = row.get("significant", "").strip().lower() in TRUE
     names = row.get("model_a", ""), row.get("model_b", ""), row.get("metric", "")
-    return Difference(*names, difference, low, high, p, significant)
+    family = number(row.get("family"))
+    return Difference(*names, difference, low, high, p, significant, None if family is None else int(family))
 
 
 def series(study: Study, found: list[Benchmark]) -> dict[str, Series]:

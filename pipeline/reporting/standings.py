@@ -111,10 +111,10 @@ def _scale(benchmark: Benchmark, figure: str) -> Scale | None:
     low, high = min(known), max(known)
     margin = 0.04 * ((high - low) or abs(high))
     is_error = benchmark.percent(figure) and benchmark.lower_is_better(figure)
-    return _marked(0.0 if is_error else low - margin, high + margin, benchmark.percent(figure))
+    return marked(0.0 if is_error else low - margin, high + margin, benchmark.percent(figure))
 
 
-def _marked(low: float, high: float, is_rate: bool) -> Scale:
+def marked(low: float, high: float, is_rate: bool) -> Scale:
     """A scale with its ticks, in percent for rates."""
     bare = Scale(low, high, [])
     ticks = [(bare.place(t), f"{100 * t if is_rate else t:g}".replace("-", "−")) for t in linear_ticks(low, high, 4)]
@@ -158,6 +158,8 @@ class Comparison:
     zero: float
     matrix: list[tuple[Series, list[tuple[str, str, str]]]]
     """For each model, the cell against each other one: text, class, title."""
+    family: int
+    """How many comparisons Holm's correction was made over."""
 
 
 def comparison(benchmark: Benchmark, styles: Mapping[str, Series]) -> Comparison | None:
@@ -170,7 +172,7 @@ def comparison(benchmark: Benchmark, styles: Mapping[str, Series]) -> Comparison
     ends = [v for t in tests for v in (t.difference, t.low, t.high) if v is not None]
     low, high = min(0.0, *ends), max(0.0, *ends)
     margin = 0.04 * ((high - low) or 0.01)
-    scale = _marked(low - margin, high + margin, is_rate)
+    scale = marked(low - margin, high + margin, is_rate)
     leads = [
         Lead(
             styles[t.a], t, numbers.signed(t.difference, is_rate), _ends(t, is_rate), numbers.p_bare(t.p),
@@ -180,7 +182,14 @@ def comparison(benchmark: Benchmark, styles: Mapping[str, Series]) -> Comparison
     ]  # fmt: skip
     matrix = [(styles[a], [_against(benchmark, a, b, figure) for b in ranked]) for a in ranked]
     unit = ", in percentage points" if is_rate else ""
-    return Comparison(heading(figure), unit, styles[ranked[0]], leads, scale, scale.place(0.0), matrix)
+    return Comparison(
+        heading(figure), unit, styles[ranked[0]], leads, scale, scale.place(0.0), matrix, _family(benchmark, figure)
+    )
+
+
+def _family(benchmark: Benchmark, figure: str) -> int:
+    tests = [t for t in benchmark.differences if t.metric == figure]
+    return next((t.family for t in tests if t.family), len(tests))
 
 
 def _ends(test: Difference, is_rate: bool) -> str:

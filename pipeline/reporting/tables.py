@@ -8,8 +8,25 @@ from typing import Any
 
 from pipeline.store.results import read_metrics, read_run
 
-ABBREVIATIONS = ("eer", "auc", "tar", "far", "val", "dir", "fmr", "fnmr", "hter")
+ABBREVIATIONS = (
+    "eer",
+    "auc",
+    "tar",
+    "far",
+    "val",
+    "dir",
+    "fmr",
+    "fnmr",
+    "hter",
+    "fta",
+    "fte",
+    "gfar",
+    "gfrr",
+    "fnir",
+    "edc",
+)
 HEADINGS = {word: word.upper() for word in ABBREVIATIONS} | {"d_prime": "d′"}
+HEADINGS |= {"geer": "generalised EER", "gaccuracy": "accuracy, failures counted", "gval": "VAL, failures counted"}
 
 
 def results_table(results: Path) -> str:
@@ -50,7 +67,7 @@ def shown(scalars: Mapping[str, Mapping[str, Any]]) -> list[str]:
     Args:
         scalars: `benchmarks.NAME.scalars` of run.json.
     """
-    judged = [name for name, how in scalars.items() if how["better"]]
+    judged = [name for name, how in scalars.items() if how["better"] and not how.get("beside")]
     return [name for name in judged if scalars[name]["percent"]] or judged
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from pipeline.reporting import numbers
+from pipeline.reporting.lines import Lines, drawn
 from pipeline.reporting.numbers import NONE
 from pipeline.reporting.read import Benchmark, Series
 from pipeline.reporting.tables import heading
@@ -29,8 +32,11 @@ class Choice:
 
     advice: str
     rows: list[tuple[Series, list[Point]]]
+    epc: Markup
+    """The expected performance curve; empty without validation sitters."""
 
 
+EPC_LABEL = "Expected performance on {}: half total error rate at thresholds chosen on validation sitters."
 CHOSEN = (
     "Use the threshold that was chosen on validation sitters for the share of strangers that you can bear: the errors "
     "beside it are those of sitters that had no part in the choice. The test's own thresholds know the answers."
@@ -52,7 +58,9 @@ def thresholds(benchmark: Benchmark, styles: Mapping[str, Series]) -> Choice | N
     if not rows:
         return None
     validated = any(point.chosen != NONE for _, points in rows for point in points)
-    return Choice(CHOSEN if validated else NOT_CHOSEN, rows)
+    what = Lines(EPC_LABEL.format(benchmark.name), "alpha", ("hter",), ("weight of a false match, α", "HTER, %"))
+    epc = drawn(benchmark.curves.get("epc", {}), styles, what)
+    return Choice(CHOSEN if validated else NOT_CHOSEN, rows, epc)
 
 
 def _point(benchmark: Benchmark, model: str, own: str) -> Point:

@@ -10,7 +10,6 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from pipeline.core.errors import SitterError
 from pipeline.plan.layout import HERE, Layout
@@ -32,6 +31,31 @@ def read_pairs(dataset: str, folds: int, at: Layout = HERE) -> list[Row]:
     Raises:
         SitterError: the data set has no pairs, fewer than folds, or one that is not told in full.
     """
+    every, faceless = _every_pair(dataset, folds, at)
+    table = account_file(dataset, at)
+    rows = [row for row, without in zip(every, faceless, strict=True) if not without]
+    if not rows:
+        raise SitterError(f"split.{dataset}: in none of its {len(every)} pairs have both images a face: see {table}.")
+    if len(rows) < len(every):
+        names = sorted({without for without in faceless if without})
+        dropped = Counter(row["fold"] for row, without in zip(every, faceless, strict=True) if without)
+        logger.warning(
+            f"{dataset}: {dropped.total()} of {len(every)} pairs are left out, since an image has no face "
+            f"({', '.join(names[:SHOWN])}{' …' if len(names) > SHOWN else ''}; see {table}), "
+            f"{', '.join(f'{n} of fold {fold}' for fold, n in dropped.items())}: "
+            "figures are not comparable with those on all pairs"
+        )
+    return rows
+
+
+def lost_pairs(dataset: str, folds: int, at: Layout = HERE) -> list[Row]:
+    """Rows as `read_pairs` has them, of the pairs of which an image has no face."""
+    every, faceless = _every_pair(dataset, folds, at)
+    return [row for row, without in zip(every, faceless, strict=True) if without]
+
+
+def _every_pair(dataset: str, folds: int, at: Layout) -> tuple[list[Row], list[str]]:
+    """Return all pairs, and of each an image that has no face; empty where both have one."""
     table = account_file(dataset, at)
     faces = read_account(dataset, ("image_id", "status"), at=at)
     if not faces or not any(face.get("pairs") for face in faces):
@@ -45,46 +69,29 @@ def read_pairs(dataset: str, folds: int, at: Layout = HERE) -> list[Row]:
             found = PLACE.fullmatch(place)
             if found is None:
                 raise SitterError(f"{table}, line {line}: pairs holds {place!r}; expected a place like 7a+ or 12b-.")
-            number, side, sign = found.groups()
-            pair = sides.setdefault(int(number), {})
+            named, side, sign = found.groups()
+            pair = sides.setdefault(int(named), {})
             if side in pair:
                 raise SitterError(
-                    f"{table}, line {line}: image {face['image_id']!r} is {side} of pair {number}, and so is "
+                    f"{table}, line {line}: image {face['image_id']!r} is {side} of pair {named}, and so is "
                     f"{pair[side][0]!r}."
                 )
             pair[side] = (face["image_id"], sign, face["status"])
-    return _rows(dataset, sides, folds, table)
-
-
-def _rows(dataset: str, sides: dict[int, dict[str, tuple[str, str, str]]], folds: int, table: Path) -> list[Row]:
     if len(sides) < folds:
         raise SitterError(f"split.{dataset}.folds is {folds}, but {table} has only {len(sides)} pairs: ask for fewer.")
     rows, without = [], []
-    dropped: Counter[str] = Counter()
-    for place, number in enumerate(sorted(sides)):
+    for rank, number in enumerate(sorted(sides)):
         pair = sides[number]
         if len(pair) < 2 or pair["a"][1] != pair["b"][1]:
             how = (
                 "is both genuine and impostor" if len(pair) == 2 else f"has no image {({'a', 'b'} - pair.keys()).pop()}"
             )
             raise SitterError(f"{table}: pair {number} {how} in the column pairs: correct the manifest.")
-        faceless = [image_id for image_id, _, status in pair.values() if status != ALIGNED]
-        without += faceless[:1]
-        fold = str(fold_of(place, len(sides), folds))
-        dropped[fold] += bool(faceless)
-        if not faceless:
-            (a, sign, _), (b, _, _) = pair["a"], pair["b"]
-            rows.append({"image_a": a, "image_b": b, "genuine": str(int(sign == "+")), "fold": fold})
-    if not rows:
-        raise SitterError(f"split.{dataset}: in none of its {len(sides)} pairs have both images a face: see {table}.")
-    if without:
-        shown = ", ".join(sorted(set(without))[:SHOWN]) + (" …" if len(set(without)) > SHOWN else "")
-        logger.warning(
-            f"{dataset}: {len(without)} of {len(sides)} pairs are left out, since an image has no face "
-            f"({shown}; see {table}), {', '.join(f'{n} of fold {fold}' for fold, n in dropped.items() if n)}: "
-            "figures are not comparable with those on all pairs"
-        )
-    return rows
+        (a, sign, _), (b, _, _) = pair["a"], pair["b"]
+        fold = str(fold_of(rank, len(sides), folds))
+        rows.append({"image_a": a, "image_b": b, "genuine": str(int(sign == "+")), "fold": fold})
+        without.append(next((image_id for image_id, _, status in pair.values() if status != ALIGNED), ""))
+    return rows, without
 
 
 def fold_of(place: int, pairs: int, folds: int) -> int:

@@ -21,15 +21,26 @@ from pipeline.splits.trained import warn
 from pipeline.store.results import write_results
 
 if TYPE_CHECKING:
-    from pipeline.metrics.comparisons import Measured
-    from pipeline.metrics.result import Column, Context, Result
+    from pipeline.metrics.comparisons import Difference, Measured
+    from pipeline.metrics.result import Column, Context, Result, Scalar
     from pipeline.params import Study
 
 logger = logging.getLogger(__name__)
 
 Results = Mapping[str, Mapping[str, "Result"]]
 """By benchmark, then by model."""
-DIFFERENCES = ("model_a", "model_b", "metric", "difference", "low", "high", "p", "significant", "p_uncorrected")
+DIFFERENCES = (
+    "model_a",
+    "model_b",
+    "metric",
+    "difference",
+    "low",
+    "high",
+    "p",
+    "significant",
+    "p_uncorrected",
+    "family",
+)
 PAIR_COLUMNS = ("model", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_dataset", "score")
 
 
@@ -102,15 +113,16 @@ def write(folder: Path, study: Study, results: Results, read: Reader) -> None:
         (folder / name).mkdir()
     level = study.evaluate.bootstrap.level
     metrics: dict[str, Any] = {}
+    against = _against_baselines(study, results)
     for benchmark, by_model in results.items():
         metrics[benchmark] = {model: _flat(result, level) for model, result in by_model.items()}
         rows = [{"model": model, **values} for model, values in metrics[benchmark].items()]
         write_csv(folder / "tables" / f"{benchmark}.csv", rows, _columns(rows))
         compared = list(_compare(by_model, level))
         write_csv(folder / "tables" / f"{benchmark}-differences.csv", compared, DIFFERENCES)
-        declared = _against_baseline(study, benchmark, by_model)
-        if declared:
-            write_csv(folder / "tables" / f"{benchmark}-baseline.csv", declared, (*DIFFERENCES, "family"))
+        if against[benchmark]:
+            declared = [_row(d) for d in against[benchmark]]
+            write_csv(folder / "tables" / f"{benchmark}-baseline.csv", declared, DIFFERENCES)
         for curve in dict.fromkeys(c for result in by_model.values() for c in result.curves):
             points = [p for model, result in by_model.items() for p in _points(model, result.curves.get(curve, {}))]
             write_csv(folder / "curves" / f"{curve}-{benchmark}.csv", points, _columns(points))
@@ -122,14 +134,21 @@ def write(folder: Path, study: Study, results: Results, read: Reader) -> None:
 
 def _flat(result: Result, level: float) -> dict[str, Any]:
     """Scalars with their intervals and notes beside them."""
-    from pipeline.metrics.intervals import interval
+    from pipeline.metrics.comparisons import LEAST_EFFECTIVE
+    from pipeline.metrics.intervals import FEWEST_UNITS, interval, share_interval
 
     flat: dict[str, Any] = {}
     for name, scalar in result.scalars.items():
         flat[name] = scalar.value
         note = scalar.note
         if scalar.replicates is not None:
-            low, high = interval(scalar.replicates, level, result.units) or (None, None)
+            units = min(result.units, scalar.effective or result.units)
+            least = LEAST_EFFECTIVE if result.units >= FEWEST_UNITS else FEWEST_UNITS
+            if scalar.share and scalar.value is not None:
+                ends = share_interval(scalar.value, scalar.replicates, level, units, least)
+            else:
+                ends = interval(scalar.replicates, level, units, least)
+            low, high = ends or (None, None)
             flat |= {f"{name}_low": low, f"{name}_high": high}
             if low is None:
                 note = (
@@ -148,10 +167,25 @@ def _compare(by_model: Mapping[str, Result], level: float) -> Iterator[dict[str,
         models = [m for m in by_model if m in by_name]
         every_two = [(a, b) for n, a in enumerate(models) for b in models[n + 1 :]]
         for d in differences({name: by_name}, every_two, level, *_units(by_model, models)):
-            yield {**vars(d), "significant": int(d.significant)}
+            yield _row(d)
 
 
-def _against_baseline(study: Study, benchmark: str, by_model: Mapping[str, Result]) -> list[dict[str, Any]]:
+def _row(difference: Difference) -> dict[str, Any]:
+    return {**vars(difference), "significant": int(difference.significant)}
+
+
+def _against_baselines(study: Study, results: Results) -> dict[str, list[Difference]]:
+    """By benchmark, every other model against its baseline, corrected for in the families that the study declares."""
+    from pipeline.metrics.comparisons import in_one_family
+
+    found = {benchmark: _against_baseline(study, benchmark, by_model) for benchmark, by_model in results.items()}
+    if study.evaluate.family == "benchmark":
+        return found
+    every = iter(in_one_family([d for of_one in found.values() for d in of_one], study.evaluate.bootstrap.level))
+    return {benchmark: [next(every) for _ in of_one] for benchmark, of_one in found.items()}
+
+
+def _against_baseline(study: Study, benchmark: str, by_model: Mapping[str, Result]) -> list[Difference]:
     """Every other model against the declared baseline in the declared figures, which are one family."""
     from pipeline.metrics.comparisons import differences
     from pipeline.reporting.tables import shown
@@ -165,8 +199,7 @@ def _against_baseline(study: Study, benchmark: str, by_model: Mapping[str, Resul
     measured = _measured(by_model)
     family = {f: measured[f] for f in figures if f in measured}
     pairs = [(model, declared) for model in by_model if model != declared]
-    found = differences(family, pairs, evaluate.bootstrap.level, *_units(by_model, list(by_model)))
-    return [{**vars(d), "significant": int(d.significant), "family": len(found)} for d in found]
+    return differences(family, pairs, evaluate.bootstrap.level, *_units(by_model, list(by_model)))
 
 
 def _measured(by_model: Mapping[str, Result]) -> dict[str, dict[str, Measured]]:
@@ -178,7 +211,7 @@ def _measured(by_model: Mapping[str, Result]) -> dict[str, dict[str, Measured]]:
         for model, result in by_model.items():
             scalar = result.scalars.get(name)
             if scalar is not None and scalar.value is not None and scalar.replicates is not None:
-                found.setdefault(name, {})[model] = Measured(float(scalar.value), scalar.replicates)
+                found.setdefault(name, {})[model] = Measured(float(scalar.value), scalar.replicates, scalar.effective)
     return found
 
 
@@ -199,6 +232,12 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(key for row in rows for key in row)) or ["model"]
 
 
+def _how(scalar: Scalar) -> dict[str, Any]:
+    """How a figure is shown."""
+    how: dict[str, Any] = {"percent": scalar.percent, "better": scalar.better}
+    return how | ({"beside": True} if scalar.beside else {})
+
+
 def _run(study: Study, results: Results, read: Reader) -> dict[str, Any]:
     """What the numbers rest on, and how to show them."""
     benchmarks = {}
@@ -206,13 +245,14 @@ def _run(study: Study, results: Results, read: Reader) -> dict[str, Any]:
         scalars = {n: s for result in by_model.values() for n, s in result.scalars.items()}
         benchmarks[benchmark] = {
             **study.evaluate.benchmarks[benchmark].model_dump(),
-            "scalars": {n: {"percent": s.percent, "better": s.better} for n, s in scalars.items()},
+            "scalars": {n: _how(s) for n, s in scalars.items()},
         }
     return {
         "seed": study.seed,
         "level": study.evaluate.bootstrap.level,
         "replicates": study.evaluate.bootstrap.replicates,
         "far": list(study.evaluate.far),
+        "family": study.evaluate.family,
         "models": list(study.models),
         "fusions": list(study.fuse),
         "benchmarks": benchmarks,

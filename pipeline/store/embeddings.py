@@ -24,6 +24,8 @@ Floats = NDArray[np.float32]
 FILE = "embeddings.arrow"
 VERSIONS = "versions.json"
 COLUMNS = ("embedding", "mirrored")
+VECTOR, SUM = "sitter.vector", "embedding + mirrored: the vector of an image is the sum of both columns"
+"""Key and value of the schema's metadata where a table has both columns."""
 CHECKED_AT_ONCE = 1 << 14
 
 
@@ -66,7 +68,7 @@ def write_embeddings(folder: Path, image_ids: Sequence[str], vectors: Floats, mi
         folder: of one model or fusion and one data set, while it is being made.
         image_ids: unique, n of them.
         vectors: [n, d], unnormalised.
-        mirrored: [n, d], the vectors of the mirrored images.
+        mirrored: [n, d], the vectors of the mirrored images; the schema's metadata then say that both are to be summed.
 
     Raises:
         SitterError: a vector is not finite, or is zero; names the image.
@@ -80,7 +82,10 @@ def write_embeddings(folder: Path, image_ids: Sequence[str], vectors: Floats, mi
         check_vectors(values, image_ids, str(folder / FILE))
         flat = pa.array(np.ascontiguousarray(values, np.float32).reshape(-1))
         columns[name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
-    write_table(folder / FILE, pa.table(columns))
+    table = pa.table(columns)
+    if mirrored is not None:
+        table = table.replace_schema_metadata({VECTOR: SUM})
+    write_table(folder / FILE, table)
 
 
 def write_versions(folder: Path) -> None:

@@ -93,7 +93,9 @@ def test_exact_and_streamed_give_the_same_result(gallery, monkeypatch):
     for name, scalar in exact.scalars.items():
         other = streamed.scalars[name]
         assert scalar.note == other.note
-        assert scalar.value == other.value or scalar.value == pytest.approx(other.value, abs=1e-4), name
+        assert scalar.value == other.value or scalar.value == pytest.approx(
+            other.value, abs=1e-4, rel=0.01 * ("effective_impostor" in name)
+        ), name
         if scalar.replicates is not None:
             low, high = np.quantile(scalar.replicates, [0.05, 0.95])
             assert np.quantile(other.replicates, [0.05, 0.95]) == pytest.approx([low, high], abs=0.3 * (high - low))

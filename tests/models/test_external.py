@@ -27,7 +27,7 @@ from tests.models.outside import (
 pytestmark = pytest.mark.usefixtures("project")
 
 
-@pytest.mark.parametrize("form", ["csv", "arrow", "npz"])
+@pytest.mark.parametrize("form", ["csv", "arrow", "npz", "npy"])
 def test_vectors_of_a_file_become_the_embeddings_in_the_order_of_the_faces(at, form):
     order = np.random.default_rng(2).permutation(len(IDS))
     ids, vectors = [*(IDS[i] for i in order), "another"], np.concatenate([VECTORS[order], VECTORS[:1]])
@@ -35,6 +35,10 @@ def test_vectors_of_a_file_become_the_embeddings_in_the_order_of_the_faces(at, f
         put_vectors(at, ids, vectors)
     elif form == "npz":
         np.savez(given(at, "cots.npz"), image_id=np.array(ids), embedding=vectors)
+    elif form == "npy":
+        rows = np.zeros(len(ids), dtype=[("image_id", "U20"), ("embedding", "f4", VECTORS.shape[1])])
+        rows["image_id"], rows["embedding"] = ids, vectors
+        np.save(given(at, "cots.npy"), rows)
     else:
         import pandas
 

@@ -182,3 +182,12 @@ def test_a_lone_array_in_place_of_an_archive_of_arrays_is_refused(tmp_path):
     (tmp_path / "a.npy").rename(tmp_path / "a.npz")
     with pytest.raises(SitterError, match=r"a\.npz is no \.npz file"):
         read_columns(tmp_path / "a.npz", ["image_id"])
+
+
+def test_a_npy_file_without_names_says_how_to_save_them(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((3, 4)))
+    with pytest.raises(SitterError, match=r"shape \[3, 4\] and no names: .*numpy\.savez\(file, image_id=…, …\)"):
+        read_columns(tmp_path / "a.npy", ["image_id"])
+    np.save(tmp_path / "b.npy", np.array([{"image_id": 1}], object), allow_pickle=True)
+    with pytest.raises(SitterError, match=r"b\.npy is no \.npy file that can be read: Object arrays"):
+        read_columns(tmp_path / "b.npy", ["image_id"])

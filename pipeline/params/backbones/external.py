@@ -10,7 +10,7 @@ from pipeline.params.backbones.base import OutsideOptions
 
 
 class ExternalVectorsOptions(OutsideOptions):
-    """An outside system's vectors: CSV, Arrow or npz with image_id and embedding (in a CSV, a column a value)."""
+    """An outside system's vectors: CSV, Arrow, npz or npy with image_id and embedding (in a CSV, a column a value)."""
 
     implementation: ClassVar[str] = "pipeline.models.backbones.external:ExternalVectors"
     kind: Literal["external"] = "external"

@@ -14,3 +14,8 @@ class AllPairsOptions(ComparisonOptions):
     kind: Literal["all-pairs"] = "all-pairs"
     within_folds: bool = False
     """Only pairs of images of one fold, as cross-validated models want it."""
+    discard: tuple[str, ...] = ("score", "size", "norm")
+    """Qualities of an image by which the worst are left out, to see how the error falls: the detector's score, the
+    face's size, the vector's length, or a column of numbers of the manifest."""
+    groups: tuple[str, ...] = ()
+    """Columns of the manifest (artist, medium, …), or `century`, by which errors are broken down."""

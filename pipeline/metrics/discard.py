@@ -1,0 +1,164 @@
+"""Error against discard: how the error falls when the images of the worst quality are left out.
+
+The error-versus-discard characteristic (Grother & Tabassi 2007; ISO/IEC 29794-1:2024): at one threshold, the FNMR of
+the genuine pairs that are left when the images of the lowest quality are discarded. A pair's quality is that of its
+worse image. Images of equal quality are discarded together, since nothing says which of them is worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.errors import SitterError
+from pipeline.metrics.pairing import Pairing
+from pipeline.metrics.result import Column, Context, Embedded, Floats, Ints, Scalar, Scored, rounded, unit
+
+# Genuine pairs at most: they are listed one by one.
+MOST = 5_000_000
+POINTS = 100
+# The area under the curve is taken up to this share of images discarded, as is usual.
+UP_TO = 0.2
+KNOWN = ("score", "size", "norm")
+"""Qualities that need no column of the user's: the detector's score, the face's size in pixels, the vector's length."""
+BLOCK = 1 << 14
+
+
+def discard(
+    context: Context, pairing: Pairing, qualities: Sequence[str], threshold: float
+) -> tuple[dict[str, Scalar], dict[str, dict[str, Column]]]:
+    """Return `edc_<quality>`, and the curve `discard`: FNMR over the share of images that are discarded.
+
+    `edc_<quality>` is the mean FNMR while up to 20 % of the images are discarded over that of all images: below 1, the
+    quality tells which images will be rejected; at 1 it tells nothing.
+
+    Args:
+        context: knows the qualities.
+        pairing: the images.
+        qualities: `score`, `size`, `norm` or a column of numbers of the manifest.
+        threshold: from which on a pair is accepted.
+
+    Raises:
+        SitterError: a column that is named is not there or holds no numbers; those of `KNOWN` may be absent.
+    """
+    rows, columns = genuine_pairs(pairing)
+    if not 0 < len(rows) <= MOST:
+        return {}, {}
+    rejected = genuine_scores(pairing, rows, columns) < threshold
+    scalars: dict[str, Scalar] = {}
+    table: dict[str, list[float | str]] = {"quality": [], "discarded": [], "fnmr": [], "pairs": []}
+    for name in qualities:
+        values = [_quality(context, images, name) for images in (pairing.probe, pairing.columns)]
+        known = [v for v in values if v is not None]
+        if len(known) < 2:
+            continue
+        images = known[0] if pairing.within else np.concatenate(known)
+        curve = characteristic(images, np.minimum(known[0][rows], known[1][columns]), rejected)
+        area = area_up_to(*curve[:2])
+        note = "" if np.isfinite(area) else "no genuine pair is rejected"
+        scalars[f"edc_{name}"] = Scalar(area if not note else None, note, better=None)
+        table["quality"] += [name] * len(curve[0])
+        for column, points in zip(("discarded", "fnmr", "pairs"), curve, strict=True):
+            table[column] += points.tolist()
+    return scalars, {"discard": {name: list(column) for name, column in table.items()}} if table["quality"] else {}
+
+
+def genuine_pairs(pairing: Pairing) -> tuple[Ints, Ints]:
+    """Rows and columns of the genuine pairs, found by sitter: other pairs are never listed."""
+    places: tuple[dict[int, list[int]], dict[int, list[int]]] = {}, {}
+    for found, numbers in zip(places, pairing.numbers, strict=True):
+        for place, number in enumerate(numbers.tolist()):
+            found.setdefault(number, []).append(place)
+    if sum(len(own) ** 2 for own in places[0].values()) > 4 * MOST:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    pairs = [
+        pair
+        for number, own in places[0].items()
+        for pair in (
+            combinations(own, 2) if pairing.within else ((i, j) for i in own for j in places[1].get(number, ()))
+        )
+    ]
+    rows, columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    width = len(pairing.columns)
+    out = np.isin(rows * width + columns, pairing.excluded[0] * width + pairing.excluded[1])
+    return rows[~out], columns[~out]
+
+
+def genuine_scores(pairing: Pairing, rows: Ints, columns: Ints) -> Floats:
+    """Scores of some pairs, as the benchmark has them."""
+    if isinstance(pairing.probe, Scored):
+        return pairing.scorer()(slice(None))[rows, columns]
+    found = np.empty(len(rows))
+    for start in range(0, len(rows), BLOCK):
+        part = slice(start, start + BLOCK)
+        one, other = unit(pairing.probe.vectors[rows[part]]), unit(pairing.columns.vectors[columns[part]])
+        found[part] = np.einsum("nd,nd->n", one, other)
+    return rounded(found)
+
+
+def characteristic(images: Floats, pairs: Floats, rejected: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
+    """Return shares of images discarded, the FNMR of the pairs that are left, and how many these are.
+
+    Args:
+        images: quality of each image.
+        pairs: quality of each genuine pair, that of its worse image.
+        rejected: whether the pair is rejected.
+    """
+    levels = np.unique(images)
+    discarded = np.searchsorted(np.sort(images), levels) / len(images)  # those below the level
+    order = np.argsort(pairs, kind="stable")
+    below = np.searchsorted(pairs[order], levels)
+    left = len(pairs) - below
+    wrong = rejected.sum() - np.concatenate([[0], np.cumsum(rejected[order])])[below]
+    keep = left > 0
+    discarded, left, wrong = discarded[keep], left[keep], wrong[keep]
+    if len(discarded) > POINTS:
+        chosen = np.unique(np.searchsorted(discarded, np.linspace(0, discarded[-1], POINTS)))
+        discarded, left, wrong = discarded[chosen], left[chosen], wrong[chosen]
+    return discarded, wrong / left, left.astype(np.float64)
+
+
+def area_up_to(discarded: Floats, fnmr: Floats, end: float = UP_TO) -> float:
+    """Mean FNMR over shares discarded from 0 to `end`, over that at 0 (NaN where that is 0), by the staircase."""
+    if fnmr[0] == 0:
+        return float("nan")
+    steps = np.diff(np.append(np.minimum(discarded, end), end))
+    return float(steps @ fnmr / end / fnmr[0])
+
+
+def _quality(context: Context, images: Embedded, name: str) -> Floats | None:
+    """Quality of each image; None where one of `KNOWN` is not known."""
+    if name == "norm":
+        return None if isinstance(images, Scored) else np.linalg.norm(images.vectors.astype(np.float64), axis=1)
+    try:
+        if name == "size":
+            x0, y0, x1, y1 = (_numbers(context.column(images.dataset, c), images) for c in ("x0", "y0", "x1", "y1"))
+            return np.sqrt(np.maximum((x1 - x0) * (y1 - y0), 0))
+        return _numbers(context.column(images.dataset, name), images)
+    except SitterError:
+        if name in KNOWN:
+            return None
+        raise
+    except ValueError as error:
+        if name in KNOWN:
+            return None
+        raise SitterError(
+            f"{images.dataset}: `discard` names the column {name!r}, which must hold numbers, but {error}. "
+            "Fill it in, or leave it out of `discard`."
+        ) from None
+
+
+def _numbers(column: Mapping[str, str], images: Embedded) -> Floats:
+    """A column's numbers; raises ValueError, naming the image, where there is none."""
+    found = np.empty(len(images))
+    for n, image_id in enumerate(images.image_ids):
+        try:
+            found[n] = float(column[image_id])
+        except (KeyError, ValueError):
+            raise ValueError(f"that of image {image_id!r} is {column.get(image_id, '')!r}") from None
+    if not np.isfinite(found).all():
+        raise ValueError("one is not finite")
+    return found

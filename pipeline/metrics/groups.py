@@ -1,0 +1,271 @@
+"""Error rates by group: does a model err more on one artist, century or kind of picture than on others?
+
+Differential performance as ISO/IEC 19795-10:2024 has it: one threshold for all, FMR and FNMR of the pairs within each
+group. A group is a value of a column of the manifest. Pairs of two images of one value are compared with those of all
+other values, and pairs within values with pairs across them ("same artist" against "different artists"). Intervals and
+tests are over sitters; all tests of a column are one family for Holm's correction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.metrics.accepted import accepted
+from pipeline.metrics.comparisons import Difference, Measured, differences, effective, in_one_family
+from pipeline.metrics.discard import genuine_pairs, genuine_scores
+from pipeline.metrics.intervals import FEWEST_UNITS, draws, share_interval
+from pipeline.metrics.manifest_values import classes, values_of
+from pipeline.metrics.pairing import Pairing
+from pipeline.metrics.result import Column, Context, Floats, Ints
+
+SAME, DIFFERENT = "same", "different"
+"""Pairs of two images of one value, whichever; and of two values."""
+# Of more sitters, groups of sitters are resampled.
+MOST_SITTERS = 400
+GROUPS = 128
+RATES = ("fmr", "fnmr")
+COLUMNS = ("column", "group", "sitters", "genuine", "impostor", "threshold", *(
+    f"{rate}{end}" for rate in RATES for end in ("", "_low", "_high", "_difference", "_difference_low",
+                                                  "_difference_high", "_p", "_significant")), "note")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Pairs within one group: errors and all, of genuine pairs by unit [units], of impostor pairs [units, units]."""
+
+    rejected: Floats
+    genuine: Floats
+    accepted: Floats
+    impostor: Floats
+
+    def __sub__(self, other: _Counts) -> _Counts:
+        mine, theirs = vars(self), vars(other)
+        return _Counts(**{name: mine[name] - theirs[name] for name in mine})
+
+
+@dataclass(frozen=True)
+class _Rate:
+    value: float
+    replicates: Floats
+
+
+def groups(
+    context: Context, pairing: Pairing, columns: Sequence[str], threshold: float
+) -> dict[str, dict[str, Column]]:
+    """Return the curve `groups`: a row for each value of each column, for `same` and for `different`.
+
+    A row has FMR and FNMR with intervals, the difference to the rest (of a value, to pairs within other values; of
+    `same`, to `different`) with its interval and corrected p-value, and a note where the sitters are too few. A group
+    without any error, or with nothing else, has an interval (see `share_interval`) and no test: its errors do not vary.
+
+    Args:
+        context: knows the columns.
+        pairing: the images.
+        columns: of the manifest, or `century`.
+        threshold: from which on a pair is accepted.
+
+    Raises:
+        SitterError: a data set has no such column.
+    """
+    if not columns:
+        return {}
+    unit_of, units = _units(pairing, context.seed)
+    rows, cols = genuine_pairs(pairing)
+    genuine = rows, cols, genuine_scores(pairing, rows, cols) < threshold
+    coded = {column: _codes(context, pairing, column) for column in columns}
+    hits = _false_matches(pairing, unit_of, units, coded, threshold)
+    table: list[dict[str, object]] = []
+    for column, (names, codes) in coded.items():
+        count = partial(_counted, pairing, unit_of, units, genuine)
+        found = {name: count(codes, code, hits[column][code]) for code, name in enumerate(names)}
+        any_value = np.minimum(codes[0], 0), np.minimum(codes[1], 0)
+        every = count(any_value, 0, hits[column].sum(axis=0))
+        found[SAME] = _sum(list(found.values()), units)
+        found[DIFFERENT] = every - found[SAME]
+        table += [{"column": column, "threshold": threshold, **row} for row in _rows(context, pairing, codes, found)]
+    return {"groups": {name: [row.get(name) for row in table] for name in COLUMNS}} if table else {}
+
+
+def _false_matches(
+    pairing: Pairing,
+    unit_of: Ints,
+    units: int,
+    coded: Mapping[str, tuple[list[str], tuple[Ints, Ints]]],
+    threshold: float,
+) -> dict[str, Floats]:
+    """Count accepted impostor pairs by column: [values + 1, units, units], those of two values last."""
+    hits = {column: np.zeros((len(names) + 1, units, units)) for column, (names, _) in coded.items()}
+    number_r, number_c = pairing.numbers
+    for a, b in accepted(pairing, threshold):
+        false = number_r[a] != number_c[b]
+        a, b = a[false], b[false]
+        cells = _cell(pairing, unit_of[number_r[a]], unit_of[number_c[b]])
+        for column, (names, codes) in coded.items():
+            one, other = codes[0][a], codes[1][b]
+            known = (one >= 0) & (other >= 0)
+            value = np.where(one == other, one, len(names))[known]
+            np.add.at(hits[column], (value, cells[0][known], cells[1][known]), 1)
+    return hits
+
+
+def _units(pairing: Pairing, seed: int) -> tuple[Ints, int]:
+    """Return the unit of each sitter, and how many there are: sitters, or random groups of very many."""
+    sitters = len(pairing.sitters)
+    if sitters <= MOST_SITTERS:
+        return np.arange(sitters), sitters
+    found = np.empty(sitters, np.int64)
+    found[np.random.default_rng([seed, sitters, 2]).permutation(sitters)] = np.arange(sitters) % GROUPS
+    return found, GROUPS
+
+
+def _codes(context: Context, pairing: Pairing, column: str) -> tuple[list[str], tuple[Ints, Ints]]:
+    """Return the values of a column, and which of them each row and each column of the pairing has; −1: not known."""
+    sides = (pairing.probe, pairing.columns)
+    values = {
+        (images.dataset, image_id): value
+        for images in sides
+        for image_id, value in values_of(context, images.dataset, column).items()
+    }
+    of = classes(values, context.is_nobody, column)
+    here = [[of.get((images.dataset, i), "") for i in images.image_ids] for images in sides]
+    names = sorted({name for side in here for name in side} - {""})
+    place = {name: n for n, name in enumerate(names)} | {"": -1}
+    rows, cols = (np.array([place[name] for name in side], dtype=np.int64) for side in here)
+    return names, (rows, cols)
+
+
+def _counted(
+    pairing: Pairing,
+    unit_of: Ints,
+    units: int,
+    genuine: tuple[Ints, Ints, NDArray[np.bool_]],
+    codes: tuple[Ints, Ints],
+    code: int,
+    hits: Floats,
+) -> _Counts:
+    """Count the pairs both of whose images have a code; `hits` are those of the impostor pairs that are accepted."""
+    chosen = [c == code for c in codes]
+    row_unit, col_unit = (unit_of[n] for n in pairing.numbers)
+    rows, cols, rejected = genuine
+    mine = chosen[0][rows] & chosen[1][cols]
+    by_unit = np.bincount(row_unit[rows[mine]], minlength=units).astype(np.float64)
+    wrong = np.bincount(row_unit[rows[mine & rejected]], minlength=units).astype(np.float64)
+    n, m = (
+        np.bincount(u[c], minlength=units).astype(np.float64) for u, c in zip((row_unit, col_unit), chosen, strict=True)
+    )
+    every = np.outer(n, m)
+    if pairing.within:
+        every = np.triu(every, 1) + np.diag(n * (n - 1) / 2)
+    i, j = pairing.excluded
+    out = chosen[0][i] & chosen[1][j]
+    np.subtract.at(every, _cell(pairing, row_unit[i[out]], col_unit[j[out]]), 1)
+    every[np.arange(units), np.arange(units)] -= by_unit
+    return _Counts(wrong, by_unit, hits, every)
+
+
+def _cell(pairing: Pairing, a: Ints, b: Ints) -> tuple[Ints, Ints]:
+    return (np.minimum(a, b), np.maximum(a, b)) if pairing.within else (a, b)
+
+
+def _sum(parts: Sequence[_Counts], units: int) -> _Counts:
+    total = _Counts(*(np.zeros(units), np.zeros(units), np.zeros((units, units)), np.zeros((units, units))))
+    for part in parts:
+        total = _Counts(**{name: vars(total)[name] + vars(part)[name] for name in vars(total)})
+    return total
+
+
+def _rates(context: Context, counts: _Counts, units: int) -> dict[str, _Rate]:
+    """FMR and FNMR, in the set and in each replicate."""
+    found: dict[str, list[Floats]] = {rate: [] for rate in RATES}
+    whole = np.ones((1, units), np.int32)
+    for m in _with(whole, draws(units, context.replicates, context.seed)):
+        w = m.astype(np.float64)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found["fmr"].append(_quadratic(w, counts.accepted) / _quadratic(w, counts.impostor))
+            found["fnmr"].append((w @ counts.rejected) / (w @ counts.genuine))
+    return {
+        rate: _Rate(float(values[0]), values[1:]) for rate, parts in found.items() for values in [np.concatenate(parts)]
+    }
+
+
+def _with(first: NDArray[np.int32], more: Iterator[NDArray[np.int32]]) -> Iterator[NDArray[np.int32]]:
+    yield first
+    yield from more
+
+
+def _quadratic(w: Floats, cells: Floats) -> Floats:
+    """Pairs in each replicate: those of two units count by both draws, those within a unit by its own."""
+    within = np.diag(cells)
+    total: Floats = ((w @ (cells - np.diag(within))) * w).sum(axis=1) + w @ within
+    return total
+
+
+def _rows(
+    context: Context, pairing: Pairing, codes: tuple[Ints, Ints], found: dict[str, _Counts]
+) -> list[dict[str, object]]:
+    """A row for each group."""
+    units = len(found[SAME].genuine)
+    rates = {name: _rates(context, counts, units) for name, counts in found.items()}
+    sitters = {name: _sitters(pairing, codes, code) for code, name in enumerate(found) if name not in (SAME, DIFFERENT)}
+    everybody = np.concatenate([numbers[c >= 0] for numbers, c in zip(pairing.numbers, codes, strict=True)])
+    sitters |= {name: np.bincount(everybody) for name in (SAME, DIFFERENT)}
+    rows, tests = [], []
+    for name, counts in found.items():
+        owners = sitters[name]
+        many = {"fmr": effective(owners), "fnmr": effective(counts.genuine)}
+        row: dict[str, object] = {
+            "group": name,
+            "sitters": int((owners > 0).sum()),
+            "genuine": int(counts.genuine.sum()),
+            "impostor": int(counts.impostor.sum()),
+        }
+        rest = found[DIFFERENT] if name == SAME else None if name == DIFFERENT else found[SAME] - counts
+        others = _rates(context, rest, units) if rest is not None else {}
+        few = []
+        for rate in RATES:
+            own = rates[name][rate]
+            row[rate] = own.value if np.isfinite(own.value) else None
+            bounds = (
+                share_interval(own.value, own.replicates, context.level, min(many[rate], units))
+                if row[rate] is not None
+                else None
+            )
+            if row[rate] is not None and bounds is None:
+                few.append(rate.upper())
+            row[f"{rate}_low"], row[f"{rate}_high"] = bounds or (None, None)
+            if bounds and 0 < own.value < 1 and rate in others and np.isfinite(others[rate].value):
+                pair = {"own": Measured(own.value, own.replicates, many[rate]),
+                        "rest": Measured(others[rate].value, others[rate].replicates)}  # fmt: skip
+                tests += [(row, replace(d, metric=rate)) for d in
+                          differences({rate: pair}, [("own", "rest")], context.level, units)]  # fmt: skip
+        row["note"] = (
+            f"too few sitters for an interval of {' and '.join(few)} (fewer than {FEWEST_UNITS})" if few else ""
+        )
+        rows.append(row)
+    corrected = in_one_family([d for _, d in tests], context.level)
+    for (row, _), d in zip(tests, corrected, strict=True):
+        _tested(row, d)
+    return rows
+
+
+def _tested(row: dict[str, object], d: Difference) -> None:
+    row |= {
+        f"{d.metric}_difference": d.difference,
+        f"{d.metric}_difference_low": d.low,
+        f"{d.metric}_difference_high": d.high,
+        f"{d.metric}_p": d.p,
+        f"{d.metric}_significant": int(d.significant),
+    }
+
+
+def _sitters(pairing: Pairing, codes: tuple[Ints, Ints], code: int) -> Ints:
+    """Images of each sitter in a group."""
+    sides = [
+        np.bincount(n[c == code], minlength=len(pairing.sitters)) for n, c in zip(pairing.numbers, codes, strict=True)
+    ]
+    return sides[0] if pairing.within else sides[0] + sides[1]

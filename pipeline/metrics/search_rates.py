@@ -1,0 +1,227 @@
+"""Rates of identification in bootstrap replicates: other sitters as probes, and other sitters in the gallery.
+
+Whom a probe is taken for depends on who is in the gallery. A replicate draws the probes' sitters, whose searches count
+as often as they were drawn, and the threshold of a FAR is found anew. The gallery cannot be drawn likewise: two copies
+of a sitter are no two sitters, and without the third that is not drawn the gallery would be smaller and the search
+easier. So what each gallery sitter does to a rate is found by removing it (the jackknife; Efron & Stein 1981), and a
+replicate adds the effects, less their mean, of the sitters that it draws more or less than once.
+
+Chance that lies in a pair of sitters is thereby counted with either of them. Its share, found by removing pairs, is
+taken off once, as the variance for dyads has it (Aronow, Samii & Assenova 2015).
+
+How well that variance is known depends on how many sitters it comes from: where a threshold rests on a few of them, the
+degrees of freedom are few. They are estimated from the kurtosis of the sitters' influences (Satterthwaite 1946).
+
+A gallery that is held fixed instead gives too short intervals, and tests that reject too often, where a few sitters are
+taken for many, and at a threshold that rests on few false alarms: two sitters that are taken for each other are two
+false alarms but one accident (`benchmarks/identification_test.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.metrics.intervals import CHUNK
+from pipeline.metrics.result import Floats, Ints
+
+Draws = Iterable[NDArray[np.int32]]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A rate, and what it varies by."""
+
+    drawn: Callable[[NDArray[np.int32]], Floats]
+    """From how often each unit is drawn, [rows, units], to the rate of those probes in the gallery as it is."""
+    effects: Floats
+    """[units] what a further copy of each unit in the gallery would add."""
+    pairs: float
+    """Variance that lies in pairs of units."""
+    influence: Floats
+    """[units] what a further copy of each unit, as probe and in the gallery, would add to the rate."""
+
+    @property
+    def effective(self) -> float:
+        """How many equal units would make the variance as well known: its degrees of freedom and 1."""
+        centred = self.influence - self.influence.mean()
+        square = float(centred @ centred)
+        if square == 0:
+            return float(len(centred))
+        quartic = float((centred**2) @ (centred**2)) / square**2
+        return 1 + 2 / max(quartic - 1 / len(centred), 1e-9)
+
+    def value(self) -> float:
+        """Return the rate itself."""
+        return float(self.drawn(np.ones((1, len(self.effects)), np.int32))[0])
+
+
+def replicates(rates: Mapping[str, Rate], drawn: Draws) -> dict[str, Floats]:
+    """Return the rates in each replicate, for other probes and another gallery.
+
+    Args:
+        rates: by name.
+        drawn: how often each unit is drawn, [r, units], some replicates at a time.
+    """
+    parts: dict[str, list[tuple[Floats, Floats]]] = {name: [] for name in rates}
+    for m in drawn:
+        for name, rate in rates.items():
+            parts[name].append((rate.drawn(m), (m - 1.0) @ rate.effects))
+    return {
+        name: _combined(rates[name], *(np.concatenate(sides) for sides in zip(*of_one, strict=True)))
+        for name, of_one in parts.items()
+    }
+
+
+def _combined(rate: Rate, probes: Floats, gallery: Floats) -> Floats:
+    """Return the rate in each replicate, from that of its probes and what its gallery adds."""
+    every = probes + gallery
+    total, least = float(np.nanvar(every)), float(np.nanvar(probes))
+    share = np.sqrt(max(total - rate.pairs, min(least, total)) / total) if total > 0 else 0.0
+    value = rate.value()
+    return np.clip(value + share * (every - value), 0, 1)
+
+
+@dataclass(frozen=True)
+class Searches:
+    """One search of the gallery for each probe; arrays [probes] unless said. Units are sitters: the probes' first."""
+
+    units: int
+    """Sitters of the probes and of the gallery."""
+    probe_units: int
+    """Those of the probes."""
+    enrolled: NDArray[np.bool_]
+    """[units] whether a unit is in the gallery."""
+    sitter: Ints
+    """Unit of the probe."""
+    rank: Ints
+    """Of the probe's own sitter among the gallery's sitters, equals before it; 0 where it is not in the gallery."""
+    own: Floats
+    """Score of its own sitter; −inf where it is not in the gallery."""
+    foremost_other: Floats
+    """Score of the best other sitter; −inf where there is none."""
+    foremost: Ints
+    """Unit of that sitter; −1 where there is none."""
+    second_other: Floats
+    """Score of the second-best other sitter; −inf where there is none."""
+    ahead: Mapping[int, Any]
+    """By rank k: a sparse array [units, units] that counts, by the probe's unit, how often each unit is ahead of the
+    probe's own sitter, which has rank k + 1."""
+
+
+def rank_rate(found: Searches, mated: NDArray[np.bool_], k: int) -> Rate:
+    """Return the share of the `mated` probes whose sitter is among the k best."""
+    hits, every = (
+        np.bincount(found.sitter[chosen], minlength=found.units)
+        for chosen in (mated & (found.rank > 0) & (found.rank <= k), mated)
+    )
+
+    def rate(drawn: NDArray[np.int32]) -> Floats:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            shares: Floats = (drawn @ hits) / (drawn @ every)
+        return shares
+
+    ahead = found.ahead[k]
+    by_unit = np.asarray(ahead.sum(axis=0)).ravel() / mated.sum()
+    both = (ahead + ahead.T).tocsr()  # of two units, taken for each other
+    pairs = float((both.data**2).sum() / 2 / mated.sum() ** 2)
+    effects = _centred(found, by_unit)
+    return Rate(rate, effects, pairs, effects + (hits - hits.sum() / mated.sum() * every) / mated.sum())
+
+
+def dir_rate(found: Searches, mated: NDArray[np.bool_], rivals: NDArray[np.bool_], far: float) -> Rate:
+    """Return the share of the `mated` probes whose sitter is first and above the threshold of a FAR of the `rivals`."""
+
+    def rate(drawn: NDArray[np.int32]) -> Floats:
+        values = np.empty(len(drawn))
+        size = max(1, CHUNK // len(mated))
+        for start in range(0, len(drawn), size):
+            w = drawn[start : start + size][:, found.sitter].astype(np.float64)
+            limit = threshold(found.foremost_other[rivals], w[:, rivals], far)
+            hit = (mated & (found.rank == 1))[None] & (found.own[None] > limit[:, None])
+            with np.errstate(invalid="ignore", divide="ignore"):
+                values[start : start + size] = (w * hit).sum(axis=1) / (w @ mated)
+        return values
+
+    by_unit, pairs = _removals(found, mated, rivals, far)
+    effects = _centred(found, by_unit)
+    return Rate(rate, effects, pairs, effects + _copies(found, mated, rivals, far, rate))
+
+
+def _copies(
+    found: Searches,
+    mated: NDArray[np.bool_],
+    rivals: NDArray[np.bool_],
+    far: float,
+    rate: Callable[[NDArray[np.int32]], Floats],
+) -> Floats:
+    """Return what a further copy of each unit as probe adds to DIR: [units]."""
+    limit = threshold(found.foremost_other[rivals], np.ones((1, int(rivals.sum()))), far)[0]
+    hit = mated & (found.rank == 1) & (found.own > limit)
+    hits, every = (np.bincount(found.sitter[chosen], minlength=found.units) for chosen in (hit, mated))
+    added: Floats = (hits - hits.sum() / every.sum() * every) / every.sum()
+    holding = np.unique(found.sitter[rivals & (found.foremost_other >= limit)])  # with whom the threshold moves, too
+    size = max(1, CHUNK // found.units)
+    for start in range(0, len(holding), size):
+        some = holding[start : start + size]
+        twice = np.ones((len(some), found.units), np.int32)
+        twice[np.arange(len(some)), some] = 2
+        added[some] = rate(twice) - hits.sum() / every.sum()
+    return added
+
+
+def threshold(rivals: Floats, weight: Floats, far: float) -> Floats:
+    """The score that, in each row, must be exceeded for the share of rival scores to be at most `far`.
+
+    Args:
+        rivals: [n] scores.
+        weight: [rows, n].
+        far: the FAR.
+    """
+    order = np.argsort(-rivals, kind="stable")
+    scores = rivals[order]
+    # Equal scores are accepted together: each counts with the weight up to the last of its equals.
+    last = np.searchsorted(-scores, -scores, side="right") - 1
+    accepted = np.cumsum(weight[:, order], axis=1)
+    too_many = accepted[:, last] > far * (1 + 1e-12) * accepted[:, -1:]
+    limit: Floats = np.where(too_many.any(axis=1), scores[np.argmax(too_many, axis=1)], -np.inf)
+    return limit
+
+
+def _removals(found: Searches, mated: NDArray[np.bool_], rivals: NDArray[np.bool_], far: float) -> tuple[Floats, float]:
+    """Return by how much DIR changes where a unit is taken out of the gallery, [units], and the variance by pairs.
+
+    Whoever is the only one ahead of a probe's own sitter makes it a hit by going; whoever holds the threshold up lowers
+    it. Two units are taken apart where neither is in the gallery for the probes of the other.
+    """
+    scores, one = found.foremost_other[rivals], np.ones((1, int(rivals.sum())))
+    limit = threshold(scores, one, far)[0]
+    first, second = mated & (found.rank == 1), mated & (found.rank == 2)
+    hits, count = int((first & (found.own > limit)).sum()), int(mated.sum())
+
+    def without(gone: NDArray[np.bool_]) -> int:
+        """How many more hits there are where these probes do not meet the one who is foremost for them."""
+        lower = threshold(np.where(gone, found.second_other, found.foremost_other)[rivals], one, far)[0]
+        return int(((first | (second & gone)) & (found.own > lower)).sum()) - hits
+
+    freed = second & (found.own > limit)
+    holding = rivals & (found.foremost_other >= limit)
+    by_unit = np.bincount(found.foremost[freed], minlength=found.units).astype(np.float64)
+    for unit in np.unique(found.foremost[holding]):
+        by_unit[unit] = without(found.foremost == unit)
+    low, high = np.minimum(found.sitter, found.foremost), np.maximum(found.sitter, found.foremost)
+    key = low * found.units + high
+    by_pair = dict(zip(*np.unique(key[freed], return_counts=True), strict=True))
+    by_pair |= {pair: without(key == pair) for pair in np.unique(key[holding])}
+    return by_unit / count, float(sum(float(n) ** 2 for n in by_pair.values()) / count**2)
+
+
+def _centred(found: Searches, change: Floats) -> Floats:
+    """Return what a further copy of each unit adds to a rate, of removals' changes [units]; 0 outside the gallery."""
+    effects = np.zeros(found.units)
+    effects[found.enrolled] = change[found.enrolled].mean() - change[found.enrolled]
+    return effects

@@ -1,0 +1,84 @@
+"""How many independent impostor pairs a false match rate rests on: the rules of 3 and of 30 by effective numbers.
+
+The rules of ISO/IEC 19795-1 take comparisons for independent, but 64,000 impostor pairs may come from 111 sitters. The
+effective number of pairs is that of independent ones that would make the FMR at a threshold as well known: FMR (1 −
+FMR) over its variance, where pairs that share a sitter depend on each other (the variance for dyads of Aronow, Samii &
+Assenova 2015).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pipeline.metrics.pair_table import Side
+from pipeline.metrics.result import Floats, Scalar, at
+from pipeline.metrics.verification import FEWEST_ACCEPTS, FIRM_ACCEPTS
+
+
+def effective_pairs(impostor: Side, units: int, threshold: float) -> float:
+    """Return the effective number of impostor pairs for the FMR at a threshold, at most as many as there are.
+
+    NaN where no pair is accepted, or all are.
+
+    Args:
+        impostor: the pairs.
+        units: number of sitters, or of groups of sitters.
+        threshold: from which on a pair is accepted.
+    """
+    wrong = (impostor.score >= threshold).astype(np.float64)
+    fmr, count = impostor.mean(wrong), float(impostor.weight.sum())
+    if not 0 < fmr < 1:
+        return float("nan")
+    residual: Floats = impostor.weight * (wrong - fmr) / count
+    apart = impostor.a != impostor.b
+    # A pair counts for both of its sitters; one within a group of sitters for its group once.
+    of_unit = np.bincount(impostor.a, residual, minlength=units)
+    of_unit += np.bincount(impostor.b[apart], residual[apart], minlength=units)
+    low, high = np.minimum(impostor.a, impostor.b)[apart], np.maximum(impostor.a, impostor.b)[apart]
+    _, dyad = np.unique(low.astype(np.int64) * units + high, return_inverse=True)
+    of_dyad = np.bincount(dyad, residual[apart]) if len(dyad) else np.zeros(0)
+    variance = float(of_unit @ of_unit - of_dyad @ of_dyad)
+    # What lies in pairs of sitters alone is the least that the variance can be.
+    least = max(float(of_dyad @ of_dyad), fmr * (1 - fmr) / count)
+    return fmr * (1 - fmr) / max(variance, least)
+
+
+def with_effective_support(
+    scalars: Mapping[str, Scalar], impostor: Side, units: int, far: Sequence[float]
+) -> dict[str, Scalar]:
+    """Return scalars with `effective_impostor@0.01`, …, and notes at the TAR of a FAR that rests on few of them.
+
+    Args:
+        scalars: of a benchmark, with its own thresholds.
+        impostor, units: as for `effective_pairs`.
+        far: the FARs.
+    """
+    found = dict(scalars)
+    for target in far:
+        threshold, tar = scalars[at("threshold", target)].value, scalars[at("tar", target)]
+        if threshold is None or tar.value is None:
+            continue
+        pairs = effective_pairs(impostor, units, float(threshold))
+        if np.isfinite(pairs):
+            found[at("effective_impostor", target)] = Scalar(pairs)
+            found[at("tar", target)] = replace(tar, note=tar.note or effective_support(pairs, target))
+    return found
+
+
+def effective_support(pairs: float, far: float) -> str:
+    """Return a sentence where so many effective impostor pairs are few for a FAR; empty where they are not.
+
+    >>> effective_support(200, 0.01)
+    'a FAR of 0.01 rests on fewer than 3 independent false matches, too few to show that it is met (rule of 3)'
+    """
+    rate, accepts = np.format_float_positional(far, trim="-"), pairs * far
+    if accepts >= FIRM_ACCEPTS:
+        return ""
+    if accepts >= FEWEST_ACCEPTS:
+        why = f"{FIRM_ACCEPTS} independent false matches, so that it is known to worse than ± 30 % (rule of 30)"
+    else:
+        why = f"{FEWEST_ACCEPTS} independent false matches, too few to show that it is met (rule of 3)"
+    return f"a FAR of {rate} rests on fewer than {why}"

@@ -1,0 +1,63 @@
+"""One figure with a line for each model, over linear axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from pipeline.reporting.numbers import number, plain
+from pipeline.reporting.read import Row, Series
+from pipeline.reporting.svg import Axis, Chart, Point, linear_ticks
+
+
+@dataclass(frozen=True)
+class Lines:
+    """What a figure shows."""
+
+    label: str
+    """The words that stand for it where it is not seen."""
+    x: str
+    """Column of the horizontal axis."""
+    ys: Sequence[str]
+    """Columns of the vertical axis, a line each."""
+    titles: tuple[str, str]
+    """Of both axes; a title that ends in % is of rates, which are shown in percent."""
+    widest: float = float("inf")
+    """Values beyond ± this are drawn at the edge."""
+
+
+def drawn(
+    curve: Mapping[str, list[Row]], styles: Mapping[str, Series], what: Lines, rule: Sequence[Point] = ()
+) -> Markup:
+    """Return the figure; empty where no model has the curve, or it is a single point.
+
+    Args:
+        curve: by model, its points.
+        styles: how the models look.
+        what: the figure.
+        rule: a dotted line that the others are compared with.
+    """
+    lines = [(m, found) for m in styles for y in what.ys if (found := points(curve.get(m, []), what.x, y, what.widest))]
+    everything = [p for _, found in lines for p in found]
+    if not lines or min(p[0] for p in everything) == max(p[0] for p in everything):
+        return Markup()
+    low, high = min(p[0] for p in everything), max(p[0] for p in everything)
+    heights = [p[1] for p in (*everything, *rule)]
+    bottom, top = min(0.0, *heights), max(heights) or 1.0
+
+    def axis(low: float, high: float, end: float, about: int, title: str) -> Axis:
+        scale = 100 if title.endswith("%") else 1
+        return Axis(low, end, [(t, plain(scale * t)) for t in linear_ticks(low, high, about)], title)
+
+    x, y = axis(low, high, high, 6, what.titles[0]), axis(bottom, top, top * 1.02, 5, what.titles[1])
+    chart = Chart(x, y, what.label)
+    dotted = Markup('<path class="rule" d="{}"/>').format(chart.path(rule)) if rule else Markup()
+    return chart.svg(dotted, *(chart.line(found, styles[model].css, model) for model, found in lines))
+
+
+def points(rows: Sequence[Row], x: str, y: str, widest: float = float("inf")) -> list[Point]:
+    """Return two columns as points, ordered by the first; rows where either is empty are left out."""
+    found = [(a, b) for r in rows if (a := number(r.get(x))) is not None and (b := number(r.get(y))) is not None]
+    return sorted((max(-widest, min(widest, a)), max(-widest, min(widest, b))) for a, b in found)

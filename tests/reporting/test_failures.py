@@ -1,0 +1,42 @@
+"""Failures stand beside comparisons alone in the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.reporting.failures import failures
+from pipeline.reporting.read import benchmarks, series
+from pipeline.stages import report
+from tests.reporting.standin import drawn_crops, small_study, write_run
+
+
+def test_every_benchmark_that_knows_its_failures_shows_both_rates(tmp_path, monkeypatch) -> None:
+    """In the stand-in each eleventh image has no face."""
+    monkeypatch.chdir(tmp_path)
+    study = small_study()
+    write_run(study, drawn_crops(132, 24))
+    found = benchmarks(Path("results"), study)
+    looks = series(study, found)
+    tables = {b.name: failures(b, looks) for b in found}
+    assert tables["space"] is None
+    for name in ("photographs", "across", "search"):
+        table = tables[name]
+        assert table is not None
+        assert "have no usable face" in table.rates
+        assert {row.style.name for row in table.rows} == {"dlib", "dlib-head", "both"}
+    rows = {row.name: row for row in tables["photographs"].rows if row.style.name == "dlib"}  # type: ignore[union-attr]
+    assert rows["generalised EER"].alone_name == "EER"
+    assert rows["GFRR at GFAR 10%"].alone_name == "FNMR at FMR 10%"
+    eer = next(b for b in found if b.name == "photographs").value("dlib", "eer")
+    assert rows["generalised EER"].alone.startswith(f"{100 * (eer or 0):.1f}")
+    search = {row.name for row in tables["search"].rows}  # type: ignore[union-attr]
+    assert {"FNIR at FPIR 10%", "FNIR, rank-1"} <= search
+    report.run(study)
+    page = Path("results/report.html").read_text(encoding="utf-8")
+    assert "Failures counted" in page
+    assert "Error against discard" in page
+    assert "length of the vector" in page
+    assert "Expected performance." in page
+    assert "generalised EER" in page
+    columns = page.split("Models on photographs")[1].split("</thead>")[0]
+    assert "generalised" not in columns
