@@ -16,6 +16,7 @@ include: "rules/fuse.smk"
 include: "rules/overlap.smk"
 include: "rules/evaluate.smk"
 include: "rules/explain.smk"
+include: "rules/identify.smk"
 include: "rules/report.smk"
 
 

@@ -19,7 +19,7 @@ def demo() -> dict[str, Any]:
 
 def data_only() -> dict[str, Any]:
     """The same without anything that comes after the splits: no model, no fusion, no benchmark and no question."""
-    raw = demo() | {"models": {}, "fuse": {}, "overlap": {}, "explain": None}
+    raw = demo() | {"models": {}, "fuse": {}, "overlap": {}, "explain": None, "identify": {}}
     raw["embed"]["datasets"], raw["train"]["train_on"], raw["evaluate"] = [], [], {"benchmarks": {}}
     return raw
 

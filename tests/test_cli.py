@@ -14,7 +14,8 @@ from pipeline.core.progress import progress
 from tests.suite.environment import environment
 
 PROJECT = Path(__file__).parents[1]
-STAGES = ["download", "render", "align", "split", "train", "embed", "fuse", "overlap", "evaluate", "explain", "report"]
+STAGES = ["download", "render", "align", "split", "train", "embed", "fuse", "overlap", "evaluate", "explain",
+          "identify", "report"]  # fmt: skip
 HEAVY = {"torch", "cv2", "pyarrow", "pandas", "sklearn", "scipy", "matplotlib", "onnxruntime", "numpy", "PIL"}
 
 

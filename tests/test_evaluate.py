@@ -56,7 +56,7 @@ def params() -> dict:
     raw = demo()
     raw["models"] = dict.fromkeys(("frozen", "tuned"), raw["models"]["dlib"])
     raw["fuse"] = {"both": {"models": ["frozen", "tuned"], "method": {"kind": "concat"}, "centre": False}}
-    del raw["overlap"], raw["explain"]
+    del raw["overlap"], raw["explain"], raw["identify"]
     raw["evaluate"] = {
         "far": [0.05, 0.0001],
         "bootstrap": {"replicates": 200, "level": 0.95},

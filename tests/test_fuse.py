@@ -60,9 +60,9 @@ def put(at, model, dataset, ids=IDS, values=None):
         write_embeddings(folder, ids, vectors(model, dataset) if values is None else values)
 
 
-def put_split(at, subset):
-    for dataset in DATASETS:
-        rows = [{"image_id": i, "sitter": s, "subset": subset[s]} for i, s in zip(IDS, SITTERS, strict=True)]
+def put_split(at, subset, datasets=DATASETS, spelled=str):
+    for dataset in datasets:
+        rows = [{"image_id": i, "sitter": spelled(s), "subset": subset[s]} for i, s in zip(IDS, SITTERS, strict=True)]
         with output_folder(at.split(dataset)) as folder:
             write_csv(folder / "split.csv", rows, ["image_id", "sitter", "subset", "fold", "origin"])
 
@@ -108,6 +108,26 @@ def test_with_a_cohort_there_are_scores_of_all_test_images_of_every_two_data_set
         np.testing.assert_allclose(
             read_scores("both", dataset, at).matrix(ids, dataset, ids)[upper], expected[upper], atol=1e-4
         )
+
+
+@pytest.mark.parametrize("method", ["concat", "wccn", "score"])
+def test_sitters_who_are_tested_in_another_data_set_have_no_say(method, at, caplog):
+    """Of the paintings' eight train and val sitters, two train ones and a val one are tested in photos."""
+    elsewhere = SUBSET | {"s0": "test", "s3": "test", "s4": "test"}
+    put_split(at, elsewhere, ["photos"], str.upper)
+    with caplog.at_level("INFO"):
+        fuse.run(study(method, cohort=5), "both", at.root)
+    assert "both is not fitted on 3 sitters of paintings, who are tested in another data set: s0, s3, s4" in caplog.text
+    fitted = json.loads((at.model("both") / "model.json").read_text())["fitted"]
+    assert fitted == {"train": {"images": 8, "sitters": 2}, "val": {"images": 12, "sitters": 3}}
+    before = {path: path.read_bytes() for path in at.embeddings("both", "photos").parent.rglob("*.arrow")}
+    own = np.array([elsewhere[s] == "test" != SUBSET[s] for s in SITTERS])[:, None]
+    for model in NOISE:  # in the paintings these faces are neither fitted on nor tested
+        values = vectors(model, "paintings")
+        put(at, model, "paintings", values=np.where(own, -values, values).astype(np.float32))
+    fuse.run(study(method, cohort=5), "both", at.root)
+    assert before == {path: path.read_bytes() for path in before}
+    assert before
 
 
 def test_weighted_says_its_weights_and_applies_them(at):

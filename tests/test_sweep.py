@@ -63,7 +63,7 @@ def test_a_sweep_is_fused_embedded_and_judged_like_any_model():
 def over_seeds(seeds: list[int], **sweeps: dict[str, Any]) -> params.Study:
     """The demo with its trained models repeated; `sweeps` replaces the sweep of a model."""
     raw = demo()
-    del raw["explain"]
+    del raw["explain"], raw["identify"]
     for name in ("dlib-head", "dlib-lora", "effnet-lora"):
         raw["models"][name]["sweep"] = sweeps.get(name.replace("-", "_"), {"training.seed": seeds})
     return params.check(raw)
@@ -103,7 +103,7 @@ def test_a_fusion_of_a_repeated_fusion_is_repeated_too():
         "one": {"models": ["dlib", "dlib-head"], "method": {"kind": "concat"}, "centre": False},
         "two": {"models": ["one", "effnet"], "method": {"kind": "concat"}, "centre": False},
     }
-    del raw["explain"]
+    del raw["explain"], raw["identify"]
     made = params.check(raw)
     assert made.fuse["two-seed-2"].models == ("one-seed-2", "effnet")
 
@@ -117,7 +117,7 @@ def test_each_seed_of_a_cross_validated_model_has_its_folds_put_together():
     }
     raw["fuse"] = {"head-cv": {"models": ["head"], "method": {"kind": "folds"}}}
     raw["evaluate"]["benchmarks"] = {"all": {"kind": "all-pairs", "probe": "orl-painted", "within_folds": True}}
-    del raw["explain"], raw["overlap"]
+    del raw["explain"], raw["overlap"], raw["identify"]
     made = params.check(raw)
     assert made.fuse["head-cv-seed-5"].models == tuple(f"head-fold-{fold}-seed-5" for fold in range(3))
 
@@ -174,7 +174,7 @@ def cross_validated(**changes: Any) -> params.Study:
     raw = demo()
     raw["split"] = {name: {"kind": "sitters", "test": 1.0, "folds": 4} for name in raw["split"]}
     models = {"dlib": raw["models"]["dlib"], "head": {**raw["models"]["dlib-head"], "crossval": True, **changes}}
-    raw = {key: value for key, value in raw.items() if key not in ("overlap", "explain", "fuse")}
+    raw = {key: value for key, value in raw.items() if key not in ("overlap", "explain", "identify", "fuse")}
     paintings = {"kind": "all-pairs", "probe": "orl-painted", "within_folds": True}
     return params.check({**raw, "models": models, "evaluate": {"benchmarks": {"paintings": paintings}}})
 

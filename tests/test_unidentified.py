@@ -201,3 +201,54 @@ def test_the_account_has_their_images_and_no_sitter() -> None:
     (found,) = data_sets(stages.study(FOLDER, {"kind": "sitters", "test": 0.5}), Album())
     assert found.subsets[-1] == ("unidentified", 0, 2)
     assert sum(sitters for _, sitters, _ in found.subsets) == 6
+
+
+def test_a_row_without_a_sitter_is_an_unidentified_portrait(capsys: pytest.CaptureFixture[str]) -> None:
+    portraits(3, 1)
+    listed([("sitter 0/0.png", "Ann"), ("sitter 1/0.png", ""), ("sitter 2/0.png", " ")])
+    rows = stages.fetch(**LIST)
+    assert [(row["image_id"], row["sitter"]) for row in rows] == [
+        ("Ann/0", "Ann"),
+        *((row["image_id"], "") for row in rows[1:]),
+    ]
+    assert all(row["image_id"].startswith("unidentified/0") for row in rows[1:])
+    assert "(nothing) (2)" in capsys.readouterr().err
+
+
+def test_a_folder_called_unidentified_holds_portraits_of_nobody() -> None:
+    portraits(2, 1, "_unidentified")
+    rows = stages.fetch(**FOLDER)
+    assert {row["image_id"]: row["sitter"] for row in rows}["_unidentified/0"] == ""
+
+
+def test_an_identifier_joins_the_spellings_of_a_sitter_and_keeps_namesakes_apart(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    portraits(7, 1)
+    names = [
+        ("Rembrandt", "Q5598"),
+        ("Rembrandt van Rijn", "Q5598"),
+        ("Rembrandt van Rijn", "Q5598"),
+        ("Rembrandt", ""),
+    ]
+    names += [("John Smith", "Q228024"), ("John Smith", "Q1701"), ("", "")]
+    with open("own/list.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(
+            [
+                ("path", "sitter", "sitter_id", "medium"),
+                *((f"sitter {n}/0.png", *name, "oil") for n, name in enumerate(names)),
+            ]
+        )
+    rows = stages.fetch(**LIST)
+    assert [row["sitter"] for row in rows] == [
+        *["Rembrandt van Rijn"] * 4,
+        "John Smith (Q228024)",
+        "John Smith (Q1701)",
+        "",
+    ]
+    assert [row["sitter_as_written"] for row in rows[:5]] == ["Rembrandt", "", "", "Rembrandt", "John Smith"]
+    assert [row["sitter_id"] for row in rows[:4]] == ["Q5598"] * 4
+    assert {row["medium"] for row in rows} == {"oil"}
+    said = capsys.readouterr().err
+    assert "Rembrandt / Rembrandt van Rijn" in said
+    assert "names of two people, by sitter_id, who are kept apart: John Smith" in said

@@ -72,6 +72,34 @@ def output_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
+@contextmanager
+def output_parts(path: Path) -> Iterator[Path]:
+    """An empty temporary folder, whose files and folders take their places in `path` if the block succeeds.
+
+    What else lies in `path` is another's and stays. The manifest is removed first and comes last, so that parts of two
+    runs never stand beside a manifest. If the block fails, all stays as it was.
+    """
+    path = Path(path)
+    path.mkdir(parents=True, exist_ok=True)
+    here = f".{socket.gethostname()}"
+    for left in path.glob(f"{here}.*.part"):
+        if not _is_running(int(left.suffixes[-2][1:])):
+            shutil.rmtree(left, ignore_errors=True)
+    part = path / f"{here}.{os.getpid()}.part"
+    part.mkdir()
+    try:
+        yield part
+        if not (part / MANIFEST).exists():
+            write_manifest(part)
+        (path / MANIFEST).unlink(missing_ok=True)
+        for made in sorted(part.iterdir(), key=lambda made: made.name == MANIFEST):
+            if (path / made.name).is_dir():
+                shutil.rmtree(path / made.name)
+            made.replace(path / made.name)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

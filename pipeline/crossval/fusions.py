@@ -11,14 +11,15 @@ import numpy as np
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file, output_folder
 from pipeline.crossval.held_out import folds_of
-from pipeline.fusions.fit_data import FitData, FitImage, fit, inputs
+from pipeline.fusions.fit_data import FitData, FitImage, fit, inputs, strangers_only
 from pipeline.fusions.fused import Array
+from pipeline.params.effective import tested_elsewhere
 from pipeline.params.fuse import members, without
 from pipeline.plan.layout import HERE, Layout
 from pipeline.scoring.score_norm import check_size, normalised, table_of
 from pipeline.store.embeddings import Floats, write_embeddings
 from pipeline.store.models import fusion_record, write_record
-from pipeline.store.splits import each_seated
+from pipeline.store.splits import TESTED, each_seated, sitters_of
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -46,6 +47,7 @@ def cross_fit(study: Study, name: str, at: Layout = HERE) -> None:
     behind = members(study, name)
     folds = {dataset: folds_of(dataset, at) for dataset in datasets}
     count = _number_of_folds(name, folds)
+    sitters = {dataset: sitters_of(dataset, TESTED, at) for dataset in datasets}
     state: dict[str, Array] = {}
     vectors: dict[str, list[Floats]] = defaultdict(list)
     ids: dict[str, list[list[str]]] = defaultdict(list)
@@ -54,7 +56,9 @@ def cross_fit(study: Study, name: str, at: Layout = HERE) -> None:
     for fold in range(count):
         models = [without(study, names, fold) for names in behind]
         tables = {dataset: inputs(models, dataset, at) for dataset in datasets}
-        fit_data = FitData.of(tables, {d: _fit_images(d, folds[d], fold, count, at) for d in entry.fit_on}, models)
+        images = {d: _fit_images(d, folds[d], fold, count, at) for d in entry.fit_on}
+        tested = {d: _tested_elsewhere(study, d, sitters, folds, fold) for d in images}
+        fit_data = FitData.of(tables, strangers_only(images, tested, f"{name}, without fold {fold},"), models)
         fused = fit(name, entry, fit_data, study.seed_of(name))
         state |= {f"fold-{fold}.{key}": np.ascontiguousarray(value) for key, value in fused.state().items()}
         facts.append({**_fitted(fit_data), **_weights(fused.kind.state(), entry.models), **fused.kind.findings()})
@@ -114,6 +118,14 @@ def _fit_images(dataset: str, folds: dict[str, int], fold: int, count: int, at: 
     """The images of all folds but one."""
     others = [(row.image_id, row.sitter) for row in each_seated(dataset, at) if folds.get(row.image_id, fold) != fold]
     return [(i, sitter, "val" if folds[i] == (fold + 1) % count else "train") for i, sitter in others]
+
+
+def _tested_elsewhere(
+    study: Study, dataset: str, sitters: dict[str, dict[str, str]], folds: dict[str, dict[str, int]], fold: int
+) -> set[str]:
+    """The sitters of a fold of other data sets."""
+    others = tested_elsewhere(study, dataset)
+    return {sitter for d in others for image_id, sitter in sitters[d].items() if folds[d].get(image_id) == fold}
 
 
 def _fitted(fit_data: FitData) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.core.errors import SitterError
+from pipeline.core.names import SHOWN, same
 from pipeline.fusions.fused import Fused, Kind, mean_units
 from pipeline.plan.layout import HERE, Layout
 from pipeline.store.embeddings import Embeddings, Floats, read_embeddings
@@ -16,6 +18,8 @@ from pipeline.store.splits import KNOWN, each_image
 
 if TYPE_CHECKING:
     from pipeline.params.fuse import Fusion
+
+logger = logging.getLogger(__name__)
 
 # Image id, sitter, and `train` or `val`.
 FitImage = tuple[str, str, str]
@@ -89,6 +93,32 @@ def inputs(models: Sequence[str], dataset: str, at: Layout = HERE) -> list[Embed
 def train_and_val(dataset: str, at: Layout = HERE) -> list[FitImage]:
     """The train and val images of a data set, in the order of its split."""
     return [image for image in each_image(dataset, at) if image[2] in KNOWN]
+
+
+def strangers_only(
+    images: Mapping[str, Sequence[FitImage]], tested: Mapping[str, Collection[str]], name: str
+) -> dict[str, list[FitImage]]:
+    """Leave out the images of sitters who are tested in another data set: an equal name means one person.
+
+    Without this, a fusion would learn from the sitters that it is judged on, and a cohort would hold the very sitter
+    whose likeness to strangers it measures.
+
+    Args:
+        images: by data set.
+        tested: of each data set, the sitters who are tested in data sets that are split by themselves.
+        name: of the fusion, for the log, which tells how many sitters are left out.
+    """
+    kept = {}
+    for dataset, rows in images.items():
+        known = {same(sitter) for sitter in tested.get(dataset, ())} - {""}
+        out = {sitter for sitter in {sitter for _, sitter, _ in rows} if same(sitter) in known}
+        kept[dataset] = [row for row in rows if row[1] not in out]
+        if out:
+            logger.info(
+                f"{name} is not fitted on {len(out)} sitters of {dataset}, who are tested in another data set: "
+                f"{', '.join(sorted(out)[:SHOWN])}{' …' if len(out) > SHOWN else ''}"
+            )
+    return kept
 
 
 def fit(name: str, entry: Fusion, fit_data: FitData, seed: int) -> Fused:

@@ -23,6 +23,7 @@ from pipeline.params.evaluate import Evaluate
 from pipeline.params.explain import Explain
 from pipeline.params.external import external_problems
 from pipeline.params.fuse import Fusion, fusion_problems
+from pipeline.params.identify import Identify, refer_identify
 from pipeline.params.messages import sentence
 from pipeline.params.model_problems import idle_patience, wrong_batches, wrong_roles, wrong_weights
 from pipeline.params.nobody import Nobody
@@ -69,6 +70,8 @@ class Study(Strict):
     evaluate: Evaluate
     explain: Explain | None = None
     """What models look at."""
+    identify: dict[Name, Identify] = {}
+    """Who sat for unidentified portraits."""
     report: Report = Report()
     published: Published = Published()
     """How the study's names are called in the papers that it is compared with."""
@@ -232,6 +235,7 @@ def _references(study: Study) -> list[str]:
             where = f"evaluate.benchmarks.{name}.{field}"
             refer(where, dataset, "data set under embed.datasets", study.embed.datasets)
     refer_analyses(study, refer)
+    problems += refer_identify(study, refer)
     problems += external_problems(study)
     for stage, section in _SECTION_OF.items():
         for name in getattr(study.resources, stage).keys() - {ALL}:
@@ -252,6 +256,7 @@ _SECTION_OF = {
     "embed": "models",
     "fuse": "fuse",
     "explain": "models",
+    "identify": "identify",
 }
 
 

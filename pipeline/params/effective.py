@@ -55,6 +55,20 @@ def photographs_of(study: Study, dataset: str) -> str:
     return split.dataset if split.kind == "like" else dataset
 
 
+def seated_by(study: Study, dataset: str) -> str:
+    """Return the data set whose split seats the sitters of a data set: itself, or the one that it is split like."""
+    split = study.split.get(dataset)
+    return split.dataset if split is not None and split.kind == "like" else dataset
+
+
+def tested_elsewhere(study: Study, dataset: str) -> list[str]:
+    """Return the embedded data sets that are split by themselves, not like a data set: an equal name in two of them
+    means one person, and nothing but this keeps the test sitters of one out of the training sitters of the other.
+    """
+    others = (other for other in study.embed.datasets if other in study.split)
+    return [other for other in others if seated_by(study, other) != seated_by(study, dataset)]
+
+
 def excluding(study: Study, dataset: str) -> list[str]:
     """Return the entries of `overlap` that leave out test images of a data set."""
     return [name for name, entry in study.overlap.items() if entry.test == dataset and entry.exclude != "nothing"]

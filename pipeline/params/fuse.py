@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from pipeline.core.registry import Strict
+from pipeline.params.effective import seated_by
 from pipeline.params.fusions import Method
 
 if TYPE_CHECKING:
@@ -84,12 +85,12 @@ def fusion_problems(study: Study, name: str) -> list[str]:
         problems.append(f"fuse.{name}.score_norm needs fit_on: name the data sets whose train sitters are the cohort")
     if fusion.method.kind == "folds" or fusion.crossval:
         for dataset in study.embed.datasets:
-            split = study.split.get(dataset)
-            split = study.split.get(split.dataset) if split is not None and split.kind == "like" else split
-            if split is not None and split.kind == "sitters" and (split.test < 1 or split.folds < 3):
+            split = study.split.get(seated_by(study, dataset))
+            if split is not None and (split.kind != "sitters" or split.test < 1 or split.folds < 3):
                 problems.append(
-                    f"fuse.{name}: it is for data sets that are split into three folds or more and nothing else, which "
-                    f"{dataset} is not: set test: 1 in its split, or take it out of embed.datasets"
+                    f"fuse.{name}: it is for data sets whose sitters are split into three folds or more and nothing "
+                    f"else, which {dataset} is not: set kind: sitters and test: 1 in its split, or take it out of "
+                    "embed.datasets"
                 )
         for benchmark, options in study.evaluate.benchmarks.items():
             if not options.stays_within_folds():

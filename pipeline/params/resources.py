@@ -72,6 +72,8 @@ class Resources(Strict):
     """What the jobs of `evaluate` ask for."""
     explain: dict[str, GpuJob] = {}
     """What the jobs of `explain` ask for."""
+    identify: dict[str, Job] = {}
+    """What the jobs of `identify` ask for."""
 
     def of(self, stage: str, name: str) -> Job:
         """What one job asks for: its own fields, then those of `all`."""

@@ -148,6 +148,7 @@ def fuse(study: Study) -> Iterator[Job]:
 
 
 def _fuse(study: Study, name: str) -> Job:
+    from pipeline.params.effective import tested_elsewhere
     from pipeline.params.fuse import members
 
     fusion = study.fuse[name]
@@ -155,7 +156,8 @@ def _fuse(study: Study, name: str) -> Job:
     models = [model for behind in members(study, name) for model in behind]
     inputs = [layout.embeddings(model, dataset) for model in models for dataset in datasets]
     tested = fusion.method.kind == "folds" or fusion.crossval or fusion.score_norm is not None
-    inputs += [layout.split(d) for d in _unique(iter((*fusion.fit_on, *(datasets if tested else ()))))]
+    kept_apart = [other for dataset in fusion.fit_on for other in tested_elsewhere(study, dataset)]
+    inputs += [layout.split(d) for d in _unique(iter((*fusion.fit_on, *(datasets if tested else kept_apart))))]
     outputs = (layout.model(name), *(layout.embeddings(name, dataset) for dataset in datasets))
     swept = study.swept(name)
     keys = ("seed", *(swept.keys if swept else [f"fuse.{name}"]), "embed.datasets")
@@ -214,6 +216,27 @@ def _explain(study: Study, explain: Explain, name: str) -> Job:
     return Job("explain", (name,), tuple(inputs), (layout.attributions(name),), keys, _network_kinds(study, name))
 
 
+def identify(study: Study) -> Iterator[Job]:
+    """Return a job for each question."""
+    return (_identify(study, name) for name in study.identify)
+
+
+def _identify(study: Study, name: str) -> Job:
+    from pipeline.params.identify import learned_from_by
+
+    entry = study.identify[name]
+    datasets = _unique(iter((*entry.probes, *entry.gallery)))
+    inputs = [layout.model(entry.model)]
+    for dataset in datasets:
+        inputs += [layout.raw(dataset), layout.faces(dataset), layout.split(dataset)]
+        inputs += [layout.embeddings(entry.model, dataset)]
+    others = (*map(study.photographs_of, datasets), *learned_from_by(study, entry.model))
+    inputs += [layout.split(dataset) for dataset in others if dataset in study.split]
+    keys = ("seed", f"identify.{name}", *_nobody(study))
+    keys += tuple(f"align.{d}.doubtful" for d in datasets if "doubtful" in study.align[d].model_fields_set)
+    return Job("identify", (name,), _unique(iter(inputs)), (layout.identify(name),), keys, own=_own(entry))
+
+
 def report(study: Study) -> Iterator[Job]:
     """Return the one job of the stage."""
     inputs = [layout.results() / MANIFEST]
@@ -222,6 +245,7 @@ def report(study: Study) -> Iterator[Job]:
     inputs += [layout.model(name) for name in (*study.models, *study.fuse)]
     inputs += [layout.overlap(name) for name in study.overlap]
     inputs += [layout.attributions(name) for name in (study.explain.models if study.explain else ())]
+    inputs += [layout.identify(name) for name in study.identify]
     sections = tuple(name for name in type(study).model_fields if name in study.model_fields_set - {"resources"})
     yield Job("report", (), tuple(inputs), (layout.report(),), sections)
 

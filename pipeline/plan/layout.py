@@ -51,6 +51,10 @@ class Layout:
         """What a model looks at: `pairs.csv`, and `maps.arrow` with a map for each face of a pair (explain)."""
         return self.root / "attributions" / model
 
+    def identify(self, question: str) -> Path:
+        """Who sat for some portraits: `candidates.csv`, `known.csv`, `index.html`, `annotations.json` (identify)."""
+        return self.results() / "identify" / question
+
     def results(self) -> Path:
         """`metrics.json`, `tables/`, `curves/`, `pairs/` (evaluate)."""
         return self.root / "results"
@@ -71,3 +75,4 @@ raw, faces, split, model, checkpoints, embeddings = (
     HERE.embeddings,
 )
 overlap, attributions, results, report = HERE.overlap, HERE.attributions, HERE.results, HERE.report
+identify = HERE.identify

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def missing(study: Study) -> dict[str, str]:
     """Say which of the user's own files are missing: who wants each, where it was looked for, how to get it.
 
-    By entry of `download`, or `align.NAME` for the corrections of a data set. An entry whose output stands already is
-    not missing, and one with a URL is fetched.
+    By entry of `download`, `align.NAME` for the corrections of a data set, `identify.NAME` for the decisions of a
+    question. An entry whose output stands already is not missing, and one with a URL is fetched.
     """
     said: dict[str, str] = {}
     for entry, source in study.download.items():
@@ -35,6 +35,9 @@ def missing(study: Study) -> dict[str, str]:
     for name, align in study.align.items():
         if lines := _absent(align, f"align.{name}", layout.faces(name)):
             said[f"align.{name}"] = "\n".join(lines)
+    for name, question in study.identify.items():
+        if lines := _absent(question, f"identify.{name}", layout.identify(name)):
+            said[f"identify.{name}"] = "\n".join(lines)
     return said
 
 

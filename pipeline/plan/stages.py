@@ -92,6 +92,12 @@ STAGES = {
             jobs_of.explain,
             (("MODEL", "models"),),
         ),
+        Stage(
+            "identify",
+            "Say who may have sat for unidentified portraits, in results/identify/QUESTION/.",
+            jobs_of.identify,
+            (("QUESTION", "identify"),),
+        ),
         Stage("report", "Make results/report.html and print the table.", jobs_of.report),
     )
 }

@@ -22,6 +22,7 @@ from pipeline.reporting.model_cards import model_cards
 from pipeline.reporting.numbers import NBSP, count, number, percent
 from pipeline.reporting.overlaps import COLUMNS, overlaps
 from pipeline.reporting.pictures import Album
+from pipeline.reporting.questions import questions
 from pipeline.reporting.read import Benchmark, Series
 from pipeline.reporting.standings import Cell, Comparison, Listed, Standings, comparison, listed, standings, summary
 from pipeline.reporting.sweeps import sweeps
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 # Every file that the page is rendered from (so that a change of one counts as a change of the report's code).
 TEMPLATES = ("page.html.j2", "macros.html.j2", "summary.html.j2", "benchmark.html.j2", "evidence.html.j2",
-             "analysis.html.j2", "sweeps.html.j2")  # fmt: skip
+             "analysis.html.j2", "sweeps.html.j2", "questions.html.j2")  # fmt: skip
 STYLE = "page.css"
 SUFFIXES = ("_low", "_high", "_note")
 CAPTIONS = {
@@ -137,6 +138,7 @@ def page(study: Study, found: list[Benchmark], styles: Mapping[str, Series], run
         any_pairs=any(c.galleries for c in chapters),
         explained=explanations(study, album, styles),
         overlaps=overlaps(study, album),
+        questions=questions(study, album),
         sweeps=sweeps(study, found, styles),
         overlap_columns=COLUMNS,
         any_training=any(m.curves for m in made_of),

@@ -74,16 +74,20 @@ class Album:
 
     def thumbnail(self, dataset: str, path: str) -> Picture | None:
         """An image as delivered, made small."""
-        key = ("thumbnail", dataset, path)
+        return self.portrait(dataset, path, THUMBNAIL)
+
+    def portrait(self, dataset: str, path: str, longest: int) -> Picture | None:
+        """An image as delivered, no side of which is longer than so many pixels."""
+        key = (f"image {longest}", dataset, path)
         if key not in self._pictures:
-            self._pictures[key] = self._thumbnail(layout.raw(dataset) / path)
+            self._pictures[key] = self._reduced(layout.raw(dataset) / path, longest)
         return self._pictures[key]
 
-    def _thumbnail(self, path: Path) -> Picture | None:
+    def _reduced(self, path: Path, longest: int) -> Picture | None:
         from pipeline.faces.image import UnreadableImage, read_image
 
         try:
-            return _picture(f"p{len(self._pictures)}", read_image(path), THUMBNAIL)
+            return _picture(f"p{len(self._pictures)}", read_image(path), longest)
         except UnreadableImage:  # its account says so
             return None
 

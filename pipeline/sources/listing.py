@@ -8,47 +8,33 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from pipeline.core.errors import SitterError, nearest
 from pipeline.core.names import nfc
 from pipeline.formats.user_csv import Row, open_table
+from pipeline.sources.identifiers import joined
 from pipeline.sources.image_files import check_id
+from pipeline.sources.listed import Portrait
 from pipeline.sources.local import check_url
-from pipeline.store.columns import RESERVED, kept_as
+from pipeline.store.columns import RESERVED, SITTER_ID, kept_as
 
 logger = logging.getLogger(__name__)
 
 OWN = ("image_id", "sitter", "path", "url", "sha256")
 # Further columns that other stages know by name.
-KNOWN = ("artist", "year", "title", "licence")
+KNOWN = (
+    *("artist", "year", "title", "medium", "institution", "inventory", "credit", "page", "licence"),
+    SITTER_ID,
+)
 # Names on a disk or a server are looked for as they are written.
 VERBATIM = ("path", "url")
 BREAK = re.compile(r"\r\n?")
+UNNAMED = "unidentified"
+"""Stands for the sitter in the id of an image whose cell is empty."""
 SHOWN = 10
-
-
-@dataclass(frozen=True)
-class Portrait:
-    """One row: where an image comes from and what is known of it."""
-
-    line: int
-    """Line of the file in which the row begins, counted from 1."""
-    image_id: str
-    sitter: str
-    path: Path | None
-    written: str
-    """The path as the list has it."""
-    url: str
-    sha256: str
-    known: Mapping[str, str]
-
-    @property
-    def source(self) -> str:
-        """Where it comes from, in words."""
-        return self.url or str(self.path)
 
 
 def read_listing(file: Path, root: Path, columns: Mapping[str, str], separator: str = ",") -> list[Portrait]:
@@ -56,7 +42,8 @@ def read_listing(file: Path, root: Path, columns: Mapping[str, str], separator: 
 
     Args:
         file: the CSV; needs the columns `sitter` and `url` or `path`; may have `image_id` and `sha256`; all further
-            ones (artist, year, licence …) are carried on, those with a name that Sitter uses itself under another.
+            ones (artist, year, licence …) are carried on, those with a name that Sitter uses itself under another. An
+            empty sitter is that of an unidentified portrait; `sitter_id` joins the spellings of one name.
         root: folder that paths are relative to, and that none may leave.
         columns: our names of columns by which the file's own are to be read: `{"path": "filename"}`.
         separator: what parts the cells of a row.
@@ -78,7 +65,7 @@ def read_listing(file: Path, root: Path, columns: Mapping[str, str], separator: 
         raise SitterError("\n".join(faults[:SHOWN] + more))
     if not portraits:
         raise SitterError(f"{file} lists no images: it has a header line and nothing below it.")
-    return portraits
+    return joined(portraits, str(file))
 
 
 def _rows(file: Path, columns: Mapping[str, str], separator: str) -> Iterator[tuple[int, Row]]:
@@ -107,10 +94,6 @@ def _portrait(line: int, row: Row, root: Path, where: str) -> Portrait:
     cells = {k: v.strip() if k in VERBATIM else nfc(BREAK.sub("\n", v.strip())) for k, v in row.items()}
     sitter = cells["sitter"].replace("\n", " ")
     image_id, path, url, sha256 = (cells.get(k, "") for k in ("image_id", "path", "url", "sha256"))
-    if not sitter:
-        raise SitterError(
-            f'{where}: column sitter is empty: name the sitter, write "unknown" if nobody knows, or delete the row.'
-        )
     if bool(path) == bool(url):
         raise SitterError(f"{where}: needs either a path or a url; it has {'both' if path else 'neither'}.")
     if sha256 and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
@@ -130,7 +113,7 @@ def _with_ids(portraits: list[Portrait]) -> list[Portrait]:
 
     def plain(p: Portrait) -> str:
         name = unquote(urlsplit(p.url).path) if p.url else p.written.replace("\\", "/")
-        return p.image_id or f"{_slug(p.sitter)}/{_slug(nfc(PurePosixPath(name).stem))}"
+        return p.image_id or f"{_slug(p.sitter or UNNAMED)}/{_slug(nfc(PurePosixPath(name).stem))}"
 
     count = Counter(map(plain, portraits))
     return [

@@ -21,7 +21,8 @@ from pipeline.params.sources.manifest import ManifestOptions
 from pipeline.sources import web
 from pipeline.sources.cache import cache
 from pipeline.sources.image_files import Row
-from pipeline.sources.listing import Portrait, read_listing
+from pipeline.sources.listed import Portrait
+from pipeline.sources.listing import read_listing
 from pipeline.sources.local import own_path
 from pipeline.sources.rate_limit import politely
 

@@ -2,7 +2,7 @@
 
 Within a data set, and in those that are split like it, the split keeps train and test apart (or, by images, is meant to
 share them). Between data sets that are split each by itself nothing does. Models that leave out a fold are asked for
-the sitters of the other folds only, and fusions for those of their members and of what they are fitted on.
+the sitters of the other folds only, and fusions for those of their members.
 Sitters who only validate a training, and so choose its epoch, do not count.
 """
 
@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.core.names import same
+from pipeline.params.effective import seated_by
 from pipeline.params.fuse import members, without
 from pipeline.store.splits import split_columns
 
@@ -30,9 +31,11 @@ class TrainingData(NamedTuple):
     """Images that something is learned from."""
 
     dataset: str
-    subsets: tuple[str, ...]
+    subsets: tuple[str, ...] = ("train",)
     fold: int | None = None
     """In a data set without train and val sitters, this fold tests, the next validates and the others train."""
+    fitted: bool = False
+    """A fusion is fitted on them, less those who are tested in another data set (`fit_data.strangers_only`)."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def training_data(study: Study, name: str, fold: int | None = None) -> Iterator[
         if study.models[name].adaptation.kind != "none":
             training = study.training(name)
             for dataset in training.train_on:
-                yield TrainingData(dataset, ("train",), training.fold)
+                yield TrainingData(dataset, fold=training.fold)
         return
     entry = study.fuse[name]
     if entry.method.kind == "folds":
@@ -76,7 +79,7 @@ def training_data(study: Study, name: str, fold: int | None = None) -> Iterator[
         yield from training_data(study, without(study, behind, fold or 0) if entry.crossval else behind[0], fold)
     learns = ("train",) if entry.method.kind == "concat" and entry.score_norm is None else ("train", "val")
     for dataset in entry.fit_on:
-        yield TrainingData(dataset, learns, fold if entry.crossval else None)
+        yield TrainingData(dataset, learns, fold if entry.crossval else None, fitted=True)
 
 
 def taught(data: TrainingData) -> frozenset[str]:
@@ -122,7 +125,7 @@ def seen(study: Study, names: Iterable[str], splits: Mapping[str, Mapping[str, M
             for fold in folds if _cross_validated(study, name) else [None]:
                 asked = {sitter for sitter, own in tested if fold in (None, own)}
                 for data in training_data(study, name, fold):
-                    if _identity(study, data.dataset) != _identity(study, dataset):
+                    if not data.fitted and seated_by(study, data.dataset) != seated_by(study, dataset):
                         known = {sitter for sitter in asked if same(sitter) in keys(data)}
                         sitters |= known
                         where |= dict.fromkeys([data.dataset] if known else [])
@@ -140,12 +143,6 @@ def _cross_validated(study: Study, name: str) -> bool:
         return False
     entry = study.fuse[name]
     return entry.method.kind == "folds" or entry.crossval or any(_cross_validated(study, part) for part in entry.models)
-
-
-def _identity(study: Study, dataset: str) -> str:
-    """The data set whose split says where the sitters of a data set stand."""
-    split = study.split.get(dataset)
-    return split.dataset if split is not None and split.kind == "like" else dataset
 
 
 def warn(found: Collection[Seen], excluded: bool) -> None:

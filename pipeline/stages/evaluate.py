@@ -6,13 +6,12 @@ Reads embeddings and splits; writes `results/`: `metrics.json`, `run.json`, `tab
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import output_folder, write_csv, write_manifest
+from pipeline.core.files import output_parts, write_csv
 from pipeline.core.progress import progress
 from pipeline.core.versions import versions
 from pipeline.metrics.reader import Reader
@@ -40,11 +39,8 @@ def run(study: Study) -> None:
     warn(read.seen, study.evaluate.trained_sitters == "exclude")
     read.check()
     results = judge(study, read)
-    with output_folder(layout.results()) as folder:
+    with output_parts(layout.results()) as folder:  # where `identify` and `report` have theirs
         write(folder, study, results, read)
-        write_manifest(folder)
-        if layout.report().exists():  # the report stage's, not listed in this stage's manifest
-            shutil.copy2(layout.report(), folder / layout.report().name)
     logger.info(f"evaluate: {len(read.models)} models under {len(results)} benchmarks")
 
 

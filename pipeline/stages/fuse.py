@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
+from pipeline.params.effective import tested_elsewhere
 from pipeline.plan.layout import Layout
 from pipeline.store.models import fusion_record, write_record
 from pipeline.store.splits import TESTED, sitters_of
@@ -47,20 +48,27 @@ def run(study: Study, fusion: str, root: Path = Path()) -> None:
 
         cross_fit(study, fusion, at)
         return
-    from pipeline.fusions.fit_data import FitData, fit, inputs, train_and_val
+    from pipeline.fusions.fit_data import FitData, fit, inputs, strangers_only, train_and_val
 
     tables = {dataset: inputs(entry.models, dataset, at) for dataset in study.embed.datasets}
-    fit_data = FitData.of(tables, {dataset: train_and_val(dataset, at) for dataset in entry.fit_on}, entry.models)
+    images = {dataset: train_and_val(dataset, at) for dataset in entry.fit_on}
+    images = strangers_only(images, {dataset: _tested_elsewhere(study, dataset, at) for dataset in images}, fusion)
+    fit_data = FitData.of(tables, images, entry.models)
     fused = fit(fusion, entry, fit_data, study.seed_of(fusion))
     vectors = {dataset: fused.apply([e.vectors for e in own]) for dataset, own in tables.items()}
-    images = {dataset: own[0].image_ids for dataset, own in tables.items()}
+    ids = {dataset: own[0].image_ids for dataset, own in tables.items()}
     description = _describe(entry, fused, fit_data, next(iter(vectors.values())).shape[1])
     if entry.score_norm is None:
-        _write(at, fusion, fused, description, {d: (images[d], vectors[d]) for d in vectors})
+        _write(at, fusion, fused, description, {d: (ids[d], vectors[d]) for d in vectors})
     else:
         cohort, most = fused.apply(fit_data.vectors), entry.score_norm.cohort
-        _write_scores(at, fusion, fused, description, {d: (images[d], vectors[d]) for d in vectors}, cohort, most)
+        _write_scores(at, fusion, fused, description, {d: (ids[d], vectors[d]) for d in vectors}, cohort, most)
     logger.info(f"{fusion}: {_sentence(description)}; {sum(map(len, vectors.values()))} faces of {', '.join(vectors)}")
+
+
+def _tested_elsewhere(study: Study, dataset: str, at: Layout) -> set[str]:
+    """The sitters who are tested in other data sets."""
+    return {sitter for other in tested_elsewhere(study, dataset) for sitter in sitters_of(other, TESTED, at).values()}
 
 
 def _describe(entry: Fusion, fused: Fused, fit_data: FitData, dim: int) -> dict[str, Any]:

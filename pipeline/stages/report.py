@@ -40,6 +40,7 @@ def results(study: Study) -> str:
     Raises:
         SitterError: there are no results, or a file of them is broken.
     """
+    from pipeline.reporting import questions
     from pipeline.reporting.declared import answer
     from pipeline.reporting.overlaps import lines
     from pipeline.reporting.read import benchmarks
@@ -48,4 +49,5 @@ def results(study: Study) -> str:
 
     found = benchmarks(layout.results(), study)
     tables = [results_table(layout.results()), *over_seeds(study, found)]
-    return "\n".join([*tables, *lines(study), *answer(found), f"report: {layout.report()}"])
+    answers = [*answer(found), *questions.lines(study)]
+    return "\n".join([*tables, *lines(study), *answers, f"report: {layout.report()}"])

@@ -11,7 +11,9 @@ from collections.abc import Collection, Iterable
 GIVEN = ("image_id", "path", "sitter", "sha256")
 """Written by every source; in a user's list these columns have the same meaning."""
 WRITTEN = "sitter_as_written"
-"""What a source wrote for the sitter of an unidentified portrait."""
+"""What a source wrote for the sitter of an unidentified portrait, or of one whose name has another spelling."""
+SITTER_ID = "sitter_id"
+"""Identifier of the sitter in a user's list: of Wikidata, ULAN or the museum's own."""
 RENDERED = ("origin", "rendering", "style")
 """Written by `render`."""
 PAIRS = "pairs"

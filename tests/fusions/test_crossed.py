@@ -115,9 +115,9 @@ def test_mistakes_are_told_before_any_work():
                     "both": {"models": ["base", "scored"], "method": {"kind": "concat"}, "centre": False}})  # fmt: skip
     with pytest.raises(SitterError, match=r"fuse.both.score_norm needs fit_on"):
         with_fusion(method={"kind": "concat"}, score_norm={"cohort": 9}, fit_on=[], centre=False)
-    with pytest.raises(SitterError, match=r"fuse.both: it is for data sets that are split into .* which faces is not"):
-        study(fuse={"both": CROSSED | {"models": ["base"], "method": {"kind": "wccn"}}},
-              split={"faces": {"kind": "sitters", "test": 0.5}})  # fmt: skip
+    for split in ({"kind": "sitters", "test": 0.5}, {"kind": "images", "test": 1}):
+        with pytest.raises(SitterError, match=r"fuse.both: it is for data sets whose sitters .* which faces is not"):
+            study(fuse={"both": CROSSED | {"models": ["base"], "method": {"kind": "wccn"}}}, split={"faces": split})
     with pytest.raises(SitterError, match=r"fuse.head-cv: crossval and score_norm are for the fusion of"):
         study(fuse={"head-cv": HEAD | {"score_norm": {"cohort": 5}}})
 

@@ -79,12 +79,7 @@ def test_each_model_is_told_whom_it_has_learned_from_under_any_spelling() -> Non
         "portraits", {"ada_byron": "test", "c": "test", "d": "test", "b": "train", "e": "test", "": "test"}
     )
     found = told(study(), {"portraits": portraits})
-    assert found == {
-        "head": {"ada_byron"},
-        "of-head": {"ada_byron"},
-        "centred": {"ada_byron"},
-        "weights": {"ada_byron", "c"},
-    }
+    assert found == {"head": {"ada_byron"}, "of-head": {"ada_byron"}}, "fusions are fitted on nobody who is tested"
 
 
 def test_counts_and_names_are_said_in_a_line_for_models_that_share_them(capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,7 +53,7 @@ def follow(document: Path, place: Workplace) -> list[str]:
 def short(extended: str) -> str:
     """The study with the new kinds, less whatever has none of them: one data set, trained on and tested."""
     params = yaml.safe_load(extended)
-    for section in ("render", "overlap", "explain"):
+    for section in ("render", "overlap", "explain", "identify"):
         params.pop(section, None)
     for section, name in (("align", "photos"), ("split", "photos"), ("fuse", "short")):
         params[section] = {name: params[section][name]}

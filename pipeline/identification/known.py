@@ -1,0 +1,171 @@
+"""How good the candidate lists are here: the same searches of portraits whose sitters are known.
+
+Each portrait is asked about twice: with its sitter in the gallery, where the right answer is the sitter, and without,
+where it is "none of these". The first sort weighs as much as the prior of the question says, the second the rest. So
+what a list claims (its posteriors) can be compared with what came true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from pipeline.calibration.verbal import STEPS
+from pipeline.identification.evidence import Evidence, equal, places, posteriors
+from pipeline.identification.search import Searches
+from pipeline.metrics.result import Floats, Ints
+
+NONE = 0
+"""The rank of "none of these" in the table."""
+LOG10 = float(np.log(10))
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Candidates of one rank with about one ratio, and how often they were right."""
+
+    rank: int
+    """0: "none of these"."""
+    band: str
+    """The ratio, as `band` names it; empty: all."""
+    searches: int
+    sitters: int
+    claimed: float
+    """Mean posterior."""
+    observed: float
+    """Share of the candidates that were right."""
+    low: float
+    high: float
+    """Interval of the observed share (Wilson's, for the effective number of sitters)."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the searches of known portraits have shown."""
+
+    cells: list[Cell]
+    first: tuple[float, float, float, int]
+    """Share of the portraits with the right sitter first, of those whose sitter is in the gallery; its interval; and
+    how many portraits these are."""
+    among: tuple[float, float, float, int]
+    """The same for the right sitter among the candidates that are shown."""
+
+    def of(self, rank: int, log10_lr: float) -> Cell | None:
+        """Return the cell of a candidate; None where no known one was like it."""
+        return next((cell for cell in self.cells if cell.rank == rank and cell.band == band(log10_lr)), None)
+
+
+def band(log10_lr: float) -> str:
+    """Return the range of ratios that one falls into, by the steps of forensic reports.
+
+    >>> band(0.4), band(1.2), band(-3.0)
+    ('2 to 10', '10 to 100', 'below 1/1,000')
+    """
+    if log10_lr < -3 + 1e-9:
+        return "below 1/1,000"
+    if log10_lr < 0:
+        return "1/1,000 to 1"
+    lower = 1
+    for upper, _ in STEPS:
+        if 10**log10_lr < upper:
+            return f"{lower:,} to {upper:,}" if np.isfinite(upper) else f"{lower:,} and more"
+        lower = int(upper)
+    raise AssertionError(log10_lr)
+
+
+def order(scores: Floats, llr: Floats | None = None) -> Ints:
+    """Return the sitters [p, s] of each probe, the likeliest first: by ratio, then by score, then by name."""
+    if llr is None:
+        return np.argsort(-scores, axis=1, kind="stable")
+    return np.lexsort((-scores, -llr), axis=1)
+
+
+def judge(searches: Searches, own: Sequence[str], evidence: Evidence | None, prior: float, candidates: int) -> Known:
+    """Return how often candidates were right, in searches of portraits whose sitters are known.
+
+    Args:
+        searches: of p portraits, each without its own picture.
+        own: their sitters.
+        evidence: of these searches; None where there are no likelihood ratios, and then there are no cells.
+        prior: probability that the sitter is in the gallery.
+        candidates: how many are shown.
+    """
+    mine = places(own, searches.sitters)
+    mated = (mine >= 0) & np.isfinite(searches.scores[np.arange(len(own)), np.maximum(mine, 0)])
+    _, who = np.unique(np.asarray(own, dtype=str), return_inverse=True)
+    ranked = order(searches.scores) if evidence is None else order(evidence.scores, evidence.llr)
+    place = (ranked == mine[:, None]).argmax(axis=1)
+    alike = equal([name for name, there in zip(own, mated, strict=True) if there])
+    first, among = ((*share(place[mated] < k, alike, who[mated]), int(mated.sum())) for k in (1, candidates))
+    cells = [] if evidence is None else _cells(own, mine, mated, who, evidence, prior, candidates)
+    return Known(cells, first, among)
+
+
+def _cells(
+    own: Sequence[str],
+    mine: Ints,
+    mated: NDArray[np.bool_],
+    who: Ints,
+    evidence: Evidence,
+    prior: float,
+    candidates: int,
+) -> list[Cell]:
+    """Candidates of both sorts of searches by rank and ratio, and by rank alone."""
+    without = evidence.llr.copy()
+    without[np.flatnonzero(mine >= 0), mine[mine >= 0]] = -np.inf
+    alone = np.asarray(np.isfinite(without).any(axis=1))
+    sorts: list[tuple[Floats, NDArray[np.bool_], float]] = [(evidence.llr, mated, prior), (without, alone, 1 - prior)]
+    columns: dict[tuple[int, str], list[tuple[float, float, bool, int]]] = {}
+    for sort, (ratios, chosen, part) in enumerate(sorts):
+        weights = np.zeros(len(own))
+        weights[chosen] = equal([name for name, there in zip(own, chosen.tolist(), strict=True) if there])
+        weights *= part / max(weights.sum(), 1e-300)
+        thought = posteriors(ratios, prior)
+        ranked = order(np.where(np.isfinite(ratios), evidence.scores, -np.inf), ratios)[:, :candidates]
+        for row in np.flatnonzero(chosen):
+            every = [
+                (rank, ratios[row, n] / LOG10, thought.candidates[row, n], sort == 0 and n == mine[row])
+                for rank, n in enumerate(ranked[row], start=1)
+                if np.isfinite(ratios[row, n])
+            ]
+            every.append((NONE, thought.none_llr[row] / LOG10, thought.none[row], sort == 1))
+            for rank, log10_lr, posterior, right in every:
+                for name in (band(log10_lr), ""):
+                    columns.setdefault((rank, name), []).append((weights[row], posterior, bool(right), int(who[row])))
+    cells = []
+    for (rank, name), entries in columns.items():
+        weights, claimed, right, units = (np.array(values) for values in zip(*entries, strict=True))
+        observed, low, high = share(right, weights, units)
+        mean = float(np.average(claimed, weights=weights))
+        cells.append(Cell(rank, name, len(entries), len(set(units.tolist())), mean, observed, low, high))
+    return sorted(cells, key=lambda cell: (cell.rank or 10**6, cell.band != "", _least(cell.band)))
+
+
+def _least(name: str) -> float:
+    """A key by which bands are sorted, the strongest first."""
+    if not name or name.startswith("below"):
+        return 1.0
+    head = name.split(" ")[0]
+    return -float(head.replace(",", "")) if "/" not in head else 0.5
+
+
+def share(right: NDArray[np.bool_], weights: Floats, units: Ints) -> tuple[float, float, float]:
+    """Return a weighted share and its 95 % interval by Wilson's formula, for the effective number of units.
+
+    Searches of one sitter's portraits depend on each other, so that (Σ W)² / Σ W² counts, where W are the weights of
+    each sitter's searches together (Kish 1965). NaN without any.
+    """
+    if not len(right):
+        return float("nan"), float("nan"), float("nan")
+    observed = float(np.average(right, weights=weights))
+    of_each = np.bincount(units, weights)
+    n = float(of_each.sum() ** 2 / (of_each**2).sum())
+    z = float(norm.ppf((1 + LEVEL) / 2))
+    middle = (observed + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(observed * (1 - observed) / n + z * z / (4 * n * n))
+    return observed, max(0.0, middle - half), min(1.0, middle + half)

@@ -1,0 +1,99 @@
+"""Who is asked about, who may be the answer, and on whom the lists are tried: the portraits of a question."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.core.errors import SitterError, nearest
+from pipeline.identification.evidence import FEWEST_SITTERS
+from pipeline.identification.search import Portrait
+from pipeline.params.identify import Identify
+from pipeline.store.splits import UNIDENTIFIED, UNUSED
+
+MOST_KNOWN = 1000
+"""Known portraits on whom lists are tried; of more, each sitter gives some."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A portrait, and the subset that its split has put it in."""
+
+    portrait: Portrait
+    subset: str
+
+
+@dataclass(frozen=True)
+class QuestionPortraits:
+    """The portraits of a question."""
+
+    probes: list[Portrait]
+    """Those that are asked about; a sitter is named where the question only pretends not to know."""
+    gallery: list[Portrait]
+    known: list[Portrait]
+    """Those on whom the lists are tried: their sitters are known, and the model has not learned from them."""
+
+    @property
+    def sitters(self) -> list[str]:
+        """The sitters of the gallery, sorted."""
+        return sorted({portrait.sitter for portrait in self.gallery})
+
+
+def question_portraits(
+    name: str, entry: Identify, seen: Sequence[Seen], learned: Collection[str], seed: int
+) -> QuestionPortraits:
+    """Return the portraits of a question.
+
+    Args:
+        name: of the entry, for messages.
+        entry: the question.
+        seen: all portraits of its data sets.
+        learned: sitters that the model has learned from.
+        seed: of the choice among too many known portraits.
+
+    Raises:
+        SitterError: there is nobody to ask about, or nobody in the gallery, or a sitter's name is unknown.
+    """
+    asked = [one for one in seen if one.portrait.dataset in entry.probes and one.subset != UNUSED]
+    shown = [one.portrait for one in seen if one.subset not in (UNUSED, UNIDENTIFIED)]
+    candidates = [p for p in shown if p.dataset in entry.gallery]
+    for field, given, known in (
+        ("as_unidentified", entry.as_unidentified, {one.portrait.sitter for one in asked} - {""}),
+        ("without", entry.without, {p.sitter for p in candidates}),
+    ):
+        for sitter in given:
+            if sitter not in known:
+                raise SitterError(
+                    f"identify.{name}.{field}: {sitter!r} has no portrait there; {nearest(sitter, known)}"
+                )
+    probes = [o.portrait for o in asked if o.subset == UNIDENTIFIED or o.portrait.sitter in entry.as_unidentified]
+    if not probes:
+        raise SitterError(
+            f"identify.{name}: {', '.join(entry.probes)} has no unidentified portrait. Leave the sitter of such a row "
+            "empty, or name sitters under as_unidentified to see how good the answers would be."
+        )
+    gallery = [p for p in candidates if p.sitter not in entry.without]
+    if not gallery:
+        raise SitterError(f"identify.{name}: no portrait of {', '.join(entry.gallery)} has a sitter who may be named.")
+    hidden = {*entry.as_unidentified, *learned}
+    for datasets in (entry.probes, entry.gallery):
+        known_ones = [p for p in shown if p.dataset in datasets and p.sitter not in hidden]
+        if len({p.sitter for p in known_ones}) >= FEWEST_SITTERS:
+            break
+    return QuestionPortraits(probes, gallery, thinned(known_ones, MOST_KNOWN, seed))
+
+
+def thinned(portraits: Sequence[Portrait], most: int, seed: int) -> list[Portrait]:
+    """Return at most so many portraits, in their order: first one of each sitter, then a second of each, and so on."""
+    if len(portraits) <= most:
+        return list(portraits)
+    lot = np.random.default_rng([seed, len(portraits)]).permutation(len(portraits))
+    turn: dict[str, int] = {}
+    ranked: list[tuple[int, int, int]] = []
+    for place in lot:
+        sitter = portraits[place].sitter
+        turn[sitter] = turn.get(sitter, 0) + 1
+        ranked.append((turn[sitter], len(ranked), int(place)))
+    return [portraits[place] for place in sorted(place for _, _, place in sorted(ranked)[:most])]

@@ -1,0 +1,140 @@
+"""What is told of one portrait: its candidates with what is known of their pictures, cautions and decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.calibration.verbal import verbal
+from pipeline.identification.annotations import Target
+from pipeline.identification.answer import Answer, Candidate
+from pipeline.identification.decisions import Decision
+from pipeline.plan.layout import Layout
+from pipeline.store.candidates import COLUMNS, IDENTIFIED, NONE, OPEN, UNSUITABLE
+from pipeline.store.columns import SITTER_ID
+
+MACHINE, PERSON = "machine", "person"
+NONE_WORDS = "none of these"
+LINK = ("url", "page")
+
+
+@dataclass(frozen=True)
+class CandidateSheet:
+    """A candidate, and what is known of the picture that stands for it."""
+
+    candidate: Candidate
+    columns: Mapping[str, str]
+    """Of the reference image: artist, title, year and whatever else the source knows."""
+    cautions: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """All that is told of one portrait."""
+
+    answer: Answer
+    candidates: list[CandidateSheet]
+    account: Mapping[str, str]
+    """Its row of `faces.csv`."""
+    columns: Mapping[str, str]
+    doubts: Sequence[str]
+    """What is doubtful about its face."""
+    truth: str
+    """Its sitter, where the question only pretends not to know; else empty."""
+    in_gallery: bool
+    """Whether that sitter is in the gallery."""
+
+    @property
+    def status(self) -> str:
+        """What the portrait is after the decisions."""
+        final = self.answer.final
+        return OPEN if final is None else IDENTIFIED if final.verdict == "accept" else UNSUITABLE
+
+    @property
+    def box(self) -> tuple[float, float, float, float] | None:
+        """The face's box in pixels of the image; None where the account has none."""
+        try:
+            x0, y0, x1, y1 = (float(self.account[side]) for side in ("x0", "y0", "x1", "y1"))
+        except (KeyError, ValueError):
+            return None
+        return x0, y0, x1, y1
+
+    def decision_on(self, sitter: str) -> list[Decision]:
+        """Return what people have said of the portrait and a sitter."""
+        return [decision for decision in self.answer.decisions if decision.sitter == sitter]
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield its rows of `candidates.csv`."""
+        probe = self.answer.probe
+        own = {"dataset": probe.dataset, "image": probe.image_id, "status": self.status, "truth": self.truth}
+        final = self.answer.final
+        if final is not None:
+            yield own | {"sitter": final.sitter, "decision": final.sentence(), "made_by": PERSON}
+            return
+        none = self.answer.none
+        for sheet in [*self.candidates, *([CandidateSheet(none, {}, self.doubts)] if none else [])]:
+            candidate = sheet.candidate
+            said = self.decision_on(candidate.sitter) if candidate.sitter else self.decision_on("")
+            row = own | {
+                "rank": candidate.rank or NONE,
+                "sitter": candidate.sitter,
+                "sitter_id": sheet.columns.get(SITTER_ID, ""),
+                "score": _number(candidate.score, 6),
+                "log10_lr": _number(candidate.log10_lr, 4),
+                "words": words(candidate),
+                "posterior": _number(candidate.posterior, 6),
+                "warnings": "; ".join(sheet.cautions),
+                "decision": "; ".join(d.sentence() for d in said),
+                "made_by": MACHINE,
+            }
+            if candidate.bounds is not None:
+                row["log10_lr_lowest"], row["log10_lr_highest"] = (_number(bound, 4) for bound in candidate.bounds)
+            if (cell := candidate.cell) is not None:
+                names = ("right", "right_low", "right_high")
+                row |= dict(zip(names, (_number(v, 4) for v in (cell.observed, cell.low, cell.high)), strict=True))
+            if candidate.reference is not None:
+                row |= {"reference_dataset": candidate.reference.dataset, "reference": candidate.reference.image_id}
+            assert row.keys() <= {*COLUMNS, "made_by"}
+            yield row | {f"reference_{column}": value for column, value in sheet.columns.items()}
+
+    def annotated(self, at: Layout) -> tuple[Target, list[dict[str, Any]]]:
+        """Return the face and its candidates as `annotation_page` takes them; there has to be a box."""
+        probe, box, final = self.answer.probe, self.box, self.answer.final
+        assert box is not None
+        page = next((self.columns[column] for column in LINK if self.columns.get(column)), "")
+        source = page or (at.raw(probe.dataset) / self.account["path"]).relative_to(at.root).as_posix()
+        target = Target(source, box, f"{probe.dataset}:{probe.image_id}")
+        if final is not None:
+            decided = {"sitter": final.sitter, "sitter_id": "", "rank": 1, "log10_lr": None, "posterior": None}
+            return target, [decided | {"decision": final.sentence()}] if final.verdict == "accept" else []
+        return target, [
+            {
+                "sitter": sheet.candidate.sitter,
+                "sitter_id": sheet.columns.get(SITTER_ID, ""),
+                "rank": sheet.candidate.rank,
+                "log10_lr": sheet.candidate.log10_lr,
+                "posterior": None if sheet.candidate.posterior is None else round(sheet.candidate.posterior, 6),
+                "decision": "",
+            }
+            for sheet in self.candidates
+        ]
+
+
+def words(candidate: Candidate) -> str:
+    """Return the strength of the evidence in the words of forensic reports.
+
+    >>> words(Candidate(1, "Ann", 0.5, 1.3, (-1.0, 2.0), 0.2, None, None))
+    'moderate support for this sitter'
+    """
+    if candidate.log10_lr is None:
+        return ""
+    said = verbal(candidate.log10_lr)
+    for theirs, ours in (("the same sitter", "this sitter"), ("different sitters", "somebody else")):
+        mine = ("none of these", "one of these")[theirs != "the same sitter"] if not candidate.rank else ours
+        said = said.replace(theirs, mine)
+    return said
+
+
+def _number(value: float | None, decimals: int) -> str:
+    return "" if value is None else f"{value:.{decimals}f}"

@@ -1,0 +1,170 @@
+"""The page of a question: a sheet for each portrait, and how good such lists of candidates are.
+
+One file without links to others: pictures are embedded once each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from markupsafe import Markup
+
+from pipeline.identification.answer import Candidate
+from pipeline.identification.known import Cell, Known
+from pipeline.identification.sheets import Sheet, words
+from pipeline.plan.layout import HERE, Layout
+from pipeline.reporting.numbers import NBSP, count, percent, rate
+from pipeline.reporting.pictures import Album, Picture
+
+if TYPE_CHECKING:
+    from pipeline.params.identify import Identify
+
+TEMPLATE, STYLE, PAGE_STYLE = "sheets.html.j2", "page.css", "sheets.css"
+CAPTION = ("artist", "title", "year", "medium", "institution", "inventory", "credit")
+"""Columns of a caption, in this order; others stand in candidates.csv."""
+PORTRAIT = 360
+"""Longer side of a whole portrait, in pixels."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A candidate on the page."""
+
+    candidate: Candidate
+    crop: Picture | None
+    caption: list[str]
+    ratio: str
+    words: str
+    right: str
+    cautions: Sequence[str]
+    said: list[str]
+    """What people have said of it."""
+    true: bool
+    """Whether it is the right answer, where that is known."""
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A portrait on the page."""
+
+    sheet: Sheet
+    anchor: str
+    whole: Picture | None
+    scale: float
+    """From pixels of the image to those of the picture."""
+    caption: list[str]
+    candidates: list[Shown]
+    none: Shown | None
+    said: list[str]
+    """What people have said of it that is of no candidate on the list."""
+
+
+def page(
+    name: str, entry: Identify, sheets: Sequence[Sheet], known: Known, question: Mapping[str, Any], at: Layout = HERE
+) -> str:
+    """Return the whole page as HTML; it refers to nothing outside itself.
+
+    Args:
+        name: of the question.
+        entry: the question.
+        sheets: a sheet for each portrait.
+        known: how often candidates were right.
+        question: what `question.json` holds.
+        at: the project.
+    """
+    album = Album()
+    portraits = [_portrait(n, sheet, album, at) for n, sheet in enumerate(sheets, start=1)]
+    folder = Path(__file__).parent
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
+    css = "\n".join((folder / style).read_text(encoding="utf-8") for style in (STYLE, PAGE_STYLE))
+    return environment.get_template(TEMPLATE).render(
+        name=name,
+        entry=entry,
+        css=Markup(css),  # our own files
+        portraits=portraits,
+        known=[(_rank(cell.rank), cell.band or "any ratio", cell) for cell in known.cells],
+        question=question,
+        licences=sorted({columns["licence"] for columns in _every(sheets) if columns.get("licence")}),
+        pictures=album.pictures,
+        count=count,
+        percent=percent,
+        rate=rate,
+        nbsp=NBSP,
+    )
+
+
+def _every(sheets: Sequence[Sheet]) -> Iterator[Mapping[str, str]]:
+    """Yield what is known of each picture on the page."""
+    for sheet in sheets:
+        yield sheet.columns
+        yield from (candidate.columns for candidate in sheet.candidates)
+
+
+def _rank(rank: int) -> str:
+    return f"number {rank}" if rank else "none of these"
+
+
+def _portrait(number: int, sheet: Sheet, album: Album, at: Layout) -> Portrait:
+    probe = sheet.answer.probe
+    whole = album.portrait(probe.dataset, sheet.account.get("path", ""), PORTRAIT)
+    width = float(sheet.account.get("width") or 0)
+    listed = {c.candidate.sitter for c in sheet.candidates}
+    candidates = [
+        _shown(
+            sheet, c.candidate, album.crop(*c.candidate.reference[:2]) if c.candidate.reference else None,
+            _caption(c.columns), c.cautions,
+        )
+        for c in sheet.candidates
+    ]  # fmt: skip
+    none = None if sheet.answer.none is None else _shown(sheet, sheet.answer.none, None, [], [])
+    said = [d.sentence() for d in sheet.answer.decisions if d.sitter not in listed]
+    scale = whole.width / width if whole and width else 1.0
+    return Portrait(sheet, f"portrait-{number}", whole, scale, _caption(sheet.columns), candidates, none, said)
+
+
+def _shown(
+    sheet: Sheet, candidate: Candidate, crop: Picture | None, caption: list[str], cautions: Sequence[str]
+) -> Shown:
+    truth = sheet.truth if sheet.in_gallery else ""
+    true = bool(sheet.truth) and candidate.sitter == truth
+    said = [d.sentence() for d in sheet.decision_on(candidate.sitter)] if candidate.sitter else []
+    return Shown(
+        candidate, crop, caption, ratio(candidate.log10_lr), words(candidate), _right(candidate.cell), cautions, said,
+        true,
+    )  # fmt: skip
+
+
+def ratio(log10_lr: float | None) -> str:
+    """Return a likelihood ratio with two significant digits, those below one as a fraction.
+
+    >>> ratio(1.0), ratio(2.551), ratio(-0.5), ratio(None)
+    ('10', '360', '1/3.2', '')
+    """
+    if log10_lr is None:
+        return ""
+    value = 10 ** min(abs(log10_lr), 12.0)
+    text = f"{value:.1f}".removesuffix(".0") if value < 10 else f"{float(f'{value:.2g}'):,.0f}"
+    return text if log10_lr >= 0 or text == "1" else f"1/{text}"
+
+
+def _right(cell: Cell | None) -> str:
+    """How often known candidates like this one were right, in words."""
+    if cell is None:
+        return "no known portrait had such a candidate"
+    ends = f"{percent(cell.low, unit=False)}–{percent(cell.high)}"
+    return f"{percent(cell.observed)} of {count(cell.searches)} like it were right ({ends})"
+
+
+def _caption(columns: Mapping[str, str]) -> list[str]:
+    return [columns[column] for column in CAPTION if columns.get(column)]

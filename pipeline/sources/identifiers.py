@@ -1,0 +1,62 @@
+"""Identifiers of sitters (Wikidata, ULAN, a museum's own): one person under several spellings, and two of one name."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pipeline.sources.listed import Portrait
+from pipeline.store.columns import SITTER_ID, WRITTEN
+
+logger = logging.getLogger(__name__)
+
+SHOWN = 5
+
+
+def joined(portraits: Sequence[Portrait], where: str) -> list[Portrait]:
+    """Return the portraits of a list with one name for each identifier in the column `sitter_id`.
+
+    Of several spellings the most frequent one counts, of equally frequent ones the first. Two people of one name get
+    their identifiers behind it. A row without an identifier is of the person whose spelling it has, if there is only
+    one. What was written stands in the column `sitter_as_written`.
+
+    Args:
+        portraits: in the order of the list.
+        where: what messages call the list.
+    """
+    spellings: dict[str, Counter[str]] = defaultdict(Counter)
+    for portrait in portraits:
+        if portrait.sitter and (identifier := portrait.known.get(SITTER_ID)):
+            spellings[identifier][portrait.sitter] += 1
+    if not spellings:
+        return list(portraits)
+    name_of = {identifier: counts.most_common(1)[0][0] for identifier, counts in spellings.items()}
+    shared = {name for name, count in Counter(name_of.values()).items() if count > 1}
+    name_of = {i: f"{name} ({i})" if name in shared else name for i, name in name_of.items()}
+    of_spelling: dict[str, set[str]] = defaultdict(set)
+    for identifier, counts in spellings.items():
+        for spelling in counts:
+            of_spelling[spelling].add(identifier)
+
+    def one(portrait: Portrait) -> Portrait:
+        identifier = portrait.known.get(SITTER_ID) or ""
+        if not identifier and len(of_spelling.get(portrait.sitter, ())) == 1:
+            (identifier,) = of_spelling[portrait.sitter]
+        name = name_of.get(identifier, portrait.sitter) if portrait.sitter else ""
+        known = {**portrait.known, SITTER_ID: identifier}
+        if name != portrait.sitter:
+            known[WRITTEN] = portrait.sitter
+        return replace(portrait, sitter=name, known=known)
+
+    several = [" / ".join(counts) for counts in spellings.values() if len(counts) > 1]
+    if several:
+        logger.info(f"{where}: sitters of one sitter_id with several spellings count as one: {_shown(several)}.")
+    if shared:
+        logger.warning(f"{where}: names of two people, by sitter_id, who are kept apart: {_shown(sorted(shared))}.")
+    return [one(portrait) for portrait in portraits]
+
+
+def _shown(names: Sequence[str]) -> str:
+    return "; ".join(names[:SHOWN]) + (" …" if len(names) > SHOWN else "")

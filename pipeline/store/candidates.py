@@ -1,0 +1,66 @@
+"""The answers to a question, `results/identify/<question>/`: candidates, how good such lists are, a page, annotations.
+
+`candidates.csv` has a row for each candidate of each portrait and one for "none of these" (rank `none`); portraits that
+a person has decided on have one row with that decision. `known.csv` tells how often candidates were right, of portraits
+whose sitters are known. `question.json` says what it was all made with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.files import read_csv, read_json, write_csv, write_json
+from pipeline.plan.layout import HERE, Layout
+
+CANDIDATES, KNOWN, QUESTION = "candidates.csv", "known.csv", "question.json"
+PAGE, ANNOTATIONS = "index.html", "annotations.json"
+NONE = "none"
+"""The rank of "none of these"."""
+PROBE_COLUMNS = ("dataset", "image", "status")
+COLUMNS = (
+    *PROBE_COLUMNS,
+    *("rank", "sitter", "sitter_id", "score", "log10_lr", "log10_lr_lowest", "log10_lr_highest", "words", "posterior"),
+    *("right", "right_low", "right_high", "warnings", "decision", "truth"),
+    *("reference_dataset", "reference"),
+)
+"""Of `candidates.csv`; after them come the columns of the reference image, with `reference_` before their names."""
+LAST = ("question", "model", "made_by")
+KNOWN_COLUMNS = (
+    *("rank", "likelihood_ratio", "searches", "sitters", "claimed", "right", "right_low", "right_high"),
+)  # fmt: skip
+OPEN, IDENTIFIED, UNSUITABLE = "unidentified", "identified", "unsuitable"
+"""What a portrait is after the decisions: still asked about, accepted by a person, or not to be asked about."""
+
+
+def write_answers(
+    folder: Path,
+    rows: Sequence[Mapping[str, Any]],
+    further: Sequence[str],
+    known: Iterable[Mapping[str, Any]],
+    question: Mapping[str, Any],
+    page: str,
+    annotations: Mapping[str, Any],
+) -> None:
+    """Write the files of a question into an existing folder; `further` are the columns of reference images."""
+    write_csv(folder / CANDIDATES, rows, [*COLUMNS, *(f"reference_{column}" for column in further), *LAST])
+    write_csv(folder / KNOWN, known, KNOWN_COLUMNS)
+    write_json(folder / QUESTION, question)
+    write_json(folder / ANNOTATIONS, annotations)
+    (folder / PAGE).write_text(page, encoding="utf-8")
+
+
+def question_file(name: str, at: Layout = HERE) -> Path:
+    """Return the path of the record of a question."""
+    return at.identify(name) / QUESTION
+
+
+def read_question(name: str, at: Layout = HERE) -> Any:
+    """Read what a question was answered with, and how good the lists are."""
+    return read_json(question_file(name, at))
+
+
+def read_candidates(name: str, at: Layout = HERE) -> list[dict[str, str]]:
+    """Read the lists of candidates as text."""
+    return read_csv(at.identify(name) / CANDIDATES, COLUMNS)

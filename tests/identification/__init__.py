@@ -1,0 +1,1 @@
+"""Who sat for a portrait."""

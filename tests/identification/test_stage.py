@@ -1,0 +1,249 @@
+"""The stage `identify`: candidates, what people decided, a page, annotations; and what both engines know of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_csv, read_json
+from pipeline.params import Study
+from pipeline.plan import layout
+from pipeline.plan.layout import Layout
+from pipeline.plan.requirements import missing
+from pipeline.plan.stages import jobs
+from pipeline.stages import identify
+from pipeline.store.candidates import read_candidates, read_question
+from tests.identification.project import EACH, FOUND, LOST, SITTERS, study, write_project
+from tests.reporting.page_reader import PageReader
+from tests.reporting.standin import small_study
+
+HEADER = "image,verdict,sitter,by,when,evidence\n"
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_project(Path())
+
+
+def decided(rows: str, **changes: object) -> Study:
+    Path("decisions.csv").write_text(HEADER + rows)
+    return study(decisions="decisions.csv", **changes)
+
+
+def of(image: str) -> list[dict[str, str]]:
+    return [row for row in read_candidates("who") if row["image"] == image]
+
+
+def test_the_right_sitter_comes_first_with_evidence_and_the_absent_one_is_none_of_these() -> None:
+    identify.run(study(), "who")
+    found, lost = of(FOUND), of(LOST)
+    assert [row["rank"] for row in found] == ["1", "2", "3", "none"]
+    assert found[0]["sitter"] == "s03"
+    assert float(found[0]["posterior"]) > 0.5
+    assert "support for this sitter" in found[0]["words"]
+    assert float(found[0]["log10_lr_lowest"]) < 0 < float(found[0]["log10_lr"]) <= float(found[0]["log10_lr_highest"])
+    assert found[0]["reference"].startswith("s03/")
+    assert found[0]["reference_title"].startswith("Portrait <")
+    assert found[0]["sitter_id"] == found[0]["reference_sitter_id"] != ""
+    assert found[0]["made_by"] == "machine"
+    assert lost[-1]["rank"] == "none"
+    assert float(lost[-1]["posterior"]) > max(float(row["posterior"]) for row in lost[:-1])
+    for rows in (found, lost):
+        assert sum(float(row["posterior"]) for row in rows) < 1 + 1e-4
+    assert "both by Frans Hals" in found[0]["warnings"]
+    assert "Frans Hals" not in lost[0]["warnings"]
+
+
+def test_the_same_bytes_at_each_run() -> None:
+    identify.run(study(), "who")
+    first = read_csv(layout.identify("who") / "manifest.csv")
+    identify.run(study(), "who")
+    assert read_csv(layout.identify("who") / "manifest.csv") == first
+
+
+def test_how_good_the_lists_are_stands_beside_them() -> None:
+    identify.run(study(), "who")
+    record = read_question("who")
+    assert record["known"]["with_their_sitter_in_the_gallery"] == SITTERS * EACH
+    first, low, high = record["known"]["first"]
+    assert 0.5 < low <= first <= high <= 1
+    rows = read_csv(layout.identify("who") / "known.csv")
+    whole = next(row for row in rows if (row["rank"], row["likelihood_ratio"]) == ("1", "any"))
+    assert int(whole["searches"]) == 2 * SITTERS * EACH
+    assert float(whole["right_low"]) <= float(whole["right"]) <= float(whole["right_high"])
+    assert of(FOUND)[0]["right"]
+
+
+def test_an_accepted_portrait_is_identified_and_helps_to_find_others() -> None:
+    identify.run(study(), "who")
+    before = of(FOUND)
+    identify.run(decided(f'{LOST},accept,s03,E. H.,2026-05-01,"signed, and dated"\n'), "who")
+    (row,) = of(LOST)
+    assert (row["status"], row["sitter"], row["made_by"]) == ("identified", "s03", "person")
+    assert row["decision"] == "accepted as s03 by E. H., 2026-05-01: signed, and dated"
+    assert of(FOUND)[0]["score"] != before[0]["score"]  # a further portrait of s03
+    assert read_csv(layout.split("photos") / "split.csv")[-1]["subset"] == "unidentified"  # for no benchmark
+    record = read_question("who")
+    assert record["accepted"] == 1
+    assert record["known"]["portraits"] == SITTERS * EACH
+
+
+def test_rejected_pairs_are_not_proposed_again_and_nothing_else_changes() -> None:
+    identify.run(study(candidates=13), "who")
+    before, untouched = of(FOUND), of(LOST)
+    identify.run(decided(f"{FOUND},reject,s03,,,\n", candidates=13), "who")
+    after = of(FOUND)
+    assert "s03" not in {row["sitter"] for row in after}
+    assert [row["sitter"] for row in after[:2]] == [row["sitter"] for row in before[1:3]]
+    assert float(after[-1]["posterior"]) > float(before[-1]["posterior"])
+    assert of(LOST) == untouched
+    assert "ruled out: s03" in Path("results/identify/who/index.html").read_text().lower()
+
+
+def test_the_unsure_stays_and_the_unsuitable_goes() -> None:
+    identify.run(decided(f"{FOUND},unsure,s03,A. B.,,the nose\n{LOST},unsuitable,,A. B.,,a caricature\n"), "who")
+    assert of(FOUND)[0]["decision"] == "left open s03 by A. B.: the nose"
+    (row,) = of(LOST)
+    assert (row["status"], row["sitter"]) == ("unsuitable", "")
+
+
+def test_a_decision_on_somebody_unknown_names_the_row_before_anything_is_searched() -> None:
+    with pytest.raises(SitterError, match=r"decisions\.csv, line 2: sitter 's99' is not in the gallery"):
+        identify.run(decided(f"{FOUND},accept,s99,,,\n"), "who")
+    with pytest.raises(SitterError, match=r"decisions\.csv, line 2: image 's03/1' is not among"):
+        identify.run(decided("s03/1,accept,s03,,,\n"), "who")
+    assert not layout.identify("who").exists()
+
+
+def test_known_sitters_are_asked_about_as_if_nobody_knew_them() -> None:
+    identify.run(study(as_unidentified=["s05", "s06"], without=["s06"]), "who")
+    assert {row["truth"] for row in of("s05/1")} == {"s05"}
+    assert of("s05/1")[0]["sitter"] == "s05"
+    assert all(row["reference"] != "s05/1" for row in of("s05/1"))
+    record = read_question("who")
+    assert record["pretended"]["in_gallery"] == EACH
+    assert record["pretended"]["first"] >= EACH - 1
+    assert record["pretended"]["not_in_gallery"] == EACH
+    assert record["known"]["sitters"] == SITTERS - 2
+    assert {row["sitter"] for row in read_candidates("who")} & {"s06"} == set()
+
+
+def test_few_known_sitters_give_scores_and_say_why_there_is_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    hidden = [f"s{n:02}" for n in range(6)]
+    identify.run(study(as_unidentified=hidden), "who")
+    assert "it takes 10" in caplog.text
+    assert of(FOUND)[0]["sitter"] == "s03"
+    assert {row["log10_lr"] for row in read_candidates("who")} == {""}
+    assert "no likelihood ratios" in Path("results/identify/who/index.html").read_text()
+
+
+def test_faults_of_a_question_are_told() -> None:
+    with pytest.raises(SitterError, match=r"identify\.who\.as_unidentified: 's5' has no portrait there; did you mean"):
+        identify.run(study(as_unidentified=["s5"]), "who")
+    with pytest.raises(SitterError, match=r"identify\.who\.model is 'dlip'.*did you mean 'dlib'"):
+        study(model="dlip")
+    with pytest.raises(SitterError, match=r"identify\.who\.gallery is 'foto'"):
+        study(gallery=["foto"])
+
+
+def test_the_annotations_are_a_w3c_page_marked_as_a_machines() -> None:
+    identify.run(decided(f"{LOST},accept,s04,E. H.,,\n"), "who")
+    page = read_json(layout.identify("who") / "annotations.json")
+    assert page["type"] == "AnnotationPage"
+    assert page["@context"][0] == "http://www.w3.org/ns/anno.jsonld"
+    assert {item["motivation"] for item in page["items"]} == {"identifying"}
+    first, last = page["items"][0], page["items"][-1]
+    assert first["target"]["selector"]["value"] == "xywh=20,15,70,85"
+    assert first["target"]["source"] == f"data/raw/photos/{FOUND}.png"
+    assert "Made by a machine (dlib); no person has judged it." in first["body"][0]["value"]
+    assert first["body"][1]["source"].startswith("http://www.wikidata.org/entity/Q")
+    assert first["likelihoodRatio"] > 1
+    assert "By a person" in last["body"][0]["value"]
+    assert len({item["id"] for item in page["items"]}) == len(page["items"]) == 3 + 1
+
+
+def test_the_page_stands_alone_and_shows_what_the_table_says() -> None:
+    identify.run(study(), "who")
+    text = (layout.identify("who") / "index.html").read_text()
+    assert "http" not in text.replace("http://www.w3.org", "").replace("http-equiv", "")
+    assert "Portrait &lt;" in text
+    assert "<script" not in text
+    assert "1. s03" in text
+    assert "None of these" in text
+    page = PageReader(text)
+    assert page.unclosed == []
+    assert {address[:5] for address in page.addresses} <= {"data:", *(a[:5] for a in page.addresses if a[0] == "#")}
+
+
+def test_both_engines_know_what_a_question_is_made_of() -> None:
+    (job,) = (job for job in jobs(decided("", prior=0.25)) if job.stage == "identify")
+    folders = [
+        layout.faces("photos"),
+        layout.raw("photos"),
+        layout.split("photos"),
+        layout.embeddings("dlib", "photos"),
+    ]
+    assert {*folders, layout.model("dlib")} == set(job.inputs)
+    assert job.outputs == (layout.identify("who"),)
+    assert job.own == (Path("decisions.csv"),)
+    assert job.parameters == ("seed", "identify.who")
+    report = next(job for job in jobs(study()) if job.stage == "report")
+    assert layout.identify("who") in report.inputs
+    adapted = next(job for job in jobs(study(model="both")) if job.stage == "identify")
+    assert layout.split("painted") in adapted.inputs  # whom its members have learned from
+
+
+def test_a_file_of_decisions_that_is_not_there_is_missed_before_any_work() -> None:
+    found = missing(study(decisions="nowhere.csv"))
+    assert "identify.who.decisions is nowhere.csv, which does not exist" in found["identify.who"]
+
+
+def test_a_model_that_is_fitted_by_folds_is_refused() -> None:
+    split = {"photos": {"kind": "sitters", "test": 1.0, "folds": 5}, "painted": {"kind": "like", "dataset": "photos"}}
+    fuse = {
+        "crossed": {
+            "models": ["dlib", "dlib-head"],
+            "method": {"kind": "concat"},
+            "fit_on": ["photos"],
+            "crossval": True,
+        }
+    }
+    entry = {"probes": ["photos"], "gallery": ["photos"], "model": "crossed"}
+    benchmarks = {"b": {"kind": "all-pairs", "probe": "photos", "within_folds": True}}
+    with pytest.raises(SitterError, match=r"identify\.who\.model is 'crossed', which judges each fold"):
+        small_study(split=split, fuse=fuse, identify={"who": entry}, evaluate={"benchmarks": benchmarks})
+
+
+def test_evaluation_leaves_the_answers_alone() -> None:
+    from pipeline.core.files import output_parts
+
+    identify.run(study(), "who")
+    before = json.dumps(read_csv(layout.identify("who") / "manifest.csv"))
+    with output_parts(layout.results()) as folder:
+        (folder / "metrics.json").write_text("{}")
+    assert json.dumps(read_csv(layout.identify("who") / "manifest.csv")) == before
+    assert {row["path"] for row in read_csv(layout.results() / "manifest.csv")} == {"metrics.json"}
+    assert Layout(Path()).identify("who") == layout.identify("who")
+
+
+def test_the_report_and_the_terminal_say_who_comes_first_and_how_often_that_is_right() -> None:
+    from pipeline.reporting.pictures import Album
+    from pipeline.reporting.questions import lines, questions
+
+    asked = study(as_unidentified=["s05", "s06"], without=["s06"])
+    assert lines(asked) == []  # nothing has been answered yet
+    identify.run(asked, "who")
+    told = lines(asked)
+    assert told[0] == "who (who sat? 8 portraits; 13 candidates, compared by dlib)"
+    assert any(line.startswith(FOUND) and line.split()[2] == "s03" for line in told)
+    assert any(line.startswith("s06/0") and line.endswith("s06, not in the gallery") for line in told)
+    first = read_question("who")["pretended"]["first"]
+    assert f"the right one comes first for {first} and among the first 3 for 3" in "\n".join(told)
+    assert "results/identify/who/index.html" in told[-2]
+    (question,) = questions(asked, Album())
+    assert len(question.firsts) == 8
+    assert all(f.probe.picture is not None and f.reference is not None for f in question.firsts)
