@@ -6,7 +6,7 @@ Into studies/shrunk/data/ go, in the forms that the full studies read:
     photographs.bin, paintings.bin    pairs of the other 14, and of paintings made of their photographs
     across.bin                        a photograph and a painting each
     lfw/, pairs.txt                   photographs of the other 14 as they are, in the form of LFW
-    cfp-dataset/                      in the form of CFP: their paintings are its frontal images, photographs its profiles
+    cfp-dataset/                      in the form of CFP: paintings as its frontal images, photographs as profiles
     ViT-B-32.pt, dinov2.pth, ijepa.pth.tar
                                       the three transformers, two blocks deep and with random weights, in the forms in
                                       which OpenAI, the authors of DINOv2 and those of I-JEPA give theirs out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache, reduce
 from pathlib import Path
@@ -14,8 +15,8 @@ from pipeline import params
 from pipeline.published.papers import tables
 from tests.studies.conftest import PROJECT
 
-# Settings of a training that change nothing of what comes of it, or that the sampler or `keep` of these studies does not
-# look at.
+# Settings of a training that change nothing of what comes of it, and those that only another sampler or another `keep`
+# looks at.
 WITHOUT_EFFECT = {"workers", "checkpoint_seconds", "cache_gb", "compile", "shard_centres"}
 OF_SITTERS, OF_BATCHES = {"sitters", "images"}, {"batch"}
 OF_EER = {"val_images"}
@@ -24,13 +25,20 @@ PAPERS = ["arcface-vs-infonce", "artface"]
 
 @cache
 def table(paper: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((Path(__file__).parent / f"settings/{paper}.yaml").read_text())
+    found: dict[str, Any] = yaml.safe_load(
+        (Path(__file__).parent / f"settings/{paper}.yaml").read_text(encoding="utf-8")
+    )
     return found
 
 
 @cache
 def study(paper: str) -> params.Study:
     return params.load(PROJECT / f"studies/{paper}.yaml")
+
+
+@cache
+def text(paper: str) -> str:
+    return (PROJECT / f"studies/{paper}.yaml").read_text(encoding="utf-8")
 
 
 EXPERIMENTS = [(paper, name) for paper in PAPERS for name in table(paper)["experiments"]]
@@ -65,6 +73,29 @@ def test_data_detection_and_benchmarks_are_those_of_the_table(paper: str) -> Non
 
 def _part(section: Any, name: str) -> Any:
     return section[name] if isinstance(section, Mapping) else getattr(section, name)
+
+
+@pytest.mark.parametrize("name", table("arcface-vs-infonce")["experiments"])
+def test_each_experiment_names_the_file_of_the_authors_where_its_settings_stand(name: str) -> None:
+    assert re.search(rf"^  {name}:.* # .*configs/[\w-]+\.yaml", text("arcface-vs-infonce"), re.MULTILINE)
+
+
+CHOSEN = [(section, field) for section, fields in table("artface")["chosen"].items() for field in fields]
+
+
+@pytest.mark.parametrize(("section", "field"), CHOSEN)
+def test_what_the_first_study_s_paper_does_not_say_is_marked_where_it_stands(section: str, field: str) -> None:
+    lines = text("artface").splitlines()
+    for depth, name in enumerate([*section.split("."), field]):
+        found = next((n for n, line in enumerate(lines) if line.startswith(f"{'  ' * depth}{name}:")), None)
+        assert found is not None, f"{name} does not stand in {section}"
+        line, lines = lines[found], lines[found + 1 :]
+    assert re.search(r"# .*\bchosen\b", line), line
+
+
+def test_what_is_marked_as_chosen_is_in_the_table() -> None:
+    marked = re.findall(r"^ +([\w-]+):.* # .*\bchosen\b", text("artface"), re.MULTILINE)
+    assert sorted(marked) == sorted(field for _, field in CHOSEN)
 
 
 def test_every_row_of_the_second_study_s_table_is_an_experiment() -> None:
