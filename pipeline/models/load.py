@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from safetensors.torch import load_file
 
 from pipeline.core.errors import SitterError
 from pipeline.core.registry import Options
-from pipeline.formats.onnx_files import checksum
+from pipeline.formats.companions import checksum
 from pipeline.models.backbone import Backbone, load_trained_state
 from pipeline.models.build import build
 from pipeline.models.preprocess import Preprocess
@@ -54,7 +55,8 @@ def load_model(name: str, device: str | torch.device = "cpu") -> Embedder:
     backbone: BackboneOptions = _options(name, "backbone", BACKBONES, description)
     adaptation: AdaptationOptions = _options(name, "adaptation", ADAPTATIONS, description)
     network, way = build(backbone, adaptation, description["seed"])
-    _check_base(name, network, description["weights"])
+    _check_base(name, network.weights_file, description["weights"])
+    _check_base(name, network.adapter_file, description.get("adapter"))
     if description["parameters"]["trained"]:
         _load_trained(name, network)
     way.merge(network)
@@ -79,9 +81,8 @@ def _options(name: str, part: str, kinds: Mapping[str, type[Options]], descripti
     )
 
 
-def _check_base(name: str, network: Backbone, recorded: dict[str, Any] | None) -> None:
+def _check_base(name: str, file: Path | None, recorded: dict[str, Any] | None) -> None:
     """The base weights have to be those that were trained on: low-rank updates of others are noise."""
-    file = network.weights_file
     if recorded is None or file is None:
         return
     found = checksum(file)

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from pipeline.core.files import atomic_file
 from pipeline.core.versions import versions
-from pipeline.formats.onnx_files import checksum
+from pipeline.formats.companions import checksum
 from pipeline.models.backbone import Backbone, count_parameters, trained_state
 from pipeline.plan.fingerprint import module_code
 from pipeline.store.models import WEIGHTS, weights_record, write_record
@@ -38,7 +38,7 @@ def write_model(folder: Path, network: Backbone, model: Model, training: Trainin
 def describe(network: Backbone, model: Model, training: Training | None, seed: int) -> dict[str, Any]:
     """The content of `model.json`."""
     trained, total = count_parameters(network)
-    file = network.weights_file
+    file, adapter = network.weights_file, network.adapter_file
     kinds = f"backbones/{model.backbone.kind}", f"adaptations/{model.adaptation.kind}"
     return {
         "backbone": model.backbone.model_dump(mode="json"),
@@ -47,7 +47,8 @@ def describe(network: Backbone, model: Model, training: Training | None, seed: i
         "training": training.model_dump(mode="json") if training else None,
         "seed": seed,
         "mirror": model.mirror,
-        "weights": weights_record(file.name, file.stat().st_size, checksum(file)) if file else None,
+        "weights": _of(file) if file else None,
+        **({"adapter": _of(adapter)} if adapter else {}),
         "input": {
             "size": network.template.size,
             "points": [[round(float(v), 4) for v in point] for point in network.template.points],
@@ -60,3 +61,7 @@ def describe(network: Backbone, model: Model, training: Training | None, seed: i
         "code": module_code("pipeline.models.build", *kinds),
         "versions": versions(),
     }
+
+
+def _of(file: Path) -> dict[str, Any]:
+    return weights_record(file.name, file.stat().st_size, checksum(file))

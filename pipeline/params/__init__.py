@@ -196,8 +196,10 @@ def _references(study: Study) -> list[str]:
             if split.dataset in study.split and study.split[split.dataset].kind == "like":
                 problems.append(f"split.{name}.dataset is {split.dataset!r}, itself split like another: name that one")
     for name, model in study.models.items():
-        if model.backbone.weights is not None:
-            refer(f"models.{name}.backbone.weights", model.backbone.weights, "entry under download", study.download)
+        for field, entry in model.backbone.entries().items():
+            refer(f"models.{name}.backbone.{field}", entry, "entry under download", study.download)
+        if list(model.backbone.entries()) == ["adapter"]:
+            problems.append(f"models.{name}.backbone.adapter needs the weights that it was trained with: set weights")
         problems += [*wrong_weights(name, model), *wrong_roles(name, model)]
         trained = model.adaptation.kind != "none"
         if trained != (model.loss.kind != "none"):

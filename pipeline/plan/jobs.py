@@ -120,8 +120,7 @@ def _train(study: Study, name: str) -> Job:
 
 
 def _weights(study: Study, name: str) -> tuple[Path, ...]:
-    weights = study.models[name].backbone.weights
-    return () if weights is None else (layout.raw(weights),)
+    return tuple(layout.raw(entry) for entry in study.models[name].backbone.entries().values())
 
 
 def _network_kinds(study: Study, name: str) -> tuple[str, ...]:

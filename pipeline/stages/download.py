@@ -128,7 +128,7 @@ def _full_disk_explained(entry: str) -> Iterator[None]:
 
 def _summary(target: Path, sitters: Counter[str] | None) -> str:
     if sitters is None:
-        from pipeline.formats.onnx_files import companions
+        from pipeline.formats.companions import companions
         from pipeline.store.weights import weights_file
 
         files = [file := weights_file(target.name), *companions(file)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.core.errors import SitterError
-from pipeline.formats.onnx_files import companions
+from pipeline.formats.companions import companions
 from pipeline.plan import layout
 
 # What download writes beside the file itself.

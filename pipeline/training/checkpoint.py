@@ -71,8 +71,7 @@ def key(study: Study, model: str, world: int = 1) -> str:
 
     entry, training = study.models[model], study.training(model)
     inputs = [folder(d) / layout.MANIFEST for d in training.train_on for folder in (layout.faces, layout.split)]
-    if entry.backbone.weights is not None:
-        inputs.append(layout.raw(entry.backbone.weights) / layout.MANIFEST)
+    inputs += [layout.raw(weights) / layout.MANIFEST for weights in entry.backbone.entries().values()]
     options = zip(KINDS, (entry.backbone, entry.adaptation, entry.loss), strict=True)
     kinds = [f"{sort}/{kind}" for sort, chosen in options for kind in chosen.kinds()]
     of = {

@@ -17,7 +17,8 @@ from onnx import TensorProto, helper, numpy_helper
 from pipeline.core.errors import SitterError
 from pipeline.core.files import sha256
 from pipeline.faces.session import session
-from pipeline.formats.onnx_files import check_companions, checksum, companions, external_data
+from pipeline.formats.companions import check_companions, checksum, companions
+from pipeline.formats.onnx_files import external_data
 from pipeline.params.sources.archive import ArchiveOptions
 from pipeline.params.sources.file import FileOptions
 from pipeline.plan import layout
