@@ -111,6 +111,9 @@ class Model(Strict):
     """What it is trained by; `{kind: none}` for a frozen model."""
     mirror: bool = False
     """Add the embedding of the mirrored image (as InsightFace's evaluation does)."""
+    centre: bool = False
+    """Subtract the mean vector of the training faces, those of `train_on`, of a frozen model too. Faces of sitters who
+    are tested in another data set are left out of it. A model with `crossval` is centred in any case, fold by fold."""
     training: Changes = Changes()
     """Differs from `train` in these fields."""
     sweep: dict[str, list[Any]] = Field(default={}, exclude=True)

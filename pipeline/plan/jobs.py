@@ -108,15 +108,21 @@ def train(study: Study) -> Iterator[Job]:
 
 
 def _train(study: Study, name: str) -> Job:
+    from pipeline.params.effective import tested_elsewhere
+
     model = study.models[name]
     inputs = list(_weights(study, name))
-    if model.adaptation.kind != "none":
-        for dataset in study.training(name).train_on:
+    learned_from = study.training(name).train_on
+    if model.adaptation.kind != "none" or model.centre:
+        for dataset in learned_from:
             inputs += [layout.faces(dataset), layout.split(dataset)]
+    if model.centre:
+        inputs += [layout.split(other) for dataset in learned_from for other in tested_elsewhere(study, dataset)]
     kinds = (*_network_kinds(study, name), *(f"losses/{kind}" for kind in model.loss.kinds()))
     swept = study.swept(name)
     keys = ("seed", "train", *(swept.keys if swept else [f"models.{name}"]))
-    return Job("train", (name,), tuple(inputs), (layout.model(name),), keys, kinds)
+    keys += ("embed.datasets",) if model.centre else ()
+    return Job("train", (name,), _unique(iter(inputs)), (layout.model(name),), keys, kinds)
 
 
 def _weights(study: Study, name: str) -> tuple[Path, ...]:

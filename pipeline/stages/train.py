@@ -18,7 +18,9 @@ from pipeline.plan import layout
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+    from torch import Tensor
 
+    from pipeline.models.backbone import Backbone
     from pipeline.models.outside import External
     from pipeline.params import Study
     from pipeline.training.checkpoint import State
@@ -33,6 +35,8 @@ BY_VAL_LOSS = "val_loss"  # a further column, where it chooses the epoch
 
 def run(study: Study, model: str) -> None:
     """Write `model.json`, and for a trained model `weights.safetensors`, `history.csv` and `metrics.json`.
+
+    Of a centred model, the mean of its training faces in `mean.safetensors`, float32 [dim].
 
     A loss with class centres leaves them in `centres.safetensors`, float32 [sitters, dim] or [sitters, each, dim], in
     the order of the training sitters' names.
@@ -64,6 +68,7 @@ def record(study: Study, model: str) -> None:
         record_external(study, model)
         return
     from pipeline.models.build import build
+    from pipeline.models.device import device
     from pipeline.models.save import write_model
     from pipeline.training.processes import Processes, several
 
@@ -72,8 +77,9 @@ def record(study: Study, model: str) -> None:
     with processes.connected(), processes.together():
         if processes.first:
             network, _ = build(entry.backbone, entry.adaptation, study.seed_of(model))
+            mean = centre(study, model, network.to(device()) if entry.centre else network)
             with output_folder(layout.model(model)) as folder:
-                write_model(folder, network, entry, None, study.seed_of(model))
+                write_model(folder, network, entry, None, study.seed_of(model), mean)
             logger.info(f"{model}: frozen, {network.dim} values a face")
 
 
@@ -247,9 +253,10 @@ def write(study: Study, model: str, work: Run, state: State) -> None:
 
     load_trained_state(work.backbone, state.best)
     kept = state.history[state.best_epoch]
+    mean = centre(study, model, work.backbone)
     columns = [*HISTORY, BY_VAL_LOSS] if BY_VAL_LOSS in kept else HISTORY
     with output_folder(layout.model(model)) as folder:
-        write_model(folder, work.backbone, study.models[model], study.training(model), study.seed_of(model))
+        write_model(folder, work.backbone, study.models[model], study.training(model), study.seed_of(model), mean)
         if state.centres:
             with atomic_file(folder / CENTRES) as part:
                 save_file(state.centres, part)
@@ -257,6 +264,26 @@ def write(study: Study, model: str, work: Run, state: State) -> None:
     error = "" if kept["val_eer"] is None else f", val EER {100 * kept['val_eer']:.2f} %"
     error += f", val loss {kept[BY_VAL_LOSS]:.4g}" if BY_VAL_LOSS in kept else ""
     logger.info(f"{model}: epoch {kept['epoch']} of {state.epoch} kept, loss {kept['loss']:.4g}{error}")
+
+
+def centre(study: Study, model: str, network: Backbone) -> Tensor | None:
+    """The mean unit vector of the training faces, where the model is centred: float32 [dim]."""
+    from pipeline.params.effective import tested_elsewhere
+    from pipeline.store.splits import TESTED, sitters_of
+    from pipeline.training.centring import mean_vector
+    from pipeline.training.data import read_faces
+
+    entry, training = study.models[model], study.training(model)
+    if not entry.centre:
+        return None
+    faces, _ = read_faces(training.train_on, study.split, training.fold)
+    tested = {
+        dataset: {sitter for other in tested_elsewhere(study, dataset) for sitter in sitters_of(other, TESTED).values()}
+        for dataset in training.train_on
+    }
+    mean = mean_vector(model, network, faces, entry.mirror, tested, training.workers)
+    logger.info(f"{model}: centred on the mean of training faces, whose length is {float(mean.norm()):.2f}")
+    return mean
 
 
 def summary(state: State) -> dict[str, Any]:
