@@ -176,7 +176,7 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
     from pipeline.models.build import build
     from pipeline.training.compiling import check_compiler
     from pipeline.training.data import read_faces
-    from pipeline.training.features import split_network
+    from pipeline.training.features import first_features, split_network
     from pipeline.training.gradients import FullPrecision
     from pipeline.training.loop import Run
     from pipeline.training.processes import Processes
@@ -210,20 +210,21 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
     network.to(accelerator.device)
     if accelerator.device.type == "cuda":  # tensor cores like it; on a CPU, oneDNN crashes training small networks so
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    augment = None
+    if training.augment is not None:
+        from pipeline.training.augment import Augment
+
+        augment = Augment(training.augment, study.seed_of(model))
+
+    def leave() -> None:
+        processes.leave(stop, "no step was made yet, nothing is lost but time")
+
+    device, cache, workers = accelerator.device, training.cache_gb, training.workers
     trained, inputs = split_network(
-        network,
-        subsets,
-        mirrored,
-        accelerator.device,
-        training.cache_gb,
-        training.workers,
-        lambda: processes.leave(stop, "no step was made yet, nothing is lost but time"),
-        processes,
+        network, subsets, mirrored, device, cache, workers, leave, processes, augment=augment
     )
     if adaptation.wants_features:
-        if inputs[0].kept is None:
-            raise SitterError(f"models.{model}: its start is computed from features: raise cache_gb to keep them.")
-        adaptation.initialise(network, inputs[0].kept[:, 0].to(accelerator.device))
+        adaptation.initialise(network, first_features(network, inputs[0], leave, processes).to(device))
     if processes.world > 1 and faces.sitters >= max(processes.world, training.shard_centres or math.inf):
         share_out(loss, processes.rank, processes.world)
     kept = frozen_prefix(network) if inputs[0].kept is not None else 0

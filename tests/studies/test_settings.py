@@ -48,7 +48,8 @@ EXPERIMENTS = [(paper, name) for paper in PAPERS for name in table(paper)["exper
 def test_a_model_has_every_setting_of_the_table_and_none_besides(paper: str, name: str) -> None:
     expected = table(paper)["experiments"][name]
     model, training = study(paper).models[name], study(paper).training(name)
-    assert not (model.mirror or model.centre)
+    assert not model.mirror
+    assert not model.centre
     for part in ("backbone", "adaptation", "loss"):
         assert getattr(model, part).model_dump(mode="json") == expected[part], part
     if "training" not in expected:
