@@ -6,6 +6,7 @@ OpenAI's code, in which query, key and value are one matrix or three (here they 
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import re
@@ -18,7 +19,6 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import read_json
 from pipeline.formats.companions import ADAPTER, ADAPTER_CONFIG
 from pipeline.models.backbone import Backbone
 from pipeline.store.weights import weights_file
@@ -36,7 +36,8 @@ PARTS = {
     r"mlp\.(fc2|c_proj)": ("mlp-2",),
 }
 BLOCK = re.compile(r"(?:^|\.)(?:layers|layer|resblocks|blocks)\.(\d+)\.(.+)$")
-OF_TEXT = re.compile(r"text_model\.|text\.")
+OF_TEXT = re.compile(r"(^|\.)(text_model|text|text_projection)(\.|$)")
+OF_IMAGE = re.compile(r"(^|\.)visual\.")  # what stands beside it is the tower for text
 # Settings with which an adapter is more than low-rank updates of the published weights, and what they have to be.
 PLAIN: dict[str, tuple[Any, ...]] = {
     "use_dora": (None, False),
@@ -76,10 +77,13 @@ def add_adapter(backbone: Backbone, entry: str, architecture: str) -> Path:
         )
     config = _config(file, architecture)
     pairs = _pairs(file)
-    layers = dict(backbone.named_modules())
+    layers, done = dict(backbone.named_modules()), set[str]()
     with torch.no_grad():
         for module, (a, b) in pairs.items():
             names = _layers_of(module, backbone, file, architecture)
+            if done & set(names):
+                raise SitterError(f"{file} updates one layer of {architecture} twice, the second time as {module}.")
+            done.update(names)
             update = _scale(module, config, len(a)) * (b @ a)
             weights = [_weight(layers[name]) for name in names]
             expected = sum(len(weight) for weight in weights), weights[0].shape[1]
@@ -99,7 +103,14 @@ def add_adapter(backbone: Backbone, entry: str, architecture: str) -> Path:
 def _config(file: Path, architecture: str) -> Mapping[str, Any]:
     """The adapter's configuration, checked."""
     path = file.with_name(ADAPTER_CONFIG)
-    config: Mapping[str, Any] = read_json(path)
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        config = None
+    if not isinstance(config, dict):
+        raise SitterError(
+            f"{path} is not the configuration of an adapter (a JSON object) or was cut off: fetch it again."
+        )
     kind = config.get("peft_type")
     if kind != "LORA":
         raise SitterError(f"{path}: peft_type is {kind!r}; only LORA can be added to a network's weights.")
@@ -151,11 +162,9 @@ def _pairs(file: Path) -> dict[str, tuple[Tensor, Tensor]]:
                 "only lora_A and lora_B of linear layers can be read. Merge the adapter with peft and save the network."
             )
         found.setdefault(match[1], {})[match[2]] = tensor.float()
-    of_image = any(name.startswith("visual.") for name in found)  # then what stands at the root is the tower for text
+    whole = any(OF_IMAGE.search(name) for name in found)
     own = {
-        name: pair
-        for name, pair in found.items()
-        if not OF_TEXT.match(name) and not (of_image and name.startswith("transformer."))
+        name: pair for name, pair in found.items() if not OF_TEXT.search(name) and (not whole or OF_IMAGE.search(name))
     }
     for name, pair in own.items():
         if len(pair) != 2 or pair["A"].shape[0] != pair["B"].shape[1]:
@@ -168,7 +177,9 @@ def _pairs(file: Path) -> dict[str, tuple[Tensor, Tensor]]:
 
 def _layers_of(module: str, backbone: Backbone, file: Path, architecture: str) -> list[str]:
     """Our layers that are one layer of the network that an adapter was trained in."""
-    if module in ("visual_projection", "head.fc") and isinstance(backbone.get_submodule("stages.head.fc"), nn.Linear):
+    if re.search(r"(^|\.)(visual_projection|head\.fc)$", module) and isinstance(
+        backbone.get_submodule("stages.head.fc"), nn.Linear
+    ):
         return ["stages.head.fc"]
     blocks = sum(name.startswith("block") for name, _ in backbone.stages.named_children())
     match = BLOCK.search(module)

@@ -130,6 +130,22 @@ def test_an_adapter_of_open_clip_is_split_and_that_of_its_tower_for_text_left_ou
     same(our(CLIP), faces(64), model.encode_image(faces(64)) if whole else model(faces(64)))
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_names_of_a_network_that_is_part_of_another_are_known_and_its_text_is_left_out(at: Path) -> None:
+    network = of_transformers(at)
+    model = adapted(network, target_modules=["q_proj", "visual_projection"])
+    expected = model(pixel_values=faces(64)).image_embeds
+    file = Path("from-elsewhere/adapter_model.safetensors")
+    state = {name.replace("base_model.model.", "base_model.model.clip."): v for name, v in load_file(file).items()}
+    text = {
+        name.replace("vision_model", "text_model").replace("visual_proj", "text_proj"): value + 1
+        for name, value in state.items()
+    }
+    save_file(state | text, file)
+    fetched()
+    same(our(CLIP), faces(64), expected)
+
+
 def test_an_adapter_of_timm_is_split(at: Path) -> None:
     theirs = their_vit(DINO)
     put_weights(at, "base", lambda folder: save_file(theirs.state_dict(), folder / "vit.safetensors"))
@@ -193,6 +209,9 @@ def test_layers_that_are_not_there_and_other_shapes_are_named(at: Path) -> None:
         of(state | {f"{first}.lora_A.weight": state[f"{first}.lora_A.weight"][:, :32].contiguous()})
     with pytest.raises(SitterError, match=r"resblocks.0.mlp.c_fc has A \[4, 64\], B \[256, 3\], which are not"):
         of(state | {f"{first}.lora_B.weight": state[f"{first}.lora_B.weight"][:, :3].contiguous()})
+    twice = {name.replace("transformer.", "another.transformer."): value.clone() for name, value in state.items()}
+    with pytest.raises(SitterError, match=r"updates one layer of ViT-B-16-quickgelu twice, the second time"):
+        of(state | twice)
     with pytest.raises(SitterError, match=r"holds .*lora_magnitude_vector.* no factor"):
         of(state | {f"{first}.lora_magnitude_vector": torch.ones(256)})
 
@@ -222,3 +241,12 @@ def test_the_first_study_takes_the_authors_own_adapter_by_the_lines_that_it_show
     del raw["models"]["clip-lora-theirs"]["backbone"]["weights"]
     with pytest.raises(SitterError, match=r"clip-lora-theirs.backbone.adapter needs the weights that it was trained w"):
         params.check(raw)
+
+
+@pytest.mark.parametrize("content", ['{"peft_type": "LO', "[]"])
+def test_a_configuration_that_was_cut_off_is_named(at: Path, content: str) -> None:
+    adapted(put_clip(at).visual, target_modules=["c_fc"])
+    Path("from-elsewhere/adapter_config.json").write_text(content)
+    fetched()
+    with pytest.raises(SitterError, match=r"adapter_config.json is not the configuration of an adapter.*fetch it"):
+        our(CLIP)
