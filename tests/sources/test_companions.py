@@ -162,3 +162,19 @@ def test_both_engines_watch_the_external_data(project: Path) -> None:
     assert read_beside(entry) == [Path("own/face.onnx.data")]
     Path("own/face.onnx").unlink()
     assert read_beside(entry) == []
+
+
+def test_the_configuration_of_an_adapter_comes_along_is_watched_and_counts(project: Path) -> None:
+    own = Path("theirs/adapter_model.safetensors")
+    own.parent.mkdir()
+    own.write_bytes(b"weights")
+    (configuration := own.with_name("adapter_config.json")).write_text("{}")
+    assert read_beside(FileOptions(path=str(own))) == [configuration]
+    fetched = put("adapter", path=str(own))
+    assert fetched.with_name("adapter_config.json").read_text() == "{}"
+    before = checksum(fetched)
+    fetched.with_name("adapter_config.json").write_text('{"r": 4}')
+    assert checksum(fetched) != before
+    configuration.unlink()
+    with pytest.raises(SitterError, match=r"LoRA adapter without its adapter_config.json"):
+        put("again", path=str(own))
