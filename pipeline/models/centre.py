@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from pipeline.models.backbone import Backbone
@@ -28,4 +27,4 @@ class Centre(nn.Module):
 
 def add_centre(backbone: Backbone, mean: Tensor) -> None:
     """Append the stage `centre`, with the mean unit vector, float32 [dim], of the training faces."""
-    backbone.stages.add_module("centre", Centre(mean.to(next(backbone.parameters()).device, torch.float32)))
+    backbone.stages.add_module("centre", Centre(mean))

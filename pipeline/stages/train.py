@@ -17,6 +17,7 @@ from pipeline.core.errors import SitterError
 from pipeline.plan import layout
 
 if TYPE_CHECKING:
+    import torch
     from accelerate import Accelerator
     from torch import Tensor
 
@@ -67,6 +68,8 @@ def record(study: Study, model: str) -> None:
     if isinstance(study.models[model].backbone, OutsideOptions):
         record_external(study, model)
         return
+    import torch
+
     from pipeline.models.build import build
     from pipeline.models.device import device
     from pipeline.models.save import write_model
@@ -77,7 +80,7 @@ def record(study: Study, model: str) -> None:
     with processes.connected(), processes.together():
         if processes.first:
             network, _ = build(entry.backbone, entry.adaptation, study.seed_of(model))
-            mean = centre(study, model, network.to(device()) if entry.centre else network)
+            mean = centre(study, model, network, torch.device(device()))
             with output_folder(layout.model(model)) as folder:
                 write_model(folder, network, entry, None, study.seed_of(model), mean)
             logger.info(f"{model}: frozen, {network.dim} values a face")
@@ -254,7 +257,7 @@ def write(study: Study, model: str, work: Run, state: State) -> None:
 
     load_trained_state(work.backbone, state.best)
     kept = state.history[state.best_epoch]
-    mean = centre(study, model, work.backbone)
+    mean = centre(study, model, work.backbone, work.accelerator.device)
     columns = [*HISTORY, BY_VAL_LOSS] if BY_VAL_LOSS in kept else HISTORY
     with output_folder(layout.model(model)) as folder:
         write_model(folder, work.backbone, study.models[model], study.training(model), study.seed_of(model), mean)
@@ -267,7 +270,7 @@ def write(study: Study, model: str, work: Run, state: State) -> None:
     logger.info(f"{model}: epoch {kept['epoch']} of {state.epoch} kept, loss {kept['loss']:.4g}{error}")
 
 
-def centre(study: Study, model: str, network: Backbone) -> Tensor | None:
+def centre(study: Study, model: str, network: Backbone, device: torch.device) -> Tensor | None:
     """The mean unit vector of the training faces, where the model is centred: float32 [dim]."""
     from pipeline.params.effective import tested_elsewhere
     from pipeline.store.splits import TESTED, sitters_of
@@ -282,7 +285,7 @@ def centre(study: Study, model: str, network: Backbone) -> Tensor | None:
         dataset: {sitter for other in tested_elsewhere(study, dataset) for sitter in sitters_of(other, TESTED).values()}
         for dataset in training.train_on
     }
-    mean = mean_vector(model, network, faces, entry.mirror, tested, training.workers)
+    mean = mean_vector(model, network.to(device), faces, entry.mirror, tested, device, training.workers)
     logger.info(f"{model}: centred on the mean of training faces, whose length is {float(mean.norm()):.2f}")
     return mean
 

@@ -20,16 +20,23 @@ from pipeline.training.features import FACES_AT_ONCE, Inputs, PreparedFaces, fac
 
 @torch.no_grad()
 def mean_vector(
-    model: str, backbone: Backbone, faces: Faces, mirror: bool, tested: Mapping[str, Collection[str]], workers: int
+    model: str,
+    backbone: Backbone,
+    faces: Faces,
+    mirror: bool,
+    tested: Mapping[str, Collection[str]],
+    device: torch.device,
+    workers: int,
 ) -> Tensor:
     """Mean of the unit vectors of training faces, float32 [dim] on the CPU; with `mirror`, of mirrored faces, too.
 
     Args:
         model: its name, for messages.
-        backbone: on the device where it is to run; left in evaluation mode.
+        backbone: on the device; left in evaluation mode.
         faces: of the train sitters.
         mirror: whether the model's vectors are those of a face and of its mirror image.
         tested: of each data set, the sitters who are tested in other data sets: they are left out.
+        device: where the network runs.
         workers: processes that decode faces.
 
     Raises:
@@ -41,7 +48,6 @@ def mean_vector(
             f"models.{model}.centre: all train sitters of {', '.join(faces.datasets)} are tested in other data sets, "
             "and no face is left to take the mean of: set centre: false, or name other data sets in train_on."
         )
-    device = next(backbone.parameters()).device
     network = nn.Sequential(Normalise(backbone).to(device), backbone).eval()
     inputs = Inputs(PreparedFaces(faces, Preprocess(backbone)), device, workers, mirror)
     total = torch.zeros(backbone.dim, dtype=torch.float64, device=device)

@@ -19,6 +19,7 @@ from pipeline.plan import layout
 from pipeline.plan.stages import jobs
 from pipeline.stages import embed, fuse, train
 from pipeline.store.embeddings import normalise, read_embeddings
+from tests.models.test_onnx import FREE, put, small
 from tests.training.study import STUDY, make_faces
 
 
@@ -66,6 +67,19 @@ def test_the_mean_leaves_the_vector_of_a_face_and_of_its_mirror_image_alike(proj
     both = [normalise(np.array(table[name].to_pylist(), np.float32)) for name in ("embedding", "mirrored")]
     mean = np.concatenate([units[known] for units in both]).mean(0)
     np.testing.assert_allclose(centred, normalise(both[0] + both[1] - 2 * mean), atol=2e-4)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_a_network_that_has_no_parameters_of_its_own_is_centred_too(project: Path) -> None:
+    put(project, small(), **FREE)
+    raw = copy.deepcopy(STUDY)
+    raw["download"]["rec"] = {"kind": "file", "path": "rec.onnx"}
+    raw["models"] = {"onnx": raw["models"]["frozen"] | {"backbone": {"kind": "onnx", "weights": "rec"}}}
+    raw["models"]["onnx-centred"] = raw["models"]["onnx"] | {"centre": True}
+    made = check(raw)
+    plain, centred = vectors(made, "onnx"), vectors(made, "onnx-centred")
+    known = [trains(image_id) for image_id in read_embeddings("onnx", "tiny").image_ids]
+    np.testing.assert_allclose(centred, normalise(plain - mean_units([plain[known]])[0]), atol=1e-4)
 
 
 @pytest.mark.training
