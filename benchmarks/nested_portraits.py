@@ -6,7 +6,7 @@
 A folder with `manifest.csv` (image, sitter) and MobileFaceNet's weights are the user's own. Frozen networks embed each
 portrait once. Sitters are dealt to folds; what a trial fits (means, covariances, a cohort) it fits on the other folds.
 Nested cross-validation: on these other folds alone, every trial is cross-validated once more, and the one with the
-lowest EER is taken and judged on the fold that was left out. This choice is made among the trials that give cosines and,
+lowest EER is taken and judged on the fold that was left out. The choice is made among trials that give cosines and,
 separately, among those that give scores by a cohort, since folds of unlike scores cannot share a threshold. All pairs
 within a fold are compared. Figures are means over several deals. Intervals resample sitters, the same for all trials.
 """
