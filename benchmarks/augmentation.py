@@ -4,9 +4,9 @@
 
 A folder with `manifest.csv` (image, sitter) and MobileFaceNet's weights are the user's own. MobileFaceNet is adapted by
 LoRA and InfoNCE, cross-validated: each sitter is tested by a network that has not seen them. The last epoch is kept, so
-that nothing is chosen. Each variant is trained with several seeds, the same for all. Printed is the mean of each figure over the seeds with its standard deviation, and
-the mean difference from training without augmentation, seed by seed, with its standard deviation; then the interval of
-one figure over sitters, beside which the differences have to be seen.
+that nothing is chosen. Each variant is trained with several seeds, the same for all. Printed is the mean of each figure
+over the seeds with its standard deviation, and the mean difference from training without augmentation, seed by seed,
+with its standard deviation; then the interval of one figure over sitters, beside which differences have to be seen.
 """
 
 from __future__ import annotations
