@@ -117,9 +117,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         found = run(made)
-    print(
-        f"{given.seeds} seeds, {given.folds} folds, {given.epochs} epochs, lr {given.lr:g}; %, mean ± standard deviation over seeds"
-    )
+    settings = f"{given.seeds} seeds, {given.folds} folds, {given.epochs} epochs, lr {given.lr:g}"
+    print(f"{settings}; %, mean ± standard deviation over seeds")
     print(f"{'':16}" + "".join(f"{figure:>14}{'against plain':>16}" for figure in FIGURES))
     for model in ("frozen", "frozen-centred"):
         print(f"{model:16}" + "".join(f"{100 * found[model][figure]:8.2f}{'':22}" for figure in FIGURES))
