@@ -119,9 +119,9 @@ def main() -> None:
         found = run(made)
     settings = f"{given.seeds} seeds, {given.folds} folds, {given.epochs} epochs, lr {given.lr:g}"
     print(f"{settings}; %, mean ± standard deviation over seeds")
-    print(f"{'':16}" + "".join(f"{figure:>14}{'against plain':>16}" for figure in FIGURES))
+    print(f"{'':16}" + "".join(f"{figure:16}{'against plain':18}" for figure in FIGURES))
     for model in ("frozen", "frozen-centred"):
-        print(f"{model:16}" + "".join(f"{100 * found[model][figure]:8.2f}{'':22}" for figure in FIGURES))
+        print(f"{model:16}" + "".join(f"{100 * found[model][figure]:<34.2f}" for figure in FIGURES))
     for name in names:
         row = f"{name:16}"
         for figure in FIGURES:
@@ -129,10 +129,10 @@ def main() -> None:
                 100 * np.array([found[f"{of}-seed-{seed}"][figure] for seed in range(1, given.seeds + 1)])
                 for of in (name, "plain")
             )
-            difference = values - plain
-            row += f"{values.mean():8.2f} ± {values.std(ddof=1):.2f}"
-            row += f"{'':16}" if name == "plain" else f"{difference.mean():+8.2f} ± {difference.std(ddof=1):.2f} "
-        print(row)
+            against = values - plain
+            row += f"{values.mean():.2f} ± {values.std(ddof=1):.2f}".ljust(16)
+            row += ("" if name == "plain" else f"{against.mean():+.2f} ± {against.std(ddof=1):.2f}").ljust(18)
+        print(row.rstrip())
     first = found["plain-seed-1"]
     ends = ", ".join(f"{f} {100 * first[f'{f}_low']:.1f} to {100 * first[f'{f}_high']:.1f}" for f in FIGURES)
     print(f"95 % intervals over sitters of plain, seed 1: {ends}")
