@@ -6,9 +6,10 @@
 A folder with `manifest.csv` (image, sitter) and MobileFaceNet's weights are the user's own. Frozen networks embed each
 portrait once. Sitters are dealt to folds; what a trial fits (means, covariances, a cohort) it fits on the other folds.
 Nested cross-validation: on these other folds alone, every trial is cross-validated once more, and the one with the
-lowest EER is taken and judged on the fold that was left out. The choice is made among trials that give cosines and,
-separately, among those that give scores by a cohort, since folds of unlike scores cannot share a threshold. All pairs
-within a fold are compared. Figures are means over several deals. Intervals resample sitters, the same for all trials.
+lowest EER is taken and judged on the fold that was left out. Folds may then have unlike scores, which cannot share a
+threshold: they are brought to one scale by the scores of a fold's images with those of the other folds, who are
+strangers. All pairs within a fold are compared. Figures are means over several deals. Intervals resample sitters, the
+same for all trials.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ Scores = NDArray[np.float64]
 FOLDS, FAR = 5, 0.01
 SHRINK = (0.1, 0.3, 0.5, 0.7, 0.9)
 COHORTS = (30, 100)
-FAMILIES = {"by cosines": False, "by a cohort": True}
+FAMILIES = {"among all": (False, True), "among cosines": (False,), "among those with a cohort": (True,)}
 MEMBERS = ("dlib", "mobilefacenet", "dlib-features", "mobilefacenet-features")
 SETS = {"both": MEMBERS[:2], "features of both": MEMBERS[2:], "all four": MEMBERS}
 
@@ -126,8 +127,11 @@ def embedded(portraits: Path, weights: Path) -> Portraits:
     return Portraits(plain, mirrored, np.array([number[sitter[i]] for i in ids], np.int32))
 
 
-def scored(these: Portraits, every: Sequence[Trial], fit: Rows, test: Rows) -> list[Scores]:
-    """Return the scores of all pairs of test images by each trial, which has fitted what it fits to other images."""
+def scored(these: Portraits, every: Sequence[Trial], fit: Rows, test: Rows) -> list[tuple[Scores, Scores]]:
+    """Return the scores of all pairs of test images by each trial, which has fitted what it fits to other images.
+
+    Beside them, their scores with these other images, all of whose sitters are strangers to them.
+    """
     groups = [fit[these.sitter[fit] == s] for s in np.unique(these.sitter[fit])]
     groups = [group for group in groups if len(group) > 1]
     done: dict[tuple[Any, ...], Floats] = {}
@@ -147,11 +151,15 @@ def scored(these: Portraits, every: Sequence[Trial], fit: Rows, test: Rows) -> l
     found = []
     for trial in every:
         units = normalise(np.concatenate([part(member, trial) for member in trial.members], axis=1))
-        if trial.cohort is None:
-            found.append(units[test].astype(np.float64) @ units[test].astype(np.float64).T)
-        else:
-            found.append(normalised(units[test], units[test], units[fit], trial.cohort))
+        own, others = units[test], units[fit]
+        found.append((_scores(own, own, others, trial), _scores(own, others, others, trial)))
     return found
+
+
+def _scores(probes: Floats, gallery: Floats, cohort: Floats, trial: Trial) -> Scores:
+    if trial.cohort is None:
+        return probes.astype(np.float64) @ gallery.astype(np.float64).T
+    return normalised(probes, gallery, cohort, trial.cohort)
 
 
 def pairs_of(parts: Sequence[tuple[Scores, Rows]], sitter: NDArray[np.int32], sitters: int) -> ScoredPairs:
@@ -228,7 +236,7 @@ def inner_errors(these: Portraits, every: Sequence[Trial], fold: NDArray[np.int6
         if inner != left_out:
             test = np.flatnonzero(fold == inner)
             fit = np.flatnonzero((fold != inner) & (fold != left_out))
-            for own, square in zip(parts, scored(these, every, fit, test), strict=True):
+            for own, (square, _) in zip(parts, scored(these, every, fit, test), strict=True):
                 own.append((square, test))
     return np.array([error(pairs_of(own, these.sitter, these.sitters)) for own in parts])
 
@@ -248,7 +256,10 @@ def main() -> None:
         these = embedded(portraits, weights)
     every = trials()
     outer: list[list[list[tuple[Scores, Rows]]]] = [[[] for _ in range(given.deals)] for _ in every]
-    families = {name: [n for n, t in enumerate(every) if (t.cohort is not None) == c] for name, c in FAMILIES.items()}
+    families = {
+        name: [n for n, trial in enumerate(every) if (trial.cohort is not None) in cohort]
+        for name, cohort in FAMILIES.items()
+    }
     nested: dict[str, list[list[tuple[Scores, Rows]]]] = {name: [[] for _ in range(given.deals)] for name in families}
     taken: dict[str, Counter[str]] = {name: Counter() for name in families}
     for deal in range(given.deals):
@@ -256,13 +267,14 @@ def main() -> None:
         for left_out in range(FOLDS):
             test, fit = np.flatnonzero(fold == left_out), np.flatnonzero(fold != left_out)
             squares = scored(these, every, fit, test)
-            for own, square in zip(outer, squares, strict=True):
+            for own, (square, _) in zip(outer, squares, strict=True):
                 own[deal].append((square, test))
             errors = inner_errors(these, every, fold, left_out)
             for name, members in families.items():
                 best = min(members, key=lambda n: errors[n])
                 taken[name][every[best].name] += 1
-                nested[name][deal].append((squares[best], test))
+                square, strangers = squares[best]
+                nested[name][deal].append(((square - strangers.mean()) / strangers.std(), test))
     drawn = resample(these.sitters, given.replicates, 1)
     rows = {trial.name: figures(own, these, drawn) for trial, own in zip(every, outer, strict=True)}
     choices = {name: figures(own, these, drawn) for name, own in nested.items()}
