@@ -15,7 +15,6 @@ same for all trials.
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import tempfile
 from collections import Counter
@@ -28,16 +27,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline import params
-from pipeline.core.files import read_table
+from benchmarks.portrait_vectors import MEMBERS, Portraits, embedded
 from pipeline.fusions.wccn import whitening
 from pipeline.metrics.intervals import ScoredPairs, resample, verification_replicates
 from pipeline.metrics.verification import eer, roc, tally, tar_at_far
-from pipeline.plan import layout
-from pipeline.plan.stages import jobs
 from pipeline.scoring.score_norm import normalised
 from pipeline.store.embeddings import Floats, normalise
-from pipeline.store.splits import each_image
 
 Rows = NDArray[np.intp]
 Scores = NDArray[np.float64]
@@ -45,7 +40,6 @@ FOLDS, FAR = 5, 0.01
 SHRINK = (0.1, 0.3, 0.5, 0.7, 0.9)
 COHORTS = (30, 100)
 FAMILIES = {"among all": (False, True), "among cosines": (False,), "among those with a cohort": (True,)}
-MEMBERS = ("dlib", "mobilefacenet", "dlib-features", "mobilefacenet-features")
 SETS = {"both": MEMBERS[:2], "features of both": MEMBERS[2:], "all four": MEMBERS}
 
 
@@ -79,52 +73,6 @@ def trials() -> list[Trial]:
         for one in fused:
             found += [Trial(f"{one.name}, cohort {n}", members, shrink=one.shrink, cohort=n) for n in COHORTS]
     return found
-
-
-@dataclass(frozen=True)
-class Portraits:
-    """The vectors of every portrait by network, and of their mirror images; sitters are numbered from 0."""
-
-    plain: Mapping[str, Floats]
-    mirrored: Mapping[str, Floats]
-    sitter: NDArray[np.int32]
-
-    @property
-    def sitters(self) -> int:
-        """How many there are."""
-        return int(self.sitter.max()) + 1
-
-
-def embedded(portraits: Path, weights: Path) -> Portraits:
-    """Detect, align and embed the portraits by the pipeline's own stages, in the working folder."""
-    shown = params.read(Path(__file__).parents[1] / "studies/portraits-two-recognisers.yaml")
-    manifest = {"kind": "manifest", "path": str(portraits / "manifest.csv"), "columns": {"path": "image"}}
-    entries = {name: shown["download"][name] for name in ("retinaface", "dlib")}
-    made = params.check(
-        {
-            "seed": 1,
-            "download": {"portraits": manifest, "mobilefacenet": {"kind": "file", "path": str(weights)}, **entries},
-            "align": {"portraits": shown["align"]["portraits"]},
-            "split": {"portraits": {"kind": "sitters", "test": 1.0}},
-            "train": {},
-            "models": {name: shown["models"][name] | {"mirror": True} for name in MEMBERS},
-            "embed": {"datasets": ["portraits"], "batch": 64},
-            "evaluate": {"benchmarks": {}},
-        }
-    )
-    for job in jobs(made):
-        if job.stage not in ("evaluate", "report"):
-            importlib.import_module(f"pipeline.stages.{job.stage}").run(made, *job.names)
-    sitter = {image_id: name for image_id, name, _ in each_image("portraits")}
-    tables = {name: read_table(layout.embeddings(name, "portraits") / "embeddings.arrow") for name in MEMBERS}
-    ids = tables[MEMBERS[0]]["image_id"].to_pylist()
-    known = sorted(sitter[i] for i in ids)
-    number = {name: n for n, name in enumerate(dict.fromkeys(known))}
-    plain, mirrored = (
-        {name: np.array(table[column].to_pylist(), np.float32) for name, table in tables.items()}
-        for column in ("embedding", "mirrored")
-    )
-    return Portraits(plain, mirrored, np.array([number[sitter[i]] for i in ids], np.int32))
 
 
 def scored(these: Portraits, every: Sequence[Trial], fit: Rows, test: Rows) -> list[tuple[Scores, Scores]]:
