@@ -163,7 +163,7 @@ def _training(store: FaceStore, order: Sequence[int], normalised: bool) -> Calla
     from pipeline.models.preprocess import Preprocess
     from pipeline.params.backbones.iresnet import IResNetOptions
     from pipeline.training.data import Faces
-    from pipeline.training.features import PreparedFaces
+    from pipeline.training.features import PreparedFaces, View
 
     torch.set_num_threads(1)
     where = np.stack([np.zeros(len(order), np.int64), np.array(order)], axis=1)
@@ -174,7 +174,7 @@ def _training(store: FaceStore, order: Sequence[int], normalised: bool) -> Calla
     def way() -> None:
         for start in range(0, len(order), BATCH):
             places = range(start, min(start + BATCH, len(order)))
-            pixels = dataset[[(place, bool(place % 2)) for place in places]]
+            pixels = dataset[[View(place, bool(place % 2)) for place in places]]
             if normalised:
                 prepare.normalise(pixels)
 

@@ -87,6 +87,11 @@ def test_the_schema_that_is_checked_in_is_the_one_that_is_made() -> None:
     )
 
 
+def test_each_class_of_options_stands_once_in_the_reference() -> None:
+    anchors = re.findall(r'<a id="([^"]*)"', options.reference())
+    assert len(anchors) == len(set(anchors)) > 50
+
+
 def test_the_reference_of_options_that_is_checked_in_is_the_one_that_is_made() -> None:
     assert options.REFERENCE.read_text(encoding="utf-8") == options.reference(), "run: sitter options"
 

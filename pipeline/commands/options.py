@@ -42,6 +42,7 @@ def reference() -> str:
     """Return the reference as Markdown."""
     describe(Study)
     sections: list[str] = []
+    told: set[type[BaseModel]] = set()
     kinds: dict[str, dict[str, type[BaseModel]]] = {group: {} for group in KINDS}
     for name, field in Study.model_fields.items():
         inside = _classes(field.annotation)
@@ -53,6 +54,9 @@ def reference() -> str:
         if get_origin(_bare(field.annotation)) is dict:
             lines.append("Entries by name; a name becomes a folder.\n")
         for found in inside:
+            if found in told:  # of another section, or of several
+                continue
+            told.add(found)
             if (group := _group(found)) is None:
                 lines.append(_section(found, title=found is not inside[0] or _kind(found) != ""))
             else:

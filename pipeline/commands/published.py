@@ -48,7 +48,7 @@ def as_text(comparison: Comparison) -> str:
     published = comparison.published
     title = f"{comparison.benchmark} beside {published.citation} ({published.about})"
     notes = ["+−: ours less the paper's, * where the paper's figure lies outside of our interval"]
-    notes += [f"{', '.join(figures)}: {published.holds}"] if published.holds else []
+    notes += [f"{figure}: {meaning}" for figure, meaning in figures.items()]
     notes += [f"in the paper, not in this study: {'; '.join(comparison.absent)}"] if comparison.absent else []
     return "\n".join([title, *aligned(lines), *notes])
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.file_types import instead
-from pipeline.formats.onnx_files import check_companions
+from pipeline.formats.companions import check_companions
 
 
 def session(path: Path, threads: int = 1) -> Any:

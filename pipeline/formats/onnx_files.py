@@ -1,4 +1,4 @@
-"""Files that belong to a file of weights: the external data of an ONNX network, which it names by relative paths.
+"""The files of external data that an ONNX network names by relative paths.
 
 `torch.onnx.export` writes `face.onnx` and `face.onnx.data` from PyTorch 2.9 on. The names are found by going through
 the protobuf's fields without the library onnx, since Snakemake asks at every start; weights inside the file are passed
@@ -7,7 +7,6 @@ over unread.
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -25,10 +24,6 @@ FIELDS = {
     "tensor": {13: "entry"},
 }
 DEEPEST = 64
-JOIN = (
-    "python -c \"import onnx; onnx.save_model(onnx.load('{0}'), 'whole.onnx')\", run where its data lies, makes one "
-    "file of it."
-)
 
 
 def external_data(file: Path) -> list[str]:
@@ -48,33 +43,6 @@ def external_data(file: Path) -> list[str]:
         if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in name:
             raise SitterError(f"{file} is refused: it keeps weights in {name!r}, outside of its folder.")
     return list(names)
-
-
-def companions(file: Path) -> list[Path]:
-    """The files of external data beside an ONNX file, whether they exist or not; none for other files."""
-    return [file.parent / name for name in external_data(file)] if file.suffix == ".onnx" and file.is_file() else []
-
-
-def check_companions(file: Path, beside: Path | None = None) -> None:
-    """Raise SitterError unless all external data of an ONNX file is there: in its own folder, or in another."""
-    names = external_data(file) if file.suffix == ".onnx" and file.is_file() else []
-    absent = [name for name in names if not ((beside or file.parent) / name).is_file()]
-    if absent:
-        raise SitterError(
-            f"{file} keeps its weights in {', '.join(absent[:3])}{' …' if len(absent) > 3 else ''} beside it, which "
-            f"{'is' if len(absent) == 1 else 'are'} not there. Bring {'it' if len(absent) == 1 else 'them'} along by "
-            f"`kind: file` with a path, or `kind: archive`. Or: {JOIN.format(file.name)}"
-        )
-
-
-def checksum(file: Path) -> str:
-    """SHA-256 of a file of weights; where it has companions, of the checksums of all, in the order of their names."""
-    from pipeline.core.files import sha256
-
-    files = [file, *sorted(companions(file))]
-    if len(files) == 1:
-        return sha256(file)
-    return hashlib.sha256("\n".join(map(sha256, files)).encode()).hexdigest()
 
 
 def _collect(data: mmap.mmap, at: int, end: int, message: str, names: dict[str, None], depth: int = 0) -> None:

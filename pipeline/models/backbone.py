@@ -37,6 +37,8 @@ class Backbone(nn.Module):
     """What may be adapted alone: see `BackboneOptions.roles`, by which a study is checked without importing torch."""
     weights_file: Path | None = None
     """The file that the weights came from; None for a random start."""
+    adapter_file: Path | None = None
+    """The file of a LoRA adapter from elsewhere whose updates the weights hold; None: there is none."""
 
     def forward(self, x: Tensor) -> Tensor:
         """float32 [B, 3, S, S], normalised, to float32 [B, dim], unnormalised."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from pipeline.core.errors import SitterError
 from pipeline.core.file_types import instead
 from pipeline.faces.session import session, tried
-from pipeline.formats.onnx_files import check_companions
+from pipeline.formats.companions import check_companions
 
 # Operators that hold weights, and the module that each becomes.
 OPERATORS: dict[str, type[nn.Module]] = {

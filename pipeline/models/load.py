@@ -10,19 +10,21 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
+from torch import Tensor
 
 from pipeline.core.errors import SitterError
 from pipeline.core.registry import Options
-from pipeline.formats.onnx_files import checksum
+from pipeline.formats.companions import checksum
 from pipeline.models.backbone import Backbone, load_trained_state
 from pipeline.models.build import build
+from pipeline.models.centre import add_centre
 from pipeline.models.preprocess import Preprocess
 from pipeline.params.adaptations import ADAPTATIONS
 from pipeline.params.adaptations import Adaptation as AdaptationOptions
 from pipeline.params.backbones import BACKBONES, OUTSIDE
 from pipeline.params.backbones import Backbone as BackboneOptions
 from pipeline.plan.layout import HERE, Layout
-from pipeline.store.models import RECORD, read_record, record_file, weights_of
+from pipeline.store.models import MEAN, RECORD, read_record, record_file, weights_of
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,13 @@ def load_model(name: str, device: str | torch.device = "cpu", at: Layout = HERE)
     backbone: BackboneOptions = _options(record_file(name, at), "backbone", BACKBONES, description)
     adaptation: AdaptationOptions = _options(record_file(name, at), "adaptation", ADAPTATIONS, description)
     network, way = build(backbone, adaptation, description["seed"], at)
-    _check_base(name, network, description["weights"])
+    _check_base(name, network.weights_file, description["weights"])
+    _check_base(name, network.adapter_file, description.get("adapter"))
     if description["parameters"]["trained"]:
         _load_trained(name, network, at)
     way.merge(network)
+    if description.get("centre"):
+        add_centre(network, _mean(name, at))
     network.eval().requires_grad_(False)
     # On a CPU convolutions are a quarter faster where the channels of a pixel lie together.
     network.to(device=torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -80,9 +85,8 @@ def _options(file: Path, part: str, kinds: Mapping[str, type[Options]], descript
     )
 
 
-def _check_base(name: str, network: Backbone, recorded: dict[str, Any] | None) -> None:
+def _check_base(name: str, file: Path | None, recorded: dict[str, Any] | None) -> None:
     """The base weights have to be those that were trained on: low-rank updates of others are noise."""
-    file = network.weights_file
     if recorded is None or file is None:
         return
     found = checksum(file)
@@ -91,6 +95,13 @@ def _check_base(name: str, network: Backbone, recorded: dict[str, Any] | None) -
             f"{file} has changed since model {name} was made: its SHA-256 is {found[:12]}…, {RECORD} records "
             f"{recorded['sha256'][:12]}…. Put the file back, or train {name} again."
         )
+
+
+def _mean(name: str, at: Layout) -> Tensor:
+    file = at.model(name) / MEAN
+    if not file.is_file():
+        raise SitterError(f"{file} does not exist, but {RECORD} says that {name} is centred: train it again.")
+    return load_file(file)["mean"]
 
 
 def _load_trained(name: str, network: Backbone, at: Layout) -> None:

@@ -9,17 +9,23 @@ from safetensors.torch import save_file
 
 from pipeline.core.files import atomic_file
 from pipeline.core.versions import versions
-from pipeline.formats.onnx_files import checksum
+from pipeline.formats.companions import checksum
 from pipeline.models.backbone import Backbone, count_parameters, trained_state
 from pipeline.plan.fingerprint import module_code
-from pipeline.store.models import WEIGHTS, weights_record, write_record
+from pipeline.store.models import MEAN, WEIGHTS, weights_record, write_record
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from pipeline.params.train import Model, Training
 
 
-def write_model(folder: Path, network: Backbone, model: Model, training: Training | None, seed: int) -> None:
+def write_model(
+    folder: Path, network: Backbone, model: Model, training: Training | None, seed: int, mean: Tensor | None = None
+) -> None:
     """Write `model.json`, and `weights.safetensors` where anything was trained, into an existing folder.
+
+    Where the model is centred, the mean of its training faces goes into `mean.safetensors`, float32 [dim].
 
     Args:
         folder: of the model, while it is being made.
@@ -27,7 +33,11 @@ def write_model(folder: Path, network: Backbone, model: Model, training: Trainin
         model: its entry in `params.yaml`.
         training: resolved settings; None for a frozen model.
         seed: what the network was built with.
+        mean: unit vector of the training faces, of a centred model.
     """
+    if mean is not None:
+        with atomic_file(folder / MEAN) as part:
+            save_file({"mean": mean.contiguous()}, part)
     state = trained_state(network)
     if state:
         with atomic_file(folder / WEIGHTS) as part:
@@ -38,7 +48,7 @@ def write_model(folder: Path, network: Backbone, model: Model, training: Trainin
 def describe(network: Backbone, model: Model, training: Training | None, seed: int) -> dict[str, Any]:
     """The content of `model.json`."""
     trained, total = count_parameters(network)
-    file = network.weights_file
+    file, adapter = network.weights_file, network.adapter_file
     kinds = f"backbones/{model.backbone.kind}", f"adaptations/{model.adaptation.kind}"
     return {
         "backbone": model.backbone.model_dump(mode="json"),
@@ -47,7 +57,9 @@ def describe(network: Backbone, model: Model, training: Training | None, seed: i
         "training": training.model_dump(mode="json") if training else None,
         "seed": seed,
         "mirror": model.mirror,
-        "weights": weights_record(file.name, file.stat().st_size, checksum(file)) if file else None,
+        "centre": model.centre,
+        "weights": _of(file) if file else None,
+        **({"adapter": _of(adapter)} if adapter else {}),
         "input": {
             "size": network.template.size,
             "points": [[round(float(v), 4) for v in point] for point in network.template.points],
@@ -60,3 +72,7 @@ def describe(network: Backbone, model: Model, training: Training | None, seed: i
         "code": module_code("pipeline.models.build", *kinds),
         "versions": versions(),
     }
+
+
+def _of(file: Path) -> dict[str, Any]:
+    return weights_record(file.name, file.stat().st_size, checksum(file))

@@ -25,7 +25,7 @@ from pipeline.params.external import external_problems
 from pipeline.params.fuse import Fusion, fusion_problems
 from pipeline.params.identify import Identify, refer_identify
 from pipeline.params.messages import sentence
-from pipeline.params.model_problems import idle_patience, wrong_batches, wrong_roles, wrong_weights
+from pipeline.params.model_problems import idle_patience, wrong_batches, wrong_centre, wrong_roles, wrong_weights
 from pipeline.params.nobody import Nobody
 from pipeline.params.overlap import Overlap
 from pipeline.params.published import Published
@@ -225,8 +225,10 @@ def _references(study: Study) -> list[str]:
             if split.dataset in study.split and study.split[split.dataset].kind == "like":
                 problems.append(f"split.{name}.dataset is {split.dataset!r}, itself split like another: name that one")
     for name, model in study.models.items():
-        if model.backbone.weights is not None:
-            refer(f"models.{name}.backbone.weights", model.backbone.weights, "entry under download", study.download)
+        for field, entry in model.backbone.entries().items():
+            refer(f"models.{name}.backbone.{field}", entry, "entry under download", study.download)
+        if list(model.backbone.entries()) == ["adapter"]:
+            problems.append(f"models.{name}.backbone.adapter needs the weights that it was trained with: set weights")
         problems += [*wrong_weights(name, model), *wrong_roles(name, model)]
         trained = model.adaptation.kind != "none"
         if trained != (model.loss.kind != "none"):
@@ -240,9 +242,10 @@ def _references(study: Study) -> list[str]:
             changes = model.training.model_dump(exclude_unset=True)
             problems += [sentence(f"models.{name}.training", changes, e) for e in error.errors()]
             continue
+        problems += wrong_centre(name, model, training, study.split)
         if trained and not training.train_on:
             problems.append(f"models.{name}.training.train_on is empty: name the data sets to learn from")
-        for dataset in training.train_on if trained else ():
+        for dataset in training.train_on if trained or model.centre else ():
             refer(f"models.{name}.training.train_on", dataset, "data set under split", study.split)
         if trained:
             problems += [*wrong_batches(name, model, training), *idle_patience(name, training, study.split)]

@@ -38,6 +38,26 @@ def wrong_roles(name: str, model: Model) -> list[str]:
     ]
 
 
+def wrong_centre(name: str, model: Model, training: Training, splits: Mapping[str, Split]) -> list[str]:
+    """A centred model without training faces to take the mean of."""
+    where = f"models.{name}.centre is true"
+    if not model.centre:
+        return []
+    if isinstance(model.backbone, OutsideOptions):
+        return [f"{where}, but an outside system's file is all there is: set it false, and centre it in a fusion"]
+    if not training.train_on:
+        return [f"{where}, but train_on is empty: name the data sets whose train sitters give the mean"]
+    known = [splits[dataset] for dataset in training.train_on if dataset in splits]
+    by_folds = [split for split in known if split.kind == "sitters" and split.test == 1]
+    if training.fold is None and known and len(by_folds) == len(known):
+        return [
+            f"{where}, but {', '.join(training.train_on)} is split into folds only, without train sitters to take the "
+            "mean of: set crossval: true in place of it, or of a frozen model add a fusion that centres it fold by "
+            f"fold: fuse: {{{name}-centred: {{models: [{name}], method: {{kind: folds}}}}}}"
+        ]
+    return []
+
+
 def wrong_batches(name: str, model: Model, training: Training) -> list[str]:
     """Return what a sampler lacks, or is told in vain."""
     where, sampler = f"models.{name}.training", training.sampler

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 
 from pipeline.core.registry import Strict
 from pipeline.params.adaptations import Adaptation
+from pipeline.params.augment import Augmentation
 from pipeline.params.backbones import Backbone
 from pipeline.params.losses import Loss
 
@@ -64,6 +65,9 @@ class Training(Strict):
     """Faces of val sitters at most (whole sitters, drawn at random), since all their pairs are compared."""
     mirror: bool = True
     """Train on mirrored images too."""
+    augment: Augmentation | None = None
+    """Change training faces at random, anew in each epoch; `{}`: with the defaults of its fields; null: not at all.
+    Nothing is computed beforehand then, so that each step runs the whole network."""
     precision: Literal["fp32", "fp16", "bf16"] = "fp32"
     """Precision in which the network computes (fp16, bf16: mixed precision); its weights are kept in fp32."""
     compile: bool | Literal["auto"] = "auto"
@@ -111,6 +115,9 @@ class Model(Strict):
     """What it is trained by; `{kind: none}` for a frozen model."""
     mirror: bool = False
     """Add the embedding of the mirrored image (as InsightFace's evaluation does)."""
+    centre: bool = False
+    """Subtract the mean vector of the training faces, those of `train_on`, of a frozen model too. Faces of sitters who
+    are tested in another data set are left out of it. A model with `crossval` is centred in any case, fold by fold."""
     training: Changes = Changes()
     """Differs from `train` in these fields."""
     sweep: dict[str, list[Any]] = Field(default={}, exclude=True)

@@ -10,3 +10,7 @@ class HasWeights(Options):
 
     weights: str | None = None
     """The entry under `download` that holds them."""
+
+    def entries(self) -> dict[str, str]:
+        """The entries under `download` that the kind reads, by the field that names each."""
+        return {} if self.weights is None else {"weights": self.weights}

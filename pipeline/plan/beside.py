@@ -13,7 +13,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.lookup import Finder, NotFound
 from pipeline.core.names import nfc
 from pipeline.core.own_files import located
-from pipeline.formats.onnx_files import companions
+from pipeline.formats.companions import companions
 from pipeline.formats.recordio_files import index_and_property
 from pipeline.formats.user_csv import open_table
 from pipeline.params.sources import Source

@@ -112,20 +112,25 @@ def train(study: Study, at: Layout) -> Iterator[Job]:
 
 
 def _train(study: Study, at: Layout, name: str) -> Job:
+    from pipeline.params.effective import tested_elsewhere
+
     model = study.models[name]
     inputs = list(_weights(study, at, name))
-    if model.adaptation.kind != "none":
-        for dataset in study.training(name).train_on:
+    learned_from = study.training(name).train_on
+    if model.adaptation.kind != "none" or model.centre:
+        for dataset in learned_from:
             inputs += [at.faces(dataset), at.split(dataset)]
+    if model.centre:
+        inputs += [at.split(other) for dataset in learned_from for other in tested_elsewhere(study, dataset)]
     kinds = (*_network_kinds(study, name), *(f"losses/{kind}" for kind in model.loss.kinds()))
     swept = study.swept(name)
     keys = ("seed", "train", *(swept.keys if swept else [f"models.{name}"]))
-    return Job("train", (name,), tuple(inputs), (at.model(name),), keys, kinds)
+    keys += ("embed.datasets",) if model.centre else ()
+    return Job("train", (name,), _unique(iter(inputs)), (at.model(name),), keys, kinds)
 
 
 def _weights(study: Study, at: Layout, name: str) -> tuple[Path, ...]:
-    weights = study.models[name].backbone.weights
-    return () if weights is None else (at.raw(weights),)
+    return tuple(at.raw(entry) for entry in study.models[name].backbone.entries().values())
 
 
 def _network_kinds(study: Study, name: str) -> tuple[str, ...]:

@@ -67,6 +67,6 @@ def _is_made_of(section: BaseModel, then: Any) -> bool:
 
 def _wanted_by(study: Study, entry: str) -> str:
     """Models, detectors and data sets that an entry is for."""
-    models = [name for name, model in study.models.items() if model.backbone.weights == entry]
+    models = [name for name, model in study.models.items() if entry in model.backbone.entries().values()]
     faces = [name for name, align in study.align.items() if name == entry or entry in align.weights.values()]
     return ", ".join([f"models.{name}" for name in models] + [f"align.{name}" for name in faces])

@@ -24,13 +24,12 @@ class Published:
     """What a benchmark is called that measures the same."""
     citation: str
     about: str
-    figures: tuple[str, ...]
+    figures: Mapping[str, str]
+    """Its columns in their order, and what each of them holds: a name has several meanings in the literature."""
     rates: frozenset[str]
     """Figures that are shares, in the paper in percent."""
     rows: Mapping[str, Row]
     """By our name of the model, in the paper's order."""
-    holds: str = ""
-    """What the figure is, where its name has more than one meaning in the literature."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +88,13 @@ def tables() -> dict[str, Published]:
     for file in FILES:
         paper = yaml.safe_load((Path(__file__).parent / file).read_text(encoding="utf-8"))
         for name, table in paper["tables"].items():
-            figures = tuple(table["figures"])
+            figures = table["figures"]
             rates = frozenset(figures if table["percent"] is True else table["percent"])
             rows = {
                 model: Row(title, {f: _value(v, f in rates) for f, v in zip(figures, values, strict=True)})
                 for model, (title, *values) in table["rows"].items()
             }
-            found[name] = Published(
-                name, paper["citation"], paper["about"], figures, rates, rows, table.get("holds", "")
-            )
+            found[name] = Published(name, paper["citation"], paper["about"], figures, rates, rows)
     return found
 
 
@@ -120,15 +117,11 @@ def comparisons(study: Study, metrics: Mapping[str, Mapping[str, Mapping[str, An
         table = tables().get(study.published.benchmarks.get(benchmark, benchmark))
         if table is None:
             continue
-        model_of = {study.published.models.get(model, model): model for model in by_model}
         rows = [
-            (
-                model_of[name],
-                row,
-                {f: _beside(by_model[model_of[name]], f, row, f in table.rates) for f in table.figures},
-            )
+            (model, row, {f: _beside(by_model[model], f, row, f in table.rates) for f in table.figures})
             for name, row in table.rows.items()
-            if name in model_of
+            for model in by_model
+            if study.published.models.get(model, model) == name
         ]
         if rows:
             _same_figures(benchmark, table, {model: by_model[model] for model, _, _ in rows})
@@ -139,12 +132,13 @@ def comparisons(study: Study, metrics: Mapping[str, Mapping[str, Mapping[str, An
 def _same_figures(benchmark: str, table: Published, by_model: Mapping[str, Mapping[str, Any]]) -> None:
     """Refuse a benchmark whose results hold none of the figures that a table holds."""
     have = dict.fromkeys(figure for values in by_model.values() for figure in values)
-    if have.keys() & set(table.figures):
+    if have.keys() & table.figures.keys():
         return
     measured = [f for f in have if not f.endswith(("_low", "_high", "_note"))]
+    holds = "; ".join(f"{figure} ({meaning})" for figure, meaning in table.figures.items())
     raise SitterError(
         f"benchmark {benchmark!r} cannot stand beside the published table {table.name!r}: the table holds "
-        f"{', '.join(table.figures)}{f' ({table.holds})' * bool(table.holds)}, but the results hold "
+        f"{holds}, but the results hold "
         f"{', '.join(measured) or 'nothing'}. Unlike figures are not compared: measure the table's figure (rates at a "
         "FAR need that FAR under evaluate.far), or take the benchmark out of published.benchmarks."
     )

@@ -179,7 +179,8 @@ def materials(study: Study) -> list[dict[str, Any]]:
     users: dict[str, list[str]] = {name: [] for name in study.download}
     outside = {m.backbone.weights for m in study.models.values() if isinstance(m.backbone, OutsideOptions)}
     for name, model in study.models.items():
-        users.get(model.backbone.weights or "", []).append(name)
+        for entry in model.backbone.entries().values():
+            users[entry].append(name)
     for name, render in study.render.items():
         users[render.dataset].append(f"painted as {name}")
     for align in study.align.values():

@@ -73,8 +73,9 @@ def _words(study: Study, name: str, record: Mapping[str, Any]) -> tuple[str, str
         model = study.models[name]
         if model.adaptation.kind == "none":
             how = "an outside system" if isinstance(model.backbone, OutsideOptions) else "frozen"
-            return _options(model.backbone), f"nothing ({how})"
-        return _options(model.backbone), f"{_options(model.adaptation)}, by {_options(model.loss)}"
+            return _options(model.backbone), f"nothing ({how}{', centred' * model.centre})"
+        how = f"{_options(model.adaptation)}, by {_options(model.loss)}{'; centred' * model.centre}"
+        return _options(model.backbone), how
     if name in study.fuse:
         fusion = study.fuse[name]
         learned = f"fitted on {', '.join(fusion.fit_on)}" if fusion.fit_on else "nothing"

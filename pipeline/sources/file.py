@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from pipeline.core.errors import SitterError
-from pipeline.formats.onnx_files import check_companions, companions
+from pipeline.formats.companions import check_companions, companions
 from pipeline.params.sources.file import FileOptions
 from pipeline.sources.local import own_file
 

@@ -1,12 +1,13 @@
-"""Kind `hub`: one file of a model repository on the Hugging Face hub, at a pinned revision."""
+"""Kind `hub`: one file of a model repository on the Hugging Face hub, and what belongs to it, at a pinned revision."""
 
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from pipeline.core.errors import SitterError
-from pipeline.formats.onnx_files import check_companions
+from pipeline.formats.companions import check_companions
 from pipeline.params.sources.hub import HubOptions
 from pipeline.sources import web
 from pipeline.sources.cache import verified
@@ -27,24 +28,28 @@ def fetch(folder: Path, entry: str, options: HubOptions) -> None:
     Raises:
         SitterError: the hub does not give the file, or its checksum is another.
     """
-    from huggingface_hub import get_token, hf_hub_url
+    from huggingface_hub import hf_hub_url
 
-    url, where = hf_hub_url(options.repo, options.file, revision=options.revision), f"download.{entry}"
+    where = f"download.{entry}"
+    for path, checksum in {options.file: options.sha256, **options.beside}.items():
+        url = hf_hub_url(options.repo, path, revision=options.revision)
+        get = partial(_get, url, checksum, options.repo, where)
+        shutil.copyfile(verified(checksum, where, url, get), folder / PurePosixPath(path).name)
+    check_companions(folder / PurePosixPath(options.file).name)
+
+
+def _get(url: str, checksum: str, repo: str, where: str, scratch: Path) -> Path:
+    from huggingface_hub import get_token
+
     token = get_token()
-
-    def get(scratch: Path) -> Path:
-        try:
-            return fetch_into(scratch, url, options.sha256, {"Authorization": f"Bearer {token}"} if token else {})
-        except web.Unfetched as reason:
-            mend = "Run it again to go on."
-            if reason.status in (401, 403):
-                mend = f"If {options.repo} is gated, accept its terms on its page; then " + (
-                    "see that your token may read it."
-                    if token
-                    else "set HF_TOKEN to a token of yours, or type `hf auth login`, and run it again."
-                )
-            raise SitterError(f"{where}: {url} could not be fetched: {reason}. {mend}") from None
-
-    target = folder / PurePosixPath(options.file).name
-    shutil.copyfile(verified(options.sha256, where, url, get), target)
-    check_companions(target)
+    try:
+        return fetch_into(scratch, url, checksum, {"Authorization": f"Bearer {token}"} if token else {})
+    except web.Unfetched as reason:
+        mend = "Run it again to go on."
+        if reason.status in (401, 403):
+            mend = f"If {repo} is gated, accept its terms on its page; then " + (
+                "see that your token may read it."
+                if token
+                else "set HF_TOKEN to a token of yours, or type `hf auth login`, and run it again."
+            )
+        raise SitterError(f"{where}: {url} could not be fetched: {reason}. {mend}") from None

@@ -143,7 +143,7 @@ def _full_disk_explained(entry: str, target: Path) -> Iterator[None]:
 
 def _summary(entry: str, sitters: Counter[str] | None, at: Layout) -> str:
     if sitters is None:
-        from pipeline.formats.onnx_files import companions
+        from pipeline.formats.companions import companions
         from pipeline.store.weights import weights_file
 
         files = [file := weights_file(entry, at), *companions(file)]

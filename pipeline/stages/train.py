@@ -18,8 +18,11 @@ from pipeline.core.errors import SitterError
 from pipeline.plan.layout import HERE, Layout
 
 if TYPE_CHECKING:
+    import torch
     from accelerate import Accelerator
+    from torch import Tensor
 
+    from pipeline.models.backbone import Backbone
     from pipeline.models.outside import External
     from pipeline.params import Study
     from pipeline.training.checkpoint import State
@@ -34,6 +37,8 @@ BY_VAL_LOSS = "val_loss"  # a further column, where it chooses the epoch
 
 def run(study: Study, model: str, root: Path = Path()) -> None:
     """Write `model.json`, and for a trained model `weights.safetensors`, `history.csv` and `metrics.json`.
+
+    Of a centred model, the mean of its training faces in `mean.safetensors`, float32 [dim].
 
     A loss with class centres leaves them in `centres.safetensors`, float32 [sitters, dim] or [sitters, each, dim], in
     the order of the training sitters' names.
@@ -64,7 +69,10 @@ def record(study: Study, model: str, at: Layout = HERE) -> None:
     if isinstance(study.models[model].backbone, OutsideOptions):
         record_external(study, model, at)
         return
+    import torch
+
     from pipeline.models.build import build
+    from pipeline.models.device import device
     from pipeline.models.save import write_model
     from pipeline.training.processes import Processes, several
 
@@ -73,8 +81,9 @@ def record(study: Study, model: str, at: Layout = HERE) -> None:
     with processes.connected(), processes.together():
         if processes.first:
             network, _ = build(entry.backbone, entry.adaptation, study.seed_of(model), at)
+            mean = centre(study, model, network, torch.device(device()), at)
             with output_folder(at.model(model)) as folder:
-                write_model(folder, network, entry, None, study.seed_of(model))
+                write_model(folder, network, entry, None, study.seed_of(model), mean)
             logger.info(f"{model}: frozen, {network.dim} values a face")
 
 
@@ -172,7 +181,7 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
     from pipeline.models.build import build
     from pipeline.training.compiling import check_compiler
     from pipeline.training.data import read_faces
-    from pipeline.training.features import split_network
+    from pipeline.training.features import first_features, split_network
     from pipeline.training.gradients import FullPrecision
     from pipeline.training.loop import Run
     from pipeline.training.processes import Processes
@@ -206,20 +215,21 @@ def prepare(study: Study, model: str, accelerator: Accelerator, stop: StopReques
     network.to(accelerator.device)
     if accelerator.device.type == "cuda":  # tensor cores like it; on a CPU, oneDNN crashes training small networks so
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    augment = None
+    if training.augment is not None:
+        from pipeline.training.augment import Augment
+
+        augment = Augment(training.augment, study.seed_of(model))
+
+    def leave() -> None:
+        processes.leave(stop, "no step was made yet, nothing is lost but time")
+
+    device, cache, workers = accelerator.device, training.cache_gb, training.workers
     trained, inputs = split_network(
-        network,
-        subsets,
-        mirrored,
-        accelerator.device,
-        training.cache_gb,
-        training.workers,
-        lambda: processes.leave(stop, "no step was made yet, nothing is lost but time"),
-        processes,
+        network, subsets, mirrored, device, cache, workers, leave, processes, augment=augment
     )
     if adaptation.wants_features:
-        if inputs[0].kept is None:
-            raise SitterError(f"models.{model}: its start is computed from features: raise cache_gb to keep them.")
-        adaptation.initialise(network, inputs[0].kept[:, 0].to(accelerator.device))
+        adaptation.initialise(network, first_features(network, inputs[0], leave, processes).to(device))
     if processes.world > 1 and faces.sitters >= max(processes.world, training.shard_centres or math.inf):
         share_out(loss, processes.rank, processes.world)
     kept = frozen_prefix(network) if inputs[0].kept is not None else 0
@@ -251,9 +261,10 @@ def write(study: Study, model: str, work: Run, state: State, at: Layout = HERE) 
 
     load_trained_state(work.backbone, state.best)
     kept = state.history[state.best_epoch]
+    mean = centre(study, model, work.backbone, work.accelerator.device, at)
     columns = [*HISTORY, BY_VAL_LOSS] if BY_VAL_LOSS in kept else HISTORY
     with output_folder(at.model(model)) as folder:
-        write_model(folder, work.backbone, study.models[model], study.training(model), study.seed_of(model))
+        write_model(folder, work.backbone, study.models[model], study.training(model), study.seed_of(model), mean)
         if state.centres:
             with atomic_file(folder / CENTRES) as part:
                 save_file(state.centres, part)
@@ -261,6 +272,28 @@ def write(study: Study, model: str, work: Run, state: State, at: Layout = HERE) 
     error = "" if kept["val_eer"] is None else f", val EER {100 * kept['val_eer']:.2f} %"
     error += f", val loss {kept[BY_VAL_LOSS]:.4g}" if BY_VAL_LOSS in kept else ""
     logger.info(f"{model}: epoch {kept['epoch']} of {state.epoch} kept, loss {kept['loss']:.4g}{error}")
+
+
+def centre(study: Study, model: str, network: Backbone, device: torch.device, at: Layout) -> Tensor | None:
+    """The mean unit vector of the training faces, where the model is centred: float32 [dim]."""
+    from pipeline.params.effective import tested_elsewhere
+    from pipeline.store.splits import TESTED, sitters_of
+    from pipeline.training.centring import mean_vector
+    from pipeline.training.data import read_faces
+
+    entry, training = study.models[model], study.training(model)
+    if not entry.centre:
+        return None
+    faces, _ = read_faces(training.train_on, study.split, training.fold, at)
+    tested = {
+        dataset: {
+            sitter for other in tested_elsewhere(study, dataset) for sitter in sitters_of(other, TESTED, at).values()
+        }
+        for dataset in training.train_on
+    }
+    mean = mean_vector(model, network.to(device), faces, entry.mirror, tested, device, training.workers)
+    logger.info(f"{model}: centred on the mean of training faces, whose length is {float(mean.norm()):.2f}")
+    return mean
 
 
 def summary(state: State) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pipeline.plan.layout import HERE, Layout
 RECORD = "model.json"
 WEIGHTS = "weights.safetensors"
 CENTRES = "centres.safetensors"
+MEAN = "mean.safetensors"
 HISTORY = "history.csv"
 METRICS = "metrics.json"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.registry import Options
-from pipeline.formats.onnx_files import companions
+from pipeline.formats.companions import companions
 from pipeline.params.weights import HasWeights
 from pipeline.plan.layout import HERE, MANIFEST, Layout
 from pipeline.store.raw import SOURCE
@@ -18,7 +18,7 @@ ACCOUNT = {MANIFEST, SOURCE}
 
 def make_with_weights(options: Options, at: Layout = HERE) -> Any:
     """Make what stands behind an option; one that names weights is told in which project they lie."""
-    reads = isinstance(options, HasWeights) and options.weights is not None
+    reads = isinstance(options, HasWeights) and options.entries()
     return options.make(at=at) if reads else options.make()
 
 

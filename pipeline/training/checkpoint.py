@@ -73,8 +73,7 @@ def key(study: Study, model: str, world: int = 1, at: Layout = HERE) -> str:
 
     entry, training = study.models[model], study.training(model)
     inputs = [folder(d) / MANIFEST for d in training.train_on for folder in (at.faces, at.split)]
-    if entry.backbone.weights is not None:
-        inputs.append(at.raw(entry.backbone.weights) / MANIFEST)
+    inputs += [at.raw(weights) / MANIFEST for weights in entry.backbone.entries().values()]
     options = zip(KINDS, (entry.backbone, entry.adaptation, entry.loss), strict=True)
     kinds = [f"{sort}/{kind}" for sort, chosen in options for kind in chosen.kinds()]
     of = {

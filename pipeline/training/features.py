@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -27,44 +27,62 @@ from pipeline.models.preprocess import Normalise, Preprocess
 from pipeline.training.data import Faces
 from pipeline.training.processes import Processes
 
+if TYPE_CHECKING:
+    from pipeline.training.augment import Augment
+
 FACES_AT_ONCE = 64
 ALONE = Processes()
 
 
+class View(NamedTuple):
+    """A face as a batch has it."""
+
+    position: int
+    mirrored: bool = False
+    epoch: int | None = None
+    """In which it is learned from; None: it is wanted as it is."""
+
+
 class PreparedFaces(Dataset[Tensor]):
-    """Faces in a network's template, uint8 [B, S, S, 3], RGB, by [(position, mirrored), …]: what workers make of files.
+    """Faces in a network's template, uint8 [B, S, S, 3], RGB, one for each view: what workers make of files.
 
     A quarter of the bytes of what the network takes; it is normalised on its own device.
     """
 
-    def __init__(self, faces: Faces, prepare: Preprocess) -> None:
-        self.faces, self.prepare = faces, prepare
+    def __init__(self, faces: Faces, prepare: Preprocess, augment: Augment | None = None) -> None:
+        self.faces, self.prepare, self.augment = faces, prepare, augment
 
     def __len__(self) -> int:
         return len(self.faces)
 
-    def __getitem__(self, places: Sequence[tuple[int, bool]]) -> Tensor:
+    def __getitem__(self, views: Sequence[View]) -> Tensor:
         size, stored = self.prepare.template.size, self.prepare.as_stored
-        batch = torch.empty(len(places), size, size, 3, dtype=torch.uint8)
+        batch = torch.empty(len(views), size, size, 3, dtype=torch.uint8)
         if get_worker_info():
             # With the training, before it is filled: after, it would be copied there.
             batch.share_memory_()  # type: ignore[no-untyped-call]
-        for pixels, (position, mirrored) in zip(batch.numpy(), places, strict=True):
+        for pixels, (position, mirrored, epoch) in zip(batch.numpy(), views, strict=True):
             face = self.faces.crop(position) if stored else self.prepare.pixels(*self.faces.face(position))
             if mirrored:
                 cv2.flip(face, 1, dst=pixels)
             else:
                 pixels[...] = face
+            if self.augment is not None and epoch is not None:
+                pixels[...] = self.augment(pixels, position, epoch)
         return batch
 
 
-class Places:
-    """The batches of an epoch as a loader wants them: (position, mirrored) of each face, made as they are asked for."""
+class Views:
+    """The batches of an epoch as a loader wants them: a view of each face, made as they are asked for."""
 
     batches: Iterable[Batch] = ()
+    epoch: int | None = None
 
-    def __iter__(self) -> Iterator[list[tuple[int, bool]]]:
-        return (list(zip(b.images.tolist(), b.mirrored.tolist(), strict=True)) for b in self.batches)
+    def __iter__(self) -> Iterator[list[View]]:
+        epoch = self.epoch
+        for batch in self.batches:
+            each = zip(batch.images.tolist(), batch.mirrored.tolist(), strict=True)
+            yield [View(position, mirrored, epoch) for position, mirrored in each]
 
 
 def ignore_signals(worker: int) -> None:
@@ -91,32 +109,37 @@ class Inputs:
     """[n, 1 or 2, …]: of each face, and of its mirror image."""
 
     @cached_property
-    def _loader(self) -> tuple[Places, DataLoader[Tensor]]:
+    def _loader(self) -> tuple[Views, DataLoader[Tensor]]:
         """One for the whole training: its workers start once, not in every epoch."""
         if self.workers:
             # Workers have one core each. A forked one inherits the number. To set it there can wait for ever, since
             # OpenCV would join the threads of a pool that only this process has.
             cv2.setNumThreads(1)
-        places = Places()
+        views = Views()
         loader = DataLoader(
             self.dataset,
             batch_size=None,  # an item is a batch
-            sampler=cast(Any, places),
+            sampler=cast(Any, views),
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
             worker_init_fn=ignore_signals,
             pin_memory=self.device.type == "cuda",  # from where it is copied while the GPU is at work
         )
-        return places, loader
+        return views, loader
 
-    def batches(self, batches: Iterable[Batch]) -> Iterator[Tensor]:
-        """Inputs of each batch, on the device: what is kept, [B, …], else pixels, uint8 [B, S, S, 3]."""
+    def batches(self, batches: Iterable[Batch], epoch: int | None = None) -> Iterator[Tensor]:
+        """Inputs of each batch, on the device: what is kept, [B, …], else pixels, uint8 [B, S, S, 3].
+
+        Args:
+            batches: which faces.
+            epoch: in which they are learned from, and augmented where the training says so; None: as they are.
+        """
         if self.kept is not None:
             for batch in batches:
                 yield self.kept[batch.images, batch.mirrored.astype(np.int64)].to(self.device)
         else:
-            places, loader = self._loader
-            places.batches = batches
+            views, loader = self._loader
+            views.batches, views.epoch = batches, epoch
             for pixels in loader:
                 yield pixels.to(self.device, non_blocking=True)
 
@@ -137,6 +160,7 @@ def split_network(
     workers: int,
     check: Callable[[], None],
     processes: Processes = ALONE,
+    augment: Augment | None = None,
 ) -> tuple[nn.Sequential, tuple[Inputs, ...]]:
     """The stages that are trained, and what they take of the train and of the val faces.
 
@@ -154,22 +178,43 @@ def split_network(
         workers: processes that decode faces where nothing is kept.
         check: called between batches; may raise to stop (on all processes at once).
         processes: that do the same.
+        augment: changes the training faces anew in each epoch, so that nothing can be kept.
     """
     prepare = Preprocess(backbone)
     prefix, normalise = frozen_prefix(backbone), Normalise(backbone).to(device)
     frozen = nn.Sequential(normalise, *list(backbone.stages)[:prefix]).eval()
     anew = [Inputs(PreparedFaces(f, prepare), device, workers, m) for f, m in zip(faces, mirrored, strict=True)]
+    anew[0].dataset.augment = augment
     with torch.no_grad():
         with processes.together():
-            one = frozen(anew[0].dataset[[(0, False)]].to(device))
+            one = frozen(anew[0].dataset[[View(0)]].to(device))
     needed = sum(len(f) * (2 if m else 1) for f, m in zip(faces, mirrored, strict=True)) * one.numel() * 4
-    if needed > cache_gb * 1e9:
+    if augment is not None or needed > cache_gb * 1e9:
         return nn.Sequential(normalise, *backbone.stages), tuple(anew)
     kept = [
         replace(inputs, kept=_features(frozen, inputs, tuple(one.shape[1:]), what, check, processes))
         for inputs, what in zip(anew, ["train", *["val"] * len(anew[1:])], strict=True)
     ]
     return nn.Sequential(*list(backbone.stages)[prefix:]), tuple(kept)
+
+
+def first_features(
+    backbone: Backbone, inputs: Inputs, check: Callable[[], None], processes: Processes = ALONE
+) -> Tensor:
+    """What the frozen prefix makes of each training face as it is, float32 [n, …] on the CPU, kept or computed.
+
+    Args:
+        backbone, check, processes: as of `split_network`.
+        inputs: of the training faces, from there.
+    """
+    if inputs.kept is not None:
+        return inputs.kept[:, 0]
+    stages = list(backbone.stages)[: frozen_prefix(backbone)]
+    frozen = nn.Sequential(Normalise(backbone).to(inputs.device), *stages).eval()
+    with torch.no_grad():
+        shape = tuple(frozen(inputs.dataset[[View(0)]].to(inputs.device)).shape[1:])
+    plain = replace(inputs, mirrored=False)
+    return _features(frozen, plain, shape, "train", check, processes)[:, 0]
 
 
 @torch.no_grad()

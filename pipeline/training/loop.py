@@ -122,7 +122,7 @@ class Run:
                     log.say(self.figures())
                 self.backbone.train()
                 batches = self.sampler.batches(self.state.epoch, self.state.position)
-                for inputs in self.processes.each(log.waited(self.train.batches(batches))):
+                for inputs in self.processes.each(log.waited(self.train.batches(batches, self.state.epoch))):
                     images = self.sampler.whole(self.state.epoch, self.state.position).images
                     with self.processes.together(SitterError) as told:
                         if self.batch(inputs, torch.from_numpy(self.sampler.labels[images])):

@@ -5,6 +5,8 @@ Into studies/shrunk/data/ go, in the forms that the full studies read:
     train.rec, train.idx, property    ORL photographs of 26 sitters, and two paintings of each, aligned
     photographs.bin, paintings.bin    pairs of the other 14, and of paintings made of their photographs
     across.bin                        a photograph and a painting each
+    lfw/, pairs.txt                   photographs of the other 14 as they are, in the form of LFW
+    cfp-dataset/                      in the form of CFP: paintings as its frontal images, photographs as profiles
     ViT-B-32.pt, dinov2.pth, ijepa.pth.tar
                                       the three transformers, two blocks deep and with random weights, in the forms in
                                       which OpenAI, the authors of DINOv2 and those of I-JEPA give theirs out
@@ -17,16 +19,20 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from pipeline import params
 from pipeline.commands import pack
-from pipeline.core.files import output_folder
+from pipeline.core.files import output_folder, read_csv
+from pipeline.plan import layout
 from pipeline.stages import align, download, render, split
+from pipeline.store.splits import sitters_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -56,7 +62,8 @@ def make(study: params.Study, target: Path) -> None:
         encoder = {
             f"module.{name}": value for name, value in transformer("vit_huge_patch14_gap_224.in1k_ijepa").items()
         }
-        torch.save({"encoder": encoder, "target_encoder": encoder, "epoch": 0}, folder / "ijepa.pth.tar")
+        mean = {name: 0.9 * value for name, value in encoder.items()}
+        torch.save({"encoder": encoder, "target_encoder": mean, "epoch": 0}, folder / "ijepa.pth.tar")
     print(f"{target}: {', '.join(sorted(file.name for file in target.iterdir()))}")
 
 
@@ -72,6 +79,67 @@ def pack_faces(study: params.Study, folder: Path) -> None:
     pack.verification_set(study, "photographs", "photographs", folder / "photographs.bin")
     pack.verification_set(study, "paintings", "paintings", folder / "paintings.bin")
     pack.verification_set(study, "photographs", "paintings", folder / "across.bin")
+    lfw(study, folder)
+    cfp(study, folder / "cfp-dataset")
+
+
+def lfw(study: params.Study, folder: Path) -> None:
+    """Photographs of the test sitters, and pairs of them, as LFW comes."""
+    tested = sitters_of("photographs", ("test",))
+    number = _numbers(tested)
+    for image_id, sitter in tested.items():
+        _as_jpeg("photographs", image_id, folder / f"lfw/{sitter}/{sitter}_{number[image_id]:04d}.jpg")
+    pairs = pack.drawn(tested, tested, study.seed)
+    lines = [f"{pack.FOLDS}\t{len(pairs) // (2 * pack.FOLDS)}"]
+    for a, b, genuine in pairs:
+        one, other = (f"{tested[i]}\t{number[i]}" for i in (a, b))
+        lines.append(f"{one}\t{number[b]}" if genuine else f"{one}\t{other}")
+    (folder / "pairs.txt").write_text("\n".join(lines) + "\n")
+
+
+def cfp(study: params.Study, folder: Path) -> None:
+    """Paintings, as frontal images, and photographs, as profiles, of the test sitters, and pairs, as CFP comes."""
+    sets = {"F": ("paintings", "frontal"), "P": ("photographs", "profile")}
+    tested = {kind: sitters_of(dataset, ("test",)) for kind, (dataset, _) in sets.items()}
+    person = {sitter: n for n, sitter in enumerate(sorted(set(tested["F"].values())), 1)}
+    listed: dict[str, dict[str, int]] = {}
+    for kind, (dataset, name) in sets.items():
+        listed[kind] = {image_id: n for n, image_id in enumerate(tested[kind], 1)}
+        number, lines = _numbers(tested[kind]), []
+        for image_id, sitter in tested[kind].items():
+            path = f"Data/Images/{person[sitter]:03d}/{name}/{number[image_id]:02d}.jpg"
+            _as_jpeg(dataset, image_id, folder / path)
+            lines.append(f"{listed[kind][image_id]} ../{path}\n")
+        (folder / "Protocol").mkdir(exist_ok=True)
+        (folder / f"Protocol/Pair_list_{kind}.txt").write_text("".join(lines))
+    for protocol in ("FF", "FP"):
+        one, other = protocol
+        pairs = pack.drawn(tested[one], tested[other], study.seed)
+        each = len(pairs) // pack.FOLDS
+        for fold in range(pack.FOLDS):
+            of = folder / f"Protocol/Split/{protocol}/{fold + 1:02d}"
+            of.mkdir(parents=True)
+            for name, wanted in (("same", True), ("diff", False)):
+                part = [(a, b) for a, b, genuine in pairs[fold * each : (fold + 1) * each] if genuine is wanted]
+                (of / f"{name}.txt").write_text("".join(f"{listed[one][a]},{listed[other][b]}\n" for a, b in part))
+
+
+def _numbers(sitters: dict[str, str]) -> dict[str, int]:
+    """The images of each sitter, counted from 1."""
+    counts: Counter[str] = Counter()
+    found = {}
+    for image_id, sitter in sitters.items():
+        counts[sitter] += 1
+        found[image_id] = counts[sitter]
+    return found
+
+
+def _as_jpeg(dataset: str, image_id: str, target: Path) -> None:
+    """An original image of a data set, as JPEG."""
+    paths = {row["image_id"]: row["path"] for row in read_csv(layout.raw(dataset) / layout.MANIFEST)}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with Image.open(layout.raw(dataset) / paths[image_id]) as image:
+        image.convert("RGB").save(target, quality=95)
 
 
 def clip(path: Path) -> None:

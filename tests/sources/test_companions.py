@@ -18,7 +18,8 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import sha256
 from pipeline.core.own_files import below
 from pipeline.faces.session import session
-from pipeline.formats.onnx_files import check_companions, checksum, companions, external_data
+from pipeline.formats.companions import check_companions, checksum, companions
+from pipeline.formats.onnx_files import external_data
 from pipeline.params.sources.archive import ArchiveOptions
 from pipeline.params.sources.file import FileOptions
 from pipeline.plan.beside import read_beside
@@ -162,3 +163,19 @@ def test_both_engines_watch_the_external_data(at: Layout, project: Path) -> None
     assert read_beside(below(at.root, entry)) == [at.root / "own/face.onnx.data"]
     (at.root / "own/face.onnx").unlink()
     assert read_beside(below(at.root, entry)) == []
+
+
+def test_the_configuration_of_an_adapter_comes_along_is_watched_and_counts(at: Layout) -> None:
+    own = at.root / "theirs/adapter_model.safetensors"
+    own.parent.mkdir()
+    own.write_bytes(b"weights")
+    (configuration := own.with_name("adapter_config.json")).write_text("{}")
+    assert read_beside(FileOptions(path=str(own))) == [configuration]
+    fetched = put(at, "adapter", path=str(own))
+    assert fetched.with_name("adapter_config.json").read_text() == "{}"
+    before = checksum(fetched)
+    fetched.with_name("adapter_config.json").write_text('{"r": 4}')
+    assert checksum(fetched) != before
+    configuration.unlink()
+    with pytest.raises(SitterError, match=r"LoRA adapter without its adapter_config.json"):
+        put(at, "again", path=str(own))

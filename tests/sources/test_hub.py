@@ -19,14 +19,23 @@ CONTENT = bytes(range(256)) * 100
 CHECKSUM = hashlib.sha256(CONTENT).hexdigest()
 
 
-def fetch(at: Layout, site: Site, checksum: str = CHECKSUM, **env: str) -> subprocess.CompletedProcess[str]:
+def fetch(
+    at: Layout,
+    site: Site,
+    checksum: str = CHECKSUM,
+    file: str = FILE,
+    beside: dict[str, str] | None = None,
+    **env: str,
+) -> subprocess.CompletedProcess[str]:
     """In a process of its own, since the client reads the hub's address when it is imported."""
     code = "import pathlib, pipeline.sources.hub as hub\nfrom pipeline.core.errors import SitterError\n"
     code += "from pipeline.params.sources.hub import HubOptions\n"
     code += (
-        f"try: hub.fetch(pathlib.Path('out'), 'vit', HubOptions(repo={REPO!r}, revision={REVISION!r}, file={FILE!r},"
+        f"try: hub.fetch(pathlib.Path('out'), 'vit', HubOptions(repo={REPO!r}, revision={REVISION!r}, file={file!r},"
     )
-    code += f" sha256={checksum!r}))\nexcept SitterError as error: raise SystemExit(str(error))"
+    code += (
+        f" sha256={checksum!r}, beside={beside or {}!r}))\nexcept SitterError as error: raise SystemExit(str(error))"
+    )
     nobody = {"HF_TOKEN": "", "HF_TOKEN_PATH": "no-token", "HF_HUB_DISABLE_IMPLICIT_TOKEN": ""}
     hub = environment(HF_ENDPOINT=site.url, **(nobody | env))
     return subprocess.run([sys.executable, "-c", code], cwd=at.root, env=hub, capture_output=True, text=True)
@@ -42,6 +51,17 @@ def test_a_file_of_a_revision_is_fetched_once_and_its_checksum_verified(at: Layo
         assert (at.root / "out/model.safetensors").read_bytes() == CONTENT
     assert len(site.asked) == 2  # the refused one and the first; the second came from the cache
     assert (cache() / "sha256" / CHECKSUM).is_file()
+
+
+def test_files_that_belong_to_it_come_along(at: Layout, project: Path, site: Site) -> None:
+    config = b'{"peft_type": "LORA"}'
+    adapter, beside = "adapter_model.safetensors", {"adapter_config.json": hashlib.sha256(config).hexdigest()}
+    site.files[f"/{REPO}/resolve/{REVISION}/{adapter}"] = CONTENT
+    site.files[f"/{REPO}/resolve/{REVISION}/adapter_config.json"] = config
+    assert "LoRA adapter without its adapter_config.json" in fetch(at, site, file=adapter).stderr
+    done = fetch(at, site, file=adapter, beside=beside)
+    assert not done.returncode, done.stderr
+    assert (at.root / "out/adapter_config.json").read_bytes() == config
 
 
 def test_a_repository_that_does_not_answer_is_named_with_the_file(at: Layout, project: Path, site: Site) -> None:

@@ -62,6 +62,30 @@ def test_ten_folds_have_a_deviation_and_a_far_that_they_cannot_support_is_said(m
     assert "80 impostor pairs cannot support a FAR of 0.001" in figures["val@0.001_note"]
 
 
+def test_either_activation_of_clip_and_either_encoder_of_ijepa_are_models_of_their_own(metrics: Any) -> None:
+    for name in SETS:
+        assert metrics[name]["clip"]["accuracy@0.001"] is not None
+        similarity = {m: metrics[f"{name}-geometry"][m]["genuine_similarity"] for m in ("clip", "clip-quickgelu")}
+        assert similarity["clip"] != similarity["clip-quickgelu"]
+
+
+def test_the_epoch_is_kept_by_the_loss_that_the_authors_go_by(results: Path) -> None:
+    figures = {model: read_json(results.parent / f"models/{model}/metrics.json") for model in ("arcface", "infonce")}
+    assert figures["arcface"]["val_loss"] > 0
+    assert "val_loss" not in figures["infonce"]
+
+
+def test_published_figures_stand_beside_those_of_the_same_kind(
+    results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pipeline.commands import published
+
+    monkeypatch.chdir(results.parent)
+    published.run(params.load(*FILES))
+    printed = capsys.readouterr().out
+    assert printed.count("accuracy@0.001: accuracy at the threshold that has a FAR of 0.001") == 3
+
+
 def test_every_model_is_measured_against_means_and_those_with_class_centres_against_these_too(metrics: Any) -> None:
     for name in SETS:
         table = metrics[f"{name}-geometry"]
@@ -70,6 +94,8 @@ def test_every_model_is_measured_against_means_and_those_with_class_centres_agai
         for figures in table.values():
             assert -1 < figures["nearest_mean_a"] <= 1
             assert 0 <= figures["closer_to_mean_b"] <= 1
+            assert -1 < figures["nearest_val_mean_a"] <= 1
+            assert figures["nearest_val_mean_a"] != figures["nearest_mean_a"]
             assert figures["uniformity"] < 0 < figures["alignment"]
         published = tables()[f"{name}-geometry"]
         assert all(figure in table["arcface"] for figure in published.figures)
@@ -81,9 +107,9 @@ def test_the_report_shows_tables_figures_overlap_and_the_sweep(results: Path) ->
     for name in SETS:
         for what in ("mean embedding of a training sitter", "learned class centre"):
             assert f"Distance of the test images of {name}-geometry to the nearest {what}." in labels
-        assert any(f"accuracy on {name} over training.sitters" in label for label in labels)
+        assert any(f"accuracy on {name} over training.batch" in label for label in labels)
     assert 'id="sweeps"' in page
-    assert "infonce-batch-sitters-26" in page
+    assert "infonce-gathered-batch-52" in page
     shown = {row["model"] for row in csv.DictReader((results / "curves/nearest_mean-lfw-geometry.csv").open())}
     assert set(EXPERIMENTS) <= shown
 
@@ -107,5 +133,5 @@ def test_several_files_make_one_for_dvc(capsys: pytest.CaptureFixture[str]) -> N
     one = yaml.safe_load(capsys.readouterr().out)
     assert params.check(one) == params.load(*FILES)
     assert one["models"]["arcface"]["backbone"] == {
-        "kind": "iresnet", "depth": 18, "width": 0.125, "embedding": 64, "size": 32,
+        "kind": "iresnet", "depth": 18, "dropout": 0.4, "width": 0.125, "embedding": 64, "size": 32,
     }  # fmt: skip

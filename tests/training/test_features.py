@@ -19,7 +19,7 @@ from pipeline.params.backbones.dlib_resnet29 import DlibResNet29Options
 from pipeline.plan.layout import Layout
 from pipeline.store.faces import FaceStore
 from pipeline.training.data import Faces, read_faces
-from pipeline.training.features import Inputs, PreparedFaces, split_network
+from pipeline.training.features import Inputs, PreparedFaces, View, split_network
 from tests.training.study import study
 
 
@@ -98,7 +98,7 @@ def test_workers_start_once_and_serve_every_epoch_even_after_one_that_was_left_e
 
 def test_a_mirrored_face_is_the_face_turned_over(at: Layout, project: Path) -> None:
     _, _, train, _ = parts(at, "small")
-    assert torch.equal(train.dataset[[(3, True)]], train.dataset[[(3, False)]].flip(2))
+    assert torch.equal(train.dataset[[View(3, True)]], train.dataset[[View(3)]].flip(2))
 
 
 def test_landmarks_are_computed_only_for_a_network_with_another_template(
@@ -109,10 +109,10 @@ def test_landmarks_are_computed_only_for_a_network_with_another_template(
 
     monkeypatch.setattr(FaceStore, "crop_landmarks", property(none))
     _, _, train, _ = parts(at, "small", cache_gb=0)
-    assert train.dataset[[(0, False), (3, True)]].shape == (2, 112, 112, 3)
+    assert train.dataset[[View(0), View(3, True)]].shape == (2, 112, 112, 3)
     other = PreparedFaces(train.dataset.faces, Preprocess(DlibResNet29(DlibResNet29Options(), at)))
     with pytest.raises(AssertionError):
-        other[[(0, False)]]
+        other[[View(0)]]
 
 
 def test_being_asked_to_stop_is_noticed_while_features_are_computed(at: Layout, project: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from pipeline.core.errors import SitterError
+from pipeline.models.adapter_files import add_adapter
 from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface
 from pipeline.models.transformer import Attention, Block, Head, Patches, stages
@@ -46,6 +47,8 @@ class CLIP(Backbone):
         head = Head(tower.ln_post, 1, class_token=True, projection=tower.proj if options.projected else None)
         self.stages = stages(patches, [_block(block) for block in tower.transformer.resblocks], head)
         self.dim = tower.output_dim if options.projected else tower.proj.shape[0]
+        if options.adapter is not None:
+            self.adapter_file = add_adapter(self, options.adapter, options.architecture, at)
 
 
 def _tower(architecture: str, size: int, depth: int | None, width: int | None) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from pipeline.core.errors import SitterError
+from pipeline.models.adapter_files import add_adapter
 from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface
 from pipeline.models.transformer import Attention, Block, Head, Patches, stages
@@ -61,6 +62,8 @@ class TimmViT(Backbone):
         head = Head(net.norm, net.num_prefix_tokens, class_token=net.global_pool == "token")
         self.stages = stages(patches, [_block(block) for block in net.blocks], head)
         self.dim = net.embed_dim
+        if options.adapter is not None:
+            self.adapter_file = add_adapter(self, options.adapter, options.architecture, at)
 
 
 def _of_pixels(values: tuple[float, float, float]) -> tuple[float, float, float]:

@@ -22,3 +22,6 @@ class HubOptions(SourceOptions):
     """Path in the repository."""
     sha256: Sha256
     """Its checksum, as its page on the hub shows it."""
+    beside: dict[Annotated[str, Field(pattern=r"^[\w-][\w./-]*$")], Sha256] = {}
+    """Further files that belong to it, by their paths in the repository, each with its checksum: the
+    `adapter_config.json` of a LoRA adapter."""

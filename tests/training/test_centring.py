@@ -1,0 +1,134 @@
+"""`centre: true` of a model: the mean of the training faces, and of no one who is tested, leaves its vectors."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pipeline.core.errors import SitterError
+from pipeline.core.files import read_json, read_table
+from pipeline.fusions.fused import mean_units
+from pipeline.params import Study, check
+from pipeline.plan import layout
+from pipeline.plan.stages import jobs
+from pipeline.stages import embed, fuse, train
+from pipeline.store.embeddings import normalise, read_embeddings
+from tests.models.test_onnx import FREE, put, small
+from tests.training.study import STUDY, make_faces
+
+
+def study(datasets: tuple[str, ...] = ("tiny",), **model: Any) -> Study:
+    """Every model of the study, and it once more, centred; and a fusion that centres the first."""
+    raw = copy.deepcopy(STUDY)
+    raw["embed"]["datasets"] = list(datasets)
+    for name in ("frozen", "lora"):
+        raw["models"][f"{name}-centred"] = raw["models"][name] | {"centre": True} | model
+        raw["models"][name] |= model
+    raw["fuse"] = {
+        "fused": {"models": ["frozen", "frozen"], "method": {"kind": "concat"}, "fit_on": ["tiny"], "centre": True}
+    }
+    return check(raw)
+
+
+def vectors(study: Study, model: str, dataset: str = "tiny") -> Any:
+    train.run(study, model)
+    embed.run(study, model, dataset)
+    return normalise(read_embeddings(model, dataset).vectors)
+
+
+def trains(image_id: str) -> bool:
+    """The data set's first six of nine sitters do."""
+    return int(image_id[1]) < 6
+
+
+def test_cosines_are_those_of_a_fusion_that_centres(project: Path) -> None:
+    made = study()
+    plain, centred = vectors(made, "frozen"), vectors(made, "frozen-centred")
+    fuse.run(made, "fused")
+    fused = normalise(read_embeddings("fused", "tiny").vectors)
+    np.testing.assert_allclose(centred @ centred.T, fused @ fused.T, atol=1e-4)
+    assert np.abs(centred @ centred.T - plain @ plain.T).mean() > 0.1
+    assert read_json(layout.model("frozen-centred") / "model.json")["centre"] is True
+    assert not (layout.model("frozen") / "mean.safetensors").exists()
+
+
+def test_the_mean_leaves_the_vector_of_a_face_and_of_its_mirror_image_alike(project: Path) -> None:
+    made = study(mirror=True)
+    vectors(made, "frozen")
+    centred = vectors(made, "frozen-centred")
+    table = read_table(layout.embeddings("frozen", "tiny") / "embeddings.arrow")
+    known = [trains(image_id) for image_id in table["image_id"].to_pylist()]
+    both = [normalise(np.array(table[name].to_pylist(), np.float32)) for name in ("embedding", "mirrored")]
+    mean = np.concatenate([units[known] for units in both]).mean(0)
+    np.testing.assert_allclose(centred, normalise(both[0] + both[1] - 2 * mean), atol=2e-4)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_a_network_that_has_no_parameters_of_its_own_is_centred_too(project: Path) -> None:
+    put(project, small(), **FREE)
+    raw = copy.deepcopy(STUDY)
+    raw["download"]["rec"] = {"kind": "file", "path": "rec.onnx"}
+    raw["models"] = {"onnx": raw["models"]["frozen"] | {"backbone": {"kind": "onnx", "weights": "rec"}}}
+    raw["models"]["onnx-centred"] = raw["models"]["onnx"] | {"centre": True}
+    made = check(raw)
+    plain, centred = vectors(made, "onnx"), vectors(made, "onnx-centred")
+    known = [trains(image_id) for image_id in read_embeddings("onnx", "tiny").image_ids]
+    np.testing.assert_allclose(centred, normalise(plain - mean_units([plain[known]])[0]), atol=1e-4)
+
+
+@pytest.mark.training
+def test_a_trained_model_is_centred_on_the_faces_that_it_learned_from(project: Path) -> None:
+    made = study()
+    plain, centred = vectors(made, "lora"), vectors(made, "lora-centred")
+    state = [load_file(layout.model(name) / "weights.safetensors") for name in ("lora", "lora-centred")]
+    assert all(torch.equal(value, state[1][name]) for name, value in state[0].items()), "training is the same"
+    known = [trains(image_id) for image_id in read_embeddings("lora", "tiny").image_ids]
+    expected = normalise(plain - mean_units([plain[known]])[0])
+    np.testing.assert_allclose(centred, expected, atol=1e-4)
+
+
+def test_sitters_who_are_tested_in_another_data_set_are_left_out_of_the_mean(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_faces("more", sitters=4, images=3, train=0, val=2)  # tests s2 and s3, who train in tiny
+    made = study(("tiny", "more"))
+    plain = vectors(made, "frozen")
+    train.run(made, "frozen-centred")
+    assert "not fitted on 2 sitters of tiny, who are tested in another data set: s2, s3" in capsys.readouterr().err
+    (mean,) = load_file(layout.model("frozen-centred") / "mean.safetensors").values()
+    ids = read_embeddings("frozen", "tiny").image_ids
+    strangers = [n for n, image in enumerate(ids) if image.startswith(("s0/", "s1/", "s4/", "s5/"))]
+    np.testing.assert_allclose(mean, mean_units([plain[strangers]])[0], atol=1e-5)
+    make_faces("more", sitters=6, images=3, train=0, val=0)
+    with pytest.raises(SitterError, match=r"frozen-centred.centre: all train sitters of tiny are tested in other"):
+        train.run(made, "frozen-centred")
+
+
+def test_the_job_depends_on_the_faces_of_the_mean_and_on_who_is_tested(project: Path) -> None:
+    by_name = {job.names: job for job in jobs(study(("tiny", "more"))) if job.stage == "train"}
+    faces = layout.faces("tiny"), layout.split("tiny"), layout.split("more")
+    assert by_name[("frozen",)].inputs == ()
+    assert by_name[("frozen-centred",)].inputs == faces
+    assert by_name[("lora-centred",)].inputs == faces
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"split": {"tiny": {"kind": "sitters", "test": 1.0, "folds": 5}}}, r"set crossval: true .*fuse: \{m-centred"),
+        ({"train": {}}, r"train_on is empty: name the data sets whose train sitters give the mean"),
+        ({"train": {"train_on": ["tinny"]}}, r"did you mean 'tiny'"),
+    ],
+)
+def test_a_mean_of_nobody_is_refused_before_any_work(changes: dict[str, Any], message: str) -> None:
+    raw = copy.deepcopy(STUDY) | changes
+    raw["split"] = STUDY["split"] | raw["split"]
+    raw["models"] = {"m": STUDY["models"]["frozen"] | {"centre": True}}
+    with pytest.raises(SitterError, match=message):
+        check(raw)
