@@ -96,7 +96,7 @@ def _fetch(params: Study, folder: Path) -> None:
 
 
 def default_model(study: OpenStudy) -> Model:
-    """Return the built-in model of a study that `open_default` has opened, calibrated if the weights are those known."""
+    """Return the built-in model of a study that `open_default` has opened, calibrated if its weights are the known."""
     model = study.model(MODEL)
     model.known = _calibration(study)
     return model
