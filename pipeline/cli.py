@@ -46,6 +46,12 @@ class Command(NamedTuple):
 
 
 MODEL = _argument("--model", metavar="NAME", default="", help="a model or fusion of the study (default: the built-in)")
+ALIGN = _argument(
+    "--align",
+    default="",
+    metavar="DATASET",
+    help="whose entry under align finds the faces (default: that of the study)",
+)
 WEIGHTS = _argument(
     "--weights", type=Path, metavar="FOLDER",
     help="where the built-in model's weights lie: data/raw of a project that has downloaded dlib and retinaface",
@@ -60,6 +66,7 @@ ASKED = {
             _argument("asked", nargs="+", metavar="QUESTION|PICTURE", help="a name under identify, or picture files"),
             _argument("--gallery", default="", metavar="DATASET|FOLDER", help="whose portraits have known sitters"),
             MODEL,
+            ALIGN,
             JSON,
             HTML,
             _argument("--one-face", action="store_true", help="only the face that align would take, and not all"),
@@ -79,6 +86,7 @@ COMMANDS = {
             _argument("first", type=Path, metavar="A", help="a picture"),
             _argument("second", type=Path, metavar="B", help="another picture"),
             MODEL,
+            ALIGN,
             JSON,
             HTML,
             _argument("--like", default="", metavar="DATASET", help="on whose pairs the ratio is calibrated"),

@@ -13,12 +13,13 @@ from pipeline.params import load
 from pipeline.plan.layout import HERE
 
 
-def opened(named: Sequence[Path], model: str, weights: Path | None, like: str = "") -> tuple[OpenStudy, Model]:
+def opened(named: Sequence[Path], model: str, align: str, weights: Path | None, like: str) -> tuple[OpenStudy, Model]:
     """Open a model.
 
     Args:
         named: the params files that were named; none: params.yaml, where a model is named.
         model: its name; empty: the built-in model, which needs no study.
+        align: the entry under `align` by which faces are found; empty: that of the study's first data set.
         weights: where the built-in model's weights lie.
         like: a data set of the study that was named, which the built-in model does not know.
 
@@ -26,8 +27,8 @@ def opened(named: Sequence[Path], model: str, weights: Path | None, like: str = 
         SitterError: there is no such model, or it has not been made.
     """
     if not model:
-        if named or like:
-            given = "--params" if named else "--like"
+        if named or like or align:
+            given = "--params" if named else "--like" if like else "--align"
             raise SitterError(f"{given} speaks of a study, but no model of it is named: add --model NAME.")
         study = open_default(weights)
         return study, default_model(study)
@@ -41,4 +42,4 @@ def opened(named: Sequence[Path], model: str, weights: Path | None, like: str = 
     study = OpenStudy(load(*(named or [Path(PARAMS)])), HERE)
     if model not in study.models:
         raise SitterError(f"--model is {model!r}, which is no model or fusion; {nearest(model, study.models)}")
-    return study, study.model(model)
+    return study, study.model(model, align=align)

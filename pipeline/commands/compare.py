@@ -27,6 +27,7 @@ def run(
     first: Path,
     second: Path,
     model: str = "",
+    align: str = "",
     json: bool = False,
     html: Path | None = None,
     like: str = "",
@@ -38,6 +39,7 @@ def run(
         named: the params files that were named.
         first, second: the pictures.
         model: that compares; empty: the built-in one.
+        align: the entry under `align` by which faces are found; empty: that of the study's first data set.
         json: print an object, and nothing else.
         html: where a page with the faces is written.
         like: a data set of the study on whose pairs the ratio is calibrated; empty: on all.
@@ -53,7 +55,7 @@ def run(
         raise SitterError(f"--html is {html}, but the folder {html.parent} does not exist: make it first.")
     from pipeline.answering.opening import opened
 
-    _, by = opened(named, model, weights, like)
+    _, by = opened(named, model, align, weights, like)
     found = by.compare(first, second, datasets=[like] if like else [])
     print(as_json.dumps(_record(found), ensure_ascii=False) if json else "\n".join(_lines(found, by.name)))
     if html is not None:

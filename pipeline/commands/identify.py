@@ -28,6 +28,7 @@ def run(
     asked: Sequence[str],
     gallery: str,
     model: str = "",
+    align: str = "",
     json: bool = False,
     html: Path | None = None,
     one_face: bool = False,
@@ -43,6 +44,7 @@ def run(
         asked: pictures, or folders of them.
         gallery: a data set, a question or a folder.
         model: that compares; empty: the built-in one.
+        align: the entry under `align` by which faces are found; empty: that of the study's first data set.
         json: print an object for each picture, and nothing else.
         html: where a page with the pictures is written.
         one_face: answer for the face of each picture that `align` would take, and not for all.
@@ -73,7 +75,7 @@ def run(
         )
     from pipeline.answering.opening import opened
 
-    study, compared_by = opened(named, model, weights, like)
+    study, compared_by = opened(named, model, align, weights, like)
     among = study.gallery(gallery, compared_by, like=like, prior=prior, candidates=candidates)
     logger.info(f"{len(among)} portraits of {len(among.sitters)} sitters, compared by {compared_by.name}; {among.note}")
     found, unread = [], []
