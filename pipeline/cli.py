@@ -98,6 +98,15 @@ COMMANDS = {
         "Write a data set as InsightFace ships its own: FOLDER/train.rec, FOLDER/DATASET.bin.",
         (("DATASET", "split"), ("FOLDER", "")),
     ),
+    "export": Command(
+        "Hand on a model: as an ONNX graph, or as a folder of weights, with a model card.",
+        given="arguments",
+        arguments=(
+            _argument("model", metavar="MODEL", help="a model or linear fusion of the study"),
+            _argument("--to", choices=("onnx", "folder"), required=True, help="the form"),
+            _argument("--out", type=Path, metavar="FOLDER", help="where it is written (default: exports/MODEL)"),
+        ),
+    ),
     "check": Command("Check params.yaml and say what the study holds."),
     "merge": Command("Print several params files as the one that they make, for params.yaml and DVC.", given="files"),
     "schema": Command("Write the JSON schema of params.yaml (what editors complete from).", given="nothing"),
