@@ -98,6 +98,16 @@ COMMANDS = {
         "Write a data set as InsightFace ships its own: FOLDER/train.rec, FOLDER/DATASET.bin.",
         (("DATASET", "split"), ("FOLDER", "")),
     ),
+    "show": Command(
+        "Show what is there, as tables: the study, its models, its params, the faces of a data set.",
+        given="arguments",
+        arguments=(
+            _argument("what", choices=("study", "models", "params", "faces"), help="what is shown"),
+            _argument(
+                "name", nargs="?", default="", metavar="NAME", help="a model, SECTION or SECTION.ENTRY, a data set"
+            ),
+        ),
+    ),
     "export": Command(
         "Hand on a model: as an ONNX graph, or as a folder of weights, with a model card.",
         given="arguments",

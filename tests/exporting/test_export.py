@@ -27,8 +27,8 @@ from tests.answering.conftest import portrait
 from tests.faces.real import shared
 
 NAMES = ["two", "apart", "weighted", "whitened", "cohort"]
-"""A network with mirrored images, and fusions: of two networks that are shown other sizes; with weights; with whitening;
-and a fusion of a fusion, whose scores are normalised."""
+"""A network with mirrored images, and fusions: of networks that are shown other sizes; with weights; with whitening; of
+a network and a fusion, with normalised scores."""
 Export = Callable[[str, Form], Path]
 
 
