@@ -54,8 +54,8 @@ def load_model(name: str, device: str | torch.device = "cpu", at: Layout = HERE)
         raise SitterError(f"{name} is a fusion, no network: fuse applies it to the embeddings of its models.")
     if description["backbone"]["kind"] in OUTSIDE:
         raise SitterError(f"{name} is an outside system, no network: all that is known of it stands in its file.")
-    backbone: BackboneOptions = _options(record_file(name, at), "backbone", BACKBONES, description)
-    adaptation: AdaptationOptions = _options(record_file(name, at), "adaptation", ADAPTATIONS, description)
+    backbone: BackboneOptions = _options(name, "backbone", BACKBONES, description, at)
+    adaptation: AdaptationOptions = _options(name, "adaptation", ADAPTATIONS, description, at)
     network, way = build(backbone, adaptation, description["seed"], at)
     _check_base(name, network.weights_file, description["weights"])
     _check_base(name, network.adapter_file, description.get("adapter"))
@@ -70,7 +70,7 @@ def load_model(name: str, device: str | torch.device = "cpu", at: Layout = HERE)
     return Embedder(name, network, Preprocess(network), network.dim, bool(description["mirror"]), torch.device(device))
 
 
-def _options(file: Path, part: str, kinds: Mapping[str, type[Options]], description: dict[str, Any]) -> Any:
+def _options(name: str, part: str, kinds: Mapping[str, type[Options]], description: dict[str, Any], at: Layout) -> Any:
     """Options as `model.json` recorded them, if the code still knows them."""
     recorded = description[part]
     kind = recorded.get("kind", "")
@@ -81,7 +81,7 @@ def _options(file: Path, part: str, kinds: Mapping[str, type[Options]], descript
     except ValidationError as error:
         reason = "; ".join(e["msg"] for e in error.errors())
     raise SitterError(
-        f"{file}: this version of the code does not know its {part} ({reason}): train {file.parent.name} again."
+        f"{record_file(name, at)}: this version of the code does not know its {part} ({reason}): train {name} again."
     )
 
 

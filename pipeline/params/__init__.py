@@ -124,14 +124,16 @@ class Study(Strict):
         return effective.excluding(self, dataset)
 
 
-def load(*files: Path) -> Study:
+def load(*files: Path, root: Path = Path()) -> Study:
     """Read and check a study: params.yaml, or one file, or several of which each changes what the earlier ones say.
+
+    The params.yaml in the folder `root` is the project's own, so that the study has no name.
 
     Raises:
         SitterError: one line for each thing wrong: the field, what was found, what is allowed, the nearest name.
     """
     files = files or (DEFAULT,)
-    return check(read(*files), " + ".join(map(str, files)), files)
+    return check(read(*files), " + ".join(map(str, files)), files, root)
 
 
 def read(*files: Path) -> Any:
@@ -154,18 +156,18 @@ def _changed(base: Any, change: Any) -> Any:
     return {**base, **{key: _changed(base.get(key), value) for key, value in change.items()}}
 
 
-def check(raw: Any, name: str = str(DEFAULT), files: Sequence[Path | str] = ()) -> Study:
+def check(raw: Any, name: str = str(DEFAULT), files: Sequence[Path | str] = (), root: Path = Path()) -> Study:
     """Check the content of a params file, whose `name` messages give, as it was read from `files`; see `load`."""
     raw, sweeps = expanded(raw, name)
     if files and isinstance(raw, Mapping) and "name" not in raw:
-        raw = {**raw, "name": study_name(files)}
+        raw = {**raw, "name": study_name(files, root)}
     try:
         study = Study.model_validate(raw)
     except ValidationError as error:
         raise SitterError("\n".join(_sentences(name, raw, error, files, sweeps))) from None
     study._sweeps = sweeps
     problems = [f"{name}: {p}" for p in _references(study)]
-    if files and not study_name(files) and study.name:
+    if files and not study_name(files, root) and study.name:
         problems.append(
             f"{name}: name is {study.name!r}, but the study of params.yaml has no name: delete this line, or keep the "
             "study in a file of its own and name it by --configfile or --params."

@@ -10,10 +10,11 @@ DEFAULT = Path("params.yaml")
 LONGEST = 64
 
 
-def study_name(files: Sequence[Path | str]) -> str:
+def study_name(files: Sequence[Path | str], root: Path = Path()) -> str:
     """Return a name for the study that some params files make; none ("") for params.yaml, the project's own.
 
-    params.yaml does not count where others change it. A file called params.yaml elsewhere has the name of its folder.
+    The params.yaml of a project (`root`) does not count where others change it. A file called params.yaml elsewhere has
+    the name of its folder.
 
     >>> study_name(["params.yaml"]), study_name(["studies/artface.yaml", "mine/Small one.yaml"])
     ('', 'artface-small-one')
@@ -21,7 +22,7 @@ def study_name(files: Sequence[Path | str]) -> str:
     words = []
     for file in map(Path, files):
         path = file.resolve()
-        if path == DEFAULT.resolve() or (path.name == DEFAULT.name and (path.parent / "Snakefile").is_file()):
+        if path == (root / DEFAULT).resolve():
             continue
         words.append(path.parent.name if path.name == DEFAULT.name else path.stem)
     plain = (re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-") or "study" for word in words)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.plan.layout import Layout
+from pipeline.plan.layout import HERE, Layout
 
 if TYPE_CHECKING:
+    from pipeline.core.pixels import RGBImage
     from pipeline.store.faces import FaceStore
 
 QUALITY = 82
@@ -37,7 +38,8 @@ class Picture:
 class Album:
     """The pictures of one page, by what they show; what cannot be read is None."""
 
-    def __init__(self, at: Layout) -> None:
+    def __init__(self, at: Layout = HERE) -> None:
+        """Of the pictures of a project."""
         self.at = at
         self._pictures: dict[tuple[str, str, str], Picture | None] = {}
         self._stores: dict[str, tuple[FaceStore, dict[str, int]] | None] = {}
@@ -54,7 +56,7 @@ class Album:
             store = self._store(dataset)
             at = None if store is None else store[1].get(image_id)
             pixels = None if store is None or at is None else store[0].crop(at)
-            self._pictures[key] = None if pixels is None else _picture(f"p{len(self._pictures)}", pixels)
+            self._pictures[key] = None if pixels is None else picture(f"p{len(self._pictures)}", pixels)
         return self._pictures[key]
 
     def tinted(self, dataset: str, image_id: str, model: str, tints: Any) -> Picture | None:
@@ -63,8 +65,8 @@ class Album:
         if key not in self._pictures:
             store = self._store(dataset)
             at = None if store is None else store[1].get(image_id)
-            pixels = None if store is None or at is None else _tinted(store[0].crop(at), tints)
-            self._pictures[key] = None if pixels is None else _picture(f"p{len(self._pictures)}", pixels)
+            pixels = None if store is None or at is None else tinted(store[0].crop(at), tints)
+            self._pictures[key] = None if pixels is None else picture(f"p{len(self._pictures)}", pixels)
         return self._pictures[key]
 
     def sitter(self, dataset: str, image_id: str) -> str:
@@ -88,7 +90,7 @@ class Album:
         from pipeline.faces.image import UnreadableImage, read_image
 
         try:
-            return _picture(f"p{len(self._pictures)}", read_image(path), longest)
+            return picture(f"p{len(self._pictures)}", read_image(path), longest)
         except UnreadableImage:  # its account says so
             return None
 
@@ -103,6 +105,33 @@ class Album:
         return self._stores[dataset]
 
 
+class GivenAlbum(Album):
+    """Pictures that are given as pixels, and lie in no project."""
+
+    def __init__(
+        self, crop: Callable[[str, str], RGBImage | None], whole: Callable[[str, str], RGBImage | None]
+    ) -> None:
+        """`crop` gives the face of an image, by data set and image id, and `whole` an image, by data set and path."""
+        super().__init__()
+        self._crop, self._whole = crop, whole
+
+    def crop(self, dataset: str, image_id: str) -> Picture | None:
+        """The aligned face of an image."""
+        return self._of(("crop", dataset, image_id), self._crop, None)
+
+    def portrait(self, dataset: str, path: str, longest: int) -> Picture | None:
+        """An image, no side of which is longer than so many pixels."""
+        return self._of((f"image {longest}", dataset, path), self._whole, longest)
+
+    def _of(
+        self, key: tuple[str, str, str], given: Callable[[str, str], RGBImage | None], longest: int | None
+    ) -> Picture | None:
+        if key not in self._pictures:
+            pixels = given(*key[1:])
+            self._pictures[key] = None if pixels is None else picture(f"p{len(self._pictures)}", pixels, longest)
+        return self._pictures[key]
+
+
 def sheet(path: Path) -> Picture | None:
     """A contact sheet, made small enough to be read on a page; None where there is none."""
     if not path.exists():
@@ -111,13 +140,13 @@ def sheet(path: Path) -> Picture | None:
 
     pixels = read_image(path)
     for side in (SHEET, SHEET * 3 // 4, SHEET // 2):
-        picture = _picture(path.stem, pixels, side)
-        if len(picture.uri) <= SHEET_BYTES:
+        found = picture(path.stem, pixels, side)
+        if len(found.uri) <= SHEET_BYTES:
             break
-    return picture
+    return found
 
 
-def _tinted(crop: Any, tints: Any) -> Any:
+def tinted(crop: Any, tints: Any) -> Any:
     """uint8 [h, w, 3]: a pale grey copy of the crop, dyed the more the further from 0 its tint is."""
     import numpy as np
 
@@ -127,7 +156,7 @@ def _tinted(crop: Any, tints: Any) -> Any:
     return (grey * (1 - share) + dye * share).round().clip(0, 255).astype(np.uint8)
 
 
-def _picture(name: str, pixels: Any, longest: int | None = None) -> Picture:
+def picture(name: str, pixels: Any, longest: int | None = None) -> Picture:
     """uint8 [height, width, 3] RGB as a JPEG data URI, no side longer than `longest`."""
     from PIL import Image
 

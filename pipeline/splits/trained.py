@@ -15,10 +15,11 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.core.names import same
+from pipeline.params import effective
 from pipeline.params.effective import seated_by
 from pipeline.params.fuse import members, without
 from pipeline.plan.layout import HERE, Layout
-from pipeline.store.splits import split_columns
+from pipeline.store.splits import TESTED, sitters_of, split_columns
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -81,6 +82,12 @@ def training_data(study: Study, name: str, fold: int | None = None) -> Iterator[
     learns = ("train",) if entry.method.kind == "concat" and entry.score_norm is None else ("train", "val")
     for dataset in entry.fit_on:
         yield TrainingData(dataset, learns, fold if entry.crossval else None, fitted=True)
+
+
+def tested_elsewhere(study: Study, dataset: str, at: Layout) -> set[str]:
+    """Return the sitters who are tested in data sets that are split by themselves, and not like this one."""
+    others = effective.tested_elsewhere(study, dataset)
+    return {sitter for other in others for sitter in sitters_of(other, TESTED, at).values()}
 
 
 def taught(data: TrainingData, at: Layout = HERE) -> frozenset[str]:

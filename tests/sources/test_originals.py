@@ -30,8 +30,9 @@ Bo\t2\tAnn_Lee\t2
 
 
 @pytest.fixture(autouse=True)
-def here(project: Path) -> None:
+def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty project."""
+    monkeypatch.chdir(project)
 
 
 def lfw(text: str = LFW) -> dict[str, Any]:
