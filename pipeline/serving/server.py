@@ -1,0 +1,40 @@
+"""The server: one process, on 127.0.0.1 only."""
+
+from __future__ import annotations
+
+import socket
+
+import uvicorn
+
+from pipeline.serving.desk import Desk
+from pipeline.serving.door import HOST, Door
+from pipeline.serving.pages import application
+
+MOST_JSON = 200_000
+"""Bytes of what a page sends back."""
+
+
+class Served:
+    """A server that listens, and answers once it runs."""
+
+    def __init__(self, desk: Desk, port: int = 0) -> None:
+        """Listen on 127.0.0.1; port 0 takes a free one. Raises OSError where the port is taken."""
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind((HOST, port))
+        self.door = Door(application(desk), self.socket.getsockname()[1], {}, MOST_JSON)
+        # The log of requests would hold the key; headers of a proxy are nobody's to set here.
+        config = uvicorn.Config(
+            self.door, log_config=None, log_level="warning", access_log=False, proxy_headers=False,
+            server_header=False, lifespan="off", ws="none", limit_concurrency=64, timeout_graceful_shutdown=2,
+        )  # fmt: skip
+        self.server = uvicorn.Server(config)
+
+    @property
+    def address(self) -> str:
+        """The address that lets a browser in."""
+        return self.door.address
+
+    def run(self) -> None:
+        """Answer until the process is told to end (Ctrl-C)."""
+        self.server.run(sockets=[self.socket])
