@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from pipeline.identification.answer import Candidate
@@ -46,6 +46,10 @@ class Filter:
         said = {"show": self.show if self.show != ALL else "", "least": self.least, "words": self.words}
         text = urlencode({key: value for key, value in said.items() if value})
         return f"?{text}" if text else ""
+
+    def showing(self, state: str) -> Filter:
+        """Return the same filter for portraits in another state."""
+        return replace(self, show=state)
 
     def passes(self, sheet: Sheet, now: str) -> bool:
         """Whether a portrait, whose state is `now`, is looked at."""

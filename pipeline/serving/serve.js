@@ -62,7 +62,7 @@ async function decide(button) {
     const told = await send(`${review.dataset.at}/decide`, {
       verdict: takenBack ? null : button.dataset.verdict, sitters, note, by: $("#by").value, seen: review.dataset.seen,
     });
-    if (told.error) { say("", told.error); await refresh(); $("#note").value = note; return; }
+    if (told.error) { await refresh(); $("#note").value = note; say("", told.error); return; }
     if (!takenBack && memory.get("go-on") && $("#after") && button.dataset.verdict !== "reject") {
       carry(told.said); location.href = $("#after").href; return;
     }
@@ -78,7 +78,7 @@ async function undo() {
   busy = true;
   try {
     const told = await send("/undo", {});
-    if (told.error) { say("", told.error); await refresh(); return; }
+    if (told.error) { await refresh(); say("", told.error); return; }
     if (location.pathname === told.address) { await refresh(); say(told.said); }
     else { carry(told.said); location.href = told.address; }
   } catch { say("", "The server does not answer. Is `sitter serve` still running?"); }
@@ -167,7 +167,6 @@ document.addEventListener("change", (event) => {
   if (target.id === "keys-on") memory.set("keys", target.checked ? "" : "off");
   if (target.id === "go-on") memory.set("go-on", target.checked ? "yes" : "");
   if (target.id === "whole") compare($("#compare").dataset.rank);
-  if (target.name === "show") target.form.submit();
 });
 document.addEventListener("input", (event) => { if (event.target.id === "zoom") draw(); });
 document.addEventListener("pointerdown", (event) => {
