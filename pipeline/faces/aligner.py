@@ -72,23 +72,14 @@ class Aligner:
             return Outcome(account | {"status": "unreadable", "reason": error.reason, "faces": 0})
         height, width = image.shape[:2]
         account |= {"width": width, "height": height}
-        kind, found, reasons = self._detect(image) if correction is None else self._corrected(image, correction)
+        kind, found, reasons = self.detect(image) if correction is None else self.corrected(image, correction)
         if not found:
             return Outcome(account | {"status": "no_face", "reason": "; ".join(reasons), "faces": 0})
         chosen, why = choose(found, self.settings.choose, width, height)
         reasons += [why] if why else []
-        if outside := beyond(chosen, width, height):
-            reasons.append(f"half a face: {', '.join(outside)} beyond the edge")
         others = [face for face in found if face is not chosen]
-        account |= {
-            "status": "aligned",
-            "reason": "; ".join(reasons),
+        account |= described(kind, chosen, reasons, width, height) | {
             "faces": len(found),
-            "detector": kind,
-            "scale": round(chosen.scale, 4),
-            "score": round(chosen.score, 4),
-            **{name: round(float(x), 2) for name, x in zip(("x0", "y0", "x1", "y1"), chosen.box, strict=True)},
-            "misfit": round(misfit(chosen), 2),
             "others": "; ".join(f"{' '.join(f'{x:.0f}' for x in f.box)} {f.score:.4f}" for f in others[:OTHERS]),
         }
         as_delivered = kind == "aligned" and image.shape[:2] == (ARCFACE.size, ARCFACE.size)
@@ -96,7 +87,7 @@ class Aligner:
         face = Face(row["image_id"], row["sitter"], crop, chosen.landmarks, kind, chosen.score)
         return Outcome(account, face)
 
-    def _detect(self, image: RGBImage) -> tuple[str, list[Detection], list[str]]:
+    def detect(self, image: RGBImage) -> tuple[str, list[Detection], list[str]]:
         """Faces of the first detector that finds any, its kind, and what is to be said of those that found none."""
         nothing: list[str] = []
         for kind, detector in self.detectors:
@@ -105,7 +96,7 @@ class Aligner:
             nothing.append(kind)
         return "", [], list(dict.fromkeys(detector.nothing for _, detector in self.detectors))
 
-    def _corrected(self, image: RGBImage, correction: Correction) -> tuple[str, list[Detection], list[str]]:
+    def corrected(self, image: RGBImage, correction: Correction) -> tuple[str, list[Detection], list[str]]:
         """The face that a human means: by its landmarks, as a detector sees it in the box, or as faces mostly are."""
         said = f"{correction.how} from line {correction.line} of the corrections"
         if correction.how == "landmarks":
@@ -136,6 +127,29 @@ class Aligner:
         data = encoded_image(self.folder / row["path"])
         same = decode(data)
         return data if same is not None and np.array_equal(same, image) else encode(image)
+
+
+def described(kind: str, face: Detection, reasons: Sequence[str], width: int, height: int) -> dict[str, Any]:
+    """What the account says of a face that was taken.
+
+    Args:
+        kind: of the detector.
+        face: in pixels of the image.
+        reasons: what else there is to say.
+        width, height: of the image.
+    """
+    outside = beyond(face, width, height)
+    said = [*reasons, *([f"half a face: {', '.join(outside)} beyond the edge"] if outside else [])]
+    return {
+        "status": "aligned",
+        "reason": "; ".join(said),
+        "faces": 1,
+        "detector": kind,
+        "scale": round(face.scale, 4),
+        "score": round(face.score, 4),
+        **{name: round(float(x), 2) for name, x in zip(("x0", "y0", "x1", "y1"), face.box, strict=True)},
+        "misfit": round(misfit(face), 2),
+    }
 
 
 def choose(found: Sequence[Detection], how: str, width: int, height: int) -> tuple[Detection, str]:

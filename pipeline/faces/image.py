@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -76,13 +77,31 @@ def read_image(path: Path, max_megapixels: float = 200) -> RGBImage:
         UnreadableImage: missing, empty, no image, truncated, broken, or too large.
     """
     path = Path(path)
+    return _decoded(partial(_source, path), path, max_megapixels)
+
+
+def decode_image(data: bytes, name: str, max_megapixels: float = 200) -> RGBImage:
+    """Read an image from the bytes of its file; `name` is what errors call it. The rest is as in `read_image`."""
+    if not data:
+        raise UnreadableImage(Path(name), "the file is empty")
+    return _decoded(lambda: data, Path(name), max_megapixels)
+
+
+def _source(path: Path) -> Path | bytes:
+    """Where an image is read from: its file, or the bytes of a record."""
+    record = record_in(path)
+    if record is None:
+        _check_file(path)
+        return path
+    if not record:
+        raise UnreadableImage(path, "the record holds no image")
+    return bytes(record)
+
+
+def _decoded(given: Callable[[], Path | bytes], path: Path, max_megapixels: float) -> RGBImage:
+    """The pixels of a file or of bytes; errors name `path`."""
     try:
-        record = record_in(path)
-        if record is None:
-            _check_file(path)
-        elif not record:
-            raise UnreadableImage(path, "the record holds no image")
-        source = path if record is None else bytes(record)
+        source = given()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of metadata: what matters is raised
             with _opened(source) as image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from pipeline.identification.decisions import Decision, Image, accepted
 from pipeline.identification.evidence import Calibrations, Evidence, places, posteriors
 from pipeline.identification.known import LOG10, NONE, Cell, Known, judge, order
 from pipeline.identification.question import QuestionPortraits
-from pipeline.identification.search import Portrait, Scorer, Searches, search
+from pipeline.identification.search import Arranged, Portrait, Scorer, Searches, arranged, search
 
 if TYPE_CHECKING:
     from pipeline.params.identify import Identify
@@ -74,6 +74,96 @@ class Answers:
     """Why there are no ratios; empty where there are."""
 
 
+class Weighing(Protocol):
+    """What gives likelihood ratios; see `evidence.Calibrations`."""
+
+    sitters: list[str]
+
+    def trouble(self) -> str:
+        """Return why there are no likelihood ratios; empty where there are."""
+
+    def of_question(self, searches: Searches, again: Searches | None = None) -> Evidence:
+        """Return the evidence of searches of portraits whose sitters nobody knows."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A gallery that was tried on portraits whose sitters are known: it answers any number of portraits."""
+
+    entry: Identify
+    gallery: list[Portrait]
+    within: Arranged
+    """The gallery, arranged for searches."""
+    known: Sequence[Portrait]
+    calibrations: Weighing
+    trouble: str
+    """Why there are no likelihood ratios; empty where there are."""
+    judged: Known
+
+    def answers(
+        self, probes: Sequence[Portrait], decisions: Mapping[Image, Sequence[Decision]], score: Scorer
+    ) -> Answers:
+        """Search the gallery for portraits, and weigh what is found.
+
+        A portrait that a person has accepted is a further portrait of its sitter in the gallery.
+
+        Raises:
+            SitterError: a portrait has no score with anybody.
+        """
+        entry, taken = self.entry, accepted(decisions)
+        joined = [p._replace(sitter=taken[p[:2]].sitter) for p in probes if p[:2] in taken]
+        gallery = [*self.gallery, *joined]
+        within = arranged(gallery) if joined else self.within
+        final = {image for image, every in decisions.items() for d in every if d.verdict in ("accept", "unsuitable")}
+        wanted = [p for p in probes if p[:2] not in final]
+        found = search(wanted, within, score, entry.pooling, apart=False, apart_of=set(entry.as_unidentified))
+        _check(found, wanted)
+        weighed = None
+        if not self.trouble:
+            again = search(self.known, within, score, entry.pooling, apart=True) if joined else None
+            weighed = self.calibrations.of_question(found, again)
+        lists = _lists(entry, wanted, gallery, found, weighed, decisions, self.judged)
+        answers = []
+        for probe in probes:
+            candidates, none = lists.get(probe[:2], ([], None))
+            answers.append(Answer(probe, list(decisions.get(probe[:2], [])), candidates, none))
+        return Answers(answers, self.judged, found.sitters, len(self.calibrations.sitters), self.trouble)
+
+
+def tried(
+    entry: Identify,
+    gallery: Sequence[Portrait],
+    known: Sequence[Portrait],
+    learned: Collection[str],
+    score: Scorer,
+    seed: int,
+    elsewhere: Sequence[Portrait] | None = None,
+) -> Tried:
+    """Try a gallery on portraits whose sitters are known.
+
+    Args:
+        entry: the question.
+        gallery: portraits whose sitters may be named.
+        known: portraits whose sitters are known.
+        learned: sitters that the model has learned from.
+        score: gives the scores of pairs.
+        seed: of the folds.
+        elsewhere: the gallery of the known portraits, where it is another one. Scores are then taken as they are: how
+            like strangers a sitter is was not seen there.
+    """
+    within = arranged(gallery)
+    own = [p.sitter for p in known]
+    searches = search(known, within if elsewhere is None else elsewhere, score, entry.pooling, apart=True)
+    normalise = entry.normalise and elsewhere is None
+    calibrations = Calibrations(
+        searches, own, set(own) - set(learned), method=entry.calibration, normalise=normalise, seed=seed
+    )
+    trouble = calibrations.trouble()
+    evidence = None if trouble else calibrations.of_known()
+    judged = judge(searches, own, evidence, entry.prior, entry.candidates)
+    return Tried(entry, list(gallery), within, known, calibrations, trouble, judged)
+
+
 def answer(
     entry: Identify,
     portraits: QuestionPortraits,
@@ -83,8 +173,6 @@ def answer(
     seed: int,
 ) -> Answers:
     """Search the gallery for every portrait that is asked about, weigh what is found, and try it on known portraits.
-
-    A portrait that a person has accepted is a further portrait of its sitter in the gallery.
 
     Args:
         entry: the question.
@@ -97,31 +185,8 @@ def answer(
     Raises:
         SitterError: a portrait has no score with anybody.
     """
-    gallery, known = portraits.gallery, portraits.known
-    taken = accepted(decisions)
-    joined = [p._replace(sitter=taken[p[:2]].sitter) for p in portraits.probes if p[:2] in taken]
-    own = [p.sitter for p in known]
-    tried = search(known, gallery, score, entry.pooling, apart=True)
-    calibrations = Calibrations(
-        tried, own, set(own) - set(learned), method=entry.calibration, normalise=entry.normalise, seed=seed
-    )
-    trouble = calibrations.trouble()
-    evidence = None if trouble else calibrations.of_known()
-    judged = judge(tried, own, evidence, entry.prior, entry.candidates)
-    final = {image for image, every in decisions.items() for d in every if d.verdict in ("accept", "unsuitable")}
-    wanted = [p for p in portraits.probes if p[:2] not in final]
-    found = search(wanted, [*gallery, *joined], score, entry.pooling, apart=False, apart_of=set(entry.as_unidentified))
-    _check(found, wanted)
-    weighed = None
-    if not trouble:
-        again = search(known, [*gallery, *joined], score, entry.pooling, apart=True) if joined else None
-        weighed = calibrations.of_question(found, again)
-    lists = _lists(entry, wanted, [*gallery, *joined], found, weighed, decisions, judged)
-    answers = []
-    for probe in portraits.probes:
-        candidates, none = lists.get(probe[:2], ([], None))
-        answers.append(Answer(probe, list(decisions.get(probe[:2], [])), candidates, none))
-    return Answers(answers, judged, found.sitters, len(calibrations.sitters), trouble)
+    ready = tried(entry, portraits.gallery, portraits.known, learned, score, seed)
+    return ready.answers(portraits.probes, decisions, score)
 
 
 def _check(found: Searches, wanted: Sequence[Portrait]) -> None:

@@ -57,23 +57,24 @@ def question_portraits(
         SitterError: there is nobody to ask about, or nobody in the gallery, or a sitter's name is unknown.
     """
     asked = [one for one in seen if one.portrait.dataset in entry.probes and one.subset != UNUSED]
-    shown = [one.portrait for one in seen if one.subset not in (UNUSED, UNIDENTIFIED)]
-    candidates = [p for p in shown if p.dataset in entry.gallery]
-    for field, given, known in (
-        ("as_unidentified", entry.as_unidentified, {one.portrait.sitter for one in asked} - {""}),
-        ("without", entry.without, {p.sitter for p in candidates}),
-    ):
-        for sitter in given:
-            if sitter not in known:
-                raise SitterError(
-                    f"identify.{name}.{field}: {sitter!r} has no portrait there; {nearest(sitter, known)}"
-                )
+    _check_names(name, "as_unidentified", entry.as_unidentified, {one.portrait.sitter for one in asked} - {""})
     probes = [o.portrait for o in asked if o.subset == UNIDENTIFIED or o.portrait.sitter in entry.as_unidentified]
+    gallery, known = gallery_and_known(name, entry, seen, learned, seed)
     if not probes:
         raise SitterError(
             f"identify.{name}: {', '.join(entry.probes)} has no unidentified portrait. Leave the sitter of such a row "
             "empty, or name sitters under as_unidentified to see how good the answers would be."
         )
+    return QuestionPortraits(probes, gallery, known)
+
+
+def gallery_and_known(
+    name: str, entry: Identify, seen: Sequence[Seen], learned: Collection[str], seed: int
+) -> tuple[list[Portrait], list[Portrait]]:
+    """Return the portraits of a question's gallery, and those on whom its lists are tried; see `question_portraits`."""
+    shown = [one.portrait for one in seen if one.subset not in (UNUSED, UNIDENTIFIED)]
+    candidates = [p for p in shown if p.dataset in entry.gallery]
+    _check_names(name, "without", entry.without, {p.sitter for p in candidates})
     gallery = [p for p in candidates if p.sitter not in entry.without]
     if not gallery:
         raise SitterError(f"identify.{name}: no portrait of {', '.join(entry.gallery)} has a sitter who may be named.")
@@ -82,7 +83,13 @@ def question_portraits(
         known_ones = [p for p in shown if p.dataset in datasets and p.sitter not in hidden]
         if len({p.sitter for p in known_ones}) >= FEWEST_SITTERS:
             break
-    return QuestionPortraits(probes, gallery, thinned(known_ones, MOST_KNOWN, seed))
+    return gallery, thinned(known_ones, MOST_KNOWN, seed)
+
+
+def _check_names(name: str, field: str, given: Collection[str], known: Collection[str]) -> None:
+    for sitter in given:
+        if sitter not in known:
+            raise SitterError(f"identify.{name}.{field}: {sitter!r} has no portrait there; {nearest(sitter, known)}")
 
 
 def thinned(portraits: Sequence[Portrait], most: int, seed: int) -> list[Portrait]:

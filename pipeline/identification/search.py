@@ -31,6 +31,35 @@ Scorer = Callable[[Sequence[Portrait], Sequence[Portrait]], Floats]
 
 
 @dataclass(frozen=True)
+class Arranged:
+    """A gallery, the portraits of each sitter side by side: what every search in it needs, made once."""
+
+    sitters: list[str]
+    """[s], sorted."""
+    portraits: list[Portrait]
+    """[g], in the order of the sitters."""
+    starts: Ints
+    """[s] place of each sitter's first portrait."""
+    order: Ints
+    """[g] place of each portrait in the gallery as it was given."""
+    by_picture: dict[str, list[int]]
+    """Places of the portraits that show a picture, by its name."""
+
+
+def arranged(gallery: Sequence[Portrait]) -> Arranged:
+    """Return a gallery, arranged by sitter."""
+    sitters = sorted({portrait.sitter for portrait in gallery})
+    number = {sitter: n for n, sitter in enumerate(sitters)}
+    order = sorted(range(len(gallery)), key=lambda n: number[gallery[n].sitter])
+    ordered = [gallery[n] for n in order]
+    starts = np.searchsorted([number[portrait.sitter] for portrait in ordered], np.arange(len(sitters)))
+    by_picture: dict[str, list[int]] = {}
+    for place, portrait in enumerate(ordered):
+        by_picture.setdefault(portrait.picture, []).append(place)
+    return Arranged(sitters, ordered, starts, np.asarray(order, dtype=np.int64), by_picture)
+
+
+@dataclass(frozen=True)
 class Searches:
     """The searches of p probes in a gallery of s sitters."""
 
@@ -44,7 +73,7 @@ class Searches:
 
 def search(
     probes: Sequence[Portrait],
-    gallery: Sequence[Portrait],
+    gallery: Sequence[Portrait] | Arranged,
     score: Scorer,
     pooling: Pooling,
     *,
@@ -55,25 +84,19 @@ def search(
 
     Args:
         probes: p portraits.
-        gallery: portraits whose sitters are known.
+        gallery: portraits whose sitters are known, as a list or arranged.
         score: gives the scores of pairs.
         pooling: a sitter's score is that of the portrait most like the probe (`best`) or the mean of all (`mean`).
         apart: leave out portraits that show the probe's own picture, as a test has to: they would give the answer away.
             In a real question such a picture is the answer. A portrait is never compared with itself.
         apart_of: sitters whose portraits among the probes are tests all the same.
     """
-    sitters = sorted({portrait.sitter for portrait in gallery})
-    number = {sitter: n for n, sitter in enumerate(sitters)}
-    order = sorted(range(len(gallery)), key=lambda n: number[gallery[n].sitter])
-    ordered = [gallery[n] for n in order]
-    starts = np.searchsorted([number[portrait.sitter] for portrait in ordered], np.arange(len(sitters)))
-    by_picture: dict[str, list[int]] = {}
-    for place, portrait in enumerate(ordered):
-        by_picture.setdefault(portrait.picture, []).append(place)
+    within = gallery if isinstance(gallery, Arranged) else arranged(gallery)
+    sitters, ordered, starts, by_picture = within.sitters, within.portraits, within.starts, within.by_picture
     scores = np.full((len(probes), len(sitters)), -np.inf)
     best = np.full((len(probes), len(sitters)), -1, dtype=np.int64)
-    places = np.asarray(order, dtype=np.int64)
-    size = max(1, CELLS // max(1, len(gallery)))
+    places = within.order
+    size = max(1, CELLS // max(1, len(ordered)))
     for begin in range(0, len(probes) if sitters else 0, size):
         block = probes[begin : begin + size]
         found = np.array(score(block, ordered), dtype=np.float64)

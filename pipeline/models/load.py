@@ -20,8 +20,9 @@ from pipeline.params.adaptations import ADAPTATIONS
 from pipeline.params.adaptations import Adaptation as AdaptationOptions
 from pipeline.params.backbones import BACKBONES, OUTSIDE
 from pipeline.params.backbones import Backbone as BackboneOptions
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 from pipeline.store.models import RECORD, WEIGHTS, read_record, record_file
+from pipeline.store.weights import located_weights
 
 
 @dataclass(frozen=True)
@@ -39,24 +40,25 @@ class Embedder:
     device: torch.device
 
 
-def load_model(name: str, device: str | torch.device = "cpu") -> Embedder:
+def load_model(name: str, device: str | torch.device = "cpu", at: Layout = HERE) -> Embedder:
     """The model in `models/<name>/`, low-rank updates merged into the weights.
 
     Raises:
         SitterError: the folder is absent or incomplete, its base weights are other ones than it was trained on, or
             the code has since moved on.
     """
-    description = read_record(name, "train")
+    description = read_record(name, "train", at)
     if "backbone" not in description:
         raise SitterError(f"{name} is a fusion, no network: fuse applies it to the embeddings of its models.")
     if description["backbone"]["kind"] in OUTSIDE:
         raise SitterError(f"{name} is an outside system, no network: all that is known of it stands in its file.")
-    backbone: BackboneOptions = _options(name, "backbone", BACKBONES, description)
-    adaptation: AdaptationOptions = _options(name, "adaptation", ADAPTATIONS, description)
+    backbone: BackboneOptions = _options(name, "backbone", BACKBONES, description, at)
+    adaptation: AdaptationOptions = _options(name, "adaptation", ADAPTATIONS, description, at)
+    backbone = located_weights(backbone, at) if at.root != HERE.root else backbone
     network, way = build(backbone, adaptation, description["seed"])
     _check_base(name, network, description["weights"])
     if description["parameters"]["trained"]:
-        _load_trained(name, network)
+        _load_trained(name, network, at)
     way.merge(network)
     network.eval().requires_grad_(False)
     # On a CPU convolutions are a quarter faster where the channels of a pixel lie together.
@@ -64,7 +66,7 @@ def load_model(name: str, device: str | torch.device = "cpu") -> Embedder:
     return Embedder(name, network, Preprocess(network), network.dim, bool(description["mirror"]), torch.device(device))
 
 
-def _options(name: str, part: str, kinds: Mapping[str, type[Options]], description: dict[str, Any]) -> Any:
+def _options(name: str, part: str, kinds: Mapping[str, type[Options]], description: dict[str, Any], at: Layout) -> Any:
     """Options as `model.json` recorded them, if the code still knows them."""
     recorded = description[part]
     kind = recorded.get("kind", "")
@@ -75,7 +77,7 @@ def _options(name: str, part: str, kinds: Mapping[str, type[Options]], descripti
     except ValidationError as error:
         reason = "; ".join(e["msg"] for e in error.errors())
     raise SitterError(
-        f"{record_file(name)}: this version of the code does not know its {part} ({reason}): train {name} again."
+        f"{record_file(name, at)}: this version of the code does not know its {part} ({reason}): train {name} again."
     )
 
 
@@ -92,8 +94,8 @@ def _check_base(name: str, network: Backbone, recorded: dict[str, Any] | None) -
         )
 
 
-def _load_trained(name: str, network: Backbone) -> None:
-    file = layout.model(name) / WEIGHTS
+def _load_trained(name: str, network: Backbone, at: Layout) -> None:
+    file = at.model(name) / WEIGHTS
     if not file.is_file():
         raise SitterError(f"{file} does not exist, but {RECORD} says that {name} was trained: train it again.")
     try:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 
 if TYPE_CHECKING:
+    from pipeline.core.pixels import RGBImage
     from pipeline.store.faces import FaceStore
 
 QUALITY = 82
@@ -37,7 +38,9 @@ class Picture:
 class Album:
     """The pictures of one page, by what they show; what cannot be read is None."""
 
-    def __init__(self) -> None:
+    def __init__(self, at: Layout = HERE) -> None:
+        """Of the pictures of a project."""
+        self._at = at
         self._pictures: dict[tuple[str, str, str], Picture | None] = {}
         self._stores: dict[str, tuple[FaceStore, dict[str, int]] | None] = {}
 
@@ -80,7 +83,7 @@ class Album:
         """An image as delivered, no side of which is longer than so many pixels."""
         key = (f"image {longest}", dataset, path)
         if key not in self._pictures:
-            self._pictures[key] = self._reduced(layout.raw(dataset) / path, longest)
+            self._pictures[key] = self._reduced(self._at.raw(dataset) / path, longest)
         return self._pictures[key]
 
     def _reduced(self, path: Path, longest: int) -> Picture | None:
@@ -95,11 +98,38 @@ class Album:
         if dataset not in self._stores:
             from pipeline.store.faces import FaceStore
 
-            folder = layout.faces(dataset)
+            folder = self._at.faces(dataset)
             store = FaceStore(folder) if folder.is_dir() else None
             rows = {} if store is None else {image_id: i for i, image_id in enumerate(store.image_ids)}
             self._stores[dataset] = None if store is None else (store, rows)
         return self._stores[dataset]
+
+
+class GivenAlbum(Album):
+    """Pictures that are given as pixels, and lie in no project."""
+
+    def __init__(
+        self, crop: Callable[[str, str], RGBImage | None], whole: Callable[[str, str], RGBImage | None]
+    ) -> None:
+        """`crop` gives the face of an image, by data set and image id, and `whole` an image, by data set and path."""
+        super().__init__()
+        self._crop, self._whole = crop, whole
+
+    def crop(self, dataset: str, image_id: str) -> Picture | None:
+        """The aligned face of an image."""
+        return self._of(("crop", dataset, image_id), self._crop, None)
+
+    def portrait(self, dataset: str, path: str, longest: int) -> Picture | None:
+        """An image, no side of which is longer than so many pixels."""
+        return self._of((f"image {longest}", dataset, path), self._whole, longest)
+
+    def _of(
+        self, key: tuple[str, str, str], given: Callable[[str, str], RGBImage | None], longest: int | None
+    ) -> Picture | None:
+        if key not in self._pictures:
+            pixels = given(*key[1:])
+            self._pictures[key] = None if pixels is None else _picture(f"p{len(self._pictures)}", pixels, longest)
+        return self._pictures[key]
 
 
 def sheet(path: Path) -> Picture | None:

@@ -64,7 +64,13 @@ class Portrait:
 
 
 def page(
-    name: str, entry: Identify, sheets: Sequence[Sheet], known: Known, question: Mapping[str, Any], at: Layout = HERE
+    name: str,
+    entry: Identify,
+    sheets: Sequence[Sheet],
+    known: Known,
+    question: Mapping[str, Any],
+    at: Layout = HERE,
+    album: Album | None = None,
 ) -> str:
     """Return the whole page as HTML; it refers to nothing outside itself.
 
@@ -75,9 +81,10 @@ def page(
         known: how often candidates were right.
         question: what `question.json` holds.
         at: the project.
+        album: the pictures, where they do not lie in the project.
     """
-    album = Album()
-    portraits = [_portrait(n, sheet, album, at) for n, sheet in enumerate(sheets, start=1)]
+    album = album or Album(at)
+    portraits = [_portrait(n, sheet, album) for n, sheet in enumerate(sheets, start=1)]
     folder = Path(__file__).parent
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
@@ -115,7 +122,7 @@ def _rank(rank: int) -> str:
     return f"number {rank}" if rank else "none of these"
 
 
-def _portrait(number: int, sheet: Sheet, album: Album, at: Layout) -> Portrait:
+def _portrait(number: int, sheet: Sheet, album: Album) -> Portrait:
     probe = sheet.answer.probe
     whole = album.portrait(probe.dataset, sheet.account.get("path", ""), PORTRAIT)
     width = float(sheet.account.get("width") or 0)

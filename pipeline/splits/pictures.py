@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
 from pipeline.plan import layout
+from pipeline.plan.layout import HERE, Layout
 from pipeline.splits.files import same_place, with_files
 from pipeline.store.splits import each_seated, split_file
 
@@ -37,7 +38,7 @@ class Image:
     sitter: str
 
 
-def picture_names(study: Study, dataset: str) -> Callable[[Row], str]:
+def picture_names(study: Study, dataset: str, at: Layout = HERE) -> Callable[[Row], str]:
     """Return what names the picture of each image of a data set, from its row in `split.csv`.
 
     The name is that of the photograph with its data set (`orl:s1/10`): of the image itself, of the image that it is a
@@ -46,7 +47,7 @@ def picture_names(study: Study, dataset: str) -> Callable[[Row], str]:
     photographs = study.photographs_of(dataset)
     copies: dict[str, str] = {}
     if photographs != dataset and photographs in study.split:
-        copies = {row.image_id: row.picture for row in each_seated(photographs) if row.picture}
+        copies = {row.image_id: row.picture for row in each_seated(photographs, at) if row.picture}
 
     def name(row: Row) -> str:
         if origin := row.get("origin"):

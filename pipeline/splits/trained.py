@@ -15,9 +15,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.core.names import same
+from pipeline.params import effective
 from pipeline.params.effective import seated_by
 from pipeline.params.fuse import members, without
-from pipeline.store.splits import split_columns
+from pipeline.plan.layout import HERE, Layout
+from pipeline.store.splits import TESTED, sitters_of, split_columns
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -82,12 +84,18 @@ def training_data(study: Study, name: str, fold: int | None = None) -> Iterator[
         yield TrainingData(dataset, learns, fold if entry.crossval else None, fitted=True)
 
 
-def taught(data: TrainingData) -> frozenset[str]:
+def tested_elsewhere(study: Study, dataset: str, at: Layout) -> set[str]:
+    """Return the sitters who are tested in data sets that are split by themselves, and not like this one."""
+    others = effective.tested_elsewhere(study, dataset)
+    return {sitter for other in others for sitter in sitters_of(other, TESTED, at).values()}
+
+
+def taught(data: TrainingData, at: Layout = HERE) -> frozenset[str]:
     """Return keys (see `names.same`) of the sitters of training data; of millions of images in seconds."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    columns = split_columns(data.dataset, "sitter", "subset", "fold")
+    columns = split_columns(data.dataset, "sitter", "subset", "fold", at=at)
     subset = columns["subset"]
     if data.fold is None or pc.any(pc.is_in(subset, value_set=pa.array(["train", "val"]))).as_py():
         chosen = pc.is_in(subset, value_set=pa.array(data.subsets))

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
-from pipeline.params.effective import tested_elsewhere
 from pipeline.plan.layout import Layout
 from pipeline.store.models import fusion_record, write_record
 from pipeline.store.splits import TESTED, sitters_of
@@ -49,10 +48,11 @@ def run(study: Study, fusion: str, root: Path = Path()) -> None:
         cross_fit(study, fusion, at)
         return
     from pipeline.fusions.fit_data import FitData, fit, inputs, strangers_only, train_and_val
+    from pipeline.splits.trained import tested_elsewhere
 
     tables = {dataset: inputs(entry.models, dataset, at) for dataset in study.embed.datasets}
     images = {dataset: train_and_val(dataset, at) for dataset in entry.fit_on}
-    images = strangers_only(images, {dataset: _tested_elsewhere(study, dataset, at) for dataset in images}, fusion)
+    images = strangers_only(images, {dataset: tested_elsewhere(study, dataset, at) for dataset in images}, fusion)
     fit_data = FitData.of(tables, images, entry.models)
     fused = fit(fusion, entry, fit_data, study.seed_of(fusion))
     vectors = {dataset: fused.apply([e.vectors for e in own]) for dataset, own in tables.items()}
@@ -64,11 +64,6 @@ def run(study: Study, fusion: str, root: Path = Path()) -> None:
         cohort, most = fused.apply(fit_data.vectors), entry.score_norm.cohort
         _write_scores(at, fusion, fused, description, {d: (ids[d], vectors[d]) for d in vectors}, cohort, most)
     logger.info(f"{fusion}: {_sentence(description)}; {sum(map(len, vectors.values()))} faces of {', '.join(vectors)}")
-
-
-def _tested_elsewhere(study: Study, dataset: str, at: Layout) -> set[str]:
-    """The sitters who are tested in other data sets."""
-    return {sitter for other in tested_elsewhere(study, dataset) for sitter in sitters_of(other, TESTED, at).values()}
 
 
 def _describe(entry: Fusion, fused: Fused, fit_data: FitData, dim: int) -> dict[str, Any]:

@@ -1,0 +1,76 @@
+"""What a study has found, as data frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pipeline.core.errors import SitterError, nearest
+from pipeline.plan.layout import Layout
+from pipeline.store.accounts import account_file
+from pipeline.store.candidates import read_candidates
+from pipeline.store.embeddings import read_embeddings
+from pipeline.store.results import read_metrics
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+ENDS = ("low", "high", "note")
+COLUMNS = ("benchmark", "model", "figure", "value", *ENDS)
+
+
+def results(at: Layout) -> pd.DataFrame:
+    """Return a row for each benchmark, model and figure: value, and low, high and note where there are any.
+
+    Raises:
+        SitterError: nothing has been evaluated yet.
+    """
+    rows: list[dict[str, Any]] = []
+    for benchmark, models in read_metrics(at.results()).items():
+        for model, figures in models.items():
+            ends = {f"{figure}_{end}" for figure in figures for end in ENDS}
+            for figure, value in figures.items():
+                if figure in ends:
+                    continue
+                row = {"benchmark": benchmark, "model": model, "figure": figure, "value": value}
+                rows.append(row | {end: figures.get(f"{figure}_{end}") for end in ENDS})
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def faces(study: Study, dataset: str, at: Layout) -> pd.DataFrame:
+    """Return the account of a data set's images; names stay text.
+
+    Raises:
+        SitterError: there is no such data set, or it has not been aligned.
+    """
+    if dataset not in study.align:
+        raise SitterError(f"{dataset!r} is no data set under align; {nearest(dataset, study.align)}")
+    file = account_file(dataset, at)
+    if not file.is_file():
+        raise SitterError(f"{file} does not exist: run `sitter align {dataset}` first.")
+    text = dict.fromkeys(("image_id", "path", "sitter", "reason", "others"), str)
+    return pd.read_csv(file, dtype=text, keep_default_na=False, na_values={c: [""] for c in _NUMBERS})
+
+
+_NUMBERS = ("scale", "score", "x0", "y0", "x1", "y1", "misfit", "width", "height", "faces")
+
+
+def embeddings(model: str, dataset: str, at: Layout) -> pd.DataFrame:
+    """Return vectors, a row an image, indexed by image id."""
+    table = read_embeddings(model, dataset, at)
+    return pd.DataFrame(table.vectors, index=pd.Index(table.image_ids, name="image_id"))
+
+
+def candidates(study: Study, question: str, at: Layout) -> pd.DataFrame:
+    """Return the answers to a question, numbers as numbers.
+
+    Raises:
+        SitterError: there is no such question, or it has not been answered.
+    """
+    if question not in study.identify:
+        raise SitterError(f"identify has no entry {question!r}; {nearest(question, study.identify)}")
+    found = pd.DataFrame(read_candidates(question, at))
+    for column in ("score", "log10_lr", "log10_lr_lowest", "log10_lr_highest", "posterior", "right"):
+        found[column] = pd.to_numeric(found[column])
+    return found

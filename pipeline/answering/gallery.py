@@ -1,0 +1,281 @@
+"""A gallery that answers: portraits of known sitters, with their vectors by one model, tried on known portraits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from pipeline.answering.faces import Box, Face, Picture
+from pipeline.answering.recogniser import Prints, scores
+from pipeline.answering.sheets import Shown, record, sheets
+from pipeline.calibration.fit import Calibration
+from pipeline.identification.answer import Answer, Answers, Candidate, Tried
+from pipeline.identification.decisions import Decision, Image
+from pipeline.identification.evidence import Evidence
+from pipeline.identification.search import Portrait, Searches
+from pipeline.metrics.result import Floats
+
+if TYPE_CHECKING:
+    from pipeline.answering.model import Model
+    from pipeline.core.pixels import RGBImage
+    from pipeline.identification.sheets import Sheet
+
+
+class Fixed:
+    """Likelihood ratios by a calibration that is given, and that does not depend on the gallery."""
+
+    def __init__(self, calibration: Calibration) -> None:
+        """From scores as the model gives them to natural log-likelihood ratios."""
+        self.sitters: list[str] = []
+        self._calibration = calibration
+
+    def trouble(self) -> str:
+        """Return nothing: there are ratios."""
+        return ""
+
+    def of_question(self, searches: Searches, again: Searches | None = None) -> Evidence:
+        """Return the evidence of searches."""
+        there = np.isfinite(searches.scores)
+        llr = np.where(there, self._calibration(np.where(there, searches.scores, 0.0)), -np.inf)
+        low, high = (np.full(llr.shape, bound) for bound in self._calibration.bounds)
+        return Evidence(searches.scores, llr, low, high)
+
+
+ASKED = "asked"
+"""Stands for a data set where a face belongs to none: it was handed in."""
+DIGITS = 4
+
+
+class Pictures(Protocol):
+    """What is behind the portraits of a gallery."""
+
+    def path(self, portrait: Portrait) -> Path:
+        """Return where its picture lies."""
+
+    def crop(self, portrait: Portrait) -> RGBImage:
+        """Return its face: uint8 [112, 112, 3], RGB."""
+
+    def whole(self, portrait: Portrait) -> RGBImage | None:
+        """Return the picture: uint8 [height, width, 3], RGB; None where it cannot be read."""
+
+    def account(self, portrait: Portrait) -> Mapping[str, Any]:
+        """Return its row of `faces.csv`."""
+
+    def doubtful(self, dataset: str) -> float:
+        """Return the score below which a face of a data set is doubtful."""
+
+
+@dataclass(frozen=True)
+class FaceAnswer:
+    """Who may be on a picture, by one of its faces."""
+
+    face: Face
+    candidates: list[Candidate]
+    """The likeliest first; their `posterior` and `log10_lr` are None where there are no ratios."""
+    none: Candidate | None
+    """ "None of these"; None where there are no ratios."""
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class PictureAnswer:
+    """Who may be on a picture."""
+
+    picture: str
+    faces: list[FaceAnswer]
+    answers: Answers | None
+    """All that was made, for a sheet; None where there is no face."""
+    references: Mapping[Image, str]
+    """Where the pictures of the references lie."""
+
+    def record(self) -> dict[str, Any]:
+        """Return the answer as `sitter identify --json` prints it: plain values, ratios with four digits."""
+        return {
+            "picture": self.picture,
+            "faces": [
+                {
+                    "box": [round(side, 2) for side in one.face.box],
+                    "candidates": [self._candidate(candidate) for candidate in one.candidates],
+                    "none": {"posterior": None if one.none is None else _rounded(one.none.posterior)},
+                }
+                for one in self.faces
+            ],
+        }
+
+    def _candidate(self, candidate: Candidate) -> dict[str, Any]:
+        reference = candidate.reference
+        return {
+            "sitter": candidate.sitter,
+            "score": None if candidate.score is None else round(candidate.score, 6),
+            "likelihood_ratio": None if candidate.log10_lr is None else float(f"{10**candidate.log10_lr:.{DIGITS}g}"),
+            "posterior": _rounded(candidate.posterior),
+            "reference": None if reference is None else self.references[reference[:2]],
+        }
+
+
+def _rounded(posterior: float | None) -> float | None:
+    return None if posterior is None else round(posterior, 6)
+
+
+class Gallery:
+    """Portraits of known sitters that a model compares pictures with; made by `OpenStudy.gallery`."""
+
+    def __init__(
+        self,
+        name: str,
+        model: Model,
+        ready: Tried,
+        prints: Prints,
+        places: Mapping[Image, int],
+        pictures: Pictures,
+        learned: set[str],
+        note: str,
+        portraits: Sequence[Portrait] = (),
+        decisions: Mapping[Image, Sequence[Decision]] | None = None,
+    ) -> None:
+        """Join what belongs together.
+
+        Args:
+            name: as it was asked for.
+            model: that compares.
+            ready: the gallery, tried.
+            prints: vectors of all portraits that have a place.
+            places: rows of `prints`, by data set and image.
+            pictures: what is behind the portraits.
+            learned: sitters that the model has learned from.
+            note: on whom likelihood ratios were calibrated, or why there are none.
+            portraits: that a question of params.yaml asks about.
+            decisions: of people, on these.
+        """
+        self.name, self.model, self.ready, self.note = name, model, ready, note
+        self.portraits = list(portraits)
+        self.decisions: dict[Image, Sequence[Decision]] = dict(decisions or {})
+        self._prints, self._places, self._pictures, self._learned = prints, places, pictures, learned
+        self._rows = np.array([places[portrait[:2]] for portrait in ready.within.portraits], dtype=np.int64)
+        self._ordered = prints.of(self._rows)
+
+    @property
+    def sitters(self) -> list[str]:
+        """Who may be named, sorted."""
+        return self.ready.within.sitters
+
+    def __len__(self) -> int:
+        """How many portraits there are."""
+        return len(self.ready.gallery)
+
+    def __repr__(self) -> str:
+        """Say what it holds."""
+        return f"<gallery {self.name}: {len(self)} portraits of {len(self.sitters)} sitters, by {self.model.name}>"
+
+    def identify(
+        self,
+        picture: Picture | Face | Sequence[Face],
+        *,
+        name: str = "",
+        box: Box | None = None,
+        every_face: bool = True,
+    ) -> PictureAnswer:
+        """Say who may be on a picture.
+
+        Args:
+            picture: a file, the bytes of one, or pixels uint8 [height, width, 3] RGB; or faces that
+                `Model.faces` has found in one.
+            name: what the picture is called, where it is no file.
+            box: x0, y0, x1, y1 around the face that is meant.
+            every_face: answer for all faces; else for the one that `align` would take.
+
+        Raises:
+            SitterError: the picture cannot be read; says why.
+        """
+        if isinstance(picture, Face):
+            faces = [picture]
+        elif isinstance(picture, Sequence) and not isinstance(picture, str | bytes):
+            faces = list(picture)
+        else:
+            name = name or (str(picture) if isinstance(picture, str | Path) else "picture")
+            faces = self.model.faces(picture, name=name, box=box)[: None if every_face else 1]
+        if not faces:
+            return PictureAnswer(name, [], None, {})
+        asked = [Portrait(ASKED, face.name, "", f"{ASKED}:{face.picture}") for face in faces]
+        prints = self.model.prints(faces)
+        rows = {portrait[:2]: n for n, portrait in enumerate(asked)}
+        answers = self.ready.answers(asked, {}, lambda probes, gallery: self._score(prints, rows, probes, gallery))
+        found = [
+            FaceAnswer(face, answer.candidates, answer.none, answer)
+            for face, answer in zip(faces, answers.answers, strict=True)
+        ]
+        wanted = {c.reference for one in found for c in one.candidates if c.reference}
+        references = {reference[:2]: str(self._pictures.path(reference)) for reference in wanted}
+        return PictureAnswer(faces[0].picture, found, answers, references)
+
+    def _score(
+        self, prints: Prints, rows: Mapping[Image, int], probes: Sequence[Portrait], gallery: Sequence[Portrait]
+    ) -> Floats:
+        theirs = self._ordered if gallery is self.ready.within.portraits else self._of(gallery)
+        return scores(prints.of([rows[probe[:2]] for probe in probes]), theirs)
+
+    def _of(self, portraits: Sequence[Portrait]) -> Prints:
+        return self._prints.of([self._places[portrait[:2]] for portrait in portraits])
+
+    def answers(self, decisions: Mapping[Image, Sequence[Decision]] | None = None) -> Answers:
+        """Answer the question of params.yaml that this gallery is of, for all its portraits.
+
+        Args:
+            decisions: of people, by data set and image; without, those of the study's own file.
+        """
+        decided = self.decisions if decisions is None else decisions
+        return self.ready.answers(self.portraits, decided, lambda a, b: scores(self._of(a), self._of(b)))
+
+    def sheets(self, answers: Answers, faces: Sequence[Face] = ()) -> list[Sheet]:
+        """Return what is shown of each portrait: candidates with cautions, and what is known of their pictures.
+
+        Args:
+            answers: of this gallery.
+            faces: that were handed in, where the answers are about such.
+        """
+        handed = {(ASKED, face.name): face for face in faces}
+        portraits = {answer.probe for answer in answers.answers}
+        portraits |= {c.reference for answer in answers.answers for c in answer.candidates if c.reference}
+        accounts = {
+            p[:2]: handed[p[:2]].account if p[:2] in handed else self._pictures.account(p) for p in sorted(portraits)
+        }
+        shown = Shown(
+            accounts,
+            lambda portrait: handed[portrait[:2]].crop if portrait[:2] in handed else self._pictures.crop(portrait),
+            lambda dataset: self.model.doubtful if dataset == ASKED else self._pictures.doubtful(dataset),
+            self.model.is_nobody,
+        )
+        return sheets(answers, shown, self._learned, self.ready.entry.as_unidentified)
+
+    def page(self, found: Sequence[PictureAnswer]) -> str:
+        """Return a page with a sheet for each face of some answers, as HTML that refers to nothing outside itself."""
+        from pipeline.reporting.pictures import GivenAlbum
+        from pipeline.reporting.sheets import page
+
+        every = [one for picture in found for one in picture.faces]
+        faces = [one.face for one in every]
+        some = next((picture.answers for picture in found if picture.answers is not None), None)
+        if some is None:
+            told: list[Sheet] = []
+            joined = Answers([], self.ready.judged, self.sitters, len(self.ready.calibrations.sitters), "")
+        else:
+            joined = Answers([one.answer for one in every], some.known, some.sitters, some.calibrated_on, some.trouble)
+            told = self.sheets(joined, faces)
+        entry = self.ready.entry
+        question = record(entry.model_dump(mode="json"), joined, self.name, len(self), self.ready.known)
+        handed = {(ASKED, face.name): face for face in faces}
+
+        def crop(dataset: str, image_id: str) -> RGBImage:
+            face = handed.get((dataset, image_id))
+            return self._pictures.crop(Portrait(dataset, image_id, "", "")) if face is None else face.crop
+
+        def whole(dataset: str, path: str) -> RGBImage | None:
+            return handed[dataset, path].pixels if (dataset, path) in handed else None
+
+        album = GivenAlbum(crop, whole)
+        question["handed_in"] = {"note": self.note, "no_face": [one.picture for one in found if not one.faces]}
+        return page(self.name, entry, told, self.ready.judged, question, album=album)

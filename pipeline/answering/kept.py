@@ -1,0 +1,83 @@
+"""Vectors of pictures, kept by the content of the picture and of what made them.
+
+They lie in $SITTER_CACHE/vectors.sqlite (default ~/.cache/sitter): a gallery is embedded once, and again only where a
+picture or the model has changed. The file can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.core.errors import SitterError
+from pipeline.sources.cache import cache
+from pipeline.store.embeddings import Floats
+
+FILE = "vectors.sqlite"
+TABLES = """
+CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, inode INTEGER, sha256 TEXT);
+CREATE TABLE IF NOT EXISTS vectors (maker TEXT, sha256 TEXT, vector BLOB, reason TEXT, PRIMARY KEY (maker, sha256));
+"""
+WAIT_SECONDS = 60.0
+
+Made = Floats | str
+"""The vector [d] of a picture's face, as the model gives it; or why there is none."""
+
+
+class Vectors:
+    """Vectors that one model has made of pictures, each of the face that its detector takes."""
+
+    def __init__(self, maker: str) -> None:
+        """`maker` names the content of the model and of the settings by which faces are found."""
+        self.maker = maker
+        self._file = cache() / FILE
+
+    def checksums(self, paths: Sequence[Path]) -> list[str]:
+        """Return the SHA-256 of files; one is read again only if its size, time of change or inode is another."""
+        found = []
+        with self._open() as database:
+            for path in paths:
+                about, key = path.stat(), str(path.absolute())
+                is_now = about.st_size, about.st_mtime_ns, about.st_ino
+                known = database.execute("SELECT size, changed, inode, sha256 FROM files WHERE path = ?", (key,))
+                row = known.fetchone()
+                if row is None or row[:3] != is_now:
+                    with open(path, "rb") as file:
+                        row = *is_now, hashlib.file_digest(file, "sha256").hexdigest()
+                    database.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", (key, *row))
+                found.append(row[3])
+        return found
+
+    def get(self, checksums: Iterable[str]) -> dict[str, Made]:
+        """Return what is kept of pictures, by checksum."""
+        found: dict[str, Made] = {}
+        with self._open() as database:
+            for checksum in set(checksums):
+                known = database.execute(
+                    "SELECT vector, reason FROM vectors WHERE maker = ? AND sha256 = ?", (self.maker, checksum)
+                )
+                if (row := known.fetchone()) is not None:
+                    found[checksum] = np.frombuffer(row[0], "<f4") if row[0] else row[1]
+        return found
+
+    def put(self, made: Iterable[tuple[str, Made]]) -> None:
+        """Keep vectors, by checksum of the picture."""
+        with self._open() as database:
+            for checksum, one in made:
+                vector, reason = (b"", one) if isinstance(one, str) else (one.astype("<f4").tobytes(), "")
+                row = self.maker, checksum, vector, reason
+                database.execute("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", row)
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(sqlite3.connect(self._file, timeout=WAIT_SECONDS)) as database, database:
+                database.executescript(TABLES)
+                yield database
+        except sqlite3.Error as error:
+            raise SitterError(f"{self._file} cannot be used to keep vectors ({error}): delete it.") from None

@@ -1,0 +1,175 @@
+"""A model that answers: it finds and embeds the faces of a picture, compares two, and opens galleries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.answering.faces import Box, Face, Finder, Picture, fingerprint
+from pipeline.answering.recogniser import Prints, Recogniser, scores
+from pipeline.calibration.verbal import verbal
+from pipeline.core.errors import SitterError
+from pipeline.core.nobody import nobody
+from pipeline.metrics.result import Floats
+from pipeline.plan.layout import Layout
+
+if TYPE_CHECKING:
+    from pipeline.answering.pairs import PairCalibration
+    from pipeline.params import Study
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How like two faces are."""
+
+    first: Face
+    second: Face
+    score: float
+    """As the model gives it: a cosine, or a normalised score."""
+    log10_lr: float | None
+    """log10 of how many times more probable the score is if both are of one person; None where none can be had."""
+    bounds: tuple[float, float] | None
+    """The least and the largest log10 ratio that the pairs of the calibration support."""
+    note: str
+    """What the ratio was calibrated on, or why there is none."""
+
+    @property
+    def likelihood_ratio(self) -> float | None:
+        """The ratio itself."""
+        return None if self.log10_lr is None else float(10**self.log10_lr)
+
+    @property
+    def words(self) -> str:
+        """The strength of the evidence in the words of forensic reports; empty without a ratio."""
+        return "" if self.log10_lr is None else verbal(self.log10_lr)
+
+
+class Model:
+    """A model or fusion of a study, with the detector by which it sees pictures."""
+
+    def __init__(
+        self, params: Study, at: Layout, recogniser: Recogniser, finder: Callable[[], Finder], seen_as: str
+    ) -> None:
+        """Join what belongs together.
+
+        Args:
+            params: the study that the model belongs to.
+            at: where its files lie.
+            recogniser: the model itself.
+            finder: opens its detector.
+            seen_as: the entry under `align` by which faces are found.
+        """
+        self.params, self.at, self.recogniser, self.seen_as = params, at, recogniser, seen_as
+        self._open_finder = finder
+        self._calibrations: dict[tuple[str, ...], PairCalibration] = {}
+        self.known: PairCalibration | None = None
+        """How its scores become likelihood ratios where the study has no portraits to calibrate on."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the study."""
+        return self.recogniser.name
+
+    @cached_property
+    def finder(self) -> Finder:
+        """What finds its faces."""
+        return self._open_finder()
+
+    @property
+    def doubtful(self) -> float:
+        """The score below which a face is doubtful."""
+        return self.finder.settings.doubtful
+
+    @cached_property
+    def is_nobody(self) -> Callable[[str], bool]:
+        """Whether a name names nobody."""
+        return nobody(self.params.nobody.also, self.params.nobody.names)
+
+    @cached_property
+    def key(self) -> str:
+        """Names the content of the model and of the settings by which faces are found."""
+        settings = self.params.align[self.seen_as].model_dump(exclude={"doubtful", "corrections"})
+        return fingerprint(self.recogniser.key, settings)
+
+    def faces(self, picture: Picture, *, name: str = "", box: Box | None = None) -> list[Face]:
+        """Return the faces of a picture: first the one that `align` would take, then the others, the surest first.
+
+        Args:
+            picture: a file, the bytes of one, or pixels uint8 [height, width, 3] RGB.
+            name: what it is called, where it is no file.
+            box: x0, y0, x1, y1 that a person has drawn around the face that is meant: that face alone is returned.
+
+        Raises:
+            SitterError: the picture cannot be read; says why.
+        """
+        return self.finder.faces(picture, name, box)
+
+    def face(self, picture: Picture | Face, *, name: str = "", box: Box | None = None) -> Face:
+        """Return the face of a picture that `align` would take.
+
+        Raises:
+            SitterError: there is no face, or the picture cannot be read.
+        """
+        if isinstance(picture, Face):
+            return picture
+        found = self.faces(picture, name=name, box=box)
+        if not found:
+            called = name or (str(picture) if isinstance(picture, str | Path) else "the picture")
+            raise SitterError(f"{called} shows no face that the detectors of align.{self.seen_as} find.")
+        return found[0]
+
+    def embed(self, pictures: Picture | Face | Sequence[Picture | Face]) -> Floats:
+        """Return the vectors of pictures, each of its face that `align` would take, or of faces.
+
+        Returns:
+            float64 [d] of one picture, [n, d] of a list of n; of length 1. Their dot products are the model's cosines.
+
+        Raises:
+            SitterError: a picture shows no face, or cannot be read.
+        """
+        if isinstance(pictures, list | tuple):
+            return self.prints([self.face(one) for one in pictures]).units
+        one: Floats = self.prints([self.face(pictures)]).units[0]  # type: ignore[arg-type]
+        return one
+
+    def prints(self, faces: Sequence[Face]) -> Prints:
+        """Return the vectors of faces as they are compared."""
+        return self.recogniser.prints(self.recogniser.vectors(faces), [face.name for face in faces])
+
+    def scores(self, first: Sequence[Face], second: Sequence[Face]) -> Floats:
+        """Return the scores of n faces with m others, float64 [n, m]."""
+        return scores(self.prints(first), self.prints(second))
+
+    def compare(self, first: Picture | Face, second: Picture | Face, *, datasets: Sequence[str] = ()) -> Comparison:
+        """Compare the faces of two pictures.
+
+        Args:
+            first, second: pictures, of each the face that `align` would take; or faces.
+            datasets: whose known sitters calibrate the likelihood ratio; without any, all that the study embeds.
+
+        Raises:
+            SitterError: a picture shows no face, or cannot be read.
+        """
+        one, other = self.face(first), self.face(second)
+        score = float(self.scores([one], [other])[0, 0])
+        fitted = self.calibration(tuple(datasets))
+        if fitted.calibration is None:
+            return Comparison(one, other, score, None, None, fitted.note)
+        low, high = (bound / np.log(10) for bound in fitted.calibration.bounds)
+        llr = float(fitted.calibration(np.array([score]))[0]) / float(np.log(10))
+        return Comparison(one, other, score, llr, (float(low), float(high)), fitted.note)
+
+    def calibration(self, datasets: Sequence[str] = ()) -> PairCalibration:
+        """Return how scores of pairs become likelihood ratios, fitted on known sitters of data sets of the study."""
+        from pipeline.answering.pairs import pair_calibration
+
+        if self.known is not None:
+            return self.known
+        if (key := tuple(datasets)) not in self._calibrations:
+            self._calibrations[key] = pair_calibration(self.params, self.at, self.recogniser, datasets)
+        return self._calibrations[key]

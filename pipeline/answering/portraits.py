@@ -1,0 +1,67 @@
+"""Portraits of a study's data sets, with what is known of them: whom a model has learned from, what people decided."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from pipeline.core.names import same
+from pipeline.core.own_files import located
+from pipeline.identification.decisions import Decision, Image, read_decisions
+from pipeline.identification.question import QuestionPortraits, Seen
+from pipeline.identification.search import Portrait
+from pipeline.plan.layout import Layout
+from pipeline.splits.pictures import picture_names
+from pipeline.splits.trained import taught, training_data
+from pipeline.store.accounts import each_account
+from pipeline.store.columns import DEALT, FOUND, GIVEN, RENDERED
+from pipeline.store.splits import each_seated
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+    from pipeline.params.identify import Identify
+
+Accounts = Mapping[Image, Mapping[str, str]]
+"""Rows of `faces.csv` by data set and image id."""
+OURS = {*GIVEN, *FOUND, *DEALT, *RENDERED}
+
+
+def seen(study: Study, datasets: Iterable[str], at: Layout) -> list[Seen]:
+    """Return all portraits of some data sets, each data set once."""
+    found = []
+    for dataset in dict.fromkeys(datasets):
+        picture = picture_names(study, dataset, at)
+        for row in each_seated(dataset, at):
+            named = picture({key: str(value) for key, value in row._asdict().items()})
+            found.append(Seen(Portrait(dataset, row.image_id, row.sitter, named), row.subset))
+    return found
+
+
+def learned(study: Study, model: str, sitters: Collection[str], at: Layout) -> set[str]:
+    """Return the sitters of these that a model has learned from."""
+    keys = {key for data in training_data(study, model) for key in taught(data, at)}
+    return {sitter for sitter in sitters if same(sitter) in keys}
+
+
+def decisions(name: str, entry: Identify, portraits: QuestionPortraits, at: Layout) -> dict[Image, list[Decision]]:
+    """Return what people have decided on the portraits of a question, by image."""
+    if entry.decisions is None:
+        return {}
+    images = [portrait[:2] for portrait in portraits.probes]
+    file = at.root / located(entry.decisions)
+    return read_decisions(file, f"identify.{name}.decisions", images, portraits.sitters)
+
+
+def accounts(wanted: Collection[Image], at: Layout) -> Accounts:
+    """Return the rows of `faces.csv` of some images."""
+    found = {}
+    for dataset in sorted({dataset for dataset, _ in wanted}):
+        for row in each_account(dataset, at=at):
+            if (dataset, row["image_id"]) in wanted:
+                found[dataset, row["image_id"]] = row
+    return found
+
+
+def columns(row: Mapping[str, str]) -> dict[str, str]:
+    """Return what the source knows of an image beside its name: artist, title, year and so on."""
+    return {key: value for key, value in row.items() if key not in OURS and value}

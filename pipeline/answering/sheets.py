@@ -1,0 +1,120 @@
+"""What is shown of each portrait that was asked about: its candidates with cautions, columns and truths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.answering.portraits import Accounts, columns
+from pipeline.identification.answer import Answers
+from pipeline.identification.cautions import BOUND, COPY, LEARNED, SAME_ARTIST, same_picture, shared_artist
+from pipeline.identification.search import Portrait
+from pipeline.identification.sheets import CandidateSheet, Sheet
+from pipeline.reporting.doubtful_faces import doubts
+
+if TYPE_CHECKING:
+    from pipeline.core.pixels import RGBImage
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How portraits are looked at."""
+
+    accounts: Accounts
+    crop: Callable[[Portrait], RGBImage]
+    """The face of a portrait, uint8 [112, 112, 3]."""
+    doubtful: Callable[[str], float]
+    """The score below which faces of a data set are doubtful."""
+    is_nobody: Callable[[str], bool]
+    """Whether an artist's name names nobody."""
+
+
+def sheets(answers: Answers, shown: Shown, learned: Collection[str], pretended: Collection[str]) -> list[Sheet]:
+    """Return a sheet for each portrait.
+
+    Args:
+        answers: to a question.
+        shown: how its portraits are looked at.
+        learned: sitters that the model has learned from.
+        pretended: sitters of portraits that are asked about as if nobody knew them.
+    """
+    found = []
+    for answer in answers.answers:
+        probe, row = answer.probe, shown.accounts[answer.probe[:2]]
+        candidates = []
+        for candidate in answer.candidates:
+            reference = candidate.reference
+            assert reference is not None
+            theirs = shown.accounts[reference[:2]]
+            cautions = []
+            if artist := shared_artist(row, theirs, shown.is_nobody):
+                cautions.append(SAME_ARTIST.format(artist=artist))
+            if same_picture(shown.crop(probe), shown.crop(reference)):
+                cautions.append(COPY)
+            cautions += [BOUND] * candidate.at_bound + [LEARNED] * (candidate.sitter in learned)
+            cautions += [f"the reference has {doubt}" for doubt in doubts(theirs, shown.doubtful(reference.dataset))]
+            candidates.append(CandidateSheet(candidate, columns(theirs), cautions))
+        truth = probe.sitter if probe.sitter in pretended else ""
+        found.append(
+            Sheet(
+                answer, candidates, row, columns(row), doubts(row, shown.doubtful(probe.dataset)), truth,
+                probe.sitter in answers.sitters,
+            )
+        )  # fmt: skip
+    return found
+
+
+def record(
+    entry: Mapping[str, Any], answers: Answers, name: str, gallery: int, known: Collection[Portrait]
+) -> dict[str, Any]:
+    """Return what `question.json` holds of the answers, the model's checksum apart.
+
+    Args:
+        entry: the question's fields.
+        answers: to it.
+        name: of the question.
+        gallery: portraits in the gallery.
+        known: portraits on which the lists were tried.
+    """
+    judged = answers.known
+    decided = [answer.final.verdict for answer in answers.answers if answer.final]
+    pretended = [a for a in answers.answers if a.probe.sitter in entry["as_unidentified"] and a.candidates]
+    there = [a for a in pretended if a.probe.sitter in answers.sitters]
+    absent = [a for a in pretended if a.probe.sitter not in answers.sitters]
+    ranks = [next((c.rank for c in a.candidates if c.sitter == a.probe.sitter), 0) for a in there]
+    return {
+        "question": name,
+        **entry,
+        "portraits": len(answers.answers),
+        "accepted": decided.count("accept"),
+        "unsuitable": decided.count("unsuitable"),
+        "gallery": {"sitters": len(answers.sitters), "portraits": gallery},
+        "known": {
+            "portraits": len(known),
+            "sitters": len({p.sitter for p in known}),
+            "calibrated_on": answers.calibrated_on,
+            "with_their_sitter_in_the_gallery": judged.first[3],
+            "first": _rounded(judged.first),
+            "among": _rounded(judged.among),
+        },
+        "no_ratios_because": answers.trouble,
+        "pretended": {
+            "in_gallery": len(there),
+            "first": sum(rank == 1 for rank in ranks),
+            "among": sum(rank > 0 for rank in ranks),
+            "not_in_gallery": len(absent),
+            "absent": sorted({a.probe.sitter for a in absent}),
+            "none_likelier": sum(_none_first(a) for a in absent),
+        },
+    }  # fmt: skip
+
+
+def _none_first(answer: Any) -> bool:
+    """Whether "none of these" has a larger posterior than every candidate."""
+    none = answer.none
+    return none is not None and all(none.posterior > (c.posterior or 0) for c in answer.candidates)
+
+
+def _rounded(share: tuple[float, float, float, int]) -> list[float] | None:
+    return [round(value, 4) for value in share[:3]] if share[3] else None

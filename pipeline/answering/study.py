@@ -1,0 +1,172 @@
+"""A study that is opened to be asked: its models, its galleries, and its results as data frames."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.core.errors import SitterError, nearest
+from pipeline.params import Study, load
+from pipeline.params.align import Align
+from pipeline.plan.layout import Layout
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.answering.faces import Finder
+    from pipeline.answering.gallery import Gallery
+    from pipeline.answering.model import Model
+
+PARAMS = "params.yaml"
+
+
+class OpenStudy:
+    """A study and the folder of its project; what has been opened stays open."""
+
+    def __init__(self, params: Study, at: Layout) -> None:
+        """From a study that was read, and where its files lie."""
+        self.params, self.at = params, at
+        self._models: dict[tuple[str, str], Model] = {}
+        self._finders: dict[str, Finder] = {}
+
+    @property
+    def models(self) -> list[str]:
+        """The models and fusions that stand in its tables."""
+        return self.params.judged
+
+    @property
+    def datasets(self) -> list[str]:
+        """The data sets that its models embed."""
+        return list(self.params.embed.datasets)
+
+    @property
+    def questions(self) -> list[str]:
+        """The questions under `identify`."""
+        return list(self.params.identify)
+
+    def __repr__(self) -> str:
+        """Say what it holds."""
+        return f"<study in {self.at.root}: {', '.join(self.models)}; data sets {', '.join(self.datasets)}>"
+
+    def model(self, name: str, *, align: str = "") -> Model:
+        """Open a model or fusion.
+
+        Args:
+            name: under `models` or `fuse`.
+            align: the entry under `align` whose detectors find faces in pictures; without, that of the first data set
+                that the study embeds and that does not come aligned.
+
+        Raises:
+            SitterError: there is none of this name, it has not been made, or it cannot see a new picture.
+        """
+        from pipeline.answering.model import Model
+        from pipeline.answering.recogniser import open_recogniser
+
+        if (name, align) in self._models:
+            return self._models[name, align]
+
+        seen_as = align or self._seen_as(name)
+        if seen_as not in self.params.align:
+            raise SitterError(f"align has no entry {seen_as!r}; {nearest(seen_as, self.params.align)}")
+        recogniser = open_recogniser(self.params, name, self.at)
+        found = Model(self.params, self.at, recogniser, partial(self.finder, seen_as), seen_as)
+        self._models[name, align] = found
+        return found
+
+    def finder(self, entry: str) -> Finder:
+        """Return what finds faces as an entry under `align` says."""
+        from pipeline.answering.faces import Finder
+
+        if entry not in self._finders:
+            self._finders[entry] = Finder(self.params.align[entry], self.at)
+        return self._finders[entry]
+
+    def gallery(
+        self,
+        where: str | Path,
+        model: str | Model,
+        *,
+        like: str = "",
+        prior: float | None = None,
+        candidates: int | None = None,
+    ) -> Gallery:
+        """Open a gallery that says who is on a picture.
+
+        Args:
+            where: a data set of the study, a question of its params.yaml, or a folder of pictures: with a folder for
+                each sitter, or with one picture for each sitter, which bears the sitter's name.
+            model: that compares, or its name.
+            like: a data set whose portraits are like those that will be asked about (paintings, say), on whose known
+                sitters ratios are calibrated; without, that of the gallery.
+            prior: probability that the sitter is in the gallery; without, one half or what the question says.
+            candidates: how many are listed; without, five or what the question says.
+
+        Raises:
+            SitterError: there is no such gallery, or nobody in it.
+        """
+        from pipeline.answering.galleries import open_gallery
+
+        if like and like not in self.params.embed.datasets:
+            raise SitterError(f"{like!r} is not under embed.datasets; {nearest(like, self.params.embed.datasets)}")
+        changes = {"prior": prior, "candidates": candidates}
+        changes = {field: value for field, value in changes.items() if value is not None}
+        return open_gallery(self.model(model) if isinstance(model, str) else model, where, like, changes)
+
+    def _seen_as(self, name: str) -> str:
+        for dataset in dict.fromkeys((*self.params.embed.datasets, *self.params.align)):
+            if dataset in self.params.align and _detects(self.params.align[dataset]):
+                return dataset
+        raise SitterError(
+            f"{name}: all data sets of the study come aligned, so that it names no detector for a new picture. Add an "
+            "entry under align with a detector, for any data set."
+        )
+
+    def results(self) -> pd.DataFrame:
+        """Return the figures: a row for each benchmark, model and figure, with its interval where it has one.
+
+        Raises:
+            SitterError: nothing has been evaluated yet.
+        """
+        from pipeline.answering.frames import results
+
+        return results(self.at)
+
+    def faces(self, dataset: str) -> pd.DataFrame:
+        """Return the account of a data set's images (`faces.csv`): a row an image, numbers as numbers."""
+        from pipeline.answering.frames import faces
+
+        return faces(self.params, dataset, self.at)
+
+    def embeddings(self, model: str, dataset: str) -> pd.DataFrame:
+        """Return the vectors of a model or fusion on a data set: a row an image, unnormalised, indexed by image id."""
+        from pipeline.answering.frames import embeddings
+
+        return embeddings(model, dataset, self.at)
+
+    def candidates(self, question: str) -> pd.DataFrame:
+        """Return the answers to a question of params.yaml (`candidates.csv`): a row a candidate."""
+        from pipeline.answering.frames import candidates
+
+        return candidates(self.params, question, self.at)
+
+
+def _detects(entry: Align) -> bool:
+    return any(detector.kind != "aligned" for detector in entry.detectors)
+
+
+def open_study(folder: str | Path = ".", *params: str | Path) -> OpenStudy:
+    """Open the study of a project, from any working directory.
+
+    Args:
+        folder: of the project, where `data/`, `models/` and `results/` lie.
+        params: its params files, relative to the folder; without any, `params.yaml`. A later one changes fields.
+
+    Raises:
+        SitterError: a file does not exist, or says something wrong.
+    """
+    root = Path(folder).expanduser()
+    if not root.is_dir():
+        raise SitterError(f"{root} is no folder: name the folder of a project, which holds {PARAMS}.")
+    files = [root / file for file in (params or (PARAMS,))]
+    return OpenStudy(load(*files), Layout(root))

@@ -1,0 +1,36 @@
+"""Vectors of single faces that stand in no store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline.core.pixels import RGBImage
+from pipeline.models.load import Embedder
+
+Floats = NDArray[np.float32]
+BATCH = 32
+
+
+def vectors_of(embedder: Embedder, crops: Sequence[RGBImage], landmarks: Sequence[Floats]) -> Floats:
+    """Return the vectors of faces as `read_embeddings` gives them: float32 [n, dim], mirrored images' added.
+
+    Args:
+        embedder: the model.
+        crops: uint8 [112, 112, 3] each, RGB.
+        landmarks: float32 [5, 2] each, in pixels of the crop.
+    """
+    found = [np.zeros((0, embedder.dim), np.float32)]
+    with torch.inference_mode():
+        for start in range(0, len(crops), BATCH):
+            stop = start + BATCH
+            faces = zip(crops[start:stop], landmarks[start:stop], strict=True)
+            x = torch.stack([embedder.prepare(crop, points) for crop, points in faces]).to(embedder.device)
+            x = x.contiguous(memory_format=torch.channels_last)
+            ways = (x, x.flip(3)) if embedder.mirror else (x,)
+            found.append(cast(Floats, sum(embedder.module(way).float() for way in ways).cpu().numpy()))
+    return np.concatenate(found)
