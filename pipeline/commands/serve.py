@@ -30,8 +30,7 @@ def run(study: Study) -> None:
     from pipeline.serving.server import Served
 
     desk = Desk(study)
-    for name in desk.answered():
-        desk.question(name)  # faults are told before anybody comes
+    desk.prepare()  # faults are told before anybody comes
     served = Served(desk)
     print(f"Open this address in the browser of this machine:\n\n    {served.address}\n\nCtrl-C ends it.", flush=True)
     if _has_desktop() and not webbrowser.open(served.address):

@@ -68,6 +68,13 @@ class Said:
         return dict(zip(COLUMNS, cells, strict=True))
 
 
+def create(at: DecisionFile) -> None:
+    """Make the file with its header line and no decision, where there is none yet; raises OSError where it cannot."""
+    with FileLock(_lock(at), timeout=PATIENCE):
+        if not at.file.exists():
+            write_back(at.file, None, COLUMNS, [])
+
+
 def decide(at: DecisionFile, image: Image, said: Sequence[Said], seen: str | None = None) -> Change:
     """Record what a person says of a portrait; what it contradicts goes.
 
@@ -122,10 +129,8 @@ def fingerprint(decisions: Sequence[Decision]) -> str:
 
 
 def _change(at: DecisionFile, image: Image, edit: Callable[[list[Row]], list[Row]], seen: str | None) -> Change:
-    real = Path(os.path.realpath(at.file))
-    real.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(real.with_name(f".{real.name}.lock"), timeout=PATIENCE):
+        with FileLock(_lock(at), timeout=PATIENCE):
             decisions = at.read().get(image, [])
             if seen is not None and seen != fingerprint(decisions):
                 raise Outdated("Somebody else has decided on this portrait in the meantime: look again, then decide.")
@@ -139,6 +144,13 @@ def _change(at: DecisionFile, image: Image, edit: Callable[[list[Row]], list[Row
             return Change(image, tuple(before), tuple(after))
     except Timeout:
         raise SitterError(f"{at.file} is being written by another program: try again in a moment.") from None
+
+
+def _lock(at: DecisionFile) -> Path:
+    """The file by which those who write take turns."""
+    real = Path(os.path.realpath(at.file))
+    real.parent.mkdir(parents=True, exist_ok=True)
+    return real.with_name(f".{real.name}.lock")
 
 
 def _joined(kept: Sequence[Row], new: Sequence[Row]) -> list[Row]:

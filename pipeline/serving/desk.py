@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.core.errors import SitterError
 from pipeline.core.names import nfc
-from pipeline.identification.deciding import Change, DecisionFile, Said, decide, undo, withdraw
+from pipeline.identification.deciding import Change, DecisionFile, Said, create, decide, undo, withdraw
 from pipeline.identification.decisions import Verdict
 from pipeline.identification.sheets import Sheet
 from pipeline.plan.layout import HERE, Layout
@@ -91,6 +91,19 @@ class Desk:
             if known is None or known[0] != changed:
                 known = self._read[name] = changed, read(self.study, name, self.at)
         return known[1]
+
+    def prepare(self) -> None:
+        """Read all questions, and make the files for decisions that params.yaml names, empty, where they are absent.
+
+        Raises:
+            SitterError: results of a question are broken.
+            OSError: a file cannot be written.
+        """
+        for name in self.answered():
+            file = self.question(name).decision_file
+            if file is not None and not file.file.exists():
+                create(file)
+                logger.info(f"{file.file} was made, for decisions on {name}.")
 
     def sheets(self, question: Question) -> tuple[list[Sheet], str]:
         """Return the sheets of a question with today's decisions, and what hinders saving them, empty where nothing."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jinja2
-from pydantic import ValidationError
-from starlette.applications import Starlette
+from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -25,7 +25,6 @@ from pipeline.reporting.numbers import count, percent, rate
 from pipeline.reporting.sheets import page as sheet_page
 from pipeline.serving import review
 from pipeline.serving.desk import Desk, Wish
-from pipeline.serving.door import TooLarge, too_large
 from pipeline.serving.pictures import FACE, SMALL, WHOLE, box_of, study_picture
 from pipeline.serving.question import OPEN, STATES, Question, state
 
@@ -34,35 +33,8 @@ STYLES = (FOLDER.parent / "reporting" / "page.css", FOLDER.parent / "reporting" 
 SCRIPT, ICON = FOLDER / "serve.js", FOLDER / "icon.svg"
 SIZES = {"whole": (WHOLE, False), "face": (FACE, True), "small": (SMALL, True)}
 """Longer side, and whether only the face is shown."""
+Form = TypeVar("Form", bound=BaseModel)
 FOR_A_WHILE = {"Cache-Control": "private, max-age=300"}
-
-
-def application(desk: Desk) -> Starlette:
-    """Return the application behind the door."""
-    pages = Pages(desk)
-    app = Starlette(
-        routes=[
-            Route("/", pages.home),
-            Route("/serve.css", styles),
-            Route("/serve.js", script),
-            Route("/icon.svg", icon),
-            Route("/who/{name}", pages.listing),
-            Route("/who/{name}/sheet.html", pages.sheet),
-            Route("/who/{name}/decisions.csv", pages.decisions),
-            Route("/who/{name}/{number:int}", pages.portrait),
-            Route("/who/{name}/{number:int}/{size}.jpg", pages.picture),
-            Route("/who/{name}/{number:int}/{rank:int}/{size}.jpg", pages.picture),
-            Route("/who/{name}/{number:int}/decide", pages.decide, methods=["POST"]),
-            Route("/undo", pages.undo, methods=["POST"]),
-        ],
-        exception_handlers={
-            TooLarge: lambda _, error: too_large(error.most if isinstance(error, TooLarge) else 0),
-            HTTPException: pages.failed,
-            SitterError: pages.failed,
-            OSError: pages.failed,
-        },
-    )
-    return app
 
 
 @cache
@@ -98,8 +70,26 @@ def icon(request: Request) -> Response:
 class Pages:
     """The pages of one desk."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, desk: Desk, galleries: Sequence[str] = ()) -> None:
+        self.desk, self.galleries = desk, galleries
+
+    @property
+    def routes(self) -> list[Route]:
+        """The addresses of the review."""
+        return [
+            Route("/", self.home),
+            Route("/serve.css", styles),
+            Route("/serve.js", script),
+            Route("/icon.svg", icon),
+            Route("/who/{name}", self.listing),
+            Route("/who/{name}/sheet.html", self.sheet),
+            Route("/who/{name}/decisions.csv", self.decisions),
+            Route("/who/{name}/{number:int}", self.portrait),
+            Route("/who/{name}/{number:int}/{size}.jpg", self.picture),
+            Route("/who/{name}/{number:int}/{rank:int}/{size}.jpg", self.picture),
+            Route("/who/{name}/{number:int}/decide", self.decide, methods=["POST"]),
+            Route("/undo", self.undo, methods=["POST"]),
+        ]
 
     def home(self, request: Request) -> Response:
         """Show the study's questions and how far each has come."""
@@ -110,7 +100,7 @@ class Pages:
             still = review.entries(sheets, review.Filter(show=OPEN))
             found.append((question, review.progress(sheets), trouble, still[0].number if still else None))
         waiting = [name for name in self.desk.study.identify if name not in self.desk.answered()]
-        return self._page(request, "home.html.j2", questions=found, waiting=waiting)
+        return self.page(request, "home.html.j2", questions=found, waiting=waiting, galleries=self.galleries)
 
     def listing(self, request: Request) -> Response:
         """List a question's portraits."""
@@ -121,7 +111,7 @@ class Pages:
         last = max(1, -(-len(every) // review.PAGE))
         here = min(max(1, _number(request.query_params.get("page", "1"))), last)
         shown = every[(here - 1) * review.PAGE : here * review.PAGE]
-        return self._page(
+        return self.page(
             request, "list.html.j2", question=question, entries=shown, found=len(every), wanted=wanted, page=here,
             last=last, progress=review.progress(sheets), trouble=trouble, states=STATES, least=review.LEAST,
             all_states=review.ALL,
@@ -133,7 +123,7 @@ class Pages:
         number = self._portrait(request, question)
         sheets, trouble = self.desk.sheets(question)
         wanted = _filter(request)
-        return self._page(
+        return self.page(
             request, "portrait.html.j2", question=question, view=review.view(question, sheets, number, wanted),
             wanted=wanted, progress=review.progress(sheets), trouble=trouble,
         )  # fmt: skip
@@ -161,7 +151,7 @@ class Pages:
 
     async def decide(self, request: Request) -> Response:
         """Record what a reviewer says of a portrait."""
-        wish = await _body(request, Wish)
+        wish = await body(request, Wish)
         name, number = request.path_params["name"], request.path_params["number"]
         question = await run_in_threadpool(self._question, request)
         self._portrait(request, question)
@@ -192,7 +182,7 @@ class Pages:
             "unsuitable": decided.count("unsuitable"),
         }
         html = sheet_page(question.name, question.entry, chosen, question.known, record, self.desk.at)
-        return HTMLResponse(html, headers=_kept_as(f"{question.name}.html"))
+        return HTMLResponse(html, headers=kept_as(f"{question.name}.html"))
 
     def decisions(self, request: Request) -> Response:
         """Answer with the decisions as they stand."""
@@ -201,20 +191,21 @@ class Pages:
         file = None if named is None else located(named)
         if file is None or not file.is_file():
             raise HTTPException(404, "Nothing has been decided yet.")
-        return Response(file.read_bytes(), media_type="text/csv", headers=_kept_as(f"{question.name}-decisions.csv"))
+        return Response(file.read_bytes(), media_type="text/csv", headers=kept_as(f"{question.name}-decisions.csv"))
 
     def failed(self, request: Request, error: Exception) -> Response:
         """Say what went wrong: as JSON to the script, as a page to a person."""
-        status, text = 422, str(error)
         if isinstance(error, HTTPException):
             status, text = error.status_code, error.detail
-        elif isinstance(error, Outdated):
-            status = 409
+        elif isinstance(error, SitterError):
+            status, text = 409 if isinstance(error, Outdated) else 422, str(error)
         elif isinstance(error, OSError):
             status, text = 500, f"It cannot be read or saved: {error.strerror or error} ({error.filename or ''})."
+        else:
+            status, text = 500, "Sitter itself has a fault here; the terminal says more. Nothing was saved."
         if request.method == "POST":
             return JSONResponse({"error": text}, status)
-        return self._page(request, "failed.html.j2", status, text=text)
+        return self.page(request, "failed.html.j2", status, text=text)
 
     def _question(self, request: Request) -> Question:
         try:
@@ -228,7 +219,8 @@ class Pages:
             raise HTTPException(404, f"The question has {len(question.sheets)} portraits, and none of this number.")
         return number
 
-    def _page(self, request: Request, template: str, status: int = 200, **shown: Any) -> Response:
+    def page(self, request: Request, template: str, status: int = 200, **shown: Any) -> Response:
+        """Answer with a page; `shown` are the values that its template shows."""
         shown |= {"status": status, "path": request.url.path, "can_undo": self.desk.can_undo(request.scope["browser"])}
         return HTMLResponse(templates().get_template(template).render(**shown), status)
 
@@ -248,8 +240,8 @@ def _reference(sheet: Sheet, rank: int) -> Image | None:
     return next((reference[:2] for reference in found if reference is not None), None)
 
 
-async def _body(request: Request, form: type[Wish]) -> Wish:
-    """Read what the script has sent; raises HTTPException where it is something else."""
+async def body(request: Request, form: type[Form]) -> Form:
+    """Return what the script has sent; raises HTTPException where it is something else."""
     if request.headers.get("content-type", "").partition(";")[0] != "application/json":
         raise HTTPException(415, "This address takes JSON.")
     try:
@@ -259,6 +251,6 @@ async def _body(request: Request, form: type[Wish]) -> Wish:
         raise HTTPException(422, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def _kept_as(name: str) -> dict[str, str]:
-    """The headers with which a browser saves an answer under a name."""
+def kept_as(name: str) -> dict[str, str]:
+    """Return the headers with which a browser saves an answer under a name."""
     return {"Content-Disposition": f'attachment; filename="{name}"'}

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.answering.portraits import Accounts, accounts, columns
 from pipeline.core.files import read_csv
 from pipeline.core.own_files import located
 from pipeline.identification.answer import Answer, Candidate
@@ -19,18 +20,15 @@ from pipeline.identification.sheets import CandidateSheet, Sheet
 from pipeline.plan.layout import Layout
 from pipeline.reporting.doubtful_faces import doubts
 from pipeline.reporting.numbers import number
-from pipeline.store.accounts import each_account
 from pipeline.store.candidates import KNOWN as KNOWN_TABLE
 from pipeline.store.candidates import NONE as NONE_RANK
 from pipeline.store.candidates import read_candidates, read_question
-from pipeline.store.columns import DEALT, FOUND, GIVEN, RENDERED
 from pipeline.store.splits import UNIDENTIFIED, UNUSED, each_seated
 
 if TYPE_CHECKING:
     from pipeline.params import Study
     from pipeline.params.identify import Identify
 
-OURS = {*GIVEN, *FOUND, *DEALT, *RENDERED}
 REFERENCE = "reference_"
 OPEN, IDENTIFIED, NOBODY, UNSURE, UNUSABLE = "to review", "identified", "none of these", "unsure", "unsuitable"
 STATES = (OPEN, IDENTIFIED, NOBODY, UNSURE, UNUSABLE)
@@ -102,11 +100,11 @@ def read(study: Study, name: str, at: Layout) -> Question:
     for row in rows:
         by_image.setdefault((row["dataset"], row["image"]), []).append(row)
     shown = {*by_image, *((row["reference_dataset"], row["reference"]) for row in rows if row["reference"])}
-    accounts = _accounts(shown, at)
+    found = accounts(shown, at)
     known = _known(at.identify(name) / KNOWN_TABLE, record)
     absent = set(record["pretended"]["absent"])
-    sheets = [_sheet(study, image, of, accounts, known, absent) for image, of in by_image.items()]
-    return Question(name, entry, record, sheets, known, accounts, gallery_sitters(entry, at))
+    sheets = [_sheet(study, image, of, found, known, absent) for image, of in by_image.items()]
+    return Question(name, entry, record, sheets, known, found, gallery_sitters(entry, at))
 
 
 def gallery_sitters(entry: Identify, at: Layout) -> list[str]:
@@ -114,15 +112,6 @@ def gallery_sitters(entry: Identify, at: Layout) -> list[str]:
     seen = (row for dataset in entry.gallery for row in each_seated(dataset, at))
     found = {row.sitter for row in seen if row.subset not in (UNUSED, UNIDENTIFIED) and row.sitter}
     return sorted(found - set(entry.without))
-
-
-def _accounts(shown: Collection[Image], at: Layout) -> dict[Image, dict[str, str]]:
-    return {
-        (dataset, row["image_id"]): row
-        for dataset in sorted({dataset for dataset, _ in shown})
-        for row in each_account(dataset, at=at)
-        if (dataset, row["image_id"]) in shown
-    }
 
 
 def _known(file: Path, record: Mapping[str, Any]) -> Known:
@@ -142,12 +131,12 @@ def _sheet(
     study: Study,
     image: Image,
     rows: Sequence[Mapping[str, str]],
-    accounts: Mapping[Image, Mapping[str, str]],
+    known_images: Accounts,
     known: Known,
     absent: Collection[str],
 ) -> Sheet:
     """One portrait, as its rows of `candidates.csv` have it."""
-    account, truth = accounts.get(image, {}), rows[0]["truth"]
+    account, truth = known_images.get(image, {}), rows[0]["truth"]
     probe = Portrait(*image, truth, "")
     candidates, none = [], None
     for row in rows:
@@ -159,9 +148,8 @@ def _sheet(
             candidate = _candidate(row, int(row["rank"]), known)
             candidates.append(CandidateSheet(candidate, kept, [w for w in row["warnings"].split("; ") if w]))
     doubtful = doubts(account, study.align[image[0]].doubtful) if account else []
-    own = {key: value for key, value in account.items() if key not in OURS and value}
     answer = Answer(probe, [], [c.candidate for c in candidates], none)
-    return Sheet(answer, candidates, account, own, doubtful, truth, truth not in absent)
+    return Sheet(answer, candidates, account, columns(account), doubtful, truth, truth not in absent)
 
 
 def _candidate(row: Mapping[str, str], rank: int, known: Known) -> Candidate:

@@ -195,6 +195,7 @@ def view(question: Question, sheets: Sequence[Sheet], number: int, wanted: Filte
         size = None
     taken = [d for d in sheet.answer.decisions if d.verdict == "accept"]
     captioned = caption(sheet.columns)
+    listed, none = cards(sheet)
     return View(
         number=number,
         image_id=sheet.answer.probe.image_id,
@@ -203,8 +204,8 @@ def view(question: Question, sheets: Sequence[Sheet], number: int, wanted: Filte
         size=size,
         box=box_of(account),
         doubts=sheet.doubts,
-        cards=[_card(sheet, c.candidate, caption(c.columns), c.columns, c.cautions) for c in sheet.candidates],
-        none=None if sheet.answer.none is None else _card(sheet, sheet.answer.none, [], {}, []),
+        cards=listed,
+        none=none,
         state=state(sheet),
         decisions=sheet.answer.decisions,
         verdicts=frozenset(d.verdict for d in sheet.answer.decisions if not d.sitter),
@@ -218,6 +219,12 @@ def view(question: Question, sheets: Sequence[Sheet], number: int, wanted: Filte
         passing=len(passing),
         sitters=question.sitters,
     )
+
+
+def cards(sheet: Sheet) -> tuple[list[Card], Card | None]:
+    """Return the candidates of a portrait, and "none of these", None where there are no likelihood ratios."""
+    listed = [_card(sheet, c.candidate, caption(c.columns), c.columns, c.cautions) for c in sheet.candidates]
+    return listed, None if sheet.answer.none is None else _card(sheet, sheet.answer.none, [], {}, [])
 
 
 def _card(

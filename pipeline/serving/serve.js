@@ -19,9 +19,12 @@ const memory = {
 };
 
 async function send(address, content) {
-  const answer = await fetch(address, {
+  return understood(await fetch(address, {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(content),
-  });
+  }));
+}
+
+async function understood(answer) {
   const told = (answer.headers.get("content-type") || "").startsWith("application/json")
     ? await answer.json() : { error: answer.status === 403 ? "The server was started again: open the address that it showed." : `The server answered ${answer.status}.` };
   return answer.ok ? told : { ...told, error: told.error || `The server answered ${answer.status}.` };
@@ -110,16 +113,80 @@ function move(n, x, y) {
   draw();
 }
 
-function compare(rank) {
-  const at = $("#review").dataset.at, kind = $("#whole").checked ? "whole" : "face";
-  const [mine, theirs] = $$("#compare .pane img");
-  mine.src = `${at}/${kind}.jpg`;
-  theirs.src = `${at}/${rank}/${kind}.jpg`;
-  const card = document.getElementById(`card-${rank}`);
-  $("#compare-words").textContent = [$("#who").textContent, "and", $("h3", card).textContent.replace(/^\d+\. /, "") + ":", $$("p", card).slice(0, 2).map((p) => p.textContent).join(" · ")].join(" ");
-  $("#compare").dataset.rank = rank;
+function compare(button) {
+  if (!button) return;
+  const whole = $("#whole").checked, { mine, theirs, mineWhole, theirsWhole } = button.dataset;
+  const [left, right] = $$("#compare .pane img");
+  left.src = whole ? mineWhole : mine;
+  right.src = whole ? theirsWhole : theirs;
+  const card = button.closest(".card");
+  $("#compare-words").textContent = `${$("h3", card).textContent}: ${$$("p", card).slice(0, 2).map((p) => p.textContent).join(" · ")}`;
+  compare.button = button;
   if (!$("#compare").open) { $("#zoom").value = "1"; panes.shift = [[0, 0], [0, 0]]; $("#compare").showModal(); }
   draw();
+}
+
+// Dropped pictures: sent as they are, drawn upon, and forgotten.
+async function put(files, place) {
+  const most = 2 - place;
+  if (!files.length || busy) return;
+  if (files.length > most) { say("", `${files.length} pictures are too many: drop one, or two in the first field.`); return; }
+  busy = true;
+  try {
+    for (const [n, file] of files.entries()) {
+      if (file.size > Number($("#look").dataset.most) * 1e6) { say("", `${file.name} is too large: ${$("#look").dataset.most} MB are the most.`); continue; }
+      say(`Looking at ${file.name} … the first picture takes some seconds.`);
+      clearTimeout(say.timer);
+      const query = new URLSearchParams({ place: place + n, name: file.name, where: $("#where").value });
+      const answer = await fetch(`/look/picture?${query}`, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file });
+      await tell(answer);
+    }
+  } catch { say("", "The server does not answer. Is `sitter serve` still running?"); }
+  finally { busy = false; }
+}
+
+async function tell(answer) {
+  const told = await understood(answer);
+  if (!told.error) await refresh();
+  say(told.error ? "" : told.said, told.error);
+}
+
+async function correct(place, content) {
+  if (busy) return;
+  busy = true;
+  try {
+    const told = await send(`/look/${place}/correct`, content);
+    await refresh();
+    say(told.error ? "" : told.said, told.error);
+  } catch { say("", "The server does not answer. Is `sitter serve` still running?"); }
+  finally { busy = false; }
+}
+
+async function askAgain(where) {
+  for (const part of $$("section.handed").map((section) => section.dataset.place)) await correct(part, { where });
+}
+
+// Drawing a box: from where the pointer goes down to where it goes up, in pixels of the picture.
+const pen = { place: null, from: null };
+
+function at(svg, event) {
+  const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+  return [point.x, point.y];
+}
+
+function hold(button) {
+  const on = button.getAttribute("aria-pressed") !== "true";
+  $$("[data-draw]").forEach((other) => other.setAttribute("aria-pressed", String(on && other === button)));
+  pen.place = on ? button.dataset.draw : null;
+  $$("svg.whole-picture").forEach((svg) => svg.classList.toggle("drawing", svg.dataset.place === pen.place));
+  if (on) say("Draw a box around the face: press, pull and let go.");
+}
+
+function stretch(svg, to) {
+  const box = $(".drawn", svg), [x, y] = pen.from;
+  box.removeAttribute("hidden");
+  box.setAttribute("x", Math.min(x, to[0])); box.setAttribute("y", Math.min(y, to[1]));
+  box.setAttribute("width", Math.abs(to[0] - x)); box.setAttribute("height", Math.abs(to[1] - y));
 }
 
 const KEYS = {
@@ -127,7 +194,7 @@ const KEYS = {
   ArrowRight: () => $("#after") && $("#after").click(),
   a: () => chosen() && decide($(".accept", chosen())),
   r: () => chosen() && decide($(".reject", chosen())),
-  c: () => chosen() && compare(chosen().dataset.rank),
+  c: () => chosen() && compare($(".look", chosen())),
   m: () => $("#note").focus(),
   z: undo,
   "?": () => $("#help").showModal(),
@@ -156,7 +223,12 @@ document.addEventListener("click", (event) => {
   if (!button) return;
   if (button.id === "undo") undo();
   else if (button.id === "help-open") $("#help").showModal();
-  else if (button.dataset.look) compare(button.dataset.look);
+  else if (button.dataset.mine) compare(button);
+  else if (button.id === "forget") { send("/look/forget", {}).then(async (told) => { await refresh(); say(told.said || "", told.error); }); }
+  else if (button.dataset.face) correct(button.dataset.place, { face: Number(button.dataset.face) });
+  else if (button.dataset.draw) hold(button);
+  else if (button.dataset.find) correct(button.dataset.find, {});
+  else if (button.dataset.use) correct(button.dataset.use, { box: [0, 1, 2, 3].map((n) => Number(document.getElementById(`box-${button.dataset.use}-${n}`).value)) });
   else if (button.dataset.verdict !== undefined) decide(button);
 });
 
@@ -166,21 +238,43 @@ document.addEventListener("change", (event) => {
   if (target.id === "by") memory.set("by", target.value);
   if (target.id === "keys-on") memory.set("keys", target.checked ? "" : "off");
   if (target.id === "go-on") memory.set("go-on", target.checked ? "yes" : "");
-  if (target.id === "whole") compare($("#compare").dataset.rank);
+  if (target.id === "whole") compare(compare.button);
+  if (target.id === "where") askAgain(target.value);
+  if (target.type === "file") put([...target.files], Number(target.dataset.place));
 });
 document.addEventListener("input", (event) => { if (event.target.id === "zoom") draw(); });
+for (const kind of ["dragover", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    if (!$("#look")) return;
+    event.preventDefault();
+    const drop = event.target.closest(".drop");
+    $$(".drop").forEach((one) => one.classList.toggle("over", kind === "dragover" && one === drop));
+    if (kind === "drop") put([...event.dataTransfer.files], drop ? Number(drop.dataset.place) : 0);
+  });
+}
 document.addEventListener("pointerdown", (event) => {
+  const svg = event.target.closest("svg.drawing");
+  if (svg) { event.preventDefault(); pen.from = at(svg, event); svg.setPointerCapture(event.pointerId); return; }
   const pane = event.target.closest(".pane");
   if (pane) { panes.drag = { n: $$(".pane").indexOf(pane), x: event.clientX, y: event.clientY, width: pane.clientWidth }; pane.setPointerCapture(event.pointerId); }
 });
 document.addEventListener("pointermove", (event) => {
+  if (pen.from) { stretch($("svg.drawing"), at($("svg.drawing"), event)); return; }
   const drag = panes.drag;
   if (!drag) return;
   const share = 100 / (drag.width * Number($("#zoom").value));
   move(drag.n, (event.clientX - drag.x) * share, (event.clientY - drag.y) * share);
   Object.assign(drag, { x: event.clientX, y: event.clientY });
 });
-document.addEventListener("pointerup", () => { panes.drag = null; });
+document.addEventListener("pointerup", (event) => {
+  panes.drag = null;
+  const svg = $("svg.drawing");
+  if (!pen.from || !svg) return;
+  const box = [...pen.from, ...at(svg, event)], place = pen.place;
+  Object.assign(pen, { place: null, from: null });
+  svg.classList.remove("drawing");
+  correct(place, { box });
+});
 
 // What has to be done whenever new content stands in the page.
 function ready(rank = "1") {

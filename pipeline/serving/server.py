@@ -5,13 +5,35 @@ from __future__ import annotations
 import socket
 
 import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 
+from pipeline.answering.study import OpenStudy
+from pipeline.core.errors import SitterError
 from pipeline.serving.desk import Desk
-from pipeline.serving.door import HOST, Door
-from pipeline.serving.pages import application
+from pipeline.serving.door import HOST, Door, TooLarge, too_large
+from pipeline.serving.looking import UPLOAD, Looking
+from pipeline.serving.lookup import MOST_BYTES, Lookup
+from pipeline.serving.pages import Pages
 
 MOST_JSON = 200_000
 """Bytes of what a page sends back."""
+
+
+def application(desk: Desk) -> Starlette:
+    """Return the application behind the door."""
+    lookup = Lookup(OpenStudy(desk.study, desk.at))
+    pages = Pages(desk, list(lookup.galleries))
+    return Starlette(
+        routes=[*pages.routes, *Looking(pages, lookup).routes],
+        exception_handlers={
+            TooLarge: lambda _, error: too_large(error.most if isinstance(error, TooLarge) else 0),
+            HTTPException: pages.failed,
+            SitterError: pages.failed,
+            OSError: pages.failed,
+            Exception: pages.failed,
+        },
+    )
 
 
 class Served:
@@ -22,7 +44,7 @@ class Served:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind((HOST, port))
-        self.door = Door(application(desk), self.socket.getsockname()[1], {}, MOST_JSON)
+        self.door = Door(application(desk), self.socket.getsockname()[1], {UPLOAD: MOST_BYTES}, MOST_JSON)
         # The log of requests would hold the key; headers of a proxy are nobody's to set here.
         config = uvicorn.Config(
             self.door, log_config=None, log_level="warning", access_log=False, proxy_headers=False,
