@@ -35,7 +35,10 @@ def run(study: Study) -> None:
     print(f"Open this address in the browser of this machine:\n\n    {served.address}\n\nCtrl-C ends it.", flush=True)
     if _has_desktop() and not webbrowser.open(served.address):
         logger.info("No browser could be opened from here.")
-    served.run()
+    try:
+        served.run()
+    except KeyboardInterrupt:  # how it is meant to end
+        logger.info("Ended. All decisions are saved.")
 
 
 def _has_desktop() -> bool:

@@ -36,10 +36,14 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 KEY = "key"
-REFUSED = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Sitter: closed</title><h1>This page is closed</h1><p>{reason}</p>
+FOR_ALL = ("/serve.css", "/icon.svg")
+"""What this machine's browser gets without the key: how the page looks that says it is closed."""
+REFUSED = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Sitter: closed</title><link rel="icon" href="/icon.svg"><link rel="stylesheet" href="/serve.css"></head>
+<body class="closed"><main><h1>This page is closed</h1><p class="answer">{reason}</p>
 <p>Open the whole address that the terminal showed after <code>sitter serve</code>. It is new at each start.</p>
-</html>"""
+</main></body></html>"""
 
 
 class Door:
@@ -97,8 +101,10 @@ class Door:
         if site not in (None, "same-origin", "none"):
             return _closed(403, "Another site has asked for it.")
         session = self._session(headers.get("cookie", ""))
+        if session is None and scope["path"] in FOR_ALL and scope["method"] in SAFE:
+            return None
         if session is None:
-            return _closed(403, "It needs the key of this start.")
+            return _closed(403, "It opens with a key, which this browser does not have.")
         scope["browser"] = session
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self.most_bytes.get(scope["path"], self.otherwise):

@@ -40,10 +40,11 @@ class Served:
     """A server that listens, and answers once it runs."""
 
     def __init__(self, desk: Desk, port: int = 0) -> None:
-        """Listen on 127.0.0.1; port 0 takes a free one. Raises OSError where the port is taken."""
+        """Listen on 127.0.0.1, so that who comes before `run` waits; port 0 takes a free one. Raises OSError where the port is taken."""
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind((HOST, port))
+        self.socket.listen(128)  # who comes at once waits
         self.door = Door(application(desk), self.socket.getsockname()[1], {UPLOAD: MOST_BYTES}, MOST_JSON)
         # The log of requests would hold the key; headers of a proxy are nobody's to set here.
         config = uvicorn.Config(
