@@ -13,12 +13,24 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pipeline.core.errors import SitterError, nearest
 from pipeline.plan.stages import STAGES, Stage
 
 logger = logging.getLogger(__name__)
+
+
+class Argument(NamedTuple):
+    """An argument of a command, as argparse has it."""
+
+    name: str
+    """`asked`, or `--model`."""
+    settings: Mapping[str, Any]
+
+
+def _argument(name: str, **settings: Any) -> Argument:
+    return Argument(name, settings)
 
 
 class Command(NamedTuple):
@@ -27,11 +39,60 @@ class Command(NamedTuple):
     what: str
     takes: tuple[tuple[str, str], ...] = ()
     """What it takes: the word in the help, and the section of params.yaml that has the entries ("": any word)."""
-    given: Literal["study", "files", "nothing"] = "study"
-    """What its function `run` is given first: the study, the params files, or nothing."""
+    given: Literal["study", "files", "nothing", "arguments"] = "study"
+    """What its function `run` is given first: the study, the params files, or nothing. `arguments`: the params files
+    that were named, and then the arguments by their names."""
+    arguments: tuple[Argument, ...] = ()
 
 
+MODEL = _argument("--model", metavar="NAME", default="", help="a model or fusion of the study (default: the built-in)")
+ALIGN = _argument(
+    "--align",
+    default="",
+    metavar="DATASET",
+    help="whose entry under align finds the faces (default: that of the study)",
+)
+WEIGHTS = _argument(
+    "--weights", type=Path, metavar="FOLDER",
+    help="where the built-in model's weights lie: data/raw of a project that has downloaded dlib and retinaface",
+)  # fmt: skip
+JSON = _argument("--json", action="store_true", help="print the answer as JSON, an object a line")
+HTML = _argument("--html", type=Path, metavar="FILE", help="write a page with the pictures")
+ASKED = {
+    "identify": Command(
+        "Say who may have sat: for a question of params.yaml (as a stage), or for pictures of yours.",
+        given="arguments",
+        arguments=(
+            _argument("asked", nargs="+", metavar="QUESTION|PICTURE", help="a name under identify, or picture files"),
+            _argument("--gallery", default="", metavar="DATASET|FOLDER", help="whose portraits have known sitters"),
+            MODEL,
+            ALIGN,
+            JSON,
+            HTML,
+            _argument("--one-face", action="store_true", help="only the face that align would take, and not all"),
+            _argument("--like", default="", metavar="DATASET", help="of portraits like the pictures, to calibrate on"),
+            _argument("--prior", type=float, metavar="P", help="probability that the sitter is there (default: 0.5)"),
+            _argument("--candidates", type=int, metavar="N", help="how many are listed (default: 5)"),
+            WEIGHTS,
+        ),
+    ),
+}
+"""Stages that answer for pictures, too: where what is asked is no entry of the study."""
 COMMANDS = {
+    "compare": Command(
+        "Compare the faces of two pictures: score, likelihood ratio, words.",
+        given="arguments",
+        arguments=(
+            _argument("first", type=Path, metavar="A", help="a picture"),
+            _argument("second", type=Path, metavar="B", help="another picture"),
+            MODEL,
+            ALIGN,
+            JSON,
+            HTML,
+            _argument("--like", default="", metavar="DATASET", help="on whose pairs the ratio is calibrated"),
+            WEIGHTS,
+        ),
+    ),
     "published": Command("Print the results beside the figures that their papers published, with differences."),
     "pack": Command(
         "Write a data set as InsightFace ships its own: FOLDER/train.rec, FOLDER/DATASET.bin.",
@@ -51,13 +112,20 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="sitter", description="Sitter: who sat for this portrait?")
     commands = top.add_subparsers(dest="command", required=True, metavar="STAGE")
     for name, row in EVERY.items():
+        asked = ASKED.get(name)
         command = commands.add_parser(
-            name, help=row.what, description=_told(name, row), formatter_class=argparse.RawDescriptionHelpFormatter
+            name,
+            help=asked.what if asked else row.what,
+            description=_told(name, row),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        for word, section in row.takes:
+        for word, section in () if asked else row.takes:
             command.add_argument(
                 word.lower(), metavar=word, help=f"a name under {section} in params.yaml" if section else "a folder"
             )
+        takes = asked or row
+        for argument in takes.arguments if isinstance(takes, Command) else ():
+            command.add_argument(argument.name, **argument.settings)
         command.add_argument(
             "--params", type=Path, action="append", metavar="FILE",
             help="the study (default: params.yaml); given again: a file that changes fields of the first",
@@ -71,7 +139,9 @@ def _told(name: str, row: Stage | Command) -> str:
 
     The docstring is read from the file: importing every stage would make `--help` slow.
     """
-    docstring = (Path(__file__).parent / _room(name) / f"{name}.py").read_text(encoding="utf-8").split('"""')[1]
+    rooms = [_room(name), *(["commands"] if name in ASKED else [])]
+    files = [Path(__file__).parent / room / f"{name}.py" for room in rooms]
+    docstring = "\n\n".join(file.read_text(encoding="utf-8").split('"""')[1].strip() for file in files)
     sections = ", ".join(dict.fromkeys(section for _, section in row.takes if section)) or (
         name if name in STAGES else ""
     )
@@ -91,10 +161,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if threading.current_thread() is threading.main_thread():  # Python takes signals there only
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options = vars(parser().parse_args(arguments))
-    command, params = options.pop("command"), options.pop("params") or [Path("params.yaml")]
+    command, named = options.pop("command"), options.pop("params") or []
     configure_logging(logging.WARNING if options.pop("quiet") else logging.INFO)
     try:
-        _run(command, params, list(options.values()))
+        _run(command, named, options)
     except SitterError as error:
         logger.error(f"sitter {command}: {error}")
         return 1
@@ -131,10 +201,26 @@ def configure_logging(level: int = logging.INFO) -> None:
             ours.addHandler(OnStderr())
 
 
-def _run(command: str, params: list[Path], names: list[str]) -> None:
-    """Run a command. Its module is imported once the study has been checked, since a module may be heavy."""
-    row = EVERY[command]
+def _run(command: str, named: list[Path], options: Mapping[str, Any]) -> None:
+    """Run a command. Its module is imported once the study has been checked, since a module may be heavy.
+
+    Args:
+        command: its name.
+        named: the params files that were named.
+        options: what else was typed, by name.
+    """
+    row, params, names = EVERY[command], named or [Path("params.yaml")], list(options.values())
+    room = _room(command)
+    if command in ASKED:
+        if not _is_entry(command, params, options):
+            row, room = ASKED[command], "commands"
+        else:
+            names = list(options["asked"])
     given = row.given if isinstance(row, Command) else "study"
+    run = f"pipeline.{room}.{command}"
+    if given == "arguments":
+        importlib.import_module(run).run(named, **options)
+        return
     arguments: list[object] = [*params] if given == "files" else []
     if given == "study":
         from pipeline.params import load
@@ -145,4 +231,31 @@ def _run(command: str, params: list[Path], names: list[str]) -> None:
                 files = " + ".join(map(str, params))
                 raise SitterError(f"{files} has no {name!r} under {section}; {nearest(name, known)}")
         arguments = [study, *names]
-    importlib.import_module(f"pipeline.{_room(command)}.{command}").run(*arguments)
+    importlib.import_module(run).run(*arguments)
+
+
+def _is_entry(stage: str, params: list[Path], options: Mapping[str, Any]) -> bool:
+    """Whether what is asked is an entry of the study, for the stage, and no picture.
+
+    Raises:
+        SitterError: it may be both, or is neither.
+    """
+    words = list(options["asked"])
+    alone = len(words) == 1 and not any(value for name, value in options.items() if name != "asked")
+    there = Path(words[0]).exists()
+    if not alone or (there and not params[0].is_file()):
+        return False
+    from pipeline.params import load
+
+    known = getattr(load(*params), stage)
+    if words[0] in known and there:
+        raise SitterError(
+            f"{words[0]!r} is a name under {stage} in params.yaml and a file here: write ./{words[0]} for the file, or "
+            "rename one of them."
+        )
+    if words[0] not in known and not there:
+        raise SitterError(
+            f"{words[0]!r} is neither a name under {stage} in {' + '.join(map(str, params))} nor a picture; "
+            f"{nearest(words[0], known)}"
+        )
+    return not there

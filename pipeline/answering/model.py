@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.answering.faces import Box, Face, Finder, Picture, fingerprint
 from pipeline.answering.recogniser import Prints, Recogniser, scores
@@ -21,6 +22,10 @@ from pipeline.plan.layout import Layout
 if TYPE_CHECKING:
     from pipeline.answering.pairs import PairCalibration
     from pipeline.params import Study
+
+
+PATCH, STRIDE = 20, 12
+"""Side of the patches that are hidden to see where a model looks, and their distance, in pixels of the crop."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +168,22 @@ class Model:
         low, high = (bound / np.log(10) for bound in fitted.calibration.bounds)
         llr = float(fitted.calibration(np.array([score]))[0]) / float(np.log(10))
         return Comparison(one, other, score, llr, (float(low), float(high)), fitted.note)
+
+    def looks(self, first: Face, second: Face) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return where the model looks: how far the score of two faces falls where a patch of either is hidden.
+
+        Returns:
+            float32 [112, 112] of each face's crop; positive where the pixels speak for one person.
+        """
+        from pipeline.models.attribution import hidden, laid_out
+
+        whole = float(self.scores([first], [second])[0, 0])
+        maps = []
+        for face, other in ((first, second), (second, first)):
+            faces = [replace(face, crop=crop) for crop in hidden(face.crop, PATCH, STRIDE)]
+            drops = whole - self.scores(faces, [other])[:, 0]
+            maps.append(laid_out(drops, len(face.crop), PATCH, STRIDE))
+        return maps[0], maps[1]
 
     def calibration(self, datasets: Sequence[str] = ()) -> PairCalibration:
         """Return how scores of pairs become likelihood ratios, fitted on known sitters of data sets of the study."""

@@ -118,8 +118,8 @@ class OpenStudy:
             if dataset in self.params.align and _detects(self.params.align[dataset]):
                 return dataset
         raise SitterError(
-            f"{name}: all data sets of the study come aligned, so that it names no detector for a new picture. Add an "
-            "entry under align with a detector, for any data set."
+            f"{name}: all data sets of the study come aligned, so that it names no detector for a new picture. Name "
+            "an entry under align, or add one with a detector."
         )
 
     def results(self) -> pd.DataFrame:

@@ -14,16 +14,14 @@ def pav(counts: Tally) -> Floats:
     Isotonic regression of "genuine" on the score, less the log-odds of the pairs themselves (Brümmer & du Preez 2006).
     Scores beyond all pairs of the other sort have ± infinity.
     """
-    from sklearn.isotonic import isotonic_regression
+    from scipy.optimize import isotonic_regression
 
     genuine, impostor = counts.genuine[::-1], counts.impostor[::-1]  # by ascending score
     total = genuine + impostor
     share = isotonic_regression(
         np.divide(genuine, total, out=np.zeros_like(total), where=total > 0),
-        sample_weight=np.where(total > 0, total, 1e-12),
-        y_min=0,
-        y_max=1,
-    )
+        weights=np.where(total > 0, total, 1e-12),
+    ).x.clip(0, 1)
     with np.errstate(divide="ignore"):
         llr = np.log(share) - np.log1p(-share) - np.log(genuine.sum() / impostor.sum())
     return np.asarray(llr[::-1], dtype=np.float64)

@@ -64,20 +64,29 @@ def occlusion(
         patch, stride: side of the square patches and their distance, pixels; the last ones touch the border.
         batch: faces that go through the network at once.
     """
-    size, hidden = len(crop), blurred(crop)
-    starts = [*range(0, size - patch, stride), size - patch]
-    corners = [(y, x) for y in starts for x in starts]
-
-    def faces() -> Iterator[Tensor]:
-        for y, x in corners:
-            face = crop.copy()
-            face[y : y + patch, x : x + patch] = hidden[y : y + patch, x : x + patch]
-            yield embedder.prepare(face, landmarks)
-
+    faces = (embedder.prepare(face, landmarks) for face in hidden(crop, patch, stride))
     whole = float(vector(embedder, crop, landmarks) @ other)
-    drops = whole - _cosines(embedder, faces(), other, batch)
+    return laid_out(whole - _cosines(embedder, faces, other, batch), len(crop), patch, stride)
+
+
+def _corners(size: int, patch: int, stride: int) -> list[tuple[int, int]]:
+    starts = [*range(0, size - patch, stride), size - patch]
+    return [(y, x) for y in starts for x in starts]
+
+
+def hidden(crop: RGBImage, patch: int, stride: int) -> Iterator[RGBImage]:
+    """Yield a face with one patch hidden after the other: uint8 [height, width, 3] each."""
+    without = blurred(crop)
+    for y, x in _corners(len(crop), patch, stride):
+        face = crop.copy()
+        face[y : y + patch, x : x + patch] = without[y : y + patch, x : x + patch]
+        yield face
+
+
+def laid_out(drops: NDArray[np.float64], size: int, patch: int, stride: int) -> Map:
+    """Return the map of what hiding each patch costs, [n] in the order of `hidden`: float32 [size, size]."""
     total, count = np.zeros((size, size)), np.zeros((size, size))
-    for (y, x), drop in zip(corners, drops, strict=True):
+    for (y, x), drop in zip(_corners(size, patch, stride), drops, strict=True):
         total[y : y + patch, x : x + patch] += drop
         count[y : y + patch, x : x + patch] += 1
     return (total / count).astype(np.float32)

@@ -56,7 +56,7 @@ class Album:
             store = self._store(dataset)
             at = None if store is None else store[1].get(image_id)
             pixels = None if store is None or at is None else store[0].crop(at)
-            self._pictures[key] = None if pixels is None else _picture(f"p{len(self._pictures)}", pixels)
+            self._pictures[key] = None if pixels is None else picture(f"p{len(self._pictures)}", pixels)
         return self._pictures[key]
 
     def tinted(self, dataset: str, image_id: str, model: str, tints: Any) -> Picture | None:
@@ -65,8 +65,8 @@ class Album:
         if key not in self._pictures:
             store = self._store(dataset)
             at = None if store is None else store[1].get(image_id)
-            pixels = None if store is None or at is None else _tinted(store[0].crop(at), tints)
-            self._pictures[key] = None if pixels is None else _picture(f"p{len(self._pictures)}", pixels)
+            pixels = None if store is None or at is None else tinted(store[0].crop(at), tints)
+            self._pictures[key] = None if pixels is None else picture(f"p{len(self._pictures)}", pixels)
         return self._pictures[key]
 
     def sitter(self, dataset: str, image_id: str) -> str:
@@ -90,7 +90,7 @@ class Album:
         from pipeline.faces.image import UnreadableImage, read_image
 
         try:
-            return _picture(f"p{len(self._pictures)}", read_image(path), longest)
+            return picture(f"p{len(self._pictures)}", read_image(path), longest)
         except UnreadableImage:  # its account says so
             return None
 
@@ -128,7 +128,7 @@ class GivenAlbum(Album):
     ) -> Picture | None:
         if key not in self._pictures:
             pixels = given(*key[1:])
-            self._pictures[key] = None if pixels is None else _picture(f"p{len(self._pictures)}", pixels, longest)
+            self._pictures[key] = None if pixels is None else picture(f"p{len(self._pictures)}", pixels, longest)
         return self._pictures[key]
 
 
@@ -140,13 +140,13 @@ def sheet(path: Path) -> Picture | None:
 
     pixels = read_image(path)
     for side in (SHEET, SHEET * 3 // 4, SHEET // 2):
-        picture = _picture(path.stem, pixels, side)
-        if len(picture.uri) <= SHEET_BYTES:
+        found = picture(path.stem, pixels, side)
+        if len(found.uri) <= SHEET_BYTES:
             break
-    return picture
+    return found
 
 
-def _tinted(crop: Any, tints: Any) -> Any:
+def tinted(crop: Any, tints: Any) -> Any:
     """uint8 [h, w, 3]: a pale grey copy of the crop, dyed the more the further from 0 its tint is."""
     import numpy as np
 
@@ -156,7 +156,7 @@ def _tinted(crop: Any, tints: Any) -> Any:
     return (grey * (1 - share) + dye * share).round().clip(0, 255).astype(np.uint8)
 
 
-def _picture(name: str, pixels: Any, longest: int | None = None) -> Picture:
+def picture(name: str, pixels: Any, longest: int | None = None) -> Picture:
     """uint8 [height, width, 3] RGB as a JPEG data URI, no side longer than `longest`."""
     from PIL import Image
 

@@ -12,7 +12,7 @@ import pytest
 from pipeline.core.files import read_csv, write_csv, write_json, write_table
 from pipeline.params import Study
 from pipeline.plan import layout
-from pipeline.reporting.pictures import BLUE, RED, _tinted
+from pipeline.reporting.pictures import BLUE, RED, tinted
 from pipeline.stages import explain, overlap, report
 from tests.reporting.page_reader import PageReader
 from tests.reporting.standin import drawn_crops, small_study, write_run
@@ -128,7 +128,7 @@ def test_distances_to_the_nearest_training_sitter_are_a_figure(page: PageReader)
 
 def test_colours_of_a_map_say_for_and_against() -> None:
     crop = np.full((2, 3, 3), 128, np.uint8)
-    dyed = _tinted(crop, np.array([[1, 0, -1], [0.5, 0, -2]], np.float32)).astype(int)
+    dyed = tinted(crop, np.array([[1, 0, -1], [0.5, 0, -2]], np.float32)).astype(int)
     assert (abs(dyed[0, 0] - RED) < abs(dyed[0, 0] - BLUE)).sum() >= 2
     assert (abs(dyed[0, 2] - BLUE) < abs(dyed[0, 2] - RED)).sum() >= 2
     assert len(set(dyed[0, 1])) == 1, "grey where nothing counts"

