@@ -98,7 +98,13 @@ COMMANDS = {
         "Write a data set as InsightFace ships its own: FOLDER/train.rec, FOLDER/DATASET.bin.",
         (("DATASET", "split"), ("FOLDER", "")),
     ),
-    "serve": Command("Review portraits of unknown sitters in a browser: a page on this machine, for nobody else."),
+    "serve": Command(
+        "Review portraits of unknown sitters in a browser: a page on this machine, for nobody else.",
+        given="arguments",
+        arguments=(
+            _argument("--port", type=int, default=0, metavar="N", help="where it listens (default: any free port)"),
+        ),
+    ),
     "check": Command("Check params.yaml and say what the study holds."),
     "merge": Command("Print several params files as the one that they make, for params.yaml and DVC.", given="files"),
     "schema": Command("Write the JSON schema of params.yaml (what editors complete from).", given="nothing"),

@@ -40,7 +40,15 @@ class Served:
     """A server that listens, and answers once it runs."""
 
     def __init__(self, desk: Desk, port: int = 0) -> None:
-        """Listen on 127.0.0.1, so that who comes before `run` waits; port 0 takes a free one. Raises OSError where the port is taken."""
+        """Listen on 127.0.0.1: who comes before `run` waits.
+
+        Args:
+            desk: what is served.
+            port: 0: any free one.
+
+        Raises:
+            OSError, OverflowError: the port cannot be had.
+        """
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind((HOST, port))
