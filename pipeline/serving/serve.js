@@ -66,7 +66,8 @@ async function decide(button) {
       verdict: takenBack ? null : button.dataset.verdict, sitters, note, by: $("#by").value, seen: review.dataset.seen,
     });
     if (told.error) { await refresh(); $("#note").value = note; say("", told.error); return; }
-    if (!takenBack && memory.get("go-on") && $("#after") && button.dataset.verdict !== "reject") {
+    const whole = button.dataset.verdict !== "reject" || button.id === "v-nobody"; // after one sitter others may follow
+    if (!takenBack && whole && memory.get("go-on") && $("#after")) {
       carry(told.said); location.href = $("#after").href; return;
     }
     await refresh();
@@ -242,6 +243,13 @@ document.addEventListener("change", (event) => {
   if (target.id === "where") askAgain(target.value);
   if (target.type === "file") put([...target.files], Number(target.dataset.place));
 });
+document.addEventListener("wheel", (event) => {
+  if (!event.target.closest(".pane")) return;
+  event.preventDefault();
+  const zoom = $("#zoom");
+  zoom.value = String(Number(zoom.value) * (event.deltaY < 0 ? 1.15 : 1 / 1.15));
+  draw();
+}, { passive: false });
 document.addEventListener("input", (event) => { if (event.target.id === "zoom") draw(); });
 for (const kind of ["dragover", "drop"]) {
   document.addEventListener(kind, (event) => {

@@ -146,6 +146,26 @@ def test_keys_are_text_in_a_field_and_can_be_turned_off(page: Page) -> None:
     assert rows() == [(FOUND, "unsuitable", "")]
 
 
+def test_after_a_verdict_it_goes_on_to_the_next_where_that_is_wished(page: Page) -> None:
+    page.get_by_role("link", name="Review them one by one").click()
+    page.wait_for_selector(".card.chosen")
+    first = page.inner_text("#who")
+    page.keyboard.press("?")
+    page.get_by_label("After a verdict, go on").check()
+    page.keyboard.press("Escape")
+    page.keyboard.press("r")  # one of several sitters: it stays
+    said(page, "Ruled out")
+    assert page.inner_text("#who") == first
+    page.keyboard.press("u")
+    page.wait_for_function("name => document.querySelector('#who').textContent !== name", arg=first)
+    said(page, "Left open")
+    page.wait_for_selector(".card.chosen")
+    page.keyboard.press("z")
+    page.wait_for_function("name => document.querySelector('#who').textContent === name", arg=first)
+    said(page, f"Undone: the last decision on {first}")
+    assert [row[1] for row in rows()] == ["reject"]
+
+
 def test_somebody_who_is_not_on_the_list_can_be_accepted(page: Page) -> None:
     open_portrait(page, LOST)
     page.get_by_text("Somebody else in the gallery").click()
