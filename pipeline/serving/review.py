@@ -98,6 +98,8 @@ class Entry:
     first: str
     """The first candidate, or who a person has accepted."""
     posterior: str
+    title: str = ""
+    """As far as its source knows one."""
 
 
 @dataclass(frozen=True)
@@ -169,12 +171,12 @@ def entries(sheets: Sequence[Sheet], wanted: Filter) -> list[Entry]:
 
 
 def _entry(number: int, sheet: Sheet, now: str) -> Entry:
-    final = sheet.answer.final
+    final, name, title = sheet.answer.final, sheet.answer.probe.image_id, sheet.columns.get("title", "")
     if final is not None and final.sitter:
-        return Entry(number, sheet.answer.probe.image_id, now, final.sitter, "")
+        return Entry(number, name, now, final.sitter, "", title)
     first = sheet.candidates[0].candidate if sheet.candidates else None
     shown = "" if first is None or first.posterior is None else percent(first.posterior)
-    return Entry(number, sheet.answer.probe.image_id, now, "" if first is None else first.sitter, shown)
+    return Entry(number, name, now, "" if first is None else first.sitter, shown, title)
 
 
 def view(question: Question, sheets: Sequence[Sheet], number: int, wanted: Filter) -> View:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from tests.programs import find
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+DECISIONS = Path("decisions.csv")
+ASKED = {"as_unidentified": ["s05", "s06"], "without": ["s06"], "decisions": DECISIONS.name}
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 QUIET += ["--disable-background-networking", "--disable-component-update"]
 
@@ -66,3 +69,18 @@ def watched(page: Page, heard: list[str]) -> Page:
 def text_of(path: Path) -> str:
     """Return the text of a file; empty where it does not exist."""
     return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def said(page: Page, text: str) -> None:
+    """Wait until the page says it."""
+    page.wait_for_function("text => document.querySelector('#status').textContent.includes(text)", arg=text)
+
+
+def complains(page: Page, text: str) -> None:
+    page.wait_for_function("text => document.querySelector('#trouble').textContent.includes(text)", arg=text)
+
+
+def open_portrait(page: Page, image_id: str) -> None:
+    page.goto(re.sub(r"(http://[^/]+).*", r"\1/who/who", page.url))
+    page.get_by_role("link", name=image_id, exact=True).click()
+    page.wait_for_selector(".card.chosen")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from pipeline.core.files import read_csv
 from pipeline.stages import identify
 from tests.identification.project import FOUND, LOST, study, write_project
 from tests.programs import needs
-from tests.serving.browser import chromium, served, text_of, watched
+from tests.serving.browser import ASKED, DECISIONS, complains, open_portrait, said, served, text_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -21,56 +20,13 @@ if TYPE_CHECKING:
     from pipeline.serving.server import Served
 
 pytestmark = [pytest.mark.slow, pytest.mark.service, needs("chromium")]
-DECISIONS = Path("decisions.csv")
-ASKED = {"as_unidentified": ["s05", "s06"], "without": ["s06"], "decisions": DECISIONS.name}
 PORTRAITS = 8
 """Two that nobody knows, and three each of two sitters who are asked about as if nobody did."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    monkeypatch.chdir(tmp_path)
-    write_project(Path())
-    DECISIONS.write_text("image,verdict,sitter,by,when,evidence\n")
-    identify.run(study(**ASKED), "who")
-    DECISIONS.unlink()
-    with served(study(**ASKED)) as server:
-        yield server
-
-
-@pytest.fixture
-def page(browser: Browser, server: Served) -> Iterator[Page]:
-    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        page.goto(server.address)
-        yield page
 
 
 def rows() -> list[tuple[str, str, str]]:
     """Image, verdict and sitter of each decision in the file."""
     return [(row["image"], row["verdict"], row["sitter"]) for row in read_csv(DECISIONS)] if DECISIONS.exists() else []
-
-
-def said(page: Page, text: str) -> None:
-    """Wait until the page says it."""
-    page.wait_for_function("text => document.querySelector('#status').textContent.includes(text)", arg=text)
-
-
-def complains(page: Page, text: str) -> None:
-    page.wait_for_function("text => document.querySelector('#trouble').textContent.includes(text)", arg=text)
-
-
-def open_portrait(page: Page, image_id: str) -> None:
-    page.goto(re.sub(r"(http://[^/]+).*", r"\1/who/who", page.url))
-    page.get_by_role("link", name=image_id, exact=True).click()
-    page.wait_for_selector(".card.chosen")
 
 
 def test_page_through_accept_reload_undo(page: Page) -> None:
@@ -283,50 +239,3 @@ def test_a_fault_in_the_file_is_shown_and_the_file_is_left_alone(page: Page) -> 
     page.keyboard.press("a")
     complains(page, "Decisions cannot be saved here")
     assert text_of(DECISIONS) == "image,verdict,sitter\nnobody/7,accept,s03\n"
-
-
-def test_nothing_is_asked_of_another_host_and_the_browser_complains_of_nothing(page: Page, server: Served) -> None:
-    heard: list[str] = []
-    watched(page, heard)
-    open_portrait(page, FOUND)
-    page.keyboard.press("a")
-    said(page, "Accepted")
-    page.keyboard.press("c")
-    page.wait_for_load_state("networkidle")
-    assert [line for line in heard if not line.startswith(f"request: http://{server.door.hosts[0]}/")] == []
-    assert len(heard) > 10
-
-
-@pytest.mark.parametrize("width", [1280, 500])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(browser: Browser, server: Served, width: int, scheme: str) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
-    with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True) as context:
-        page = context.new_page()
-        page.goto(server.address)
-        found = {}
-
-        def look(screen: str) -> None:
-            page.wait_for_load_state("networkidle")
-            for violation in Axe().run(page).response["violations"]:
-                found[screen, violation["id"]] = [node["html"][:200] for node in violation["nodes"]][:3]
-
-        look("home")
-        page.get_by_role("link", name="See the list").click()
-        look("list")
-        open_portrait(page, FOUND)
-        look("portrait")
-        page.keyboard.press("a")
-        said(page, "Accepted")
-        look("decided")
-        page.keyboard.press("2")
-        page.keyboard.press("r")
-        said(page, "Ruled out")
-        page.keyboard.press("c")
-        look("side by side")
-        page.keyboard.press("Escape")
-        page.keyboard.press("?")
-        look("help")
-        assert found == {}
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
