@@ -1,4 +1,7 @@
-"""Writing a user's CSV back as it was found: with its separator, its encoding and its columns."""
+"""Writing a user's CSV back as it was found: with its separator, its encoding and its columns.
+
+Who writes takes the turn, reads the file anew, changes rows and puts the whole file in its place at once.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,39 @@ import csv
 import io
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
+from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
 from pipeline.formats.user_csv import UserTable
+
+PATIENCE = 10.0
+"""Seconds to wait for another who writes."""
+
+
+@contextmanager
+def turn(file: Path) -> Iterator[None]:
+    """Let nobody else write to a file of the user's meanwhile; its folder is made.
+
+    Raises:
+        SitterError: another program keeps the turn.
+        OSError: the folder cannot be written.
+    """
+    real = Path(os.path.realpath(file))
+    real.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(real.with_name(f".{real.name}.lock"), timeout=PATIENCE)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise SitterError(f"{file} is being written by another program: try again in a moment.") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_back(file: Path, table: UserTable | None, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
@@ -41,3 +72,18 @@ def write_back(file: Path, table: UserTable | None, columns: Sequence[str], rows
         part.write_text(text.getvalue(), encoding=encoding, newline="")
     if mode is not None:
         real.chmod(mode)
+
+
+def make_table(file: Path, columns: Sequence[str]) -> bool:
+    """Make a CSV that has its header line only, where there is none yet; returns whether it was made.
+
+    Raises:
+        SitterError, OSError: as `turn` and `write_back` do.
+    """
+    if file.exists():
+        return False
+    with turn(file):
+        if not file.exists():
+            write_back(file, None, columns, [])
+            return True
+    return False

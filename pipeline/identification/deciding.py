@@ -7,21 +7,15 @@ columns, separator and encoding stay as they are.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from pipeline.core.errors import SitterError
 from pipeline.core.names import nfc
 from pipeline.formats.user_csv import Row, open_table
-from pipeline.formats.user_csv_writing import write_back
+from pipeline.formats.user_csv_writing import turn, write_back
 from pipeline.identification.decisions import COLUMNS, NEEDED, Decision, Image, Verdict, read_decisions
-
-PATIENCE = 10.0
-"""Seconds to wait for another who writes."""
 
 
 class Outdated(SitterError):
@@ -66,13 +60,6 @@ class Said:
         """Return it as a row of the file."""
         cells = (image[1], self.verdict, self.sitter, image[0], self.by, self.when, self.evidence)
         return dict(zip(COLUMNS, cells, strict=True))
-
-
-def create(at: DecisionFile) -> None:
-    """Make the file with its header line and no decision, where there is none yet; raises OSError where it cannot."""
-    with FileLock(_lock(at), timeout=PATIENCE):
-        if not at.file.exists():
-            write_back(at.file, None, COLUMNS, [])
 
 
 def decide(at: DecisionFile, image: Image, said: Sequence[Said], seen: str | None = None) -> Change:
@@ -129,28 +116,18 @@ def fingerprint(decisions: Sequence[Decision]) -> str:
 
 
 def _change(at: DecisionFile, image: Image, edit: Callable[[list[Row]], list[Row]], seen: str | None) -> Change:
-    try:
-        with FileLock(_lock(at), timeout=PATIENCE):
-            decisions = at.read().get(image, [])
-            if seen is not None and seen != fingerprint(decisions):
-                raise Outdated("Somebody else has decided on this portrait in the meantime: look again, then decide.")
-            table = open_table(at.file, NEEDED, needed=COLUMNS, quiet=True) if at.file.exists() else None
-            rows = [] if table is None else list(table.rows())
-            lines = {decision.line for decision in decisions}
-            before = [row for line, row in rows if line in lines]
-            after = edit(before)
-            columns = [*(table.columns if table else ()), *(c for c in COLUMNS if not table or c not in table.columns)]
-            write_back(at.file, table, columns, [*(row for line, row in rows if line not in lines), *after])
-            return Change(image, tuple(before), tuple(after))
-    except Timeout:
-        raise SitterError(f"{at.file} is being written by another program: try again in a moment.") from None
-
-
-def _lock(at: DecisionFile) -> Path:
-    """The file by which those who write take turns."""
-    real = Path(os.path.realpath(at.file))
-    real.parent.mkdir(parents=True, exist_ok=True)
-    return real.with_name(f".{real.name}.lock")
+    with turn(at.file):
+        decisions = at.read().get(image, [])
+        if seen is not None and seen != fingerprint(decisions):
+            raise Outdated("Somebody else has decided on this portrait in the meantime: look again, then decide.")
+        table = open_table(at.file, NEEDED, needed=COLUMNS, quiet=True) if at.file.exists() else None
+        rows = [] if table is None else list(table.rows())
+        lines = {decision.line for decision in decisions}
+        before = [row for line, row in rows if line in lines]
+        after = edit(before)
+        columns = [*(table.columns if table else ()), *(c for c in COLUMNS if not table or c not in table.columns)]
+        write_back(at.file, table, columns, [*(row for line, row in rows if line not in lines), *after])
+        return Change(image, tuple(before), tuple(after))
 
 
 def _joined(kept: Sequence[Row], new: Sequence[Row]) -> list[Row]:

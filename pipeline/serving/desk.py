@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.core.errors import SitterError
 from pipeline.core.names import nfc
-from pipeline.identification.deciding import Change, DecisionFile, Said, create, decide, undo, withdraw
+from pipeline.core.own_files import located
+from pipeline.faces.corrections import COLUMNS as CORRECTIONS
+from pipeline.formats.user_csv_writing import make_table
+from pipeline.identification.deciding import Change, DecisionFile, Said, decide, undo, withdraw
+from pipeline.identification.decisions import COLUMNS as DECISIONS
 from pipeline.identification.decisions import Verdict
 from pipeline.identification.sheets import Sheet
 from pipeline.plan.layout import HERE, Layout
@@ -93,17 +98,21 @@ class Desk:
         return known[1]
 
     def prepare(self) -> None:
-        """Read all questions, and make the files for decisions that params.yaml names, empty, where they are absent.
+        """Read all questions, and make files for decisions and corrections that are named but absent, with a header.
 
         Raises:
             SitterError: results of a question are broken.
             OSError: a file cannot be written.
         """
         for name in self.answered():
-            file = self.question(name).decision_file
-            if file is not None and not file.file.exists():
-                create(file)
-                logger.info(f"{file.file} was made, for decisions on {name}.")
+            question = self.question(name)
+            named = [self.study.align[dataset].corrections for dataset in question.entry.probes]
+            files: dict[Path, Sequence[str]] = {located(path): CORRECTIONS for path in named if path is not None}
+            if question.decision_file is not None:
+                files[question.decision_file.file] = DECISIONS
+            for file, columns in files.items():
+                if make_table(file, columns):
+                    logger.info(f"{file} was made, with its header line.")
 
     def sheets(self, question: Question) -> tuple[list[Sheet], str]:
         """Return the sheets of a question with today's decisions, and what hinders saving them, empty where nothing."""

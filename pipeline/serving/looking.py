@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from pipeline.serving.lookup import MOST_BYTES, MOST_MEGAPIXELS, PLACES, Correct, Handed, Lookup
+from pipeline.faces.image import encoded_image
+from pipeline.serving.lookup import MOST_BYTES, MOST_MEGAPIXELS, PLACES, Correct, FromQuestion, Handed, Lookup, Origin
 from pipeline.serving.pages import SIZES, Pages, body, kept_as
 from pipeline.serving.pictures import box_of, study_picture
 
@@ -32,6 +33,8 @@ class Looking:
             Route("/look/{place:int}/references/{rank:int}/{size}.jpg", self.reference),
             Route(UPLOAD, self.put, methods=["POST"]),
             Route("/look/{place:int}/correct", self.correct, methods=["POST"]),
+            Route("/look/{place:int}/keep", self.keep, methods=["POST"]),
+            Route("/look/from", self.take, methods=["POST"]),
             Route("/look/forget", self.forget, methods=["POST"]),
         ]
 
@@ -63,6 +66,28 @@ class Looking:
         self._held(request)
         handed = await run_in_threadpool(self.lookup.correct, request.scope["browser"], place, wish)
         return JSONResponse({"said": _said(handed)})
+
+    async def take(self, request: Request) -> Response:
+        """Take a portrait of a question, so that its face can be chosen or drawn."""
+        wish = await body(request, FromQuestion)
+        handed = await run_in_threadpool(self._taken, request.scope["browser"], wish)
+        return JSONResponse({"said": _said(handed), "address": "/look"})
+
+    def _taken(self, browser: str, wish: FromQuestion) -> Handed:
+        question = self.pages.question(wish.question)
+        if wish.number >= len(question.sheets):
+            raise HTTPException(404, f"The question has {len(question.sheets)} portraits, and none of this number.")
+        dataset, image_id = question.sheets[wish.number].answer.probe[:2]
+        path = self.pages.desk.at.raw(dataset) / question.accounts[dataset, image_id]["path"]
+        origin = Origin(dataset, image_id, f"/who/{wish.question}/{wish.number}")
+        self.lookup.forget(browser)
+        return self.lookup.put(browser, 0, image_id, encoded_image(path), wish.question, origin)
+
+    def keep(self, request: Request) -> Response:
+        """Keep the box for the next run."""
+        handed = self._held(request)
+        file = self.lookup.keep(request.scope["browser"], request.path_params["place"])
+        return JSONResponse({"said": f"Saved in {file}: the next run takes this face of {handed.name}."})
 
     def forget(self, request: Request) -> Response:
         """Forget this browser's pictures."""

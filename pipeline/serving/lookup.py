@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.core.errors import SitterError
+from pipeline.core.own_files import located
 from pipeline.core.pixels import RGBImage
+from pipeline.faces.correcting import correct_box
 from pipeline.faces.image import UnreadableImage, decode_image
 from pipeline.reporting.sheets import ratio
 from pipeline.serving.pictures import FACE, WHOLE, Box, jpeg
@@ -51,9 +53,28 @@ class Correct(BaseModel):
     """Which gallery."""
 
 
+class FromQuestion(BaseModel):
+    """A portrait of a question, whose face is to be looked for again."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    question: str = Field(max_length=200)
+    number: int = Field(ge=0)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a picture stands in the study."""
+
+    dataset: str
+    image_id: str
+    address: str
+    """Of its page in the review."""
+
+
 @dataclass(frozen=True)
 class Handed:
-    """A picture that was dropped."""
+    """A picture that was dropped, or taken from a question."""
 
     name: str
     data: bytes
@@ -73,6 +94,8 @@ class Handed:
     drawn: bool
     """Whether a person has drawn the box."""
     chosen: int = 0
+    origin: Origin | None = None
+    """Where it stands in the study; None where it was dropped."""
 
     @property
     def face(self) -> Face | None:
@@ -110,14 +133,14 @@ class Lookup:
         """Return the pictures of a browser, by their places."""
         return dict(self._held.get(browser, {}))
 
-    def put(self, browser: str, place: int, name: str, data: bytes, where: str) -> Handed:
+    def put(self, browser: str, place: int, name: str, data: bytes, where: str, origin: Origin | None = None) -> Handed:
         """Look at a picture, and hold it in a place of the browser.
 
         Raises:
             SitterError: it cannot be read, or there is no such gallery; says why.
         """
         name = " ".join(name.split())[:LONGEST_NAME] or "picture"
-        handed = self._looked_at(name, data, where, None)
+        handed = replace(self._looked_at(name, data, where, None), origin=origin)
         mine = self._held.setdefault(browser, {})
         mine[place] = handed
         self._held.move_to_end(browser)
@@ -133,6 +156,7 @@ class Lookup:
             SitterError: there is no such face, or the box is not within the picture.
         """
         handed = self._held[browser][place]
+        origin = handed.origin
         if wish.box is not None:
             handed = self._looked_at(handed.name, handed.data, handed.where, _within(wish.box, handed.size))
         elif wish.face is not None:
@@ -141,8 +165,29 @@ class Lookup:
             handed = replace(handed, chosen=wish.face)
         else:
             handed = self._looked_at(handed.name, handed.data, wish.where or handed.where, None)
-        self._held[browser][place] = handed
+        self._held[browser][place] = handed = replace(handed, origin=origin)
         return handed
+
+    def keep(self, browser: str, place: int) -> Path:
+        """Write the box of the chosen face into the data set's CSV of corrections; returns the file.
+
+        Raises:
+            KeyError: the browser has no picture there.
+            SitterError: it is no picture of the study, has no face, or params.yaml names no file.
+            OSError: the file cannot be written.
+        """
+        handed = self._held[browser][place]
+        if handed.origin is None or handed.face is None:
+            raise SitterError(f"{handed.name} is no picture of the study with a face: there is nothing to correct.")
+        dataset = handed.origin.dataset
+        named = self.study.params.align[dataset].corrections
+        if named is None:
+            raise SitterError(
+                f"Corrections cannot be saved: params.yaml names no file for them. Add the line `corrections: "
+                f"corrections-{dataset}.csv` under `align: {dataset}:` and start again."
+            )
+        correct_box(located(named), handed.origin.image_id, handed.face.box)
+        return located(named)
 
     def forget(self, browser: str) -> None:
         """Forget the pictures of a browser."""

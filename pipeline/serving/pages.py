@@ -208,8 +208,12 @@ class Pages:
         return self.page(request, "failed.html.j2", status, text=text)
 
     def _question(self, request: Request) -> Question:
+        return self.question(request.path_params["name"])
+
+    def question(self, name: str) -> Question:
+        """Return a question; raises HTTPException where the study has none of this name."""
         try:
-            return self.desk.question(request.path_params["name"])
+            return self.desk.question(name)
         except KeyError:
             raise HTTPException(404, "The study has no such question.") from None
 

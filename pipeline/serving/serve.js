@@ -163,6 +163,20 @@ async function correct(place, content) {
   finally { busy = false; }
 }
 
+async function take({ question, number }) {
+  if (busy) return;
+  busy = true;
+  say("Looking at the picture again … this takes some seconds.");
+  clearTimeout(say.timer);
+  try {
+    const told = await send("/look/from", { question, number: Number(number) });
+    if (told.error) { say("", told.error); return; }
+    carry(told.said);
+    location.href = told.address;
+  } catch { say("", "The server does not answer. Is `sitter serve` still running?"); }
+  finally { busy = false; }
+}
+
 async function askAgain(where) {
   for (const part of $$("section.handed").map((section) => section.dataset.place)) await correct(part, { where });
 }
@@ -226,6 +240,8 @@ document.addEventListener("click", (event) => {
   else if (button.id === "help-open") $("#help").showModal();
   else if (button.dataset.mine) compare(button);
   else if (button.id === "forget") { send("/look/forget", {}).then(async (told) => { await refresh(); say(told.said || "", told.error); }); }
+  else if (button.dataset.question) take(button.dataset);
+  else if (button.dataset.keep) send(`/look/${button.dataset.keep}/keep`, {}).then((told) => say(told.said || "", told.error));
   else if (button.dataset.face) correct(button.dataset.place, { face: Number(button.dataset.face) });
   else if (button.dataset.draw) hold(button);
   else if (button.dataset.find) correct(button.dataset.find, {});

@@ -21,7 +21,7 @@ def study() -> Study:
     raw = demo() | {"models": {}, "fuse": {}, "render": {}, "overlap": {}, "explain": None}
     raw["download"] = {k: raw["download"][k] for k in ("orl", "retinaface", "dlib")}
     raw["download"]["few"] = {"kind": "folder", "path": "few", "licence": "free for research"}
-    raw["align"] = {"few": raw["align"]["orl"]}
+    raw["align"] = {"few": raw["align"]["orl"] | {"corrections": "corrections.csv"}}
     raw["split"] = {"few": {"kind": "sitters", "test": 1.0}}
     raw["models"] = {"dlib": demo()["models"]["dlib"]}
     raw["train"]["train_on"], raw["embed"]["datasets"] = [], ["few"]
@@ -42,6 +42,7 @@ def write_museum() -> Study:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
     Path("decisions.csv").write_text("image,verdict,sitter\n")
+    Path("corrections.csv").write_text("image_id,box,landmarks,drop\n")
     download.run(asked, "few")
     align.run(asked, "few")
     split.run(asked, "few")

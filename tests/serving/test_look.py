@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
+from pipeline.core.files import read_csv
 from pipeline.plan import layout
+from pipeline.stages import align
 from tests.programs import needs
 from tests.serving.browser import chromium, served, watched
-from tests.serving.museum import EACH, write_museum
+from tests.serving.museum import EACH, study, write_museum
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -161,6 +163,33 @@ def test_choose_another_face_and_correct_the_box(page: Page) -> None:
     said(page, "not within the picture", "trouble")
     page.get_by_role("button", name="Find the face again").click()
     said(page, "2 faces")
+
+
+def test_the_wrong_face_of_a_portrait_in_review_is_corrected_for_the_next_run(page: Page, museum: Served) -> None:
+    page.goto(f"http://{museum.door.hosts[0]}/who/who/1")
+    page.wait_for_selector(".card.chosen")
+    image_id = page.inner_text("#who")
+    page.get_by_role("button", name="The face is wrong").click()
+    page.wait_for_url("**/look")
+    said(page, f"{image_id}: 1 face")
+    assert page.inner_text("#name-of-0") == image_id
+    page.get_by_text("The box in numbers").click()
+    for label, value in (("Left", "12"), ("Top", "24"), ("Right", "80"), ("Bottom", "104")):
+        page.get_by_label(label, exact=True).fill(value)
+    page.get_by_role("button", name="Use this box").click()
+    page.get_by_text("The box was drawn by a person.").wait_for()
+    box = [float(page.input_value(f"#box-0-{n}")) for n in range(4)]
+    page.get_by_role("button", name="Keep this box for the next run").click()
+    said(page, "Saved in corrections.csv")
+    (row,) = read_csv(Path("corrections.csv"))
+    assert row["image_id"] == image_id
+    assert [round(float(side)) for side in row["box"].split()] == box
+    page.get_by_role("link", name="Back to the review").click()
+    assert page.inner_text("#who") == image_id
+    align.run(study(), "few")
+    found = {row["image_id"]: row for row in read_csv(layout.faces("few") / "faces.csv")}
+    assert found[image_id]["corrected"] == "box"
+    assert [name for name, row in found.items() if row["corrected"]] == [image_id]
 
 
 def test_two_pictures_are_compared(page: Page) -> None:
