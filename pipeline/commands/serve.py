@@ -42,7 +42,7 @@ def run(named: Sequence[Path], *, port: int = 0) -> None:
     except (OSError, OverflowError) as error:
         raise SitterError(f"--port is {port}, which cannot be had ({error}): name another, or none.") from None
     print(f"Open this address in the browser of this machine:\n\n    {served.address}\n\nCtrl-C ends it.", flush=True)
-    if _has_desktop() and not webbrowser.open(served.address):
+    if _has_desktop() and not webbrowser.open(served.door.address_for_once()):
         logger.info("No browser could be opened from here.")
     try:
         served.run()

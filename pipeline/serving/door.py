@@ -63,6 +63,16 @@ class Door:
         self.hosts = (f"{HOST}:{port}", f"localhost:{port}")
         self.cookie = f"sitter-{port}"
         self.sessions: OrderedDict[str, None] = OrderedDict()
+        self._once: set[str] = set()
+
+    def address_for_once(self) -> str:
+        """Return an address that lets one browser in, once.
+
+        A program that opens a browser hands the address over on its command line, which other users of the machine see.
+        """
+        key = secrets.token_urlsafe(32)
+        self._once.add(key)
+        return f"http://{self.hosts[0]}/?{KEY}={key}"
 
     @property
     def address(self) -> str:
@@ -92,11 +102,7 @@ class Door:
             return _closed(403, "A request that changes something has to come from one of its own pages.")
         query = parse_qs(scope["query_string"].decode("latin-1"))
         given = query.get(KEY, [""])[0]
-        if (
-            scope["path"] == "/"
-            and scope["method"] == "GET"
-            and secrets.compare_digest(given.encode(), self.key.encode())
-        ):
+        if scope["path"] == "/" and scope["method"] == "GET" and self._fits(given):
             return self._let_in()
         if site not in (None, "same-origin", "none"):
             return _closed(403, "Another site has asked for it.")
@@ -110,6 +116,13 @@ class Door:
         if not length.isdecimal() or int(length) > self.most_bytes.get(scope["path"], self.otherwise):
             return too_large(self.most_bytes.get(scope["path"], self.otherwise))
         return None
+
+    def _fits(self, given: str) -> bool:
+        """Whether a key opens; one for once does so no more."""
+        if given in self._once:
+            self._once.remove(given)
+            return True
+        return secrets.compare_digest(given.encode(), self.key.encode())
 
     def _let_in(self) -> Response:
         """Give the browser a cookie of its own and take the key out of the address."""

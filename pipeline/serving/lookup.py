@@ -16,19 +16,21 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.answering.study import OpenStudy
 from pipeline.core.errors import SitterError
 from pipeline.core.own_files import located
 from pipeline.core.pixels import RGBImage
 from pipeline.faces.correcting import correct_box
 from pipeline.faces.image import UnreadableImage, decode_image
+from pipeline.plan.layout import MANIFEST
 from pipeline.reporting.sheets import ratio
 from pipeline.serving.pictures import FACE, WHOLE, Box, jpeg
 from pipeline.serving.review import Card, cards
+from pipeline.store.candidates import question_file
 
 if TYPE_CHECKING:
     from pipeline.answering.faces import Face
     from pipeline.answering.gallery import Gallery, PictureAnswer
-    from pipeline.answering.study import OpenStudy
 
 PLACES = (0, 1)
 BROWSERS = 8
@@ -119,6 +121,8 @@ class Lookup:
 
     study: OpenStudy
     _galleries: dict[str, Gallery] = field(default_factory=dict)
+    _opened: dict[str, list[int]] = field(default_factory=dict)
+    """When the files that a gallery was opened from had been made (ns)."""
     _held: OrderedDict[str, dict[int, Handed]] = field(default_factory=OrderedDict)
     _one_at_a_time: Lock = field(default_factory=Lock)
     """Of a large picture, decoding and finding faces take gigabytes."""
@@ -229,10 +233,17 @@ class Lookup:
         return pictures.path(portrait), pictures.account(portrait), portrait.dataset
 
     def _gallery(self, where: str) -> Gallery:
+        """The gallery, opened anew after a run that has made its model or the answers anew."""
         if where not in self.galleries:
             raise SitterError(f"There is no gallery {where!r}: choose one from the list.")
+        at, model = self.study.at, self.galleries[where]
+        made = [
+            file.stat().st_mtime_ns for file in (at.model(model) / MANIFEST, question_file(where, at)) if file.exists()
+        ]
+        if self._opened.get(where, made) != made:
+            self.study, self._galleries = OpenStudy(self.study.params, at), {}
         if where not in self._galleries:
-            self._galleries[where] = self.study.gallery(where, self.galleries[where])
+            self._galleries[where], self._opened[where] = self.study.gallery(where, model), made
         return self._galleries[where]
 
     def _looked_at(self, name: str, data: bytes, where: str, box: Box | None) -> Handed:

@@ -94,6 +94,13 @@ def test_with_the_key_it_is_open_and_the_key_leaves_the_address(caller: Caller) 
     assert headers["referrer-policy"] == "no-referrer"
 
 
+def test_the_address_that_a_program_hands_to_a_browser_opens_once(server: Served, caller: Caller) -> None:
+    path = server.door.address_for_once().removeprefix(f"http://{caller.host}")
+    assert caller.key not in path
+    assert [caller.ask("GET", path)[0] for _ in range(2)] == [303, 403]
+    caller.come_in()
+
+
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "evil.example:{port}", "127.0.0.1:1", "[::1]:{port}"])
 def test_another_name_of_this_machine_leads_nowhere(caller: Caller, host: str) -> None:
     caller.come_in()

@@ -16,7 +16,8 @@ from PIL import Image
 
 from pipeline.core.files import read_csv
 from pipeline.plan import layout
-from pipeline.stages import align
+from pipeline.stages import align, identify
+from pipeline.store.embeddings import read_embeddings, write_embeddings
 from tests.programs import needs
 from tests.serving.browser import chromium, served, watched
 from tests.serving.museum import EACH, study, write_museum
@@ -115,8 +116,7 @@ def test_drop_a_picture_and_see_who_it_may_be(page: Page, museum: Served) -> Non
     assert first(page) == "s3"
     assert page.get_by_text("support for this sitter").first.is_visible()
     assert page.get_by_role("heading", name="None of these").is_visible()
-    page.wait_for_load_state("networkidle")
-    assert page.evaluate("[...document.querySelectorAll('main img')].every((image) => image.naturalWidth > 20)")
+    page.wait_for_function("() => [...document.querySelectorAll('main img')].every((image) => image.naturalWidth > 20)")
     with page.expect_download() as download:
         page.get_by_role("link", name="Save the sheet").click()
     sheet = Path(download.value.path()).read_text()
@@ -204,6 +204,20 @@ def test_two_pictures_are_compared(page: Page) -> None:
     assert [first(page, 0), first(page, 1)] == ["s3", "s9"]
     page.get_by_role("button", name="Compare with s3, enlarged").first.click()
     assert page.get_by_role("dialog", name="Side by side").is_visible()
+
+
+def test_a_new_run_is_noticed(page: Page) -> None:
+    drop(page, {"a.png": png(photograph("s3"))})
+    said(page, "first candidate s3")
+    folder, table = layout.embeddings("dlib", "few"), read_embeddings("dlib", "few")
+    other = {"s3": "s4", "s4": "s3"}
+    names = [f"{other.get(sitter, sitter)}/{name}" for sitter, _, name in (i.partition("/") for i in table.image_ids)]
+    write_embeddings(folder, table.image_ids, table.select(names))  # both change places
+    identify.run(study(), "who")
+    drop(page, {"a.png": png(photograph("s3"))})
+    said(page, "first candidate s4")
+    write_embeddings(folder, table.image_ids, table.vectors)
+    identify.run(study(), "who")
 
 
 def test_another_browser_sees_nothing_of_it(browser: Browser, museum: Served, page: Page) -> None:
