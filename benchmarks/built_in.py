@@ -16,7 +16,7 @@ from pipeline.core.files import write_json
 
 def main(folder: str) -> None:
     """Write the file."""
-    write_json(Path(default.__file__).with_name(default.CALIBRATION), dict(default.calibration_record(Path(folder))))
+    write_json(Path(default.__file__).with_name(default.CALIBRATION), default.calibration_record(Path(folder)))
 
 
 if __name__ == "__main__":

@@ -105,6 +105,25 @@ COMMANDS = {
             _argument("--port", type=int, default=0, metavar="N", help="where it listens (default: any free port)"),
         ),
     ),
+    "show": Command(
+        "Show what is there, as tables: the study, its models, its params, the faces of a data set.",
+        given="arguments",
+        arguments=(
+            _argument("what", choices=("study", "models", "params", "faces"), help="what is shown"),
+            _argument(
+                "name", nargs="?", default="", metavar="NAME", help="a model, SECTION or SECTION.ENTRY, a data set"
+            ),
+        ),
+    ),
+    "export": Command(
+        "Hand on a model: as an ONNX graph, or as a folder of weights, with a model card.",
+        given="arguments",
+        arguments=(
+            _argument("model", metavar="MODEL", help="a model or linear fusion of the study"),
+            _argument("--to", choices=("onnx", "folder"), required=True, help="the form"),
+            _argument("--out", type=Path, metavar="FOLDER", help="where it is written (default: exports/MODEL)"),
+        ),
+    ),
     "check": Command("Check params.yaml and say what the study holds."),
     "merge": Command("Print several params files as the one that they make, for params.yaml and DVC.", given="files"),
     "schema": Command("Write the JSON schema of params.yaml (what editors complete from).", given="nothing"),

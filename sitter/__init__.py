@@ -17,12 +17,30 @@ from pipeline.answering.study import OpenStudy, open_study
 from pipeline.core.errors import SitterError
 
 if TYPE_CHECKING:
+    from pipeline.answering.default import default_model
     from pipeline.answering.faces import Face
+    from pipeline.answering.galleries import open_gallery
     from pipeline.answering.gallery import Gallery, PictureAnswer
     from pipeline.answering.model import Comparison, Model
+    from pipeline.exporting.opened import open_model
 
-__all__ = ["Comparison", "Face", "Gallery", "Model", "OpenStudy", "PictureAnswer", "SitterError", "open_study"]
+__all__ = [
+    "Comparison",
+    "Face",
+    "Gallery",
+    "Model",
+    "OpenStudy",
+    "PictureAnswer",
+    "SitterError",
+    "default_model",
+    "open_gallery",
+    "open_model",
+    "open_study",
+]
 _WHERE = {
+    "default_model": "pipeline.answering.default",
+    "open_gallery": "pipeline.answering.galleries",
+    "open_model": "pipeline.exporting.opened",
     "Face": "pipeline.answering.faces",
     "Gallery": "pipeline.answering.gallery",
     "PictureAnswer": "pipeline.answering.gallery",

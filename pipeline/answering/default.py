@@ -9,16 +9,13 @@ ten people in the news the cost Cllr is 0.129, where the best that any calibrati
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from pipeline.answering.model import Model
 from pipeline.answering.pairs import PairCalibration
 from pipeline.answering.study import OpenStudy
-from pipeline.calibration.fit import Calibration
 from pipeline.core.errors import SitterError
 from pipeline.core.files import MANIFEST, output_folder, read_json, sha256, write_json
 from pipeline.params import Study, load
@@ -95,8 +92,17 @@ def _fetch(params: Study, folder: Path) -> None:
             ) from None
 
 
-def default_model(study: OpenStudy) -> Model:
-    """Return the built-in model of a study that `open_default` has opened, calibrated if its weights are the known."""
+def default_model(study: OpenStudy | None = None, *, weights: str | Path | None = None) -> Model:
+    """Return the built-in model, calibrated if its weights are the known ones.
+
+    Args:
+        study: that `open_default` has opened; without, it is opened.
+        weights: where they lie; see `open_default`.
+
+    Raises:
+        SitterError: the weights are in no such place and cannot be fetched.
+    """
+    study = study or open_default(weights)
     model = study.model(MODEL)
     model.known = _calibration(study)
     return model
@@ -108,20 +114,15 @@ def _calibration(study: OpenStudy) -> PairCalibration:
         folder = str(study.at.raw(name).absolute())
         if sha256(weights_file(folder)) != known["weights"][name]:
             return PairCalibration(None, f"{folder} holds other weights than the built-in calibration is of")
-    low, high = known["bounds"]
-    fitted = Calibration(np.array(known["knots"]), np.array(known["llr"]), (low, high))
-    return PairCalibration(fitted, known["note"])
+    return PairCalibration.of(known)
 
 
-def calibration_record(project: Path) -> Iterator[tuple[str, object]]:
-    """Yield the items of `default_calibration.json`, fitted anew on the data of the demo in a project's folder."""
+def calibration_record(project: Path) -> dict[str, Any]:
+    """Return what `default_calibration.json` holds, fitted anew on the data of the demo in a project's folder."""
     from pipeline.answering.study import open_study
 
     study = open_study(project)
     fitted = study.model(MODEL).calibration(("orl", "orl-painted"))
-    assert fitted.calibration is not None
-    yield "note", f"calibrated once and for all on the demo's photographs and paintings made of them: {fitted.note}"
-    yield "weights", {name: sha256(weights_file(str(study.at.raw(name).absolute()))) for name in WEIGHTS}
-    yield "knots", [float(knot) for knot in fitted.calibration.knots]
-    yield "llr", [float(value) for value in fitted.calibration.llr]
-    yield "bounds", [float(bound) for bound in fitted.calibration.bounds]
+    note = f"calibrated once and for all on the demo's photographs and paintings made of them: {fitted.note}"
+    weights = {name: sha256(weights_file(str(study.at.raw(name).absolute()))) for name in WEIGHTS}
+    return fitted.record() | {"note": note, "weights": weights}

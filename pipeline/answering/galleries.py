@@ -28,16 +28,28 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def open_gallery(model: Model, where: str | Path, like: str, changes: Mapping[str, Any]) -> Gallery:
-    """Open a gallery; see `OpenStudy.gallery`.
+def open_gallery(
+    where: str | Path, model: Model, *, like: str = "", prior: float | None = None, candidates: int | None = None
+) -> Gallery:
+    """Open a gallery that says who is on a picture.
 
     Args:
+        where: a data set of the model's study, a question of its params.yaml, or a folder of pictures: with a folder
+            for each sitter, or with one picture for each sitter, which bears the sitter's name.
         model: that compares.
-        where: a data set, a question or a folder.
-        like: a data set whose portraits are like those that will be asked about; empty: that of the gallery.
-        changes: of the defaults, or of the question.
+        like: a data set of the study whose portraits are like those that will be asked about (paintings, say), on whose
+            known sitters ratios are calibrated; without, the gallery itself.
+        prior: probability that the sitter is in the gallery; without, one half or what the question says.
+        candidates: how many are listed; without, five or what the question says.
+
+    Raises:
+        SitterError: there is no such gallery, or nobody in it.
     """
     params, name = model.params, str(where)
+    if like and like not in params.embed.datasets:
+        raise SitterError(f"{like!r} is not under embed.datasets; {nearest(like, params.embed.datasets)}")
+    given = {"prior": prior, "candidates": candidates}
+    changes = {field: value for field, value in given.items() if value is not None}
     folder, known = Path(where).expanduser(), name in params.embed.datasets or name in params.identify
     if known and isinstance(where, str) and folder.is_dir():
         what = "a question" if name in params.identify else "a data set"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,6 +35,22 @@ class PairCalibration:
     calibration: Calibration | None
     note: str
     """What it was fitted on, or why there is none."""
+
+    def record(self) -> dict[str, Any]:
+        """Return it as plain values; there has to be a calibration."""
+        assert self.calibration is not None
+        return {
+            "note": self.note,
+            "knots": [float(knot) for knot in self.calibration.knots],
+            "llr": [float(value) for value in self.calibration.llr],
+            "bounds": [float(bound) for bound in self.calibration.bounds],
+        }
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> PairCalibration:
+        """Return what `record` gave."""
+        low, high = record["bounds"]
+        return cls(Calibration(np.array(record["knots"]), np.array(record["llr"]), (low, high)), record["note"])
 
 
 def pair_calibration(params: Study, at: Layout, recogniser: Recogniser, datasets: Sequence[str]) -> PairCalibration:

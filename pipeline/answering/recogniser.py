@@ -126,8 +126,8 @@ class Network(Recogniser):
 class FusedRecogniser(Recogniser):
     """A fusion of recognisers, each of which sees the face."""
 
-    def __init__(self, name: str, fused: Fused, parts: Sequence[Recogniser], key: str) -> None:
-        self.name, self.fused, self.parts, self.key = name, fused, list(parts), key
+    def __init__(self, name: str, kind: str, fused: Fused, parts: Sequence[Recogniser], key: str) -> None:
+        self.name, self.kind, self.fused, self.parts, self.key = name, kind, fused, list(parts), key
 
     def vectors(self, faces: Sequence[Face]) -> Singles:
         """Fuse what the parts say."""
@@ -203,7 +203,8 @@ def _fused(study: Study, name: str, at: Layout) -> Recogniser:
         )
     fused = load_fusion(name, at)
     parts = [open_recogniser(study, part, at) for part in entry.models]
-    found = FusedRecogniser(name, fused, parts, fingerprint("fusion", _made_of(name, at), *(p.key for p in parts)))
+    key = fingerprint("fusion", _made_of(name, at), *(part.key for part in parts))
+    found = FusedRecogniser(name, entry.method.kind, fused, parts, key)
     if entry.score_norm is not None:
         found.cohort = _cohort(study, name, fused, at)
         found.most = entry.score_norm.cohort

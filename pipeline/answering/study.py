@@ -66,7 +66,7 @@ class OpenStudy:
         if (name, align) in self._models:
             return self._models[name, align]
 
-        seen_as = align or self._seen_as(name)
+        seen_as = align or self.seen_as(name)
         if seen_as not in self.params.align:
             raise SitterError(f"align has no entry {seen_as!r}; {nearest(seen_as, self.params.align)}")
         recogniser = open_recogniser(self.params, name, self.at)
@@ -91,29 +91,29 @@ class OpenStudy:
         prior: float | None = None,
         candidates: int | None = None,
     ) -> Gallery:
-        """Open a gallery that says who is on a picture.
+        """Open a gallery that says who is on a picture; see `galleries.open_gallery`.
 
         Args:
-            where: a data set of the study, a question of its params.yaml, or a folder of pictures: with a folder for
-                each sitter, or with one picture for each sitter, which bears the sitter's name.
+            where: a data set of the study, a question of its params.yaml, or a folder of pictures.
             model: that compares, or its name.
-            like: a data set whose portraits are like those that will be asked about (paintings, say), on whose known
-                sitters ratios are calibrated; without, that of the gallery.
-            prior: probability that the sitter is in the gallery; without, one half or what the question says.
-            candidates: how many are listed; without, five or what the question says.
+            like: a data set whose portraits are like those that will be asked about (paintings, say).
+            prior: probability that the sitter is in the gallery.
+            candidates: how many are listed.
 
         Raises:
             SitterError: there is no such gallery, or nobody in it.
         """
         from pipeline.answering.galleries import open_gallery
 
-        if like and like not in self.params.embed.datasets:
-            raise SitterError(f"{like!r} is not under embed.datasets; {nearest(like, self.params.embed.datasets)}")
-        changes = {"prior": prior, "candidates": candidates}
-        changes = {field: value for field, value in changes.items() if value is not None}
-        return open_gallery(self.model(model) if isinstance(model, str) else model, where, like, changes)
+        by = self.model(model) if isinstance(model, str) else model
+        return open_gallery(where, by, like=like, prior=prior, candidates=candidates)
 
-    def _seen_as(self, name: str) -> str:
+    def seen_as(self, name: str) -> str:
+        """Return the entry under `align` by which a model sees pictures: of the first data set that is not aligned.
+
+        Raises:
+            SitterError: all data sets come aligned.
+        """
         for dataset in dict.fromkeys((*self.params.embed.datasets, *self.params.align)):
             if dataset in self.params.align and _detects(self.params.align[dataset]):
                 return dataset

@@ -53,7 +53,7 @@ def model_cards(study: Study, styles: Mapping[str, Series]) -> list[ModelCard]:
     for name, style in styles.items():
         facts, rows = find_record(name), read_history(name)
         record = json.dumps(facts, indent=1, ensure_ascii=False) if facts else ""
-        makeup, trained = _words(study, name, facts)
+        makeup, trained = made_of(study, name, facts)
         found.append(ModelCard(style, makeup, trained, _facts(facts), record, history(name, rows, style)))
     return found
 
@@ -67,7 +67,8 @@ def _facts(record: Mapping[str, Any]) -> Facts:
     return Facts(shown[0], shown[1], shown[2], str(weights.get("file", "")), str(weights.get("sha256", "")))
 
 
-def _words(study: Study, name: str, record: Mapping[str, Any]) -> tuple[str, str]:
+def made_of(study: Study, name: str, record: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what a model or fusion is made of, and what of it was trained and how."""
     if name in study.models:
         model = study.models[name]
         if model.adaptation.kind == "none":

@@ -23,15 +23,17 @@ STUDY = {
     "split": {"photos": {"kind": "sitters", "test": 0.5, "val": 0.1, "near_duplicates": False}},
     "train": {},
     "models": {
-        "one": {"backbone": {"kind": "mobilefacenet"}, "adaptation": {"kind": "none"}, "loss": {"kind": "none"}},
+        "one": {"backbone": {"kind": "dlib-resnet29"}, "adaptation": {"kind": "none"}, "loss": {"kind": "none"}},
         "two": {
-            "backbone": {"kind": "mobilefacenet"}, "adaptation": {"kind": "none"}, "loss": {"kind": "none"},
+            "backbone": {"kind": "dlib-resnet29"}, "adaptation": {"kind": "none"}, "loss": {"kind": "none"},
             "mirror": True, "training": {"seed": 5},
         },
+        "three": {"backbone": {"kind": "mobilefacenet"}, "adaptation": {"kind": "none"}, "loss": {"kind": "none"}},
     },
     "embed": {"datasets": ["photos"], "batch": 16},
     "fuse": {
         "both": {"models": ["one", "two"], "method": {"kind": "concat"}, "fit_on": ["photos"]},
+        "apart": {"models": ["one", "three"], "method": {"kind": "concat"}, "centre": False},
         "weighted": {"models": ["one", "two"], "method": {"kind": "weighted"}, "fit_on": ["photos"]},
         "whitened": {"models": ["one", "two"], "method": {"kind": "wccn"}, "fit_on": ["photos"]},
         "cohort": {

@@ -1,0 +1,38 @@
+"""Hand on a model or linear fusion: `sitter export MODEL --to onnx|folder`, into exports/MODEL/.
+
+`onnx` writes one graph that takes any number of faces; `folder` writes safetensors and a Python file that needs torch
+alone. Both come with model.json (inputs, places of the landmarks), a calibration of the scores and a model card
+(README.md). What was written is run on 100 faces and compared with the model itself before it is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pipeline.core.errors import SitterError, nearest
+
+
+def run(named: Sequence[Path], *, model: str, to: Literal["onnx", "folder"], out: Path | None = None) -> None:
+    """Export a model.
+
+    Args:
+        named: the params files that were named; none: params.yaml.
+        model: its name.
+        to: the form.
+        out: the folder; without, exports/MODEL/.
+
+    Raises:
+        SitterError: there is no such model, or it cannot be exported.
+    """
+    from pipeline.answering.study import PARAMS, OpenStudy
+    from pipeline.params import load
+    from pipeline.plan.layout import HERE
+
+    study = OpenStudy(load(*(named or [Path(PARAMS)])), HERE)
+    if model not in (known := [*study.params.models, *study.params.fuse]):
+        raise SitterError(f"{model!r} is no model or fusion of the study; {nearest(model, known)}")
+    from pipeline.exporting.export import export
+
+    print(export(study, model, to, out or Path("exports") / model))

@@ -1,0 +1,180 @@
+"""What is there, as tables: `sitter show study`, `models [MODEL]`, `params [SECTION[.ENTRY]]`, `faces DATASET`.
+
+study: data sets with their images and subsets, and how much of the study has been made. models: what each model and
+fusion is made of, or one with its record and figures. params: what params.yaml says of a section or entry, with all
+defaults. faces: what became of a data set's images.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.core.errors import SitterError, nearest
+from pipeline.plan.layout import HERE
+from pipeline.reporting.tables import aligned, cell, heading
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+SHOWN = 10
+NONE = "–"
+
+
+def run(named: Sequence[Path], *, what: str, name: str = "") -> None:
+    """Print tables.
+
+    Args:
+        named: the params files that were named; none: params.yaml.
+        what: study, models, params or faces.
+        name: of a model, a section, a section's entry or a data set.
+
+    Raises:
+        SitterError: there is nothing of this name.
+    """
+    from pipeline.params import load
+
+    study = load(*(named or [Path("params.yaml")]))
+    print("\n".join(TABLES[what](study, name)))
+
+
+def _study(study: Study, name: str) -> Iterator[str]:
+    from pipeline.plan.stages import jobs
+
+    if name:
+        raise SitterError(f"show study takes no name; for {name!r}, type show models or show params.")
+    rows: list[Sequence[str]] = [("data set", "images", "aligned", "sitters", "train / val / test", "licence")]
+    rows += [_dataset(study, dataset) for dataset in study.align]
+    yield from aligned(rows)
+    yield ""
+    made, every = Counter[str](), Counter[str]()
+    for job in jobs(study):
+        every[job.stage] += 1
+        made[job.stage] += job.target.is_file()
+    yield from aligned([("stage", "made"), *((stage, f"{made[stage]} of {n}") for stage, n in every.items())])
+    yield ""
+    groups: dict[str, Mapping[str, Any]] = {
+        "models": study.models, "fusions": study.fuse, "benchmarks": study.evaluate.benchmarks,
+        "questions": study.identify,
+    }  # fmt: skip
+    yield from aligned([(group, ", ".join(names) or NONE) for group, names in groups.items()])
+
+
+def _dataset(study: Study, dataset: str) -> tuple[str, ...]:
+    from pipeline.store.accounts import ALIGNED, has_account, read_account
+    from pipeline.store.splits import each_image, split_file
+
+    source = study.download[study.render[dataset].dataset if dataset in study.render else dataset]
+    images = found = sitters = subsets = NONE
+    if has_account(dataset):
+        rows = read_account(dataset, only=("sitter", "status"))
+        images, found = f"{len(rows):,}", f"{sum(row['status'] == ALIGNED for row in rows):,}"
+        sitters = f"{len({row['sitter'] for row in rows} - {''}):,}"
+    if split_file(dataset).is_file():
+        counts = Counter(subset for _, _, subset in each_image(dataset))
+        subsets = " / ".join(f"{counts[subset]:,}" for subset in ("train", "val", "test"))
+    return dataset, images, found, sitters, subsets, source.licence or "not stated"
+
+
+def _models(study: Study, name: str) -> Iterator[str]:
+    from pipeline.reporting.model_cards import made_of
+    from pipeline.store.models import find_record
+
+    known = [*study.models, *study.fuse]
+    if name and name not in known:
+        raise SitterError(f"{name!r} is no model or fusion; {nearest(name, known)}")
+    if not name:
+        rows: list[Sequence[str]] = [("model", "made of", "trained", "values", "made")]
+        for one in known:
+            record = find_record(one)
+            rows.append((one, *made_of(study, one, record), str(record.get("dim", NONE)), "yes" if record else "no"))
+        yield from aligned(rows)
+        return
+    record = find_record(name)
+    makeup, learned = made_of(study, name, record)
+    yield f"{name}: {makeup}"
+    yield f"trained: {learned}"
+    if not record:
+        yield f"not made yet: sitter {'train' if name in study.models else 'fuse'} {name}"
+        return
+    yield ""
+    yield from aligned(list(_flat({k: v for k, v in record.items() if k not in ("training", "versions", "code")})))
+    yield from _figures(study, name)
+
+
+def _figures(study: Study, name: str) -> Iterator[str]:
+    from pipeline.reporting.read import benchmarks
+    from pipeline.store.results import METRICS
+
+    if not (HERE.results() / METRICS).is_file():
+        return
+    rows: list[Sequence[str]] = [("benchmark", "figure", "value")]
+    for benchmark in benchmarks(HERE.results(), study):
+        values = benchmark.metrics.get(name, {})
+        for figure in benchmark.figures:
+            if values.get(figure) is not None:
+                percent = benchmark.percent(figure)
+                words = heading(figure) + (", %" if percent else "")
+                rows.append((benchmark.name, words, cell(values, figure, percent)))
+    if len(rows) > 1:
+        yield ""
+        yield from aligned(rows)
+
+
+def _params(study: Study, name: str) -> Iterator[str]:
+    import yaml
+
+    section, _, entry = name.partition(".")
+    found: Any = study.model_dump(mode="json")
+    if section and section not in found:
+        raise SitterError(f"params.yaml has no section {section!r}; {nearest(section, found)}")
+    if section:
+        found = found[section]
+    if entry and (not isinstance(found, Mapping) or entry not in found):
+        known = found if isinstance(found, Mapping) else ()
+        raise SitterError(f"{section} has no entry {entry!r}; {nearest(entry, known)}")
+    if entry:
+        found = found[entry]
+    yield yaml.safe_dump(found, sort_keys=False, allow_unicode=True).rstrip()
+
+
+def _faces(study: Study, name: str) -> Iterator[str]:
+    from pipeline.reporting.doubtful_faces import PAGE, doubts
+    from pipeline.store.accounts import account_file, has_account, read_account
+
+    if name not in study.align:
+        told = f"{name!r} is no data set under align" if name else "show faces needs a data set"
+        raise SitterError(f"{told}; {nearest(name, study.align)}")
+    if not has_account(name):
+        raise SitterError(f"{account_file(name)} does not exist: run `sitter align {name}` first.")
+    rows = read_account(name)
+    for title, column in (("status", "status"), ("detector", "detector")):
+        counts = Counter(row[column] for row in rows if row[column])
+        yield from aligned([(title, "images"), *((word, f"{n:,}") for word, n in counts.most_common())])
+        yield ""
+    found = [(row, sorts) for row in rows if (sorts := doubts(row, study.align[name].doubtful))]
+    yield f"doubtful: {len(found):,} of {len(rows):,}"
+    if found:
+        lines = [("image", "sitter", "doubt"), *((r["image_id"], r["sitter"], sorts[0]) for r, sorts in found[:SHOWN])]
+        yield from (f"  {line}" for line in aligned(lines))
+        page = account_file(name).with_name(PAGE)
+        yield f"  {'… ' if len(found) > SHOWN else ''}all of them with pictures: {page}"
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Each value with the names of all mappings around it."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", NONE if value is None else str(value)
+
+
+TABLES: dict[str, Callable[[Study, str], Iterator[str]]] = {
+    "study": _study,
+    "models": _models,
+    "params": _params,
+    "faces": _faces,
+}

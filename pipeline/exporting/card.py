@@ -1,0 +1,158 @@
+"""The model card: what a model is made of, how good it is, what it is for, and what must not be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from pipeline.params.sources.base import SourceOptions
+from pipeline.plan.layout import Layout
+from pipeline.reporting.model_cards import made_of
+from pipeline.reporting.read import benchmarks
+from pipeline.reporting.tables import cell, heading
+from pipeline.splits.trained import training_data
+from pipeline.store.models import find_record
+from pipeline.store.results import METRICS
+from pipeline.store.splits import sitters_of
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+TEMPLATE = "card.md.j2"
+UNKNOWN = "not stated"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A network within a model."""
+
+    name: str
+    makeup: str
+    learned: str
+    weights: str
+    """Where its weights come from, with their checksum."""
+    licence: str
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set that a model has learned from."""
+
+    name: str
+    source: str
+    sitters: int
+    images: int
+    licence: str
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A table of figures with intervals."""
+
+    benchmark: str
+    on: str
+    rows: list[tuple[str, str]]
+    notes: list[str]
+
+
+def model_card(study: Study, name: str, record: Mapping[str, Any], at: Layout) -> str:
+    """Return the card as Markdown.
+
+    Args:
+        study: that has made the model.
+        name: of the model or fusion.
+        record: what `model.json` of the export holds.
+        at: where the study's files lie.
+    """
+    data = list(_data(study, name, at))
+    parts = [_part(study, part, at) for part in networks(study, name)]
+    licences = sorted({part.licence for part in parts} | {one.licence for one in data})
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(TEMPLATE).render(
+        name=name,
+        record=record,
+        fusion=made_of(study, name, find_record(name, at)) if name in study.fuse else None,
+        parts=parts,
+        data=data,
+        licences=licences,
+        unknown=UNKNOWN,
+        figures=list(_figures(study, name, at)),
+        level=f"{100 * study.evaluate.bootstrap.level:g}",
+    )
+
+
+def networks(study: Study, name: str) -> list[str]:
+    """Return the networks behind a model or fusion, each once."""
+    if name in study.models:
+        return [name]
+    return list(dict.fromkeys(network for part in study.fuse[name].models for network in networks(study, part)))
+
+
+def _part(study: Study, name: str, at: Layout) -> Part:
+    model, facts = study.models[name], find_record(name, at)
+    makeup, learned = made_of(study, name, facts)
+    entry = model.backbone.weights
+    if entry is None:
+        return Part(name, makeup, learned, "none: it began at random", "")
+    checksum = (facts.get("weights") or {}).get("sha256", "")
+    source = study.download[entry]
+    return Part(name, makeup, learned, f"{_source(source)}, SHA-256 {checksum}", source.licence or UNKNOWN)
+
+
+def _source(source: SourceOptions) -> str:
+    """Where something is from; a path of the user's own is not told."""
+    known = source.model_dump(exclude_defaults=True)
+    words = [str(known[key]) for key in ("name", "repo", "version", "revision", "url") if known.get(key)]
+    return f"{source.kind} {' '.join(words)}".strip()
+
+
+def _data(study: Study, name: str, at: Layout) -> Iterator[Data]:
+    found: dict[str, set[str]] = {}
+    for one in training_data(study, name):
+        found.setdefault(one.dataset, set()).update(one.subsets)
+    for dataset, subsets in found.items():
+        images = sitters_of(dataset, subsets, at)
+        photographs = study.photographs_of(dataset)
+        source = study.download[photographs]
+        words = (
+            f"paintings rendered of {photographs}, {_source(source)}" if dataset in study.render else _source(source)
+        )
+        yield Data(dataset, words, len(set(images.values()) - {""}), len(images), source.licence or UNKNOWN)
+
+
+def _figures(study: Study, name: str, at: Layout) -> Iterator[Figures]:
+    if not (at.results() / METRICS).is_file():
+        return
+    for benchmark in benchmarks(at.results(), study):
+        values = benchmark.metrics.get(name)
+        if values is None:
+            continue
+        rows = [
+            (heading(f) + (", %" if benchmark.percent(f) else ""), cell(values, f, benchmark.percent(f)))
+            for f in benchmark.figures
+            if values.get(f) is not None
+        ]
+        if not rows:
+            continue
+        between = benchmark.probe + (f" against {benchmark.gallery}" if benchmark.gallery != benchmark.probe else "")
+        on = f"{benchmark.kind} on {between}; {_counts(values)}"
+        said = (str(values.get(f"{f}_note") or "") for f in benchmark.figures)
+        notes = [note[0].upper() + note[1:] for note in said if note]
+        yield Figures(benchmark.name, on, rows, list(dict.fromkeys(notes)))
+
+
+def _counts(values: Mapping[str, Any]) -> str:
+    words: Sequence[tuple[str, str]] = (
+        ("sitters", "sitters"), ("genuine", "genuine pairs"), ("impostor", "impostor pairs"), ("images", "images"),
+    )  # fmt: skip
+    return ", ".join(f"{int(values[key]):,} {word}" for key, word in words if values.get(key))

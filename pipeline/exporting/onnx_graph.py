@@ -1,0 +1,48 @@
+"""A model as an ONNX graph with any number of faces at once."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline.exporting.network import Exported
+
+FILE = "model.onnx"
+OPSET = 17
+OUTPUT = "vectors"
+
+
+def write_onnx(module: Exported, path: Path, record: Mapping[str, Any]) -> None:
+    """Write the graph, with a record of what it is among its metadata.
+
+    Args:
+        module: the model.
+        path: of the file.
+        record: plain values, written as JSON under the key `sitter`.
+    """
+    import onnx
+
+    names = [one.name for one in module.inputs]
+    examples = tuple(torch.rand(2, 3, one.template.size, one.template.size) * 255 for one in module.inputs)
+    with warnings.catch_warnings():
+        # The newer exporter needs a further package; what this one traces is compared face by face afterwards.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module,
+            examples,
+            str(path),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=names,
+            output_names=[OUTPUT],
+            dynamic_axes={name: {0: "faces"} for name in (*names, OUTPUT)},
+        )
+    graph = onnx.load(str(path))
+    onnx.helper.set_model_props(graph, {"sitter": json.dumps(record)})
+    onnx.checker.check_model(graph)
+    onnx.save(graph, str(path))
