@@ -1,0 +1,77 @@
+"""How long a person waits for an answer: `sitter identify PICTURE` against 1,000 sitters, cold and warm.
+
+    python -m benchmarks.identify PROJECT
+
+PROJECT is a folder in which `make demo` has run: its photographs, copied under 1,000 names, make the gallery (equal
+pictures are embedded once, but searched as often as they stand there), and its weights are those of the built-in model.
+
+Cold: a new process, vectors of the gallery kept from before. Warm: the gallery is open; the time of an answer beside
+that of finding and embedding the face, which is all that the picture itself costs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+SITTERS, RUNS, COLD_RUNS = 1000, 31, 3
+
+
+def gallery(photographs: Path, folder: Path, each: int) -> Path:
+    """Lay out pictures of 1,000 sitters, so many of each."""
+    known = sorted(photographs.rglob("*.pgm"))
+    for sitter in range(SITTERS):
+        (folder / f"sitter {sitter:04}").mkdir(parents=True)
+        for number in range(each):
+            source = known[(sitter + 40 * number) % len(known)]
+            shutil.copy(source, folder / f"sitter {sitter:04}" / f"{number}.pgm")
+    return folder
+
+
+def median(work: Callable[[], object]) -> float:
+    """Return the median time of some work, in seconds."""
+    work()
+    times = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def main(project: Path) -> None:
+    """Print a line for each case."""
+    import sitter
+
+    weights, picture = project / "data/raw", sorted((project / "data/raw/orl").rglob("*.pgm"))[0]
+    model = sitter.default_model(weights=weights)
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ.setdefault("SITTER_CACHE", f"{scratch}/cache")
+        for each in (1, 3):
+            where = gallery(project / "data/raw/orl", Path(scratch) / f"{each}", each)
+            opened = sitter.open_gallery(where, model)
+            own = median(lambda: model.prints(model.faces(picture)))
+            whole = median(lambda opened=opened: opened.identify(picture))  # type: ignore[misc]
+            print(f"warm, {each} pictures of each of {len(opened.sitters)} sitters ({opened.note}):")
+            print(f"  face found and embedded {1e3 * own:6.1f} ms; answer {1e3 * whole:6.1f} ms; {whole / own:.2f} ×")
+        command = [sys.executable, "-m", "pipeline", "identify", str(picture), "--gallery", f"{scratch}/1", "--json"]
+        command += ["--weights", str(weights), "--quiet"]
+        walls, cpus = [], []
+        for _ in range(COLD_RUNS):
+            before, start = os.times(), time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            after = os.times()
+            walls.append(time.perf_counter() - start)
+            cpus.append(sum(after[2:4]) - sum(before[2:4]))
+        print(f"cold, as a command: {min(walls):.1f} s (of which the processor worked {min(cpus):.1f} s)")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
