@@ -195,7 +195,6 @@ def view(question: Question, sheets: Sequence[Sheet], number: int, wanted: Filte
         size = int(float(account["width"])), int(float(account["height"]))
     except (KeyError, ValueError):
         size = None
-    taken = [d for d in sheet.answer.decisions if d.verdict == "accept"]
     captioned = caption(sheet.columns)
     listed, none = cards(sheet)
     return View(
@@ -211,9 +210,7 @@ def view(question: Question, sheets: Sequence[Sheet], number: int, wanted: Filte
         state=state(sheet),
         decisions=sheet.answer.decisions,
         verdicts=frozenset(d.verdict for d in sheet.answer.decisions if not d.sitter),
-        truth=sheet.truth + ("" if sheet.in_gallery else ", who is not in the gallery")
-        if sheet.truth and (taken or state(sheet) != OPEN)
-        else "",
+        truth=_truth(sheet),
         seen=fingerprint(sheet.answer.decisions),
         before=max((n for n in passing if n < number), default=None),
         after=min((n for n in passing if n > number), default=None),
@@ -221,6 +218,13 @@ def view(question: Question, sheets: Sequence[Sheet], number: int, wanted: Filte
         passing=len(passing),
         sitters=question.sitters,
     )
+
+
+def _truth(sheet: Sheet) -> str:
+    """Who it is, once somebody has decided; empty where nobody knows."""
+    if not sheet.truth or state(sheet) == OPEN:
+        return ""
+    return sheet.truth if sheet.in_gallery else f"{sheet.truth}, who is not in the gallery"
 
 
 def cards(sheet: Sheet) -> tuple[list[Card], Card | None]:
