@@ -102,6 +102,13 @@ COMMANDS = {
         "Write a data set as InsightFace ships its own: FOLDER/train.rec, FOLDER/DATASET.bin.",
         (("DATASET", "split"), ("FOLDER", "")),
     ),
+    "serve": Command(
+        "Review portraits of unknown sitters in a browser: a page on this machine, for nobody else.",
+        given="arguments",
+        arguments=(
+            _argument("--port", type=int, default=0, metavar="N", help="where it listens (default: any free port)"),
+        ),
+    ),
     "show": Command(
         "Show what is there, as tables: the study, its models, its params, the faces of a data set.",
         given="arguments",

@@ -163,6 +163,11 @@ class Gallery:
         """Who may be named, sorted."""
         return self.ready.within.sitters
 
+    @property
+    def pictures(self) -> Pictures:
+        """What is behind its portraits."""
+        return self._pictures
+
     def __len__(self) -> int:
         """How many portraits there are."""
         return len(self.ready.gallery)

@@ -63,6 +63,11 @@ class UserTable:
     """Cells that a row has at least."""
     _hint: str
 
+    @property
+    def has_separator_line(self) -> bool:
+        """Whether the first line of the file says with which separator it is written."""
+        return _stated_separator(self.file, self.encoding) is not None
+
     def rows(self) -> Iterator[tuple[int, Row]]:
         """Yield each row's first line, counted from 1 as a text editor does, and its cells by column, exactly.
 

@@ -130,14 +130,14 @@ def _portrait(number: int, sheet: Sheet, album: Album) -> Portrait:
     candidates = [
         _shown(
             sheet, c.candidate, album.crop(*c.candidate.reference[:2]) if c.candidate.reference else None,
-            _caption(c.columns), c.cautions,
+            caption(c.columns), c.cautions,
         )
         for c in sheet.candidates
     ]  # fmt: skip
     none = None if sheet.answer.none is None else _shown(sheet, sheet.answer.none, None, [], [])
     said = [d.sentence() for d in sheet.answer.decisions if d.sitter not in listed]
     scale = whole.width / width if whole and width else 1.0
-    return Portrait(sheet, f"portrait-{number}", whole, scale, _caption(sheet.columns), candidates, none, said)
+    return Portrait(sheet, f"portrait-{number}", whole, scale, caption(sheet.columns), candidates, none, said)
 
 
 def _shown(
@@ -147,7 +147,7 @@ def _shown(
     true = bool(sheet.truth) and candidate.sitter == truth
     said = [d.sentence() for d in sheet.decision_on(candidate.sitter)] if candidate.sitter else []
     return Shown(
-        candidate, crop, caption, ratio(candidate.log10_lr), words(candidate), _right(candidate.cell), cautions, said,
+        candidate, crop, caption, ratio(candidate.log10_lr), words(candidate), right(candidate.cell), cautions, said,
         true,
     )  # fmt: skip
 
@@ -165,13 +165,14 @@ def ratio(log10_lr: float | None) -> str:
     return text if log10_lr >= 0 or text == "1" else f"1/{text}"
 
 
-def _right(cell: Cell | None) -> str:
-    """How often known candidates like this one were right, in words."""
+def right(cell: Cell | None) -> str:
+    """Return how often known candidates like this one were right, in words."""
     if cell is None:
         return "no known portrait had such a candidate"
     ends = f"{percent(cell.low, unit=False)}–{percent(cell.high)}"
     return f"{percent(cell.observed)} of {count(cell.searches)} like it were right ({ends})"
 
 
-def _caption(columns: Mapping[str, str]) -> list[str]:
+def caption(columns: Mapping[str, str]) -> list[str]:
+    """Return what a caption says of a picture: artist, title, year and so on, as far as its source knows them."""
     return [columns[column] for column in CAPTION if columns.get(column)]

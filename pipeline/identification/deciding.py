@@ -1,0 +1,152 @@
+"""Recording decisions in the user's CSV while others read it, or write to it.
+
+Each change reads the file anew under a lock, changes the rows of one portrait and puts the whole file in its place at
+once. So two browsers, or a browser and a spreadsheet, lose nothing of each other. Rows of other portraits, further
+columns, separator and encoding stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.core.errors import SitterError
+from pipeline.core.names import nfc
+from pipeline.formats.user_csv import Row, open_table
+from pipeline.formats.user_csv_writing import turn, write_back
+from pipeline.identification.decisions import COLUMNS, NEEDED, Decision, Image, Verdict, read_decisions
+
+
+class Outdated(SitterError):
+    """A portrait's decisions are no longer those that somebody looked at."""
+
+
+@dataclass(frozen=True)
+class DecisionFile:
+    """Where the decisions on a question stand, and what they may be about."""
+
+    file: Path
+    field: str
+    """The field of params.yaml that names the file, for messages."""
+    images: Sequence[Image]
+    sitters: Sequence[str]
+
+    def read(self) -> dict[Image, list[Decision]]:
+        """Return the decisions by image; none where the file does not exist yet. Raises as `read_decisions` does."""
+        return read_decisions(self.file, self.field, self.images, self.sitters) if self.file.exists() else {}
+
+
+@dataclass(frozen=True)
+class Change:
+    """The rows of a portrait before a change and after it."""
+
+    image: Image
+    before: tuple[Row, ...]
+    after: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a person says of a portrait, or of a portrait and a sitter."""
+
+    verdict: Verdict
+    sitter: str = ""
+    by: str = ""
+    when: str = ""
+    evidence: str = ""
+
+    def row(self, image: Image) -> Row:
+        """Return it as a row of the file."""
+        cells = (image[1], self.verdict, self.sitter, image[0], self.by, self.when, self.evidence)
+        return dict(zip(COLUMNS, cells, strict=True))
+
+
+def decide(at: DecisionFile, image: Image, said: Sequence[Said], seen: str | None = None) -> Change:
+    """Record what a person says of a portrait; what it contradicts goes.
+
+    A new verdict on a sitter takes the place of the earlier one. A portrait is accepted as one sitter only: with
+    `accept`, an earlier acceptance goes, as do `unsuitable` and `unsure` of the portrait as a whole; the same the other
+    way round.
+
+    Args:
+        at: the file.
+        image: the portrait.
+        said: the verdicts.
+        seen: `fingerprint` of the decisions that the person has looked at; None: do not compare.
+
+    Raises:
+        Outdated: somebody else has decided on the portrait in the meantime.
+        SitterError: the file has a fault, or does not become free.
+        OSError: it cannot be written.
+    """
+    return _change(at, image, lambda kept: _joined(kept, [one.row(image) for one in said]), seen)
+
+
+def withdraw(at: DecisionFile, image: Image, sitters: Sequence[str], seen: str | None = None) -> Change:
+    """Take back what was said of a portrait and these sitters ("": of the portrait as a whole); raises as `decide`."""
+    return _change(at, image, lambda kept: [row for row in kept if _cell(row, "sitter") not in sitters], seen)
+
+
+def undo(at: DecisionFile, change: Change) -> Change:
+    """Put a portrait's rows back as they were before a change.
+
+    Raises:
+        Outdated: they have been changed again since.
+        SitterError, OSError: as `decide` does.
+    """
+
+    def back(kept: list[Row]) -> list[Row]:
+        if [_filled(row) for row in kept] != [_filled(row) for row in change.after]:
+            raise Outdated("It cannot be undone: the decisions on this portrait have been changed again since.")
+        return list(change.before)
+
+    return _change(at, change.image, back, None)
+
+
+def fingerprint(decisions: Sequence[Decision]) -> str:
+    """Return a text that differs wherever the decisions on a portrait do.
+
+    >>> fingerprint([Decision(7, "accept", "Ann", "", "", "")])
+    '[["accept", "Ann", "", "", ""]]'
+    """
+    import json
+
+    return json.dumps([[d.verdict, d.sitter, d.by, d.when, d.evidence] for d in decisions])
+
+
+def _change(at: DecisionFile, image: Image, edit: Callable[[list[Row]], list[Row]], seen: str | None) -> Change:
+    with turn(at.file):
+        decisions = at.read().get(image, [])
+        if seen is not None and seen != fingerprint(decisions):
+            raise Outdated("Somebody else has decided on this portrait in the meantime: look again, then decide.")
+        table = open_table(at.file, NEEDED, needed=COLUMNS, quiet=True) if at.file.exists() else None
+        rows = [] if table is None else list(table.rows())
+        lines = {decision.line for decision in decisions}
+        before = [row for line, row in rows if line in lines]
+        after = edit(before)
+        columns = [*(table.columns if table else ()), *(c for c in COLUMNS if not table or c not in table.columns)]
+        write_back(at.file, table, columns, [*(row for line, row in rows if line not in lines), *after])
+        return Change(image, tuple(before), tuple(after))
+
+
+def _joined(kept: Sequence[Row], new: Sequence[Row]) -> list[Row]:
+    """The rows of a portrait after new ones, without those that these contradict."""
+    sitters = {row["sitter"] for row in new}
+    final = any(row["verdict"] in ("accept", "unsuitable") or not row["sitter"] for row in new)
+    stays = [
+        row
+        for row in kept
+        if _cell(row, "sitter") not in sitters
+        and not (final and (_cell(row, "verdict").lower() in ("accept", "unsuitable") or not _cell(row, "sitter")))
+    ]
+    return [*stays, *new]
+
+
+def _cell(row: Mapping[str, str], column: str) -> str:
+    return nfc((row.get(column) or "").strip())
+
+
+def _filled(row: Mapping[str, str]) -> dict[str, str]:
+    """A row without its empty cells."""
+    return {column: cell for column, cell in row.items() if cell}

@@ -1,0 +1,167 @@
+"""A question as it is reviewed: the sheets of its last run, and the decisions as they stand now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.answering.portraits import Accounts, accounts, columns
+from pipeline.core.files import read_csv
+from pipeline.core.own_files import located
+from pipeline.identification.answer import Answer, Candidate
+from pipeline.identification.deciding import DecisionFile
+from pipeline.identification.decisions import Decision, Image
+from pipeline.identification.known import NONE, Cell, Known, band
+from pipeline.identification.search import Portrait
+from pipeline.identification.sheets import CandidateSheet, Sheet
+from pipeline.plan.layout import Layout
+from pipeline.reporting.doubtful_faces import doubts
+from pipeline.reporting.numbers import number
+from pipeline.store.candidates import KNOWN as KNOWN_TABLE
+from pipeline.store.candidates import NONE as NONE_RANK
+from pipeline.store.candidates import read_candidates, read_question
+from pipeline.store.splits import UNIDENTIFIED, UNUSED, each_seated
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+    from pipeline.params.identify import Identify
+
+REFERENCE = "reference_"
+OPEN, IDENTIFIED, NOBODY, UNSURE, UNUSABLE = "to review", "identified", "none of these", "unsure", "unsuitable"
+STATES = (OPEN, IDENTIFIED, NOBODY, UNSURE, UNUSABLE)
+"""What a portrait is after the decisions; all but the first count as reviewed."""
+NO_FILE = (
+    "Decisions cannot be saved: params.yaml names no file for them. Add the line `decisions: decisions-{name}.csv` "
+    "under `identify: {name}:` and start again."
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One entry under `identify` that has been answered."""
+
+    name: str
+    entry: Identify
+    record: Mapping[str, Any]
+    """What `question.json` holds."""
+    sheets: Sequence[Sheet]
+    """Of each portrait, with the decisions of the last run."""
+    known: Known
+    accounts: Mapping[Image, Mapping[str, str]]
+    """Rows of `faces.csv` of all pictures that are shown."""
+    sitters: Sequence[str]
+    """Of the gallery, sorted."""
+
+    @property
+    def decision_file(self) -> DecisionFile | None:
+        """Where decisions stand; None where params.yaml names no file."""
+        if self.entry.decisions is None:
+            return None
+        images = [sheet.answer.probe[:2] for sheet in self.sheets]
+        return DecisionFile(located(self.entry.decisions), f"identify.{self.name}.decisions", images, self.sitters)
+
+    @cached_property
+    def numbers(self) -> dict[Image, int]:
+        """The place of each portrait among the sheets."""
+        return {sheet.answer.probe[:2]: n for n, sheet in enumerate(self.sheets)}
+
+    def decided(self, decisions: Mapping[Image, Sequence[Decision]]) -> list[Sheet]:
+        """Return the sheets with these decisions in place of those of the last run."""
+        return [
+            replace(sheet, answer=replace(sheet.answer, decisions=list(decisions.get(sheet.answer.probe[:2], []))))
+            for sheet in self.sheets
+        ]
+
+
+def state(sheet: Sheet) -> str:
+    """Return what a portrait is after the decisions, one of `STATES`."""
+    said = sheet.answer.decisions
+    verdicts = {(d.verdict, d.sitter) for d in said}
+    if sheet.answer.final is not None:
+        return IDENTIFIED if sheet.answer.final.verdict == "accept" else UNUSABLE
+    if any(verdict == "unsure" for verdict, _ in verdicts):
+        return UNSURE
+    listed = [c.candidate.sitter for c in sheet.candidates]
+    return NOBODY if said and all(("reject", sitter) in verdicts for sitter in listed) else OPEN
+
+
+def read(study: Study, name: str, at: Layout) -> Question:
+    """Read what a question was answered with.
+
+    Raises:
+        SitterError: it has not been answered yet, or one of its files is absent.
+    """
+    entry, record = study.identify[name], read_question(name, at)
+    rows = read_candidates(name, at)
+    by_image: dict[Image, list[dict[str, str]]] = {}
+    for row in rows:
+        by_image.setdefault((row["dataset"], row["image"]), []).append(row)
+    shown = {*by_image, *((row["reference_dataset"], row["reference"]) for row in rows if row["reference"])}
+    found = accounts(shown, at)
+    known = _known(at.identify(name) / KNOWN_TABLE, record)
+    absent = set(record["pretended"]["absent"])
+    sheets = [_sheet(study, image, of, found, known, absent) for image, of in by_image.items()]
+    return Question(name, entry, record, sheets, known, found, gallery_sitters(entry, at))
+
+
+def gallery_sitters(entry: Identify, at: Layout) -> list[str]:
+    """Return the sitters of a question's gallery, sorted."""
+    seen = (row for dataset in entry.gallery for row in each_seated(dataset, at))
+    found = {row.sitter for row in seen if row.subset not in (UNUSED, UNIDENTIFIED) and row.sitter}
+    return sorted(found - set(entry.without))
+
+
+def _known(file: Path, record: Mapping[str, Any]) -> Known:
+    """How often candidates were right, as `known.csv` and `question.json` have it."""
+    cells = []
+    for row in read_csv(file):
+        rank = NONE if row["rank"] == NONE_RANK else int(row["rank"])
+        kind = "" if row["likelihood_ratio"] == "any" else row["likelihood_ratio"]
+        shares = (float(row[column]) for column in ("claimed", "right", "right_low", "right_high"))
+        cells.append(Cell(rank, kind, int(row["searches"]), int(row["sitters"]), *shares))
+    tried = int(record["known"]["with_their_sitter_in_the_gallery"])
+    first, among = ((*(record["known"][key] or (float("nan"),) * 3), tried) for key in ("first", "among"))
+    return Known(cells, first, among)
+
+
+def _sheet(
+    study: Study,
+    image: Image,
+    rows: Sequence[Mapping[str, str]],
+    known_images: Accounts,
+    known: Known,
+    absent: Collection[str],
+) -> Sheet:
+    """One portrait, as its rows of `candidates.csv` have it."""
+    account, truth = known_images.get(image, {}), rows[0]["truth"]
+    probe = Portrait(*image, truth, "")
+    candidates, none = [], None
+    for row in rows:
+        if row["rank"] == NONE_RANK:
+            none = _candidate(row, NONE, known)
+        elif row["rank"]:  # a portrait that a person has decided on has a row without a rank
+            kept = {k.removeprefix(REFERENCE): v for k, v in row.items() if k.startswith(REFERENCE) and v}
+            kept.pop("dataset", None)
+            candidate = _candidate(row, int(row["rank"]), known)
+            candidates.append(CandidateSheet(candidate, kept, [w for w in row["warnings"].split("; ") if w]))
+    doubtful = doubts(account, study.align[image[0]].doubtful) if account else []
+    answer = Answer(probe, [], [c.candidate for c in candidates], none)
+    return Sheet(answer, candidates, account, columns(account), doubtful, truth, truth not in absent)
+
+
+def _candidate(row: Mapping[str, str], rank: int, known: Known) -> Candidate:
+    log10_lr = number(row["log10_lr"])
+    low, high = number(row["log10_lr_lowest"]), number(row["log10_lr_highest"])
+    bounds = None if low is None or high is None else (low, high)
+    cell = None
+    if log10_lr is not None and row["right"]:
+        cell = next((c for c in known.cells if c.rank == rank and c.band == band(log10_lr)), None)
+    reference = None
+    if row["reference"]:
+        reference = Portrait(row["reference_dataset"], row["reference"], row["sitter"], "")
+    return Candidate(
+        rank, row["sitter"], number(row["score"]), log10_lr, bounds, number(row["posterior"]), cell, reference
+    )
