@@ -111,8 +111,8 @@ def default_model(study: OpenStudy | None = None, *, weights: str | Path | None 
 def _calibration(study: OpenStudy) -> PairCalibration:
     known = read_json(Path(__file__).parent / CALIBRATION)
     for name in WEIGHTS:
-        folder = str(study.at.raw(name).absolute())
-        if sha256(weights_file(folder)) != known["weights"][name]:
+        if sha256(weights_file(name, study.at)) != known["weights"][name]:
+            folder = study.at.raw(name).absolute()
             return PairCalibration(None, f"{folder} holds other weights than the built-in calibration is of")
     return PairCalibration.of(known)
 
@@ -124,5 +124,5 @@ def calibration_record(project: Path) -> dict[str, Any]:
     study = open_study(project)
     fitted = study.model(MODEL).calibration(("orl", "orl-painted"))
     note = f"calibrated once and for all on the demo's photographs and paintings made of them: {fitted.note}"
-    weights = {name: sha256(weights_file(str(study.at.raw(name).absolute()))) for name in WEIGHTS}
+    weights = {name: sha256(weights_file(name, study.at)) for name in WEIGHTS}
     return fitted.record() | {"note": note, "weights": weights}

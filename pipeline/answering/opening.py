@@ -10,7 +10,7 @@ from pipeline.answering.model import Model
 from pipeline.answering.study import PARAMS, OpenStudy
 from pipeline.core.errors import SitterError, nearest
 from pipeline.params import load
-from pipeline.plan.layout import HERE
+from pipeline.plan.layout import Layout
 
 
 def opened(named: Sequence[Path], model: str, align: str, weights: Path | None, like: str) -> tuple[OpenStudy, Model]:
@@ -39,7 +39,8 @@ def opened(named: Sequence[Path], model: str, align: str, weights: Path | None, 
             f"--model {model}: there is no {PARAMS} here that could have a model of this name. Change to the folder of "
             "the study, name its file by --params, or leave --model out for the built-in model."
         )
-    study = OpenStudy(load(*(named or [Path(PARAMS)])), HERE)
+    found = load(*(named or [Path(PARAMS)]))
+    study = OpenStudy(found, Layout.of(found))
     if model not in study.models:
         raise SitterError(f"--model is {model!r}, which is no model or fusion; {nearest(model, study.models)}")
     return study, study.model(model, align=align)

@@ -28,9 +28,10 @@ def run(named: Sequence[Path], *, model: str, to: Literal["onnx", "folder"], out
     """
     from pipeline.answering.study import PARAMS, OpenStudy
     from pipeline.params import load
-    from pipeline.plan.layout import HERE
+    from pipeline.plan.layout import Layout
 
-    study = OpenStudy(load(*(named or [Path(PARAMS)])), HERE)
+    found = load(*(named or [Path(PARAMS)]))
+    study = OpenStudy(found, Layout.of(found))
     if model not in (known := [*study.params.models, *study.params.fuse]):
         raise SitterError(f"{model!r} is no model or fusion of the study; {nearest(model, known)}")
     from pipeline.exporting.export import export

@@ -32,10 +32,12 @@ def run(named: Sequence[Path], *, port: int = 0) -> None:
         OSError: a file for decisions cannot be made.
     """
     from pipeline.params import load
+    from pipeline.plan.layout import Layout
     from pipeline.serving.desk import Desk
     from pipeline.serving.server import Served
 
-    desk = Desk(load(*(named or [Path("params.yaml")])))
+    study = load(*(named or [Path("params.yaml")]))
+    desk = Desk(study, Layout.of(study))
     desk.prepare()  # faults are told before anybody comes
     try:
         served = Served(desk, port)

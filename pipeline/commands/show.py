@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError, nearest
-from pipeline.plan.layout import HERE
+from pipeline.plan.layout import Layout
 from pipeline.reporting.tables import aligned, cell, heading
 
 if TYPE_CHECKING:
@@ -66,14 +66,15 @@ def _dataset(study: Study, dataset: str) -> tuple[str, ...]:
     from pipeline.store.accounts import ALIGNED, has_account, read_account
     from pipeline.store.splits import each_image, split_file
 
+    at = Layout.of(study)
     source = study.download[study.render[dataset].dataset if dataset in study.render else dataset]
     images = found = sitters = subsets = NONE
-    if has_account(dataset):
-        rows = read_account(dataset, only=("sitter", "status"))
+    if has_account(dataset, at):
+        rows = read_account(dataset, only=("sitter", "status"), at=at)
         images, found = f"{len(rows):,}", f"{sum(row['status'] == ALIGNED for row in rows):,}"
         sitters = f"{len({row['sitter'] for row in rows} - {''}):,}"
-    if split_file(dataset).is_file():
-        counts = Counter(subset for _, _, subset in each_image(dataset))
+    if split_file(dataset, at).is_file():
+        counts = Counter(subset for _, _, subset in each_image(dataset, at))
         subsets = " / ".join(f"{counts[subset]:,}" for subset in ("train", "val", "test"))
     return dataset, images, found, sitters, subsets, source.licence or "not stated"
 
@@ -88,11 +89,11 @@ def _models(study: Study, name: str) -> Iterator[str]:
     if not name:
         rows: list[Sequence[str]] = [("model", "made of", "trained", "values", "made")]
         for one in known:
-            record = find_record(one)
+            record = find_record(one, Layout.of(study))
             rows.append((one, *made_of(study, one, record), str(record.get("dim", NONE)), "yes" if record else "no"))
         yield from aligned(rows)
         return
-    record = find_record(name)
+    record = find_record(name, Layout.of(study))
     makeup, learned = made_of(study, name, record)
     yield f"{name}: {makeup}"
     yield f"trained: {learned}"
@@ -108,10 +109,10 @@ def _figures(study: Study, name: str) -> Iterator[str]:
     from pipeline.reporting.read import benchmarks
     from pipeline.store.results import METRICS
 
-    if not (HERE.results() / METRICS).is_file():
+    if not (Layout.of(study).results() / METRICS).is_file():
         return
     rows: list[Sequence[str]] = [("benchmark", "figure", "value")]
-    for benchmark in benchmarks(HERE.results(), study):
+    for benchmark in benchmarks(Layout.of(study).results(), study):
         values = benchmark.metrics.get(name, {})
         for figure in benchmark.figures:
             if values.get(figure) is not None:
@@ -141,15 +142,16 @@ def _params(study: Study, name: str) -> Iterator[str]:
 
 
 def _faces(study: Study, name: str) -> Iterator[str]:
-    from pipeline.reporting.doubtful_faces import PAGE, doubts
-    from pipeline.store.accounts import account_file, has_account, read_account
+    from pipeline.reporting.doubtful_faces import doubts
+    from pipeline.store.accounts import account_file, doubtful_file, has_account, read_account
 
     if name not in study.align:
         told = f"{name!r} is no data set under align" if name else "show faces needs a data set"
         raise SitterError(f"{told}; {nearest(name, study.align)}")
-    if not has_account(name):
-        raise SitterError(f"{account_file(name)} does not exist: run `sitter align {name}` first.")
-    rows = read_account(name)
+    at = Layout.of(study)
+    if not has_account(name, at):
+        raise SitterError(f"{account_file(name, at)} does not exist: run `sitter align {name}` first.")
+    rows = read_account(name, at=at)
     for title, column in (("status", "status"), ("detector", "detector")):
         counts = Counter(row[column] for row in rows if row[column])
         yield from aligned([(title, "images"), *((word, f"{n:,}") for word, n in counts.most_common())])
@@ -159,7 +161,7 @@ def _faces(study: Study, name: str) -> Iterator[str]:
     if found:
         lines = [("image", "sitter", "doubt"), *((r["image_id"], r["sitter"], sorts[0]) for r, sorts in found[:SHOWN])]
         yield from (f"  {line}" for line in aligned(lines))
-        page = account_file(name).with_name(PAGE)
+        page = doubtful_file(name, at)
         yield f"  {'… ' if len(found) > SHOWN else ''}all of them with pictures: {page}"
 
 

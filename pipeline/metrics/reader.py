@@ -190,7 +190,7 @@ class Reader:
             own = name(row)
             return self._shared.get(own, own)
 
-        return failed_images(dataset, each_account(dataset, ACCOUNTED), self.splits[dataset], picture, paired)
+        return failed_images(dataset, each_account(dataset, ACCOUNTED, self.at), self.splits[dataset], picture, paired)
 
     def _read_means(self, model: str, dataset: str, subset: Subset) -> Floats:
         """Mean embeddings of the sitters of a subset, whose images are read in blocks."""
