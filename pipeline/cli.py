@@ -98,6 +98,9 @@ COMMANDS = {
         ),
     ),
     "published": Command("Print the results beside the figures that their papers published, with differences."),
+    "paper": Command(
+        "Write tables (LaTeX, Markdown, CSV) and figures (SVG, PDF) for a paper into a folder.", (("FOLDER", ""),)
+    ),
     "pack": Command(
         "Write a data set as InsightFace ships its own: FOLDER/train.rec, FOLDER/DATASET.bin.",
         (("DATASET", "split"), ("FOLDER", "")),

@@ -1,0 +1,40 @@
+"""Write the tables and figures of a study for a paper into a folder.
+
+`tables/` has a table for each benchmark as LaTeX (booktabs), Markdown and CSV. `figures/` has every curve, the scores
+of each model and every training as SVG and PDF. Values have the digits that their intervals support.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.core.files import atomic_file
+from pipeline.plan.layout import Layout
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+
+def run(study: Study, folder: str, root: Path = Path()) -> None:
+    """Write `folder/tables/` and `folder/figures/`; files of an earlier run are replaced.
+
+    Raises:
+        SitterError: there are no results.
+    """
+    from pipeline.reporting.paper_figures import draw
+    from pipeline.reporting.paper_tables import paper_tables
+    from pipeline.reporting.read import benchmarks, series
+    from pipeline.store.models import read_history
+
+    at, out = Layout.of(study, root), Path(folder)
+    found = benchmarks(at.results(), study)
+    styles = series(study, found)
+    for benchmark in found:
+        for ending, text in paper_tables(benchmark).items():
+            with atomic_file(out / "tables" / f"{benchmark.name}{ending}") as part:
+                part.write_text(text, encoding="utf-8")
+    (out / "figures").mkdir(parents=True, exist_ok=True)
+    histories = {name: read_history(name, at) for name in study.models}
+    count = draw(out / "figures", found, styles, histories)
+    print(f"{out}/: {len(found)} tables (.tex, .md, .csv) and {count} figures (.svg, .pdf)")

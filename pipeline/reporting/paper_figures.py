@@ -1,0 +1,153 @@
+"""Figures of a study for a paper: curves and score histograms by matplotlib, as SVG and PDF with their letters as text.
+
+The report draws its own pictures, which follow the reader's colours; a paper wants files with a fixed look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from pipeline.reporting.numbers import number
+from pipeline.reporting.read import Benchmark, Row, Series
+
+SIZE = (3.5, 2.8)
+"""Inches: a column of a page of two."""
+# Told apart in colour, in grey, and by people who see few colours (Okabe and Ito, 2008).
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+STYLES = {"frozen": "--", "trained": "-", "fusion": "-.", "outside": ":", "other": ":"}
+LOOK = {
+    "font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False,
+    "svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "sitter",
+}  # fmt: skip
+CURVES = {
+    "roc": ("far", "tar", "false accept rate, %", "true accept rate, %"),
+    "det": ("far", "frr", "false accept rate, %", "false reject rate, %"),
+    "dir": ("far", "dir", "false accept rate, %", "detection and identification rate, %"),
+    "cmc": ("rank", "rate", "rank", "identified, %"),
+}
+"""The columns of x and y of a curve, and the titles of its axes."""
+
+
+def draw(
+    folder: Path, found: Iterable[Benchmark], styles: Mapping[str, Series], histories: Mapping[str, list[Row]]
+) -> int:
+    """Write every figure of a study into an existing folder, each as SVG and PDF; return how many there are.
+
+    Args:
+        folder: gets `BENCHMARK-roc.svg`, `MODEL-training.pdf` and so on.
+        found: the benchmarks.
+        styles: how each model looks.
+        histories: what `history.csv` of each trained model holds.
+    """
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    count = 0
+    with mpl.rc_context(LOOK):
+        for name, figure in _figures(found, styles, histories):
+            for ending in ("svg", "pdf"):
+                # Without the time, equal results give equal files.
+                stamp = {"Date": None} if ending == "svg" else {"CreationDate": None}
+                figure.savefig(folder / f"{name}.{ending}", metadata=stamp, bbox_inches="tight")
+            count += 1
+            mpl.pyplot.close(figure)
+    return count
+
+
+def _figures(
+    found: Iterable[Benchmark], styles: Mapping[str, Series], histories: Mapping[str, list[Row]]
+) -> Iterator[tuple[str, Any]]:
+    for benchmark in found:
+        for curve, (x, y, *titles) in CURVES.items():
+            lines = {m: _points(benchmark.curves[curve].get(m, []), x, y) for m in styles}
+            if any(lines.values()):
+                yield f"{benchmark.name}-{curve}", _curves(curve, lines, styles, titles)
+        for model in styles:
+            if rows := benchmark.curves["scores"].get(model):
+                yield f"{benchmark.name}-scores-{model}", _histogram(rows, benchmark.value(model, "eer_threshold"))
+    for model, rows in histories.items():
+        if model in styles and len(_points(rows, "epoch", "loss")) > 1:
+            yield f"{model}-training", _training(rows, styles[model])
+
+
+def _axes() -> tuple[Any, Any]:
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=SIZE, layout="constrained")
+
+
+def _look(style: Series) -> dict[str, Any]:
+    return {"color": COLOURS[style.index % len(COLOURS)], "linestyle": STYLES.get(style.sort, "-"), "linewidth": 1.2}
+
+
+def _curves(
+    curve: str, lines: Mapping[str, list[tuple[float, float]]], styles: Mapping[str, Series], titles: list[str]
+) -> Any:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    from scipy.stats import norm
+
+    figure, axes = _axes()
+    percent = FuncFormatter(lambda value, _: f"{100 * value:g}")
+    axes.set(xlabel=titles[0], ylabel=titles[1])
+    if curve == "det":
+        for scale in (axes.set_xscale, axes.set_yscale):
+            scale("function", functions=(lambda p: norm.ppf(p.clip(1e-9, 1 - 1e-9)), norm.cdf))
+        ticks = [0.001, 0.01, 0.05, 0.2, 0.5]
+        axes.set(xlim=(5e-4, 0.6), ylim=(5e-4, 0.6), xticks=ticks, yticks=ticks)
+    elif curve == "cmc":
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    else:
+        axes.set_xscale("log")
+    for model, points in lines.items():
+        inner = [(x, y) for x, y in points if 0 < x < 1] if curve in ("roc", "det", "dir") else points
+        if inner:
+            axes.plot(*zip(*inner, strict=True), label=model, **_look(styles[model]))
+    axes.yaxis.set_major_formatter(percent)
+    if curve != "cmc":
+        axes.xaxis.set_major_formatter(percent)
+    axes.legend()
+    return figure
+
+
+def _histogram(rows: list[Row], threshold: float | None) -> Any:
+    figure, axes = _axes()
+    edges = [float(row["score_left"]) for row in rows] + [float(rows[-1]["score_right"])]
+    for name, colour in (("impostor", COLOURS[1]), ("genuine", COLOURS[0])):
+        counts = [float(row[name]) for row in rows]
+        if sum(counts):
+            widths = [b - a for a, b in pairwise(edges)]
+            density = [n / sum(counts) / width for n, width in zip(counts, widths, strict=True)]
+            axes.stairs(density, edges, fill=True, alpha=0.5, color=colour, label=f"{name} pairs")
+    if threshold is not None:
+        axes.axvline(threshold, color="black", linewidth=0.8, linestyle=":", label="threshold of the EER")
+    axes.set(xlabel="score", ylabel="density")
+    axes.legend()
+    return figure
+
+
+def _training(rows: list[Row], style: Series) -> Any:
+    figure, axes = _axes()
+    axes.plot(*zip(*_points(rows, "epoch", "loss"), strict=True), label="training loss", **_look(style))
+    if val := _points(rows, "epoch", "val_loss"):
+        axes.plot(*zip(*val, strict=True), label="loss, val faces", color="black", linewidth=1.0)
+    axes.set(xlabel="epoch", ylabel="loss")
+    lines, labels = axes.get_legend_handles_labels()
+    if eer := _points(rows, "epoch", "val_eer"):
+        other = axes.twinx()
+        other.spines["right"].set_visible(True)
+        other.plot(
+            *zip(*((x, 100 * y) for x, y in eer), strict=True), label="EER, val sitters", color="grey", ls="--", lw=1
+        )
+        other.set_ylabel("EER, val sitters, %")
+        more = other.get_legend_handles_labels()
+        lines, labels = lines + more[0], labels + more[1]
+    axes.legend(lines, labels)
+    return figure
+
+
+def _points(rows: Iterable[Row], x: str, y: str) -> list[tuple[float, float]]:
+    found = ((number(row.get(x)), number(row.get(y))) for row in rows)
+    return [(a, b) for a, b in found if a is not None and b is not None]

@@ -1,0 +1,89 @@
+"""Tables of a study for a paper: LaTeX (booktabs), Markdown and CSV, with digits that their intervals support."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+
+from tabulate import tabulate
+
+from pipeline.reporting.read import Benchmark
+from pipeline.reporting.tables import best, heading
+
+FORMS: Mapping[str, str] = {".tex": "latex_booktabs", ".md": "pipe"}
+"""tabulate's name of a form, by the ending of its file."""
+
+
+def paper_tables(benchmark: Benchmark) -> dict[str, str]:
+    """Return the table of a benchmark by the ending of its file: `.tex`, `.md` and `.csv`.
+
+    A line for each model, and a column for each figure that models are judged by, with its interval. In LaTeX and
+    Markdown the best value is bold. In CSV values and the ends of intervals have columns of their own.
+    """
+    told = {ending: tabulate(_cells(benchmark, ending), _headings(benchmark), form, disable_numparse=True)
+            for ending, form in FORMS.items()}  # fmt: skip
+    told[".tex"] = told[".tex"].replace(BOLD_LATEX, r"\textbf{").replace(BOLD_END, "}").replace("–", "--")
+    return {ending: text + "\n" for ending, text in told.items()} | {".csv": _csv(benchmark)}
+
+
+# tabulate escapes braces and backslashes in LaTeX: these stand for them until it has.
+BOLD_LATEX, BOLD_END = "\ue000", "\ue001"
+
+
+def _headings(benchmark: Benchmark) -> list[str]:
+    return ["model", *(heading(f) + (", %" if benchmark.percent(f) else "") for f in benchmark.figures)]
+
+
+def _cells(benchmark: Benchmark, ending: str) -> list[list[str]]:
+    def strong(text: str) -> str:
+        return f"{BOLD_LATEX}{text}{BOLD_END}" if ending == ".tex" else f"**{text}**"
+
+    rows = []
+    for model in benchmark.models:
+        row = [model]
+        for figure in benchmark.figures:
+            values = rounded(benchmark, model, figure)
+            if values is None:
+                row.append("–")
+                continue
+            value, low, high = values
+            better = "lower" if benchmark.lower_is_better(figure) else "higher"
+            first = model in best(benchmark.metrics, figure, better)
+            row.append((strong(value) if first else value) + (f" [{low}, {high}]" if low else ""))
+        rows.append(row)
+    return rows
+
+
+def rounded(benchmark: Benchmark, model: str, figure: str) -> tuple[str, str, str] | None:
+    """Return a figure and the ends of its interval as text, rates in percent; None where there is none.
+
+    The value has so many decimals that the half width of its interval has two significant digits, and three decimals at
+    most; without an interval it has one decimal (a rate) or three.
+    """
+    scale = 100 if benchmark.percent(figure) else 1
+    value, low, high = (benchmark.value(model, name) for name in (figure, f"{figure}_low", f"{figure}_high"))
+    if value is None:
+        return None
+    if low is None or high is None:
+        return f"{scale * value:.{1 if scale == 100 else 3}f}", "", ""
+    half = scale * (high - low) / 2
+    places = 1 if half <= 0 else min(3, max(0, 1 - math.floor(math.log10(half))))
+    told = [f"{scale * x:.{places}f}" for x in (value, low, high)]
+    return told[0], told[1], told[2]
+
+
+def _csv(benchmark: Benchmark) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    columns: list[str] = ["model"]
+    for figure in benchmark.figures:
+        columns += [figure, f"{figure}_low", f"{figure}_high"]
+    writer.writerow(columns)
+    for model in benchmark.models:
+        row: list[str] = [model]
+        for figure in benchmark.figures:
+            row += rounded(benchmark, model, figure) or ("", "", "")
+        writer.writerow(row)
+    return text.getvalue()
