@@ -63,7 +63,7 @@ def main(project: Path) -> None:
             (own, own_cpu), (whole, cpu) = medians(lambda: model.prints(model.faces(picture)), answer)
             print(f"warm, {each} pictures of each of {len(opened.sitters)} sitters ({opened.note}):")
             print(f"  face found and embedded {1e3 * own:6.1f} ms; answer {1e3 * whole:6.1f} ms; {whole / own:.2f} ×")
-            print(f"  of the processor        {1e3 * own_cpu:6.1f} ms;        {1e3 * cpu:6.1f} ms; {cpu / own_cpu:.2f} ×")
+            print(f"  of the processor {1e3 * own_cpu:13.1f} ms; {1e3 * cpu:13.1f} ms; {cpu / own_cpu:.2f} ×")
         command = [sys.executable, "-m", "pipeline", "identify", str(picture), "--gallery", f"{scratch}/1", "--json"]
         command += ["--weights", str(weights), "--quiet"]
         walls, cpus = [], []
