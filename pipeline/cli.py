@@ -299,6 +299,10 @@ def _is_entry(stage: str, params: list[Path], options: Mapping[str, Any]) -> boo
     there = Path(words[0]).exists()
     if not alone or (there and not params[0].is_file()):
         return False
+    if not there and params == [Path("params.yaml")] and not params[0].is_file():
+        raise SitterError(
+            f"{words[0]!r} is no picture here, and there is no params.yaml that could have an entry of this name."
+        )
     from pipeline.params import load
 
     known = getattr(load(*params), stage)

@@ -30,6 +30,7 @@ from pipeline.store.models import find_record
 if TYPE_CHECKING:
     from pipeline.models.load import Embedder
     from pipeline.params import Study
+    from pipeline.params.fuse import Fusion
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,10 +193,14 @@ def _made_of(name: str, at: Layout) -> str:
     return sha256(at.model(name) / MANIFEST)
 
 
+def _fitted_once(entry: Fusion) -> bool:
+    return not entry.crossval and entry.method.kind != "folds"
+
+
 def _fused(study: Study, name: str, at: Layout) -> Recogniser:
     entry = study.fuse[name]
-    if entry.crossval or entry.method.kind == "folds":
-        once = [n for n in (*study.models, *study.fuse) if n not in study.fuse or not study.fuse[n].crossval]
+    if not _fitted_once(entry):
+        once = [n for n in study.judged if n not in study.fuse or _fitted_once(study.fuse[n])]
         raise SitterError(
             f"{name} judges each fold by another fit, so that there is no one model of a new picture. Name one that is "
             f"made once: {', '.join(n for n in once if n != name)}."

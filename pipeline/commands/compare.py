@@ -59,7 +59,7 @@ def run(
     found = by.compare(first, second, datasets=[like] if like else [])
     print(as_json.dumps(_record(found), ensure_ascii=False) if json else "\n".join(_lines(found, by.name)))
     if html is not None:
-        from pipeline.reporting.comparison import Compared, page
+        from pipeline.answering.comparison import Compared, page
 
         maps = by.looks(found.first, found.second)
         shown = [

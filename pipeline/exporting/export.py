@@ -19,7 +19,8 @@ from pipeline.core.files import MANIFEST, output_folder, write_json
 from pipeline.exporting.card import model_card
 from pipeline.exporting.network import Exported
 from pipeline.exporting.onnx_graph import FILE, OUTPUT, write_onnx
-from pipeline.exporting.plain import NETWORK, WEIGHTS, write_plain
+from pipeline.exporting.plain import NETWORK, write_plain
+from pipeline.store.models import RECORD, WEIGHTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Form = Literal["onnx", "folder"]
-RECORD, CARD, CALIBRATION = "model.json", "README.md", "calibration.json"
+CARD, CALIBRATION = "README.md", "calibration.json"
 FACES = 100
 """Faces on which an export is compared with the model."""
 LEAST_COSINE = 0.99999

@@ -17,8 +17,9 @@ from pipeline.answering.study import OpenStudy
 from pipeline.core.alignment import ARCFACE, Template, align
 from pipeline.core.errors import SitterError
 from pipeline.core.files import MANIFEST, read_json, sha256
-from pipeline.exporting.export import CALIBRATION, RECORD, run_onnx, run_plain
+from pipeline.exporting.export import CALIBRATION, run_onnx, run_plain
 from pipeline.store.embeddings import Floats
+from pipeline.store.models import RECORD
 
 PICTURES = "pictures"
 """The entry under `align` of the built-in study."""

@@ -18,8 +18,9 @@ from torch import Tensor
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
 from pipeline.exporting.network import Exported
+from pipeline.store.models import WEIGHTS
 
-NETWORK, WEIGHTS, EXAMPLE = "network.py", "weights.safetensors", "example.py"
+NETWORK, EXAMPLE = "network.py", "example.py"
 HEAD = '''"""{name}: pixels of aligned faces to vectors of length 1. Written by Sitter from the graph of torch.export.
 
     weights = safetensors.torch.load_file("weights.safetensors")

@@ -84,7 +84,7 @@ def page(
         album: the pictures, where they do not lie in the project.
     """
     album = album or Album(at)
-    portraits = [_portrait(n, sheet, album) for n, sheet in enumerate(sheets, start=1)]
+    portraits = [_portrait(n, sheet, album, bool(known.cells)) for n, sheet in enumerate(sheets, start=1)]
     folder = Path(__file__).parent
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
@@ -122,7 +122,7 @@ def _rank(rank: int) -> str:
     return f"number {rank}" if rank else "none of these"
 
 
-def _portrait(number: int, sheet: Sheet, album: Album) -> Portrait:
+def _portrait(number: int, sheet: Sheet, album: Album, tried: bool) -> Portrait:
     probe = sheet.answer.probe
     whole = album.portrait(probe.dataset, sheet.account.get("path", ""), PORTRAIT)
     width = float(sheet.account.get("width") or 0)
@@ -130,25 +130,30 @@ def _portrait(number: int, sheet: Sheet, album: Album) -> Portrait:
     candidates = [
         _shown(
             sheet, c.candidate, album.crop(*c.candidate.reference[:2]) if c.candidate.reference else None,
-            caption(c.columns), c.cautions,
+            caption(c.columns), c.cautions, tried,
         )
         for c in sheet.candidates
     ]  # fmt: skip
-    none = None if sheet.answer.none is None else _shown(sheet, sheet.answer.none, None, [], [])
+    none = None if sheet.answer.none is None else _shown(sheet, sheet.answer.none, None, [], [], tried)
     said = [d.sentence() for d in sheet.answer.decisions if d.sitter not in listed]
     scale = whole.width / width if whole and width else 1.0
     return Portrait(sheet, f"portrait-{number}", whole, scale, caption(sheet.columns), candidates, none, said)
 
 
 def _shown(
-    sheet: Sheet, candidate: Candidate, crop: Picture | None, caption: list[str], cautions: Sequence[str]
+    sheet: Sheet,
+    candidate: Candidate,
+    crop: Picture | None,
+    caption: list[str],
+    cautions: Sequence[str],
+    tried: bool,
 ) -> Shown:
     truth = sheet.truth if sheet.in_gallery else ""
     true = bool(sheet.truth) and candidate.sitter == truth
     said = [d.sentence() for d in sheet.decision_on(candidate.sitter)] if candidate.sitter else []
     return Shown(
-        candidate, crop, caption, ratio(candidate.log10_lr), words(candidate), right(candidate.cell), cautions, said,
-        true,
+        candidate, crop, caption, ratio(candidate.log10_lr), words(candidate), right(candidate.cell) if tried else "",
+        cautions, said, true,
     )  # fmt: skip
 
 

@@ -75,11 +75,13 @@ class Looking:
 
     def _taken(self, browser: str, wish: FromQuestion) -> Handed:
         question = self.pages.question(wish.question)
-        if wish.number >= len(question.sheets):
-            raise HTTPException(404, f"The question has {len(question.sheets)} portraits, and none of this number.")
-        dataset, image_id = question.sheets[wish.number].answer.probe[:2]
+        images = question.faceless if wish.faceless else list(question.numbers)
+        if wish.number >= len(images):
+            raise HTTPException(404, f"The question has {len(images)} such portraits, and none of this number.")
+        dataset, image_id = images[wish.number]
         path = self.pages.desk.at.raw(dataset) / question.accounts[dataset, image_id]["path"]
-        origin = Origin(dataset, image_id, f"/who/{wish.question}/{wish.number}")
+        address = f"/who/{wish.question}" + ("" if wish.faceless else f"/{wish.number}")
+        origin = Origin(dataset, image_id, address)
         self.lookup.forget(browser)
         return self.lookup.put(browser, 0, image_id, encoded_image(path), wish.question, origin)
 

@@ -62,6 +62,8 @@ class FromQuestion(BaseModel):
 
     question: str = Field(max_length=200)
     number: int = Field(ge=0)
+    faceless: bool = False
+    """Whether the number counts the portraits on which no face was found."""
 
 
 @dataclass(frozen=True)

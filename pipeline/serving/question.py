@@ -20,6 +20,7 @@ from pipeline.identification.sheets import CandidateSheet, Sheet
 from pipeline.plan.layout import Layout
 from pipeline.reporting.doubtful_faces import doubts
 from pipeline.reporting.numbers import number
+from pipeline.store.accounts import REQUIRED, each_account
 from pipeline.store.candidates import KNOWN as KNOWN_TABLE
 from pipeline.store.candidates import NONE as NONE_RANK
 from pipeline.store.candidates import read_candidates, read_question
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pipeline.params import Study
     from pipeline.params.identify import Identify
 
-REFERENCE = "reference_"
+REFERENCE, NO_FACE = "reference_", "no_face"
 OPEN, IDENTIFIED, NOBODY, UNSURE, UNUSABLE = "to review", "identified", "none of these", "unsure", "unsuitable"
 STATES = (OPEN, IDENTIFIED, NOBODY, UNSURE, UNUSABLE)
 """What a portrait is after the decisions; all but the first count as reviewed."""
@@ -54,6 +55,8 @@ class Question:
     """Rows of `faces.csv` of all pictures that are shown."""
     sitters: Sequence[str]
     """Of the gallery, sorted."""
+    faceless: Sequence[Image]
+    """Unidentified portraits on which no face was found, so that nobody could be asked about them."""
 
     @property
     def decision_file(self) -> DecisionFile | None:
@@ -104,7 +107,10 @@ def read(study: Study, name: str, at: Layout) -> Question:
     known = _known(at.identify(name) / KNOWN_TABLE, record)
     absent = set(record["pretended"]["absent"])
     sheets = [_sheet(study, image, of, found, known, absent) for image, of in by_image.items()]
-    return Question(name, entry, record, sheets, known, found, gallery_sitters(entry, at))
+    without = _faceless(entry, at)
+    return Question(
+        name, entry, record, sheets, known, {**found, **without}, gallery_sitters(entry, at), list(without)
+    )  # fmt: skip
 
 
 def gallery_sitters(entry: Identify, at: Layout) -> list[str]:
@@ -112,6 +118,16 @@ def gallery_sitters(entry: Identify, at: Layout) -> list[str]:
     seen = (row for dataset in entry.gallery for row in each_seated(dataset, at))
     found = {row.sitter for row in seen if row.subset not in (UNUSED, UNIDENTIFIED) and row.sitter}
     return sorted(found - set(entry.without))
+
+
+def _faceless(entry: Identify, at: Layout) -> dict[Image, dict[str, str]]:
+    """Rows of `faces.csv` of the unidentified portraits on which no face was found."""
+    return {
+        (dataset, row["image_id"]): row
+        for dataset in entry.probes
+        for row in each_account(dataset, REQUIRED, at)
+        if row["status"] == NO_FACE and not row["sitter"]
+    }
 
 
 def _known(file: Path, record: Mapping[str, Any]) -> Known:

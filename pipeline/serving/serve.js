@@ -163,13 +163,13 @@ async function correct(place, content) {
   finally { busy = false; }
 }
 
-async function take({ question, number }) {
+async function take({ question, number, faceless }) {
   if (busy) return;
   busy = true;
   say("Looking at the picture again … this takes some seconds.");
   clearTimeout(say.timer);
   try {
-    const told = await send("/look/from", { question, number: Number(number) });
+    const told = await send("/look/from", { question, number: Number(number), faceless: Boolean(faceless) });
     if (told.error) { say("", told.error); return; }
     carry(told.said);
     location.href = told.address;

@@ -100,6 +100,13 @@ def test_what_is_refused_is_told_with_the_mend(
     assert words in refused(*arguments, capsys=capsys)
 
 
+def test_a_picture_that_is_not_there_is_told_without_a_study_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "'who.jpg' is no picture here, and there is no params.yaml" in refused("identify", "who.jpg", capsys=capsys)
+
+
 def test_two_pictures_are_compared_in_words(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     common = ["--model", "one", "--align", "photos"]
     assert cli.main(["compare", "a.png", "b.png", *common, "--html", "pair.html"]) == 0

@@ -18,7 +18,7 @@ from pipeline.answering.recogniser import scores
 from pipeline.calibration.cost import cllr
 from pipeline.core.errors import SitterError
 from pipeline.sources import package
-from tests.faces.real import photograph, shared
+from tests.faces.real import PROJECT, photograph, shared
 
 
 def test_without_weights_and_network_the_message_says_what_to_type(
@@ -40,9 +40,8 @@ def test_without_weights_and_network_the_message_says_what_to_type(
 
 
 def test_the_built_in_study_is_of_the_weights_that_the_demo_downloads() -> None:
-    built_in, demo = (
-        params.load(file) for file in (Path(default.__file__).parent / default.PARAMS, Path("params.yaml"))
-    )
+    built_in = params.load(Path(default.__file__).parent / default.PARAMS)
+    demo = params.load(PROJECT / "params.yaml")
     for name in default.WEIGHTS:
         assert built_in.download[name] == demo.download[name]
 

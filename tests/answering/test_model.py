@@ -119,6 +119,19 @@ def test_a_picture_without_a_face_is_told_by_name(study: OpenStudy) -> None:
         model.face(wide, name="wide.jpg")
 
 
+def test_a_person_draws_a_box_around_the_face_that_is_meant(study: OpenStudy) -> None:
+    model = study.model("one", align="photos")
+    wide = np.zeros((120, 300, 3), np.uint8)
+    wide[4:116, 180:292] = portrait(5, 0)
+    face = model.face(wide, name="wide", box=(190.0, 10.0, 280.0, 110.0))
+    assert face.box == (190.0, 10.0, 280.0, 110.0)
+    assert "drawn by a person" in face.account["reason"]
+    drawn = np.corrcoef(face.crop.ravel(), portrait(5, 0).ravel())[0, 1]
+    assert drawn > np.corrcoef(face.crop.ravel(), portrait(9, 0).ravel())[0, 1]
+    with pytest.raises(sitter.SitterError, match="not within the picture of 300×120 pixels"):
+        model.face(wide, box=(250.0, 10.0, 310.0, 110.0))
+
+
 def test_what_cannot_be_opened_says_why(project: Path, study: OpenStudy, tmp_path: Path) -> None:
     with pytest.raises(sitter.SitterError, match="did you mean 'both'"):
         study.model("bot", align="photos")

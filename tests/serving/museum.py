@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from PIL import Image
+
 from pipeline.params import Study
 from pipeline.plan import layout
 from pipeline.stages import align, download, embed, identify, split, train
@@ -13,7 +15,10 @@ from tests.demo import demo
 SITTERS = [f"s{n}" for n in range(1, 13)]
 EACH = 4
 HIDDEN = "s5"
-"""Of whom two photographs are asked about as if nobody knew them."""
+"""Of whom the photographs are asked about as if nobody knew them."""
+
+BLANK = "blank"
+"""An unidentified portrait on which no face is found."""
 
 
 def study() -> Study:
@@ -41,6 +46,9 @@ def write_museum() -> Study:
             target = Path("few") / sitter / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
+    blank = Path("few/_unidentified") / f"{BLANK}.png"
+    blank.parent.mkdir()
+    Image.new("RGB", (160, 200), "white").save(blank)
     Path("decisions.csv").write_text("image,verdict,sitter\n")
     Path("corrections.csv").write_text("image_id,box,landmarks,drop\n")
     download.run(asked, "few")

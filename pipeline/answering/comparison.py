@@ -13,6 +13,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from pipeline.calibration.verbal import verbal
+from pipeline.reporting import pictures
 from pipeline.reporting.pictures import picture, tinted
 from pipeline.reporting.sheets import ratio
 
@@ -58,7 +59,7 @@ def page(model: str, faces: Sequence[Compared], score: float, log10_lr: float | 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    css = "\n".join((folder / style).read_text(encoding="utf-8") for style in STYLES)
+    css = "\n".join((Path(pictures.__file__).parent / style).read_text(encoding="utf-8") for style in STYLES)
     return environment.get_template(TEMPLATE).render(
         model=model,
         shown=shown,
