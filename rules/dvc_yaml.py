@@ -31,6 +31,7 @@ HEADER = """\
 """
 TEMPLATE = "by-model"  # .dvc/plots/by-model.json
 # The curve that shows a benchmark, with its axes.
+TRAINING = {"training loss": "loss", "EER on validation sitters": "val_eer"}
 CURVES = {"all-pairs": ("roc", "far", "tar"), "identification": ("cmc", "rank", "rate")}
 
 
@@ -134,13 +135,17 @@ def _metrics(study: Study) -> list[str]:
 
 
 def _plots(study: Study) -> list[dict[str, Any]]:
-    """For `dvc plots`: a curve of each benchmark, a line for each model."""
+    """For `dvc plots`: a curve of each benchmark and of the trainings, a line for each model."""
     found = []
     for name, benchmark in study.evaluate.benchmarks.items():
         if benchmark.kind in CURVES:
             curve, x, y = CURVES[benchmark.kind]
             file = (Layout().results() / "curves" / f"{curve}-{name}.csv").as_posix()
             found.append({f"{curve}, {name}": {"template": TEMPLATE, "x": {file: x}, "y": {file: y}}})
+    trained = [name for name, model in study.models.items() if model.adaptation.kind != "none"]
+    files = [f"{Layout().model(name)}/history.csv" for name in trained]
+    for title, column in TRAINING.items() if files else ():
+        found.append({title: {"x": dict.fromkeys(files, "epoch"), "y": dict.fromkeys(files, column)}})
     return found
 
 
@@ -148,7 +153,7 @@ def rendered(study: Study, there: dict[str, Any]) -> dict[str, Any]:
     """The whole of a study's dvc.yaml: stages, metrics and plots, and what else is there."""
     metrics, plots = _metrics(study), _plots(study)
     own_metrics = [path for path in there.get("metrics", []) if not str(path).startswith(("results/", "models/"))]
-    own_plots = [plot for plot in there.get("plots", []) if TEMPLATE not in str(plot)]
+    own_plots = [plot for plot in there.get("plots", []) if TEMPLATE not in str(plot) and not set(plot) & set(TRAINING)]
     ours = {"stages": stages(study), "metrics": metrics + own_metrics, "plots": plots + own_plots}
     return ours | {key: value for key, value in there.items() if key not in ours}
 
