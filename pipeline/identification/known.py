@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from pipeline.calibration.verbal import STEPS
 from pipeline.identification.evidence import Evidence, equal, places, posteriors
@@ -165,7 +165,7 @@ def share(right: NDArray[np.bool_], weights: Floats, units: Ints) -> tuple[float
     observed = float(np.average(right, weights=weights))
     of_each = np.bincount(units, weights)
     n = float(of_each.sum() ** 2 / (of_each**2).sum())
-    z = float(ndtri((1 + LEVEL) / 2))
+    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
     middle = (observed + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(observed * (1 - observed) / n + z * z / (4 * n * n))
     return observed, max(0.0, middle - half), min(1.0, middle + half)
