@@ -11,6 +11,7 @@ from pipeline.formats.score_files import ScoreBlock
 from pipeline.metrics.kfold import similarities
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Context, Embedded, Floats, Ints, Scored, rounded
+from pipeline.metrics.templates import pooled
 from pipeline.params.metrics.base import BenchmarkOptions, ComparisonOptions
 from pipeline.params.metrics.kfold import KfoldOptions
 
@@ -31,6 +32,7 @@ def every_pair(context: Context, options: BenchmarkOptions) -> Iterator[ScoreBlo
         return
     if not isinstance(options, ComparisonOptions):
         raise SitterError(f"a benchmark of kind {options.kind} compares no images: name another.")  # type: ignore[attr-defined]
+    context = pooled(context, options)
     other = context.embedded(options.other, "test") if options.other else None
     pairing = Pairing(context.embedded(options.probe, "test"), other, options.within_folds)
     both_ways = pairing.within and options.kind == "identification"  # type: ignore[attr-defined]
