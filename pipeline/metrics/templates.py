@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 
@@ -134,7 +133,8 @@ def _weights(context: Context, images: Embedded, name: str | None) -> Floats:
     if name is None:
         return np.ones(len(images))
     if name == "norm":
-        return np.linalg.norm(images.vectors.astype(np.float64), axis=1)
+        lengths: Floats = np.linalg.norm(images.vectors.astype(np.float64), axis=1)
+        return lengths
     values = context.column(images.dataset, name)
     try:
         weights = np.array([float(values[image_id]) for image_id in images.image_ids])
@@ -149,5 +149,4 @@ def _weights(context: Context, images: Embedded, name: str | None) -> Floats:
 
 
 def _mean(vectors: Floats, weights: Floats) -> Floats:
-    mean = np.average(vectors, axis=0, weights=weights)
-    return cast(Floats, mean)
+    return np.average(vectors, axis=0, weights=weights)
