@@ -43,7 +43,7 @@ def discard(
     Raises:
         SitterError: a column that is named is not there or holds no numbers; those of `KNOWN_QUALITIES` may be absent.
     """
-    rows, columns = genuine_pairs(pairing)
+    rows, columns = genuine_pairs(pairing) if qualities else (np.zeros(0, np.int64), np.zeros(0, np.int64))
     if not 0 < len(rows) <= MOST:
         return {}, {}
     rejected = genuine_scores(pairing, rows, columns) < threshold
