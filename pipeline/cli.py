@@ -131,11 +131,22 @@ COMMANDS = {
             _argument("--out", type=Path, metavar="FOLDER", help="where it is written (default: exports/MODEL)"),
         ),
     ),
+    "scores": Command(
+        "Write the scores of a model on a benchmark for other programs: bob's columns, CSV or Arrow.",
+        (("BENCHMARK", ""), ("MODEL", ""), ("FILE", "")),
+    ),
     "check": Command("Check params.yaml and say what the study holds."),
     "merge": Command("Print several params files as the one that they make, for params.yaml and DVC.", given="files"),
     "schema": Command("Write the JSON schema of params.yaml (what editors complete from).", given="nothing"),
     "options": Command("Write docs/options.md, the reference of all that params.yaml may say.", given="nothing"),
 }
+WORDS = {
+    "FOLDER": "a folder",
+    "FILE": "a file, whose ending says the format",
+    "BENCHMARK": "a name under evaluate.benchmarks in params.yaml",
+    "MODEL": "a name under models or fuse in params.yaml",
+}
+"""What stands in the help for a word that is no name under a section."""
 EVERY: Mapping[str, Stage | Command] = {**STAGES, **COMMANDS}
 
 
@@ -153,7 +164,7 @@ def parser() -> argparse.ArgumentParser:
         )
         for word, section in () if asked else row.takes:
             command.add_argument(
-                word.lower(), metavar=word, help=f"a name under {section} in params.yaml" if section else "a folder"
+                word.lower(), metavar=word, help=f"a name under {section} in params.yaml" if section else WORDS[word]
             )
         takes = asked or row
         for argument in takes.arguments if isinstance(takes, Command) else ():

@@ -224,6 +224,23 @@ def test_an_image_without_a_vector_is_found_before_anything_is_computed(at, stud
         evaluate.run(study, at.root)
 
 
+def test_a_column_that_a_benchmark_needs_is_missed_before_anything_is_computed(at, study, monkeypatch):
+    monkeypatch.setattr(evaluate, "judge", lambda *_: pytest.fail("computed"))
+    at.faces("orl").mkdir(parents=True)
+    rows_ = [{"image_id": "s0/0", "sitter": "s0", "status": "aligned", "artist": "Hals"}]
+    write_csv(at.faces("orl") / "faces.csv", rows_, list(rows_[0]))
+    for asked, message in (
+        ({"groups": ["artst"]}, "benchmark 'photographs'.*no column 'artst'; did you mean 'artist'"),
+        ({"groups": ["century"]}, "no column 'year'"),
+        ({"discard": ["ofiq"]}, "no column 'ofiq'"),
+        ({"templates": {"probe": "tid"}}, "no column 'tid'"),
+    ):
+        raw = params()
+        raw["evaluate"]["benchmarks"]["photographs"] |= asked
+        with pytest.raises(SitterError, match=message):
+            evaluate.run(check(raw), at.root)
+
+
 def test_a_nan_vector_is_refused_with_the_image_named(at, study):
     import pyarrow as pa
 

@@ -26,6 +26,7 @@ from pipeline.metrics.pair_table import PairTable, exact_table, streamed_table
 from pipeline.metrics.pairing import EXAMPLES, Example, Pairing, extremes
 from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, Scored, Unjudged, at, rounded
 from pipeline.metrics.support import with_effective_support
+from pipeline.metrics.templates import pooled
 from pipeline.metrics.verification import (
     Roc,
     Tally,
@@ -59,6 +60,7 @@ def all_pairs(context: Context, options: AllPairsOptions) -> Result:
     Raises:
         SitterError: a data set has no test images.
     """
+    context = pooled(context, options)
     pairing = Pairing(
         context.embedded(options.probe, "test"),
         context.embedded(options.other, "test") if options.other else None,

@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from pipeline.core.errors import SitterError
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Column, Context, Embedded, Floats, Ints, Scalar, Scored, rounded, unit
+from pipeline.params.metrics.all_pairs import KNOWN_QUALITIES
 
 # Genuine pairs at most: they are listed one by one.
 MOST = 5_000_000
 POINTS = 100
 # The area under the curve is taken up to this share of images discarded, as is usual.
 UP_TO = 0.2
-KNOWN = ("score", "size", "norm")
-"""Qualities that need no column of the user's: the detector's score, the face's size in pixels, the vector's length."""
 BLOCK = 1 << 14
 
 
@@ -42,9 +41,9 @@ def discard(
         threshold: from which on a pair is accepted.
 
     Raises:
-        SitterError: a column that is named is not there or holds no numbers; those of `KNOWN` may be absent.
+        SitterError: a column that is named is not there or holds no numbers; those of `KNOWN_QUALITIES` may be absent.
     """
-    rows, columns = genuine_pairs(pairing)
+    rows, columns = genuine_pairs(pairing) if qualities else (np.zeros(0, np.int64), np.zeros(0, np.int64))
     if not 0 < len(rows) <= MOST:
         return {}, {}
     rejected = genuine_scores(pairing, rows, columns) < threshold
@@ -130,7 +129,7 @@ def area_up_to(discarded: Floats, fnmr: Floats, end: float = UP_TO) -> float:
 
 
 def _quality(context: Context, images: Embedded, name: str) -> Floats | None:
-    """Quality of each image; None where one of `KNOWN` is not known."""
+    """Quality of each image; None where one of `KNOWN_QUALITIES` is not known."""
     if name == "norm":
         return None if isinstance(images, Scored) else np.linalg.norm(images.vectors.astype(np.float64), axis=1)
     try:
@@ -139,11 +138,11 @@ def _quality(context: Context, images: Embedded, name: str) -> Floats | None:
             return np.sqrt(np.maximum((x1 - x0) * (y1 - y0), 0))
         return _numbers(context.column(images.dataset, name), images)
     except SitterError:
-        if name in KNOWN:
+        if name in KNOWN_QUALITIES:
             return None
         raise
     except ValueError as error:
-        if name in KNOWN:
+        if name in KNOWN_QUALITIES:
             return None
         raise SitterError(
             f"{images.dataset}: `discard` names the column {name!r}, which must hold numbers, but {error}. "

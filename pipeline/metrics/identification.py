@@ -14,6 +14,7 @@ from pipeline.metrics.intervals import draws
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Column, Context, Ints, Result, Scalar, Scored, at, rounded
 from pipeline.metrics.search_rates import Rate, Searches, dir_rate, rank_rate, replicates
+from pipeline.metrics.templates import pooled
 from pipeline.metrics.verification import reversed_by, support
 from pipeline.params.metrics.identification import IdentificationOptions
 
@@ -32,6 +33,7 @@ def identification(context: Context, options: IdentificationOptions) -> Result:
     whose own sitter is first and reaches it. Intervals are for other sitters as probes and in
     the gallery (see `search_rates`).
     """
+    context = pooled(context, options)
     pairing = Pairing(
         context.embedded(options.probe, "test"),
         context.embedded(options.other, "test") if options.other else None,

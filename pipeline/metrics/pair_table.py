@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,10 @@ from pipeline.metrics.verification import Tally, tally
 
 if TYPE_CHECKING:
     from pipeline.metrics.intervals import ScoredPairs
+
+
+# Pairs of two units at most for which a table of all of them is faster than a sparse one.
+DENSE = 300_000
 
 
 @dataclass(frozen=True)
@@ -49,14 +53,9 @@ class Side:
             units: number of units.
             drawn: how often each unit is drawn, [r, units], some replicates at a time.
         """
-        from scipy.sparse import coo_array
-
         within = self.a == self.b
         sums, counts = (
-            (
-                np.bincount(self.a[within], w[within], minlength=units),
-                coo_array((w[~within], (self.a[~within], self.b[~within])), shape=(units, units)).tocsr(),
-            )
+            (np.bincount(self.a[within], w[within], minlength=units), self._cells(np.where(within, 0, w), units))
             for w in (self.weight * values, self.weight)
         )
         found = []
@@ -67,6 +66,15 @@ class Side:
             with np.errstate(invalid="ignore", divide="ignore"):
                 found.append(np.where(bottom > 0, top / bottom, np.nan))
         return np.concatenate(found)
+
+    def _cells(self, weight: Floats, units: int) -> Any:
+        """Return the sums of weights [n] by both units, [units, units]: of few units dense, else sparse."""
+        if units * units <= DENSE:
+            key = self.a.astype(np.int64) * units + self.b
+            return np.bincount(key, weight, minlength=units * units).reshape(units, units)
+        from scipy.sparse import coo_array
+
+        return coo_array((weight, (self.a, self.b)), shape=(units, units)).tocsr()
 
 
 @dataclass(frozen=True)

@@ -101,26 +101,30 @@ class Pairing:
     @cached_property
     def excluded(self) -> tuple[Ints, Ints]:
         """Rows and columns of the pairs that do not count; within one data set, each once with row < column."""
-        if self.within_folds:
-            return self._across_folds()
+        pictures = self._of_one_picture()
+        return self._across_folds(pictures) if self.within_folds else pictures
+
+    def _of_one_picture(self) -> tuple[Ints, Ints]:
+        """Pairs that show one picture; of two templates, any."""
         places: dict[str, list[int]] = {}
-        for j, origin in enumerate(self.columns.origins):
-            places.setdefault(origin, []).append(j)
-        found = [
+        for j, origins in enumerate(self.columns.origins):
+            for origin in origins.split("\n"):
+                places.setdefault(origin, []).append(j)
+        found = dict.fromkeys(  # two templates may share several pictures
             (i, j)
-            for i, origin in enumerate(self.probe.origins)
+            for i, origins in enumerate(self.probe.origins)
+            for origin in origins.split("\n")
             for j in places.get(origin, ())
             if not self.within or i < j
-        ]
-        pairs = np.array(found, dtype=np.int64).reshape(-1, 2)
+        )
+        pairs = np.array(list(found), dtype=np.int64).reshape(-1, 2)
         return pairs[:, 0], pairs[:, 1]
 
-    def _across_folds(self) -> tuple[Ints, Ints]:
+    def _across_folds(self, pictures: tuple[Ints, Ints]) -> tuple[Ints, Ints]:
         """… where only pairs within a fold count: a matrix of all pairs, for the small sets that folds are for."""
         folds = [np.array(images.folds) for images in (self.probe, self.columns)]
-        number = {origin: n for n, origin in enumerate(dict.fromkeys((*self.probe.origins, *self.columns.origins)))}
-        origins = [np.array([number[o] for o in images.origins]) for images in (self.probe, self.columns)]
-        out = (folds[0][:, None] != folds[1][None, :]) | (origins[0][:, None] == origins[1][None, :])
+        out = folds[0][:, None] != folds[1][None, :]
+        out[pictures] = True
         rows, columns = np.nonzero(np.triu(out, 1) if self.within else out)
         return rows.astype(np.int64), columns.astype(np.int64)
 

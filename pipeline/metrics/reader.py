@@ -89,8 +89,14 @@ class Reader:
         """Read every table once, so that a bad one is found before anything is computed.
 
         Those that only class centres come from may be large, and are read where they are used. Sitters whose names are
-        written in two ways in data sets that are compared are told.
+        written in two ways in data sets that are compared are told. Columns that benchmarks need must be there.
         """
+        for name, benchmark in self.study.evaluate.benchmarks.items():
+            for dataset, column in benchmark.columns():
+                try:
+                    self._column(dataset, column)
+                except SitterError as error:
+                    raise SitterError(f"benchmark {name!r}: {error}") from None
         for probe, gallery in self.study.compared:
             one, other = (
                 {row["sitter"] for row in self.splits[dataset].values() if row["subset"] in TESTED}

@@ -27,7 +27,8 @@ class Embedded:
     """Images of one subset of a data set with one model's embeddings of them.
 
     `sitters` are names, the same name being the same person in every data set. `origins` name the photograph behind
-    each image with its data set (`orl:s1/10`): two images of one origin are one picture, not two.
+    each image with its data set (`orl:s1/10`): two images of one origin are one picture, not two. Where a benchmark
+    pools several images, templates stand in their place, with the origins of all their images, a line each.
     """
 
     dataset: str

@@ -38,7 +38,9 @@ def effective_pairs(impostor: Side, units: int, threshold: float) -> float:
     of_unit = np.bincount(impostor.a, residual, minlength=units)
     of_unit += np.bincount(impostor.b[apart], residual[apart], minlength=units)
     low, high = np.minimum(impostor.a, impostor.b)[apart], np.maximum(impostor.a, impostor.b)[apart]
-    _, dyad = np.unique(low.astype(np.int64) * units + high, return_inverse=True)
+    dyad = low.astype(np.int64) * units + high
+    if units * units > len(dyad):
+        dyad = np.unique(dyad, return_inverse=True)[1]
     of_dyad = np.bincount(dyad, residual[apart]) if len(dyad) else np.zeros(0)
     variance = float(of_unit @ of_unit - of_dyad @ of_dyad)
     # What lies in pairs of sitters alone is the least that the variance can be.

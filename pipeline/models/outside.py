@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline.core.errors import SitterError
 from pipeline.core.file_types import beginning, known
+from pipeline.formats.score_files import MODEL, PROBE, SCORE, read_bob
 from pipeline.formats.user_columns import line_of, read_user_columns
 from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
@@ -117,7 +118,7 @@ def read_columns(file: Path, texts: Sequence[str]) -> pa.Table:
     NumPy: an archive (`.npz`) of arrays of one length, or a structured array (`.npy`) with a field for each column.
 
     Args:
-        file: with the ending .csv, .arrow, .feather, .npz or .npy.
+        file: with the ending .csv, .arrow, .feather, .npz, .npy or (of scores, as bob has them) .five-column.
         texts: columns that are names, even where they look like numbers.
 
     Raises:
@@ -131,6 +132,8 @@ def read_columns(file: Path, texts: Sequence[str]) -> pa.Table:
             return read_user_columns(file, texts[:1], texts)
         if ending in (".arrow", ".feather"):
             return pa.ipc.open_file(pa.memory_map(str(file))).read_all()
+        if ending == ".five-column":
+            return _of_bob(file)
         if ending == ".npy":
             return _fields(np.load(file, allow_pickle=False), texts)
         if ending == ".npz":
@@ -144,8 +147,29 @@ def read_columns(file: Path, texts: Sequence[str]) -> pa.Table:
         reason = f"it is {what}" if what and ending not in (".npz", ".npy") else said
         raise SitterError(f"{file} is no {ending} file that can be read: {reason}") from None
     raise SitterError(
-        f"{file}: its name must end in .csv, .arrow, .feather, .npz or .npy, so that it is known how to read it."
+        f"{file}: its name must end in .csv, .arrow, .feather, .npz, .npy or .five-column, which say how to read it."
     )
+
+
+def _of_bob(file: Path) -> pa.Table:
+    """Return bob's five columns under our names; a data set before a colon becomes a column of its own."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    table = read_bob(file)
+    if MODEL not in table.column_names:
+        raise SitterError(f"{file} has four columns, which do not say the gallery's image: write it with five.")
+    columns = {"score": table[SCORE]}
+    for name, label in (("probe", PROBE), ("gallery", MODEL)):
+        parts = pc.split_pattern(table[label], ":", max_splits=1)
+        if (
+            pc.all(pc.equal(pc.list_value_length(parts), 2)).as_py()
+            and pc.count_distinct(pc.list_element(parts, 0)).as_py() == 1
+        ):
+            columns |= {f"{name}_dataset": pc.list_element(parts, 0), f"{name}_id": pc.list_element(parts, 1)}
+        else:
+            columns[f"{name}_id"] = table[label]
+    return pa.table(columns)
 
 
 def _fields(array: np.ndarray[Any, Any], texts: Sequence[str]) -> pa.Table:

@@ -8,7 +8,7 @@ from pipeline.params.backbones.base import ScoresOptions
 
 
 class ExternalScoresOptions(ScoresOptions):
-    """An outside system's scores: CSV, Arrow, npz or npy with probe_id, gallery_id and score."""
+    """An outside system's scores: CSV, Arrow, npz or npy with probe_id, gallery_id and score, or bob's five columns."""
 
     implementation: ClassVar[str] = "pipeline.models.backbones.external_scores:ExternalScores"
     kind: Literal["external-scores"] = "external-scores"

@@ -6,6 +6,9 @@ from typing import ClassVar, Literal
 
 from pipeline.params.metrics.base import ComparisonOptions
 
+KNOWN_QUALITIES = ("score", "size", "norm")
+"""Qualities of an image that need no column of the user's."""
+
 
 class AllPairsOptions(ComparisonOptions):
     """Every pair of test images: within one data set, or probes against a gallery."""
@@ -19,3 +22,10 @@ class AllPairsOptions(ComparisonOptions):
     face's size, the vector's length, or a column of numbers of the manifest."""
     groups: tuple[str, ...] = ()
     """Columns of the manifest (artist, medium, …), or `century`, by which errors are broken down."""
+
+    def columns(self) -> list[tuple[str, str]]:
+        """Return the columns of templates, groups and qualities."""
+        named = ["year" if column == "century" else column for column in self.groups]
+        named += [column for column in self.discard if column not in KNOWN_QUALITIES]
+        datasets = [self.probe, *([self.other] if self.other else [])]
+        return super().columns() + [(dataset, column) for dataset in datasets for column in named]

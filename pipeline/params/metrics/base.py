@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.core.registry import Options
+from pipeline.core.registry import Options, Strict
 
 DATASETS = ("probe", "gallery", "dataset", "centres")
 """Fields that name a data set under `embed.datasets`, in whatever kind they are."""
@@ -15,9 +15,28 @@ class BenchmarkOptions(Options):
         """Return the data sets that it names, by field."""
         return {field: value for field, value in self if field in DATASETS and value is not None}
 
+    def columns(self) -> list[tuple[str, str]]:
+        """Return the data sets and columns of their manifests that it needs."""
+        return []
+
     def stays_within_folds(self) -> bool:
         """Return whether it compares images of one fold only, as cross-validated models want it."""
         return False
+
+
+class TemplateOptions(Strict):
+    """Several images of one sitter are pooled to one template, whose vector is compared as that of an image is."""
+
+    probe: str | None = None
+    """Column of the manifest that names the template of each probe image (several with semicolons between them), or
+    `sitter`; null: images are compared one by one."""
+    gallery: str | None = None
+    """The same of the gallery, where it is another data set."""
+    media: str | None = None
+    """Column that names the medium of each image: images of one medium are averaged first."""
+    weights: str | None = None
+    """What weights the images of a template: `norm` (the length of the vector), `score` (of the detector) or a column
+    of numbers; null: nothing."""
 
 
 class ComparisonOptions(BenchmarkOptions):
@@ -28,11 +47,24 @@ class ComparisonOptions(BenchmarkOptions):
     gallery: str | None = None
     """Data set that probes are compared with; null: the probe's own."""
     within_folds: bool = False
+    templates: TemplateOptions | None = None
+    """Pool several images of one sitter to one template."""
 
     @property
     def other(self) -> str | None:
         """The gallery, where it is another data set than that of the probes."""
         return None if self.gallery == self.probe else self.gallery
+
+    def columns(self) -> list[tuple[str, str]]:
+        """Return the columns by which templates are pooled."""
+        asked, other = self.templates, self.other
+        if asked is None:
+            return []
+        sides = [(self.probe, asked.probe), *([(other, asked.gallery)] if other else [])]
+        found = [
+            (dataset, column) for dataset, by in sides if by for column in (by, asked.media, asked.weights) if column
+        ]
+        return [(dataset, column) for dataset, column in found if column not in ("sitter", "norm")]
 
     def stays_within_folds(self) -> bool:
         """Return `within_folds`."""
