@@ -21,7 +21,8 @@ from pipeline.metrics.verification import FEWEST_ACCEPTS, FIRM_ACCEPTS
 def effective_pairs(impostor: Side, units: int, threshold: float) -> float:
     """Return the effective number of impostor pairs for the FMR at a threshold, at most as many as there are.
 
-    NaN where no pair is accepted, or all are.
+    NaN where no pair is accepted, or all are. Of streamed pairs, whose scores are known by level only, it is rougher
+    (within a fifth).
 
     Args:
         impostor: the pairs.

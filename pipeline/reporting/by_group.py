@@ -49,7 +49,8 @@ class ByGroup:
 
 def by_group(benchmark: Benchmark, styles: Mapping[str, Series]) -> list[ByGroup]:
     """A table for each column that errors were broken down by."""
-    every = [(styles[model], row) for model, rows in benchmark.curves.get("groups", {}).items() for row in rows]
+    found = {m: rows for m, rows in benchmark.curves.get("groups", {}).items() if m in styles}
+    every = [(styles[model], row) for model, rows in found.items() for row in rows]
     columns = dict.fromkeys(row["column"] for _, row in every)
     return [_table(column, [(style, row) for style, row in every if row["column"] == column]) for column in columns]
 

@@ -27,7 +27,7 @@ class Discard:
 
 def discard(benchmark: Benchmark, styles: Mapping[str, Series]) -> Discard | None:
     """The curves of every model of a benchmark; None where none has any."""
-    by_model = benchmark.curves.get("discard", {})
+    by_model = {m: rows for m, rows in benchmark.curves.get("discard", {}).items() if m in styles}
     qualities = list(dict.fromkeys(row["quality"] for rows in by_model.values() for row in rows))
     if not qualities:
         return None

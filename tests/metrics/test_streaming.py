@@ -87,6 +87,8 @@ def check(exact: Result, streamed: Result, note: str) -> None:
             far = float(name.partition("@")[2])
             least = tar_at_far(curve, far * (1 - 1 / 128) - 10 / pairs)[0] if len(curve.far) < 400 else value - 0.004
             assert other >= least - 1e-9, (note, name, value, other)
+        elif name.startswith("effective_impostor@"):  # from some hundred levels of score
+            assert other == pytest.approx(value, rel=0.2), (note, name)
         else:
             assert other == pytest.approx(value, rel=2e-3, abs=5e-4), (note, name)
         if scalar.replicates is not None and value is not None:
