@@ -18,7 +18,7 @@ SIZE = (3.5, 2.8)
 # Told apart in colour, in grey, and by people who see few colours (Okabe and Ito, 2008).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = {"frozen": "--", "trained": "-", "fusion": "-.", "outside": ":", "other": ":"}
-LOOK = {
+LOOK: dict[Any, Any] = {
     "font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False,
     "svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "sitter",
 }  # fmt: skip
