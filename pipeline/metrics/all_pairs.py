@@ -196,7 +196,7 @@ def _result(
 ) -> Result:
     genuine, impostors = int(counts.genuine.sum()), int(counts.impostor.sum())
     curve = roc(counts)
-    lacking = _lacking(genuine, impostors)
+    lacking = _lacking(genuine, impostors, pairing)
     scalars = {"eer": Scalar(None, lacking, percent=True, better="lower")}
     if not lacking:
         scalars["eer"] = Scalar(eer(curve)[0], "", replicates["eer"], percent=True, better="lower")
@@ -223,8 +223,10 @@ def _result(
     return Result(scalars, units, _curves(counts, curve, lacking), _examples(pairing, examples), doubt)
 
 
-def _lacking(genuine: int, impostors: int) -> str:
+def _lacking(genuine: int, impostors: int, pairing: Pairing) -> str:
     """A sentence where there is nothing to measure."""
+    if not genuine and not set(pairing.probe.sitters) & set(pairing.columns.sitters):
+        return "there is no genuine pair: no probe's sitter is in the gallery"
     if not genuine:
         return "there is no genuine pair: no sitter has two images that may be compared"
     return "" if impostors else "there is no impostor pair: all images are of one sitter"

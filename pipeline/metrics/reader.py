@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache, partial
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
     from pipeline.metrics.result import Context, Embedded, Floats, Ints, PairList, Subset
     from pipeline.params import Study
+
+logger = logging.getLogger(__name__)
 
 
 class Reader:
@@ -89,7 +92,8 @@ class Reader:
         """Read every table once, so that a bad one is found before anything is computed.
 
         Those that only class centres come from may be large, and are read where they are used. Sitters whose names are
-        written in two ways in data sets that are compared are told. Columns that benchmarks need must be there.
+        written in two ways in data sets that are compared are told, and data sets that share no sitter. Columns that
+        benchmarks need must be there.
         """
         for name, benchmark in self.study.evaluate.benchmarks.items():
             for dataset, column in benchmark.columns():
@@ -103,6 +107,12 @@ class Reader:
                 for dataset in (probe, gallery)
             )
             warn_of_alike(one, other, probe, gallery)
+            if not one & other:
+                logger.warning(
+                    f"{probe} against {gallery}: none of the {len(one - {''})} test sitters of {probe} is among the "
+                    f"{len(other - {''})} of {gallery}, so there is no genuine pair and no error rate. Compare data "
+                    "sets that share sitters: a name has to be written alike in both, and `kind: like` splits them alike."
+                )
         for model in self.models:
             for dataset in self._datasets(without="centres"):
                 self._table(model, dataset)

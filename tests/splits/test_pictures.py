@@ -91,6 +91,21 @@ def test_a_picture_in_probes_and_gallery_is_excluded_and_counted(
     assert {at.faces("photos"), at.faces("portraits")} <= set(jobs(found, at.root)[-2].inputs)
 
 
+def test_data_sets_that_share_no_sitter_are_told_before_anything_is_computed(
+    at: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = study()
+    made(at, found, "photos", people(6, 2), [face(n) for n in range(12)])
+    others = [{**row, "sitter": f"other {row['sitter']}"} for row in people(4, 2)]
+    made(at, found, "portraits", others, [face(100 + n) for n in range(8)])
+    read = Reader(found, at)
+    capsys.readouterr()
+    read.check()
+    assert "none of the 6 test sitters of photos is among the 4 of portraits" in capsys.readouterr().err
+    result = all_pairs(read.context("net"), AllPairsOptions(probe="photos", gallery="portraits"))
+    assert result.scalars["eer"].note == "there is no genuine pair: no probe's sitter is in the gallery"
+
+
 def test_a_picture_under_two_names_is_no_impostor_pair(at: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     found = study()
     rows, crops = people(6, 3), [face(n) for n in range(18)]
