@@ -111,7 +111,7 @@ class Reader:
                 logger.warning(
                     f"{probe} against {gallery}: none of the {len(one - {''})} test sitters of {probe} is among the "
                     f"{len(other - {''})} of {gallery}, so there is no genuine pair and no error rate. Compare data "
-                    "sets that share sitters: a name has to be written alike in both, and `kind: like` splits them alike."
+                    "sets that share sitters: names have to be written alike, and `kind: like` splits sets alike."
                 )
         for model in self.models:
             for dataset in self._datasets(without="centres"):
