@@ -1,7 +1,7 @@
 """Check params.yaml before any work: `sitter check`.
 
-It prints what the study holds, what is missing on this machine of the user's own files, and where batches will be
-smaller than asked.
+It prints what the study holds, for which use the licences allow its models, what is missing on this machine of the
+user's own files, and where batches will be smaller than asked.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
 from pipeline.params import describe
+from pipeline.params.licences import describe_licences
 from pipeline.plan.layout import Layout
 from pipeline.plan.requirements import missing
 from pipeline.store.splits import each_image, split_file
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 def run(study: Study, root: Path = Path()) -> None:
     """Print what the study holds and what is missing."""
     at = Layout.of(study, root)
-    print("\n".join([describe(study), *missing(study, at).values(), *small_batches(study, at)]))
+    told = [describe(study), *describe_licences(study), *missing(study, at).values(), *small_batches(study, at)]
+    print("\n".join(told))
 
 
 def small_batches(study: Study, at: Layout) -> Iterator[str]:

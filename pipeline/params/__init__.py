@@ -24,6 +24,7 @@ from pipeline.params.explain import Explain
 from pipeline.params.external import external_problems
 from pipeline.params.fuse import Fusion, fusion_problems
 from pipeline.params.identify import Identify, refer_identify
+from pipeline.params.licences import USES, Use, licence_problems
 from pipeline.params.messages import sentence
 from pipeline.params.model_problems import idle_patience, wrong_batches, wrong_centre, wrong_roles, wrong_weights
 from pipeline.params.nobody import Nobody
@@ -53,6 +54,9 @@ class Study(Strict):
     params.yaml has no name, and its outputs lie in the project's root."""
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     """Everything that is drawn at random follows from it."""
+    allow: tuple[Use, ...] = USES
+    """For which use the licences of all weights and data have to allow: without `non-commercial` and `unknown`, a model
+    of such materials is refused."""
     nobody: Nobody = Nobody()
     """Which words name nobody."""
     download: dict[Name, Source]
@@ -274,6 +278,7 @@ def _references(study: Study) -> list[str]:
     refer_analyses(study, refer)
     problems += refer_identify(study, refer)
     problems += external_problems(study)
+    problems += licence_problems(study) if not problems else []
     for stage, section in _SECTION_OF.items():
         for name in getattr(study.resources, stage).keys() - {ALL}:
             refer(f"resources.{stage}.{name}", name, f"entry under {section}", getattr(study, section))

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from pipeline.core.registry import Options
 from pipeline.params.backbones.base import OutsideOptions
+from pipeline.params.licences import use_of_model
 from pipeline.params.weights import HasWeights
 from pipeline.reporting.figures import history
 from pipeline.reporting.numbers import count, number
@@ -45,6 +46,8 @@ class ModelCard:
     facts: Facts
     record: str
     """Its `model.json`; empty where there is none."""
+    use: str
+    """What the licences of its materials allow, and which of them forbid more."""
     curves: list[Markup]
 
 
@@ -55,8 +58,18 @@ def model_cards(study: Study, styles: Mapping[str, Series], at: Layout) -> list[
         facts, rows = find_record(name, at), read_history(name, at)
         record = json.dumps(facts, indent=1, ensure_ascii=False) if facts else ""
         makeup, trained = made_of(study, name, facts)
-        found.append(ModelCard(style, makeup, trained, _facts(facts), record, history(name, rows, style)))
+        found.append(
+            ModelCard(style, makeup, trained, _facts(facts), record, _use(study, name), history(name, rows, style))
+        )
     return found
+
+
+def _use(study: Study, name: str) -> str:
+    """What the licences of a model's materials allow; empty for one that is not of the study."""
+    if name not in study.models and name not in study.fuse:
+        return ""
+    use, told = use_of_model(study, name)
+    return f"{use}: {', '.join(told)}" if told else use
 
 
 def _facts(record: Mapping[str, Any]) -> Facts:
