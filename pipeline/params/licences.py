@@ -84,9 +84,12 @@ def licence_problems(study: Study) -> list[str]:
 
 def describe_licences(study: Study) -> list[str]:
     """Return which models may be used commercially, which may not and why, and of which it is not known."""
-    by_use: dict[Use, list[str]] = {use: [] for use in USES}
+    by_use: dict[Use, dict[str, list[str]]] = {use: {} for use in USES}
     for name in (*study.models, *study.fuse):
         use, told = use_of_model(study, name)
-        by_use[use].append(f"{name}: {', '.join(told)}" if told else name)
-    titles = ("commercial use:", "no commercial use:", "licence unknown:")
-    return [f"{title:<19}{'; '.join(names)}" for title, names in zip(titles, by_use.values(), strict=True) if names]
+        by_use[use].setdefault(", ".join(told), []).append(name)
+    lines = []
+    for title, groups in zip(("commercial use", "no commercial use", "licence unknown"), by_use.values(), strict=True):
+        words = [", ".join(names) + f" (of {told})" * bool(told) for told, names in groups.items()]
+        lines += [f"{title}: {'; '.join(words)}"] * bool(words)
+    return lines

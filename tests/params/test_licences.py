@@ -47,8 +47,9 @@ def test_a_model_is_as_free_as_the_strictest_of_what_it_is_made_of() -> None:
     assert told == [f"orl ({study.download['orl'].licence})"]
     assert use_of_model(study, "concat-dlib-head")[0] == "non-commercial", "a fusion is what its members are"
     described = "\n".join(describe_licences(study))
-    assert "commercial use:    dlib; effnet" in described
-    assert "no commercial use: dlib-head: orl (" in described
+    assert described.startswith("commercial use: dlib, effnet\n")
+    assert "no commercial use: dlib-head, dlib-lora, effnet-lora, " in described
+    assert "weighted-four (of orl (free for research" in described
 
 
 def test_what_is_not_allowed_is_refused_with_the_material_that_it_is_due_to() -> None:
