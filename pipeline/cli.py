@@ -274,13 +274,12 @@ def _run(command: str, named: list[Path], options: Mapping[str, Any]) -> None:
                 files = " + ".join(map(str, params))
                 raise SitterError(f"{files} has no {name!r} under {section}; {nearest(name, known)}")
         arguments = [study, *names]
-        if room == "stages" and names:
-            twins = _twins(study, command, names, params)
-            if twins is not None:
-                if not twins.take():
-                    importlib.import_module(run).run(*arguments)
-                    twins.note()
-                return
+        twins = _twins(study, command, names, params) if room == "stages" else None
+        if twins is not None:
+            if not twins.take():
+                importlib.import_module(run).run(*arguments)
+                twins.note()
+            return
     importlib.import_module(run).run(*arguments)
 
 
@@ -289,10 +288,8 @@ def _twins(study: Study, stage: str, names: Sequence[str], params: Sequence[Path
     from pipeline.params import read
     from pipeline.plan.layout import Layout
     from pipeline.plan.stages import jobs
-    from pipeline.plan.twins import DONE_ONCE, Twins
+    from pipeline.plan.twins import Twins
 
-    if stage not in DONE_ONCE:
-        return None
     for job in jobs(study):
         if (job.stage, job.names) == (stage, tuple(names)) and job.has_inputs():
             return Twins.of(job, read(*params), Layout.of(study))

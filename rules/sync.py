@@ -27,10 +27,11 @@ from filelock import FileLock, Timeout
 
 from pipeline.cli import configure_logging
 from pipeline.core.errors import SitterError
-from pipeline.params import Study
+from pipeline.params import Study, read
 from pipeline.plan.jobs import Job
 from pipeline.plan.layout import Layout
 from pipeline.plan.stages import jobs
+from pipeline.plan.twins import Twins
 from pipeline.stages.report import results
 from rules import records
 from rules.dvc_yaml import in_step, stage_name, write_dvc_yaml
@@ -221,8 +222,10 @@ def follow_dvc(study: Study) -> None:
         done = subprocess.run(touch, env=records.environment(), capture_output=True, text=True)
         if done.returncode:
             raise SitterError(f"Snakemake could not take note of what DVC brought:\n{done.stderr}")
+    values = read(params_file(study))
     for job in unknown:
-        if job.target not in fresh:
+        # What a cluster's job has made while no Snakemake was there stands, too.
+        if job.target not in fresh and not (job.has_inputs() and Twins.of(job, values, at).made()):
             records.distrust(job.target)
     if not stale:
         records.note_agreement(at)

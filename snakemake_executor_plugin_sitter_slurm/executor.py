@@ -59,10 +59,13 @@ def warning(job: Any) -> str:
 
 
 def name_of(job: Any) -> str:
-    """What SLURM calls a job: `train-dlib-lora`."""
+    """What SLURM calls a job: `train-dlib-lora`, after the name of a study that is not the one of params.yaml."""
+    from pipeline.plan.layout import Layout  # not before: see the package
+
     if job.is_group():
         return str(job.groupid)
-    return "-".join([job.rule.name, *job.wildcards])
+    study = Layout.holding(Path(job.output[0])).study
+    return "-".join([*filter(None, [study]), job.rule.name, *job.wildcards])
 
 
 def key(job: Any) -> str:

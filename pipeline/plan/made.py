@@ -35,8 +35,12 @@ def made_with(at: Layout, stage: str, name: str) -> dict[str, Any]:
 
 
 def manifests(outputs: Sequence[Path]) -> list[str]:
-    """Return hashes of the manifests of output folders; empty where there is none."""
-    return [files.sha256(path / MANIFEST) if (path / MANIFEST).is_file() else "" for path in outputs]
+    """Return hashes of the manifests of output folders, empty where there is none.
+
+    Where the first output is a file, it stands for all: a report, or the manifest of what lies beside it.
+    """
+    edges = [outputs[0]] if outputs[0].suffix else [path / MANIFEST for path in outputs]
+    return [files.sha256(path) if path.is_file() else "" for path in edges]
 
 
 def _file(at: Layout, stage: str, name: str) -> Path:

@@ -66,7 +66,7 @@ class Twins:
 
         Every process of a job on several GPUs decides alike, and the first one takes them.
         """
-        if os.environ.get(ANEW):
+        if os.environ.get(ANEW) or self.job.stage not in DONE_ONCE:
             return False
         for other in self._others():
             theirs = [other.home / path.relative_to(self.at.home) for path in self.job.outputs]
@@ -80,6 +80,10 @@ class Twins:
                 logger.info(f"{self.job.stage} {name}: taken from {where}, where the same job has been done")
                 return True
         return False
+
+    def made(self) -> bool:
+        """Whether the outputs of the study are there and were made by this very job."""
+        return made_by(self.job, self.digest, self.job.outputs, self.at)
 
     def note(self) -> None:
         """Keep what the job was that has made the outputs; of several processes, the first one does."""

@@ -12,6 +12,7 @@ import yaml
 from pipeline.params import load
 from pipeline.plan.stages import jobs
 from rules import dvc_yaml
+from rules.homes import bring_home
 from rules.plan import planned
 
 PROJECT = Path(__file__).parents[2]
@@ -23,7 +24,7 @@ def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_dvc_yaml_as_checked_in_follows_params_and_the_imports() -> None:
-    assert dvc_yaml.in_step(), "run: python rules/dvc_yaml.py"
+    assert dvc_yaml.in_step(load()), "run: python rules/dvc_yaml.py"
 
 
 def test_every_rule_is_a_stage_of_dvc_and_has_a_file_a_module_and_a_section() -> None:
@@ -37,36 +38,42 @@ def test_every_rule_is_a_stage_of_dvc_and_has_a_file_a_module_and_a_section() ->
 
 
 def test_plots_and_metrics_of_the_users_own_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = load()
+    monkeypatch.chdir(tmp_path)
     own = tmp_path / "dvc.yaml"
     own.write_text("stages: {}\nplots: [{mine.csv: {x: far}}]\n")
-    monkeypatch.setattr(dvc_yaml, "DVC_YAML", own)
-    dvc_yaml.write_dvc_yaml()
+    dvc_yaml.write_dvc_yaml(study)
     written = yaml.safe_load(own.read_text())
     assert written["plots"][-1] == {"mine.csv": {"x": "far"}}
-    assert len(written["plots"]) == 1 + 3, "one for each benchmark of the demo"
-    dvc_yaml.write_dvc_yaml()
+    assert len(written["plots"]) == 1 + 3 + 2, "one for each benchmark of the demo, two for its trainings"
+    dvc_yaml.write_dvc_yaml(study)
     assert yaml.safe_load(own.read_text()) == written
     assert written["stages"].keys() == yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"].keys()
 
 
+@pytest.mark.parametrize("named", [False, True], ids=["of params.yaml", "of another file"])
 @pytest.mark.parametrize("study", ["params.yaml", "tests/workflow/study.yaml", "studies/own-portraits.yaml"])
 def test_dvc_knows_every_input_fingerprint_parameter_and_output_of_every_job(
-    study: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    study: str, named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As DVC itself reads the templates: in studies where one entry depends on more than another, too."""
     from dvc.repo import Repo
 
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     Repo.init(str(tmp_path)).close()
-    found = jobs(load(PROJECT / study))
-    (tmp_path / "params.yaml").write_text((PROJECT / study).read_text())
     monkeypatch.chdir(tmp_path)
-    dvc_yaml.write_dvc_yaml()
+    file = Path("mine.yaml" if named else "params.yaml")
+    file.write_text((PROJECT / study).read_text())
+    checked = bring_home([file])
+    found = jobs(checked)
+    dvc_yaml.write_dvc_yaml(checked)
     with Repo(str(tmp_path)) as repo:
         stages = {stage.name: stage for stage in repo.index.stages}
         assert stages.keys() == {"plan", *(dvc_yaml.stage_name(job) for job in found)}
         for job in found:
             stage = stages[dvc_yaml.stage_name(job)]
+            # Of another file's study, dvc.yaml lies in its home, and paths start at the project's root, too.
+            assert stage.wdir == str(tmp_path)
             files = {dep.def_path for dep in stage.deps if not hasattr(dep, "params")}
             keys = {key for dep in stage.deps for key in getattr(dep, "params", [])}
             assert files == {path.as_posix() for path in (*job.inputs, planned(job), *job.own)}

@@ -101,7 +101,7 @@ def test_the_project_and_a_study_may_have_any_name(tmp_path: Path) -> None:
     study = "a {y} study's.yaml"
     (place.folder / "params.yaml").rename(place.folder / study)
     place.call("snakemake", "--configfile", study, "--", "data/raw/photos/manifest.csv")
-    copied = (place.folder / "data/raw/photos").rglob("*.png")
+    copied = (place.folder / "runs/a-y-study-s/data/raw/photos").rglob("*.png")
     assert len(list(copied)) == 48
     (place.folder / study).rename(place.folder / "params.yaml")
     refused = place.call("dvc", "repro", "plan", check=False)

@@ -38,7 +38,11 @@ def train(state: State, before: Standing = BEFORE, now: Standing = AHEAD) -> tup
 def job(stage: str, name: str, **resources: Any) -> SimpleNamespace:
     """What the rules see of a job of Snakemake."""
     return SimpleNamespace(
-        is_group=lambda: False, rule=SimpleNamespace(name=stage), wildcards=[name], resources=resources
+        is_group=lambda: False,
+        rule=SimpleNamespace(name=stage),
+        wildcards=[name],
+        output=[f"models/{name}/manifest.csv"],
+        resources=resources,
     )
 
 

@@ -57,7 +57,9 @@ def submitted(output: str = "manifest.csv") -> SubmittedJobInfo:
     """Job 7, just sent."""
     wildcards: Any = ["tuned"]
     rule = SimpleNamespace(name="train")
-    job: Any = SimpleNamespace(is_group=lambda: False, rule=rule, wildcards=wildcards, attempt=1, restart_times=3)
+    job: Any = SimpleNamespace(
+        is_group=lambda: False, rule=rule, wildcards=wildcards, output=[output], attempt=1, restart_times=3
+    )
     aux = {"before": {output: attempts.identity(output)}, "standing": Standing()}
     return SubmittedJobInfo(job, "7", aux)
 
