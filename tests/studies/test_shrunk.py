@@ -16,6 +16,7 @@ import yaml
 
 from pipeline import params
 from pipeline.core.files import read_json
+from pipeline.plan.layout import Layout
 from pipeline.plan.stages import jobs
 from pipeline.published.papers import tables
 from tests.studies.conftest import PROJECT, SHRUNK, run
@@ -35,11 +36,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.network, pytest.mark.training]
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Path:
     """The study, run stage by stage in this process, with an epoch for each model: what is learned is another test."""
     folder = tmp_path_factory.mktemp("shrunk")
     run(params.load(*FILES), folder, prepared)
-    return folder / "results"
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(project: Path) -> Path:
+    return Layout.of(params.load(*FILES), project).results()
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +82,11 @@ def test_the_epoch_is_kept_by_the_loss_that_the_authors_go_by(results: Path) -> 
 
 
 def test_published_figures_stand_beside_those_of_the_same_kind(
-    results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from pipeline.commands import published
 
-    monkeypatch.chdir(results.parent)
+    monkeypatch.chdir(project)
     published.run(params.load(*FILES))
     printed = capsys.readouterr().out
     assert printed.count("accuracy@0.001: accuracy at the threshold that has a FAR of 0.001") == 3
@@ -114,11 +120,11 @@ def test_the_report_shows_tables_figures_overlap_and_the_sweep(results: Path) ->
     assert set(EXPERIMENTS) <= shown
 
 
-def test_snakemake_takes_the_files_as_the_pipeline_does(results: Path) -> None:
+def test_snakemake_takes_the_files_as_the_pipeline_does(project: Path) -> None:
     command = ["snakemake", "-n", "--cores", "1", "--snakefile", str(PROJECT / "Snakefile"), "all", "--forceall"]
     done = subprocess.run(
         [*command, "--configfile", *map(str, FILES)],
-        cwd=results.parent, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        cwd=project, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         env=environment(PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}"),
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]
@@ -131,7 +137,7 @@ def test_several_files_make_one_for_dvc(capsys: pytest.CaptureFixture[str]) -> N
 
     assert main(["merge", *(word for file in FILES for word in ("--params", str(file)))]) == 0
     one = yaml.safe_load(capsys.readouterr().out)
-    assert params.check(one) == params.load(*FILES)
+    assert params.check(one | {"name": params.load(*FILES).name}) == params.load(*FILES)
     assert one["models"]["arcface"]["backbone"] == {
         "kind": "iresnet", "depth": 18, "dropout": 0.4, "width": 0.125, "embedding": 64, "size": 32,
     }  # fmt: skip
