@@ -184,17 +184,17 @@ def test_every_model_is_calibrated_unless_the_study_says_no(at, study):
     assert not (at.root / "results/curves/ece-crossed.csv").exists()
 
 
-def test_holms_family_is_the_one_that_the_study_declares(study):
+def test_holms_family_is_the_one_that_the_study_declares(at, study):
     raw = params()
     raw["evaluate"] |= {"baseline": "frozen", "primary": ["eer", "accuracy"], "family": "study"}
-    evaluate.run(check(raw))
+    evaluate.run(check(raw), at.root)
     benchmarks = ("photographs", "crossed", "folds", "who")
-    every = [r for name in benchmarks for r in rows(Path(f"results/tables/{name}-baseline.csv"))]
+    every = [r for name in benchmarks for r in rows(at.root / f"results/tables/{name}-baseline.csv")]
     assert {r["family"] for r in every} == {str(len(every))}
     least = min(every, key=lambda r: float(r["p_uncorrected"]))
     assert float(least["p"]) == pytest.approx(len(every) * float(least["p_uncorrected"]))
-    assert json.loads(Path("results/run.json").read_text())["family"] == "study"
-    compared = [r for r in rows(Path("results/tables/crossed-differences.csv")) if r["metric"] == "eer"]
+    assert json.loads((at.root / "results/run.json").read_text())["family"] == "study"
+    compared = [r for r in rows(at.root / "results/tables/crossed-differences.csv") if r["metric"] == "eer"]
     assert {r["family"] for r in compared} == {"3"}
 
 

@@ -61,7 +61,7 @@ def start(folder: Path, rank: int, world: int) -> subprocess.Popen[str]:
 
 @pytest.mark.slow
 def test_three_processes_find_what_one_finds(at, people):
-    align.run(params.load(people / "params.yaml"), "people", at.root)
+    align.run(params.load(people / "params.yaml", root=people), "people", at.root)
     whole = content(at.faces("people"))
     (at.faces("people") / MANIFEST).unlink()
     done = [(process, process.communicate(timeout=120)[0]) for process in [start(people, rank, 3) for rank in range(3)]]

@@ -18,9 +18,9 @@ from pipeline.scoring.score_norm import normalised
 from pipeline.stages import fuse
 from pipeline.store.embeddings import normalise, read_embeddings, write_embeddings
 from pipeline.store.scores import read_scores
-from tests.fusions.test_folds import FOLDS, IMAGES, at, embedded, fold_of, study
+from tests.fusions.test_folds import FOLDS, IMAGES, embedded, fold_of, study
 
-__all__ = ["at", "embedded"]
+__all__ = ["embedded"]
 HEAD = {"models": ["head"], "method": {"kind": "folds"}}
 CROSSED = {"models": ["base", "head-cv"], "fit_on": ["faces"], "crossval": True}
 SITTERS = [f"s{i // 3}" for i in range(IMAGES)]

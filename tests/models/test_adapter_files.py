@@ -20,6 +20,8 @@ from pipeline.models.backbone import Backbone
 from pipeline.models.build import build
 from pipeline.models.load import load_model
 from pipeline.params.sources.file import FileOptions
+from pipeline.plan import layout
+from pipeline.plan.layout import Layout
 from pipeline.plan.stages import jobs
 from pipeline.published.papers import comparisons
 from pipeline.sources import file as source
@@ -32,6 +34,12 @@ from tests.models.test_transformers import CLIP_SMALL, DINO, VIT_SMALL, faces, s
 CLIP = {"kind": "clip", **CLIP_SMALL, "weights": "base", "adapter": "adapter"}
 VIT = {"kind": "timm-vit", "architecture": DINO, **VIT_SMALL, "weights": "base", "adapter": "adapter"}
 Config = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def in_the_project(at: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in the project's folder."""
+    monkeypatch.chdir(at.root)
 
 
 def adapted(network: torch.nn.Module, base: str | None = None, **config: Any) -> torch.nn.Module:
@@ -53,7 +61,7 @@ def fetched() -> None:
         source.fetch(folder, "adapter", FileOptions(path="from-elsewhere/adapter_model.safetensors"))
 
     shutil.rmtree("data/raw/adapter", ignore_errors=True)
-    put_weights(Path.cwd(), "adapter", fetch)
+    put_weights(layout.HERE, "adapter", fetch)
 
 
 def rewritten(changes: Config) -> None:
@@ -67,13 +75,13 @@ def our(options: Config, adaptation: str = "none") -> Backbone:
     return build(backbone_options(**options), adaptation_options(kind=adaptation), 1)[0]
 
 
-def put_clip(at: Path) -> Any:
+def put_clip(at: Layout) -> Any:
     theirs = their_clip()
-    put_weights(at, "base", lambda folder: torch.save(theirs.state_dict(), folder / "clip.pt"))
+    put_weights(layout.HERE, "base", lambda folder: torch.save(theirs.state_dict(), folder / "clip.pt"))
     return theirs
 
 
-def of_transformers(at: Path) -> torch.nn.Module:
+def of_transformers(at: Layout) -> torch.nn.Module:
     """A small CLIP of the library transformers, whose weights stand in open_clip's names in the entry `base`."""
     import pipeline.core.torchvision_ops  # noqa: F401, I001  (transformers imports torchvision)
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
@@ -102,7 +110,7 @@ def of_transformers(at: Path) -> torch.nn.Module:
                 f"{other}.mlp.c_proj.{end}": theirs[f"{one}.mlp.fc2.{end}"],
             }
     visual = {f"visual.{name}": value for name, value in state.items()}
-    put_weights(at, "base", lambda folder: torch.save(visual, folder / "clip.pt"))
+    put_weights(layout.HERE, "base", lambda folder: torch.save(visual, folder / "clip.pt"))
     return network
 
 
@@ -115,7 +123,7 @@ def of_transformers(at: Path) -> torch.nn.Module:
         {"target_modules": ["q_proj", "fc1"], "rank_pattern": {"fc1": 2}, "alpha_pattern": {"1.mlp.fc1": 9}},
     ],
 )
-def test_an_adapter_of_transformers_gives_the_vectors_of_pefts_model(at: Path, config: Config) -> None:
+def test_an_adapter_of_transformers_gives_the_vectors_of_pefts_model(at: Layout, config: Config) -> None:
     network = of_transformers(at)
     same(our({**CLIP, "adapter": None}), faces(64), network(faces(64)).image_embeds)
     model = adapted(network, "openai/clip-vit-base-patch16", **config)
@@ -124,14 +132,14 @@ def test_an_adapter_of_transformers_gives_the_vectors_of_pefts_model(at: Path, c
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_an_adapter_of_open_clip_is_split_and_that_of_its_tower_for_text_left_out(at: Path, whole: bool) -> None:
+def test_an_adapter_of_open_clip_is_split_and_that_of_its_tower_for_text_left_out(at: Layout, whole: bool) -> None:
     theirs = put_clip(at)
     model = adapted(theirs if whole else theirs.visual, target_modules=["attn", "c_proj"])
     same(our(CLIP), faces(64), model.encode_image(faces(64)) if whole else model(faces(64)))
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
-def test_names_of_a_network_that_is_part_of_another_are_known_and_its_text_is_left_out(at: Path) -> None:
+def test_names_of_a_network_that_is_part_of_another_are_known_and_its_text_is_left_out(at: Layout) -> None:
     network = of_transformers(at)
     model = adapted(network, target_modules=["q_proj", "visual_projection"])
     expected = model(pixel_values=faces(64)).image_embeds
@@ -146,23 +154,23 @@ def test_names_of_a_network_that_is_part_of_another_are_known_and_its_text_is_le
     same(our(CLIP), faces(64), expected)
 
 
-def test_an_adapter_of_timm_is_split(at: Path) -> None:
+def test_an_adapter_of_timm_is_split(at: Layout) -> None:
     theirs = their_vit(DINO)
-    put_weights(at, "base", lambda folder: save_file(theirs.state_dict(), folder / "vit.safetensors"))
+    put_weights(layout.HERE, "base", lambda folder: save_file(theirs.state_dict(), folder / "vit.safetensors"))
     model = adapted(theirs, target_modules=["qkv", "attn.proj", "fc2"])
     same(our(VIT), faces(56), model(faces(56)))
 
 
-def test_a_training_starts_from_an_adapter_and_the_model_records_both_files(at: Path) -> None:
+def test_a_training_starts_from_an_adapter_and_the_model_records_both_files(at: Layout) -> None:
     theirs = put_clip(at)
     model = adapted(theirs.visual, target_modules=["attn"])
     way = {"kind": "lora", "rank": 2, "roles": ["q", "v"]}
     start, _ = build(backbone_options(**CLIP), adaptation_options(**way), 1)
     same(start, faces(64), model(faces(64)))
-    trained = written(way, CLIP)
+    trained = written(layout.HERE, way, CLIP)
     same(load_model("m").module, faces(64), trained(faces(64)).detach())
     assert not torch.allclose(a_few_steps(start)(faces(64)), model(faces(64)), atol=1e-3)
-    record = json.loads((at / "models/m/model.json").read_text())
+    record = json.loads((at.root / "models/m/model.json").read_text())
     assert record["adapter"]["file"] == "adapter_model.safetensors"
     assert record["weights"]["file"] == "clip.pt"
     rewritten({"lora_alpha": 7})
@@ -182,7 +190,7 @@ def test_a_training_starts_from_an_adapter_and_the_model_records_both_files(at: 
         ({"lora_alpha": None}, r"has no lora_alpha"),
     ],
 )
-def test_an_adapter_of_another_base_or_sort_is_refused(at: Path, changes: Config, message: str) -> None:
+def test_an_adapter_of_another_base_or_sort_is_refused(at: Layout, changes: Config, message: str) -> None:
     adapted(put_clip(at).visual, "ViT-B/16", target_modules=["c_fc"])
     our(CLIP)
     rewritten(changes)
@@ -190,7 +198,7 @@ def test_an_adapter_of_another_base_or_sort_is_refused(at: Path, changes: Config
         our(CLIP)
 
 
-def test_layers_that_are_not_there_and_other_shapes_are_named(at: Path) -> None:
+def test_layers_that_are_not_there_and_other_shapes_are_named(at: Layout) -> None:
     adapted(put_clip(at).visual, target_modules=["c_fc"])
     file = Path("from-elsewhere/adapter_model.safetensors")
     state = load_file(file)
@@ -216,7 +224,7 @@ def test_layers_that_are_not_there_and_other_shapes_are_named(at: Path) -> None:
         of(state | {f"{first}.lora_magnitude_vector": torch.ones(256)})
 
 
-def test_an_adapter_needs_its_configuration_and_weights_are_none(at: Path) -> None:
+def test_an_adapter_needs_its_configuration_and_weights_are_none(at: Layout) -> None:
     put_clip(at)
     with pytest.raises(SitterError, match=r"clip.pt is no adapter as peft writes it"):
         our({**CLIP, "adapter": "base"})
@@ -244,7 +252,7 @@ def test_the_first_study_takes_the_authors_own_adapter_by_the_lines_that_it_show
 
 
 @pytest.mark.parametrize("content", ['{"peft_type": "LO', "[]"])
-def test_a_configuration_that_was_cut_off_is_named(at: Path, content: str) -> None:
+def test_a_configuration_that_was_cut_off_is_named(at: Layout, content: str) -> None:
     adapted(put_clip(at).visual, target_modules=["c_fc"])
     Path("from-elsewhere/adapter_config.json").write_text(content)
     fetched()

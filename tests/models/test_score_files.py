@@ -15,6 +15,7 @@ from pipeline.core.errors import SitterError
 from pipeline.formats.score_files import ScoreBlock, read_bob, write_scores
 from pipeline.metrics.verification import eer, roc, tally, tar_at_far
 from pipeline.models.outside import read_columns
+from pipeline.plan.layout import HERE, Layout
 from pipeline.stages import evaluate
 from tests.models.outside import SCORES, given, put_vectors, run, study
 from tests.models.test_external_scores import BENCHMARKS, put_pairs
@@ -25,21 +26,27 @@ PYEER = {"eer": 0.2128036, "fmr100": 0.7885714, "fmr1000": 0.8942857, "zero_fmr"
 KINDS = {name: BENCHMARKS[name] for name in ("all", "who", "folds")}
 
 
+@pytest.fixture(autouse=True)
+def in_the_project(at: Layout, project: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in the project's folder."""
+    monkeypatch.chdir(at.root)
+
+
 def figures() -> dict:
     return json.loads(Path("results/metrics.json").read_text())
 
 
 def test_scores_that_are_read_back_give_the_figures_of_the_model_that_they_came_from():
-    put_pairs()
-    put_vectors()
+    put_pairs(HERE)
+    put_vectors(HERE)
     first = study(benchmarks=KINDS)
-    run(first)
+    run(HERE, first)
     evaluate.run(first)
     before = figures()
-    given("cots.csv").unlink()
-    scores.run(first, "who", "own", str(given("cots.five-column")))
+    given(HERE, "cots.csv").unlink()
+    scores.run(first, "who", "own", str(given(HERE, "cots.five-column")))
     second = study(SCORES, benchmarks=KINDS)
-    run(second)
+    run(HERE, second)
     evaluate.run(second)
     after = figures()
     for benchmark, names in (("all", ("eer", "tar@0.1", "auc", "d_prime")), ("who", ("rank-1", "dir@0.1"))):
@@ -49,10 +56,10 @@ def test_scores_that_are_read_back_give_the_figures_of_the_model_that_they_came_
 
 @pytest.mark.parametrize("ending", ["four-column", "five-column", "csv", "arrow"])
 def test_every_format_holds_the_pairs_that_the_benchmark_counts(ending):
-    put_pairs()
-    put_vectors()
+    put_pairs(HERE)
+    put_vectors(HERE)
     studied = study(benchmarks=KINDS)
-    run(studied)
+    run(HERE, studied)
     evaluate.run(studied)
     scores.run(studied, "all", "own", f"all.{ending}")
     if ending == "csv":

@@ -23,6 +23,12 @@ Image = NDArray[np.uint8]
 OFF = dict.fromkeys(Augmentation.model_fields, 0.0)
 
 
+@pytest.fixture(autouse=True)
+def in_the_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in the project's folder."""
+    monkeypatch.chdir(project)
+
+
 def changed(way: str, epochs: int = 40, size: int = 112) -> tuple[Image, list[Image]]:
     """A face, and what one way alone makes of it in several epochs."""
     augment, image = Augment(Augmentation(**OFF | {way: 1.0}), seed=1), face(3)[:size, :size]
@@ -105,7 +111,7 @@ def test_occlusion_is_one_grey_rectangle(size: int) -> None:
 
 def test_it_is_off_unless_asked_for_and_reaches_only_what_is_learned_from(project: Path) -> None:
     assert Training().augment is None
-    plain, augmented = prepared("lora"), prepared("lora", augment={})
+    plain, augmented = prepared(layout.HERE, "lora"), prepared(layout.HERE, "lora", augment={})
     assert plain.train.kept is not None
     assert augmented.train.kept is None, "each epoch has its own images"
     assert augmented.train.dataset.augment is not None
@@ -116,7 +122,7 @@ def test_it_is_off_unless_asked_for_and_reaches_only_what_is_learned_from(projec
     assert torch.equal(first, again)
     assert not torch.equal(first, later)
     assert not torch.equal(first, as_it_is)
-    workers = prepared("lora", augment={}, workers=2)
+    workers = prepared(layout.HERE, "lora", augment={}, workers=2)
     (by_workers,) = workers.train.batches([batch], 0)
     assert torch.equal(by_workers, first)
 
@@ -152,5 +158,5 @@ def train_batch():  # type: ignore[no-untyped-def]
 
 
 def test_a_head_starts_from_the_mean_of_the_faces_as_they_are(project: Path) -> None:
-    means = [prepared("head", **settings).backbone.stages[-1].mean for settings in ({}, {"augment": {}})]
+    means = [prepared(layout.HERE, "head", **settings).backbone.stages[-1].mean for settings in ({}, {"augment": {}})]
     torch.testing.assert_close(*means)

@@ -23,6 +23,12 @@ from tests.models.test_onnx import FREE, put, small
 from tests.training.study import STUDY, make_faces
 
 
+@pytest.fixture(autouse=True)
+def in_the_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in the project's folder."""
+    monkeypatch.chdir(project)
+
+
 def study(datasets: tuple[str, ...] = ("tiny",), **model: Any) -> Study:
     """Every model of the study, and it once more, centred; and a fusion that centres the first."""
     raw = copy.deepcopy(STUDY)
@@ -71,7 +77,7 @@ def test_the_mean_leaves_the_vector_of_a_face_and_of_its_mirror_image_alike(proj
 
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 def test_a_network_that_has_no_parameters_of_its_own_is_centred_too(project: Path) -> None:
-    put(project, small(), **FREE)
+    put(layout.HERE, small(), **FREE)
     raw = copy.deepcopy(STUDY)
     raw["download"]["rec"] = {"kind": "file", "path": "rec.onnx"}
     raw["models"] = {"onnx": raw["models"]["frozen"] | {"backbone": {"kind": "onnx", "weights": "rec"}}}
@@ -96,7 +102,7 @@ def test_a_trained_model_is_centred_on_the_faces_that_it_learned_from(project: P
 def test_sitters_who_are_tested_in_another_data_set_are_left_out_of_the_mean(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_faces("more", sitters=4, images=3, train=0, val=2)  # tests s2 and s3, who train in tiny
+    make_faces(layout.HERE, "more", sitters=4, images=3, train=0, val=2)  # tests s2 and s3, who train in tiny
     made = study(("tiny", "more"))
     plain = vectors(made, "frozen")
     train.run(made, "frozen-centred")
@@ -105,7 +111,7 @@ def test_sitters_who_are_tested_in_another_data_set_are_left_out_of_the_mean(
     ids = read_embeddings("frozen", "tiny").image_ids
     strangers = [n for n, image in enumerate(ids) if image.startswith(("s0/", "s1/", "s4/", "s5/"))]
     np.testing.assert_allclose(mean, mean_units([plain[strangers]])[0], atol=1e-5)
-    make_faces("more", sitters=6, images=3, train=0, val=0)
+    make_faces(layout.HERE, "more", sitters=6, images=3, train=0, val=0)
     with pytest.raises(SitterError, match=r"frozen-centred.centre: all train sitters of tiny are tested in other"):
         train.run(made, "frozen-centred")
 

@@ -19,27 +19,28 @@ from tests.training.study import make_faces, study
 
 @pytest.mark.parametrize("changes", [{"lr": 0.5}, {"epochs": 9}, {"images": 2}, {"mirror": False}])
 def test_a_changed_parameter_is_another_training(at: Layout, project: Path, changes: dict[str, Any]) -> None:
-    assert checkpoint.key(study(**changes), "small", at) != checkpoint.key(study(), "small", at)
+    assert checkpoint.key(study(**changes), "small", at=at) != checkpoint.key(study(), "small", at=at)
 
 
 def test_other_seeds_models_and_inputs_are_other_trainings(at: Layout, project: Path) -> None:
-    keys = {checkpoint.key(study(), m, at) for m in ("small", "head", "lora")} | {
-        checkpoint.key(study(seed=4), "small", at)
+    keys = {checkpoint.key(study(), m, at=at) for m in ("small", "head", "lora")} | {
+        checkpoint.key(study(seed=4), "small", at=at)
     }
-    keys.add(checkpoint.key(study(training_seed=4), "small", at))
+    keys.add(checkpoint.key(study(training_seed=4), "small", at=at))
     make_faces(at, images=6)
-    keys.add(checkpoint.key(study(), "small", at))
+    keys.add(checkpoint.key(study(), "small", at=at))
     assert len(keys) == 6
 
 
 def test_how_often_checkpoints_are_written_is_no_other_training(at: Layout, project: Path) -> None:
-    assert checkpoint.key(study(checkpoint_seconds=5, workers=2), "small", at) == checkpoint.key(study(), "small", at)
+    plain = checkpoint.key(study(), "small", at=at)
+    assert checkpoint.key(study(checkpoint_seconds=5, workers=2), "small", at=at) == plain
 
 
 def test_absent_inputs_are_named(at: Layout, project: Path) -> None:
     (at.faces("tiny") / "manifest.csv").unlink()
     with pytest.raises(SitterError, match=r"data/faces/tiny/manifest\.csv does not exist"):
-        checkpoint.key(study(), "small", at)
+        checkpoint.key(study(), "small", at=at)
 
 
 def test_a_checkpoint_comes_back_whole_and_only_to_its_own_training(
@@ -78,7 +79,7 @@ def test_a_second_process_at_the_same_model_is_refused_and_a_dead_one_s_lock_is_
 ) -> None:
     hold = "from pipeline.training.checkpoint import locked\nwith locked('small'): print('held', flush=True); input()"
     process = subprocess.Popen(
-        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
+        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(), cwd=at.root
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"held\n"

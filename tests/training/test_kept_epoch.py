@@ -33,6 +33,12 @@ LOSSES: dict[str, dict[str, Any]] = {
 BY_IMAGES = {"tiny": {"kind": "images", "val": 0.4}, "more": {"kind": "sitters", "test": 0.2}}
 
 
+@pytest.fixture(autouse=True)
+def in_the_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in the project's folder."""
+    monkeypatch.chdir(project)
+
+
 def split_by_images(folder: Path = Path()) -> None:
     """Let two of five images of each train sitter validate."""
     table = folder / layout.split("tiny") / "split.csv"

@@ -152,8 +152,8 @@ def test_rates_rise_over_the_warm_up_then_fall_along_a_cosine(at: Layout, projec
 
 
 @pytest.mark.parametrize(("epochs", "warmup"), [(30, 5), (5, 5), (4, 0), (3, 2.5)])
-def test_rates_by_epoch_are_those_of_the_second_study(project: Path, epochs: int, warmup: float) -> None:
-    run = prepared("head", epochs=epochs, warmup_epochs=warmup, lr=0.1, schedule_by="epoch", accumulate=2)
+def test_rates_by_epoch_are_those_of_the_second_study(at: Layout, project: Path, epochs: int, warmup: float) -> None:
+    run = prepared(at, "head", epochs=epochs, warmup_epochs=warmup, lr=0.1, schedule_by="epoch", accumulate=2)
     steps = math.ceil(len(run.sampler) / 2)
     for step in range(epochs * steps):
         e = step // steps
@@ -163,9 +163,9 @@ def test_rates_by_epoch_are_those_of_the_second_study(project: Path, epochs: int
         assert rate(run.training, len(run.sampler), step) == pytest.approx(0.1 * expected, rel=1e-12)
 
 
-def test_weight_decay_reaches_every_trained_parameter_and_the_class_centres(project: Path) -> None:
+def test_weight_decay_reaches_every_trained_parameter_and_the_class_centres(at: Layout, project: Path) -> None:
     """A step without a gradient leaves what decay alone leaves of each, of normalisation, biases and centres too."""
-    run = prepared("small", optimiser="sgd", lr=0.1, momentum=0.0, weight_decay=0.5)
+    run = prepared(at, "small", optimiser="sgd", lr=0.1, momentum=0.0, weight_decay=0.5)
     before = [p.detach().clone() for p in run.parameters]
     for p in run.parameters:
         p.grad = torch.zeros_like(p)

@@ -189,10 +189,10 @@ PreparedFaces.__getitem__ = fail
 def test_a_signal_to_one_process_stops_all_while_features_are_computed(tmp_path: Path) -> None:
     program = """
 import os, signal
-from pipeline.training.features import PreparedFaces
+from pipeline.training.features import PreparedFaces, View
 read = PreparedFaces.__getitem__
 def stopped(self, places):
-    if os.environ["RANK"] == "1" and (9, False) in places:
+    if os.environ["RANK"] == "1" and View(9) in places:
         os.kill(os.getpid(), signal.SIGTERM)
     return read(self, places)
 PreparedFaces.__getitem__ = stopped

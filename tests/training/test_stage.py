@@ -65,7 +65,7 @@ def test_a_changed_parameter_does_not_go_on_from_the_checkpoint(
 ) -> None:
     stop = StopRequest()
     stop.by = signal.SIGUSR1
-    key = checkpoint.key(study("head"), "head", at)
+    key = checkpoint.key(study("head"), "head", at=at)
     with checkpoint.locked("head", at=at) as folder, pytest.raises(SystemExit) as left:
         prepared(at, "head").fit(folder, key, stop)
     assert left.value.code == 75
