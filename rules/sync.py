@@ -143,10 +143,8 @@ def commit(study: Study) -> bool:
     known = [records.address_of("plan", at)] if "plan" in status else []
     if targets := sorted([*known, *(records.address(job) for job in fresh if stage_name(job) in status)]):
         _call("dvc", "commit", "--quiet", "--force", *targets)
-    if pending:
-        return False
-    records.note_agreement(at)
-    return True
+    records.note_agreement(at)  # also where more is to be made: nothing came from DVC that Snakemake does not know
+    return not pending
 
 
 def _pending(study: Study) -> set[Path]:

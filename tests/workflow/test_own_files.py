@@ -100,7 +100,7 @@ def test_the_project_and_a_study_may_have_any_name(tmp_path: Path) -> None:
     place = checkout(tmp_path / "a {x} [y]* 100% $HOME it's")
     study = "a {y} study's.yaml"
     (place.folder / "params.yaml").rename(place.folder / study)
-    place.call("snakemake", "--configfile", study, "--", "data/raw/photos/manifest.csv")
+    place.call("snakemake", "--configfile", study, "--", "runs/a-y-study-s/data/raw/photos/manifest.csv")
     copied = (place.folder / "runs/a-y-study-s/data/raw/photos").rglob("*.png")
     assert len(list(copied)) == 48
     (place.folder / study).rename(place.folder / "params.yaml")
