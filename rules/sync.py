@@ -203,7 +203,14 @@ def follow_dvc(study: Study) -> None:
     """
     at = Layout.of(study)
     every = jobs(study)
-    unknown = [job for job in every if job.target.exists() and not records.record(job.target).exists()]
+    values = read(params_file(study))
+
+    def made_here(job: Job) -> bool:
+        """By a cluster's job while no Snakemake was there to record it: it stands, and Snakemake finds that by times."""
+        return job.has_inputs() and Twins.of(job, values, at).made()
+
+    unrecorded = [job for job in every if job.target.exists() and not records.record(job.target).exists()]
+    unknown = [job for job in unrecorded if not made_here(job)]
     if not records.lock_file(at).exists() or (records.agreed(at) and not unknown):
         return
     write_plan(study)
@@ -220,10 +227,8 @@ def follow_dvc(study: Study) -> None:
         done = subprocess.run(touch, env=records.environment(), capture_output=True, text=True)
         if done.returncode:
             raise SitterError(f"Snakemake could not take note of what DVC brought:\n{done.stderr}")
-    values = read(params_file(study))
     for job in unknown:
-        # What a cluster's job has made while no Snakemake was there stands, too.
-        if job.target not in fresh and not (job.has_inputs() and Twins.of(job, values, at).made()):
+        if job.target not in fresh:
             records.distrust(job.target)
     if not stale:
         records.note_agreement(at)
