@@ -206,7 +206,7 @@ def follow_dvc(study: Study) -> None:
     values = read(params_file(study))
 
     def made_here(job: Job) -> bool:
-        """By a cluster's job while no Snakemake was there to record it: it stands, and Snakemake finds that by times."""
+        """By a job on a cluster, which no Snakemake was there to record: it stands."""
         return job.has_inputs() and Twins.of(job, values, at).made()
 
     unrecorded = [job for job in every if job.target.exists() and not records.record(job.target).exists()]
