@@ -44,7 +44,7 @@ def manifests(outputs: Sequence[Path]) -> list[str]:
 
 
 def _file(at: Layout, stage: str, name: str) -> Path:
-    return at.home / "data/made" / stage / f"{name}.json"
+    return at.home / "data/made" / stage / f"{name or 'all'}.json"
 
 
 def _read(at: Layout, stage: str, name: str) -> dict[str, Any]:

@@ -15,8 +15,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.training]
 
 
 def contents(place: Workplace, *folders: str) -> dict[str, str]:
-    """A hash of every file below some folders of a project, by path."""
-    files = (file for folder in folders for file in (place.folder / folder).rglob("*") if file.is_file())
+    """A hash of every file below some folders of a project, by path; not of what is kept of jobs."""
+    every = (file for folder in folders for file in (place.folder / folder).rglob("*") if file.is_file())
+    files = (file for file in every if "made" not in file.parts)
     return {str(file.relative_to(place.folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
