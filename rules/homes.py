@@ -22,7 +22,7 @@ from pipeline.params import Study, check, read
 from pipeline.params.study_name import DEFAULT
 from pipeline.plan.layout import RUNS, Layout
 
-SOURCE, CONTENT = "# The params files: ", "# Their SHA-256: "
+SOURCE, CONTENT = "# Made from: ", "# SHA-256 of that: "
 
 
 def params_file(study: Study) -> Path:
@@ -66,11 +66,11 @@ def move_in(files: Sequence[Path], values: Any, study: Study) -> Path:
     Raises:
         SitterError: another study is at home there, whose files exist.
     """
-    target = params_file(study)
-    if [Path(file) for file in files] == [target]:
+    target, files = params_file(study), [Path(os.path.relpath(file)) for file in files]
+    if files == [target]:
         return target
-    others = [path for path in made_from(target) if path not in files and path.exists()]
-    if target.exists() and others and sorted(made_from(target)) != sorted(files):
+    others = [path for path in made_from(target) if path.exists()]  # else, that study was moved or given up
+    if others and made_from(target) != files:
         named = " + ".join(map(str, files))
         raise SitterError(
             f"{named}: name is {study.name!r}, which is the name of the study of {' + '.join(map(str, others))}, too, "
@@ -99,15 +99,13 @@ def made_from(target: Path) -> list[Path]:
     if not target.exists():
         return []
     lines = target.read_text(encoding="utf-8").splitlines()
-    return [Path(name) for line in lines if line.startswith(SOURCE) for name in line.removeprefix(SOURCE).split(" + ")]
+    return [Path(line.removeprefix(SOURCE)) for line in lines if line.startswith(SOURCE)]
 
 
 def _written(files: Sequence[Path], values: Any, study: Study) -> str:
     text = yaml.safe_dump({**values, "name": study.name}, sort_keys=False, allow_unicode=True, width=110)
-    return (
-        f"# Written by each run: change the params files instead, or values here for an experiment of DVC.\n"
-        f"{SOURCE}{' + '.join(map(str, files))}\n{_content(files)}\n{text}"
-    )
+    told = "# Written by each run: change the params files instead, or values here for an experiment of DVC."
+    return "\n".join([told, *(f"{SOURCE}{file}" for file in files), _content(files), text])
 
 
 def _content(files: Sequence[Path]) -> str:

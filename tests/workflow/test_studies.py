@@ -84,7 +84,14 @@ def test_two_studies_of_one_name_are_refused_before_any_work(workplace: Workplac
     assert refused.returncode != 0
     assert "mine/art.yaml" in refused.stdout
     assert "name: art-2" in refused.stdout
-    (workplace.folder / "mine/art.yaml").unlink()  # moved, or given up
+    # A file that changes another keeps that one's name where it is written there, and would take its results.
+    art = workplace.folder / "mine/art.yaml"
+    art.write_text(art.read_text() + "name: art\n")
+    (workplace.folder / "mine/less.yaml").write_text("seed: 2\n")
+    both = workplace.call("snakemake", "--configfile", "mine/art.yaml", "mine/less.yaml", "--", target, check=False)
+    assert both.returncode != 0
+    assert "name: art-2" in both.stdout
+    art.unlink()  # moved, or given up
     workplace.call("snakemake", "--configfile", "theirs/art.yaml", "--", target)
     file = workplace.folder / "theirs/art.yaml"
     file.write_text(file.read_text() + "name: other\n")
