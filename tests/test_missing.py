@@ -71,6 +71,17 @@ def test_what_was_fetched_for_another_source_of_the_same_name_hides_nothing(stud
     assert missing(params.load(Path("other.yaml"))).keys() == {"antelope"}
 
 
+def test_a_record_of_what_was_replaced_since_says_nothing(study):
+    Path("mine.onnx").write_bytes(b"x")
+    raw = yaml.safe_load(Path("params.yaml").read_text())
+    raw["download"]["antelope"] = {"kind": "file", "path": "mine.onnx"}
+    Path("other.yaml").write_text(yaml.safe_dump(raw | {"name": ""}))
+    assert main(["download", "antelope", "--params", "other.yaml"]) == 0
+    assert missing(study)
+    Path("data/raw/antelope/manifest.csv").write_text("as `dvc pull` brings it\n")
+    assert not missing(study)
+
+
 def test_what_is_here_or_was_downloaded_before_is_not_missing(study):
     Path("data/raw/antelope").mkdir(parents=True)
     Path("data/raw/antelope/manifest.csv").touch()

@@ -47,6 +47,7 @@ def test_the_same_job_is_taken_whole_from_whichever_study_has_it(tmp_path: Path)
     assert (made / "deep/weights").read_text() == "weights"
     assert (made / MANIFEST).read_text() == (other / MANIFEST).read_text()
     assert os.path.samefile(made / "deep/weights", other / "deep/weights"), "no disk is spent twice"
+    assert not os.path.samefile(made / MANIFEST, other / MANIFEST), "whose times Snakemake sets"
     three = twins(tmp_path, "three")
     (tmp_path / "runs/one/data/made/train/tuned.json").unlink()
     assert three.take(), "what was taken can be taken again"

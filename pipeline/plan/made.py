@@ -29,9 +29,14 @@ def made_by(job: Job, digest: str, outputs: Sequence[Path], at: Layout) -> bool:
     return bool(record) and all(found) and (record.get("job"), record.get("outputs")) == (digest, found)
 
 
-def made_with(at: Layout, stage: str, name: str) -> dict[str, Any]:
-    """Return what params.yaml said of a job when its outputs were made, by key; empty where nothing is known of it."""
-    return dict(_read(at, stage, name).get("values", {}))
+def made_with(at: Layout, stage: str, name: str, output: Path) -> dict[str, Any]:
+    """Return what params.yaml said of a job when its output folder was made, by key.
+
+    Empty where nothing is known of that: there is no record, or the output has come another way since.
+    """
+    record = _read(at, stage, name)
+    same = record.get("outputs", [])[:1] == manifests([output])
+    return dict(record.get("values", {})) if same else {}
 
 
 def manifests(outputs: Sequence[Path]) -> list[str]:

@@ -45,7 +45,9 @@ def missing(study: Study, at: Layout = HERE) -> dict[str, str]:
 
 def _absent(section: BaseModel, stage: str, name: str, output: Path, at: Layout) -> list[str]:
     """A sentence for each file that an entry names and that is not there."""
-    if (output / MANIFEST).is_file() and _is_made_of(section, made_with(at, stage, name).get(f"{stage}.{name}")):
+    if (output / MANIFEST).is_file() and _is_made_of(
+        section, made_with(at, stage, name, output).get(f"{stage}.{name}")
+    ):
         return []
     return [
         f"{stage}.{name}.{field} is {path}, which does not exist"

@@ -125,9 +125,15 @@ def _state(path: Path) -> list[int]:
 
 
 def _link(there: Path, path: Path) -> None:
-    """Give the files of a folder a second name below another; a copy where the file system has no hard links."""
+    """Give the files of a folder a second name below another; a copy where the file system has no hard links.
+
+    The manifest is a copy: Snakemake sets its time.
+    """
 
     def second_name(source: str, target: str) -> None:
+        if Path(source).name == MANIFEST:
+            shutil.copy2(source, target)
+            return
         try:
             os.link(source, target)
         except OSError:
