@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from pipeline.calibration.verbal import verbal
 from pipeline.reporting import pictures
 from pipeline.reporting.pictures import picture, tinted
 from pipeline.reporting.sheets import ratio
+from pipeline.reporting.templates import templates
 
 if TYPE_CHECKING:
     from pipeline.core.pixels import RGBImage
@@ -52,13 +52,7 @@ def page(model: str, faces: Sequence[Compared], score: float, log10_lr: float | 
         (face.name, picture(f"face{n}", face.crop), picture(f"looks{n}", tinted(face.crop, face.looks / strongest)))
         for n, face in enumerate(faces)
     ]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(folder)
     css = "\n".join((Path(pictures.__file__).parent / style).read_text(encoding="utf-8") for style in STYLES)
     return environment.get_template(TEMPLATE).render(
         model=model,

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jinja2
-
 from pipeline.params.sources.base import SourceOptions
 from pipeline.plan.layout import Layout
 from pipeline.reporting.model_cards import made_of
 from pipeline.reporting.read import benchmarks
 from pipeline.reporting.tables import cell, heading
+from pipeline.reporting.templates import templates
 from pipeline.splits.trained import training_data
 from pipeline.store.models import find_record
 from pipeline.store.results import METRICS
@@ -71,13 +70,7 @@ def model_card(study: Study, name: str, record: Mapping[str, Any], at: Layout) -
     data = list(_data(study, name, at))
     parts = [_part(study, part, at) for part in networks(study, name)]
     licences = sorted({part.licence for part in parts} | {one.licence for one in data})
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templates(Path(__file__).parent, html=False)
     return environment.get_template(TEMPLATE).render(
         name=name,
         record=record,

@@ -121,7 +121,7 @@ class Doubtful:
 
     def write(self, folder: Path, dataset: str, raw: Path, max_megapixels: float, corrections: str | None) -> None:
         """Make `doubtful.html` in a folder; `raw` holds the images."""
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+        from pipeline.reporting.templates import templates
 
         chosen = {sort: sorted(kept, key=lambda case: case[:2])[:SHOWN] for sort, kept in self._kept.items() if kept}
         rows = [row for cases in chosen.values() for _, _, row, _ in cases]
@@ -132,9 +132,7 @@ class Doubtful:
             (sort, self.counts[sort], [(_case(row, found), pictures[row["image_id"]]) for _, _, row, found in cases])
             for sort, cases in chosen.items()
         ]
-        environment = Environment(
-            loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-        )
+        environment = templates(Path(__file__).parent)
         page = environment.get_template(TEMPLATE).render(
             dataset=dataset,
             images=self._seen,

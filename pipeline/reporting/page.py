@@ -30,6 +30,7 @@ from pipeline.reporting.read import Benchmark, Series
 from pipeline.reporting.standings import Cell, Comparison, Listed, Standings, comparison, listed, standings, summary
 from pipeline.reporting.sweeps import sweeps
 from pipeline.reporting.tables import heading, trained_sitters
+from pipeline.reporting.templates import templates
 from pipeline.reporting.thresholds import Choice, thresholds
 from pipeline.reporting.verdict import certainty, headline, verdict
 from pipeline.store.embeddings import read_versions
@@ -167,14 +168,7 @@ def page(study: Study, found: list[Benchmark], styles: Mapping[str, Series], run
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templates(Path(__file__).parent)
     environment.filters["listing"] = listing
     return environment
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jinja2
 from markupsafe import Markup
 
 from pipeline.identification.answer import Candidate
@@ -19,6 +18,7 @@ from pipeline.identification.sheets import Sheet, words
 from pipeline.plan.layout import HERE, Layout
 from pipeline.reporting.numbers import NBSP, count, percent, rate
 from pipeline.reporting.pictures import Album, Picture
+from pipeline.reporting.templates import templates
 
 if TYPE_CHECKING:
     from pipeline.params.identify import Identify
@@ -86,14 +86,7 @@ def page(
     album = album or Album(at)
     portraits = [_portrait(n, sheet, album, bool(known.cells)) for n, sheet in enumerate(sheets, start=1)]
     folder = Path(__file__).parent
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
+    environment = templates(folder)
     css = "\n".join((folder / style).read_text(encoding="utf-8") for style in (STYLE, PAGE_STYLE))
     return environment.get_template(TEMPLATE).render(
         name=name,

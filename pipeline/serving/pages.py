@@ -23,6 +23,7 @@ from pipeline.identification.decisions import Image
 from pipeline.identification.sheets import Sheet
 from pipeline.reporting.numbers import count, percent, rate
 from pipeline.reporting.sheets import page as sheet_page
+from pipeline.reporting.templates import templates as reporting_templates
 from pipeline.serving import review
 from pipeline.serving.desk import Desk, Wish
 from pipeline.serving.pictures import FACE, SMALL, WHOLE, box_of, study_picture
@@ -40,14 +41,7 @@ FOR_A_WHILE = {"Cache-Control": "private, max-age=300"}
 @cache
 def templates() -> jinja2.Environment:
     """Return the templates of the pages."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
+    environment = reporting_templates(FOLDER)
     environment.globals.update(count=count, percent=percent, rate=rate)
     return environment
 
