@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.core.files import atomic_file
 from pipeline.params import Study
-from pipeline.params.resources import AlignJob, GpuJob, Job, TrainJob
+from pipeline.params.resources import AlignJobResources, GpuJobResources, JobResources, TrainJobResources
 
 NAMES = (
     "cpus_per_task", "gpu_count", "gres", "launch", "mem_mb", "mpi", "nodes", "runtime", "tasks", "tasks_per_gpu",
@@ -42,9 +42,9 @@ def asked(study: Study, stage: str, name: str, defaults: Mapping[str, Any]) -> d
         "mem_mb": defaults.get("mem_mb") if job.memory_gb is None else math.ceil(1024 * job.memory_gb),
         "runtime": defaults.get("runtime") if job.hours is None else math.ceil(60 * job.hours),
     }
-    if isinstance(job, AlignJob) and (job.parts or 1) > 1:
+    if isinstance(job, AlignJobResources) and (job.parts or 1) > 1:
         found |= {"tasks": job.parts, **_step(f"--ntasks={job.parts}", found)}
-    if isinstance(job, TrainJob) and _trained(study, name):
+    if isinstance(job, TrainJobResources) and _trained(study, name):
         nodes, each = job.nodes or 1, job.processes or gpus or 1
         if nodes * each > 1:
             # The executor wants more than one task a node, or else the sum of all; and multiplies the latter by GPUs.
@@ -53,9 +53,9 @@ def asked(study: Study, stage: str, name: str, defaults: Mapping[str, Any]) -> d
     return found
 
 
-def _gpus(study: Study, stage: str, name: str, job: Job, defaults: Mapping[str, Any]) -> int:
+def _gpus(study: Study, stage: str, name: str, job: JobResources, defaults: Mapping[str, Any]) -> int:
     """GPUs on each node: what is asked for, else the profile's number, for whatever can use one."""
-    if not isinstance(job, GpuJob) or (stage == "train" and not _trained(study, name)):
+    if not isinstance(job, GpuJobResources) or (stage == "train" and not _trained(study, name)):
         return 0
     return int(defaults.get("gpu_count", 0)) if job.gpus is None else job.gpus
 
@@ -74,7 +74,7 @@ def _step(shape: str, found: Mapping[str, Any]) -> dict[str, str]:
 def locally(study: Study, stage: str, name: str) -> dict[str, Any]:
     """The same without a cluster: a training on several GPUs starts a process for each of them."""
     job = study.resources.of(stage, name)
-    if stage == "train" and _trained(study, name) and isinstance(job, TrainJob) and (job.gpus or 0) > 1:
+    if stage == "train" and _trained(study, name) and isinstance(job, TrainJobResources) and (job.gpus or 0) > 1:
         each = job.processes or job.gpus
         return {"launch": f"python -m torch.distributed.run --standalone --nproc-per-node={each} --no-python"}
     return {"launch": ""}

@@ -33,7 +33,7 @@ BY_SHELL = {"CalledProcessError", "RuleException", "SpawnedJobError"}
 
 
 @dataclass(frozen=True)
-class Job:
+class StartedJob:
     """A job that was started, or sent to a cluster."""
 
     stage: str
@@ -65,7 +65,7 @@ class LogHandler(LogHandlerBase):
         self.own = _own_handler(asked) if asked.dryrun or _wants_more(asked) else None
         self.silent = "ALL" in {what.name for what in asked.quiet or ()}
         self.console = Console(stderr=not asked.stdout, no_color=asked.nocolor or None, highlight=False, soft_wrap=True)
-        self.jobs: dict[int, Job] = {}
+        self.jobs: dict[int, StartedJob] = {}
         self.running: set[int] = set()
         self.broken: set[int] = set()
         self.done = self.total = 0
@@ -98,7 +98,7 @@ class LogHandler(LogHandlerBase):
             self.total = told["stats"]["total"] - told["stats"].get("all", 0)
         elif event == LogEvent.JOB_INFO and told["shellcmd"]:  # without a command, it is the rule `all`
             name = " ".join(str(part) for part in (told["wildcards"] or {}).values())
-            self.jobs[told["jobid"]] = Job(told["rule_name"], name, tuple(told["log"]), time.monotonic())
+            self.jobs[told["jobid"]] = StartedJob(told["rule_name"], name, tuple(told["log"]), time.monotonic())
             self.running.add(told["jobid"])
             self.advance()
         elif event == LogEvent.JOB_FINISHED and told["job_id"] in self.jobs:

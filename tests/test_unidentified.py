@@ -16,7 +16,7 @@ from pipeline.core.files import read_csv, write_csv
 from pipeline.plan.layout import Layout
 from pipeline.plan.stages import jobs
 from pipeline.reporting.account import data_sets
-from pipeline.reporting.pictures import Album
+from pipeline.reporting.album import Album
 from pipeline.stages import download, evaluate, split
 from pipeline.store.embeddings import read_embeddings, write_embeddings
 from pipeline.store.faces import FaceStore

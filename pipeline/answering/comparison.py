@@ -12,8 +12,8 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from pipeline.calibration.verbal import verbal
-from pipeline.reporting import pictures
-from pipeline.reporting.pictures import picture, tinted
+from pipeline.reporting import album
+from pipeline.reporting.album import picture, tinted
 from pipeline.reporting.sheets import ratio
 from pipeline.reporting.templates import templates
 
@@ -53,7 +53,7 @@ def page(model: str, faces: Sequence[Compared], score: float, log10_lr: float | 
         for n, face in enumerate(faces)
     ]
     environment = templates(folder)
-    css = "\n".join((Path(pictures.__file__).parent / style).read_text(encoding="utf-8") for style in STYLES)
+    css = "\n".join((Path(album.__file__).parent / style).read_text(encoding="utf-8") for style in STYLES)
     return environment.get_template(TEMPLATE).render(
         model=model,
         shown=shown,

@@ -258,7 +258,7 @@ class Gallery:
 
     def page(self, found: Sequence[PictureAnswer]) -> str:
         """Return a page with a sheet for each face of some answers, as HTML that refers to nothing outside itself."""
-        from pipeline.reporting.pictures import GivenAlbum
+        from pipeline.reporting.album import GivenAlbum
         from pipeline.reporting.sheets import page
 
         every = [one for picture in found for one in picture.faces]

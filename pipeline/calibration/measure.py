@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.calibration.cost import cross_entropy, genuine_cost, impostor_cost
 from pipeline.calibration.fit import Method, condensed
-from pipeline.calibration.held_out import FEWEST_SITTERS, Llrs, by_folds, by_validation
+from pipeline.calibration.out_of_sample import FEWEST_SITTERS, Llrs, by_folds, by_validation
 from pipeline.calibration.pav import pav
 from pipeline.calibration.replicated import minimum, minimum_replicates
 from pipeline.metrics.pair_table import PairTable

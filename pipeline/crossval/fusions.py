@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file, output_folder
-from pipeline.crossval.held_out import folds_of
+from pipeline.crossval.vectors import folds_of
 from pipeline.fusions.fit_data import FitData, FitImage, fit, inputs, strangers_only
 from pipeline.fusions.fused import Array
 from pipeline.params.effective import tested_elsewhere

@@ -21,19 +21,19 @@ from pipeline.params.download import Source
 from pipeline.params.embed import Embed
 from pipeline.params.evaluate import Evaluate
 from pipeline.params.explain import Explain
-from pipeline.params.external import external_problems
 from pipeline.params.fuse import Fusion, fusion_problems
 from pipeline.params.identify import Identify, refer_identify
 from pipeline.params.licences import USES, Use, licence_problems
 from pipeline.params.messages import sentence
 from pipeline.params.model_problems import idle_patience, wrong_batches, wrong_centre, wrong_roles, wrong_weights
 from pipeline.params.nobody import Nobody
+from pipeline.params.outside_systems import external_problems
 from pipeline.params.overlap import Overlap
 from pipeline.params.published import Published
 from pipeline.params.reading import read_yaml
 from pipeline.params.render import Render
 from pipeline.params.report import Report
-from pipeline.params.resources import ALL, Resources, TrainJob
+from pipeline.params.resources import ALL, Resources, TrainJobResources
 from pipeline.params.split import Split
 from pipeline.params.study_name import DEFAULT, study_name
 from pipeline.params.sweep import Swept, expanded
@@ -305,7 +305,7 @@ _SECTION_OF = {
 def _too_many_processes(study: Study, model: str) -> list[str]:
     """A batch is shared out by sitters, pairs or images: each process needs one of its own."""
     asked = study.resources.of("train", model)
-    assert isinstance(asked, TrainJob)
+    assert isinstance(asked, TrainJobResources)
     training = study.training(model)
     of = {"sitters": training.sitters, "pairs": (training.batch or 0) // 2, "shuffle": training.batch or 0}
     what = {"shuffle": "images"}.get(training.sampler, training.sampler)

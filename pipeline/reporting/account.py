@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.files import each_row
 from pipeline.params.backbones.base import OutsideOptions
-from pipeline.reporting.pictures import Album, Picture, sheet, spread
+from pipeline.reporting.album import Album, Picture, sheet, spread
 from pipeline.store.accounts import ALIGNED, each_account, has_account
 from pipeline.store.splits import UNIDENTIFIED, UNUSED, copies_file, each_image, split_file
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.reporting.album import Album, Picture
 from pipeline.reporting.gallery import Side
 from pipeline.reporting.numbers import decimal, number
-from pipeline.reporting.pictures import Album, Picture
 from pipeline.reporting.read import Row, Series
 from pipeline.store.attributions import PAIR, has_attributions, read_explained_pairs, read_maps
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from pipeline.reporting.album import Album, Picture
 from pipeline.reporting.numbers import decimal, number
-from pipeline.reporting.pictures import Album, Picture
 from pipeline.reporting.read import Benchmark, Row
 
 SORTS = {

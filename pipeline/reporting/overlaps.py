@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.reporting.album import Album, spread
 from pipeline.reporting.gallery import Side
 from pipeline.reporting.numbers import NONE, count, decimal, number
-from pipeline.reporting.pictures import Album, spread
 from pipeline.reporting.read import Row
 from pipeline.store.overlaps import find_summary, read_shared_images, read_shared_sitters
 

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from pipeline.reporting import figures, numbers
 from pipeline.reporting.account import data_sets, materials
+from pipeline.reporting.album import Album
 from pipeline.reporting.attributions import explanations
 from pipeline.reporting.by_group import ByGroup, by_group
 from pipeline.reporting.calibration import Calibration, calibration
@@ -24,7 +25,6 @@ from pipeline.reporting.gallery import Group, groups
 from pipeline.reporting.model_cards import model_cards
 from pipeline.reporting.numbers import NBSP, count, number, percent
 from pipeline.reporting.overlaps import COLUMNS, overlaps
-from pipeline.reporting.pictures import Album
 from pipeline.reporting.questions import questions
 from pipeline.reporting.read import Benchmark, Series
 from pipeline.reporting.standings import Cell, Comparison, Listed, Standings, comparison, listed, standings, summary

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.plan.layout import HERE, Layout
+from pipeline.reporting.album import Album, spread
 from pipeline.reporting.gallery import Side
 from pipeline.reporting.numbers import NBSP, NONE, number, percent
-from pipeline.reporting.pictures import Album, spread
 from pipeline.reporting.sheets import ratio
 from pipeline.reporting.tables import aligned
 from pipeline.store.candidates import NONE as NONE_OF_THESE

@@ -16,8 +16,8 @@ from pipeline.identification.answer import Candidate
 from pipeline.identification.known import Cell, Known
 from pipeline.identification.sheets import Sheet, words
 from pipeline.plan.layout import HERE, Layout
+from pipeline.reporting.album import Album, Picture
 from pipeline.reporting.numbers import NBSP, count, percent, rate
-from pipeline.reporting.pictures import Album, Picture
 from pipeline.reporting.templates import templates
 
 if TYPE_CHECKING:

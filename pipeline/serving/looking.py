@@ -11,7 +11,7 @@ from starlette.routing import Route
 from pipeline.faces.image import encoded_image
 from pipeline.serving.lookup import MOST_BYTES, MOST_MEGAPIXELS, PLACES, Correct, FromQuestion, Handed, Lookup, Origin
 from pipeline.serving.pages import SIZES, Pages, body, kept_as
-from pipeline.serving.pictures import box_of, study_picture
+from pipeline.serving.shown import box_of, study_picture
 
 UPLOAD = "/look/picture"
 

@@ -26,8 +26,8 @@ from pipeline.reporting.sheets import page as sheet_page
 from pipeline.reporting.templates import templates as reporting_templates
 from pipeline.serving import review
 from pipeline.serving.desk import Desk, Wish
-from pipeline.serving.pictures import FACE, SMALL, WHOLE, box_of, study_picture
 from pipeline.serving.question import OPEN, STATES, Question, state
+from pipeline.serving.shown import FACE, SMALL, WHOLE, box_of, study_picture
 
 FOLDER = Path(__file__).parent
 STYLES = (FOLDER.parent / "reporting" / "page.css", FOLDER.parent / "reporting" / "sheets.css", FOLDER / "serve.css")

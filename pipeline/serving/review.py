@@ -13,8 +13,8 @@ from pipeline.identification.decisions import Decision
 from pipeline.identification.sheets import Sheet, words
 from pipeline.reporting.numbers import percent
 from pipeline.reporting.sheets import caption, ratio, right
-from pipeline.serving.pictures import Box, box_of
 from pipeline.serving.question import OPEN, STATES, Question, state
+from pipeline.serving.shown import Box, box_of
 from pipeline.store.columns import SITTER_ID
 
 ALL = "all"

@@ -20,7 +20,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import each_row
 from pipeline.plan.layout import HERE, Layout
 from pipeline.splits.artists import SUBSETS
-from pipeline.splits.files import rows_with
+from pipeline.splits.identical import rows_with
 from pipeline.store.accounts import account_file
 from pipeline.store.splits import UNUSED
 

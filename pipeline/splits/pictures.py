@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
 from pipeline.plan.layout import HERE, Layout
-from pipeline.splits.files import same_place, with_files
+from pipeline.splits.identical import same_place, with_files
 from pipeline.store.splits import each_seated, split_file
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ def run(study: Study, fusion: str, root: Path = Path()) -> None:
         raise SitterError(f"{fusion} is no entry under `fuse`: {', '.join(study.fuse) or 'there is none'}.")
     entry = study.fuse[fusion]
     if entry.method.kind == "folds":
-        from pipeline.crossval.held_out import assemble
+        from pipeline.crossval.vectors import assemble
 
         assemble(study, fusion, at)
         return

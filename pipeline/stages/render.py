@@ -92,7 +92,7 @@ def _painter(
 
     from pipeline.faces.image import UnreadableImage, read_image
     from pipeline.painting import mount, paint
-    from pipeline.painting.files import write_jpeg
+    from pipeline.painting.jpeg import write_jpeg
 
     cv2.setNumThreads(1)
 

@@ -26,7 +26,7 @@ from pipeline.splits.artists import SUBSETS
 from pipeline.splits.copies import COLUMNS as COPY_COLUMNS
 from pipeline.splits.copies import Copies, find, leave_out, sentence
 from pipeline.splits.deal import SHOWN, Row, Seat, deal, leave_out_renderings, lot, seated, seats_of, together
-from pipeline.splits.files import same_files
+from pipeline.splits.identical import same_files
 from pipeline.store.accounts import ALIGNED, account_file, read_account
 from pipeline.store.accounts import REQUIRED as GIVEN
 from pipeline.store.splits import UNIDENTIFIED, UNUSED, copies_file, write_split

@@ -10,8 +10,8 @@ import pytest
 from pipeline.calibration.cost import cllr, cross_entropy
 from pipeline.calibration.elub import elub
 from pipeline.calibration.fit import fit
-from pipeline.calibration.held_out import by_folds
 from pipeline.calibration.measure import calibrated
+from pipeline.calibration.out_of_sample import by_folds
 from pipeline.calibration.pav import pav
 from pipeline.calibration.replicated import minimum, minimum_replicates
 from pipeline.metrics.intervals import ScoredPairs, resample

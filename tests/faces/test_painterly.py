@@ -14,7 +14,7 @@ from skimage import data
 from pipeline.painting import STYLES, mount, paint
 from pipeline.painting.arrays import lerp
 from pipeline.painting.brush import kuwahara
-from pipeline.painting.files import write_jpeg
+from pipeline.painting.jpeg import write_jpeg
 from pipeline.painting.scene import look, sitter
 from pipeline.painting.surface import cracks, noise, paper, weave
 from pipeline.params.render import ALL_STYLES, Style

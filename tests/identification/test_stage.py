@@ -231,7 +231,7 @@ def test_evaluation_leaves_the_answers_alone() -> None:
 
 
 def test_the_report_and_the_terminal_say_who_comes_first_and_how_often_that_is_right() -> None:
-    from pipeline.reporting.pictures import Album
+    from pipeline.reporting.album import Album
     from pipeline.reporting.questions import lines, questions
 
     asked = study(as_unidentified=["s05", "s06"], without=["s06"])

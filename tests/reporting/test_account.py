@@ -10,7 +10,7 @@ from pipeline.core.files import write_csv
 from pipeline.plan import layout
 from pipeline.plan.layout import Layout
 from pipeline.reporting.account import _copies, data_sets
-from pipeline.reporting.pictures import Album
+from pipeline.reporting.album import Album
 from tests.test_align import study
 
 

@@ -12,7 +12,7 @@ import pytest
 from pipeline.core.files import read_csv
 from pipeline.params import Study
 from pipeline.plan import layout
-from pipeline.reporting.pictures import BLUE, RED, tinted
+from pipeline.reporting.album import BLUE, RED, tinted
 from pipeline.stages import report
 from pipeline.store.attributions import COLUMNS, write_attributions
 from pipeline.store.overlaps import write_overlap

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline.plan.layout import Layout
-from pipeline.reporting.pictures import SHEET_BYTES, THUMBNAIL, Album, sheet, spread
+from pipeline.reporting.album import SHEET_BYTES, THUMBNAIL, Album, sheet, spread
 from tests.reporting.standin import drawn_crops, small_study, write_data
 
 

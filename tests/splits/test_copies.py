@@ -17,7 +17,7 @@ from pipeline.core.files import read_csv
 from pipeline.core.pixels import RGBImage
 from pipeline.plan.layout import Layout
 from pipeline.splits.copies import PLACEHOLDER, find, leave_out
-from pipeline.splits.files import same_files
+from pipeline.splits.identical import same_files
 from pipeline.store.splits import copies_file
 from tests.faces_of_noise import face
 from tests.test_split import aligned, people, run

@@ -10,5 +10,5 @@ from pipeline.core.registry import Options
 class FoldsOptions(Options):
     """Of models that leave out a fold each (`training.fold`), the vector of the one that leaves out the image's."""
 
-    implementation: ClassVar[str] = "pipeline.crossval.held_out:Folds"
+    implementation: ClassVar[str] = "pipeline.crossval.vectors:Folds"
     kind: Literal["folds"] = "folds"
