@@ -56,11 +56,6 @@ _KINDS: dict[str, type[JobResources]] = {
     "embed": GpuJobResources,
     "explain": GpuJobResources,
 }
-    "align": AlignJobResources,
-    "train": TrainJobResources,
-    "embed": GpuJobResources,
-    "explain": GpuJobResources,
-}
 
 
 class Resources(Strict):
