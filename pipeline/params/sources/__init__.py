@@ -12,6 +12,7 @@ from pipeline.params.sources.cfp import CFPOptions
 from pipeline.params.sources.file import FileOptions
 from pipeline.params.sources.folder import FolderOptions
 from pipeline.params.sources.hub import HubOptions
+from pipeline.params.sources.iiif import IIIFOptions
 from pipeline.params.sources.lfw import LFWOptions
 from pipeline.params.sources.manifest import ManifestOptions
 from pipeline.params.sources.package import PackageOptions
@@ -25,6 +26,7 @@ Source = Annotated[
     | HubOptions
     | ArchiveOptions
     | ManifestOptions
+    | IIIFOptions
     | RecordIOOptions
     | VerificationBinOptions
     | LFWOptions
