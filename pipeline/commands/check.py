@@ -1,6 +1,7 @@
 """Check params.yaml before any work: `sitter check`.
 
-It prints what the study holds, for which use the licences allow its models, what is missing on this machine of the
+It prints what the study holds, for which use the licences (of the images, too, once they are there) allow its
+models, what is missing on this machine of the
 user's own files, and where batches will be smaller than asked.
 """
 
@@ -15,6 +16,7 @@ from pipeline.params import describe
 from pipeline.params.licences import describe_licences
 from pipeline.plan.layout import Layout
 from pipeline.plan.requirements import missing
+from pipeline.store.raw import licences_of_images
 from pipeline.store.splits import each_image, split_file
 
 if TYPE_CHECKING:
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 def run(study: Study, root: Path = Path()) -> None:
     """Print what the study holds and what is missing."""
     at = Layout.of(study, root)
-    told = [describe(study), *describe_licences(study), *missing(study, at).values(), *small_batches(study, at)]
+    images = {entry: licences_of_images(entry, at) for entry in study.download if entry in study.align}
+    told = [describe(study), *describe_licences(study, images), *missing(study, at).values(), *small_batches(study, at)]
     print("\n".join(told))
 
 
