@@ -73,9 +73,7 @@ def use_of_model(study: Study, name: str, images: Mapping[str, Collection[str]] 
 
     Takes what `materials_of` takes.
     """
-    found = {
-        entry: [(use_of(words), words) for words in all_] for entry, all_ in materials_of(study, name, images).items()
-    }
+    found = materials_of(study, name, images)
     strictest: tuple[Use, ...] = ("non-commercial", "unknown")
     for use in strictest:
         due = {entry: [words for words in licences if use_of(words) == use] for entry, licences in found.items()}
