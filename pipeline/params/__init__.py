@@ -25,7 +25,14 @@ from pipeline.params.fuse import Fusion, fusion_problems
 from pipeline.params.identify import Identify, refer_identify
 from pipeline.params.licences import USES, Use, licence_problems
 from pipeline.params.messages import sentence
-from pipeline.params.model_problems import idle_patience, wrong_batches, wrong_centre, wrong_roles, wrong_weights
+from pipeline.params.model_problems import (
+    idle_patience,
+    unlike_the_catalogue,
+    wrong_batches,
+    wrong_centre,
+    wrong_roles,
+    wrong_weights,
+)
 from pipeline.params.nobody import Nobody
 from pipeline.params.outside_systems import external_problems
 from pipeline.params.overlap import Overlap
@@ -236,6 +243,7 @@ def _references(study: Study) -> list[str]:
         if list(model.backbone.entries()) == ["adapter"]:
             problems.append(f"models.{name}.backbone.adapter needs the weights that it was trained with: set weights")
         problems += [*wrong_weights(name, model), *wrong_roles(name, model)]
+        problems += unlike_the_catalogue(name, model, study.download)
         trained = model.adaptation.kind != "none"
         if trained != (model.loss.kind != "none"):
             problems.append(

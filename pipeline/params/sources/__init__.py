@@ -8,6 +8,7 @@ from pydantic import Field
 
 from pipeline.core.registry import by_kind
 from pipeline.params.sources.archive import ArchiveOptions
+from pipeline.params.sources.catalogue import CatalogueOptions
 from pipeline.params.sources.cfp import CFPOptions
 from pipeline.params.sources.file import FileOptions
 from pipeline.params.sources.folder import FolderOptions
@@ -24,6 +25,7 @@ Source = Annotated[
     | FolderOptions
     | FileOptions
     | HubOptions
+    | CatalogueOptions
     | ArchiveOptions
     | ManifestOptions
     | IIIFOptions
