@@ -10,6 +10,8 @@ import pytest
 from pipeline import cli
 from tests.answering.test_gallery import picture
 
+pytestmark = pytest.mark.slow
+
 NO_DETECTOR = "names no detector for a new picture"
 
 

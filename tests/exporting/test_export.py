@@ -26,6 +26,8 @@ from pipeline.store.embeddings import read_embeddings
 from tests.answering.conftest import portrait
 from tests.faces.real import shared
 
+pytestmark = pytest.mark.slow
+
 NAMES = ["two", "apart", "weighted", "whitened", "cohort"]
 """A network with mirrored images, and fusions: of networks that are shown other sizes; with weights; with whitening; of
 a network and a fusion, with normalised scores."""
