@@ -99,7 +99,7 @@ class _References:
                 f"models.{name}.backbone.adapter needs the weights that it was trained with: set weights"
             )
         self.problems += [*wrong_weights(name, model), *wrong_roles(name, model)]
-        problems += unlike_the_catalogue(name, model, study.download)
+        self.problems += unlike_the_catalogue(name, model, study.download)
         trained = model.adaptation.kind != "none"
         if trained != (model.loss.kind != "none"):
             self.problems.append(
