@@ -37,6 +37,7 @@ from pipeline.params.resources import ALL, Resources, TrainJobResources
 from pipeline.params.split import Split
 from pipeline.params.study_name import DEFAULT, study_name
 from pipeline.params.sweep import Swept, expanded
+from pipeline.params.tracking import Tracking, tracking_problems
 from pipeline.params.train import Model, Training
 
 # Names become folders, wildcards of rules and names of DVC stages, in which "--" parts a model from a data set.
@@ -87,6 +88,8 @@ class Study(Strict):
     """What the report shows."""
     published: Published = Published()
     """How the study's names are called in the papers that it is compared with."""
+    tracking: Tracking = Tracking()
+    """Where trainings can be watched."""
     resources: Resources = Resources()
     """What the jobs ask of a cluster."""
 
@@ -277,7 +280,7 @@ def _references(study: Study) -> list[str]:
             refer(where, dataset, "data set under embed.datasets", study.embed.datasets)
     refer_analyses(study, refer)
     problems += refer_identify(study, refer)
-    problems += external_problems(study)
+    problems += [*external_problems(study), *tracking_problems(study)]
     problems += licence_problems(study) if not problems else []
     for stage, section in _SECTION_OF.items():
         for name in getattr(study.resources, stage).keys() - {ALL}:

@@ -20,7 +20,7 @@ def missing(study: Study, at: Layout = HERE) -> dict[str, str]:
     """Say which of the user's own files are missing: who wants each, where it was looked for, how to get it.
 
     By entry of `download`, `align.NAME` for the corrections of a data set, `identify.NAME` for the decisions of a
-    question. An entry whose output stands already and was made of what the entry says is not missing, and one with a
+    question, `tracking` for the package of a tracker. An entry whose output stands already and was made of what the entry says is not missing, and one with a
     URL is fetched.
     """
     said: dict[str, str] = {}
@@ -40,6 +40,8 @@ def missing(study: Study, at: Layout = HERE) -> dict[str, str]:
     for name, question in study.identify.items():
         if lines := _absent(question, "identify", name, at.identify(name), at):
             said[f"identify.{name}"] = "\n".join(lines)
+    if sentence := study.tracking.lacking():
+        said["tracking"] = sentence
     return said
 
 
