@@ -20,8 +20,10 @@ def missing(study: Study, at: Layout = HERE) -> dict[str, str]:
     """Say which of the user's own files are missing: who wants each, where it was looked for, how to get it.
 
     By entry of `download`, `align.NAME` for the corrections of a data set, `identify.NAME` for the decisions of a
-    question, `tracking` for the package of a tracker. An entry whose output stands already and was made of what the entry says is not missing, and one with a
-    URL is fetched.
+    question, `tracking` for the package of a tracker.
+
+    An entry whose output stands already and was made of what the entry says is not missing, and one with a URL is
+    fetched.
     """
     said: dict[str, str] = {}
     for entry, source in study.download.items():

@@ -1,6 +1,6 @@
 """What a training tells a tracker (TensorBoard, Weights & Biases, MLflow), and how it does on benchmarks meanwhile.
 
-The trackers are those of accelerate. Nothing here changes what is trained: neither the weights, nor which epoch is kept.
+The trackers are those of accelerate. Nothing here changes the weights, or which epoch is kept.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from pipeline.metrics.kfold import ACCURACY_THRESHOLDS, VAL_THRESHOLDS, in_folds
 from pipeline.metrics.result import at as at_rate
 from pipeline.metrics.result import rounded
 from pipeline.metrics.verification import eer, roc, tally, tar_at_far
-from pipeline.models.preprocess import Preprocess
+from pipeline.models.preprocess import Normalise, Preprocess
 from pipeline.store.faces import FaceStore
 from pipeline.store.splits import TESTED, each_image, pairs_file, read_pairs, split_file
 from pipeline.training.data import Faces
-from pipeline.training.features import Inputs, Normalise, PreparedFaces
+from pipeline.training.features import Inputs, PreparedFaces
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
