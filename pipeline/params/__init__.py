@@ -35,6 +35,7 @@ from pipeline.params.resources import Resources
 from pipeline.params.split import Split
 from pipeline.params.study_name import DEFAULT, study_name
 from pipeline.params.sweep import Swept, expanded
+from pipeline.params.tracking import Tracking
 from pipeline.params.train import Model, Training
 
 # Names become folders, wildcards of rules and names of DVC stages, in which "--" parts a model from a data set.
@@ -85,6 +86,8 @@ class Study(Strict):
     """What the report shows."""
     published: Published = Published()
     """How the study's names are called in the papers that it is compared with."""
+    tracking: Tracking = Tracking()
+    """Where trainings can be watched."""
     resources: Resources = Resources()
     """What the jobs ask of a cluster."""
 

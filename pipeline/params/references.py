@@ -22,6 +22,7 @@ from pipeline.params.model_problems import (
 )
 from pipeline.params.outside_systems import external_problems
 from pipeline.params.resources import ALL, TrainJobResources
+from pipeline.params.tracking import tracking_problems
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -49,7 +50,7 @@ def wrong_references(study: Study) -> list[str]:
     check.fusions()
     check.benchmarks()
     refer_analyses(study, check.refer)
-    check.problems += [*refer_identify(study, check.refer), *external_problems(study)]
+    check.problems += [*refer_identify(study, check.refer), *external_problems(study), *tracking_problems(study)]
     check.problems += licence_problems(study) if not check.problems else []
     check.resources()
     return check.problems

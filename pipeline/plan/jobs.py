@@ -260,7 +260,7 @@ def report(study: Study, at: Layout) -> Iterator[Job]:
     inputs += [at.attributions(name) for name in (study.explain.models if study.explain else ())]
     inputs += [at.identify(name) for name in study.identify]
     sections = tuple(
-        name for name in type(study).model_fields if name in study.model_fields_set - {"name", "resources"}
+        name for name in type(study).model_fields if name in study.model_fields_set - {"name", "resources", "tracking"}
     )
     yield Job("report", (), tuple(inputs), (at.report(),), sections)
 

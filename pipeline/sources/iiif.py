@@ -107,7 +107,7 @@ def _fetch(folder: Path, entry: str, options: IIIFOptions, roots: Sequence[Docum
     services = dict.fromkeys(w.picture.service for w in wanted if w.picture and w.picture.service)
     new = [(service, f"{service}/info.json") for service in services if service not in infos]
     infos |= dict(ask_all(new, info_of, f"sizes of {entry}", options, starts))
-    listed, reasons = _listed(wanted, infos, unread, options.size)
+    listed, reasons = _listed(wanted, infos, unread, options.longer_side)
     jobs = [(p, p.url) for p in listed if p.line not in reasons]
     got: dict[int, Row] = {}
     for portrait, outcome in ask_all(jobs, take, f"fetch {entry}", options, starts, "image"):

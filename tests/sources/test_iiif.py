@@ -156,7 +156,7 @@ def test_a_picture_is_as_large_as_detection_needs_and_the_server_allows(
         "bare-2": (server.add("bare-2", version=2, level=0), 150, "full/full"),
     }
     for name, (service, wanted, expected) in services.items():
-        (row,) = fetch(at, url=f"{service}/info.json", size=wanted)
+        (row,) = fetch(at, url=f"{service}/info.json", longer_side=wanted)
         assert server.images()[-1] == f"{name}/{expected}"
         assert row["sitter"] == ""
         assert row["image_id"] == f"unidentified/{name}"

@@ -7,9 +7,20 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipeline.core.own_files import OwnPath
-from pipeline.core.registry import Options
+from pipeline.core.registry import Options, Strict
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Size(Strict):
+    """How large a source is, which `sitter check` goes by before anything is fetched."""
+
+    gb: Annotated[float, Field(gt=0)]
+    """Gigabytes, as delivered."""
+    images: Annotated[int, Field(ge=0)] = 0
+    """Images; 0 of weights."""
+    sitters: Annotated[int, Field(ge=0)] = 0
+    """Sitters; 0 of weights."""
 
 
 class SourceOptions(Options):
@@ -17,6 +28,10 @@ class SourceOptions(Options):
 
     licence: str | None = None
     """Terms of use, kept beside the data."""
+    obtain: str | None = None
+    """How to get it, said where it is missing."""
+    size: Size | None = None
+    """How large it is; null: what lies here is counted."""
 
 
 class OwnFile(SourceOptions):
@@ -28,13 +43,6 @@ class OwnFile(SourceOptions):
     """Where it is fetched from; needs `sha256`."""
     sha256: Sha256 | None = None
     """Its checksum, checked before anything is made of it."""
-
-
-class Obtained(OwnFile):
-    """Options of a source that is one file, which the user may have to ask others for."""
-
-    obtain: str | None = None
-    """How to get the file, said where it is missing."""
 
 
 class Unpacked(SourceOptions):

@@ -15,7 +15,7 @@ from pydantic import model_validator
 
 from pipeline.core.errors import nearest
 from pipeline.params.sources.archive import ArchiveOptions
-from pipeline.params.sources.base import Obtained, SourceOptions
+from pipeline.params.sources.base import OwnFile, SourceOptions
 from pipeline.params.sources.file import FileOptions
 from pipeline.params.sources.hub import HubOptions
 from pipeline.params.sources.package import PackageOptions
@@ -177,7 +177,7 @@ CATALOGUE: Mapping[str, Known] = {
 """Public weights, by name."""
 
 
-class CatalogueOptions(Obtained):
+class CatalogueOptions(OwnFile):
     """Public weights by their name in the catalogue (`sitter show catalogue`): pinned source, checksum and licence."""
 
     implementation: ClassVar[str] = "pipeline.sources.catalogue:fetch"

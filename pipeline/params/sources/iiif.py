@@ -31,8 +31,8 @@ class IIIFOptions(Fetched):
     """`first`: the first view of each manifest only, where the further ones are backs, frames and details."""
     region: Literal["canvas", "full"] = "canvas"
     """`canvas`: the region of an image that its canvas shows; `full`: the whole image."""
-    size: Annotated[int, Field(ge=112, le=100_000)] = 2000
-    """Longer side to ask for, in pixels. The image comes smaller where it is, or where the server allows less; of a
+    longer_side: Annotated[int, Field(ge=112, le=100_000)] = 2000
+    """What to ask for, in pixels. The image comes smaller where it is, or where the server allows less; of a
     server that has certain sizes only, the least comes that is as large as this."""
 
     @model_validator(mode="after")
