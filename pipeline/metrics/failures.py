@@ -41,16 +41,19 @@ class WithFailures:
         }
 
 
-def with_failures(context: Context, pairing: Pairing, probe: str, gallery: str | None) -> WithFailures | None:
+def with_failures(
+    context: Context, pairing: Pairing, probe: str, gallery: str | None, of_gallery: Context | None = None
+) -> WithFailures | None:
     """Return a pairing with the failed images of its data sets; None where nobody knows which failed.
 
     Args:
         context: knows the failures.
         pairing: of the test images.
         probe, gallery: names of the data sets; `gallery` is None within one.
+        of_gallery: knows the gallery's failures, where they are of other templates than the probes'.
     """
     probes = context.failures(probe)
-    others = probes if gallery is None else context.failures(gallery)
+    others = probes if gallery is None else (of_gallery or context).failures(gallery)
     if probes is None or others is None:
         return None
     every = Pairing(

@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline.core.errors import SitterError
 from pipeline.metrics.result import Context, Embedded, Floats, Subset, unit
-from pipeline.params.metrics.base import ComparisonOptions, TemplateOptions
+from pipeline.params.metrics.base import ComparisonOptions, Pooling
 
 SITTER = "sitter"
 SEPARATOR = ";"
@@ -31,7 +31,22 @@ def pooled(context: Context, options: ComparisonOptions) -> Context:
     asked = options.templates
     if asked is None:
         return context
-    by = {options.probe: asked.probe} | ({options.other: asked.gallery} if options.other else {})
+    return _pooled(
+        context, {options.probe: asked.probe} | ({options.other: asked.gallery} if options.other else {}), asked
+    )
+
+
+def sides(context: Context, options: ComparisonOptions) -> tuple[Context, Context]:
+    """Return the contexts of the probes and of the gallery, which may be two sets of templates of one data set."""
+    asked = options.templates
+    if asked is None:
+        return context, context
+    of_probes = _pooled(context, {options.probe: asked.probe}, asked)
+    return of_probes, _pooled(context, {options.searched: asked.gallery}, asked) if options.searched else of_probes
+
+
+def _pooled(context: Context, by: Mapping[str, str | None], asked: Pooling) -> Context:
+    """Return a context with the templates of some data sets, each named by a column."""
 
     def embedded(dataset: str, subset: Subset) -> Embedded:
         column = by.get(dataset)
@@ -46,7 +61,7 @@ def pooled(context: Context, options: ComparisonOptions) -> Context:
         failed, column = context.failures(dataset), by.get(dataset)
         if failed is None or column is None:
             return failed
-        return _failed(context, failed, column, set(embedded(dataset, "test").image_ids))
+        return failed_templates(context, failed, column, set(embedded(dataset, "test").image_ids))
 
     def column(dataset: str, name: str) -> Mapping[str, str]:
         values, template_column = context.column(dataset, name), by.get(dataset)
@@ -55,14 +70,14 @@ def pooled(context: Context, options: ComparisonOptions) -> Context:
         images = context.embedded(dataset, "test")
         return {
             template: next(iter(found)) if len(found) == 1 else ""
-            for template, places in _members(context, images, template_column).items()
+            for template, places in members_of(context, images, template_column).items()
             for found in [{values.get(images.image_ids[n], "") for n in places}]
         }
 
     return replace(context, embedded=embedded, validation=validation, failures=failures, column=column)
 
 
-def pool(context: Context, images: Embedded, column: str, asked: TemplateOptions) -> Embedded:
+def pool(context: Context, images: Embedded, column: str, asked: Pooling) -> Embedded:
     """Return templates in place of images, in the order of their first images.
 
     Args:
@@ -75,7 +90,7 @@ def pool(context: Context, images: Embedded, column: str, asked: TemplateOptions
         SitterError: a template holds two sitters, or a weight is no positive number.
         Unjudged: the model gives scores of images and no vectors.
     """
-    members = _members(context, images, column)
+    members = members_of(context, images, column)
     vectors = unit(images.vectors)
     weights = _weights(context, images, asked.weights)
     media = context.column(images.dataset, asked.media) if asked.media else {}
@@ -109,7 +124,7 @@ def _named(images: Embedded, members: Mapping[str, list[int]]) -> Embedded:
     )
 
 
-def _members(context: Context, images: Embedded, column: str) -> dict[str, list[int]]:
+def members_of(context: Context, images: Embedded, column: str) -> dict[str, list[int]]:
     """Return the images of each template; an image without one is left out."""
     names = dict(zip(images.image_ids, images.sitters, strict=True)) if column == SITTER else None
     values = names if names is not None else context.column(images.dataset, column)
@@ -122,9 +137,9 @@ def _members(context: Context, images: Embedded, column: str) -> dict[str, list[
     return found
 
 
-def _failed(context: Context, failed: Embedded, column: str, left: set[str]) -> Embedded:
+def failed_templates(context: Context, failed: Embedded, column: str, left: set[str]) -> Embedded:
     """Return the templates none of whose images has a usable face."""
-    members = _members(context, failed, column)
+    members = members_of(context, failed, column)
     return _named(failed, {template: places for template, places in members.items() if template not in left})
 
 

@@ -24,19 +24,30 @@ class BenchmarkOptions(Options):
         return False
 
 
-class TemplateOptions(Strict):
+class Pooling(Strict):
+    """How the images of a template are pooled."""
+
+    media: str | None = None
+    """Column that names the medium of each image: images of one medium are averaged first."""
+    weights: str | None = None
+    """What weights the images of a template: `norm` (the length of the vector), `score` (of the detector) or a column
+    of numbers; null: nothing."""
+
+    def named(self, column: str) -> list[str]:
+        """Return the columns of the manifest that a data set needs whose templates a column names."""
+        found = [name for name in (column, self.media, self.weights) if name]
+        return [name for name in found if name not in ("sitter", "norm")]
+
+
+class TemplateOptions(Pooling):
     """Several images of one sitter are pooled to one template, whose vector is compared as that of an image is."""
 
     probe: str | None = None
     """Column of the manifest that names the template of each probe image (several with semicolons between them), or
     `sitter`; null: images are compared one by one."""
     gallery: str | None = None
-    """The same of the gallery, where it is another data set."""
-    media: str | None = None
-    """Column that names the medium of each image: images of one medium are averaged first."""
-    weights: str | None = None
-    """What weights the images of a template: `norm` (the length of the vector), `score` (of the detector) or a column
-    of numbers; null: nothing."""
+    """The same of the gallery. In `identification`, where the gallery is the probes' own data set, another column than
+    theirs makes two sets of templates of one data set, as IJB-C's `probe_mixed` and `gallery_g1` are."""
 
 
 class ComparisonOptions(BenchmarkOptions):
@@ -55,16 +66,20 @@ class ComparisonOptions(BenchmarkOptions):
         """The gallery, where it is another data set than that of the probes."""
         return None if self.gallery == self.probe else self.gallery
 
+    @property
+    def searched(self) -> str | None:
+        """The gallery, where it is not the set of the probes: another data set, or other templates of the same."""
+        asked = self.templates
+        two = asked is not None and asked.gallery is not None and asked.gallery != asked.probe
+        return self.probe if self.other is None and two else self.other
+
     def columns(self) -> list[tuple[str, str]]:
         """Return the columns by which templates are pooled."""
-        asked, other = self.templates, self.other
+        asked, searched = self.templates, self.searched
         if asked is None:
             return []
-        sides = [(self.probe, asked.probe), *([(other, asked.gallery)] if other else [])]
-        found = [
-            (dataset, column) for dataset, by in sides if by for column in (by, asked.media, asked.weights) if column
-        ]
-        return [(dataset, column) for dataset, column in found if column not in ("sitter", "norm")]
+        sides = [(self.probe, asked.probe), *([(searched, asked.gallery)] if searched else [])]
+        return [(dataset, name) for dataset, by in sides if by for name in asked.named(by)]
 
     def stays_within_folds(self) -> bool:
         """Return `within_folds`."""
