@@ -66,7 +66,10 @@ def all_pairs(context: Context, options: AllPairsOptions) -> Result:
     if pairing.size <= EXACT_PAIRS:
         return _at_one_threshold(context, options, pairing, _exact(context, pairing, options))
     if isinstance(pairing.probe, Scored) and pairing.size > MOST_GIVEN:
-        raise Unjudged(f"{pairing.size:,} pairs are too many for scores from a file (at most {MOST_GIVEN:,}).")
+        raise Unjudged(
+            f"{pairing.size:,} pairs are too many for scores that are held at once (at most {MOST_GIVEN:,}): "
+            "those of a file, or of templates that are compared image by image."
+        )
     return _at_one_threshold(context, options, pairing, _streamed(context, pairing, options))
 
 

@@ -185,6 +185,8 @@ class Context:
     calibrate: Callable[..., tuple[dict[str, Scalar], dict[str, dict[str, Column]]]] | None = None
     """Scalars and curves of a calibration, from the test pairs, the counts of the validation pairs, the number of
     validation sitters and the draws: `pipeline.calibration.measure.calibrated`. None: scores are not calibrated."""
+    likelihood: Callable[..., Callable[[Floats], Floats]] | None = None
+    """From the counts of pairs (`verification.Tally`) to the natural log-likelihood ratios of scores: `pipeline.calibration.fit.fit`."""
     learned: Callable[[], Iterator[NDArray[Any]] | None] = lambda: None
     """The class centres that the model's loss has learned, of length 1, some [n, d] at a time; None: it has none."""
 

@@ -18,7 +18,7 @@ from pipeline.metrics.levels import level_means, level_replicates, levelled
 from pipeline.metrics.pair_table import PairTable, exact_table, streamed_table
 from pipeline.metrics.result import Context, Embedded, Floats, Ints, Result, Scalar, Scored, rounded, unit
 from pipeline.metrics.support import with_effective_support
-from pipeline.metrics.templates import failed_templates, pool
+from pipeline.metrics.templates import failed_templates, pool, rule_of
 from pipeline.metrics.verification import d_prime, tally
 from pipeline.metrics.verification_figures import curves, rates, weighed
 from pipeline.params.metrics.template_pairs import TemplatePairsOptions
@@ -88,7 +88,8 @@ def compared(context: Context, options: TemplatePairsOptions) -> Compared:
     """Return the listed pairs with their scores; raises as `template_pairs` does."""
     path = Path(options.pairs)
     listed, column = read_template_pairs(path), options.templates.column
-    known = pool(context, context.embedded(options.dataset, "test"), column, options.templates)
+    rule = rule_of(context, options.templates, options.dataset, None)
+    known = pool(context, context.embedded(options.dataset, "test"), column, options.templates, rule)
     failures = context.failures(options.dataset)
     failed = failed_templates(context, failures, column, set(known.image_ids)) if failures is not None else None
     place = _places(path, listed, known, failed, column)

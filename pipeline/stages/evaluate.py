@@ -81,12 +81,13 @@ def _context(study: Study, read: Reader, model: str) -> Context:
     from dataclasses import replace
     from functools import partial
 
-    method = study.evaluate.calibration
-    context = read.context(model)
-    if method == "none":
-        return context
+    from pipeline.calibration.fit import fit
     from pipeline.calibration.measure import calibrated
 
+    method = study.evaluate.calibration
+    context = replace(read.context(model), likelihood=partial(fit, method="logistic"))
+    if method == "none":
+        return context
     return replace(context, calibrate=partial(calibrated, method=method, seed=study.seed))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pipeline.core.registry import Options, Strict
 
 DATASETS = ("probe", "gallery", "dataset", "centres")
@@ -27,20 +29,24 @@ class BenchmarkOptions(Options):
 class Pooling(Strict):
     """How the images of a template are pooled."""
 
+    pool: Literal["vector", "best-score", "mean-score", "likelihood"] = "vector"
+    """What two templates are compared by. vector: the mean of their images' unit vectors. The others are of the scores
+    of every image of one with every image of the other: the best score, their mean, or the sum of their log-likelihood
+    ratios, calibrated on pairs of validation images, as if all pairs were independent."""
     media: str | None = None
-    """Column that names the medium of each image: images of one medium are averaged first."""
+    """Column that names the medium of each image: images of one medium are averaged first, and count as one."""
     weights: str | None = None
-    """What weights the images of a template: `norm` (the length of the vector), `score` (of the detector) or a column
-    of numbers; null: nothing."""
+    """What weights the images in a mean of vectors: `norm` (the length of the vector), `score` (of the detector),
+    `size` (of the face) or a column of numbers; null: nothing."""
 
     def named(self, column: str) -> list[str]:
         """Return the columns of the manifest that a data set needs whose templates a column names."""
         found = [name for name in (column, self.media, self.weights) if name]
-        return [name for name in found if name not in ("sitter", "norm")]
+        return [name for name in found if name not in ("sitter", "norm", "size")]
 
 
 class TemplateOptions(Pooling):
-    """Several images of one sitter are pooled to one template, whose vector is compared as that of an image is."""
+    """Several images of one sitter are pooled to one template, which is compared as an image is."""
 
     probe: str | None = None
     """Column of the manifest that names the template of each probe image (several with semicolons between them), or
