@@ -28,6 +28,13 @@ class WithFailures:
     """Failed images of the probes' data set."""
     gallery: Embedded
     """Those of the gallery's; the same where there is one data set."""
+    elsewhere: bool = False
+    """Whether another model failed on images: then failures are counted of all, to be comparable."""
+
+    @property
+    def count(self) -> bool:
+        """Whether failures are to be counted."""
+        return self.elsewhere or len(self) > 0
 
     def __len__(self) -> int:
         return len(self.probes) + (0 if self.own.within else len(self.gallery))
@@ -61,7 +68,8 @@ def with_failures(
         None if pairing.gallery is None else _joined(pairing.gallery, others),
         pairing.within_folds,
     )
-    return WithFailures(pairing, every, probes, others)
+    elsewhere = any(context.failed_elsewhere(name) for name in (probe, gallery) if name is not None)
+    return WithFailures(pairing, every, probes, others, elsewhere)
 
 
 def _joined(images: Embedded, failed: Embedded) -> Embedded:

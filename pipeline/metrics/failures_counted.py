@@ -34,7 +34,7 @@ def counted_exactly(context: Context, found: WithFailures | None, result: Result
     if found is None:
         return result
     result = replace(result, scalars=result.scalars | found.rates())
-    if not len(found) or not len(scores) or found.every.size > MOST_LISTED:
+    if not found.count or not len(scores) or found.every.size > MOST_LISTED:
         return result
     every = listed(found, scores)
 
@@ -49,7 +49,7 @@ def counted_in_streams(context: Context, found: WithFailures | None, result: Res
     if found is None:
         return result
     result = replace(result, scalars=result.scalars | found.rates())
-    if not len(found):
+    if not found.count:
         return result
     lost_g, lost_i = lost_by_group(found, counts.group_of, len(counts.genuine))
     scores = counts.bins.edges[counts.edges]

@@ -95,7 +95,7 @@ def _with_failures(
     threshold that keeps FPIR) of all that should be: also of those without a usable face, and of those whose sitter is
     not in the gallery because none of its images there has one. A probe without a face is nobody's false alarm.
     """
-    if failed is None or not len(failed):
+    if failed is None or not failed.count:
         return failed.rates() if failed else {}
     every = _every_search(failed, found)
     mated = mates(failed.every) > 0

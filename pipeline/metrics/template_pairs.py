@@ -56,7 +56,7 @@ def template_pairs(context: Context, options: TemplatePairsOptions) -> Result:
     result = replace(
         result, scalars=result.scalars | {"fte": Scalar(float((ends >= len(found.templates)).mean()), percent=True)}
     )
-    if usable.all() or not usable.any():
+    if not usable.any() or (usable.all() and not context.failed_elsewhere(options.dataset)):
         return result
     scores[~usable] = floor(float(scores[usable].min()))
     every = scored(np.ones(len(a), bool))
