@@ -194,7 +194,8 @@ def evaluate(study: Study, at: Layout) -> Iterator[Job]:
         "evaluate",
         *(_nobody(study) if any(b.kind == "linear-probe" or getattr(b, "groups", ()) for b in benchmarks) else ()),
     )
-    yield Job("evaluate", (), tuple(inputs), outputs, keys, kinds)
+    own = _unique(path for benchmark in benchmarks for path in _own(benchmark))
+    yield Job("evaluate", (), tuple(inputs), outputs, keys, kinds, own)
 
 
 def overlap(study: Study, at: Layout) -> Iterator[Job]:

@@ -20,7 +20,7 @@ def missing(study: Study, at: Layout = HERE) -> dict[str, str]:
     """Say which of the user's own files are missing: who wants each, where it was looked for, how to get it.
 
     By entry of `download`, `align.NAME` for the corrections of a data set, `identify.NAME` for the decisions of a
-    question, `tracking` for the package of a tracker.
+    question, `evaluate` for the lists of its benchmarks, `tracking` for the package of a tracker.
 
     An entry whose output stands already and was made of what the entry says is not missing, and one with a URL is
     fetched.
@@ -44,7 +44,14 @@ def missing(study: Study, at: Layout = HERE) -> dict[str, str]:
             said[f"identify.{name}"] = "\n".join(lines)
     if sentence := study.tracking.lacking():
         said["tracking"] = sentence
-    return said
+    then = made_with(at, "evaluate", "", at.results()).get("evaluate", {}).get("benchmarks", {})
+    lines = [
+        line
+        for name, benchmark in study.evaluate.benchmarks.items()
+        if not ((at.results() / MANIFEST).is_file() and _is_made_of(benchmark, then.get(name)))
+        for line in _not_there(benchmark, f"evaluate.benchmarks.{name}", at)
+    ]
+    return said | ({"evaluate": "\n".join(lines)} if lines else {})
 
 
 def _absent(section: BaseModel, stage: str, name: str, output: Path, at: Layout) -> list[str]:
@@ -53,8 +60,12 @@ def _absent(section: BaseModel, stage: str, name: str, output: Path, at: Layout)
         section, made_with(at, stage, name, output).get(f"{stage}.{name}")
     ):
         return []
+    return _not_there(section, f"{stage}.{name}", at)
+
+
+def _not_there(section: BaseModel, where: str, at: Layout) -> list[str]:
     return [
-        f"{stage}.{name}.{field} is {path}, which does not exist"
+        f"{where}.{field} is {path}, which does not exist"
         + ("." if located(path).is_absolute() else f" (looked for it below {at.root.absolute()}).")
         for field, path in named(section).items()
         if not (at.root / located(path)).exists()
