@@ -1,7 +1,8 @@
 """Check params.yaml before any work: `sitter check`.
 
-It prints what the study holds, for which use the licences allow its models, what the study will take beside what the
-papers report, what is missing on this machine of the user's own files, and where batches will be smaller than asked.
+It prints what the study holds, for which use the licences (of the images, too, once they are there) allow its models,
+what the study will take beside what the papers report, what is missing on this machine of the user's own files, and
+where batches will be smaller than asked.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pipeline.plan.layout import Layout
 from pipeline.plan.requirements import missing
 from pipeline.published.papers import tables
 from pipeline.reporting.tables import aligned, heading
+from pipeline.store.raw import licences_of_images
 from pipeline.store.splits import each_image, split_file
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 def run(study: Study, root: Path = Path()) -> None:
     """Print what the study holds and what is missing."""
     at = Layout.of(study, root)
-    told = [describe(study), *describe_licences(study), *estimated(study, at)]
+    images = {entry: licences_of_images(entry, at) for entry in study.download if entry in study.align}
+    told = [describe(study), *describe_licences(study, images), *estimated(study, at)]
     print("\n".join([*told, *missing(study, at).values(), *small_batches(study, at)]))
 
 

@@ -12,7 +12,14 @@ from pipeline.params.fuse import fusion_problems
 from pipeline.params.identify import refer_identify
 from pipeline.params.licences import licence_problems
 from pipeline.params.messages import sentence
-from pipeline.params.model_problems import idle_patience, wrong_batches, wrong_centre, wrong_roles, wrong_weights
+from pipeline.params.model_problems import (
+    idle_patience,
+    unlike_the_catalogue,
+    wrong_batches,
+    wrong_centre,
+    wrong_roles,
+    wrong_weights,
+)
 from pipeline.params.outside_systems import external_problems
 from pipeline.params.resources import ALL, TrainJobResources
 from pipeline.params.tracking import tracking_problems
@@ -93,6 +100,7 @@ class _References:
                 f"models.{name}.backbone.adapter needs the weights that it was trained with: set weights"
             )
         self.problems += [*wrong_weights(name, model), *wrong_roles(name, model)]
+        self.problems += unlike_the_catalogue(name, model, study.download)
         trained = model.adaptation.kind != "none"
         if trained != (model.loss.kind != "none"):
             self.problems.append(

@@ -8,10 +8,12 @@ from pydantic import Field
 
 from pipeline.core.registry import by_kind
 from pipeline.params.sources.archive import ArchiveOptions
+from pipeline.params.sources.catalogue import CatalogueOptions
 from pipeline.params.sources.cfp import CFPOptions
 from pipeline.params.sources.file import FileOptions
 from pipeline.params.sources.folder import FolderOptions
 from pipeline.params.sources.hub import HubOptions
+from pipeline.params.sources.iiif import IIIFOptions
 from pipeline.params.sources.lfw import LFWOptions
 from pipeline.params.sources.manifest import ManifestOptions
 from pipeline.params.sources.package import PackageOptions
@@ -23,8 +25,10 @@ Source = Annotated[
     | FolderOptions
     | FileOptions
     | HubOptions
+    | CatalogueOptions
     | ArchiveOptions
     | ManifestOptions
+    | IIIFOptions
     | RecordIOOptions
     | VerificationBinOptions
     | LFWOptions

@@ -58,3 +58,24 @@ class Unpacked(SourceOptions):
     """Its name."""
     save_as: str | None = None
     """Name of the file made of it (default: the entry's name with the ending .onnx)."""
+
+
+class Fetched(SourceOptions):
+    """Options of a source that fetches many images by URL."""
+
+    complete: bool = False
+    """Stop if a single image cannot be had."""
+    workers: Annotated[int, Field(ge=1, le=256)] = 8
+    """Connections at a time."""
+    per_host: Annotated[int, Field(ge=1, le=64)] = 2
+    """Connections at a time to one host."""
+    delay: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    """Seconds between two requests to one host."""
+    retries: Annotated[int, Field(ge=0, le=20)] = 4
+    """Further attempts at a URL."""
+    backoff: Annotated[float, Field(gt=0, le=60)] = 1.0
+    """Seconds before the first of them; it doubles each time."""
+    contact: str | None = None
+    """E-mail address or page for the servers' logs, as Wikimedia and others ask."""
+    licence: str | None = None
+    """Terms of use, for the images that name none."""
