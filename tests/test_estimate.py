@@ -129,3 +129,13 @@ def test_a_size_without_gigabytes_is_refused() -> None:
     raw["download"]["orl"]["size"] = {"images": 400}
     with pytest.raises(SitterError, match=r"download\.orl\.size\.gb"):
         check(raw)
+
+
+def test_the_demo_is_estimated_within_a_factor_of_two_of_what_it_took() -> None:
+    found = estimate(check(demo()), HERE)
+    assert found.disk_bytes() == pytest.approx(317e6, rel=0.5)
+    # The largest resident memory of the jobs of `train`, by Snakemake's own benchmark files.
+    for model, took in {"dlib-head": 557e6, "dlib-lora": 692e6, "effnet-lora": 842e6}.items():
+        cost = found.models[model]
+        assert cost is not None
+        assert took / 2 < cost.memory_bytes < 2 * took

@@ -166,11 +166,13 @@ def _trained(
     at_once = min(own, training.chunk or own)
     centres = network.dim * sitters if _has_centres(model) else 0
     held = centres / (world if training.shard_centres and sitters >= training.shard_centres else 1)
+    # Gradients end at the first stage that is adapted: of single late stages, half of the network is assumed.
+    late = getattr(model.adaptation, "stages", None) is not None
     memory = (
         4.0 * network.parameters
         + (4.0 + states) * (trained + held)
         + (2.0 * network.parameters if precise else 0)
-        + (0 if kept else half * at_once * network.activations)
+        + (0 if kept else half * at_once * network.activations * (0.5 if late else 1))
         + 8.0 * own * (own + (held / network.dim))  # scores of each pair, and of each image with each class centre
     )
     checkpoint = (4.0 + states) * (trained + centres) + 4.0 * (trained + centres)

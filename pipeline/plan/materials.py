@@ -19,7 +19,7 @@ COUNTED = 20_000
 """Files, or lines of a list, that are counted at most: `sitter check` takes no time that one notices."""
 CROP = 24_000
 """Bytes of a face of 112×112 pixels, encoded without loss."""
-PAINTED = 150_000
+PAINTED = 60_000
 """Bytes of a painted image."""
 LISTED = 60_000
 """Bytes of an image of which only a line in a list is known."""
