@@ -22,6 +22,7 @@ from pipeline.reporting.declared import Declared, answer, declared
 from pipeline.reporting.discard import Discard, discard
 from pipeline.reporting.failures import Failures, failures
 from pipeline.reporting.gallery import Group, groups
+from pipeline.reporting.maps import Map, maps
 from pipeline.reporting.model_cards import model_cards
 from pipeline.reporting.numbers import NBSP, count, number, percent
 from pipeline.reporting.overlaps import COLUMNS, overlaps
@@ -65,6 +66,8 @@ NOTES = {
     "of every loss have. Closer to …: how often an image is more like that stranger than like its own pair.",
     "template-pairs": "Templates are several images of one sitter, pooled to one vector; the pairs are those that the "
     "data set's protocol lists.",
+    "embedding-map": "Trustworthiness says how far neighbours in the map are neighbours in the embedding space (1: all "
+    "are). Beside it: how often the image nearest to one is of the same sitter, in the space and in the map.",
     "linear-probe": "How often a linear classifier tells it from the embedding of a sitter that it has not seen, the "
     "mean over the classes. Around chance, the model does not carry it; far above, two portraits may look alike for "
     "it.",
@@ -117,6 +120,8 @@ class Chapter:
     """Error against discard."""
     by_group: list[ByGroup]
     """Errors by the columns that the study names."""
+    maps: list[Map]
+    """Of the embeddings, coloured by a column each."""
     galleries: list[tuple[Series, str, list[Group]]]
     """Model, its threshold of equal errors, its pairs."""
 
@@ -213,6 +218,7 @@ def _chapter(
         failures=failures(benchmark, styles),
         discard=discard(benchmark, styles),
         by_group=by_group(benchmark, styles),
+        maps=maps(benchmark, styles),
         galleries=galleries,
     )
 

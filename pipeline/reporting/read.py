@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Row = dict[str, str]
 COLOURS = 7
 CURVES = ("roc", "det", "scores", "cmc", "dir", "nearest_mean", "nearest_centre", "recall",
-          "tippett", "reliability", "ece", "epc", "discard", "groups")  # fmt: skip
+          "tippett", "reliability", "ece", "epc", "discard", "groups", "map")  # fmt: skip
 TRUE = {"true", "1", "yes"}
 
 

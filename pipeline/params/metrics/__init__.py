@@ -8,6 +8,7 @@ from pydantic import Field
 
 from pipeline.core.registry import by_kind
 from pipeline.params.metrics.all_pairs import AllPairsOptions
+from pipeline.params.metrics.embedding_map import EmbeddingMapOptions
 from pipeline.params.metrics.geometry import GeometryOptions
 from pipeline.params.metrics.identification import IdentificationOptions
 from pipeline.params.metrics.kfold import KfoldOptions
@@ -20,7 +21,8 @@ Benchmark = Annotated[
     | IdentificationOptions
     | TemplatePairsOptions
     | GeometryOptions
-    | LinearProbeOptions,
+    | LinearProbeOptions
+    | EmbeddingMapOptions,
     Field(discriminator="kind"),
 ]
 METRICS = by_kind(Benchmark)
