@@ -46,7 +46,7 @@ test: setup-test
 	@python -m pytest -n auto $(ARGS)
 
 test-fast: setup-test
-	@python -m pytest -n auto -m "not (slow or training or network or service)" $(ARGS)
+	@python -m pytest -n logical -m "not (slow or training or network or service)" $(ARGS)
 
 lint: setup-test
 	ruff check .

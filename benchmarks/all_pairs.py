@@ -1,12 +1,14 @@
 """How fast are all pairs judged, and in how much memory? Streamed blocks against the full matrix and scikit-learn.
 
     python -m benchmarks.all_pairs --images 10000 --dimension 512
+    python -m benchmarks.all_pairs --images 5000 10000 20000 --only everything
     python -m benchmarks.all_pairs --images 100000 --dimension 512 --only streamed calibrated everything
 
 Streamed: error rates with their intervals. Calibrated: with validation sitters and calibration. Everything: with
 failures, groups and error against discard, too. Each way runs in a process of its own, on the same simulated
-embeddings, and prints pairs per second, the peak of the memory that it added to that of the embeddings, and EER and TAR
-at FAR 0.001 to show that all ways agree.
+embeddings, and prints pairs per second, the peak of the process's memory, how much of it came on top of the embeddings,
+and EER and TAR at FAR 0.001 to show that all ways agree. Of several numbers of images, the last line of each way says
+how the memory that was added grows from the least to the most, beside the images and the pairs.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import resource
 import time
 from dataclasses import replace
 from functools import partial
+from multiprocessing.connection import Connection
 
 import numpy as np
 
@@ -96,32 +99,49 @@ def matrix(data: Embedded) -> tuple[float, float]:
 WAYS = {"streamed": streamed, "calibrated": calibrated, "everything": everything, "matrix": matrix}
 
 
-def measure(name: str, images: int, dimension: int) -> None:
+def measure(name: str, images: int, dimension: int, added: Connection) -> None:
+    """Run one way, print what it took, and send the MiB that it added to the memory of the embeddings."""
     data = embeddings(images, dimension)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
     eer, tar = WAYS[name](data)
     seconds = time.perf_counter() - start
-    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    added.send(peak - before / 1024)
     pairs = images * (images - 1) // 2
     print(
         f"{name:10}  {images:,} images  {pairs:,} pairs  {seconds:.1f} s  {pairs / seconds / 1e6:.1f} M pairs/s  "
-        f"+{memory:,.0f} MiB  EER {100 * eer:.3f} %  TAR@{100 * FAR:g}% {100 * tar:.2f} %"
+        f"peak {peak:,.0f} MiB, +{peak - before / 1024:,.0f}  EER {100 * eer:.3f} %  "
+        f"TAR@{100 * FAR:g}% {100 * tar:.2f} %",
+        flush=True,
     )
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--images", type=int, default=10_000)
+    options.add_argument("--images", type=int, nargs="+", default=[10_000])
     options.add_argument("--dimension", type=int, default=512)
     options.add_argument("--only", choices=list(WAYS), nargs="+", default=["streamed", "matrix"])
     given = options.parse_args()
     for name in given.only:
-        process = multiprocessing.get_context("spawn").Process(
-            target=measure, args=(name, given.images, given.dimension)
-        )
-        process.start()
-        process.join()
+        added = {}
+        for images in sorted(given.images):
+            here, there = multiprocessing.Pipe(duplex=False)
+            process = multiprocessing.get_context("spawn").Process(
+                target=measure, args=(name, images, given.dimension, there)
+            )
+            process.start()
+            there.close()
+            process.join()
+            if process.exitcode:
+                raise SystemExit(f"{name} of {images:,} images ended with {process.exitcode}")
+            added[images] = float(here.recv())
+        if len(added) > 1:
+            least, most = min(added), max(added)
+            print(
+                f"{name:10}  {most / least:.1f} times the images, {(most / least) ** 2:.1f} times the pairs, "
+                f"{added[most] / added[least]:.2f} times the memory that was added"
+            )
 
 
 if __name__ == "__main__":

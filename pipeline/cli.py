@@ -113,12 +113,16 @@ COMMANDS = {
         ),
     ),
     "show": Command(
-        "Show what is there, as tables: the study, its models, its params, the faces of a data set.",
+        "Show what is there, as tables: the study, its models, params and faces; the catalogue of public weights.",
         given="arguments",
         arguments=(
-            _argument("what", choices=("study", "models", "params", "faces"), help="what is shown"),
+            _argument("what", choices=("study", "models", "params", "faces", "catalogue"), help="what is shown"),
             _argument(
-                "name", nargs="?", default="", metavar="NAME", help="a model, SECTION or SECTION.ENTRY, a data set"
+                "name",
+                nargs="?",
+                default="",
+                metavar="NAME",
+                help="a model, SECTION[.ENTRY], a data set, weights",
             ),
         ),
     ),

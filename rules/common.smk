@@ -19,6 +19,7 @@ from snakemake.logging import logger
 from pipeline.cli import configure_logging
 from pipeline.plan.layout import MANIFEST, Layout
 from pipeline.plan.stages import jobs
+from pipeline.plan.twins import FORCED
 from pipeline.plan.fingerprint import code
 from pipeline.core.errors import SitterError
 from pipeline.plan.requirements import missing
@@ -39,6 +40,9 @@ DRY = (
 ON_SLURM = OPTIONS.executor == "sitter-slurm" or bool(
     not workflow.is_main_process and cluster.study_as_sent()
 )
+if (OPTIONS.forcerun or OPTIONS.forceall) and not os.environ.get("DVC_STAGE"):
+    # What the user wants to have done again is not taken from an earlier run.
+    os.environ[FORCED] = "1"
 if OPTIONS.executor == "slurm":
     raise WorkflowError(
         "The executor `slurm` does not know how trainings go on after their time limit: use `sitter-slurm`, with its "
@@ -113,7 +117,8 @@ def inputs(stage):
     def files(wildcards):
         found = job(stage, wildcards)
         absent = missing(STUDY)
-        if (found.name if stage == "download" else f"{stage}.{found.name}") in absent:
+        named = "tracking" if stage == "train" else f"{stage}.{found.name}" if found.name else stage
+        if (found.name if stage == "download" else named) in absent:
             raise WorkflowError("\n".join(absent.values()))
         # Without the originals, what was made of them stands: Snakemake leaves a job alone whose inputs are not there.
         gone = any(not path.exists() for path in found.own)

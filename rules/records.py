@@ -5,16 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 from base64 import urlsafe_b64encode
+from collections.abc import Iterable
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
 from pipeline.params.study_name import DEFAULT
 from pipeline.plan.jobs import Job
+from pipeline.plan.kept import kept
 from pipeline.plan.layout import Layout
 from rules.dvc_yaml import stage_name
 from rules.plan import planned
@@ -116,15 +121,48 @@ def dvc_is_here() -> bool:
 
 def dvc_trouble() -> str:
     """Return why DVC cannot record anything here, or "": it fails where the path of its cache has braces."""
-    config = ConfigParser(interpolation=None)
-    config.read([".dvc/config", ".dvc/config.local"], encoding="utf-8")
-    cache = os.path.abspath(os.path.join(".dvc", config.get("cache", "dir", fallback="cache")))
+    cache = cache_folder()
     if not {"{", "}"} & set(cache):
         return ""
     return (
         f"DVC cannot keep its cache in {cache}, because of the braces in this path. Rename the folder, or type "
         "`dvc cache dir --local FOLDER` with a folder that has none."
     )
+
+
+def cache_folder() -> str:
+    """Return where DVC keeps its cache."""
+    config = ConfigParser(interpolation=None)
+    config.read([".dvc/config", ".dvc/config.local"], encoding="utf-8")
+    return os.path.abspath(os.path.join(".dvc", config.get("cache", "dir", fallback="cache")))
+
+
+def give_up_kept(jobs: Iterable[Job], at: Layout) -> None:
+    """Give up the second names of outputs that DVC has recorded: dvc.lock names their content."""
+    folders = [(job, *found) for job in jobs for found in kept(job, at)]
+    if not folders or not lock_file(at).exists():
+        return
+    stages = (yaml.load(lock_file(at).read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {})["stages"]
+    for job, folder, manifest in folders:
+        outputs = {out["path"]: out["md5"] for out in stages.get(stage_name(job), {}).get("outs", [])}
+        if _md5(manifest) == _recorded(job.target, outputs):
+            shutil.rmtree(folder)
+
+
+def _recorded(target: Path, outputs: dict[str, str]) -> str:
+    """Return the MD5 that DVC has of a job's target, an output or a file in one; "" where it has none."""
+    if found := outputs.get(target.as_posix()):
+        return found
+    whole = outputs.get(target.parent.as_posix(), "")
+    listed = Path(cache_folder(), "files/md5", whole[:2], whole[2:])
+    if not whole or not listed.is_file():
+        return ""
+    files: list[dict[str, str]] = json.loads(listed.read_text())
+    return next((file["md5"] for file in files if file["relpath"] == target.name), "")
+
+
+def _md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() if path.is_file() else "nothing"
 
 
 def environment() -> dict[str, str]:

@@ -54,6 +54,7 @@ def before_snakemake(dry: bool, study: Study) -> None:
         return
     if not dry:
         _acquire(wait=bool(by_dvc))
+        records.give_up_kept(jobs(study), Layout.of(study))
     if by_dvc:
         bring_into_step(study)
     elif params_file(study).exists() and records.dvc_is_here() and not records.dvc_trouble():
@@ -131,9 +132,10 @@ def commit(study: Study) -> bool:
     write_plan(study)
     at = Layout.of(study)
     status = records.dvc_status(at)
-    if records.agreed(at) and not status:
-        return True
     every = jobs(study)
+    if records.agreed(at) and not status:
+        records.give_up_kept(every, at)
+        return True
     pending = _pending(study)
     # What was made of originals that are not here stays as DVC knows it.
     gone = {stage_name(job) for job in every if any(not path.exists() for path in job.own)}
@@ -144,6 +146,7 @@ def commit(study: Study) -> bool:
     if targets := sorted([*known, *(records.address(job) for job in fresh if stage_name(job) in status)]):
         _call("dvc", "commit", "--quiet", "--force", *targets)
     records.note_agreement(at)  # also where more is to be made: nothing came from DVC that Snakemake does not know
+    records.give_up_kept(every, at)
     return not pending
 
 

@@ -141,12 +141,19 @@ OWNED = {
 }
 
 
-@pytest.mark.parametrize("name", OWNED)
-def test_one_module_spells_the_name_of_a_file_between_stages(name: str) -> None:
-    """`plan.jobs`, which declares what a job makes to both engines, stands below `store` and is left out."""
-    spelled = {
-        path.relative_to(PROJECT / "pipeline").as_posix()
+@pytest.fixture(scope="module")
+def constants() -> dict[str, set[object]]:
+    """By module of the package: the constants that stand in its code."""
+    return {
+        path.relative_to(PROJECT / "pipeline").as_posix(): {
+            node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)
+        }
         for path in (PROJECT / "pipeline").rglob("*.py")
-        if any(isinstance(node, ast.Constant) and node.value == name for node in ast.walk(ast.parse(path.read_text())))
     }
+
+
+@pytest.mark.parametrize("name", OWNED)
+def test_one_module_spells_the_name_of_a_file_between_stages(constants: dict[str, set[object]], name: str) -> None:
+    """`plan.jobs`, which declares what a job makes to both engines, stands below `store` and is left out."""
+    spelled = {module for module, values in constants.items() if name in values}
     assert spelled - {"plan/jobs.py"} == {f"store/{OWNED[name]}.py"}

@@ -10,6 +10,8 @@ import yaml
 from pipeline import params
 from pipeline.cli import main
 from pipeline.core.errors import SitterError
+from pipeline.plan import jobs
+from pipeline.plan.layout import HERE
 from pipeline.plan.requirements import missing
 from pipeline.stages import download
 from tests.demo import demo
@@ -90,3 +92,16 @@ def test_what_is_here_or_was_downloaded_before_is_not_missing(study):
     Path("weights").mkdir()
     Path("weights/glintr100.onnx").touch()
     assert not missing(study)
+
+
+def test_the_pairs_of_a_benchmark_are_watched_and_said_where_they_are_not_here(study):
+    raw = yaml.safe_load(Path("params.yaml").read_text())
+    raw["evaluate"]["benchmarks"]["listed"] = {"kind": "template-pairs", "dataset": "orl", "pairs": "lists/pairs.txt"}
+    study = params.check(raw)
+    (job,) = jobs.evaluate(study, HERE)
+    assert job.own == (Path("lists/pairs.txt"),)
+    said = missing(study)["evaluate"]
+    assert said.startswith("evaluate.benchmarks.listed.pairs is lists/pairs.txt, which does not exist (looked for")
+    Path("lists").mkdir()
+    Path("lists/pairs.txt").write_text("1 2 1\n")
+    assert "evaluate" not in missing(study)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import pytest
 
 from pipeline.core.files import MANIFEST, output_folder
 from pipeline.plan.jobs import Job
+from pipeline.plan.kept import kept
 from pipeline.plan.layout import Layout
-from pipeline.plan.twins import ANEW, Twins
+from pipeline.plan.twins import ANEW, FORCED, Twins
 
 VALUES: dict[str, Any] = {"seed": 1, "models": {"tuned": {"lr": 0.1}}}
 
@@ -87,3 +89,29 @@ def test_of_several_processes_the_first_takes_and_all_decide_alike(
     monkeypatch.setenv("RANK", "0")
     assert two.take()
     assert two.job.outputs[0].exists()
+
+
+def test_what_an_earlier_run_has_made_and_another_program_deletes_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = twins(tmp_path, "")
+    made = of.job.outputs[0]
+    train(of)
+    assert not list(kept(of.job, of.at)), "nobody deletes outputs where there is no DVC"
+    (tmp_path / ".dvc").mkdir()
+    train(of)
+    ((folder, manifest),) = kept(of.job, of.at)
+    assert os.path.samefile(made / "deep/weights", folder / "models/tuned/deep/weights"), "no disk is spent twice"
+    whole = (made / MANIFEST).read_bytes()
+    assert manifest.read_bytes() == whole
+    shutil.rmtree(made)
+    monkeypatch.setenv(FORCED, "1")
+    assert not twins(tmp_path, "").take(), "it is to be done again"
+    monkeypatch.delenv(FORCED)
+    other = twins(tmp_path, "", VALUES | {"seed": 2})
+    assert not other.take(), "another job"
+    train(other)
+    assert twins(tmp_path, "").take(), "the other job has not taken its place"
+    assert (made / MANIFEST).read_bytes() == whole
+    assert (made / "deep/weights").read_text() == "weights"
+    assert twins(tmp_path, "").made()

@@ -214,3 +214,9 @@ def test_a_row_may_end_before_the_users_own_columns_where_the_reader_allows_it(a
     assert read(at, table, "image_id", needed=("image_id", "box"))[1] == (3, {"image_id": "b", "box": "2", "note": ""})
     with pytest.raises(SitterError, match="line 3: has 1 cells"):
         read(at, "image_id,box,note\na,1,x\nb\n", "image_id", needed=("image_id", "box"))
+
+
+def test_a_column_that_only_its_spelling_hides_is_named(at: Layout) -> None:
+    assert "In the first line, write sitter instead of Sitter." in refused(at, "path,Sitter\na.png,Anna\n")
+    said = refused(at, "Path,name\na.png,Anna\n")
+    assert "write path instead of Path and add a header line with the columns path, sitter" in said

@@ -256,6 +256,15 @@ class Gallery:
         )
         return sheets(answers, shown, self._learned, self.ready.entry.as_unidentified)
 
+    def cautions(self, found: PictureAnswer, one: FaceAnswer) -> list[tuple[str, str]]:
+        """Return what to know before believing the candidates for a face of a picture: sitter and sentence."""
+        if found.answers is None:
+            return []
+        every = found.answers
+        alone = Answers([one.answer], every.known, every.sitters, every.calibrated_on, every.trouble)
+        (sheet,) = self.sheets(alone, [one.face])
+        return [(c.candidate.sitter, caution) for c in sheet.candidates for caution in c.cautions]
+
     def page(self, found: Sequence[PictureAnswer]) -> str:
         """Return a page with a sheet for each face of some answers, as HTML that refers to nothing outside itself."""
         from pipeline.reporting.album import GivenAlbum

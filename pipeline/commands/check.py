@@ -1,7 +1,8 @@
 """Check params.yaml before any work: `sitter check`.
 
-It prints what the study holds, for which use the licences allow its models, what is missing on this machine of the
-user's own files, and where batches will be smaller than asked.
+It prints what the study holds, for which use the licences (of the images, too, once they are there) allow its models,
+what the study will take beside what the papers report, what is missing on this machine of the user's own files, and
+where batches will be smaller than asked.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ from typing import TYPE_CHECKING
 from pipeline.core.errors import SitterError
 from pipeline.params import describe
 from pipeline.params.licences import describe_licences
+from pipeline.plan.estimate import ASSUMED, Cost, Estimate, estimate
 from pipeline.plan.layout import Layout
 from pipeline.plan.requirements import missing
+from pipeline.published.papers import tables
+from pipeline.reporting.tables import aligned, heading
+from pipeline.store.raw import licences_of_images
 from pipeline.store.splits import each_image, split_file
 
 if TYPE_CHECKING:
@@ -24,8 +29,81 @@ if TYPE_CHECKING:
 def run(study: Study, root: Path = Path()) -> None:
     """Print what the study holds and what is missing."""
     at = Layout.of(study, root)
-    told = [describe(study), *describe_licences(study), *missing(study, at).values(), *small_batches(study, at)]
-    print("\n".join(told))
+    images = {entry: licences_of_images(entry, at) for entry in study.download if entry in study.align}
+    told = [describe(study), *describe_licences(study, images), *estimated(study, at)]
+    print("\n".join([*told, *missing(study, at).values(), *small_batches(study, at)]))
+
+
+def estimated(study: Study, at: Layout) -> list[str]:
+    """Return a table of what each model and the whole study take, and what the papers report of them."""
+    found = estimate(study, at)
+    papers = _published(study)
+    columns = list(dict.fromkeys(column for figures in papers.values() for column in figures))
+    head = ["estimate", "faces × epochs", "memory", "GPU memory", "hours", "disk", *columns]
+    rows = [head]
+    for name, cost in found.models.items():
+        figures = papers.get(name, {})
+        cells = _cells(cost) if cost else ["not known", *[""] * 4]
+        rows.append([name, *cells, *(figures.get(column, "–") for column in columns)])
+    rows.append(["in all, with data", *_whole(found), *[""] * len(columns)])
+    lines = aligned(rows) + ["paper: what was published of it; rates in %"] * bool(columns)
+    lines += [ASSUMED + ". Disk counts twice, in .dvc/cache too, unless the file system has reflinks."]
+    if found.unknown:
+        fields = ", ".join(f"download.{name}.size" for name in found.unknown)
+        lines.append(f"not counted, as their size is not known: set {fields}")
+    return lines
+
+
+def _cells(cost: Cost) -> list[str]:
+    """What one model takes, by column."""
+    if not cost.hours:  # a fusion
+        return ["–", "–", "–", "–", _gigabytes(cost.disk_bytes)]
+    work = f"{cost.images:,} × {cost.epochs}" if cost.epochs else "frozen"
+    gpu = _gigabytes(cost.gpu_bytes) if cost.on_gpu else "–"
+    hours = f"{_digits(cost.hours)} {'GPU' if cost.on_gpu else 'core'}"
+    return [work, _gigabytes(cost.memory_bytes), gpu, hours, _gigabytes(cost.disk_bytes)]
+
+
+def _whole(found: Estimate) -> list[str]:
+    """What the study takes: the largest memory, and the sums of the rest."""
+    known = [cost for cost in found.models.values() if cost]
+    memory = max((cost.memory_bytes for cost in known), default=0.0)
+    gpu = max((cost.gpu_bytes for cost in known), default=0.0)
+    hours = [f"{_digits(found.hours(on))} {unit}" for on, unit in ((True, "GPU"), (False, "core")) if found.hours(on)]
+    disk = _gigabytes(found.disk_bytes())
+    return ["", _gigabytes(memory), _gigabytes(gpu) if gpu else "–", " + ".join(hours) or "–", disk]
+
+
+def _gigabytes(size: float) -> str:
+    return f"{_digits(size / 1e9)} GB"
+
+
+def _digits(number: float) -> str:
+    """Two digits, since an estimate has no more.
+
+    >>> [_digits(x) for x in (0.0004, 0.12, 3.456, 38.6, 1234)]
+    ['<0.01', '0.12', '3.5', '39', '1,230']
+    """
+    if number < 0.01:
+        return "<0.01"
+    return f"{float(f'{number:.2g}'):g}" if number < 100 else f"{float(f'{number:.3g}'):,.0f}"
+
+
+def _published(study: Study) -> dict[str, dict[str, str]]:
+    """What the papers report of a study's models and fusions in verification: by model, then by column."""
+    found: dict[str, dict[str, str]] = {}
+    for benchmark, options in study.evaluate.benchmarks.items():
+        table = tables().get(study.published.benchmarks.get(benchmark, benchmark))
+        if table is None or options.kind == "geometry":
+            continue
+        for name in (*study.models, *study.fuse):
+            row = table.rows.get(study.published.models.get(name, name))
+            for figure, value in (row.values if row else {}).items():
+                if value is not None:
+                    percent = figure in table.rates
+                    column = f"paper: {benchmark} {heading(figure)}"
+                    found.setdefault(name, {})[column] = f"{100 * value:.4g}" if percent else f"{value:.3g}"
+    return found
 
 
 def small_batches(study: Study, at: Layout) -> Iterator[str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pipeline.core.errors import SitterError
 
 if TYPE_CHECKING:
-    from pipeline.answering.gallery import PictureAnswer
+    from pipeline.answering.gallery import Gallery, PictureAnswer
     from pipeline.identification.answer import Candidate
 
 logger = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def run(
         if not answer.faces:
             logger.warning(f"{picture}: no face was found")
         found.append(answer)
-        print(_line(answer) if json else "\n".join(_table(answer)), flush=True)
+        print(_line(answer) if json else "\n".join(_table(answer, among)), flush=True)
     if html is not None:
         html.write_text(among.page(found), encoding="utf-8")
         logger.info(f"look at {html}")
@@ -119,8 +119,8 @@ def _pictures(asked: Sequence[str]) -> list[Path]:
     return found
 
 
-def _table(answer: PictureAnswer) -> list[str]:
-    """What is printed of a picture."""
+def _table(answer: PictureAnswer, gallery: Gallery) -> list[str]:
+    """What is printed of a picture: a row for each candidate, then what to know before believing one."""
     from pipeline.reporting.numbers import percent
     from pipeline.reporting.tables import aligned
 
@@ -139,6 +139,7 @@ def _table(answer: PictureAnswer) -> list[str]:
         if one.none is not None and one.none.posterior is not None:
             rows.append(("none of these", "", *_evidence(one.none, percent(one.none.posterior)), ""))
         lines += [f"  {line}" for line in aligned(rows)]
+        lines += [f"  {sitter}: {caution}." for sitter, caution in gallery.cautions(answer, one)]
     return lines
 
 

@@ -7,6 +7,8 @@ columns can be read back as an outside system (`kind: external-scores`).
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +35,8 @@ def run(study: Study, benchmark: str, model: str, file: str) -> None:
         raise SitterError(f"there is no {benchmark!r} under evaluate.benchmarks; {nearest(benchmark, known)}")
     if model not in study.judged:
         raise SitterError(f"there is no model or fusion {model!r}; {nearest(model, study.judged)}")
-    context = Reader(study, Layout.of(study)).context(model)
+    from pipeline.calibration.fit import fit
+
+    context = replace(Reader(study, Layout.of(study)).context(model), likelihood=partial(fit, method="logistic"))
     count = write_scores(Path(file), every_pair(context, known[benchmark]))
     logger.info(f"{file}: {count:,} scores of {model} on {benchmark}")

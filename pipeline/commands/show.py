@@ -1,8 +1,10 @@
-"""What is there, as tables: `sitter show study`, `models [MODEL]`, `params [SECTION[.ENTRY]]`, `faces DATASET`.
+"""What is there, as tables: `sitter show study`, `models [MODEL]`, `params [SECTION[.ENTRY]]`, `faces DATASET`,
+`catalogue [NAME]`.
 
 study: data sets with their images and subsets, and how much of the study has been made. models: what each model and
 fusion is made of, or one with its record and figures. params: what params.yaml says of a section or entry, with all
-defaults. faces: what became of a data set's images.
+defaults. faces: what became of a data set's images. catalogue: public weights, for any study, or one with the lines for
+params.yaml.
 """
 
 from __future__ import annotations
@@ -28,12 +30,15 @@ def run(named: Sequence[Path], *, what: str, name: str = "") -> None:
 
     Args:
         named: the params files that were named; none: params.yaml.
-        what: study, models, params or faces.
-        name: of a model, a section, a section's entry or a data set.
+        what: study, models, params, faces or catalogue.
+        name: of a model, a section, a section's entry, a data set or an entry of the catalogue.
 
     Raises:
         SitterError: there is nothing of this name.
     """
+    if what == "catalogue":  # which needs no study
+        print("\n".join(_catalogue(name)))
+        return
     from pipeline.params import load
 
     study = load(*(named or [Path("params.yaml")]))
@@ -163,6 +168,35 @@ def _faces(study: Study, name: str) -> Iterator[str]:
         yield from (f"  {line}" for line in aligned(lines))
         page = doubtful_file(name, at)
         yield f"  {'… ' if len(found) > SHOWN else ''}all of them with pictures: {page}"
+
+
+def _catalogue(name: str) -> Iterator[str]:
+    import yaml
+
+    from pipeline.params.licences import use_of
+    from pipeline.params.sources.catalogue import CATALOGUE
+
+    if name and name not in CATALOGUE:
+        raise SitterError(f"{name!r} is not in the catalogue; {nearest(name, CATALOGUE)}")
+    if not name:
+        rows: list[Sequence[str]] = [("name", "what", "use", "checksum")]
+        for one, known in CATALOGUE.items():
+            rows.append((one, known.what, use_of(known.licence), "known" if known.source else "not known"))
+        yield from aligned(rows)
+        return
+    known = CATALOGUE[name]
+    yield f"{name}: {known.what}"
+    yield ""
+    facts = [("licence", f"{known.licence} ({use_of(known.licence)})"), ("template", known.template)]
+    if known.source is not None:
+        facts += _flat(known.source.model_dump(exclude_defaults=True, exclude={"licence"}))
+    yield from aligned([*facts, *([("to get it", known.obtain)] if known.obtain else [])])
+    yield ""
+    entry: dict[str, Any] = {"kind": "catalogue", "name": name} | ({} if known.source else {"path": "weights/FILE"})
+    backbone = {key: list(value) if isinstance(value, tuple) else value for key, value in known.backbone.items()}
+    backbone |= {"weights": "THE-BASE"} if known.field != "weights" else {}
+    lines = {"download": {name: entry}, "models": {"NAME": {"backbone": {**backbone, known.field: name}}}}
+    yield yaml.safe_dump(lines, sort_keys=False, default_flow_style=None, width=110).rstrip()
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 
 from pipeline.core.errors import SitterError
-from pipeline.core.names import nfc
+from pipeline.core.names import nfc, same
 
 logger = logging.getLogger(__name__)
 
@@ -140,9 +140,13 @@ def open_table(
             raise faults[0]
         names = max((names for *_, names in headers.values()), key=len)
         missing = [name for name in required if name not in names]
+        meant = {name: next((found for found in names if same(found) == same(name)), None) for name in missing}
+        mends = [f"write {name} instead of {found}" for name, found in meant.items() if found]
+        if len(mends) < len(missing):
+            mends.append(f"add a header line with the columns {', '.join(required)}")
         raise SitterError(
             f"{file}: column {', '.join(missing)} is missing; found: {_listed(names) or 'no header line'}. "
-            f"Add a header line with the columns {', '.join(required)}."
+            f"In the first line, {' and '.join(mends)}."
         )
     if chosen != expected and not quiet:
         logger.info(f"{file}: its cells are separated by {_shown(chosen)}, and it is read so.")

@@ -13,7 +13,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.names import SHOWN, same
 from pipeline.fusions.fused import Fused, Kind, mean_units
 from pipeline.plan.layout import HERE, Layout
-from pipeline.store.embeddings import Embeddings, Floats, read_embeddings
+from pipeline.store.embeddings import Embeddings, Floats, read_embeddings, refuse_failed
 from pipeline.store.splits import KNOWN, each_image
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ def inputs(models: Sequence[str], dataset: str, at: Layout = HERE) -> list[Embed
     for model, table in zip(models, tables, strict=True):
         if set(table.image_ids) != set(first) or len(table) != len(first):
             other = sorted(set(table.image_ids) ^ set(first))
+            for one in (model, models[0]):
+                refuse_failed(one, dataset, other, at)
             raise SitterError(
                 f"{at.embeddings(model, dataset)} and {at.embeddings(models[0], dataset)} hold other "
                 f"images ({len(table)} and {len(first)}; {', '.join(other[:3])}{' …' if len(other) > 3 else ''} only "

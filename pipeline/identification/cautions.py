@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SAME_ARTIST = "both by {artist}: a painter's hand can pass for a likeness"
 BOUND = "as far as the known portraits support a ratio: the true one may be larger"
-COPY = "shows the same picture"
+COPY = "its reference is the same picture, so that the likeness says nothing"
 LEARNED = "the model has learned from this sitter, and may be too sure"
 
 

@@ -10,36 +10,31 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
 from pipeline.metrics import intervals, streaming
-from pipeline.metrics.comparisons import FEW_EFFECTIVE, effective
 from pipeline.metrics.discard import discard
 from pipeline.metrics.failures import with_failures
 from pipeline.metrics.failures_counted import counted_exactly, counted_in_streams
 from pipeline.metrics.groups import groups
+from pipeline.metrics.levels import level_means, level_replicates
 from pipeline.metrics.operating_points import (
     NO_VALIDATION,
     Draws,
     chosen_thresholds,
     expected_performance,
-    own_thresholds,
 )
 from pipeline.metrics.pair_table import PairTable, exact_table, streamed_table
 from pipeline.metrics.pairing import EXAMPLES, Example, Pairing, extremes
-from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, Scored, Unjudged, at, rounded
+from pipeline.metrics.result import Context, Floats, Ints, Result, Scalar, Scored, Unjudged, at, rounded
 from pipeline.metrics.support import with_effective_support
 from pipeline.metrics.templates import pooled
 from pipeline.metrics.verification import (
-    Roc,
     Tally,
     auc,
     d_prime,
-    eer,
     reversed_by,
     roc,
-    support,
     tally,
-    tar_at_far,
-    thin,
 )
+from pipeline.metrics.verification_figures import curves, rates, weighed
 from pipeline.params.metrics.all_pairs import AllPairsOptions
 
 # Up to here scores are kept one by one; beyond, counted in a histogram.
@@ -47,7 +42,6 @@ EXACT_PAIRS = 1_000_000
 # Scores from a file are held in memory, 8 bytes each.
 MOST_GIVEN = 50_000_000
 KEPT_EXAMPLES = 50
-SCORE_BARS = 60
 
 
 def all_pairs(context: Context, options: AllPairsOptions) -> Result:
@@ -72,7 +66,10 @@ def all_pairs(context: Context, options: AllPairsOptions) -> Result:
     if pairing.size <= EXACT_PAIRS:
         return _at_one_threshold(context, options, pairing, _exact(context, pairing, options))
     if isinstance(pairing.probe, Scored) and pairing.size > MOST_GIVEN:
-        raise Unjudged(f"{pairing.size:,} pairs are too many for scores from a file (at most {MOST_GIVEN:,}).")
+        raise Unjudged(
+            f"{pairing.size:,} pairs are too many for scores that are held at once (at most {MOST_GIVEN:,}): "
+            "those of a file, or of templates that are compared image by image."
+        )
     return _at_one_threshold(context, options, pairing, _streamed(context, pairing, options))
 
 
@@ -121,7 +118,7 @@ def _exact(context: Context, pairing: Pairing, options: AllPairsOptions) -> Resu
     replicates = intervals.verification_replicates(scored, drawn(), context.far)
     counts = tally(scored.genuine, scored.impostor)
     result = _result(context, pairing, counts, d_prime(counts), replicates, len(pairing.sitters), found)
-    result = _weighed(result, np.bincount(scored.genuine_sitter))
+    result = weighed(result, np.bincount(scored.genuine_sitter))
     result = _with_validation(context, options, result, counts, exact_table(scored), drawn)
     return counted_exactly(context, with_failures(context, pairing, options.probe, options.other), result, scores)
 
@@ -132,22 +129,13 @@ def _streamed(context: Context, pairing: Pairing, options: AllPairsOptions) -> R
     drawn = intervals.resample(groups, context.replicates, context.seed)
     whole, spread = counts.tally(), counts.d_prime()
     scores = counts.bins.edges[counts.edges]
-    replicates = intervals.level_replicates(scores, counts.genuine, counts.impostor, drawn, context.far, whole, spread)
+    replicates = level_replicates(scores, counts.genuine, counts.impostor, drawn, context.far, whole, spread)
     result = _result(context, pairing, whole, spread, replicates, groups, counts.examples)
-    result = _weighed(result, counts.genuine.sum(axis=1))
+    result = weighed(result, counts.genuine.sum(axis=1))
 
-    table = streamed_table(intervals.level_means(scores, whole), counts.genuine, counts.impostor)
+    table = streamed_table(level_means(scores, whole), counts.genuine, counts.impostor)
     result = _with_validation(context, options, result, whole, table, lambda: iter([drawn]))
     return counted_in_streams(context, with_failures(context, pairing, options.probe, options.other), result, counts)
-
-
-def _weighed(result: Result, genuine: Ints) -> Result:
-    """Return the result with the effective number of sitters (or groups) by their genuine pairs, said where small."""
-    count = effective(genuine)
-    few = f"one or few sitters own most genuine pairs: {result.units} sitters count as {count:.1f}"
-    note = few if count < min(FEW_EFFECTIVE, result.units / 2) and genuine.any() else ""
-    scalars = {**result.scalars, "effective_sitters": Scalar(count, note)}
-    return replace(result, scalars=scalars, effective=count)
 
 
 def _with_validation(
@@ -195,23 +183,8 @@ def _result(
     examples: dict[str, list[Example]],
 ) -> Result:
     genuine, impostors = int(counts.genuine.sum()), int(counts.impostor.sum())
-    curve = roc(counts)
     lacking = _lacking(genuine, impostors, pairing)
-    scalars = {"eer": Scalar(None, lacking, percent=True, better="lower")}
-    if not lacking:
-        scalars["eer"] = Scalar(eer(curve)[0], "", replicates["eer"], percent=True, better="lower")
-    for n, far in enumerate(context.far):
-        enough, note = support(impostors, far)
-        value = replicate = None
-        if enough and not lacking:
-            value, replicate = tar_at_far(curve, far)[0], replicates["tar"][:, n]
-        scalars[at("tar", far)] = Scalar(value, lacking or note, replicate, percent=True, better="higher")
-    if np.isfinite(spread):
-        scalars["d_prime"] = Scalar(spread, "", replicates["d_prime"], better="higher")
-    else:
-        scalars["d_prime"] = Scalar(None, lacking or "the scores do not vary", better="higher")
-    scalars |= own_thresholds(curve, impostors, context.far, lacking)
-    scalars["auc"] = Scalar(None if lacking else auc(curve), lacking, better="higher")
+    scalars = rates(counts, spread, replicates, context.far, lacking)
     scalars |= {
         "genuine": Scalar(genuine),
         "impostor": Scalar(impostors),
@@ -219,8 +192,8 @@ def _result(
         "sitters": Scalar(len(pairing.sitters)),
     }
     given = isinstance(pairing.probe, Scored) and not lacking
-    doubt = reversed_by(auc(curve), genuine, impostors, len(pairing.sitters)) if given else ""
-    return Result(scalars, units, _curves(counts, curve, lacking), _examples(pairing, examples), doubt)
+    doubt = reversed_by(auc(roc(counts)), genuine, impostors, len(pairing.sitters)) if given else ""
+    return Result(scalars, units, curves(counts, lacking), _examples(pairing, examples), doubt)
 
 
 def _lacking(genuine: int, impostors: int, pairing: Pairing) -> str:
@@ -230,34 +203,6 @@ def _lacking(genuine: int, impostors: int, pairing: Pairing) -> str:
     if not genuine:
         return "there is no genuine pair: no sitter has two images that may be compared"
     return "" if impostors else "there is no impostor pair: all images are of one sitter"
-
-
-def _curves(counts: Tally, curve: Roc, lacking: str) -> dict[str, dict[str, Column]]:
-    """ROC, DET and score histogram."""
-    curves: dict[str, dict[str, Column]] = {"scores": _bars(counts)}
-    if not lacking:
-        few = thin(curve)
-        threshold = [None if np.isinf(t) else float(t) for t in few.threshold]
-        curves["roc"] = {"far": few.far, "tar": few.tar, "threshold": threshold}
-        curves["det"] = {"far": few.far, "frr": 1 - few.tar, "threshold": threshold}
-    return curves
-
-
-def _bars(counts: Tally) -> dict[str, Column]:
-    """Histogram of genuine and impostor scores, over the range that they take."""
-    if not len(counts.scores):
-        return {"score_left": [], "score_right": [], "genuine": [], "impostor": []}
-    low, high = float(counts.scores.min()), float(counts.scores.max())
-    if (high - low) / SCORE_BARS <= np.spacing(
-        max(abs(low), abs(high))
-    ):  # bars that double precision cannot tell apart
-        middle = (low + high) / 2
-        low, high = middle - max(0.5, abs(middle) / 2), middle + max(0.5, abs(middle) / 2)
-    edges = np.linspace(low, high, SCORE_BARS + 1)
-    genuine, impostor = (
-        np.histogram(counts.scores, edges, weights=w)[0].astype(np.int64) for w in (counts.genuine, counts.impostor)
-    )
-    return {"score_left": edges[:-1], "score_right": edges[1:], "genuine": genuine, "impostor": impostor}
 
 
 def _examples(pairing: Pairing, examples: dict[str, list[Example]]) -> list[dict[str, str | int | float]]:

@@ -7,7 +7,7 @@ worse image. Images of equal quality are discarded together, since nothing says 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
 from pipeline.metrics.pairing import Pairing
+from pipeline.metrics.qualities import quality
 from pipeline.metrics.result import Column, Context, Embedded, Floats, Ints, Scalar, Scored, rounded, unit
 from pipeline.params.metrics.all_pairs import KNOWN_QUALITIES
 
@@ -130,34 +131,14 @@ def area_up_to(discarded: Floats, fnmr: Floats, end: float = UP_TO) -> float:
 
 def _quality(context: Context, images: Embedded, name: str) -> Floats | None:
     """Quality of each image; None where one of `KNOWN_QUALITIES` is not known."""
-    if name == "norm":
-        return None if isinstance(images, Scored) else np.linalg.norm(images.vectors.astype(np.float64), axis=1)
     try:
-        if name == "size":
-            x0, y0, x1, y1 = (_numbers(context.column(images.dataset, c), images) for c in ("x0", "y0", "x1", "y1"))
-            return np.sqrt(np.maximum((x1 - x0) * (y1 - y0), 0))
-        return _numbers(context.column(images.dataset, name), images)
-    except SitterError:
+        return quality(context, images, name)
+    except (SitterError, ValueError) as error:
         if name in KNOWN_QUALITIES:
             return None
-        raise
-    except ValueError as error:
-        if name in KNOWN_QUALITIES:
-            return None
+        if isinstance(error, SitterError):
+            raise
         raise SitterError(
             f"{images.dataset}: `discard` names the column {name!r}, which must hold numbers, but {error}. "
             "Fill it in, or leave it out of `discard`."
         ) from None
-
-
-def _numbers(column: Mapping[str, str], images: Embedded) -> Floats:
-    """A column's numbers; raises ValueError, naming the image, where there is none."""
-    found = np.empty(len(images))
-    for n, image_id in enumerate(images.image_ids):
-        try:
-            found[n] = float(column[image_id])
-        except (KeyError, ValueError):
-            raise ValueError(f"that of image {image_id!r} is {column.get(image_id, '')!r}") from None
-    if not np.isfinite(found).all():
-        raise ValueError("one is not finite")
-    return found

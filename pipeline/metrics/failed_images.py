@@ -58,3 +58,17 @@ def failed_images(
         np.empty((len(failed), 0), np.float32),
         [folds.get(row["sitter"], 0) for row in failed],
     )
+
+
+def joined(faceless: Embedded | None, failed: Embedded) -> Embedded:
+    """Return the images without a usable face and those on which a model failed, as one."""
+    if faceless is None:
+        return failed
+    return Embedded(
+        failed.dataset,
+        [*faceless.image_ids, *failed.image_ids],
+        [*faceless.sitters, *failed.sitters],
+        [*faceless.origins, *failed.origins],
+        np.empty((len(faceless) + len(failed), 0), np.float32),
+        [*faceless.folds, *failed.folds],
+    )

@@ -28,6 +28,13 @@ class WithFailures:
     """Failed images of the probes' data set."""
     gallery: Embedded
     """Those of the gallery's; the same where there is one data set."""
+    elsewhere: bool = False
+    """Whether another model failed on images: then failures are counted of all, to be comparable."""
+
+    @property
+    def count(self) -> bool:
+        """Whether failures are to be counted."""
+        return self.elsewhere or len(self) > 0
 
     def __len__(self) -> int:
         return len(self.probes) + (0 if self.own.within else len(self.gallery))
@@ -41,16 +48,19 @@ class WithFailures:
         }
 
 
-def with_failures(context: Context, pairing: Pairing, probe: str, gallery: str | None) -> WithFailures | None:
+def with_failures(
+    context: Context, pairing: Pairing, probe: str, gallery: str | None, of_gallery: Context | None = None
+) -> WithFailures | None:
     """Return a pairing with the failed images of its data sets; None where nobody knows which failed.
 
     Args:
         context: knows the failures.
         pairing: of the test images.
         probe, gallery: names of the data sets; `gallery` is None within one.
+        of_gallery: knows the gallery's failures, where they are of other templates than the probes'.
     """
     probes = context.failures(probe)
-    others = probes if gallery is None else context.failures(gallery)
+    others = probes if gallery is None else (of_gallery or context).failures(gallery)
     if probes is None or others is None:
         return None
     every = Pairing(
@@ -58,7 +68,8 @@ def with_failures(context: Context, pairing: Pairing, probe: str, gallery: str |
         None if pairing.gallery is None else _joined(pairing.gallery, others),
         pairing.within_folds,
     )
-    return WithFailures(pairing, every, probes, others)
+    elsewhere = any(context.failed_elsewhere(name) for name in (probe, gallery) if name is not None)
+    return WithFailures(pairing, every, probes, others, elsewhere)
 
 
 def _joined(images: Embedded, failed: Embedded) -> Embedded:

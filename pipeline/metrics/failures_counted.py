@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.metrics import intervals
 from pipeline.metrics.failures import WithFailures, floor, listed, lost_by_group
+from pipeline.metrics.levels import level_means, level_replicates
 from pipeline.metrics.operating_points import generalised_errors
 from pipeline.metrics.pair_table import PairTable, exact_table, streamed_table
 from pipeline.metrics.result import Context, Floats, Result, Scalar, at
@@ -33,14 +34,14 @@ def counted_exactly(context: Context, found: WithFailures | None, result: Result
     if found is None:
         return result
     result = replace(result, scalars=result.scalars | found.rates())
-    if not len(found) or not len(scores) or found.every.size > MOST_LISTED:
+    if not found.count or not len(scores) or found.every.size > MOST_LISTED:
         return result
     every = listed(found, scores)
 
     def replicates(drawn: Drawn) -> dict[str, Floats]:
         return intervals.verification_replicates(every, drawn, context.far)
 
-    return _counted(context, result, tally(every.genuine, every.impostor), exact_table(every), replicates)
+    return with_generalised(context, result, tally(every.genuine, every.impostor), exact_table(every), replicates)
 
 
 def counted_in_streams(context: Context, found: WithFailures | None, result: Result, counts: Histograms) -> Result:
@@ -48,7 +49,7 @@ def counted_in_streams(context: Context, found: WithFailures | None, result: Res
     if found is None:
         return result
     result = replace(result, scalars=result.scalars | found.rates())
-    if not len(found):
+    if not found.count:
         return result
     lost_g, lost_i = lost_by_group(found, counts.group_of, len(counts.genuine))
     scores = counts.bins.edges[counts.edges]
@@ -59,13 +60,13 @@ def counted_in_streams(context: Context, found: WithFailures | None, result: Res
 
     def replicates(drawn: Drawn) -> dict[str, Floats]:
         every_draw = np.concatenate(list(drawn))
-        return intervals.level_replicates(levels, genuine, impostor, every_draw, context.far, every, float("nan"))
+        return level_replicates(levels, genuine, impostor, every_draw, context.far, every, float("nan"))
 
-    table = streamed_table(intervals.level_means(levels, every), genuine, impostor)
-    return _counted(context, result, every, table, replicates)
+    table = streamed_table(level_means(levels, every), genuine, impostor)
+    return with_generalised(context, result, every, table, replicates)
 
 
-def _counted(
+def with_generalised(
     context: Context, result: Result, counts: Tally, table: PairTable, replicates: Callable[[Drawn], dict[str, Floats]]
 ) -> Result:
     """Return the result with generalised error rates, from all pairs, those with a failed image below all others."""

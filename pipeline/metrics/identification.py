@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.errors import SitterError
 from pipeline.metrics.failures import WithFailures, mates, with_failures
 from pipeline.metrics.intervals import draws
 from pipeline.metrics.pairing import Pairing
-from pipeline.metrics.result import Column, Context, Ints, Result, Scalar, Scored, at, rounded
+from pipeline.metrics.result import Column, Context, Result, Scalar, Scored, at
 from pipeline.metrics.search_rates import Rate, Searches, dir_rate, rank_rate, replicates
-from pipeline.metrics.templates import pooled
+from pipeline.metrics.searching import searches, units
+from pipeline.metrics.templates import sides
 from pipeline.metrics.verification import reversed_by, support
 from pipeline.params.metrics.identification import IdentificationOptions
 
-# Scores held at once.
-CELLS = 8_000_000
 CMC_RANKS = 100
 
 
@@ -28,24 +26,28 @@ def identification(context: Context, options: IdentificationOptions) -> Result:
 
     A sitter's score is that of its best gallery image (cosine); images of the probe's own origin photograph are left
     out. Equal scores count against the probe. Closed set: the share of probes with their sitter at rank k or better,
-    of those whose sitter is in the gallery. Open set: each probe is also searched with its own sitter struck from the
-    gallery; FAR (FPIR) is the share of such searches whose best score reaches the threshold, DIR the share of probes
-    whose own sitter is first and reaches it. Intervals are for other sitters as probes and in
-    the gallery (see `search_rates`).
+    of those whose sitter is in the gallery; a rank counts sitters or, with `rank_by: images`, the images of others.
+    Open set: each probe is also searched with its own sitter struck from the gallery; FAR (FPIR) is the share of such
+    searches (with `open_set: absent`, of those for somebody who is not in the gallery) whose best score reaches the
+    threshold, DIR the share of probes whose own sitter is first and reaches it. Intervals are for other sitters as
+    probes and in the gallery (see `search_rates`).
     """
-    context = pooled(context, options)
+    of_probes, of_gallery = sides(context, options)
     pairing = Pairing(
-        context.embedded(options.probe, "test"),
-        context.embedded(options.other, "test") if options.other else None,
+        of_probes.embedded(options.probe, "test"),
+        of_gallery.embedded(options.searched, "test") if options.searched else None,
         options.within_folds,
     )
-    found = searches(pairing, sorted(set(options.ranks)))
+    by_image = options.rank_by == "images"
+    found = searches(pairing, sorted(set(options.ranks)), by_image)
     mated, rivals = found.rank > 0, np.isfinite(found.foremost_other)
+    if options.open_set == "absent":
+        rivals &= ~mated
     nobody = "no probe's sitter has another image in the gallery"
     scalars: dict[str, Scalar] = {}
     drawn: dict[str, Rate] = {}
     for k in sorted(set(options.ranks)):
-        hit = mated & (found.rank <= k)
+        hit = mated & (found.position <= k)
         value = float(hit[mated].mean()) if mated.any() else None
         scalars[f"rank-{k}"] = Scalar(value, "" if mated.any() else nobody, percent=True, better="higher")
         if mated.any():
@@ -57,9 +59,12 @@ def identification(context: Context, options: IdentificationOptions) -> Result:
             continue
         drawn[at("dir", far)] = dir_rate(found, mated, rivals, far)
         scalars[at("dir", far)] = Scalar(drawn[at("dir", far)].value(), note, percent=True, better="higher")
+    if by_image:
+        scalars["map"] = _mean_precision(context, found, mated, nobody)
     for name, values in replicates(drawn, _draws(context, found)).items():
         scalars[name] = replace(scalars[name], replicates=values, effective=drawn[name].effective, share=True)
-    scalars |= _with_failures(context, options, pairing, found)
+    failed = with_failures(of_probes, pairing, options.probe, options.searched, of_gallery)
+    scalars |= _with_failures(context, options, failed, found)
     scalars |= {
         "probes": Scalar(len(mated)),
         "mated": Scalar(int(mated.sum())),
@@ -68,7 +73,12 @@ def identification(context: Context, options: IdentificationOptions) -> Result:
         "excluded": Scalar(len(pairing.excluded[0])),
     }
     doubt = _reversed(found, mated, len(set(pairing.columns.sitters))) if isinstance(pairing.probe, Scored) else ""
-    return Result(scalars, found.probe_units, _curves(found, mated, rivals, len(pairing.sitters)), reversed=doubt)
+    return Result(
+        scalars,
+        found.probe_units,
+        _curves(found, mated, rivals, len(pairing.columns) if by_image else len(pairing.sitters)),
+        reversed=doubt,
+    )
 
 
 def _draws(context: Context, found: Searches) -> Iterator[NDArray[np.int32]]:
@@ -77,7 +87,7 @@ def _draws(context: Context, found: Searches) -> Iterator[NDArray[np.int32]]:
 
 
 def _with_failures(
-    context: Context, options: IdentificationOptions, pairing: Pairing, found: Searches
+    context: Context, options: IdentificationOptions, failed: WithFailures | None, found: Searches
 ) -> dict[str, Scalar]:
     """Return FTA, FTE and, where images have failed, FNIR with misses: `fnir-rank-1`, … and `fnir@0.01`, …
 
@@ -85,8 +95,7 @@ def _with_failures(
     threshold that keeps FPIR) of all that should be: also of those without a usable face, and of those whose sitter is
     not in the gallery because none of its images there has one. A probe without a face is nobody's false alarm.
     """
-    failed = with_failures(context, pairing, options.probe, options.other)
-    if failed is None or not len(failed):
+    if failed is None or not failed.count:
         return failed.rates() if failed else {}
     every = _every_search(failed, found)
     mated = mates(failed.every) > 0
@@ -94,6 +103,8 @@ def _with_failures(
         return failed.rates()
     rates = {f"fnir-rank-{k}": rank_rate(every, mated, k) for k in sorted(set(options.ranks))}
     searched = np.append(np.isfinite(found.foremost_other), np.ones(len(failed.probes), bool))
+    if options.open_set == "absent":
+        searched &= ~mated
     notes = {}
     for far in context.far:
         enough, notes[at("fnir", far)] = support(int(searched.sum()), far, "searches without a mate")
@@ -137,6 +148,7 @@ def _every_search(failed: WithFailures, found: Searches) -> Searches:
         enrolled,
         unit_of[failed.every.numbers[0]],
         np.append(found.rank, np.zeros(more, np.int64)),
+        np.append(found.position, np.zeros(more, np.int64)),
         np.append(found.own, nobody),
         np.append(found.foremost_other, nobody),
         np.append(np.where(found.foremost < 0, -1, there[found.foremost]), np.full(more, -1)),
@@ -154,83 +166,26 @@ def _reversed(found: Searches, mated: NDArray[np.bool_], sitters: int) -> str:
     return reversed_by(1 - ahead, int(mated.sum()), int(mated.sum()) * (sitters - 1), units)
 
 
-def units(pairing: Pairing) -> tuple[Ints, int]:
-    """Return the unit of each sitter number of a pairing, the probes' sitters first, and how many these are."""
-    probing = np.zeros(len(pairing.sitters), bool)
-    probing[pairing.numbers[0]] = True
-    order = np.argsort(~probing, kind="stable")
-    found = np.empty(len(order), np.int64)
-    found[order] = np.arange(len(order))
-    return found, int(probing.sum())
-
-
-def searches(pairing: Pairing, ranks: Sequence[int] = ()) -> Searches:
-    """Search each probe, in blocks of probes.
-
-    Args:
-        pairing: of the probes and the gallery.
-        ranks: at which it is counted who is ahead of whom.
-
-    Raises:
-        SitterError: the gallery, or the set of probes, is empty.
-    """
-    if not len(pairing.probe) or not len(pairing.columns):
-        raise SitterError(f"{pairing.probe.dataset}: identification needs probes and a gallery, but there is none.")
-    from scipy.sparse import coo_array
-
-    number_p, number_g = pairing.numbers
-    order = np.argsort(number_g, kind="stable")
-    present, starts = np.unique(number_g[order], return_index=True)
-    place = np.full(len(pairing.sitters), -1)
-    place[present] = np.arange(len(present))
-    score, probes, gallery = pairing.scorer(order), len(pairing.probe), len(order)
-    columns = np.argsort(order)
-    out_i, out_j = pairing.excluded
-    if pairing.within:  # neither an image with itself nor, from either side, with one of the same origin
-        every = np.arange(probes)
-        out_i, out_j = np.concatenate([out_i, out_j, every]), np.concatenate([out_j, out_i, every])
-    own, other, second = np.empty(probes), np.empty(probes), np.full(probes, -np.inf)
-    rank, foremost = np.zeros(probes, dtype=np.int64), np.full(probes, -1)
-    unit_of, probe_units = units(pairing)
-    total = len(unit_of)
-    ahead = {k: coo_array((total, total), dtype=np.int64).tocsr() for k in ranks}
-    size = max(1, CELLS // gallery)
-    for start in range(0, probes, size):
-        rows = slice(start, min(start + size, probes))
-        scores = score(rows)
-        here = (out_i >= rows.start) & (out_i < rows.stop)
-        scores[out_i[here] - start, columns[out_j[here]]] = -np.inf
-        best = np.maximum.reduceat(scores, starts, axis=1)
-        if not isinstance(pairing.probe, Scored):
-            best = rounded(best)  # last bits of cosines are no ranks
-        mine = place[number_p[rows]]
-        at_row, known = np.arange(len(best)), mine >= 0
-        own[rows] = np.where(known, best[at_row, mine], -np.inf)
-        best[at_row[known], mine[known]] = -np.inf
-        before, found = best >= own[rows, None], np.isfinite(own[rows])
-        rank[rows] = np.where(found, 1 + before.sum(axis=1), 0)
-        for k in ranks:
-            i, j = np.nonzero(before & (rank[rows] == k + 1)[:, None])
-            cells = unit_of[number_p[rows][i]], unit_of[present[j]]
-            ahead[k] = ahead[k] + coo_array((np.ones(len(i), np.int64), cells), shape=(total, total)).tocsr()
-        foremost[rows] = best.argmax(axis=1)
-        other[rows] = best[at_row, foremost[rows]]
-        best[at_row, foremost[rows]] = -np.inf
-        second[rows] = best.max(axis=1)
-    enrolled = np.zeros(total, bool)
-    enrolled[unit_of[present]] = True
-    foremost = np.where(np.isfinite(other), unit_of[present[foremost]], -1)
-    return Searches(total, probe_units, enrolled, unit_of[number_p], rank, own, other, foremost, second, ahead)
+def _mean_precision(context: Context, found: Searches, mated: NDArray[np.bool_], nobody: str) -> Scalar:
+    """Return the mean average precision; its interval is for other sitters as probes in the gallery as it is."""
+    if not mated.any():
+        return Scalar(None, nobody, percent=True, better="higher")
+    sums, counts = (
+        np.bincount(found.sitter[mated], w[mated], minlength=found.units)
+        for w in (found.precision, np.ones(len(mated)))
+    )
+    drawn = np.concatenate([(m @ sums) / np.maximum(m @ counts, 1) for m in _draws(context, found)])
+    return Scalar(float(found.precision[mated].mean()), "", drawn, percent=True, better="higher")
 
 
 def _curves(
-    found: Searches, mated: NDArray[np.bool_], rivals: NDArray[np.bool_], sitters: int
+    found: Searches, mated: NDArray[np.bool_], rivals: NDArray[np.bool_], places: int
 ) -> dict[str, dict[str, Column]]:
     """CMC, and DIR over FAR."""
     if not mated.any():
         return {}
-    ranks = np.arange(1, min(CMC_RANKS, sitters) + 1)
-    hits = np.bincount(found.rank[mated], minlength=len(ranks) + 1)[1 : len(ranks) + 1]
+    ranks = np.arange(1, min(CMC_RANKS, places) + 1)
+    hits = np.bincount(found.position[mated], minlength=len(ranks) + 1)[1 : len(ranks) + 1]
     curves: dict[str, dict[str, Column]] = {"cmc": {"rank": ranks, "rate": np.cumsum(hits) / mated.sum()}}
     if rivals.any():
         limits = np.unique(np.quantile(found.foremost_other[rivals], np.linspace(0, 1, 200), method="higher"))[::-1]

@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.metrics.result import Floats, Ints
-from pipeline.metrics.verification import Tally, d_prime, eer, roc, tar_at_far
 
 Points = NDArray[np.intp]
 
@@ -178,66 +177,6 @@ class _Moments:
             variance = (square_g / count_g - mean_g**2 + square_i / count_i - mean_i**2) / 2
             spreads: Floats = np.where(variance > 0, (mean_g - mean_i) / np.sqrt(variance), np.nan)
         return spreads
-
-
-def level_replicates(
-    scores: Floats,
-    genuine: Ints,
-    impostor: Ints,
-    drawn: NDArray[np.int32],
-    far: Sequence[float],
-    whole: Tally,
-    spread: float,
-) -> dict[str, Floats]:
-    """As `verification_replicates`, from pairs counted by groups of sitters and levels of score.
-
-    In a replicate the rates at the levels' edges are exact; between edges the ROC is taken for straight. What that does
-    to the value of the whole set, where the fine histogram knows better, is subtracted from each replicate.
-
-    Args:
-        scores: [levels] lowest score of each level, ascending.
-        genuine: [groups, levels] pairs by the sitter's group.
-        impostor: [groups, groups, levels] pairs by both groups.
-        drawn: [replicates, groups].
-        far: FARs at which TAR is wanted.
-        whole: the fine histogram.
-        spread: d′ of the whole set.
-    """
-    groups, levels = genuine.shape
-    drawn = np.concatenate([np.ones((1, groups), dtype=np.int32), drawn])  # the first: the set itself
-    genuine_at = drawn @ genuine
-    impostor_at = np.empty((len(drawn), levels))
-    cells, same = impostor.reshape(groups * groups, levels).astype(np.float64), np.arange(groups)
-    size = max(1, CHUNK // (groups * groups))
-    for start in range(0, len(drawn), size):
-        m = drawn[start : start + size].astype(np.float64)
-        weights = m[:, :, None] * m[:, None]
-        weights[:, same, same] = m  # pairs within a group count as often as the group
-        impostor_at[start : start + size] = weights.reshape(len(m), -1) @ cells
-    centres = level_means(scores, whole)
-    values = np.array([_at_levels(centres, g, i, far) for g, i in zip(genuine_at, impostor_at, strict=True)])
-    curve = roc(whole)
-    exact = np.array([eer(curve)[0], spread, *(tar_at_far(curve, f)[0] for f in far)])
-    values = values[1:] + (exact - values[0])
-    values[:, np.arange(values.shape[1]) != 1] = np.clip(values[:, np.arange(values.shape[1]) != 1], 0, 1)
-    return {"eer": values[:, 0], "d_prime": values[:, 1], "tar": values[:, 2:]}
-
-
-def level_means(scores: Floats, whole: Tally) -> Floats:
-    """Mean score of the pairs of each level; the level's lowest score where it has none."""
-    level = np.searchsorted(scores, whole.scores, side="right") - 1
-    pairs = whole.genuine + whole.impostor
-    sums, counts = (np.bincount(level, w, minlength=len(scores)) for w in (whole.scores * pairs, pairs))
-    means: Floats = np.where(counts > 0, sums / np.maximum(counts, 1), scores)
-    return means
-
-
-def _at_levels(scores: Floats, genuine: NDArray[Any], impostor: NDArray[Any], far: Sequence[float]) -> list[float]:
-    """EER, d′ and TAR at each FAR of one replicate, by straight lines between the levels' edges."""
-    counts = Tally(scores[::-1], genuine[::-1].astype(np.float64), impostor[::-1].astype(np.float64))
-    curve = roc(counts)
-    # Where several edges have one FAR, np.interp takes the last, which has the highest TAR.
-    return [eer(curve)[0], d_prime(counts), *np.interp(far, curve.far, curve.tar)]
 
 
 def interval(replicates: Floats, level: float, units: float, least: float = FEWEST_UNITS) -> tuple[float, float] | None:

@@ -105,9 +105,9 @@ def _with_failures(
     """Return `gaccuracy` and `gval@0.001`: the same, of all pairs that the data set comes with.
 
     A pair of which an image has no face is rejected: falsely if it is genuine, rightly if not. Thresholds are as they
-    were. Nothing where no pair has failed.
+    were. Nothing where no pair of any model has failed.
     """
-    if not len(listed.lost_fold):
+    if not len(listed.lost_fold) and not listed.lost_elsewhere:
         return {}
     lost_g, lost_i = (
         np.array([((listed.lost_fold == f) & sort).sum() for f in folds.fold])

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError, nearest
@@ -58,7 +57,8 @@ class Reader:
         self._table = lru_cache(maxsize=4)(self._read_table)
         self._means = lru_cache(maxsize=2)(self._read_means)
         self._column = lru_cache(maxsize=16)(self._read_column)
-        self._failures = lru_cache(maxsize=None)(self._read_failures)
+        self._faceless = lru_cache(maxsize=None)(self._read_faceless)
+        self._failed = lru_cache(maxsize=None)(self._read_failed)
 
     def _exclude(self) -> dict[str, set[str]]:
         """Test images that the study wants to be left out, since training sets hold them, too: now unused."""
@@ -133,7 +133,8 @@ class Reader:
             is_nobody=self._is_nobody,
             means=lambda dataset, subset: self._means(model, dataset, subset),
             validation=lambda dataset: self._validation(model, dataset),
-            failures=self._failures,
+            failures=lambda dataset: self._failures(model, dataset),
+            failed_elsewhere=lambda dataset: any(self._failed(other, dataset) for other in self.models),
             learned=lambda: _learned(model, self.at),
         )
 
@@ -156,45 +157,73 @@ class Reader:
         if gives_scores(model, dataset, self.at):
             return read_scores(model, dataset, self.at)
         table = read_embeddings(model, dataset, self.at)
-        used = [i for i, row in self.splits[dataset].items() if row["subset"] not in (UNUSED, UNIDENTIFIED)]
+        failed = self._failed(model, dataset)
+        rows = self.splits[dataset].items()
+        used = [i for i, row in rows if row["subset"] not in (UNUSED, UNIDENTIFIED) and i not in failed]
         check_complete(model, dataset, used, table.image_ids, self.at)
         check_vectors(table.vectors, table.image_ids, str(self.at.embeddings(model, dataset) / FILE))
         return table
 
     def _embedded(self, model: str, dataset: str, subset: Subset) -> Embedded:
-        return self._select(model, dataset, [i for i, r in self.splits[dataset].items() if r["subset"] == subset])
+        failed, rows = self._failed(model, dataset), self.splits[dataset].items()
+        return self._select(model, dataset, [i for i, r in rows if r["subset"] == subset and i not in failed])
 
     def _validation(self, model: str, dataset: str) -> Embedded | None:
         found = self._embedded(model, dataset, "val")
         return found if len(found) else None
 
-    def _select(self, model: str, dataset: str, image_ids: list[str]) -> Embedded:
+    def _known(self, dataset: str, image_ids: list[str]) -> Embedded:
+        """Images of a data set, without vectors."""
+        import numpy as np
 
-        from pipeline.metrics.result import Embedded, Scored
-        from pipeline.store.scores import Scores, either_way
+        from pipeline.metrics.result import Embedded
 
-        rows = self.splits[dataset]
-        sitters = [rows[i]["sitter"] for i in image_ids]
-        name = self._names(dataset)
+        rows, name = self.splits[dataset], self._names(dataset)
         origins = [self._shared.get(own, own) for own in (name(rows[i]) for i in image_ids)]
         folds = [int(rows[i]["fold"] or 0) for i in image_ids]
+        sitters = [rows[i]["sitter"] for i in image_ids]
+        return Embedded(dataset, image_ids, sitters, origins, np.empty((len(image_ids), 0), np.float32), folds)
+
+    def _select(self, model: str, dataset: str, image_ids: list[str]) -> Embedded:
+        from dataclasses import replace
+
+        from pipeline.metrics.result import Scored
+        from pipeline.store.scores import Scores, either_way
+
+        known = self._known(dataset, image_ids)
+        sitters, origins, folds = known.sitters, known.origins, known.folds
         table, source = self._table(model, dataset), f"embeddings/{model}/{dataset}"
         if not isinstance(table, Scores):
-            return Embedded(dataset, image_ids, sitters, origins, table.select(image_ids, source), folds)
+            return replace(known, vectors=table.select(image_ids, source))
 
-        def known(other: Embedded) -> Floats:
+        def scores(other: Embedded) -> Floats:
             there = table.matrix(image_ids, other.dataset, other.image_ids)
             back = self._table(model, other.dataset).matrix(other.image_ids, dataset, image_ids).T
             return either_way(there, back)
 
-        def known_pairs(a: Ints, b: Ints) -> Floats:
+        def scores_of_pairs(a: Ints, b: Ints) -> Floats:
             one, other = [image_ids[n] for n in a], [image_ids[n] for n in b]
             there = table.pairs(one, dataset, other)
             return either_way(there, table.pairs(other, dataset, one))
 
-        return Scored(dataset, image_ids, sitters, origins, folds, known, known_pairs, source)
+        return Scored(dataset, image_ids, sitters, origins, folds, scores, scores_of_pairs, source)
 
-    def _read_failures(self, dataset: str) -> Embedded | None:
+    def _read_failed(self, model: str, dataset: str) -> frozenset[str]:
+        """The images on which a model failed, of whatever subset: an outside system may."""
+        from pipeline.store.embeddings import read_failed
+
+        return frozenset(read_failed(model, dataset, self.at))
+
+    def _failures(self, model: str, dataset: str) -> Embedded | None:
+        """The images of test sitters without a usable face, and those on which the model failed."""
+        from pipeline.metrics.failed_images import joined
+
+        failed = self._failed(model, dataset)
+        own = [i for i, row in self.splits[dataset].items() if row["subset"] == "test" and i in failed]
+        faceless = self._faceless(dataset)
+        return joined(faceless, self._known(dataset, own)) if own else faceless
+
+    def _read_faceless(self, dataset: str) -> Embedded | None:
         """The images of test sitters without a usable face; None where no account is kept."""
         from pipeline.metrics.failed_images import failed_images
 
@@ -226,26 +255,18 @@ class Reader:
         return {row["image_id"]: row[column] for row in rows}
 
     def _pairs(self, model: str, dataset: str) -> PairList:
-        import numpy as np
-
-        from pipeline.metrics.result import PairList
+        from pipeline.metrics.listed_pairs import check_pairs, pair_list
 
         path, listed = pairs_file(dataset, self.at), read_pairs(dataset, self.at)
-        _check_pairs(path, listed, self.splits[dataset])
-        left_out = self.excluded.get(dataset, set())
+        check_pairs(path, listed, self.splits[dataset])
+        left_out, failed = self.excluded.get(dataset, set()), self._failed(model, dataset)
         listed = [r for r in listed if r["image_a"] not in left_out and r["image_b"] not in left_out]
-        image_ids = list(dict.fromkeys(r[side] for r in listed for side in ("image_a", "image_b")))
-        place = {image_id: n for n, image_id in enumerate(image_ids)}
-        lost = self._lost_pairs(dataset)
-        return PairList(
-            self._select(model, dataset, image_ids),
-            np.array([place[r["image_a"]] for r in listed], dtype=np.int64),
-            np.array([place[r["image_b"]] for r in listed], dtype=np.int64),
-            np.array([r["genuine"] == "1" for r in listed], dtype=bool),
-            np.array([int(r["fold"]) for r in listed], dtype=np.int64),
-            np.array([r["genuine"] == "1" for r in lost], dtype=bool),
-            np.array([int(r["fold"]) for r in lost], dtype=np.int64),
-        )
+        lost = self._lost_pairs(dataset) + [r for r in listed if r["image_a"] in failed or r["image_b"] in failed]
+        listed = [r for r in listed if r["image_a"] not in failed and r["image_b"] not in failed]
+        if not listed:
+            raise SitterError(f"{model} has failed on an image of each pair of {dataset}: nothing is left to judge.")
+        elsewhere = any(self._failed(other, dataset) for other in self.models)
+        return pair_list(listed, lost, elsewhere, lambda image_ids: self._select(model, dataset, image_ids))
 
     def _lost_pairs(self, dataset: str) -> list[dict[str, str]]:
         """Pairs that the data set comes with of which an image has no face; none where no account is kept."""
@@ -275,22 +296,3 @@ def _learned(model: str, at: Layout) -> Iterator[NDArray[Any]] | None:
 
     file = centres_file(model, at)
     return learned(file) if file.is_file() else None
-
-
-def _check_pairs(path: Path, listed: Sequence[Mapping[str, str]], known: Mapping[str, Mapping[str, str]]) -> None:
-    for line, row in enumerate(listed, start=2):
-        for side in ("image_a", "image_b"):
-            if row[side] not in known:
-                raise SitterError(f"{path}, line {line}: {side} is {row[side]!r}, which split.csv does not hold.")
-            if known[row[side]]["subset"] in ("train", "val"):
-                raise SitterError(
-                    f"{path}, line {line}: {side} {row[side]!r} is in the subset {known[row[side]]['subset']}, which "
-                    "models are made with: test on other images."
-                )
-        if row["genuine"] not in ("0", "1") or not row["fold"].isdigit():
-            raise SitterError(
-                f"{path}, line {line}: genuine is {row['genuine']!r} and fold {row['fold']!r}, but they must be 0 or 1 "
-                "and a whole number."
-            )
-    if len({row["fold"] for row in listed}) < 2:
-        raise SitterError(f"{path}: {len(listed)} pairs in fewer than two folds: thresholds are chosen on other folds.")

@@ -145,8 +145,11 @@ class PairList:
     genuine: NDArray[np.bool_]
     fold: Ints
     lost_genuine: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
-    """Whether genuine, of each further pair [k] that the data set comes with and of which an image has no face."""
+    """Whether genuine, of each further pair [k] that the data set comes with and of which an image has no face, or on
+    which the model failed."""
     lost_fold: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    lost_elsewhere: bool = False
+    """Whether another model has lost pairs, so that they are counted of this one, too."""
 
 
 def _no_column(dataset: str, column: str) -> Mapping[str, str]:
@@ -176,7 +179,10 @@ class Context:
     is_nobody: Callable[[str], bool] = field(default_factory=nobody)
     """Whether a value of such a column names nobody (unknown, anonymous, …)."""
     failures: Callable[[str], Embedded | None] = lambda dataset: None
-    """By data set: the images of test sitters without a usable face, without vectors; None: nobody has kept account."""
+    """By data set: the images of test sitters without a usable face, or on which the model failed, without vectors;
+    None: nobody has kept account."""
+    failed_elsewhere: Callable[[str], bool] = lambda dataset: False
+    """By data set: whether another model failed on test images, so that failures are counted of this one, too."""
     means: Callable[[str, Subset], Floats] = _no_means
     """By data set and subset: unit-length mean embeddings [k, d] of its sitters; raises SitterError where there are
     none."""
@@ -185,6 +191,9 @@ class Context:
     calibrate: Callable[..., tuple[dict[str, Scalar], dict[str, dict[str, Column]]]] | None = None
     """Scalars and curves of a calibration, from the test pairs, the counts of the validation pairs, the number of
     validation sitters and the draws: `pipeline.calibration.measure.calibrated`. None: scores are not calibrated."""
+    likelihood: Callable[..., Callable[[Floats], Floats]] | None = None
+    """From the counts of pairs (`verification.Tally`) to the natural log-likelihood ratios of scores:
+    `pipeline.calibration.fit.fit`."""
     learned: Callable[[], Iterator[NDArray[Any]] | None] = lambda: None
     """The class centres that the model's loss has learned, of length 1, some [n, d] at a time; None: it has none."""
 

@@ -11,9 +11,11 @@ from pipeline.formats.score_files import ScoreBlock
 from pipeline.metrics.kfold import similarities
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Context, Embedded, Floats, Ints, Scored, rounded
-from pipeline.metrics.templates import pooled
+from pipeline.metrics.template_pairs import compared
+from pipeline.metrics.templates import sides
 from pipeline.params.metrics.base import BenchmarkOptions, ComparisonOptions
 from pipeline.params.metrics.kfold import KfoldOptions
+from pipeline.params.metrics.template_pairs import TemplatePairsOptions
 
 CELLS = 1_000_000
 
@@ -30,11 +32,15 @@ def every_pair(context: Context, options: BenchmarkOptions) -> Iterator[ScoreBlo
         listed = context.pairs(options.dataset)
         yield _block(listed.images, listed.images, listed.a, listed.b, similarities(listed))
         return
+    if isinstance(options, TemplatePairsOptions):
+        pairs = compared(context, options)
+        yield _block(pairs.templates, pairs.templates, pairs.a[pairs.usable], pairs.b[pairs.usable], pairs.scores)
+        return
     if not isinstance(options, ComparisonOptions):
         raise SitterError(f"a benchmark of kind {options.kind} compares no images: name another.")  # type: ignore[attr-defined]
-    context = pooled(context, options)
-    other = context.embedded(options.other, "test") if options.other else None
-    pairing = Pairing(context.embedded(options.probe, "test"), other, options.within_folds)
+    of_probes, of_gallery = sides(context, options)
+    other = of_gallery.embedded(options.searched, "test") if options.searched else None
+    pairing = Pairing(of_probes.embedded(options.probe, "test"), other, options.within_folds)
     both_ways = pairing.within and options.kind == "identification"  # type: ignore[attr-defined]
     scorer, m = pairing.scorer(), len(pairing.columns)
     i, j = pairing.excluded

@@ -20,7 +20,7 @@ false alarms but one accident (`benchmarks/identification_test.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -100,6 +100,9 @@ class Searches:
     """Unit of the probe."""
     rank: Ints
     """Of the probe's own sitter among the gallery's sitters, equals before it; 0 where it is not in the gallery."""
+    position: Ints
+    """The rank that rates are of: the same or, where ranks count images, that of its own sitter's best image, equals
+    before it."""
     own: Floats
     """Score of its own sitter; −inf where it is not in the gallery."""
     foremost_other: Floats
@@ -110,14 +113,16 @@ class Searches:
     """Score of the second-best other sitter; −inf where there is none."""
     ahead: Mapping[int, Any]
     """By rank k: a sparse array [units, units] that counts, by the probe's unit, how often each unit is ahead of the
-    probe's own sitter, which has rank k + 1."""
+    probe's own sitter, which without that unit would be at rank k or better."""
+    precision: Floats = field(default_factory=lambda: np.zeros(0))
+    """Average precision of each search over the gallery's images, where it was asked for; NaN without a mate."""
 
 
 def rank_rate(found: Searches, mated: NDArray[np.bool_], k: int) -> Rate:
     """Return the share of the `mated` probes whose sitter is among the k best."""
     hits, every = (
         np.bincount(found.sitter[chosen], minlength=found.units)
-        for chosen in (mated & (found.rank > 0) & (found.rank <= k), mated)
+        for chosen in (mated & (found.position > 0) & (found.position <= k), mated)
     )
 
     def rate(drawn: NDArray[np.int32]) -> Floats:

@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from pipeline.core.parallel import cores
 from pipeline.core.progress import progress
 from pipeline.metrics.bins import Bins, Numbers, bin_of, fitted
+from pipeline.metrics.levels import GROUPS, dealt, level_edges
 from pipeline.metrics.pairing import Example, Pairing, extremes
 from pipeline.metrics.products import Products, products
 from pipeline.metrics.result import Floats, Ints
 from pipeline.metrics.verification import Tally
 
-GROUPS = 128
 BLOCK = 1024
 SAMPLE = 2048
 # What a block's counting by bins may cost, in bins a pair: beyond, counting by levels is faster.
@@ -168,9 +168,7 @@ class _Blocks:
 
     @staticmethod
     def of(pairing: Pairing, rng: np.random.Generator, examples: int) -> _Blocks:
-        sitters = len(pairing.sitters)
-        group_of = np.empty(sitters, dtype=np.int64)
-        group_of[rng.permutation(sitters)] = np.arange(sitters) % min(GROUPS, sitters)
+        group_of = dealt(len(pairing.sitters), rng)
         number_r, number_c = pairing.numbers
         rows = _Side.of(number_r, group_of)
         columns = rows if pairing.within else _Side.of(number_c, group_of)
@@ -180,7 +178,7 @@ class _Blocks:
         genuine, impostor = _sample(rows, columns, pairing.within, product, rng)
         product = product.precise_enough(genuine, impostor)
         bins = fitted(genuine, impostor, *product.bounds)
-        edges = _level_edges(bin_of(bins, genuine), bin_of(bins, impostor), len(bins))
+        edges = level_edges(bin_of(bins, genuine), bin_of(bins, impostor), len(bins))
         level_of = (np.searchsorted(edges, np.arange(len(bins)), side="right") - 1).astype(np.uint16)
         return _Blocks(rows, columns, pairing.within, excluded, product, bins, edges, level_of, examples, group_of)
 
@@ -286,18 +284,3 @@ def _sample(
     impostor.sort()
     genuine.sort()
     return genuine, impostor
-
-
-def _level_edges(genuine: Ints, impostor: Ints, bins: int) -> Ints:
-    """Lowest bins of the levels: those of a sample's quantiles, spread evenly over log FAR, over FAR and over TAR.
-
-    Args:
-        genuine, impostor: bins of sampled pairs, ascending.
-        bins: how many there are.
-    """
-    chosen = [np.array([0]), genuine[:: max(1, len(genuine) // 150)]]
-    if len(impostor):
-        ranks = np.concatenate([np.geomspace(1, len(impostor), 300), np.linspace(1, len(impostor), 100)])
-        found = impostor[len(impostor) - ranks.astype(np.intp)]
-        chosen += [found, np.linspace(found[0], bins - 1, 64).astype(np.int64)]
-    return np.unique(np.concatenate(chosen))

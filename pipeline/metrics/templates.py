@@ -1,10 +1,10 @@
-"""Templates: several images of one sitter pooled to one vector, which is then compared as an image is.
+"""Templates: several images of one sitter pooled to one, which is then compared as an image is.
 
 As the IJB benchmarks have it (Klare et al. 2015; Maze et al. 2018): a template is a set of images; those of one medium
 (a video, a photo session, a restored and an unrestored photograph of one panel) are averaged first, so that a long
 video counts no more than a photograph; the template's vector is the mean of its media. With weights w, a medium of n
 images is Σ w v / n of their unit vectors v, as InsightFace's evaluation of IJB has it, up to the length. Two templates
-that share a picture are not compared.
+that share a picture are not compared. Other rules pool scores instead of vectors: see `score_pooling`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.core.errors import SitterError
+from pipeline.metrics.qualities import quality
 from pipeline.metrics.result import Context, Embedded, Floats, Subset, unit
-from pipeline.params.metrics.base import ComparisonOptions, TemplateOptions
+from pipeline.metrics.score_pooling import ByImage, Rule, likelihood_rule
+from pipeline.params.metrics.base import ComparisonOptions, Pooling
 
 SITTER = "sitter"
 SEPARATOR = ";"
@@ -32,21 +34,53 @@ def pooled(context: Context, options: ComparisonOptions) -> Context:
     if asked is None:
         return context
     by = {options.probe: asked.probe} | ({options.other: asked.gallery} if options.other else {})
+    return _pooled(context, by, asked, rule_of(context, asked, options.probe, options.other))
+
+
+def sides(context: Context, options: ComparisonOptions) -> tuple[Context, Context]:
+    """Return the contexts of the probes and of the gallery, which may be two sets of templates of one data set."""
+    asked = options.templates
+    if asked is None:
+        return context, context
+    rule = rule_of(context, asked, options.probe, options.other)
+    of_probes = _pooled(context, {options.probe: asked.probe}, asked, rule)
+    if options.searched is None:
+        return of_probes, of_probes
+    return of_probes, _pooled(context, {options.searched: asked.gallery}, asked, rule)
+
+
+def rule_of(context: Context, asked: Pooling, probe: str, gallery: str | None) -> Rule | None:
+    """Return how templates are compared image by image; None where each is one vector.
+
+    Args:
+        context: of images.
+        asked: how they are pooled.
+        probe, gallery: the data sets that are compared; `gallery` is None within one.
+    """
+    if asked.pool == "vector":
+        return None
+    return likelihood_rule(context, probe, gallery) if asked.pool == "likelihood" else Rule(asked.pool)
+
+
+def _pooled(context: Context, by: Mapping[str, str | None], asked: Pooling, rule: Rule | None) -> Context:
+    """Return a context with the templates of some data sets, each named by a column; by none, images are templates."""
+
+    def templates(images: Embedded, column: str | None) -> Embedded:
+        return images if column is None and rule is None else pool(context, images, column, asked, rule)
 
     def embedded(dataset: str, subset: Subset) -> Embedded:
-        column = by.get(dataset)
-        images = context.embedded(dataset, subset)
-        return images if column is None else pool(context, images, column, asked)
+        return templates(context.embedded(dataset, subset), by.get(dataset))
 
     def validation(dataset: str) -> Embedded | None:
-        images, column = context.validation(dataset), by.get(dataset)
-        return images if images is None or column is None else pool(context, images, column, asked)
+        images = context.validation(dataset)
+        return None if images is None else templates(images, by.get(dataset))
 
     def failures(dataset: str) -> Embedded | None:
         failed, column = context.failures(dataset), by.get(dataset)
         if failed is None or column is None:
             return failed
-        return _failed(context, failed, column, set(embedded(dataset, "test").image_ids))
+        left = members_of(context, context.embedded(dataset, "test"), column)
+        return failed_templates(context, failed, column, set(left))
 
     def column(dataset: str, name: str) -> Mapping[str, str]:
         values, template_column = context.column(dataset, name), by.get(dataset)
@@ -55,46 +89,58 @@ def pooled(context: Context, options: ComparisonOptions) -> Context:
         images = context.embedded(dataset, "test")
         return {
             template: next(iter(found)) if len(found) == 1 else ""
-            for template, places in _members(context, images, template_column).items()
+            for template, places in members_of(context, images, template_column).items()
             for found in [{values.get(images.image_ids[n], "") for n in places}]
         }
 
     return replace(context, embedded=embedded, validation=validation, failures=failures, column=column)
 
 
-def pool(context: Context, images: Embedded, column: str, asked: TemplateOptions) -> Embedded:
+def pool(context: Context, images: Embedded, column: str | None, asked: Pooling, rule: Rule | None = None) -> Embedded:
     """Return templates in place of images, in the order of their first images.
 
     Args:
         context: knows the columns of the manifest.
         images: of one data set.
-        column: names the template of each image; `sitter`: all images of a sitter are one.
+        column: names the template of each image; `sitter`: all images of a sitter are one; None: each image is one.
         asked: media and weights.
+        rule: by which templates are compared image by image; None: each has one vector.
 
     Raises:
         SitterError: a template holds two sitters, or a weight is no positive number.
         Unjudged: the model gives scores of images and no vectors.
     """
-    members = _members(context, images, column)
-    vectors = unit(images.vectors)
-    weights = _weights(context, images, asked.weights)
-    media = context.column(images.dataset, asked.media) if asked.media else {}
-    found = np.empty((len(members), vectors.shape[1]), np.float32)
-    for row, (template, places) in enumerate(members.items()):
+    members = members_of(context, images, column)
+    for template, places in members.items():
         people = {images.sitters[n] for n in places}
         if len(people) > 1:
             raise SitterError(
                 f"{images.dataset}: template {template!r} holds images of {len(people)} sitters "
                 f"({', '.join(sorted(people)[:3])}): correct the column {column!r}."
             )
+    named = _named(images, members)
+    if rule is not None and asked.media is None:
+        every = [n for some in members.values() for n in some]
+        return ByImage(named, images, every, np.cumsum([0, *map(len, members.values())])[:-1], rule)
+    vectors = unit(images.vectors)
+    weights = _weights(context, images, asked.weights)
+    media = context.column(images.dataset, asked.media) if asked.media else {}
+    found: list[Floats] = []
+    starts: list[int] = []
+    for places in members.values():
         of_medium: dict[str, list[int]] = {}
         for n in places:
             image_id = images.image_ids[n]
             of_medium.setdefault(media.get(image_id, "") or f"image:{image_id}", []).append(n)
         parts = [_mean(vectors[some], weights[some]) for some in of_medium.values()]
         whole = [float(weights[some].mean()) for some in of_medium.values()]
-        found[row] = _mean(np.stack(parts), np.array(whole))
-    return replace(_named(images, members), vectors=found)
+        starts.append(len(found))
+        found += parts if rule is not None else [_mean(np.stack(parts), np.array(whole))]
+    pooled_vectors = np.stack(found).astype(np.float32) if found else np.empty((0, vectors.shape[1]), np.float32)
+    if rule is None:
+        return replace(named, vectors=pooled_vectors)
+    media_only = Embedded(images.dataset, [], [], [], pooled_vectors)
+    return ByImage(named, media_only, range(len(found)), starts, rule)
 
 
 def _named(images: Embedded, members: Mapping[str, list[int]]) -> Embedded:
@@ -109,8 +155,10 @@ def _named(images: Embedded, members: Mapping[str, list[int]]) -> Embedded:
     )
 
 
-def _members(context: Context, images: Embedded, column: str) -> dict[str, list[int]]:
+def members_of(context: Context, images: Embedded, column: str | None) -> dict[str, list[int]]:
     """Return the images of each template; an image without one is left out."""
+    if column is None:
+        return {image_id: [n] for n, image_id in enumerate(images.image_ids)}
     names = dict(zip(images.image_ids, images.sitters, strict=True)) if column == SITTER else None
     values = names if names is not None else context.column(images.dataset, column)
     found: dict[str, list[int]] = {}
@@ -122,23 +170,19 @@ def _members(context: Context, images: Embedded, column: str) -> dict[str, list[
     return found
 
 
-def _failed(context: Context, failed: Embedded, column: str, left: set[str]) -> Embedded:
+def failed_templates(context: Context, failed: Embedded, column: str, left: set[str]) -> Embedded:
     """Return the templates none of whose images has a usable face."""
-    members = _members(context, failed, column)
+    members = members_of(context, failed, column)
     return _named(failed, {template: places for template, places in members.items() if template not in left})
 
 
 def _weights(context: Context, images: Embedded, name: str | None) -> Floats:
-    """Weight of each image: 1, the length of its vector, or a number in a column."""
+    """Weight of each image: 1, or its quality."""
     if name is None:
         return np.ones(len(images))
-    if name == "norm":
-        lengths: Floats = np.linalg.norm(images.vectors.astype(np.float64), axis=1)
-        return lengths
-    values = context.column(images.dataset, name)
     try:
-        weights = np.array([float(values[image_id]) for image_id in images.image_ids])
-    except (KeyError, ValueError):
+        weights = quality(context, images, name)
+    except ValueError:
         weights = np.full(len(images), np.nan)
     if not (np.isfinite(weights) & (weights > 0)).all():
         raise SitterError(

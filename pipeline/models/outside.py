@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
 from pipeline.core.file_types import beginning, known
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SHOWN = 3
+FAILED = "failed"
+"""The column that says of an image that the system could make nothing of it."""
+YES, NO = ["1", "1.0", "true", "yes"], ["0", "0.0", "false", "no", ""]
 
 
 class External(ABC):
@@ -36,6 +41,7 @@ class External(ABC):
             SitterError: it has not been downloaded, or is not one file.
         """
         self.file = weights_file(weights, at)
+        self._kept: NDArray[np.intp] | None = None  # rows of the file that are no failures, where there are such
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
@@ -59,6 +65,54 @@ class External(ABC):
             SitterError: a face is not in the file, or nothing is.
         """
 
+    def parted(self, table: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """Return the rows that hold a vector or score, and those of images on which the system failed.
+
+        The column `failed`, where there is one, says so by 1 or true; messages count all rows.
+
+        Raises:
+            SitterError: it holds something else, or every row is one of failure.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if FAILED not in table.column_names:
+            return table, table.slice(0, 0)
+        words = pc.utf8_lower(table[FAILED].combine_chunks().cast(pa.string()).fill_null(""))
+        failed = pc.is_in(words, value_set=pa.array(YES))
+        odd = pc.invert(pc.or_(failed, pc.is_in(words, value_set=pa.array(NO))))
+        if pc.any(odd).as_py():
+            raise SitterError(
+                f"{self.file}: column {FAILED} holds {words.filter(odd)[0].as_py()!r} in {self.rows(odd)}; expected: 1 "
+                "where the system could make nothing of the image, else 0 or nothing."
+            )
+        table, holds = table.drop([FAILED]), pc.invert(failed)
+        if not pc.any(holds).as_py():
+            raise SitterError(f"{self.file}: column {FAILED} says of every row that the system failed.")
+        self._kept = np.flatnonzero(holds.to_numpy(zero_copy_only=False))
+        return table.filter(holds), table.filter(failed)
+
+    def failed_images(
+        self, failed: pa.Table, column: str, dataset_column: str, dataset: str, image_ids: Sequence[str]
+    ) -> list[str]:
+        """Return the faces of a data set on which the system failed, in the order of the faces.
+
+        Args:
+            failed: the rows of failures.
+            column: that names the image.
+            dataset_column: that names its data set, where there are several.
+            dataset: whose faces are wanted.
+            image_ids: these.
+        """
+        import pyarrow as pa
+
+        names = [str(name) for name in failed[column].cast(pa.string()).to_pylist()]
+        if dataset_column in failed.column_names:
+            own = failed[dataset_column].cast(pa.string()).to_pylist()
+            names = [name for name, theirs in zip(names, own, strict=True) if theirs == dataset]
+        found = {unicodedata.normalize("NFC", name) for name in names}
+        return [image_id for image_id in image_ids if image_id in found]
+
     def texts(self, table: pa.Table, column: str) -> pa.Array:
         """A column of names, none empty, numbers as text."""
         import pyarrow as pa
@@ -77,6 +131,7 @@ class External(ABC):
 
     def place(self, row: int) -> str:
         """Say where a row stands, counted from 0 below the header: in a CSV by the line that a text editor shows."""
+        row = row if self._kept is None else int(self._kept[row])
         if self.file.suffix.lower() == ".csv":
             return f"line {line_of(self.file, [self.key], row)}"
         return f"row {row + 1}"

@@ -12,31 +12,30 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError
 
-from pipeline.core.errors import SitterError, nearest
+from pipeline.core.errors import SitterError
 from pipeline.core.registry import Strict
 from pipeline.params import effective
 from pipeline.params.align import Align
-from pipeline.params.analyses import refer_analyses
 from pipeline.params.download import Source
 from pipeline.params.embed import Embed
 from pipeline.params.evaluate import Evaluate
 from pipeline.params.explain import Explain
-from pipeline.params.fuse import Fusion, fusion_problems
-from pipeline.params.identify import Identify, refer_identify
-from pipeline.params.licences import USES, Use, licence_problems
+from pipeline.params.fuse import Fusion
+from pipeline.params.identify import Identify
+from pipeline.params.licences import USES, Use
 from pipeline.params.messages import sentence
-from pipeline.params.model_problems import idle_patience, wrong_batches, wrong_centre, wrong_roles, wrong_weights
 from pipeline.params.nobody import Nobody
-from pipeline.params.outside_systems import external_problems
 from pipeline.params.overlap import Overlap
 from pipeline.params.published import Published
 from pipeline.params.reading import read_yaml
+from pipeline.params.references import wrong_references
 from pipeline.params.render import Render
 from pipeline.params.report import Report
-from pipeline.params.resources import ALL, Resources, TrainJobResources
+from pipeline.params.resources import Resources
 from pipeline.params.split import Split
 from pipeline.params.study_name import DEFAULT, study_name
 from pipeline.params.sweep import Swept, expanded
+from pipeline.params.tracking import Tracking
 from pipeline.params.train import Model, Training
 
 # Names become folders, wildcards of rules and names of DVC stages, in which "--" parts a model from a data set.
@@ -87,6 +86,8 @@ class Study(Strict):
     """What the report shows."""
     published: Published = Published()
     """How the study's names are called in the papers that it is compared with."""
+    tracking: Tracking = Tracking()
+    """Where trainings can be watched."""
     resources: Resources = Resources()
     """What the jobs ask of a cluster."""
 
@@ -170,7 +171,7 @@ def check(raw: Any, name: str = str(DEFAULT), files: Sequence[Path | str] = (), 
     except ValidationError as error:
         raise SitterError("\n".join(_sentences(name, raw, error, files, sweeps))) from None
     study._sweeps = sweeps
-    problems = [f"{name}: {p}" for p in _references(study)]
+    problems = [f"{name}: {p}" for p in wrong_references(study)]
     if files and not study_name(files, root) and study.name:
         problems.append(
             f"{name}: name is {study.name!r}, but the study of params.yaml has no name: delete this line, or keep the "
@@ -205,119 +206,6 @@ def _sentences(
 
 # Sections that every study has.
 _NEEDED = [name for name, field in Study.model_fields.items() if field.is_required()]
-
-
-def _references(study: Study) -> list[str]:
-    """Names that one section uses and no other defines."""
-    problems = []
-
-    def refer(field: str, name: str, sort: str, known: Any) -> None:
-        if name not in known:
-            problems.append(f"{field} is {name!r}, which is no {sort}; {nearest(name, known)}")
-
-    raw_sets = {**study.download, **study.render}
-    for name in study.render.keys() & study.download.keys():
-        problems.append(f"render.{name} has the name of an entry under download: rename one of them")
-    for name, render in study.render.items():
-        refer(f"render.{name}.dataset", render.dataset, "entry under download", study.download)
-    for name, align in study.align.items():
-        refer(f"align.{name}", name, "data set under download or render", raw_sets)
-        for i, weights in align.weights.items():
-            refer(f"align.{name}.detectors.{i}.weights", weights, "entry under download", study.download)
-    for name, split in study.split.items():
-        refer(f"split.{name}", name, "data set under align", study.align)
-        if split.kind == "like":
-            refer(f"split.{name}.dataset", split.dataset, "data set under split", study.split)
-            if split.dataset in study.split and study.split[split.dataset].kind == "like":
-                problems.append(f"split.{name}.dataset is {split.dataset!r}, itself split like another: name that one")
-    for name, model in study.models.items():
-        for field, entry in model.backbone.entries().items():
-            refer(f"models.{name}.backbone.{field}", entry, "entry under download", study.download)
-        if list(model.backbone.entries()) == ["adapter"]:
-            problems.append(f"models.{name}.backbone.adapter needs the weights that it was trained with: set weights")
-        problems += [*wrong_weights(name, model), *wrong_roles(name, model)]
-        trained = model.adaptation.kind != "none"
-        if trained != (model.loss.kind != "none"):
-            problems.append(
-                f"models.{name}: adaptation is {model.adaptation.kind!r} but loss is {model.loss.kind!r}; "
-                "a frozen model has neither, a trained one both"
-            )
-        try:
-            training = study.training(name)
-        except ValidationError as error:
-            changes = model.training.model_dump(exclude_unset=True)
-            problems += [sentence(f"models.{name}.training", changes, e) for e in error.errors()]
-            continue
-        problems += wrong_centre(name, model, training, study.split)
-        if trained and not training.train_on:
-            problems.append(f"models.{name}.training.train_on is empty: name the data sets to learn from")
-        for dataset in training.train_on if trained or model.centre else ():
-            refer(f"models.{name}.training.train_on", dataset, "data set under split", study.split)
-        if trained:
-            problems += [*wrong_batches(name, model, training), *idle_patience(name, training, study.split)]
-    for dataset in study.embed.datasets:
-        refer("embed.datasets", dataset, "data set under split", study.split)
-    for name, fusion in study.fuse.items():
-        if name in study.models:
-            problems.append(f"fuse.{name} has the name of a model: rename one of them")
-        earlier = list(study.fuse)[: list(study.fuse).index(name)]
-        for part in fusion.models:
-            refer(f"fuse.{name}.models", part, "model or earlier fusion", [*study.models, *earlier])
-        problems += fusion_problems(study, name)
-        for dataset in fusion.fit_on:
-            refer(f"fuse.{name}.fit_on", dataset, "data set under embed.datasets", study.embed.datasets)
-        if fusion.centre and not fusion.fit_on and fusion.method.kind != "folds":
-            problems.append(
-                f"fuse.{name}: centre is {'true' if 'centre' in fusion.model_fields_set else 'true by default'}, which "
-                "needs fit_on: name the data sets whose train sitters give the mean, or write centre: false"
-            )
-    for name, benchmark in study.evaluate.benchmarks.items():
-        for field, dataset in benchmark.datasets().items():
-            where = f"evaluate.benchmarks.{name}.{field}"
-            refer(where, dataset, "data set under embed.datasets", study.embed.datasets)
-    refer_analyses(study, refer)
-    problems += refer_identify(study, refer)
-    problems += external_problems(study)
-    problems += licence_problems(study) if not problems else []
-    for stage, section in _SECTION_OF.items():
-        for name in getattr(study.resources, stage).keys() - {ALL}:
-            refer(f"resources.{stage}.{name}", name, f"entry under {section}", getattr(study, section))
-    if ALL in study.models:
-        problems.append("models.all: under resources, «all» means every model: rename it")
-    for name in study.models if not problems else ():
-        problems += _too_many_processes(study, name)
-    return problems
-
-
-# Whose entries have jobs of their own, by the stage that runs them.
-_SECTION_OF = {
-    "overlap": "overlap",
-    "render": "render",
-    "align": "align",
-    "train": "models",
-    "embed": "models",
-    "fuse": "fuse",
-    "explain": "models",
-    "identify": "identify",
-}
-
-
-def _too_many_processes(study: Study, model: str) -> list[str]:
-    """A batch is shared out by sitters, pairs or images: each process needs one of its own."""
-    asked = study.resources.of("train", model)
-    assert isinstance(asked, TrainJobResources)
-    training = study.training(model)
-    of = {"sitters": training.sitters, "pairs": (training.batch or 0) // 2, "shuffle": training.batch or 0}
-    what = {"shuffle": "images"}.get(training.sampler, training.sampler)
-    parts = of[training.sampler]
-    if study.models[model].adaptation.kind == "none" or training.batch_per == "process" or asked.world <= parts:
-        return []
-    field, number = ("processes", asked.processes) if asked.processes else ("gpus", asked.gpus or 1)
-    return [
-        f"resources.train.{model}: {asked.nodes or 1} nodes × {number} {field} are {asked.world} "
-        f"processes, but a batch has only {parts} {what} to share out among them: "
-        f"ask for fewer, or raise models.{model}.training.{'sitters' if training.sampler == 'sitters' else 'batch'}"
-    ]
 
 
 def describe(study: Study) -> str:

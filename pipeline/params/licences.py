@@ -1,24 +1,29 @@
 """What the licences of a model's weights and data allow: commercial use, other use only, or nothing that is known.
 
-Licences are words of the study (`download.ENTRY.licence`). They are sorted by well-known names; what none of them fits
-is unknown, which is no permission. This helps to look; it is no legal advice.
+Licences are words of the study (`download.ENTRY.licence`), or of the images, where their source knows one for each.
+They are sorted by well-known names and addresses; what none of them fits is unknown, which is no permission. This helps
+to look; it is no legal advice.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from pipeline.params import Study
 
 Use = Literal["commercial", "non-commercial", "unknown"]
+SHOWN = 3
 USES: tuple[Use, ...] = ("commercial", "non-commercial", "unknown")
+# Addresses of Creative Commons and rightsstatements.org, which stand in IIIF manifests, are words as well:
+# /licenses/by-nc/4.0/, /vocab/NoC-NC/1.0/.
 RESTRICTED = re.compile(r"non-?\s?commercial|\bNC\b|research|academic|\bnot for (sale|profit)\b", re.IGNORECASE)
 # Names of SPDX, and what people write for them. CC BY-SA asks derived data to be shared alike, and allows to sell it.
 OPEN = re.compile(
     r"\b(MIT|Apache|BSD|ISC|Zlib|Unlicense|BSL-1\.0|PSF|MPL|CC0|PDDL|ODbL|ODC-By|CC[- ]BY(-SA)?([- ][1-4]\.0)?|"
-    r"public[- ]domain)\b",
+    r"public[- ]domain)\b|creativecommons\.org/(publicdomain/(zero|mark)|licenses/by(-sa)?)/",
     re.IGNORECASE,
 )
 
@@ -36,9 +41,17 @@ def use_of(licence: str | None) -> Use:
     return "commercial" if OPEN.search(licence) else "unknown"
 
 
-def materials_of(study: Study, name: str) -> dict[str, str]:
-    """Return the licences of all that a model or fusion is made of, by entry of `download`; "" where none is stated."""
-    return {entry: study.download[entry].licence or "" for entry in dict.fromkeys(_entries(study, name))}
+def materials_of(study: Study, name: str, images: Mapping[str, Collection[str]] | None = None) -> dict[str, list[str]]:
+    """Return the licences of all that a model or fusion is made of, by entry of `download`; "" where none is stated.
+
+    Args:
+        study: that makes the model.
+        name: of the model or fusion.
+        images: by data set, the licences that its images have, as far as that is known; these go before the entry's.
+    """
+    known = images or {}
+    entries = dict.fromkeys(_entries(study, name))
+    return {entry: sorted(known.get(entry) or [study.download[entry].licence or ""]) for entry in entries}
 
 
 def _entries(study: Study, name: str) -> list[str]:
@@ -55,15 +68,24 @@ def _origin(study: Study, dataset: str) -> str:
     return study.render[dataset].dataset if dataset in study.render else dataset
 
 
-def use_of_model(study: Study, name: str) -> tuple[Use, list[str]]:
-    """Return what the strictest of a model's licences allows, and the materials that this is due to, in words."""
-    found = {entry: (use_of(licence), licence) for entry, licence in materials_of(study, name).items()}
+def use_of_model(study: Study, name: str, images: Mapping[str, Collection[str]] | None = None) -> tuple[Use, list[str]]:
+    """Return what the strictest of a model's licences allows, and the materials that this is due to, in words.
+
+    Takes what `materials_of` takes.
+    """
+    found = materials_of(study, name, images)
     strictest: tuple[Use, ...] = ("non-commercial", "unknown")
     for use in strictest:
-        told = [f"{entry} ({words or 'not stated'})" for entry, (sort, words) in found.items() if sort == use]
+        due = {entry: [words for words in licences if use_of(words) == use] for entry, licences in found.items()}
+        told = [f"{entry} ({_shown(words)})" for entry, words in due.items() if words]
         if told:
             return use, told
     return "commercial", []
+
+
+def _shown(licences: list[str]) -> str:
+    words = [words or "not stated" for words in licences]
+    return "; ".join(words[:SHOWN]) + (" …" if len(words) > SHOWN else "")
 
 
 def licence_problems(study: Study) -> list[str]:
@@ -82,11 +104,14 @@ def licence_problems(study: Study) -> list[str]:
     return problems
 
 
-def describe_licences(study: Study) -> list[str]:
-    """Return which models may be used commercially, which may not and why, and of which it is not known."""
+def describe_licences(study: Study, images: Mapping[str, Collection[str]] | None = None) -> list[str]:
+    """Return which models may be used commercially, which may not and why, and of which it is not known.
+
+    Takes what `materials_of` takes.
+    """
     by_use: dict[Use, dict[str, list[str]]] = {use: {} for use in USES}
     for name in (*study.models, *study.fuse):
-        use, told = use_of_model(study, name)
+        use, told = use_of_model(study, name, images)
         by_use[use].setdefault(", ".join(told), []).append(name)
     lines = []
     for title, groups in zip(("commercial use", "no commercial use", "licence unknown"), by_use.values(), strict=True):

@@ -9,8 +9,13 @@ from pipeline.params.adaptations.base import HasRoles
 from pipeline.params.backbones.base import OutsideOptions
 from pipeline.params.losses.margin import MarginOptions
 from pipeline.params.losses.sum import SumOptions
+from pipeline.params.sources import Source
+from pipeline.params.sources.catalogue import CATALOGUE, CatalogueOptions
 from pipeline.params.split import Dealt, Split
 from pipeline.params.train import Model, Training
+
+PREPARED = ("colour", "mean", "scale", "layout", "points")
+"""Options that say how a network wants its pixels: a wrong one gives other vectors, and no error."""
 
 
 def wrong_weights(name: str, model: Model) -> list[str]:
@@ -21,6 +26,34 @@ def wrong_weights(name: str, model: Model) -> list[str]:
     return [
         f"models.{name}: loss.weights has {len(loss.weights)} values for {len(loss.losses)} losses; give one for each"
     ]
+
+
+def unlike_the_catalogue(name: str, model: Model, sources: Mapping[str, Source]) -> list[str]:
+    """Return a sentence for each option that does not go with weights from the catalogue (depth, colours …)."""
+    problems = []
+    backbone = model.backbone
+    for field, entry in backbone.entries().items():
+        source = sources.get(entry)
+        if not isinstance(source, CatalogueOptions):
+            continue
+        known = CATALOGUE[source.name]
+        where = f"models.{name}.backbone.{field} is {entry!r}, {source.name} of the catalogue"
+        if field != known.field:
+            problems.append(f"{where}, which is no {field}: name it as {known.field}")
+            continue
+        same = [options for options in (known.backbone, *known.also) if options["kind"] == backbone.kind]
+        if not same:
+            problems.append(f"{where}: its kind has to be {known.backbone['kind']}, not {backbone.kind}")
+            continue
+        right = type(backbone).model_validate({**same[0], "weights": entry})
+        told = {*same[0]} | ({*PREPARED} & {*type(backbone).model_fields})
+        told -= {"architecture"} if getattr(backbone, "other_activation", False) else set()
+        problems += [
+            f"{where}: {option} has to be {getattr(right, option)}, not {getattr(backbone, option)}"
+            for option in sorted(told)
+            if getattr(right, option) != getattr(backbone, option)
+        ]
+    return problems
 
 
 def wrong_roles(name: str, model: Model) -> list[str]:

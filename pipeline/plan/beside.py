@@ -17,6 +17,7 @@ from pipeline.formats.companions import companions
 from pipeline.formats.recordio_files import index_and_property
 from pipeline.formats.user_csv import open_table
 from pipeline.params.sources import Source
+from pipeline.params.sources.catalogue import CatalogueOptions
 from pipeline.params.sources.file import FileOptions
 from pipeline.params.sources.manifest import ManifestOptions
 from pipeline.params.sources.recordio import RecordIOOptions
@@ -32,7 +33,7 @@ def read_beside(source: Source) -> list[Path]:
         return _of_list(source)
     if isinstance(source, RecordIOOptions) and source.path is not None:
         return list(index_and_property(located(source.path)))
-    if isinstance(source, FileOptions) and source.path is not None:
+    if isinstance(source, FileOptions | CatalogueOptions) and source.path is not None:
         return _of_file(located(source.path))
     return []  # it reads what params.yaml names and nothing else
 

@@ -41,7 +41,15 @@ DECIDE = ("pipeline.params.effective", "pipeline.core.registry")
 # What says things and decides nothing: no result depends on it.
 WORDS = {
     PROJECT / "pipeline" / name
-    for name in ("__init__.py", "core/errors.py", "core/progress.py", "core/file_types.py", "core/registry.py")
+    for name in (
+        "__init__.py",
+        "core/errors.py",
+        "core/progress.py",
+        "core/file_types.py",
+        "core/registry.py",
+        "params/tracking.py",
+        "training/tracking.py",
+    )
 }
 # What counts in the text of a source file: its imports, and strings that may name a file beside it.
 FROM = re.compile(r"^[ \t]*from (pipeline[\w.]*) import (?:\(([^)]*)\)|([^\n#;]+))", re.MULTILINE)

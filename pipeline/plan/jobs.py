@@ -194,7 +194,8 @@ def evaluate(study: Study, at: Layout) -> Iterator[Job]:
         "evaluate",
         *(_nobody(study) if any(b.kind == "linear-probe" or getattr(b, "groups", ()) for b in benchmarks) else ()),
     )
-    yield Job("evaluate", (), tuple(inputs), outputs, keys, kinds)
+    own = _unique(path for benchmark in benchmarks for path in _own(benchmark))
+    yield Job("evaluate", (), tuple(inputs), outputs, keys, kinds, own)
 
 
 def overlap(study: Study, at: Layout) -> Iterator[Job]:
@@ -260,7 +261,7 @@ def report(study: Study, at: Layout) -> Iterator[Job]:
     inputs += [at.attributions(name) for name in (study.explain.models if study.explain else ())]
     inputs += [at.identify(name) for name in study.identify]
     sections = tuple(
-        name for name in type(study).model_fields if name in study.model_fields_set - {"name", "resources"}
+        name for name in type(study).model_fields if name in study.model_fields_set - {"name", "resources", "tracking"}
     )
     yield Job("report", (), tuple(inputs), (at.report(),), sections)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from pipeline.core.own_files import located, named
-from pipeline.params.sources.base import Obtained, OwnFile
+from pipeline.params.sources.base import OwnFile
 from pipeline.plan.layout import HERE, MANIFEST, Layout
 from pipeline.plan.made import made_with
 
@@ -20,17 +20,19 @@ def missing(study: Study, at: Layout = HERE) -> dict[str, str]:
     """Say which of the user's own files are missing: who wants each, where it was looked for, how to get it.
 
     By entry of `download`, `align.NAME` for the corrections of a data set, `identify.NAME` for the decisions of a
-    question. An entry whose output stands already and was made of what the entry says is not missing, and one with a
-    URL is fetched.
+    question, `evaluate` for the lists of its benchmarks, `tracking` for the package of a tracker.
+
+    An entry whose output stands already and was made of what the entry says is not missing, and one with a URL is
+    fetched.
     """
     said: dict[str, str] = {}
     for entry, source in study.download.items():
         if lines := _absent(source, "download", entry, at.raw(entry), at):
-            obtain = source.obtain if isinstance(source, Obtained) else None
+            size = f" Size: {source.size.gb:g} GB." if source.size else ""
             checksum = source.sha256 if isinstance(source, OwnFile) else None
             said[entry] = "\n".join(
                 f"{line} It is wanted by {_wanted_by(study, entry) or 'nothing in this study'}. "
-                f"How to get it: {obtain or 'not said'}. Licence: {source.licence or 'not said'}."
+                f"How to get it: {source.obtain or 'not said'}. Licence: {source.licence or 'not said'}.{size}"
                 + (f" Its SHA-256 has to be {checksum}." if checksum else "")
                 for line in lines
             )
@@ -40,7 +42,16 @@ def missing(study: Study, at: Layout = HERE) -> dict[str, str]:
     for name, question in study.identify.items():
         if lines := _absent(question, "identify", name, at.identify(name), at):
             said[f"identify.{name}"] = "\n".join(lines)
-    return said
+    if sentence := study.tracking.lacking():
+        said["tracking"] = sentence
+    then = made_with(at, "evaluate", "", at.results()).get("evaluate", {}).get("benchmarks", {})
+    lines = [
+        line
+        for name, benchmark in study.evaluate.benchmarks.items()
+        if not ((at.results() / MANIFEST).is_file() and _is_made_of(benchmark, then.get(name)))
+        for line in _not_there(benchmark, f"evaluate.benchmarks.{name}", at)
+    ]
+    return said | ({"evaluate": "\n".join(lines)} if lines else {})
 
 
 def _absent(section: BaseModel, stage: str, name: str, output: Path, at: Layout) -> list[str]:
@@ -49,8 +60,12 @@ def _absent(section: BaseModel, stage: str, name: str, output: Path, at: Layout)
         section, made_with(at, stage, name, output).get(f"{stage}.{name}")
     ):
         return []
+    return _not_there(section, f"{stage}.{name}", at)
+
+
+def _not_there(section: BaseModel, where: str, at: Layout) -> list[str]:
     return [
-        f"{stage}.{name}.{field} is {path}, which does not exist"
+        f"{where}.{field} is {path}, which does not exist"
         + ("." if located(path).is_absolute() else f" (looked for it below {at.root.absolute()}).")
         for field, path in named(section).items()
         if not (at.root / located(path)).exists()

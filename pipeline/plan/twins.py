@@ -1,5 +1,7 @@
 """The same job in two studies is done once: its outputs are taken from the study that has them.
 
+So are those of a job that an earlier run of the same study has done, where they were deleted unrecorded.
+
 Two jobs are the same where stage and names, the code, the values of params.yaml, the user's own files and the content
 of the inputs are the same. What a job was when its outputs were made stands in `data/made/` of the study.
 """
@@ -9,7 +11,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,16 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core import files
-from pipeline.core.files import MANIFEST, output_folder
+from pipeline.core.files import MANIFEST
 from pipeline.core.own_files import entries, is_folder
 from pipeline.plan.fingerprint import code
 from pipeline.plan.jobs import Job
+from pipeline.plan.kept import bring_back, is_kept, keep, second_names
 from pipeline.plan.layout import RUNS, Layout
 from pipeline.plan.made import made_by, write_record
 
 logger = logging.getLogger(__name__)
 ANEW = "SITTER_ANEW"
 """Environment variable that, where it is set, has every job done, whatever other studies have."""
+FORCED = "SITTER_FORCED"
+"""Environment variable that, where it is set, has every job done, whatever an earlier run of the study has made."""
 DONE_ONCE = {"download", "render", "align", "split", "train", "embed", "fuse", "overlap", "explain"}
 """Stages whose outputs say nothing of the study that they were made for."""
 
@@ -62,18 +66,27 @@ class Twins:
         return cls(job, at, sha256(json.dumps(counted, sort_keys=True, default=str).encode()).hexdigest(), said)
 
     def take(self) -> bool:
-        """Take the outputs from another study that has them; return whether one has.
+        """Take the outputs from an earlier run, or from another study that has them; return whether one has.
 
         Every process of a job on several GPUs decides alike, and the first one takes them.
         """
-        if os.environ.get(ANEW) or self.job.stage not in DONE_ONCE:
+        if os.environ.get(ANEW):
+            return False
+        if not os.environ.get(FORCED) and is_kept(self.job, self.digest, self.at):
+            if os.environ.get("RANK", "0") == "0":
+                bring_back(self.job, self.digest, self.at)
+                self.note()
+            name = " ".join((self.job.stage, *self.job.names))
+            logger.info(f"{name}: an earlier run has made this, and ended before that was recorded: taken from there")
+            return True
+        if self.job.stage not in DONE_ONCE:
             return False
         for other in self._others():
             theirs = [other.home / path.relative_to(self.at.home) for path in self.job.outputs]
             if made_by(self.job, self.digest, theirs, other):
                 if os.environ.get("RANK", "0") == "0":
                     for path, there in zip(reversed(self.job.outputs), reversed(theirs), strict=True):
-                        _link(there, path)
+                        second_names(there, path, or_copy=True)
                     self.note()
                 name = " ".join(self.job.names)
                 where = f"{other.home}/" if other.study else "the study of params.yaml"
@@ -90,6 +103,7 @@ class Twins:
         if os.environ.get("RANK", "0") != "0":
             return
         write_record(self.job, self.digest, self.values, self.at)
+        keep(self.job, self.digest, self.at)
 
     def _others(self) -> Iterator[Layout]:
         if self.at.study:
@@ -122,22 +136,3 @@ def _state(path: Path) -> list[int]:
         return []
     found = path.stat()
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
-
-
-def _link(there: Path, path: Path) -> None:
-    """Give the files of a folder a second name below another; a copy where the file system has no hard links.
-
-    The manifest is a copy: Snakemake sets its time.
-    """
-
-    def second_name(source: str, target: str) -> None:
-        if Path(source).name == MANIFEST:
-            shutil.copy2(source, target)
-            return
-        try:
-            os.link(source, target)
-        except OSError:
-            shutil.copy2(source, target)
-
-    with output_folder(path) as folder:
-        shutil.copytree(there, folder, copy_function=second_name, dirs_exist_ok=True)

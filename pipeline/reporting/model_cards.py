@@ -17,6 +17,7 @@ from pipeline.reporting.figures import history
 from pipeline.reporting.numbers import count, number
 from pipeline.reporting.read import Series
 from pipeline.store.models import find_record, read_history
+from pipeline.store.raw import licences_of_images
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -54,21 +55,24 @@ class ModelCard:
 def model_cards(study: Study, styles: Mapping[str, Series], at: Layout) -> list[ModelCard]:
     """Every model that was judged, in the order of the styles."""
     found = []
+    images = {entry: licences_of_images(entry, at) for entry in study.download if entry in study.align}
     for name, style in styles.items():
         facts, rows = find_record(name, at), read_history(name, at)
         record = json.dumps(facts, indent=1, ensure_ascii=False) if facts else ""
         makeup, trained = made_of(study, name, facts)
         found.append(
-            ModelCard(style, makeup, trained, _facts(facts), record, _use(study, name), history(name, rows, style))
+            ModelCard(
+                style, makeup, trained, _facts(facts), record, _use(study, name, images), history(name, rows, style)
+            )
         )
     return found
 
 
-def _use(study: Study, name: str) -> str:
+def _use(study: Study, name: str, images: Mapping[str, set[str]]) -> str:
     """What the licences of a model's materials allow; empty for one that is not of the study."""
     if name not in study.models and name not in study.fuse:
         return ""
-    use, told = use_of_model(study, name)
+    use, told = use_of_model(study, name, images)
     return f"{use}: {', '.join(told)}" if told else use
 
 

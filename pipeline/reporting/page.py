@@ -63,6 +63,8 @@ NOTES = {
     "geometry": "Similarities are cosines. Nearest centre: the class centre, as the loss has learned it, most like "
     "image A, or B, of a genuine pair; nearest mean: the training sitter (mean embedding) most like it, which models "
     "of every loss have. Closer to …: how often an image is more like that stranger than like its own pair.",
+    "template-pairs": "Templates are several images of one sitter, pooled to one vector; the pairs are those that the "
+    "data set's protocol lists.",
     "linear-probe": "How often a linear classifier tells it from the embedding of a sitter that it has not seen, the "
     "mean over the classes. Around chance, the model does not carry it; far above, two portraits may look alike for "
     "it.",

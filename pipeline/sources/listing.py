@@ -7,7 +7,7 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -58,7 +58,7 @@ def read_listing(file: Path, root: Path, columns: Mapping[str, str], separator: 
             portraits.append(_portrait(line, cells, root, f"{file}, line {line}"))
         except SitterError as fault:
             faults.append(str(fault))
-    portraits = _with_ids(portraits)
+    portraits = with_ids(portraits, _stem)
     faults += _repeated(portraits, file)
     if faults:
         more = [f"… and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
@@ -91,8 +91,8 @@ def _rows(file: Path, columns: Mapping[str, str], separator: str) -> Iterator[tu
 
 
 def _portrait(line: int, row: Row, root: Path, where: str) -> Portrait:
-    cells = {k: v.strip() if k in VERBATIM else nfc(BREAK.sub("\n", v.strip())) for k, v in row.items()}
-    sitter = cells["sitter"].replace("\n", " ")
+    cells = {k: v.strip() if k in VERBATIM else plain_text(v) for k, v in row.items()}
+    sitter = one_line(cells["sitter"])
     image_id, path, url, sha256 = (cells.get(k, "") for k in ("image_id", "path", "url", "sha256"))
     if bool(path) == bool(url):
         raise SitterError(f"{where}: needs either a path or a url; it has {'both' if path else 'neither'}.")
@@ -108,18 +108,39 @@ def _portrait(line: int, row: Row, root: Path, where: str) -> Portrait:
     return Portrait(line, image_id, sitter, root / path if path else None, path, url, sha256.lower(), known)
 
 
-def _with_ids(portraits: list[Portrait]) -> list[Portrait]:
-    """Ids for rows without one: SITTER/NAME of the file, and a piece of the source's hash where that is not unique."""
+def with_ids(portraits: Sequence[Portrait], name: Callable[[Portrait], str]) -> list[Portrait]:
+    """Return the portraits with an id each: where there is none, SITTER/NAME.
+
+    A piece of the source's hash is behind those of which there would be two.
+
+    Args:
+        portraits: with or without `image_id`.
+        name: what to call an image after.
+    """
 
     def plain(p: Portrait) -> str:
-        name = unquote(urlsplit(p.url).path) if p.url else p.written.replace("\\", "/")
-        return p.image_id or f"{_slug(p.sitter or UNNAMED)}/{_slug(nfc(PurePosixPath(name).stem))}"
+        return p.image_id or f"{_slug(p.sitter or UNNAMED)}/{_slug(nfc(name(p)))}"
 
     count = Counter(map(plain, portraits))
     return [
         replace(p, image_id=plain(p) if p.image_id or count[plain(p)] == 1 else f"{plain(p)}-{_piece(p.source)}")
         for p in portraits
     ]
+
+
+def _stem(portrait: Portrait) -> str:
+    name = unquote(urlsplit(portrait.url).path) if portrait.url else portrait.written.replace("\\", "/")
+    return PurePosixPath(name).stem
+
+
+def one_line(text: str) -> str:
+    """Return a cell's text in NFC, without a break."""
+    return plain_text(text).replace("\n", " ")
+
+
+def plain_text(text: str) -> str:
+    """Return a cell's text in NFC, its breaks as Unix has them, without space around."""
+    return nfc(BREAK.sub("\n", text.strip()))
 
 
 def _slug(text: str) -> str:

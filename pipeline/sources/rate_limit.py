@@ -26,6 +26,7 @@ def politely(
     per_host: int,
     delay: float,
     contact: str | None = None,
+    starts: dict[str, float] | None = None,
 ) -> Iterator[tuple[T, R]]:
     """Do `work` for each job, in parallel, and yield what came of it in the order of completion.
 
@@ -35,6 +36,7 @@ def politely(
         per_host: connections at a time to one host.
         delay: seconds between two requests to one host, at least.
         contact: who asks, for the servers.
+        starts: when each host may be asked again (`time.monotonic`), kept from call to call where there are several.
 
     Raises:
         Exception: whatever `work` raised; the other jobs are given up.
@@ -58,7 +60,7 @@ def politely(
     for _ in range(workers):  # daemons: after Ctrl-C nobody waits for a server that does not answer
         threading.Thread(target=serve, daemon=True).start()
     running: Counter[str] = Counter()
-    next_start: dict[str, float] = {}
+    next_start = {} if starts is None else starts
     try:
         while waiting or running.total():
             for host in list(waiting):

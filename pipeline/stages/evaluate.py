@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_parts, write_csv
+from pipeline.core.own_files import below
 from pipeline.core.progress import progress
 from pipeline.core.versions import versions
 from pipeline.metrics.reader import Reader
@@ -61,12 +62,12 @@ def judge(study: Study, read: Reader) -> dict[str, dict[str, Result]]:
     from pipeline.metrics.result import Unjudged
 
     # Model by model: what is read of one serves all benchmarks.
-    every = [(b, m) for m in read.models for b in study.evaluate.benchmarks]
+    benchmarks = {name: below(read.at.root, options) for name, options in study.evaluate.benchmarks.items()}
+    every = [(b, m) for m in read.models for b in benchmarks]
     results: dict[str, dict[str, Result]] = {b: {} for b in study.evaluate.benchmarks}
     for benchmark, model in progress(every, "evaluate", unit="benchmark × model"):
-        options = study.evaluate.benchmarks[benchmark]
         try:
-            result = options.make(_context(study, read, model))
+            result = benchmarks[benchmark].make(_context(study, read, model))
             results[benchmark][model] = _doubted(study, benchmark, model, result)
         except Unjudged as reason:
             logger.warning(f"benchmark {benchmark!r}: {model} is left out: {reason}")
@@ -80,12 +81,13 @@ def _context(study: Study, read: Reader, model: str) -> Context:
     from dataclasses import replace
     from functools import partial
 
-    method = study.evaluate.calibration
-    context = read.context(model)
-    if method == "none":
-        return context
+    from pipeline.calibration.fit import fit
     from pipeline.calibration.measure import calibrated
 
+    method = study.evaluate.calibration
+    context = replace(read.context(model), likelihood=partial(fit, method="logistic"))
+    if method == "none":
+        return context
     return replace(context, calibrate=partial(calibrated, method=method, seed=study.seed))
 
 

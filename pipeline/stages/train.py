@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline.training.checkpoint import State
     from pipeline.training.loop import Run
     from pipeline.training.stop import StopRequest
+    from pipeline.training.tracking import Tracked
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +121,9 @@ def train(study: Study, model: str, stop: StopRequest, at: Layout = HERE) -> Non
     from pipeline.training import checkpoint
     from pipeline.training.processes import Processes
 
-    accelerator = start(study.training(model).precision)
+    if sentence := study.tracking.lacking():
+        raise SitterError(sentence)
+    accelerator = start(study.training(model).precision, study.tracking.tracker, at)
     processes = Processes.of(accelerator)
     with processes.connected(), ExitStack() as held:
         with processes.together():
@@ -128,6 +131,8 @@ def train(study: Study, model: str, stop: StopRequest, at: Layout = HERE) -> Non
             checkpoints = held.enter_context(checkpoint.locked(model, processes.first, at))
         stop.folder = checkpoints
         work = prepare(study, model, accelerator, stop, at)
+        work.tracked = tracked(study, model, accelerator, at)
+        held.callback(work.tracked.end)
         state = work.fit(checkpoints, key, stop)
         with processes.together():  # no process leaves before all is written: a launcher may then end the others
             if processes.first:
@@ -135,8 +140,24 @@ def train(study: Study, model: str, stop: StopRequest, at: Layout = HERE) -> Non
                 checkpoint.remove(checkpoints)
 
 
-def start(precision: str) -> Accelerator:
+def tracked(study: Study, model: str, accelerator: Accelerator, at: Layout) -> Tracked:
+    """What watches a training, opened."""
+    from pipeline.params.metrics.all_pairs import AllPairsOptions
+    from pipeline.params.metrics.kfold import KfoldOptions
+    from pipeline.training.tracking import Tracked
+
+    named = {name: study.evaluate.benchmarks[name] for name in study.tracking.benchmarks}
+    benchmarks = {name: b for name, b in named.items() if isinstance(b, AllPairsOptions | KfoldOptions)}
+    entry, far, seed = study.models[model], study.evaluate.far, study.seed
+    found = Tracked(accelerator, model, study.tracking, benchmarks, far, entry.mirror, seed, at)
+    found.begin({"backbone": entry.backbone.kind, "loss": entry.loss.kind} | study.training(model).model_dump())
+    return found
+
+
+def start(precision: str, tracker: str | None = None, at: Layout = HERE) -> Accelerator:
     """Device, processes and precision: what the launcher's variables say, else the GPU, else the CPU.
+
+    A tracker that writes files does so among the logs, which are no output of any stage.
 
     Raises:
         SitterError: the variables or GPUs of several processes are incomplete, they do not meet, or the precision
@@ -157,6 +178,8 @@ def start(precision: str) -> Accelerator:
         accelerator = Accelerator(
             mixed_precision="no" if precision == "fp32" else precision,
             cpu=several() and not torch.cuda.is_available(),  # unless told, Accelerate runs each process alone on a CPU
+            log_with=tracker,
+            project_dir=at.home / "logs/tracking" if tracker else None,
         )
     if precision == "fp16" and accelerator.scaler is None:
         raise SitterError(

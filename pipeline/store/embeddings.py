@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import read_json, read_table, write_json, write_table
+from pipeline.core.files import read_csv, read_json, read_table, write_csv, write_json, write_table
 from pipeline.core.versions import versions
 from pipeline.plan.layout import HERE, Layout
 from pipeline.store.splits import split_file
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 FILE = "embeddings.arrow"
+FAILED = "failed.csv"
 VERSIONS = "versions.json"
 COLUMNS = ("embedding", "mirrored")
 VECTOR, SUM = "sitter.vector", "embedding + mirrored: the vector of an image is the sum of both columns"
@@ -153,6 +154,18 @@ def open_embeddings(name: str, dataset: str, at: Layout = HERE) -> tuple[list[st
     return table["image_id"].to_pylist(), [_matrix(table, column) for column in parts]
 
 
+def write_failed(folder: Path, image_ids: Sequence[str]) -> None:
+    """Write `failed.csv` into an existing folder: the faces on which an outside system failed; no file without any."""
+    if image_ids:
+        write_csv(folder / FAILED, [{"image_id": image_id} for image_id in image_ids], ["image_id"])
+
+
+def read_failed(model: str, dataset: str, at: Layout = HERE) -> list[str]:
+    """Return the faces of a data set of which an outside system could make nothing."""
+    path = at.embeddings(model, dataset) / FAILED
+    return [row["image_id"] for row in read_csv(path, ["image_id"])] if path.is_file() else []
+
+
 def check_complete(
     model: str, dataset: str, wanted: Collection[str], image_ids: Sequence[str], at: Layout = HERE
 ) -> None:
@@ -162,10 +175,22 @@ def check_complete(
         raise SitterError(f"{path}: image ids occur twice. Run embed (or fuse) again.")
     missing = [i for i in wanted if i not in known]
     if missing:
+        refuse_failed(model, dataset, missing, at)
         raise SitterError(
             f"{path} has no vector for {len(missing)} of {len(wanted)} images of "
             f"{split_file(dataset, at)}, the first of them {missing[0]!r}: it was made from other faces. "
             "Run embed (or fuse) again."
+        )
+
+
+def refuse_failed(model: str, dataset: str, missing: Collection[str], at: Layout) -> None:
+    """Raise SitterError where it is an outside system's failures that have no vector."""
+    failed = set(read_failed(model, dataset, at)) & set(missing)
+    if failed:
+        raise SitterError(
+            f"{model} has no vector for {len(failed)} images of {dataset}, the first of them {min(failed)!r}, since "
+            "the outside system failed on them: only benchmarks can do without. Take it out of what needs a vector of "
+            "each image (a fusion, a question, class centres)."
         )
 
 

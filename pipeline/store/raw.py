@@ -6,6 +6,7 @@ weights is the plain one, which every output folder has.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ PASSED_OVER = "passed-over.csv"
 """The photographs that `render` could not read."""
 CONTACT_SHEET = "contact-sheet.png"
 """What `render` shows of its styles."""
+LICENCE = "licence"
 REQUIRED = ("image_id", "path", "sitter")
 
 
@@ -59,6 +61,20 @@ def read_raw(entry: str, columns: Sequence[str] = REQUIRED, at: Layout = HERE) -
 def raw_ids(entry: str, at: Layout = HERE) -> Any:
     """Read the ids of all images, an Arrow array of text: of millions of them in a moment."""
     return read_columns(manifest_file(entry, at), ["image_id"])["image_id"]
+
+
+def licences_of_images(entry: str, at: Layout = HERE) -> set[str]:
+    """Return the licences that the images of a data set state, "" for those that state none.
+
+    Empty where the entry has no manifest yet, or one without licences: weights, or a source that knows of none.
+    """
+    file = manifest_file(entry, at)
+    if not file.is_file():
+        return set()
+    with open(file, newline="", encoding="utf-8") as opened:
+        if LICENCE not in next(csv.reader(opened), ()):
+            return set()
+    return set(read_columns(file, [LICENCE])[LICENCE].unique().to_pylist())
 
 
 def write_source(folder: Path, source: Mapping[str, Any]) -> None:

@@ -32,6 +32,7 @@ from pipeline.training.processes import Processes
 from pipeline.training.sharded import SharedOut
 from pipeline.training.stop import StopRequest
 from pipeline.training.throughput import flops, peak
+from pipeline.training.tracking import Tracked
 from pipeline.training.validation import val_eer
 from pipeline.training.validation_loss import ValidationLoss
 
@@ -96,6 +97,7 @@ class Run:
             lambda: adaptation.penalty(backbone),
             training.chunk,
         )
+        self.tracked: Tracked | None = None
         self.state = State()
         self.sent: list[Figures] = []  # of batches that the device has not been seen to have come to the end of
 
@@ -227,6 +229,8 @@ class Run:
         if self.validation_loss is not None:
             figures["val-loss"] = row["val_loss"] = self.validation_loss(self.embed)
         state.history.append(row)
+        if (tracked := self.tracked) is not None:
+            self.processes.from_first(lambda: tracked.epoch(row, self.backbone))
         state.loss = 0.0
         figure = figures[self.training.keep]
         if state.epoch and (math.isnan(figure) or figure < state.best_figure):

@@ -10,6 +10,8 @@ import pytest
 from pipeline import cli
 from tests.answering.test_gallery import picture
 
+pytestmark = pytest.mark.slow
+
 NO_DETECTOR = "names no detector for a new picture"
 
 
@@ -50,7 +52,15 @@ def test_pictures_are_answered_as_a_table(here: Path, capsys: pytest.CaptureFixt
     assert lines[0].startswith("a.png (box 0 0 112 112)")
     assert lines[1].split() == ["candidate", "score", "ratio", "posterior", "evidence", "reference"]
     assert lines[2].split()[0] == "s07"
-    assert lines[-1].strip().startswith("none of these")
+    (none,) = (number for number, line in enumerate(lines) if line.strip().startswith("none of these"))
+    assert all(line.strip().startswith("s07: ") for line in lines[none + 1 :])
+
+
+def test_a_reference_that_is_the_picture_itself_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (reference,) = (here / "data/raw/photos").rglob("s07/0.png")
+    assert cli.main(["identify", str(reference), "--gallery", "photos", "--model", "both", "--align", "photos"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "  s07: its reference is the same picture, so that the likeness says nothing." in lines
 
 
 def test_a_broken_picture_does_not_stop_the_others(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

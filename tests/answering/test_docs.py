@@ -13,6 +13,8 @@ from pipeline.exporting.export import export
 from pipeline.stages import evaluate
 from tests.answering.test_gallery import picture
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs/python.md"
 
 

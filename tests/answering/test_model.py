@@ -15,6 +15,8 @@ from pipeline.store.scores import either_way, read_scores
 from pipeline.store.splits import TESTED, sitters_of
 from tests.answering.conftest import portrait
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def study(project: Path) -> OpenStudy:

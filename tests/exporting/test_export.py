@@ -26,6 +26,8 @@ from pipeline.store.embeddings import read_embeddings
 from tests.answering.conftest import portrait
 from tests.faces.real import shared
 
+pytestmark = pytest.mark.slow
+
 NAMES = ["two", "apart", "weighted", "whitened", "cohort"]
 """A network with mirrored images, and fusions: of networks that are shown other sizes; with weights; with whitening; of
 a network and a fusion, with normalised scores."""
@@ -52,13 +54,13 @@ def study(project: Path) -> OpenStudy:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_graph_takes_any_number_of_faces_and_gives_our_vectors(study: OpenStudy, exported: Export, name: str) -> None:
     model = study.model(name, align="photos")
-    faces, _ = sample(study, 30)
+    faces, _ = sample(study, 12)
     own = model.prints(faces).units
     session = onnxruntime.InferenceSession(str(exported(name, "onnx") / "model.onnx"))
     pixels = Exported(model.recogniser).pixels(faces)
     told = json.loads(session.get_modelmeta().custom_metadata_map["sitter"])
     assert [one["name"] for one in told["inputs"]] == [one.name for one in session.get_inputs()]
-    for count in (1, 7, 30):
+    for count in (1, 7, 12):
         given = {one.name: x[:count].numpy() for one, x in zip(session.get_inputs(), pixels, strict=True)}
         (found,) = session.run(None, given)
         assert found.shape == (count, told["dim"])

@@ -9,13 +9,14 @@ import pytest
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json
-from pipeline.params import Study
+from pipeline.params import Study, check
 from pipeline.plan import layout
 from pipeline.plan.layout import Layout
 from pipeline.plan.requirements import missing
 from pipeline.plan.stages import jobs
 from pipeline.stages import identify
 from pipeline.store.candidates import read_candidates, read_question
+from tests.demo import demo
 from tests.identification.project import EACH, FOUND, LOST, SITTERS, study, write_project
 from tests.reporting.page_reader import PageReader
 from tests.reporting.standin import small_study
@@ -195,6 +196,19 @@ def test_both_engines_know_what_a_question_is_made_of() -> None:
     assert layout.identify("who") in report.inputs
     adapted = next(job for job in jobs(study(model="both")) if job.stage == "identify")
     assert layout.split("painted") in adapted.inputs  # whom its members have learned from
+
+
+def test_one_decision_touches_its_question_and_the_report() -> None:
+    """By the plan of a whole study: what reads the file, and what reads that in turn."""
+    raw = demo()
+    raw["identify"]["who-sat"]["decisions"] = "decisions.csv"
+    raw["identify"]["other"] = {"probes": ["orl-painted"], "gallery": ["orl"], "model": "dlib"}
+    work = jobs(check(raw))
+    stale = {job.outputs for job in work if Path("decisions.csv") in (*job.own, *job.beside)}
+    assert len(stale) == 1
+    while more := {j.outputs for j in work if {f for outputs in stale for f in outputs} & {*j.inputs}} - stale:
+        stale |= more
+    assert {(j.stage, *j.names) for j in work if j.outputs in stale} == {("identify", "who-sat"), ("report",)}
 
 
 def test_a_file_of_decisions_that_is_not_there_is_missed_before_any_work() -> None:

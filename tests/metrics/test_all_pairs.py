@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.core.errors import SitterError
 from pipeline.metrics import all_pairs as module
-from pipeline.metrics import streaming
+from pipeline.metrics import levels, streaming
 from pipeline.metrics.all_pairs import all_pairs
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import unit
@@ -108,7 +108,7 @@ def test_many_sitters_are_resampled_in_groups_to_the_same_intervals(monkeypatch)
     exact = all_pairs(given, AllPairsOptions(probe="many"))
     monkeypatch.setattr(module, "EXACT_PAIRS", 0)
     streamed = all_pairs(given, AllPairsOptions(probe="many"))
-    assert (exact.units, streamed.units) == (300, streaming.GROUPS)
+    assert (exact.units, streamed.units) == (300, levels.GROUPS)
     for name in ("eer", "tar@0.1", "tar@0.01", "d_prime"):
         spread, other = exact.scalars[name].replicates.std(), streamed.scalars[name].replicates.std()
         assert other == pytest.approx(spread, rel=0.25), name

@@ -4,11 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from pipeline.core.errors import SitterError
-from pipeline.metrics import identification as module
+from pipeline.metrics import searching as module
 from pipeline.metrics.identification import identification
 from pipeline.metrics.result import Embedded, unit
+from pipeline.params.metrics.all_pairs import AllPairsOptions
 from pipeline.params.metrics.identification import IdentificationOptions
 from tests.metrics.simulated import context, embedded
 
@@ -114,3 +116,10 @@ def test_within_folds_a_probe_is_searched_among_the_images_of_its_fold():
         found["rank-1"].value
         > identification(context(PHOTOGRAPHS), IdentificationOptions(probe="photos")).scalars["rank-1"].value
     )
+
+
+def test_within_one_data_set_all_pairs_refuses_a_gallery_of_other_templates():
+    templates = {"probe": "probe_mixed", "gallery": "gallery_g1"}
+    assert IdentificationOptions(probe="photos", templates=templates).searched == "photos"
+    with pytest.raises(ValidationError, match="use identification or template-pairs"):
+        AllPairsOptions(probe="photos", templates=templates)

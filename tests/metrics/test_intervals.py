@@ -8,10 +8,10 @@ from pipeline.metrics.intervals import (
     ScoredPairs,
     draws,
     interval,
-    level_replicates,
     resample,
     verification_replicates,
 )
+from pipeline.metrics.levels import level_replicates
 from pipeline.metrics.verification import d_prime, eer, roc, tally, tar_at_far
 
 GENUINE_MEAN, SITTER_SPREAD, IMPOSTOR_SPREAD, FAR = 3.0, 0.7, 0.5, 0.05

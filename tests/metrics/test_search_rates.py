@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from benchmarks.identification_test import coverage, rejections
-from pipeline.metrics.identification import searches
 from pipeline.metrics.intervals import draws, share_interval
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Embedded, unit
 from pipeline.metrics.search_rates import dir_rate, rank_rate, replicates
+from pipeline.metrics.searching import searches
 from tests.metrics.simulated import embedded
 
 PHOTOGRAPHS = embedded("photos", 14, 5, seed=1, noise=0.9)

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from pipeline import params
+from pipeline.commands import check
 from pipeline.core.errors import SitterError
 from pipeline.params.licences import describe_licences, materials_of, use_of, use_of_model
+from pipeline.plan.layout import Layout
+from pipeline.store.raw import licences_of_images, write_manifest
 from tests.demo import demo
 
 
@@ -27,6 +30,13 @@ from tests.demo import demo
         ("InsightFace, for non-commercial research", "non-commercial"),
         ("free for research with credit to AT&T", "non-commercial"),
         ("MIT (code); the weights for non commercial use", "non-commercial"),
+        ("http://creativecommons.org/publicdomain/zero/1.0/", "commercial"),
+        ("https://creativecommons.org/publicdomain/mark/1.0/", "commercial"),
+        ("https://creativecommons.org/licenses/by-sa/4.0/", "commercial"),
+        ("https://creativecommons.org/licenses/by-nc-sa/4.0/", "non-commercial"),
+        ("http://rightsstatements.org/vocab/NoC-NC/1.0/", "non-commercial"),
+        ("http://rightsstatements.org/vocab/InC/1.0/", "unknown"),
+        ("https://creativecommons.org/licenses/by-nd/4.0/", "unknown"),
         ("as in the manifest, image by image", "unknown"),
         ("permitted by the museum", "unknown"),
         ("", "unknown"),
@@ -50,6 +60,28 @@ def test_a_model_is_as_free_as_the_strictest_of_what_it_is_made_of() -> None:
     assert described.startswith("commercial use: dlib, effnet\n")
     assert "no commercial use: dlib-head, dlib-lora, effnet-lora, " in described
     assert "weighted-four (of orl (free for research" in described
+
+
+def test_images_that_state_a_licence_each_go_before_the_word_on_the_whole(
+    at: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Known once the images are there; those that state none are unknown."""
+    study = params.check(demo())
+    assert licences_of_images("orl", at) == set()
+    at.raw("orl").mkdir(parents=True)
+    rows = [{"image_id": str(i), "path": "x", "sitter": "s", "sha256": ""} for i in range(3)]
+    write_manifest(at.raw("orl"), rows)
+    assert licences_of_images("orl", at) == set()
+    stated = ("CC0-1.0", "CC BY-NC 4.0", "")
+    write_manifest(at.raw("orl"), [r | {"licence": s} for r, s in zip(rows, stated, strict=True)], ["licence"])
+    images = {"orl": licences_of_images("orl", at)}
+    assert images == {"orl": set(stated)}
+    assert use_of_model(study, "dlib-head", images) == ("non-commercial", ["orl (CC BY-NC 4.0)"])
+    assert use_of_model(study, "dlib-head", {"orl": {"CC0-1.0", ""}}) == ("unknown", ["orl (not stated)"])
+    assert use_of_model(study, "dlib-head", {"orl": {"CC0-1.0"}}) == ("commercial", [])
+    check.run(study, at.root)
+    assert "dlib-head" in (said := capsys.readouterr().out)
+    assert "of orl (CC BY-NC 4.0)" in said
 
 
 def test_what_is_not_allowed_is_refused_with_the_material_that_it_is_due_to() -> None:

@@ -15,6 +15,8 @@ from pipeline.reporting.paper_tables import paper_tables, rounded
 from pipeline.reporting.read import Benchmark
 from tests.reporting.standin import drawn_crops, small_study, write_run
 
+pytestmark = pytest.mark.slow
+
 
 def benchmark(**figures: dict[str, float]) -> Benchmark:
     """A benchmark with an EER of each model."""

@@ -18,6 +18,8 @@ from tests.identification.project import study, write_project
 from tests.programs import needs
 from tests.serving.browser import chromium, served
 
+pytestmark = pytest.mark.slow
+
 DECISIONS = Path("decisions.csv")
 WISH = {"verdict": "unsuitable", "sitters": [""], "by": "", "note": "", "seen": "[]"}
 

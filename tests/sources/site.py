@@ -95,9 +95,9 @@ class Site:
 
 
 @contextmanager
-def serving() -> Iterator[Site]:
+def serving(site: Site | None = None) -> Iterator[Site]:
     """A running site."""
-    site = Site()
+    site = site or Site()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -126,7 +126,7 @@ def test_one_url_for_two_sitters_is_fetched_once(at: Layout, project: Path, site
 def test_what_is_too_large_leaves_nothing(
     at: Layout, project: Path, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.sources.manifest.LARGEST_IMAGE", 1000)
+    monkeypatch.setattr("pipeline.sources.taken.LARGEST_IMAGE", 1000)
     one(at, site)
     (at.root / "more.png").write_bytes(picture(2, "PNG"))
     listing(at, [{"sitter": "Ada", "url": f"{site.url}/1.png"}, {"sitter": "Eve", "path": "more.png"}])

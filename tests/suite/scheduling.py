@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from tests.programs import find
+
 # Where tests share a cluster, these go to one worker in one piece, and all others of that place to another one. The two
 # pieces take about as long; each starts a cluster of its own.
 SLURM = "tests/workflow/slurm/"
@@ -70,11 +72,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Start two workers more than there are cores, since the tests on a cluster mostly wait; fewer in little memory."""
+    """Return the number of workers: one for each core, and where tests wait for others more; fewer in little memory.
+
+    With `-n logical`, for tests that wait for nothing, there is one for each core. With `-n auto` there are two more
+    where a cluster can be started, since its tests mostly wait, and one more elsewhere.
+    """
     import joblib
     import psutil
 
-    return max(1, min(joblib.cpu_count() + 2, psutil.virtual_memory().available // MEMORY))
+    more = 0 if config.option.numprocesses == "logical" else 2 if find("slurmctld") else 1
+    return max(1, min(joblib.cpu_count() + more, psutil.virtual_memory().available // MEMORY))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -22,6 +22,8 @@ from pipeline.training.data import Faces, read_faces
 from pipeline.training.features import Inputs, PreparedFaces, View, split_network
 from tests.training.study import study
 
+pytestmark = pytest.mark.slow
+
 
 def parts(
     at: Layout, model: str, cache_gb: float = 4.0, mirrored: bool = True, workers: int = 0

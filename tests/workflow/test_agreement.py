@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.plan.layout import Layout
+from pipeline.store.candidates import read_candidates
 from tests.suite.scheduling import once
 from tests.workflow.conftest import Workplace, checkout
 
@@ -208,6 +210,23 @@ def test_a_portrait_added_to_the_users_folder_counts_in_both(workplace: Workplac
     assert "download/photos" in workplace.dvc_would_run()
     (sitter / "new.png").unlink()
     (sitter / "0.png").touch()  # the same content
+    assert_both_have_nothing_to_do(workplace)
+
+
+def test_one_decision_touches_its_question_and_the_report_in_both(workplace: Workplace) -> None:
+    params = yaml.safe_load(workplace.text("params.yaml"))
+    asked = {"probes": ["painted"], "gallery": ["painted"], "model": "tuned", "as_unidentified": ["sitter-00"]}
+    params["identify"] = {"who": {**asked, "decisions": "decisions.csv"}, "other": asked}
+    (workplace.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    decisions = workplace.folder / "decisions.csv"
+    decisions.write_text("image,verdict,sitter\n")
+    assert workplace.jobs_of("snakemake", "all") == {"identify/who", "identify/other", "report"}
+    assert_both_have_nothing_to_do(workplace)
+    (portrait, *_) = read_candidates("who", Layout(workplace.folder))
+    decisions.write_text(f"image,verdict,sitter\n{portrait['image']},reject,{portrait['sitter']}\n")
+    assert workplace.snakemake_would_run() == {"identify/who", "report"}
+    assert workplace.dvc_would_run() == {"identify/who"}  # it names what has changed, not what will follow
+    assert workplace.jobs_of("snakemake", "all") == {"identify/who", "report"}
     assert_both_have_nothing_to_do(workplace)
 
 

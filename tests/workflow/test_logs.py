@@ -14,6 +14,8 @@ import pytest
 
 from tests.workflow.conftest import PROJECT
 
+pytestmark = pytest.mark.slow
+
 SNAKEFILE = f"""
 import sys
 sys.path.insert(0, {str(PROJECT)!r})

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -113,3 +117,33 @@ def test_what_was_made_before_a_run_failed_is_recorded_and_survives_an_experimen
     assert failed.returncode != 0  # for the same reason
     assert contents(workplace, "models", "embeddings") == made
     assert Path(workplace.folder, "results/report.html").exists()
+
+
+def kill_when_trained(place: Workplace) -> None:
+    """Start `snakemake all`, and kill it and all its jobs outright once `tuned` is trained."""
+    run = subprocess.Popen(
+        ["snakemake", "all"],
+        cwd=place.folder,
+        env=place.environment(),
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        while not any(not path.suffix for path in (place.folder / "data/made/train/tuned").glob("*/")):
+            assert run.poll() is None, "the run has ended before it could be killed"
+            time.sleep(0.05)
+    finally:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+
+
+def test_what_a_killed_run_has_made_outlives_an_experiment_and_is_not_made_again(workplace: Workplace) -> None:
+    assert not list((workplace.folder / "data/made").glob("*/*/*/")), "DVC has it: no second names are left"
+    workplace.change("models.tuned.loss.margin", 0.4)
+    kill_when_trained(workplace)
+    weights = (workplace.folder / "models/tuned/weights.safetensors").read_bytes()
+    # DVC deletes what it does not know, and then asks for the same.
+    workplace.call("dvc", "exp", "run", "-S", "report.title=Another title")
+    assert (workplace.folder / "models/tuned/weights.safetensors").read_bytes() == weights
+    assert "an earlier run has made this" in workplace.text("logs/train/tuned.log")
+    assert workplace.snakemake_would_run() == workplace.dvc_would_run() == set()

@@ -14,7 +14,7 @@ from pipeline.models.number_columns import counting, family
 from pipeline.models.outside import External, read_columns, some
 from pipeline.params.backbones.external import ExternalVectorsOptions
 from pipeline.plan.layout import HERE, Layout
-from pipeline.store.embeddings import Floats, write_embeddings
+from pipeline.store.embeddings import Floats, write_embeddings, write_failed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,35 +33,46 @@ class ExternalVectors(External):
 
     def describe(self) -> dict[str, Any]:
         """Values of a vector, rows of the file, and columns that are no part of a vector; all of it is read."""
-        table = self._table()
+        table, failed = self._table()
         vectors = self._vectors(table)
         used = {IMAGE, DATASET, VECTOR} if VECTOR in table.column_names else {IMAGE, DATASET, *self._family(table)}
         left_out = [name for name in table.column_names if name not in used]
-        return {"dim": vectors.shape[1], "rows": table.num_rows} | ({"left_out": left_out} if left_out else {})
+        more = {"failed": failed.num_rows, "left_out": left_out}
+        return {"dim": vectors.shape[1], "rows": table.num_rows} | {
+            name: value for name, value in more.items() if value
+        }
 
     def write(self, folder: Path, dataset: str, image_ids: Sequence[str], datasets: Sequence[str]) -> str:
-        """`embeddings.arrow`: the vector of every face; further rows of the file are left out."""
-        table = self._table()
+        """`embeddings.arrow`: the vector of every face, and `failed.csv`; further rows of the file are left out."""
+        table, without = self._table()
         names = np.array(self.texts(table, IMAGE).to_pylist(), dtype=object)
         rows = np.arange(len(names))
         if self.need_datasets(table, [DATASET], datasets):
             rows = np.flatnonzero(np.array(self.texts(table, DATASET).to_pylist(), dtype=object) == dataset)
         row_of_id = self._unique(names, rows)
-        missing = [image_id for image_id in image_ids if image_id not in row_of_id]
+        failed = self.failed_images(without, IMAGE, DATASET, dataset, image_ids)
+        both = [image_id for image_id in failed if image_id in row_of_id]
+        if both:
+            raise SitterError(f"{self.file}: {some(both)} has a vector in one row, and has failed by another.")
+        gone = set(failed)
+        known = [image_id for image_id in image_ids if image_id not in gone]
+        missing = [image_id for image_id in known if image_id not in row_of_id]
         if missing:
             raise SitterError(
                 f"{self.file} has no vector for {len(missing)} of {len(image_ids)} faces of {dataset}: "
                 f"{some(missing)}. It has {len(rows)} rows of this data set, the first of them "
                 f"{some(list(names[rows])) or 'none'}. Add a row for each, the ids being those of data/raw."
             )
-        chosen = [row_of_id[image_id] for image_id in image_ids]
-        write_embeddings(folder, image_ids, self._vectors(table)[chosen])
-        return f"{len(image_ids)} faces, {len(rows) - len(image_ids)} further rows of the file left out"
+        write_embeddings(folder, known, self._vectors(table)[[row_of_id[image_id] for image_id in known]])
+        write_failed(folder, failed)
+        told = f"{len(known)} faces, {len(rows) - len(known)} further rows of the file left out"
+        return told + (f"; the system failed on {len(failed)}" if failed else "")
 
-    def _table(self) -> pa.Table:
+    def _table(self) -> tuple[pa.Table, pa.Table]:
+        """Return the rows with vectors, and those of failures."""
         table = read_columns(self.file, [IMAGE, DATASET])
         self.need(table, [IMAGE])
-        return table
+        return self.parted(table)
 
     def _unique(self, names: NDArray[Any], rows: NDArray[np.intp]) -> dict[str, int]:
         found: dict[str, int] = {}

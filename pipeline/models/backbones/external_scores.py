@@ -12,6 +12,7 @@ from pipeline.core.errors import SitterError
 from pipeline.models.outside import External, read_columns
 from pipeline.params.backbones.external_scores import ExternalScoresOptions
 from pipeline.plan.layout import HERE, Layout
+from pipeline.store.embeddings import write_failed
 from pipeline.store.scores import GALLERY, GALLERY_DATASET, PROBE, SCORE, write_scores
 
 if TYPE_CHECKING:
@@ -31,19 +32,19 @@ class ExternalScores(External):
 
     def describe(self) -> dict[str, Any]:
         """Rows of the file; all of it is read. There is no vector."""
-        table = self._table()
+        table, failed = self._table()
         self._scores(table)
-        return {"dim": None, "rows": table.num_rows}
+        return {"dim": None, "rows": table.num_rows} | ({"failed": failed.num_rows} if failed.num_rows else {})
 
     def write(self, folder: Path, dataset: str, image_ids: Sequence[str], datasets: Sequence[str]) -> str:
-        """`scores.arrow`: every pair whose probe is a face of this data set.
+        """`scores.arrow`: every pair whose probe is a face of this data set; and `failed.csv`.
 
         Which pairs are needed is for the benchmarks to say: `evaluate` names those that are missing.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        table = self._table()
+        table, without = self._table()
         probe, gallery = self.texts(table, PROBE), self.texts(table, GALLERY)
         chosen = pc.is_in(probe, value_set=pa.array(list(image_ids), pa.string()))
         theirs = pa.array([dataset] * table.num_rows, pa.string())
@@ -55,12 +56,16 @@ class ExternalScores(External):
         kept = pa.table(columns).filter(chosen)
         self._check_repeated(kept, rows)
         write_scores(folder, kept)
-        return f"{kept.num_rows} scores of its faces as probes, of {table.num_rows} in the file"
+        failed = self.failed_images(without, PROBE, PROBE_DATASET, dataset, image_ids)
+        write_failed(folder, failed)
+        told = f"{kept.num_rows} scores of its faces as probes, of {table.num_rows} in the file"
+        return told + (f"; the system failed on {len(failed)}" if failed else "")
 
-    def _table(self) -> pa.Table:
+    def _table(self) -> tuple[pa.Table, pa.Table]:
+        """Return the rows with scores, and those of failures."""
         table = read_columns(self.file, [PROBE, GALLERY, PROBE_DATASET, GALLERY_DATASET])
         self.need(table, [PROBE, GALLERY, SCORE])
-        return table
+        return self.parted(table)
 
     def _scores(self, table: pa.Table) -> pa.Array:
         """float64 [rows], finite, the larger the more alike."""
@@ -81,7 +86,8 @@ class ExternalScores(External):
         if pc.any(bad).as_py():
             raise SitterError(
                 f"{self.file}: {SCORE} is no finite number in {self.rows(bad)}. A pair that the system refused "
-                "counts as not accepted: give it the least score of all."
+                "counts as not accepted: give it the least score of all. An image of which it could make nothing has a "
+                f"row with its {PROBE} and 1 in the column `failed`."
             )
         return pc.negate(values) if self.distance else values
 

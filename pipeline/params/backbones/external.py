@@ -10,7 +10,10 @@ from pipeline.params.backbones.base import OutsideOptions
 
 
 class ExternalVectorsOptions(OutsideOptions):
-    """An outside system's vectors: CSV, Arrow, npz or npy with image_id and embedding (in a CSV, a column a value)."""
+    """An outside system's vectors: CSV, Arrow, npz or npy with image_id and embedding (in a CSV, a column a value).
+
+    A column `failed` says by 1 of which images the system could make nothing: their vectors are not read.
+    """
 
     implementation: ClassVar[str] = "pipeline.models.backbones.external:ExternalVectors"
     kind: Literal["external"] = "external"

@@ -8,7 +8,10 @@ from pipeline.params.backbones.base import ScoresOptions
 
 
 class ExternalScoresOptions(ScoresOptions):
-    """An outside system's scores: CSV, Arrow, npz or npy with probe_id, gallery_id and score, or bob's five columns."""
+    """An outside system's scores: CSV, Arrow, npz or npy with probe_id, gallery_id and score, or bob's five columns.
+
+    A row with 1 in a column `failed` says that the system could make nothing of the image `probe_id`.
+    """
 
     implementation: ClassVar[str] = "pipeline.models.backbones.external_scores:ExternalScores"
     kind: Literal["external-scores"] = "external-scores"

@@ -12,9 +12,15 @@ from pipeline.params.metrics.geometry import GeometryOptions
 from pipeline.params.metrics.identification import IdentificationOptions
 from pipeline.params.metrics.kfold import KfoldOptions
 from pipeline.params.metrics.linear_probe import LinearProbeOptions
+from pipeline.params.metrics.template_pairs import TemplatePairsOptions
 
 Benchmark = Annotated[
-    AllPairsOptions | KfoldOptions | IdentificationOptions | GeometryOptions | LinearProbeOptions,
+    AllPairsOptions
+    | KfoldOptions
+    | IdentificationOptions
+    | TemplatePairsOptions
+    | GeometryOptions
+    | LinearProbeOptions,
     Field(discriminator="kind"),
 ]
 METRICS = by_kind(Benchmark)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from pydantic import model_validator
+
 from pipeline.params.metrics.base import ComparisonOptions
 
 KNOWN_QUALITIES = ("score", "size", "norm")
@@ -22,6 +24,16 @@ class AllPairsOptions(ComparisonOptions):
     face's size, the vector's length, or a column of numbers of the manifest."""
     groups: tuple[str, ...] = ()
     """Columns of the manifest (artist, medium, …), or `century`, by which errors are broken down."""
+
+    @model_validator(mode="after")
+    def _gallery_is_another(self) -> AllPairsOptions:
+        if self.searched != self.other:
+            raise ValueError(
+                "templates.gallery names other templates than templates.probe, but the gallery is the probes' own data "
+                "set, within which every two templates are compared: leave templates.gallery out, or use "
+                "identification or template-pairs"
+            )
+        return self
 
     def columns(self) -> list[tuple[str, str]]:
         """Return the columns of templates, groups and qualities."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pipeline.core.registry import Options, Strict
 
 DATASETS = ("probe", "gallery", "dataset", "centres")
@@ -24,19 +26,34 @@ class BenchmarkOptions(Options):
         return False
 
 
-class TemplateOptions(Strict):
-    """Several images of one sitter are pooled to one template, whose vector is compared as that of an image is."""
+class Pooling(Strict):
+    """How the images of a template are pooled."""
+
+    pool: Literal["vector", "best-score", "mean-score", "likelihood"] = "vector"
+    """What two templates are compared by. vector: the mean of their images' unit vectors. The others are of the scores
+    of every image of one with every image of the other: the best score, their mean, or the sum of their log-likelihood
+    ratios, calibrated on pairs of validation images, as if all pairs were independent."""
+    media: str | None = None
+    """Column that names the medium of each image: images of one medium are averaged first, and count as one."""
+    weights: str | None = None
+    """What weights the images in a mean of vectors: `norm` (the length of the vector), `score` (of the detector),
+    `size` (of the face) or a column of numbers; null: nothing."""
+
+    def named(self, column: str) -> list[str]:
+        """Return the columns of the manifest that a data set needs whose templates a column names."""
+        found = [name for name in (column, self.media, self.weights) if name]
+        return [name for name in found if name not in ("sitter", "norm", "size")]
+
+
+class TemplateOptions(Pooling):
+    """Several images of one sitter are pooled to one template, which is compared as an image is."""
 
     probe: str | None = None
     """Column of the manifest that names the template of each probe image (several with semicolons between them), or
     `sitter`; null: images are compared one by one."""
     gallery: str | None = None
-    """The same of the gallery, where it is another data set."""
-    media: str | None = None
-    """Column that names the medium of each image: images of one medium are averaged first."""
-    weights: str | None = None
-    """What weights the images of a template: `norm` (the length of the vector), `score` (of the detector) or a column
-    of numbers; null: nothing."""
+    """The same of the gallery. In `identification`, where the gallery is the probes' own data set, another column than
+    theirs makes two sets of templates of one data set, as IJB-C's `probe_mixed` and `gallery_g1` are."""
 
 
 class ComparisonOptions(BenchmarkOptions):
@@ -55,16 +72,20 @@ class ComparisonOptions(BenchmarkOptions):
         """The gallery, where it is another data set than that of the probes."""
         return None if self.gallery == self.probe else self.gallery
 
+    @property
+    def searched(self) -> str | None:
+        """The gallery, where it is not the set of the probes: another data set, or other templates of the same."""
+        asked = self.templates
+        two = asked is not None and asked.gallery is not None and asked.gallery != asked.probe
+        return self.probe if self.other is None and two else self.other
+
     def columns(self) -> list[tuple[str, str]]:
         """Return the columns by which templates are pooled."""
-        asked, other = self.templates, self.other
+        asked, searched = self.templates, self.searched
         if asked is None:
             return []
-        sides = [(self.probe, asked.probe), *([(other, asked.gallery)] if other else [])]
-        found = [
-            (dataset, column) for dataset, by in sides if by for column in (by, asked.media, asked.weights) if column
-        ]
-        return [(dataset, column) for dataset, column in found if column not in ("sitter", "norm")]
+        sides = [(self.probe, asked.probe), *([(searched, asked.gallery)] if searched else [])]
+        return [(dataset, name) for dataset, by in sides if by for name in asked.named(by)]
 
     def stays_within_folds(self) -> bool:
         """Return `within_folds`."""

@@ -8,14 +8,18 @@ from pydantic import Field
 
 from pipeline.core.registry import by_kind
 from pipeline.params.sources.archive import ArchiveOptions
+from pipeline.params.sources.catalogue import CatalogueOptions
 from pipeline.params.sources.cfp import CFPOptions
 from pipeline.params.sources.file import FileOptions
 from pipeline.params.sources.folder import FolderOptions
 from pipeline.params.sources.hub import HubOptions
+from pipeline.params.sources.iiif import IIIFOptions
+from pipeline.params.sources.ijb import IJBOptions
 from pipeline.params.sources.lfw import LFWOptions
 from pipeline.params.sources.manifest import ManifestOptions
 from pipeline.params.sources.package import PackageOptions
 from pipeline.params.sources.recordio import RecordIOOptions
+from pipeline.params.sources.tinyface import TinyFaceOptions
 from pipeline.params.sources.verification_bin import VerificationBinOptions
 
 Source = Annotated[
@@ -23,12 +27,16 @@ Source = Annotated[
     | FolderOptions
     | FileOptions
     | HubOptions
+    | CatalogueOptions
     | ArchiveOptions
     | ManifestOptions
+    | IIIFOptions
     | RecordIOOptions
     | VerificationBinOptions
     | LFWOptions
-    | CFPOptions,
+    | CFPOptions
+    | IJBOptions
+    | TinyFaceOptions,
     Field(discriminator="kind"),
 ]
 SOURCES = by_kind(Source)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pipeline.params.sources.base import Obtained, Unpacked
+from pipeline.params.sources.base import OwnFile, Unpacked
 
 
-class ArchiveOptions(Obtained, Unpacked):
+class ArchiveOptions(OwnFile, Unpacked):
     """A zip or tar archive of your own, or behind a URL: images in a folder per sitter, or one file of it."""
 
     implementation: ClassVar[str] = "pipeline.sources.archive:fetch"

@@ -7,9 +7,20 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipeline.core.own_files import OwnPath
-from pipeline.core.registry import Options
+from pipeline.core.registry import Options, Strict
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Size(Strict):
+    """How large a source is, which `sitter check` goes by before anything is fetched."""
+
+    gb: Annotated[float, Field(gt=0)]
+    """Gigabytes, as delivered."""
+    images: Annotated[int, Field(ge=0)] = 0
+    """Images; 0 of weights."""
+    sitters: Annotated[int, Field(ge=0)] = 0
+    """Sitters; 0 of weights."""
 
 
 class SourceOptions(Options):
@@ -17,6 +28,10 @@ class SourceOptions(Options):
 
     licence: str | None = None
     """Terms of use, kept beside the data."""
+    obtain: str | None = None
+    """How to get it, said where it is missing."""
+    size: Size | None = None
+    """How large it is; null: what lies here is counted."""
 
 
 class OwnFile(SourceOptions):
@@ -28,13 +43,6 @@ class OwnFile(SourceOptions):
     """Where it is fetched from; needs `sha256`."""
     sha256: Sha256 | None = None
     """Its checksum, checked before anything is made of it."""
-
-
-class Obtained(OwnFile):
-    """Options of a source that is one file, which the user may have to ask others for."""
-
-    obtain: str | None = None
-    """How to get the file, said where it is missing."""
 
 
 class Unpacked(SourceOptions):
@@ -50,3 +58,24 @@ class Unpacked(SourceOptions):
     """Its name."""
     save_as: str | None = None
     """Name of the file made of it (default: the entry's name with the ending .onnx)."""
+
+
+class Fetched(SourceOptions):
+    """Options of a source that fetches many images by URL."""
+
+    complete: bool = False
+    """Stop if a single image cannot be had."""
+    workers: Annotated[int, Field(ge=1, le=256)] = 8
+    """Connections at a time."""
+    per_host: Annotated[int, Field(ge=1, le=64)] = 2
+    """Connections at a time to one host."""
+    delay: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    """Seconds between two requests to one host."""
+    retries: Annotated[int, Field(ge=0, le=20)] = 4
+    """Further attempts at a URL."""
+    backoff: Annotated[float, Field(gt=0, le=60)] = 1.0
+    """Seconds before the first of them; it doubles each time."""
+    contact: str | None = None
+    """E-mail address or page for the servers' logs, as Wikimedia and others ask."""
+    licence: str | None = None
+    """Terms of use, for the images that name none."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pipeline.params.sources.base import Obtained
+from pipeline.params.sources.base import OwnFile
 
 
-class FileOptions(Obtained):
+class FileOptions(OwnFile):
     """One file, such as weights, of your own or behind a URL, copied under its name or `save_as`."""
 
     implementation: ClassVar[str] = "pipeline.sources.file:fetch"

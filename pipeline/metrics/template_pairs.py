@@ -1,0 +1,177 @@
+"""Verification of listed pairs of templates, as IJB-B and IJB-C have it (their 1:1 protocol)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.errors import SitterError
+from pipeline.formats.ijb import TemplatePairs, read_template_pairs
+from pipeline.metrics import intervals
+from pipeline.metrics.failures import floor
+from pipeline.metrics.failures_counted import with_generalised
+from pipeline.metrics.levels import level_means, level_replicates, levelled
+from pipeline.metrics.pair_table import PairTable, exact_table, streamed_table
+from pipeline.metrics.result import Context, Embedded, Floats, Ints, Result, Scalar, Scored, rounded, unit
+from pipeline.metrics.support import with_effective_support
+from pipeline.metrics.templates import failed_templates, pool, rule_of
+from pipeline.metrics.verification import d_prime, tally
+from pipeline.metrics.verification_figures import curves, rates, weighed
+from pipeline.params.metrics.template_pairs import TemplatePairsOptions
+
+# Up to here a replicate of the bootstrap goes through all pairs; beyond, through their levels.
+EXACT_PAIRS = 1_000_000
+BLOCK = 1 << 16
+
+
+def template_pairs(context: Context, options: TemplatePairsOptions) -> Result:
+    """Verification of the pairs of templates that a file lists: EER, TAR at each FAR, d′, thresholds and AUC.
+
+    A pair with a template none of whose images has a usable face is counted in `fte` and in the generalised error
+    rates, as rejected, and in no other. Intervals are for other sitters (see `intervals`); of more than 1,000,000
+    pairs, for other groups of sitters (see `levels`).
+
+    Raises:
+        SitterError: the list names a template that no image is of, or its labels contradict the sitters.
+    """
+    found = compared(context, options)
+    sitter, a, b, genuine, usable = found.sitter, found.a, found.b, found.genuine, found.usable
+    scores = np.empty(len(a))
+    scores[usable] = found.scores
+
+    def scored(chosen: NDArray[np.bool_]) -> intervals.ScoredPairs:
+        known_sitters, number = np.unique(sitter[np.stack([a[chosen], b[chosen]])], return_inverse=True)
+        (one, other), same = number.reshape(2, -1).astype(np.int32), genuine[chosen]
+        some = scores[chosen]
+        return intervals.ScoredPairs(some[same], one[same], some[~same], one[~same], other[~same], len(known_sitters))
+
+    result = _result(context, scored(usable))
+    if not found.accounted:
+        return result
+    ends = np.unique(np.stack([a, b]))
+    result = replace(
+        result, scalars=result.scalars | {"fte": Scalar(float((ends >= len(found.templates)).mean()), percent=True)}
+    )
+    if not usable.any() or (usable.all() and not context.failed_elsewhere(options.dataset)):
+        return result
+    scores[~usable] = floor(float(scores[usable].min()))
+    every = scored(np.ones(len(a), bool))
+    replicates, table = _replicated(context, every)
+    return with_generalised(context, result, tally(every.genuine, every.impostor), table, replicates)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Listed pairs of templates; arrays [n] unless said."""
+
+    templates: Embedded
+    """Those with a usable face."""
+    a: Ints
+    """Place of the first template of each pair among `templates`, then those that failed."""
+    b: Ints
+    genuine: NDArray[np.bool_]
+    usable: NDArray[np.bool_]
+    """Whether neither template failed."""
+    scores: Floats
+    """[usable] of the usable pairs, in their order."""
+    sitter: Ints
+    """[templates and failed ones] number of the sitter of each."""
+    accounted: bool
+    """Whether it is known which templates failed."""
+
+
+def compared(context: Context, options: TemplatePairsOptions) -> Compared:
+    """Return the listed pairs with their scores; raises as `template_pairs` does."""
+    path = Path(options.pairs)
+    listed, column = read_template_pairs(path), options.templates.column
+    rule = rule_of(context, options.templates, options.dataset, None)
+    known = pool(context, context.embedded(options.dataset, "test"), column, options.templates, rule)
+    failures = context.failures(options.dataset)
+    failed = failed_templates(context, failures, column, set(known.image_ids)) if failures is not None else None
+    place = _places(path, listed, known, failed, column)
+    sitters = [*known.sitters, *(failed.sitters if failed is not None else [])]
+    sitter = np.unique(np.array(sitters), return_inverse=True)[1]
+    a, b = place[listed.a], place[listed.b]
+    genuine = _genuine(path, listed, sitter[a] == sitter[b])
+    usable = (a < len(known)) & (b < len(known))
+    scores = _scores(known, a[usable], b[usable])
+    return Compared(known, a, b, genuine, usable, scores, sitter, failed is not None)
+
+
+def _places(path: Path, listed: TemplatePairs, known: Embedded, failed: Embedded | None, column: str) -> Ints:
+    """Return the place of each listed template among those that are known, then those that failed."""
+    every = [*known.image_ids, *(failed.image_ids if failed is not None else [])]
+    number = {name: n for n, name in enumerate(every)}
+    absent = [n for n, name in enumerate(listed.names) if name not in number]
+    if absent:
+        line = int(np.flatnonzero(np.isin(listed.a, absent) | np.isin(listed.b, absent))[0])
+        name = next(listed.names[end] for end in (listed.a[line], listed.b[line]) if end in absent)
+        raise SitterError(
+            f"{path}, line {line + 1}: no test image of {known.dataset} is of template {name!r} by its column "
+            f"{column!r}: name the list, the data set and the column (templates.column) that belong together."
+        )
+    return np.array([number[name] for name in listed.names], np.int64)
+
+
+def _genuine(path: Path, listed: TemplatePairs, same: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which pairs are genuine, by their labels where there are any."""
+    if listed.genuine is None:
+        return same
+    wrong = np.flatnonzero(listed.genuine != same)
+    if len(wrong):
+        line = int(wrong[0])
+        names, label = [listed.names[end[line]] for end in (listed.a, listed.b)], int(listed.genuine[line])
+        raise SitterError(
+            f"{path}, line {line + 1}: the label of templates {names[0]} and {names[1]} is {label}, but they are of "
+            f"{'one sitter' if same[line] else 'two sitters'}: correct the list, or the column sitter of the manifest."
+        )
+    return listed.genuine
+
+
+def _scores(templates: Embedded, a: Ints, b: Ints) -> Floats:
+    if isinstance(templates, Scored):
+        return templates.listed(a, b)
+    vectors, found = unit(templates.vectors), np.empty(len(a))
+    for start in range(0, len(a), BLOCK):
+        part = slice(start, start + BLOCK)
+        found[part] = np.einsum("nd,nd->n", vectors[a[part]], vectors[b[part]])
+    return rounded(found)
+
+
+Replicates = Callable[[Iterable[NDArray[np.int32]]], dict[str, Floats]]
+
+
+def _replicated(context: Context, pairs: intervals.ScoredPairs) -> tuple[Replicates, PairTable]:
+    """Return what makes the bootstrap's replicates of draws of the table's units, and the table."""
+    few = len(pairs.genuine) + len(pairs.impostor) <= EXACT_PAIRS
+    if few or not len(pairs.genuine) or not len(pairs.impostor):
+        return lambda drawn: intervals.verification_replicates(pairs, drawn, context.far), exact_table(pairs)
+    counts = tally(pairs.genuine, pairs.impostor)
+    levels = levelled(pairs, np.random.default_rng([context.seed, pairs.sitters]))
+    spread = d_prime(counts)
+
+    def replicates(drawn: Iterable[NDArray[np.int32]]) -> dict[str, Floats]:
+        every = np.concatenate(list(drawn))
+        return level_replicates(levels.scores, levels.genuine, levels.impostor, every, context.far, counts, spread)
+
+    return replicates, streamed_table(level_means(levels.scores, counts), levels.genuine, levels.impostor)
+
+
+def _result(context: Context, pairs: intervals.ScoredPairs) -> Result:
+    counts = tally(pairs.genuine, pairs.impostor)
+    replicates, table = _replicated(context, pairs)
+    lacking = "" if len(pairs.genuine) and len(pairs.impostor) else "the list has no genuine, or no impostor pair"
+    drawn = intervals.draws(table.units, context.replicates, context.seed)
+    scalars = rates(counts, d_prime(counts), {} if lacking else replicates(drawn), context.far, lacking)
+    if not lacking:
+        scalars = with_effective_support(scalars, table.impostor, table.units, context.far)
+    scalars |= {
+        "genuine": Scalar(len(pairs.genuine)),
+        "impostor": Scalar(len(pairs.impostor)),
+        "sitters": Scalar(pairs.sitters),
+    }
+    return weighed(Result(scalars, table.units, curves(counts, lacking)), np.bincount(pairs.genuine_sitter))

@@ -1,0 +1,59 @@
+"""Section `tracking`: where trainings can be watched. Nothing in it changes what is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.core.errors import nearest
+from pipeline.core.registry import Strict
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+
+PACKAGES = {"tensorboard": ("tensorboard", "tensorboardX"), "wandb": ("wandb",), "mlflow": ("mlflow",)}
+"""Modules of which a tracker needs one."""
+
+
+class Tracking(Strict):
+    """Where trainings can be watched while they run."""
+
+    tracker: Literal["tensorboard", "wandb", "mlflow"] | None = None
+    """What is told loss, validation and learning rate of each epoch: TensorBoard (in `logs/tracking/`), or Weights &
+    Biases or MLflow, whose own environment variables say where. Its package has to be installed."""
+    benchmarks: tuple[str, ...] = ()
+    """Benchmarks of kind `kfold`, or of kind `all-pairs` within one data set, that the network is measured by while it
+    is trained: for the log and the tracker. They have no say in which epoch is kept."""
+    every: Annotated[int, Field(ge=1)] = 1
+    """Epochs from one such measurement to the next."""
+    images: Annotated[int, Field(ge=4)] = 1000
+    """Test images of a benchmark at most: whole sitters, or pairs of each fold, drawn at random."""
+
+    def lacking(self) -> str:
+        """Return which package has to be installed before a training can be tracked, or ""."""
+        if self.tracker is None or any(find_spec(module) for module in PACKAGES[self.tracker]):
+            return ""
+        package = PACKAGES[self.tracker][0]
+        return (
+            f"tracking.tracker is {self.tracker}, but the package {package} is not installed here: "
+            f"`pip install {package}`, or leave tracking.tracker out."
+        )
+
+
+def tracking_problems(study: Study) -> Iterator[str]:
+    """Yield a sentence for each benchmark that is not there, or that a training cannot be measured by."""
+    for name in study.tracking.benchmarks:
+        benchmark = study.evaluate.benchmarks.get(name)
+        if benchmark is None:
+            known = nearest(name, study.evaluate.benchmarks)
+            yield f"tracking.benchmarks is {name!r}, which is no entry under evaluate.benchmarks; {known}"
+        elif benchmark.kind != "kfold" and not (
+            benchmark.kind == "all-pairs" and benchmark.other is None and benchmark.templates is None
+        ):
+            yield (
+                f"tracking.benchmarks is {name!r}, whose kind is {benchmark.kind!r}: a training is measured by "
+                "benchmarks of kind kfold, or of kind all-pairs within one data set and without templates"
+            )

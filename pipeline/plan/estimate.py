@@ -1,0 +1,217 @@
+"""What a study will take: disk, memory and the time of GPUs or cores, from the sizes of its data and networks alone.
+
+Nothing is measured here. Time is arithmetic: images × passes × FLOPs of a face, over a rate that is assumed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.plan.materials import Material, materials, train_share
+from pipeline.plan.networks import Network, network_of
+
+if TYPE_CHECKING:
+    from pipeline.params import Study
+    from pipeline.params.train import Model, Training
+    from pipeline.plan.layout import Layout
+
+GPU_RATE = {"fp16": 200e12, "bf16": 200e12, "fp32": 40e12}
+"""FLOPs a second of an H100 or H200. Half precision as measured: IResNet-50, batch 256, 5,340 images/s, 20 % of the
+peak. Full precision is assumed, 60 % of the peak."""
+CORE_RATE = 30e9
+"""FLOPs a second of a core of a CPU: IResNet-18 takes 242 ms an image in training on two."""
+ASSUMED = (
+    "assumed: an H100 or H200 does 200 TFLOP/s in fp16 and bf16 (as measured with IResNet-50), 40 in fp32; a core 0.03;"
+    " training runs to its last epoch; detection, rendering and evaluation are left out"
+)
+GPU_BASE, CORE_BASE, GPU_HOST_BASE = 0.5e9, 0.6e9, 3e9
+"""Bytes of memory that a process takes before it has a network: on a GPU, on a CPU, on the host of a GPU."""
+WORKER = 0.4e9
+"""Bytes of memory of a process that decodes images."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one model, or fusion, takes."""
+
+    images: int = 0
+    """Faces that it is trained on in an epoch."""
+    epochs: int = 0
+    hours: float = 0.0
+    """Of one GPU, or of one core."""
+    on_gpu: bool = False
+    gpu_bytes: float = 0.0
+    """Memory of each GPU."""
+    memory_bytes: float = 0.0
+    """Memory on one node."""
+    disk_bytes: float = 0.0
+    """The model, its embeddings, and its checkpoint while it is trained."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a study takes."""
+
+    models: dict[str, Cost | None]
+    """By model and fusion; None where the network or the size of its data is not known."""
+    data_bytes: float
+    """Data sets and weights as delivered, and aligned faces."""
+    unknown: list[str]
+    """Entries of `download` of whose size nothing is known."""
+
+    def disk_bytes(self) -> float:
+        """All that lies on disk at the end."""
+        return self.data_bytes + sum(cost.disk_bytes for cost in self.models.values() if cost)
+
+    def hours(self, on_gpu: bool) -> float:
+        """Hours of GPUs, or of cores, in all."""
+        return sum(cost.hours for cost in self.models.values() if cost and cost.on_gpu == on_gpu)
+
+
+def estimate(study: Study, at: Layout) -> Estimate:
+    """Return what a study takes, of what is known of its data."""
+    known = materials(study, at)
+    costs = {name: _model(study, name, known) for name in study.models}
+    dims = {name: _dim(study, name) for name in (*study.models, *study.fuse)}
+    images = _total(known, study.embed.datasets)
+    for name in study.fuse:
+        dim = dims[name]
+        costs[name] = None if dim is None or images is None else Cost(disk_bytes=_embedding_bytes(images, dim))
+    data = sum(material.bytes for material in known.values() if material)
+    faces = sum(material.face_bytes for name, material in known.items() if material and name in study.align)
+    return Estimate(costs, float(data + faces), [name for name, material in known.items() if material is None])
+
+
+def _total(known: dict[str, Material | None], datasets: tuple[str, ...]) -> int | None:
+    """Images of some data sets; None where one of them is not known."""
+    found = [material.images for name in datasets if (material := known.get(name))]
+    return sum(found) if len(found) == len(datasets) else None
+
+
+def _dim(study: Study, name: str) -> int | None:
+    if name in study.models:
+        network = network_of(study.models[name].backbone)
+        return network.dim if network else None
+    parts = [_dim(study, part) for part in study.fuse[name].models]
+    found = [part for part in parts if part is not None]
+    if len(found) < len(parts):
+        return None
+    return (
+        sum(found) if study.fuse[name].method.kind in ("concat", "weighted", "score", "wccn", "gated") else max(found)
+    )
+
+
+def _embedding_bytes(images: int, dim: int, ways: int = 1) -> float:
+    return images * (4.0 * dim * ways + 30)  # and the name of the image
+
+
+def _model(study: Study, name: str, known: dict[str, Material | None]) -> Cost | None:
+    """A network's training and embeddings; None where something of it is not known."""
+    model, network = study.models[name], network_of(study.models[name].backbone)
+    embedded = _total(known, study.embed.datasets)
+    if network is None or embedded is None:
+        return None
+    asked = study.resources.of("train", name)
+    gpu = getattr(asked, "gpus", None) != 0
+    ways = 2 if model.mirror else 1
+    embed = embedded * ways * network.flops / (GPU_RATE["fp16"] if gpu else CORE_RATE)
+    disk = _embedding_bytes(embedded, network.dim, ways)
+    if model.adaptation.kind == "none":
+        memory = 4.0 * network.parameters + 4.0 * study.embed.batch * network.activations / 8
+        return Cost(
+            hours=embed / 3600,
+            on_gpu=gpu,
+            gpu_bytes=GPU_BASE + memory if gpu else 0.0,
+            memory_bytes=GPU_HOST_BASE if gpu else CORE_BASE + memory,
+            disk_bytes=disk,
+        )
+    training = study.training(name)
+    sets = [material for dataset in training.train_on if (material := known.get(dataset))]
+    if len(sets) < len(training.train_on):
+        return None
+    return _trained(model, training, network, sets, study, getattr(asked, "world", 1), gpu, embed, disk)
+
+
+def _trained(
+    model: Model,
+    training: Training,
+    network: Network,
+    sets: list[Material],
+    study: Study,
+    world: int,
+    gpu: bool,
+    embed: float,
+    disk: float,
+) -> Cost:
+    shares = [train_share(study, dataset, training.fold) for dataset in training.train_on]
+    images = sum(round(material.images * train) for material, (train, _) in zip(sets, shares, strict=True))
+    val = sum(round(material.images * val) for material, (_, val) in zip(sets, shares, strict=True))
+    val = val if training.keep == "val-loss" else min(val, training.val_images)
+    sitters = sum(material.sitters for material in sets)
+    trained = _trained_parameters(model, network)
+    kept = _kept_bytes(model, training, network, images)
+    precise = training.precision != "fp32"
+    half, rate = (2.0 if precise else 4.0), (GPU_RATE[training.precision] if gpu else CORE_RATE)
+    # Validation is in full precision.
+    slow = GPU_RATE["fp32"] if gpu else CORE_RATE
+    if kept:
+        seconds = network.flops * (images * (2 if training.mirror else 1) + val) / slow
+    else:
+        passes = {"full": 3, "lora": 2}.get(model.adaptation.kind, 1) + (training.chunk is not None)
+        seconds = training.epochs * network.flops * (images * passes / rate + val / slow)
+    states = 4.0 * (2 if training.optimiser.startswith("adam") else 1)
+    whole = training.sitters * training.images if training.sampler == "sitters" else training.batch or 0
+    own = whole if training.batch_per == "process" else -(-whole // world)
+    at_once = min(own, training.chunk or own)
+    centres = network.dim * sitters if _has_centres(model) else 0
+    held = centres / (world if training.shard_centres and sitters >= training.shard_centres else 1)
+    # Gradients end at the first stage that is adapted: of single late stages, half of the network is assumed.
+    late = getattr(model.adaptation, "stages", None) is not None
+    memory = (
+        4.0 * network.parameters
+        + (4.0 + states) * (trained + held)
+        + (2.0 * network.parameters if precise else 0)
+        + (0 if kept else half * at_once * network.activations * (0.5 if late else 1))
+        + 8.0 * own * (own + (held / network.dim))  # scores of each pair, and of each image with each class centre
+    )
+    checkpoint = (4.0 + states) * (trained + centres) + 4.0 * (trained + centres)
+    decoding = training.workers * WORKER
+    return Cost(
+        images,
+        training.epochs,
+        (seconds + embed) / 3600,
+        gpu,
+        GPU_BASE + memory if gpu else 0.0,
+        (world * GPU_HOST_BASE if gpu else world * CORE_BASE + memory) + kept + decoding,
+        disk + 4.0 * (trained + centres) + checkpoint,
+    )
+
+
+def _trained_parameters(model: Model, network: Network) -> int:
+    """Parameters that are trained; of LoRA and of single layers as many as they have in a usual network."""
+    adaptation = model.adaptation
+    if adaptation.kind == "full":
+        return network.parameters
+    if adaptation.kind == "lora":  # a linear layer d × 4d has 5 d r and d² of its own: about r / 600 of the network
+        return min(network.parameters, network.parameters * adaptation.rank // 600)
+    if adaptation.kind == "layers":
+        return min(network.parameters, network.last * network.dim)
+    return network.dim**2
+
+
+def _kept_bytes(model: Model, training: Training, network: Network, images: int) -> float:
+    """What the frozen part makes of all images, where that is computed once and kept; 0 where each step computes it."""
+    if training.augment is not None or model.adaptation.kind not in ("head", "layers"):
+        return 0.0
+    values = network.dim if model.adaptation.kind == "head" else network.last
+    size = 4.0 * values * images * (2 if training.mirror else 1)
+    return size if size <= 1e9 * training.cache_gb else 0.0
+
+
+def _has_centres(model: Model) -> bool:
+    """Whether a loss, or a part of a sum, has class centres."""
+    from pipeline.params.losses.margin import MarginOptions
+
+    parts = model.loss.losses if model.loss.kind == "sum" else [model.loss]
+    return any(isinstance(part, MarginOptions) for part in parts)

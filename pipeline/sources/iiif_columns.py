@@ -1,0 +1,117 @@
+"""What an IIIF manifest says of its object, as the columns that a user's list of portraits would have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pipeline.core.errors import SitterError, nearest
+from pipeline.formats.iiif_presentation import Canvas, Manifest
+from pipeline.formats.iiif_text import BETWEEN, by_language, text
+from pipeline.sources.listing import KNOWN, OWN, plain_text
+from pipeline.store.columns import RESERVED, kept_as
+
+MANIFEST = "manifest"
+"""Column: the manifest's URI."""
+VIEW = "view"
+"""Column: the label of the canvas."""
+NAMED = ("sitter", *KNOWN)
+"""Columns that may be named by a label."""
+# Labels that museums use, in small letters; what a study names goes before.
+USUAL: Mapping[str, tuple[str, ...]] = {
+    "artist": (
+        *("artist", "artists", "creator", "creators", "maker", "painter", "artist/maker", "künstler", "künstler/in"),
+        *("maler", "artiste", "auteur", "kunstenaar", "vervaardiger"),
+    ),
+    "title": ("title", "titel", "titre"),
+    "year": (
+        "date",
+        "year",
+        "date created",
+        "creation date",
+        "dated",
+        "datierung",
+        "datum",
+        "jahr",
+        "année",
+        "datering",
+    ),
+    "medium": (
+        "medium",
+        "materials",
+        "material",
+        "technique",
+        "materials and techniques",
+        "material/technik",
+        "matériaux",
+    ),
+    "institution": ("institution", "repository", "holding institution", "owner", "museum", "holding museum"),
+    "inventory": (
+        *("accession number", "inventory number", "object number", "inventarnummer", "objectnummer"),
+        *("numéro d'inventaire", "identifier"),
+    ),
+}
+
+
+def check_columns(columns: Mapping[str, str], where: str) -> None:
+    """Raise SitterError where a column is none that a label can be given for."""
+    for name in columns:
+        if name not in NAMED:
+            raise SitterError(f"{where}.columns names {name!r}, which is none of ours; {nearest(name, NAMED)}")
+
+
+def cells_of(manifest: Manifest, canvas: Canvas, columns: Mapping[str, str], language: str) -> dict[str, str]:
+    """Return the columns of a portrait: sitter, those that Sitter knows, and each other label in small letters.
+
+    Args:
+        manifest: of the object.
+        canvas: the view; what it says itself goes before what the manifest says.
+        columns: labels by our names of columns, in any language.
+        language: of the texts that have several.
+    """
+    labels = {our: (their,) for our, their in columns.items()}
+    given: dict[str, list[str]] = {}
+    further: dict[str, list[str]] = {}
+    for metadata in (canvas.metadata, manifest.metadata):
+        mine: dict[str, list[str]] = {}
+        rest: dict[str, list[str]] = {}
+        for label, value in metadata:
+            words = plain_text(text(value, language))
+            our = _column(label, labels) or _column(label, {k: v for k, v in USUAL.items() if k not in columns})
+            name = our or _lower(text(label, language))
+            if words and name:
+                (mine if our else rest).setdefault(name, []).append(words)
+        given, further = mine | given, rest | further
+    said = {name: BETWEEN.join(words) for name, words in given.items()}
+    own = {
+        "title": text(manifest.label, language),
+        "institution": text(manifest.institution, language),
+        "credit": text(manifest.credit, language),
+        "licence": manifest.licence,
+        "page": manifest.page,
+        MANIFEST: manifest.uri,
+        VIEW: text(canvas.label, language) if len(manifest.canvases) > 1 else "",
+    }
+    found = {"sitter": "", **{name: plain_text(words) for name, words in own.items() if words}, **said}
+    names = kept_as(further, RESERVED | {*OWN, *KNOWN, MANIFEST, VIEW})
+    return found | {names[name]: BETWEEN.join(words) for name, words in further.items()}
+
+
+def labels_in(manifests: Iterable[Manifest]) -> list[Any]:
+    """Return the labels of all metadata, as delivered."""
+    return [label for m in manifests for part in (m.metadata, *(c.metadata for c in m.canvases)) for label, _ in part]
+
+
+def is_label(label: Any, words: str) -> bool:
+    """Whether a label has these words in any of its languages; capitals and a colon behind them do not count."""
+    return _column(label, {"": (words,)}) is not None
+
+
+def _column(label: Any, labels: Mapping[str, tuple[str, ...]]) -> str | None:
+    """The column that a label in any of its languages stands for."""
+    said = {_lower(words) for texts in by_language(label).values() for words in texts}
+    return next((our for our, theirs in labels.items() if said & {_lower(their) for their in theirs}), None)
+
+
+def _lower(label: str) -> str:
+    return plain_text(label).replace("\n", " ").rstrip(":").rstrip().casefold()

@@ -1,0 +1,156 @@
+"""What a training tells a tracker (TensorBoard, Weights & Biases, MLflow), and how it does on benchmarks meanwhile.
+
+The trackers are those of accelerate. Nothing here changes the weights, or which epoch is kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pipeline.metrics.kfold import ACCURACY_THRESHOLDS, VAL_THRESHOLDS, in_folds
+from pipeline.metrics.result import at as at_rate
+from pipeline.metrics.result import rounded
+from pipeline.metrics.verification import eer, roc, tally, tar_at_far
+from pipeline.models.preprocess import Normalise, Preprocess
+from pipeline.store.faces import FaceStore
+from pipeline.store.splits import TESTED, each_image, pairs_file, read_pairs, split_file
+from pipeline.training.data import Faces
+from pipeline.training.features import Inputs, PreparedFaces
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from pipeline.models.backbone import Backbone
+    from pipeline.params.metrics.all_pairs import AllPairsOptions
+    from pipeline.params.metrics.kfold import KfoldOptions
+    from pipeline.params.tracking import Tracking
+    from pipeline.plan.layout import Layout
+
+logger = logging.getLogger(__name__)
+
+PROJECT = "sitter"
+"""The name under which trackers with projects file the trainings."""
+Benchmarks = Mapping[str, "AllPairsOptions | KfoldOptions"]
+
+
+@dataclass
+class Tracked:
+    """One training that is watched."""
+
+    accelerator: Accelerator
+    model: str
+    options: Tracking
+    benchmarks: Benchmarks
+    """Those that it is measured by."""
+    far: Sequence[float]
+    """At which FARs."""
+    mirror: bool
+    """Whether the model's vectors are those of a face and of its mirror image."""
+    seed: int
+    at: Layout
+
+    def begin(self, settings: Mapping[str, Any]) -> None:
+        """Open the tracker, if there is one, with the settings of the training."""
+        if self.options.tracker is None:
+            return
+        plain = {
+            name: value if isinstance(value, int | float | str) else str(value) for name, value in settings.items()
+        }
+        of = {"wandb": {"name": self.model}, "mlflow": {"run_name": self.model}}
+        # TensorBoard has no projects: there it is the name of the run.
+        project = self.model if self.options.tracker == "tensorboard" else PROJECT
+        self.accelerator.init_trackers(project, config=plain, init_kwargs=of)
+
+    def epoch(self, row: Mapping[str, float | int | None], network: Backbone) -> None:
+        """Tell what an epoch came to, and measure the network where it is time for that.
+
+        Args:
+            row: of the history.
+            network: in evaluation mode, on the device.
+        """
+        epoch = int(row["epoch"] or 0)
+        figures = {name: float(value) for name, value in row.items() if value is not None and name != "epoch"}
+        if epoch % self.options.every == 0:
+            for name, benchmark in self.benchmarks.items():
+                found = self._measure(name, benchmark, network)
+                figures |= {f"{name}/{figure}": value for figure, value in found.items()}
+                if found:
+                    told = ", ".join(f"{figure} {100 * value:.2f} %" for figure, value in found.items())
+                    logger.info(f"{self.model}: epoch {epoch}, {name}: {told}")
+        if self.options.tracker is not None:
+            self.accelerator.log(figures, step=epoch)
+
+    def end(self) -> None:
+        """Close the tracker."""
+        if self.options.tracker is not None:
+            self.accelerator.end_training()
+
+    def _measure(self, name: str, benchmark: AllPairsOptions | KfoldOptions, network: Backbone) -> dict[str, float]:
+        dataset = benchmark.dataset if benchmark.kind == "kfold" else benchmark.probe
+        needed = [split_file(dataset, self.at), self.at.faces(dataset) / "manifest.csv"]
+        needed += [pairs_file(dataset, self.at)] if benchmark.kind == "kfold" else []
+        if absent := [str(file) for file in needed if not file.is_file()]:
+            logger.warning(f"{self.model}: {name} is not measured yet, since {', '.join(absent)} is not made")
+            return {}
+        if benchmark.kind == "kfold":
+            return self._pairs(dataset, network)
+        faces = tested_faces(dataset, self.at).at_most(self.options.images, self.seed)
+        units = self._units(faces, network)
+        upper = np.triu_indices(len(units), 1)
+        return self._rates(rounded(units @ units.T)[upper], (faces.labels[:, None] == faces.labels)[upper])
+
+    def _pairs(self, dataset: str, network: Backbone) -> dict[str, float]:
+        """Accuracy in folds, and rates, on pairs that are drawn at random."""
+        pairs = read_pairs(dataset, self.at)
+        order = np.random.default_rng([self.seed, len(pairs)]).permutation(len(pairs))
+        pairs = [pairs[i] for i in np.sort(order[: self.options.images // 2])]
+        names = list(dict.fromkeys(pair[side] for pair in pairs for side in ("image_a", "image_b")))
+        units = self._units(_faces(dataset, names, [0] * len(names), self.at), network)
+        row = {name: number for number, name in enumerate(names)}
+        a, b = (units[[row[pair[side]] for pair in pairs]] for side in ("image_a", "image_b"))
+        genuine = np.array([pair["genuine"] == "1" for pair in pairs])
+        fold = np.array([int(pair["fold"]) for pair in pairs])
+        grids = (ACCURACY_THRESHOLDS, VAL_THRESHOLDS)
+        folds = in_folds(((a - b) ** 2).sum(1), genuine, fold, tuple(self.far), grids)
+        return {"accuracy": float(np.mean(folds.accuracy)), **self._rates(rounded((a * b).sum(1)), genuine)}
+
+    def _rates(self, scores: NDArray[np.float64], genuine: NDArray[np.bool_]) -> dict[str, float]:
+        curve = roc(tally(scores[genuine], scores[~genuine]))
+        rates = {"eer": eer(curve)[0]} | {at_rate("tar", far): tar_at_far(curve, far)[0] for far in self.far}
+        return {name: rate for name, rate in rates.items() if np.isfinite(rate)}
+
+    @torch.no_grad()
+    def _units(self, faces: Faces, network: Backbone) -> NDArray[np.float64]:
+        """Vectors of length 1, float64 [n, dim]."""
+        device = self.accelerator.device
+        inputs = Inputs(PreparedFaces(faces, Preprocess(network)), device, 0, self.mirror)
+        whole = nn.Sequential(Normalise(network).to(device), network).eval()
+        ways = (False, True) if self.mirror else (False,)
+        vectors = sum(torch.cat([whole(x).float() for x in inputs.in_order(way)]) for way in ways)
+        assert isinstance(vectors, Tensor)
+        units: NDArray[np.float64] = nn.functional.normalize(vectors.cpu().double()).numpy()
+        return units
+
+
+def tested_faces(dataset: str, at: Layout) -> Faces:
+    """The faces of a data set's test images, with their sitters."""
+    seated = [(name, sitter) for name, sitter, subset in each_image(dataset, at) if subset in TESTED]
+    number = {sitter: i for i, sitter in enumerate(dict.fromkeys(sitter for _, sitter in seated))}
+    return _faces(dataset, [name for name, _ in seated], [number[sitter] for _, sitter in seated], at)
+
+
+def _faces(dataset: str, image_ids: Sequence[str], labels: Sequence[int], at: Layout) -> Faces:
+    import pyarrow as pa
+
+    store = FaceStore(at.faces(dataset))
+    rows = store.rows(pa.array(image_ids, pa.string())).to_numpy(zero_copy_only=False)
+    where = np.stack([np.zeros(len(rows), dtype=np.int64), rows.astype(np.int64)], axis=1)
+    return Faces((dataset,), (store,), where, np.array(labels, dtype=np.int64))
