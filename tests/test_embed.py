@@ -23,8 +23,8 @@ SMALL = {"kind": "iresnet", "depth": 18, "width": 0.0625, "embedding": 16}
 FACES = 11
 
 
-def study(batch=4, mirror=False, backbone=SMALL):
-    frozen = {"adaptation": {"kind": "none"}, "loss": {"kind": "none"}, "mirror": mirror}
+def study(batch=4, mirror=False, backbone=SMALL, crops=()):
+    frozen = {"adaptation": {"kind": "none"}, "loss": {"kind": "none"}, "mirror": mirror, "crops": crops}
     return check(
         {
             "seed": 1,
@@ -95,6 +95,29 @@ def test_a_mirrored_model_adds_the_vector_of_the_mirrored_crop(at, project):
     np.testing.assert_allclose(table["mirrored"][5].as_py(), mirrored, rtol=1e-3, atol=1e-4)
     both = np.array(table["embedding"][5].as_py()) + mirrored
     np.testing.assert_allclose(read_embeddings("m", "photos", at).vectors[5], both, rtol=1e-3, atol=2e-4)
+
+
+def test_a_model_with_crops_adds_the_vectors_of_closer_and_wider_crops(at, project):
+    made = study(mirror=True, crops=[0.75, 1.25])
+    train.run(study(mirror=True), "m", at.root)
+    embed.run(study(mirror=True), "m", "photos", at.root)
+    plain = read_embeddings("m", "photos", at).vectors
+    model, store = load_model("m", at=at), FaceStore(at.faces("photos"))
+    train.run(made, "m", at.root)
+    embed.run(made, "m", "photos", at.root)
+    whole = model.prepare(store.crop(5), ARCFACE.points)[None]
+    crops = []
+    for side in (0.75, 1.25):
+        place = torch.tensor([[[side, 0, 0], [0, side, 0]]])
+        grid = torch.nn.functional.affine_grid(place, list(whole.shape), align_corners=False)
+        crop = torch.nn.functional.grid_sample(whole, grid, padding_mode="border", align_corners=False)
+        crops += [crop, crop.flip(3)]
+    with torch.inference_mode():
+        added = model.module(torch.cat(crops)).sum(0).numpy()
+    assert np.abs(added).max() > 0.1
+    found = read_embeddings("m", "photos", at).vectors
+    np.testing.assert_allclose(found[5], plain[5] + added, rtol=1e-3, atol=1e-3)
+    assert json.loads((at.model("m") / "model.json").read_text())["crops"] == [0.75, 1.25]
 
 
 def test_a_vector_that_is_not_finite_stops_with_the_image_named_and_nothing_written(at, project, monkeypatch):

@@ -110,7 +110,7 @@ def test_with_a_cohort_there_are_scores_of_all_test_images_of_every_two_data_set
         )
 
 
-@pytest.mark.parametrize("method", ["concat", "wccn", "score"])
+@pytest.mark.parametrize("method", ["concat", "wccn", "plda", "score"])
 def test_sitters_who_are_tested_in_another_data_set_have_no_say(method, at, caplog):
     """Of the paintings' eight train and val sitters, two train ones and a val one are tested in photos."""
     elsewhere = SUBSET | {"s0": "test", "s3": "test", "s4": "test"}
@@ -145,7 +145,7 @@ def test_weighted_says_its_weights_and_applies_them(at):
 LEARNED = ["score", {"kind": "gated", "epochs": 2}, {"kind": "attention", "epochs": 2}]
 
 
-@pytest.mark.parametrize("method", ["concat", "wccn", "weighted", *LEARNED], ids=str)
+@pytest.mark.parametrize("method", ["concat", "wccn", "plda", "weighted", *LEARNED], ids=str)
 @pytest.mark.parametrize("centre", [True, False])
 def test_a_fusion_read_back_gives_the_same_vectors(method, centre, at):
     fuse.run(study(method, centre=centre), "both", at.root)
@@ -154,7 +154,7 @@ def test_a_fusion_read_back_gives_the_same_vectors(method, centre, at):
     assert np.array_equal(again, read_embeddings("both", "photos", at).vectors)
 
 
-@pytest.mark.parametrize("method", ["wccn", "weighted", *LEARNED], ids=str)
+@pytest.mark.parametrize("method", ["wccn", "plda", "weighted", *LEARNED], ids=str)
 def test_test_sitters_have_no_say(method, at):
     fuse.run(study(method), "both", at.root)
     before = (at.model("both") / "weights.safetensors").read_bytes()

@@ -169,16 +169,19 @@ def open_recogniser(study: Study, name: str, at: Layout) -> Recogniser:
     if entry.adaptation.kind != "none":
         raise SitterError(f"{at.model(name)} holds no model yet: run `sitter train {name}` first.")
     from pipeline.models.build import build
+    from pipeline.models.crops import add_crops
     from pipeline.models.preprocess import Preprocess
 
     network, _ = build(entry.backbone, entry.adaptation, study.seed_of(name), at)
+    add_crops(network, entry.crops)
     network.requires_grad_(False)
     where = device()
     network.to(where)
     embedder = Embedder(name, network, Preprocess(network), network.dim, entry.mirror, _device(where))
     file = network.weights_file
     options = entry.backbone.model_dump(exclude={"weights"})
-    key = fingerprint("frozen", options, embedder.mirror, sha256(file) if file else "")
+    crops = [list(entry.crops)] if entry.crops else []
+    key = fingerprint("frozen", options, embedder.mirror, *crops, sha256(file) if file else "")
     return Network(embedder, key)
 
 

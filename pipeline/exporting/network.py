@@ -115,8 +115,8 @@ class Exported(nn.Module):
         kind = recogniser.kind
         if kind not in LINEAR:
             raise SitterError(
-                f"{recogniser.name} is a fusion of kind {kind}, whose weights depend on the picture. Fusions that can "
-                f"be exported are those of kind {', '.join(LINEAR)}."
+                f"{recogniser.name} is a fusion of kind {kind}, whose weights or lengths depend on the picture. "
+                f"Fusions that can be exported are those of kind {', '.join(LINEAR)}."
             )
         parts = [self._part(part) for part in recogniser.parts]
         state = fused.kind.state()

@@ -34,10 +34,7 @@ class WithinClass(Kind):
         Raises:
             SitterError: no sitter has two images.
         """
-        rows = [np.flatnonzero(np.asarray(sitters) == name) for name in sorted(set(sitters))]
-        rows = [own for own in rows if len(own) > 1]
-        if not rows:
-            raise SitterError("fusion wccn learns how a sitter's images differ, but no sitter under fit_on has two.")
+        rows = sitters_with_two(sitters, "wccn")
         self.maps = [whitening(unit, rows, self.shrink).astype(np.float32) for unit in units]
 
     def apply(self, units: Sequence[Floats]) -> Floats:
@@ -54,10 +51,40 @@ class WithinClass(Kind):
         self.maps = [state[f"map.{n}"] for n in range(len(state))]
 
 
+def sitters_with_two(sitters: Sequence[str], kind: str) -> list[NDArray[np.intp]]:
+    """Return the rows of each sitter with two images or more, sitters in the order of their names.
+
+    Raises:
+        SitterError: there is none; names the kind of fusion.
+    """
+    names = np.asarray(sitters)
+    rows = [np.flatnonzero(names == name) for name in sorted(set(sitters))]
+    rows = [own for own in rows if len(own) > 1]
+    if not rows:
+        raise SitterError(f"fusion {kind} learns how a sitter's images differ, but no sitter under fit_on has two.")
+    return rows
+
+
+def within_covariance(units: Floats, rows: Sequence[NDArray[np.intp]]) -> NDArray[np.float64]:
+    """Return the mean over sitters of the unbiased covariance of a sitter's images, float64 [d, d].
+
+    One with thirty images counts as one with two.
+
+    Args:
+        units: float32 [n, d].
+        rows: of each sitter, two or more.
+    """
+    within = np.zeros((units.shape[1],) * 2)
+    for own in rows:
+        apart = units[own] - units[own].mean(0, dtype=np.float64)
+        within += apart.T @ apart / (len(own) - 1)
+    return within / len(rows)
+
+
 def whitening(units: Floats, rows: Sequence[NDArray[np.intp]], shrink: float) -> NDArray[np.float64]:
     """W^(−½) with W = (1 − shrink) Σ + shrink · tr(Σ) / d · I, symmetric, float64 [d, d].
 
-    Σ is the mean over sitters of the unbiased covariance of a sitter's images: one with thirty counts as one with two.
+    Σ is `within_covariance`.
 
     Args:
         units: float32 [n, d].
@@ -65,11 +92,7 @@ def whitening(units: Floats, rows: Sequence[NDArray[np.intp]], shrink: float) ->
         shrink: above 0, since there are fewer images than directions.
     """
     d = units.shape[1]
-    within = np.zeros((d, d))
-    for own in rows:
-        apart = units[own] - units[own].mean(0, dtype=np.float64)
-        within += apart.T @ apart / (len(own) - 1)
-    within /= len(rows)
+    within = within_covariance(units, rows)
     size = max(float(np.trace(within)) / d, 1e-12)  # images that are all the same: the identity is left
     values, axes = np.linalg.eigh((1 - shrink) * within / size + shrink * np.eye(d))
     found: NDArray[np.float64] = (axes / np.sqrt(values)) @ axes.T

@@ -18,6 +18,7 @@ from pipeline.formats.companions import checksum
 from pipeline.models.backbone import Backbone, load_trained_state
 from pipeline.models.build import build
 from pipeline.models.centre import add_centre
+from pipeline.models.crops import add_crops
 from pipeline.models.preprocess import Preprocess
 from pipeline.params.adaptations import ADAPTATIONS
 from pipeline.params.adaptations import Adaptation as AdaptationOptions
@@ -62,6 +63,7 @@ def load_model(name: str, device: str | torch.device = "cpu", at: Layout = HERE)
     if description["parameters"]["trained"]:
         _load_trained(name, network, at)
     way.merge(network)
+    add_crops(network, description.get("crops", ()))
     if description.get("centre"):
         add_centre(network, _mean(name, at))
     network.eval().requires_grad_(False)

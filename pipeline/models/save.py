@@ -57,6 +57,7 @@ def describe(network: Backbone, model: Model, training: Training | None, seed: i
         "training": training.model_dump(mode="json") if training else None,
         "seed": seed,
         "mirror": model.mirror,
+        **({"crops": list(model.crops)} if model.crops else {}),
         "centre": model.centre,
         "weights": _of(file) if file else None,
         **({"adapter": _of(adapter)} if adapter else {}),

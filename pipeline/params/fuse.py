@@ -72,7 +72,7 @@ def fusion_problems(study: Study, name: str) -> list[str]:
             )
         if fusion.crossval or fusion.score_norm:
             problems.append(f"fuse.{name}: crossval and score_norm are for the fusion of cross-validated models")
-    elif len(fusion.models) == 1 and fusion.score_norm is None and fusion.method.kind != "wccn":
+    elif len(fusion.models) == 1 and fusion.score_norm is None and fusion.method.kind not in ("wccn", "plda"):
         problems.append(f"fuse.{name}.models names one model: a fusion is of two or more")
     for part in fusion.models:
         earlier = study.fuse.get(part)

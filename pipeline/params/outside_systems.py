@@ -21,6 +21,8 @@ def external_problems(study: Study) -> list[str]:
                 f"models.{name}.adaptation is {model.adaptation.kind!r}, but backbone {backbone.kind} is an outside "
                 "system, which cannot be trained: set adaptation and loss to {kind: none}"
             )
+        if model.crops:
+            problems.append(f"models.{name}.crops is set, but an outside system's file is all there is: leave it out")
         if model.mirror:
             problems.append(f"models.{name}.mirror is true, but an outside system's file is all there is: set it false")
     vectors = {f"fuse.{name}.models": fusion.models for name, fusion in study.fuse.items()}

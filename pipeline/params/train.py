@@ -115,6 +115,9 @@ class Model(Strict):
     """What it is trained by; `{kind: none}` for a frozen model."""
     mirror: bool = False
     """Add the embedding of the mirrored image (as InsightFace's evaluation does)."""
+    crops: tuple[Annotated[float, Field(ge=0.5, le=2)], ...] = ()
+    """Add the embeddings of crops about the middle, of these shares of the side: 0.9 is closer, 1.1 wider, the border
+    repeated. With `mirror`, of their mirror images, too."""
     centre: bool = False
     """Subtract the mean vector of the training faces, those of `train_on`, of a frozen model too. Faces of sitters who
     are tested in another data set are left out of it. A model with `crossval` is centred in any case, fold by fold."""

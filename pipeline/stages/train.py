@@ -298,7 +298,8 @@ def write(study: Study, model: str, work: Run, state: State, at: Layout = HERE) 
 
 
 def centre(study: Study, model: str, network: Backbone, device: torch.device, at: Layout) -> Tensor | None:
-    """The mean unit vector of the training faces, where the model is centred: float32 [dim]."""
+    """The mean unit vector of the training faces, where the model is centred: float32 [dim]; adds its crops first."""
+    from pipeline.models.crops import add_crops
     from pipeline.params.effective import tested_elsewhere
     from pipeline.store.splits import TESTED, sitters_of
     from pipeline.training.centring import mean_vector
@@ -314,6 +315,7 @@ def centre(study: Study, model: str, network: Backbone, device: torch.device, at
         }
         for dataset in training.train_on
     }
+    add_crops(network, entry.crops)
     mean = mean_vector(model, network.to(device), faces, entry.mirror, tested, device, training.workers)
     logger.info(f"{model}: centred on the mean of training faces, whose length is {float(mean.norm()):.2f}")
     return mean

@@ -26,7 +26,7 @@ STUDY = {
         "one": {"backbone": {"kind": "dlib-resnet29"}, "adaptation": {"kind": "none"}, "loss": {"kind": "none"}},
         "two": {
             "backbone": {"kind": "dlib-resnet29"}, "adaptation": {"kind": "none"}, "loss": {"kind": "none"},
-            "mirror": True, "training": {"seed": 5},
+            "mirror": True, "crops": [0.9], "training": {"seed": 5},
         },
         "three": {"backbone": {"kind": "mobilefacenet"}, "adaptation": {"kind": "none"}, "loss": {"kind": "none"}},
     },

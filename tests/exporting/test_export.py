@@ -128,7 +128,9 @@ def test_what_cannot_be_exported_says_why(study: OpenStudy, tmp_path: Path, caps
     recogniser = study.model("both", align="photos").recogniser
     assert isinstance(recogniser, FusedRecogniser)
     gated = FusedRecogniser("gated", "gated", recogniser.fused, recogniser.parts, "")
-    with pytest.raises(sitter.SitterError, match=r"weights depend on the picture.*concat, wccn, weighted, score"):
+    with pytest.raises(
+        sitter.SitterError, match=r"weights or lengths depend on the picture.*concat, wccn, weighted, score"
+    ):
         Exported(gated)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")

@@ -127,6 +127,7 @@ def test_vectors_from_outside_are_fused_and_the_differences_tested(at):
     [
         ({"backbone": {"weights": "cost"}}, r"models.cots.backbone.weights is 'cost'.*did you mean 'cots'"),
         ({"mirror": True}, r"models.cots.mirror is true, but an outside system"),
+        ({"crops": [0.9]}, r"models.cots.crops is set, but an outside system"),
         ({"centre": True}, r"models.cots.centre is true, but an outside system"),
         (
             {"adaptation": {"kind": "head"}, "loss": {"kind": "triplet"}, "training": {"train_on": ["photos"]}},

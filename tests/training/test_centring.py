@@ -75,6 +75,14 @@ def test_the_mean_leaves_the_vector_of_a_face_and_of_its_mirror_image_alike(proj
     np.testing.assert_allclose(centred, normalise(both[0] + both[1] - 2 * mean), atol=2e-4)
 
 
+def test_a_model_with_crops_is_centred_on_vectors_with_crops(project: Path) -> None:
+    made = study(crops=[0.8])
+    plain, centred = vectors(made, "frozen"), vectors(made, "frozen-centred")
+    known = [trains(image_id) for image_id in read_embeddings("frozen", "tiny").image_ids]
+    np.testing.assert_allclose(centred, normalise(plain - mean_units([plain[known]])[0]), atol=2e-4)
+    assert np.abs(plain - vectors(study(), "frozen")).max() > 1e-3
+
+
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 def test_a_network_that_has_no_parameters_of_its_own_is_centred_too(project: Path) -> None:
     put(layout.HERE, small(), **FREE)

@@ -11,12 +11,20 @@ from pipeline.params.fusions.attention import AttendedOptions
 from pipeline.params.fusions.concat import ConcatOptions
 from pipeline.params.fusions.folds import FoldsOptions
 from pipeline.params.fusions.gated import GatedOptions
+from pipeline.params.fusions.plda import TwoCovarianceOptions
 from pipeline.params.fusions.score import ScoreOptions
 from pipeline.params.fusions.wccn import WithinClassOptions
 from pipeline.params.fusions.weighted import WeightedOptions
 
 Method = Annotated[
-    ConcatOptions | WeightedOptions | ScoreOptions | GatedOptions | AttendedOptions | WithinClassOptions | FoldsOptions,
+    ConcatOptions
+    | WeightedOptions
+    | ScoreOptions
+    | GatedOptions
+    | AttendedOptions
+    | WithinClassOptions
+    | TwoCovarianceOptions
+    | FoldsOptions,
     Field(discriminator="kind"),
 ]
 FUSIONS = by_kind(Method)

@@ -1,0 +1,69 @@
+"""A face embedded in several crops, closer and wider ones, whose vectors are added: for inference only.
+
+Faces of paintings are not found to the pixel, and what a network makes of one depends on where its border lies. The
+sum over crops does so less.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.models.backbone import Backbone
+
+
+class Crops(nn.Module):
+    """Of each image itself and its crops about the middle, one after the other: [B, 3, S, S] to [B·(1 + k), 3, S, S].
+
+    A crop of 0.9 is nine tenths of the side, brought to the size of the whole by linear interpolation; of one above 1
+    the border is repeated. Rows and columns are interpolated by a matrix, which is repeatable and exported everywhere.
+    """
+
+    def __init__(self, sides: Sequence[float], size: int) -> None:
+        super().__init__()
+        self.count = len(sides)
+        for n, side in enumerate(sides):
+            self.register_buffer(f"side{n}", interpolation(side, size), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See above; all images, then all first crops, and so on."""
+        maps = [getattr(self, f"side{n}") for n in range(self.count)]
+        return torch.cat([x, *(rows @ x @ rows.T for rows in maps)])
+
+
+def interpolation(side: float, size: int) -> Tensor:
+    """Return the matrix by which a line of pixels gives its middle part of a share `side`: float32 [size, size]."""
+    place = (side * (torch.arange(size) + 0.5 - size / 2) + size / 2 - 0.5).clamp(0, size - 1)
+    near = place.floor().long().clamp(max=size - 2)
+    part = (place - near)[:, None]
+    identity = torch.eye(size)
+    return (1 - part) * identity[near] + part * identity[near + 1]
+
+
+class SumOfCrops(nn.Module):
+    """The vectors of an image and of its crops added: [B·count, dim] to [B, dim]."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See above."""
+        return x.view(self.count, -1, x.shape[1]).sum(0)
+
+
+def add_crops(backbone: Backbone, sides: Sequence[float]) -> None:
+    """Put the stages `crops` and `sum_of_crops` around the others; a backbone without crops stays as it is."""
+    if sides:
+        backbone.stages = nn.Sequential(
+            OrderedDict(
+                [
+                    ("crops", Crops(sides, backbone.template.size)),
+                    *backbone.stages.named_children(),
+                    ("sum_of_crops", SumOfCrops(1 + len(sides))),
+                ]
+            )
+        )
