@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
 
+from rules.watch import JUST_NOW
 from tests.workflow.conftest import Workplace, checkout
 from tests.workflow.test_agreement import assert_both_have_nothing_to_do
 
@@ -52,6 +54,7 @@ def test_what_dvc_finds_changed_and_snakemake_does_not_is_never_recorded(workpla
     now = file.stat()
     known[SITTER][:4] = [now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino]
     memory.write_text(json.dumps(known))
+    time.sleep(2 * JUST_NOW)  # what changed just now would be read once more
     lock = workplace.text("dvc.lock")
     assert workplace.snakemake_would_run() == set()
     refused = workplace.sync("run", check=False)
