@@ -33,6 +33,7 @@ def embedding_map(context: Context, options: EmbeddingMapOptions) -> Result:
     """
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE, trustworthiness
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     subsets = ("train", "val", "test") if options.images == "all" else ("test",)
     parts = [context.embedded(options.dataset, subset) for subset in subsets]  # type: ignore[arg-type]
@@ -46,7 +47,8 @@ def embedding_map(context: Context, options: EmbeddingMapOptions) -> Result:
     reduced = PCA(min(REDUCED, *x.shape), svd_solver="full").fit_transform(x)
     perplexity = min(options.perplexity, (len(x) - 1) / 3)
     seed = context.seed % 2**32
-    flat = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced)
+    with threadpool_limits(1):  # sums over threads would round in another order on other machines
+        flat = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced)
     near = min(NEIGHBOURS, len(x) // 2 - 1)
     scalars = {
         "trustworthiness": Scalar(float(trustworthiness(x, flat, n_neighbors=near))),
