@@ -17,6 +17,9 @@ from pipeline.plan.stages import jobs
 from pipeline.store.embeddings import Floats
 from pipeline.store.splits import each_image
 
+CROPS = "-crops"
+"""After the name of a network: its vectors with those of a closer and a wider crop added."""
+SIDES = [0.9, 1.1]
 MEMBERS = ("dlib", "mobilefacenet", "dlib-features", "mobilefacenet-features")
 
 
@@ -46,7 +49,11 @@ def embedded(portraits: Path, weights: Path) -> Portraits:
             "align": {"portraits": shown["align"]["portraits"]},
             "split": {"portraits": {"kind": "sitters", "test": 1.0}},
             "train": {},
-            "models": {name: shown["models"][name] | {"mirror": True} for name in MEMBERS},
+            "models": {
+                name + end: shown["models"][name] | {"mirror": True, "crops": SIDES if end else []}
+                for name in MEMBERS
+                for end in ("", CROPS)
+            },
             "embed": {"datasets": ["portraits"], "batch": 64},
             "evaluate": {"benchmarks": {}},
         }
@@ -55,7 +62,7 @@ def embedded(portraits: Path, weights: Path) -> Portraits:
         if job.stage not in ("evaluate", "report"):
             importlib.import_module(f"pipeline.stages.{job.stage}").run(made, *job.names)
     sitter = {image_id: name for image_id, name, _ in each_image("portraits")}
-    tables = {name: read_table(layout.embeddings(name, "portraits") / "embeddings.arrow") for name in MEMBERS}
+    tables = {name: read_table(layout.embeddings(name, "portraits") / "embeddings.arrow") for name in made.models}
     ids = tables[MEMBERS[0]]["image_id"].to_pylist()
     known = sorted(sitter[i] for i in ids)
     number = {name: n for n, name in enumerate(dict.fromkeys(known))}
