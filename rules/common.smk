@@ -117,7 +117,11 @@ def inputs(stage):
     def files(wildcards):
         found = job(stage, wildcards)
         absent = missing(STUDY)
-        named = "tracking" if stage == "train" else f"{stage}.{found.name}" if found.name else stage
+        named = (
+            "tracking"
+            if stage == "train"
+            else f"{stage}.{found.name}" if found.name else stage
+        )
         if (found.name if stage == "download" else named) in absent:
             raise WorkflowError("\n".join(absent.values()))
         # Without the originals, what was made of them stands: Snakemake leaves a job alone whose inputs are not there.
