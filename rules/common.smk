@@ -117,8 +117,8 @@ def inputs(stage):
     def files(wildcards):
         found = job(stage, wildcards)
         absent = missing(STUDY)
-        named = "tracking" if stage == "train" else f"{stage}.{found.name}" if found.name else stage
-        if (found.name if stage == "download" else named) in absent:
+        needed = {"download": found.name, "train": "tracking"}
+        if needed.get(stage, ".".join(filter(None, (stage, found.name)))) in absent:
             raise WorkflowError("\n".join(absent.values()))
         # Without the originals, what was made of them stands: Snakemake leaves a job alone whose inputs are not there.
         gone = any(not path.exists() for path in found.own)

@@ -2,7 +2,7 @@ rule report:
     input:
         inputs("report"),
     output:
-        at("results/report.html"),
+        report(at("results/report.html"), category="Report"),
     log:
         at("logs/report.log"),
     benchmark:

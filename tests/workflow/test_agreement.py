@@ -83,6 +83,12 @@ def test_3_and_4_a_changed_parameter_reruns_what_it_touches_and_put_back_is_rest
     assert yaml.safe_load(workplace.text("dvc.lock")) == yaml.safe_load(lock)
 
 
+def test_the_report_of_snakemake_holds_the_study_s_own(finished: Workplace, tmp_path: Path) -> None:
+    said = finished.call("snakemake", "--report", str(tmp_path / "report.html")).stdout
+    assert "Adding report.html" in said
+    assert (tmp_path / "report.html").stat().st_size > (finished.folder / "results/report.html").stat().st_size
+
+
 def test_5_fresh_clone_and_pull_leave_nothing_to_do(finished: Workplace, tmp_path: Path) -> None:
     place = finished.copy_to(tmp_path / "sitter")
     place.call("dvc", "remote", "add", "-d", "store", str(tmp_path / "store"))
