@@ -1,4 +1,4 @@
-"""Versions of what computes: recorded with what came of it, since the report may be made on another machine."""
+"""Versions of the packages that compute; each stage records them, since the report may be made on another machine."""
 
 from __future__ import annotations
 
