@@ -1,6 +1,6 @@
-"""A user's CSV files, read strictly: every row arrives whole under the right names, or an error names the line.
+"""Reads a user's CSV files strictly: every row arrives whole under the right names, or an error names the line.
 
-What spreadsheets write is read: UTF-8 or UTF-16 with a byte order mark, any line ends, a first line `sep=;`, another
+It reads what spreadsheets write: UTF-8 or UTF-16 with a byte order mark, any line ends, a first line `sep=;`, another
 separator than the expected one where the header shows it, blank lines, empty cells beyond the last column, and cells
 of several lines. What cannot be read with certainty is refused: other encodings, columns of one name, rows with too
 many or too few cells, a carriage return within a cell that is not quoted, and quotes that are not closed where their
@@ -36,7 +36,7 @@ MARKS = (
 )
 SEPARATOR_LINE = re.compile(r'"?sep=(?P<separator>[^\w\r\n"])"?(?P=separator)*\s*', re.IGNORECASE)
 BEGINNING = 1 << 20
-"""Bytes from which the encoding and the line ends are told."""
+"""Number of first bytes from which the encoding and the line ends are recognised."""
 SHOWN = 12
 
 Row = dict[str, str]
@@ -48,24 +48,24 @@ class UserTable:
 
     file: Path
     columns: tuple[str, ...]
-    """Names of the columns, stripped and in Unicode's composed form; a first one without a name is left out."""
+    """Names of the columns, stripped and in Unicode's composed form; a nameless first column is left out."""
     separator: str
     encoding: str
     header: int
     """Number of the header's last line, counted from 1."""
     width: int
-    """Cells of the header."""
+    """Number of cells of the header."""
     places: tuple[int, ...]
-    """Where the named columns stand."""
+    """Positions of the named columns."""
     _nameless: tuple[int, ...]
-    """Columns without a name, which have to be empty; the first one is an index that some programs write."""
+    """Positions of nameless columns, which must be empty, except a first one: an index that some programs write."""
     _least: int
-    """Cells that a row has at least."""
+    """Least number of cells in a row."""
     _hint: str
 
     @property
     def has_separator_line(self) -> bool:
-        """Whether the first line of the file says with which separator it is written."""
+        """Whether the first line of the file states its separator."""
         return _stated_separator(self.file, self.encoding) is not None
 
     def rows(self) -> Iterator[tuple[int, Row]]:
@@ -88,7 +88,7 @@ class UserTable:
             yield line, {name: cells[place] for name, place in zip(self.columns, self.places, strict=True)}
 
     def _check_width(self, line: int, cells: Sequence[str]) -> None:
-        """Raise SitterError where a row has other cells than the header, empty ones at its end aside."""
+        """Raise SitterError where a row has more or fewer cells than the header, not counting empty ones at its end."""
         if any(cell.strip() for cell in cells[self.width :]):
             raise SitterError(
                 f"{self.file}, line {line}: has more cells ({len(cells)}) than the header line ({self.width}): "
@@ -113,12 +113,12 @@ def open_table(
 
     Args:
         file: the file.
-        required: columns that have to be there.
-        separator: the expected separator of cells. Where the header has the required columns with another one only,
-            the file is read with that one, and a line on stderr says so. A first line `sep=;` names it, too.
-        needed: columns whose cells each row has to have, where they are there; a row may end before others. None: all.
-        hint: what else to do where a row has too many cells.
-        quiet: do not say with which separator the file is read.
+        required: columns that must exist.
+        separator: the expected separator of cells. If the header has the required columns only with another one,
+            the file is read with that one, and the log says so. A first line `sep=;` names it, too.
+        needed: columns that no row may leave out, if they exist; a row may end before others. None: all columns.
+        hint: further advice in the message about a row with too many cells.
+        quiet: do not log the separator.
 
     Raises:
         SitterError: the file is absent or not readable as text, a required column is absent, or two columns have one
@@ -180,7 +180,7 @@ def _check_repeated(file: Path, line: int, names: Sequence[str]) -> None:
 
 
 def _encoding(file: Path) -> str:
-    """Name of a file's encoding by its byte order mark, UTF-8 where it has none."""
+    """Return the name of a file's encoding by its byte order mark, UTF-8 where it has none."""
     try:
         with open(file, "rb") as opened:
             start = opened.read(4)
@@ -192,7 +192,7 @@ def _encoding(file: Path) -> str:
 
 
 def _lines(file: Path, encoding: str) -> Iterator[str]:
-    """Lines of a file with their ends; carriage returns end lines only where nothing else does."""
+    """Yield the lines of a file with their ends; carriage returns end lines only where nothing else does."""
     with open(file, "rb") as opened:
         beginning = opened.read(BEGINNING).decode(encoding, errors="ignore")
     end = "\r" if "\r" in beginning and "\n" not in beginning else "\n"
@@ -210,7 +210,7 @@ def _lines(file: Path, encoding: str) -> Iterator[str]:
 
 
 def _undecodable(file: Path, encoding: str) -> str:
-    """Say where a file ceases to be text of its encoding."""
+    """Say where the text of a file ends to fit its encoding."""
     content = file.read_bytes()
     mend = "save it as CSV UTF-8, which spreadsheets offer when saving."
     try:
@@ -230,13 +230,13 @@ def _undecodable(file: Path, encoding: str) -> str:
 
 
 def _stated_separator(file: Path, encoding: str) -> str | None:
-    """The separator that a first line `sep=;` states, as Excel writes and reads it."""
+    """Return the separator that a first line `sep=;` states, as Excel writes and reads it."""
     found = SEPARATOR_LINE.fullmatch(next(_lines(file, encoding), ""))
     return found["separator"] if found else None
 
 
 def _records(file: Path, encoding: str, separator: str) -> Iterator[tuple[int, int, list[str]]]:
-    """First line, last line and cells of each record that is not blank; a line `sep=;` is none."""
+    """Yield first line, last line and cells of each record that is not blank; a line `sep=;` is no record."""
     lines = _lines(file, encoding)
     skipped = 0
     if _stated_separator(file, encoding) is not None:
@@ -284,11 +284,11 @@ def _broken(file: Path, encoding: str, separator: str, start: int, end: int, sai
 
 
 def _where_quote_opens(file: Path, encoding: str, separator: str, start: int, end: int) -> int:
-    """The line in which the cell begins that is still open at the end of the lines from `start` to `end`."""
+    """Return the line in which the cell begins that is still open at the end of the lines from `start` to `end`."""
     there = list(islice(_lines(file, encoding), start - 1, end))
     if not there:
         return start
-    try:  # without `strict`, an open cell ends with the data
+    try:  # without `strict`, an open cell simply ends with the data
         *_, cells = csv.reader(there, delimiter=separator)
     except csv.Error:
         return start
@@ -300,7 +300,7 @@ def _check_swallowed(file: Path, start: int, cells: Sequence[str], width: int, s
 
     A quote that is opened by mistake may be closed by another one further down, as by the inches in `30"`. Then the
     lines between look like rows: they have as many cells as the header, and no space after the separators, as a
-    sentence would have. They are looked at as they stand in the file, with the quotes of the text doubled.
+    sentence would have. They are examined as they stand in the file, with the quotes of the text doubled.
     """
     line = start
     for place, cell in enumerate(cells):
@@ -319,12 +319,12 @@ def _check_swallowed(file: Path, start: int, cells: Sequence[str], width: int, s
 
 
 def _tight(parts: Iterable[str]) -> bool:
-    """Whether no part but the first begins with a space."""
+    """Whether no part after the first begins with a space."""
     return not any(part[:1].isspace() for part in list(parts)[1:])
 
 
 def _parsed(text: str, separator: str) -> list[str]:
-    """The cells of a line by itself."""
+    """Return the cells of a single line."""
     return next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
 
 
