@@ -1,4 +1,4 @@
-"""`crossval: true` of an entry under `models`: a training for each fold, and one model that stands for all of them."""
+"""`crossval: true` of an entry under `models`: a training for each fold, and one fusion that represents them all."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ FOLD = "training.fold"
 
 
 def cross_validated(raw: Any, file: str) -> tuple[Any, frozenset[str]]:
-    """Return a params file in which each cross-validated model is a sweep over folds and a fusion, and their names.
+    """Return a params file in which each cross-validated model became a sweep over folds and a fusion; also return the
+    models' names.
 
     The entry NAME becomes the trainings NAME-fold-0, NAME-fold-1 …, each of which leaves out a fold of the split, and
-    the fusion NAME of kind `folds`, which takes the vector of each image from the training that left out its sitter.
+    the fusion NAME of kind `folds`, which takes each image's vector from the training that left out its sitter.
 
     Raises:
-        SitterError: `crossval` is no truth value, the entry sweeps folds itself, none of the data sets that it learns
-            from is split into folds, or the section `fuse` has an entry of this name.
+        SitterError: `crossval` is neither true nor false, the entry sweeps folds itself, none of the data sets that it
+            learns from is split into folds, or the section `fuse` has an entry of this name.
     """
     if not isinstance(raw, Mapping) or not isinstance(raw.get("models"), Mapping):
         return raw, frozenset()

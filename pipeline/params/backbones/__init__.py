@@ -1,4 +1,4 @@
-"""Options of the backbones: networks that turn a face into a vector, a kind a module."""
+"""Options of the backbones: networks that turn a face into a vector, one kind in each module."""
 
 from __future__ import annotations
 
@@ -33,4 +33,4 @@ Backbone = Annotated[
 BACKBONES = by_kind(Backbone)
 """By kind."""
 OUTSIDE = {kind for kind, options in BACKBONES.items() if issubclass(options, OutsideOptions)}
-"""Kinds that are no networks, but outside systems."""
+"""Kinds that are outside systems instead of networks."""

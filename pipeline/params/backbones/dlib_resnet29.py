@@ -14,6 +14,6 @@ class DlibResNet29Options(BackboneOptions):
     roles: ClassVar[Roles] = {"conv": ("conv1", "conv2"), "fc": ("fc",)}
     kind: Literal["dlib-resnet29"] = "dlib-resnet29"
     weights: str | None = None
-    """dlib_face_recognition_resnet_model_v1.dat; null: a random start."""
+    """dlib_face_recognition_resnet_model_v1.dat; null: random initial weights."""
     features: bool = False
-    """The 256 features before the last layer instead of the vector made of them."""
+    """Take the 256 features before the last layer instead of the vector that the layer makes of them."""

@@ -14,6 +14,6 @@ class EfficientNetLite0Options(BackboneOptions):
     roles: ClassVar[Roles] = {"conv": ("conv_pw", "conv_pwl", "conv_head")}
     kind: Literal["efficientnet-lite0"] = "efficientnet-lite0"
     weights: str | None = None
-    """efficientnet-lite0-….pth; null: a random start."""
+    """efficientnet-lite0-….pth; null: random initial weights."""
     size: Literal[112, 160, 224] = 112
-    """Side of the input; ImageNet's was 224, but the stored faces have 112 pixels."""
+    """Side of the input; it was trained on ImageNet with 224, but stored faces have 112 pixels."""

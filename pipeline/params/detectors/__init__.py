@@ -1,4 +1,4 @@
-"""Options of the face detectors, a kind a module."""
+"""Options of the face detectors, one kind in each module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options of the losses, a kind a module; `single` lists them."""
+"""Options of the losses, one kind in each module; `single` lists them."""
 
 from __future__ import annotations
 

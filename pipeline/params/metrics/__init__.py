@@ -1,4 +1,4 @@
-"""Options of the benchmarks: what is measured of a model's embeddings, a kind a module."""
+"""Options of the benchmarks: what is measured on a model's embeddings; one kind in each module."""
 
 from __future__ import annotations
 

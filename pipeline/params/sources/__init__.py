@@ -1,4 +1,4 @@
-"""Options of the sources: where images and weights come from, a kind a module."""
+"""Options of the sources: where images and weights come from; one kind in each module."""
 
 from __future__ import annotations
 
