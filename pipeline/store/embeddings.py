@@ -189,8 +189,8 @@ def refuse_failed(model: str, dataset: str, missing: Collection[str], at: Layout
     if failed:
         raise SitterError(
             f"{model} has no vector for {len(failed)} images of {dataset}, the first of them {min(failed)!r}, since "
-            "the outside system failed on them: only benchmarks work without them. Remove the model from uses that need a vector of "
-            "each image (a fusion, a question, class centres)."
+            "the outside system failed on them: only benchmarks work without them. Remove the model from uses that "
+            "need a vector of each image (a fusion, a question, class centres)."
         )
 
 
