@@ -2,9 +2,8 @@
 
 Snakemake finds it by the name of this package, which `make setup` puts on Python's path. Its settings are those of
 snakemake-executor-plugin-slurm under its own name, such as `--sitter-slurm-requeue` for `--slurm-requeue`. The package
-loads
-without the other packages of the project: Snakemake loads its plugins before it reads the Snakefile, which says where
-they are.
+loads without the other packages of the project: Snakemake loads its plugins before it reads the Snakefile, which says
+where they are.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class StartedJob:
     name: str
     logs: tuple[str, ...]
     started: float
-    """By `time.monotonic`."""
+    """Time of the start, by `time.monotonic`."""
 
     def __str__(self) -> str:
         return f"{self.stage} {self.name}".rstrip()

@@ -1,4 +1,4 @@
-"""From five landmarks to a face in a fixed position: similarity transforms and templates."""
+"""Brings a face with five landmarks to a fixed position, by similarity transforms to templates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Template:
-    """Where a network expects the landmarks.
+    """The places where a network expects the landmarks.
 
     points: float32 [5, 2], x and y of left eye, right eye, nose, left and right mouth corner (image left first).
     size: width and height of the face in pixels.

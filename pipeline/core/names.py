@@ -52,7 +52,7 @@ def alike(names: Iterable[str], others: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def warn_of_alike(names: Iterable[str], others: Iterable[str], where: str, other: str) -> None:
-    """Warn of sitters in two data sets whose names differ only in spelling, and say how many there are.
+    """Warn of sitters in two data sets with names that differ only in spelling, and give their number.
 
     Args:
         names: sitters of one data set.

@@ -9,7 +9,7 @@ PACKAGES = (
     *("torch", "torchvision", "timm", "peft", "open-clip-torch", "onnxruntime", "opencv-python-headless"),
     *("numpy", "scipy", "scikit-learn"),
 )
-"""The packages whose version may change a figure."""
+"""The packages with versions that may change a figure."""
 
 
 def versions() -> dict[str, str]:

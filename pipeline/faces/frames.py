@@ -104,8 +104,8 @@ class SameFrame:
     def candidates(self, sitters: Sequence[str], patches: NDArray[np.float16]) -> list[tuple[int, int]]:
         """Return pairs of faces of one sitter that may be copies of each other: (i, j), i < j.
 
-        For each face these are the two of the same sitter whose landmarks lie nearest in the frame, and the two whose
-        patches are most alike.
+        For each face these are, among the faces of its sitter, the two with the nearest landmarks in the frame, and the
+        two with the most similar patches.
 
         Args:
             sitters: the sitter of each face.

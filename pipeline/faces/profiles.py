@@ -116,7 +116,7 @@ def _way(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 def _table(profile: bytes) -> NDArray[np.uint8] | None:
     """Return sRGB's grey for each 16-bit sample, uint8 [65536]; None where the profile is broken or changes nothing.
 
-    The table is made without LittleCMS's optimisations, whose tables are 10 levels off in the shadows of linear
+    The table is made without LittleCMS's optimisations, which are 10 levels off in the shadows of linear
     samples.
     """
     if profile[16:20] != b"GRAY" or profile[12:16] in OTHER_CLASSES:
@@ -184,7 +184,7 @@ def tags_of(profile: bytes) -> dict[bytes, bytes]:
 
 
 def _fixed(number: float) -> bytes:
-    """s15Fixed16Number."""
+    """Encode a number as ICC's s15Fixed16Number."""
     return struct.pack(">i", round(number * 65536))
 
 

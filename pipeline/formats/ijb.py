@@ -2,9 +2,8 @@
 
 NIST publishes lists of templates as CSV (`ijbc_1N_gallery_G1.csv`, `ijbc_1N_probe_mixed.csv`, a row for each image) and
 the comparisons as two columns of template ids (`ijbc_11_G1_G2_matches.csv`). InsightFace gives crops of the faces, and
-the
-same as text: `ijbc_face_tid_mid.txt` (image, template, medium) and `ijbc_template_pair_label.txt` (two templates and
-1 or 0). Whitelam et al.: IARPA Janus Benchmark-B Face Dataset, CVPRW 2017; Maze et al.: IARPA Janus Benchmark-C, ICB
+the same as text: `ijbc_face_tid_mid.txt` (image, template, medium) and `ijbc_template_pair_label.txt` (two templates
+and 1 or 0). Whitelam et al.: IARPA Janus Benchmark-B Face Dataset, CVPRW 2017; Maze et al.: IARPA Janus Benchmark-C, ICB
 2018.
 """
 
@@ -120,8 +119,7 @@ def read_members(path: Path) -> list[Member]:
 
 
 def read_scores(path: Path) -> dict[str, str]:
-    """Return the detector's score of each image of `ijbc_name_5pts_score.txt`, which has the five landmarks between
-    name and score.
+    """Return the detector's score of each image of `ijbc_name_5pts_score.txt` (landmarks stand between name and score).
 
     Raises:
         SitterError: a row does not have twelve words.

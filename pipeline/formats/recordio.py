@@ -59,7 +59,7 @@ class RecordFile:
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Size of the file in bytes."""
         return len(self._view)
 
     def payload(self, offset: int) -> tuple[memoryview, int]:

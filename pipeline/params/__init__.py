@@ -63,7 +63,7 @@ class Study(Strict):
     render: dict[Name, Render] = {}
     """Data sets made by painting another data set."""
     align: dict[Name, Align]
-    """How the faces of each data set are found."""
+    """How to find the faces of each data set."""
     split: dict[Name, Split]
     """Which sitters train, validate and test."""
     train: Training
@@ -81,7 +81,7 @@ class Study(Strict):
     explain: Explain | None = None
     """Attribution maps: the parts of faces that models rely on."""
     identify: dict[Name, Identify] = {}
-    """Questions who sat for unidentified portraits."""
+    """Questions about who sat for unidentified portraits."""
     report: Report = Report()
     """Contents of the report."""
     published: Published = Published()

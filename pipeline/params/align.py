@@ -13,13 +13,13 @@ from pipeline.params.weights import HasWeights
 
 
 class Align(Strict):
-    """How the faces of one data set are found."""
+    """How to find the faces of one data set."""
 
     detectors: Annotated[tuple[Detector, ...], Field(min_length=1)]
     """Detectors, tried in this order until one finds a face."""
     choose: Literal["largest", "central", "score", "middle"] = "largest"
-    """Which of several faces is the sitter's: the largest or the most central of those with about the best score, the
-    one with the best score, or (middle) the one nearest to the middle of the image, whatever its score."""
+    """Which of several faces is the sitter's: the largest or the most central of the faces with about the best score,
+    the one with the best score, or (middle) the one nearest to the middle of the image, whatever its score."""
     max_megapixels: Annotated[float, Field(gt=0)] = 200
     """Larger images are refused before they are decoded, since they exhaust memory."""
     doubtful: Annotated[float, Field(ge=0, le=1)] = 0.6

@@ -11,10 +11,9 @@ FOLD = "training.fold"
 
 
 def cross_validated(raw: Any, file: str) -> tuple[Any, frozenset[str]]:
-    """Return a params file in which each cross-validated model became a sweep over folds and a fusion; also return the
-    models' names.
+    """Return a params file with each cross-validated model as a sweep over folds and a fusion, and the models' names.
 
-    The entry NAME becomes the trainings NAME-fold-0, NAME-fold-1 …, each of which leaves out a fold of the split, and
+    The entry NAME becomes the trainings NAME-fold-0, NAME-fold-1 …, each without a fold of the split, and
     the fusion NAME of kind `folds`, which takes each image's vector from the training that left out its sitter.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Section `fuse`: models whose inputs are other models' embeddings."""
+"""Section `fuse`: models with other models' embeddings as inputs."""
 
 from __future__ import annotations
 

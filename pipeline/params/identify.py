@@ -18,13 +18,13 @@ class Identify(Strict):
     """Candidates for the sitters of portraits, from a gallery of portraits with known sitters."""
 
     probes: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Data sets with the unidentified portraits to search for."""
+    """Data sets with the unidentified portraits to identify."""
     gallery: Annotated[tuple[str, ...], Field(min_length=1)]
     """Data sets with the sitters who are the candidates."""
     model: str
     """The model or fusion that compares portraits."""
     as_unidentified: tuple[str, ...] = ()
-    """Sitters with portraits among the probes that are searched, too, as if they were unidentified: the answer tells
+    """Sitters with portraits among the probes that are identified, too, as if they had no name: the answer tells
     how good the lists are. Each is compared with everything except its own picture, and takes no part in
     calibration."""
     without: tuple[str, ...] = ()

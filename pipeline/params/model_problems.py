@@ -95,7 +95,7 @@ def wrong_batches(name: str, model: Model, training: Training) -> list[str]:
     """Return a sentence for each option that a sampler lacks or ignores."""
     where, sampler = f"models.{name}.training", training.sampler
     if sampler == "sitters":
-        vain = f"{where}.batch is {training.batch}, but the sampler is sitters, whose batches are sitters × images"
+        vain = f"{where}.batch is {training.batch}, but the sampler is sitters, so a batch has sitters × images"
         return [f"{vain}: set these, or sampler: pairs or shuffle"] if training.batch else []
     if training.batch is None:
         return [f"{where}.sampler is {sampler}, but batch is not set: say how many images a batch has"]

@@ -13,7 +13,7 @@ class Overlap(Strict):
     """Search for what the test images of one data set share with the training images of others."""
 
     train: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Data sets whose train and val images count as known."""
+    """Data sets with the train and val images that count as known."""
     test: str
     """The data set with the test images."""
     model: str | None = None

@@ -1,5 +1,4 @@
-"""Sweeps: one entry under `models` stands for many models: `sweep: {adaptation.rank: [4, 8, 16]}`, a model for each
-value.
+"""Sweeps: an entry with `sweep: {adaptation.rank: [4, 8, 16]}` under `models` stands for a model for each value.
 
 `sweep: {training.seed: [1, 2, 3, 4, 5]}` repeats a training; a fusion that names such an entry is repeated with it.
 """

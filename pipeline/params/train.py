@@ -50,7 +50,7 @@ class Training(Strict):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """Weight decay: decoupled from the gradient with `adamw`, added to it with `adam` and `sgd`."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    """Of SGD."""
+    """Momentum of SGD."""
     schedule: Literal["constant", "cosine"] = "cosine"
     """How the learning rate changes after the warm-up. cosine: it falls to zero along half a cosine."""
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
@@ -67,7 +67,7 @@ class Training(Strict):
     val_images: Annotated[int, Field(ge=2)] = 5000
     """Largest number of val faces (whole sitters, drawn at random), since all their pairs are compared."""
     mirror: bool = True
-    """Train on mirrored images too."""
+    """Train on mirrored images, too."""
     augment: Augmentation | None = None
     """Random changes to training faces, anew in each epoch; `{}`: the defaults of its fields; null: no changes.
     With changes, nothing can be computed beforehand, so that each step runs the whole network."""
@@ -80,7 +80,7 @@ class Training(Strict):
     """With several GPUs, compute the statistics of trained batch normalisation over the images of all processes, or
     over each process's own."""
     accumulate: Annotated[int, Field(ge=1)] = 1
-    """Number of batches to average the gradients of for one step."""
+    """Number of batches over which gradients are averaged for one step."""
     clip: Annotated[float | None, Field(gt=0)] = None
     """Gradients with a larger norm are scaled down to this norm; null: no limit."""
     cache_gb: Annotated[float, Field(ge=0)] = 4.0

@@ -118,8 +118,7 @@ def sources(*modules: str) -> list[Path]:
 
 
 def job_sources(stage: str, kinds: tuple[str, ...] = ()) -> list[Path]:
-    """Return the files that a job depends on, relative to the project: of its stage, its sections' defaults, and its
-    kinds.
+    """Return the files that a job depends on, relative to the project: of its stage, sections' defaults and kinds.
 
     `kinds` are written as `losses/triplet`: the sort in `KINDS` and the name in `params.yaml`. Both the options of a
     kind and its implementation count.

@@ -1,5 +1,4 @@
-"""The jobs of each stage and what each of them depends on, with a function for each stage: see the table in
-`pipeline.plan.stages`.
+"""The jobs of each stage and their dependencies, with a function for each stage of `pipeline.plan.stages`.
 
 Heavy modules are imported where they are used, since `sitter --help` reads the table.
 """

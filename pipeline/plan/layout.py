@@ -26,7 +26,7 @@ class Layout:
     """The folders of a study; without a root, the folders below the working directory, as both engines name them."""
 
     root: Path = Path()
-    """The project's."""
+    """The root of the project."""
     study: str = ""
     """The name of the study; empty for the study of `params.yaml`."""
 

@@ -32,7 +32,7 @@ class Material:
     images: int
     sitters: int
     bytes: int
-    """As delivered."""
+    """Bytes as delivered."""
     aligned: bool = False
     """Whether it comes aligned and encoded, so that its faces are stored as they are."""
 

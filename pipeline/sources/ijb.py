@@ -36,7 +36,7 @@ def fetch(folder: Path, entry: str, options: IJBOptions) -> list[Row]:
         options: the options of the entry.
 
     Returns:
-        Rows of the manifest, with the columns `template`, `medium`, `gallery`, those of the 1:N lists and, for
+        Rows of the manifest, with the columns `template`, `medium`, `gallery`, the columns of the 1:N lists and, for
         InsightFace's crops, `detection_score`.
 
     Raises:

@@ -33,7 +33,7 @@ KNOWN = (
 VERBATIM = ("path", "url")
 BREAK = re.compile(r"\r\n?")
 UNNAMED = "unidentified"
-"""Stands for the sitter in the id of an image whose cell is empty."""
+"""Stands for the sitter in the id of an image with an empty sitter."""
 SHOWN = 10
 
 

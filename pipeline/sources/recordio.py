@@ -71,7 +71,7 @@ class Listed:
     keys: Ints
     offsets: Ints
     nexts: Ints
-    """Where, by the index, the record after each begins; the size of the file for the last."""
+    """Start of the record after each, by the index; the size of the file for the last."""
     others: int = 0
     """How many records hold no image."""
     why: str = ""
@@ -142,7 +142,7 @@ def _check_ends(file: RecordFile, index: Path, keys: Ints, offsets: Ints) -> Non
 
 
 def _partial(file: RecordFile, source: Path, index: Path, offsets: Ints, others: int = 0) -> SitterError:
-    """Return the error about an index whose records do not fill the file, found by reading through it."""
+    """Return the error about an index with records that do not fill the file, found by reading through it."""
     starts = np.fromiter(file.offsets(), np.int64)
     wrong = offsets[~np.isin(offsets, starts)]
     count = len(offsets) + others

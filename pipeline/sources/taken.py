@@ -29,8 +29,7 @@ SHOWN = 5
 
 
 def fetched(portrait: Portrait, session: requests.Session, retries: int, backoff: float) -> Path:
-    """Return the image behind a URL, from the cache or the net; the cache takes only whole images with the right
-    checksum.
+    """Return the image behind a URL, from the cache or the net; the cache takes only whole and right images.
 
     The received part of a file stays until the next run, which resumes there.
     """

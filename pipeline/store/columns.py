@@ -1,5 +1,4 @@
-"""Names of the columns that Sitter itself writes into the tables of images, and the renaming of a user's columns with
-such names.
+"""Names of the columns that Sitter writes into tables of images, and new names for a user's columns of such names.
 
 `manifest.csv` and `faces.csv` hold the user's own columns beside Sitter's. A museum's column `origin`, where a
 painting is from, must not be taken for the photograph that a rendering was made of.

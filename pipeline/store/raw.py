@@ -66,7 +66,7 @@ def raw_ids(entry: str, at: Layout = HERE) -> Any:
 def licences_of_images(entry: str, at: Layout = HERE) -> set[str]:
     """Return the licences that the images of a data set state; "" is in the set if an image states none.
 
-    The set is empty if the entry has no manifest yet, or one without licences, such as that of weights.
+    The set is empty if the entry has no manifest yet, or one without licences, such as the manifest of weights.
     """
     file = manifest_file(entry, at)
     if not file.is_file():

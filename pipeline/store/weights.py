@@ -23,8 +23,7 @@ def make_with_weights(options: Options, at: Layout = HERE) -> Any:
 
 
 def weights_file(name: str, at: Layout = HERE) -> Path:
-    """Return the one file of `data/raw/<name>/`, the entry `name` of section `download`; an ONNX file may have
-    companions.
+    """Return the one file of `data/raw/<name>/`, an entry of section `download`; an ONNX file may have companions.
 
     Raises:
         SitterError: nothing was downloaded under that name, or the entry holds images or several files.

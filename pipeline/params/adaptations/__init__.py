@@ -18,4 +18,4 @@ Adaptation = Annotated[
     Field(discriminator="kind"),
 ]
 ADAPTATIONS = by_kind(Adaptation)
-"""By kind."""
+"""The option classes of the adaptations, by kind."""

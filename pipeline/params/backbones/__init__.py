@@ -31,6 +31,6 @@ Backbone = Annotated[
     Field(discriminator="kind"),
 ]
 BACKBONES = by_kind(Backbone)
-"""By kind."""
+"""The option classes of the backbones, by kind."""
 OUTSIDE = {kind for kind, options in BACKBONES.items() if issubclass(options, OutsideOptions)}
 """Kinds that are outside systems instead of networks."""

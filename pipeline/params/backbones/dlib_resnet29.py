@@ -8,7 +8,7 @@ from pipeline.params.backbones.base import BackboneOptions, Roles
 
 
 class DlibResNet29Options(BackboneOptions):
-    """dlib's face descriptor network: 150×150 RGB to 128 values, trained on 3 million photographs."""
+    """dlib's face descriptor network, which turns 150×150 RGB into 128 values; trained on 3 million photographs."""
 
     implementation: ClassVar[str] = "pipeline.models.backbones.dlib_resnet29:DlibResNet29"
     roles: ClassVar[Roles] = {"conv": ("conv1", "conv2"), "fc": ("fc",)}

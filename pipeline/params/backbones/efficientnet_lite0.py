@@ -8,7 +8,7 @@ from pipeline.params.backbones.base import BackboneOptions, Roles
 
 
 class EfficientNetLite0Options(BackboneOptions):
-    """EfficientNet-Lite0, ImageNet: RGB to 1280 pooled features."""
+    """EfficientNet-Lite0 for ImageNet: it turns RGB into 1280 pooled features."""
 
     implementation: ClassVar[str] = "pipeline.models.backbones.efficientnet_lite0:EfficientNetLite0"
     roles: ClassVar[Roles] = {"conv": ("conv_pw", "conv_pwl", "conv_head")}

@@ -17,4 +17,4 @@ Detector = Annotated[
     Field(discriminator="kind"),
 ]
 DETECTORS = by_kind(Detector)
-"""By kind."""
+"""The option classes of the detectors, by kind."""

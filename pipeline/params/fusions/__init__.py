@@ -28,4 +28,4 @@ Method = Annotated[
     Field(discriminator="kind"),
 ]
 FUSIONS = by_kind(Method)
-"""By kind."""
+"""The option classes of the fusions, by kind."""

@@ -13,4 +13,4 @@ from pipeline.params.losses.sum import SumOptions
 
 Loss = Annotated[NoLoss | Single | SumOptions, Field(discriminator="kind")]
 LOSSES = by_kind(Loss)
-"""By kind."""
+"""The option classes of the losses, by kind."""

@@ -17,6 +17,6 @@ class SubcentreArcFaceOptions(MarginOptions):
     subcentres: Annotated[int, Field(ge=1)] = 3
     """K, the number of centres of a sitter."""
     margin: Annotated[float, Field(ge=0, lt=1.5708)] = 0.5
-    """ArcFace's m, in radians."""
+    """m of ArcFace's formula, in radians."""
     scale: Annotated[float, Field(gt=0)] = 64.0
-    """ArcFace's s."""
+    """s of ArcFace's formula."""

@@ -26,4 +26,4 @@ Benchmark = Annotated[
     Field(discriminator="kind"),
 ]
 METRICS = by_kind(Benchmark)
-"""By kind."""
+"""The option classes of the benchmarks, by kind."""

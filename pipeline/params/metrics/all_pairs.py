@@ -23,7 +23,7 @@ class AllPairsOptions(ComparisonOptions):
     """Qualities of an image by which the worst images are discarded, to see how the error falls: the detector's score,
     the face's size, the vector's length (`norm`), or a column of numbers of the manifest."""
     groups: tuple[str, ...] = ()
-    """Columns of the manifest (artist, medium, …), or `century`, errors are reported for each group in them."""
+    """Columns of the manifest (artist, medium, …), or `century`; errors are reported for each of their groups."""
 
     @model_validator(mode="after")
     def _gallery_is_another(self) -> AllPairsOptions:

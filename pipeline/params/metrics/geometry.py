@@ -17,7 +17,7 @@ class GeometryOptions(BenchmarkOptions):
     dataset: str
     """Data set with the test images to measure."""
     centres: str | None = None
-    """Data set with train sitters whose mean embeddings the images are compared with; null: compare only with learned
+    """Data set with the train sitters for comparison, by their mean embeddings; null: compare only with learned
     class centres."""
     centres_from: Annotated[tuple[Literal["train", "val"], ...], Field(min_length=1)] = ("train",)
     """Images in that data set that give the mean embeddings: train, val (images of sitters known from training, with

@@ -20,7 +20,7 @@ class IdentificationOptions(ComparisonOptions):
     """What a rank counts: the gallery's sitters, each by the best image, or the gallery's images (or templates).
     `images` also gives the mean average precision, `map`, and follows TinyFace's protocol."""
     open_set: Literal["struck", "absent"] = "struck"
-    """Searches in which any answer is a false alarm. struck: each probe, with its own sitter removed from the
+    """Searches that are false alarms if they return anybody. struck: each probe, with its own sitter removed from the
     gallery. absent: only probes with a sitter outside the gallery, as in the protocols of IJB-B and IJB-C."""
     within_folds: bool = False
     """Search among the images of the probe's fold, as cross-validated models need."""

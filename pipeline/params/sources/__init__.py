@@ -40,4 +40,4 @@ Source = Annotated[
     Field(discriminator="kind"),
 ]
 SOURCES = by_kind(Source)
-"""By kind."""
+"""The option classes of the sources, by kind."""

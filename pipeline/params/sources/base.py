@@ -55,7 +55,7 @@ class Unpacked(SourceOptions):
     pattern: str = "*"
     """Pattern for the file names of the images to take, such as `*.pgm`."""
     variable: str = "WEIGHTS"
-    """Its name."""
+    """Name of the variable that holds the bytes, for `python-literal`."""
     save_as: str | None = None
     """Name of the file that is made (default: the entry's name with the ending .onnx)."""
 

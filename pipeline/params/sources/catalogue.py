@@ -1,5 +1,4 @@
-"""Options of the source `catalogue`, and the catalogue: pinned public weights by name, with the options that a model
-needs for them.
+"""Options of the source `catalogue`, and the catalogue: pinned public weights by name, with the options they need.
 
 A checksum stands here only if it is known for certain: the file's address contains it, the studies of this project use
 the file, or several independent projects pin it alike. For other files the catalogue says where they are, and users

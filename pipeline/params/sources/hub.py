@@ -15,7 +15,7 @@ class HubOptions(SourceOptions):
     implementation: ClassVar[str] = "pipeline.sources.hub:fetch"
     kind: Literal["hub"] = "hub"
     repo: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
-    """As owner/name."""
+    """The repository, as owner/name."""
     revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
     """The full commit hash, since branches and tags move."""
     file: Annotated[str, Field(pattern=r"^[\w-][\w./-]*$")]

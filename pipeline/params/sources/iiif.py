@@ -43,5 +43,5 @@ class IIIFOptions(Fetched):
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """All addresses."""
+        """All addresses of `url`."""
         return (self.url,) if isinstance(self.url, str) else self.url
