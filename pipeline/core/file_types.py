@@ -1,4 +1,4 @@
-"""Tells what a file is by its first bytes, for messages about a file that is not what its name or place says."""
+"""Recognises files by their first bytes, for messages about a file that is not what its name or place says."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Reads what the header of an image file says of its samples and Pillow ignores.
+"""Reads from the header of an image file what Pillow ignores about its samples.
 
-Pillow opens a file and knows its mode, but leaves out much of what decides how its samples look: 12 bits in 16, white
+Pillow opens a file and knows its mode, but ignores much that decides how its samples look: 12 bits in 16, white
 as 0, PNG's `gAMA`, `cHRM` and `cICP`, the colour boxes of JPEG 2000 and AVIF, the profile in a BMP. This module reads
 these, and refuses what Pillow would decode wrongly.
 """
@@ -65,7 +65,7 @@ class Header:
     top: int = 65535
     """The value that means white in 16-bit grey."""
     negative: bool = False
-    """Whether 0 means white in what Pillow decodes."""
+    """Whether 0 means white in the samples that Pillow decodes."""
     levels: int = 255
     """The largest value on the scale in which a PNG gives its transparent grey."""
     deep: bool = False
@@ -190,7 +190,7 @@ def _skip_previews(image: Any) -> None:
 
 
 def unread_tiff(head: bytes) -> str:
-    """Say what a TIFF holds that Pillow has no mode for."""
+    """Describe the content of a TIFF for which Pillow has no mode."""
     try:
         tags = TiffImagePlugin.ImageFileDirectory_v2(head[:8])
         import io

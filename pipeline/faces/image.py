@@ -11,8 +11,8 @@ CMYK, ICC profiles, 16 bits and palettes. Files are judged by their content, nev
 * Colours are converted to sRGB in every mode and at 8 or 16 bits, by the ICC profile in the file, or else by what its
   header says in numbers (PNG's `cICP`, `gAMA` and `cHRM`, AVIF's `nclx`). Pixels without either are sRGB. A profile
   that is broken, or made for other channels than the file has, is left out; CMYK without one is converted plainly.
-* What would be read wrongly is refused with the reason: floating-point or signed samples, HDR, 12 bits that claim to
-  be 16, inks other than CMYK, pictures in which every pixel is transparent.
+* Images that would be read wrongly are refused with the reason: floating-point or signed samples, HDR, 12 bits that
+  claim to be 16, inks other than CMYK, pictures in which every pixel is transparent.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def image_url(info: ImageInfo, region: str, longer_side: int) -> str:
             server with fixed sizes only, it is the smallest size that is large enough, or else the largest.
 
     Raises:
-        Unreadable: the server cuts no regions, and one is asked for.
+        Unreadable: a region is requested, but the server cuts none.
     """
     width, height = (info.width, info.height) if region == WHOLE else map(int, region.split(",")[2:])
     if region != WHOLE and not info.supports_feature("regionByPx"):

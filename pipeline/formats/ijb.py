@@ -3,8 +3,8 @@
 NIST publishes lists of templates as CSV (`ijbc_1N_gallery_G1.csv`, `ijbc_1N_probe_mixed.csv`, a row for each image) and
 the comparisons as two columns of template ids (`ijbc_11_G1_G2_matches.csv`). InsightFace gives crops of the faces, and
 the same as text: `ijbc_face_tid_mid.txt` (image, template, medium) and `ijbc_template_pair_label.txt` (two templates
-and 1 or 0). Whitelam et al.: IARPA Janus Benchmark-B Face Dataset, CVPRW 2017; Maze et al.: IARPA Janus Benchmark-C, ICB
-2018.
+and 1 or 0). Whitelam et al.: IARPA Janus Benchmark-B Face Dataset, CVPRW 2017; Maze et al.: IARPA Janus Benchmark-C,
+ICB 2018.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 A record is framed (dmlc-core, recordio.h) by the word 0xced7230a and a word with a flag in the upper 3 bits and in the
 lower 29 bits the length; the payload is padded to 4 bytes. Where the magic word itself lies at a multiple of 4 bytes in
 a payload, the record is cut there into parts (flags 1, 2 …, 3 instead of 0) and the word left out. The payload is an
-image header (mxnet, recordio.py: `IRHeader`, struct IfQQ: flag, label, id, id2; with flag > 0, so many float32 labels
-follow and replace the label) and an encoded image. All numbers are little-endian.
+image header (mxnet, recordio.py: `IRHeader`, struct IfQQ: flag, label, id, id2; with flag > 0, that many float32
+labels follow and replace the label) and an encoded image. All numbers are little-endian.
 """
 
 from __future__ import annotations

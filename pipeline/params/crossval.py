@@ -58,5 +58,5 @@ def _folds(raw: Mapping[str, Any], entry: Mapping[str, Any], where: str) -> int:
             return folds
     raise SitterError(
         f"{where} is true, but none of the data sets that it learns from ({', '.join(map(str, datasets))}) is split "
-        "into folds: set test: 1 and folds: 5, say, under split."
+        "into folds: for example, set test: 1 and folds: 5 under split."
     )

@@ -100,7 +100,7 @@ def say(entry: str, chosen: Chosen, deeper: Callable[[str], str]) -> None:
 
 
 def cluttered(chosen: Chosen) -> str:
-    """Say what was left out because programs made it."""
+    """Say which files were left out because programs made them."""
     kinds = sorted(chosen.clutter.items(), key=lambda item: (-len(item[1]), item[0]))
     counts = ", ".join(f"{len(paths)} {what}" for what, paths in kinds[:8]) + (" …" if len(kinds) > 8 else "")
     count = sum(map(len, chosen.clutter.values()))
