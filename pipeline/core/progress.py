@@ -28,10 +28,10 @@ class _Lines:
 def progress(
     items: Iterable[T], what: str, total: int | None = None, unit: str = "image", shown: bool = True
 ) -> tqdm[T]:
-    """Wrap an iterable (or, with an empty one, count by hand with `.update`).
+    """Wrap an iterable in a progress bar (with an empty iterable, count by hand with `.update`).
 
-    Nothing is shown where the package's messages are not either (`--quiet`), nor if not `shown`: of several processes,
-    one shows how far all of them are.
+    Nothing is shown where the package's messages are not shown either (`--quiet`), nor if not `shown`: of several
+    processes, one shows how far all of them are.
     """
     live: dict[str, Any] = {}
     if not sys.stderr.isatty():
