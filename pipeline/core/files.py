@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -221,11 +222,11 @@ def repeated_checksums(path: Path, column: str) -> frozenset[str]:
     keys = [_keys(batch.column(0)) for batch in each_batch(path, [column])]
     ordered = np.sort(np.concatenate(keys)) if keys else np.zeros(0, np.uint64)
     repeated = np.unique(ordered[1:][(ordered[1:] == ordered[:-1]) & (ordered[1:] != 0)])
-    found: set[str] = set()
+    count: Counter[str] = Counter()  # two checksums may share a key
     for batch in each_batch(path, [column]) if len(repeated) else ():
         chosen = np.isin(_keys(batch.column(0)), repeated)
-        found.update(batch.column(0).filter(pa.array(chosen)).to_pylist())
-    return frozenset(found)
+        count.update(batch.column(0).filter(pa.array(chosen)).to_pylist())
+    return frozenset(checksum for checksum, rows in count.items() if rows > 1)
 
 
 def _keys(checksums: pa.StringArray) -> NDArray[np.uint64]:

@@ -87,6 +87,16 @@ def test_the_largest_copy_is_kept_then_the_surest_then_the_first(tmp_path: Path)
     assert used(run(tmp_path, test=1.0)) == {"c", "e"}
 
 
+def test_an_account_names_a_file_only_where_several_images_have_it(tmp_path: Path) -> None:
+    box = dict(zip(BOXED, ("1", "2", "3", "4"), strict=True))
+    shas = {"a": SHA(7), "b": SHA(8), "c": SHA(7), "d": "", "e": "", "f": "7", "g": "7"}
+    aligned(tmp_path, "set", [{"image_id": i, "sitter": "s", "sha256": sha, **box} for i, sha in shas.items()])
+    account = read_images("set", Layout(tmp_path))
+    assert {image.image_id: image.file for image in account.images if image.file} == {"a": SHA(7), "c": SHA(7)}
+    assert {image.box for image in account.images} == {(), ("1", "2", "3", "4")}
+    assert "artist" not in account.columns
+
+
 def test_one_file_with_two_faces_is_no_copy(tmp_path: Path) -> None:
     left, right = (dict(zip(BOXED, box, strict=True)) for box in (("10", "10", "50", "60"), ("70", "12", "110", "62")))
     rows = [
