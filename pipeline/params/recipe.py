@@ -28,7 +28,7 @@ class Recipe:
     """Of what is the same for all models: the choice of val faces, the loss on them."""
     splits: Mapping[str, Split]
     tested_in: Mapping[str, Sequence[str]]
-    """Of each training data set, those whose test sitters must leave no trace in the mean of a centred model."""
+    """For a centred model: by training data set, the data sets that keep their test sitters out of its mean."""
 
     @property
     def is_trained(self) -> bool:

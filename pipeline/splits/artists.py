@@ -21,7 +21,7 @@ Artists = Mapping[str, tuple[str, ...]]
 
 
 def known_artists(account: Account, words: Nobody, unknown: Sequence[str], dataset: str) -> dict[str, tuple[str, ...]]:
-    """The artists of each image of a known sitter, by image id; without images none of whose artists is known.
+    """Return the artists of each image of a known sitter, by image id; images without a known artist are left out.
 
     Args:
         account: of the data set's images.

@@ -1,8 +1,8 @@
-"""Sitters dealt to train, val and test by lot, those whom something ties together on one side.
+"""Sitters dealt to train, val and test by lot; sitters who are tied to each other stand on one side.
 
 A model that reads the same painter as the same sitter must not gain by it. So either sitters who share an artist,
 directly or through others, are dealt together; or sitters are dealt as ever, and an artist's images stay where most of
-them are, while the others are unused. Images whose artist is not known tie nobody.
+them are, while the others are unused. Images without a known artist tie nobody.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ Pairs = Sequence[tuple[str, str]]
 def deal_sitters(
     images: Sequence[AccountedImage], entry: BySitter, ties: Pairs, artists_of: Artists, seed: int, dataset: str
 ) -> list[Seat]:
-    """Return a seat for each image: that of its sitter, dealt in the order of a hash of seed and name.
+    """Return a seat for each image: its sitter's. Sitters are dealt in the order of a hash of seed and name.
 
-    So a sitter's seat hangs neither on the number of images nor on the order of the files, and where sitters are
+    So a sitter's seat depends neither on the number of images nor on the order of the files, and where sitters are
     added only those near a border move. Shares are of sitters, rounded; groups of more than one may shift them.
 
     Args:
@@ -101,7 +101,7 @@ def keep_artists_apart(
 
 
 def _ties_of_artists(images: Iterable[AccountedImage | Seated], artists_of: Artists) -> Pairs:
-    """Pairs of sitters that tie together all whom an artist has painted."""
+    """Return pairs of sitters that tie together all sitters of each artist."""
     sitters: dict[str, set[str]] = defaultdict(set)
     for image in images:
         for artist in artists_of.get(image.image_id, ()):

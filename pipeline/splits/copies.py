@@ -33,7 +33,7 @@ class Picture:
     images: list[str]
     """Their ids, the best first."""
     sitters: list[str]
-    """The sitters under whose names it stands, sorted."""
+    """Their sitters, sorted."""
 
     @property
     def is_placeholder(self) -> bool:

@@ -26,7 +26,7 @@ Row = dict[str, str]
 def seats_of_pairs(images: Sequence[AccountedImage], pairs: Sequence[Row], copies: Copies, dataset: str) -> list[Seat]:
     """Return a seat for each image: those that stand in a pair are tested on, in the fold of their first pair.
 
-    Warns of pairs whose two images are one picture; they stay, since the protocol wants them.
+    Warns of pairs with one picture in both images; they stay, since the protocol wants them.
     """
     picture_of = {image_id: picture.images[0] for picture in copies.pictures for image_id in picture.images}
     alike = [row for row in pairs if len({picture_of.get(row[side], row[side]) for side in ("image_a", "image_b")}) < 2]
@@ -46,10 +46,10 @@ def seats_of_pairs(images: Sequence[AccountedImage], pairs: Sequence[Row], copie
 
 
 def listed_pairs(account: Account, folds: int, dataset: str) -> list[Row]:
-    """Rows of `pairs.csv` (image_a, image_b, genuine, fold), in the order of the pairs' numbers.
+    """Return the rows of `pairs.csv` (image_a, image_b, genuine, fold), in the order of the pairs' numbers.
 
     Folds are runs of pairs, as even as can be (`KFold(folds, shuffle=False)` of scikit-learn, which InsightFace uses).
-    A pair of which an image has no face is left out, with a warning; the others keep their folds.
+    A pair is left out, with a warning, if one of its images has no face; the others keep their folds.
 
     Raises:
         SitterError: the data set has no pairs, fewer than folds, or one that is not told in full.
@@ -72,7 +72,7 @@ def listed_pairs(account: Account, folds: int, dataset: str) -> list[Row]:
 
 
 def lost_pairs(account: Account, folds: int, dataset: str) -> list[Row]:
-    """Rows as `listed_pairs` has them, of the pairs of which an image has no face."""
+    """Return the rows of the pairs that `listed_pairs` leaves out, since an image has no face."""
     every, faceless = _every_pair(account, folds, dataset)
     return [row for row, without in zip(every, faceless, strict=True) if without]
 

@@ -25,10 +25,10 @@ def seats_of_another(
     other: str,
     table: Path,
 ) -> list[Seat]:
-    """Return a seat for each image: that of its sitter in another data set, or of the photograph that it renders.
+    """Return a seat for each image: its sitter's seat in another data set, or the seat of the photograph it renders.
 
-    Sitters (photographs) whom the other data set does not hold are unused, with a warning, and so is what renders an
-    image that the other data set leaves out.
+    Sitters (photographs) that the other data set does not hold are unused, with a warning. Renderings of an image that
+    the other data set leaves out are unused, too.
 
     Args:
         images: of the data set.

@@ -35,7 +35,7 @@ def seated(
     Args:
         images: of the data set.
         seats: of each image.
-        copies: the images that show the same picture, of which each row names the best.
+        copies: the images that show the same picture; their rows name the best of them.
         one_side: leave out copies, and what would stand on two sides of a border between subsets or folds; a data set
             that comes with pairs keeps them.
     """

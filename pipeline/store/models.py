@@ -32,15 +32,15 @@ class Story(NamedTuple):
     """How a training went."""
 
     history: Sequence[Mapping[str, float | int | None]]
-    """A row for each epoch, with `HISTORY_COLUMNS`; the first is that of the network before the training."""
+    """A row for each epoch, with `HISTORY_COLUMNS`; the first describes the network before the training."""
     best_epoch: int
-    """The one whose weights are kept."""
+    """The epoch that was kept."""
     epochs: int
     steps: int
 
     @property
     def kept(self) -> Mapping[str, float | int | None]:
-        """The row of the epoch whose weights are kept."""
+        """The row of the epoch that was kept."""
         return self.history[self.best_epoch]
 
 

@@ -41,7 +41,7 @@ class Made:
 
 @contextmanager
 def frozen(recipe: Recipe, at: Layout = HERE) -> Iterator[Made | None]:
-    """Build a network of which nothing is trained, and hand it out to the first process; the others are given None.
+    """Build a frozen network, and hand it out to the first process; the others are given None.
 
     Raises:
         SitterError: weights or faces are absent or do not fit, or another process failed.
