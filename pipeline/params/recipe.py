@@ -1,4 +1,4 @@
-"""What a study says of how one model is made, with all that follows from its other sections."""
+"""The recipe of one model: everything that a study says about how it is made, in one object."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One model: its entry, and the values that count for it."""
+    """A model's entry in the study, and the values of other sections that apply to this model."""
 
     name: str
     model: Model
     training: Training
     """The section `train`, with the fields that the model sets itself."""
     seed: int
-    """Of what is drawn to build and train the model."""
+    """The seed of everything that is drawn at random to build and train the model."""
     study_seed: int
-    """Of what is the same for all models: the choice of val faces, the loss on them."""
+    """The seed of what is the same for all models: the choice of val faces, the loss on them."""
     splits: Mapping[str, Split]
     tested_in: Mapping[str, Sequence[str]]
     """For a centred model: by training data set, the data sets that keep their test sitters out of its mean."""

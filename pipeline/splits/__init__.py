@@ -1,1 +1,1 @@
-"""What the stage `split` is made of, and what later stages ask of a split: subsets, pictures, trained sitters."""
+"""The steps of the stage `split`, and questions of later stages about a split: subsets, pictures, training sitters."""

@@ -1,6 +1,6 @@
 """The artists of a data set's images.
 
-An image may have several, in one cell with `|`, `;`, `/`, `&`, the word and, or a line break between them.
+An image may have several artists in one cell, separated by `|`, `;`, `/`, `&`, the word `and`, or a line break.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ def known_artists(account: Account, words: Nobody, unknown: Sequence[str], datas
     """Return the artists of each image of a known sitter, by image id; images without a known artist are left out.
 
     Args:
-        account: of the data set's images.
-        words: which words name nobody.
+        account: the account of the data set's images.
+        words: the words that name nobody.
         unknown: further words that name no artist.
-        dataset: for messages.
+        dataset: the name of the data set, for messages.
 
     Raises:
-        SitterError: the data set does not say who painted its images, or of none.
+        SitterError: the account has no column `artist`, or no image has a known artist.
     """
     if "artist" not in account.columns:
         raise SitterError(
-            f"split.{dataset}.artists needs to know who painted what, but data/faces/{dataset}/faces.csv has no "
+            f"split.{dataset}.artists needs the artists of the images, but data/faces/{dataset}/faces.csv has no "
             f"column artist: add it to the CSV that download.{dataset} reads (or name it by `columns: {{artist: "
             "NAME}`), or set `artists: ignore`."
         )

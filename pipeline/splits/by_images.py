@@ -1,4 +1,4 @@
-"""Each sitter's images dealt to train, val and test, as studies do that measure on sitters known from training."""
+"""Deals each sitter's images to train, val and test, for studies that test on sitters known from training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def deal_images(images: Sequence[AccountedImage], entry: ByImage, seed: int) -> list[Seat]:
-    """Return a seat for each image; what was rendered stands where its photograph does."""
+    """Return a seat for each image; a rendering gets the seat of its photograph."""
     chosen = seats_of_each_sitter(images, entry, seed) if entry.of_each_sitter else {}
     seats = []
     for image in images:
@@ -25,11 +25,10 @@ def deal_images(images: Sequence[AccountedImage], entry: ByImage, seed: int) -> 
 
 
 def seat(picture: str, entry: ByImage, seed: int) -> Seat:
-    """Return subset and fold of one picture, dealt by itself.
+    """Return the subset and fold of one picture, dealt independently of all others.
 
-    They follow from a hash of seed and image_id alone, so no image ever moves because others are added or taken away,
-    and a larger share only takes images over. A share is met by each sitter's images as a coin is by throws: on
-    average.
+    Both follow from a hash of seed and image_id alone. So an image never moves when others are added or removed, and a
+    subset with a larger share keeps its images and gets more. Each sitter's images meet the shares only on average.
     """
     lot = _lot(picture, seed)
     share = int.from_bytes(lot[:8], "big") / 2**64
@@ -38,10 +37,10 @@ def seat(picture: str, entry: ByImage, seed: int) -> Seat:
 
 
 def seats_of_each_sitter(images: Iterable[AccountedImage], entry: ByImage, seed: int) -> dict[str, str]:
-    """Subset of the pictures that do not train, where the shares are those of each sitter's pictures.
+    """Return the subset of each val and test picture, when the shares hold for each sitter's pictures.
 
-    A sitter's pictures are put in an order that follows from seed and image_id. Of n, ⌊val · n⌋ validate and
-    ⌊test · n⌋ are tested on, but at least one of each share while another is left to train.
+    A sitter's pictures are sorted by a hash of seed and image_id. Of n pictures, ⌊val · n⌋ go to val and ⌊test · n⌋ to
+    test; each subset with a share gets at least one, as long as another is left for train.
     """
     of: dict[str, dict[str, bytes]] = defaultdict(dict)
     for image in images:

@@ -1,8 +1,8 @@
-"""Sitters dealt to train, val and test by lot; sitters who are tied to each other stand on one side.
+"""Deals sitters to train, val and test by lot; sitters who are tied to each other come to the same side.
 
-A model that reads the same painter as the same sitter must not gain by it. So either sitters who share an artist,
-directly or through others, are dealt together; or sitters are dealt as ever, and an artist's images stay where most of
-them are, while the others are unused. Images without a known artist tie nobody.
+A model that takes the same painter for the same sitter must not gain by it. So either sitters who share an artist,
+directly or through others, are dealt together; or sitters are dealt as usual, and an artist's images stay on the side
+with most of them, while the others are unused. Images without a known artist tie nobody.
 """
 
 from __future__ import annotations
@@ -26,24 +26,25 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Pairs = Sequence[tuple[str, str]]
-"""Pairs of sitters who stand on one side."""
+"""Pairs of sitters who must stand on the same side."""
 
 
 def deal_sitters(
     images: Sequence[AccountedImage], entry: BySitter, ties: Pairs, artists_of: Artists, seed: int, dataset: str
 ) -> list[Seat]:
-    """Return a seat for each image: its sitter's. Sitters are dealt in the order of a hash of seed and name.
+    """Return the sitter's seat for each image. Sitters are dealt in the order of a hash of seed and name.
 
-    So a sitter's seat depends neither on the number of images nor on the order of the files, and where sitters are
-    added only those near a border move. Shares are of sitters, rounded; groups of more than one may shift them.
+    So a sitter's seat depends neither on the number of images nor on the order of the files, and when sitters are
+    added, only sitters near a border move. Shares are shares of sitters, rounded; groups of several sitters may shift
+    them.
 
     Args:
-        images: of the data set; unidentified ones get no seat.
+        images: the images of the data set; unidentified ones get no seat.
         entry: shares, folds, and whether sitters who share an artist are dealt together.
-        ties: sitters who are together for other reasons.
+        ties: sitters who are kept together for other reasons.
         artists_of: the artists of each image.
-        seed: of the lots.
-        dataset: for messages.
+        seed: the seed of the lots.
+        dataset: the name of the data set, for messages.
 
     Raises:
         SitterError: a subset that was asked for has fewer than two sitters.
@@ -73,10 +74,10 @@ def deal_sitters(
 def keep_artists_apart(
     rows: Sequence[Seated], entry: BySitter, ties: Pairs, artists_of: Artists, seed: int, dataset: str
 ) -> None:
-    """Keep each artist on the side where most of their images are (of equals test, then val), and there in one fold.
+    """Keep each artist on the side with most of their images (in a tie test, then val), and there in one fold.
 
-    Their other images are unused. An image of several artists stays only where all of them do. Rows are changed in
-    place; the other arguments are those of `deal_sitters`.
+    Their other images are unused. An image by several artists stays only if all of them are kept on its side. Rows are
+    changed in place; the other arguments are the same as in `deal_sitters`.
 
     Raises:
         SitterError: a side that was asked for is left with fewer than two sitters.
@@ -110,7 +111,7 @@ def _ties_of_artists(images: Iterable[AccountedImage | Seated], artists_of: Arti
 
 
 def _together(sitters: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
-    """Sitters in groups, joined by the pairs, directly or through others."""
+    """Return the sitters in groups that the pairs join, directly or through others."""
     group = {name: [name] for name in sorted(sitters)}
     for a, b in pairs:
         if group[a] is not group[b]:
@@ -121,7 +122,7 @@ def _together(sitters: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[
 
 
 def _deal_folds(rows: Sequence[Seated], ties: Pairs, artists_of: Artists, folds: int, seed: int) -> None:
-    """Deal the folds anew within each subset, so that no artist stands in two; rows are changed in place."""
+    """Deal the folds again within each subset, so that no artist stands in two folds; rows are changed in place."""
     for subset in SUBSETS:
         here = [row for row in rows if row.subset == subset]
         sitters = {row.sitter for row in here}
@@ -146,7 +147,7 @@ def _lot(seed: int, sitter: str) -> bytes:
 
 
 def _check_shares(seats: Mapping[str, Seat], entry: BySitter, groups: Sequence[Sequence[str]], dataset: str) -> None:
-    """Raise SitterError where a subset that was asked for has fewer than two sitters, and so no impostor pairs."""
+    """Raise SitterError if a subset with a share has fewer than two sitters, and so no impostor pairs."""
     count = Counter(seat.subset for seat in seats.values())
     shares = {"test": entry.test, "val": entry.val, "train": 1 - entry.test - entry.val}
     for subset, share in shares.items():

@@ -1,11 +1,11 @@
-"""One picture counts once: which images of a data set show the same picture.
+"""Finds the images of a data set that show the same picture, so that one picture counts once.
 
-Images are the same picture if they are the same file (by the checksum in the manifest) with the face at the same place,
-or near-duplicates (see `faces.duplicates`), directly or through others. Of the images of one sitter that show one
-picture the best is used, the others are unused: the largest, of equals the one whose face is surest, then the first by
-name. One picture under two to four sitters' names ties these sitters to one side of the split; no benchmark counts the
-pair, and nothing is trained or validated on it. A picture under five names or more says nothing of anybody («image not
-available»): it is unused throughout.
+Images show the same picture if they are the same file (by the checksum in the manifest) with the face at the same
+place, or near-duplicates (see `faces.duplicates`), directly or through others. If several images of one sitter show one
+picture, only the best is used: the largest, then the one with the highest detector score, then the first by name. One
+picture under two to four sitters' names ties these sitters to one side of the split; no benchmark counts the pair, and
+nothing is trained or validated on it. A picture under five names or more says nothing about anybody («image not
+available»): none of its images is used.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline.store.faces import ChosenFaces
 
 PLACEHOLDER = 5
+"""A picture under the names of this many sitters or more is a placeholder."""
 Row = dict[str, str]
 
 
@@ -31,13 +32,13 @@ class Picture:
     """One picture that several images show."""
 
     images: list[str]
-    """Their ids, the best first."""
+    """The ids of the images, the best first."""
     sitters: list[str]
-    """Their sitters, sorted."""
+    """The sitters of the images, sorted."""
 
     @property
     def is_placeholder(self) -> bool:
-        """Whether it stands under so many names that it says nothing of anybody."""
+        """Whether the picture has so many sitters that it says nothing about anybody."""
         return len(self.sitters) >= PLACEHOLDER
 
 
@@ -57,14 +58,14 @@ def find_copies(originals: Sequence[AccountedImage], faces: ChosenFaces | None =
 
     Args:
         originals: images of known sitters, without renderings.
-        faces: their faces, among which near-duplicates are looked for; without them, only images that are the same
+        faces: the faces of these images, to search for near-duplicates; without them, only images that are the same
             file are found.
     """
     root = list(range(len(originals)))
     found: list[tuple[int, int, float, str]] = []
 
     def join(links: Iterable[tuple[int, int, float]], how: str) -> set[int]:
-        """Take over pairs that are not joined yet; returns the pictures that grew."""
+        """Record the pairs, join their pictures, and return the pictures that grew."""
         joined = []
         for a, b, similarity in links:
             found.append((a, b, similarity, how))
@@ -78,7 +79,7 @@ def find_copies(originals: Sequence[AccountedImage], faces: ChosenFaces | None =
     if faces is not None:
         search = _searcher(originals, faces)
         looked_at = sorted({_root(root, n) for n in range(len(originals))})
-        while looked_at:  # chains end where each image's nearest is in its own chain: so look at one of each again
+        while looked_at:  # an image finds only its nearest, so one image of each chain that grew searches again
             looked_at = sorted(join(search(looked_at), "likeness"))
     shown: dict[int, list[AccountedImage]] = defaultdict(list)
     for n in {n for a, b, _, _ in found for n in (a, b)}:
@@ -103,15 +104,15 @@ def _row(a: AccountedImage, b: AccountedImage, similarity: float, how: str) -> R
 
 
 def _rank(image: AccountedImage) -> tuple[float, float, str]:
-    """A key that sorts images of one picture, the best first: by pixels, by the detector's score, by name."""
+    """Return a key that sorts images of one picture, the best first: by pixels, by the detector's score, by name."""
     width, height, score = (float(text or 0) for text in (image.width, image.height, image.score))
     return -width * height, -score, image.image_id
 
 
 def _same_files(originals: Sequence[AccountedImage]) -> list[tuple[int, int, float]]:
-    """Pairs of images that are the same file with the face at the same place, by their numbers: the first and another.
+    """Return images that are the same file with the face at the same place: the numbers of the first and another one.
 
-    One file may show two sitters, and stand under both with a face each: that is no copy.
+    One file may show two sitters, and be listed for both with a different face; then neither image is a copy.
     """
     first: dict[str, list[int]] = defaultdict(list)
     links = []
@@ -127,7 +128,7 @@ def _same_files(originals: Sequence[AccountedImage]) -> list[tuple[int, int, flo
 
 
 def same_place(a: Sequence[str], b: Sequence[str]) -> bool:
-    """Whether two boxes (x0, y0, x1, y1) of faces cover each other by half; those that are not known do."""
+    """Whether the boxes (x0, y0, x1, y1) of two faces have an intersection over union of 0.5; also if one is unknown."""
     if not all(a) or not all(b):
         return True
     (ax0, ay0, ax1, ay1), (bx0, by0, bx1, by1) = ([float(x) for x in box] for box in (a, b))
@@ -138,7 +139,7 @@ def same_place(a: Sequence[str], b: Sequence[str]) -> bool:
 def _searcher(
     originals: Sequence[AccountedImage], faces: ChosenFaces
 ) -> Callable[[Sequence[int]], list[tuple[int, int, float]]]:
-    """A search for near-duplicates among some of the images, by their numbers."""
+    """Return a function that searches for near-duplicates among some of the images, given by their numbers."""
     import numpy as np
 
     from pipeline.faces.duplicates import near_duplicates

@@ -1,7 +1,7 @@
 """The pairs that a data set comes with, from the column `pairs` of its manifest, and their folds.
 
-The column names the pairs in which an image stands: `7a+ 12b-` is the first image of pair 7, which is genuine, and the
-second of pair 12, an impostor pair.
+The column lists the pairs that contain an image: `7a+ 12b-` is the first image of pair 7, a genuine pair, and the
+second image of pair 12, an impostor pair.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Row = dict[str, str]
 
 
 def seats_of_pairs(images: Sequence[AccountedImage], pairs: Sequence[Row], copies: Copies, dataset: str) -> list[Seat]:
-    """Return a seat for each image: those that stand in a pair are tested on, in the fold of their first pair.
+    """Return a seat for each image: images in a pair go to test, in the fold of their first pair.
 
-    Warns of pairs with one picture in both images; they stay, since the protocol wants them.
+    A warning names pairs with the same picture in both images; they stay, since the protocol lists them.
     """
     picture_of = {image_id: picture.images[0] for picture in copies.pictures for image_id in picture.images}
     alike = [row for row in pairs if len({picture_of.get(row[side], row[side]) for side in ("image_a", "image_b")}) < 2]
@@ -35,8 +35,8 @@ def seats_of_pairs(images: Sequence[AccountedImage], pairs: Sequence[Row], copie
         shown = ", ".join(f"{row['image_a']} and {row['image_b']}" for row in alike[:SHOWN])
         logger.warning(
             f"{dataset}: in {genuine} genuine and {len(alike) - genuine} impostor pairs of {len(pairs)} both "
-            f"images are the same picture ({shown}{' …' if len(alike) > SHOWN else ''}). They count, as the protocol "
-            "wants it."
+            f"images are the same picture ({shown}{' …' if len(alike) > SHOWN else ''}). They count, because the "
+            "protocol lists them."
         )
     seats: dict[str, Seat] = {}
     for row in pairs:
@@ -48,17 +48,17 @@ def seats_of_pairs(images: Sequence[AccountedImage], pairs: Sequence[Row], copie
 def listed_pairs(account: Account, folds: int, dataset: str) -> list[Row]:
     """Return the rows of `pairs.csv` (image_a, image_b, genuine, fold), in the order of the pairs' numbers.
 
-    Folds are runs of pairs, as even as can be (`KFold(folds, shuffle=False)` of scikit-learn, which InsightFace uses).
-    A pair is left out, with a warning, if one of its images has no face; the others keep their folds.
+    Folds are consecutive pairs, as equal in size as possible (`KFold(folds, shuffle=False)` of scikit-learn, which
+    InsightFace uses). A pair is left out, with a warning, if one of its images has no face; the others keep their folds.
 
     Raises:
-        SitterError: the data set has no pairs, fewer than folds, or one that is not told in full.
+        SitterError: the data set has no pairs, fewer pairs than folds, or an incomplete pair.
     """
     every, faceless = _every_pair(account, folds, dataset)
     table = account.path
     rows = [row for row, without in zip(every, faceless, strict=True) if not without]
     if not rows:
-        raise SitterError(f"split.{dataset}: in none of its {len(every)} pairs have both images a face: see {table}.")
+        raise SitterError(f"split.{dataset}: none of its {len(every)} pairs has a face in both images: see {table}.")
     if len(rows) < len(every):
         names = sorted({without for without in faceless if without})
         dropped = Counter(row["fold"] for row, without in zip(every, faceless, strict=True) if without)
@@ -66,7 +66,7 @@ def listed_pairs(account: Account, folds: int, dataset: str) -> list[Row]:
             f"{dataset}: {dropped.total()} of {len(every)} pairs are left out, since an image has no face "
             f"({', '.join(names[:SHOWN])}{' …' if len(names) > SHOWN else ''}; see {table}), "
             f"{', '.join(f'{n} of fold {fold}' for fold, n in dropped.items())}: "
-            "figures are not comparable with those on all pairs"
+            "figures are not comparable with figures on all pairs"
         )
     return rows
 
@@ -78,12 +78,12 @@ def lost_pairs(account: Account, folds: int, dataset: str) -> list[Row]:
 
 
 def _every_pair(account: Account, folds: int, dataset: str) -> tuple[list[Row], list[str]]:
-    """Return all pairs, and of each an image that has no face; empty where both have one."""
+    """Return the rows of all pairs and, for each pair, an image without a face (empty if both have a face)."""
     table = account.path
     if not any(image.pairs for image in account.images):
         raise SitterError(
             f"split.{dataset}.kind is pairs, but {table} has no column `pairs` with pairs in it: the data set comes "
-            "with none. Fetch one that does (`kind: verification-bin`, `lfw`, `cfp`), or use `kind: sitters`."
+            "without pairs. Use one with pairs (`kind: verification-bin`, `lfw`, `cfp`), or use `kind: sitters`."
         )
     sides: dict[int, dict[str, tuple[str, str, str]]] = {}
     for line, image in enumerate(account.images, start=2):
@@ -117,7 +117,7 @@ def _every_pair(account: Account, folds: int, dataset: str) -> tuple[list[Row], 
 
 
 def fold_of(place: int, pairs: int, folds: int) -> int:
-    """Fold of one of so many pairs: the first `pairs % folds` folds have one more.
+    """Return the fold of the pair at a place among all pairs; the first `pairs % folds` folds have one pair more.
 
     >>> [fold_of(i, 7, 3) for i in range(7)]
     [0, 0, 0, 1, 1, 2, 2]

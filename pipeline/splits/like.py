@@ -1,4 +1,4 @@
-"""Images seated where their sitters or photographs stand in another data set."""
+"""Gives each image the seat of its sitter, or of its photograph, in another data set."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def seats_of_another(
 ) -> list[Seat]:
     """Return a seat for each image: its sitter's seat in another data set, or the seat of the photograph it renders.
 
-    Sitters (photographs) that the other data set does not hold are unused, with a warning. Renderings of an image that
-    the other data set leaves out are unused, too.
+    Images are unused, with a warning, if the other data set does not hold their sitter (photograph). Renderings of an
+    image that is unused in the other data set are unused, too.
 
     Args:
-        images: of the data set.
-        others: images of the other data set, as they are split.
-        split_by: the kind of the other split: by `images`, photographs are looked up, otherwise sitters.
-        dataset, other, table: the data sets' names, and the other's file, for messages.
+        images: the images of the data set.
+        others: the images of the other data set, with their seats.
+        split_by: the kind of the other split: for `images`, photographs are looked up, otherwise sitters.
+        dataset, other, table: names of the two data sets, and the split file of the other one, for messages.
 
     Raises:
         SitterError: the other data set holds none of the sitters (photographs).
@@ -54,8 +54,8 @@ def seats_of_another(
     strangers, what = sorted(names - seats.keys()), "photographs" if by_photograph else "sitters"
     if len(strangers) == len(names):
         raise SitterError(
-            f"split.{dataset}: none of its {what} ({', '.join(strangers[:SHOWN])} …) stands in {table}: name the "
-            "data set that they come from, or use `kind: sitters`."
+            f"split.{dataset}: none of its {what} ({', '.join(strangers[:SHOWN])} …) is in {table}: name the data set "
+            "that they come from, or use `kind: sitters`."
         )
     if strangers:
         shown = ", ".join(strangers[:SHOWN]) + (" …" if len(strangers) > SHOWN else "")

@@ -1,4 +1,4 @@
-"""Which picture an image shows: one name for all images that show it, in one data set and across several.
+"""Names the picture that an image shows: all images of one picture have one name, also across data sets.
 
 Within a data set, `split` has found the copies (column `picture` of `split.csv`). A rendering shows the picture of the
 photograph that it was made from. Data sets that a benchmark compares with each other may hold the same picture, too: as
@@ -39,10 +39,10 @@ class Image:
 
 
 def picture_names(study: Study, dataset: str, at: Layout = HERE) -> Callable[[Row], str]:
-    """Return what names the picture of each image of a data set, from its row in `split.csv`.
+    """Return a function that names the picture of an image of a data set, from the image's row in `split.csv`.
 
-    The name is that of the photograph with its data set (`orl:s1/10`): of the image itself, of the image that it is a
-    copy of, or of what it renders.
+    The name holds the data set and id of a photograph (`orl:s1/10`): the image itself, the best of its copies, or the
+    photograph that a rendering was made from.
     """
     photographs = study.photographs_of(dataset)
     copies: dict[str, str] = {}
@@ -60,18 +60,18 @@ def picture_names(study: Study, dataset: str, at: Layout = HERE) -> Callable[[Ro
 def across(
     study: Study, splits: Mapping[str, Mapping[str, Row]], compared: Iterable[tuple[str, str]], at: Layout = HERE
 ) -> dict[str, str]:
-    """Find the pictures that two data sets hold which are compared; renderings have their own photographs.
+    """Find the pictures that two compared data sets both hold; renderings are skipped.
 
-    Near-duplicates are looked for where both data sets look for them within themselves.
+    Near-duplicates are searched for if both data sets also search for them within themselves.
 
     Args:
-        study: says how the data sets are split.
+        study: the study, which says how the data sets are split.
         splits: rows of `split.csv` by data set and image id.
         compared: pairs of different data sets.
-        at: the project that they lie in.
+        at: the project that holds them.
 
     Returns:
-        One name of a picture for each other name of it, as `picture_names` gives them.
+        For each further name of a picture (see `picture_names`), the one name to use instead.
     """
     root: dict[str, str] = {}
 
@@ -109,7 +109,7 @@ def across(
 
 
 def _same_files(images: Sequence[Image], at: Layout) -> Iterable[tuple[Image, Image]]:
-    """Images of different data sets that are the same file with the face at the same place."""
+    """Yield pairs of images of different data sets that are the same file with the face at the same place."""
     by_file: dict[str, list[tuple[Image, list[str]]]] = defaultdict(list)
     wanted = {(image.dataset, image.image_id): image for image in images}
     for dataset in dict.fromkeys(image.dataset for image in images):
@@ -135,7 +135,7 @@ def _near(images: Sequence[Image], at: Layout) -> list[tuple[Image, Image]]:
 
 
 class Crops:
-    """The crops of images of several data sets, by their number in a list."""
+    """The crops of a list of images from several data sets, by the image's number in the list."""
 
     def __init__(self, images: Sequence[Image], at: Layout = HERE) -> None:
         """Open the faces of the data sets.
@@ -149,7 +149,7 @@ class Crops:
         for image in images:
             if (image.dataset, image.image_id) not in self.faces:
                 raise SitterError(
-                    f"{at.faces(image.dataset)} has no face of {image.image_id!r}, which stands in "
+                    f"{at.faces(image.dataset)} has no face of {image.image_id!r}, which is in "
                     f"{split_file(image.dataset, at)}: run align and split for {image.dataset} again."
                 )
         self.places = [(image.dataset, self.faces.row(image.dataset, image.image_id)) for image in images]
@@ -158,12 +158,12 @@ class Crops:
         return len(self.places)
 
     def crop(self, i: int) -> RGBImage:
-        """uint8 [112, 112, 3], RGB."""
+        """Return the crop of an image, uint8 [112, 112, 3], RGB."""
         dataset, row = self.places[i]
         return self.faces.stores[dataset].crop(row)
 
     def frames(self) -> Frames:
-        """The place of each face in its image."""
+        """Return the place of each face in its image."""
         import numpy as np
 
         from pipeline.faces.frames import Frames, frames_of

@@ -1,4 +1,4 @@
-"""The seats of a data set's images, and who loses one: each image has a subset and a fold, or is used for nothing."""
+"""The seats of a data set's images: each image has a subset and a fold, or is not used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Seat(NamedTuple):
-    """Where a sitter or an image stands."""
+    """The subset and fold of a sitter or an image."""
 
     subset: str
     fold: int
@@ -28,16 +28,17 @@ NO_SEAT = Seat(UNUSED, 0)
 def seated(
     images: Sequence[AccountedImage], seats: Iterable[Seat], copies: Copies, one_side: bool = True
 ) -> list[Seated]:
-    """Return the rows of a split: each image on its seat, unless what it shows counts already.
+    """Return the rows of a split: each image on its seat, unless another image of the same picture counts already.
 
-    Unidentified portraits have no seat. Of renderings of one photograph, near-duplicates, only the first is judged.
+    Unidentified portraits have no seat. Renderings of one photograph are near-duplicates, so val and test use only the
+    first one.
 
     Args:
-        images: of the data set.
-        seats: of each image.
-        copies: the images that show the same picture; their rows name the best of them.
-        one_side: leave out copies, and what would stand on two sides of a border between subsets or folds; a data set
-            that comes with pairs keeps them.
+        images: the images of the data set.
+        seats: the seat of each image.
+        copies: the images that show the same picture; each of their rows names the best of them.
+        one_side: leave out copies, and keep each picture in one subset and fold. A data set that comes with pairs
+            keeps all images.
     """
     rows = []
     for image, (subset, fold) in zip(images, seats, strict=True):
@@ -57,7 +58,7 @@ def seated(
 
 
 def _leave_out(own: Sequence[Seated], placeholder: bool) -> None:
-    """Of the images that show one picture, the best first, leave out those that must not count."""
+    """Mark images of one picture (the best first) as unused if they must not count."""
     seen: set[str] = set()
     for row in own:
         if placeholder or row.sitter in seen:
@@ -68,18 +69,18 @@ def _leave_out(own: Sequence[Seated], placeholder: bool) -> None:
     for row in own:
         if row.subset not in SUBSETS:
             continue
-        learned = row.subset != "test" and sides.count(min(sides)) > 1  # one picture, two names: a wrong label
+        learned = row.subset != "test" and sides.count(min(sides)) > 1  # one picture under two names: a label is wrong
         if learned or _side(row) != min(sides):
             row.subset = UNUSED
 
 
 def _side(row: Seated) -> tuple[int, str]:
-    """Subset and fold, in the order in which they are kept; folds by their text, as in every split made before."""
+    """Return a key that sorts the side to keep first: by subset, then by fold as text, as in all earlier splits."""
     return SUBSETS.index(row.subset), str(row.fold)
 
 
 def check_filled(rows: Iterable[Seated], entry: ByImage, dataset: str) -> None:
-    """Raise SitterError where a subset that was asked for has no image; unidentified portraits have no subset."""
+    """Raise SitterError if a subset with a share has no image; not if all portraits are unidentified."""
     count = Counter(row.subset for row in rows)
     shares = {"test": entry.test, "val": entry.val, "train": 1 - entry.test - entry.val}
     for subset, share in shares.items():

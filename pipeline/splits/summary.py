@@ -1,4 +1,4 @@
-"""What became of a data set's images in a split: told in a few lines, and a table of its artists."""
+"""The summary of a split: a few lines for the log, and a table of the artists."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ Row = dict[str, str]
 
 
 class Summary(NamedTuple):
-    """What is told of a split."""
+    """The summary of a split."""
 
     artists: list[Row]
     """Rows of `artists.csv`."""
     messages: list[tuple[int, str]]
-    """Level, as `logging` has it, and text."""
+    """Level (see `logging`) and text of each message."""
 
 
 def summarise(
     rows: Sequence[Seated], pairs: Sequence[Row], copies: Copies, artists_of: Artists, how: str, listed: Path
 ) -> Summary:
-    """Return what stands where, and what will be missed.
+    """Return the numbers of images and sitters in each subset, and warnings about what is missing or unused.
 
     Args:
-        rows: of `split.csv`.
-        pairs: that the data set comes with.
-        copies: the images that show the same picture, which the file `listed` holds.
-        artists_of: the artists of each image; nothing where artists are ignored.
+        rows: the rows of `split.csv`.
+        pairs: the pairs that the data set comes with.
+        copies: the images that show the same picture.
+        artists_of: the artists of each image; empty if artists are ignored.
         how: the way in which artists are kept apart.
-        listed: for the message.
+        listed: the file that lists the copies, for the message.
     """
     artists = _by_artist(rows, artists_of)
     messages = []
@@ -55,7 +55,7 @@ def summarise(
     for subset, sitters in images.items():
         alone = sorted(name for name, n in sitters.items() if n == 1)
         if alone and subset in SUBSETS and not pairs:
-            none = "none has a second, so that there are no genuine pairs"
+            none = "none has a second one, so there are no genuine pairs"
             what = none if len(alone) == len(sitters) else "they give no genuine pairs"
             names = ", ".join(alone[:SHOWN]) + (" …" if len(alone) > SHOWN else "")
             told = f"{len(alone)} of {len(sitters)} {subset} sitters have one image: {what}. "
@@ -73,7 +73,7 @@ def summarise(
 
 
 def _by_artist(rows: Sequence[Seated], artists_of: Artists) -> list[Row]:
-    """A row for each artist: sitters, images, the side they stand on, images left out."""
+    """Return a row for each artist: the numbers of sitters, images and unused images, and the artist's subset."""
     images_of: dict[str, list[Seated]] = defaultdict(list)
     for row in rows:
         for artist in artists_of.get(row.image_id, ()):
@@ -88,11 +88,11 @@ def _by_artist(rows: Sequence[Seated], artists_of: Artists) -> list[Row]:
 
 
 def _of_copies(pictures: Sequence[Picture], stay: bool) -> str:
-    """Say how many pictures several images show, and what becomes of them.
+    """Return a sentence on the pictures that several images show, and on the use of these images.
 
     Args:
-        pictures: at least one.
-        stay: copies of one sitter stay in use, since the pairs of the data set are given.
+        pictures: the pictures, at least one.
+        stay: whether copies stay in use, because the data set comes with its pairs.
     """
     placeholders = [picture for picture in pictures if picture.is_placeholder]
     others = [picture for picture in pictures if not picture.is_placeholder]
@@ -106,7 +106,7 @@ def _of_copies(pictures: Sequence[Picture], stay: bool) -> str:
     if shared:
         parts.append(
             f"{shared} pictures stand under different sitters' names (near-duplicates): they are kept on one side, and "
-            "nothing is measured or learned of such a pair"
+            "such a pair is used neither in training nor in a benchmark"
         )
     if placeholders:
         images = sum(len(picture.images) for picture in placeholders)

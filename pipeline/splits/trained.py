@@ -1,9 +1,9 @@
-"""Whom each model has learned from: test sitters who train in another data set under the same name.
+"""Finds test sitters who are training sitters of a model in another data set, under the same name.
 
-Within a data set, and in those that are split like it, the split keeps train and test apart (or, by images, is meant to
-share them). Between data sets that are split each by itself nothing does. Models that leave out a fold are asked for
-the sitters of the other folds only, and fusions for those of their members.
-Sitters who only validate a training, and so choose its epoch, do not count.
+Within a data set, and in data sets that are split like it, the split keeps train and test sitters apart (a split by
+images shares them on purpose). Nothing does so between data sets that are split independently. For a fusion, the
+training sitters of its members count, too. If each fold is evaluated by other models, each fold's test sitters are
+compared with the training sitters of these models only. Validation sitters, who only choose the epoch, do not count.
 """
 
 from __future__ import annotations
@@ -30,30 +30,32 @@ SHOWN = 5
 
 
 class TrainingData(NamedTuple):
-    """Images that something is learned from."""
+    """Images that a model or a fusion learns from."""
 
     dataset: str
     subsets: tuple[str, ...] = ("train",)
     fold: int | None = None
-    """In a data set without train and val sitters, this fold tests, the next validates and the others train."""
+    """The fold that is left out: in a data set without train and val sitters, this fold is for testing, the next one
+    for validation, and the others for training."""
     fitted: bool = False
-    """A fusion is fitted on them, less those who are tested in another data set (`fit_data.strangers_only`)."""
+    """Whether a fusion is fitted on the images; test sitters of other data sets are then left out
+    (`fit_data.strangers_only`)."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Test sitters of a data set whom some models have learned from in another."""
+    """Test sitters of a data set who are training sitters of some models in other data sets."""
 
     dataset: str
     of: int
-    """How many test sitters the data set has."""
+    """The number of test sitters of the data set."""
     models: list[str]
     sitters: list[str]
     where: list[str]
     """The data sets in which they train."""
 
     def sentence(self) -> str:
-        """What is told of them."""
+        """Return a sentence for the log and the report."""
         shown = ", ".join(self.sitters[:SHOWN]) + (" …" if len(self.sitters) > SHOWN else "")
         return (
             f"{len(self.sitters)} of {self.of} test sitters of {self.dataset} are training sitters of "
@@ -61,12 +63,12 @@ class Seen:
         )
 
     def record(self) -> dict[str, Any]:
-        """What `run.json` holds of them."""
+        """Return the entry of `run.json`."""
         return {**vars(self), "sentence": self.sentence()}
 
 
 def training_data(study: Study, name: str, fold: int | None = None) -> Iterator[TrainingData]:
-    """Yield what a model or fusion has learned from; with `fold`, what it has that judges this fold's images."""
+    """Yield the training data of a model or fusion; with `fold`, of the models that evaluate this fold's images."""
     if name in study.models:
         if study.models[name].adaptation.kind != "none":
             training = study.training(name)
@@ -85,13 +87,13 @@ def training_data(study: Study, name: str, fold: int | None = None) -> Iterator[
 
 
 def tested_elsewhere(study: Study, dataset: str, at: Layout) -> set[str]:
-    """Return the sitters who are tested in data sets that are split by themselves, and not like this one."""
+    """Return the test sitters of the data sets that are split independently of this one."""
     others = effective.tested_elsewhere(study, dataset)
     return {sitter for other in others for sitter in sitters_of(other, TESTED, at).values()}
 
 
 def taught(data: TrainingData, at: Layout = HERE) -> frozenset[str]:
-    """Return keys (see `names.same`) of the sitters of training data; of millions of images in seconds."""
+    """Return the keys (see `names.same`) of the sitters of training data; columns of Arrow keep this fast."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -111,16 +113,16 @@ def taught(data: TrainingData, at: Layout = HERE) -> frozenset[str]:
 def seen(
     study: Study, names: Iterable[str], splits: Mapping[str, Mapping[str, Mapping[str, str]]], at: Layout = HERE
 ) -> list[Seen]:
-    """Find the test sitters whom models have learned from in other data sets.
+    """Find the test sitters who are training sitters of models in other data sets.
 
     Args:
-        study: says who is trained on what.
-        names: models and fusions that are judged.
-        splits: rows of `split.csv` by data set and image id, of the data sets that they are judged on.
-        at: the project that the splits of the training sets lie in.
+        study: the study, which says what each model is trained on.
+        names: the models and fusions that are evaluated.
+        splits: rows of `split.csv` by data set and image id, of the data sets that they are evaluated on.
+        at: the project that holds the splits of the training sets.
 
     Returns:
-        By data set; models that share the same sitters together.
+        One entry for each data set and each set of sitters, with all models that share these sitters.
     """
     keys = lru_cache(maxsize=None)(partial(taught, at=at))
     found: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[str]] = {}
@@ -149,7 +151,7 @@ def seen(
 
 
 def _cross_validated(study: Study, name: str) -> bool:
-    """Whether a fusion judges each fold by other models, or is made of one that does."""
+    """Whether a fusion evaluates each fold by other models, or has a member that does."""
     if name not in study.fuse:
         return False
     entry = study.fuse[name]
@@ -157,7 +159,7 @@ def _cross_validated(study: Study, name: str) -> bool:
 
 
 def warn(found: Collection[Seen], excluded: bool) -> None:
-    """Tell what was found."""
+    """Log a warning for each entry; `excluded`: whether benchmarks leave these sitters out."""
     for one in found:
         what = "their images are left out for all models" if excluded else (
             "figures on these sitters are too good. Leave them out by evaluate.trained_sitters: exclude, or keep them "

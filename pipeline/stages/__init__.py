@@ -1,1 +1,1 @@
-"""One module a stage, under the name of its rule."""
+"""One module for each stage, under the name of its rule."""

@@ -1,7 +1,7 @@
-"""Stage `align`: find, choose and crop the face of every image of a data set, and account for each.
+"""Stage `align`: find, choose and crop the face of every image of a data set, and account for each image.
 
-Reads `data/raw/<dataset>/`, writes the face store and `faces.csv` to `data/faces/<dataset>/`. Several processes that a
-launcher has started together share out the images; the first joins what they find.
+The stage reads `data/raw/<dataset>/` and writes the face store and `faces.csv` to `data/faces/<dataset>/`. Several
+processes that a launcher has started together share the images among them; the first process joins their results.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
     """Align one data set.
 
     Raises:
-        SitterError: its images are not there yet, none of them gave a face, or the corrections do not fit them.
+        SitterError: the images are not there yet, none of them gave a face, or the corrections do not fit the images.
     """
     at = Layout.of(study, root)
     raw, settings = at.raw(dataset), study.align[dataset].model_dump()
@@ -84,7 +84,7 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
 
 
 def _parts(study: Study, dataset: str, at: Layout) -> Path:
-    """Where parts are kept until they are joined: of these images, settings and code and no other."""
+    """Return the folder of the parts until they are joined; other images, settings or code have another folder."""
     settings = study.align[dataset]
     of = {
         "images": sha256(manifest_file(dataset, at)),
@@ -97,7 +97,7 @@ def _parts(study: Study, dataset: str, at: Layout) -> Path:
 
 
 def _count(dataset: str, at: Layout) -> int:
-    """How many images a raw manifest names; each once."""
+    """Return the number of images in a raw manifest; raises SitterError where an id stands in several rows."""
     import pyarrow.compute as pc
 
     manifest = manifest_file(dataset, at)
@@ -115,12 +115,12 @@ def _count(dataset: str, at: Layout) -> int:
 
 
 def _rows(dataset: str, images: Sequence[int], at: Layout) -> Iterator[dict[str, str]]:
-    """Rows of a raw manifest that follow each other, read as they are asked for: there may be millions."""
+    """Yield consecutive rows of a raw manifest, read only when they are needed: there may be millions."""
     return islice(each_raw(dataset, at), images[0], images[-1] + 1) if images else iter(())
 
 
 def _corrections(study: Study, dataset: str, at: Layout) -> dict[str, Correction]:
-    """What a human says of single images, by image id."""
+    """Return a human's corrections of single images, by image id."""
     settings = study.align[dataset]
     if settings.corrections is None:
         return {}
@@ -138,7 +138,7 @@ def _corrections(study: Study, dataset: str, at: Layout) -> dict[str, Correction
 def _aligner(
     raw: Path, settings: Mapping[str, Any], corrections: Mapping[str, Correction], at: Layout
 ) -> Callable[[Mapping[str, str]], Outcome]:
-    """Made in each worker, so that this process loads neither OpenCV nor a network."""
+    """Make the aligner. Each worker calls this, so that the main process loads neither OpenCV nor a network."""
     from pipeline.faces.aligner import Aligner
 
     return Aligner(raw, settings, corrections, at)
@@ -149,16 +149,16 @@ def _write(
     outcomes: Iterator[tuple[dict[str, str], Outcome]],
     look: Callable[[dict[str, Any]], None] = lambda row: None,
 ) -> tuple[Counter[str], Counter[str]]:
-    """The store and the account, written as the outcomes come; `look` sees each row of the account.
+    """Write the store and the account as the outcomes arrive; `look` is called with each row of the account.
 
     Returns:
-        How many there were of each status, and for which reasons images gave no face.
+        The number of images with each status, and the number with each reason for which there is no face.
     """
     from pipeline.store.faces import write_faces
 
     tally: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    first = next(outcomes, None)  # a process may have no share
+    first = next(outcomes, None)  # a process may have no images at all
     with account_writer(folder, _carried(first[0]) if first else ()) as write:
 
         def faces() -> Iterator[Face]:
@@ -180,19 +180,19 @@ def _write(
 
 
 def _carried(given: Mapping[str, str]) -> dict[str, str]:
-    """What the source knows of an image beside its name; what has the name of a column of ours gets another."""
+    """Return the further columns of an image from its source, renamed where the account has a column of that name."""
     kept = _kept(tuple(given))
     return {kept[name]: value for name, value in given.items() if name in kept}
 
 
 @cache
 def _kept(columns: tuple[str, ...]) -> dict[str, str]:
-    """Under which name each further column of a manifest is kept."""
+    """Return the name under which the account keeps each further column of a manifest."""
     return kept_as([name for name in columns if name not in REQUIRED], FOUND)
 
 
 def _summarise(dataset: str, tally: Counter[str], choose: str, doubtful: Doubtful, at: Layout) -> None:
-    """How many of each, and where to read which."""
+    """Log the number of images with each status, and the files that list them."""
     statuses = ("aligned", "no_face", "unreadable", "dropped")
     images = sum(tally[status] for status in statuses)
     parts = [f"{images} images", f"{tally['aligned']} aligned"]

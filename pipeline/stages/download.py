@@ -1,7 +1,7 @@
-"""Stage `download`: bring a data set or weights into data/raw/ENTRY/, checksums first.
+"""Stage `download`: fetch a data set or weights into data/raw/ENTRY/, and verify checksums before anything else.
 
-Writes the images as delivered, `manifest.csv` (image_id, path, sitter, sha256 and whatever the source knows) and
-`source.json` (where they are from, under which licence). Portraits of unidentified people have an empty
+The stage writes the images as delivered, `manifest.csv` (image_id, path, sitter, sha256 and further columns of the
+source) and `source.json` (where the images are from, and their licence). Portraits of unidentified people have an empty
 sitter. Fetched packages and URLs are kept in $SITTER_CACHE (default ~/.cache/sitter), so that another checkout need not
 fetch them again.
 """
@@ -39,11 +39,11 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 def run(study: Study, entry: str, root: Path = Path()) -> None:
     """Fetch the entry `download.<entry>` of the study into `data/raw/<entry>/`.
 
-    Images come with `manifest.csv` (image_id, path, sitter, sha256 and what the source knows of each), weights with
-    the plain manifest; `source.json` beside them says where they are from and under which licence.
+    Images come with `manifest.csv` (image_id, path, sitter, sha256 and further columns of the source), weights with
+    the plain manifest; `source.json` beside them says where they are from, and their licence.
 
     Raises:
-        SitterError: no such entry, or it cannot be had; what stood in the folder before stays as it was.
+        SitterError: the study has no such entry, or it cannot be fetched; the folder then stays as it was.
     """
     if entry not in study.download:
         raise SitterError(f"download has no entry {entry!r}; {nearest(entry, study.download)}")
@@ -67,30 +67,30 @@ def run(study: Study, entry: str, root: Path = Path()) -> None:
 
 
 def _check_apart(source: Source, where: str, target: Path, root: Path) -> None:
-    """Raise SitterError where a user's file lies in the folder that is replaced, or holds that folder."""
+    """Raise SitterError if a path of the user lies in the folder that is replaced, or contains that folder."""
     output = target.resolve()
     for field, path in named(source).items():
         here = (root / located(path)).resolve()
         if here.is_relative_to(output) or output.is_relative_to(here):
             raise SitterError(
-                f"{where}.{field} is {path}, which overlaps {target}, where the stage writes its copy and "
-                "replaces what was there: keep the originals in another folder."
+                f"{where}.{field} is {path}, which overlaps {target}; the stage replaces everything in that folder "
+                "with its copy: keep the originals in another folder."
             )
 
 
 def write_images(
     folder: Path, entry: str, images: Iterable[dict[str, str]], is_nobody: Callable[[str], bool] | None = None
 ) -> Counter[str]:
-    """Write `manifest.csv` of a data set: one row an image, in the order of the source.
+    """Write `manifest.csv` of a data set: one row for each image, in the order of the source.
 
-    Names are brought to one encoding (see `pipeline.core.names.nfc`). Where `is_nobody` says that the sitter's name
-    names nobody, the sitter is left empty, and the column `sitter_as_written` keeps what the source has.
+    Names are brought to one encoding (see `pipeline.core.names.nfc`). If `is_nobody` says that a sitter's name names
+    nobody, the sitter is left empty, and the column `sitter_as_written` keeps the name as the source has it.
 
-    The rows of a list may differ in their columns. Those of an iterator, which are written as they come and not kept,
-    all have the columns of the first.
+    The rows of a list may differ in their columns. The rows of an iterator are written as they arrive and not kept, so
+    all of them must have the columns of the first.
 
     Returns:
-        Images by sitter; the empty name is that of unidentified ones.
+        The number of images of each sitter; unidentified portraits have the empty name.
     """
     is_nobody = is_nobody or nobody()
     rows = iter(images)
@@ -110,7 +110,7 @@ def write_images(
             if is_nobody(sitter):
                 words[sitter] += 1
                 row, sitter = row | {WRITTEN: sitter}, ""
-            if sitter != row["sitter"] or image_id != row["image_id"]:  # millions of rows stay as they are
+            if sitter != row["sitter"] or image_id != row["image_id"]:  # most rows, of millions, need no copy
                 row = row | {"image_id": image_id, "sitter": sitter}
             sitters[sitter] += 1
             yield row
@@ -119,16 +119,16 @@ def write_images(
     if words:
         shown = ", ".join(f"{word or '(nothing)'} ({n})" for word, n in words.most_common(SHOWN))
         logger.info(
-            f"{entry}: {words.total()} portraits are unidentified, because the name given for the sitter is nobody's: "
-            f"{shown}{' …' if len(words) > SHOWN else ''}. If one of these is a name, list it under nobody.names in "
-            "params.yaml."
+            f"{entry}: {words.total()} portraits are unidentified, because the sitter's name is a word for nobody: "
+            f"{shown}{' …' if len(words) > SHOWN else ''}. If one of these is a person's name, list it under "
+            "nobody.names in params.yaml."
         )
     return sitters
 
 
 @contextmanager
 def _full_disk_explained(entry: str, target: Path) -> Iterator[None]:
-    """Say of a full disk which entry met it, where, and that nothing is lost."""
+    """Turn the error of a full disk into a SitterError that names the entry and the folder."""
     try:
         yield
     except OSError as error:
@@ -136,8 +136,8 @@ def _full_disk_explained(entry: str, target: Path) -> Iterator[None]:
             raise
         place = f" ({error.filename})" if error.filename else ""
         raise SitterError(
-            f"download.{entry}: no room left for {target}{place}: {error.strerror}. What stood there before "
-            "is as it was. Make room (or set SITTER_CACHE to another disk) and run it again."
+            f"download.{entry}: no room left for {target}{place}: {error.strerror}. Earlier files there "
+            "are unchanged. Make room (or set SITTER_CACHE to another disk) and run it again."
         ) from None
 
 

@@ -1,8 +1,9 @@
 """Stage `embed`: turn the faces of a data set into vectors with one model.
 
-Reads `models/MODEL/` and `data/faces/DATASET/`, writes `embeddings/MODEL/DATASET/embeddings.arrow`: image_id and
-vectors (float32) as the model gives them, unnormalised, and the mirrored image's where the model asks for it. Of an
-outside system, the vectors in its file; of one that gives only scores of pairs, `scores.arrow`.
+The stage reads `models/MODEL/` and `data/faces/DATASET/`, and writes `embeddings/MODEL/DATASET/embeddings.arrow`:
+image_id, the vectors (float32) as the model returns them, not normalised, and the vectors of the mirrored images if the
+model asks for them. For an outside system it writes the vectors of the system's file, or `scores.arrow` if the file
+holds only scores of pairs.
 """
 
 from __future__ import annotations
@@ -43,12 +44,16 @@ def run(study: Study, model: str, dataset: str, root: Path = Path()) -> None:
     """Write `embeddings/<model>/<dataset>/embeddings.arrow`.
 
     Raises:
-        SitterError: the model or the faces are absent, there are no faces, or a vector is not finite.
+        SitterError: the study does not embed this data set with this model, the model or the faces are absent, there
+            are no faces, or a vector is not finite.
     """
     from pipeline.store.faces import FaceStore
 
     if model not in study.models or dataset not in study.embed.datasets:
-        raise SitterError(f"{model} on {dataset} is not in the study: see `models` and `embed.datasets`.")
+        raise SitterError(
+            f"The study has no embeddings of {dataset} by {model}: add the model under `models`, or the data set under "
+            "`embed.datasets`."
+        )
     at = Layout.of(study, root)
     store = FaceStore(at.faces(dataset))
     outside = external(model, at)
@@ -73,7 +78,7 @@ def run(study: Study, model: str, dataset: str, root: Path = Path()) -> None:
 
 
 def external(model: str, at: Layout = HERE) -> External | None:
-    """The outside system that a model is; None for a network."""
+    """Return the outside system behind a model; None if the model is a network."""
     from pipeline.params.backbones import BACKBONES, OUTSIDE
     from pipeline.store.models import find_record
     from pipeline.store.weights import make_with_weights
@@ -87,18 +92,18 @@ def external(model: str, at: Layout = HERE) -> External | None:
 def embed(
     embedder: Embedder, store: FaceStore, batch: int, precision: Literal["auto", "fp32", "fp16", "bf16"] = "fp32"
 ) -> Iterator[list[Floats]]:
-    """Yield the vectors of the faces in their order, float32 [≤ batch, dim] at a time, and those of the mirrored faces.
+    """Yield the vectors of the faces batch by batch, in order: float32 [≤ batch, dim], with mirrored faces a second.
 
-    A GPU is given the next batch before the vectors of the last one are looked at.
+    A GPU gets the next batch before the vectors of the last one are checked.
 
     Args:
         embedder: the model; its `mirror` says whether mirrored faces are embedded, too.
         store: the faces.
-        batch: faces in the network at once.
-        precision: of the network, on a GPU; auto: see `choose_precision`.
+        batch: the number of faces in the network at once.
+        precision: the precision of the network on a GPU; `auto`: see `choose_precision`.
 
     Raises:
-        SitterError: a vector is not finite or all zeros; names the image.
+        SitterError: a vector is not finite or all zeros; the message names the image.
     """
     import torch
 
@@ -134,8 +139,9 @@ class Sent:
     """Vectors on their way from the device."""
 
     vectors: list[Tensor]
-    """float32 [B, dim] each, on the CPU, once `ready`."""
+    """Tensors on the CPU, float32 [B, dim] each, which are valid once `ready` has happened."""
     ready: torch.cuda.Event | None
+    """The end of the copy; None if there was nothing to copy."""
 
     @classmethod
     def of(cls, vectors: list[Tensor]) -> Sent:
@@ -157,7 +163,7 @@ class Sent:
 
 
 def one_behind(items: Iterable[T], ahead: int) -> Iterator[T]:
-    """Yield items in their order, each only after the next `ahead` of them were made."""
+    """Yield items in their order, each only after the next `ahead` items were made."""
     made: deque[T] = deque()
     for item in items:
         made.append(item)
@@ -167,7 +173,7 @@ def one_behind(items: Iterable[T], ahead: int) -> Iterator[T]:
 
 
 def batches(embedder: Embedder, store: FaceStore, batch: int) -> Iterator[Tensor]:
-    """Faces in the network's template, uint8 [≤ batch, S, S, 3], made ahead in threads while the network is at work."""
+    """Yield faces in the network's template, uint8 [≤ batch, S, S, 3]; threads prepare them while the network works."""
     import torch
 
     prepare = embedder.prepare

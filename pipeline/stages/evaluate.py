@@ -1,6 +1,7 @@
-"""Stage `evaluate`: every model and fusion under every benchmark, with intervals and paired comparisons.
+"""Stage `evaluate`: evaluate every model and fusion under every benchmark, with intervals and paired comparisons.
 
-Reads embeddings and splits; writes `results/`: `metrics.json`, `run.json`, `tables/`, `curves/`, `pairs/`.
+The stage reads embeddings and splits, and writes to `results/`: `metrics.json`, `run.json`, `tables/`, `curves/` and
+`pairs/`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Results = Mapping[str, Mapping[str, "Result"]]
-"""By benchmark, then by model."""
+"""Results by benchmark, then by model."""
 DIFFERENCES = (
     "model_a",
     "model_b",
@@ -46,22 +47,25 @@ PAIR_COLUMNS = ("model", "sort", "rank", "probe", "gallery", "probe_dataset", "g
 
 
 def run(study: Study, root: Path = Path()) -> None:
-    """Judge every model and fusion by every benchmark; the report prints what came of it."""
+    """Write `results/`: every model and fusion under every benchmark. The stage `report` prints the tables."""
     at = Layout.of(study, root)
     read = Reader(study, at)
     warn(read.seen, study.evaluate.trained_sitters == "exclude")
     read.check()
     results = judge(study, read)
-    with output_parts(at.results()) as folder:  # where `identify` and `report` have theirs
+    with output_parts(at.results()) as folder:  # `identify` and `report` write to the same folder
         write(folder, study, results, read)
     logger.info(f"evaluate: {len(read.models)} models under {len(results)} benchmarks")
 
 
 def judge(study: Study, read: Reader) -> dict[str, dict[str, Result]]:
-    """Results by benchmark and, in the order of params.yaml, by model; without models that it can say nothing of."""
+    """Return results by benchmark and then by model, in the order of params.yaml.
+
+    A benchmark leaves out models that it cannot evaluate (`Unjudged`), with a warning.
+    """
     from pipeline.metrics.result import Unjudged
 
-    # Model by model: what is read of one serves all benchmarks.
+    # Model by model, so that the embeddings of a model are read once for all benchmarks.
     benchmarks = {name: below(read.at.root, options) for name, options in study.evaluate.benchmarks.items()}
     every = [(b, m) for m in read.models for b in benchmarks]
     results: dict[str, dict[str, Result]] = {b: {} for b in study.evaluate.benchmarks}
@@ -77,7 +81,7 @@ def judge(study: Study, read: Reader) -> dict[str, dict[str, Result]]:
 
 
 def _context(study: Study, read: Reader, model: str) -> Context:
-    """What a benchmark is handed, with the calibration that the study asks for."""
+    """Return the input of a benchmark, with the calibration that the study asks for."""
     from dataclasses import replace
     from functools import partial
 
@@ -92,16 +96,16 @@ def _context(study: Study, read: Reader, model: str) -> Context:
 
 
 def _doubted(study: Study, benchmark: str, model: str, result: Result) -> Result:
-    """A result with a note, which is also printed, where scores from a file look like distances (or the reverse)."""
+    """Return a result with a note if scores from a file look like distances (or the reverse); the note is logged."""
     from dataclasses import replace
 
     backbone = study.models[model].backbone if model in study.models else None
     if not result.reversed or not isinstance(backbone, ScoresOptions):
         return result
     field = f"models.{model}.backbone.distance"
-    mend = f"if the file's scores are distances (the smaller, the more alike), set {field}: true"
+    mend = f"if the file's scores are distances (a smaller one means more alike), set {field}: true"
     if backbone.distance:
-        mend = f"{field} is true: if the file's larger scores are the more alike, set it false"
+        mend = f"{field} is true: if a larger score in the file means more alike, set it to false"
     note = f"{result.reversed}: {mend}"
     logger.warning(f"benchmark {benchmark!r}: {model}: {note}")
     first, scalar = next(iter(result.scalars.items()))
@@ -110,7 +114,7 @@ def _doubted(study: Study, benchmark: str, model: str, result: Result) -> Result
 
 
 def write(folder: Path, study: Study, results: Results, read: Reader) -> None:
-    """Everything in `results/` but the manifest."""
+    """Write everything in `results/` except the manifest."""
     for name in ("tables", "curves", "pairs"):
         (folder / name).mkdir()
     level = study.evaluate.bootstrap.level
@@ -135,7 +139,7 @@ def write(folder: Path, study: Study, results: Results, read: Reader) -> None:
 
 
 def _flat(result: Result, level: float) -> dict[str, Any]:
-    """Scalars with their intervals and notes beside them."""
+    """Return the scalars of a result by name, with their intervals (`NAME_low`, `NAME_high`) and notes (`NAME_note`)."""
     from pipeline.metrics.comparisons import LEAST_EFFECTIVE
     from pipeline.metrics.intervals import FEWEST_UNITS, interval, share_interval
 
@@ -162,7 +166,10 @@ def _flat(result: Result, level: float) -> dict[str, Any]:
 
 
 def _compare(by_model: Mapping[str, Result], level: float) -> Iterator[dict[str, Any]]:
-    """Every two models in every scalar that all replicates are known of, as exploration: a family for each scalar."""
+    """Yield the comparison of every two models in every scalar with replicates, for exploration.
+
+    Each scalar is one family.
+    """
     from pipeline.metrics.comparisons import differences
 
     for name, by_name in _measured(by_model).items():
@@ -177,7 +184,7 @@ def _row(difference: Difference) -> dict[str, Any]:
 
 
 def _against_baselines(study: Study, results: Results) -> dict[str, list[Difference]]:
-    """By benchmark, every other model against its baseline, corrected for in the families that the study declares."""
+    """Compare, in each benchmark, every other model with the baseline; p-values are corrected in declared families."""
     from pipeline.metrics.comparisons import in_one_family
 
     found = {benchmark: _against_baseline(study, benchmark, by_model) for benchmark, by_model in results.items()}
@@ -188,7 +195,7 @@ def _against_baselines(study: Study, results: Results) -> dict[str, list[Differe
 
 
 def _against_baseline(study: Study, benchmark: str, by_model: Mapping[str, Result]) -> list[Difference]:
-    """Every other model against the declared baseline in the declared figures, which are one family."""
+    """Compare every other model with the declared baseline in the declared figures, which are one family."""
     from pipeline.metrics.comparisons import differences
     from pipeline.reporting.tables import shown
 
@@ -205,7 +212,7 @@ def _against_baseline(study: Study, benchmark: str, by_model: Mapping[str, Resul
 
 
 def _measured(by_model: Mapping[str, Result]) -> dict[str, dict[str, Measured]]:
-    """The scalars that have replicates, by name and model."""
+    """Return the scalars that have replicates, by name and model."""
     from pipeline.metrics.comparisons import Measured
 
     found: dict[str, dict[str, Measured]] = {}
@@ -218,7 +225,7 @@ def _measured(by_model: Mapping[str, Result]) -> dict[str, dict[str, Measured]]:
 
 
 def _units(by_model: Mapping[str, Result], models: Sequence[str]) -> tuple[int, float]:
-    """The least number of units of some models, and of effective ones."""
+    """Return the smallest number of units, and of effective units, among some models."""
     results = [by_model[m] for m in models]
     units = min((r.units for r in results), default=0)
     return units, min((r.units if r.effective is None else r.effective for r in results), default=0.0)
@@ -230,18 +237,18 @@ def _points(model: str, columns: Mapping[str, Column]) -> Iterator[dict[str, Any
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Union of the rows' keys in order of appearance."""
+    """Return the union of the rows' keys in order of appearance."""
     return list(dict.fromkeys(key for row in rows for key in row)) or ["model"]
 
 
 def _how(scalar: Scalar) -> dict[str, Any]:
-    """How a figure is shown."""
+    """Return how the report shows a figure."""
     how: dict[str, Any] = {"percent": scalar.percent, "better": scalar.better}
     return how | ({"beside": True} if scalar.beside else {})
 
 
 def _run(study: Study, results: Results, read: Reader) -> dict[str, Any]:
-    """What the numbers rest on, and how to show them."""
+    """Return the content of `run.json`: settings, data and versions behind the numbers, and how to show them."""
     benchmarks = {}
     for benchmark, by_model in results.items():
         scalars = {n: s for result in by_model.values() for n, s in result.scalars.items()}

@@ -1,12 +1,12 @@
-"""Stage `explain`: what a model looks at in a few pairs of test images.
+"""Stage `explain`: map which parts of a face a model looks at, in a few pairs of test images.
 
-A stage of its own, a job for each model: `evaluate` and `report` work without any network, and a map costs hundreds of
-passes through one, which on a cluster belong on a GPU and are not to be repeated for a new heading in the report. A job
-depends on its own model, and on the embeddings of the first model under `explain.models`, which choose the pairs: so
-another model that is trained again leaves its maps alone, and all models are shown on the same pairs, side by side.
+This is a stage of its own, with a job for each model, because a map takes hundreds of passes through a network. On a
+cluster these belong on a GPU, and a new heading in the report must not repeat them; `evaluate` and `report` need no
+network. A job depends on its own model, and on the embeddings of the first model under `explain.models`, which choose
+the pairs. So training another model again leaves these maps as they are, and all models are shown on the same pairs.
 
-Writes to attributions/MODEL/: `pairs.csv` (the pairs with this model's cosines) and `maps.arrow` (pair, side, and the
-map float32 [112 × 112]: how much each pixel raises or lowers the cosine).
+The stage writes to attributions/MODEL/: `pairs.csv` (the pairs with this model's cosines) and `maps.arrow` (pair, side,
+and the map float32 [112 × 112]: how much each pixel raises or lowers the cosine).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def run(study: Study, model: str, root: Path = Path()) -> None:
     """Write `attributions/<model>/`.
 
     Raises:
-        SitterError: the model is not to be explained, there are no pairs, or what it needs is absent.
+        SitterError: the model is not under `explain.models`, there are no pairs, or an input is absent.
     """
     from pipeline.models.device import device
     from pipeline.models.load import load_model
@@ -77,7 +77,7 @@ def run(study: Study, model: str, root: Path = Path()) -> None:
 
 
 def chosen(study: Study, explain: Explain, at: Layout = HERE) -> list[Pair]:
-    """The pairs that the first of the models finds hardest, and easiest, of each sort; no image twice in a sort."""
+    """Return the hardest and easiest pairs by the first model, for each of `SORTS`; a sort has no image twice."""
     import numpy as np
 
     from pipeline.metrics.pairing import Pairing, extremes
@@ -108,7 +108,7 @@ def chosen(study: Study, explain: Explain, at: Layout = HERE) -> list[Pair]:
 
 
 def _shared(study: Study, probe: str, gallery: str, at: Layout) -> Mapping[str, str]:
-    """Names of the pictures that both data sets hold, where neither is painted by `render`."""
+    """Return one name for each other name of a picture that both data sets hold; nothing if `render` painted one."""
     from pipeline.splits.pictures import across
     from pipeline.store.splits import read_split
 
@@ -126,7 +126,7 @@ def _tested(study: Study, model: str, dataset: str, shared: Mapping[str, str], a
     from pipeline.store.overlaps import read_excluded
     from pipeline.store.splits import REQUIRED, read_split
 
-    own = study.training(model).fold  # a model that leaves out a fold has learned from the others
+    own = study.training(model).fold  # a model that leaves out a fold was trained on the other folds
     left_out = read_excluded(study.excluding(dataset), at)
     rows = [r for r in read_split(dataset, (*REQUIRED, "fold"), at) if r["subset"] == "test"]
     rows = [r for r in rows if (own is None or r["fold"] == str(own)) and r["image_id"] not in left_out]
@@ -140,7 +140,10 @@ def _tested(study: Study, model: str, dataset: str, shared: Mapping[str, str], a
 def explained(
     embedder: Embedder, faces: FacesById, pair: Pair, explain: Explain, batch: int
 ) -> tuple[float, list[NDArray[np.float32]]]:
-    """The model's cosine of a pair, and the map of either face with the other as it is: two of float32 [112, 112]."""
+    """Return the model's cosine of a pair and two maps, float32 [112, 112], one for each face.
+
+    The map of a face is made while the other face stays unchanged.
+    """
     from pipeline.models.attribution import gradient, occlusion, vector
 
     both = [faces.crop(*image) for image in (pair.probe, pair.gallery)]

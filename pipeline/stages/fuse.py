@@ -1,7 +1,7 @@
 """Stage `fuse`: fit a fusion to its models' embeddings, and apply it to all of them.
 
-Reads `embeddings/MODEL/DATASET/` of each model and `data/splits/`, writes `models/FUSION/` and
-`embeddings/FUSION/DATASET/`: to every later stage a fusion is a model like any other.
+The stage reads `embeddings/MODEL/DATASET/` of each model and `data/splits/`, and writes `models/FUSION/` and
+`embeddings/FUSION/DATASET/`: every later stage treats a fusion like any other model.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ def run(study: Study, fusion: str, root: Path = Path()) -> None:
     """Write `models/<fusion>/` and `embeddings/<fusion>/<dataset>/` for every data set under `embed.datasets`.
 
     Raises:
-        SitterError: embeddings are absent or of other images than their fellows', or there is too little to fit on.
+        SitterError: embeddings are absent, the models' embeddings are of different images, or there are too few images
+            to fit on.
     """
     at = Layout.of(study, root)
     if fusion not in study.fuse:
-        raise SitterError(f"{fusion} is no entry under `fuse`: {', '.join(study.fuse) or 'there is none'}.")
+        raise SitterError(f"fuse has no entry {fusion!r}; its entries: {', '.join(study.fuse) or 'none'}.")
     entry = study.fuse[fusion]
     if entry.method.kind == "folds":
         from pipeline.crossval.vectors import assemble
@@ -67,7 +68,7 @@ def run(study: Study, fusion: str, root: Path = Path()) -> None:
 
 
 def _describe(entry: Fusion, fused: Fused, fit_data: FitData, dim: int) -> dict[str, Any]:
-    """The content of `model.json`."""
+    """Return the content of `model.json`."""
     counts = Counter(fit_data.subset)
     people = {word: {s for s, w in zip(fit_data.sitters, fit_data.subset, strict=True) if w == word} for word in counts}
     weights = fused.kind.state().get("weights")
@@ -107,7 +108,10 @@ def _write_scores(
     cohort: Floats,
     most: int,
 ) -> None:
-    """Scores of all test images, those of a data set and those of it with the ones that stand after it."""
+    """Write the normalised scores of all pairs of test images, and the fusion itself.
+
+    Each data set holds the scores of its own pairs and of its images with images of the data sets after it.
+    """
     import pyarrow as pa
 
     from pipeline.scoring.score_norm import check_size, normalised, table_of
@@ -141,5 +145,5 @@ def _sentence(description: dict[str, Any]) -> str:
     )
     centred = ", centred" if description["centre"] else ""
     norm = description["score_norm"]
-    scores = f", scores by a cohort's nearest {norm['cohort']}" if norm else ""
+    scores = f", scores normalised by the nearest {norm['cohort']} of a cohort" if norm else ""
     return f"{' + '.join(parts)}, {description['dim']} values each{centred}{scores}{gain}"

@@ -1,9 +1,9 @@
-"""Stage `identify`: who sat for these portraits? Candidates with calibrated evidence, and what people decided of them.
+"""Stage `identify`: who sat for these portraits? It lists candidates with calibrated evidence, and people's decisions.
 
-Reads images, faces, splits and one model's embeddings of the data sets of a question, and the decisions in the user's
-own CSV; writes to results/identify/QUESTION/: `candidates.csv`, `known.csv` (how often such candidates were right, of
-portraits whose sitters are known), `index.html` (a sheet for each portrait), `annotations.json` (for IIIF viewers) and
-`question.json`.
+The stage reads images, faces, splits and one model's embeddings of the data sets of a question, and the decisions in
+the user's own CSV. It writes to results/identify/QUESTION/: `candidates.csv`, `known.csv` (how often such candidates
+were right for portraits of known sitters), `index.html` (a sheet for each portrait), `annotations.json` (for IIIF
+viewers) and `question.json`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def run(study: Study, name: str, root: Path = Path()) -> None:
     """Write `results/identify/<name>/` of the project in the working directory, or in `root`.
 
     Raises:
-        SitterError: no such question, nobody to ask about or to answer, a decision about an unknown image or sitter, or
-            embeddings are absent or of other images.
+        SitterError: there is no such question, it has no probes or no gallery, a decision names an unknown image or
+            sitter, or embeddings are absent or of other images.
     """
     from pipeline.answering.portraits import decisions, learned, seen
     from pipeline.identification.answer import answer
@@ -77,7 +77,7 @@ def write(
 
 
 def _sheets(study: Study, entry: Identify, answers: Answers, learned: set[str], at: Layout) -> list[Sheet]:
-    """What is shown of each portrait."""
+    """Return the sheet of each portrait."""
     from pipeline.answering.portraits import accounts
     from pipeline.answering.sheets import Shown, sheets
     from pipeline.store.faces import FacesById
@@ -112,5 +112,5 @@ def _sentence(entry: Identify, answers: Answers) -> str:
     words = f"{len(answers.answers)} portraits" + (f", {decided} of them decided by people" if decided else "")
     words += f"; candidates from {len(answers.sitters)} sitters by {entry.model}"
     return words + (
-        f"; of {count} known portraits the right sitter comes first for {100 * first:.0f} %" if count else ""
+        f"; the right sitter comes first for {100 * first:.0f} % of {count} known portraits" if count else ""
     )

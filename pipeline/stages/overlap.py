@@ -1,8 +1,8 @@
-"""Stage `overlap`: what a test set shares with training sets, so that no benchmark rewards what was learned by heart.
+"""Stage `overlap`: find what a test set shares with training sets, so that no benchmark rewards learning by heart.
 
-Reads the faces and splits of both sides, and one model's embeddings where the study names a model; writes to
-data/overlap/ENTRY/: `images.csv` (near-duplicate pictures), `sitters.csv` (one person on both sides, by name or by
-embedding), `excluded.csv` (images that no benchmark counts, where the study excludes any) and `summary.json`.
+The stage reads the faces and splits of both sides, and one model's embeddings if the study names a model. It writes to
+data/overlap/ENTRY/: `images.csv` (near-duplicate pictures), `sitters.csv` (persons on both sides, by name or by
+embedding), `excluded.csv` (images that no benchmark counts, if the study excludes any) and `summary.json`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SITTERS_COMPARED = 4096
-"""Test sitters, evenly from all, among whom the threshold is found: 8 million pairs."""
+"""At most this many test sitters, spread evenly over all, are paired to find the threshold: 8 million pairs."""
 Row = dict[str, Any]
 
 
@@ -37,7 +37,7 @@ def run(study: Study, name: str, root: Path = Path()) -> None:
     """Write `data/overlap/<name>/`.
 
     Raises:
-        SitterError: one of the sides has no images, or faces or embeddings are absent or of other images.
+        SitterError: a side has no images, faces or embeddings are absent, or embeddings are of other images.
     """
     at = Layout.of(study, root)
     entry = study.overlap[name]
@@ -64,7 +64,7 @@ def run(study: Study, name: str, root: Path = Path()) -> None:
         write_overlap(folder, pictures, persons, excluded, summary)
     logger.info(
         f"{name}: of {len(test)} test images {summary['near_duplicates']} are near-duplicates of training images; of "
-        f"{summary['test']['sitters']} test sitters {summary['sitters_by_name']} train, too, by their name"
+        f"{summary['test']['sitters']} test sitters {summary['sitters_by_name']} are training sitters, too, by name"
         + (f", {summary['sitters_by_embedding']} by {entry.model}'s embeddings" if entry.model else "")
         + f"; {len(excluded)} images are left out"
     )
@@ -75,9 +75,10 @@ def _images(dataset: str, subsets: tuple[str, ...], at: Layout) -> list[Image]:
 
 
 def shared_pictures(train: list[Image], test: list[Image], at: Layout = HERE) -> list[Row]:
-    """Test images that show the same picture as a training image: by perceptual hash, then registered.
+    """Find test images that show the same picture as a training image: by perceptual hash, then by registration.
 
-    Each image is compared with the nearest of the other side, so of a picture with many copies at least one is listed.
+    Each image is compared with the nearest one of the other side. So of a picture with many copies, at least one pair
+    is listed.
     """
     from pipeline.faces.duplicates import near_duplicates
 
@@ -93,17 +94,17 @@ def shared_pictures(train: list[Image], test: list[Image], at: Layout = HERE) ->
             "train_sitter": both[a].sitter,
             "similarity": f"{similarity:.4f}",
         }
-        for a, b, similarity in found  # a before b, and so of the training side
+        for a, b, similarity in found  # a comes before b, so a is the training image
     ]
 
 
 def shared_sitters(entry: Overlap, train: list[Image], test: list[Image], at: Layout = HERE) -> tuple[list[Row], Row]:
-    """Persons on both sides, and the threshold that tells them by their embeddings.
+    """Find the persons on both sides, and the threshold that finds them by their embeddings.
 
-    A sitter is the mean of its unit-length embeddings. Two sitters of the test set are different persons; the cosine
-    that only a share `far` of these pairs exceeds (or none, where there are fewer than 1 / far) is the threshold.
-    Above it, the nearest training sitter counts as the same person. So many comparisons are made that some exceed it
-    by chance; `by_chance` says how many are to be expected.
+    A sitter is represented by the mean of its unit-length embeddings. Two sitters of the test set are different
+    persons; the threshold is the cosine that only a share `far` of these pairs exceeds (or none, if there are fewer
+    than 1 / far pairs). Above it, the nearest training sitter counts as the same person. With many comparisons, some
+    exceed the threshold by chance; `by_chance` is their expected number.
     """
     warn_of_alike({i.sitter for i in test}, {i.sitter for i in train}, entry.test, ", ".join(entry.train))
     by_name = {i.sitter for i in test} & {i.sitter for i in train}
@@ -139,7 +140,7 @@ def _person(test: str, train: str, dataset: str, named: bool, cosine: float | No
 
 
 def _by_dataset(images: list[Image]) -> dict[str, dict[str, str]]:
-    """Data set → image id → sitter."""
+    """Return the sitters by data set, then by image id."""
     found: dict[str, dict[str, str]] = {}
     for image in images:
         found.setdefault(image.dataset, {})[image.image_id] = image.sitter
@@ -147,9 +148,10 @@ def _by_dataset(images: list[Image]) -> dict[str, dict[str, str]]:
 
 
 def _threshold(tested: NDArray[np.float64], far: float) -> tuple[float, float]:
-    """The cosine just above all but `far` of the pairs of different test sitters, and the FAR that it stands for.
+    """Return the cosine that only a share `far` of the pairs of different test sitters reaches, and its FAR.
 
-    One sitter has no pairs: then nothing counts as the same person (infinity, NaN).
+    The FAR is the share of pairs that may reach it, at least one pair.
+    A single sitter has no pairs: then nothing counts as the same person, and the result is infinity and NaN.
     """
     import numpy as np
 
@@ -162,7 +164,7 @@ def _threshold(tested: NDArray[np.float64], far: float) -> tuple[float, float]:
 
 
 def _excluded(entry: Overlap, test: list[Image], pictures: list[Row], persons: list[Row]) -> list[str]:
-    """Images that no benchmark counts, in the order of the split."""
+    """Return the ids of images that no benchmark counts, in the order of the split."""
     if entry.exclude == "nothing":
         return []
     copies = {p["test"] for p in pictures}

@@ -1,7 +1,7 @@
 """Stage `render`: paint the photographs of a data set.
 
-Reads `data/raw/<source>/`, writes `data/raw/<dataset>/`: the paintings, a contact sheet of all styles at several
-strengths, and the photographs that could not be read.
+The stage reads `data/raw/<source>/` and writes to `data/raw/<dataset>/`: the paintings, a contact sheet of all styles
+at several strengths, and a list of the photographs that could not be read.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
     """Paint one data set.
 
     Raises:
-        SitterError: its photographs are not there yet, or none of them can be read.
+        SitterError: the photographs are not there yet, or none of them can be read.
     """
     at = Layout.of(study, root)
     settings = study.render[dataset]
@@ -69,7 +69,7 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
 
 
 def _photographs(dataset: str, at: Layout) -> list[dict[str, str]]:
-    """Rows of the source's manifest, whose ids must serve as names of files."""
+    """Return the rows of the source's manifest; raises SitterError if an id cannot serve as the name of a file."""
     manifest, rows = manifest_file(dataset, at), read_raw(dataset, GIVEN, at)
     if not rows:
         raise SitterError(f"{manifest} names no images: check the entry under download.")
@@ -87,7 +87,10 @@ def _photographs(dataset: str, at: Layout) -> list[dict[str, str]]:
 def _painter(
     source: Path, folder: Path, seed: int, settings: Render
 ) -> Callable[[Row], tuple[list[dict[str, Any]], str]]:
-    """Made in each worker: paints all renderings of a photograph; returns their rows, or why there are none."""
+    """Make a function that paints all renderings of a photograph and returns their rows, or why there are none.
+
+    Each worker calls this.
+    """
     import cv2
 
     from pipeline.faces.image import UnreadableImage, read_image
@@ -126,12 +129,12 @@ def _painter(
 
 
 def seed_of(seed: int, image_id: str, rendering: int) -> int:
-    """Seed of one painting: of its name and the study's seed alone, so that neither order nor workers matter."""
+    """Return the seed of a painting, from its name and the study's seed alone; order and workers do not matter."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{image_id}/{rendering}".encode()).digest()[:8], "big")
 
 
 def style_of(seed: int, image_id: str, rendering: int, styles: tuple[str, ...]) -> str:
-    """Style of one painting: each photograph has an order of its own in which the styles come round."""
+    """Return the style of a painting; each photograph goes through all styles in an order of its own."""
     order = sorted(styles, key=lambda style: hashlib.sha256(f"{seed}/{image_id}/{style}".encode()).digest())
     return order[rendering % len(order)]
 
@@ -139,7 +142,7 @@ def style_of(seed: int, image_id: str, rendering: int, styles: tuple[str, ...]) 
 def _contact_sheet(
     path: Path, source: Path, photographs: list[dict[str, str]], unread: set[str], study: Study, settings: Render
 ) -> None:
-    """One photograph of each of some sitters in every style, and one in every style at several strengths."""
+    """Write a sheet with photographs of a few sitters in every style, and one of them at several strengths."""
     from pipeline.faces.image import read_image
     from pipeline.painting.sheet import ROWS, contact_sheet
 
@@ -152,7 +155,7 @@ def _contact_sheet(
 
 
 def _summarise(folder: Path, settings: Render, photographs: int, paintings: int, unread: list[dict[str, str]]) -> None:
-    """What was painted, what was not, and where to look."""
+    """Log the number of paintings and of unreadable photographs, and the files that show them."""
     dataset = folder.name
     styles = f"{len(set(settings.styles))} style{'s' if len(set(settings.styles)) > 1 else ''}"
     logger.info(
@@ -161,5 +164,5 @@ def _summarise(folder: Path, settings: Render, photographs: int, paintings: int,
     )
     if unread:
         logger.info(
-            f"{dataset}: {len(unread)} unreadable photographs passed over; their reasons: {folder / PASSED_OVER}"
+            f"{dataset}: {len(unread)} unreadable photographs passed over; {folder / PASSED_OVER} has the reasons"
         )

@@ -1,7 +1,7 @@
-"""Stage `report`: everything a run found out, as one self-contained page and a table on the terminal.
+"""Stage `report`: show the results of a run on one self-contained page, and in tables on the terminal.
 
-Reads `results/`, `data/overlap/`, `attributions/`, the faces and what became of every image, and the models' records;
-writes `results/report.html`.
+The stage reads `results/`, `data/overlap/`, `attributions/`, the faces, the account of every image and the models'
+records, and writes `results/report.html`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,10 @@ if TYPE_CHECKING:
 
 
 def run(study: Study, root: Path = Path()) -> None:
-    """Make `results/report.html` of the project in `root`.
-
-    It is made from the results, the account of the data and the records of the models.
+    """Write `results/report.html` of the project in `root`, and print the tables.
 
     Raises:
-        SitterError: there are no results, or a file of them is broken.
+        SitterError: there are no results, or one of their files is broken.
     """
     from pipeline.reporting.page import page
     from pipeline.reporting.read import benchmarks, series
@@ -39,10 +37,10 @@ def run(study: Study, root: Path = Path()) -> None:
 
 
 def results(study: Study, at: Layout = HERE) -> str:
-    """Return what a user came for: a table for each benchmark, notes on it, answers, and where the report is.
+    """Return the text for the terminal: a table for each benchmark, notes, answers, and the path of the report.
 
     Raises:
-        SitterError: there are no results, or a file of them is broken.
+        SitterError: there are no results, or one of their files is broken.
     """
     from pipeline.reporting import questions
     from pipeline.reporting.declared import answer

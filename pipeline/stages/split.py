@@ -1,9 +1,9 @@
 """Stage `split`: deal the sitters of a data set to train, val and test in data/splits/DATASET/.
 
-A sitter stands in one subset only, and so do all who share a near-duplicate picture or all but a name with it. Kind
-`images` deals each sitter's images instead; kind `pairs` takes the pairs that a data set comes with, all for testing.
-Of several images of one sitter that show one picture, one is used (see `splits.copies`). Portraits of unidentified
-people, whose sitter is empty, are dealt to nobody: their subset is `unidentified`.
+A sitter stands in one subset only, together with all sitters who share a near-duplicate picture with them or whose name
+is spelled alike. Kind `images` deals each sitter's images instead; kind `pairs` takes the pairs that a data set comes
+with, all for testing. If several images of one sitter show one picture, one of them is used (see `splits.copies`).
+Portraits of unidentified people have no sitter; their subset is `unidentified`.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
     The project is the one in the working directory, or in `root`.
 
     A data set that comes with pairs gets `pairs.csv` (image_a, image_b, genuine, fold), too. `picture` is the best of
-    the images that show the same picture; it is empty where no other image does.
+    the images that show the same picture; it is empty if no other image shows it.
 
     Raises:
-        SitterError: no such entry, nothing aligned, too few sitters (images) for the shares asked for, or no pairs.
+        SitterError: there is no such entry, no aligned image, too few sitters (images) for the wanted shares, or no
+            pairs.
     """
     at = Layout.of(study, root)
     if dataset not in study.split:

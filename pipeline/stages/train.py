@@ -1,10 +1,10 @@
-"""Train a model into models/MODEL/: `python -m pipeline train MODEL`. A frozen one is recorded as it is.
+"""Train a model into models/MODEL/: `python -m pipeline train MODEL`. A frozen model is recorded as it is.
 
-Started as several processes (`torchrun --nproc-per-node=2 -m pipeline train MODEL`, or by Slurm with the variables that
-torchrun sets), they share out each batch and train what one process alone would train, but for rounding.
+If several processes are started (`torchrun --nproc-per-node=2 -m pipeline train MODEL`, or by Slurm with the variables
+that torchrun sets), they share each batch among them; the result differs from a single process only by rounding.
 
-A killed run is gone on with by the same command and ends in the very weights it would have ended in. Nothing that is
-written depends on the clock, so that the same inputs give the same bytes (on a CPU).
+To resume a killed run, run the same command again: it ends with the same weights as a run without an interruption.
+Nothing that is written depends on the clock, so that the same inputs give the same bytes (on a CPU).
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ logger = logging.getLogger(__name__)
 def run(study: Study, model: str, root: Path = Path()) -> None:
     """Write `model.json`, and for a trained model `weights.safetensors`, `history.csv` and `metrics.json`.
 
-    Of a centred model, the mean of its training faces in `mean.safetensors`, float32 [dim].
+    A centred model gets `mean.safetensors`, too: the mean of its training faces, float32 [dim].
 
     A loss with class centres leaves them in `centres.safetensors`, float32 [sitters, dim] or [sitters, each, dim], in
     the order of the training sitters' names.
 
     Raises:
-        SitterError: no such model, inputs that do not fit, another process at it, a loss that is not finite, or
-            another process of the same training that failed.
-        SystemExit: status 75 after SIGTERM or SIGUSR1 to one of the processes; a checkpoint is written.
+        SitterError: there is no such model, inputs do not fit, another run is training the same model, the loss is not
+            finite, or another process of this training failed.
+        SystemExit: one of the processes got SIGTERM or SIGUSR1; the status is 75, and a checkpoint is written.
     """
     if model not in study.models:
         raise SitterError(f"there is no model {model!r} in the study; {nearest(model, study.models)}")
     recipe, at = recipe_of(study, model), Layout.of(study, root)
     if isinstance(recipe.model.backbone, OutsideOptions):
-        if os.environ.get("RANK", "0") == "0":  # there is no network, and nothing to share out
+        if os.environ.get("RANK", "0") == "0":  # there is no network, and so no work for other processes
             from pipeline.models.outside import record_outside
 
             record_outside(model, recipe.model, at)
@@ -60,7 +60,7 @@ def run(study: Study, model: str, root: Path = Path()) -> None:
 
 
 def write(recipe: Recipe, made: Made, at: Layout) -> None:
-    """Write the folder of a model, and tell how it went."""
+    """Write the folder of a model, and log how the training went."""
     from pipeline.models.save import write_model
     from pipeline.store.models import VAL_LOSS, Story
 
@@ -78,7 +78,10 @@ def write(recipe: Recipe, made: Made, at: Layout) -> None:
 
 
 def centre(recipe: Recipe, made: Made, at: Layout) -> Tensor | None:
-    """Return the mean unit vector of a centred model's training faces, float32 [dim]; its crops are added first."""
+    """Return the mean unit vector of a centred model's training faces, float32 [dim]; None if it is not centred.
+
+    The network gets the model's further crops first, since they change its vectors.
+    """
     if not recipe.model.centre or made.faces is None:
         return None
     from pipeline.models.crops import add_crops
@@ -92,5 +95,5 @@ def centre(recipe: Recipe, made: Made, at: Layout) -> Tensor | None:
     add_crops(made.network, recipe.model.crops)
     network, workers = made.network.to(made.device), recipe.training.workers
     mean = mean_vector(recipe.name, network, made.faces, recipe.model.mirror, tested, made.device, workers)
-    logger.info(f"{recipe.name}: centred on the mean of training faces, whose length is {float(mean.norm()):.2f}")
+    logger.info(f"{recipe.name}: centred on the mean of training faces, a vector of length {float(mean.norm()):.2f}")
     return mean

@@ -29,37 +29,37 @@ SHARED = ("sitter", "status", "origin", "rendering", "artist", "pairs", "width",
 
 
 class AccountedImage(NamedTuple):
-    """One image of a data set, as its account has it: text, empty where the account does not say."""
+    """One image of a data set, as in the account: every field is text, and empty where the account says nothing."""
 
     image_id: str
     sitter: str
     status: str
     origin: str = ""
-    """The photograph that a rendering was made of; empty for photographs."""
+    """The photograph that a rendering was made from; empty for photographs."""
     rendering: str = ""
-    """The number of a rendering among those of its photograph."""
+    """The number of a rendering among all renderings of its photograph."""
     artist: str = ""
     pairs: str = ""
-    """Places in the pairs that the data set comes with."""
+    """The image's places in the pairs that the data set comes with, such as `7a+ 12b-`."""
     width: str = ""
     height: str = ""
     score: str = ""
-    """Of the detector."""
+    """The detector's score of the face."""
     file: str = ""
-    """SHA-256 of the image's file where another image of the data set has the same; otherwise empty."""
+    """SHA-256 of the image's file if another image of the data set is the same file; otherwise empty."""
     box: tuple[str, ...] = ()
-    """Place of the face in the image, x0 to y1, where `file` says that another image has the same file."""
+    """The place of the face in the image, x0 to y1, if `file` is not empty; otherwise ()."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """What became of each image of a data set."""
+    """The account of a data set: the result for each of its images."""
 
     path: Path
     columns: frozenset[str]
     """The columns that the file has."""
     images: list[AccountedImage]
-    """In the order of the file, line 2 first."""
+    """The images in the order of the file, from line 2 on."""
 
 
 @contextmanager
@@ -113,7 +113,7 @@ def read_account(
 
 
 def read_images(dataset: str, at: Layout = HERE) -> Account:
-    """Read what the account of a data set says of its images, of millions of them, too.
+    """Read the account of a data set into compact objects, so that millions of images fit in memory.
 
     Raises:
         SitterError: the file or one of the columns of `REQUIRED` is absent.
@@ -123,7 +123,7 @@ def read_images(dataset: str, at: Layout = HERE) -> Account:
     repeated = repeated_checksums(path, "sha256") if "sha256" in columns else frozenset()
     images = []
     for row in each_row(path, REQUIRED):
-        words = [intern(row.get(column) or "") for column in SHARED]  # equal words of millions of rows once
+        words = [intern(row.get(column) or "") for column in SHARED]  # equal words of millions of rows are kept once
         file = row["sha256"] if repeated and row["sha256"] in repeated else ""
         box = tuple(row.get(column) or "" for column in BOX) if file else ()
         images.append(AccountedImage._make((row["image_id"], *words, row.get("score") or "", file, box)))

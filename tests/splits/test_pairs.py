@@ -75,5 +75,5 @@ def test_pairs_that_are_not_told_in_full_are_named(places: list[str], message: s
 
 
 def test_without_any_whole_pair_nothing_is_split(tmp_path: Path) -> None:
-    with pytest.raises(SitterError, match="in none of its 2 pairs have both images a face"):
+    with pytest.raises(SitterError, match=r"split\.set: none of its 2 pairs has a face in both images"):
         dealt(tmp_path, ["0a+ 1a+", "0b+ 1b+"][::-1], status="no_face")
