@@ -128,7 +128,7 @@ def _same_files(originals: Sequence[AccountedImage]) -> list[tuple[int, int, flo
 
 
 def same_place(a: Sequence[str], b: Sequence[str]) -> bool:
-    """Whether the boxes (x0, y0, x1, y1) of two faces have an intersection over union of 0.5; also if one is unknown."""
+    """Whether two boxes (x0, y0, x1, y1) have an intersection over union of at least 0.5; true if one is unknown."""
     if not all(a) or not all(b):
         return True
     (ax0, ay0, ax1, ay1), (bx0, by0, bx1, by1) = ([float(x) for x in box] for box in (a, b))

@@ -49,7 +49,7 @@ def listed_pairs(account: Account, folds: int, dataset: str) -> list[Row]:
     """Return the rows of `pairs.csv` (image_a, image_b, genuine, fold), in the order of the pairs' numbers.
 
     Folds are consecutive pairs, as equal in size as possible (`KFold(folds, shuffle=False)` of scikit-learn, which
-    InsightFace uses). A pair is left out, with a warning, if one of its images has no face; the others keep their folds.
+    InsightFace uses). A pair is left out, with a warning, if one of its images has no face; others keep their folds.
 
     Raises:
         SitterError: the data set has no pairs, fewer pairs than folds, or an incomplete pair.

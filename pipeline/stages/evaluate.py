@@ -139,7 +139,7 @@ def write(folder: Path, study: Study, results: Results, read: Reader) -> None:
 
 
 def _flat(result: Result, level: float) -> dict[str, Any]:
-    """Return the scalars of a result by name, with their intervals (`NAME_low`, `NAME_high`) and notes (`NAME_note`)."""
+    """Return the scalars by name, with their intervals (`NAME_low`, `NAME_high`) and notes (`NAME_note`)."""
     from pipeline.metrics.comparisons import LEAST_EFFECTIVE
     from pipeline.metrics.intervals import FEWEST_UNITS, interval, share_interval
 

@@ -1,1 +1,1 @@
-"""What the stage `train` is made of: its faces, the features of the frozen part, the loop, checkpoints."""
+"""The parts of the stage `train`: faces, features of the frozen stages, the training loop, checkpoints."""

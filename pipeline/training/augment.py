@@ -1,4 +1,4 @@
-"""Data augmentation for portraits, by torchvision's transforms: what an image becomes follows from seed and epoch."""
+"""Data augmentation for portraits, by torchvision's transforms; the result depends on seed, epoch and image alone."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ GREY = 128.0
 class Augment:
     """Changes a face as `Augmentation` says.
 
-    The same face in the same epoch of a training with the same seed becomes the same image, whoever asks: a worker,
-    another process, or a training that was stopped and goes on.
+    For the same seed, epoch and face, the result is the same in every worker and process, and after a resume.
     """
 
     def __init__(self, options: Augmentation, seed: int) -> None:
@@ -33,18 +32,18 @@ class Augment:
             degrees=10, translate=(0.05, 0.05), scale=(0.9, 1.1), interpolation=InterpolationMode.BILINEAR
         )
         occlusion = v2.RandomErasing(p=options.occlusion, scale=(0.02, 0.2), value=GREY)
-        # What happened to the painting comes before what its photograph and file add.
+        # Changes of the painting come first, then the effects of its photograph and of its file.
         ways = [(affine, options.affine), (occlusion, 1.0), (colours, options.colour), (blurs, options.blur)]
         ways.append((JPEG(), options.jpeg))
         self.change = v2.Compose([v2.RandomApply([way], p) for way, p in ways])
 
     def __call__(self, pixels: NDArray[np.uint8], image: int, epoch: int) -> NDArray[np.uint8]:
-        """A face, uint8 [S, S, 3], RGB, as it is in an epoch.
+        """Return a face as it is changed in an epoch, uint8 [S, S, 3], RGB.
 
         Args:
-            pixels: the face.
-            image: its number among the training faces.
-            epoch: counted from 0.
+            pixels: the face, uint8 [S, S, 3], RGB.
+            image: the number of the face among the training faces.
+            epoch: the epoch, counted from 0.
         """
         (state,) = np.random.SeedSequence([self.seed, epoch, image]).generate_state(1, np.uint64).tolist()
         before = torch.get_rng_state()
@@ -58,10 +57,10 @@ class Augment:
 
 
 class LowResolution(nn.Module):
-    """An image of a quarter to three quarters of the resolution, enlarged again."""
+    """Reduces an image to a quarter to three quarters of its resolution, and enlarges it again."""
 
     def forward(self, image: Tensor) -> Tensor:
-        """uint8 [3, S, S] to the same."""
+        """Return the changed image; both are uint8 [3, S, S]."""
         from torchvision.transforms.v2 import functional
 
         size = list(image.shape[-2:])
@@ -71,10 +70,10 @@ class LowResolution(nn.Module):
 
 
 class JPEG(nn.Module):
-    """Compression with a quality from 20 to 80, by OpenCV: torchvision's own needs a library that may not load."""
+    """Compresses an image with a quality from 20 to 80, by OpenCV: torchvision's JPEG needs a library that may fail."""
 
     def forward(self, image: Tensor) -> Tensor:
-        """uint8 [3, S, S], RGB, to the same."""
+        """Return the changed image; both are uint8 [3, S, S], RGB."""
         quality = int(torch.randint(20, 81, (1,)))
         bgr = np.ascontiguousarray(image.flip(0).permute(1, 2, 0).numpy())
         _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])

@@ -1,4 +1,4 @@
-"""The mean vector of the training faces, by a network as it is kept."""
+"""The mean vector of the training faces, by the network that is kept."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ def mean_vector(
     device: torch.device,
     workers: int,
 ) -> Tensor:
-    """Mean of the unit vectors of training faces, float32 [dim] on the CPU; with `mirror`, of mirrored faces, too.
+    """Return the mean of the unit vectors of training faces, float32 [dim] on the CPU.
 
     Args:
-        model: its name, for messages.
-        backbone: on the device; left in evaluation mode.
-        faces: of the train sitters.
-        mirror: whether the model's vectors are those of a face and of its mirror image.
-        tested: of each data set, the sitters who are tested in other data sets: they are left out.
-        device: where the network runs.
-        workers: processes that decode faces.
+        model: the name of the model, for messages.
+        backbone: the network, on the device; it is left in evaluation mode.
+        faces: the faces of the train sitters.
+        mirror: whether the model also embeds mirrored faces; the mean then includes them.
+        tested: by data set, the sitters who are test sitters of other data sets; they are left out.
+        device: the device of the network.
+        workers: the number of processes that decode faces.
 
     Raises:
-        SitterError: all of them are left out.
+        SitterError: all faces are left out.
     """
     rows = strangers(model, faces, tested)
     if not len(rows):
         raise SitterError(
             f"models.{model}.centre: all train sitters of {', '.join(faces.datasets)} are tested in other data sets, "
-            "and no face is left to take the mean of: set centre: false, or name other data sets in train_on."
+            "so no face is left for the mean: set centre: false, or name other data sets in train_on."
         )
     network = nn.Sequential(Normalise(backbone).to(device), backbone).eval()
     inputs = Inputs(PreparedFaces(faces, Preprocess(backbone)), device, workers, mirror)
@@ -63,7 +63,7 @@ def mean_vector(
 
 
 def strangers(model: str, faces: Faces, tested: Mapping[str, Collection[str]]) -> NDArray[np.int64]:
-    """Positions of the faces whose sitters are tested in no other data set."""
+    """Return the positions of the faces of sitters who are tested in no other data set."""
     keep: list[NDArray[np.int64]] = []
     for number, dataset in enumerate(faces.datasets):
         here = np.flatnonzero(faces.where[:, 0] == number)

@@ -1,7 +1,7 @@
-"""Checkpoints: everything that a killed training needs to end in the very weights it would have ended in.
+"""Checkpoints: everything that a resumed training needs to end with the same weights as without the interruption.
 
-Random states are not among it: every step seeds its own, by (seed, epoch, position, process), so that a run can go on
-on another number of processes, too.
+Random states are not part of a checkpoint: every step seeds its generators by (seed, epoch, position, process), so that
+a run can also resume on another number of processes.
 """
 
 from __future__ import annotations
@@ -34,38 +34,38 @@ logger = logging.getLogger(__name__)
 
 FILE = "checkpoint.pt"
 KINDS = ("backbones", "adaptations", "losses")
-# Settings that say how a model is trained, but change nothing of what comes of it.
+# Settings that change how a model is trained, but not the result.
 WITHOUT_EFFECT = {"checkpoint_seconds", "workers", "shard_centres"}
 
 
 @dataclass
 class State:
-    """How far a training is: what a checkpoint holds beside the states of the parts."""
+    """The progress of a training; a checkpoint holds it beside the states of network, loss and optimiser."""
 
     epoch: int = 0
-    """Epochs done."""
+    """The number of finished epochs."""
     position: int = 0
-    """Batches done of the next one."""
+    """The number of finished batches of the next epoch."""
     step: int = 0
-    """Steps of the optimiser."""
+    """The number of finished steps of the optimiser."""
     loss: float = 0.0
-    """Sum over the batches of this epoch."""
+    """The sum of the losses of this epoch's batches."""
     best_figure: float = math.inf
-    """The lowest of the figure by which an epoch is kept (`training.keep`)."""
+    """The lowest value so far of the figure that chooses the epoch to keep (`training.keep`)."""
     best_epoch: int = 0
     best: dict[str, Tensor] = field(default_factory=dict)
-    """Trained weights after the best epoch."""
+    """The trained weights after the best epoch."""
     centres: dict[str, Tensor] = field(default_factory=dict)
-    """The loss's class centres after it, of all training sitters; of several processes, the first's alone has all."""
+    """The loss's class centres after the best epoch, of all training sitters; only the first process has all rows."""
     history: list[dict[str, float | int | None]] = field(default_factory=list)
 
     def row(self, loss: float, val_eer: float, lr: float) -> dict[str, float | int | None]:
-        """Return the row of the history of the epoch that has just ended; epoch 0 is before the training.
+        """Return the history's row for the epoch that has just ended; epoch 0 is the network before training.
 
         Args:
-            loss: mean over its batches.
-            val_eer: equal error rate on the val faces; NaN where there is none.
-            lr: learning rate of its last step.
+            loss: the mean loss of the epoch's batches.
+            val_eer: the equal error rate on the val faces; NaN if there is none.
+            lr: the learning rate of the epoch's last step.
         """
         return {
             "epoch": self.epoch,
@@ -76,22 +76,22 @@ class State:
         }
 
     def place(self, batches: int) -> str:
-        """Return where the training is, in words; an epoch has so many batches."""
+        """Return the place of the training in words; `batches` is the number of batches in an epoch."""
         return f"epoch {self.epoch + 1}, {self.position} of {batches} batches done"
 
     def error(self) -> dict[str, str]:
-        """Return the last validation's, for the progress line."""
+        """Return the error rate of the last validation, for the progress line."""
         error = self.history[-1]["val_eer"]
         return {} if error is None else {"val EER": f"{100 * error:.2f} %"}
 
 
 def key(recipe: Recipe, world: int = 1, at: Layout = HERE) -> str:
-    """What a checkpoint belongs to: parameters, inputs, code. A checkpoint with another key is of another training.
+    """Return a hash of parameters, inputs and code. A checkpoint with another key belongs to another training.
 
     Args:
-        recipe: of the model.
-        world: processes that train it, which count where batches or negatives are those of a process.
-        at: where the inputs lie.
+        recipe: the recipe of the model.
+        world: the number of processes; it counts only if each process has its own batches or negatives.
+        at: the project that holds the inputs.
     """
     import torch
 
@@ -101,7 +101,7 @@ def key(recipe: Recipe, world: int = 1, at: Layout = HERE) -> str:
     options = zip(KINDS, (entry.backbone, entry.adaptation, entry.loss), strict=True)
     kinds = [f"{sort}/{kind}" for sort, chosen in options for kind in chosen.kinds()]
     of = {
-        "seed": [recipe.study_seed, recipe.seed],  # of the choice of val faces, and of the training
+        "seed": [recipe.study_seed, recipe.seed],  # for the choice of val faces, and for the training
         "model": entry.model_dump(exclude={"training"}),
         "training": training.model_dump(exclude=WITHOUT_EFFECT),
         "inputs": {str(path.relative_to(at.home)): _content(path) for path in inputs},
@@ -113,8 +113,8 @@ def key(recipe: Recipe, world: int = 1, at: Layout = HERE) -> str:
 
 
 def per_process(training: Training, loss: Loss) -> bool:
-    """Whether what is trained depends on the number of processes: their batches or negatives are their own."""
-    losses = getattr(loss, "losses", [loss])  # no kind by name: a model depends on the code of its own alone
+    """Whether the result depends on the number of processes, because each has its own batches or negatives."""
+    losses = getattr(loss, "losses", [loss])  # names no kind, so that a model depends on the code of its own kinds only
     return training.batch_per == "process" or any(getattr(one, "negatives", "all") == "process" for one in losses)
 
 
@@ -127,15 +127,15 @@ def _content(path: Path) -> str:
 
 @contextmanager
 def locked(model: str, first: bool = True, at: Layout = HERE) -> Iterator[Path]:
-    """The folder of a model's checkpoints, held by this process alone; the lock of a dead process holds nobody up.
+    """Lock the folder of a model's checkpoints, and yield it; the lock of a dead process has no effect.
 
     Args:
-        model: its name.
-        first: of several processes that train together, only the first holds the lock.
-        at: the project that the checkpoints lie in.
+        model: the name of the model.
+        first: whether this process takes the lock; among processes that train together, only the first does.
+        at: the project that holds the checkpoints.
 
     Raises:
-        SitterError: another process trains the model now.
+        SitterError: another process is training the model.
     """
     from filelock import FileLock, Timeout
 
@@ -156,7 +156,7 @@ def locked(model: str, first: bool = True, at: Layout = HERE) -> Iterator[Path]:
 
 
 def save(folder: Path, key: str, content: dict[str, Any]) -> None:
-    """Write a checkpoint over the last one; a kill at any moment leaves one of the two, whole."""
+    """Replace the last checkpoint; if the process is killed meanwhile, one of the two is left complete."""
     import torch
 
     with atomic_file(folder / FILE) as part:
@@ -164,7 +164,7 @@ def save(folder: Path, key: str, content: dict[str, Any]) -> None:
 
 
 def load(folder: Path, key: str) -> dict[str, Any] | None:
-    """The checkpoint of the same training; None where there is none, and a word where there is another's."""
+    """Return the checkpoint of the same training, or None; a warning tells of one that is broken or does not fit."""
     import torch
 
     path = folder / FILE
@@ -182,6 +182,6 @@ def load(folder: Path, key: str) -> dict[str, Any] | None:
 
 
 def remove(folder: Path) -> None:
-    """Forget the checkpoint of a training that has come to its end."""
+    """Remove the checkpoint of a training that has finished."""
     (folder / FILE).unlink(missing_ok=True)
     status.remove(folder)

@@ -1,4 +1,4 @@
-"""Compiling the trained stages (`training.compile`): when it pays, and what it needs of the machine."""
+"""Compiling the trained stages (`training.compile`): when it pays off, and what the machine must have for it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from pipeline.core.errors import SitterError
 logger = logging.getLogger(__name__)
 
 PAYS_FROM = 5_000
-"""Steps from which on `compile: auto` compiles. On an H200 a step of IResNet-50 with 500 images takes 66 ms compiled
-and 74 ms as it is in fp16, 69 and 107 ms in bf16. So 5,000 steps save 40 seconds at least, against a wait at the first
-step that depends on the machine and was not measured there."""
+"""The number of steps from which on `compile: auto` compiles. On an H200, a step of IResNet-50 with 500 images takes
+66 ms with compiling and 74 ms without in fp16, and 69 and 107 ms in bf16. So 5,000 steps save at least 40 seconds. The
+first step takes longer instead; how long depends on the machine, and was not measured there."""
 
 
 def compiles(wanted: bool | Literal["auto"], device: str, steps: int, say: bool = True) -> bool:
     """Decide whether to compile the trained stages.
 
     Args:
-        wanted: `training.compile`. auto: on a GPU, for a training of at least `PAYS_FROM` steps, where the machine can.
+        wanted: `training.compile`. `auto` compiles on a GPU for at least `PAYS_FROM` steps, if the machine can do it.
         device: cpu or cuda.
-        steps: of the whole training, through the network; 0 where its features are computed beforehand.
-        say: whether to tell what `auto` decided on a GPU.
+        steps: the number of steps of the whole training; 0 if features are computed beforehand.
+        say: whether to log the decision of `auto` on a GPU.
 
     Raises:
         SitterError: `wanted` is true, and the machine lacks something that torch.compile needs.
@@ -50,19 +50,19 @@ def compiles(wanted: bool | Literal["auto"], device: str, steps: int, say: bool 
 
 
 def check_compiler(device: str) -> None:
-    """Refuse to begin what would fail in the first step.
+    """Check that torch.compile finds its tools, so that it does not fail in the first step.
 
     Args:
         device: cpu or cuda.
 
     Raises:
-        SitterError: names what torch.compile wants and did not find.
+        SitterError: a tool that torch.compile needs is missing; the message names it.
     """
     missing = []
     variable, usual = ("CC", ("gcc", "clang")) if device == "cuda" else ("CXX", ("g++",))
     chosen = os.environ.get(variable)
     if not any(shutil.which(name) for name in ([chosen] if chosen else usual)):
-        found = f"{variable} names {chosen!r}, which is none" if chosen else f"no {' and no '.join(usual)} is there"
+        found = f"{variable} is {chosen!r}, which was not found" if chosen else f"no {' or '.join(usual)} was found"
         missing.append(f"a C{'' if device == 'cuda' else '++'} compiler ({found})")
     header = Path(sysconfig.get_path("include")) / "Python.h"
     if not header.is_file():
@@ -71,6 +71,6 @@ def check_compiler(device: str) -> None:
         missing.append("the package triton")
     if missing:
         raise SitterError(
-            f"training.compile needs {' and '.join(missing)}: install that (Debian: apt install g++ python3-dev), "
-            "or set compile: false, which gives the same but for rounding and the draws of dropout."
+            f"training.compile needs {' and '.join(missing)}: install what is missing (Debian: apt install g++ "
+            "python3-dev), or set compile: false; the results differ only by rounding and the draws of dropout."
         )

@@ -1,4 +1,4 @@
-"""The faces that a model learns from, and those that choose the epoch that is kept."""
+"""The faces that a model is trained on, and the validation faces that choose the epoch to keep."""
 
 from __future__ import annotations
 
@@ -23,58 +23,58 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """Faces of one subset, over one or several data sets: n of them, of the sitters 0 … k − 1."""
+    """The n faces of a subset of one or several data sets; their sitters have the numbers 0 … k − 1."""
 
     datasets: tuple[str, ...]
     stores: tuple[FaceStore, ...]
     """The faces of each data set."""
     where: NDArray[np.int64]
-    """[n, 2]: the store, and the row in it."""
+    """[n, 2]: the number of the store, and the row in it."""
     labels: NDArray[np.int64]
-    """[n]: the sitter."""
+    """[n]: the number of the sitter."""
     names: tuple[tuple[str, str], ...] = ()
-    """Of the sitters, in the order of their numbers: the data set that names them so, and the name."""
+    """The sitters in the order of their numbers: the data set in which the name is used, and the name."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
     def sitters(self) -> int:
-        """How many sitters there are."""
+        """The number of sitters."""
         return int(self.labels.max()) + 1 if len(self) else 0
 
     def name(self, i: int) -> str:
-        """Data set and image id of a face, for messages."""
+        """Return the data set and image id of a face, for messages."""
         store, row = self.where[i]
         return f"{self.datasets[store]}/{self.stores[store].image_ids[row]}"
 
     def face(self, i: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """A crop, uint8 [112, 112, 3], and its landmarks in pixels of the crop, float32 [5, 2]."""
+        """Return a crop, uint8 [112, 112, 3], and its landmarks in pixels of the crop, float32 [5, 2]."""
         store, row = self.where[i].tolist()
         landmarks: NDArray[np.float32] = self.stores[store].crop_landmarks[row]
         return self.crop(i), landmarks
 
     def crop(self, i: int) -> NDArray[np.uint8]:
-        """A crop alone, uint8 [112, 112, 3]: millions of faces need no landmarks computed."""
+        """Return a crop without its landmarks, uint8 [112, 112, 3]; for millions of faces, landmarks take time."""
         store, row = self.where[i].tolist()
         crop: NDArray[np.uint8] = self.stores[store].crop(row)
         return crop
 
     def select(self, keep: NDArray[np.int64]) -> Faces:
-        """These faces only, their sitters counted anew."""
+        """Return only these faces; their sitters get new numbers without gaps."""
         there, labels = np.unique(self.labels[keep], return_inverse=True)
         names = tuple(self.names[number] for number in there) if self.names else ()
         return Faces(self.datasets, self.stores, self.where[keep], labels, names)
 
     def known_to(self, others: Faces) -> Faces:
-        """The faces whose sitters are among those of others, with these sitters' numbers there."""
+        """Return the faces of sitters who also occur in `others`, with the sitters' numbers in `others`."""
         number = {name: i for i, name in enumerate(others.names)}
         labels = np.array([number.get(name, -1) for name in self.names], dtype=np.int64)[self.labels]
         keep = np.flatnonzero(labels >= 0)
         return Faces(self.datasets, self.stores, self.where[keep], labels[keep], others.names)
 
     def at_most(self, images: int, seed: int) -> Faces:
-        """Whole sitters, drawn at random, as long as they have no more than so many images together."""
+        """Return all faces of sitters drawn at random, `images` faces at most, but two sitters at least."""
         if len(self) <= images:
             return self
         order = np.random.default_rng([seed, len(self)]).permutation(self.sitters)
@@ -86,15 +86,16 @@ class Faces:
 def read_faces(
     datasets: Sequence[str], splits: Mapping[str, Split], fold: int | None = None, at: Layout = HERE
 ) -> tuple[Faces, Faces]:
-    """Faces of the train sitters and of the val sitters (where they are split by images: images) of data sets.
+    """Return the faces of the train sitters and of the val sitters (in a split by images: train and val images).
 
-    A name means the same sitter in a data set and in those that are split like it; in others it is someone else.
+    A name means the same sitter in a data set and in data sets that are split like it. In other data sets, the same
+    name means another person.
 
     Args:
-        datasets: names of data sets, aligned and split.
-        splits: the section `split`, for which data sets are split like which.
-        fold: in data sets without train and val sitters, leave out those of this fold; the next one validates.
-        at: the project that they lie in.
+        datasets: the names of the data sets, which are aligned and split.
+        splits: the section `split`, which says which data sets are split like another.
+        fold: in data sets without train and val sitters, the fold to leave out; the next fold is for validation.
+        at: the project that holds the data sets.
 
     Raises:
         SitterError: files are absent or do not fit each other.
@@ -116,7 +117,7 @@ def read_faces(
         if len(absent):
             raise SitterError(
                 f"{table}, line {absent[0] + 2}: image {images['image_id'][absent[0]].as_py()!r} is not among the "
-                f"{len(store)} faces of {at.faces(dataset)}. They changed after the split: split {dataset} again."
+                f"{len(store)} faces of {at.faces(dataset)}. The faces changed after the split: split {dataset} again."
             )
         for subset in where:
             chosen = np.flatnonzero(subsets == subset)
@@ -126,8 +127,8 @@ def read_faces(
     if both:
         identity, sitter = min(both)
         raise SitterError(
-            f"sitter {sitter!r} of {identity} both trains and validates: the splits of {', '.join(datasets)} do not "
-            f"fit each other. Split each like {identity} (kind: like), and run split again."
+            f"sitter {sitter!r} of {identity} both trains and validates: the splits of {', '.join(datasets)} "
+            f"contradict each other. Split each like {identity} (kind: like), and run split again."
         )
     train, val = (
         Faces(tuple(datasets), stores, np.concatenate(where[subset]), *_labels(who[subset]))
@@ -139,20 +140,20 @@ def read_faces(
 
 
 _Who: TypeAlias = tuple[list[tuple[str, str]], NDArray[np.int32]]
-"""Names (identity of the data set, sitter), and which of them each image has."""
+"""Names (the data set in which a name is used, sitter), and the position of each image's name among them."""
 
 
 def _words(column: pa.StringArray) -> NDArray[np.str_]:
-    """A column that holds few different words."""
+    """Return the values of a column that has few different ones."""
     encoded = column.dictionary_encode()
     words: NDArray[np.str_] = np.array(encoded.dictionary.to_pylist(), dtype=str)[encoded.indices.to_numpy()]
     return words
 
 
 def _without_fold(subsets: NDArray[np.str_], folds: NDArray[np.str_], fold: int, table: Path) -> NDArray[np.str_]:
-    """Subset of each image where one fold tests, the next validates and the rest train.
+    """Return the subset of each image if one fold is for testing, the next for validation and the rest for training.
 
-    A data set that has train or val sitters of its own keeps its subsets.
+    A data set that has train or val sitters keeps its subsets.
     """
     if np.isin(subsets, ["train", "val"]).any():
         return subsets
@@ -162,7 +163,7 @@ def _without_fold(subsets: NDArray[np.str_], folds: NDArray[np.str_], fold: int,
     if not fold < count or count < 3:
         raise SitterError(
             f"training.fold is {fold}, but {table} has the folds 0 to {count - 1}: at least three are needed, one to "
-            "test, one to validate and the rest to train. Set folds in its split, or another fold."
+            "test, one to validate and the rest to train. Set more folds in its split, or another fold."
         )
     dealt = np.where(own == fold, "test", np.where(own == (fold + 1) % count, "val", "train"))
     return np.where(tested, dealt, subsets)
@@ -173,7 +174,7 @@ def _names(who: list[_Who]) -> set[tuple[str, str]]:
 
 
 def _labels(who: list[_Who]) -> tuple[NDArray[np.int64], tuple[tuple[str, str], ...]]:
-    """Sitters numbered in the order of their names, and the names."""
+    """Return the number of each image's sitter, in the order of the names, and the names."""
     ordered = tuple(sorted(_names(who)))
     number = {name: i for i, name in enumerate(ordered)}
     of = [np.array([number.get(n, -1) for n in names], dtype=np.int64)[codes] for names, codes in who]

@@ -1,8 +1,8 @@
-"""What the trained part of a network takes of each face, computed once where memory allows.
+"""The inputs of the trained part of a network, computed once for each face if memory allows.
 
-The longest run of leading stages without anything trainable gives the same for a face in every epoch. Its output is
-kept, for the mirrored face too, and only the stages behind it run at each step: the whole network for `full` (what is
-kept is then the decoded face itself), one linear layer for `head`, the late stages for LoRA on late stages.
+The leading stages without anything trainable return the same features for a face in every epoch. These features are
+kept, for the mirrored face too, and only the later stages run at each step: the whole network for `full` (then the
+decoded faces themselves are kept), one linear layer for `head`, the late stages for LoRA on late stages.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ ALONE = Processes()
 
 
 class View(NamedTuple):
-    """A face as a batch has it."""
+    """A face in a batch."""
 
     position: int
     mirrored: bool = False
     epoch: int | None = None
-    """In which it is learned from; None: it is wanted as it is."""
+    """The epoch, on which the augmentation depends; None: the face is not augmented."""
 
 
 class PreparedFaces(Dataset[Tensor]):
-    """Faces in a network's template, uint8 [B, S, S, 3], RGB, one for each view: what workers make of files.
+    """Faces in a network's template, uint8 [B, S, S, 3], RGB, one for each view. Workers make them from the files.
 
-    A quarter of the bytes of what the network takes; it is normalised on its own device.
+    They take a quarter of the bytes of the network's input; the network's device normalises them.
     """
 
     def __init__(self, faces: Faces, prepare: Preprocess, augment: Augment | None = None) -> None:
@@ -58,7 +58,7 @@ class PreparedFaces(Dataset[Tensor]):
         size, stored = self.prepare.template.size, self.prepare.as_stored
         batch = torch.empty(len(views), size, size, 3, dtype=torch.uint8)
         if get_worker_info():
-            # With the training, before it is filled: after, it would be copied there.
+            # Memory shared with the training process. Moved there after it is filled, the batch would be copied.
             batch.share_memory_()  # type: ignore[no-untyped-call]
         for pixels, (position, mirrored, epoch) in zip(batch.numpy(), views, strict=True):
             face = self.faces.crop(position) if stored else self.prepare.pixels(*self.faces.face(position))
@@ -72,7 +72,7 @@ class PreparedFaces(Dataset[Tensor]):
 
 
 class Views:
-    """The batches of an epoch as a loader wants them: a view of each face, made as they are asked for."""
+    """The batches of an epoch in the form of a loader's sampler: a list of views for each batch, made when needed."""
 
     batches: Iterable[Batch] = ()
     epoch: int | None = None
@@ -85,19 +85,19 @@ class Views:
 
 
 def ignore_signals(worker: int) -> None:
-    """Let a worker outlive the signals that a cluster, or Ctrl-C, sends to all processes of a job.
+    """Make a worker ignore the signals that a cluster, or Ctrl-C, sends to all processes of a job.
 
-    The training itself answers them: it makes the step that it is at, which needs the workers, and a checkpoint.
+    The training process answers them: it finishes its step, for which it needs the workers, and writes a checkpoint.
     """
     for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    if cv2.getNumThreads() > 1:  # a process that was started anew, not forked
+    if cv2.getNumThreads() > 1:  # a new process, not a forked one
         cv2.setNumThreads(1)
 
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """What the trained part of the network takes: kept features, or faces decoded anew for each batch."""
+    """The inputs of the trained part of the network: kept features, or faces that are decoded for each batch."""
 
     dataset: PreparedFaces
     device: torch.device
@@ -105,14 +105,14 @@ class Inputs:
     mirrored: bool
     """Whether the mirror images are wanted, too."""
     kept: Tensor | None = None
-    """[n, 1 or 2, …]: of each face, and of its mirror image."""
+    """[n, 1 or 2, …]: the features of each face and, if wanted, of its mirror image; None: nothing is kept."""
 
     @cached_property
     def _loader(self) -> tuple[Views, DataLoader[Tensor]]:
-        """One for the whole training: its workers start once, not in every epoch."""
+        """The one loader of the whole training, so that its workers start once and not in every epoch."""
         if self.workers:
-            # Workers have one core each. A forked one inherits the number. To set it there can wait for ever, since
-            # OpenCV would join the threads of a pool that only this process has.
+            # Workers have one core each. A forked worker inherits this number. Setting it in the worker can hang,
+            # since OpenCV would join the threads of a pool that only this process has.
             cv2.setNumThreads(1)
         views = Views()
         loader = DataLoader(
@@ -122,16 +122,16 @@ class Inputs:
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
             worker_init_fn=ignore_signals,
-            pin_memory=self.device.type == "cuda",  # from where it is copied while the GPU is at work
+            pin_memory=self.device.type == "cuda",  # so that it is copied while the GPU works
         )
         return views, loader
 
     def batches(self, batches: Iterable[Batch], epoch: int | None = None) -> Iterator[Tensor]:
-        """Inputs of each batch, on the device: what is kept, [B, …], else pixels, uint8 [B, S, S, 3].
+        """Yield the inputs of each batch, on the device: kept features, [B, …], or pixels, uint8 [B, S, S, 3].
 
         Args:
-            batches: which faces.
-            epoch: in which they are learned from, and augmented where the training says so; None: as they are.
+            batches: the faces of each batch.
+            epoch: the epoch, on which the augmentation depends; None: faces are not augmented.
         """
         if self.kept is not None:
             for batch in batches:
@@ -143,7 +143,10 @@ class Inputs:
                 yield pixels.to(self.device, non_blocking=True)
 
     def in_order(self, mirrored: bool = False, rank: int = 0, world: int = 1) -> Iterator[Tensor]:
-        """Inputs of all faces, some at once, in their order; for one of several processes, every `world`-th of them."""
+        """Return the inputs of all faces, batch by batch, in order; one of several processes gets its share of batches.
+
+        The share of a process is every `world`-th batch, from batch `rank` on.
+        """
         n = len(self.dataset)
         starts = range(0, n, FACES_AT_ONCE)[rank::world]
         rows = [np.arange(start, min(start + FACES_AT_ONCE, n)) for start in starts]
@@ -151,16 +154,17 @@ class Inputs:
 
 
 class Parts(NamedTuple):
-    """A network in two: what is computed beforehand, and what is trained."""
+    """The two parts of a network: features computed beforehand, and the stages that run in training."""
 
     trained: nn.Sequential
-    """The stages that are trained; where nothing is kept, all stages, behind one that normalises pixels."""
+    """The stages that run in training; if nothing is kept, a layer that normalises pixels and all stages."""
     inputs: tuple[Inputs, ...]
-    """What they take of the train and of the val faces."""
+    """The inputs of these stages for the train faces, then for the val faces."""
     kept: int
-    """How many stages are computed beforehand."""
+    """The number of stages that are computed beforehand."""
     first: Tensor | None
-    """What the frozen prefix makes of each training face as it is, float32 [n, …] on the CPU, where it is wanted."""
+    """The output of the frozen stages for each training face, not mirrored and not augmented: float32 [n, …] on the
+    CPU; None if it is not wanted."""
 
 
 def split_network(
@@ -175,22 +179,22 @@ def split_network(
     augment: Augment | None = None,
     wants_first: bool = False,
 ) -> Parts:
-    """Return the stages that are trained, and what they take of the train and of the val faces.
+    """Return the stages that run in training, and their inputs for the train and the val faces.
 
-    Several processes share the computation out and each keeps all of it, since its share of a batch is another each
-    time: a machine with four of them needs the memory four times.
+    Several processes share the computation, and each keeps all features, since its share of a batch is different each
+    time. So a machine with four processes needs the memory four times.
 
     Args:
-        backbone: adapted, on the device.
-        faces: of training, then those of one or more validations.
-        mirrored: whether the mirror images of each are wanted.
-        device: that the network is on.
-        cache_gb: memory (on the CPU) for what is kept; if it needs more, nothing is kept and all stages are run.
-        workers: processes that decode faces where nothing is kept.
-        check: called between batches; may raise to stop (on all processes at once).
-        processes: that do the same.
-        augment: changes the training faces anew in each epoch, so that nothing can be kept.
-        wants_first: compute what the frozen prefix makes of the training faces even if it is not kept.
+        backbone: the adapted network, on the device.
+        faces: the training faces, then the faces of one or more validations.
+        mirrored: for each of them, whether the mirror images are wanted.
+        device: the device of the network.
+        cache_gb: memory (on the CPU) for the features; if they need more, nothing is kept and all stages run.
+        workers: the number of processes that decode faces if nothing is kept.
+        check: a function that is called between batches; it may raise to stop (on all processes at once).
+        processes: the processes that train together.
+        augment: changes the training faces differently in each epoch, so that nothing can be kept.
+        wants_first: compute the frozen stages' output for the training faces even if it is not kept.
     """
     prepare, normalise = Preprocess(backbone), Normalise(backbone).to(device)
     prefix = frozen_prefix(backbone)
@@ -223,7 +227,7 @@ def _features(
     check: Callable[[], None],
     processes: Processes,
 ) -> Tensor:
-    """float32 [n, 1 or 2, …] on the CPU."""
+    """Return the features of all faces and, if wanted, of their mirror images: float32 [n, 1 or 2, …] on the CPU."""
     n, ways = len(inputs.dataset), 2 if inputs.mirrored else 1
     features = torch.empty(n, ways, *shape)
     with progress(range(0), f"features of {what} faces", n * ways, "face", processes.first) as shown:

@@ -1,4 +1,4 @@
-"""The check that loss and gradients are numbers, without a wait for the GPU at each step."""
+"""The check that loss and gradients are finite, without waiting for the GPU at each step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.core.errors import SitterError
 
 @dataclass(frozen=True)
 class Place:
-    """A batch: its epoch and its position in it, and the steps made before it."""
+    """The place of a batch: its epoch, its position in the epoch, and the number of steps before it."""
 
     epoch: int
     position: int
@@ -27,17 +27,18 @@ class Figures:
 
     place: Place
     values: Tensor
-    """float [2], on the CPU, once `ready`."""
+    """float [2] on the CPU: loss and norm, which are valid once `ready` has happened."""
     ready: torch.cuda.Event | None
+    """The end of the copy; None if there was nothing to copy."""
 
     @classmethod
     def of(cls, place: Place, loss: Tensor, norm: Tensor | None) -> Figures:
-        """Send them off; nothing waits for the computation that they come of.
+        """Start the copy to the CPU, without waiting for the computation of the figures.
 
         Args:
-            place: of the batch.
-            loss: scalar, on any device.
-            norm: of the gradients, where this batch's step is made.
+            place: the place of the batch.
+            loss: the loss, a scalar on any device.
+            norm: the norm of the gradients; None if this batch does not end a step.
         """
         both = torch.stack([loss.detach(), loss.new_zeros(()) if norm is None else norm.to(loss.dtype)])
         if not both.is_cuda:
@@ -47,7 +48,7 @@ class Figures:
         return cls(place, values, ready)
 
     def read(self) -> tuple[float, float]:
-        """Loss and norm, once the device has come that far."""
+        """Wait for the device, and return loss and norm."""
         if self.ready is not None:
             self.ready.synchronize()
         loss, norm = self.values.tolist()
@@ -55,16 +56,16 @@ class Figures:
 
 
 def check(place: Place, loss: float, norm: float, scaled: bool, names: Callable[[], list[str]]) -> None:
-    """Stop a training whose loss, or the norm of its gradients, is no number.
+    """Stop a training if the loss, or the norm of the gradients, is not finite.
 
     Args:
-        place: of the batch.
-        loss, norm: of it.
-        scaled: whether fp16's scaler leaves out steps whose gradients overflow, so that they are no error.
-        names: of the batch's images.
+        place: the place of the batch.
+        loss, norm: the loss and the norm of the gradients of this batch.
+        scaled: whether fp16's scaler leaves out steps with gradients that overflow, so that these are no error.
+        names: returns the names of the batch's images.
 
     Raises:
-        SitterError: names the epoch, the step and the images.
+        SitterError: a value is not finite; the message names the epoch, the step and the images.
     """
     if math.isfinite(loss) and (scaled or math.isfinite(norm)):
         return
@@ -72,5 +73,5 @@ def check(place: Place, loss: float, norm: float, scaled: bool, names: Callable[
     raise SitterError(
         f"training diverged at epoch {place.epoch + 1}, step {place.step + 1}: {what}. "
         "Lower training.lr, set training.clip or use precision fp32; if that does not help, look at the images. "
-        f"What was made before is untouched. The batch: {', '.join(names())}"
+        f"Earlier results are unchanged. The images of the batch: {', '.join(names())}"
     )

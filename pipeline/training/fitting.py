@@ -1,4 +1,4 @@
-"""A model's network, ready to be written: built, and trained where the study says so, on one process or several."""
+"""Makes the network of a model: builds it, and trains it if the study says so, on one process or several."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class Made:
     network: Backbone
     device: torch.device
     faces: Faces | None
-    """Of the train sitters; of a frozen model only where it is centred."""
+    """The faces of the train sitters; None for a frozen model that is not centred."""
     state: State | None = None
-    """Of the training at its end, with the weights of the best epoch, which the network has; None: it is frozen."""
+    """The state at the end of the training; the network has the weights of the best epoch. None: it is frozen."""
 
 
 @contextmanager
 def frozen(recipe: Recipe, at: Layout = HERE) -> Iterator[Made | None]:
-    """Build a frozen network, and hand it out to the first process; the others are given None.
+    """Build a frozen network and yield it on the first process; on the others, yield None.
 
     Raises:
         SitterError: weights or faces are absent or do not fit, or another process failed.
@@ -60,15 +60,15 @@ def frozen(recipe: Recipe, at: Layout = HERE) -> Iterator[Made | None]:
 
 @contextmanager
 def trained(recipe: Recipe, watch: Watch, at: Layout = HERE) -> Iterator[Made | None]:
-    """Build a network, train it, from a checkpoint where there is one, and hand it out with the best epoch's weights.
+    """Build a network, train it, from a checkpoint if there is one, and yield it with the weights of the best epoch.
 
-    The first process is given it and is to write the model; the others are given None and wait for it. An error in the
-    block ends all of them, and the checkpoint is kept until the block is at its end.
+    The first process gets the network and must write the model in the block; the others get None and wait. An error in
+    the block ends all processes. The checkpoint is kept until the block ends.
 
     Raises:
-        SitterError: inputs that do not fit, another process at it, a loss that is not finite, or another process of
-            the same training that failed.
-        SystemExit: status 75 after SIGTERM or SIGUSR1 to one of the processes; a checkpoint is written.
+        SitterError: inputs do not fit, another run is training the same model, the loss is not finite, or another
+            process of this training failed.
+        SystemExit: one of the processes got SIGTERM or SIGUSR1; the status is 75, and a checkpoint is written.
     """
     with stop_request() as stop, ExitStack() as held:
         accelerator = start(recipe.training.precision, watch.options.tracker, at.home / "logs/tracking")
@@ -82,7 +82,7 @@ def trained(recipe: Recipe, watch: Watch, at: Layout = HERE) -> Iterator[Made | 
         run.tracked = tracked(recipe, watch, accelerator, at)
         held.callback(run.tracked.end)
         state = run.fit(folder, key, stop)
-        with processes.together():  # no process leaves before all is written: a launcher may then end the others
+        with processes.together():  # all wait until the model is written: a launcher may end the others once one leaves
             if processes.first:
                 load_trained_state(run.backbone, state.best)
                 yield Made(run.backbone, accelerator.device, run.train.dataset.faces, state)

@@ -30,19 +30,19 @@ class _Gather(torch.autograd.Function):
 
 
 def gather(own: Tensor, owners: Tensor, rank: int) -> Tensor:
-    """Embeddings of all processes, in the order in which one process alone would have them.
+    """Return the embeddings of all processes, in the order that a single process would have.
 
-    Every process then computes the same loss L of the whole batch. Backwards, each takes dL/d(own), times the number
-    of processes: each image is seen by one process only, so that the mean over processes, which
-    DistributedDataParallel takes of the gradients, is exactly dL/dθ of the network's parameters; parameters of the
-    loss have dL/dθ on every process, and so in the mean. (A gather whose backward sums the processes' gradients gives
-    the same, for one more exchange.)
+    Every process then computes the same loss L of the whole batch. In the backward pass, each process takes dL/d(own),
+    times the number of processes: only one process sees an image, so the mean of the gradients over processes, which
+    DistributedDataParallel computes, is exactly dL/dθ for the network's parameters. Parameters of the loss have dL/dθ
+    on every process, and so also in the mean. (A gather that sums the processes' gradients in its backward pass gives
+    the same, with one more exchange.)
 
     Args:
-        own: float [b, D], this process's images of the batch; every process must call.
+        own: float [b, D], the embeddings of this process's images of the batch; every process must call.
         owners: int64 [B], the process of each image of the whole batch, in order; the same on all processes. b of its
             values are `rank`.
-        rank: this process.
+        rank: the number of this process.
 
     Returns:
         [B, D] of the same dtype and device.

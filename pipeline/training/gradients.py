@@ -1,4 +1,4 @@
-"""The gradients of one batch, whole or in chunks, on one process or several."""
+"""The gradients of a batch, computed at once or in chunks, on one process or several."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from pipeline.training.gather import gather
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-LOSS = 0  # the process after which the loss's draws are seeded: all draw the same positives and negatives
+LOSS = 0  # all processes seed the loss as process 0 does, so that all draw the same positives and negatives
 
 
 class FullPrecision(nn.Module):
-    """A loss computed in float32 whatever the precision of the network: its exponentials need the digits."""
+    """A loss that is computed in float32 at any precision of the network: its exponentials need the digits."""
 
     def __init__(self, loss: nn.Module) -> None:
         super().__init__()
         self.loss = loss
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """float [B, D], int64 [B] → float32 scalar."""
+        """Return the loss of embeddings, float [B, D], and labels, int64 [B]: a float32 scalar."""
         with torch.autocast(embeddings.device.type, enabled=False):
             value: Tensor = self.loss(embeddings.float(), labels)
         return value
 
 
 class Gradients:
-    """Of a network, a loss and a penalty, all prepared by Accelerate for this process.
+    """Computes the gradients of a loss and a penalty in a network, which Accelerate has prepared for this process.
 
-    Each of several processes runs the network on its share of the images and computes the loss, and the penalty,
-    of the whole batch; the gradients are then averaged (see `gather` for why that is exact).
+    Each of several processes runs the network on its share of the images, and computes the loss and the penalty of the
+    whole batch. The gradients are then averaged (`gather` explains why this is exact).
     """
 
     def __init__(
@@ -54,9 +54,9 @@ class Gradients:
         Args:
             accelerator: decides on device, processes and precision.
             network: [b, …] → [b, D].
-            loss: of the embeddings and labels of the whole batch.
-            penalty: of the network's parameters, added to the loss.
-            chunk: images in the network at once; None: all of this process's share.
+            loss: computes the loss from embeddings and labels of the whole batch.
+            penalty: computes a penalty on the network's parameters, which is added to the loss.
+            chunk: the number of images in the network at once; None: all of this process's share.
         """
         self.accelerator, self.network, self.loss, self.penalty = accelerator, network, loss, penalty
         self.chunk = chunk
@@ -64,18 +64,18 @@ class Gradients:
     def add(
         self, inputs: Tensor, labels: Tensor, owners: Tensor, place: tuple[int, ...], part: int, last: bool
     ) -> Tensor:
-        """Add a batch's gradients to those that the parameters have.
+        """Add a batch's gradients to the parameters' gradients.
 
         Args:
-            inputs: [b, …], of this process's share.
-            labels: int64 [B], of the whole batch.
+            inputs: [b, …], the inputs of this process's share.
+            labels: int64 [B], the sitters of the whole batch.
             owners: int64 [B], the process of each image of the whole batch.
-            place: of the batch, which what is drawn at random is seeded by.
-            part: batches of the step, whose gradients are averaged.
-            last: whether this is the last of them, after which the processes' gradients are averaged.
+            place: the place of the batch, which seeds everything that is drawn at random.
+            part: the number of batches in the step; their gradients are averaged.
+            last: whether this is the last batch of the step, after which processes average their gradients.
 
         Returns:
-            The loss, without the penalty: a scalar on the device, which may not have come that far yet.
+            The loss without the penalty: a scalar on the device, which may still be computing it.
         """
         labels = labels.to(self.accelerator.device, non_blocking=True)
         if self.accelerator.num_processes > 1:
@@ -102,10 +102,11 @@ class Gradients:
     def _in_chunks(
         self, inputs: Tensor, labels: Tensor, owners: Tensor, place: tuple[int, ...], part: int, last: bool
     ) -> Tensor:
-        """Embeddings first, chunk by chunk and without a graph; the loss's derivative by them; then the chunks again.
+        """Compute the gradients with only one chunk's graph in memory.
 
-        The second pass meets what the first met: buffers as they were before it, and the same draws of dropout, by
-        seeding each chunk. The gradients are those of the whole batch, to the rounding of their sums.
+        First all embeddings are computed, chunk by chunk and without a graph, then the loss's derivative with respect
+        to them; then each chunk runs again, with a graph. The second pass repeats the first: buffers are restored, and
+        seeding each chunk gives the same draws of dropout. The gradients equal the whole batch's, up to rounding.
 
         Gao, Zhang, Han, Callan: Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup, RepL4NLP 2021
         (arXiv 2101.06983).
@@ -144,18 +145,21 @@ class Gradients:
         return loss.detach()
 
     def _number(self, owners: Tensor) -> int:
-        """Chunks of a process's share: none empty, and as many on each, since layers may exchange something in each."""
+        """Return the number of chunks: the same on each process, since layers may exchange data in each chunk.
+
+        No chunk is empty.
+        """
         assert self.chunk is not None
         sizes = owners.bincount(minlength=self.accelerator.num_processes)
         return min(-(-int(sizes.max()) // self.chunk), int(sizes.min()))
 
 
 def seed(*of: int) -> None:
-    """Seed every generator by its place: dropout and mining are the same after a resume."""
+    """Seed every random generator by the place of a batch, so that dropout and mining are the same after a resume."""
     number = int(np.random.SeedSequence(of).generate_state(1)[0])
     random.seed(number)
     np.random.seed(number)  # noqa: NPY002  (for third-party layers that draw from it)
     if torch.accelerator.is_available():
         torch.manual_seed(number)
-    else:  # the same, without a record of the stack for each kind of device that is not there: half a millisecond
+    else:  # the same, but half a millisecond faster: no stack trace is recorded for each absent kind of device
         torch.default_generator.manual_seed(number)

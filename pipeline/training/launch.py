@@ -14,16 +14,16 @@ from pipeline.training.processes import check_launch, meeting, several
 
 
 def start(precision: str, tracker: str | None = None, tracked: Path | None = None) -> Accelerator:
-    """Return device, processes and precision: what the launcher's variables say, else the GPU, else the CPU.
+    """Return an Accelerator with device, processes and precision: by the launcher's variables, else the GPU or CPU.
 
     Args:
         precision: `training.precision`.
-        tracker: that the training is told to, if any.
-        tracked: where a tracker writes its files.
+        tracker: the tracker that records the training, if any.
+        tracked: the folder of a tracker's files.
 
     Raises:
-        SitterError: the variables or GPUs of several processes are incomplete, they do not meet, or the precision
-            needs a GPU.
+        SitterError: the launcher's variables or the GPUs are incomplete, the processes do not find each other, or the
+            precision needs a GPU.
     """
     check_launch(torch.cuda.device_count())
     if torch.cuda.is_available():
@@ -32,7 +32,7 @@ def start(precision: str, tracker: str | None = None, tracked: Path | None = Non
     with meeting():
         accelerator = Accelerator(
             mixed_precision="no" if precision == "fp32" else precision,
-            cpu=several() and not torch.cuda.is_available(),  # unless told, Accelerate runs each process alone on a CPU
+            cpu=several() and not torch.cuda.is_available(),  # else Accelerate runs each process alone on a CPU
             log_with=tracker,
             project_dir=tracked if tracker else None,
         )

@@ -1,6 +1,6 @@
-"""What a training says while it runs: a bar on a terminal; in a job's log a line a minute, and one for each epoch.
+"""The progress of a training: a bar on a terminal; in a job's log, a line each minute and one for each epoch.
 
-How fast it was is said here and written nowhere else: what a stage leaves is the same, however fast it was made.
+The speed is shown here and written to no file, so that the files of a stage do not depend on it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FIRST, BETWEEN = 10.0, 60.0  # seconds to the first line, and from one to the ne
 
 
 class Log:
-    """Counts faces and seconds; no clock is asked of a GPU, which would have to be waited for."""
+    """Counts faces and seconds; it does not use a GPU's clock, since reading it means waiting for the GPU."""
 
     def __init__(
         self,
@@ -36,17 +36,17 @@ class Log:
         peak: float | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """Begin.
+        """Begin to measure.
 
         Args:
-            faces: that the training will have met at its end, in all epochs and on all processes.
-            done: those that it had met before it was taken up again.
-            device: that it is on.
-            first: whether this process speaks for all.
-            world: processes.
-            flops: floating-point operations of a face.
-            peak: those that one device can do in a second; None: not known.
-            clock: seconds.
+            faces: the number of faces in the whole training, in all epochs and on all processes.
+            done: the number of faces that were done before a resume.
+            device: the device of the training.
+            first: whether this process writes the lines for all processes.
+            world: the number of processes.
+            flops: the number of floating-point operations for one face.
+            peak: the number that one device can do in a second; None if it is not known.
+            clock: returns the time in seconds.
         """
         self.faces, self.done, self.device, self.first = faces, done, device, first
         self.world, self.flops, self.peak, self.clock = world, flops, peak, clock
@@ -58,7 +58,7 @@ class Log:
         self._begin()
 
     def _begin(self) -> None:
-        """Measure anew from here."""
+        """Begin a new measurement."""
         self.since, self.met, self.waiting = self.clock(), 0, 0.0
 
     def __enter__(self) -> Log:
@@ -70,7 +70,7 @@ class Log:
         self.bar.close()
 
     def waited(self, batches: Iterable[T]) -> Iterator[T]:
-        """The batches; the time that each is waited for is counted."""
+        """Yield the batches, and count the time of waiting for each."""
         made = iter(batches)
         while True:
             start = self.clock()
@@ -82,11 +82,11 @@ class Log:
             yield batch
 
     def batch(self, faces: int, figures: Callable[[], dict[str, str]]) -> None:
-        """A batch was trained.
+        """Count a finished batch, and write a line if it is time for one.
 
         Args:
-            faces: in it, on all processes.
-            figures: where the training is, for the line, if it is time for one.
+            faces: the number of faces in the batch, on all processes.
+            figures: returns the figures for the line.
         """
         self.done, self.met = self.done + faces, self.met + faces
         if self.clock() - self.since >= self.due:
@@ -97,8 +97,7 @@ class Log:
         self.bar.update(faces)
 
     def measure(self) -> None:
-        """Find the figures of the time since the last measurement; the next begins. At an epoch's end, say, before it
-        is validated."""
+        """Compute the speed since the last measurement, and begin the next; called before a validation, for example."""
         seconds = self.clock() - self.since
         if not self.met or seconds <= 0:
             return
@@ -114,7 +113,7 @@ class Log:
         self._begin()
 
     def say(self, figures: dict[str, str]) -> None:
-        """A line, on the process that speaks, with the figures last measured; the next measurement begins after it."""
+        """Write a line with the last measured speed, on the first process; the next measurement begins after it."""
         if self.first and not self.live:
             left = tqdm.format_interval((self.faces - self.done) / self.rate) if self.rate else "?"
             where = f"{self.done:,} of {self.faces:,} faces, {left} left"

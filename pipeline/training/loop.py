@@ -1,4 +1,4 @@
-"""The one training loop: batches, steps, validation, and going on where a killed run stopped."""
+"""The training loop of all models: batches, steps, validation, and the resumption of an interrupted run."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SAVE = 1  # a wish that goes before no signal's
+SAVE = 1  # the wish for a checkpoint; it is smaller than every signal's number, so a signal wins
 
 
 class Run:
-    """The parts of one training, and the story of it: `fit`."""
+    """One training with all its parts; `fit` runs it."""
 
     def __init__(
         self,
@@ -64,26 +64,26 @@ class Run:
         Args:
             accelerator: decides on device, processes and precision.
             training: the settings.
-            backbone: adapted, on the device.
-            adaptation: whose penalty is added to the loss.
-            loss: of the embeddings; its class centres may be shared out to the processes.
-            sampler: batches of the train faces.
-            parts: of the backbone, from `split_network`, with what they take of the train and of the val faces.
-            seed: of everything random within a step.
-            validation_loss: on val faces, where it chooses the epoch that is kept.
+            backbone: the adapted network, on the device.
+            adaptation: its penalty is added to the loss.
+            loss: the loss of the embeddings; its class centres may be sharded across processes.
+            sampler: makes batches of the train faces.
+            parts: the parts of the backbone, from `split_network`, with their inputs for train and val faces.
+            seed: the seed of everything random within a step.
+            validation_loss: the loss on val faces, if it chooses the epoch to keep.
         """
         self.accelerator, self.training, self.seed = accelerator, training, seed
         self.processes, self.validation_loss = Processes.of(accelerator), validation_loss
         train, self.val = parts.inputs[:2]
         self.backbone, self.sampler = backbone, sampler
-        # In chunks, the batch waits on the CPU.
+        # With chunks, the rest of the batch waits on the CPU.
         self.train = train if training.chunk is None else replace(train, device=torch.device("cpu"))
         self.embed = nn.Sequential(*parts.trained)  # the same modules in full precision, for validation
         self.loss = loss.to(accelerator.device)
         self.parameters = [p for p in (*backbone.parameters(), *loss.parameters()) if p.requires_grad]
         self.optimiser = accelerator.prepare_optimizer(make_optimiser(training, self.parameters))
         self.shared_out = SharedOut(self.processes, shares(self.loss), self.loss, self.parameters)
-        # All processes compute the same loss: the mean over them, which a prepared one takes, only keeps them in step.
+        # All processes compute the same loss. A prepared loss averages its gradients over them, against rounding drift.
         alike = list(loss.parameters()) and not self.shared_out.rows
         network: nn.Module = accelerator.prepare_model(parts.trained)
         steps = training.epochs * math.ceil(len(sampler) / training.accumulate) if train.kept is None else 0
@@ -98,15 +98,15 @@ class Run:
         )
         self.tracked: Tracked | None = None
         self.state = State()
-        self.sent: list[Figures] = []  # of batches that the device has not been seen to have come to the end of
+        self.sent: list[Figures] = []  # figures of batches that the device may not have finished
 
     def fit(self, folder: Path, key: str, stop: StopRequest) -> State:
-        """Train until the last epoch, or until patience is at its end.
+        """Train until the last epoch, or until patience ends.
 
         Args:
-            folder: of the checkpoints.
-            key: what they belong to.
-            stop: looked at after each step.
+            folder: the folder of the checkpoints.
+            key: the key of this training (`checkpoint.key`).
+            stop: a request to stop, which is checked after each step.
 
         Returns:
             The state at the end; `best` holds the weights to keep.
@@ -149,12 +149,12 @@ class Run:
         return self.state
 
     def due(self, saved: float) -> int:
-        """Whether it is time for a checkpoint: the first process's clock decides."""
+        """Return `SAVE` if it is time for a checkpoint, by the first process's clock, else 0."""
         late = time.monotonic() - saved >= self.training.checkpoint_seconds
         return SAVE if late and self.processes.first else 0
 
     def save_together(self, folder: Path, key: str) -> None:
-        """The first process writes a checkpoint, and no other goes on, or leaves, before it is whole."""
+        """Let the first process write a checkpoint; the others wait until it is complete."""
         with self.processes.together(SitterError):
             self.settle()
         loss, optimiser = self.shared_out.whole(self.loss.state_dict(), self.optimiser.state_dict())
@@ -163,20 +163,20 @@ class Run:
                 self.save(folder, key, loss, optimiser)
 
     def at_end(self) -> bool:
-        """Whether there is nothing left to train."""
+        """Whether the training has finished."""
         waited = self.state.epoch - self.state.best_epoch
         patience = self.training.patience
         return self.state.epoch >= self.training.epochs or (patience is not None and waited >= patience)
 
     def batch(self, inputs: Tensor, labels: Tensor) -> bool:
-        """Gradients of one batch, and, where it is the last of a step, the step; whether it was.
+        """Compute the gradients of a batch and, if it is the last one of a step, make the step; return whether it was.
 
         Args:
-            inputs: [b, …], of this process's share.
-            labels: int64 [B], of the whole batch.
+            inputs: [b, …], the inputs of this process's share.
+            labels: int64 [B], the sitters of the whole batch.
 
         Raises:
-            SitterError: loss or gradients, of this batch or, on a GPU, of the one before, are not finite.
+            SitterError: loss or gradients are not finite, in this batch or, on a GPU, in the one before.
         """
         state, every = self.state, self.training.accumulate
         first = state.position - state.position % every
@@ -192,7 +192,7 @@ class Run:
         )
         norm = self.shared_out.clip(self.accelerator, self.training.clip) if whole_step else None
         self.sent.append(Figures.of(Place(state.epoch, state.position, state.step), value, norm))
-        # A GPU is given the next batch before this one's figures have arrived: what they stop is never saved.
+        # A GPU gets the next batch before this one's figures arrive. `save_together` checks them all before it saves.
         self.settle(1 if value.is_cuda else 0)
         if whole_step:
             for group in self.optimiser.param_groups:
@@ -204,10 +204,10 @@ class Run:
         return whole_step
 
     def settle(self, most: int = 0) -> None:
-        """Take in the figures of the batches behind us, but for the last `most`.
+        """Check and add up the figures of earlier batches, except for the last `most`.
 
         Raises:
-            SitterError: loss or gradients are not finite; names the epoch, the step and the images.
+            SitterError: loss or gradients are not finite; the message names the epoch, the step and the images.
         """
         while len(self.sent) > most:
             figures = self.sent.pop(0)
@@ -216,7 +216,7 @@ class Run:
             self.state.loss += loss
 
     def end_of_epoch(self) -> None:
-        """Add the epoch to the history, and keep its weights if `training.keep` says so (or nothing can judge)."""
+        """Add the epoch to the history, and keep its weights if it is the best by `training.keep` (or that is NaN)."""
         state, error = self.state, self.processes.from_first(self.val_eer)
         loss = state.loss / len(self.sampler)
         row = state.row(loss, error, self.optimiser.param_groups[0]["lr"])
@@ -235,12 +235,12 @@ class Run:
             state.centres = {name: whole[name].to("cpu", copy=True) for name in class_centres(self.loss)}
 
     def val_eer(self) -> float:
-        """Equal error rate on the val faces, of the network as it is now."""
+        """Return the current network's equal error rate on the val faces."""
         self.backbone.eval()
         return val_eer(self.embed, self.val, self.state.epoch)
 
     def save(self, folder: Path, key: str, loss: dict[str, Tensor], optimiser: dict[str, Any]) -> None:
-        """Write a checkpoint, with the whole states of loss and optimiser."""
+        """Write a checkpoint with the complete states of loss and optimiser."""
         scaler = self.accelerator.scaler
         parts = {
             "trained": trained_state(self.backbone),
@@ -255,7 +255,7 @@ class Run:
         status.write(folder, made)
 
     def resume(self, parts: dict[str, Any] | None) -> None:
-        """Take up a checkpoint, if there is one."""
+        """Restore the states of a checkpoint, if there is one."""
         if parts is None:
             return
         load_trained_state(self.backbone, parts["trained"])
@@ -269,7 +269,7 @@ class Run:
             logger.info(f"going on from a checkpoint: {self.state.place(len(self.sampler))}")
 
     def figures(self) -> dict[str, str]:
-        """Where the training is, for its progress line; at an epoch's end, call it before the loss is set to 0."""
+        """Return the figures for the progress line; at an epoch's end, call this before the loss is set to 0."""
         done = (self.state.position or len(self.sampler)) - len(self.sent)
         epoch = f"{self.state.epoch + (self.state.position > 0)} of {self.training.epochs}"
         if not self.state.epoch and not self.state.position:
@@ -277,14 +277,14 @@ class Run:
         return {"epoch": epoch, "loss": f"{self.state.loss / max(done, 1):.4g}"} | self.state.error()
 
     def names(self, place: Place) -> list[str]:
-        """Of the images of a batch."""
+        """Return the names of the images of a batch."""
         return [self.train.dataset.faces.name(i) for i in self.sampler.whole(place.epoch, place.position).images]
 
     def log(self) -> Log:
-        """What the training says, counted in faces over all epochs."""
+        """Return the progress of the training, counted in faces over all epochs."""
         device, work = self.accelerator.device, 0.0
         epoch = sum(len(self.sampler.whole(0, p).images) for p in range(len(self.sampler)))
-        if device.type == "cuda":  # on all processes alike: batch statistics may be exchanged
+        if device.type == "cuda":  # all processes do it, since they may exchange batch statistics
             self.backbone.train()
             work = flops(self.embed, next(self.train.batches([self.sampler.batch(0, 0)]))[:2].to(device))
         return Log(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def make_optimiser(training: Training, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """SGD, Adam or AdamW, as the settings say; on a GPU one kernel makes the step of all parameters (`fused`)."""
+    """Return SGD, Adam or AdamW, by the settings; on a GPU one kernel makes the step of all parameters (`fused`)."""
     common: dict[str, Any] = {"lr": training.lr, "weight_decay": training.weight_decay}
     common["fused"] = True if all(p.is_cuda for p in parameters) else None  # None: PyTorch chooses
     if training.optimiser == "sgd":
@@ -23,15 +23,15 @@ def make_optimiser(training: Training, parameters: list[nn.Parameter]) -> torch.
 
 
 def rate(training: Training, batches: int, step: int) -> float:
-    """Learning rate of a step: a linear rise over the warm-up, then constant or a cosine down to 0.
+    """Return the learning rate of a step: it rises linearly in the warm-up, then is constant or a cosine down to 0.
 
-    By epoch, with e epochs done of E, of which w are for the warm-up: (e + 1) / w of `lr` while e < w, then
-    (1 + cos(π (e − w) / (E − w))) / 2 of it.
+    By epoch, with e finished epochs of E and w epochs of warm-up, the rate is `lr` times (e + 1) / w while e < w, then
+    `lr` times (1 + cos(π (e − w) / (E − w))) / 2.
 
     Args:
         training: the settings.
-        batches: of an epoch.
-        step: steps made before it.
+        batches: the number of batches in an epoch.
+        step: the number of steps before this one.
     """
     steps = math.ceil(batches / training.accumulate)
     by_epoch = training.schedule_by == "epoch"

@@ -1,4 +1,4 @@
-"""The parts of a training put together; everything that can be wrong with them is found here."""
+"""Puts the parts of a training together, and checks that they fit each other."""
 
 from __future__ import annotations
 
@@ -34,16 +34,15 @@ logger = logging.getLogger(__name__)
 def prepare(recipe: Recipe, accelerator: Accelerator, stop: StopRequest, at: Layout = HERE) -> Run:
     """Return a training that has not begun.
 
-    Batch normalisation that is trained takes its statistics over the batches of all processes on GPUs; on CPUs, for
-    which torch has no such layer, each process takes those of its own share, and the figures are not those of one
-    process alone. What is frozen keeps its statistics and is the same either way. With `batch_norm: process`, each
-    process takes those of its own share on GPUs, too.
+    On GPUs, trained batch normalisation computes its statistics over the batches of all processes. Torch has no such
+    layer for CPUs: there each process computes them on its own share, and the results differ from a single process.
+    With `batch_norm: process`, this also holds on GPUs. Frozen layers keep their statistics and do not differ.
 
     Args:
-        recipe: of the model.
+        recipe: the recipe of the model.
         accelerator: decides on device, processes and precision.
-        stop: looked at while features are computed.
-        at: the project that faces and weights lie in.
+        stop: a request to stop, which is checked while features are computed.
+        at: the project that holds faces and weights.
 
     Raises:
         SitterError: the settings, the faces and the machine do not fit each other.
@@ -74,12 +73,12 @@ def prepare(recipe: Recipe, accelerator: Accelerator, stop: StopRequest, at: Lay
     if processes.world > 1 and device.type == "cuda" and training.batch_norm == "all":
         network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     network.to(device)
-    if device.type == "cuda":  # tensor cores like it; on a CPU, oneDNN crashes training small networks so
+    if device.type == "cuda":  # faster on tensor cores; on a CPU, oneDNN crashes with it when small networks train
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     augment = None if training.augment is None else Augment(training.augment, recipe.seed)
 
     def leave() -> None:
-        processes.leave(stop, "no step was made yet, nothing is lost but time")
+        processes.leave(stop, "no step was made yet, so only time is lost")
 
     parts = split_network(
         network, subsets, mirrored, device, training.cache_gb, training.workers, leave, processes,
@@ -99,7 +98,7 @@ def prepare(recipe: Recipe, accelerator: Accelerator, stop: StopRequest, at: Lay
         if shortfall := sampler.shortfall():
             logger.warning(f"{model}: {shortfall}")
         if unjudged:
-            logger.info(f"{model}: {unjudged}: no epoch is better than another, and the last is kept")
+            logger.info(f"{model}: {unjudged}: epochs cannot be compared, so the last one is kept")
     judge = None
     if training.keep == "val-loss":
         judge = ValidationLoss(loss, parts.inputs[-1], of_val, processes, recipe.study_seed)

@@ -1,8 +1,7 @@
-"""The processes that train one model together, and what they must agree on: errors, stops, what the first one knows.
+"""The processes that train one model together, and their agreement on errors, stops and values of the first process.
 
-Every process takes the same way through the training, so that each exchange meets its counterparts; what could make
-their ways differ (a file that one cannot read, a signal to one, a clock, a figure's last digit) is agreed on here.
-Alone, a process exchanges nothing.
+Every process makes the same exchanges in the same order. Whatever could make processes differ (a file that one cannot
+read, a signal to one, a clock, a figure's last digit) is agreed on here. A single process exchanges nothing.
 """
 
 from __future__ import annotations
@@ -32,39 +31,39 @@ LAUNCH = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 @dataclass
 class Told:
-    """What a process wishes; after the block of `together`, the largest wish of all."""
+    """The wish of a process, as a number; after the block of `together`, the largest wish of all processes."""
 
     wish: int = 0
 
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among those that train together."""
+    """This process and the number of processes that train together."""
 
     rank: int = 0
     world: int = 1
     device: torch.device | str = "cpu"
-    """Of what is exchanged: NCCL takes tensors on the GPU only."""
+    """The device of exchanged tensors: NCCL exchanges tensors on GPUs only."""
 
     @classmethod
     def of(cls, accelerator: Accelerator) -> Processes:
-        """Those that the launcher started."""
+        """Return the processes that the launcher started."""
         return cls(accelerator.process_index, accelerator.num_processes, accelerator.device)
 
     @property
     def first(self) -> bool:
-        """Whether this process is the one that writes and speaks."""
+        """Whether this process is the one that writes files and log lines."""
         return self.rank == 0
 
     @contextmanager
     def together(self, of: type[Exception] = Exception) -> Iterator[Told]:
-        """A block at whose end all processes wait for each other; an error in it on one of them ends all.
+        """Run a block, then wait for all processes; an error in the block of one process ends all of them.
 
-        Nothing may be exchanged within the block before an error of the kind `of` is raised, since the others would
-        wait for it. Other errors end this process, and the lost connection the others.
+        No exchange may come before an error of the kind `of` within the block, since the other processes would wait
+        for it. Errors of other kinds end this process, and the others then end because they lose the connection.
 
         Raises:
-            SitterError: on the processes that found nothing wrong: who found what.
+            SitterError: another process had an error; the message names that process and its error.
         """
         here, found = Told(), None
         if self.world == 1:
@@ -88,23 +87,23 @@ class Processes:
 
     @contextmanager
     def connected(self) -> Iterator[None]:
-        """A block in which the loss of another process (killed, out of memory) is told as what it is.
+        """Run a block in which the loss of another process (killed, out of memory) gets a clear message.
 
         Raises:
-            SitterError: another process is gone, or did not answer in the time that its kind of connection allows.
+            SitterError: another process has ended, or did not answer within the connection's time limit.
         """
         try:
             yield
-        except RuntimeError as error:  # gloo's own are of no other kind
+        except RuntimeError as error:  # gloo raises no more specific kind
             if self.world == 1 or not (isinstance(error, dist.DistError) or "/gloo/" in str(error)):
                 raise
             raise SitterError(
-                f"process {self.rank} of {self.world} lost the other processes: one was killed or failed, see what it "
-                f"said last. Run all again to go on from the last checkpoint. ({str(error).partition('. This')[0]})"
+                f"process {self.rank} of {self.world} lost the other processes: one was killed or failed, see its last "
+                f"message. Run all again to resume from the last checkpoint. ({str(error).partition('. This')[0]})"
             ) from error
 
     def each(self, items: Iterable[T]) -> Iterator[T]:
-        """The items of this process, of which every process has as many; one that cannot be made ends all."""
+        """Yield the items of this process; every process has the same number, and an error in one ends all."""
         if self.world == 1:
             yield from items
             return
@@ -117,7 +116,7 @@ class Processes:
             yield item
 
     def from_first(self, compute: Callable[[], T]) -> T:
-        """What the first process computes or reads, the same on all to the bit."""
+        """Return the first process's result of `compute` on all processes, exactly the same."""
         if self.world == 1:
             return compute()
         box: list[Any] = [None]
@@ -128,7 +127,7 @@ class Processes:
         return cast(T, box[0])
 
     def from_rank(self, rank: int, own: Tensor | None, shape: Sequence[int]) -> Tensor:
-        """The tensor `own` of one process, float32 of a shape that all know, on all of them."""
+        """Return one process's tensor `own` on all processes, float32 of the given shape."""
         if self.world > 1:
             own = own.contiguous() if self.rank == rank and own is not None else torch.empty(*shape, device=self.device)
             dist.broadcast(own, src=rank)
@@ -136,7 +135,7 @@ class Processes:
         return own
 
     def leave(self, stop: StopRequest, what_remains: str) -> None:
-        """If one process was asked to stop, all leave."""
+        """End all processes if one of them was asked to stop."""
         with self.together() as told:
             told.wish = stop.by or 0
         if told.wish:
@@ -151,10 +150,10 @@ def several() -> bool:
 
 @contextmanager
 def meeting() -> Iterator[None]:
-    """A block in which the processes find each other; they part as this one ends, whichever way that is.
+    """Run a block in which the processes connect; they disconnect when this process ends, however it ends.
 
     Raises:
-        SitterError: they do not, in the time that torch allows; names where they were to meet.
+        SitterError: they did not connect within torch's time limit; the message names the address.
     """
     if several():
         atexit.register(part)
@@ -169,19 +168,19 @@ def meeting() -> Iterator[None]:
 
 
 def part() -> None:
-    """End the connection to the other processes: left to the interpreter's end, gloo's threads may abort it there."""
+    """End the connection to the other processes; otherwise gloo's threads may abort the interpreter at its end."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
 def check_launch(gpus: int) -> None:
-    """Refuse a launch in which processes would not find each other, or their GPU.
+    """Check that the processes of a launch can find each other and their GPUs.
 
     Args:
-        gpus: that this process sees.
+        gpus: the number of GPUs that this process sees.
 
     Raises:
-        SitterError: names what is missing.
+        SitterError: a variable or a GPU is missing; the message names it.
     """
     if not several():
         return
@@ -189,7 +188,7 @@ def check_launch(gpus: int) -> None:
     if missing:
         raise SitterError(
             f"WORLD_SIZE is {of}, but {', '.join(missing)} is not set: without it the processes would not find each "
-            "other. Start them with torchrun, or set what it sets."
+            "other. Start them with torchrun, or set all variables that torchrun sets."
         )
     if 0 < gpus <= int(os.environ["LOCAL_RANK"]):
         raise SitterError(

@@ -1,4 +1,4 @@
-"""Parameters that the processes share out: their norm, and their whole for a checkpoint."""
+"""Parameters that are sharded across processes: the norm of their gradients, and the joined state for checkpoints."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ StateDict: TypeAlias = dict[str, Any]
 
 
 class SharedOut:
-    """Some of the parameters that an optimiser has: this process holds rows of them, the others the other rows."""
+    """The sharded parameters of an optimiser: this process holds some of their rows, the others the other rows."""
 
     def __init__(
         self, processes: Processes, shares: Mapping[str, Share], loss: nn.Module, parameters: list[nn.Parameter]
     ) -> None:
-        """Find them.
+        """Find the sharded parameters.
 
         Args:
-            processes: that share them out.
-            shares: by name in the loss; none: nothing is shared out.
-            loss: that has them.
-            parameters: of the optimiser, in its order.
+            processes: the processes that hold the shards.
+            shares: this process's share of each parameter, by its name in the loss; empty: nothing is sharded.
+            loss: the loss with these parameters.
+            parameters: the parameters of the optimiser, in its order.
         """
         self.processes, self.shares = processes, shares
         held = {id(loss.get_parameter(name)): share for name, share in shares.items()}
@@ -39,13 +39,13 @@ class SharedOut:
         self.common = [p for place, p in enumerate(parameters) if place not in self.place]
 
     def clip(self, accelerator: Accelerator, largest: float | None) -> Tensor:
-        """The norm of the gradients, over all rows on all processes: a scalar, on the device.
+        """Scale down gradients with too large a norm; return the norm over all rows on all processes, a scalar.
 
         If one process's rows have a gradient that is not finite, fp16's scaler leaves out the step on all processes.
 
         Args:
-            accelerator: whose scaler has scaled them.
-            largest: gradients whose norm is larger are scaled down to it; None: they are left as they are.
+            accelerator: its scaler, if any, has scaled the gradients.
+            largest: the largest norm; None: gradients stay as they are.
         """
         common = [p.grad for p in self.common if p.grad is not None]
         if not self.rows:
@@ -57,7 +57,7 @@ class SharedOut:
         rows = _squares(self.rows)
         dist.all_reduce(rows)
         if accelerator.scaler is not None:
-            for gradient in common:  # the scaler looks for it when it unscales
+            for gradient in common:  # the scaler finds the NaN when it unscales
                 gradient.add_(torch.where(torch.isfinite(rows), 0.0, torch.nan))
         scale = accelerator.scaler.get_scale() if accelerator.scaler is not None else 1.0
         accelerator.unscale_gradients()
@@ -67,17 +67,17 @@ class SharedOut:
         return norm
 
     def whole(self, loss: StateDict, optimiser: StateDict) -> tuple[StateDict, StateDict]:
-        """States of the loss and of the optimiser with all rows, on the CPU of the first process; all have to call."""
+        """Return the states of loss and optimiser with all rows, on the first process's CPU; all processes must call."""
         made = {name: self._joined(v, self.shares[name]) if name in self.shares else v for name, v in loss.items()}
         return made, self._each(optimiser, self._joined)
 
     def own(self, loss: StateDict, optimiser: StateDict) -> tuple[StateDict, StateDict]:
-        """Of whole states those that this process holds, on however many processes they were made."""
+        """Return this process's rows of complete states, which any number of processes may have written."""
         made = {name: _rows(v, self.shares[name]) if name in self.shares else v for name, v in loss.items()}
         return made, self._each(optimiser, _rows)
 
     def _each(self, optimiser: StateDict, make: Callable[[Tensor, Share], Tensor]) -> StateDict:
-        """The state of an optimiser, with what it keeps of each row made anew; numbers are common to all rows."""
+        """Return an optimiser's state with `make` applied to each tensor that has rows; scalars stay as they are."""
         states = {
             place: {
                 name: make(v, self.place[place]) if place in self.place and isinstance(v, Tensor) and v.dim() else v
@@ -101,5 +101,5 @@ def _rows(whole: Tensor, share: Share) -> Tensor:
 
 
 def _squares(parameters: list[nn.Parameter]) -> Tensor:
-    """Squared norm of the gradients."""
+    """Return the squared norm of the gradients."""
     return torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None]).square()

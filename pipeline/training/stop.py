@@ -1,4 +1,4 @@
-"""Being told to stop: SIGTERM and SIGUSR1 of a cluster, Ctrl-C of a person."""
+"""Requests to stop a training: SIGTERM and SIGUSR1 from a cluster, Ctrl-C from a person."""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ class StopRequest:
     def __init__(self) -> None:
         self.by: signal.Signals | None = None
         self.folder: Path | None = None
-        """Where a stop is recorded, for whoever started the training; None: nowhere."""
+        """The folder that records a stop, for the program that started the training; None: it is not recorded."""
 
     def leave(self, what_remains: str, rank: int = 0, world: int = 1) -> None:
-        """If asked to stop: say so and leave with status 75 (a single process after Ctrl-C: as Ctrl-C does).
+        """Exit with status 75 and a message if the process was asked to stop.
+
+        A single process raises KeyboardInterrupt after Ctrl-C, as Python does.
 
         Args:
-            what_remains: for the message.
-            rank, world: this process of how many; the first one speaks for all.
+            what_remains: what is left of the work, for the message.
+            rank, world: the number of this process, and of all; only the first writes the message.
         """
         if self.by is None:
             return
@@ -44,14 +46,14 @@ class StopRequest:
 
 @contextmanager
 def stop_request() -> Iterator[StopRequest]:
-    """Note signals instead of dying of them, within the block; a second Ctrl-C interrupts at once."""
+    """Record signals instead of ending at once, within the block; a second Ctrl-C interrupts at once."""
     request = StopRequest()
 
     def note(number: int, frame: FrameType | None) -> None:
         request.by = signal.Signals(number)
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    if threading.current_thread() is not threading.main_thread():  # Python takes signals in the main thread only
+    if threading.current_thread() is not threading.main_thread():  # Python sets signal handlers in the main thread only
         yield request
         return
     before = {s: signal.signal(s, note) for s in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)}

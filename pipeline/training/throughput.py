@@ -1,4 +1,4 @@
-"""How fast a training runs, of what its device could do: floating-point operations (FLOPs) of a face, peaks of GPUs."""
+"""The speed of a training relative to its device: floating-point operations (FLOPs) for a face, and peaks of GPUs."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 class Peak(NamedTuple):
-    """10¹² FLOPs a second of the matrix units, dense, summed in float32; None where a GPU has no units for it."""
+    """The peak of a GPU in 10¹² FLOPs per second: its matrix units, dense, with sums in float32.
+
+    None means that the GPU has no units for this precision.
+    """
 
     fp16: float
     bf16: float | None
     fp32: float
-    """TF32's from Ampere on, in which PyTorch lets cuDNN compute convolutions."""
+    """From Ampere on, the peak of TF32, in which PyTorch lets cuDNN compute convolutions."""
 
 
-# By what torch.cuda.get_device_name says; of several that fit, the longest name counts. From NVIDIA's datasheet of each
-# (many print the figures "with sparsity", which are twice these) and, for GeForce and RTX, from its whitepapers of the
-# architectures GA102 and AD102, the figures "with FP32 accumulate".
+# Peaks by the name from torch.cuda.get_device_name; if several names fit, the longest counts. Sources: NVIDIA's
+# datasheet of each GPU (many print the figures "with sparsity", which are twice these) and, for GeForce and RTX, its
+# whitepapers of the architectures GA102 and AD102, the figures "with FP32 accumulate".
 PEAKS = {
     "H200": Peak(989.4, 989.4, 494.7),
     "GH200": Peak(989.4, 989.4, 494.7),
@@ -47,10 +50,10 @@ PEAKS = {
 
 
 def peak_of(name: str, precision: str) -> float | None:
-    """FLOPs a second that a device can do at best; None where that is not known.
+    """Return the peak of a device in FLOPs per second; None if it is not known.
 
     Args:
-        name: of the device, as torch.cuda.get_device_name gives it.
+        name: the name of the device, from torch.cuda.get_device_name.
         precision: fp16, bf16 or fp32.
 
     >>> peak_of("NVIDIA A100-SXM4-80GB", "bf16"), peak_of("NVIDIA H100 80GB HBM3", "fp32")
@@ -67,17 +70,16 @@ def peak_of(name: str, precision: str) -> float | None:
 
 
 def flops(network: nn.Module, inputs: Tensor) -> float:
-    """FLOPs of one face, forward and backward: of what is trained, and of what gradients pass through.
+    """Return the FLOPs for one face, forward and backward, in all layers that are trained or that gradients pass.
 
     Matrix products, convolutions and attention are counted, as is usual for the share of a device's peak (model FLOPs
-    utilisation; Chowdhery et al.: PaLM, 2022, arXiv 2204.02311, appendix B): nothing that is computed twice to save
-    memory; the loss is left out (class centres of 85,742 sitters add under 1 % to a ResNet-50's). Counted on the
-    device by a pass of its own, which leaves the network as it was: its statistics are copies, and so are the places
-    of its gradients.
+    utilisation; Chowdhery et al.: PaLM, 2022, arXiv 2204.02311, appendix B). Operations that are repeated to save
+    memory count once, and the loss is left out (class centres of 85,742 sitters add less than 1 % to a ResNet-50).
+    The count takes one pass on the device, with copies of the statistics and gradients, so the network stays unchanged.
 
     Args:
         network: [b, …] → [b, D]; in training mode.
-        inputs: of two faces at least, for batch statistics.
+        inputs: the inputs of at least two faces, for batch statistics.
     """
     state = {name: p.detach().requires_grad_(p.requires_grad) for name, p in network.named_parameters()}
     buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
@@ -89,5 +91,5 @@ def flops(network: nn.Module, inputs: Tensor) -> float:
 
 
 def peak(device: torch.device, precision: str) -> float | None:
-    """FLOPs a second that a device can do at best; None where that is not known, as of a CPU."""
+    """Return the peak of a device in FLOPs per second; None if it is not known, as for a CPU."""
     return peak_of(torch.cuda.get_device_name(device), precision) if device.type == "cuda" else None

@@ -1,6 +1,6 @@
-"""What a training tells a tracker (TensorBoard, Weights & Biases, MLflow), and how it does on benchmarks meanwhile.
+"""Records a training with a tracker (TensorBoard, Weights & Biases, MLflow), and measures benchmarks meanwhile.
 
-The trackers are those of accelerate. Nothing here changes the weights, or which epoch is kept.
+The trackers are Accelerate's. Nothing here changes the weights, or the choice of the epoch to keep.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PROJECT = "sitter"
-"""The name under which trackers with projects file the trainings."""
+"""The name of the project, for trackers that have projects."""
 
 
 @dataclass
 class Tracked:
-    """One training that is watched."""
+    """A training, its tracker and its benchmarks."""
 
     accelerator: Accelerator
     model: str
     watch: Watch
     mirror: bool
-    """Whether the model's vectors are those of a face and of its mirror image."""
+    """Whether the model also embeds mirrored faces."""
     seed: int
     at: Layout
 
@@ -61,16 +61,16 @@ class Tracked:
             name: value if isinstance(value, int | float | str) else str(value) for name, value in settings.items()
         }
         of = {"wandb": {"name": self.model}, "mlflow": {"run_name": self.model}}
-        # TensorBoard has no projects: there it is the name of the run.
+        # TensorBoard has no projects, so the name of the run stands there.
         project = self.model if self.watch.options.tracker == "tensorboard" else PROJECT
         self.accelerator.init_trackers(project, config=plain, init_kwargs=of)
 
     def epoch(self, row: Mapping[str, float | int | None], network: Backbone) -> None:
-        """Tell what an epoch came to, and measure the network where it is time for that.
+        """Record the figures of an epoch, and measure the network on benchmarks every `tracking.every` epochs.
 
         Args:
-            row: of the history.
-            network: in evaluation mode, on the device.
+            row: the epoch's row of the history.
+            network: the network in evaluation mode, on the device.
         """
         epoch = int(row["epoch"] or 0)
         figures = {name: float(value) for name, value in row.items() if value is not None and name != "epoch"}
@@ -94,7 +94,7 @@ class Tracked:
         needed = [split_file(dataset, self.at), self.at.faces(dataset) / "manifest.csv"]
         needed += [pairs_file(dataset, self.at)] if benchmark.kind == "kfold" else []
         if absent := [str(file) for file in needed if not file.is_file()]:
-            logger.warning(f"{self.model}: {name} is not measured yet, since {', '.join(absent)} is not made")
+            logger.warning(f"{self.model}: {name} is not measured yet, since {', '.join(absent)} does not exist yet")
             return {}
         if benchmark.kind == "kfold":
             return self._pairs(dataset, network)
@@ -104,7 +104,7 @@ class Tracked:
         return self._rates(rounded(units @ units.T)[upper], (faces.labels[:, None] == faces.labels)[upper])
 
     def _pairs(self, dataset: str, network: Backbone) -> dict[str, float]:
-        """Accuracy in folds, and rates, on pairs that are drawn at random."""
+        """Return the k-fold accuracy and the error rates on pairs that are drawn at random."""
         pairs = read_pairs(dataset, self.at)
         order = np.random.default_rng([self.seed, len(pairs)]).permutation(len(pairs))
         pairs = [pairs[i] for i in np.sort(order[: self.watch.options.images // 2])]
@@ -125,7 +125,7 @@ class Tracked:
 
     @torch.no_grad()
     def _units(self, faces: Faces, network: Backbone) -> NDArray[np.float64]:
-        """Vectors of length 1, float64 [n, dim]."""
+        """Return the faces' vectors, scaled to length 1: float64 [n, dim]."""
         device = self.accelerator.device
         inputs = Inputs(PreparedFaces(faces, Preprocess(network)), device, 0, self.mirror)
         whole = nn.Sequential(Normalise(network).to(device), network).eval()
@@ -137,7 +137,7 @@ class Tracked:
 
 
 def tracked(recipe: Recipe, watch: Watch, accelerator: Accelerator, at: Layout) -> Tracked:
-    """Return what watches a training, opened."""
+    """Open the tracker of a training, and return it."""
     found = Tracked(accelerator, recipe.name, watch, recipe.model.mirror, recipe.study_seed, at)
     kinds = {"backbone": recipe.model.backbone.kind, "loss": recipe.model.loss.kind}
     found.begin(kinds | recipe.training.model_dump())
@@ -145,7 +145,7 @@ def tracked(recipe: Recipe, watch: Watch, accelerator: Accelerator, at: Layout) 
 
 
 def tested_faces(dataset: str, at: Layout) -> Faces:
-    """The faces of a data set's test images, with their sitters."""
+    """Return the faces of a data set's test images, with their sitters."""
     seated = [(name, sitter) for name, sitter, subset in each_image(dataset, at) if subset in TESTED]
     number = {sitter: i for i, sitter in enumerate(dict.fromkeys(sitter for _, sitter in seated))}
     return _faces(dataset, [name for name, _ in seated], [number[sitter] for _, sitter in seated], at)

@@ -1,4 +1,4 @@
-"""How well a network tells the val sitters apart, which chooses the epoch that is kept."""
+"""The equal error rate of a network on the val sitters, which chooses the epoch to keep."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from pipeline.training.features import Inputs
 
 @torch.no_grad()
 def val_eer(embed: nn.Module, val: Inputs, epoch: int) -> float:
-    """Equal error rate over all pairs of val faces by cosine; NaN where there are no genuine or impostor pairs.
+    """Return the equal error rate of the cosines of all pairs of val faces; NaN without genuine or impostor pairs.
 
     Args:
-        embed: from inputs to vectors, in evaluation mode.
-        val: inputs of the val faces; where mirrored ones are wanted, a face's vector is the sum of the two.
-        epoch: for the message.
+        embed: the network in evaluation mode, from inputs to vectors.
+        val: the inputs of the val faces; if mirrored faces are wanted, a face's vector is the sum of both vectors.
+        epoch: the number of the epoch, for the message.
 
     Raises:
         SitterError: a vector is not finite.
@@ -39,14 +39,14 @@ def val_eer(embed: nn.Module, val: Inputs, epoch: int) -> float:
             f"training diverged: after epoch {epoch}, vectors of val faces are not finite. "
             "Lower training.lr, set training.clip or use precision fp32."
         )
-    units = nn.functional.normalize(vectors.cpu().double()).numpy()  # cosines near 1 differ beyond single precision
+    units = nn.functional.normalize(vectors.cpu().double()).numpy()  # single precision cannot tell cosines near 1 apart
     pairs = np.triu(np.ones((len(labels), len(labels)), dtype=bool), 1)
     scores, same = rounded(units @ units.T)[pairs], (labels[:, None] == labels)[pairs]
     return eer(roc(tally(scores[same], scores[~same])))[0]
 
 
 def lacking(labels: NDArray[np.int64]) -> str:
-    """Return why val faces of these sitters [n] have no equal error rate, whatever the network; empty: they have."""
+    """Return why the val faces have no equal error rate, from their sitters [n]; empty if they have one."""
     images = np.bincount(labels) if len(labels) else np.zeros(0, dtype=np.int64)
     sitters = int((images > 0).sum())
     if not sitters:
@@ -57,16 +57,16 @@ def lacking(labels: NDArray[np.int64]) -> str:
 
 
 def check_patience(model: str, patience: int | None, labels: NDArray[np.int64], datasets: Sequence[str]) -> str:
-    """Return `lacking`, which is fatal where training is to stop by the error rate of the val sitters.
+    """Return the text of `lacking`; with a patience, which needs an error rate, raise it as an error.
 
     Raises:
-        SitterError: there is a patience, but no error rate to judge an epoch by.
+        SitterError: there is a patience, but the val faces have no equal error rate.
     """
     why = lacking(labels)
     if why and patience is not None:
         raise SitterError(
-            f"models.{model}: patience is {patience}, but no epoch can be judged: of {', '.join(datasets)}, {why}. Set "
+            f"models.{model}: patience is {patience}, but no epoch can be judged: in {', '.join(datasets)}, {why}. Set "
             "patience: null, or give split.….val a share with at least two sitters, one of them with two images (and "
-            "val_images room for them)."
+            "make val_images large enough for them)."
         )
     return why

@@ -1,4 +1,4 @@
-"""The loss on validation faces, which may choose the epoch that is kept."""
+"""The loss on validation faces, which may choose the epoch to keep."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ from pipeline.training.gradients import FullPrecision, seed
 from pipeline.training.processes import Processes
 
 BATCH = 256
-"""Faces of a process in a batch, where each face is measured by itself."""
+"""The number of faces of a process in a batch, if each face is measured by itself."""
 
 
 def judges_alone(loss: nn.Module) -> bool:
-    """Whether a loss, or a part of a sum, has class centres, by which a face is measured without another face."""
+    """Whether a loss, or a part of a sum, has class centres, so that it needs no other face to measure a face."""
     return any(isinstance(module, Centres) for module in loss.modules())
 
 
 class ValidationLoss:
-    """Mean over val faces of a loss, of the network in evaluation mode and in full precision.
+    """The mean loss over val faces, with the network in evaluation mode and in full precision.
 
-    A loss with class centres measures every face by itself, in the training sitter's own class. Of a sum of losses,
-    only the parts with class centres count then, with their weights, as in the code of "ArcFace vs InfoNCE". Other
-    losses measure batches of val faces, which are made as those of the training are and are the same after each epoch.
+    A loss with class centres measures every face by itself, in the class of its training sitter. In a sum of losses
+    with such a part, only the parts with class centres count, with their weights, as in the code of "ArcFace vs
+    InfoNCE". Other losses measure batches of val faces, which are made like training batches and are the same after
+    each epoch.
     """
 
     def __init__(
@@ -41,11 +42,11 @@ class ValidationLoss:
         """Put the parts together.
 
         Args:
-            loss: of the training.
-            val: inputs of the val faces; their sitters have the training sitters' numbers where `sampler` is None.
-            sampler: of the val faces, for a loss without class centres.
-            processes: that share out each batch.
-            at: the seed of what the loss draws.
+            loss: the loss of the training.
+            val: the inputs of the val faces; if `sampler` is None, their sitters have the training sitters' numbers.
+            sampler: makes batches of val faces, for a loss without class centres.
+            processes: the processes that share each batch.
+            at: the seed of the loss's random draws.
         """
         self.whole, self.val, self.sampler, self.processes, self.at = loss, val, sampler, processes, at
         inner = loss.loss
@@ -54,12 +55,12 @@ class ValidationLoss:
 
     @torch.no_grad()
     def __call__(self, embed: nn.Module) -> float:
-        """Mean over the faces; every process must call.
+        """Return the mean loss over the faces; every process must call.
 
         Args:
-            embed: from inputs to vectors, in evaluation mode.
+            embed: the network in evaluation mode, from inputs to vectors.
         """
-        buffers = [(buffer, buffer.clone()) for buffer in self.whole.buffers()]  # running means follow the training
+        buffers = [(buffer, buffer.clone()) for buffer in self.whole.buffers()]  # running means belong to the training
         total, faces = 0.0, 0
         for number, (images, labels, owners) in enumerate(self._batches()):
             mine = owners == self.processes.rank
@@ -78,7 +79,7 @@ class ValidationLoss:
         return self.processes.from_first(lambda: total / faces)
 
     def _batches(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-        """Images, sitters and owning processes of each batch, int64 [B] each."""
+        """Yield images, sitters and owning processes of each batch, int64 [B] each."""
         labels, world = self.val.dataset.faces.labels, self.processes.world
         if self.sampler is None:
             for images in np.array_split(np.arange(len(labels)), max(1, len(labels) // (BATCH * world))):
@@ -89,20 +90,20 @@ class ValidationLoss:
                 yield images, labels[images], self.sampler.owners(0, position)
 
     def _inputs(self, images: NDArray[np.int64]) -> Iterator[Tensor]:
-        """Of a process's share, some at once."""
+        """Return the inputs of a process's share, in small batches."""
         parts = np.array_split(images, -(-len(images) // FACES_AT_ONCE))
         return self.val.batches([Batch(part, np.zeros(len(part), bool)) for part in parts])
 
 
 def check_val_faces(model: str, datasets: tuple[str, ...], faces: int, known: bool, world: int) -> None:
-    """Refuse a choice by a loss that nothing can be measured by.
+    """Check that there are val faces for a choice of the epoch by the loss.
 
     Args:
-        model: its name.
-        datasets: that it learns from.
-        faces: val faces that the loss can measure.
-        known: whether these are of training sitters, as class centres need.
-        world: processes.
+        model: the name of the model.
+        datasets: the data sets that it is trained on.
+        faces: the number of val faces that the loss can measure.
+        known: whether only faces of training sitters count, as class centres need them.
+        world: the number of processes.
 
     Raises:
         SitterError: there are fewer faces than processes.

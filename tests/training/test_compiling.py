@@ -63,7 +63,7 @@ def test_without_a_compiler_it_is_refused_before_any_face_is_read(
     else:
         monkeypatch.setenv("CXX", given)
     (project / "data").rename(project / "gone")
-    words = "no g\\+\\+ is there" if given is None else "CXX names 'no-such-compiler', which is none"
+    words = "no g\\+\\+ was found" if given is None else "CXX is 'no-such-compiler', which was not found"
     with pytest.raises(SitterError, match=rf"training\.compile needs a C\+\+ compiler \({words}\).*compile: false"):
         prepared(at, "lora", compile=True)
 
@@ -72,7 +72,7 @@ def test_what_a_gpu_needs_is_named_together(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(SitterError, match=r"a C compiler \(no gcc and no clang is there\) and the package triton"):
+    with pytest.raises(SitterError, match=r"a C compiler \(no gcc or clang was found\) and the package triton"):
         check_compiler("cuda")
 
 

@@ -228,7 +228,7 @@ def test_without_val_sitters_the_last_epoch_is_kept_and_patience_is_refused(at: 
     run = fitted(at, project / "c", "head", epochs=3)
     assert run.state.best_epoch == 3
     assert math.isnan(run.val_eer())
-    with pytest.raises(SitterError, match=r"patience is 2, but no epoch can be judged: of tiny, there are no val"):
+    with pytest.raises(SitterError, match=r"patience is 2, but no epoch can be judged: in tiny, there are no val"):
         prepared(at, "head", patience=2)
 
 
