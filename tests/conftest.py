@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Settings and fixtures that all tests share."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 
 # A process of the suite computes with one thread, and so do the processes that it starts: the workers of pytest-xdist
-# already use all cores. This has to stand before the first import of NumPy or torch.
+# already use all cores. These lines must come before the first import of NumPy or torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
 
-# A shell that starts a job in the background has it ignore Ctrl-C, and whatever the job starts would inherit that: but
-# the tests of interruption send Ctrl-C to the processes that they start.
+# A job that a shell starts in the background ignores Ctrl-C, and so do the processes that it starts. But the tests of
+# interruption send Ctrl-C to the processes that they start.
 with contextlib.suppress(ValueError):  # not the main thread
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What pytest makes of the tests' asserts is kept, also where PYTHONDONTWRITEBYTECODE is set: it takes a worker seconds.
+# Keep the test modules that pytest has compiled, even if PYTHONDONTWRITEBYTECODE is set: they take a worker seconds.
 sys.dont_write_bytecode = False
 
 from pipeline.plan.layout import Layout  # noqa: E402
@@ -31,5 +31,5 @@ pytest_plugins = [f"tests.suite.{name}" for name in SUITE]
 
 @pytest.fixture
 def at(tmp_path: Path) -> Layout:
-    """An empty project in a folder of its own; stages and readers are told of it, whatever the working directory is."""
+    """Return the layout of an empty project in a temporary folder, to be passed to stages and readers."""
     return Layout(tmp_path)

@@ -1,4 +1,4 @@
-"""The study that ships, as it stands in its file."""
+"""The demo study: the content of the project's params.yaml."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ PARAMS = Path(__file__).parents[1] / "params.yaml"
 
 
 def demo() -> dict[str, Any]:
-    """Return what params.yaml says, for a test to change."""
+    """Return the content of params.yaml, as a copy that a test may change."""
     return copy.deepcopy(_read())
 
 
 def data_only() -> dict[str, Any]:
-    """The same without anything that comes after the splits: no model, no fusion, no benchmark and no question."""
+    """Return the study without anything after the splits: no model, no fusion, no benchmark and no question."""
     raw = demo() | {"models": {}, "fuse": {}, "overlap": {}, "explain": None, "identify": {}}
     raw["embed"]["datasets"], raw["train"]["train_on"], raw["evaluate"] = [], [], {"benchmarks": {}}
     return raw

@@ -1,11 +1,11 @@
-"""Programs that some tests drive for real, and the Debian package of each.
+"""Programs that some tests run for real, and the Debian package of each.
 
-A test is marked `@needs("sshd")`, and is skipped with one short reason where the program is absent. Tests look programs
-up only here, so that one environment variable shows what the suite does on a machine that has none of them:
+A test is marked `@needs("sshd")`, and is skipped with one short reason if the program is absent. Tests look up programs
+only here, so that one environment variable shows what the suite does on a machine without any of them:
 
     SITTER_TESTS_NO_SERVICES=1 python -m pytest
 
-    python -m tests.programs        prints the Debian packages whose programs are absent here
+    python -m tests.programs        prints the Debian packages that are missing on this machine
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ SEARCH_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
 
 def find(program: str, path: str = SEARCH_PATH) -> str | None:
-    """Look up a program of `PACKAGES`; its absolute path, or None where it is absent.
+    """Return the absolute path of a program of `PACKAGES`; None if it is absent.
 
     Args:
-        program: its name, a key of `PACKAGES`.
+        program: the name of the program, a key of `PACKAGES`.
         path: folders to search, separated by colons.
     """
     if program not in PACKAGES:
         raise KeyError(f"{program} is not in tests/programs.py: add it with its Debian package")
     if os.environ.get(NO_SERVICES):
         return None
-    if program.endswith(".h"):  # a header of the Python that runs
+    if program.endswith(".h"):  # a header of the Python that runs the tests
         header = Path(sysconfig.get_path("include")) / program
         return str(header) if header.is_file() else None
     return next(filter(None, (shutil.which(name, path=path) for name in names(program))), None)
@@ -62,7 +62,7 @@ def names(program: str) -> tuple[str, ...]:
 
 
 def absent(*programs: str, path: str = SEARCH_PATH) -> str:
-    """Say which programs are absent, one for each package, and how to install them; "" where all are there."""
+    """Return a text that names absent programs, one for each package, and how to install them; "" if none is absent."""
     example: dict[str, str] = {}
     for program in programs:
         if find(program, path) is None:
@@ -71,13 +71,13 @@ def absent(*programs: str, path: str = SEARCH_PATH) -> str:
 
 
 def needs(*programs: str) -> pytest.MarkDecorator:
-    """Mark a test, class or module that is skipped where one of the programs is absent."""
+    """Mark a test, class or module that is skipped if one of the programs is absent."""
     reason = absent(*programs)
     return pytest.mark.skipif(bool(reason), reason=reason or f"needs {', '.join(programs)}")
 
 
 def is_need(mark: pytest.Mark) -> bool:
-    """Whether a mark `skipif` was made by `needs`, whether or not the program is there."""
+    """Whether `needs` made a mark `skipif`; it does not matter whether the program is installed."""
     words, _, first = str(mark.kwargs.get("reason")).partition(":")[0].partition(" ")
     return words == "needs" and first.split(", ")[0] in PACKAGES
 

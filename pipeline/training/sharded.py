@@ -67,7 +67,7 @@ class SharedOut:
         return norm
 
     def whole(self, loss: StateDict, optimiser: StateDict) -> tuple[StateDict, StateDict]:
-        """Return the states of loss and optimiser with all rows, on the first process's CPU; all processes must call."""
+        """Return the states of loss and optimiser with all rows, on the first process's CPU; every process calls."""
         made = {name: self._joined(v, self.shares[name]) if name in self.shares else v for name, v in loss.items()}
         return made, self._each(optimiser, self._joined)
 

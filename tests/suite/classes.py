@@ -1,12 +1,12 @@
-"""Classes of tests, from which `make test-fast` chooses. Every test is held to its class.
+"""Classes of tests, by which `make test-fast` chooses. A guard checks that every test keeps to its class.
 
-    service   drives programs that Debian packages (tests/programs.py) or another server, for real
+    service   runs programs from Debian packages (tests/programs.py), or another server, for real
     network   fetches from the package registry
-    training  trains a network, or stands on a study in which one was trained
+    training  trains a network, or uses a study with a trained network
     slow      takes more than a few seconds
 
-A test belongs to a class by its mark or by its fixtures. A test outside a class cannot do what the class stands for:
-it finds none of the programs, it reaches no other machine and no downloads of earlier runs, and it cannot train.
+A test belongs to a class by its mark or by its fixtures. A test outside a class cannot do what the class allows: it
+finds none of the programs, it reaches no other machine and no downloads of earlier runs, and it cannot train.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pytest
 
 from tests import programs
 
-# Fixtures, with the modules that define them, whose tests belong to a class however they are marked.
+# Fixtures, with the modules that define them. A test that uses one of them belongs to the class, whatever its marks.
 FIXTURES = {
     "tests.faces.test_detectors.retinaface": "network",
     "tests.models.conftest.weights": "network",
@@ -38,7 +38,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 def classes(item: pytest.Item) -> set[str]:
-    """Return the classes of a test that its fixtures and the programs that it needs make it one of."""
+    """Return the classes to which a test belongs by its fixtures and by the programs that it needs."""
     fixtures = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
     functions = [definition.func for definitions in fixtures.values() for definition in definitions]
     found = {FIXTURES[name] for f in functions if (name := f"{f.__module__}.{f.__name__}") in FIXTURES}
@@ -56,10 +56,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def without_services(folder: Path, path: str) -> str:
-    """Return a search path that has all programs of `path` but those of tests/programs.py.
+    """Return a search path with all programs of `path`, except the programs of tests/programs.py.
 
     Args:
-        folder: where links to the programs go that share a folder with one of those.
+        folder: a folder for links to other programs that lie in the same folder as an excluded one.
         path: folders, separated by colons.
     """
     hidden = {name for program in programs.PACKAGES for name in programs.names(program)}
@@ -79,7 +79,7 @@ def without_services(folder: Path, path: str) -> str:
 
 
 class Guard:
-    """Keeps tests to their classes."""
+    """Checks that tests do only what their classes allow."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -88,20 +88,20 @@ class Guard:
         sys.addaudithook(self.refuse_other_machines)
 
     def refuse_other_machines(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """An audit hook of Python: a test that needs no network connects to this machine only."""
+        """Refuse connections to other machines in tests without the mark `network`; this is an audit hook of Python."""
         if self.offline and event == "socket.connect" and isinstance(arguments[1], tuple):
             host = str(arguments[1][0])
             if host != "localhost" and not _is_loopback(host):
                 raise AssertionError(f"this test connects to {host}: mark it `network`")
 
     def folder(self, name: str) -> Path:
-        """A folder of this worker and this run."""
+        """Return a folder of this worker and this run."""
         factory = self.config._tmp_path_factory  # type: ignore[attr-defined]
         return Path(factory.getbasetemp()) / name
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        """Hold a test, with its fixtures, to its classes."""
+        """Run a test, with its fixtures, under the limits of its classes."""
         with pytest.MonkeyPatch.context() as patch:
             if not item.get_closest_marker("network"):
                 self.offline = True
@@ -125,7 +125,7 @@ class Guard:
 
 
 def refuse_to_train(*_: object) -> None:
-    """Stands in for `Run.fit`."""
+    """Replace `Run.fit` in tests without the mark `training`."""
     raise AssertionError("this test trains a network: mark it `training`")
 
 
@@ -137,5 +137,5 @@ def _is_loopback(host: str) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start to watch."""
+    """Register the guard."""
     config.pluginmanager.register(Guard(config), "sitter-guard")

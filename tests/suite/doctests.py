@@ -1,4 +1,4 @@
-"""Doctests are looked for where there are some: to import all other modules would take each worker seconds."""
+"""Collects doctests only from modules with an example, since importing all others takes each worker seconds."""
 
 from __future__ import annotations
 

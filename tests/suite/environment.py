@@ -9,10 +9,10 @@ PROJECT = Path(__file__).parents[2]
 
 
 def environment(*first: Path, **more: object) -> dict[str, str]:
-    """Return the caller's environment, in which Python finds the project and still all that the caller has found.
+    """Return the caller's environment, in which Python also finds the project.
 
     Args:
-        first: folders with modules that go before the project's.
+        first: folders with modules that come before the project's.
         more: further variables.
     """
     folders = [*map(str, first), str(PROJECT), os.environ.get("PYTHONPATH", "")]

@@ -1,4 +1,4 @@
-"""Messages of the package: every test finds on stderr what the command line would write there."""
+"""The package's messages in tests: they go to stderr, as on the command line."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from pipeline.cli import configure_logging
 
 @pytest.fixture(autouse=True)
 def messages_on_stderr() -> None:
-    """Write messages as the command line does, whatever a test before has changed."""
+    """Write messages as the command line does, even if an earlier test has changed this."""
     configure_logging()

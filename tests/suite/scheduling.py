@@ -1,4 +1,4 @@
-"""How the workers of pytest-xdist share the tests: the longest chains first, and what is expensive made once."""
+"""How the workers of pytest-xdist share the tests: the longest start first, and expensive folders are made once."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from filelock import FileLock
 
 from tests.programs import find
 
-# Where tests share a cluster, these go to one worker in one piece, and all others of that place to another one. The two
-# pieces take about as long; each starts a cluster of its own.
+# The tests below SLURM share a cluster. The files of ONE_PIECE go to one worker, all other files to another one. The
+# two pieces take about the same time; each starts a cluster of its own.
 SLURM = "tests/workflow/slurm/"
 ONE_PIECE = (f"{SLURM}test_study.py", f"{SLURM}test_cluster.py")
-# Elsewhere below this place each test may go to another worker: what they share is made once for all (see `once`).
+# Each other test below ANY_WORKER may go to any worker: the folders that they share are made only once (see `once`).
 ANY_WORKER = "tests/workflow/"
-# What starts first, because it takes longest; all other files follow in the order of their names.
+# These files start first, because they take longest; all other files follow in the order of their names.
 FIRST = (
     *(f"{SLURM}test_faults.py", SLURM, f"{ANY_WORKER}test_own_portraits.py", f"{ANY_WORKER}test_agreement.py"),
     *(ANY_WORKER, "tests/studies/", "tests/training/test_processes.py", "tests/test_train.py", "tests/training/"),
 )
-# Their tests share a study that is made for the file alone.
+# The tests of such a file stay on one worker: they share a study that only this file uses.
 WHOLE = (f"{ANY_WORKER}test_own_portraits.py",)
 MEMORY = 2 << 30
 """Bytes that a worker may need: torch, and the small networks of the tests."""
@@ -33,10 +33,10 @@ def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Pa
     """Return a folder that one worker fills and that all workers of this run share; it must not be changed afterwards.
 
     Args:
-        tmp_path_factory: of the worker.
-        name: of the folder, the same in all workers.
-        make: fills the folder, which exists and is empty. Other workers wait for its end. Where it fails, the next
-            worker that wants the folder tries again, in a new one.
+        tmp_path_factory: pytest's factory of this worker.
+        name: the name of the folder, the same in all workers.
+        make: fills the folder, which exists and is empty. Other workers wait until it returns. If it fails, the next
+            worker that needs the folder tries again with a new one.
     """
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -52,7 +52,7 @@ def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Pa
 
 
 def scope(nodeid: str) -> str:
-    """Name the piece of the suite that a test belongs to: tests of one piece run on one worker, one after another."""
+    """Return the name of the piece of a test: all tests of a piece run on one worker, one after another."""
     file = nodeid.split("::")[0]
     if file.startswith(SLURM):
         return SLURM if file in ONE_PIECE else f"{SLURM} (others)"
@@ -60,22 +60,22 @@ def scope(nodeid: str) -> str:
 
 
 def turn(nodeid: str) -> int:
-    """Return the place of a test in the order of the suite."""
+    """Return a key that sorts the tests: a smaller one starts earlier."""
     return next((n for n, place in enumerate(FIRST) if nodeid.startswith(place)), len(FIRST))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest first."""
+    """Sort the tests, the longest first."""
     items.sort(key=lambda item: turn(item.nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return the number of workers: one for each core, and where tests wait for others more; fewer in little memory.
+    """Return the number of workers: about one for each core, but no more than fit in memory.
 
-    With `-n logical`, for tests that wait for nothing, there is one for each core. With `-n auto` there are two more
-    where a cluster can be started, since its tests mostly wait, and one more elsewhere.
+    With `-n logical`, for tests that wait for nothing, it is one for each core. With `-n auto`, there are two more if a
+    cluster can be started, since its tests mostly wait, and otherwise one more.
     """
     import joblib
     import psutil
@@ -86,7 +86,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Distribute the pieces in the order of the suite, and not the one with most tests first."""
+    """Distribute the pieces in our order; xdist's default starts with the piece that has most tests."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByScope(LoadScopeScheduling):  # type: ignore[misc]

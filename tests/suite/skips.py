@@ -1,6 +1,6 @@
-"""`--allowed-skips FILE`: a run fails that skips a test for a reason that is not on the list.
+"""`--allowed-skips FILE`: a run fails if it skips a test for a reason that is not on the list.
 
-A list has a regular expression on each line that is neither empty nor a comment (#); it has to match the whole reason.
+Each line of the list is a regular expression that must match a whole reason. Empty lines and comments (#) are ignored.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option; it may be given several times."""
-    words = "fail where a test is skipped for a reason that no line of FILE matches"
+    words = "fail if a test is skipped for a reason that no line of FILE matches"
     parser.addoption("--allowed-skips", action="append", default=[], metavar="FILE", help=words)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start to watch where the option is given."""
+    """Collect skips if the option is given."""
     if config.getoption("--allowed-skips"):
         config.pluginmanager.register(Skips(config), "sitter-skips")
 
@@ -31,7 +31,7 @@ def patterns(text: str) -> list[re.Pattern[str]]:
 
 
 class Skips:
-    """Collects what is skipped; under pytest-xdist each worker does, and tells its controller at the end."""
+    """Collects the skipped tests; under pytest-xdist each worker does so, and reports to the controller at the end."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -40,37 +40,37 @@ class Skips:
         self.refused: list[str] = []
 
     def note(self, report: pytest.TestReport | pytest.CollectReport) -> None:
-        """Remember a skip whose reason is on no list."""
+        """Remember a skip if its reason is on no list."""
         if report.skipped and not hasattr(report, "wasxfail") and isinstance(report.longrepr, tuple):
             reason = report.longrepr[2].removeprefix("Skipped: ")
             if not any(pattern.fullmatch(reason) for pattern in self.allowed):
                 self.refused.append(f"{report.nodeid}: {reason}")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A test, or one of its fixtures, was skipped: a controller hears it from its workers."""
+        """Note that a test, or one of its fixtures, was skipped; a controller gets this from its workers at the end."""
         if not hasattr(self.config, "workerinput"):
             self.note(report)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """A whole module was skipped: a worker does not tell its controller by itself."""
+        """Note that a whole module was skipped; xdist does not pass this from a worker to the controller."""
         self.note(report)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
-        """A worker has ended."""
+        """Take over the skips of a worker that has ended."""
         told = getattr(node, "workeroutput", {}).get("refused skips", [])
         self.refused += [line for line in told if line not in self.refused]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Tell the controller, or have the run fail."""
+        """Report to the controller, or make the run fail."""
         if hasattr(self.config, "workeroutput"):
             self.config.workeroutput["refused skips"] = self.refused
         elif self.refused and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Name them."""
+        """Write the refused skips to the terminal."""
         if self.refused:
             terminalreporter.section("skipped, but not on the list of --allowed-skips", red=True)
             for line in self.refused:

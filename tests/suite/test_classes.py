@@ -1,4 +1,4 @@
-"""Tests are held to their classes: these here are of none, so that they cannot do what the classes stand for."""
+"""The guard of the test classes works: most tests here have no class, so they must not do what classes allow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.training.loop import Run
 from tests import programs
 from tests.suite.classes import FIXTURES, without_services
 
-ELSEWHERE = "192.0.2.1"  # RFC 5737: in nobody's network
+ELSEWHERE = "192.0.2.1"  # an address for documentation (RFC 5737), which no machine has
 
 
 def test_without_the_mark_network_no_other_machine_is_reached() -> None:

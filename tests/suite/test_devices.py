@@ -1,4 +1,4 @@
-"""Tests, and the processes that they start, compute on the CPU, and on the GPU only where they ask for it."""
+"""Tests, and the processes that they start, compute on the CPU, and on the GPU only if the test asks for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pieces of the suite run whole on one worker, and what is expensive is made once for all workers."""
+"""Each piece of the suite runs on one worker, and expensive folders are made once for all workers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.suite.scheduling import once, scope, turn
 
 
 class Factory:
-    """The part of pytest's `tmp_path_factory` that `once` uses, of one worker of a run."""
+    """The part of a worker's `tmp_path_factory` that `once` uses."""
 
     def __init__(self, run: Path, worker: str) -> None:
         self.base = run / worker
         self.base.mkdir(parents=True)
 
     def getbasetemp(self) -> Path:
-        """The worker's own folder."""
+        """Return the worker's own folder."""
         return self.base
 
 

@@ -1,4 +1,4 @@
-"""A run with a list of allowed skips fails at each other one, wherever it happens."""
+"""A run with a list of allowed skips fails at every other skip, in a test, a fixture or a module."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_three(): pytest.xfail("known")
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
-    """Runs pytest on a module of tests with a list of allowed skips; returns the exit status and what was said."""
+    """Return a function that runs pytest on a module with a list of allowed skips: exit status and output."""
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     pytester.makeconftest('pytest_plugins = ["tests.suite.skips"]')

@@ -1,4 +1,4 @@
-"""A small study in a folder of its own, run for real by Snakemake and DVC: what the workflow's tests stand on."""
+"""A small study in a folder of its own, which Snakemake and DVC really run, for the tests of the workflow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from PIL import Image
 from tests.suite.scheduling import once
 
 PROJECT = Path(__file__).parents[2]
-# Twelve sitters in four images each; two trained models and a frozen one, two fusions, two benchmarks.
+# The study has twelve sitters with four images each, two trained models and a frozen one, two fusions, two benchmarks.
 STUDY = Path(__file__).parent / "study.yaml"
 SITTERS, IMAGES = 12, 4
 AWKWARD = "{detail} ${x} it's 100% [*].png"
@@ -49,26 +49,26 @@ class Workplace:
         return done
 
     def environment(self, **more: str) -> dict[str, str]:
-        """The activated environment, without what the test run itself may have set; compiled modules are kept."""
+        """Return the activated environment, without variables of the test run; compiled modules are kept."""
         left_out = ("SNAKEMAKE_", "DVC_", "SITTER_", "PYTEST_", "PYTHONDONTWRITEBYTECODE")
         clean = {k: v for k, v in os.environ.items() if not k.startswith(left_out)}
-        # `make setup` in the folder would put it on Python's path: there Snakemake finds the project's plugins.
+        # `make setup` would put the folder on Python's path, where Snakemake finds the project's plugins.
         here = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(self.folder)}
         return clean | here | {"PYTHONHASHSEED": "0"} | more
 
     def sync(self, way: str, *arguments: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
-        """One of the guarded ways in: run, repro, pull."""
+        """Run `rules/sync.py` with a command: run, repro or pull."""
         return self.call("python", "rules/sync.py", way, *arguments, **kwargs)  # type: ignore[arg-type]
 
     def jobs_of(self, *command: str, **env: str) -> set[str]:
-        """Run a command; the jobs that it ran, as `train/tuned`: each leaves a log."""
+        """Run a command; return the jobs that it ran, by their logs, in the form `train/tuned`."""
         shutil.rmtree(self.folder / "logs", ignore_errors=True)
         self.call(*command, **env)
         logs = self.folder / "logs"
         return {str(log.relative_to(logs).with_suffix("")) for log in logs.rglob("*.log")}
 
     def snakemake_would_run(self) -> set[str]:
-        """What `snakemake -n all` finds to do, as `train/tuned`."""
+        """Return the jobs that `snakemake -n all` would run, in the form `train/tuned`."""
         out = self.call("snakemake", "-n", "all").stdout
         if "Nothing to be done" in out:
             return set()
@@ -77,7 +77,7 @@ class Workplace:
         return {name for _, name in found}
 
     def dvc_would_run(self) -> set[str]:
-        """What `dvc status` finds changed, in the same words."""
+        """Return the jobs that `dvc status` finds changed, in the same form."""
         out = self.call("dvc", "status", "--json").stdout
         stages = yaml.safe_load(out[out.index("{") :])
         return {name.replace("@", "/").replace("--", "/") for name in stages}
@@ -93,22 +93,22 @@ class Workplace:
         file.write_text(yaml.safe_dump(params, sort_keys=False))
 
     def commit(self, message: str) -> None:
-        """`git commit` of everything that git does not ignore."""
+        """Commit everything that git does not ignore."""
         self.call("git", "add", "-A")
         self.call("git", "commit", "-q", "-m", message)
 
     def text(self, path: str) -> str:
-        """Content of a file."""
+        """Return the text of a file."""
         return (self.folder / path).read_text()
 
     def copy_to(self, folder: Path) -> Workplace:
-        """The same workplace elsewhere: outputs, caches, what both engines know."""
+        """Copy the workplace with its outputs, caches and the records of both engines; return the copy."""
         shutil.copytree(self.folder, folder, symlinks=True)
         return Workplace(folder)
 
 
 def checkout(folder: Path) -> Workplace:
-    """The project's files as they are in the working tree, in a git repository of their own, with the small study."""
+    """Copy the project's working tree to a git repository of its own, with the small study; return the workplace."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=PROJECT, capture_output=True, text=True
     )
@@ -120,7 +120,7 @@ def checkout(folder: Path) -> Workplace:
             shutil.copy2(PROJECT / name, folder / name, follow_symlinks=False)
     shutil.copy(STUDY, folder / "params.yaml")
     draw_portraits(folder / "portraits")
-    # A sitter's folder that is a link, and a name with characters that mean something to shells and engines.
+    # One sitter's folder is a link, and one name has characters with a meaning for shells and engines.
     (folder / "elsewhere").mkdir()
     (folder / "portraits/sitter-11").rename(folder / "elsewhere/sitter-11")
     (folder / "portraits/sitter-11").symlink_to("../elsewhere/sitter-11")
@@ -135,7 +135,7 @@ def checkout(folder: Path) -> Workplace:
 
 
 def draw_portraits(folder: Path) -> None:
-    """Aligned faces that a network can learn: each sitter a smooth pattern, each image a disturbance of it."""
+    """Draw aligned faces that a network can learn: each sitter is a smooth pattern, each image adds noise to it."""
     random = np.random.default_rng(7)
     for sitter in range(SITTERS):
         pattern = random.normal(size=(7, 7, 3))
@@ -149,7 +149,7 @@ def draw_portraits(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """The small study, run once by `snakemake all`, for all workers, and committed; tests work on copies."""
+    """Return the small study, run once for all workers by `snakemake all`, and committed; tests work on copies."""
 
     def make(folder: Path) -> None:
         place = checkout(folder / "sitter")
@@ -161,5 +161,5 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
 
 @pytest.fixture
 def workplace(finished: Workplace, tmp_path: Path) -> Workplace:
-    """A finished study to disturb."""
+    """Return a copy of the finished study, which a test may change."""
     return finished.copy_to(tmp_path / "sitter")

@@ -21,7 +21,7 @@ from tests.workflow.conftest import Workplace, checkout
 
 pytestmark = pytest.mark.slow
 
-# What follows from a change to the model `tuned`, and nothing else.
+# The jobs that follow from a change to the model `tuned`, and no others.
 DOWNSTREAM_OF_TUNED = {
     "train/tuned",
     "embed/tuned/painted",
@@ -29,7 +29,7 @@ DOWNSTREAM_OF_TUNED = {
     "evaluate",
     "report",
 }
-# A parameter that costs little to change, where it does not matter what follows from it, and what follows.
+# A parameter that is cheap to change, for tests that need any change, and the jobs that follow from it.
 REPLICATES, DOWNSTREAM_OF_REPLICATES = "evaluate.bootstrap.replicates", {"evaluate", "report"}
 
 
@@ -40,7 +40,7 @@ def assert_both_have_nothing_to_do(place: Workplace) -> None:
 
 @pytest.fixture(scope="session")
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """The small study, made by `dvc repro` alone."""
+    """Return the small study, made by `dvc repro` alone."""
 
     def make(folder: Path) -> None:
         checkout(folder / "sitter").call("dvc", "repro")
@@ -68,9 +68,9 @@ def test_3_and_4_a_changed_parameter_reruns_what_it_touches_and_put_back_is_rest
 ) -> None:
     lock, metrics = workplace.text("dvc.lock"), workplace.text("results/metrics.json")
     command = ("snakemake", "all") if engine == "snakemake" else ("dvc", "repro")
-    workplace.change("models.tuned.loss.margin", 0.01)  # so small that some triplets are far enough apart already
+    workplace.change("models.tuned.loss.margin", 0.01)  # with so small a margin, some triplets have no loss
     assert workplace.snakemake_would_run() == DOWNSTREAM_OF_TUNED
-    # DVC sees what is downstream when it gets there; the report shows the parameters
+    # DVC finds later jobs changed only when it reaches them; the report shows the parameters
     assert workplace.dvc_would_run() == {"plan", "train/tuned", "report"}
     assert workplace.jobs_of(*command) == DOWNSTREAM_OF_TUNED
     assert_both_have_nothing_to_do(workplace)
@@ -107,9 +107,9 @@ def test_6_a_changed_line_of_a_loss_reruns_the_models_that_use_it(workplace: Wor
     loss = workplace.folder / "pipeline/losses/triplet.py"
     loss.write_text(loss.read_text() + "\n# a changed line\n")
     assert workplace.snakemake_would_run() == DOWNSTREAM_OF_TUNED
-    # DVC sees the new fingerprint once the plan has followed the code
+    # DVC sees the new fingerprint only after the stage `plan` has written it
     assert workplace.dvc_would_run() == {"plan"}
-    # the same weights come out, so nothing downstream has changed
+    # the weights are the same, so DVC may skip the jobs that follow
     assert "train/tuned" in workplace.jobs_of("dvc", "repro") <= DOWNSTREAM_OF_TUNED
     assert_both_have_nothing_to_do(workplace)
 
@@ -131,7 +131,7 @@ def test_7_a_single_stage_reruns_by_name(workplace: Workplace, command: tuple[st
 
 
 def test_8_a_second_run_is_refused_by_name(workplace: Workplace) -> None:
-    """The first one is held while it makes the figures, by stopping its whole group of processes."""
+    """The first run is held during the evaluation by stopping its whole group of processes."""
     workplace.change(REPLICATES, 120)
     shutil.rmtree(workplace.folder / "logs")
     first = subprocess.Popen(
@@ -231,7 +231,7 @@ def test_one_decision_touches_its_question_and_the_report_in_both(workplace: Wor
     (portrait, *_) = read_candidates("who", Layout(workplace.folder))
     decisions.write_text(f"image,verdict,sitter\n{portrait['image']},reject,{portrait['sitter']}\n")
     assert workplace.snakemake_would_run() == {"identify/who", "report"}
-    assert workplace.dvc_would_run() == {"identify/who"}  # it names what has changed, not what will follow
+    assert workplace.dvc_would_run() == {"identify/who"}  # DVC names changed jobs, not the jobs that follow
     assert workplace.jobs_of("snakemake", "all") == {"identify/who", "report"}
     assert_both_have_nothing_to_do(workplace)
 
@@ -272,7 +272,7 @@ def test_dvc_repro_says_before_any_work_that_dvc_yaml_has_to_follow_and_then_goe
 def test_dvc_repro_says_the_same_where_another_study_was_copied_over_params(
     workplace: Workplace, target: tuple[str, ...]
 ) -> None:
-    """DVC's own words would be of parameters that are missing."""
+    """Without this message, DVC would complain about missing parameters."""
     params = workplace.text("params.yaml").replace("photos", "pictures").replace("painted", "paintings")
     (workplace.folder / "params.yaml").write_text(params)
     first = workplace.call("dvc", "repro", *target, check=False)

@@ -56,7 +56,7 @@ def test_plots_and_metrics_of_the_users_own_stay(tmp_path: Path, monkeypatch: py
 def test_dvc_knows_every_input_fingerprint_parameter_and_output_of_every_job(
     study: str, named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As DVC itself reads the templates: in studies where one entry depends on more than another, too."""
+    """DVC itself reads the templates here, also for studies with entries that depend on more than others do."""
     from dvc.repo import Repo
 
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
@@ -72,7 +72,7 @@ def test_dvc_knows_every_input_fingerprint_parameter_and_output_of_every_job(
         assert stages.keys() == {"plan", *(dvc_yaml.stage_name(job) for job in found)}
         for job in found:
             stage = stages[dvc_yaml.stage_name(job)]
-            # Of another file's study, dvc.yaml lies in its home, and paths start at the project's root, too.
+            # If the study is in another file, dvc.yaml lies in the study's home; paths still start at the root.
             assert stage.wdir == str(tmp_path)
             files = {dep.def_path for dep in stage.deps if not hasattr(dep, "params")}
             keys = {key for dep in stage.deps for key in getattr(dep, "params", [])}

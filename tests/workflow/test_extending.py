@@ -1,4 +1,4 @@
-"""docs/extending.md does what it says: its blocks, put where they say, run."""
+"""docs/extending.md is correct: its blocks run after each is put into the file that it names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def merge(into: dict[str, Any], new: dict[str, Any]) -> None:
 
 
 def follow(document: Path, place: Workplace) -> list[str]:
-    """Put every block of a document where its first line says; the files that are new."""
+    """Put every block of a document into the file that its first line names; return the new files."""
     new = []
     for where, text in BLOCK.findall(document.read_text()):
         file = place.folder / where
@@ -51,7 +51,7 @@ def follow(document: Path, place: Workplace) -> list[str]:
 
 
 def short(extended: str) -> str:
-    """The study with the new kinds, less whatever has none of them: one data set, trained on and tested."""
+    """Return the study with one data set, for training and testing, and without entries that use no new kind."""
     params = yaml.safe_load(extended)
     for section in ("render", "overlap", "explain", "identify"):
         params.pop(section, None)

@@ -1,4 +1,4 @@
-"""Ctrl-C in every stage, at the moment its first output is written: nothing made is lost, and the next run goes on."""
+"""Ctrl-C in every stage, as its first output is written, loses no earlier output, and the next run makes the same."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ STAGES = {
 @pytest.mark.parametrize("stage", STAGES)
 def test_ctrl_c_leaves_what_was_made_and_the_next_run_makes_the_same(workplace: Workplace, stage: str) -> None:
     output = workplace.folder / STAGES[stage]
-    if stage.startswith("train"):  # so that its first write is in mid-training
+    if stage.startswith("train"):  # so that its first write is a checkpoint during training
         workplace.change("train.checkpoint_seconds", 0)
         workplace.call("python", "-m", "pipeline", *stage.split())
     before = output.read_bytes()

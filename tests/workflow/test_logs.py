@@ -1,4 +1,4 @@
-"""A stage's log tells of every attempt: none is lost when a job is run again, by Snakemake or by a person."""
+"""A stage's log keeps every attempt when a job is run again, by Snakemake or by a person."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LINE = re.compile(r"==== attempt (\d+) (began|ended) (\d{4}-\d\d-\d\d \d\d:\d\d:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A workflow of one rule, which runs `command.sh`."""
+    """Return the folder of a workflow with one rule, which runs `command.sh`."""
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     (tmp_path / "rules").mkdir()
     shutil.copy(PROJECT / "rules/log.sh", tmp_path / "rules/log.sh")
@@ -40,14 +40,14 @@ def place(tmp_path: Path) -> Path:
 
 
 def snakemake(place: Path, script: str, *options: str) -> int:
-    """Run the rule with these commands; the exit status."""
+    """Run the rule with these commands, and return the exit status."""
     (place / "command.sh").write_text(script)
     command = [Path(sys.executable).parent / "snakemake", "-c1", "--nolock", *options]
     return subprocess.run(command, cwd=place, stdin=subprocess.DEVNULL, capture_output=True).returncode
 
 
 def attempts(place: Path) -> list[tuple[str, str, str]]:
-    """Number, whether it began or ended, and how, of each line about an attempt."""
+    """Return the number, `began` or `ended`, and the rest of each line about an attempt."""
     found = [LINE.fullmatch(line) for line in (place / "logs/all.log").read_text().splitlines()]
     return [(match[1], match[2], match[4]) for match in found if match]
 

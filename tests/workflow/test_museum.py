@@ -19,9 +19,9 @@ from tests.workflow.conftest import PROJECT, Workplace, checkout
 SHARED = PROJECT.parent / "shared/data/portraits"
 DOCS = PROJECT / "docs/museums.md"
 MOST, SITTERS = 4, 24
-"""Portraits of each sitter at most, and sitters who have several: so many that there are likelihood ratios."""
+"""The largest number of portraits of a sitter, and the number of sitters: enough for likelihood ratios."""
 HIDDEN = 6
-"""Sitters one of whose portraits is unidentified."""
+"""The number of sitters with one portrait that is made unidentified."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -33,12 +33,12 @@ pytestmark = [
 
 
 def blocks(kind: str) -> list[str]:
-    """The blocks of the page in a language."""
+    """Return the blocks of the page in a language."""
     return re.findall(rf"^```{kind}\n(.*?)^```$", DOCS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
 def chosen() -> tuple[list[dict[str, str]], dict[str, str]]:
-    """Rows of the museum's list, and who sat for those that it calls unidentified, by image."""
+    """Return rows of the museum's list, and the true sitters of the rows made unidentified, by image."""
     rows = list(csv.DictReader((SHARED / "manifest.csv").open(encoding="utf-8")))
     several = [sitter for sitter, count in Counter(row["sitter"] for row in rows).most_common(SITTERS) if count > 2]
     kept, seen, truth = [], Counter(), {}
@@ -57,7 +57,7 @@ def chosen() -> tuple[list[dict[str, str]], dict[str, str]]:
 
 
 def run(place: Workplace) -> None:
-    """`make run`, in the environment that is already there."""
+    """Do what `make run` does, in the environment that exists already."""
     place.sync("run", timeout=900)
 
 
@@ -106,7 +106,7 @@ def candidates(place: Workplace) -> dict[str, list[dict[str, str]]]:
 
 
 def review(place: Workplace, accepted: str, ruled_out: str) -> None:
-    """`sitter serve`: accept the first candidate of one portrait, rule out that of another."""
+    """Accept the first candidate of one portrait in `sitter serve`, and rule out the first candidate of another."""
     with subprocess.Popen(
         ["python", "-m", "pipeline", "serve"], cwd=place.folder, env=place.environment(), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,

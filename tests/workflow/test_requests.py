@@ -1,4 +1,4 @@
-"""What jobs ask a cluster for: from params.yaml and the profile's defaults to the executor's words."""
+"""The resources that jobs request from a cluster, by params.yaml and the profile's defaults, for the executor."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ DEFAULTS = {"cpus": 4, "gpu_count": 1, "mem_mb": 8000, "runtime": 240}
 
 
 def study(**resources: object) -> params.Study:
-    """The demo with these resources."""
+    """Return the demo study with these resources."""
     return params.check(yaml.safe_load((PROJECT / "params.yaml").read_text()) | {"resources": resources})
 
 
 def request(stage: str, name: str, defaults=DEFAULTS, **resources: object) -> dict[str, object]:
-    """What is asked for; the rest is None."""
+    """Return the requested resources; all others must be None."""
     found = asked(study(**resources), stage, name, defaults)
     assert set(found) == set(NAMES)
     return {key: value for key, value in found.items() if value is not None}

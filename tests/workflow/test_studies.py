@@ -1,4 +1,4 @@
-"""Several studies in one folder: none overwrites another, what they share is made once, and no run's work is lost."""
+"""Several studies in one folder: none overwrites another, shared outputs are made once, and no run's work is lost."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.training]
 
 
 def contents(place: Workplace, *folders: str) -> dict[str, str]:
-    """A hash of every file below some folders of a project, by path; not of what is kept of jobs."""
+    """Return a hash of every file below some folders of a project, by path, except the records of jobs."""
     every = (file for folder in folders for file in (place.folder / folder).rglob("*") if file.is_file())
     files = (file for file in every if "made" not in file.parts)
     return {str(file.relative_to(place.folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 def write_study(place: Workplace, file: str, margin: float) -> None:
-    """Another study: that of params.yaml, with another margin of the loss of `tuned`."""
+    """Write another study: the one of params.yaml, with another margin for the loss of `tuned`."""
     params = yaml.safe_load(place.text("params.yaml"))
     params["models"]["tuned"]["loss"]["margin"] = margin
     path = place.folder / file
@@ -35,7 +35,7 @@ def write_study(place: Workplace, file: str, margin: float) -> None:
 
 
 def taken(place: Workplace, study: str) -> set[str]:
-    """The jobs of a study whose outputs came from another, as `train/tuned`."""
+    """Return the jobs of a study that took their outputs from another study, in the form `train/tuned`."""
     logs = place.folder / "runs" / study / "logs"
     found = ((str(log.relative_to(logs).with_suffix("")), log.read_text()) for log in logs.rglob("*.log"))
     return {name for name, text in found if "taken from" in text}
@@ -50,7 +50,7 @@ def test_a_study_of_another_file_has_its_own_results_and_shares_what_is_the_same
     said = workplace.call("snakemake", "all", "--configfile", "mine/art.yaml").stdout
     assert "report: runs/art/results/report.html" in said
     assert contents(workplace, *OUTPUTS) == before
-    # The portraits of this copied project are not the very files that the first study has read.
+    # The portraits of this copied project are other files than the ones that the first study read.
     differ = {"download/photos", "train/tuned", "embed/tuned/painted", "fuse/with-tuned", "evaluate", "report"}
     logs = workplace.folder / "runs/art/logs"
     every = {str(log.relative_to(logs).with_suffix("")) for log in logs.rglob("*.log")}
@@ -69,7 +69,7 @@ def test_a_study_of_another_file_has_its_own_results_and_shares_what_is_the_same
     changed = {path for path in every if every[path] != after[path]}
     assert changed == {"data/plan/report.txt", "results/report.html"} or changed == {"results/report.html"}
 
-    # Its file edited, DVC makes what that touches, and Snakemake agrees.
+    # After an edit of its file, DVC makes the outputs that depend on it, and Snakemake agrees.
     write_study(workplace, "mine/art.yaml", 0.5)
     said = workplace.call("dvc", "repro", "runs/art/dvc.yaml").stdout
     assert "Running stage 'runs/art/dvc.yaml:train@tuned'" in said
@@ -88,7 +88,7 @@ def test_two_studies_of_one_name_are_refused_before_any_work(workplace: Workplac
     assert refused.returncode != 0
     assert "mine/art.yaml" in refused.stdout
     assert "name: art-2" in refused.stdout
-    # A file that changes another keeps that one's name where it is written there, and would take its results.
+    # A file on top of another one keeps a name that the other file gives, so it would replace the other's results.
     art = workplace.folder / "mine/art.yaml"
     art.write_text(art.read_text() + "name: art\n")
     (workplace.folder / "mine/less.yaml").write_text("seed: 2\n")
@@ -106,7 +106,7 @@ def test_what_was_made_before_a_run_failed_is_recorded_and_survives_an_experimen
     workplace.change("models.tuned.loss.margin", 0.4)
     log = workplace.folder / "logs/evaluate.log"
     shutil.rmtree(log) if log.is_dir() else log.unlink()
-    log.mkdir()  # where the stage `evaluate` cannot write
+    log.mkdir()  # so that the stage `evaluate` cannot write its log
     failed = workplace.call("snakemake", "all", check=False)
     assert failed.returncode != 0
     assert workplace.dvc_would_run() == {"evaluate", "report"}
@@ -120,7 +120,7 @@ def test_what_was_made_before_a_run_failed_is_recorded_and_survives_an_experimen
 
 
 def kill_when_trained(place: Workplace) -> None:
-    """Start `snakemake all`, and kill it and all its jobs outright once `tuned` is trained."""
+    """Start `snakemake all`, and kill it with all its jobs as soon as `tuned` is trained."""
     run = subprocess.Popen(
         ["snakemake", "all"],
         cwd=place.folder,
@@ -138,11 +138,11 @@ def kill_when_trained(place: Workplace) -> None:
 
 
 def test_what_a_killed_run_has_made_outlives_an_experiment_and_is_not_made_again(workplace: Workplace) -> None:
-    assert not list((workplace.folder / "data/made").glob("*/*/*/")), "DVC has it: no second names are left"
+    assert not list((workplace.folder / "data/made").glob("*/*/*/")), "DVC has the outputs, so no second names are left"
     workplace.change("models.tuned.loss.margin", 0.4)
     kill_when_trained(workplace)
     weights = (workplace.folder / "models/tuned/weights.safetensors").read_bytes()
-    # DVC deletes what it does not know, and then asks for the same.
+    # DVC deletes outputs that it has no record of, and then needs the same outputs.
     workplace.call("dvc", "exp", "run", "-S", "report.title=Another title")
     assert (workplace.folder / "models/tuned/weights.safetensors").read_bytes() == weights
     assert "taken from an earlier run" in workplace.text("logs/train/tuned.log")

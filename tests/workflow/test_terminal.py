@@ -1,4 +1,4 @@
-"""The terminal is calm: a line for each job, one bar, and the words of a job that failed."""
+"""The terminal shows only a line for each job, one bar, and the last lines of a job that failed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LINE = re.compile(r"[12]/2  draw +([ab]) +0:0\d")
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A workflow of two jobs, each of which runs `command.sh`."""
+    """Return the folder of a workflow with two jobs; each runs `command.sh`."""
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     (tmp_path / "rules").mkdir()
     shutil.copy(PROJECT / "rules/log.sh", tmp_path / "rules/log.sh")
@@ -47,13 +47,13 @@ def place(tmp_path: Path) -> Path:
 
 
 def command(*options: str) -> list[str]:
-    """The command line of a run with this logger and, as the default profile has them, its settings."""
+    """Return the command line of a run with this logger and its settings of the default profile."""
     snakemake = str(Path(sys.executable).parent / "snakemake")
     return [snakemake, "-c1", "--nolock", "--logger", "sitter", "--quiet", "host", *options]
 
 
 def said(place: Path, script: str, *options: str) -> list[str]:
-    """Run the workflow; the lines that it wrote to something that is no terminal."""
+    """Run the workflow, and return the lines that it writes if its output is no terminal."""
     (place / "command.sh").write_text(script)
     env = {**os.environ, "PYTHONPATH": str(PROJECT)}
     done = subprocess.run(
@@ -110,7 +110,7 @@ def test_a_terminal_has_one_bar_which_names_what_runs_and_the_time_left(place: P
     while True:
         try:
             written += os.read(reader, 65536)
-        except OSError:  # the terminal is gone with its last process
+        except OSError:  # the terminal ends with its last process
             break
     assert running.wait(60) == 0
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written.decode()).replace("\r", "\n")

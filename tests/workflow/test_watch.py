@@ -1,4 +1,4 @@
-"""What both engines watch of the user's own files: by content, behind links, whatever the names."""
+"""Both engines watch the user's own files by their content, also behind links and with any names."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_file_of_the_same_size_time_and_inode_with_other_content_is_another(mo
     os.utime(file, ns=(10**18, 10**18))
     state = file.stat()
     before = digest("weights.bin")
-    time.sleep(0.02)  # as far apart as the clock of a file system tells
+    time.sleep(0.02)  # a file system's clock cannot tell shorter times apart
     with file.open("r+") as opened:
         opened.write("two")
     os.utime(file, ns=(10**18, 10**18))
@@ -123,7 +123,7 @@ def test_what_has_not_changed_is_not_read_again(monkeypatch):
 
 
 def test_a_file_written_just_now_is_read_again(monkeypatch):
-    """Its time may be that of a change still to come: clocks of file systems tick slowly."""
+    """A later change may get the same time, since clocks of file systems tick slowly."""
     monkeypatch.setattr(watch, "JUST_NOW", 3600.0)
     write("list.csv", "one")
     first = digest("list.csv")
@@ -170,7 +170,7 @@ def test_names_may_hold_any_character(tmp_path_factory, names):
 @example("\\${x}")
 @example("a\\\\${item.key}")
 def test_dvc_reads_the_names_as_they_are(name):
-    """As it reads dvc.yaml: first the lists of the entries, then the slots that stand for their items."""
+    """DVC reads dvc.yaml in two steps: first the lists of the entries, then the slots for their items."""
     from dvc.parsing.context import Context
 
     (written,) = own_files(job(f"./{name}"), MADE)
@@ -183,10 +183,10 @@ def test_dvc_is_told_of_the_folders_behind_links(tmp_path):
     for folder in ("store/b", "store/b/c", "far"):
         write(f"../{folder}/1.png")
     os.symlink("../../store/b", "portraits/b")
-    os.symlink(tmp_path / "store/b/c", "portraits/c")  # in b already
+    os.symlink(tmp_path / "store/b/c", "portraits/c")  # it is in b already
     os.symlink("../../far", "../store/b/far")  # a link behind a link
     os.symlink("a", "portraits/z")
-    os.symlink("../../store/b/1.png", "portraits/a/2.png")  # a link to a file DVC follows by itself
+    os.symlink("../../store/b/1.png", "portraits/a/2.png")  # DVC follows a link to a file by itself
     assert own_files(job("portraits"), MADE) == ["portraits", str(tmp_path / "store/b"), str(tmp_path / "far")]
 
 

@@ -2,11 +2,11 @@
 
     python -m tests.workflow.week [--slurm] [--folder FOLDER]
 
-Two studies share the folder. They are run, changed, tried out in experiments of DVC, fail and are repeated, are killed
-and, with `--slurm`, cancelled and stopped at a time limit on a cluster of its own; then an older commit is checked out.
-After each step the script looks for every file that any step has made, by content: it is in place, or kept, or in DVC's
-cache. And it asks both engines, for both studies, what they would do. It takes some minutes, and ends with status 1 if
-anything was wrong.
+Two studies share the folder. They are run, changed, tried out in experiments of DVC, fail and are repeated, and are
+killed; with `--slurm`, jobs are also cancelled and stopped at a time limit on a cluster of their own. Then an older
+commit is checked out. After each step, the script looks for every file that any step has made, by content: it must be
+in its place, among the kept files, or in DVC's cache. It also asks both engines, for both studies, what they would run.
+The script takes some minutes, and ends with status 1 if anything was wrong.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import yaml
 from tests.workflow.conftest import Workplace, checkout
 
 OUTPUTS = ("data", "models", "embeddings", "attributions", "results")
-# Records of jobs, and the plan that follows from params.yaml: they are no results.
+# Folders that hold no results: records of jobs, and the plan that follows from params.yaml.
 NO_RESULTS = {"made", "plan"}
 OTHER = "mine/art.yaml"
 MARGIN = "models.tuned.loss.margin"
@@ -38,20 +38,20 @@ MARGIN = "models.tuned.loss.margin"
 
 @dataclass
 class Week:
-    """The folder, and what has been seen in it."""
+    """The folder of the week, the files seen in it, and the faults found."""
 
     place: Workplace
     seen: dict[str, str] = field(default_factory=dict)
-    """Where each content, by its MD5, was first seen, and after which step."""
+    """By the MD5 of each file's content, the path and the step where it was first seen."""
     wrong: list[str] = field(default_factory=list)
 
     def step(self, name: str, work: Callable[[], object], done: bool = True) -> None:
-        """Do something, and look.
+        """Do one step of the week, then check the files and both engines.
 
         Args:
-            name: what is done.
-            work: does it.
-            done: whether both studies are up to date afterwards.
+            name: the name of the step.
+            work: a function that does the step.
+            done: whether both studies must be up to date afterwards.
         """
         begun = time.monotonic()
         print(f"{name} …", flush=True)
@@ -70,49 +70,49 @@ class Week:
             print(f"    {line}", flush=True)
 
     def present(self) -> dict[str, str]:
-        """Every file that is in place, by its MD5."""
+        """Return the path of every file in its place, by its MD5."""
         homes = [self.place.folder, *self.place.folder.glob("runs/*/")]
         files = (file for home in homes for part in OUTPUTS for file in (home / part).rglob("*") if file.is_file())
         every = (file for file in files if NO_RESULTS.isdisjoint(file.relative_to(self.place.folder).parts))
         return {_md5(file): str(file.relative_to(self.place.folder)) for file in every}
 
     def saved(self) -> set[str]:
-        """The MD5 of every file in DVC's cache, and of every one that is kept until it is there."""
+        """Return the MD5 of every file in DVC's cache, and of every file that is kept until it is in the cache."""
         cache = self.place.folder / ".dvc/cache/files/md5"
         kept = (file for file in self.place.folder.rglob("data/made/*/*/*/**/*") if file.is_file())
         return {f"{file.parent.name}{file.name}" for file in cache.glob("*/*")} | {_md5(file) for file in kept}
 
     def disagreements(self, done: bool) -> Iterator[str]:
-        """Yield what the engines say differently of either study."""
-        # Both read a study's params in its home, where an experiment may have changed them.
+        """Yield a line for each study on which the engines disagree, or that should be up to date but is not."""
+        # Both engines read a study's params in its home, where an experiment may have changed them.
         for study, config in (("", []), ("runs/art/", ["--configfile", "runs/art/params.yaml"])):
             if study and not (self.place.folder / study).exists():
                 continue
             snakemake, dvc = self.by_snakemake(config), self.by_dvc(f"{study}dvc.yaml")
-            # DVC sees what is downstream when it gets there.
+            # DVC finds later jobs changed only when it reaches them.
             if bool(snakemake) != bool(dvc - {"plan"}) or not dvc <= snakemake | {"plan"}:
                 yield f"study of {study or './'}: Snakemake would run {sorted(snakemake)}, DVC {sorted(dvc)}"
             elif done and snakemake:
                 yield f"study of {study or './'} is not up to date: {sorted(snakemake)}"
 
     def by_snakemake(self, config: list[str]) -> set[str]:
-        """What Snakemake would run of a study, as `train/tuned`."""
+        """Return the jobs of a study that Snakemake would run, in the form `train/tuned`."""
         said = self.place.call("snakemake", "-n", "all", *config).stdout
         found = re.findall(r"(?:localrule|rule) (\w+):\n(?:    .*\n)*?    log: (?:runs/\w+/)?logs/(\S+)\.log", said)
         return {name for _, name in found}
 
     def by_dvc(self, file: str) -> set[str]:
-        """What DVC finds changed in a study, in the same words."""
+        """Return the jobs of a study that DVC finds changed, in the same form."""
         said = self.place.call("dvc", "status", "--json", file).stdout
         stages = yaml.safe_load(said[said.index("{") :])
         return {name.rpartition(":")[2].replace("@", "/").replace("--", "/") for name in stages}
 
     def margin(self, value: float) -> None:
-        """Change what one model of params.yaml is trained by."""
+        """Change the margin of the loss of one model of params.yaml."""
         self.place.change(MARGIN, value)
 
     def fails(self, *command: str) -> None:
-        """A command that has to fail."""
+        """Run a command that must fail."""
         done = self.place.call(*command, check=False)
         if done.returncode == 0:
             self.wrong.append(f"{' '.join(command)} should have failed")
@@ -123,7 +123,7 @@ def _md5(file: Path) -> str:
 
 
 def walk(week: Week, slurm: bool) -> None:
-    """The week."""
+    """Do all steps of the week."""
     place = week.place
     call = place.call
 
@@ -181,7 +181,7 @@ def go_to(place: Workplace, commit: str) -> None:
 
 
 def kill_when_trained(place: Workplace) -> None:
-    """Start `snakemake all`, and kill it and all its jobs outright once `tuned` is trained."""
+    """Start `snakemake all`, and kill it with all its jobs as soon as `tuned` is trained."""
     command, env = ["snakemake", "all"], place.environment()
     run = subprocess.Popen(command, cwd=place.folder, env=env, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
@@ -195,7 +195,7 @@ def kill_when_trained(place: Workplace) -> None:
 
 @contextmanager
 def unwritable(log: Path) -> Iterator[None]:
-    """A block in which a stage cannot write its log, and so fails."""
+    """Run a block in which a stage cannot write its log, and so fails."""
     aside = log.with_suffix(".aside")
     if log.exists():
         log.rename(aside)
@@ -209,7 +209,7 @@ def unwritable(log: Path) -> Iterator[None]:
 
 
 def on_a_cluster(week: Week) -> None:
-    """A job that is cancelled, one that meets its time limit and goes on, and the rest of the study."""
+    """Cancel a job, let another meet its time limit and resume, then run the rest of the study."""
     from tests.workflow.slurm.cluster import Cluster
     from tests.workflow.slurm.submitting import Submitting
 
@@ -250,10 +250,10 @@ def on_a_cluster(week: Week) -> None:
 
 
 def main() -> int:
-    """The command line."""
+    """Run the command line, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.workflow.week", description=__doc__)
     parser.add_argument("--slurm", action="store_true", help="with steps on a cluster, which needs SLURM")
-    parser.add_argument("--folder", type=Path, help="where the project is put, and stays; else a temporary one")
+    parser.add_argument("--folder", type=Path, help="a folder for the project, which is kept; default: a temporary one")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="week-") as temporary:
         folder = (asked.folder or Path(temporary)).resolve() / "sitter"
