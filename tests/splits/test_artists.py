@@ -1,4 +1,4 @@
-"""No artist stands on two sides, nor in two folds, where the study asks for it; and what that costs is said."""
+"""No artist stands on two sides or in two folds if the study asks for it; messages tell of unused images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Row = dict[str, str]
 
 
 def painted(sitters: int = 60, images: int = 3, artists: int = 120, seed: int = 0) -> list[Row]:
-    """Images by artists drawn at random, some unknown, names written in two ways."""
+    """Return images with artists drawn at random; some are unknown, and names are written in two ways."""
     random = np.random.default_rng(seed)
     rows = []
     for sitter in range(sitters):
@@ -36,7 +36,7 @@ def artist_of(row: Row) -> str:
 
 
 def places(faces: list[Row], rows: list[Row], *columns: str) -> dict[str, set[tuple[str, ...]]]:
-    """Where each artist's used images stand."""
+    """Return the values of some columns for each artist's used images, such as their subsets."""
     artist = {face["image_id"]: artist_of(face) for face in faces}
     found: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     for row in rows:
@@ -148,8 +148,8 @@ def test_on_real_paintings(tmp_path: Path) -> None:
         assert images["unused"] < 0.2 * len(faces), images
 
 
-def several(root: Path, cells: dict[str, str]) -> None:
-    """One sitter of three images for each cell of artists."""
+def write_artists(root: Path, cells: dict[str, str]) -> None:
+    """Write a data set with one sitter for each cell of artists, and three images of each sitter."""
     aligned(
         root,
         "set",
@@ -173,7 +173,7 @@ def test_all_artists_of_a_cell_tie_its_sitter(tmp_path: Path) -> None:
         "m": "Rubens",
         "n": "Workshop of X",
     }
-    several(tmp_path, cells)
+    write_artists(tmp_path, cells)
     rows = run(tmp_path, test=0.5, folds=2, artists="join")
     side = {row["sitter"]: (row["subset"], row["fold"]) for row in rows}
     for tied in ("abc", "df", "ghi", "lm"):
@@ -186,7 +186,7 @@ def test_all_artists_of_a_cell_tie_its_sitter(tmp_path: Path) -> None:
 def test_with_drop_an_image_of_several_artists_stays_where_all_of_them_stand(tmp_path: Path) -> None:
     random = np.random.default_rng(5)
     cells = {f"s{n}": "|".join(f"p{k}" for k in random.choice(12, size=1 + n % 2, replace=False)) for n in range(40)}
-    several(tmp_path, cells)
+    write_artists(tmp_path, cells)
     rows = run(tmp_path, test=0.5, artists="drop")
     side: dict[str, set[str]] = defaultdict(set)
     for row in rows:
@@ -199,6 +199,6 @@ def test_with_drop_an_image_of_several_artists_stays_where_all_of_them_stand(tmp
 
 
 def test_words_for_unknown_artists_come_from_the_study_too(tmp_path: Path) -> None:
-    several(tmp_path, {f"s{n}": ("Meister Niemand", "geen", "Hals")[n % 3] for n in range(12)})
+    write_artists(tmp_path, {f"s{n}": ("Meister Niemand", "geen", "Hals")[n % 3] for n in range(12)})
     run(tmp_path, test=0.5, artists="join", unknown_artists=["Meister Niemand", "GEEN"])
     assert [row["artist"] for row in read_csv(Layout(tmp_path).split("set") / "artists.csv")] == ["hals"]

@@ -1,4 +1,4 @@
-"""One picture counts once: copies under one sitter, under two, and placeholders under many."""
+"""One picture counts once: copies under one sitter's name, under two names, and placeholders under many."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def jpeg(image: RGBImage, quality: int = 80) -> RGBImage:
 
 
 def same_files(root: Path) -> list[tuple[str, str]]:
-    """Run a split, and return the pairs of images that it has found to be the same file."""
+    """Run a split, and return the pairs of images that it found to be the same file."""
     run(root, kind="images", val=0.0)
     return [(row["image_a"], row["image_b"]) for row in near_duplicates(root)]
 
@@ -67,7 +67,7 @@ def test_the_same_file_twice_under_one_sitter_counts_once(
 def test_all_re_encoded_copies_under_one_sitter_are_found(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     rows = people(10, 3)
     crops = [face(n) for n in range(30)]
-    for n in range(7):  # seven copies of one picture, of which chains of nearest ones would leave two or three
+    for n in range(7):  # seven copies of one picture; a single search for nearest ones would leave two or three groups
         rows.append({"image_id": f"0/copy {n}", "sitter": "sitter 0"})
         crops.append(jpeg(cv2.convertScaleAbs(crops[0], alpha=1 - 0.03 * n, beta=2 * n), 95 - 5 * n))
     aligned(tmp_path, "set", rows, crops)
@@ -133,7 +133,7 @@ def test_a_placeholder_under_many_sitters_is_unused_and_ties_nobody(
     found = run(tmp_path, test=0.5, near_duplicates=True)
     assert used(found) == {row["image_id"] for row in rows[:40]}
     subsets = {row["subset"] for row in found if row["image_id"].split("/")[0] in {str(n) for n in range(0, 20, 2)}}
-    assert subsets == {"test", "train", "unused"}  # they were not dealt together
+    assert subsets == {"test", "train", "unused"}  # the sitters were not dealt together
     assert "10 images show 1 pictures" in capsys.readouterr().err
 
 
@@ -227,7 +227,7 @@ def test_whatever_is_copied_no_picture_counts_twice_and_no_sitter_loses_another(
         assert len({row["sitter"] for row in own}) == len(own)
         assert own[0]["subset"] == "test" or len(own) == 1
         assert len(names[sha]) < PLACEHOLDER
-    for row in rows:  # what is the only one of its picture stays as it was
+    for row in rows:  # the only image of a picture stays as it was
         if Counter(r["sha256"] for r in rows)[row["sha256"]] == 1:
             assert (row["subset"] != "unused") == (row["image_id"] in before)
     tied = [sorted(own) for own in names.values() if 1 < len(own) < PLACEHOLDER]

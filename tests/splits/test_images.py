@@ -1,4 +1,4 @@
-"""A split by image: seeded, near its shares, and no image moves because others come or go."""
+"""A split by images depends on the seed, is near its shares, and moves no image when others are added or removed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_no_image_moves_because_others_come_or_go_or_rows_are_reordered(tmp_path
 
 @given(st.text(max_size=20), st.floats(0, 0.5), st.floats(0, 0.5), st.integers(0, 9))
 @settings(max_examples=50, deadline=None)
-def test_a_larger_share_only_takes_images_over(image_id: str, share: float, more: float, seed: int) -> None:
+def test_a_subset_with_a_larger_share_keeps_its_images(image_id: str, share: float, more: float, seed: int) -> None:
     smaller, larger = (ByImage(kind="images", val=x, test=0.0) for x in (share, share + more))
     if seat(image_id, smaller, seed).subset == "val":
         assert seat(image_id, larger, seed).subset == "val"

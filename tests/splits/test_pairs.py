@@ -36,7 +36,7 @@ def test_lfw_has_ten_folds_of_six_hundred() -> None:
     assert [fold_of(place, 6000, 10) for place in (0, 599, 600, 5999)] == [0, 0, 1, 9]
 
 
-def dealt(tmp_path: Path, places: list[str], folds: int = 2, status: str = "aligned") -> list[dict[str, str]]:
+def split_pairs(tmp_path: Path, places: list[str], folds: int = 2, status: str = "aligned") -> list[dict[str, str]]:
     rows = [{"image_id": f"i{n}", "sitter": f"s{n}", "pairs": p, "status": "aligned"} for n, p in enumerate(places)]
     rows[-1]["status"] = status
     aligned(tmp_path, "set", rows)
@@ -46,7 +46,7 @@ def dealt(tmp_path: Path, places: list[str], folds: int = 2, status: str = "alig
 
 
 def test_images_may_stand_in_several_pairs_or_none(tmp_path: Path) -> None:
-    rows = dealt(tmp_path, ["0a+ 2b-", "1a- 0b+", "1b- 2a-", ""])
+    rows = split_pairs(tmp_path, ["0a+ 2b-", "1a- 0b+", "1b- 2a-", ""])
     assert [(r["image_a"], r["image_b"], r["genuine"], r["fold"]) for r in rows] == [
         ("i0", "i1", "1", "0"),
         ("i1", "i2", "0", "0"),
@@ -71,9 +71,9 @@ def test_pairs_that_are_not_told_in_full_are_named(places: list[str], message: s
     with pytest.raises(
         SitterError, match=re.escape(message.replace("FACES", str(account_file("set", Layout(tmp_path)))))
     ):
-        dealt(tmp_path, places)
+        split_pairs(tmp_path, places)
 
 
 def test_without_any_whole_pair_nothing_is_split(tmp_path: Path) -> None:
     with pytest.raises(SitterError, match=r"split\.set: none of its 2 pairs has a face in both images"):
-        dealt(tmp_path, ["0a+ 1a+", "0b+ 1b+"][::-1], status="no_face")
+        split_pairs(tmp_path, ["0a+ 1a+", "0b+ 1b+"][::-1], status="no_face")

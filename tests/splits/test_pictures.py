@@ -1,4 +1,4 @@
-"""The same picture in two data sets, or under two names, is no pair of any benchmark."""
+"""No benchmark counts a pair of images of one picture, in two data sets or under two names."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ACROSS: dict[str, Any] = {"kind": "all-pairs", "probe": "photos", "gallery": "po
 
 
 def study(near: bool = True, **splits: Any) -> Study:
-    """One frozen model, two data sets that are all tested and compared with each other."""
+    """Return a study with a frozen model and two data sets, all test sitters, that are compared with each other."""
     own = {"kind": "sitters", "test": 1.0, "near_duplicates": near}
     names = {"photos": own, "portraits": own, **splits}
     raw: dict[str, Any] = {
@@ -50,8 +50,10 @@ def study(near: bool = True, **splits: Any) -> Study:
     return check(raw)
 
 
-def made(at: Layout, found: Study, dataset: str, rows: Sequence[dict[str, str]], crops: Sequence[RGBImage]) -> None:
-    """Faces, split and embeddings; a vector is what the crop looks like, so that one picture gives a cosine of 1."""
+def write_dataset(
+    at: Layout, found: Study, dataset: str, rows: Sequence[dict[str, str]], crops: Sequence[RGBImage]
+) -> None:
+    """Write faces, split and embeddings; a vector is a small copy of the crop, so one picture has a cosine of 1."""
     aligned(at.root, dataset, rows, crops)
     split.run(found, dataset, at.root)
     folder = at.embeddings("net", dataset)
@@ -69,7 +71,7 @@ def jpeg(image: RGBImage) -> RGBImage:
 def test_a_picture_in_probes_and_gallery_is_excluded_and_counted(
     at: Layout, near: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Sitters 0 to 2 have the first of their photographs among the portraits, too: re-encoded, or as the same file."""
+    """The first photograph of each of sitters 0 to 2 is also among the portraits: re-encoded, or the same file."""
     found = study(near)
     photos = [{**row, "sha256": f"{n:064x}"} for n, row in enumerate(people(6, 2))]
     portraits = [{**row, "sha256": f"{100 + n:064x}"} for n, row in enumerate(people(6, 2))]
@@ -77,8 +79,8 @@ def test_a_picture_in_probes_and_gallery_is_excluded_and_counted(
     for n in (0, 2, 4):
         theirs[n + 1] = jpeg(mine[n]) if near else mine[n]
         portraits[n + 1]["sha256"] = portraits[n + 1]["sha256"] if near else photos[n]["sha256"]
-    made(at, found, "photos", photos, mine)
-    made(at, found, "portraits", portraits, theirs)
+    write_dataset(at, found, "photos", photos, mine)
+    write_dataset(at, found, "portraits", portraits, theirs)
     read = Reader(found, at)
     assert "3 test images of portraits show the same picture" in capsys.readouterr().err
     result = all_pairs(read.context("net"), AllPairsOptions(probe="photos", gallery="portraits"))
@@ -95,9 +97,9 @@ def test_data_sets_that_share_no_sitter_are_told_before_anything_is_computed(
     at: Layout, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = study()
-    made(at, found, "photos", people(6, 2), [face(n) for n in range(12)])
+    write_dataset(at, found, "photos", people(6, 2), [face(n) for n in range(12)])
     others = [{**row, "sitter": f"other {row['sitter']}"} for row in people(4, 2)]
-    made(at, found, "portraits", others, [face(100 + n) for n in range(8)])
+    write_dataset(at, found, "portraits", others, [face(100 + n) for n in range(8)])
     read = Reader(found, at)
     capsys.readouterr()
     read.check()
@@ -110,8 +112,8 @@ def test_a_picture_under_two_names_is_no_impostor_pair(at: Layout, capsys: pytes
     found = study()
     rows, crops = people(6, 3), [face(n) for n in range(18)]
     crops[4] = jpeg(crops[0])
-    made(at, found, "photos", rows, crops)
-    made(at, found, "portraits", people(3, 2), [face(200 + n) for n in range(6)])
+    write_dataset(at, found, "photos", rows, crops)
+    write_dataset(at, found, "portraits", people(3, 2), [face(200 + n) for n in range(6)])
     result = all_pairs(Reader(found, at).context("net"), AllPairsOptions(probe="photos"))
     assert (result.scalars["excluded"].value, result.scalars["impostor"].value) == (1, 18 * 17 // 2 - 18 - 1)
     assert max(float(e["score"]) for e in result.examples) < 0.99
@@ -131,10 +133,10 @@ def test_renderings_of_two_copies_show_one_picture(at: Layout) -> None:
     found = study(painted={"kind": "like", "dataset": "photos"})
     rows, crops = people(4, 2), [face(n) for n in range(8)]
     crops[2] = jpeg(crops[0])
-    made(at, found, "photos", rows, crops)
+    write_dataset(at, found, "photos", rows, crops)
     painted = [{**row, "image_id": f"{row['image_id']}~0", "origin": row["image_id"], "rendering": "0"} for row in rows]
-    made(at, found, "painted", painted, [face(300 + n) for n in range(8)])
-    made(at, found, "portraits", people(3, 2), [face(200 + n) for n in range(6)])
+    write_dataset(at, found, "painted", painted, [face(300 + n) for n in range(8)])
+    write_dataset(at, found, "portraits", people(3, 2), [face(200 + n) for n in range(6)])
     evaluate = {"benchmarks": {"painted": {"kind": "all-pairs", "probe": "painted"}}}
     judged = check({**found.model_dump(mode="json", exclude_unset=True), "evaluate": evaluate})
     assert all_pairs(Reader(judged, at).context("net"), AllPairsOptions(probe="painted")).scalars["excluded"].value == 1
@@ -144,7 +146,7 @@ def test_renderings_of_two_copies_show_one_picture(at: Layout) -> None:
 def test_sets_without_checksums_or_copies_share_nothing(at: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     found = study()
     for n, dataset in enumerate(("photos", "portraits")):
-        made(at, found, dataset, people(5, 2), [face(100 * n + i) for i in range(10)])
+        write_dataset(at, found, dataset, people(5, 2), [face(100 * n + i) for i in range(10)])
     result = all_pairs(Reader(found, at).context("net"), AllPairsOptions(probe="photos", gallery="portraits"))
     assert result.scalars["excluded"].value == 0
     assert "same picture" not in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Test sitters who train in another data set are told for every model that has learned from them, and for no other."""
+"""Test sitters who are training sitters in another data set are named for the models trained on them, and no others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Splits = dict[str, dict[str, dict[str, str]]]
 
 
 def split(at: Layout, dataset: str, sitters: Mapping[str, str], folds: Iterable[int] = ()) -> dict[str, dict[str, str]]:
-    """Two images of each sitter, in the subset that the sitter is given."""
+    """Write a split with two images of each sitter, in the sitter's subset; return its rows by image id."""
     fold_of = dict(zip(sitters, folds, strict=True)) if folds else dict.fromkeys(sitters, 0)
     rows = [
         {"image_id": f"{n}/{i}", "sitter": name, "subset": subset, "fold": str(fold_of[name]), "origin": ""}
@@ -37,7 +37,10 @@ def split(at: Layout, dataset: str, sitters: Mapping[str, str], folds: Iterable[
 
 
 def study(splits: Mapping[str, Any] | None = None, **changes: Any) -> Study:
-    """A frozen model and one trained on photos, fused with and without fitting; portraits are tested."""
+    """Return a study with a frozen model, one trained on photos, and fusions with and without fitting.
+
+    The benchmark is on portraits.
+    """
     names = splits or {"photos": BOTH, "portraits": BOTH}
     raw: dict[str, Any] = {
         "seed": 1,
@@ -58,8 +61,8 @@ def study(splits: Mapping[str, Any] | None = None, **changes: Any) -> Study:
     return check(raw | changes)
 
 
-def told(at: Layout, found: Study, splits: Splits) -> dict[str, set[str]]:
-    """Sitters by model."""
+def seen_by_model(at: Layout, found: Study, splits: Splits) -> dict[str, set[str]]:
+    """Return the names of the sitters that `seen` finds, by model."""
     by_model: dict[str, set[str]] = {}
     for one in seen(found, found.judged, splits, at):
         for model in one.models:
@@ -72,7 +75,7 @@ def test_each_model_is_told_whom_it_has_learned_from_under_any_spelling(at: Layo
     portraits = split(
         at, "portraits", {"ada_byron": "test", "c": "test", "d": "test", "b": "train", "e": "test", "": "test"}
     )
-    found = told(at, study(), {"portraits": portraits})
+    found = seen_by_model(at, study(), {"portraits": portraits})
     assert found == {"head": {"ada_byron"}, "of-head": {"ada_byron"}}, "fusions are fitted on nobody who is tested"
 
 
@@ -98,8 +101,8 @@ def test_a_data_set_and_those_split_like_it_are_kept_apart_by_the_split_itself(a
     by_image = {"photos": {"kind": "images", "test": 0.5}, "portraits": BOTH}
     photos = split(at, "photos", {"a": "train", "b": "test"})
     portraits = split(at, "portraits", {"a": "test", "b": "train"})
-    assert told(at, study(both), {"photos": photos, "portraits": portraits}) == {}
-    assert "head" not in told(at, study(by_image), {"photos": split(at, "photos", {"a": "train"}) | photos})
+    assert seen_by_model(at, study(both), {"photos": photos, "portraits": portraits}) == {}
+    assert "head" not in seen_by_model(at, study(by_image), {"photos": split(at, "photos", {"a": "train"}) | photos})
 
 
 def test_exclude_leaves_them_out_for_all_models_and_says_where_none_is_left(at: Layout) -> None:
@@ -137,7 +140,7 @@ def cross_validated(**fusions: Any) -> Study:
 
 
 def test_cross_validated_models_are_not_told_of_the_fold_that_they_have_left_out(at: Layout) -> None:
-    """Model k of faces leaves out fold k, validates on the next and trains on the third."""
+    """Model k leaves out fold k of `faces`, validates on the next fold and trains on the third one."""
     faces = split(at, "faces", dict.fromkeys("abc", "test"), folds=[0, 1, 2])
     entry = {"models": ["base", "head-cv"], "method": {"kind": "wccn"}, "fit_on": ["faces"], "crossval": True}
     found = cross_validated(
@@ -145,9 +148,9 @@ def test_cross_validated_models_are_not_told_of_the_fold_that_they_have_left_out
         of={"models": ["head-cv", "base"], "method": {"kind": "concat"}, "centre": False},
     )
     same_folds = split(at, "portraits", dict.fromkeys("abc", "test"), folds=[0, 1, 2])
-    assert told(at, found, {"faces": faces, "portraits": same_folds}) == {}
+    assert seen_by_model(at, found, {"faces": faces, "portraits": same_folds}) == {}
     others = split(at, "portraits", dict.fromkeys("abc", "test"), folds=[1, 2, 2])
-    # a is judged by model 1, which trains on fold 0; b by model 2, which trains on fold 1 and has left out c
-    assert told(at, found, {"faces": faces, "portraits": others}) == {
+    # a is evaluated by model 1, which is trained on fold 0; b by model 2, which is trained on fold 1 and leaves out c
+    assert seen_by_model(at, found, {"faces": faces, "portraits": others}) == {
         name: {"a", "b"} for name in ("head-cv", "both", "of")
     }

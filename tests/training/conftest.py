@@ -1,4 +1,4 @@
-"""A working folder with made-up faces, and one thread, so that numbers are the same on every machine."""
+"""A project with generated faces, and one thread, so that numbers are the same on every machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.training.study import make_faces
 
 @pytest.fixture
 def project(at: Layout, tmp_path: Path, device: str) -> Iterator[Path]:
-    """An empty project with the data set `tiny`, as the working folder; trainings in it run on `device`."""
+    """Return a project with the data set `tiny`; trainings in it run on `device`."""
     make_faces(at)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""Processes that are forked from one that has imported torch: real ones, without the seconds that each import takes."""
+"""Real processes that are forked from one that has imported torch, which saves each the seconds of the import."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import TimeoutExpired
 
-# What is imported once, before processes are forked. None of it starts threads, or reads the variables of a launch.
+# Modules that are imported once, before processes are forked. None starts threads or reads the launcher's variables.
 IMPORTED = [
     *("pytest", "torch", "accelerate", "torch._dynamo", "pipeline.core.torchvision_ops", "peft"),
     *(
@@ -27,7 +27,7 @@ class Fork:
     """A process that runs a Python program, with the methods of `subprocess.Popen` that the tests use."""
 
     def __init__(self, program: str, arguments: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
-        """Start it, as `python -c program arguments` would be."""
+        """Start the process as `python -c program arguments` would."""
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(IMPORTED)
         self.folder = tempfile.TemporaryDirectory()
@@ -37,29 +37,29 @@ class Fork:
         self.process.start()
 
     def poll(self) -> int | None:
-        """Its exit status, or minus the signal that ended it; None while it runs."""
+        """Return the exit status, or minus the signal that ended the process; None while it runs."""
         return self.process.exitcode
 
     @property
     def returncode(self) -> int | None:
-        """The same."""
+        """The same as `poll`."""
         return self.process.exitcode
 
     def send_signal(self, number: int) -> None:
-        """Send it a signal, if it still runs."""
+        """Send a signal to the process if it still runs."""
         if self.process.exitcode is None and self.process.pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.process.pid, number)
 
     def kill(self) -> None:
-        """End it at once, if it still runs."""
+        """End the process at once if it still runs."""
         self.process.kill()
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
-        """Wait for its end; its output and errors.
+        """Wait until the process ends, and return its output and errors.
 
         Raises:
-            TimeoutExpired: it runs on.
+            TimeoutExpired: the process still runs after the timeout.
         """
         self.process.join(timeout)
         if self.process.exitcode is None:
@@ -68,7 +68,7 @@ class Fork:
 
 
 def _run(program: str, arguments: list[str], cwd: str, env: dict[str, str], out: str, err: str) -> None:
-    """What the process does."""
+    """Run the program in the forked process."""
     for number, file in ((1, out), (2, err)):
         opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(opened, number)

@@ -18,11 +18,12 @@ from tests.training.forks import Fork
 from tests.training.study import SMALLER, STUDY, TINY, make_faces
 
 ROOT = Path(__file__).parents[2]
-# Processes that share out a training here do so on the CPU: there may be fewer GPUs than processes.
+# Processes that train together run on the CPU here: there may be fewer GPUs than processes.
 ALONE = {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "CUDA_VISIBLE_DEVICES": ""}
-# Nothing whose batch statistics are trained, no dropout: both are a process's own. A step of SGD does not enlarge noise
-# in a gradient, as one of Adam may. The late stages only, since a PReLU's input may be so near to 0 that the rounding
-# of a convolution, which is another for batches of another size, decides on its derivative.
+# Settings with which several processes train the same as one. Batch statistics are not trained and there is no dropout,
+# since both differ between processes. The optimiser is SGD: a step of Adam may enlarge noise in a gradient. Only late
+# stages are trained: a PReLU's input may be so near to 0 that rounding, which depends on the size of the batch, decides
+# on its derivative.
 LORA = {
     "backbone": SMALLER,
     "adaptation": {"kind": "lora", "rank": 2, "stages": 2},
@@ -38,25 +39,25 @@ LOSSES: dict[str, dict[str, Any]] = {
 MODELS: dict[str, dict[str, Any]] = {name: {**LORA, "loss": loss} for name, loss in LOSSES.items()}
 MODELS["accumulated"] = MODELS["arcface"] | {"training": LORA["training"] | {"accumulate": 3, "clip": 0.5}}
 MODELS["chunked"] = MODELS["infonce"] | {"training": LORA["training"] | {"accumulate": 3, "chunk": 2}}
-# Six sitters' centres, shared out; in a batch of four sitters, one of the other two is drawn.
+# The centres of six sitters are sharded; in a batch of four sitters, one of the other two is drawn.
 CENTRES = [{"kind": "arcface", "sample": 0.9}, {"kind": "adaface", "decay": 0.5}, {"kind": "subcentre-arcface"}]
 MODELS["shared"] = MODELS["arcface"] | {
     "loss": {"kind": "sum", "losses": [*({"scale": 8} | loss for loss in CENTRES), {"kind": "infonce"}]},
     "training": LORA["training"] | {"shard_centres": 6, "clip": 0.5, "accumulate": 2},
 }
-# Of the size of the stored faces, as most networks are.
+# The input of this network has the size of the stored faces, as with most networks.
 MODELS["decoded"] = MODELS["infonce"] | {"backbone": TINY, "training": LORA["training"] | {"cache_gb": 0, "images": 3}}
 MODELS["head"] = {"backbone": SMALLER, "adaptation": {"kind": "head", "pull": 0.3}, "loss": {"kind": "supcon"}}
 MODELS["deep"] = MODELS["both"] | {"adaptation": {"kind": "lora", "rank": 2}}
 MODELS["full"] = {"backbone": SMALLER, "adaptation": {"kind": "full"}, "loss": LOSSES["arcface"]}
 MODELS["frozen"] = {"backbone": SMALLER, "adaptation": {"kind": "none"}, "loss": {"kind": "none"}}
-# So few at once that the processes have features to share out.
+# A program's first line: with batches of 8 faces, there are enough batches of features for all processes.
 FEW = "import pipeline.training.features; pipeline.training.features.FACES_AT_ONCE = 8\n"
 RUN = FEW + "import sys; from pipeline.cli import main; sys.exit(main(['train', sys.argv[1]]))"
 
 
 def new_project(folder: Path, models: dict[str, Any] = MODELS, **training: Any) -> Path:
-    """A folder with made-up faces and the study of MODELS; batches of 5 and of 4 sitters, 2 images of each."""
+    """Make a folder with generated faces and the study of MODELS; batches have 5 or 4 sitters with 2 images each."""
     raw = copy.deepcopy(STUDY) | {"models": models}
     raw["train"] |= {"sitters": 5, "images": 2, "epochs": 2, "checkpoint_seconds": 1000} | training
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,15 +72,15 @@ Process = subprocess.Popen[str] | Fork
 def start(
     folder: Path, world: int, *arguments: str, program: str = RUN, interpreters: bool = False
 ) -> Sequence[Process]:
-    """Start processes of a Python program, told of each other as torchrun and Slurm's job script tell them.
+    """Start processes of a Python program, with the variables that torchrun and Slurm's job script set.
 
     Args:
-        folder: where they work.
-        world: how many there are.
-        arguments: of the program.
-        program: in Python.
-        interpreters: start a new interpreter for each, as users do. Else they are forked, which saves seconds; what
-            they do is the same but for the end of an interpreter.
+        folder: the working folder of the processes.
+        world: the number of processes.
+        arguments: the arguments of the program.
+        program: the program, in Python.
+        interpreters: start a new interpreter for each process, as users do. Otherwise processes are forked, which saves
+            seconds; only the end of the interpreter differs.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -98,7 +99,7 @@ def start(
 
 
 def finish(processes: Sequence[Process]) -> list[tuple[int, str, str]]:
-    """Exit status, output and errors of each; fails where one hangs."""
+    """Wait for the processes, and return exit status, output and errors of each; fails if one hangs."""
     try:
         said = [p.communicate(timeout=300) for p in processes]
     finally:

@@ -1,4 +1,4 @@
-"""A small study on made-up faces: what the tests of training run on."""
+"""A small study on generated faces, for the tests of training."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pipeline.training.stop import StopRequest
 
 TINY: dict[str, Any] = {"kind": "iresnet", "depth": 18, "width": 0.03, "embedding": 8}
 SMALLER = TINY | {"size": 48}
-"""Where a training takes the time of a test."""
+"""A smaller network, for tests that spend their time on training."""
 STUDY: dict[str, Any] = {
     "seed": 3,
     "download": {name: {"kind": "folder", "path": name} for name in ("tiny", "more")},
@@ -45,7 +45,7 @@ STUDY: dict[str, Any] = {
 
 
 def study(model: str = "small", seed: int = STUDY["seed"], training_seed: int | None = None, **training: Any) -> Study:
-    """The study, with some settings of one model's training changed."""
+    """Return the study with some settings of one model's training changed."""
     raw = copy.deepcopy(STUDY)
     raw["seed"] = seed
     raw["models"][model]["training"] = training | {"seed": training_seed}
@@ -53,7 +53,7 @@ def study(model: str = "small", seed: int = STUDY["seed"], training_seed: int | 
 
 
 def write_params(path: Path, **training: Any) -> None:
-    """The study as a params file, with some settings under `train` changed, and smaller faces."""
+    """Write the study as a params file, with some settings under `train` changed and a smaller network."""
     raw = copy.deepcopy(STUDY)
     raw["train"] |= training
     raw["models"]["small"]["backbone"] = SMALLER
@@ -63,7 +63,7 @@ def write_params(path: Path, **training: Any) -> None:
 def make_faces(
     at: Layout, dataset: str = "tiny", sitters: int = 9, images: int = 5, train: int = 6, val: int = 2
 ) -> None:
-    """Faces of a data set and its split, below the working folder: a pattern a sitter, with noise on each image."""
+    """Write the faces of a data set and its split: each sitter is a pattern, and each image adds noise to it."""
     rng = np.random.default_rng([sitters, images])
     faces, rows = [], []
     for sitter in range(sitters):
@@ -81,6 +81,6 @@ def make_faces(
 
 
 def prepared(at: Layout, model: str = "small", seed: int = 3, training_seed: int | None = None, **training: Any) -> Run:
-    """A training that has not begun."""
+    """Return a training that has not begun."""
     recipe = recipe_of(study(model, seed, training_seed, **training), model)
     return prepare(recipe, start(recipe.training.precision), StopRequest(), at)

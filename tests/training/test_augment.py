@@ -1,4 +1,4 @@
-"""Data augmentation: what becomes of a face follows from seed, epoch and face, and each way does what it says."""
+"""Data augmentation: the result follows from seed, epoch and face, and each change does what its name says."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def in_the_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def changed(way: str, epochs: int = 40, size: int = 112) -> tuple[Image, list[Image]]:
-    """A face, and what one way alone makes of it in several epochs."""
+    """Return a face, and its results in several epochs with one kind of change alone."""
     augment, image = Augment(Augmentation(**OFF | {way: 1.0}), seed=1), face(3)[:size, :size]
     return image, [augment(image, 0, epoch) for epoch in range(epochs)]
 
@@ -43,7 +43,7 @@ def test_a_face_is_the_same_again_only_in_the_same_epoch_of_the_same_seed() -> N
     torch.rand(7)
     state = torch.get_rng_state()
     assert np.array_equal(Augment(options, 1)(image, 4, 2), first)
-    assert torch.equal(torch.get_rng_state(), state), "what others draw is left alone"
+    assert torch.equal(torch.get_rng_state(), state), "the state of the global generator stays unchanged"
     assert np.array_equal(image, before)
     assert first.shape == image.shape
     assert first.dtype == np.uint8

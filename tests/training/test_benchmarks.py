@@ -1,4 +1,4 @@
-"""The other side of the benchmark on a GPU does the work it stands for, and the benchmark runs without one."""
+"""The peer in the benchmark on a GPU does the work that it represents, and the benchmark also runs without a GPU."""
 
 from __future__ import annotations
 

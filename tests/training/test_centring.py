@@ -1,4 +1,4 @@
-"""`centre: true` of a model: the mean of the training faces, and of no one who is tested, leaves its vectors."""
+"""A model's `centre: true` subtracts the mean of its training faces, without test sitters, from its vectors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def in_the_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def study(datasets: tuple[str, ...] = ("tiny",), **model: Any) -> Study:
-    """Every model of the study, and it once more, centred; and a fusion that centres the first."""
+    """Return the study with two models, a centred copy of each, and a fusion that centres the first model."""
     raw = copy.deepcopy(STUDY)
     raw["embed"]["datasets"] = list(datasets)
     for name in ("frozen", "lora"):
@@ -48,8 +48,8 @@ def vectors(study: Study, model: str, dataset: str = "tiny") -> Any:
     return normalise(read_embeddings(model, dataset).vectors)
 
 
-def trains(image_id: str) -> bool:
-    """The data set's first six of nine sitters do."""
+def is_train_image(image_id: str) -> bool:
+    """Whether an image is of a train sitter: of one of the first six of nine."""
     return int(image_id[1]) < 6
 
 
@@ -69,7 +69,7 @@ def test_the_mean_leaves_the_vector_of_a_face_and_of_its_mirror_image_alike(proj
     vectors(made, "frozen")
     centred = vectors(made, "frozen-centred")
     table = read_table(layout.embeddings("frozen", "tiny") / "embeddings.arrow")
-    known = [trains(image_id) for image_id in table["image_id"].to_pylist()]
+    known = [is_train_image(image_id) for image_id in table["image_id"].to_pylist()]
     both = [normalise(np.array(table[name].to_pylist(), np.float32)) for name in ("embedding", "mirrored")]
     mean = np.concatenate([units[known] for units in both]).mean(0)
     np.testing.assert_allclose(centred, normalise(both[0] + both[1] - 2 * mean), atol=2e-4)
@@ -78,7 +78,7 @@ def test_the_mean_leaves_the_vector_of_a_face_and_of_its_mirror_image_alike(proj
 def test_a_model_with_crops_is_centred_on_vectors_with_crops(project: Path) -> None:
     made = study(crops=[0.8])
     plain, centred = vectors(made, "frozen"), vectors(made, "frozen-centred")
-    known = [trains(image_id) for image_id in read_embeddings("frozen", "tiny").image_ids]
+    known = [is_train_image(image_id) for image_id in read_embeddings("frozen", "tiny").image_ids]
     np.testing.assert_allclose(centred, normalise(plain - mean_units([plain[known]])[0]), atol=2e-4)
     assert np.abs(plain - vectors(study(), "frozen")).max() > 1e-3
 
@@ -92,7 +92,7 @@ def test_a_network_that_has_no_parameters_of_its_own_is_centred_too(project: Pat
     raw["models"]["onnx-centred"] = raw["models"]["onnx"] | {"centre": True}
     made = check(raw)
     plain, centred = vectors(made, "onnx"), vectors(made, "onnx-centred")
-    known = [trains(image_id) for image_id in read_embeddings("onnx", "tiny").image_ids]
+    known = [is_train_image(image_id) for image_id in read_embeddings("onnx", "tiny").image_ids]
     np.testing.assert_allclose(centred, normalise(plain - mean_units([plain[known]])[0]), atol=1e-4)
 
 
@@ -102,7 +102,7 @@ def test_a_trained_model_is_centred_on_the_faces_that_it_learned_from(project: P
     plain, centred = vectors(made, "lora"), vectors(made, "lora-centred")
     state = [load_file(layout.model(name) / "weights.safetensors") for name in ("lora", "lora-centred")]
     assert all(torch.equal(value, state[1][name]) for name, value in state[0].items()), "training is the same"
-    known = [trains(image_id) for image_id in read_embeddings("lora", "tiny").image_ids]
+    known = [is_train_image(image_id) for image_id in read_embeddings("lora", "tiny").image_ids]
     expected = normalise(plain - mean_units([plain[known]])[0])
     np.testing.assert_allclose(centred, expected, atol=1e-4)
 
@@ -110,7 +110,9 @@ def test_a_trained_model_is_centred_on_the_faces_that_it_learned_from(project: P
 def test_sitters_who_are_tested_in_another_data_set_are_left_out_of_the_mean(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_faces(layout.HERE, "more", sitters=4, images=3, train=0, val=2)  # tests s2 and s3, who train in tiny
+    make_faces(
+        layout.HERE, "more", sitters=4, images=3, train=0, val=2
+    )  # its test sitters s2 and s3 are train sitters in tiny
     made = study(("tiny", "more"))
     plain = vectors(made, "frozen")
     train.run(made, "frozen-centred")

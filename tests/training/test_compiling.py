@@ -1,4 +1,4 @@
-"""Trained stages compiled: the same training but for rounding, or a word about what the machine lacks."""
+"""Compiled stages train the same, up to rounding, or a message names what the machine lacks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.training.study import prepared
 
 
 def without_dropout(at: Layout, **training: Any) -> Run:
-    """LoRA by SGD; compiled, dropout draws otherwise."""
+    """Return a training of LoRA by SGD without dropout, since dropout draws other values when it is compiled."""
     run = prepared(at, "lora", epochs=2, optimiser="sgd", lr=0.02, **training)
     for module in run.backbone.modules():
         if isinstance(module, torch.nn.Dropout):

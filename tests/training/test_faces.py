@@ -1,4 +1,4 @@
-"""Which faces a model learns from."""
+"""The choice of the faces that a model is trained on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is computed once is what the whole network would have computed each time."""
+"""Features that are computed once equal what the whole network computes each time."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def batch_of(faces: Faces) -> Batch:
 
 
 def prepared(inputs: Inputs, batch: Batch) -> torch.Tensor:
-    """What the network takes of a batch, made face by face."""
+    """Return the network's input for a batch, made face by face."""
     dataset = inputs.dataset
     faces = [dataset.prepare(*dataset.faces.face(i)) for i in batch.images]
     return torch.stack([x.flip(-1) if m else x for x, m in zip(faces, batch.mirrored, strict=True)])
@@ -129,7 +129,7 @@ def test_being_asked_to_stop_is_noticed_while_features_are_computed(at: Layout, 
 
 
 def test_workers_start_where_opencv_has_threads_already(at: Layout, project: Path) -> None:
-    """OpenCV in a forked process that is given a number of threads waits for those that only its parent has."""
+    """If a forked process sets OpenCV's number of threads, it waits for threads that only its parent has."""
     before = cv2.getNumThreads()
     pixels = np.zeros((2000, 2000, 3), np.uint8)
     try:

@@ -1,4 +1,4 @@
-"""Gradients in chunks (GradCache), and class centres shared out, against the plain computation on one process."""
+"""Gradients in chunks (GradCache) and sharded class centres, compared with the plain computation on one process."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.training.launch import ROOT, finish, start
 from tests.training.study import prepared
 
 
-def begun(at: Layout, model: str, dropout: bool = True, **training: Any) -> Run:
-    """A training whose steps leave the gradients as they are."""
+def without_steps(at: Layout, model: str, dropout: bool = True, **training: Any) -> Run:
+    """Return a training with steps that change neither weights nor gradients."""
     run = prepared(at, model, **({"images": 2} | training))
     run.optimiser.step = run.optimiser.zero_grad = lambda: None
     run.backbone.train()
@@ -28,8 +28,8 @@ def begun(at: Layout, model: str, dropout: bool = True, **training: Any) -> Run:
     return run
 
 
-def taught(run: Run, batches: int = 1) -> list[torch.Tensor]:
-    """The gradients after so many batches."""
+def gradients_after(run: Run, batches: int = 1) -> list[torch.Tensor]:
+    """Return the gradients after a number of batches."""
     for position in range(batches):
         batch = run.sampler.batch(0, position)
         (inputs,) = run.train.batches([batch])
@@ -49,9 +49,9 @@ def assert_close(found: list[torch.Tensor], expected: list[torch.Tensor]) -> Non
 def test_gradients_in_chunks_are_those_of_the_whole_batch(
     at: Layout, project: Path, model: str, chunk: int, accumulate: int
 ) -> None:
-    plain = begun(at, model, dropout=False, accumulate=accumulate)
-    cached = begun(at, model, dropout=False, accumulate=accumulate, chunk=chunk)
-    assert_close(taught(cached, accumulate), taught(plain, accumulate))
+    plain = without_steps(at, model, dropout=False, accumulate=accumulate)
+    cached = without_steps(at, model, dropout=False, accumulate=accumulate, chunk=chunk)
+    assert_close(gradients_after(cached, accumulate), gradients_after(plain, accumulate))
     assert cached.state.loss == pytest.approx(plain.state.loss, rel=1e-5)
 
 
@@ -60,39 +60,39 @@ def test_gradients_in_chunks_are_those_of_the_whole_batch(
 def test_both_passes_in_chunks_meet_the_same_statistics_and_dropout(
     at: Layout, project: Path, device: str, model: str
 ) -> None:
-    run = begun(at, model, chunk=2)
+    run = without_steps(at, model, chunk=2)
     batch = run.sampler.batch(0, 0)
     assert len(batch.images) == 6
     (inputs,) = run.train.batches([batch])
-    by_hand = begun(at, model)
+    by_hand = without_steps(at, model)
     embeddings = []
-    for number, chunk in enumerate(inputs.tensor_split(3)):  # one graph over all chunks
+    for number, chunk in enumerate(inputs.tensor_split(3)):  # one graph holds all chunks
         seed(3, 0, 0, 0, number)
         embeddings.append(by_hand.embed(chunk.to(device)))
     seed(3, 0, 0, 0)
     loss = by_hand.loss(torch.cat(embeddings), torch.from_numpy(run.sampler.labels[batch.images]).to(device))
     loss.backward()
-    assert_close(taught(run), [p.grad for p in by_hand.parameters if p.grad is not None])
+    assert_close(gradients_after(run), [p.grad for p in by_hand.parameters if p.grad is not None])
     for (name, buffer), other in zip(run.backbone.named_buffers(), by_hand.backbone.buffers(), strict=True):
-        assert torch.equal(buffer, other), name  # followed once, not in both passes
+        assert torch.equal(buffer, other), name  # updated once, not in both passes
 
 
 def test_a_scaler_scales_loss_and_penalty_once(at: Layout, project: Path) -> None:
-    """As fp16's does on a GPU; here it is given to a training in full precision, which leaves gradients scaled."""
-    plain, cached = begun(at, "head"), begun(at, "head", chunk=2)
+    """fp16's scaler does so on a GPU. Here a training in full precision gets it, and leaves the gradients scaled."""
+    plain, cached = without_steps(at, "head"), without_steps(at, "head", chunk=2)
     for run in (plain, cached):
         for p in run.parameters:
-            p.data.add_(0.1)  # away from the identity, or the penalty has no gradient
+            p.data.add_(0.1)  # away from the identity, where the penalty has no gradient
     cached.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
-    assert_close(taught(cached), [1024 * gradient for gradient in taught(plain)])
+    assert_close(gradients_after(cached), [1024 * gradient for gradient in gradients_after(plain)])
 
 
 @on_both
 def test_no_more_images_than_a_chunk_are_in_the_network_at_once(at: Layout, project: Path) -> None:
-    run = begun(at, "lora", chunk=2)
+    run = without_steps(at, "lora", chunk=2)
     sizes: list[int] = []
     next(run.embed.children()).register_forward_pre_hook(lambda module, given: sizes.append(len(given[0])))
-    taught(run)
+    gradients_after(run)
     assert sizes == [2, 2, 2] * 2
 
 
@@ -107,7 +107,7 @@ def test_a_training_in_chunks_ends_where_the_plain_one_does(at: Layout, project:
 
 @pytest.mark.slow
 def test_shared_out_centres_give_the_loss_and_gradients_of_one_process() -> None:
-    """On three processes, of which one has no sample of its sitters and, when they are drawn, none of them either."""
+    """One of the three processes has no image of its own sitters in the batch, and may have no sampled centre."""
     program = """
 import torch, torch.distributed as dist
 from pipeline.losses.sharded_centres import share_out, shares

@@ -1,4 +1,4 @@
-"""Which epoch is kept: by the EER or the loss on validation faces, by the training loss, or the last."""
+"""The choice of the epoch to keep: by the EER or the loss on validation faces, by the training loss, or the last."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pipeline.training.prepare import prepare
 from pipeline.training.stop import StopRequest
 from tests.training.launch import LORA, new_project
 from tests.training.study import STUDY
-from tests.training.test_processes import assert_same, ran
+from tests.training.test_processes import assert_same, train_all
 
 pytestmark = pytest.mark.training
 
@@ -42,7 +42,7 @@ def in_the_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def split_by_images(folder: Path = Path()) -> None:
-    """Let two of five images of each train sitter validate."""
+    """Move two of the five images of each train sitter to val."""
     table = folder / layout.split("tiny") / "split.csv"
     rows = read_csv(table)
     for row in rows:
@@ -147,7 +147,7 @@ def test_two_processes_choose_by_the_loss_that_one_has(tmp_path: Path) -> None:
         raw = yaml.safe_load((folder / "params.yaml").read_text()) | {"split": BY_IMAGES}
         (folder / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
         split_by_images(folder)
-        ran(folder, world, *models)
+        train_all(folder, world, *models)
         folders.append(folder)
     for name in models:
         assert_same(folders[0], folders[1], name)

@@ -1,4 +1,4 @@
-"""What a training says of its speed, and that nothing of it is left in what it makes."""
+"""A training reports its speed in the log, and in none of its files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 
 
 class Clock:
-    """Seconds that pass when they are told to."""
+    """A clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -28,8 +28,8 @@ class Clock:
         return self.now
 
 
-def ran(clock: Clock, log: Log, batches: int, waits: float, works: float) -> None:
-    """So many batches of 50 faces, each waited and worked for so many seconds."""
+def run_batches(clock: Clock, log: Log, batches: int, waits: float, works: float) -> None:
+    """Run a number of batches of 50 faces; each takes `waits` seconds to load and `works` seconds to train."""
 
     def loaded() -> Iterator[int]:
         for batch in range(batches):
@@ -45,7 +45,7 @@ def test_a_job_s_log_has_a_line_within_the_first_minute_and_then_one_a_minute(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     clock = Clock()
-    ran(clock, Log(100_000, 0, CPU, clock=clock), 610, waits=0.1, works=0.4)  # 305 seconds
+    run_batches(clock, Log(100_000, 0, CPU, clock=clock), 610, waits=0.1, works=0.4)  # 305 seconds
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 5
     assert lines[0] == ("training: 1,000 of 100,000 faces, 16:30 left; loss 7, images/s 100, waiting for data 20.0 %")
@@ -57,11 +57,11 @@ def test_an_epoch_s_line_has_the_speed_of_its_batches_not_of_what_came_after(
 ) -> None:
     clock = Clock()
     log = Log(1000, 500, CPU, clock=clock)
-    ran(clock, log, 4, waits=0.5, works=0.5)
+    run_batches(clock, log, 4, waits=0.5, works=0.5)
     log.measure()
     clock.now += 1000  # validation
     log.say({"val EER": "3 %"})
-    ran(clock, log, 4, waits=0.0, works=15)
+    run_batches(clock, log, 4, waits=0.0, works=15)
     assert capsys.readouterr().err.splitlines() == [
         "training: 700 of 1,000 faces, 00:06 left; val EER 3 %, images/s 50, waiting for data 50.0 %",
         "training: 900 of 1,000 faces, 00:30 left; loss 7, images/s 3.33, waiting for data 0.0 %",
@@ -73,7 +73,7 @@ def test_the_share_of_the_peak_is_that_of_one_device(
     capsys: pytest.CaptureFixture[str], world: int, share: str
 ) -> None:
     clock = Clock()
-    ran(clock, Log(1000, 0, CPU, clock=clock, world=world, flops=4e9, peak=1e12), 20, waits=0.0, works=0.5)
+    run_batches(clock, Log(1000, 0, CPU, clock=clock, world=world, flops=4e9, peak=1e12), 20, waits=0.0, works=0.5)
     assert f"images/s 100, MFU {share}, waiting" in capsys.readouterr().err
 
 
@@ -81,9 +81,9 @@ def test_without_a_known_peak_no_share_of_it_is_named_and_only_the_first_process
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     clock = Clock()
-    ran(clock, Log(1000, 0, CPU, clock=clock, flops=4e9), 20, waits=0.0, works=0.5)
+    run_batches(clock, Log(1000, 0, CPU, clock=clock, flops=4e9), 20, waits=0.0, works=0.5)
     assert "MFU" not in capsys.readouterr().err
-    ran(clock, Log(1000, 0, CPU, clock=clock, first=False), 20, waits=0.0, works=0.5)
+    run_batches(clock, Log(1000, 0, CPU, clock=clock, first=False), 20, waits=0.0, works=0.5)
     assert capsys.readouterr().err == ""
 
 

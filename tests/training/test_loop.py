@@ -1,4 +1,4 @@
-"""The loop: rates, steps, validation, and stopping where numbers stop being numbers."""
+"""The loop: learning rates, steps, validation, and the stop at figures that are not finite."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.training
 
 
 def fitted(at: Layout, folder: Path, model: str = "small", seed: int = 3, **training: Any) -> Run:
-    """A training at its end."""
+    """Return a training that has finished."""
     run = prepared(at, model, seed, **training)
     run.fit(folder, "key", StopRequest())
     return run
@@ -52,7 +52,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_others(at: Layout, pro
 def test_the_seed_of_a_training_decides_its_start_and_its_batches_and_not_which_faces_validate(
     at: Layout, project: Path
 ) -> None:
-    """`training.seed` does to a model what the study's seed does to a model that sets none."""
+    """`training.seed` has the same effect on a model as the study's seed has on a model without one."""
     own, alike, other = (
         prepared(at, seed=5, training_seed=3, val_images=7),
         prepared(at, seed=3),
@@ -112,7 +112,7 @@ def test_gradients_accumulated_over_batches_are_their_mean(at: Layout, project: 
     def gradients(accumulate: int, batches: list[int]) -> list[torch.Tensor]:
         run = prepared(at, "head", accumulate=accumulate, images=2)
         run.backbone.train()
-        run.loss.loss = Triplet(8, 6, TripletOptions(hard=1.0))  # draws only which pairs: all of them
+        run.loss.loss = Triplet(8, 6, TripletOptions(hard=1.0))  # it draws pairs, and with hard=1.0 takes all of them
         run.optimiser.step = lambda: None
         run.optimiser.zero_grad = lambda: None
         for position in batches:
@@ -164,7 +164,7 @@ def test_rates_by_epoch_are_those_of_the_second_study(at: Layout, project: Path,
 
 
 def test_weight_decay_reaches_every_trained_parameter_and_the_class_centres(at: Layout, project: Path) -> None:
-    """A step without a gradient leaves what decay alone leaves of each, of normalisation, biases and centres too."""
+    """A step with zero gradients applies only the decay, to normalisation, biases and centres, too."""
     run = prepared(at, "small", optimiser="sgd", lr=0.1, momentum=0.0, weight_decay=0.5)
     before = [p.detach().clone() for p in run.parameters]
     for p in run.parameters:
@@ -257,7 +257,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_batch(
     assert found is not None
     assert found["state"]["step"] == 4
     assert all(torch.isfinite(v).all() for v in found["trained"].values())
-    if device == "cpu":  # a GPU has made the step by the time that its figures arrive, but it is never written
+    if device == "cpu":  # a GPU makes the step before its figures arrive, but the step is never written
         assert all(torch.isfinite(v).all() for v in trained_state(run.backbone).values())
 
 

@@ -1,4 +1,4 @@
-"""Batches and negatives of a process's own, against their definitions, on one, two and four real processes."""
+"""Batches and negatives of each process alone follow their definitions, on one, two and four real processes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.training.launch import LORA, ROOT, finish, new_project, start
-from tests.training.test_processes import assert_same, ran
+from tests.training.test_processes import assert_same, train_all
 
 pytestmark = pytest.mark.training
 
@@ -74,7 +74,7 @@ def test_negatives_of_all_and_of_a_process_give_loss_and_gradients_of_their_defi
 
 
 def models(accumulate: int) -> dict[str, Any]:
-    """Trainings whose batches and negatives are a process's own; each step is of so many batches in a row."""
+    """Return models with batches and negatives of each process alone; a step has `accumulate` batches."""
     settings = {**LORA["training"], "batch_per": "process", "accumulate": accumulate, "mirror": False}
     contrast = {"kind": "infonce", "negatives": "process"}
     return {
@@ -89,11 +89,11 @@ def models(accumulate: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="module", params=[2, 4])
 def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Processes that have a batch each, and one process that adds up the gradients of as many batches."""
+    """Return two projects: one process that accumulates several batches, and several processes with a batch each."""
     world = request.param
     alone, several = (tmp_path_factory.mktemp(f"{name}-of-{world}") for name in ("one", "several"))
-    ran(new_project(alone, models(world)), 1, "infonce", "arcface")
-    ran(new_project(several, models(1)), world, "infonce", "arcface")
+    train_all(new_project(alone, models(world)), 1, "infonce", "arcface")
+    train_all(new_project(several, models(1)), world, "infonce", "arcface")
     return alone, several
 
 

@@ -1,4 +1,4 @@
-"""Real processes: several of them train as one alone, stop as one, and none waits for another in vain."""
+"""Several real processes train the same as one alone, stop together, and never wait for another in vain."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.training.launch import ALONE, FEW, MODELS, ROOT, RUN, finish, new_pro
 
 pytestmark = pytest.mark.training
 
-# Of `full`, batch statistics are trained, which are each process's own on a CPU.
+# `full` is left out, because it trains batch statistics, which differ between processes on a CPU.
 SAME = [name for name in MODELS if name not in ("full", "frozen")]
 WITH_CENTRES = {"arcface", "both", "accumulated", "shared", "deep"}
 ALL = f"""{FEW}
@@ -33,7 +33,7 @@ configure_logging()
 for model in sys.argv[1:]:
     train.run(load(Path("params.yaml")), model)
 """
-# Does something on one process, once the fifth batch is about to be trained.
+# This program does something on one process before it trains the fifth batch.
 IN_THE_FIFTH_BATCH = """
 import math, os, signal
 from pipeline.training.loop import Run
@@ -51,15 +51,15 @@ def in_the_fifth_batch(rank: int, what: str) -> str:
     return IN_THE_FIFTH_BATCH.format(rank=rank, what=what) + RUN
 
 
-def ran(folder: Path, world: int, *models: str) -> list[tuple[int, str, str]]:
-    """What processes said that trained models, all to their end."""
+def train_all(folder: Path, world: int, *models: str) -> list[tuple[int, str, str]]:
+    """Train models to their end on a number of processes; return exit status, output and errors of each process."""
     said = finish(start(folder, world, *models, program=ALL))
     assert [status for status, _, _ in said] == [0] * world, said
     return said
 
 
 def assert_same(one: Path, other: Path, model: str) -> None:
-    """History, weights and class centres of two trainings, but for the rounding of sums in another order."""
+    """Compare history, weights and class centres of two trainings, up to the rounding of sums in another order."""
     rows, others = (read_csv(folder / "models" / model / "history.csv") for folder in (one, other))
     assert len(rows) == len(others) > 1
     for row, its in zip(rows, others, strict=True):
@@ -74,22 +74,25 @@ def assert_same(one: Path, other: Path, model: str) -> None:
     assert any("centres" in name for name in weights) == (model in WITH_CENTRES)
     for name, value in weights.items():
         error = (value - its[name]).abs().max() / value.abs().max().clamp(min=1e-3)
-        assert error < (5e-3 if model == "deep" else 2e-5), (name, float(error))  # of the first PReLUs, see MODELS
+        assert error < (5e-3 if model == "deep" else 2e-5), (
+            name,
+            float(error),
+        )  # larger for early PReLUs: see LORA
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What one process makes."""
+    """Return a project that one process has trained."""
     folder = new_project(tmp_path_factory.mktemp("alone"))
-    ran(folder, 1, *SAME)
+    train_all(folder, 1, *SAME)
     return folder
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[int, str, str]]]:
-    """What two make, and what they said."""
+    """Return a project that two processes have trained, and their exit status, output and errors."""
     folder = new_project(tmp_path_factory.mktemp("two"))
-    return folder, ran(folder, 2, *MODELS)
+    return folder, train_all(folder, 2, *MODELS)
 
 
 @pytest.mark.parametrize("model", SAME)
@@ -99,7 +102,7 @@ def test_two_processes_train_what_one_trains(alone: Path, two: tuple[Path, objec
 
 def test_four_processes_train_what_one_trains(alone: Path, tmp_path: Path) -> None:
     folder = new_project(tmp_path)
-    ran(folder, 4, "shared", "chunked")
+    train_all(folder, 4, "shared", "chunked")
     for model in ("shared", "chunked"):
         assert_same(alone, folder, model)
 
@@ -131,7 +134,7 @@ def test_what_some_processes_began_others_go_on_with(
     stop = in_the_fifth_batch(before - 1, "os.kill(os.getpid(), signal.SIGTERM)")
     stopped = finish(start(folder, before, model, program=stop))
     assert [status for status, _, _ in stopped] == [75] * before
-    said = ran(folder, after, model)
+    said = train_all(folder, after, model)
     assert "going on from a checkpoint: epoch 2, " in said[0][2]
     assert_same(alone, folder, model)
 
@@ -178,7 +181,7 @@ def fail(self, places):
 PreparedFaces.__getitem__ = fail
 """
     folder = new_project(tmp_path)
-    for model in ("decoded", "infonce"):  # in the midst of training, and of the features before it
+    for model in ("decoded", "infonce"):  # during training, and during the features before it
         (first, _, err), (second, _, other) = finish(start(folder, 2, model, program=unreadable + RUN))
         assert (first, second) == (1, 1)
         assert "process 1 of 2 found" in err
@@ -203,10 +206,10 @@ PreparedFaces.__getitem__ = stopped
 
 
 def test_a_signal_to_all_processes_of_a_job_leaves_the_loader_s_workers_to_their_step(tmp_path: Path) -> None:
-    """As a cluster sends it: a worker that died of it would end the training before its checkpoint."""
+    """A cluster sends such a signal; if a worker died of it, the training would end before its checkpoint."""
     folder = new_project(tmp_path, workers=2, images=3)
     others = "{' '.join(str(p.pid) for p in psutil.Process().children())}"
-    kill = f'os.system(f"kill -TERM {{os.getpid()}} {others}"); time.sleep(0.5)'  # not by their own parent
+    kill = f'os.system(f"kill -TERM {{os.getpid()}} {others}"); time.sleep(0.5)'  # sent by a shell, not by their parent
     program = "import psutil, time\n" + in_the_fifth_batch(0, kill)
     ((status, _, err),) = finish(start(folder, 1, "decoded", program=program))
     assert status == 75, err

@@ -1,4 +1,4 @@
-"""A training tells whoever started it how far it is, and that it stopped in order; readable without torch."""
+"""A training records its progress, and that a signal stopped it, in files that can be read without torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stage `train` around the loop: what it writes, what it refuses, what it does not take up again."""
+"""The stage `train` around the loop: the files that it writes, and the inputs and checkpoints that it refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Floating-point operations of what is trained, and the figures that stop a training."""
+"""The floating-point operations of a training, and the figures that stop it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_layer_costs_its_products_forward_for_its_weights_and_for_what_is_befo
     of_conv, of_linear = 2 * 3 * 9 * 8 * 16 * 16, 2 * 8 * 16 * 16 * 32
     images = torch.randn(2, 3, 16, 16)
     assert flops(network, images) == 2 * of_conv + 3 * of_linear
-    conv.requires_grad_(False)  # a frozen beginning: forward only, and no gradient into it
+    conv.requires_grad_(False)  # a frozen first layer: forward only, without a gradient
     assert flops(network, images) == of_conv + 2 * of_linear
     linear.requires_grad_(False)
     conv.requires_grad_(True)  # a frozen layer that a gradient passes through
@@ -69,7 +69,7 @@ def test_names_of_gpus_are_told_apart() -> None:
 
 
 def test_figures_that_arrive_a_batch_late_stop_the_run_and_name_their_own_batch(at: Layout, project: Path) -> None:
-    """As on a GPU, which is given a batch before the figures of the one before have arrived."""
+    """A GPU gets a batch before the figures of the last one have arrived; this is imitated here."""
     run = prepared(at, "small")
     for position, loss in enumerate((1.5, math.nan, 2.0)):
         run.sent.append(Figures.of(Place(1, position, 3 + position), torch.tensor(loss), torch.tensor(1.0)))

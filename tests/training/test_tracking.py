@@ -1,4 +1,4 @@
-"""Trackers and benchmarks during training: they are told everything, and change nothing."""
+"""Trackers and benchmarks during training get all figures, and change nothing."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ BOTH = {"tracker": "tensorboard", "benchmarks": ["all"], "every": 2, "images": 8
 
 
 def watched(tracking: dict[str, Any], **changes: Any) -> Study:
-    """The small study with a section `tracking`."""
+    """Return the small study with a section `tracking`."""
     raw = STUDY | {"tracking": tracking} | changes
     return check(raw)
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder."""
+    """Return the content of every file of a folder."""
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -40,7 +40,7 @@ def content(folder: Path) -> dict[str, bytes]:
 def test_a_benchmark_is_measured_every_so_many_epochs_and_the_model_is_the_same_to_the_bit(
     at: Layout, project: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    make_faces(at, train=4)  # of nine sitters three test
+    make_faces(at, train=4)  # three of nine sitters are test sitters
     train.run(watched({}), "head", at.root)
     plain = content(at.model("head"))
     sizes, units = [], Tracked._units
@@ -89,7 +89,7 @@ def test_tensorboard_gets_each_epoch(at: Layout, project: Path) -> None:
     train.run(watched(BOTH), "head", at.root)
     (file,) = (at.root / "logs/tracking/head").glob("events.*")
     data, told = file.read_bytes(), {}
-    while data:  # records: length, its checksum, content, its checksum
+    while data:  # a record: length, checksum of the length, content, checksum of the content
         length = int.from_bytes(data[:8], "little")
         assert int.from_bytes(data[8:12], "little") == masked_crc32c(data[:8])
         event = Event.FromString(data[12 : 12 + length])

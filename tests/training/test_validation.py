@@ -1,4 +1,4 @@
-"""A patience that no val faces can ever satisfy is refused before training."""
+"""A patience is refused before training if the val faces have no error rate."""
 
 from __future__ import annotations
 
