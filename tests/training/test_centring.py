@@ -110,9 +110,8 @@ def test_a_trained_model_is_centred_on_the_faces_that_it_learned_from(project: P
 def test_sitters_who_are_tested_in_another_data_set_are_left_out_of_the_mean(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_faces(
-        layout.HERE, "more", sitters=4, images=3, train=0, val=2
-    )  # its test sitters s2 and s3 are train sitters in tiny
+    # The test sitters of "more", s2 and s3, are train sitters in "tiny".
+    make_faces(layout.HERE, "more", sitters=4, images=3, train=0, val=2)
     made = study(("tiny", "more"))
     plain = vectors(made, "frozen")
     train.run(made, "frozen-centred")
