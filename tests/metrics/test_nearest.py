@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
+from benchmarks.search import main as benchmark
 from pipeline.metrics import nearest as module
 from pipeline.metrics.nearest import Gallery, Struck, nearest
 from pipeline.metrics.pairing import Pairing
@@ -89,3 +92,15 @@ def test_identification_by_vectors_is_identification_by_their_scores() -> None:
     for k, counts in by_vectors.ahead.items():
         assert counts.sum() > 0
         np.testing.assert_array_equal(counts.toarray(), by_scores.ahead[k].toarray())
+
+
+def test_the_benchmark_runs_small_and_finds_the_candidates_of_double_precision(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    benchmark(["--images", "30000", "--dimension", "32", "--probes", "5", "--rounds", "1"])
+    said = capsys.readouterr().out
+    rates = dict(re.findall(r"^(nearest|identify), 1 probe: .* (\d+)% of the candidates are those", said, re.MULTILINE))
+    assert rates == {"nearest": "100", "identify": "100"}
+    assert re.search(r"^copy by 1 threads: [\d.]+ GB/s", said, re.MULTILINE)
+    assert re.search(r"^nearest, 5 probes: [\d.]+ searches/s", said, re.MULTILINE)
+    assert "faiss" in said
