@@ -19,7 +19,7 @@ from pipeline.metrics.pair_table import PairTable, exact_table, streamed_table
 from pipeline.metrics.result import Context, Embedded, Floats, Ints, Result, Scalar, Scored, rounded, unit
 from pipeline.metrics.support import with_effective_support
 from pipeline.metrics.templates import failed_templates, pool, rule_of
-from pipeline.metrics.verification import d_prime, tally
+from pipeline.metrics.verification import auc, d_prime, reversed_by, roc, tally
 from pipeline.metrics.verification_figures import curves, rates, weighed
 from pipeline.params.metrics.template_pairs import TemplatePairsOptions
 
@@ -49,7 +49,7 @@ def template_pairs(context: Context, options: TemplatePairsOptions) -> Result:
         some = scores[chosen]
         return intervals.ScoredPairs(some[same], one[same], some[~same], one[~same], other[~same], len(known_sitters))
 
-    result = _result(context, scored(usable))
+    result = _result(context, scored(usable), given=isinstance(found.templates, Scored))
     if not found.accounted:
         return result
     ends = np.unique(np.stack([a, b]))
@@ -161,7 +161,8 @@ def _replicated(context: Context, pairs: intervals.ScoredPairs) -> tuple[Replica
     return replicates, streamed_table(level_means(levels.scores, counts), levels.genuine, levels.impostor)
 
 
-def _result(context: Context, pairs: intervals.ScoredPairs) -> Result:
+def _result(context: Context, pairs: intervals.ScoredPairs, given: bool) -> Result:
+    """Return the figures; of scores that are `given` by a file it is said if they look like distances."""
     counts = tally(pairs.genuine, pairs.impostor)
     replicates, table = _replicated(context, pairs)
     lacking = "" if len(pairs.genuine) and len(pairs.impostor) else "the list has no genuine, or no impostor pair"
@@ -174,4 +175,7 @@ def _result(context: Context, pairs: intervals.ScoredPairs) -> Result:
         "impostor": Scalar(len(pairs.impostor)),
         "sitters": Scalar(pairs.sitters),
     }
-    return weighed(Result(scalars, table.units, curves(counts, lacking)), np.bincount(pairs.genuine_sitter))
+    numbers = len(pairs.genuine), len(pairs.impostor), pairs.sitters
+    doubt = reversed_by(auc(roc(counts)), *numbers) if given and not lacking else ""
+    found = Result(scalars, table.units, curves(counts, lacking), reversed=doubt)
+    return weighed(found, np.bincount(pairs.genuine_sitter))

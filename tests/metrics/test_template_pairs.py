@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.core.errors import SitterError
 from pipeline.metrics import template_pairs as module
+from pipeline.metrics.intervals import ScoredPairs
 from pipeline.metrics.result import Embedded, unit
 from pipeline.metrics.score_list import every_pair
 from pipeline.metrics.template_pairs import template_pairs
@@ -230,3 +231,12 @@ def test_a_list_that_does_not_fit_the_data_set_is_told_with_its_line(tmp_path: P
     file.write_text("t0 t30 1\nt1 t31 0\n")
     with pytest.raises(SitterError, match="line 2: the label of templates t1 and t31 is 0, but they are of one sitter"):
         template_pairs(given(), options)
+
+
+@pytest.mark.parametrize(("sign", "given", "told"), [(-1, True, True), (1, True, False), (-1, False, False)])
+def test_scores_of_a_file_that_look_like_distances_are_told(sign: int, given: bool, told: bool) -> None:
+    rng = np.random.default_rng(5)
+    one, other = rng.integers(0, 40, 400), rng.integers(0, 40, 400)
+    genuine, impostor = sign * rng.normal(2, 1, 80), sign * rng.normal(0, 1, 400)
+    pairs = ScoredPairs(genuine, np.arange(80) % 40, impostor, one, other, 40)
+    assert bool(module._result(context(), pairs, given).reversed) == told
