@@ -127,7 +127,7 @@ class Chapter:
 
 
 def page(study: Study, found: list[Benchmark], styles: Mapping[str, Series], run: Mapping[str, Any], at: Layout) -> str:
-    """The whole page as HTML; it refers to nothing outside itself."""
+    """The whole page as HTML; it loads nothing from outside, though captions link to the pages of pictures."""
     album = Album(at)
     chapters = [_chapter(study, benchmark, styles, album, run) for benchmark in found]
     tables = {c.data.name: c.table for c in chapters}
