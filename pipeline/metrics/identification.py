@@ -113,8 +113,10 @@ def _with_failures(
     threshold that keeps FPIR) of all that should be: also of those without a usable face, and of those whose sitter is
     not in the gallery because none of its images there has one. A probe without a face is nobody's false alarm.
     """
-    if failed is None or not failed.count:
-        return failed.rates() if failed else {}
+    if failed is None:
+        return {}
+    if not failed.count:
+        return failed.rates()
     every = _every_search(failed, found)
     mated = mates(failed.every) > 0
     if not mated.any():
