@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,8 +32,8 @@ def template_pairs(context: Context, options: TemplatePairsOptions) -> Result:
     """Verification of the pairs of templates that a file lists: EER, TAR at each FAR, d′, thresholds and AUC.
 
     A pair with a template none of whose images has a usable face is counted in `fte` and in the generalised error
-    rates, as rejected, and in no other. Intervals are for other sitters (see `intervals`); of more than 1,000,000
-    pairs, for other groups of sitters (see `levels`).
+    rates, as rejected, and in no other. Likelihood ratios are calibrated by folds of the sitters. Intervals are for
+    other sitters (see `intervals`); of more than 1,000,000 pairs, for other groups of sitters (see `levels`).
 
     Raises:
         SitterError: the list names a template that no image is of, or its labels contradict the sitters.
@@ -166,10 +166,17 @@ def _result(context: Context, pairs: intervals.ScoredPairs, given: bool) -> Resu
     counts = tally(pairs.genuine, pairs.impostor)
     replicates, table = _replicated(context, pairs)
     lacking = "" if len(pairs.genuine) and len(pairs.impostor) else "the list has no genuine, or no impostor pair"
-    drawn = intervals.draws(table.units, context.replicates, context.seed)
-    scalars = rates(counts, d_prime(counts), {} if lacking else replicates(drawn), context.far, lacking)
+
+    def drawn() -> Iterator[NDArray[np.int32]]:
+        return intervals.draws(table.units, context.replicates, context.seed)
+
+    scalars = rates(counts, d_prime(counts), {} if lacking else replicates(drawn()), context.far, lacking)
+    drawing = curves(counts, lacking)
     if not lacking:
         scalars = with_effective_support(scalars, table.impostor, table.units, context.far)
+    if not lacking and context.calibrate is not None:
+        found, calibrated = context.calibrate(table, None, 0, drawn)
+        scalars, drawing = scalars | found, drawing | calibrated
     scalars |= {
         "genuine": Scalar(len(pairs.genuine)),
         "impostor": Scalar(len(pairs.impostor)),
@@ -177,5 +184,5 @@ def _result(context: Context, pairs: intervals.ScoredPairs, given: bool) -> Resu
     }
     numbers = len(pairs.genuine), len(pairs.impostor), pairs.sitters
     doubt = reversed_by(auc(roc(counts)), *numbers) if given and not lacking else ""
-    found = Result(scalars, table.units, curves(counts, lacking), reversed=doubt)
-    return weighed(found, np.bincount(pairs.genuine_sitter))
+    result = Result(scalars, table.units, drawing, reversed=doubt)
+    return weighed(result, np.bincount(pairs.genuine_sitter))
