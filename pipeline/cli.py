@@ -220,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logger.error(f"sitter {command}: {error.strerror or error}: {error.filename or ''}")
         return 1
     except KeyboardInterrupt:
-        logger.error(f"sitter {command}: interrupted; finished work is kept, run the command again to continue")
+        logger.error(f"sitter {command}: interrupted; what was finished stays, run it again to go on")
         return 130
     return 0
 
@@ -317,8 +317,8 @@ def _is_entry(stage: str, params: list[Path], options: Mapping[str, Any]) -> boo
         return False
     if not there and params == [Path("params.yaml")] and not params[0].is_file():
         raise SitterError(
-            f"{words[0]!r} is no file, and there is no params.yaml here that could have an entry of this name: name a "
-            "picture, or change to the folder of the study."
+            f"{words[0]!r} is no picture here, and there is no params.yaml that could have an entry of this name: name "
+            "a picture, or change to the folder of the study."
         )
     from pipeline.params import load
 

@@ -29,7 +29,7 @@ def opened(named: Sequence[Path], model: str, align: str, weights: Path | None, 
     if not model:
         if named or like or align:
             given = "--params" if named else "--like" if like else "--align"
-            raise SitterError(f"{given} needs a model of the study, but none is named: add --model NAME.")
+            raise SitterError(f"{given} refers to a study, but no model of it is named: add --model NAME.")
         study = open_default(weights)
         return study, default_model(study)
     if weights is not None:

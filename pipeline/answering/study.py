@@ -118,7 +118,7 @@ class OpenStudy:
             if dataset in self.params.align and _detects(self.params.align[dataset]):
                 return dataset
         raise SitterError(
-            f"{name}: all data sets of the study come aligned, so there is no detector for a new picture. Name an "
+            f"{name}: all data sets come aligned, so that the study names no detector for a new picture. Name an "
             "entry under align that has a detector, or add one."
         )
 
