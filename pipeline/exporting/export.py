@@ -52,7 +52,7 @@ def export(study: OpenStudy, name: str, form: Form, folder: Path) -> Path:
     """
     if folder.exists() and not ((folder / RECORD).is_file() and (folder / MANIFEST).is_file()):
         if not folder.is_dir() or any(folder.iterdir()):
-            raise SitterError(f"{folder} exists and is no earlier export: name another folder with --out.")
+            raise SitterError(f"{folder} exists and is no earlier export: name another place by --out.")
         folder.rmdir()
     from pipeline.answering.recogniser import open_recogniser
 

@@ -1,4 +1,4 @@
-"""What fusions learn from: pairs of images, their scores by each model, and how well scores say which are genuine."""
+"""The data that fusions learn from: pairs of images with each model's scores, and regression of "genuine" on them."""
 
 from __future__ import annotations
 

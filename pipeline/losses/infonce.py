@@ -58,10 +58,10 @@ class InfoNCE(WithinProcess):
         return loss
 
     def _against_negatives(self, x: Tensor, labels: Tensor, anchors: Tensor, positives: Tensor) -> Tensor:
-        """Cross-entropy of each anchor's positive among the positive and all samples of other sitters."""
+        """Return the cross-entropy of each anchor's positive among the positive and all samples of other sitters."""
         left_out = labels[anchors, None] == labels[None, :]
         left_out[torch.arange(len(anchors), device=labels.device), positives] = False
-        # Rows are chosen before the product and the mask is applied in place: of a batch of 32,768, each copy of the
-        # logits has 4 GB.
+        # Rows are chosen before the product, and the mask is applied in place: with a batch of 32,768, each copy of the
+        # logits takes 4 GB.
         logits = (x[anchors] / self.temperature) @ x.T
         return F.cross_entropy(logits.masked_fill_(left_out, -torch.inf), positives)

@@ -218,7 +218,7 @@ class SitterBatches(Batches):
         rng = np.random.default_rng([self.seed, epoch])
         sitters = rng.permutation(self.labels.max() + 1)  # the order in which the sitters are dealt
         place = np.argsort(sitters)[self.labels]
-        order = np.lexsort((rng.random(len(self.labels)), place))  # sitter by sitter, each one's images shuffled
+        order = np.lexsort((rng.random(len(self.labels)), place))  # sitter by sitter, with shuffled images
         counts = np.bincount(place)
         counts = counts[counts > 0]
         first = np.cumsum(counts) - counts
@@ -228,7 +228,7 @@ class SitterBatches(Batches):
         within = np.arange(self.images)
         slots = (number[:, None] * self.images + within) % counts[sitter, None]
         groups = np.where(within < counts[sitter, None], order[first[sitter, None] + slots], -1)
-        # A sitter's groups follow each other and are at most as many as the batches: dealt round, each to another.
+        # A sitter's groups are consecutive and at most as many as the batches, so each goes to another batch.
         batch = rng.permutation(self._batches)[np.arange(len(groups)) % self._batches]
         sizes = np.bincount(batch, minlength=self._batches)
         return groups[np.argsort(batch, kind="stable")], np.concatenate([[0], np.cumsum(sizes)])

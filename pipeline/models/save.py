@@ -1,4 +1,4 @@
-"""Writing `models/<name>/`: what was trained, and everything needed to build the network again."""
+"""Write `models/<name>/`: the trained weights, and everything that is needed to build the network again."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 def write_model(
     folder: Path, network: Backbone, model: Model, training: Training | None, seed: int, mean: Tensor | None = None
 ) -> None:
-    """Write `model.json`, and `weights.safetensors` where anything was trained, into an existing folder.
+    """Write `model.json`, and `weights.safetensors` if anything was trained, into an existing folder.
 
-    Where the model is centred, the mean of its training faces goes into `mean.safetensors`, float32 [dim].
+    If the model is centred, the mean of its training faces is written to `mean.safetensors`, float32 [dim].
 
     Args:
-        folder: of the model, while it is being made.
-        network: adapted, with the weights to keep.
+        folder: folder of the model while it is being made.
+        network: the adapted network, with the weights to keep.
         model: its entry in `params.yaml`.
         training: resolved settings; None for a frozen model.
-        seed: what the network was built with.
-        mean: unit vector of the training faces, of a centred model.
+        seed: the seed that the network was built with.
+        mean: mean unit vector of the training faces, for a centred model.
     """
     if mean is not None:
         with atomic_file(folder / MEAN) as part:
@@ -46,7 +46,7 @@ def write_model(
 
 
 def describe(network: Backbone, model: Model, training: Training | None, seed: int) -> dict[str, Any]:
-    """The content of `model.json`."""
+    """Return the contents of `model.json`."""
     trained, total = count_parameters(network)
     file, adapter = network.weights_file, network.adapter_file
     kinds = f"backbones/{model.backbone.kind}", f"adaptations/{model.adaptation.kind}"
