@@ -139,8 +139,7 @@ class OpenStudy:
         return faces(self.params, dataset, self.at)
 
     def embeddings(self, model: str, dataset: str) -> pd.DataFrame:
-        """Return the unnormalised vectors of a model or fusion on a data set: one row per image, indexed by image
-        id."""
+        """Return a model's or fusion's unnormalised vectors on a data set: one row per image, indexed by image id."""
         from pipeline.answering.frames import embeddings
 
         return embeddings(model, dataset, self.at)

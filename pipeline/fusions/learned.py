@@ -54,8 +54,7 @@ class Net(nn.Module, ABC):
 
     @abstractmethod
     def weights(self, units: Sequence[Tensor]) -> Tensor:
-        """Return each model's weight for each image, [n, k] with rows that sum to 1, from float32 [n, d_1] … [n,
-        d_k]."""
+        """Return each model's weight for each image, [n, k] with row sums 1, from float32 [n, d_1] … [n, d_k]."""
 
     @abstractmethod
     def forward(self, units: Sequence[Tensor]) -> Tensor:
@@ -150,8 +149,8 @@ class Learned(Kind):
         self.kept = dict(state)
 
     def findings(self) -> dict[str, Any]:
-        """Return the epoch that was kept, mean weights, and Cllr on the val sitters for this fusion, the linear fusion
-        and equal weights."""
+        """Return the kept epoch, mean weights, and Cllr on the val sitters (also of linear fusion and equal
+        weights)."""
         return self.found
 
     def _keep(self, net: Net) -> None:

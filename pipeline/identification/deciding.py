@@ -33,8 +33,7 @@ class DecisionFile:
     sitters: Sequence[str]
 
     def read(self) -> dict[Image, list[Decision]]:
-        """Return the decisions by image; none if the file does not exist yet. Errors are the same as
-        `read_decisions`."""
+        """Return the decisions by image; none if the file does not exist yet. Errors are as in `read_decisions`."""
         return read_decisions(self.file, self.field, self.images, self.sitters) if self.file.exists() else {}
 
 

@@ -93,8 +93,7 @@ def _check_names(name: str, field: str, given: Collection[str], known: Collectio
 
 
 def thinned(portraits: Sequence[Portrait], most: int, seed: int) -> list[Portrait]:
-    """Return at most `most` portraits, in their order: one of each sitter is taken, then a second of each, and so
-    on."""
+    """Return at most `most` portraits, in their order; take one of each sitter, then a second of each, and so on."""
     if len(portraits) <= most:
         return list(portraits)
     lot = np.random.default_rng([seed, len(portraits)]).permutation(len(portraits))

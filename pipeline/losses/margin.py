@@ -131,8 +131,7 @@ def turned(x: Tensor, centres: Tensor, angle: Tensor | float) -> tuple[Tensor, T
 
 
 def advanced(x: Tensor, centres: Tensor, margin: float) -> Tensor:
-    """Return ArcFace's cos(θ + m), or cos θ − m sin m where θ + m would pass π, so that it keeps falling with the
-    angle.
+    """Return ArcFace's cos(θ + m), or cos θ − m sin m where θ + m would pass π, so that it falls with the angle.
 
     Args:
         x, centres: float [n, D], of length 1.

@@ -1,5 +1,4 @@
-"""The base class of adaptations, which choose the parts of a backbone to train. It is the kind `none`: train
-nothing."""
+"""The base class of adaptations, which choose the trained parts of a backbone. As kind `none`, it trains nothing."""
 
 from __future__ import annotations
 

@@ -201,8 +201,7 @@ def _layers_of(module: str, backbone: Backbone, file: Path, architecture: str) -
 
 
 def _scale(module: str, config: Mapping[str, Any], rank: int) -> float:
-    """Return the scale of a layer's update; alpha is the layer's own if the configuration has a pattern for its
-    name."""
+    """Return the scale of a layer's update; the configuration may have patterns that give layers their own alpha."""
     patterns: Mapping[str, float] = config.get("alpha_pattern") or {}
     # In PyTorch's MultiheadAttention, peft (0.21.2) merges the output's update twice in each pass, in training, too.
     times = 2 if module.endswith(".base_layer.out_proj") else 1

@@ -75,8 +75,8 @@ def _only(file: Path, columns: Sequence[str], families: dict[str, dict[int, str]
             f"option, as in `columns: {max(large, key=lambda p: len(families[p])) or chr(34) * 2}`."
         )
     raise SitterError(
-        f"{file} has no values: there is neither a column embedding nor a column for each value with consecutive "
-        f"numbers in their names; found beside the ids: {_names(columns)}. {mend}"
+        f"{file} has no values: neither a column embedding nor one for each value, with consecutive numbers in their "
+        f"names; found beside the ids: {_names(columns)}. {mend}"
     )
 
 

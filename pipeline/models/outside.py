@@ -217,7 +217,7 @@ def _of_bob(file: Path) -> pa.Table:
 
     table = read_bob(file)
     if MODEL not in table.column_names:
-        raise SitterError(f"{file} has four columns, which do not name the gallery's image: write it with five.")
+        raise SitterError(f"{file} has four columns, which do not say the gallery's image: write it with five.")
     columns = {"score": table[SCORE]}
     for name, label in (("probe", PROBE), ("gallery", MODEL)):
         parts = pc.split_pattern(table[label], ":", max_splits=1)

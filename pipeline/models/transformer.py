@@ -97,8 +97,7 @@ class Block(nn.Module):
 
 
 class Head(nn.Module):
-    """Maps tokens to a vector: normalises, takes the class token or the mean of the patches, and projects if asked
-    to."""
+    """Maps tokens to a vector: normalises, takes the class token or the mean of the patches, and may project it."""
 
     def __init__(self, norm: nn.Module, prefix: int, class_token: bool, projection: Tensor | None = None) -> None:
         """Join modules that a library has built.

@@ -1,12 +1,11 @@
-"""Access control: only a browser on this machine that has the key from the terminal gets in, and no page of another
-site.
+"""Access control: only a browser on this machine gets in, with the key from the terminal, and no other site's page.
 
-* The header Host has to be this server's own address, so that no other site's name leads here (DNS rebinding). * A
-request that a page makes has to come from this server's own pages (headers Origin and Sec-Fetch-Site). * The address
-that the terminal shows contains a random key. The server answers it with a cookie (HttpOnly,
+* The header Host has to be this server's own address, so that no other site's name leads here (DNS rebinding).
+* A request that a page makes has to come from this server's own pages (headers Origin and Sec-Fetch-Site).
+* The address that the terminal shows contains a random key. The server answers it with a cookie (HttpOnly,
   SameSite=Strict), and every other request needs this cookie.
-* The size of a body is limited; its bytes are counted as they arrive. * Each answer tells the browser to load from and
-send to this server only, and never to show the page in a frame.
+* The size of a body is limited; its bytes are counted as they arrive.
+* Each answer tells the browser to load from and send to this server only, and never to show the page in a frame.
 """
 
 from __future__ import annotations

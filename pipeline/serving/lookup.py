@@ -224,8 +224,7 @@ class Lookup:
             return self._gallery(first.where).page(alike)
 
     def reference(self, handed: Handed, rank: int) -> tuple[Path, Mapping[str, str], str] | None:
-        """Return the reference picture of a candidate for the chosen face: its file, its `faces.csv` row, its data
-        set."""
+        """Return the reference picture of a candidate for the chosen face: file, `faces.csv` row and data set."""
         if not handed.faces:
             return None
         listed = handed.answer.faces[handed.chosen].candidates

@@ -23,7 +23,7 @@ IMAGE, DATASET, VECTOR = "image_id", "dataset", "embedding"
 
 
 class ExternalVectors(External):
-    """An outside system's vectors in CSV, Arrow, npz or npy, with image_id and embedding (in a CSV, a column per
+    """An outside system's vectors: CSV, Arrow, npz or npy with image_id and embedding (in a CSV, a column per
     value)."""
 
     key = IMAGE

@@ -22,8 +22,7 @@ PROBE_DATASET = "probe_dataset"
 
 
 class ExternalScores(External):
-    """An outside system's scores in CSV, Arrow, npz or npy with probe_id, gallery_id and score, or bob's five
-    columns."""
+    """An outside system's scores: CSV, Arrow, npz or npy with probe_id, gallery_id and score, or bob's five columns."""
 
     key = PROBE
 

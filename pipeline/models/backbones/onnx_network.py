@@ -104,9 +104,7 @@ class ONNXNetwork(Backbone):
             raise SitterError(f"{self.weights_file} takes faces of {graph.size} pixels, but size is {options.size}.")
         side = options.size or graph.size
         if side is None:
-            raise SitterError(
-                f"{self.weights_file} takes faces of any size: set `size` to the size that it was trained on."
-            )
+            raise SitterError(f"{self.weights_file} takes faces of any size: say which it was trained on, by `size`.")
         self.template = (
             arcface(side) if options.points is None else Template(np.array(options.points, np.float32), side)
         )

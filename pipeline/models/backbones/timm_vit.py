@@ -81,8 +81,7 @@ def _block(block: Any) -> Block:
 
 
 def _fill(net: Any, file: Path, what: str, encoder: str) -> None:
-    """Fill the network from a file with timm's or the authors' names; positions are interpolated if the grid
-    differs."""
+    """Fill the network from a file with timm's or the authors' names; interpolate positions if the grid differs."""
     from timm.models.vision_transformer import checkpoint_filter_fn
 
     # A file of I-JEPA holds two encoders. timm's name is for "encoder", and only this one may be alone in a file.
