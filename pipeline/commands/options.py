@@ -117,7 +117,7 @@ def _section(found: type[BaseModel], title: bool) -> str:
         not found.__annotations__ and len(found.__bases__) == 1 and fields and not _kind(found)
     ):  # as another, but for when
         section = found.__bases__[0].__module__.rpartition(".")[2]
-        return "\n".join([*heading, f"{_line(found.__doc__)} The fields are those of [{section}](#{section}).\n"])
+        return "\n".join([*heading, f"{_line(found.__doc__)} The fields are the same as in [{section}](#{section}).\n"])
     return "\n".join([*heading, f"{_line(found.__doc__)}\n", _table(fields) if fields else "No options.\n"])
 
 

@@ -115,7 +115,7 @@ class Exported(nn.Module):
         kind = recogniser.kind
         if kind not in LINEAR:
             raise SitterError(
-                f"{recogniser.name} is a fusion of kind {kind}, whose weights or lengths depend on the picture. "
+                f"{recogniser.name} is a fusion of kind {kind}: its weights or lengths depend on the picture. "
                 f"Only fusions of kind {', '.join(LINEAR)} can be exported."
             )
         parts = [self._part(part) for part in recogniser.parts]

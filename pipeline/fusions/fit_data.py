@@ -139,12 +139,12 @@ def fit(name: str, entry: Fusion, fit_data: FitData, seed: int) -> Fused:
     if kind.needs_val and "val" not in fit_data.subset:
         raise SitterError(
             f"fuse.{name}: {entry.method.kind} learns from val sitters, but {named} has "
-            "none: name data sets under fit_on whose split has val above 0."
+            "none: name data sets under fit_on that have val above 0 in their split."
         )
     if kind.needs_train and "train" not in fit_data.subset:
         raise SitterError(
             f"fuse.{name}: {entry.method.kind} learns from train sitters, but {named} has none: name data sets under "
-            "fit_on whose split leaves some (test and val together below 1), or set crossval: true."
+            "fit_on that leave some in their split (test and val together below 1), or set crossval: true."
         )
     fused = Fused(entry.models, kind, mean_units(fit_data.train) if entry.centre else None)
     kind.fit(fused.units(fit_data.vectors), fit_data.sitters, fit_data.subset, seed)

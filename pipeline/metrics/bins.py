@@ -69,7 +69,7 @@ class Bins:
 
 
 def fitted(genuine: Floats, impostor: Floats, low: float, high: float) -> Bins:
-    """Return bins for scores like those of a sample.
+    """Return bins for scores that are distributed like a sample.
 
     Args:
         genuine, impostor: scores of sampled pairs, ascending; either may be empty.

@@ -87,7 +87,7 @@ class PairTable:
     units: int
 
     def of_units(self, chosen: NDArray[np.bool_]) -> PairTable:
-        """Return the pairs both of whose units are chosen; `chosen` is bool [units]."""
+        """Return the pairs with both units chosen; `chosen` is bool [units]."""
         return PairTable(self.genuine.of_units(chosen), self.impostor.of_units(chosen), self.units)
 
     def tally(self) -> Tally:

@@ -33,7 +33,7 @@ class Products(ABC):
         """Return scores [rows, columns] in double precision."""
 
     def precise_enough(self, genuine: Floats, impostor: Floats) -> Products:
-        """Return products whose rounding leaves the error rates of sampled pairs (ascending) as they are."""
+        """Return products with rounding errors so small that they do not change the error rates of sampled pairs."""
         return self
 
 

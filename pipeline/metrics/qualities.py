@@ -38,7 +38,7 @@ def _numbers(column: Mapping[str, str], images: Embedded) -> Floats:
         try:
             found[n] = float(column[image_id])
         except (KeyError, ValueError):
-            raise ValueError(f"that of image {image_id!r} is {column.get(image_id, '')!r}") from None
+            raise ValueError(f"the value of image {image_id!r} is {column.get(image_id, '')!r}") from None
     if not np.isfinite(found).all():
-        raise ValueError("one is not finite")
+        raise ValueError("a value is not finite")
     return found

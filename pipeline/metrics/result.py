@@ -28,7 +28,8 @@ class Embedded:
 
     `sitters` are names; the same name means the same person in every data set. `origins` name the photograph behind
     each image with its data set (`orl:s1/10`): two images with the same origin are one picture, not two. If a benchmark
-    pools several images, templates take the place of images; their origins are those of all their images, one per line.
+    pools several images, templates take the place of images; their origins are the origins of all their images, one per
+    line.
     """
 
     dataset: str

@@ -63,7 +63,7 @@ def likelihood_rule(context: Context, probe: str, gallery: str | None) -> Rule:
     probes = context.validation(probe)
     others = None if gallery is None else context.validation(gallery)
     against = probe if gallery is None else f"{probe} against {gallery}"
-    lacking = f"pool: likelihood is calibrated on pairs of validation images, of which {against}"
+    lacking = f"pool: likelihood is calibrated on pairs of validation images, but {against}"
     if context.likelihood is None or probes is None or (gallery is not None and others is None):
         raise SitterError(f"{lacking} has none: give `split` a share `val`, or pool otherwise.")
     pairing = Pairing(probes, others)
