@@ -125,7 +125,9 @@ class Model:
         found = self.faces(picture, name=name, box=box)
         if not found:
             called = name or (str(picture) if isinstance(picture, str | Path) else "the picture")
-            raise SitterError(f"{called}: the detectors of align.{self.seen_as} find no face. Name another picture.")
+            raise SitterError(
+                f"{called} shows no face that the detectors of align.{self.seen_as} find: name another picture."
+            )
         return found[0]
 
     def embed(self, pictures: Picture | Face | Sequence[Picture | Face]) -> Floats:
