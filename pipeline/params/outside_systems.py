@@ -1,4 +1,4 @@
-"""Checks of outside systems (backbones `external` and `external-scores`) and of what a study asks of them."""
+"""Checks of outside systems (backbones `external` and `external-scores`) and of what a study requires of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def external_problems(study: Study) -> list[str]:
-    """What is asked of outside systems that only a network, or only vectors, can give."""
+    """Return a sentence for each demand on an outside system that only a network, or only vectors, can meet."""
     problems = []
     outside = {m: model.backbone for m, model in study.models.items() if isinstance(model.backbone, OutsideOptions)}
     for name, backbone in outside.items():
