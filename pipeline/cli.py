@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 class Argument(NamedTuple):
-    """An argument of a command, as argparse has it."""
+    """An argument of a command, in argparse's terms."""
 
     name: str
     """`asked`, or `--model`."""

@@ -37,8 +37,8 @@ def open_gallery(
         where: a data set of the model's study, a question of its params.yaml, or a folder of pictures. The folder has a
             folder for each sitter, or one picture for each sitter, named after the sitter.
         model: the model that compares.
-        like: a data set of the study that resembles the pictures that will be asked about (paintings, say). Ratios are
-            calibrated on its known sitters; empty: on the gallery itself.
+        like: a data set of the study that resembles the pictures that will be asked about (for example, paintings).
+            Ratios are calibrated on its known sitters; empty: on the gallery itself.
         prior: probability that the sitter is in the gallery; None: one half, or the prior of the question.
         candidates: number of candidates to list; None: five, or the number of the question.
 

@@ -96,7 +96,7 @@ class OpenStudy:
         Args:
             where: a data set of the study, a question of its params.yaml, or a folder of pictures.
             model: the model that compares, or its name.
-            like: a data set that resembles the pictures that will be asked about (paintings, say).
+            like: a data set that resembles the pictures that will be asked about (for example, paintings).
             prior: probability that the sitter is in the gallery.
             candidates: number of candidates to list.
 

@@ -120,7 +120,7 @@ def _pictures(asked: Sequence[str]) -> list[Path]:
 
 
 def _table(answer: PictureAnswer, gallery: Gallery) -> list[str]:
-    """What is printed of a picture: a row for each candidate, then what to know before believing one."""
+    """Return the lines that are printed for a picture: a row for each candidate, then the cautions."""
     from pipeline.reporting.numbers import percent
     from pipeline.reporting.tables import aligned
 

@@ -192,7 +192,7 @@ def _bound(bound: Any, of: str) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    """Return a default as YAML has it."""
+    """Return a default in YAML."""
     if field.is_required():
         return "**required**"
     value = field.get_default(call_default_factory=True)

@@ -20,7 +20,7 @@ RIDGE = 1e-4
 
 
 def rows_of(subset: Sequence[str], word: str, most: int, seed: int) -> NDArray[np.intp]:
-    """Return the rows of one subset in their order; if there are more than `most`, so many are drawn at random."""
+    """Return the rows of one subset in their order; if there are more than `most`, draw `most` of them at random."""
     rows = np.flatnonzero(np.asarray(subset) == word)
     if len(rows) > most:
         rows = np.sort(np.random.default_rng([seed, len(rows)]).choice(rows, most, replace=False))

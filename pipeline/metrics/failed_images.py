@@ -20,10 +20,11 @@ def failed_images(
 ) -> Embedded | None:
     """Return the images of test sitters that have no usable face, without vectors.
 
-    An image without a face has no row in the split. It counts if all other images of its sitter are test images (or
-    unused), or if the data set is only a test set and none of its sitter's images has a face. Of several renderings of
-    one photograph the first counts, as elsewhere. An image that a person has dropped does not count. Return None if the
-    sitter of such an image is both in the test and in another subset, because the image's subset is then unknown.
+    An image without a face has no row in the split. It counts if all images of its sitter that have a face are test
+    images (or unused), or if the data set is only a test set and none of its sitter's images has a face. Of several
+    renderings of one photograph the first counts, as elsewhere. An image that a person has dropped does not count.
+    Return None if the sitter of such an image is both in the test and in another subset, because the image's subset is
+    then unknown.
 
     Args:
         dataset: name of the data set.

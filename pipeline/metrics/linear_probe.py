@@ -13,7 +13,7 @@ from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scala
 from pipeline.params.metrics.linear_probe import LinearProbeOptions
 
 FEWEST_SITTERS = 2
-"""A class of one sitter cannot be told from that sitter."""
+"""Least number of sitters in a class; a class of one sitter could not be distinguished from this sitter."""
 
 
 def linear_probe(context: Context, options: LinearProbeOptions) -> Result:
