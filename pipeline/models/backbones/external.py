@@ -23,8 +23,7 @@ IMAGE, DATASET, VECTOR = "image_id", "dataset", "embedding"
 
 
 class ExternalVectors(External):
-    """An outside system's vectors: CSV, Arrow, npz or npy with image_id and embedding (in a CSV, a column per
-    value)."""
+    """An outside system's vectors: CSV, Arrow, npz or npy with image_id and embedding (in CSV: a column per value)."""
 
     key = IMAGE
 
