@@ -33,11 +33,13 @@ from pipeline.core.files import output_folder, write_csv
 from pipeline.losses.samplers import SitterBatches
 from pipeline.models.build import build
 from pipeline.params import Study
+from pipeline.params.recipe import recipe_of
 from pipeline.plan import layout
-from pipeline.stages import train
 from pipeline.store.faces import Face, encode, write_faces
 from pipeline.training.data import read_faces
+from pipeline.training.launch import start
 from pipeline.training.loop import Run
+from pipeline.training.prepare import prepare
 from pipeline.training.stop import StopRequest
 
 HERE = Path(__file__).parent.parent
@@ -123,7 +125,7 @@ def clock() -> float:
 def prepared(of: Study) -> Run:
     """Return a training that has not begun, without its first messages."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        return train.prepare(of, "m", train.start(of.train.precision), StopRequest())
+        return prepare(recipe_of(of, "m"), start(of.train.precision), StopRequest())
 
 
 def ours(of: Study) -> tuple[list[float], list[float]]:

@@ -16,14 +16,14 @@ from pipeline.models.backbones.iresnet import IResNet
 from pipeline.models.preprocess import Normalise
 from pipeline.params.backbones.iresnet import IResNetOptions
 from pipeline.params.losses.infonce import InfoNCEOptions
-from pipeline.stages import train
 from pipeline.training.gradients import FullPrecision, Gradients
+from pipeline.training.launch import start
 
 
 def measure(given: argparse.Namespace) -> None:
     """Print the seconds of a step, and of each of its parts alone."""
     with silence():
-        accelerator = train.start(given.precision)
+        accelerator = start(given.precision)
     backbone = IResNet(IResNetOptions(depth=given.depths[0], width=given.width, embedding=given.embedding))
     network = nn.Sequential(Normalise(backbone), *backbone.stages).to(DEVICE)
     if CUDA:

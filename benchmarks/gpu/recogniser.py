@@ -18,9 +18,12 @@ from benchmarks.gpu.timing import CUDA, DEVICE, Steps, rates, row
 from pipeline import params
 from pipeline.formats.recordio import write_training_set
 from pipeline.params import Study
+from pipeline.params.recipe import recipe_of
 from pipeline.plan import layout
-from pipeline.stages import align, download, split, train
+from pipeline.stages import align, download, split
+from pipeline.training.launch import start
 from pipeline.training.loop import Run
+from pipeline.training.prepare import prepare
 from pipeline.training.stop import StopRequest
 from pipeline.training.throughput import flops, peak
 
@@ -113,7 +116,7 @@ def study(given: argparse.Namespace, rec: Path, depth: int, precision: str, comp
 def prepared(of: Study) -> Run:
     """Return a training that has not begun."""
     with silence():
-        run = train.prepare(of, "m", train.start(of.train.precision), StopRequest())
+        run = prepare(recipe_of(of, "m"), start(of.train.precision), StopRequest())
     run.backbone.train()
     return run
 

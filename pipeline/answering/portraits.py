@@ -32,7 +32,7 @@ def seen(study: Study, datasets: Iterable[str], at: Layout) -> list[Seen]:
     for dataset in dict.fromkeys(datasets):
         picture = picture_names(study, dataset, at)
         for row in each_seated(dataset, at):
-            named = picture({key: str(value) for key, value in row._asdict().items()})
+            named = picture({"image_id": row.image_id, "origin": row.origin, "picture": row.picture})
             found.append(Seen(Portrait(dataset, row.image_id, row.sitter, named), row.subset))
     return found
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 from pipeline.core.errors import SitterError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 MANIFEST = "manifest.csv"
 """The last file that is written into an output folder: it lists the others, and both engines go by it."""
@@ -205,6 +208,39 @@ def each_batch(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         )
     except (ArrowInvalid, KeyError) as error:
         raise SitterError(f"{path} is no table with the columns {', '.join(columns)} ({error}).") from None
+
+
+def repeated_checksums(path: Path, column: str) -> frozenset[str]:
+    """Return the SHA-256 that stand in several rows of a CSV file; it is read twice, and 8 bytes are kept of each row.
+
+    Raises:
+        SitterError: the file is broken, or the column is absent.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    keys = [_keys(batch.column(0)) for batch in each_batch(path, [column])]
+    ordered = np.sort(np.concatenate(keys)) if keys else np.zeros(0, np.uint64)
+    repeated = np.unique(ordered[1:][(ordered[1:] == ordered[:-1]) & (ordered[1:] != 0)])
+    count: Counter[str] = Counter()  # two checksums may share a key
+    for batch in each_batch(path, [column]) if len(repeated) else ():
+        chosen = np.isin(_keys(batch.column(0)), repeated)
+        count.update(batch.column(0).filter(pa.array(chosen)).to_pylist())
+    return frozenset(checksum for checksum, rows in count.items() if rows > 1)
+
+
+def _keys(checksums: pa.StringArray) -> NDArray[np.uint64]:
+    """A number for each checksum, from its first 16 digits; 0 where there is none."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    whole = pc.equal(pc.binary_length(checksums), 64)
+    digits = pc.utf8_slice_codeunits(pc.if_else(whole, checksums, "0" * 64), 0, 16).cast(pa.binary(16))
+    words = np.frombuffer(digits.buffers()[1], np.uint64, 2 * len(digits), 16 * digits.offset).reshape(-1, 2)
+    with np.errstate(over="ignore"):
+        keys = words[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ words[:, 1]
+    return np.where(whole.to_numpy(zero_copy_only=False), keys, np.uint64(0))
 
 
 def write_json(path: Path, value: object) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pipeline.core.names import same
-from pipeline.splits.artists import several
+from pipeline.core.nobody import several
 
 if TYPE_CHECKING:
     from pipeline.core.pixels import RGBImage

@@ -16,7 +16,7 @@ from pipeline.splits.given_pairs import lost_pairs
 from pipeline.splits.pictures import across, picture_names
 from pipeline.splits.trained import seen
 from pipeline.store.accounts import REQUIRED as ACCOUNTED
-from pipeline.store.accounts import account_file, each_account, has_account, read_account
+from pipeline.store.accounts import account_file, each_account, has_account, read_account, read_images
 from pipeline.store.overlaps import read_excluded
 from pipeline.store.splits import (
     TESTED,
@@ -275,7 +275,7 @@ class Reader:
         entry = self.study.split[dataset]
         if entry.kind != "pairs" or not has_account(dataset, self.at):
             return []
-        return lost_pairs(dataset, entry.folds, self.at)
+        return lost_pairs(read_images(dataset, self.at), entry.folds, dataset)
 
 
 def _images(rows: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str, str]]:
