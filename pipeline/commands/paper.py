@@ -2,7 +2,7 @@
 
 `tables/` has the tables of each benchmark as LaTeX (booktabs), Markdown and CSV: its figures, tests, thresholds,
 calibration, failures, groups and searches. `figures/` has every curve, map and error by group, the scores of each model
-and every training as SVG and PDF. Values have the digits that their intervals support.
+and the course of every training as SVG and PDF. Values have as many digits as their intervals support.
 """
 
 from __future__ import annotations

@@ -229,7 +229,7 @@ def test_a_list_that_does_not_fit_the_data_set_is_told_with_its_line(tmp_path: P
     options = listed(tmp_path / "pairs.txt", [(0, 30), (1, 2)])
     file = tmp_path / "pairs.txt"
     file.write_text("t0 t30 1\nt1 t999 0\n")
-    with pytest.raises(SitterError, match="line 2: no test image of set is of template 't999' by its column"):
+    with pytest.raises(SitterError, match="line 2: no test image of set has template 't999' in its column"):
         template_pairs(given(), options)
     file.write_text("t0 t30 1\nt1 t31 0\n")
     with pytest.raises(SitterError, match="line 2: the label of templates t1 and t31 is 0, but they are of one sitter"):
