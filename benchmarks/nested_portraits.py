@@ -17,7 +17,7 @@ same for all trials.
 from __future__ import annotations
 
 import argparse
-import os
+import contextlib
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -137,8 +137,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     portraits, weights = given.portraits.resolve(), given.weights.resolve()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         these = embedded(portraits, weights)
     every = trials()
     outer: list[list[list[tuple[Scores, Rows]]]] = [[[] for _ in range(given.deals)] for _ in every]
