@@ -75,8 +75,8 @@ def page(
         "the mean of the sitter's portraits (mean), and by their mean with the size of the face as weight (by size). A "
         f"nested choice takes the trial with the lowest EER on the other folds; the {MEAN} averages the scores of the "
         f"{TOGETHER} lowest. The {ALL} chooses nothing and averages the scores of all trials. All {len(rows)} trials "
-        "take part. Of those with more than whitening and a cohort, the table has the best and the worst of each family "
-        "only.\n",
+        "take part. Of those with more than whitening and a cohort, the table has the best and the worst of each "
+        "family only.\n",
         f"Against: EER less that of {frozen} as it is, with its interval over sitters.\n",
         "| trial | EER | interval | against | interval | TAR@1% | rank-1 best | mean | by size |",
         "|---|---|---|---|---|---|---|---|---|",
