@@ -1,4 +1,4 @@
-"""Scores of portraits by one model: cosines of its vectors, or what a table of scores has."""
+"""Scores of portraits by one model: cosines of its vectors, or the entries of a table of scores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.identification.search import Portrait, Scorer
+from pipeline.identification.search import Matrix, Portrait, Scorer
 from pipeline.metrics.result import Floats, rounded, unit
 from pipeline.plan.layout import HERE, Layout
 from pipeline.store.embeddings import FILE, check_vectors, read_embeddings
@@ -16,10 +16,10 @@ from pipeline.store.scores import Scores, either_way, gives_scores, read_scores
 
 
 def scorer(model: str, portraits: Iterable[Portrait], at: Layout = HERE) -> Scorer:
-    """Return what gives the scores of some portraits by a model.
+    """Return a function that gives a model's scores of some portraits.
 
     Raises:
-        SitterError: there are no vectors of a portrait, or a vector has no direction.
+        SitterError: a portrait has no vector, or a vector has no direction.
     """
     by_dataset: dict[str, dict[str, None]] = {}
     for portrait in portraits:
@@ -29,7 +29,8 @@ def scorer(model: str, portraits: Iterable[Portrait], at: Layout = HERE) -> Scor
         without = [dataset for dataset, scored in kinds.items() if not scored]
         if without:
             raise SitterError(
-                f"{model} has scores of some data sets and vectors of {', '.join(without)}: they do not compare."
+                f"{model} has scores of some data sets, but vectors of {', '.join(without)}; these cannot be compared. "
+                "Name data sets that have the same."
             )
         return _of_tables({dataset: read_scores(model, dataset, at) for dataset in by_dataset})
     vectors: dict[tuple[str, str], NDArray[np.float64]] = {}
@@ -42,16 +43,20 @@ def scorer(model: str, portraits: Iterable[Portrait], at: Layout = HERE) -> Scor
 
 
 def of_vectors(vectors: Mapping[tuple[str, str], NDArray[np.float64]]) -> Scorer:
-    """Return a scorer by cosines; `vectors` are of length 1, by data set and image id."""
+    """Return a scorer by cosines; `vectors` have length 1 and are given by data set and image id."""
 
     def stacked(portraits: Sequence[Portrait]) -> Floats:
         return np.stack([vectors[p.dataset, p.image_id] for p in portraits])
 
-    return lambda probes, gallery: rounded(stacked(probes) @ stacked(gallery).T)
+    def score(probes: Sequence[Portrait], gallery: Sequence[Portrait]) -> Matrix:
+        theirs, ours = stacked(probes), stacked(gallery)
+        return lambda rows, columns: rounded(theirs[rows] @ ours[columns].T)
+
+    return score
 
 
 def _of_tables(tables: Mapping[str, Scores]) -> Scorer:
-    def score(probes: Sequence[Portrait], gallery: Sequence[Portrait]) -> Floats:
+    def some(probes: Sequence[Portrait], gallery: Sequence[Portrait]) -> Floats:
         found = np.full((len(probes), len(gallery)), np.nan)
         for one in dict.fromkeys(p.dataset for p in probes):
             for other in dict.fromkeys(p.dataset for p in gallery):
@@ -63,4 +68,4 @@ def _of_tables(tables: Mapping[str, Scores]) -> Scorer:
                 found[np.ix_(rows, columns)] = either_way(there, back)
         return found
 
-    return score
+    return lambda probes, gallery: lambda rows, columns: some(probes[rows], gallery[columns])

@@ -1,4 +1,4 @@
-"""Writing `models/<name>/`: what was trained, and everything needed to build the network again."""
+"""Write `models/<name>/`: the trained weights, and everything that is needed to build the network again."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def write_model(
     centres: Mapping[str, Tensor] | None = None,
     story: Story | None = None,
 ) -> None:
-    """Write the folder of a model: `model.json`, `weights.safetensors` where anything was trained, and what is given.
+    """Write the folder of a model: `model.json`, `weights.safetensors` if anything was trained, and further files.
 
     Args:
-        folder: of the model.
-        network: adapted, with the weights to keep.
+        folder: folder of the model.
+        network: the adapted network, with the weights to keep.
         model: its entry in `params.yaml`.
-        seed: what the network was built with.
-        mean: unit vector of the training faces, of a centred model, float32 [dim]: `mean.safetensors`.
+        seed: the seed that the network was built with.
+        mean: mean unit vector of the training faces, float32 [dim], for a centred model; written to `mean.safetensors`.
         training: resolved settings; None for a frozen model.
-        centres: class centres that the loss has learned: `centres.safetensors`.
-        story: of the training: `history.csv` and `metrics.json`.
+        centres: class centres that the loss has learned; written to `centres.safetensors`.
+        story: course of the training; written to `history.csv` and `metrics.json`.
     """
     state = {name: value.cpu().contiguous() for name, value in trained_state(network).items()}
     learned = {WEIGHTS: state, CENTRES: dict(centres or {}), MEAN: {} if mean is None else {"mean": mean.contiguous()}}
@@ -57,7 +57,7 @@ def write_model(
 
 
 def describe(network: Backbone, model: Model, training: Training | None, seed: int) -> dict[str, Any]:
-    """The content of `model.json`."""
+    """Return the contents of `model.json`."""
     trained, total = count_parameters(network)
     file, adapter = network.weights_file, network.adapter_file
     kinds = f"backbones/{model.backbone.kind}", f"adaptations/{model.adaptation.kind}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,8 @@ from pipeline.core.files import each_row
 from pipeline.params.backbones.base import OutsideOptions
 from pipeline.reporting.album import Album, Picture, sheet, spread
 from pipeline.store.accounts import ALIGNED, each_account, has_account
+from pipeline.store.embeddings import read_versions
+from pipeline.store.models import find_record
 from pipeline.store.splits import UNIDENTIFIED, UNUSED, copies_file, each_image, split_file
 
 if TYPE_CHECKING:
@@ -201,4 +205,23 @@ def materials(study: Study) -> list[dict[str, Any]]:
                 "users": list(dict.fromkeys(users[name])),
             }
         )
+    return found
+
+
+def versions(study: Study, run: Mapping[str, Any], at: Layout) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return what was made with which versions of which packages, as was recorded then; several where they differ."""
+    models = [record for name in study.models if (record := find_record(name, at))]
+    pairs = product([*study.models, *study.fuse], study.embed.datasets)
+    recorded = {
+        "Models": [model.get("versions", {}) for model in models],
+        "Embeddings": [read_versions(name, dataset, at) for name, dataset in pairs],
+        "Figures": [run.get("versions", {})],
+    }
+    found = []
+    for what, records in recorded.items():
+        by_package: dict[str, set[str]] = {}
+        for package, version in chain.from_iterable(record.items() for record in records):
+            by_package.setdefault(package, set()).add(str(version))
+        if by_package:
+            found.append((what, [(package, " and ".join(sorted(every))) for package, every in by_package.items()]))
     return found

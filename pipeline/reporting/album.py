@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.identification.sheets import LINK
 from pipeline.plan.layout import HERE, Layout
+from pipeline.store.accounts import each_account, has_account
 
 if TYPE_CHECKING:
     from pipeline.core.pixels import RGBImage
@@ -21,6 +23,8 @@ THUMBNAIL = 120
 SHEET = 1600
 """Longer side of a contact sheet, in pixels."""
 SHEET_BYTES = 700_000
+CAPTION = ("artist", "title", "year", "medium", "institution", "inventory", "credit")
+"""Columns of a caption, in this order; others stand in candidates.csv."""
 RED, BLUE = (196, 30, 20), (25, 85, 190)
 """What speaks for one person in an attribution map, and what against it."""
 
@@ -35,6 +39,19 @@ class Picture:
     height: int
 
 
+@dataclass(frozen=True)
+class Known:
+    """What the source of a picture says of it."""
+
+    caption: str = ""
+    """Artist, title, year and so on."""
+    link: str = ""
+    """The address of the picture or its page."""
+
+
+UNKNOWN = Known()
+
+
 class Album:
     """The pictures of one page, by what they show; what cannot be read is None."""
 
@@ -43,6 +60,7 @@ class Album:
         self.at = at
         self._pictures: dict[tuple[str, str, str], Picture | None] = {}
         self._stores: dict[str, tuple[FaceStore, dict[str, int]] | None] = {}
+        self._accounts: dict[str, dict[str, Known]] = {}
 
     @property
     def pictures(self) -> list[Picture]:
@@ -75,6 +93,14 @@ class Album:
         at = None if store is None else store[1].get(image_id)
         return "" if store is None or at is None else store[0].sitters[at]
 
+    def known(self, dataset: str, image_id: str) -> Known:
+        """What the source says of an image."""
+        if dataset not in self._accounts:
+            rows = each_account(dataset, at=self.at) if has_account(dataset, self.at) else ()
+            found = ((row["image_id"], _known(row)) for row in rows)
+            self._accounts[dataset] = {image: known for image, known in found if known != UNKNOWN}
+        return self._accounts[dataset].get(image_id, UNKNOWN)
+
     def thumbnail(self, dataset: str, path: str) -> Picture | None:
         """An image as delivered, made small."""
         return self.portrait(dataset, path, THUMBNAIL)
@@ -103,6 +129,16 @@ class Album:
             rows = {} if store is None else {image_id: i for i, image_id in enumerate(store.image_ids)}
             self._stores[dataset] = None if store is None else (store, rows)
         return self._stores[dataset]
+
+
+def caption(columns: Mapping[str, str]) -> list[str]:
+    """Return what a caption says of a picture: artist, title, year and so on, as far as its source knows them."""
+    return [columns[column] for column in CAPTION if columns.get(column)]
+
+
+def _known(columns: Mapping[str, str]) -> Known:
+    link = next((columns[column] for column in reversed(LINK) if columns.get(column)), "")
+    return Known(", ".join(caption(columns)), link if link.startswith(("https://", "http://")) else "")
 
 
 class GivenAlbum(Album):

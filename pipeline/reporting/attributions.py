@@ -87,5 +87,4 @@ def _view(style: Series, row: Row, both: Any, album: Album) -> View:
 
 
 def _side(row: Row, side: str, album: Album) -> Side:
-    dataset, image_id = row[f"{side}_dataset"], row[side]
-    return Side(image_id, album.sitter(dataset, image_id), album.crop(dataset, image_id))
+    return Side.of(album, row[f"{side}_dataset"], row[side])

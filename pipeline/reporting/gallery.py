@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from pipeline.reporting.album import Album, Picture
+from pipeline.reporting.album import UNKNOWN, Album, Known, Picture
 from pipeline.reporting.numbers import decimal, number
 from pipeline.reporting.read import Benchmark, Row
 
@@ -22,6 +22,14 @@ class Side:
     image_id: str
     sitter: str
     picture: Picture | None
+    known: Known = UNKNOWN
+    """What its source says of it."""
+
+    @classmethod
+    def of(cls, album: Album, dataset: str, image_id: str, sitter: str | None = None) -> Side:
+        """Return an image of a data set; without `sitter`, it is the one of the data set."""
+        who = album.sitter(dataset, image_id) if sitter is None else sitter
+        return cls(image_id, who, album.crop(dataset, image_id), album.known(dataset, image_id))
 
 
 @dataclass(frozen=True)
@@ -67,5 +75,5 @@ def _pair(benchmark: Benchmark, row: Row, others: int, album: Album) -> Pair:
     sides = []
     for side, default in (("probe", benchmark.probe), ("gallery", benchmark.gallery)):
         dataset, image_id = row.get(f"{side}_dataset") or default, row.get(side, "")
-        sides.append(Side(image_id, album.sitter(dataset, image_id), album.crop(dataset, image_id)))
+        sides.append(Side.of(album, dataset, image_id))
     return Pair(sides[0], sides[1], decimal(number(row.get("score"))), others)

@@ -58,8 +58,8 @@ def _shared(study: Study, name: str, summary: dict[str, Any], album: Album) -> S
     ]  # fmt: skip
     copies = [
         (
-            Side(r["test"], r["test_sitter"], album.crop(entry.test, r["test"])),
-            Side(r["train"], r["train_sitter"], album.crop(r["train_dataset"], r["train"])),
+            Side.of(album, entry.test, r["test"], r["test_sitter"]),
+            Side.of(album, r["train_dataset"], r["train"], r["train_sitter"]),
             decimal(number(r["similarity"])),
         )
         for r in spread(images, SHOWN)

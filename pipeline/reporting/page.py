@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import yaml
 from markupsafe import Markup
 
 from pipeline.reporting import figures, numbers
-from pipeline.reporting.account import data_sets, materials
+from pipeline.reporting.account import data_sets, materials, versions
 from pipeline.reporting.album import Album
 from pipeline.reporting.attributions import explanations
 from pipeline.reporting.by_group import ByGroup, by_group
@@ -28,14 +27,13 @@ from pipeline.reporting.numbers import NBSP, count, number, percent
 from pipeline.reporting.overlaps import COLUMNS, overlaps
 from pipeline.reporting.questions import questions
 from pipeline.reporting.read import Benchmark, Series
+from pipeline.reporting.searches import Searched, searched
 from pipeline.reporting.standings import Cell, Comparison, Listed, Standings, comparison, listed, standings, summary
 from pipeline.reporting.sweeps import sweeps
 from pipeline.reporting.tables import heading, trained_sitters
 from pipeline.reporting.templates import templates
 from pipeline.reporting.thresholds import Choice, thresholds
 from pipeline.reporting.verdict import certainty, headline, verdict
-from pipeline.store.embeddings import read_versions
-from pipeline.store.models import find_record
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -114,6 +112,8 @@ class Chapter:
     calibration: Calibration | None
     thresholds: Choice | None
     """Which threshold to use."""
+    searched: Searched | None
+    """Candidates for a human, and decisions without one."""
     failures: Failures | None
     """Images without a usable face, counted."""
     discard: Discard | None
@@ -127,7 +127,7 @@ class Chapter:
 
 
 def page(study: Study, found: list[Benchmark], styles: Mapping[str, Series], run: Mapping[str, Any], at: Layout) -> str:
-    """The whole page as HTML; it refers to nothing outside itself."""
+    """The whole page as HTML; it loads nothing from outside, though captions link to the pages of pictures."""
     album = Album(at)
     chapters = [_chapter(study, benchmark, styles, album, run) for benchmark in found]
     tables = {c.data.name: c.table for c in chapters}
@@ -164,7 +164,7 @@ def page(study: Study, found: list[Benchmark], styles: Mapping[str, Series], run
         data_sets=sets,
         materials=materials(study),
         seed=run.get("seed", study.seed),
-        versions=_versions(study, run, at),
+        versions=versions(study, run, at),
         params=yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110),
         pictures=album.pictures,
         nbsp=NBSP,
@@ -215,6 +215,7 @@ def _chapter(
         tests=listed(benchmark),
         calibration=calibration(benchmark, styles),
         thresholds=thresholds(benchmark, styles),
+        searched=searched(benchmark, styles),
         failures=failures(benchmark, styles),
         discard=discard(benchmark, styles),
         by_group=by_group(benchmark, styles),
@@ -278,22 +279,3 @@ def _readable(benchmark: Benchmark, column: str, row: Mapping[str, str]) -> Cell
         return Cell(count(value))
     ends = numbers.interval(number(row.get(f"{column}_low")), number(row.get(f"{column}_high")), is_rate)
     return Cell(percent(value, unit=False) if is_rate else numbers.decimal(value), ends)
-
-
-def _versions(study: Study, run: Mapping[str, Any], at: Layout) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return what was made with which versions of which packages, as was recorded then; several where they differ."""
-    models = [record for name in study.models if (record := find_record(name, at))]
-    pairs = product([*study.models, *study.fuse], study.embed.datasets)
-    recorded = {
-        "Models": [model.get("versions", {}) for model in models],
-        "Embeddings": [read_versions(name, dataset, at) for name, dataset in pairs],
-        "Figures": [run.get("versions", {})],
-    }
-    found = []
-    for what, records in recorded.items():
-        by_package: dict[str, set[str]] = {}
-        for package, version in chain.from_iterable(record.items() for record in records):
-            by_package.setdefault(package, set()).add(str(version))
-        if by_package:
-            found.append((what, [(package, " and ".join(sorted(every))) for package, every in by_package.items()]))
-    return found

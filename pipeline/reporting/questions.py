@@ -91,8 +91,10 @@ def _first(rows: list[dict[str, str]], absent: Collection[str], album: Album | N
     reference = None
     if head["reference"]:
         dataset, image_id = head["reference_dataset"], head["reference"]
-        reference = Side(image_id, head["sitter"], album.crop(dataset, image_id) if album else None)
-    probe = Side(head["image"], "", album.crop(head["dataset"], head["image"]) if album else None)
+        who = head["sitter"]
+        reference = Side.of(album, dataset, image_id, who) if album else Side(image_id, who, None)
+    asked = head["image"]
+    probe = Side.of(album, head["dataset"], asked, "") if album else Side(asked, "", None)
     posteriors = (number(row.get("posterior")) for row in (head, none))
     first, nobody = (NONE if value is None else percent(value) for value in posteriors)
     return First(

@@ -48,7 +48,9 @@ NOT_CHOSEN = (
 
 
 def thresholds(benchmark: Benchmark, styles: Mapping[str, Series]) -> Choice | None:
-    """The operating points of every model of a benchmark; None where it has no thresholds."""
+    """The operating points of every model of a benchmark; None where it has no thresholds of pairs."""
+    if benchmark.kind == "identification":
+        return None
     aims = ["eer_threshold", *(s for s in benchmark.scalars if s.startswith("threshold@"))]
     rows = []
     for model in benchmark.models:
