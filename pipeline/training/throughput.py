@@ -19,7 +19,7 @@ class Peak(NamedTuple):
     fp16: float
     bf16: float | None
     fp32: float
-    """From Ampere on, the peak of TF32, in which PyTorch lets cuDNN compute convolutions."""
+    """From Ampere on, the peak of TF32, in which PyTorch lets cuDNN compute convolutions; before, of the CUDA cores."""
 
 
 # Peaks by the name from torch.cuda.get_device_name; if several names fit, the longest counts. Sources: NVIDIA's
