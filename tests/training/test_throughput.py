@@ -79,7 +79,7 @@ def test_figures_that_arrive_a_batch_late_stop_the_run_and_name_their_own_batch(
     with pytest.raises(SitterError, match="diverged at epoch 2, step 5: the loss is nan") as error:
         run.settle(1)
     names = [run.train.dataset.faces.name(i) for i in run.sampler.whole(1, 1).images]
-    assert str(error.value).endswith(f"The batch: {', '.join(names)}")
+    assert str(error.value).endswith(f"The images of the batch: {', '.join(names)}")
 
 
 def test_a_checkpoint_is_not_written_before_the_figures_have_arrived(at: Layout, project: Path) -> None:

@@ -119,7 +119,7 @@ def test_a_tracker_that_is_not_installed_is_told_before_any_work(at: Layout, mon
 @pytest.mark.parametrize(
     ("benchmarks", "said"),
     [
-        ({"all": {"kind": "geometry", "dataset": "tiny", "centres": "tiny"}}, "whose kind is 'geometry'"),
+        ({"all": {"kind": "geometry", "dataset": "tiny", "centres": "tiny"}}, "of kind 'geometry'"),
         ({"al": {"kind": "all-pairs", "probe": "tiny"}}, "no entry under evaluate.benchmarks; did you mean 'al'"),
     ],
 )

@@ -28,7 +28,7 @@ def test_an_error_rate_is_lacking_exactly_where_none_can_be_computed(sitters: li
     assert bool(lacking(labels)) == bool(np.isnan(eer(roc(tally(scores[same], scores[~same])))[0]))
     if lacking(labels):
         assert check_patience("m", None, labels, ["d"]) == lacking(labels)
-        with pytest.raises(SitterError, match=r"models\.m: patience is 3, .* of d, "):
+        with pytest.raises(SitterError, match=r"models\.m: patience is 3, .* in d, "):
             check_patience("m", 3, labels, ["d"])
 
 
