@@ -96,7 +96,7 @@ def write_images(
     rows = iter(images)
     first = next(rows, None)
     if first is None:
-        raise SitterError(f"download.{entry}: the source holds no images.")
+        raise SitterError(f"download.{entry}: the source holds no images: check the fields of this entry.")
     known = images if isinstance(images, list) else [first]
     further = dict.fromkeys(column for row in known for column in row if column not in GIVEN)
     if not isinstance(images, list) or any(is_nobody(row["sitter"]) for row in known):

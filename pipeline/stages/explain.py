@@ -89,7 +89,10 @@ def chosen(study: Study, explain: Explain, at: Layout = HERE) -> list[Pair]:
     probe = _tested(study, explain.models[0], explain.probe, shared, at)
     pairing = Pairing(probe, _tested(study, explain.models[0], gallery, shared, at) if gallery else None)
     if not pairing.size:
-        raise SitterError(f"explain: there is no pair of test images of {explain.probe} to explain.")
+        raise SitterError(
+            f"explain: there is no pair of test images of {explain.probe} to explain: give it test sitters (split), or "
+            "name another data set in explain.probe."
+        )
     rows, columns = pairing.pairs()
     scores = np.einsum("nd,nd->n", unit(pairing.probe.vectors)[rows], unit(pairing.columns.vectors)[columns])
     same = pairing.numbers[0][rows] == pairing.numbers[1][columns]

@@ -57,7 +57,7 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
         if not painted:
             raise SitterError(
                 f"none of the {len(unread)} photographs of {settings.dataset} can be read; the first: "
-                f"{unread[0]['path']}: {unread[0]['reason']}"
+                f"{unread[0]['path']}: {unread[0]['reason']}. Replace them, and run download again."
             )
         if unread:
             write_passed_over(folder, unread)

@@ -51,7 +51,9 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
     account = read_images(dataset, at)
     images = [image for image in account.images if image.status == ALIGNED]
     if not images:
-        raise SitterError(f"{account.path} has no row with status aligned: there is no face to split.")
+        raise SitterError(
+            f"{account.path} has no row with status aligned: there is no face to split. Its column reason says why."
+        )
     originals = [image for image in images if image.sitter and not image.origin]
     faces = None
     if originals and entry.kind != "pairs" and entry.near_duplicates:
