@@ -25,21 +25,21 @@ import psutil  # type: ignore[import-untyped]
 from tests.workflow.slurm import configuration
 
 REAPER = Path(__file__).parent / "reaper.py"
-# What sacct calls a field, and squeue where nothing is accounted.
+# The fields of sacct, and their formats in squeue, which is asked if there is no accounting.
 SQUEUE = {"JobID": "%i", "JobName": "%j", "Comment": "%k", "State": "%T", "Partition": "%P", "Elapsed": "%M"}
 SQUEUE |= {"Timelimit": "%l", "ReqMem": "%m", "NodeList": "%N", "NNodes": "%D", "ReqCPUS": "%C"}
 SACCT = (*SQUEUE, "AllocTRES", "ExitCode")
-# States of a node that takes jobs, or will when it is free again.
+# The states of a node that takes jobs, now or when it is free again.
 READY = ("idle", "mixed", "allocated", "completing")
 
 
 class ClusterError(RuntimeError):
-    """A daemon or a command of the cluster did not do what it should."""
+    """A daemon or a command of the cluster failed."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster in a folder. A folder that holds one already keeps its nodes and accounting."""
+    """A cluster in a folder. If the folder already holds one, its nodes and accounting are kept."""
 
     folder: Path
     size: int = 2
@@ -47,7 +47,7 @@ class Cluster:
     accounting: bool = True
 
     def up(self) -> None:
-        """Start what does not run yet; return when all nodes are ready."""
+        """Start the daemons that do not run yet; return when all nodes are ready."""
         if absent := configuration.missing(self.accounting):
             raise ClusterError(absent)
         if len(str(self.folder)) > 80:
@@ -56,7 +56,7 @@ class Cluster:
             configuration.write(self.folder, self.size, self.gpus, self.accounting)
         if not self._daemon("munged"):
             key, log = self.folder / "munge.key", self.folder / "log/munged.log"
-            # Forced: a temporary folder above may be closed to other users, which it finds too strict.
+            # munged refuses a folder below one that is closed to other users, as temporary folders may be; so --force.
             self._start(
                 *("munged", "--force", f"--socket={self.folder}/munge.socket", f"--key-file={key}"),
                 *(f"--log-file={log}", f"--pid-file={self.folder}/munged.pid", f"--seed-file={self.folder}/munge.seed"),
@@ -71,7 +71,7 @@ class Cluster:
             self.revive_node(node)
 
     def down(self) -> None:
-        """End every process of the cluster, jobs included: as if the power failed, but what is known is saved."""
+        """End every process of the cluster, including jobs, as in a power failure; its state is saved."""
         self.stop_controller()
         for node in self._node_names():
             self.kill_node(node)
@@ -79,11 +79,11 @@ class Cluster:
             self._stop(daemon)
 
     def environment(self) -> dict[str, str]:
-        """Environment variables with which the cluster's commands are found."""
+        """Return environment variables with which the cluster's commands are found."""
         return {"PATH": f"{self.folder}/bin:{os.environ['PATH']}"}
 
     def call(self, *command: str, stdin: str = "") -> str:
-        """Run a command of SLURM; what it prints."""
+        """Run a command of SLURM, and return its output."""
         env = os.environ | self.environment()
         done = subprocess.run(command, env=env, input=stdin, text=True, capture_output=True, timeout=60)
         if done.returncode:
@@ -91,17 +91,17 @@ class Cluster:
         return done.stdout.strip()
 
     def nodes(self) -> dict[str, str]:
-        """State of each node, as `idle`; one that does not answer has a star, as `down*`."""
+        """Return the state of each node, such as `idle`; a node that does not answer has a star, such as `down*`."""
         lines = self.call("sinfo", "-h", "-N", "-p", "cpu", "-o", "%N %T").splitlines()
         return {line.split()[0]: line.split()[1] for line in lines}
 
     def submit(self, script: str, *options: str) -> str:
-        """`sbatch` of a shell script; the job's id. What it prints goes to `log/ID.out` in the cluster's folder."""
+        """Submit a shell script, and return the job's id; its output goes to `log/ID.out` in the cluster's folder."""
         output = f"--output={self.folder}/log/%j.out"
         return self.call("sbatch", "--parsable", output, *options, stdin=f"#!/bin/bash\n{script}\n")
 
     def jobs(self, *fields: str, steps: bool = False) -> list[dict[str, str]]:
-        """What the accounting, or else the queue, says of all jobs; with accounting, a row for each run of a job."""
+        """Return a row for each job in the queue or, with accounting, for each run of each job."""
         if (self.folder / "slurmdbd.conf").exists():
             fields = fields or SACCT
             asked = ("sacct", "-n", "-P", "-D", "-S", "1970-01-01", "-o", ",".join(fields), *([] if steps else ["-X"]))
@@ -111,12 +111,12 @@ class Cluster:
         return [dict(zip(fields, line.split("|"), strict=True)) for line in self.call(*asked).splitlines()]
 
     def job(self, job: str) -> dict[str, str]:
-        """What the controller says of a job: JobState, Restarts, NodeList, Reason and so on."""
+        """Return the controller's record of a job: JobState, Restarts, NodeList, Reason and so on."""
         words = self.call("scontrol", "show", "job", "-o", job).split(" ")
         return {key: value for key, _, value in (word.partition("=") for word in words)}
 
     def wait_for(self, job: str, *states: str, timeout: float = 180) -> dict[str, str]:
-        """Wait until a job is in one of the states, as `RUNNING`; what the controller then says of it."""
+        """Wait until a job is in one of the states, such as `RUNNING`; return the controller's record of it."""
         deadline = time.monotonic() + timeout
         while (found := self.job(job))["JobState"] not in states:
             if time.monotonic() > deadline:
@@ -125,26 +125,26 @@ class Cluster:
         return found
 
     def cancel(self, job: str) -> None:
-        """`scancel`."""
+        """Cancel a job."""
         self.call("scancel", job)
 
     def requeue(self, job: str) -> None:
-        """End a job and have it run again from the start."""
+        """End a job and run it again from the start."""
         self.call("scontrol", "requeue", job)
 
     def stop_controller(self) -> None:
-        """End slurmctld; jobs go on."""
+        """End slurmctld; jobs continue to run."""
         self._stop("slurmctld")
 
     def start_controller(self) -> None:
-        """Start slurmctld where it left off, if it does not run."""
+        """Start slurmctld with its saved state, if it does not run."""
         if not self._daemon("slurmctld"):
             self._start("slurmctld")
             self._until(lambda: self.call("scontrol", "ping"), "slurmctld")
 
     def kill_node(self, node: str) -> None:
         """Cut a node's power: slurmd and all processes of jobs there die at once. SLURM notices some 10 s later."""
-        # A job may start a process while its others are being found.
+        # A job may start a process during the search, so search until none is left.
         while found := self._processes_of(node):
             _end(found, signal.SIGKILL)
 
@@ -173,18 +173,18 @@ class Cluster:
 
     def _start_node(self, node: str) -> None:
         if not self._daemon("slurmd", node):
-            # SLURM marks a job's processes with this variable; here slurmd too.
+            # SLURM sets this variable for a job's processes; here slurmd has it, too.
             self._start(sys.executable, "-S", str(REAPER), "slurmd", "-N", node, SLURMD_NODENAME=node)
 
     def _start_accounting(self) -> None:
         data, at = self.folder / "mysql", f"--socket={self.folder}/mysql.socket"
         user = pwd.getpwuid(os.getuid()).pw_name
-        unsafe = "--innodb-flush-method=nosync"  # quick: need not outlive a power cut
+        unsafe = "--innodb-flush-method=nosync"  # fast; the data need not survive a power failure
         if not (data / "mysql").exists():
             options = ("--auth-root-authentication-method=normal", "--skip-test-db", unsafe)
             self._start("mariadb-install-db", "--no-defaults", f"--user={user}", f"--datadir={data}", *options)
         if not self._daemon("mariadbd"):
-            # As oneself even as root, which has to be said. No port, and no passwords: the socket is its owner's.
+            # The user must be named, since it may be root. No port and no password: the socket belongs to the user.
             self._start(
                 *("setsid", "--fork", "mariadbd", "--no-defaults", f"--user={user}", f"--datadir={data}"),
                 *(at, "--skip-networking", "--skip-grant-tables", f"--log-error={self.folder}/log/mariadbd.log"),
@@ -200,7 +200,7 @@ class Cluster:
             self.call("sacctmgr", "-i", "add", "user", user, "account=tests")
 
     def _processes(self) -> Iterator[tuple[psutil.Process, str, dict[str, str]]]:
-        """This user's processes that were started with the cluster's configuration: each with its name, environment."""
+        """Yield this user's processes of the cluster, by their environment: the process, its name, its environment."""
         for process in psutil.process_iter():
             try:
                 env = process.environ()
@@ -210,17 +210,17 @@ class Cluster:
                 continue
 
     def _daemon(self, name: str, node: str | None = None) -> psutil.Process | None:
-        """A daemon of this cluster that runs; found by its environment and name, so that no recycled pid is taken."""
+        """Return a running daemon of this cluster; the search by environment and name is safe against recycled pids."""
         for process, its_name, env in self._processes():
             if its_name == name and env.get("SLURMD_NODENAME") == node:
                 return process
         return None
 
     def _processes_of(self, node: str) -> list[psutil.Process]:
-        """What runs on a node: slurmd first, then the steps' daemons, then processes of jobs and all they started."""
+        """Return the processes on a node: slurmd first, then the steps' daemons, then jobs with all child processes."""
         here = [(process, name) for process, name, env in self._processes() if env.get("SLURMD_NODENAME") == node]
         found = {process: None for process, name in here if name == "slurmd"}
-        # A step's daemon overwrites its environment with its title; but it listens at a socket in the node's folder.
+        # A step's daemon overwrites its environment with its title, but it listens on a socket in the node's folder.
         for process in psutil.process_iter(["name"]):
             with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                 if process.info["name"] == "slurmstepd" and any(
@@ -234,7 +234,7 @@ class Cluster:
         return list(filter(_is_alive, found))
 
     def _stop(self, name: str) -> None:
-        """SIGTERM, and SIGKILL if that does not help."""
+        """End a daemon by SIGTERM, or by SIGKILL if it does not end."""
         if (daemon := self._daemon(name)) and not _end([daemon], signal.SIGTERM):
             _end([daemon], signal.SIGKILL)
 
@@ -254,13 +254,13 @@ class Cluster:
         raise ClusterError(f"{daemon} did not come up: {why}\n{self._log(log)}")
 
     def _log(self, name: str) -> str:
-        """A log's last lines."""
+        """Return the last lines of a log."""
         file = self.folder / "log" / name
         return "\n".join(file.read_text(errors="replace").splitlines()[-15:]) if file.exists() else "(no log)"
 
 
 def _is_alive(process: psutil.Process) -> bool:
-    """Whether it runs; a zombie, which whoever started it has yet to collect, does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -268,7 +268,7 @@ def _is_alive(process: psutil.Process) -> bool:
 
 
 def _end(processes: list[psutil.Process], signal_number: int, timeout: float = 10) -> bool:
-    """Send a signal to processes, which psutil does not to a recycled pid; whether they end in time."""
+    """Send a signal to processes, and return whether they end in time; psutil spares processes with a recycled pid."""
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(signal_number)
@@ -281,7 +281,7 @@ def _end(processes: list[psutil.Process], signal_number: int, timeout: float = 1
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.workflow.slurm.cluster", description=__doc__)
     parser.add_argument("way", choices=["up", "down"])
     parser.add_argument("folder", type=Path)

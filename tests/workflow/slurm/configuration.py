@@ -1,4 +1,4 @@
-"""The files of a cluster's folder: configuration, key, pretended GPUs, wrappers of the commands."""
+"""The files of a cluster's folder: configuration, key, simulated GPUs, and wrappers of the commands."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ HERE = Path(__file__).parent
 CLIENTS = ("sacct", "sacctmgr", "salloc", "sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun", "sstat")
 NEEDED = ("munged", "slurmctld", "slurmd", *CLIENTS)
 NEEDED_TO_ACCOUNT = ("slurmdbd", "mariadbd", "mariadb-install-db")
-# With the system's daemons, and without another cluster's wrappers, which would lead to that one.
+# The search path with the system's daemons, but without the wrappers of another test cluster.
 SEARCH_PATH = ":".join(
     folder for folder in programs.SEARCH_PATH.split(":") if not (Path(folder).parent / "munge.key").exists()
 )
-# Below what the system hands out by itself, so that a restarted daemon finds its port as it left it.
+# These ports lie below the system's automatic ones, so that a restarted daemon finds its port free.
 PORTS = range(20000, 32000)
 CPUS, MEMORY = 4, 16000
 
 
 def missing(accounting: bool = True) -> str:
-    """Which programs are not installed, and the Debian packages that hold them; empty if all are there."""
+    """Return a text that names missing programs and their Debian packages; empty if none is missing."""
     return programs.absent(*NEEDED, *(NEEDED_TO_ACCOUNT if accounting else ()), path=SEARCH_PATH)
 
 
@@ -61,7 +61,7 @@ def write(folder: Path, nodes: int, gpus: int, accounting: bool) -> None:
 
 
 def _pretend_gpus(folder: Path, count: int) -> None:
-    # SLURM drops GPUs without a file, but any path that ends in a digit will do: nothing opens it without cgroups.
+    # SLURM drops GPUs without a file. Any path that ends in a digit is enough, since without cgroups nothing opens it.
     for i in range(count):
         (folder / f"gpus/gpu{i}").unlink(missing_ok=True)
         (folder / f"gpus/gpu{i}").symlink_to("/dev/null")
@@ -69,8 +69,8 @@ def _pretend_gpus(folder: Path, count: int) -> None:
 
 
 def _wrap_commands(folder: Path) -> None:
-    # Wrappers, and not SLURM_CONF in the environment: snakemake's executor inside a job drops all SLURM_* variables
-    # before it calls srun, which then has to find the configuration without them.
+    # Wrappers are needed instead of SLURM_CONF in the environment: inside a job, snakemake's executor drops all SLURM_*
+    # variables before it calls srun, which must then find the configuration without them.
     for client in CLIENTS:
         wrapper = folder / "bin" / client
         program = programs.find(client, SEARCH_PATH)
@@ -84,7 +84,7 @@ def _write_private(file: Path, content: str) -> None:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports on which nothing listens; drawn at random, so that two clusters that start at once do not meet."""
+    """Return free ports, drawn at random, so that two clusters that start at the same time do not collide."""
     found: list[int] = []
     while len(found) < count:
         port = random.SystemRandom().choice(PORTS)

@@ -1,4 +1,4 @@
-"""Clusters for the tests of this folder: started once, ended with every process of theirs."""
+"""Clusters for the tests of this folder: each starts once, and ends with all of its processes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tests.workflow.slurm.cluster import Cluster
 from tests.workflow.slurm.submitting import Submitting, made, submitting
 
 STUDY = Path(__file__).parent / "study.yaml"
-# All of one kind, so that the same must come of each.
+# These models have the same settings, so their results must be the same.
 MODELS = ("killed", "cancelled", "limited", "stuck", "moved")
 
 
-# A fixture's name, and whether its cluster has accounting.
+# Names of fixtures, and whether their cluster has accounting.
 CLUSTERS = {"cluster": True, "cluster_without_accounting": False}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what stands on a cluster where SLURM is not installed, before any other fixture is made."""
+    """Skip tests that need a cluster if SLURM is not installed, before any other fixture is made."""
     for item in items:
         for accounting in [CLUSTERS[name] for name in getattr(item, "fixturenames", ()) if name in CLUSTERS]:
             if missing := configuration.missing(accounting):
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def run_cluster(tmp_path_factory: pytest.TempPathFactory, name: str, accounting: bool) -> Iterator[Cluster]:
-    """A cluster for as long as it is needed."""
+    """Start a cluster, yield it, and end it."""
     cluster = Cluster(tmp_path_factory.mktemp(name), accounting=accounting)
     try:
         cluster.up()
@@ -42,19 +42,19 @@ def run_cluster(tmp_path_factory: pytest.TempPathFactory, name: str, accounting:
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Two nodes with two GPUs each, and accounting."""
+    """A cluster of two nodes with two GPUs each, with accounting."""
     yield from run_cluster(tmp_path_factory, "slurm", accounting=True)
 
 
 @pytest.fixture(scope="session")
 def cluster_without_accounting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """The same without accounting, as small sites run it."""
+    """The same cluster without accounting, as small sites run it."""
     yield from run_cluster(tmp_path_factory, "slurm-bare", accounting=False)
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """A checkout in which all is made that trainings need, and one of them: `undisturbed`, of 16 steps in 4 epochs."""
+    """Return a checkout with all inputs of trainings, and one trained model: `undisturbed`, 16 steps in 4 epochs."""
     place = checkout(tmp_path_factory.mktemp("prepared") / "sitter")
     params = yaml.safe_load(STUDY.read_text())
     tuned = params["models"]["base"] | {"adaptation": {"kind": "head"}, "loss": {"kind": "triplet", "margin": 0.3}}
@@ -72,12 +72,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
 
 @pytest.fixture(scope="session")
 def undisturbed(prepared: Workplace) -> dict[str, bytes]:
-    """What comes of a training that nothing has disturbed, on this machine and without SLURM."""
+    """Return the files of a training without disturbance, on this machine and without SLURM."""
     return made(prepared.folder, "undisturbed")
 
 
 @pytest.fixture
 def here(prepared: Workplace, cluster: Cluster, tmp_path: Path) -> Iterator[Submitting]:
-    """A checkout on the cluster with accounting."""
+    """Yield a checkout on the cluster with accounting."""
     with submitting(prepared, cluster, tmp_path) as here:
         yield here

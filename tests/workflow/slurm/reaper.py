@@ -1,6 +1,7 @@
-"""Start a daemon, and collect the processes that end without a parent below it, as the first process of a machine does.
+"""Start a daemon, and collect orphaned processes below it when they end, as the first process of a machine does.
 
-In a container, that one may collect them late or never, and a job of SLURM ends only when no process of it is left.
+In a container, the first process may collect them late or never, and a job of SLURM ends only when none of its
+processes is left.
 
     python reaper.py COMMAND ...    exits as the command does, which leaves the daemon in the background
 """
@@ -16,7 +17,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def main() -> int:
-    """Exit status of the command; a second process stays as the parent of what it has started."""
+    """Return the exit status of the command; a second process remains as the parent of the daemon."""
     read, write = os.pipe()
     if os.fork():
         os.close(write)

@@ -1,4 +1,4 @@
-"""A study on a test cluster: trainings that can be held in mid-step, and Snakemakes that send them."""
+"""A study on a test cluster: trainings that a test can hold during a step, and Snakemake runs that submit them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tests.workflow.conftest import Workplace
 from tests.workflow.slurm.cluster import Cluster
 
 HOLD = Path(__file__).parent / "hold"
-# What comes of a training; beside it there are names and times only.
+# The files of a training that must be the same; all others hold only names and times.
 MADE = ("weights.safetensors", "metrics.json", "history.csv")
 
-# One machine, where a file is seen at once.
+# Short waits are enough on one machine, where files are visible at once.
 QUICK = ("--sitter-slurm-init-seconds-before-status-checks", "1", "--latency-wait", "2")
 
 
@@ -36,41 +36,41 @@ def until(true: Callable[[], object], what: str, timeout: float = 300) -> None:
 
 @dataclass
 class Snakemake:
-    """A Snakemake that runs."""
+    """A running Snakemake."""
 
     process: subprocess.Popen[bytes]
     log: Path
 
     @property
     def words(self) -> str:
-        """What it has said."""
+        """The output so far."""
         return self.log.read_text()
 
     def wait_for(self, words: str, timeout: float = 300) -> None:
-        """Wait until it has said something."""
+        """Wait until the output contains some words."""
         with shown(self):
             until(lambda: words in self.words or self.process.poll() is not None, words, timeout)
             assert words in self.words, words
 
     def end(self, timeout: float = 240) -> int:
-        """Wait for its end; the exit status."""
+        """Wait until Snakemake ends, and return its exit status."""
         with shown(self):
             return self.process.wait(timeout)
 
     def succeed(self) -> str:
-        """Wait for its end, which has to be a good one; what it has said."""
+        """Wait until Snakemake ends, check that it succeeded, and return its output."""
         assert self.end() == 0, self.words[-6000:]
         return self.words
 
     def kill(self) -> None:
-        """As the system does where memory is short: nothing is put in order."""
+        """Kill Snakemake without any clean-up, as the system does when memory is short."""
         self.process.kill()
         self.process.wait()
 
 
 @contextmanager
 def shown(snakemake: Snakemake) -> Iterator[None]:
-    """A block whose failure shows what a Snakemake has said last."""
+    """Run a block, and print the end of Snakemake's output if it fails."""
     try:
         yield
     except BaseException:
@@ -80,21 +80,21 @@ def shown(snakemake: Snakemake) -> Iterator[None]:
 
 @dataclass
 class Submitting:
-    """A checkout whose heavy jobs go to a cluster."""
+    """A checkout that submits its heavy jobs to a cluster."""
 
     place: Workplace
     cluster: Cluster
     first_on_path: Path | None = None
-    """A folder with commands that go before the cluster's."""
+    """A folder with commands that come before the cluster's."""
     started: list[Snakemake] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:
-        """Of the checkout."""
+        """The folder of the checkout."""
         return self.place.folder
 
     def environment(self) -> dict[str, str]:
-        """The activated environment on the login node of the cluster."""
+        """Return the activated environment on the login node of the cluster."""
         first = f"{self.first_on_path}:" if self.first_on_path else ""
         path = f"{first}{Path(sys.executable).parent}:{self.cluster.environment()['PATH']}"
         modules = ":".join((str(HOLD), str(self.folder)))
@@ -116,41 +116,41 @@ class Submitting:
         return self.started[-1]
 
     def train(self, *models: str, options: tuple[str, ...] = ()) -> Snakemake:
-        """Start a Snakemake that wants these models."""
+        """Start a Snakemake that trains these models."""
         return self.snakemake(*QUICK, *options, "--", *(f"models/{model}/manifest.csv" for model in models))
 
     def hold(self, model: str, at: int = 7, how: str = "") -> None:
-        """Have the model's next training wait as it writes its checkpoint of this number."""
+        """Make the model's next training wait as it writes its checkpoint number `at`."""
         for folder in ("hold", "held"):
             (self.folder / folder).mkdir(exist_ok=True)
         (self.folder / "held" / model).unlink(missing_ok=True)
         (self.folder / "hold" / model).write_text(f"{at} {how}")
 
     def held(self, model: str, timeout: float = 300) -> int:
-        """Wait until the training waits; its process."""
+        """Wait until the training is held, and return the id of its process."""
         file = self.folder / "held" / model
         with shown(self.started[-1]):
             until(lambda: file.exists() or self.started[-1].process.poll() is not None, f"{model} held", timeout)
             return int(file.read_text())
 
     def release(self, model: str) -> None:
-        """Let a training that waits go on."""
+        """Let a held training continue."""
         os.kill(self.held(model), signal.SIGUSR2)
 
     def number(self, model: str) -> str:
-        """The model's SLURM job that is in the queue."""
+        """Return the id of the model's SLURM job in the queue."""
         queue = self.cluster.call("squeue", "-h", "--name", f"train-{model}", "-o", "%i %Z").splitlines()
         (found,) = [line.split()[0] for line in queue if line.split()[1] == str(self.folder)]
         return found
 
     def in_queue(self) -> list[str]:
-        """Names of this checkout's jobs that wait or run."""
+        """Return the names of this checkout's waiting and running jobs."""
         lines = [line.split() for line in self.cluster.call("squeue", "-h", "-o", "%j %Z").splitlines()]
         return sorted(name for name, folder in lines if folder == str(self.folder))
 
     @contextmanager
     def partition_down(self, name: str) -> Iterator[None]:
-        """A block in which the jobs of a partition wait in the queue."""
+        """Run a block in which the jobs of a partition wait in the queue."""
         self.cluster.call("scontrol", "update", f"PartitionName={name}", "State=DOWN")
         try:
             yield
@@ -158,17 +158,17 @@ class Submitting:
             self.cluster.call("scontrol", "update", f"PartitionName={name}", "State=UP")
 
     def runs(self, model: str) -> list[dict[str, str]]:
-        """What the accounting says of each run of each job of a model, oldest first."""
+        """Return the accounting's row for each run of each job of a model, oldest first."""
         rows = self.cluster.jobs("JobID", "JobName", "State", "Start", "End", "WorkDir")
         mine = [row for row in rows if row["WorkDir"] == str(self.folder) and row["JobName"] == f"train-{model}"]
         return sorted(mine, key=lambda row: row["Start"])
 
     def places(self, model: str) -> list[str]:
-        """Where the model's last training went on, as its log says."""
+        """Return the places at which the model's last training resumed, from its log."""
         return re.findall(r"going on from a checkpoint: (.*)", self.place.text(f"logs/train/{model}.log"))
 
     def close(self) -> None:
-        """End what is left: Snakemakes and jobs of this checkout."""
+        """End the Snakemakes and jobs of this checkout that still run."""
         for snakemake in self.started:
             if snakemake.process.poll() is None:
                 snakemake.kill()
@@ -186,13 +186,13 @@ def is_alive(pid: int) -> bool:
 
 
 def made(folder: Path, model: str) -> dict[str, bytes]:
-    """What came of a training."""
+    """Return the files of a training that must be the same."""
     return {name: (folder / "models" / model / name).read_bytes() for name in MADE}
 
 
 @contextmanager
 def submitting(prepared: Workplace, cluster: Cluster, folder: Path) -> Iterator[Submitting]:
-    """A copy of a checkout on a cluster; in the end no job of it is left."""
+    """Yield a copy of a checkout on a cluster, and end all of its jobs afterwards."""
     here = Submitting(prepared.copy_to(folder / "sitter"), cluster)
     try:
         yield here

@@ -1,4 +1,4 @@
-"""What follows an attempt that ended without success is judged by the progress on disk, not by the state alone."""
+"""After an attempt without success, the progress on disk decides what follows, not only the job's state."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def train(state: State, before: Standing = BEFORE, now: Standing = AHEAD) -> tup
 
 
 def job(stage: str, name: str, **resources: Any) -> SimpleNamespace:
-    """What the rules see of a job of Snakemake."""
+    """Return the part of a Snakemake job that the rules use."""
     return SimpleNamespace(
         is_group=lambda: False,
         rule=SimpleNamespace(name=stage),

@@ -1,4 +1,4 @@
-"""The clusters on which the other tests of this folder stand do what a real one does."""
+"""The test clusters, which the other tests of this folder use, behave like a real cluster."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def sockets_of(process: psutil.Process) -> list[str]:
 
 
 def processes_of(cluster: Cluster) -> list[str]:
-    """What mentions the cluster's folder in its command line, its environment or the sockets at which it listens."""
+    """Return the processes with the cluster's folder in their command line, environment or sockets."""
     found = []
     for process in psutil.process_iter(["cmdline", "environ", "status"]):
         words = [*(process.info["cmdline"] or []), *(process.info["environ"] or {}).values()]

@@ -1,4 +1,4 @@
-"""Everything that can end a training too early on a cluster: each goes on where it was, and ends in the same bytes."""
+"""Whatever ends a training too early on a cluster, it resumes where it was, and ends with the same bytes."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from tests.workflow.slurm.submitting import Submitting, made, submitting, until
 
 pytestmark = pytest.mark.slow
 
-# A training that is held at its 7th of 16 steps has 6 on disk; told to stop, it makes and writes the 7th and the 8th.
+# A training that is held at the 7th of its 16 steps has 6 on disk. If a signal stops it, it writes the 7th and the 8th.
 EIGHT = "epoch 2, 4 of 4 batches done"
-# Held in the next attempt as it writes its 2nd checkpoint since, it has the 9th on disk. Held so again, and told to
-# stop, it writes the 11th and the 12th.
+# If the next attempt is held as it writes its 2nd checkpoint, the 9th step is on disk. If that happens again, and a
+# signal stops the training, it writes the 11th and the 12th.
 NINE, TWELVE = "epoch 3, 1 of 4 batches done", "epoch 3, 4 of 4 batches done"
 STAYING = ("cancelled", "limited", "stuck")
 
 
 @dataclass
 class Disturbed:
-    """A Snakemake whose trainings had misfortunes; and the number of each one's first SLURM job."""
+    """A Snakemake run with disturbed trainings, and the id of each training's first SLURM job."""
 
     here: Submitting
     numbers: dict[str, str]
 
     @property
     def words(self) -> str:
-        """What its first Snakemake has said."""
+        """The output of its first Snakemake."""
         return self.here.started[0].words
 
 
@@ -44,7 +44,7 @@ class Disturbed:
 def stories(
     prepared: Workplace, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Disturbed, Disturbed]]:
-    """Trainings that are disturbed on the first node; and at the same time one that loses the second node."""
+    """Disturb trainings on the first node and, at the same time, one training that loses the second node."""
     folders = [tmp_path_factory.mktemp(name) for name in ("disturbed", "moved")]
     with submitting(prepared, cluster, folders[0]) as one, submitting(prepared, cluster, folders[1]) as other:
         with ThreadPoolExecutor() as pool:
@@ -53,19 +53,22 @@ def stories(
 
 
 def disturb(here: Submitting) -> Disturbed:
-    """One is cancelled, one stopped before its first step; one is stopped at its limit, then killed, then stopped."""
+    """Run three trainings: `cancelled` is cancelled, and `stuck` meets its time limit before its first step.
+
+    `limited` is stopped at its time limit, then killed, then stopped by a signal.
+    """
     for model in STAYING:
         here.hold(model, at=0 if model == "stuck" else 7)
     where = ("train:slurm_partition=low", "train:slurm_extra='--nodelist=n1'")
     with here.partition_down("low"):
         snakemake = here.train(*STAYING, options=("--set-resources", *where))
         until(lambda: len(here.in_queue()) == len(STAYING), "all in the queue")
-        here.place.change("train.epochs", 1)  # of no effect on what has been sent
+        here.place.change("train.epochs", 1)  # this has no effect on jobs that are submitted
     for model in STAYING:
         here.held(model)
     numbers = {model: here.number(model) for model in STAYING}
     for model in ("limited", "stuck"):
-        # In minutes: so near that SLURM warns of it the next time that it looks, every 30 seconds.
+        # The limit is in minutes. It is so near that SLURM sends its warning at the next check, within 30 seconds.
         here.cluster.call("scontrol", "update", f"JobId={numbers[model]}", "TimeLimit=2")
     here.hold("limited", at=2)
     here.cluster.cancel(numbers["cancelled"])
@@ -79,7 +82,7 @@ def disturb(here: Submitting) -> Disturbed:
 
 
 def move(here: Submitting) -> Disturbed:
-    """One is preempted, and then its node dies."""
+    """Run a training that is preempted, and then loses its node."""
     here.hold("moved")
     where = ("train:slurm_partition=low", "train:slurm_extra='--nodelist=n2'")
     snakemake = here.train("moved", options=("--set-resources", *where))
@@ -101,13 +104,13 @@ def move(here: Submitting) -> Disturbed:
 
 @pytest.fixture(scope="module")
 def disturbed(stories: tuple[Disturbed, Disturbed]) -> Disturbed:
-    """Of the first node."""
+    """Return the disturbed trainings of the first node."""
     return stories[0]
 
 
 @pytest.fixture(scope="module")
 def moved(stories: tuple[Disturbed, Disturbed]) -> Disturbed:
-    """Of the second."""
+    """Return the disturbed training of the second node."""
     return stories[1]
 
 
@@ -168,7 +171,7 @@ def test_a_job_that_is_preempted_and_loses_its_node_stays_one_job(moved: Disturb
     runs = moved.here.runs("moved")
     assert {run["JobID"] for run in runs} == {moved.numbers["moved"]}
     assert [run["State"] for run in runs] == ["PREEMPTED", "NODE_FAIL", "COMPLETED"]
-    assert "train-moved: SLURM job" not in moved.words  # no attempt of Snakemake's was spent
+    assert "train-moved: SLURM job" not in moved.words  # none of Snakemake's attempts was used
 
 
 def test_without_accounting_the_queue_is_asked_and_a_controller_that_is_away_is_asked_on(

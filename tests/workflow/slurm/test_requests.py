@@ -1,4 +1,4 @@
-"""What no cluster could give is found out before anything is submitted."""
+"""Requests that the cluster cannot fulfil are refused before any job is submitted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Snakemake that is killed while its jobs run, and started again: no job is lost, none runs twice."""
+"""If Snakemake is killed while its jobs run, and started again, no job is lost and none runs twice."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def test_jobs_of_a_killed_snakemake_are_taken_over_and_recorded_where_they_end_w
 
 
 def test_a_job_of_other_parameters_is_cancelled_and_gone_before_the_new_one_starts(here: Submitting) -> None:
-    here.hold("killed", how="deaf")  # to SIGTERM: it stays until SLURM kills it
+    here.hold("killed", how="deaf")  # it ignores SIGTERM, and stays until SLURM kills it
     first = here.train("killed")
     training = here.held("killed")
     number = here.number("killed")
     first.kill()
     here.place.change("train.epochs", 3)
     here.hold("killed", at=1)
-    second = here.train("killed", options=("--retries", "0"))  # two at once would fail: the training has a lock
+    second = here.train("killed", options=("--retries", "0"))  # two at once would fail at the training's lock
     second.wait_for(f"train-killed: cancelling job {number}, which is still in the queue")
     here.held("killed")
     assert not is_alive(training)

@@ -1,4 +1,4 @@
-"""What the executor makes of the states that SLURM tells, or does not: nothing is a success that made no outputs."""
+"""The executor's reaction to SLURM's states, or to their absence: a job without outputs is never a success."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 
 class Told(executor.Executor):
-    """The executor without Snakemake and SLURM: it notes what it would report."""
+    """The executor without Snakemake and SLURM: it records the reports that it would make."""
 
     def __init__(self) -> None:
         self.pace, self.since, self.leaving = 0.0, {}, False
@@ -47,14 +47,14 @@ class Told(executor.Executor):
 
 @pytest.fixture
 def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
-    """An executor that has no patience."""
+    """Return an executor that never waits for a state."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(executor, "PATIENCE", -1.0)
     return Told()
 
 
 def submitted(output: str = "manifest.csv") -> SubmittedJobInfo:
-    """Job 7, just sent."""
+    """Return job 7, which was just submitted."""
     wildcards: Any = ["tuned"]
     rule = SimpleNamespace(name="train")
     job: Any = SimpleNamespace(
@@ -96,7 +96,7 @@ def test_a_job_without_new_outputs_is_a_failure_whatever_its_state(
     info = submitted()
     assert not told.goes_on(info, State(state))
     assert [said.strip() for said in told.told] == [f"train-tuned: SLURM job 7 {words}"]
-    assert info.job.attempt == 1  # Snakemake has retries left
+    assert info.job.attempt == 1  # Snakemake has unused retries
 
 
 @pytest.mark.parametrize(("state", "words"), [("CANCELLED", "was cancelled"), ("TIMEOUT", "hours")])
@@ -139,7 +139,7 @@ def test_progress_that_another_machine_has_written_may_be_seen_late(told: Told) 
 
 
 def record(step: int) -> None:
-    """What a training leaves beside its checkpoint."""
+    """Write the progress file that a training leaves beside its checkpoint."""
     made = status.Progress("key", step, f"epoch 1, {step} of 9 batches done", 0.1)
     status.write(layout.checkpoints("tuned"), made)
 

@@ -1,4 +1,4 @@
-"""A whole study by `snakemake --profile slurm all`, on two real nodes, and what DVC makes of it."""
+"""A whole study runs by `snakemake --profile slurm all` on two real nodes, and `dvc repro` uses the same cluster."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ from tests.workflow.slurm.conftest import STUDY
 DOCUMENT = PROJECT / "docs/slurm.md"
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", DOCUMENT.read_text(), re.M | re.S)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
-"""Of the document, in its order: those of Snakemake, then those of DVC, then SLURM's own."""
+"""The commands of the document, in order: first Snakemake's, then DVC's, then SLURM's."""
 
 
 @pytest.fixture(scope="module")
 def studied(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """A study finished by the document's commands: a frozen model, and one trained by four processes on two nodes."""
+    """Return a study that the document's commands have finished.
+
+    It has a frozen model, and a model that four processes trained on two nodes.
+    """
     place = checkout(tmp_path_factory.mktemp("studied") / "sitter")
     shutil.copy(STUDY, place.folder / "params.yaml")
     place.commit("a study for a cluster")
@@ -38,18 +41,18 @@ def studied(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Workp
 
 
 def typed(place: Workplace, cluster: Cluster, command: str) -> str:
-    """What a command line says on a login node."""
+    """Run a command line on a login node, and return its output."""
     return place.call("bash", "-c", command, timeout=1200, **on(cluster)).stdout
 
 
 def on(cluster: Cluster) -> dict[str, str]:
-    """The environment's additions on a login node of a cluster: its programs behind those of the project."""
+    """Return the search path on a login node: the project's programs, then the cluster's."""
     path = cluster.environment()["PATH"]
     return {"PATH": f"{Workplace(cluster.folder).environment()['PATH'].split(':')[0]}:{path}"}
 
 
 def accounts(cluster: Cluster, place: Workplace) -> dict[str, dict[str, str]]:
-    """What sacct says of the jobs of a checkout, by name."""
+    """Return sacct's rows for the jobs of a checkout, by name."""
     fields = ("JobName", "State", "Start", "End", "NodeList", "ReqMem", "Timelimit", "AllocTRES", "WorkDir")
     return {row["JobName"]: row for row in cluster.jobs(*fields) if row["WorkDir"] == str(place.folder)}
 
@@ -98,14 +101,14 @@ def test_two_nodes_by_two_processes_train_as_one_process_does(studied, tmp_path)
     one, four = (losses(place, "trained") for place in (here, studied))
     np.testing.assert_allclose(four, one, rtol=1e-5)
     one, four = (weights(place, "trained") for place in (here, studied))
-    # Adam turns the rounding of a gradient near zero into a whole step: few numbers may differ, and not by much.
+    # Adam may turn the rounding of a gradient near zero into a whole step, so a few numbers may differ a little.
     assert np.linalg.norm(four - one) < 1e-3 * np.linalg.norm(one)
     parts = [place.text("data/faces/photos/manifest.csv") for place in (here, studied)]
     assert parts[0] == parts[1], "aligned in two parts, and whole"
 
 
 def weights(place: Workplace, model: str) -> NDArray[np.float32]:
-    """All that was trained, in a row."""
+    """Return all trained weights in one vector."""
     parts = load_file(place.folder / f"models/{model}/weights.safetensors")
     return np.concatenate([parts[name].ravel() for name in sorted(parts)])
 
