@@ -22,14 +22,16 @@ def run(study: Study, folder: str, root: Path = Path()) -> None:
     Raises:
         SitterError: there are no results.
     """
+    from pipeline.params.sorts import sorts
     from pipeline.reporting.paper_figures import draw
     from pipeline.reporting.paper_tables import paper_tables
-    from pipeline.reporting.read import benchmarks, series
+    from pipeline.reporting.series import series
     from pipeline.store.models import read_history
+    from pipeline.store.results import read_results
 
     at, out = Layout.of(study, root), Path(folder)
-    found = benchmarks(at.results(), study)
-    styles = series(study, found)
+    found = read_results(at.results(), study.evaluate.benchmarks).benchmarks
+    styles = series(sorts(study), found)
     for benchmark in found:
         for ending, text in paper_tables(benchmark).items():
             with atomic_file(out / "tables" / f"{benchmark.name}{ending}") as part:

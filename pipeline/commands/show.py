@@ -20,6 +20,8 @@ from pipeline.reporting.tables import aligned, cell, heading
 
 if TYPE_CHECKING:
     from pipeline.params import Study
+    from pipeline.params.fuse import Fusion
+    from pipeline.params.train import Model
 
 SHOWN = 10
 NONE = "–"
@@ -88,18 +90,18 @@ def _models(study: Study, name: str) -> Iterator[str]:
     from pipeline.reporting.model_cards import made_of
     from pipeline.store.models import find_record
 
-    known = [*study.models, *study.fuse]
+    known: dict[str, Model | Fusion] = {**study.models, **study.fuse}
     if name and name not in known:
         raise SitterError(f"{name!r} is no model or fusion; {nearest(name, known)}")
     if not name:
         rows: list[Sequence[str]] = [("model", "made of", "trained", "values", "made")]
         for one in known:
             record = find_record(one, Layout.of(study))
-            rows.append((one, *made_of(study, one, record), str(record.get("dim", NONE)), "yes" if record else "no"))
+            rows.append((one, *made_of(known[one], record), str(record.get("dim", NONE)), "yes" if record else "no"))
         yield from aligned(rows)
         return
     record = find_record(name, Layout.of(study))
-    makeup, learned = made_of(study, name, record)
+    makeup, learned = made_of(known[name], record)
     yield f"{name}: {makeup}"
     yield f"trained: {learned}"
     if not record:
@@ -111,13 +113,13 @@ def _models(study: Study, name: str) -> Iterator[str]:
 
 
 def _figures(study: Study, name: str) -> Iterator[str]:
-    from pipeline.reporting.read import benchmarks
-    from pipeline.store.results import METRICS
+    from pipeline.store.results import has_results, read_results
 
-    if not (Layout.of(study).results() / METRICS).is_file():
+    folder = Layout.of(study).results()
+    if not has_results(folder):
         return
     rows: list[Sequence[str]] = [("benchmark", "figure", "value")]
-    for benchmark in benchmarks(Layout.of(study).results(), study):
+    for benchmark in read_results(folder, study.evaluate.benchmarks).benchmarks:
         values = benchmark.metrics.get(name, {})
         for figure in benchmark.figures:
             if values.get(figure) is not None:

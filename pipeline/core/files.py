@@ -11,14 +11,16 @@ import socket
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.core.errors import SitterError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Row = TypeVar("Row")
 MANIFEST = "manifest.csv"
 """The last file that is written into an output folder: it lists the others, and both engines go by it."""
 
@@ -166,6 +168,34 @@ def each_row(path: Path, required: Sequence[str] = (), separator: str = ",") -> 
             yield from reader
     except FileNotFoundError:
         raise SitterError(f"{path} does not exist: run the stage that makes it first.") from None
+
+
+def each_typed(path: Path, kind: type[Row]) -> Iterator[Row]:
+    """Rows of a CSV file as objects, one at a time; a field is a column, and further columns are left out.
+
+    Args:
+        path: the file.
+        kind: a dataclass, whose annotations say what becomes of a cell; columns of fields with a default may be absent.
+
+    Raises:
+        SitterError: the file or a column is absent, or a cell is not what its field wants; the message names it.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    make = TypeAdapter(kind).validate_python
+    needed = [field.name for field in fields(kind) if field.default is MISSING]  # type: ignore[arg-type]
+    for number, row in enumerate(each_row(path, needed), start=2):
+        try:
+            yield make(row)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise SitterError(f"{path}, row {number}: {where} is {first['input']!r}: {first['msg']}.") from None
+
+
+def read_typed(path: Path, kind: type[Row], optional: bool = False) -> list[Row]:
+    """Rows of a CSV file as objects; none of an `optional` file that is absent. Else as `each_typed`."""
+    return [] if optional and not path.exists() else list(each_typed(path, kind))
 
 
 def read_columns(path: Path, columns: Sequence[str]) -> dict[str, pa.StringArray]:

@@ -11,8 +11,8 @@ from pipeline.identification.answer import Candidate
 from pipeline.identification.deciding import fingerprint
 from pipeline.identification.decisions import Decision
 from pipeline.identification.sheets import Sheet, words
-from pipeline.reporting.numbers import percent
-from pipeline.reporting.sheets import caption, ratio, right
+from pipeline.reporting.numbers import percent, ratio
+from pipeline.reporting.sheets import caption, right
 from pipeline.serving.question import OPEN, STATES, Question, state
 from pipeline.serving.shown import Box, box_of
 from pipeline.store.columns import SITTER_ID

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.files import each_row, read_csv
+from pipeline.core.files import each_row, each_typed, read_csv
 from pipeline.plan.layout import HERE, Layout
 from pipeline.store.columns import FOUND
+from pipeline.store.curves import Number
 
 ACCOUNT = "faces.csv"
 REQUIRED = ("image_id", "sitter", "status")
@@ -18,8 +20,35 @@ OWN = ("image_id", "path", "sitter", *FOUND)
 """Columns that every account has, in their order; those of the source follow."""
 ALIGNED = "aligned"
 """The status of an image whose face is in the store."""
+DROPPED = "dropped"
+"""The status of an image that a person has taken out."""
 DOUBTFUL = "doubtful.html"
 """The page of images that want a human's look."""
+
+
+@dataclass(frozen=True)
+class Accounted:
+    """What became of one image."""
+
+    image_id: str
+    status: str
+    path: str = ""
+    """Below the folder of the data set's images; empty where it is not known."""
+    sitter: str = ""
+    reason: str = ""
+    faces: Number = None
+    """How many were found."""
+    corrected: str = ""
+    """What a person has put right."""
+    style: str = ""
+    """Of a painted image."""
+    x0: Number = None
+    y0: Number = None
+    x1: Number = None
+    y1: Number = None
+    """The face that was taken: left, top, right and bottom in pixels of the image."""
+    width: Number = None
+    """Of the image, in pixels."""
 
 
 @contextmanager
@@ -54,6 +83,11 @@ def has_account(dataset: str, at: Layout = HERE) -> bool:
 def each_account(dataset: str, columns: Sequence[str] = ("image_id",), at: Layout = HERE) -> Iterator[dict[str, str]]:
     """Yield the rows of a data set's account as text; `columns` have to be there."""
     return each_row(account_file(dataset, at), columns)
+
+
+def each_accounted(dataset: str, at: Layout = HERE) -> Iterator[Accounted]:
+    """Yield what became of each image of a data set; raises SitterError where image_id or status is no column."""
+    return each_typed(account_file(dataset, at), Accounted)
 
 
 def each_account_in(folder: Path) -> Iterator[dict[str, str]]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -55,6 +56,13 @@ def copies_file(dataset: str, at: Layout = HERE) -> Path:
     return at.split(dataset) / "near-duplicates.csv"
 
 
+def count_copies(dataset: str, at: Layout = HERE) -> tuple[int, int]:
+    """Return how many pairs of images show the same picture, under one sitter's name and under two."""
+    file = copies_file(dataset, at)
+    found = Counter(row.get("sitters") or "different" for row in each_row(file)) if file.exists() else Counter[str]()
+    return found["same"], found["different"]
+
+
 def write_split(
     folder: Path,
     rows: Iterable[Mapping[str, Any]],
@@ -76,6 +84,11 @@ def write_split(
     write_csv(folder / copies_file("").name, *copies)
     if by_artist[0]:
         write_csv(folder / "artists.csv", *by_artist)
+
+
+def has_split(dataset: str, at: Layout = HERE) -> bool:
+    """Whether a data set has been split."""
+    return split_file(dataset, at).is_file()
 
 
 def read_split(dataset: str, columns: Sequence[str] = REQUIRED, at: Layout = HERE) -> list[dict[str, str]]:

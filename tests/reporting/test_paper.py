@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.commands import paper
 from pipeline.reporting.paper_tables import paper_tables, rounded
-from pipeline.reporting.read import Benchmark
+from pipeline.store.benchmarks import Benchmark
 from tests.reporting.standin import drawn_crops, small_study, write_run
 
 pytestmark = pytest.mark.slow
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 def benchmark(**figures: dict[str, float]) -> Benchmark:
     """A benchmark with an EER of each model."""
     scalars = {"eer": {"percent": True, "better": "lower"}, "d_prime": {"percent": False, "better": "higher"}}
-    return Benchmark("faces", "all-pairs", "faces", "faces", scalars, figures, [], [], {}, [])
+    return Benchmark("faces", "all-pairs", "faces", "faces", scalars, figures)
 
 
 @pytest.mark.parametrize(
