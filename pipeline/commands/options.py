@@ -26,7 +26,7 @@ All that `params.yaml` may say, section by section, then the kinds of whatever h
 
 """
 WORDS: dict[Any, str] = {int: "integer", float: "number", bool: "true or false", str: "text", Any: "any value"}
-KINDS = ("sources", "detectors", "backbones", "adaptations", "losses", "fusions", "metrics")
+KINDS = ("sources", "detectors", "backbones", "outside", "adaptations", "losses", "fusions", "metrics")
 """The folders under `pipeline/params` that hold a kind in each module, in the order of the stages."""
 
 

@@ -22,7 +22,6 @@ def run(study: Study, folder: str, root: Path = Path()) -> None:
     Raises:
         SitterError: there are no results.
     """
-    from pipeline.params.sorts import sorts
     from pipeline.reporting.paper_figures import draw
     from pipeline.reporting.paper_tables import paper_tables
     from pipeline.reporting.series import series
@@ -31,7 +30,7 @@ def run(study: Study, folder: str, root: Path = Path()) -> None:
 
     at, out = Layout.of(study, root), Path(folder)
     found = read_results(at.results(), study.evaluate.benchmarks).benchmarks
-    styles = series(sorts(study), found)
+    styles = series({name: system.sort for name, system in study.systems.items()}, found)
     for benchmark in found:
         for ending, text in paper_tables(benchmark).items():
             with atomic_file(out / "tables" / f"{benchmark.name}{ending}") as part:

@@ -20,10 +20,10 @@ from pipeline.reporting.tables import aligned, cell, heading
 
 if TYPE_CHECKING:
     from pipeline.params import Study
-    from pipeline.params.fuse import Fusion
-    from pipeline.params.train import Model
 
 SHOWN = 10
+MAKES = {"outside": "outside", "fusion": "fuse"}
+"""The stage that makes a sort of system; all others are trained."""
 NONE = "–"
 
 
@@ -63,8 +63,8 @@ def _study(study: Study, name: str) -> Iterator[str]:
     yield from aligned([("stage", "made"), *((stage, f"{made[stage]} of {n}") for stage, n in every.items())])
     yield ""
     groups: dict[str, Mapping[str, Any]] = {
-        "models": study.models, "fusions": study.fuse, "benchmarks": study.evaluate.benchmarks,
-        "questions": study.identify,
+        "models": study.models, "outside": study.outside, "fusions": study.fuse,
+        "benchmarks": study.evaluate.benchmarks, "questions": study.identify,
     }  # fmt: skip
     yield from aligned([(group, ", ".join(names) or NONE) for group, names in groups.items()])
 
@@ -90,22 +90,24 @@ def _models(study: Study, name: str) -> Iterator[str]:
     from pipeline.reporting.model_cards import made_of
     from pipeline.store.models import find_record
 
-    known: dict[str, Model | Fusion] = {**study.models, **study.fuse}
+    known = study.systems
     if name and name not in known:
-        raise SitterError(f"{name!r} is no model or fusion; {nearest(name, known)}")
+        raise SitterError(f"{name!r} is no model, outside system or fusion; {nearest(name, known)}")
     if not name:
         rows: list[Sequence[str]] = [("model", "made of", "trained", "values", "made")]
         for one in known:
             record = find_record(one, Layout.of(study))
-            rows.append((one, *made_of(known[one], record), str(record.get("dim", NONE)), "yes" if record else "no"))
+            rows.append(
+                (one, *made_of(known[one].asked, record), str(record.get("dim", NONE)), "yes" if record else "no")
+            )
         yield from aligned(rows)
         return
     record = find_record(name, Layout.of(study))
-    makeup, learned = made_of(known[name], record)
+    makeup, learned = made_of(known[name].asked, record)
     yield f"{name}: {makeup}"
     yield f"trained: {learned}"
     if not record:
-        yield f"not made yet: sitter {'train' if name in study.models else 'fuse'} {name}"
+        yield f"not made yet: sitter {MAKES.get(known[name].sort, 'train')} {name}"
         return
     yield ""
     yield from aligned(list(_flat({k: v for k, v in record.items() if k not in ("training", "versions", "code")})))

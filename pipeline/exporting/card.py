@@ -85,7 +85,7 @@ def model_card(study: Study, name: str, record: Mapping[str, Any], at: Layout) -
 
 def networks(study: Study, name: str) -> list[str]:
     """Return the networks behind a model or fusion, each once."""
-    if name in study.models:
+    if name not in study.fuse:
         return [name]
     return list(dict.fromkeys(network for part in study.fuse[name].models for network in networks(study, part)))
 

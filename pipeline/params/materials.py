@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.params.backbones.base import OutsideOptions
-
 if TYPE_CHECKING:
     from pipeline.params import Study
 
@@ -32,10 +30,12 @@ class Material:
 def materials(study: Study) -> list[Material]:
     """Return every entry under `download`, in the study's order."""
     users: dict[str, list[str]] = {name: [] for name in study.download}
-    outside = {m.backbone.weights for m in study.models.values() if isinstance(m.backbone, OutsideOptions)}
+    outside = {entry.file for entry in study.outside.values()}
     for name, model in study.models.items():
         for entry in model.backbone.entries().values():
             users[entry].append(name)
+    for name, system in study.outside.items():
+        users[system.file].append(name)
     for name, render in study.render.items():
         users[render.dataset].append(f"painted as {name}")
     for align in study.align.values():

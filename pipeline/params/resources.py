@@ -69,6 +69,8 @@ class Resources(Strict):
     """What the jobs of `train` ask for."""
     embed: dict[str, GpuJobResources] = {}
     """What the jobs of `embed` ask for."""
+    outside: dict[str, JobResources] = {}
+    """What the jobs of `outside` ask for."""
     fuse: dict[str, JobResources] = {}
     """What the jobs of `fuse` ask for."""
     overlap: dict[str, JobResources] = {}

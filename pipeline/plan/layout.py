@@ -58,7 +58,7 @@ class Layout:
         return self.home / "data/splits" / dataset
 
     def model(self, name: str) -> Path:
-        """A model or fusion: its record, what was learned, and how the training went (train, fuse)."""
+        """A system: its record, what was learned, and how the training went (train, outside, fuse)."""
         return self.home / "models" / name
 
     def checkpoints(self, name: str) -> Path:
@@ -66,7 +66,7 @@ class Layout:
         return self.home / "checkpoints" / name
 
     def embeddings(self, name: str, dataset: str) -> Path:
-        """`embeddings.arrow` of one model or fusion on one data set (embed, fuse)."""
+        """`embeddings.arrow` of one model or fusion on one data set (embed, outside, fuse)."""
         return self.home / "embeddings" / name / dataset
 
     def overlap(self, name: str) -> Path:

@@ -31,7 +31,7 @@ ANEW = "SITTER_ANEW"
 """Environment variable that, where it is set, has every job done, whatever other studies have."""
 FORCED = "SITTER_FORCED"
 """Environment variable that, where it is set, has every job done, whatever an earlier run of the study has made."""
-DONE_ONCE = {"download", "render", "align", "split", "train", "embed", "fuse", "overlap", "explain"}
+DONE_ONCE = {"download", "render", "align", "split", "train", "embed", "outside", "fuse", "overlap", "explain"}
 """Stages whose outputs say nothing of the study that they were made for."""
 
 

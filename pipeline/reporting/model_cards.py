@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.core.registry import Options
-from pipeline.params.backbones.base import OutsideOptions
 from pipeline.params.fuse import Fusion
 from pipeline.params.licences import Use
+from pipeline.params.outside.base import OutsideOptions
+from pipeline.params.systems import Asked
 from pipeline.params.train import Model
 from pipeline.params.weights import HasWeights
 from pipeline.reporting.figures import history
@@ -21,9 +22,9 @@ from pipeline.store.curves import Curve
 
 @dataclass(frozen=True)
 class Made:
-    """A model or fusion as the study asks for it, and as its folder has it."""
+    """A system as the study asks for it, and as its folder has it."""
 
-    asked: Model | Fusion | None
+    asked: Asked | None
     """None for one that is not of this study."""
     use: tuple[Use, list[str]] | None
     """What the licences of its materials allow, and which of them forbid more."""
@@ -35,7 +36,7 @@ class Made:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """A model or fusion as the report describes it."""
+    """A system as the report describes it."""
 
     style: Series
     makeup: str
@@ -78,8 +79,8 @@ def _use(use: Use, due: list[str]) -> str:
     return f"{use}: {', '.join(due)}" if due else use
 
 
-def made_of(asked: Model | Fusion | None, record: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what a model or fusion is made of, and what of it was trained and how.
+def made_of(asked: Asked | None, record: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what a system is made of, and what of it was trained and how.
 
     Args:
         asked: what params.yaml says of it; None where it says nothing.
@@ -87,10 +88,11 @@ def made_of(asked: Model | Fusion | None, record: Mapping[str, Any]) -> tuple[st
     """
     if isinstance(asked, Model):
         if asked.adaptation.kind == "none":
-            how = "an outside system" if isinstance(asked.backbone, OutsideOptions) else "frozen"
-            return _options(asked.backbone), f"nothing ({how}{', centred' * asked.centre})"
+            return _options(asked.backbone), f"nothing (frozen{', centred' * asked.centre})"
         how = f"{_options(asked.adaptation)}, by {_options(asked.loss)}{'; centred' * asked.centre}"
         return _options(asked.backbone), how
+    if isinstance(asked, OutsideOptions):
+        return _options(asked), "nothing (an outside system)"
     if isinstance(asked, Fusion):
         learned = f"fitted on {', '.join(asked.fit_on)}" if asked.fit_on else "nothing"
         learned += ", fold by fold" if asked.crossval else ""
@@ -103,7 +105,8 @@ def made_of(asked: Model | Fusion | None, record: Mapping[str, Any]) -> tuple[st
 
 def _options(options: Options) -> str:
     """A kind and the options that the study sets (weights have a column of their own)."""
-    untold = {"kind", "weights"} if isinstance(options, HasWeights) else {"kind"}
+    untold = {"kind", "file"} if isinstance(options, OutsideOptions) else {"kind"}
+    untold |= {"weights"} if isinstance(options, HasWeights) else set()
     told = options.model_fields_set - untold
     words = ", ".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in options if name in told)
     return f"{options.kind} ({words})" if words else options.kind

@@ -16,7 +16,7 @@ from pipeline.core.own_files import below
 from pipeline.core.progress import progress
 from pipeline.core.versions import versions
 from pipeline.metrics.reader import Reader
-from pipeline.params.backbones.base import ScoresOptions
+from pipeline.params.outside.scores import OutsideScoresOptions
 from pipeline.plan.layout import Layout
 from pipeline.splits.trained import warn
 from pipeline.store.benchmarks import judged_by
@@ -83,12 +83,12 @@ def _doubted(study: Study, benchmark: str, model: str, result: Result) -> Result
     """A result with a note, which is also printed, where scores from a file look like distances (or the reverse)."""
     from dataclasses import replace
 
-    backbone = study.models[model].backbone if model in study.models else None
-    if not result.reversed or not isinstance(backbone, ScoresOptions):
+    asked = study.outside.get(model)
+    if not result.reversed or not isinstance(asked, OutsideScoresOptions):
         return result
-    field = f"models.{model}.backbone.distance"
+    field = f"outside.{model}.distance"
     mend = f"if the file's scores are distances (the smaller, the more alike), set {field}: true"
-    if backbone.distance:
+    if asked.distance:
         mend = f"{field} is true: if the file's larger scores are the more alike, set it false"
     note = f"{result.reversed}: {mend}"
     logger.warning(f"benchmark {benchmark!r}: {model}: {note}")
@@ -230,6 +230,7 @@ def _run(study: Study, results: Results, read: Reader) -> dict[str, Any]:
         "far": list(study.evaluate.far),
         "family": study.evaluate.family,
         "models": list(study.models),
+        "outside": list(study.outside),
         "fusions": list(study.fuse),
         "benchmarks": benchmarks,
         "data": read.counts(),

@@ -73,7 +73,6 @@ def read(study: Study, at: Layout) -> Findings:
         SitterError: there are no results, or a file of them is broken.
     """
     from pipeline.params.materials import materials
-    from pipeline.params.sorts import sorts
     from pipeline.reporting.findings import Findings
     from pipeline.reporting.series import series
     from pipeline.store.accounts import has_account
@@ -82,10 +81,11 @@ def read(study: Study, at: Layout) -> Findings:
     from pipeline.store.models import find_record
 
     answers = read_answers(study, at)
-    styles = series(sorts(study), answers.results.benchmarks)
+    systems = study.systems
+    styles = series({name: system.sort for name, system in systems.items()}, answers.results.benchmarks)
     records = {name: find_record(name, at) for name in (*study.models, *styles)}
     explained = study.explain.models if study.explain else ()
-    embedded = product([*study.models, *study.fuse], study.embed.datasets)
+    embedded = product(systems, study.embed.datasets)
     return Findings(
         title=study.report.title,
         answers=answers,
@@ -114,9 +114,9 @@ def _models(study: Study, judged: Iterable[str], records: Mapping[str, Record], 
     from pipeline.store.raw import licences_of_images
 
     images = {entry: licences_of_images(entry, at) for entry in study.download if entry in study.align}
-    found = {}
+    found, systems = {}, study.systems
     for name in judged:
-        asked = study.models.get(name) or study.fuse.get(name)
+        asked = systems[name].asked if name in systems else None
         use = use_of_model(study, name, images) if asked else None
         found[name] = Made(asked, use, records[name], read_history(name, at))
     return found

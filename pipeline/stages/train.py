@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pipeline.models.backbone import Backbone
-    from pipeline.models.outside import External
     from pipeline.params import Study
     from pipeline.training.checkpoint import State
     from pipeline.training.loop import Run
@@ -64,14 +63,9 @@ def run(study: Study, model: str, root: Path = Path()) -> None:
 
 def record(study: Study, model: str, at: Layout = HERE) -> None:
     """The folder of a frozen model."""
-    from pipeline.core.files import output_folder
-    from pipeline.params.backbones.base import OutsideOptions
-
-    if isinstance(study.models[model].backbone, OutsideOptions):
-        record_external(study, model, at)
-        return
     import torch
 
+    from pipeline.core.files import output_folder
     from pipeline.models.build import build
     from pipeline.models.device import device
     from pipeline.models.save import write_model
@@ -86,32 +80,6 @@ def record(study: Study, model: str, at: Layout = HERE) -> None:
             with output_folder(at.model(model)) as folder:
                 write_model(folder, network, entry, None, study.seed_of(model), mean)
             logger.info(f"{model}: frozen, {network.dim} values a face")
-
-
-def record_external(study: Study, model: str, at: Layout) -> None:
-    """The folder of an outside system, whose file is checked here; there is no network, and nothing to share out."""
-    import os
-
-    from pipeline.core.files import output_folder, sha256
-    from pipeline.store.models import weights_record, write_record
-    from pipeline.store.weights import make_with_weights
-
-    if os.environ.get("RANK", "0") != "0":
-        return
-    entry = study.models[model]
-    outside: External = make_with_weights(entry.backbone, at)
-    file = outside.file
-    description = {
-        **entry.model_dump(mode="json", include={"backbone", "adaptation", "loss"}),
-        "weights": weights_record(file.name, file.stat().st_size, sha256(file)),
-        **outside.describe(),
-    }
-    with output_folder(at.model(model)) as folder:
-        write_record(folder, description)
-    logger.info(f"{model}: an outside system, {description['rows']} rows in {file.name}")
-    if left_out := description.get("left_out"):
-        names = ", ".join(map(repr, left_out[:8])) + (" …" if len(left_out) > 8 else "")
-        logger.info(f"{model}: columns of {file.name} that are no part of a vector and left out: {names}")
 
 
 def train(study: Study, model: str, stop: StopRequest, at: Layout = HERE) -> None:

@@ -1,4 +1,4 @@
-"""What all backbones share, then all transformers, then all outside systems."""
+"""What all backbones share, then all transformers."""
 
 from __future__ import annotations
 
@@ -33,17 +33,3 @@ class TransformerOptions(BackboneOptions):
     def entries(self) -> dict[str, str]:
         """The entries under `download` that the kind reads, by the field that names each."""
         return super().entries() | ({} if self.adapter is None else {"adapter": self.adapter})
-
-
-class OutsideOptions(BackboneOptions):
-    """Options of an outside system, which is known by a file and no network (`pipeline.models.outside`)."""
-
-    weights: str
-    """The entry under `download` with the file."""
-
-
-class ScoresOptions(OutsideOptions):
-    """Options of an outside system that gives scores of pairs and no vectors."""
-
-    distance: bool = False
-    """The smaller, the more alike; otherwise the larger."""

@@ -1,4 +1,4 @@
-"""Outside systems: models that are known only by a file of what they made of the faces."""
+"""The file by which an outside system is known: how it is read, and what is said of its rows."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from pipeline.core.errors import SitterError
 from pipeline.core.file_types import beginning, known
 from pipeline.formats.score_files import MODEL, PROBE, SCORE, read_bob
 from pipeline.formats.user_columns import line_of, read_user_columns
-from pipeline.plan.layout import HERE, Layout
-from pipeline.store.weights import weights_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,19 +26,15 @@ FAILED = "failed"
 YES, NO = ["1", "1.0", "true", "yes"], ["0", "0.0", "false", "no", ""]
 
 
-class External(ABC):
-    """Stands where a network would: the stage `embed` takes what it wants from the file, and nothing is computed."""
+class OutsideFile(ABC):
+    """What an outside system made of the faces; nothing is computed."""
 
     key: ClassVar[str]
     """The column that every file of the kind has."""
 
-    def __init__(self, weights: str, at: Layout = HERE) -> None:
-        """`weights`: the entry under `download` that holds the file.
-
-        Raises:
-            SitterError: it has not been downloaded, or is not one file.
-        """
-        self.file = weights_file(weights, at)
+    def __init__(self, file: Path) -> None:
+        """Read nothing yet of `file`."""
+        self.file = file
         self._kept: NDArray[np.intp] | None = None  # rows of the file that are no failures, where there are such
 
     @abstractmethod
@@ -53,7 +47,7 @@ class External(ABC):
 
     @abstractmethod
     def write(self, folder: Path, dataset: str, image_ids: Sequence[str], datasets: Sequence[str]) -> str:
-        """Write what the file says of these faces into `embeddings/MODEL/DATASET/`; returns that in words.
+        """Write what the file says of these faces into `embeddings/SYSTEM/DATASET/`; return that in words.
 
         Args:
             folder: while it is being made.

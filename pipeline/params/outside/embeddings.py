@@ -1,4 +1,4 @@
-"""Options of the backbone `external`."""
+"""Options of the outside systems of kind `embeddings`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from pipeline.params.backbones.base import OutsideOptions
+from pipeline.params.outside.base import OutsideOptions
 
 
-class ExternalVectorsOptions(OutsideOptions):
-    """An outside system's vectors: CSV, Arrow, npz or npy with image_id and embedding (in a CSV, a column a value).
+class OutsideEmbeddingsOptions(OutsideOptions):
+    """A system's vectors: CSV, Arrow, npz or npy with image_id and embedding (in a CSV, a column a value).
 
     A column `failed` says by 1 of which images the system could make nothing: their vectors are not read.
     """
 
-    implementation: ClassVar[str] = "pipeline.models.backbones.external:ExternalVectors"
-    kind: Literal["external"] = "external"
+    implementation: ClassVar[str] = "pipeline.outside.embeddings:EmbeddingsFile"
+    kind: Literal["embeddings"] = "embeddings"
     columns: Annotated[
         str | None,
         Field(
