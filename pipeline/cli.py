@@ -148,7 +148,7 @@ WORDS = {
     "FOLDER": "a folder",
     "FILE": "a file, whose ending says the format",
     "BENCHMARK": "a name under evaluate.benchmarks in params.yaml",
-    "MODEL": "a name under models or fuse in params.yaml",
+    "MODEL": "a name under models, outside or fuse in params.yaml",
 }
 """What stands in the help for a word that is no name under a section."""
 EVERY: Mapping[str, Stage | Command] = {**STAGES, **COMMANDS}

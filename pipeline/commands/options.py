@@ -62,10 +62,12 @@ def reference() -> str:
             else:
                 kinds[group][_kind(found)] = found
         if groups := dict.fromkeys(group for found in inside if (group := _group(found))):
-            lines.append(f"Kinds: {', '.join(f'[{group}](#{group})' for group in groups)}.\n")
+            lines.append(f"Kinds: {', '.join(f'[{group}](#kinds-{group})' for group in groups)}.\n")
         sections.append("\n".join(filter(None, lines)))
     for group, members in kinds.items():
-        sections.append("\n".join([f"## {group}\n", *(_section(found, title=True) for found in members.values())]))
+        # An anchor of its own: a section may have the same name.
+        told_kinds = [_section(found, title=True) for found in members.values()]
+        sections.append("\n".join([f'## <a id="kinds-{group}"></a>{group}\n', *told_kinds]))
     return HEAD + "\n".join(sections)
 
 

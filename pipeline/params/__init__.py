@@ -222,10 +222,11 @@ def describe(study: Study) -> str:
     lines = [
         f"data sets: {', '.join(study.align)}",
         f"models:    {', '.join(study.models)}",
-        f"outside:   {', '.join(study.outside) or '–'}",
         f"fusions:   {', '.join(study.fuse) or '–'}",
         f"benchmarks: {', '.join(study.evaluate.benchmarks)}",
     ]
+    if study.outside:
+        lines.insert(2, f"outside systems: {', '.join(study.outside)}")
     return "\n".join(lines)
 
 
