@@ -26,7 +26,7 @@ All that `params.yaml` may say, section by section, then the kinds of whatever h
 
 """
 WORDS: dict[Any, str] = {int: "integer", float: "number", bool: "true or false", str: "text", Any: "any value"}
-KINDS = ("sources", "detectors", "backbones", "outside", "adaptations", "losses", "fusions", "metrics")
+KINDS = ("sources", "detectors", "backbones", "outside_systems", "adaptations", "losses", "fusions", "metrics")
 """The folders under `pipeline/params` that hold a kind in each module, in the order of the stages."""
 
 
@@ -62,12 +62,10 @@ def reference() -> str:
             else:
                 kinds[group][_kind(found)] = found
         if groups := dict.fromkeys(group for found in inside if (group := _group(found))):
-            lines.append(f"Kinds: {', '.join(f'[{group}](#kinds-{group})' for group in groups)}.\n")
+            lines.append(f"Kinds: {', '.join(f'[{group}](#{group})' for group in groups)}.\n")
         sections.append("\n".join(filter(None, lines)))
     for group, members in kinds.items():
-        # An anchor of its own: a section may have the same name.
-        told_kinds = [_section(found, title=True) for found in members.values()]
-        sections.append("\n".join([f'## <a id="kinds-{group}"></a>{group}\n', *told_kinds]))
+        sections.append("\n".join([f"## {group}\n", *(_section(found, title=True) for found in members.values())]))
     return HEAD + "\n".join(sections)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.core.errors import SitterError
 from pipeline.outside.file import OutsideFile, read_columns, some
 from pipeline.outside.number_columns import counting, family
-from pipeline.params.outside.embeddings import OutsideEmbeddingsOptions
+from pipeline.params.outside_systems.embeddings import OutsideEmbeddingsOptions
 from pipeline.store.embeddings import Floats, write_embeddings, write_failed
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.core.errors import SitterError
 from pipeline.outside.file import OutsideFile, read_columns
-from pipeline.params.outside.scores import OutsideScoresOptions
+from pipeline.params.outside_systems.scores import OutsideScoresOptions
 from pipeline.store.embeddings import write_failed
 from pipeline.store.scores import GALLERY, GALLERY_DATASET, PROBE, SCORE, write_scores
 

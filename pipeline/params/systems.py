@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pipeline.core.errors import nearest
 from pipeline.params.fuse import Fusion
-from pipeline.params.outside.base import OutsideOptions
-from pipeline.params.outside.scores import OutsideScoresOptions
+from pipeline.params.outside_systems.base import OutsideOptions
+from pipeline.params.outside_systems.scores import OutsideScoresOptions
 from pipeline.params.train import Model
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from pipeline.params.detectors import DETECTORS
 from pipeline.params.fusions import FUSIONS
 from pipeline.params.losses import LOSSES
 from pipeline.params.metrics import METRICS
-from pipeline.params.outside import OUTSIDE
+from pipeline.params.outside_systems import OUTSIDE
 from pipeline.params.sources import SOURCES
 from pipeline.plan.stages import STAGES
 
@@ -29,7 +29,7 @@ KINDS = {
     "sources": SOURCES,
     "detectors": DETECTORS,
     "backbones": BACKBONES,
-    "outside": OUTSIDE,
+    "outside_systems": OUTSIDE,
     "adaptations": ADAPTATIONS,
     "losses": LOSSES,
     "fusions": FUSIONS,

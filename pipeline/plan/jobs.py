@@ -161,7 +161,7 @@ def outside(study: Study, at: Layout) -> Iterator[Job]:
         inputs = (at.raw(entry.file), *map(at.faces, study.embed.datasets))
         outputs = (at.model(name), *(at.embeddings(name, dataset) for dataset in study.embed.datasets))
         keys = (f"outside.{name}", "embed.datasets")
-        yield Job("outside", (name,), inputs, outputs, keys, (f"outside/{entry.kind}",))
+        yield Job("outside", (name,), inputs, outputs, keys, (f"outside_systems/{entry.kind}",))
 
 
 def fuse(study: Study, at: Layout) -> Iterator[Job]:

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.core.registry import Options
 from pipeline.params.fuse import Fusion
 from pipeline.params.licences import Use
-from pipeline.params.outside.base import OutsideOptions
+from pipeline.params.outside_systems.base import OutsideOptions
 from pipeline.params.systems import Asked
 from pipeline.params.train import Model
 from pipeline.params.weights import HasWeights

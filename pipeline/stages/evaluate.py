@@ -16,7 +16,7 @@ from pipeline.core.own_files import below
 from pipeline.core.progress import progress
 from pipeline.core.versions import versions
 from pipeline.metrics.reader import Reader
-from pipeline.params.outside.scores import OutsideScoresOptions
+from pipeline.params.outside_systems.scores import OutsideScoresOptions
 from pipeline.plan.layout import Layout
 from pipeline.splits.trained import warn
 from pipeline.store.benchmarks import judged_by

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pipeline.params.outside.base import OutsideOptions
+from pipeline.params.outside_systems.base import OutsideOptions
 
 
 class OutsideScoresOptions(OutsideOptions):

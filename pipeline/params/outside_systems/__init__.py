@@ -1,4 +1,4 @@
-"""Section `outside`: systems that others have run, by the files of what they made of the faces."""
+"""Options of outside systems: by what their files hold, a kind a module."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from pipeline.core.registry import by_kind
-from pipeline.params.outside.embeddings import OutsideEmbeddingsOptions
-from pipeline.params.outside.scores import OutsideScoresOptions
+from pipeline.params.outside_systems.embeddings import OutsideEmbeddingsOptions
+from pipeline.params.outside_systems.scores import OutsideScoresOptions
 
 Outside = Annotated[OutsideEmbeddingsOptions | OutsideScoresOptions, Field(discriminator="kind")]
 OUTSIDE = by_kind(Outside)

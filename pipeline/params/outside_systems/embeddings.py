@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from pipeline.params.outside.base import OutsideOptions
+from pipeline.params.outside_systems.base import OutsideOptions
 
 
 class OutsideEmbeddingsOptions(OutsideOptions):
