@@ -30,7 +30,7 @@ def run(study: Study, folder: str, root: Path = Path()) -> None:
 
     at, out = Layout.of(study, root), Path(folder)
     found = read_results(at.results(), study.evaluate.benchmarks).benchmarks
-    styles = series({name: system.sort for name, system in study.systems.items()}, found)
+    styles = series(study.systems, found)
     for benchmark in found:
         for ending, text in paper_tables(benchmark).items():
             with atomic_file(out / "tables" / f"{benchmark.name}{ending}") as part:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from pipeline.params.systems import System
 from pipeline.store.benchmarks import Benchmark
 
 COLOURS = 7
@@ -28,13 +29,13 @@ class Series:
 Styles = Mapping[str, Series]
 
 
-def series(sorts: Mapping[str, str], found: Iterable[Benchmark]) -> dict[str, Series]:
+def series(systems: Mapping[str, System], found: Iterable[Benchmark]) -> dict[str, Series]:
     """Return the look of every model that was judged: those of the study in its order, then any others.
 
     Args:
-        sorts: the models and fusions of the study, and what sort of model each is.
+        systems: those of the study.
         found: the benchmarks.
     """
     judged = dict.fromkeys(m for benchmark in found for m in benchmark.models)
-    names = [*(m for m in sorts if m in judged), *(m for m in judged if m not in sorts)]
-    return {name: Series(name, sorts.get(name, "other"), i) for i, name in enumerate(names)}
+    names = [*(m for m in systems if m in judged), *(m for m in judged if m not in systems)]
+    return {n: Series(n, systems[n].sort if n in systems else "other", i) for i, n in enumerate(names)}

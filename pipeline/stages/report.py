@@ -82,7 +82,7 @@ def read(study: Study, at: Layout) -> Findings:
 
     answers = read_answers(study, at)
     systems = study.systems
-    styles = series({name: system.sort for name, system in systems.items()}, answers.results.benchmarks)
+    styles = series(systems, answers.results.benchmarks)
     records = {name: find_record(name, at) for name in (*study.models, *styles)}
     explained = study.explain.models if study.explain else ()
     embedded = product(systems, study.embed.datasets)

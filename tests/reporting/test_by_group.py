@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.params.sorts import sorts
 from pipeline.reporting.by_group import by_group
 from pipeline.reporting.series import series
 from pipeline.stages import report
@@ -20,7 +19,7 @@ def test_every_group_has_its_rates_and_says_whether_it_differs(tmp_path, monkeyp
     )
     write_run(study, drawn_crops(132, 24))
     (found,) = read_results(Path("results")).benchmarks
-    (table,) = by_group(found, series(sorts(study), [found]))
+    (table,) = by_group(found, series(study.systems, [found]))
     assert table.column == "style"
     mine = [row for row in table.rows if row.style.name == "dlib"]
     assert [row.group for row in mine] == ["chalk", "engraving", "oil", "same style, all pairs", "different style"]

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.params.sorts import sorts
 from pipeline.reporting.failures import failures
 from pipeline.reporting.series import series
 from pipeline.stages import report
@@ -20,7 +19,7 @@ def test_every_benchmark_that_knows_its_failures_shows_both_rates(tmp_path, monk
     study = small_study()
     write_run(study, drawn_crops(132, 24))
     found = read_results(Path("results")).benchmarks
-    looks = series(sorts(study), found)
+    looks = series(study.systems, found)
     tables = {b.name: failures(b, looks) for b in found}
     assert tables["space"] is None
     for name in ("photographs", "across", "search"):
