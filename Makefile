@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# What recipes start finds the environment's python, snakemake and dvc first.
+# Programs that recipes start find the environment's python, snakemake and dvc first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DELETE_ON_ERROR:
 .PHONY: help setup setup-test demo run repro pull test test-fast lint format lock clean
@@ -12,7 +12,7 @@ help:
 	@echo "make demo    run the study in params.yaml (the demo, as shipped) and print its table"
 	@echo "make repro   the same by dvc repro        make pull   fetch results from the DVC remote"
 	@echo "make test    run the test suite           make lint   ruff, mypy, lint-imports, snakefmt, snakemake --lint"
-	@echo "make test-fast    the tests that need no network, no training and no service: for the inner loop"
+	@echo "make test-fast    the tests that need no network, no training and no service"
 
 setup: $(VENV)/ready
 setup-test: $(VENV)/ready-test
@@ -22,9 +22,9 @@ $(VENV)/ready: envs/requirements.lock pyproject.toml
 	@echo "setting up $(VENV): about 200 packages, some minutes the first time"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install --no-deps -r envs/requirements.lock
-	@# On a machine with an NVIDIA GPU, torch's own build names the CUDA packages that it needs; elsewhere this does nothing.
+	@# On a machine with an NVIDIA GPU, this installs the CUDA packages that torch needs; elsewhere it does nothing.
 	@$(PIP) install $$(grep -i '^torch==' envs/requirements.lock)
-	@# The command `sitter`, which runs the code of this folder, and the plugins of Snakemake that lie here.
+	@# The command `sitter`, which runs the code of this folder, and the plugins of Snakemake in this folder.
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -41,7 +41,7 @@ repro: setup
 pull: setup
 	@python rules/sync.py pull $(ARGS)
 
-# On all cores. For a single test, say: make test ARGS="-n 0 tests/test_cli.py"
+# On all cores. For a single test: make test ARGS="-n 0 tests/test_cli.py"
 test: setup-test
 	@python -m pytest -n auto $(ARGS)
 

@@ -1,4 +1,4 @@
-"""Sitter: from images to the answer. `snakemake all` here, `snakemake --profile slurm all` on a cluster."""
+"""Sitter: trains, evaluates and compares face-verification models. `snakemake all` here, `snakemake --profile slurm all` on a cluster."""
 
 from snakemake.utils import min_version
 

@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
-# Run by Snakemake once it has made the conda environment: the locked packages, as in every other installation (from the project's root).
+# Snakemake runs this from the project's root once it has made the conda environment: it installs the locked packages.
 set -euo pipefail
 python -m pip install --no-deps -r envs/requirements.lock

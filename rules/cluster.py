@@ -1,4 +1,4 @@
-"""What a job asks of SLURM: from the study's `resources` and the profile's defaults to the words of the executor."""
+"""What a job requests from SLURM: translates `resources` and the profile's defaults for the executor."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ NAMES = (
 
 
 def asked(study: Study, stage: str, name: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Resources of a job for snakemake-executor-plugin-slurm.
+    """Return the resources of a job for snakemake-executor-plugin-slurm.
 
     Args:
-        study: its `resources` go first.
-        stage, name: of the job; for `embed` the name of the model.
-        defaults: the profile's `default-resources`: cpus, gpu_count (of trainings
+        study: the study; its `resources` take precedence.
+        stage, name: the job's stage and name; for `embed` the name of the model.
+        defaults: the profile's `default-resources`: cpus, gpu_count (for trainings
             and embeddings), gpu_type, mem_mb, runtime.
 
     Returns:
-        A value for each of `NAMES`; None: nothing is asked. `launch` goes before the command: it starts the processes
+        A value for each of `NAMES`; None for no request. `launch` goes before the command: it starts the processes
         of a training on several GPUs or nodes, or of an alignment in parts.
     """
     job = study.resources.of(stage, name)
     cpus, gpus = job.cpus or defaults.get("cpus", 1), _gpus(study, stage, name, job, defaults)
     found: dict[str, Any] = dict.fromkeys(NAMES) | {
         "cpus_per_task": cpus,
-        "gpu_count": gpus or None,  # shown in place of the profile's, which would stand at every job
+        "gpu_count": gpus or None,  # shown instead of the profile's number, which would appear for every job
         "gres": ":".join(["gpu", *filter(None, [defaults.get("gpu_type")]), str(gpus)]) if gpus else None,
         "launch": "",
         "mem_mb": defaults.get("mem_mb") if job.memory_gb is None else math.ceil(1024 * job.memory_gb),
@@ -47,14 +47,14 @@ def asked(study: Study, stage: str, name: str, defaults: Mapping[str, Any]) -> d
     if isinstance(job, TrainJobResources) and _trained(study, name):
         nodes, each = job.nodes or 1, job.processes or gpus or 1
         if nodes * each > 1:
-            # The executor wants more than one task a node, or else the sum of all; and multiplies the latter by GPUs.
+            # The executor takes tasks per node if there are several, or else the total, which it multiplies by GPUs.
             tasks = {"tasks_per_node": each} if each > 1 else {"tasks": nodes, "tasks_per_gpu": 0}
             found |= {"nodes": nodes, **tasks, **_step(f"--nodes={nodes} --ntasks-per-node={each}", found)}
     return found
 
 
 def _gpus(study: Study, stage: str, name: str, job: JobResources, defaults: Mapping[str, Any]) -> int:
-    """GPUs on each node: what is asked for, else the profile's number, for whatever can use one."""
+    """Return the GPUs on each node: the study's request, or else the profile's number if the job can use one."""
     if not isinstance(job, GpuJobResources) or (stage == "train" and not _trained(study, name)):
         return 0
     return int(defaults.get("gpu_count", 0)) if job.gpus is None else job.gpus
@@ -65,14 +65,14 @@ def _trained(study: Study, model: str) -> bool:
 
 
 def _step(shape: str, found: Mapping[str, Any]) -> dict[str, str]:
-    """A job that starts its processes by srun itself; one that fails ends the others."""
+    """Return the resources of a job that starts its processes by srun itself; if one fails, the others end."""
     gres = f" --gres={found['gres']}" if found["gres"] else ""
     step = f"{shape} --cpus-per-task={found['cpus_per_task']}{gres} --cpu-bind=q --kill-on-bad-exit=1"
     return {"mpi": "srun", "launch": f"srun {step} sh rules/rank.sh"}
 
 
 def locally(study: Study, stage: str, name: str) -> dict[str, Any]:
-    """The same without a cluster: a training on several GPUs starts a process for each of them."""
+    """Return the same without a cluster: a training on several GPUs starts a process for each of them."""
     job = study.resources.of(stage, name)
     if stage == "train" and _trained(study, name) and isinstance(job, TrainJobResources) and (job.gpus or 0) > 1:
         each = job.processes or job.gpus
@@ -81,9 +81,9 @@ def locally(study: Study, stage: str, name: str) -> dict[str, Any]:
 
 
 def send_study(text: str) -> None:
-    """Keep the params file for the jobs that are going to be sent.
+    """Keep the params file for the jobs that will be sent.
 
-    A job may wait for days. It goes by the study as it was when the job was sent, whatever is edited since.
+    A job may wait for days. It uses the study as it was when the job was sent, whatever is edited in the meantime.
     """
     sent = Path(f".snakemake/sitter-study/{sha256(text.encode()).hexdigest()}.yaml")
     with atomic_file(sent) as part:
@@ -92,5 +92,5 @@ def send_study(text: str) -> None:
 
 
 def study_as_sent() -> str | None:
-    """In a job: the params file that it was sent with, if it was."""
+    """Return, in a job, the params file that it was sent with; None outside of one."""
     return os.environ.get("SITTER_STUDY")

@@ -1,4 +1,4 @@
-"""What all rules share: the study, its jobs by stage, and the agreement with DVC."""
+"""What all rules share: the study, its jobs by stage, and the synchronisation with DVC."""
 
 import logging
 import os
@@ -28,38 +28,38 @@ from pipeline.params.study_name import DEFAULT
 from rules import cluster, homes, logs, watch
 from rules.logs import logged
 
-# The command line and the profiles, which Snakemake tells its rules only when all have been read. It has said already
-# which profiles it uses.
+# The command line and the profiles, which rules cannot see while the Snakefile is read. Snakemake has already said
+# which profiles it uses, so that the message is dropped here.
 with redirect_stderr(StringIO()):
     OPTIONS = parse_args(sys.argv[1:])[1]
-# Nothing is going to be made.
+# True if this run will not make anything.
 DRY = (
     OPTIONS.dryrun or OPTIONS.touch or bool(OPTIONS.summary or OPTIONS.detailed_summary)
 )
-# Jobs go to SLURM: this is the run that sends them, or one that it has started, within a job.
+# True if jobs go to SLURM: this is the run that sends them, or a run within a job.
 ON_SLURM = OPTIONS.executor == "sitter-slurm" or bool(
     not workflow.is_main_process and cluster.study_as_sent()
 )
 if (OPTIONS.forcerun or OPTIONS.forceall) and not os.environ.get("DVC_STAGE"):
-    # What the user wants to have done again is not taken from an earlier run.
+    # Jobs that the user forces to run again are not taken from an earlier run.
     os.environ[FORCED] = "1"
 if OPTIONS.executor == "slurm":
     raise WorkflowError(
-        "The executor `slurm` does not know how trainings go on after their time limit: use `sitter-slurm`, with its "
+        "The executor `slurm` does not resume trainings after their time limit: use `sitter-slurm`, with its "
         "settings under that name, as profiles/slurm does."
     )
 if OPTIONS.executor == "sitter-slurm":
-    # The cores of this machine, which profiles/default names, are no limit there.
+    # The cores of this machine, which profiles/default names, are no limit on a cluster.
     workflow.resource_settings.cores = None
     workflow.global_resources["_cores"] = sys.maxsize
 
 
 def read_study():
-    """The params files, as they stand and checked: params.yaml, or those given by --configfile."""
+    """Return the params files, their content and the checked study: params.yaml, or the files given by --configfile."""
     given = workflow.config_settings.configfiles
     if workflow.config_settings.config:
         raise WorkflowError(
-            "A study is made of params files: change values in a further --configfile and not by --config."
+            "A study is made of params files: change values in a further --configfile instead of --config."
         )
     files = [Path(os.path.relpath(file)) for file in given] or [DEFAULT]
     if not workflow.is_main_process and cluster.study_as_sent():
@@ -86,7 +86,7 @@ OUTPUTS = frozenset(path for job in JOBS.values() for path in job.outputs)
 
 
 def stage(name):
-    """The command of a stage, for the shell and with the braces doubled that Snakemake would format."""
+    """Return the command of a stage for the shell, with doubled braces, since Snakemake formats it."""
     words = ["python", "-m", "pipeline", name]
     for file in STUDY_FILES:
         words += ["--params", str(file)]
@@ -94,12 +94,12 @@ def stage(name):
 
 
 def at(path):
-    """For outputs and logs of a rule: a path in the home of the study."""
+    """Return a path in the home of the study, for outputs and logs of a rule."""
     return str(Layout.of(STUDY).home / path)
 
 
 def names(*sections):
-    """A wildcard constraint: the names of these sections of the study, and nothing else."""
+    """Return a wildcard constraint that matches only the names in these sections of the study."""
     return (
         "|".join(name for section in sections for name in getattr(STUDY, section))
         or "(?!)"
@@ -107,12 +107,12 @@ def names(*sections):
 
 
 def job(stage, wildcards):
-    """The job of a stage that these wildcards stand for."""
+    """Return the job of a stage with these wildcards."""
     return JOBS[stage, tuple(wildcards)]
 
 
 def inputs(stage):
-    """Input function of a rule: the manifests of what the job is made from, and each file of the user's own."""
+    """Return the input function of a rule: it gives the inputs' manifests, and fails if a user's file is missing."""
 
     def files(wildcards):
         found = job(stage, wildcards)
@@ -120,7 +120,7 @@ def inputs(stage):
         needed = {"download": found.name, "train": "tracking"}
         if needed.get(stage, ".".join(filter(None, (stage, found.name)))) in absent:
             raise WorkflowError("\n".join(absent.values()))
-        # Without the originals, what was made of them stands: Snakemake leaves a job alone whose inputs are not there.
+        # If originals are gone, outputs made from them stay: Snakemake does not rerun a job with missing inputs.
         gone = any(not path.exists() for path in found.own)
         return [
             *(str(path if path.suffix else path / MANIFEST) for path in found.inputs),
@@ -131,10 +131,10 @@ def inputs(stage):
 
 
 def values(stage):
-    """For `params:` of a rule: the values of the keys of params.yaml that count, as dvc.yaml names them.
+    """Return the values of the keys of params.yaml that count, as dvc.yaml names them, for `params:` of a rule.
 
-    With them goes a digest of the user's own files that the job reads. They are no inputs of the rule, because Snakemake
-    compares inputs by their times first, and takes braces in their names for wildcards.
+    A digest of the user's own files that the job reads is added. The files are no inputs of the rule, because Snakemake
+    compares inputs by their times first, and would take braces in their names for wildcards.
     """
 
     def value(key):
@@ -153,7 +153,7 @@ def values(stage):
 
 @cache
 def content(job):
-    """A digest of the user's own files that a job reads."""
+    """Return a digest of the user's own files that a job reads."""
     try:
         return watch.digest(job, OUTPUTS)
     except SitterError as error:
@@ -161,14 +161,14 @@ def content(job):
 
 
 def environment(wildcards):
-    """For `conda:` of a rule. Snakemake formats the path, so braces in it are doubled."""
+    """Return the path for `conda:` of a rule, with doubled braces, since Snakemake formats it."""
     path = os.path.join(str(workflow.basedir), "envs", "sitter.yaml")
     return path.replace("{", "{{").replace("}", "}}")
 
 
 @cache
 def request(stage, name):
-    """What a job asks for, as resources of its rule."""
+    """Return the requests of a job as resources of its rule."""
     if not ON_SLURM:
         return cluster.locally(STUDY, stage, name)
     given = workflow.resource_settings.default_resources
@@ -181,7 +181,7 @@ def request(stage, name):
 
 
 def asked(stage):
-    """For `resources:` of a rule: a function for each."""
+    """Return a function for each resource, for `resources:` of a rule."""
 
     def one(resource):
         return lambda wildcards: request(stage, next(iter(wildcards), "all")).get(
@@ -195,7 +195,7 @@ def asked(stage):
 
 
 def cpus(stage, here):
-    """For `threads:` of a rule: what the job asks SLURM for; without it, so many."""
+    """Return the number of threads of a rule: the job's request on SLURM, or else `here`."""
     return lambda wildcards: (
         request(stage, next(iter(wildcards), "all"))["cpus_per_task"]
         if ON_SLURM
@@ -204,12 +204,12 @@ def cpus(stage, here):
 
 
 def fingerprint(stage):
-    """For `params:` of a rule: the fingerprint of the code that counts."""
+    """Return a function that gives the fingerprint of a job's code, for `params:` of a rule."""
     return lambda wildcards: code(stage, *job(stage, wildcards).kinds)
 
 
 def every_target():
-    """What `all` asks for: the file that stands for each job, so that an output that was deleted is made again."""
+    """Return the inputs of `all`: the file that represents each job, so that a deleted output is made again."""
     return [str(job.target) for job in JOBS.values()]
 
 
@@ -222,7 +222,7 @@ if ON_SLURM and workflow.is_main_process:
         raise WorkflowError(str(error))
 
 
-# Two engines, one truth (rules/sync.py): what DVC brought is recorded before the work, what was made after it.
+# Both engines stay in agreement (rules/sync.py): what DVC brought is recorded before the work, new outputs after it.
 if workflow.is_main_process:
     from rules import sync, restore
 
@@ -236,7 +236,7 @@ if workflow.is_main_process:
 
 
 def after_success():
-    """Commit to DVC where all of the study is up to date, and show the results of a run that made the report."""
+    """Commit to DVC if the whole study is up to date, and show the results if the run made the report."""
     if OPTIONS.touch:
         return
     from pipeline.stages.report import results

@@ -1,8 +1,8 @@
-"""`dvc.yaml` from the study: the same jobs, inputs and parameters that the Snakemake rules go by.
+"""Writes `dvc.yaml` for a study: the same jobs, inputs and parameters as the Snakemake rules.
 
-A stage for each rule, `foreach` over the entries of `params.yaml`. What the jobs of a stage depend on differs in number
-(a model learns from one data set, the next from two), and DVC has no lists in templates: so each entry lists its own
-dependencies, the shorter lists filled up with their last item, which DVC counts once.
+Each rule is a stage with `foreach` over the entries of `params.yaml`. Jobs of a stage differ in the number of
+dependencies (a model learns from one data set, the next from two), and DVC has no lists in templates. So each entry
+lists its own dependencies; shorter lists repeat their last item, which DVC counts once.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ HEADER = """\
 # you add (other metrics, plots, artifacts) is yours and stays.
 """
 TEMPLATE = "by-model"  # .dvc/plots/by-model.json
-# The curve that shows a benchmark, with its axes.
+# The curve that represents each kind of benchmark, with its axes.
 TRAINING = {"training loss": "loss", "EER on validation sitters": "val_eer"}
 CURVES = {"all-pairs": ("roc", "far", "tar"), "identification": ("cmc", "rank", "rate")}
 
 
 def stage_name(job: Job) -> str:
-    """How DVC calls a job: `train@dlib-lora`."""
+    """Return DVC's name of a job, such as `train@dlib-lora`."""
     return f"{job.stage}@{job.name}" if job.names else job.stage
 
 
 def stages(study: Study) -> dict[str, Any]:
-    """The `stages` of dvc.yaml for a study."""
+    """Return the `stages` of dvc.yaml for a study."""
     every = jobs(study)
     outputs = frozenset(path for job in every for path in job.outputs)
     found = {"plan": _plan(study)} | {
@@ -52,22 +52,22 @@ def stages(study: Study) -> dict[str, Any]:
 
 
 def _from_home(study: Study, entry: dict[str, Any]) -> dict[str, Any]:
-    """A stage in the dvc.yaml of a study's home: its paths start at the project's root, and so does its command."""
+    """Return a stage for the dvc.yaml of a study's home, with paths and command that start at the project's root."""
     home = Layout.of(study).home
     inner = entry.get("do", entry)
     params = inner["params"]
-    if isinstance(params[0], str):  # keys of the file that DVC looks for by itself
+    if isinstance(params[0], str):  # keys of the default file of DVC
         params = [{params_file(study).as_posix(): params}]
     told = {"wdir": Path(*[".."] * len(home.parts)).as_posix(), **inner, "params": params}
     return {**entry, "do": told} if "do" in entry else told
 
 
 def _plan(study: Study) -> dict[str, Any]:
-    """A stage that runs before all others when params.yaml or the code has changed.
+    """Return a stage that runs before all others when params.yaml or the code has changed.
 
-    dvc.yaml has to follow params.yaml first, and the fingerprints that the jobs depend on have to follow the code. The
-    output is never removed (`persist`), and for DVC this rules out its run cache: the command is always run, also where
-    params.yaml and the code are what they once were.
+    It updates dvc.yaml from params.yaml, and the fingerprints that the jobs depend on from the code. The
+    output is never removed (`persist`), which for DVC rules out its run cache: the command always runs, even if
+    params.yaml and the code return to an earlier state.
     """
     file = params_file(study)
     return {
@@ -79,7 +79,7 @@ def _plan(study: Study) -> dict[str, Any]:
 
 
 def own_files(job: Job, outputs: frozenset[Path]) -> list[str]:
-    """What DVC watches of the user's own files, folders behind links included, in the words of dvc.yaml."""
+    """Return the user's own files and folders that DVC watches, including folders behind links, as in dvc.yaml."""
     seen = watched(job, outputs)
     return [path.as_posix().replace("${", "\\${") for path in (*seen, *behind_links(seen, outputs))]
 
@@ -122,21 +122,21 @@ def _command(job: Job, target: str) -> str:
 
 
 def _filled(lists: list[list[str]]) -> list[list[str]]:
-    """Lists of one length, none of them empty before."""
+    """Return the lists filled up to one length; none may be empty."""
     length = max(len(items) for items in lists)
     return [items + items[-1:] * (length - len(items)) for items in lists]
 
 
 def _metrics(study: Study) -> list[str]:
-    """For `dvc metrics`: the results, and what each training says of itself."""
+    """Return the files for `dvc metrics`: the results, and the summary of each training."""
     trained = [name for name, model in study.models.items() if model.adaptation.kind != "none"]
-    # From the folder of dvc.yaml.
+    # Paths start at the folder of dvc.yaml.
     at = Layout()
     return [(at.results() / "metrics.json").as_posix(), *(f"{at.model(name)}/metrics.json" for name in trained)]
 
 
 def _plots(study: Study) -> list[dict[str, Any]]:
-    """For `dvc plots`: a curve of each benchmark and of the trainings, a line for each model."""
+    """Return the entries for `dvc plots`: a curve for each benchmark and for the trainings, a line for each model."""
     found = []
     for name, benchmark in study.evaluate.benchmarks.items():
         if benchmark.kind in CURVES:
@@ -151,7 +151,7 @@ def _plots(study: Study) -> list[dict[str, Any]]:
 
 
 def rendered(study: Study, there: dict[str, Any]) -> dict[str, Any]:
-    """The whole of a study's dvc.yaml: stages, metrics and plots, and what else is there."""
+    """Return the whole of a study's dvc.yaml: stages, metrics and plots, and everything else already there."""
     metrics, plots = _metrics(study), _plots(study)
     own_metrics = [path for path in there.get("metrics", []) if not str(path).startswith(("results/", "models/"))]
     own_plots = [plot for plot in there.get("plots", []) if TEMPLATE not in str(plot) and not set(plot) & set(TRAINING)]
@@ -160,13 +160,13 @@ def rendered(study: Study, there: dict[str, Any]) -> dict[str, Any]:
 
 
 def in_step(study: Study) -> bool:
-    """Whether a study's dvc.yaml follows its params."""
+    """Whether a study's dvc.yaml is up to date with its params."""
     there = _read(_file(study))
     return there == rendered(study, there)
 
 
 def write_dvc_yaml(study: Study) -> None:
-    """Bring a study's dvc.yaml into step; leaves the file alone where it is."""
+    """Update a study's dvc.yaml; an up-to-date file is left alone."""
     there = _read(_file(study))
     if (wanted := rendered(study, there)) != there:
         with atomic_file(_file(study)) as part:
@@ -178,7 +178,7 @@ def _file(study: Study) -> Path:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """dvc.yaml as it is; each start of Snakemake reads it, so by libyaml where PyYAML has it."""
+    """Return the content of dvc.yaml; by libyaml if PyYAML has it, since each start of Snakemake reads the file."""
     if not file.exists():
         return {}
     return yaml.load(file.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}

@@ -1,7 +1,7 @@
-"""Where the study of a run keeps what it makes, and the one params file that both engines read there.
+"""The home of a run's study, with its outputs and the one params file that both engines read.
 
-The study of `params.yaml` is at home in the project's root. Any other study has `runs/NAME/`, with a copy of its params
-files in one, beside a dvc.yaml of its own: `dvc repro runs/NAME/dvc.yaml` and `snakemake all --configfile FILE` are the
+The study of `params.yaml` is at home in the project's root. Any other study has `runs/NAME/`, with a merged copy of its
+params files and a dvc.yaml of its own: `dvc repro runs/NAME/dvc.yaml` and `snakemake all --configfile FILE` run the
 same study.
 """
 
@@ -31,7 +31,7 @@ def params_file(study: Study) -> Path:
 
 
 def bring_home(files: Sequence[Path] = ()) -> Study:
-    """Read and check a study, and bring its params into its home; without files, the study of params.yaml."""
+    """Read and check a study, and copy its params to its home; without files, take the study of params.yaml."""
     files = files or [DEFAULT]
     values = read(*files)
     study = check(values, " + ".join(map(str, files)), files)
@@ -46,9 +46,9 @@ def homes() -> list[Path]:
 
 
 def asked_for(arguments: Sequence[str]) -> list[Path]:
-    """Return the params files that a command line names by --configfile: of Snakemake, or of `rules/sync.py`.
+    """Return the params files that a command line of Snakemake or of `rules/sync.py` names by --configfile.
 
-    A folder or a file below runs/NAME/, as DVC is given it, stands for the study that is at home there.
+    For DVC's arguments, a folder or a file below runs/NAME/ means the study with this home.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--configfile", "--configfiles", nargs="+", type=Path, default=[], dest="files")
@@ -64,17 +64,17 @@ def move_in(files: Sequence[Path], values: Any, study: Study) -> Path:
     """Write the params files of a study, in one, to the study's home; return the file that both engines read.
 
     Raises:
-        SitterError: another study is at home there, whose files exist.
+        SitterError: another study has this home, and its files exist.
     """
     target, files = params_file(study), [Path(os.path.relpath(file)) for file in files]
     if files == [target]:
         return target
-    others = [path for path in made_from(target) if path.exists()]  # else, that study was moved or given up
+    others = [path for path in made_from(target) if path.exists()]  # otherwise, that study was moved or deleted
     if others and made_from(target) != files:
         named = " + ".join(map(str, files))
         raise SitterError(
-            f"{named}: name is {study.name!r}, which is the name of the study of {' + '.join(map(str, others))}, too, "
-            f"whose results lie in {target.parent}/. Give this study another name: write `name: {study.name}-2` into "
+            f"{named}: name is {study.name!r}, but the study of {' + '.join(map(str, others))} has the same name, "
+            f"and its results lie in {target.parent}/. Give this study another name: write `name: {study.name}-2` into "
             "the last of its files."
         )
     text = _written(files, values, study)
@@ -85,9 +85,9 @@ def move_in(files: Sequence[Path], values: Any, study: Study) -> Path:
 
 
 def follow_files(target: Path) -> None:
-    """Bring a study's file in its home into step with the params files that it is made from, where those have changed.
+    """Update the params file in a study's home if the params files that it is made from have changed.
 
-    A value that was changed in the copy, as `dvc exp run --set-param` does, stays until then.
+    Until then, a value stays that was changed in the copy, for example by `dvc exp run --set-param`.
     """
     files = made_from(target)
     if files and all(file.exists() for file in files) and _content(files) not in target.read_text(encoding="utf-8"):

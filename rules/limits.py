@@ -1,4 +1,4 @@
-"""Whether a cluster can give what a study asks for: found out before anything is submitted."""
+"""Checks whether a cluster can meet the requests of a study, before anything is submitted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.plan.stages import jobs
 from snakemake_executor_plugin_sitter_slurm.states import minutes
 
 TRAINS_ON = ("train", "hours")
-"""The stage and the field that are enough in pieces: a training is stopped at its limit and goes on."""
+"""The stage and the field that may exceed a limit, since a training is stopped at its limit and resumed."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,15 @@ class Nodes:
 
 
 def check_requests(study: Study, request: Callable[[str, str], Mapping[str, Any]], settings: Any) -> None:
-    """Compare what each job asks for with what the nodes of its partition have.
+    """Compare the requests of each job with the nodes of its partition.
 
     Args:
-        study: whose jobs.
-        request: gives what a stage's job asks for, as `rules.cluster.asked`.
-        settings: Snakemake's `workflow.resource_settings`: the partition that is set for all or for one rule.
+        study: the study with the jobs.
+        request: returns the requests of a stage's job, as `rules.cluster.asked`.
+        settings: Snakemake's `workflow.resource_settings`: they name the partition for all rules or for one.
 
     Raises:
-        SitterError: a line for each job that could never start: the field, what is asked for, what there is.
+        SitterError: a job could never start; a line for each names the field, the request, and what there is.
     """
     partitions = _partitions()
     problems = {}
@@ -53,7 +53,7 @@ def check_requests(study: Study, request: Callable[[str, str], Mapping[str, Any]
 
 
 def _partitions() -> dict[str, list[Nodes]]:
-    """The nodes of each partition; the default one is also under the name ""."""
+    """The nodes of each partition; the default partition is also under the name ""."""
     asked = ["sinfo", "--noheader", "--format=%P|%D|%c|%m|%G|%l"]
     try:
         done = subprocess.run(asked, capture_output=True, text=True, timeout=60)
@@ -74,7 +74,7 @@ def _partitions() -> dict[str, list[Nodes]]:
 
 
 def _number(text: str) -> int:
-    return int(text.rstrip("+"))  # "16+": nodes that differ
+    return int(text.rstrip("+"))  # "16+" means that nodes differ
 
 
 def _problem(
@@ -107,20 +107,20 @@ def _problem(
     for field, (number, of, has) in wanted.items():
         most = max(has(some) for some in nodes)
         if number > most:
-            goes_on = " A training goes on in the next job: ask for that much." if (stage, field) == TRAINS_ON else ""
+            goes_on = " A training resumes in the next job: request that much." if (stage, field) == TRAINS_ON else ""
             place = _place(study, stage, name, field)
-            return f"{place}: {number} {of} are asked for; {where} gives at most {most:g}.{goes_on}"
+            return f"{place}: {number} {of} are requested; {where} gives at most {most:g}.{goes_on}"
     fit = sum(some.count for some in nodes if all(number <= has(some) for number, _, has in wanted.values()))
     if fit < (asked["nodes"] or 1):
         return (
-            f"{_place(study, stage, name, 'nodes')}: {asked['nodes'] or 1} nodes are asked for that have all of "
+            f"{_place(study, stage, name, 'nodes')}: {asked['nodes'] or 1} nodes are requested that have all of "
             f"{', '.join(f'{number:g} {of}' for number, of, _ in wanted.values())}; {where} has {fit}."
         )
     return None
 
 
 def _partition(stage: str, settings: Any) -> str:
-    """The partition that the profile names for a rule, "" for the cluster's default."""
+    """Return the partition that the profile names for a rule; "" for the cluster's default."""
     for given in (settings.overwrite_resources.get(stage, {}), settings.default_resources or {}):
         if "slurm_partition" in given:
             return str(given["slurm_partition"].raw).strip("'\"")
@@ -128,10 +128,10 @@ def _partition(stage: str, settings: Any) -> str:
 
 
 def _place(study: Study, stage: str, name: str, field: str) -> str:
-    """Where a field is set: by the study for the entry or for all, else by the profile."""
+    """Return where a field is set: in the study for the entry or for all, or else in the profile."""
     asked = getattr(study.resources, stage)
     for key in (name, ALL):
         if key in asked and field in asked[key].model_fields_set:
             return f"resources.{stage}.{key}.{field}" + (f" (of {name})" if key == ALL and name != ALL else "")
     there = {"gpus": "gpu_count", "memory_gb": "mem_mb", "hours": "runtime"}.get(field, field)
-    return f"resources.{stage}.{name}.{field} is not set, and the profile's default-resources.{there} counts"
+    return f"resources.{stage}.{name}.{field} is not set, so the profile's default-resources.{there} applies"

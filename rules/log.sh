@@ -1,9 +1,9 @@
 #!/bin/sh
-# The log of a stage tells of every attempt: its number, when it began, what it said, when and how it ended.
-#   COMMAND 2>&1 | sh rules/log.sh LOG    add a new attempt and what it says
+# The log of a stage records every attempt: its number, when it began, its output, when and how it ended.
+#   COMMAND 2>&1 | sh rules/log.sh LOG    add a new attempt and its output
 #   sh rules/log.sh LOG ended STATUS      add how it ended
-# Attempts are counted anew after one that succeeded. One that was killed has no last line.
-if [ -n "$(tail -c 1 "$1" 2>/dev/null)" ]; then  # the last line is not whole
+# After an attempt that succeeded, counting starts at 1. A killed attempt has no last line.
+if [ -n "$(tail -c 1 "$1" 2>/dev/null)" ]; then  # the last line is incomplete
     echo >> "$1"
 fi
 now=$(date '+%Y-%m-%d %H:%M:%S')

@@ -1,4 +1,4 @@
-"""The logs of the stages, `logs/STAGE/NAME.log`: each attempt at a job is added to the log of those before it."""
+"""The logs of the stages, `logs/STAGE/NAME.log`: each attempt at a job is appended to the log of earlier attempts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from snakemake.jobs import Job
 
 
 def keep() -> None:
-    """Have Snakemake keep the log of a job that it runs again; by itself, it deletes logs together with outputs."""
+    """Make Snakemake keep the log of a job that it runs again; by default, it deletes logs together with outputs."""
     remove = Job.remove_existing_output
 
     async def remove_outputs_only(job: Any) -> None:
@@ -22,10 +22,10 @@ def keep() -> None:
 
 
 def logged(command: str) -> str:
-    """For `shell:` of a rule: a command whose words go to the log, between two lines of `log.sh`.
+    """Return a command with its output sent to the log, between two lines of `log.sh`, for `shell:` of a rule.
 
-    Signals that SLURM sends ahead of its limits reach every process of a job. They are for the stage: its shell waits
-    for it, and what it says last is written, too.
+    Signals that SLURM sends ahead of its limits reach every process of a job. They are meant for the stage: its shell
+    waits for it, and its last output is written, too.
     """
     return (
         "trap : TERM USR1; trap 'sh rules/log.sh {log} ended $?' EXIT; "

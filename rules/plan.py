@@ -1,7 +1,8 @@
-"""What the stage `plan` of dvc.yaml makes: a file for each job, with the fingerprint of the code that the job uses.
+"""The output of the stage `plan` of dvc.yaml: a file for each job with the fingerprint of the code that the job uses.
 
-A job of DVC depends on its file here instead of on the 40 to 60 modules themselves. DVC writes dvc.lock anew after each
-stage, in seconds if it lists all modules for each job, and shows a column for each dependency in `dvc exp show`.
+A DVC job depends on its file here instead of on the 40 to 60 modules themselves. DVC rewrites dvc.lock after each
+stage, which takes seconds if it lists all modules for each job, and shows a column for each dependency in `dvc exp
+show`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def planned(job: Job) -> Path:
 
 
 def write_plan(study: Study) -> None:
-    """Write the file of each job, where it is not there or says something else, and remove those of other studies."""
+    """Write the file of each job if it is missing or differs, and remove files of other studies."""
     wanted = {planned(job): f"{code(job.stage, *job.kinds)}\n" for job in jobs(study)}
     for path in plan_folder(Layout.of(study)).rglob("*"):
         if path.is_file() and path not in wanted:

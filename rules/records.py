@@ -1,4 +1,4 @@
-"""What each engine has on record of what was made, and where the two contradict each other."""
+"""The engines' records of outputs, and contradictions between them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pipeline.plan.layout import Layout
 from rules.dvc_yaml import stage_name
 from rules.plan import planned
 
-# Set for the Snakemake and DVC that an engine calls while it holds the lock.
+# Environment variable, set for Snakemake and DVC when an engine calls them while it holds the lock.
 HOLDER = "SITTER_LOCK_HOLDER"
 
 
@@ -39,9 +39,9 @@ def dvc_status(at: Layout) -> dict[str, list[Any]]:
 
 
 def unseen(job: Job, changes: list[Any]) -> str:
-    """Return a message where DVC finds an input changed that Snakemake takes for the old one, or "".
+    """Return a message if DVC finds a changed input that Snakemake takes for unchanged; otherwise "".
 
-    That is so where nothing was recorded in DVC since the two agreed, and Snakemake has not run the job since.
+    This happens if nothing was recorded in DVC since the two agreed, and Snakemake has not run the job since.
     """
     at = Layout.holding(job.target)
     inputs = {path.as_posix() for path in (*job.inputs, planned(job), at.home / DEFAULT.name)}
@@ -63,10 +63,10 @@ def record(target: Path, sort: str = "metadata") -> Path:
 
 
 def distrust(target: Path) -> None:
-    """Have Snakemake make an output anew: DVC has brought it and finds it stale.
+    """Make Snakemake run a job again: DVC has brought its output and finds it stale.
 
     Snakemake has no record of how it was made, and would take it for up to date. So it is marked as Snakemake marks
-    what a run has left unfinished.
+    the unfinished outputs of a run.
     """
     with atomic_file(record(target, "incomplete")) as part:
         part.write_text(json.dumps({"external_jobid": None}))
@@ -83,27 +83,27 @@ def lock_file(at: Layout) -> Path:
 
 
 def address(job: Job) -> str:
-    """Return how DVC is told of a job: `train@dlib-lora`, or `runs/NAME/dvc.yaml:train@dlib-lora`."""
+    """Return DVC's address of a job: `train@dlib-lora`, or `runs/NAME/dvc.yaml:train@dlib-lora`."""
     return address_of(stage_name(job), Layout.holding(job.target))
 
 
 def address_of(name: str, at: Layout) -> str:
-    """Return how DVC is told of a stage of a study by the stage's name."""
+    """Return DVC's address of a stage of a study by the stage's name."""
     return f"{dvc_file(at)}:{name}" if at.study else name
 
 
 def _agreement(at: Layout) -> Path:
-    """The file that says what a study's dvc.lock was when the two engines last agreed."""
+    """Return the path of the file that records a study's dvc.lock when the two engines last agreed."""
     return Path(".snakemake") / "-".join(filter(None, ("sitter-agreed", at.study)))
 
 
 def agreed(at: Layout) -> bool:
-    """Whether a study's dvc.lock is as it was when both engines last agreed."""
+    """Whether a study's dvc.lock is unchanged since both engines last agreed."""
     return _agreement(at).exists() and _agreement(at).read_text() == lock_hash(at)
 
 
 def note_agreement(at: Layout) -> None:
-    """Keep what a study's dvc.lock is, now that both engines agree."""
+    """Record the state of a study's dvc.lock, now that both engines agree."""
     with atomic_file(_agreement(at)) as part:
         part.write_text(lock_hash(at))
 
@@ -120,13 +120,13 @@ def dvc_is_here() -> bool:
 
 
 def dvc_trouble() -> str:
-    """Return why DVC cannot record anything here, or "": it fails where the path of its cache has braces."""
+    """Return why DVC cannot record anything here, or "": it fails if the path of its cache has braces."""
     cache = cache_folder()
     if not {"{", "}"} & set(cache):
         return ""
     return (
         f"DVC cannot keep its cache in {cache}, because of the braces in this path. Rename the folder, or type "
-        "`dvc cache dir --local FOLDER` with a folder that has none."
+        "`dvc cache dir --local FOLDER` with a folder without braces in its path."
     )
 
 
@@ -138,7 +138,7 @@ def cache_folder() -> str:
 
 
 def give_up_kept(jobs: Iterable[Job], at: Layout) -> None:
-    """Give up the second names of outputs that DVC has recorded: dvc.lock names their content."""
+    """Remove the second names of outputs that DVC has recorded: dvc.lock names their content."""
     folders = [(job, *found) for job in jobs for found in kept(job, at)]
     if not folders or not lock_file(at).exists():
         return
@@ -150,7 +150,7 @@ def give_up_kept(jobs: Iterable[Job], at: Layout) -> None:
 
 
 def _recorded(target: Path, outputs: dict[str, str]) -> str:
-    """Return the MD5 that DVC has of a job's target, an output or a file in one; "" where it has none."""
+    """Return the MD5 that DVC has for a job's target (an output or a file in one); "" if it has none."""
     if found := outputs.get(target.as_posix()):
         return found
     whole = outputs.get(target.parent.as_posix(), "")

@@ -1,8 +1,8 @@
-"""What stood before comes back where the work that was to replace it fails.
+"""Restores earlier outputs if the work that should replace them fails.
 
-Snakemake removes the output files of a job before it runs the job, and again where it fails. DVC removes the outputs of
-a stage before it runs the stage's command; it has them in its cache. So both are put back when the run ends, and marked
-as unfinished: they are not what the study asks for now.
+Snakemake removes the output files of a job before it runs the job, and again if the job fails. DVC removes the outputs
+of a stage before it runs the stage's command; it has them in its cache. So both are put back when the run ends, and
+marked as unfinished, because they do not fit the present study.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ logger = logging.getLogger(__name__)
 
 
 def keep(jobs: Iterable[Job], at: Layout) -> None:
-    """Keep what stands for the outputs of a study's jobs until this process ends.
+    """Keep the files that represent the outputs of a study's jobs until this process ends.
 
-    What a killed run has kept comes back first.
+    Files that a killed run has kept are put back first.
     """
     kept = Path(".snakemake/sitter-kept") / (at.study or "-")
     jobs = list(jobs)
@@ -39,7 +39,7 @@ def keep(jobs: Iterable[Job], at: Layout) -> None:
         if file.exists():
             _link(file, kept / record(file).name)
     atexit.register(_put_back, files, kept)
-    stage = os.environ.get("DVC_STAGE", "").rpartition(":")[2]  # before it: the dvc.yaml, as seen from where DVC runs
+    stage = os.environ.get("DVC_STAGE", "").rpartition(":")[2]  # the part before the colon is the path of dvc.yaml
     for job in jobs:
         if stage_name(job) == stage:
             atexit.register(_from_cache, job)
@@ -62,7 +62,7 @@ def _put_back(files: Iterable[Path], kept: Path) -> None:
 
 
 def _from_cache(job: Job) -> None:
-    """Take from DVC's cache what a stage has not made anew."""
+    """Restore outputs that a stage has not made anew from DVC's cache."""
     lock = lock_file(Layout.holding(job.target))
     known = yaml.safe_load(lock.read_text()) if lock.exists() else None
     outputs = ((known or {}).get("stages", {}).get(stage_name(job)) or {}).get("outs", [])
@@ -77,7 +77,7 @@ def _from_cache(job: Job) -> None:
                 try:
                     if not out.exists:
                         out.checkout(force=True)
-                        logger.warning(f"the stage failed; {out} is again what it was")
+                        logger.warning(f"the stage failed; the earlier {out} was restored")
                 except DvcException as error:
-                    logger.error(f"{out} could not be brought back: {error}")
+                    logger.error(f"{out} could not be restored: {error}")
     distrust(job.target)

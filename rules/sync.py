@@ -1,12 +1,12 @@
-"""Snakemake and DVC in agreement: one truth about what is up to date, whichever of them did the work.
+"""Keeps Snakemake and DVC in agreement about what is up to date, whichever of them did the work.
 
     python rules/sync.py run [SNAKEMAKE ARGUMENTS]    snakemake all, then record it in DVC
     python rules/sync.py repro [DVC ARGUMENTS]        dvc repro, then record it in Snakemake
     python rules/sync.py pull [DVC ARGUMENTS]         dvc pull, then record it in Snakemake
 
-Each holds one lock, so that no training runs twice. The plain commands end in the same agreement: `snakemake all`
-commits to DVC when it succeeds, and any `snakemake` first takes note of what `dvc repro`, `pull`, `checkout` or
-`exp apply` has brought, which it can tell from `dvc.lock`.
+Each holds one lock, so that no training runs twice. The plain commands also end in agreement: `snakemake all`
+commits to DVC when it succeeds, and any `snakemake` first records the outputs that `dvc repro`, `pull`, `checkout` or
+`exp apply` has brought, which it detects by `dvc.lock`.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ LOCK = Path(".snakemake/sitter.lock")
 
 
 def before_snakemake(dry: bool, study: Study) -> None:
-    """Take the lock for real work and follow what DVC has brought; called as a Snakefile is read.
+    """Take the lock if this run does real work, and record what DVC has brought; called while a Snakefile is read.
 
     Args:
-        dry: nothing is going to be made.
-        study: the one that is run, whose params are in its home unless the run is dry.
+        dry: whether this run makes nothing.
+        study: the study of the run; its params are in its home unless the run is dry.
     """
     by_dvc = os.environ.get("DVC_STAGE")
     if os.environ.get(records.HOLDER):
@@ -64,7 +64,7 @@ def before_snakemake(dry: bool, study: Study) -> None:
 
 
 def after_snakemake(study: Study) -> None:
-    """Commit what a plain Snakemake run has made; called when it has succeeded, and when it has failed."""
+    """Commit what a plain Snakemake run has made; called after success and after failure."""
     if is_first() and not os.environ.get("DVC_STAGE") and records.dvc_is_here():
         if trouble := records.dvc_trouble():
             logger.warning(f"nothing was recorded in DVC. {trouble}")
@@ -73,7 +73,7 @@ def after_snakemake(study: Study) -> None:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """`snakemake all`, then commit; with nothing to do, make sure that DVC knows so too."""
+    """Run `snakemake all`, then commit; if nothing is to do, make sure that DVC knows this, too."""
     with _lock():
         study = bring_home(asked_for(arguments))
         write_dvc_yaml(study)
@@ -82,13 +82,13 @@ def run(arguments: Sequence[str]) -> None:
         if trouble := records.dvc_trouble():
             logger.warning(f"nothing was recorded in DVC. {trouble}")
         elif not commit(study) and not failed:
-            raise SitterError("Snakemake has more to do after the run, which was not recorded in DVC: run it again.")
+            raise SitterError("Snakemake has more to do after the run, so DVC has no record of it: run it again.")
         _stop(failed)
         print(results(study, Layout.of(study)))
 
 
 def repro(arguments: Sequence[str]) -> None:
-    """`dvc repro`, then let Snakemake take note of what it restored."""
+    """Run `dvc repro`, then record in Snakemake what it restored."""
     with _lock():
         _check_dvc()
         study = bring_home(asked_for(arguments))
@@ -96,12 +96,12 @@ def repro(arguments: Sequence[str]) -> None:
         before = report_time(study)
         _stop(_call("dvc", "repro", *arguments))
         follow_dvc(study)
-        if report_time(study) != before or not arguments:  # else, a part of the study was asked for
+        if report_time(study) != before or not arguments:  # otherwise, only a part of the study was requested
             print(results(study, Layout.of(study)))
 
 
 def pull(arguments: Sequence[str]) -> None:
-    """`dvc pull`, then let Snakemake take note of what came."""
+    """Run `dvc pull`, then record in Snakemake what it brought."""
     with _lock():
         _check_dvc()
         _stop(_call("dvc", "pull", *arguments))
@@ -111,23 +111,23 @@ def pull(arguments: Sequence[str]) -> None:
 
 
 def is_first() -> bool:
-    """Whether this Snakemake was called by neither engine, so that it has the last word."""
+    """Whether no engine called this Snakemake, so that it shows the results."""
     return not os.environ.get(records.HOLDER)
 
 
 def report_time(study: Study) -> int:
-    """Return when a study's report was made, in ns; 0 where there is none."""
+    """Return when a study's report was made, in nanoseconds; 0 where there is none."""
     report = Layout.of(study).report()
     return report.stat().st_mtime_ns if report.exists() else 0
 
 
 def commit(study: Study) -> bool:
-    """Record in DVC what Snakemake finds up to date and DVC does not know yet; return whether that is all of the study.
+    """Record in DVC what Snakemake finds up to date and DVC lacks; return whether the whole study is up to date.
 
     Stale outputs are never committed: they would poison DVC's run cache.
 
     Raises:
-        SitterError: DVC finds that an input of a job has changed, which Snakemake has not run since.
+        SitterError: DVC finds a changed input of a job that Snakemake has not run since.
     """
     write_plan(study)
     at = Layout.of(study)
@@ -137,7 +137,7 @@ def commit(study: Study) -> bool:
         records.give_up_kept(every, at)
         return True
     pending = _pending(study)
-    # What was made of originals that are not here stays as DVC knows it.
+    # Outputs of originals that are missing here stay as DVC has recorded them.
     gone = {stage_name(job) for job in every if any(not path.exists() for path in job.own)}
     fresh = [job for job in every if job.target not in pending and stage_name(job) not in gone]
     if lines := [line for job in fresh if (line := records.unseen(job, status.get(stage_name(job), [])))]:
@@ -145,7 +145,7 @@ def commit(study: Study) -> bool:
     known = [records.address_of("plan", at)] if "plan" in status else []
     if targets := sorted([*known, *(records.address(job) for job in fresh if stage_name(job) in status)]):
         _call("dvc", "commit", "--quiet", "--force", *targets)
-    records.note_agreement(at)  # also where more is to be made: nothing came from DVC that Snakemake does not know
+    records.note_agreement(at)  # even if more is to be made: Snakemake knows everything that came from DVC
     records.give_up_kept(every, at)
     return not pending
 
@@ -164,7 +164,7 @@ def _pending(study: Study) -> set[Path]:
 
 
 def plan(arguments: Sequence[str]) -> None:
-    """Let dvc.yaml and the plan follow the params and the code, before any work: the first stage of `dvc repro`."""
+    """Update dvc.yaml and the plan from params and code before any work: the first stage of `dvc repro`."""
     _check_dvc()
     files = asked_for(arguments)
     for file in files:
@@ -175,21 +175,21 @@ def plan(arguments: Sequence[str]) -> None:
 
 
 def bring_into_step(study: Study) -> None:
-    """Let a study's dvc.yaml follow its params.
+    """Update a study's dvc.yaml from its params.
 
     Raises:
-        SitterError: it did not. It does now, but the DVC that runs this has read it before.
+        SitterError: the file was out of date. It is updated now, but the running DVC has read the old one.
     """
     if not in_step(study):
         write_dvc_yaml(study)
         file, params = records.dvc_file(Layout.of(study)), params_file(study)
-        if ".dvc/tmp/exps" in Path.cwd().as_posix():  # a copy of the project, thrown away when the experiment fails
+        if ".dvc/tmp/exps" in Path.cwd().as_posix():  # a copy of the project, deleted if the experiment fails
             command = "python rules/dvc_yaml.py" + (f" --configfile {params}" if study.name else "")
             raise SitterError(
-                f"{file} does not follow these params. An experiment of its own cannot change it: set the values in "
+                f"{file} does not fit these params. A temporary copy cannot change it: set the values in "
                 f"{params}, type `{command}`, and start the experiment again."
             )
-        raise SitterError(f"{file} did not follow {params}. It does now: type the same command once more.")
+        raise SitterError(f"{file} was out of date with {params}. It is updated now: run the same command once more.")
 
 
 def _check_dvc() -> None:
@@ -200,16 +200,16 @@ def _check_dvc() -> None:
 def follow_dvc(study: Study) -> None:
     """Record in Snakemake's metadata what DVC says is up to date in a study, and only that.
 
-    That is done where dvc.lock has moved, or where Snakemake has no record of something that stands there.
+    This is done if dvc.lock has changed, or if Snakemake has no record of an existing output.
 
-    A job counts as up to date where DVC finds neither it nor anything that it is made from changed.
+    A job counts as up to date if DVC finds neither the job nor anything that it is made from changed.
     """
     at = Layout.of(study)
     every = jobs(study)
     values = read(params_file(study))
 
     def made_here(job: Job) -> bool:
-        """By a job on a cluster, which no Snakemake was there to record: it stands."""
+        """Whether a job on a cluster made the outputs when no Snakemake was running to record them; they are kept."""
         return job.has_inputs() and Twins.of(job, values, at).made()
 
     unrecorded = [job for job in every if job.target.exists() and not records.record(job.target).exists()]
@@ -219,7 +219,7 @@ def follow_dvc(study: Study) -> None:
     write_plan(study)
     stale = records.dvc_status(at).keys()
     fresh: dict[Path, Job] = {}
-    for job in every:  # in the order of the stages: inputs before what is made of them
+    for job in every:  # in the order of the stages, inputs before outputs
         made_of_fresh = all(path in fresh for path in job.inputs)
         if made_of_fresh and stage_name(job) not in stale and job.target.exists():
             fresh.update(dict.fromkeys((*job.outputs, job.target), job))
@@ -229,7 +229,7 @@ def follow_dvc(study: Study) -> None:
         touch = ["snakemake", "--quiet", "all", "--nolock", "--touch", "--forceall", *given, "--", *targets]
         done = subprocess.run(touch, env=records.environment(), capture_output=True, text=True)
         if done.returncode:
-            raise SitterError(f"Snakemake could not take note of what DVC brought:\n{done.stderr}")
+            raise SitterError(f"Snakemake could not record what DVC brought:\n{done.stderr}")
     for job in unknown:
         if job.target not in fresh:
             records.distrust(job.target)
@@ -240,7 +240,7 @@ def follow_dvc(study: Study) -> None:
 def _call(*command: str) -> int:
     """Run an engine to its end; return its exit status.
 
-    Ctrl-C reaches it from the terminal by itself, SIGTERM is passed on: it cleans up.
+    Ctrl-C reaches it from the terminal; SIGTERM is passed on, so that it can clean up.
     """
     engine = subprocess.Popen(command, env=records.environment())
     before = signal.signal(signal.SIGINT, signal.SIG_IGN), signal.signal(signal.SIGTERM, lambda *_: engine.terminate())
@@ -252,14 +252,14 @@ def _call(*command: str) -> int:
 
 
 def _stop(code: int) -> None:
-    """End where an engine has failed."""
+    """Exit if an engine has failed."""
     if code:
-        logger.error("stopped; what was finished stays, run the same again to go on")
+        logger.error("stopped; finished outputs stay: run the same command again to resume")
         raise SystemExit(code)
 
 
 def _acquire(wait: bool) -> FileLock:
-    """The lock of this project, held until the process ends."""
+    """Return the lock of this project, held until the process ends."""
     LOCK.parent.mkdir(exist_ok=True)
     lock = FileLock(LOCK)
     try:
@@ -277,7 +277,7 @@ def _acquire(wait: bool) -> FileLock:
     return lock
 
 
-_HELD: list[FileLock] = []  # a lock is released when its object goes: keep it
+_HELD: list[FileLock] = []  # a lock is released when its object is deleted, so it is kept here
 
 
 @contextmanager
@@ -290,7 +290,7 @@ def _lock() -> Iterator[None]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The three guarded ways in."""
+    """Run one of the three commands above."""
     configure_logging()
     commands = {"run": run, "repro": repro, "pull": pull}
     if not arguments or arguments[0] not in {*commands, "plan"}:

@@ -1,9 +1,9 @@
-"""What Snakemake and DVC watch of the user's own files, and whether its content has changed.
+"""The user's own files that Snakemake and DVC watch, and whether their content has changed.
 
-Both engines go by one list, `watched`. Snakemake gets a digest of the content of all that is on it as a parameter of
+Both engines use one list, `watched`. Snakemake gets a digest of the content of these files as a parameter of
 the job; DVC gets the list as the job's dependencies. A file is read again when its size, inode, time of modification or
-time of change (ctime) differ from what they were: the last one moves whenever a file is written or replaced, also where
-a program sets back the time of modification, as unzip, `cp -p` and rsync do.
+time of change (ctime) have changed: the last one changes whenever a file is written or replaced, even if
+a program resets the time of modification, as unzip, `cp -p` and rsync do.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from pipeline.plan.jobs import Job
 
 logger = logging.getLogger(__name__)
 MEMORY = Path(".snakemake/sitter-own")
-"""A file for each job: what its own files were when they were last read."""
-# A file that changed so short a time ago (in seconds) may change again without a new time: it is read once more.
+"""Folder with a file for each job: the state of the user's files when they were last read."""
+# A file that changed less than this many seconds ago may change again without a new time, so it is read once more.
 JUST_NOW = 2.0
-# From so many bytes on, reading is announced.
+# From this many bytes on, reading is announced.
 MANY_BYTES = 1 << 30
 
 Known = dict[str, list[int | str]]
@@ -38,12 +38,12 @@ Known = dict[str, list[int | str]]
 def watched(job: Job, outputs: Iterable[Path]) -> list[Path]:
     """Return the files and folders of the user's own that a job depends on.
 
-    Those that params.yaml names, and those that the job reads beside them. Of the latter there may be thousands, so a
-    folder stands for its files where at least half of what lies in it is read.
+    These are the files that params.yaml names, and the files that the job reads beside them. Of the latter there may be
+    thousands, so a folder represents its files if the job reads at least half of its content.
 
     Args:
         job: one job of the study.
-        outputs: what all jobs of the study make; a folder with outputs in it never stands for its files.
+        outputs: the outputs of all jobs of the study; a folder with outputs in it never represents its files.
     """
     if not job.beside:
         return list(job.own)
@@ -59,7 +59,7 @@ def watched(job: Job, outputs: Iterable[Path]) -> list[Path]:
 
 
 def _size(folder: Path) -> float:
-    """How many files a folder holds; infinite where it holds folders, which would count with it."""
+    """Return the number of files in a folder; infinite if it holds folders, which would be watched, too."""
     with os.scandir(folder) as found:
         return sum(float("inf") if is_folder(entry) else 1 for entry in found)
 
@@ -71,7 +71,7 @@ def _overlap(one: str, other: str) -> bool:
 def behind_links(paths: Iterable[Path], outputs: Iterable[Path]) -> list[Path]:
     """Return the folders that links below these folders lead to: DVC follows no link to a folder by itself.
 
-    They are absolute paths without links, or relative to the project where they lie in it.
+    They are absolute paths without links, or paths relative to the project if they lie in it.
 
     Raises:
         SitterError: a link leads to a folder in which the project keeps its outputs.
@@ -84,7 +84,7 @@ def behind_links(paths: Iterable[Path], outputs: Iterable[Path]) -> list[Path]:
             if entry.is_symlink() and is_folder(entry):
                 real = os.path.realpath(entry.path)
                 if any(_overlap(real, output) for output in made):
-                    raise SitterError(f"{entry.path} is a link to {real}, where this project writes: take it away.")
+                    raise SitterError(f"{entry.path} is a link to {real}, where this project writes: remove the link.")
                 if not any(_is_within(real, other) for other in inside):
                     inside.append(real)
                     found[Path(os.path.relpath(real) if _is_within(real, os.getcwd()) else real)] = None
@@ -96,7 +96,7 @@ def _is_within(path: str, folder: str) -> bool:
 
 
 def digest(job: Job, outputs: Iterable[Path]) -> str:
-    """Return a digest of what DVC watches for a job: the paths that it is given, and the content of all files there.
+    """Return a digest of what DVC watches for a job: the paths in its list, and the content of all files there.
 
     Raises:
         SitterError: a file cannot be read, or is something that neither engine can watch.
@@ -127,7 +127,7 @@ def digest(job: Job, outputs: Iterable[Path]) -> str:
 
 
 def _known(memory: Path) -> Known:
-    """Size, times of modification and change, inode and SHA-256 of each file when it was last read, by its path."""
+    """Return size, times of modification and change, inode and SHA-256 of each file when last read, by path."""
     try:
         found: Known = json.loads(memory.read_text())
     except (FileNotFoundError, ValueError):
@@ -136,9 +136,9 @@ def _known(memory: Path) -> Known:
 
 
 def _files(number: int, root: Path) -> Iterator[tuple[str, str]]:
-    """Each file below a watched path: a name that says where it lies in it, and its path."""
+    """Yield each file below a watched path: a name with its place below it, and its path."""
     if not root.is_dir():
-        if os.path.lexists(root):  # one that is not there adds nothing, and is missed elsewhere
+        if os.path.lexists(root):  # a missing path adds nothing here, and is reported elsewhere
             yield str(number), str(root)
         return
     for path, entry in entries(root):
@@ -147,7 +147,7 @@ def _files(number: int, root: Path) -> Iterator[tuple[str, str]]:
 
 
 def _state(path: str) -> list[int]:
-    """Size, times of modification and change, and inode of a file that both engines can watch."""
+    """Return size, times of modification and change, and inode of a file that both engines can watch."""
     try:
         path.encode()
         found = os.stat(path)
@@ -155,30 +155,32 @@ def _state(path: str) -> list[int]:
         raise SitterError(f"{path!r} has a name that is not UTF-8, which DVC cannot record: rename it.") from None
     except OSError as error:
         what = f"a broken link to {os.readlink(path)}" if os.path.islink(path) else f"unreadable ({error.strerror})"
-        raise SitterError(f"{path} is {what}: mend it, or take it away.") from None
+        raise SitterError(f"{path} is {what}: repair it, or remove it.") from None
     if not stat.S_ISREG(found.st_mode):
-        raise SitterError(f"{path} is neither a file nor a folder, but a device, a pipe or a socket: take it away.")
+        raise SitterError(f"{path} is neither a file nor a folder, but a device, a pipe or a socket: remove it.")
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 
 
 def _read(paths: Sequence[str], size: int) -> dict[str, str]:
-    """SHA-256 of files."""
+    """Return the SHA-256 of files."""
     if size > MANY_BYTES:
         logger.warning(f"reading {len(paths):,} files of yours ({size / 1e9:.1f} GB) to know their content")
     try:
         with ThreadPoolExecutor(min(16, 2 * (os.cpu_count() or 1))) as pool:
             return dict(zip(paths, pool.map(lambda path: sha256(Path(path)), paths), strict=True))
     except OSError as error:
-        raise SitterError(f"{error.filename} cannot be read ({error.strerror}): mend that, or take it away.") from None
+        raise SitterError(
+            f"{error.filename} cannot be read ({error.strerror}): make it readable, or remove it."
+        ) from None
 
 
 def _looks_the_same(before: Sequence[int | str] | None, now: Sequence[int], content: str) -> bool:
-    """Whether a file has other content than before, but the size, time and inode by which DVC would know that."""
+    """Whether a file's content has changed, but not the size, time and inode by which DVC detects a change."""
     return before is not None and [before[i] for i in (0, 1, 3)] == [now[i] for i in (0, 1, 3)] and before[4] != content
 
 
 def _tell_dvc(paths: Sequence[str]) -> None:
-    """Let DVC forget what it remembers of files that have changed and do not look like it, so that it reads them."""
+    """Make DVC forget its state of files that have changed without looking so, so that it reads them again."""
     if not paths or not Path(".dvc").is_dir():
         return
     from dvc.repo import Repo

@@ -1,9 +1,9 @@
-"""The executor plugin `sitter-slurm` of Snakemake: `--executor sitter-slurm`, as in profiles/slurm.
+"""The executor plugin `sitter-slurm` of Snakemake: `--executor sitter-slurm`, as profiles/slurm sets it.
 
 Snakemake finds it by the name of this package, which `make setup` puts on Python's path. Its settings are those of
-snakemake-executor-plugin-slurm under its own name, as `--sitter-slurm-requeue` for `--slurm-requeue`. The package loads
-without the other packages of the project: Snakemake loads its plugins before it reads the Snakefile, which says where
-those are.
+snakemake-executor-plugin-slurm under its own name, such as `--sitter-slurm-requeue` for `--slurm-requeue`. The package
+loads without the other packages of the project: Snakemake loads its plugins before it reads the Snakefile, which says
+where they are.
 """
 
 from __future__ import annotations
@@ -21,4 +21,4 @@ common_settings = plugin.common_settings
 
 @dataclass
 class ExecutorSettings(plugin.ExecutorSettings):  # type: ignore[misc]
-    """Settings of the executor: those of the plugin that it is made from."""
+    """Settings of the executor: the same as for the plugin that it extends."""

@@ -1,8 +1,8 @@
-"""What follows when an attempt at a job ends without success: another attempt for free, one of the retries, or the end.
+"""Decides what follows after a failed attempt at a job: a free further attempt, one of the retries, or the end.
 
-A training of several days under a time limit of one day is stopped and goes on several times. That is no failure as
-long as each attempt makes progress. Progress is what is on disk and the next attempt need not do again: the checkpoint
-of a training, the finished parts of an alignment.
+A training of several days under a time limit of one day is stopped and resumed several times. That is no failure as
+long as each attempt makes progress. Progress means results on disk that the next attempt need not compute again: the
+checkpoint of a training, the finished parts of an alignment.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ MEND = {"OUT_OF_MEMORY": "Give it more: resources.{stage}.{name}.memory_gb."}
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a job is, by what it has on disk."""
+    """The progress of a job, by its files on disk."""
 
     key: str = ""
-    """What the checkpoint belongs to: parameters, inputs and code. With another key, the training has begun anew."""
+    """Digest of the checkpoint's parameters, inputs and code. With another key, the training has started anew."""
     done: int = 0
-    """Steps of a training, parts of an alignment."""
+    """Number of steps of a training, or of parts of an alignment."""
     place: str = ""
-    """The same in words."""
+    """The same progress in words."""
     writing: float | None = None
     """Seconds that it took to write the last checkpoint."""
     stopped: str = ""
-    """The signal on which the last attempt stopped in order."""
+    """The signal at which the last attempt stopped in good order."""
     stop: list[int] | None = None
     """Identity of the file that records this stop: it changes with each stop."""
 
     def is_beyond(self, before: Standing) -> bool:
-        """Whether the job has made progress since."""
+        """Whether the job has made progress since `before`."""
         return self.done > (before.done if self.key == before.key else 0)
 
 
 def standing(job: Any) -> Standing:
-    """How far a job of Snakemake is now."""
-    # Not before: see the package.
+    """Return the present progress of a job of Snakemake."""
+    # Imported only here: see the package's docstring.
     from pipeline.plan.layout import MANIFEST, Layout
     from pipeline.training import status
 
@@ -66,18 +66,18 @@ def standing(job: Any) -> Standing:
 def lead(limit: float, writing: float | None) -> int:
     """Compute how many seconds before its time limit a training is told to stop.
 
-    A fortieth of the limit, 5 minutes at most and 15 seconds at least; more where the checkpoint needs it.
+    It is a fortieth of the limit, between 15 seconds and 5 minutes, or more if the checkpoint needs it.
 
     Args:
-        limit: of the job, in seconds.
-        writing: seconds that the last checkpoint took to write; None where none was written yet.
+        limit: time limit of the job, in seconds.
+        writing: seconds that the last checkpoint took to write; None before the first one.
     """
     needed = min(70.0, limit / 10) if writing is None else min(10 + 3 * writing, limit / 2)
     return math.ceil(max(min(limit / 40, 300), needed, 15))
 
 
 def identity(path: Path | str) -> list[int] | None:
-    """Inode, time and size of a file, which change when it is written anew; None where there is none."""
+    """Return inode, time and size of a file, which change when it is written anew; None if it does not exist."""
     try:
         stat = Path(path).stat()
     except OSError:
@@ -110,12 +110,12 @@ def verdict(stage: str, name: str, state: State, before: Standing, now: Standing
     """Decide what follows, and say what happened.
 
     Args:
-        stage, name: of the job.
-        state: in which it ended, not successfully.
-        before, now: how far it was when it was sent, and how far it is now.
+        stage, name: the job's stage and name.
+        state: the state in which it ended without success.
+        before, now: its progress when it was sent, and its progress now.
 
     Returns:
-        What follows, and words that continue «train-NAME: SLURM job NUMBER …».
+        What follows, and the rest of the message «train-NAME: SLURM job NUMBER …».
     """
     ahead = now.is_beyond(before)
     if state.name in ("", "COMPLETED"):
@@ -143,17 +143,17 @@ def verdict(stage: str, name: str, state: State, before: Standing, now: Standing
 
 
 def _more_time(stage: str, name: str, now: Standing) -> str:
-    """Say how far a job is that makes no progress within its time limit, and how to mend that."""
+    """Say how far a job got that made no progress within its time limit, and what to do."""
     hours = f"raise resources.{stage}.{name}.hours" if name else "raise its runtime"  # a group of jobs has no name
     if stage == "train":
         at = f"its last checkpoint is at {now.place}" if now.place else "it has not written a checkpoint yet"
         return f"{at}. To give it more time, {hours}."
     if stage == "align":
-        return f"each attempt starts over but for finished parts. To give it more time, {hours}, or have more parts."
+        return f"each attempt starts over except for finished parts. To give it more time, {hours}, or have more parts."
     return f"each attempt starts over. To give it more time, {hours}."
 
 
 def duration(seconds: float) -> str:
-    """A time limit in words: `3 minutes`, `36 hours`."""
+    """Return a time limit in words: `3 minutes`, `36 hours`."""
     count, unit = (seconds / 3600, "hour") if seconds >= 7200 else (seconds / 60, "minute")
     return f"{count:.3g} {unit}{'' if count == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""What SLURM says of jobs: their states, by `sacct` or, where nothing is accounted, by `squeue`."""
+"""Reads the states of jobs from SLURM: by `sacct` or, without accounting, by `squeue`."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class State:
-    """The state of a job, as it is or was when it ended."""
+    """The state of a job, now or when it ended."""
 
     name: str = ""
-    """SLURM's word, as RUNNING; empty where SLURM does not know the job."""
+    """SLURM's word, such as RUNNING; empty if SLURM does not know the job."""
     by: str = ""
-    """Who cancelled it, where that is known."""
+    """Who cancelled the job, if that is known."""
     seconds: float = 0.0
-    """Time that it has run, since it was requeued if it was."""
+    """Seconds that it has run, since it was requeued if it was."""
     limit: float = float("inf")
-    """Seconds that it may run."""
+    """Time limit in seconds."""
 
 
 def ask(numbers: Sequence[str], command: str) -> dict[str, State] | None:
-    """Ask for the states of several jobs at once.
+    """Return the states of several jobs, queried at once.
 
     Args:
-        numbers: of the jobs.
-        command: sacct or squeue.
+        numbers: the numbers of the jobs.
+        command: `sacct` or `squeue`.
 
     Returns:
         The state of each job that SLURM knows; None where SLURM does not answer.
@@ -52,7 +52,7 @@ def _state(said: str, elapsed: str = "", limit: str = "", *more: str) -> State:
 
 
 def _user(number: str) -> str:
-    """Name of a user whom SLURM names by number."""
+    """Return the name of a user by the number that SLURM gives."""
     try:
         return pwd.getpwuid(int(number)).pw_name
     except (KeyError, ValueError):
@@ -68,7 +68,7 @@ def accounting() -> bool:
 
 
 def lines(command: list[str]) -> list[list[str]] | None:
-    """Fields of each line that a program of SLURM prints; None where it fails or takes too long."""
+    """Return the fields of each line that a program of SLURM prints; None if it fails or takes too long."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
@@ -77,7 +77,7 @@ def lines(command: list[str]) -> list[list[str]] | None:
 
 
 def minutes(limit: str) -> float:
-    """SLURM's [days-]hours:minutes:seconds, or words like `infinite`, in minutes."""
+    """Return SLURM's [days-]hours:minutes:seconds, or words like `infinite`, in minutes."""
     if not limit[:1].isdigit():
         return float("inf")
     days, _, clock = limit.rpartition("-")

@@ -1,10 +1,10 @@
-"""The logger plugin `sitter` of Snakemake: a line for each job, one bar, and the words of a job that failed.
+"""The logger plugin `sitter` of Snakemake: a line for each job, one bar, and the last output of a failed job.
 
     3/24  align     orl                           0:12
 
 Snakemake finds it by the name of this package, which `make setup` puts on Python's path; profiles/default names it. The
-words of the stages are in logs/ and those of Snakemake in .snakemake/log/. With `--dry-run`, `--verbose`,
-`--printshellcmds` or `--debug-dag`, the terminal shows what it would show without this plugin.
+output of the stages is in logs/, and Snakemake's own in .snakemake/log/. With `--dry-run`, `--verbose`,
+`--printshellcmds` or `--debug-dag`, the terminal shows the same as without this plugin.
 """
 
 from __future__ import annotations

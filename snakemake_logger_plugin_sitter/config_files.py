@@ -1,4 +1,4 @@
-"""Check the params files of `--configfile` before Snakemake opens them: for some mistakes it has only a traceback."""
+"""Checks params files of `--configfile` before Snakemake opens them: for some mistakes it shows only a traceback."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pipeline.params.reading import read_yaml
 
 
 def unreadable(arguments: Sequence[str]) -> str | None:
-    """Return what is wrong with a params file that a command line of Snakemake names; None: nothing.
+    """Return what is wrong with a params file in a command line of Snakemake; None if nothing is wrong.
 
-    The file is absent, is not in UTF-8, is not YAML or has a key twice; the message names file and line.
+    The file may be absent, not in UTF-8, not YAML, or have a repeated key; the message names file and line.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--configfile", "--configfiles", nargs="+", type=Path, default=[], dest="files")

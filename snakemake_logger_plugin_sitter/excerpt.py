@@ -1,4 +1,4 @@
-"""What a stage said in its last attempt, out of the log that rules/log.sh keeps of all attempts."""
+"""Reads a stage's output in its last attempt from the log that rules/log.sh keeps of all attempts."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def last_attempt(log: Path, most: int = MOST) -> list[str]:
     """Return the last lines of the last attempt.
 
     Args:
-        log: may be missing, or a log without attempts, as SLURM keeps it; then its last lines are returned.
-        most: lines to return.
+        log: the log. It may be missing, or have no attempts, as SLURM's logs; then its last lines are returned.
+        most: largest number of lines to return.
     """
     found: deque[str] = deque(maxlen=most)
     try:
@@ -23,7 +23,7 @@ def last_attempt(log: Path, most: int = MOST) -> list[str]:
                     if " began " in line:
                         found.clear()
                     continue
-                # A progress bar writes itself anew after each carriage return: its last state counts.
+                # A progress bar overwrites itself after each carriage return, so its last state counts.
                 found.append(line.rstrip("\r\n").rpartition("\r")[2])
     except OSError:
         return []

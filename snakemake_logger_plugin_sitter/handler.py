@@ -29,7 +29,7 @@ CHATTER = re.compile(
 """Messages of Snakemake and its SLURM plugin that say nothing about the study."""
 STOPPED = "At least one job did not complete successfully"
 BY_SHELL = {"CalledProcessError", "RuleException", "SpawnedJobError"}
-"""Exceptions of a job that failed, which has been told by then."""
+"""The exception after a failed job, which has been reported by then."""
 
 
 @dataclass(frozen=True)
@@ -40,22 +40,22 @@ class StartedJob:
     name: str
     logs: tuple[str, ...]
     started: float
-    """By `time.monotonic`."""
+    """Time of the start, by `time.monotonic`."""
 
     def __str__(self) -> str:
         return f"{self.stage} {self.name}".rstrip()
 
     @property
     def seconds(self) -> float:
-        """The time since it was started."""
+        """Return the seconds since the job was started."""
         return time.monotonic() - self.started
 
 
 class LogHandler(LogHandlerBase):
-    """See the package."""
+    """Shows the events of Snakemake, as described in the package's docstring."""
 
     def __post_init__(self) -> None:
-        """Decide who writes: this handler or, where more is asked for, Snakemake's own.
+        """Decide who writes: this handler or, if more output is requested, Snakemake's own.
 
         A params file that cannot be read ends Snakemake here: this is the first code of the project that it runs.
         """
@@ -79,7 +79,7 @@ class LogHandler(LogHandlerBase):
     needs_rulegraph = False  # type: ignore[assignment]
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show what a record means to somebody who waits for a study."""
+        """Show the parts of a record that matter to a user who waits for a study."""
         try:
             if self.own:
                 self.own.handle(record)
@@ -96,7 +96,7 @@ class LogHandler(LogHandlerBase):
             return
         if event == LogEvent.RUN_INFO:
             self.total = told["stats"]["total"] - told["stats"].get("all", 0)
-        elif event == LogEvent.JOB_INFO and told["shellcmd"]:  # without a command, it is the rule `all`
+        elif event == LogEvent.JOB_INFO and told["shellcmd"]:  # a job without a command is the rule `all`
             name = " ".join(str(part) for part in (told["wildcards"] or {}).values())
             self.jobs[told["jobid"]] = StartedJob(told["rule_name"], name, tuple(told["log"]), time.monotonic())
             self.running.add(told["jobid"])
@@ -111,7 +111,7 @@ class LogHandler(LogHandlerBase):
             self.message(record, str(told.get("exception") or ""))
 
     def finished(self, number: int) -> None:
-        """Write the line of a job that has ended well."""
+        """Write the line of a job that has succeeded."""
         job = self.jobs[number]
         self.running.discard(number)
         self.broken.discard(number)
@@ -121,7 +121,7 @@ class LogHandler(LogHandlerBase):
         self.advance()
 
     def failed(self, number: int, words: str, logs: Collection[str]) -> None:
-        """Write what became of a job that has failed, with what its stage said in its last attempt."""
+        """Write that a job has failed, with the output of its stage in the last attempt."""
         job = self.jobs.get(number)
         self.running.discard(number)
         if job:
@@ -135,13 +135,13 @@ class LogHandler(LogHandlerBase):
         self.advance()
 
     def message(self, record: logging.LogRecord, exception: str) -> None:
-        """Write a message without an event, unless it is chatter or repeats that a job has failed."""
+        """Write a message without an event, unless it is noise or repeats that a job has failed."""
         words = record.getMessage().strip()
         if not words or words == "None" or exception in BY_SHELL or CHATTER.match(words):
             return
         if STOPPED in words:
             failed = ", ".join(str(self.jobs[number]) for number in sorted(self.broken))
-            words = f"{self.done} of {self.total} jobs done; failed: {failed}. The same command goes on from here."
+            words = f"{self.done} of {self.total} jobs done; failed: {failed}. Run the same command again to resume."
         self.say(words, {logging.ERROR: "red", logging.WARNING: "yellow"}.get(record.levelno, ""))
 
     def say(self, words: str, style: str = "") -> None:
@@ -149,7 +149,7 @@ class LogHandler(LogHandlerBase):
         self.console.print(Text(words, style=style))
 
     def advance(self) -> None:
-        """Let the bar of a terminal say how far the run is and what runs; it goes when all is done."""
+        """Show on the bar how far the run is and which jobs run; remove the bar when all is done."""
         if not self.console.is_terminal or not self.total:
             return
         if self.bar is None:
@@ -170,17 +170,17 @@ class LogHandler(LogHandlerBase):
             self.bar.stop()
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self.bar:
             self.bar.stop()
         super().close()
 
 
 class Left(ProgressColumn):
-    """The time left if the remaining jobs take as long as those before, each on average."""
+    """The remaining time, if the remaining jobs take as long on average as the finished ones."""
 
     def render(self, task: Task) -> Text:
-        """Return it as text, which has no number before the first job has ended."""
+        """Return the time as text, without a number before the first job has ended."""
         if not task.completed or task.elapsed is None or task.remaining is None:
             return Text("left: ?")
         return Text(f"left: {duration(task.elapsed / task.completed * task.remaining)}")

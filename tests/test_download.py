@@ -260,7 +260,7 @@ def test_two_runs_at_once_fetch_once_and_both_succeed(project: Project, site: Si
     processes = [project.start("faces") for _ in range(2)]
     messages = [p.communicate(timeout=120)[1] for p in processes]
     assert [p.returncode for p in processes] == [0, 0], messages
-    assert any("another run is at it" in m for m in messages)
+    assert any("another run is working on it" in m for m in messages)
     assert sorted(site.paths()) == sorted(f"/{i}.png" for i in range(12))
     assert len(project.rows("faces")) == 12
 

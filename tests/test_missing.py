@@ -19,7 +19,7 @@ from tests.demo import demo
 PROJECT = Path(__file__).parents[1]
 FROZEN = {"adaptation": {"kind": "none"}, "loss": {"kind": "none"}}
 SAID = (
-    "download.antelope.path is weights/glintr100.onnx, which does not exist (looked for it below {here}). It is wanted "
+    "download.antelope.path is weights/glintr100.onnx, which does not exist (looked for it below {here}). It is needed "
     "by models.base, models.tuned. How to get it: unpack antelopev2.zip. Licence: non-commercial research. "
     f"Its SHA-256 has to be {'0' * 64}."
 )

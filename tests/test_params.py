@@ -120,8 +120,8 @@ def test_the_reference_has_every_kind_with_the_meaning_of_every_field(group: str
 @pytest.mark.parametrize(
     ("field", "words"),
     [
-        ("epochs", "integer, ≥ 1 | `20` | Passes"),
-        ("lr", "number, > 0 | `0.001` | Learning rate at its highest."),
+        ("epochs", "integer, ≥ 1 | `20` | Largest number of passes"),
+        ("lr", "number, > 0 | `0.001` | The highest learning rate."),
         ("fold", "integer or null, ≥ 0 | `null` |"),
         ("compile", "true or false or `auto` | `auto` |"),
         ("train_on", "list of text | `[]` |"),

@@ -1,1 +1,1 @@
-"""What every room uses: errors, files that are whole or absent, names, progress, processes."""
+"""What all other folders use: errors, files that are whole or absent, names, progress, processes."""

@@ -1,4 +1,4 @@
-"""From five landmarks to a face in a fixed position: similarity transforms and templates."""
+"""Brings a face with five landmarks to a fixed position, by similarity transforms to templates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Template:
-    """Where a network expects the landmarks.
+    """The places where a network expects the landmarks.
 
     points: float32 [5, 2], x and y of left eye, right eye, nose, left and right mouth corner (image left first).
     size: width and height of the face in pixels.
@@ -36,14 +36,14 @@ ARCFACE = Template(
 
 
 def similarity(src: ArrayLike, dst: ArrayLike) -> Floats:
-    """Similarity transforms (rotation, uniform scale, shift) that bring points nearest to others, least squares.
+    """Return the similarity transforms (rotation, uniform scale, shift) that map points to others by least squares.
 
     Umeyama, "Least-squares estimation of transformation parameters between two point patterns" (PAMI 1991), which in
     the plane, where a similarity is multiplication by a complex number, needs no singular value decomposition.
 
     Args:
         src: [..., n, 2] points; leading dimensions are a batch.
-        dst: [..., n, 2] points that they are brought to.
+        dst: [..., n, 2] the points to map them to.
 
     Returns:
         float64 [..., 2, 3]: y = M[:, :2] @ x + M[:, 2]. Points that all coincide give NaN.
@@ -59,20 +59,20 @@ def similarity(src: ArrayLike, dst: ArrayLike) -> Floats:
 
 
 def apply(transform: ArrayLike, points: ArrayLike) -> Floats:
-    """Points [..., n, 2] moved by transforms [..., 2, 3]."""
+    """Return points [..., n, 2] moved by transforms [..., 2, 3]."""
     m = np.asarray(transform, np.float64)
     moved: Floats = np.asarray(points, np.float64) @ np.swapaxes(m[..., :2], -1, -2) + m[..., None, :, 2]
     return moved
 
 
 def warp(image: RGBImage, transform: ArrayLike, size: int) -> RGBImage:
-    """Image under a transform [2, 3], bilinear, black outside: uint8 [size, size, 3]."""
+    """Return an image warped by a transform [2, 3], bilinear, black outside: uint8 [size, size, 3]."""
     m = np.asarray(transform, np.float64)
     return np.asarray(cv2.warpAffine(image, m, (size, size), flags=cv2.INTER_LINEAR, borderValue=0.0), np.uint8)
 
 
 def align(image: RGBImage, landmarks: ArrayLike, template: Template = ARCFACE) -> RGBImage:
-    """The face with these landmarks ([5, 2], pixels of the image), brought to a template.
+    """Return the face with these landmarks ([5, 2], in pixels of the image), aligned to a template.
 
     With `ARCFACE` this is InsightFace's `norm_crop`.
     """
@@ -80,13 +80,13 @@ def align(image: RGBImage, landmarks: ArrayLike, template: Template = ARCFACE) -
 
 
 def crop_landmarks(landmarks: ArrayLike, template: Template = ARCFACE) -> NDArray[np.float32]:
-    """Landmarks [..., 5, 2] of an image as they lie in the crop that `align` makes of it: float32 [..., 5, 2]."""
+    """Return an image's landmarks [..., 5, 2] as they lie in the crop that `align` makes of it: float32 [..., 5, 2]."""
     return apply(similarity(landmarks, template.points), landmarks).astype(np.float32)
 
 
 def realign(crop: RGBImage, landmarks: ArrayLike, template: Template) -> RGBImage:
-    """A stored crop, whose landmarks [5, 2] are given in its own pixels, brought to another template.
+    """Return a stored crop aligned to another template; its landmarks [5, 2] are given in its own pixels.
 
-    For `ARCFACE` itself the crop comes back as it is.
+    For `ARCFACE` itself the crop is returned unchanged.
     """
     return align(crop, landmarks, template)

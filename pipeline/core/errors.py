@@ -7,14 +7,14 @@ from difflib import get_close_matches
 
 
 class SitterError(Exception):
-    """Bad input or a failed step: the message says what was found, what was expected and the mend.
+    """Bad input or a failed step: the message says what was found, what was expected and what to do.
 
     The command line prints the message alone, without a traceback, and exits with 1.
     """
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """Words for an error about an unknown name: the nearest allowed one, then all of them.
+    """Return the words for an error about an unknown name: the nearest allowed one, then all of them.
 
     >>> nearest("tripplet", ["triplet", "infonce"])
     "did you mean 'triplet'? Allowed: infonce, triplet"

@@ -1,11 +1,11 @@
-"""What a file is, by its first bytes: for messages about a file that is not what its name or its place says."""
+"""Recognises files by their first bytes, for messages about a file that is not what its name or place says."""
 
 from __future__ import annotations
 
 import codecs
 from pathlib import Path
 
-# Text beginnings, in lower case, and bytes with their position.
+# How text files begin, in lower case; then the position and the bytes that mark a binary file.
 TEXTS = {
     b"<!doctype html": "a web page",
     b"<html": "a web page",
@@ -49,7 +49,7 @@ BYTES = [
     (0, b"\x89PNG", "a PNG picture"),
     (0, b"GIF8", "a GIF picture"),
 ]
-# So many bytes tell.
+# Number of first bytes that suffice to tell what a file is.
 ENOUGH = 512
 
 
@@ -71,7 +71,7 @@ def known(data: bytes) -> str | None:
 def readable(data: bytes) -> str:
     """Return the first line if the bytes are text, else an empty string."""
     try:
-        text = codecs.utf_8_decode(data)[0].strip()  # not to the end, where a letter may be cut
+        text = codecs.utf_8_decode(data)[0].strip()  # not final: the last letter may be cut in two
     except UnicodeDecodeError:
         return ""
     return text.splitlines()[0] if text and "".join(text.split()).isprintable() else ""

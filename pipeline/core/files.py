@@ -26,14 +26,14 @@ MANIFEST = "manifest.csv"
 
 
 def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's content."""
+    """Return the hexadecimal SHA-256 of a file's content."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, renamed to `path` if the block succeeds and removed if it does not."""
+    """Yield a temporary path beside `path`; rename it to `path` if the block succeeds, and remove it if not."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -47,7 +47,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def output_folder(path: Path) -> Iterator[Path]:
-    """An empty temporary folder beside `path` that takes its place, manifest included, if the block succeeds.
+    """Yield an empty temporary folder that replaces `path`, manifest included, if the block succeeds.
 
     If the block fails, what stood at `path` stays as it was and the temporary folder is removed. A block that
     writes no `manifest.csv` of its own gets one with the path, size and SHA-256 of each file.
@@ -56,7 +56,7 @@ def output_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     here = f".{path.name}.{socket.gethostname()}"
     for left in path.parent.glob(f"{here}.*"):
-        if not _is_running(int(left.suffixes[-2][1:])):  # by a process that was killed
+        if not _is_running(int(left.suffixes[-2][1:])):  # left by a process that was killed
             shutil.rmtree(left, ignore_errors=True)
     own = f"{here}.{os.getpid()}"
     part, old = path.with_name(f"{own}.part"), path.with_name(f"{own}.old")
@@ -76,10 +76,10 @@ def output_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def output_parts(path: Path) -> Iterator[Path]:
-    """An empty temporary folder, whose files and folders take their places in `path` if the block succeeds.
+    """Yield an empty temporary folder; move its files and folders into `path` if the block succeeds.
 
-    What else lies in `path` is another's and stays. The manifest is removed first and comes last, so that parts of two
-    runs never stand beside a manifest. If the block fails, all stays as it was.
+    Everything else in `path` belongs to others and stays. The manifest is removed first and comes last, so that parts
+    of two runs never stand beside a manifest. If the block fails, `path` stays as it was.
     """
     path = Path(path)
     path.mkdir(parents=True, exist_ok=True)
@@ -113,20 +113,20 @@ def _is_running(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # another user's
+    except PermissionError:  # the process belongs to another user
         pass
     return True
 
 
 def write_manifest(folder: Path) -> None:
-    """`manifest.csv` of a folder: path, bytes and sha256 of every file below it, in the order of their names."""
+    """Write a folder's `manifest.csv`: path, bytes and sha256 of every file below it, sorted by path."""
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
     rows = [{"path": p.relative_to(folder).as_posix(), "bytes": p.stat().st_size, "sha256": sha256(p)} for p in files]
     write_csv(folder / MANIFEST, rows, ["path", "bytes", "sha256"])
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """CSV with a header line and Unix line ends; columns absent from a row stay empty."""
+    """Write CSV with a header line and Unix line ends; columns absent from a row stay empty."""
     with atomic_file(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(columns), restval="", lineterminator="\n")
         writer.writeheader()
@@ -136,16 +136,16 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[s
 def read_csv(
     path: Path, required: Sequence[str] = (), separator: str = ",", only: Sequence[str] | None = None
 ) -> list[dict[str, str]]:
-    """Rows of a CSV file as text.
+    """Return the rows of a CSV file as text.
 
     Args:
         path: the file.
         required: columns that have to be there.
-        separator: what parts the cells of a row.
-        only: columns to keep, where they are there, equal words of them once: for files of millions of rows.
+        separator: what separates the cells of a row.
+        only: columns to keep, where they exist; equal texts share memory, for files of millions of rows.
 
     Raises:
-        SitterError: the file is absent, or a required column is; the message names the file and the columns.
+        SitterError: the file or a required column is absent; the message names the file and the columns.
     """
     rows = each_row(path, required, separator)
     if only is None:
@@ -154,7 +154,7 @@ def read_csv(
 
 
 def each_row(path: Path, required: Sequence[str] = (), separator: str = ",") -> Iterator[dict[str, str]]:
-    """Rows of a CSV file as text, one at a time; raises as `read_csv` does, at the first."""
+    """Yield the rows of a CSV file as text, one at a time; the first step raises as `read_csv` does."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, delimiter=separator)
@@ -199,7 +199,7 @@ def read_typed(path: Path, kind: type[Row], optional: bool = False) -> list[Row]
 
 
 def read_columns(path: Path, columns: Sequence[str]) -> dict[str, pa.StringArray]:
-    """Columns of a CSV file as text: of millions of rows, in a fraction of the time and the memory of `read_csv`.
+    """Return columns of a CSV file as text, in a fraction of the time and memory of `read_csv`.
 
     Raises:
         SitterError: the file is absent or broken, or a column is absent.
@@ -220,7 +220,7 @@ def read_columns(path: Path, columns: Sequence[str]) -> dict[str, pa.StringArray
 
 
 def each_batch(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Columns of a CSV file as text, some thousands of rows at a time: little memory, however long the file.
+    """Yield columns of a CSV file as text, some thousands of rows at a time, to save memory on long files.
 
     Raises:
         SitterError: the file is broken, or a column is absent.
@@ -238,13 +238,13 @@ def each_batch(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
 
 
 def write_json(path: Path, value: object) -> None:
-    """JSON, indented, keys in the order given; NaN is refused, since other readers of JSON refuse it."""
+    """Write indented JSON, keys in the order given; NaN is refused, since other readers of JSON refuse it."""
     with atomic_file(path) as part:
         part.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file; raises SitterError where it is absent."""
+    """Return the content of a JSON file; raises SitterError where it is absent."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -252,7 +252,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """An Arrow IPC file (readable by memory map)."""
+    """Write an Arrow IPC file (readable by memory map)."""
     import pyarrow as pa
 
     with atomic_file(path) as part, pa.OSFile(str(part), "wb") as sink:
@@ -261,7 +261,7 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 
 def read_table(path: Path) -> pa.Table:
-    """An Arrow IPC file, memory-mapped; raises SitterError where it is absent or broken."""
+    """Return the table of an Arrow IPC file, memory-mapped; raises SitterError where it is absent or broken."""
     import pyarrow as pa
 
     try:

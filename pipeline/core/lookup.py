@@ -1,4 +1,4 @@
-"""Files that a list names almost right: with a Windows backslash, an accent encoded otherwise, or other capitals.
+"""Finds files that a list names almost rightly: with Windows backslashes, other encodings of accents, or other case.
 
 A file is looked for only where it does not exist as written. Each folder is listed once, however many rows name it.
 """
@@ -16,27 +16,27 @@ from pipeline.core.names import nfc
 
 SHOWN = 3
 EXPLAINED = 20
-"""Files not found for which the nearest names are searched, which takes long in large folders."""
+"""Number of missing files for which similar names are searched, since that takes long in large folders."""
 BACKSLASHES, ACCENTS, CAPITALS = "backslashes", "accents encoded in another way", "other capitals"
 
 
 class NotFound(Exception):
-    """No file, or more than one, can be meant; the message is the reason."""
+    """A path matches no file, or more than one; the message is the reason."""
 
 
 class Finder:
-    """Finds the files below a folder that paths written elsewhere must mean, and counts them."""
+    """Finds the files below a folder that paths from another computer refer to, and counts them."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.counts: Counter[str] = Counter()
-        """Files found by each sort of difference."""
+        """Number of files found, by the kind of difference."""
         self.example = ""
         self._folders: dict[Path, _Folder] = {}
         self._missed = 0
 
     def find(self, written: str) -> Path:
-        """Return the one file that a path, which does not exist as written, can mean.
+        """Return the one file that matches a path which does not exist as written.
 
         Raises:
             NotFound: there is none, or there are several; the message names the nearest ones.
@@ -63,7 +63,7 @@ class Finder:
         return here
 
     def _found(self, folder: Path, part: str) -> tuple[str, list[str]]:
-        """The name in a folder that a part of a path means, and how it differs."""
+        """Return the name in a folder that a part of a path matches, and how the two differ."""
         if folder not in self._folders:
             self._folders[folder] = _Folder(folder)
         names = self._folders[folder]
@@ -90,16 +90,16 @@ class _Folder:
 
     @cached_property
     def composed(self) -> dict[str, list[str]]:
-        """Names by their composed form."""
+        """Return the names by their composed form."""
         return _by(nfc, self.names)
 
     @cached_property
     def folded(self) -> dict[str, list[str]]:
-        """Names by their composed form without case."""
+        """Return the names by their composed form without case."""
         return _by(lambda name: nfc(nfc(name).casefold()), self.names)
 
     def find(self, part: str) -> tuple[str, list[str]] | None:
-        """The name that is meant, and how it differs; None where there is no such name."""
+        """Return the name that matches, and how it differs; None where there is no such name."""
         if part in self.names:
             return part, []
         for names, key, how in (
@@ -114,7 +114,7 @@ class _Folder:
         return None
 
     def close(self, part: str) -> list[str]:
-        """The names that are most like one that is not there."""
+        """Return the names that are most similar to a missing one."""
         close = get_close_matches(nfc(nfc(part).casefold()), list(self.folded), n=SHOWN, cutoff=0.7)
         return [name for key in close for name in self.folded[key]]
 

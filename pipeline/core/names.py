@@ -10,7 +10,7 @@ from collections.abc import Iterable
 logger = logging.getLogger(__name__)
 
 SHOWN = 5
-# Characters that look alike or like nothing, and by which people and programs write one name in several ways.
+# Characters that look alike or are invisible: with them, one name is written in several ways.
 LOOKALIKES = str.maketrans(dict.fromkeys("‘’ʼ`′", "'") | dict.fromkeys("‐‑‒–—−", "-") | {"_": " "})
 
 
@@ -42,7 +42,7 @@ def same(name: str) -> str:
 def alike(names: Iterable[str], others: Iterable[str]) -> list[tuple[str, str]]:
     """Return pairs of a name and one of the others that are the `same` but not equal, sorted.
 
-    A name that stands in the other set as it is has no partner.
+    A name that is in both sets has no partner.
     """
     there, by_key = set(others), defaultdict(list)
     for name in sorted(there):
@@ -52,7 +52,7 @@ def alike(names: Iterable[str], others: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def warn_of_alike(names: Iterable[str], others: Iterable[str], where: str, other: str) -> None:
-    """Warn of sitters in two data sets whose names differ only by their spelling, with their number.
+    """Warn of sitters in two data sets with names that differ only in spelling, and give their number.
 
     Args:
         names: sitters of one data set.

@@ -1,10 +1,10 @@
 """Words that name nobody: "Unknown", "N.N.", "?", "unidentified man", "inconnu", "Unbekannte Frau" and the like.
 
-Portraits of unidentified people are of as many people as there are portraits, or of fewer; nobody knows. They must not
-count as one sitter, and what unknown artists painted must not count as one artist's work. A name stands for nobody if
-all of its words are words for something unknown, for a person in general (man, lady, artist), for a portrait, or small
-words between them, whatever follows in brackets or after a comma ("Unknown man, formerly called Raleigh"). A longer
-name is a name, and so is one with a number: "Unknown 3" may be one person, whom somebody has told from others.
+It is unknown how many people the portraits of unidentified people show. Such portraits must not count as one sitter,
+and the works of unknown artists must not count as the work of one artist. A name stands for nobody if all of its words
+are words for something unknown, for a person in general (man, lady, artist), for a portrait, or small words between
+them, whatever follows in brackets or after a comma ("Unknown man, formerly called Raleigh"). Any other name stands for
+a person, and so does one with a number: "Unknown 3" may be one person, whom somebody has told from others.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ REMEMBERED = 100_000
 
 
 def nobody(also: Collection[str] = (), names: Collection[str] = ()) -> Callable[[str], bool]:
-    """Return a function that tells whether what is written for a person names nobody.
+    """Return a function that tells whether a text that stands for a person names nobody.
 
     Args:
         also: further words, or whole names, that name nobody.
@@ -57,7 +57,7 @@ def is_helper(name: str) -> bool:
 
 @cache
 def _vocabulary() -> dict[str, frozenset[str]]:
-    """The words of each sort."""
+    """Return the words of each sort."""
     read = tomllib.loads((Path(__file__).parent / WORDS).read_text(encoding="utf-8"))
     return {sort: frozenset(words.split() if isinstance(words, str) else words) for sort, words in read.items()}
 
@@ -69,7 +69,7 @@ def _names_nobody(name: str) -> bool:
     if not (plain := _words(name)):  # empty, or nothing but punctuation: ?, -, …
         return all(unicodedata.category(c) in MARKS or unicodedata.category(c)[0] in "PZC" for c in name)
     head, mark, tail = (part or "" for part in DETAIL.match(name).groups())  # type: ignore[union-attr]
-    if mark and head.strip() and re.search(r"[^\W\d_]", tail):  # what follows is said of nobody, if it is no number
+    if mark and head.strip() and re.search(r"[^\W\d_]", tail):  # what follows describes nobody, unless it is a number
         several = len(_words(head).split()) > 1
         if (several or mark in "([" or any(c.isdigit() for c in tail)) and _names_nobody(head):
             return True
@@ -83,5 +83,5 @@ def _names_nobody(name: str) -> bool:
 
 
 def _words(name: str) -> str:
-    """The words of a name without case and punctuation, a space between them."""
+    """Return the words of a name in lower case, without punctuation, separated by spaces."""
     return " ".join("".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in same(name)).split())

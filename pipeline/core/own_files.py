@@ -32,7 +32,7 @@ def located(path: str) -> Path:
 
 
 def below(root: Path, section: Section) -> Section:
-    """Return a section of params.yaml with the files of the user's own that it names lying below a project's root."""
+    """Return a section of params.yaml with the user's own files, which it names, located below a project's root."""
     if root == Path():
         return section
     return section.model_copy(update={name: str(root / located(path)) for name, path in named(section).items()})
@@ -110,7 +110,7 @@ def _listed(folder: str) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as found:
             return sorted(found, key=lambda entry: entry.name)
     except OSError as error:
-        raise SitterError(f"{folder.rstrip('/')} cannot be read ({error.strerror}): mend that.") from None
+        raise SitterError(f"{folder.rstrip('/')} cannot be read ({error.strerror}): make it readable.") from None
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:

@@ -18,33 +18,33 @@ from pipeline.core.errors import SitterError
 T = TypeVar("T")
 R = TypeVar("R")
 
-# What a worker has made for itself: kept from one chunk to the next.
+# The function that a worker has made for itself, kept from one chunk to the next.
 _work: Callable[[Any], Any] | None = None
 
 
 def cores() -> int:
-    """Cores this process may use: its affinity (a SLURM job's share), or OMP_NUM_THREADS (a rule's `threads`)."""
+    """Return the number of cores for this process: its affinity (SLURM) or OMP_NUM_THREADS (a rule's `threads`)."""
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limit = os.environ.get("OMP_NUM_THREADS", "")
     return max(1, min(here, int(limit))) if limit.isdecimal() else here
 
 
 def rank_and_world() -> tuple[int, int]:
-    """This process among those that a launcher (srun, torchrun) started together, and how many they are."""
+    """Return this process's rank among the processes that a launcher (srun, torchrun) started, and their number."""
     return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def share(items: Sequence[T], part: int, parts: int) -> Sequence[T]:
-    """The items of a part (0 … parts − 1): as many as of any other, give or take one, and next to each other."""
+    """Return the items of one part (0 … parts − 1): consecutive, and equally many in each part, give or take one."""
     return items[len(items) * part // parts : len(items) * (part + 1) // parts]
 
 
 def in_order(make: Callable[[], Callable[[T], R]], items: Iterable[T], workers: int, chunk: int = 16) -> Iterator[R]:
-    """`make()(item)` for each item, in their order.
+    """Yield `make()(item)` for each item, in order.
 
-    With more than one worker, `make` is called once in each of so many fresh processes (so it must be picklable, as a
-    function of a module or a `functools.partial` of one is). Processes and not threads, because decoding a network's
-    output holds Python's lock. Workers end with their parent, however that ends.
+    With more than one worker, `make` is called once in each of as many fresh processes. So it must be picklable, like a
+    function of a module or a `functools.partial` of one. Processes serve instead of threads, because decoding a
+    network's output holds Python's lock. Workers end with their parent, however that ends.
 
     Raises:
         SitterError: a worker was killed.
@@ -71,7 +71,7 @@ def in_order(make: Callable[[], Callable[[T], R]], items: Iterable[T], workers: 
 
 
 def _start() -> None:
-    """In a worker: leave Ctrl-C to the parent, one thread for OpenCV, and end when the parent does."""
+    """In a worker, leave Ctrl-C to the parent, give OpenCV one thread, and end when the parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

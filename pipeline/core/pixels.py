@@ -1,4 +1,4 @@
-"""What every folder means by an image in memory."""
+"""The type of an image in memory."""
 
 from __future__ import annotations
 

@@ -26,9 +26,9 @@ class _Lines:
 
 
 def progress(items: Iterable[T], what: str, total: int | None = None, unit: str = "image") -> tqdm[T]:
-    """Wrap an iterable (or, with an empty one, count by hand with `.update`).
+    """Wrap an iterable in a progress bar (with an empty iterable, count by hand with `.update`).
 
-    Nothing is shown where the package's messages are not either (`--quiet`).
+    Nothing is shown where the package's messages are not shown either (`--quiet`).
     """
     live: dict[str, Any] = {}
     if not sys.stderr.isatty():

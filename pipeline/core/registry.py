@@ -1,4 +1,4 @@
-"""What is written in `params.yaml`: sections, and the options of a kind with the class or function behind it."""
+"""Base classes of what `params.yaml` holds: sections, and the options of a kind with its class or function."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pipeline.core.errors import nearest
 
 
 class Strict(BaseModel):
-    """A section of `params.yaml`: unknown fields are refused, with the nearest known one."""
+    """A section of `params.yaml`: an unknown field is refused, and the error names the nearest known one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     renamed: ClassVar[dict[str, str]] = {}
-    """Fields that had another name in earlier versions: the old name, and the one of today."""
+    """Fields that had another name in earlier versions, as {old name: present name}."""
 
     @model_validator(mode="before")
     @classmethod
@@ -39,7 +39,7 @@ class Strict(BaseModel):
 
 @cache
 def _numbers(section: type[BaseModel]) -> frozenset[str]:
-    """Fields of a section that hold a number and never true or false."""
+    """Return fields of a section that hold a number and never true or false."""
 
     def within(annotation: Any) -> set[Any]:
         return {annotation}.union(*(within(a) for a in get_args(annotation))) if get_args(annotation) else {annotation}
@@ -49,20 +49,20 @@ def _numbers(section: type[BaseModel]) -> frozenset[str]:
 
 
 def _kind_is_required(schema: dict[str, Any]) -> None:
-    """Ask a params file for the `kind`, which Python code may leave out."""
+    """Make `kind` required in the schema of params.yaml, although Python code may leave it out."""
     schema["properties"]["kind"].pop("default", None)
     schema["required"] = ["kind", *(name for name in schema.get("required", ()) if name != "kind")]
 
 
 class Options(Strict):
-    """Options of one kind of detector, backbone, loss …; the fields of a subclass are what `params.yaml` may say of it.
+    """Options of one kind of detector, backbone, loss …; the fields of a subclass are its fields in params.yaml.
 
     Subclasses import no implementation, so that checking a study needs neither torch nor OpenCV.
     """
 
     model_config = ConfigDict(json_schema_extra=_kind_is_required)
     implementation: ClassVar[str | None] = None
-    """The class or function behind the kind, as `package.module:Name`; None: there is nothing to call."""
+    """The class or function behind the kind, as `package.module:Name`; None if there is nothing to call."""
     kind: str
 
     @classmethod
@@ -78,7 +78,7 @@ class Options(Strict):
         return vars(importlib.import_module(module))[name](*given, *options, **named)
 
     def kinds(self) -> tuple[str, ...]:
-        """Return this kind, and those of the options within it."""
+        """Return this kind, and the kinds of the options within it."""
         return (self.kind,)
 
 

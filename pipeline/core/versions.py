@@ -1,4 +1,4 @@
-"""Versions of what computes: recorded with what came of it, since the report may be made on another machine."""
+"""Versions of the packages that compute; each stage records them, since the report may be made on another machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PACKAGES = (
     *("torch", "torchvision", "timm", "peft", "open-clip-torch", "onnxruntime", "opencv-python-headless"),
     *("numpy", "scipy", "scikit-learn"),
 )
-"""The packages whose version may change a figure."""
+"""The packages with versions that may change a figure."""
 
 
 def versions() -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""Faces: reading images, detectors, alignment, painterly rendering, the face store."""
+"""Faces: reading images, detectors, alignment, corrections, near-duplicates."""

@@ -1,4 +1,4 @@
-"""What becomes of one image: read, faces found, one chosen, cropped, and accounted for."""
+"""Aligns one image: reads it, finds faces, chooses one, crops it, and accounts for the image."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from pipeline.store.faces import Face, decode, encode
 from pipeline.store.weights import make_with_weights
 
 LANDMARKS = ("left eye", "right eye", "nose", "left mouth corner", "right mouth corner")
-# Of 14 paintings in which the detector saw two faces or more, the largest was none in three: lace, a shoe, a shadow,
-# with scores of 0.5 to 0.75 beside a face's 0.95. So size and place decide only among those that are about as sure.
+# In 3 of 14 paintings with two detections or more, the largest was no face but lace, a shoe or a shadow, with scores of
+# 0.5 to 0.75 beside a face's 0.95. So size and place decide only among detections with this share of the best score.
 SURE = 0.8
 # Where the landmarks of a face lie in its box, as shares of width and height: means of 253 paintings, made symmetrical.
 FRONTAL = np.array([[0.30, 0.39], [0.70, 0.39], [0.5, 0.58], [0.35, 0.76], [0.65, 0.76]], np.float32)
-# Around a box that a human has drawn, a detector looks at so much more on each side, then at all of the image;
-# the face that fits the box best is meant, and need not fit by a hair.
+# Around a box that a human has drawn, a detector looks at this share of the box more on each side, then at all of the
+# image. It takes the face that fits the box best, which need not fit exactly.
 AROUND = 0.5
 OVERLAP = 0.3
-# Of the faces not taken, so many stand in the account.
+# The account lists at most this many of the faces that were not taken.
 OTHERS = 4
 
 
@@ -53,9 +53,9 @@ class Aligner:
         corrections: Mapping[str, Correction] | None = None,
         at: Layout = HERE,
     ) -> None:
-        """From the folder of the raw images and the entry under `align`, as plain values (so that it can be sent).
+        """Make one from the folder of the raw images and the entry under `align`, as plain values (so that it pickles).
 
-        `corrections` are a human's, by image id; the detectors' weights lie in the project `at`.
+        `corrections` holds a human's corrections by image id; the detectors' weights lie in the project `at`.
         """
         cv2.setNumThreads(1)
         self.folder = folder
@@ -94,7 +94,7 @@ class Aligner:
         return Outcome(account, face)
 
     def detect(self, image: RGBImage) -> tuple[str, list[Detection], list[str]]:
-        """Faces of the first detector that finds any, its kind, and what is to be said of those that found none."""
+        """Return the faces of the first detector that finds any, its kind, and remarks on detectors that found none."""
         nothing: list[str] = []
         for kind, detector in self.detectors:
             if found := detector.detect(image):
@@ -103,7 +103,7 @@ class Aligner:
         return "", [], list(dict.fromkeys(detector.nothing for _, detector in self.detectors))
 
     def corrected(self, image: RGBImage, correction: Correction) -> tuple[str, list[Detection], list[str]]:
-        """The face that a human means: by its landmarks, as a detector sees it in the box, or as faces mostly are."""
+        """Return the face that a human marked: by landmarks, by a detector near the box, or with average landmarks."""
         said = f"{correction.how} from line {correction.line} of the corrections"
         if correction.how == "landmarks":
             low, high = FRONTAL.min(0), FRONTAL.max(0)
@@ -129,20 +129,20 @@ class Aligner:
         return "correction", [Detection(box, points, 1.0)], [f"{said}, landmarks as in a frontal face"]
 
     def _delivered(self, row: Mapping[str, str], image: RGBImage) -> bytes:
-        """The image's own bytes, if the store reads from them what was read from the image; else encoded anew."""
+        """Return the image's own bytes, if the store decodes them to the same pixels; else the image encoded anew."""
         data = encoded_image(self.folder / row["path"])
         same = decode(data)
         return data if same is not None and np.array_equal(same, image) else encode(image)
 
 
 def described(kind: str, face: Detection, reasons: Sequence[str], width: int, height: int) -> dict[str, Any]:
-    """What the account says of a face that was taken.
+    """Return what the account says of a face that was taken.
 
     Args:
-        kind: of the detector.
-        face: in pixels of the image.
-        reasons: what else there is to say.
-        width, height: of the image.
+        kind: the kind of the detector.
+        face: the face, in pixels of the image.
+        reasons: further remarks.
+        width, height: the size of the image.
     """
     outside = beyond(face, width, height)
     said = [*reasons, *([f"half a face: {', '.join(outside)} beyond the edge"] if outside else [])]
@@ -159,10 +159,10 @@ def described(kind: str, face: Detection, reasons: Sequence[str], width: int, he
 
 
 def choose(found: Sequence[Detection], how: str, width: int, height: int) -> tuple[Detection, str]:
-    """The sitter's face, and why it is that one, where there are several.
+    """Return the sitter's face and, where there are several faces, why it was chosen.
 
-    The surest; or, of all whose score is `SURE` of the best one's, the largest (of its part within the image) or most
-    central; or the nearest to the middle of all.
+    That is the surest face; or, among the faces with at least `SURE` times the best score, the largest one (by its part
+    within the image) or the most central one; or, among all faces, the nearest to the middle.
     """
     if len(found) == 1:
         return found[0], ""
@@ -185,21 +185,21 @@ def choose(found: Sequence[Detection], how: str, width: int, height: int) -> tup
 
 
 def beyond(face: Detection, width: int, height: int) -> list[str]:
-    """Names of the landmarks that lie outside the image."""
+    """Return names of the landmarks that lie outside the image."""
     inside = (face.landmarks >= 0) & (face.landmarks <= (width - 1, height - 1))
     return [LANDMARKS[i] for i in np.flatnonzero(~inside.all(1))]
 
 
 def misfit(face: Detection) -> float:
-    """Root mean square distance of the landmarks in the crop from the template's, in pixels of the crop.
+    """Return root mean square distance of the landmarks in the crop from the template's, in pixels of the crop.
 
-    3 for a frontal face, 10 and more for a profile, or for what is no face.
+    It is about 3 for a frontal face, and 10 or more for a profile or for something that is no face.
     """
     off = crop_landmarks(face.landmarks) - ARCFACE.points
     return float(np.sqrt((off**2).sum(1).mean()))
 
 
 def overlap(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Intersection over union of two boxes (x0, y0, x1, y1)."""
+    """Return the intersection over union of two boxes (x0, y0, x1, y1)."""
     shared = float((np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])).clip(0).prod())
     return shared / (float((a[2:] - a[:2]).prod()) + float((b[2:] - b[:2]).prod()) - shared)

@@ -15,7 +15,7 @@ from pipeline.faces.profiles import convert, convert_deep, convert_grey, rounded
 
 # 16-bit samples that stay below a sixteenth of their range hold 12 bits or fewer and would be read as black.
 DIM = 4096
-# Modes of the same colours in another form.
+# Modes that hold the same colours in another form.
 PLAIN = {"1": "L", "La": "LA", "RGBa": "RGBA", "PA": "RGBA", "YCbCr": "RGB", "RGBX": "RGB"}
 Deep = NDArray[np.uint16]
 
@@ -32,7 +32,7 @@ def srgb(image: Pillow.Image, header: Header, again: Callable[[], Pillow.Image])
         Unsuitable: 32-bit or dim samples, or nothing but transparent pixels.
     """
     if image.mode == "RGB" and not header.deep and not header.profile and "transparency" not in image.info:
-        return image  # nearly all
+        return image  # this holds for nearly all images
     deep = _deep(image, header, again) if header.deep else None
     grey = _grey(image, header) if image.mode.startswith("I") else None
     alpha = _alpha(image, header, grey if deep is None else deep)
@@ -48,7 +48,7 @@ def srgb(image: Pillow.Image, header: Header, again: Callable[[], Pillow.Image])
 
 
 def _colours(image: Pillow.Image, profile: bytes | None, grey: Deep | None, deep: Deep | None) -> Pillow.Image:
-    """Mode RGB, in sRGB, as if nothing were transparent."""
+    """Return the image in mode RGB, in sRGB, as if nothing were transparent."""
     if grey is not None:
         samples = convert_grey(grey, profile) if profile else None
         if samples is not None:
@@ -76,7 +76,7 @@ def _colours(image: Pillow.Image, profile: bytes | None, grey: Deep | None, deep
 
 
 def _grey(image: Pillow.Image, header: Header) -> Deep:
-    """uint16 [height, width]: 16-bit grey, where 65535 is white."""
+    """Return uint16 [height, width]: 16-bit grey, where 65535 is white."""
     samples = np.asarray(image).astype(np.int64)
     highest = int(samples.max(initial=0))
     if highest > 0xFFFF:
@@ -97,7 +97,7 @@ def _dim(highest: int) -> str:
 
 
 def _deep(image: Pillow.Image, header: Header, again: Callable[[], Pillow.Image]) -> Deep | None:
-    """uint16 [height, width, channels] where the low bytes of 16-bit colours count; else None."""
+    """Return uint16 [height, width, channels] where the low bytes of 16-bit colours count; else None."""
     colours: Any = [band for name, band in zip(image.getbands(), image.split(), strict=True) if name != "A"]
     dim = max(band.getextrema()[1] for band in colours) < DIM >> 8
     if not dim and not header.profile and "transparency" not in image.info:
@@ -122,7 +122,7 @@ def _deep(image: Pillow.Image, header: Header, again: Callable[[], Pillow.Image]
 
 
 def _alpha(image: Pillow.Image, header: Header, samples: Deep | None) -> Pillow.Image | None:
-    """How opaque each pixel is, mode L; None where all are."""
+    """Return how opaque each pixel is, in mode L; None if all pixels are opaque."""
     bands = image.getbands()
     if bands[-1] in ("A", "a") and image.mode != "LAB":
         return image.getchannel(bands[-1])

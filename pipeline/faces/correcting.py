@@ -1,4 +1,4 @@
-"""Recording where the face is in the user's CSV of corrections, as safely as decisions are recorded."""
+"""Writes the place of a face into the user's CSV of corrections, as safely as decisions are written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.formats.user_csv_writing import turn, write_back
 
 
 def correct_box(file: Path, image_id: str, box: tuple[float, float, float, float]) -> None:
-    """Write the box of an image's face, in place of what was said of this image before.
+    """Write the box of an image's face, in place of an earlier correction of this image.
 
     Args:
         file: the CSV of corrections; it is made where it is absent.
@@ -19,7 +19,7 @@ def correct_box(file: Path, image_id: str, box: tuple[float, float, float, float
         box: x0, y0, x1, y1 in pixels of the image, turned upright.
 
     Raises:
-        SitterError: the file has a fault, or does not become free.
+        SitterError: the file has a fault, or another process does not release it.
         OSError: it cannot be written.
     """
     with turn(file):

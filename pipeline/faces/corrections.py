@@ -1,11 +1,12 @@
-"""A human's corrections of what the detectors found: a CSV with a row an image, checked before any image is aligned.
+"""A human's corrections of what the detectors found: a CSV with a row for each image, checked before alignment.
 
 Columns: `image_id`, and one of
 * `box`: x0 y0 x1 y1, the face that is meant;
 * `landmarks`: x and y of left eye, right eye, nose, left and right mouth corner (image left first), ten numbers;
 * `drop`: the word drop, for an image that shows no face of its sitter.
 
-Numbers are pixels of the image as a viewer shows it (turned upright), parted by spaces. Further columns are the user's.
+Numbers are pixels of the image as a viewer shows it (turned upright), separated by spaces. Further columns are left to
+the user.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ SHOWN = 10
 
 @dataclass(frozen=True, eq=False)
 class Correction:
-    """What a human says of one image.
+    """A human's correction of one image.
 
     line: line of the file in which the row begins, counted from 1.
     points: float32 [2, 2], corners of the box; [5, 2], landmarks; [0, 2] where the image is dropped.
@@ -48,17 +49,17 @@ class Correction:
 def read_corrections(
     file: Path, field: str, images: Sequence[Mapping[str, str]], folder: Path, max_megapixels: float
 ) -> dict[str, Correction]:
-    """The corrections of a data set by image id.
+    """Return the corrections of a data set by image id.
 
     Args:
         file: the CSV.
         field: the field of params.yaml that names it, for messages.
         images: rows of the raw manifest (image_id, path); a correction of any other image is a fault.
-        folder: what their paths are relative to.
+        folder: the folder that their paths are relative to.
         max_megapixels: see `read_image`.
 
     Raises:
-        SitterError: no such file, or every fault found in it, with its line and the mend.
+        SitterError: the file does not exist, or has faults; the message lists them, each with its line and what to do.
     """
     if not file.is_file():
         raise SitterError(
@@ -89,8 +90,8 @@ def read_corrections(
 
 
 def _rows(file: Path) -> Iterator[tuple[int, Row]]:
-    """Rows with their lines; where the user has added columns of their own, a row may end before them."""
-    table = open_table(file, ["image_id"], needed=COLUMNS, hint=", or part the numbers by spaces")
+    """Yield the rows with their lines; where users have added columns of their own, a row may end before them."""
+    table = open_table(file, ["image_id"], needed=COLUMNS, hint=", or separate the numbers by spaces")
     if not set(COLUMNS[1:]) & set(table.columns):
         raise SitterError(
             f"{file}: there is none of the columns {', '.join(COLUMNS[1:])}; found: {', '.join(table.columns)}. "
@@ -100,7 +101,7 @@ def _rows(file: Path) -> Iterator[tuple[int, Row]]:
 
 
 def _correction(line: int, row: Mapping[str, str]) -> Correction:
-    """One row; raises ValueError with what is wrong with it."""
+    """Return the correction of one row; raises ValueError that says what is wrong with it."""
     given = {how: text for how in ("box", "landmarks", "drop") if (text := (row.get(how) or "").strip())}
     if len(given) != 1:
         raise ValueError(f"needs one of box, landmarks and drop; it has {' and '.join(given) or 'none'}")

@@ -1,4 +1,4 @@
-"""What all detectors share: their result, and the search over the sizes at which an image is looked at."""
+"""What all detectors share: their result, and the search for faces at several sizes of an image."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pipeline.core.errors import SitterError
 from pipeline.core.pixels import RGBImage
 
 Floats = NDArray[np.float32]
-# Finds faces in one picture: boxes [n, 4], landmarks [n, 5, 2], scores [n], in the picture's pixels.
+# A function that finds faces in one picture: boxes [n, 4], landmarks [n, 5, 2], scores [n], in the picture's pixels.
 Find = Callable[[RGBImage], tuple[Floats, Floats, Floats]]
-# The networks halve the picture five times.
+# The sides of a picture are multiples of this, since the networks halve it five times.
 MULTIPLE = 32
 GREY = (128, 128, 128)
 
@@ -38,26 +38,26 @@ class Detection:
 
 
 class Detector(Protocol):
-    """What options in `pipeline.params.detectors` name."""
+    """The interface of the classes that options in `pipeline.params.detectors` name."""
 
     nothing: str
     """What the account says of an image in which there is no face."""
 
     def detect(self, image: RGBImage) -> list[Detection]:
-        """Faces in an image (uint8 [height, width, 3], RGB), best first; an empty list where there is none."""
+        """Return the faces in an image (uint8 [height, width, 3], RGB), best first; an empty list if there is none."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """At which sizes an image is looked at, in turn, until there is a face.
+    """The sizes at which an image is searched, in turn, until there is a face.
 
-    First enlarged by each of `scales`, then brought to each of `sides` (its long side in pixels), never beyond
-    `max_side`; and if all fail, the same again on a ground of the image's mean colour that is wider by `padding` of
-    the image on each side, for faces that fill the picture. Of the grounds tried on 253 paintings cropped to 85 % of
-    the face, the mean found 245, mirroring 242 (and the mirrored faces), replication, which leaves streaks, 233.
+    First the image is enlarged by each of `scales`, then brought to each of `sides` (its long side in pixels), never
+    beyond `max_side`. If all fail, the same is tried on a ground of the image's mean colour that is wider by `padding`
+    of the image on each side, for faces that fill the picture. Of the grounds tried on 253 paintings cropped to 85 % of
+    the face, the mean found 245, mirroring 242 (and mirrored faces, too), and replication, which leaves streaks, 233.
 
-    With a `border`, all of this is done with the image in a frame of so many grey pixels, as the authors of "ArcFace vs
-    InfoNCE" do; what is found is given in the image's own pixels.
+    With a `border`, all of this is done with the image in a grey frame of that many pixels, as the authors of "ArcFace
+    vs InfoNCE" do; results are given in the image's own pixels.
     """
 
     scales: Sequence[float]
@@ -71,7 +71,7 @@ class Search:
             raise SitterError("a detector has neither scales nor sides: name at least one size to look at images in.")
 
     def enlargements(self, height: int, width: int) -> list[float]:
-        """By how much an image is enlarged, in turn; what differs from a former one by less than 5 % is left out."""
+        """Return the enlargements to try, in turn; one within 5 % of an earlier one is left out."""
         long = max(height, width)
         tries: list[float] = []
         for scale in (*self.scales, *(side / long for side in self.sides)):
@@ -81,7 +81,7 @@ class Search:
         return tries
 
     def run(self, image: RGBImage, find: Find) -> list[Detection]:
-        """Faces at the first size at which there is one, best first."""
+        """Return the faces at the first size at which there is one, best first."""
         if self.border:
             frame = cv2.copyMakeBorder(image, *(self.border,) * 4, cv2.BORDER_CONSTANT, value=GREY)
             shift = np.float32(self.border)
@@ -98,9 +98,9 @@ class Search:
 
 
 def look(image: RGBImage, find: Find, scale: float, padding: float) -> list[Detection]:
-    """Faces in an image that is enlarged and laid on a ground of its mean colour, best first.
+    """Return the faces in an image that is enlarged and laid on a ground of its mean colour, best first.
 
-    A face is dropped whose middle lies outside the image.
+    A face is dropped if its middle lies outside the image.
     """
     height, width = image.shape[:2]
     w, h = max(round(width * scale), 1), max(round(height * scale), 1)

@@ -1,9 +1,10 @@
 """Near-duplicates among aligned faces: one picture under two names, and one picture twice under one name.
 
-Under two names it is found by three sieves, each finer and dearer than the one before:
+Pictures under two names are found by three sieves, each finer and slower than the one before:
 
 1. A perceptual hash of 255 bits (pHash: signs of the lowest 16 × 16 DCT coefficients of the grey crop about their
-   median, without the first; Zauner 2010). All pairs, in tiles; of each face, the nearest of another sitter goes on.
+   median, without the first; Zauner 2010). All pairs are compared, in tiles; for each face, the nearest of another
+   sitter goes on.
 2. Correlation of the crops at 28 × 28 after local contrast normalisation, which is blind to tone and lighting.
 3. The same at 56 × 56 after registration (ECC; Evangelidis and Psarakis, PAMI 2008), since landmarks found in two
    copies differ by a pixel or two.
@@ -35,14 +36,14 @@ from pipeline.faces.sketches import COARSE, HASH, contrast, grey, reduced, sketc
 
 Floats = NDArray[np.float32]
 
-SIGNS = 102  # at least so much agreement (bits alike minus bits apart, of 255): a Hamming distance of at most 76
+SIGNS = 102  # least agreement (equal bits minus different bits, of 255): a Hamming distance of at most 76
 COARSE_AT_LEAST = 0.85
 FINE, FINE_AT_LEAST = 56, 0.95
 TILE = 4096
 
 
 class Crops(Protocol):
-    """Whatever has crops by number: a face store, or several in a row."""
+    """Anything that gives crops by number: a face store, or several in a row."""
 
     def crop(self, i: int) -> RGBImage:
         """uint8 [112, 112, 3], RGB."""
@@ -63,13 +64,13 @@ def near_duplicates(
     """Find pairs of faces that show one picture.
 
     Each face is compared with the nearest face of any other sitter and, where `frames` are given, with the nearest few
-    of its own: so of many copies of one picture chains are found.
+    of its own sitter. So many copies of one picture are found as chains.
 
     Args:
         store: the faces.
-        faces: places in the store of those to compare.
-        sitters: who each of them is of.
-        frames: where each of them lies in its image.
+        faces: places in the store of the faces to compare.
+        sitters: the sitter of each of them.
+        frames: the place of each of them in its image.
 
     Returns:
         Pairs with `a` before `b`, in their order.
@@ -105,14 +106,14 @@ def near_duplicates(
     found: list[Duplicate] = []
     for score, pairs, title in ((other_sitters, near, "compare near faces"), (one_sitter, own, "compare own faces")):
         if pairs:
-            with ThreadPoolExecutor(cores()) as pool:  # OpenCV lets go of Python's lock
+            with ThreadPoolExecutor(cores()) as pool:  # OpenCV releases Python's lock
                 scored = progress(pool.map(score, pairs), title, total=len(pairs), unit="pair")
                 found += [duplicate for duplicate in scored if duplicate is not None]
     return sorted(found)
 
 
 def _sketches(store: Crops, faces: Sequence[int]) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
-    """The first two sieves' view of each face: int8 [n, 255] of ±1, and unit vectors float16 [n, 576]."""
+    """Return what the first two sieves compare: int8 [n, 255] of ±1, and unit vectors float16 [n, 576]."""
     hashes = np.empty((len(faces), HASH * HASH - 1), np.int8)
     patches = np.empty((len(faces), (COARSE - 4) ** 2), np.float16)
 
@@ -126,9 +127,9 @@ def _sketches(store: Crops, faces: Sequence[int]) -> tuple[NDArray[np.int8], NDA
 
 
 def nearest_of_another(hashes: NDArray[np.int8], sitters: Sequence[str]) -> list[tuple[int, int]]:
-    """For each face the one of another sitter whose hash is nearest, where it is near: pairs (i, j), i < j.
+    """Return each face with the nearest one of another sitter by hash, if near enough: pairs (i, j), i < j.
 
-    Sums of ±1 are exact in float32, so the result does not hang on the number of threads.
+    Sums of ±1 are exact in float32, so the result does not depend on the number of threads.
     """
     _, who = np.unique(np.asarray(sitters), return_inverse=True)
     order = np.argsort(who, kind="stable")  # so that only tiles near the diagonal hold pairs of one sitter
@@ -137,7 +138,7 @@ def nearest_of_another(hashes: NDArray[np.int8], sitters: Sequence[str]) -> list
     other = np.zeros(len(order), np.int64)
 
     def better(first: int, start: int, similarity: Floats, axis: int) -> None:
-        """Take over what lies nearer, along one axis of a tile, than all that was seen for its faces."""
+        """Keep what lies nearer, along one axis of a tile, than everything seen before for its faces."""
         highest = similarity.max(axis)
         mine = best[first : first + TILE]
         won = np.nonzero((highest > mine) & (highest >= SIGNS))[0]
@@ -163,9 +164,9 @@ def nearest_of_another(hashes: NDArray[np.int8], sitters: Sequence[str]) -> list
 
 
 def registered_similarity(a: RGBImage, b: RGBImage) -> float:
-    """Correlation of two crops after one is registered to the other by an affine transform: -1 … 1.
+    """Return the correlation of two crops after one is registered to the other by an affine transform: -1 … 1.
 
-    -1 where they cannot be registered, which says that they show different things.
+    It is -1 where they cannot be registered, which means that they show different things.
     """
     first, second = (reduced(grey(crop), FINE, 0.7) for crop in (a, b))
     start = np.eye(2, 3, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""One picture twice under one sitter: told apart from two pictures taken in one sitting.
+"""Finds one picture twice under one sitter, and tells it from two pictures taken in one sitting.
 
 Two photographs of a still sitter taken within a minute are as alike, face for face, as a photograph and its re-encoded
 copy: registered to each other, some crops of ORL correlate at 0.997. The place of the face in the frame tells them
@@ -35,22 +35,23 @@ from pipeline.store.faces import FaceStore
 AT_LEAST = 0.98
 FINE, EDGE = 56, 5
 BLUR = (0.7, 0.5)
-"""Of the crops at 56 × 56, in their pixels: at least the first, and the second for each pixel that one of the raw image
-takes in a crop of 112 × 112: what the poorer image cannot show is not asked of the better."""
+"""Standard deviation of the blur of the crops at 56 × 56, in their pixels: at least the first number, and the second
+for each crop pixel (at 112 × 112) that one pixel of the raw image covers, so that both show no more than the poorer
+image."""
 SHIFT = 12.0
-"""Pixels of the crop by which the landmarks of a copy may be off: 98 % of the paintings at half their size."""
+"""Largest shift of a copy's landmarks, in pixels of the crop: 98 % of the paintings at half their size pass."""
 PATCHES = 0.85
-"""Correlation of patches, the cheap sieve before: 99.7 % of the copies that reach `AT_LEAST` pass it."""
+"""Least correlation of patches, the cheap sieve before: 99.7 % of the copies that reach `AT_LEAST` pass it."""
 SHAPE = 0.02
-"""Ratios of width to height that differ by less are one: small images are rounded to whole pixels."""
+"""Ratios of width to height that differ by less count as equal: small images are rounded to whole pixels."""
 NEAREST = 2
 ROWS = 512
 _FLAGS = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 _CENTRES = np.stack(np.meshgrid(np.arange(FINE), np.arange(FINE)), -1).reshape(-1, 2)
 _HALF = np.array([[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1]])
-"""From pixels of a crop of 112 × 112 to those of one of 56 × 56; whole numbers are the middles of pixels."""
+"""Maps pixels of a crop of 112 × 112 to pixels of one of 56 × 56; whole numbers are the centres of pixels."""
 _PATCH = np.array([[0.25, 0, -2.375], [0, 0.25, -2.375], [0, 0, 1]])
-"""… and to those of its patch, the inner 24 × 24 of one of 28 × 28."""
+"""Maps them to pixels of the patch, the inner 24 × 24 of a crop of 28 × 28."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +94,7 @@ class SameFrame:
         self.maps[unknown] = np.eye(3)
         self.size = np.where(unknown[:, None], float(ARCFACE.size), frames.size)
         self.scale = np.sqrt(np.abs(np.linalg.det(self.maps[:, :2, :2])))
-        """Pixels of the crop for one of the image."""
+        """Pixels of the crop for each pixel of the image."""
         points = np.where(unknown[:, None, None], ARCFACE.points, frames.landmarks)
         self.places = ((points + 0.5) / self.size[:, None]).reshape(len(frames), -1)
         """Landmarks as shares of width and height: [n, 10]."""
@@ -101,13 +102,13 @@ class SameFrame:
         """Pixels of the crop for the whole width, and for the whole height: [n, 10]."""
 
     def candidates(self, sitters: Sequence[str], patches: NDArray[np.float16]) -> list[tuple[int, int]]:
-        """Pairs of faces of one sitter that may be copies of each other: (i, j), i < j.
+        """Return pairs of faces of one sitter that may be copies of each other: (i, j), i < j.
 
-        For each face these are the two of the same sitter whose landmarks lie nearest in the frame, and the two whose
-        patches are most alike.
+        For each face these are, among the faces of its sitter, the two with the nearest landmarks in the frame, and the
+        two with the most similar patches.
 
         Args:
-            sitters: who each face is of.
+            sitters: the sitter of each face.
             patches: float16 [n, 576], see `sketches`.
         """
         _, who = np.unique(np.asarray(sitters), return_inverse=True)
@@ -133,26 +134,26 @@ class SameFrame:
                         yield min(rows[i], own[j]), max(rows[i], own[j])
 
     def _shift(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Root mean square distance [rows, columns] of the landmarks if both images fill one frame, in crop pixels."""
+        """Return the RMS distance [rows, columns] of landmarks, in crop pixels, as if the images filled one frame."""
         weight, a, b = self.units[rows] ** 2, self.places[rows], self.places[columns]
         squared = (weight * a**2).sum(1)[:, None] - 2 * (weight * a) @ b.T + weight @ (b**2).T
         distance: NDArray[np.float64] = np.sqrt(np.maximum(squared, 0) / 5)
         return distance
 
     def of_one_shape(self, i: int, j: int) -> bool:
-        """Whether width and height of two images stand in the same ratio, so that neither need be a cut."""
+        """Whether two images have the same ratio of width to height, so that neither need be a cut of the other."""
         x, y = self.size[j] / self.size[i]
         return bool(abs(np.log(x / y)) < SHAPE)
 
     def _across(self, i: int, j: int) -> NDArray[np.float64]:
-        """The map from the crop of a face to that of another, if both images fill one frame: [3, 3]."""
+        """Return the map from the crop of one face to the crop of another, if both images fill one frame: [3, 3]."""
         ratio = self.size[j] / self.size[i]
         scaled = np.array([[ratio[0], 0, (ratio[0] - 1) / 2], [0, ratio[1], (ratio[1] - 1) / 2], [0, 0, 1]])
         across: NDArray[np.float64] = self.maps[j] @ scaled @ np.linalg.inv(self.maps[i])
         return across
 
     def patches_agree(self, i: int, j: int, a: Floats, b: Floats) -> bool:
-        """Whether two patches [576] are about the same, the second as it would lie in the frame of the first."""
+        """Whether two patches [576] nearly agree, with the second moved to its place in the frame of the first."""
         across = (_PATCH @ self._across(i, j) @ np.linalg.inv(_PATCH))[:2]
         side = COARSE - 4
         moved = cv2.warpAffine(b.reshape(side, side), across, (side, side), flags=_FLAGS).reshape(-1)
@@ -161,9 +162,9 @@ class SameFrame:
         return bool(both.mean() >= 0.5 and moved @ a >= PATCHES * max(lengths, 1e-6))
 
     def similarity(self, i: int, j: int, a: RGBImage, b: RGBImage) -> float:
-        """Correlation of two crops, the second as it would lie in the frame of the first: -1 … 1.
+        """Return the correlation of two crops, the second moved to its place in the first one's frame: -1 … 1.
 
-        -1 where they share less than half of the face.
+        It is -1 where they share less than half of the face.
         """
         across = _HALF @ self._across(i, j) @ np.linalg.inv(_HALF)
         first, second = (cv2.resize(grey(crop), (FINE, FINE), interpolation=cv2.INTER_AREA) for crop in (a, b))
@@ -181,7 +182,7 @@ class SameFrame:
         return float(vectors[0] @ vectors[1])
 
     def _shown(self, i: int, across: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Pixels of the first crop that show its image (black lies around it) and lie within the second crop."""
+        """Return the pixels of the first crop that show its image (not the black around) and lie in the second crop."""
         raw = np.linalg.inv(_HALF @ self.maps[i])
         inside = np.ones(len(_CENTRES), dtype=bool)
         for m, (width, height) in ((raw, self.size[i]), (across, (FINE, FINE))):

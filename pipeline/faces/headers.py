@@ -1,8 +1,8 @@
-"""What the header of an image file says of its samples beyond what Pillow goes by.
+"""Reads from the header of an image file what Pillow ignores about its samples.
 
-Pillow opens a file and knows its mode, but leaves out much of what decides how its samples look: 12 bits in 16, white
-as 0, PNG's `gAMA`, `cHRM` and `cICP`, the colour boxes of JPEG 2000 and AVIF, the profile in a BMP. Here it is looked
-up, and what Pillow would read wrongly is refused.
+Pillow opens a file and knows its mode, but ignores much that decides how its samples look: 12 bits in 16, white
+as 0, PNG's `gAMA`, `cHRM` and `cICP`, the colour boxes of JPEG 2000 and AVIF, the profile in a BMP. This module reads
+these, and refuses what Pillow would decode wrongly.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ PRIMARIES = {
 AS_SRGB = {1, 2, 6, 11, 13, 14, 15}
 GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
 HDR = {16: "PQ", 18: "HLG"}
-# What JP2's enumerated colour spaces hold that is read: bilevel, CMYK, sRGB, grey, sYCC (ISO/IEC 15444-1, annex I).
+# The enumerated colour spaces of JP2 that are read: bilevel, CMYK, sRGB, grey, sYCC (ISO/IEC 15444-1, annex I).
 JP2_SPACES = {0, 12, 15, 16, 17, 18}
-# libpng takes a gamma that is at most 5 % off for the same one.
+# libpng treats gammas within 5 % of each other as equal.
 SRGB_GAMMA, NEAR = 1 / 2.2, 0.05
 # Raw modes in which Pillow keeps the high bytes of 16-bit samples, and those that keep the low ones.
 LITTLE = sys.byteorder == "little"
@@ -61,23 +61,23 @@ class Header:
     """What is known of the samples before they are decoded."""
 
     profile: bytes | None = None
-    """ICC profile of the samples, embedded or written for what the header says in numbers."""
+    """ICC profile of the samples, embedded, or written from the numbers in the header."""
     top: int = 65535
     """The value that means white in 16-bit grey."""
     negative: bool = False
-    """Whether 0 means white in what Pillow decodes."""
+    """Whether 0 means white in the samples that Pillow decodes."""
     levels: int = 255
-    """The largest value in which the transparent grey of a PNG is given."""
+    """The largest value on the scale in which a PNG gives its transparent grey."""
     deep: bool = False
-    """Whether the samples of a colour picture have 16 bits, of which Pillow keeps the high byte."""
+    """Whether the samples of a colour picture have 16 bits; Pillow keeps only the high byte."""
 
 
 def look(image: Pillow.Image, head: Callable[[int], bytes]) -> Header:
-    """Look at the header of an opened image, of which no pixel is decoded yet.
+    """Look at the header of an opened image, before any of its pixels is decoded.
 
     Args:
         image: as Pillow opened it.
-        head: gives so many first bytes of the file.
+        head: returns that many first bytes of the file.
 
     Raises:
         Unsuitable: it would be read wrongly.
@@ -103,14 +103,14 @@ def look(image: Pillow.Image, head: Callable[[int], bytes]) -> Header:
 
 
 def _raw_mode(image: Pillow.Image) -> str:
-    """How the samples lie in the file, as Pillow's decoders are told."""
+    """Return how the samples lie in the file, as Pillow's decoders are told."""
     tiles: list[Any] = getattr(image, "tile", [])
     arguments = tiles[0][3] if tiles else ""
     return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments or "")
 
 
 def _png(image: Pillow.Image, head: Callable[[int], bytes]) -> bytes | None:
-    """What the chunks cICP, sRGB, gAMA and cHRM say, in this order (PNG, third edition, 4.3)."""
+    """Return the profile by the chunks cICP, sRGB, gAMA and cHRM, in this order (PNG, third edition, 4.3)."""
     info = image.info
     said = next((content for name, content in _chunks(head) if name == b"cICP" and len(content) == 4), None)
     if said is not None:
@@ -125,7 +125,7 @@ def _png(image: Pillow.Image, head: Callable[[int], bytes]) -> bytes | None:
 
 
 def _chunks(head: Callable[[int], bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Name and content of a PNG's small chunks before its pixels."""
+    """Yield name and content of a PNG's small chunks before its pixels."""
     data, at = head(1 << 12), 8
     while at + 8 <= len(data):
         size, name = struct.unpack_from(">I4s", data, at)
@@ -138,10 +138,10 @@ def _chunks(head: Callable[[int], bytes]) -> Iterator[tuple[bytes, bytes]]:
 
 
 def coded(primaries: int, transfer: int) -> bytes | None:
-    """The profile of a space by its code points in ITU-T H.273; None for sRGB, or where it is not said.
+    """Return a colour space's profile by its code points in ITU-T H.273; None for sRGB, or where they are unspecified.
 
     Raises:
-        Unsuitable: its samples say how bright light is (HDR), or by a function that is not known.
+        Unsuitable: the samples are high dynamic range (HDR), or have an unknown transfer function or primaries.
     """
     if transfer in HDR:
         raise Unsuitable(f"its samples are high dynamic range ({HDR[transfer]}): convert it to sRGB")
@@ -155,7 +155,7 @@ def coded(primaries: int, transfer: int) -> bytes | None:
 
 
 def _tiff(image: Any, profile: bytes | None, raw: str) -> Header:
-    """Raises Unsuitable for what Pillow decodes without a word, but wrongly."""
+    """Return the header of a TIFF; raises Unsuitable for what Pillow would decode wrongly without a word."""
     if DNG in image.tag_v2:
         raise Unsuitable("a camera's raw picture (DNG): develop it and save it as JPEG or PNG")
     _skip_previews(image)
@@ -168,18 +168,18 @@ def _tiff(image: Any, profile: bytes | None, raw: str) -> Header:
     if image.mode == "I":
         raise Unsuitable("32-bit samples without a defined range: convert it to 8 or 16 bits")
     if bits > 8 and len(image.getbands()) > 1 and tags.get(PLANES) == 2 and tags.get(COMPRESSION) == 1:
-        raise Unsuitable(f"{bits}-bit colours in planes apart: save it with interleaved channels, or as PNG")
+        raise Unsuitable(f"{bits}-bit colours in separate planes: save it with interleaved channels, or as PNG")
     if photometric == SEPARATED and tags.get(INKS, 1) != 1:
         raise Unsuitable("it is separated into other inks than CMYK: convert it to sRGB")
     if photometric == YCBCR and tags.get(COMPRESSION) == 1 and tuple(tags.get(SUBSAMPLING, (2, 2))) != (1, 1):
-        raise Unsuitable("uncompressed YCbCr with coarser colours: save it as RGB")
+        raise Unsuitable("uncompressed YCbCr with subsampled colours: save it as RGB")
     wide = image.mode.startswith("I;16")
     top = (1 << bits) - 1 if wide else 65535
     return Header(profile, top=top, negative=wide and photometric == WHITE_IS_ZERO, deep=raw in LOW_BYTES)
 
 
 def _skip_previews(image: Any) -> None:
-    """Turn to the first page that is no reduced copy of another."""
+    """Turn to the first page that is not a reduced copy of another."""
     page = 0
     while image.tag_v2.get(SUBFILE, 0) & 1:
         page += 1
@@ -190,7 +190,7 @@ def _skip_previews(image: Any) -> None:
 
 
 def unread_tiff(head: bytes) -> str:
-    """Say what a TIFF holds that Pillow has no mode for."""
+    """Describe the content of a TIFF for which Pillow has no mode."""
     try:
         tags = TiffImagePlugin.ImageFileDirectory_v2(head[:8])
         import io
@@ -210,7 +210,7 @@ def unread_tiff(head: bytes) -> str:
 
 
 def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and end of the content of ISO base media boxes, as far as the data goes."""
+    """Yield name, start and end of the content of ISO base media boxes, as far as the data goes."""
     while at + 8 <= end:
         size, name = struct.unpack_from(">I4s", data, at)
         start = at + 8
@@ -224,7 +224,7 @@ def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _jp2(head: Callable[[int], bytes]) -> bytes | None:
-    """The profile in the first colour box of a JP2 that has one."""
+    """Return the profile in the first colour box of a JP2 that has one."""
     data = head(1 << 12)
     at = data.find(b"jp2h") - 4
     if at < 0:  # a bare codestream, which says nothing of its colours
@@ -240,13 +240,13 @@ def _jp2(head: Callable[[int], bytes]) -> bytes | None:
 
 
 def _nclx(data: bytes) -> bytes | None:
-    """What the colour box of an AVIF says by numbers."""
+    """Return the profile that the colour box of an AVIF gives by numbers."""
     at = data.find(b"colrnclx")
     return None if at < 0 or at + 12 > len(data) else coded(*struct.unpack_from(">HH", data, at + 8))
 
 
 def _bmp(head: Callable[[int], bytes]) -> bytes | None:
-    """The profile that a BMP of version 5 embeds."""
+    """Return the profile that a BMP of version 5 embeds."""
     data = head(14 + 124)
     if len(data) < 138 or data[14:18] != struct.pack("<I", 124) or data[70:74] != b"DEBM":
         return None

@@ -1,18 +1,18 @@
-"""Reading an image file as 8-bit sRGB, whatever it holds, or saying why it cannot be read.
+"""Reads an image file as 8-bit sRGB, whatever it holds, or says why it cannot be read.
 
 Pillow decodes, because it notices a truncated file where OpenCV returns one that is grey from the gap on, and knows
 CMYK, ICC profiles, 16 bits and palettes. Files are judged by their content, never by the ending of their name.
 
 * An image may stand in a RecordIO file: `train.rec/OFFSET` names the record that begins at that byte.
 * Turned as the EXIF orientation says, so that pixel coordinates are those a viewer shows.
-* Samples of 16 bits are scaled to 8; greyscale becomes three equal channels. Of an animation, or of a file of several
-  pages, the first picture counts that is not marked as a reduced copy of another.
+* Samples of 16 bits are scaled to 8; greyscale becomes three equal channels. In an animation, or a file of several
+  pages, the first picture is read that is not marked as a reduced copy of another.
 * Transparent pixels are laid on white, as a page shows them.
 * Colours are converted to sRGB in every mode and at 8 or 16 bits, by the ICC profile in the file, or else by what its
   header says in numbers (PNG's `cICP`, `gAMA` and `cHRM`, AVIF's `nclx`). Pixels without either are sRGB. A profile
   that is broken, or made for other channels than the file has, is left out; CMYK without one is converted plainly.
-* What would be read wrongly is refused with the reason: floating-point or signed samples, HDR, 12 bits that claim to
-  be 16, inks other than CMYK, pictures in which every pixel is transparent.
+* Images that would be read wrongly are refused with the reason: floating-point or signed samples, HDR, 12 bits that
+  claim to be 16, inks other than CMYK, pictures in which every pixel is transparent.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from pipeline.faces.colour import srgb
 from pipeline.faces.headers import Unsuitable, look, unread_tiff
 from pipeline.formats.recordio import BrokenRecord, record_in
 
-# Nothing that runs a program of its own to decode (EPS) or that holds no pixels.
+# These leave out formats that need another program to decode (EPS) or that hold no pixels.
 FORMATS = ("JPEG", "PPM", "PNG", "TIFF", "WEBP", "BMP", "GIF", "JPEG2000", "AVIF")
 READABLE = "JPEG, PNG, PGM/PPM, TIFF, WebP, BMP, GIF, JPEG 2000 or AVIF"
 ORIENTATION = 0x0112
@@ -48,7 +48,7 @@ TURNS = {
     7: Pillow.Transpose.TRANSVERSE,
     8: Pillow.Transpose.ROTATE_90,
 }
-# Pillow's own limit is a warning at 89 megapixels and fixed; `max_megapixels` takes its place.
+# Pillow's own limit is fixed and only warns, at 89 megapixels; `max_megapixels` takes its place.
 Pillow.MAX_IMAGE_PIXELS = None
 
 
@@ -67,28 +67,28 @@ def read_image(path: Path, max_megapixels: float = 200) -> RGBImage:
     """Read an image file.
 
     Args:
-        path: file, whose ending does not matter, or record in a `.rec` file.
-        max_megapixels: a larger image, by its header, is refused before any pixel is decoded.
+        path: a file with any ending, or a record in a `.rec` file.
+        max_megapixels: an image that is larger by its header is refused before any pixel is decoded.
 
     Returns:
         uint8 [height, width, 3], RGB.
 
     Raises:
-        UnreadableImage: missing, empty, no image, truncated, broken, or too large.
+        UnreadableImage: the file is missing, empty, no image, truncated, broken, or too large.
     """
     path = Path(path)
     return _decoded(partial(_source, path), path, max_megapixels)
 
 
 def decode_image(data: bytes, name: str, max_megapixels: float = 200) -> RGBImage:
-    """Read an image from the bytes of its file; `name` is what errors call it. The rest is as in `read_image`."""
+    """Read an image from the bytes of its file; Errors call it `name`. The rest is as in `read_image`."""
     if not data:
         raise UnreadableImage(Path(name), "the file is empty")
     return _decoded(lambda: data, Path(name), max_megapixels)
 
 
 def _source(path: Path) -> Path | bytes:
-    """Where an image is read from: its file, or the bytes of a record."""
+    """Return where an image is read from: its file, or the bytes of a record."""
     record = record_in(path)
     if record is None:
         _check_file(path)
@@ -99,11 +99,11 @@ def _source(path: Path) -> Path | bytes:
 
 
 def _decoded(given: Callable[[], Path | bytes], path: Path, max_megapixels: float) -> RGBImage:
-    """The pixels of a file or of bytes; errors name `path`."""
+    """Return the pixels of a file or of bytes; errors name `path`."""
     try:
         source = given()
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of metadata: what matters is raised
+            warnings.simplefilter("ignore")  # about metadata; what matters is raised
             with _opened(source) as image:
                 header = look(image, partial(_head, source))
                 width, height = image.size
@@ -140,7 +140,7 @@ def _opened(source: Path | bytes) -> Pillow.Image:
 
 
 def encoded_image(path: Path) -> bytes:
-    """An image as delivered: the bytes of a file or of a record."""
+    """Return an image as delivered: the bytes of a file or of a record."""
     record = record_in(path)
     return path.read_bytes() if record is None else bytes(record)
 
@@ -155,7 +155,7 @@ def _check_file(path: Path) -> None:
 
 
 def _turn(image: Pillow.Image) -> Pillow.Transpose | None:
-    """What makes a decoded image upright; None where it is."""
+    """Return the turn that makes a decoded image upright; None if it is upright."""
     try:
         return TURNS.get(image.getexif().get(ORIENTATION, 1))
     except Exception:  # unreadable metadata is no reason to lose the picture
@@ -163,17 +163,17 @@ def _turn(image: Pillow.Image) -> Pillow.Transpose | None:
 
 
 def _head(source: Path | bytes, size: int) -> bytes:
-    """The first bytes of a file or of a record's content."""
+    """Return the first bytes of a file or of a record's content."""
     return source[:size] if isinstance(source, bytes) else beginning(source, size)
 
 
 def _what_it_is(data: bytes) -> str:
-    """Why Pillow does not know an image, by its first bytes."""
+    """Say, by its first bytes, why Pillow does not know an image."""
     what = known(data)
     if what == "a TIFF picture":
         return unread_tiff(data)
     if what is not None and any(what.endswith(f"{form} picture") for form in ("JPEG", "PNG", "GIF", "WebP", "AVIF")):
-        return f"the image is broken or truncated ({what} of which the header cannot be read)"
+        return f"the image is broken or truncated ({what} with an unreadable header)"
     if what is not None:
         return f"no image but {what}"
     if line := readable(data[:64]):

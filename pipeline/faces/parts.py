@@ -1,7 +1,7 @@
-"""A data set aligned in parts, for millions of images: each process writes the outcomes of its share, one joins them.
+"""Aligns millions of images in parts: each process writes the outcomes of its share, and one process joins them.
 
-The processes are those of a launcher (srun, torchrun), on one node or many that share a file system; the launcher ends
-them all if one of them fails. A part that is there is not made again.
+A launcher (srun, torchrun) starts the processes, on one node or on several that share a file system, and ends them all
+if one of them fails. A part that exists is not made again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ POLL = 0.2
 
 
 def joined(folders: Sequence[Path]) -> Iterator[Outcome]:
-    """Outcomes of all parts in order, each part as soon as it is there."""
+    """Yield the outcomes of all parts in order, each part as soon as it exists."""
     for folder in folders:
         if not (folder / MANIFEST).exists():
             logger.info(f"waiting for {folder}")
@@ -32,7 +32,7 @@ def joined(folders: Sequence[Path]) -> Iterator[Outcome]:
 
 
 def read_part(folder: Path) -> Iterator[Outcome]:
-    """What an aligned folder holds, row by row as it was found."""
+    """Yield the outcomes that an aligned folder holds, row by row."""
     store, faces = None, 0
     for row in each_account_in(folder):
         if row["status"] != ALIGNED:

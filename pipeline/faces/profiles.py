@@ -1,7 +1,7 @@
-"""ICC profiles: applying them, knowing by their content which ones are sRGB, and writing one for given numbers.
+"""Applies ICC profiles, recognises sRGB by a profile's content, and writes a profile for given numbers.
 
 LittleCMS (through Pillow) converts. A profile that is broken, or that does not describe pixels of the given mode, is
-left out: the pixels are then read as if they had none, as browsers do.
+ignored: the pixels are then read as if they had none, as browsers do.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from PIL import ImageCms
 
 Floats = NDArray[np.float64]
 
-# Which colour spaces of profiles describe pixels of which Pillow modes.
+# The colour space of profiles that describe pixels of a Pillow mode.
 SPACES = {"RGB": b"RGB ", "CMYK": b"CMYK", "LAB": b"Lab "}
 # Profiles that describe no device's colours: device links, abstract effects, named colours.
 OTHER_CLASSES = (b"link", b"abst", b"nmcl")
@@ -45,15 +45,15 @@ def convert(image: Pillow.Image, profile: bytes) -> Pillow.Image | None:
         grey = convert_grey(np.asarray(image).astype(np.uint16) * 257, profile)
         if grey is not None:
             return Pillow.fromarray(grey).convert("RGB")
-        image = image.convert("RGB")  # in the space of a colour picture
+        image = image.convert("RGB")  # an RGB profile describes its grey
     way = _way(profile, image.mode)
     return None if way is None else ImageCms.applyTransform(image, way)
 
 
 def convert_grey(samples: NDArray[np.uint16], profile: bytes) -> NDArray[np.uint8] | None:
-    """Convert 16-bit grey to sRGB's grey: uint8 of the same shape; None as `convert` says.
+    """Convert 16-bit grey to sRGB's grey: uint8 of the same shape; None in the cases of `convert`.
 
-    Of an RGB profile the tone curve counts; None where that has tables instead of curves.
+    An RGB profile is applied by its tone curve; None where it has tables instead of curves.
     """
     if profile[16:20] == b"RGB ":
         tags = tags_of(profile)
@@ -67,7 +67,7 @@ def convert_grey(samples: NDArray[np.uint16], profile: bytes) -> NDArray[np.uint
 def convert_deep(samples: NDArray[np.uint16], profile: bytes) -> Pillow.Image | None:
     """Convert 16-bit colours to sRGB; through Pillow, LittleCMS takes 16 bits only for grey.
 
-    So the tone curves are applied first, channel by channel, and what they give is stored with sRGB's curve, for which
+    So the tone curves are applied first, channel by channel, and the result is stored with sRGB's curve, for which
     8 bits suffice. Then the primaries are converted.
 
     Args:
@@ -97,7 +97,7 @@ def rounded(samples: NDArray[np.uint16]) -> NDArray[np.uint8]:
 
 @lru_cache(32)
 def _way(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """LittleCMS's transform from a mode to sRGB; None where there is none or it changes nothing."""
+    """Return LittleCMS's transform from a mode to sRGB; None where there is none or it changes nothing."""
     if profile[16:20] != SPACES[mode] or profile[12:16] in OTHER_CLASSES:
         return None
     try:
@@ -114,9 +114,10 @@ def _way(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 
 @lru_cache(8)
 def _table(profile: bytes) -> NDArray[np.uint8] | None:
-    """uint8 [65536]: sRGB's grey for each 16-bit sample; None where the profile is broken or changes nothing.
+    """Return sRGB's grey for each 16-bit sample, uint8 [65536]; None where the profile is broken or changes nothing.
 
-    Made without LittleCMS's optimisations, whose tables are 10 levels off in the shadows of linear samples.
+    The table is made without LittleCMS's optimisations, which are 10 levels off in the shadows of linear
+    samples.
     """
     if profile[16:20] != b"GRAY" or profile[12:16] in OTHER_CLASSES:
         return None
@@ -131,18 +132,18 @@ def _table(profile: bytes) -> NDArray[np.uint8] | None:
 
 
 def _probe() -> NDArray[np.uint8]:
-    """uint8 [1, n, 3]: colours from all of RGB, and all greys."""
+    """Return colours from all of RGB, and all greys: uint8 [1, n, 3]."""
     steps = np.linspace(0, 255, 9).astype(np.uint8)
     colours = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(1, -1, 3)
     return np.concatenate([colours, np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, 2)], 1)
 
 
 def described(chromaticities: tuple[float, ...] = BT709, gamma: float | None = None) -> bytes:
-    """Write the profile of an RGB space that is given by numbers.
+    """Return the profile of an RGB space that is given by numbers.
 
     Args:
-        chromaticities: x and y of white, red, green and blue; by default those of sRGB.
-        gamma: exponent from samples to light, 1 for linear samples; None: sRGB's curve.
+        chromaticities: x and y of white, red, green and blue; by default the values of sRGB.
+        gamma: exponent from samples to light, 1 for linear samples; None for sRGB's curve.
 
     Returns:
         An ICC profile; its matrix is adapted to D50 by Bradford's method (ICC.1:2022, annex E).
@@ -159,7 +160,7 @@ def described(chromaticities: tuple[float, ...] = BT709, gamma: float | None = N
 
 
 def make(space: bytes, tags: Mapping[bytes, bytes]) -> bytes:
-    """Write an ICC profile (version 4.3) of a display device with these tags beside the required ones."""
+    """Return an ICC profile (version 4.3) of a display device with these tags beside the required ones."""
     text = "none".encode("utf-16-be")
     words = b"mluc" + bytes(4) + struct.pack(">II2s2sII", 1, 12, b"en", b"US", len(text), 28) + text
     tags = {b"desc": words, b"cprt": words, b"wtpt": _xyz(D50), **tags}
@@ -173,7 +174,7 @@ def make(space: bytes, tags: Mapping[bytes, bytes]) -> bytes:
 
 
 def tags_of(profile: bytes) -> dict[bytes, bytes]:
-    """The content of each tag of a profile; none where its table is broken."""
+    """Return the content of each tag of a profile; an empty dict where its table is broken."""
     try:
         count = struct.unpack_from(">I", profile, 128)[0]
         entries = [struct.unpack_from(">4sII", profile, 132 + 12 * n) for n in range(min(count, 100))]
@@ -183,7 +184,7 @@ def tags_of(profile: bytes) -> dict[bytes, bytes]:
 
 
 def _fixed(number: float) -> bytes:
-    """s15Fixed16Number."""
+    """Encode a number as ICC's s15Fixed16Number."""
     return struct.pack(">i", round(number * 65536))
 
 

@@ -1,4 +1,4 @@
-"""ONNX Runtime sessions, by default on one thread: images go to several processes instead, which scales better."""
+"""ONNX Runtime sessions, by default on one thread: spreading images over several processes scales better."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def session(path: Path, threads: int = 1) -> Any:
 
 
 def tried(found: Any, path: Path, inputs: Mapping[str, Any], outputs: Sequence[str] | None = None) -> list[Any]:
-    """Run a network for the first time, on inputs of which it is not known yet whether they suit it.
+    """Run a network for the first time, on inputs that may not suit it.
 
     Raises:
-        SitterError: it cannot be run on them.
+        SitterError: the network cannot be run on them.
     """
     try:
         results: list[Any] = found.run(outputs, dict(inputs))
@@ -45,10 +45,10 @@ def tried(found: Any, path: Path, inputs: Mapping[str, Any], outputs: Sequence[s
 
 
 def reason(error: Exception) -> str:
-    """Return the first line of what ONNX Runtime says, without its codes, and a mend where one is known."""
+    """Return the first line of what ONNX Runtime says, without its codes, and what to do where that is known."""
     said = (str(error).strip().splitlines() or [type(error).__name__])[0]
     said = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed:)?", "", said)
-    said = re.sub(r"^\S+\.(cc|cpp|h):\d+ (.*\) )?", "", said).rstrip(". ")[:300]  # where in its code that is
+    said = re.sub(r"^\S+\.(cc|cpp|h):\d+ (.*\) )?", "", said).rstrip(". ")[:300]  # the place in its code
     lower = said.lower()
     if "ir version" in lower or "opset" in lower:
         return f"{said}. It was made for a newer ONNX Runtime: export it with a lower opset"

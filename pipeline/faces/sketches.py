@@ -1,4 +1,4 @@
-"""What is compared of two faces: their signs at low frequencies, and small patches blind to tone and lighting."""
+"""The parts of two faces that are compared: signs of low frequencies, and small patches blind to tone and lighting."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def sketch(crop: RGBImage) -> tuple[NDArray[np.int8], Floats]:
 
 
 def perceptual_hash(grey: Floats) -> NDArray[np.int8]:
-    """pHash of a grey image (float32 [height, width]): int8 [255] of ±1."""
+    """Return the pHash of a grey image (float32 [height, width]): int8 [255] of ±1."""
     spectrum = cv2.dct(cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA))[:HASH, :HASH].reshape(-1)[1:]
     return np.where(spectrum > np.median(spectrum), 1, -1).astype(np.int8)
 
@@ -32,18 +32,18 @@ def grey(crop: RGBImage) -> Floats:
 
 
 def reduced(grey: Floats, size: int, blur: float) -> Floats:
-    """Reduce a grey image to [size, size] and blur it by a Gaussian of so many of the new pixels."""
+    """Reduce a grey image to [size, size] and blur it by a Gaussian with this standard deviation in the new pixels."""
     small = cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.GaussianBlur(small, (0, 0), blur), np.float32)
 
 
 def contrast(image: Floats) -> Floats:
-    """Local contrast: each pixel less its neighbourhood's mean, over its deviation (plus 4 grey levels, for noise)."""
+    """Return the local contrast: pixel minus neighbourhood's mean, over its deviation plus 4 grey levels for noise."""
     centred = image - cv2.GaussianBlur(image, (0, 0), 4)
     return np.asarray(centred / (np.sqrt(cv2.GaussianBlur(centred * centred, (0, 0), 4)) + 4), np.float32)
 
 
 def unit(image: Floats) -> Floats:
-    """An image as a vector of mean 0 and length 1 (0 where it is flat)."""
+    """Return an image as a vector of mean 0 and length 1 (or 0 where it is flat)."""
     vector = (image - image.mean()).reshape(-1)
     return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-6), np.float32)

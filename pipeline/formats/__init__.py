@@ -1,1 +1,1 @@
-"""File formats: reading and writing them, and saying what is wrong with a file."""
+"""Reads and writes file formats, and says what is wrong with a file."""

@@ -1,6 +1,6 @@
-"""Zip and tar archives as a list of members, and the true reason where one cannot be read.
+"""Reads zip and tar archives as a list of members, or gives the true reason why one cannot be read.
 
-Members are named by relative paths with forward slashes; names that lead outside refuse the whole archive.
+Members are named by relative paths with forward slashes; if one leads outside, the whole archive is refused.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ except ImportError:  # a Python that was built without it
 
 
 Opened = zipfile.ZipFile | tarfile.TarFile
-# What the libraries raise on damaged archives. OSErrors without a number are of gzip and bzip2.
+# What the libraries raise on damaged archives. An OSError without a number comes from gzip or bzip2.
 DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, struct.error, ValueError)
 SEVEN = "Unpack it yourself and use `kind: folder`, or pack it anew as zip or tar."
 UTF8_NAME = 0x800
@@ -56,7 +56,7 @@ def opened(archive: Path, where: str) -> Iterator[Opened]:
     """Open an archive.
 
     Raises:
-        SitterError: it is none or cannot be read; also for what its library raises in the block.
+        SitterError: it is no archive or cannot be read; also in place of what its library raises within the block.
     """
     try:
         with _library(archive, where) as found:
@@ -82,7 +82,7 @@ def _library(archive: Path, where: str) -> Opened:
 
 
 def _no_archive(archive: Path, kind: str | None) -> str:
-    """Why a file is no zip or tar archive."""
+    """Say why a file is no zip or tar archive."""
     if kind == "a zip archive":
         return "was cut off: a zip's list of contents at its end is missing. Fetch it again."
     if kind in ("a 7z archive", "a RAR archive"):
@@ -120,7 +120,7 @@ def _damaged(archive: Path, where: str, error: Exception) -> str:
 
 
 def members(archive: Opened, where: str) -> list[Member]:
-    """Every member of an archive.
+    """Return every member of an archive.
 
     Raises:
         SitterError: one would be written outside, or the archive ends before its end mark.
@@ -144,14 +144,14 @@ def _zipped(info: zipfile.ZipInfo, where: str) -> Member:
 
 
 def _name(info: zipfile.ZipInfo) -> str:
-    """A zip member's name. Macs and many programs write UTF-8 without the flag that says so."""
+    """Return a zip member's name. Macs and many programs write UTF-8 without the flag that says so."""
     name = info.orig_filename.partition("\0")[0]
     if info.flag_bits & UTF8_NAME or name.isascii():
         return name
     extra = info.extra
     while len(extra) >= 4:
         kind, size = struct.unpack_from("<HH", extra)
-        if kind == UNICODE_PATH and size > 5:  # version, checksum of the plain name, the name
+        if kind == UNICODE_PATH and size > 5:  # its parts: version, checksum of the plain name, the name
             return extra[9 : 4 + size].decode("utf-8", errors="replace")
         extra = extra[4 + size :]
     try:
@@ -161,7 +161,7 @@ def _name(info: zipfile.ZipInfo) -> str:
 
 
 def _safe(name: str, where: str) -> str:
-    """A member's name as a relative path with forward slashes, if that is what it is."""
+    """Return a member's name as a relative path with forward slashes; raises SitterError if it leads outside."""
     path = name.replace("\\", "/")
     if path.startswith("/") or re.match(r"[A-Za-z]:", path) or ".." in path.split("/") or "\0" in path:
         raise SitterError(f"{where} is refused: its member {name!r} would be written outside its folder.")
@@ -187,7 +187,7 @@ def _check_end(archive: tarfile.TarFile, where: str) -> None:
 
 
 def check_readable(archive: Opened, wanted: list[Member], where: str) -> None:
-    """Raise SitterError if a zip's members are locked or packed by a method that this Python does not know."""
+    """Raise SitterError if a zip's members are encrypted, or packed by a method that this Python does not know."""
     if isinstance(archive, tarfile.TarFile):
         return
     first: dict[tuple[int, int], tuple[Member, zipfile.ZipInfo]] = {}

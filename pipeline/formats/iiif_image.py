@@ -1,4 +1,4 @@
-"""What an image service can send, and the URL to ask it for (IIIF Image API, versions 2 and 3).
+"""What an image service can send, and the URL of an image (IIIF Image API, versions 2 and 3).
 
 https://iiif.io/api/image/3.0/ and https://iiif.io/api/image/2.1/, with their pages on compliance.
 """
@@ -24,7 +24,7 @@ class Size(BaseModel):
 
 
 class Profile(BaseModel):
-    """What a server of version 2 says beside its level, and one of version 3 of itself."""
+    """What a server of version 2 states beside its level, and a server of version 3 at the top."""
 
     supports: list[str] = Field(default=[], validation_alias=AliasChoices("supports", "extraFeatures"))
     max_width: Pixels | None = Field(default=None, validation_alias="maxWidth")
@@ -43,19 +43,19 @@ class ImageInfo(Size, Profile):
 
     @property
     def version(self) -> int:
-        """2 or 3; of older ones 1."""
+        """The version of the API: 2 or 3, or 1 for older ones."""
         said = f"{self.type} {self.context} {self.profile}"
         return 3 if "ImageService3" in said or "image/3" in said else 2 if "image/2" in said else 1
 
     @property
     def profiles(self) -> list[Profile]:
-        """Itself, and what stands beside the level in version 2."""
+        """This document, and the profiles that stand beside the level in version 2."""
         beside = self.profile if isinstance(self.profile, list) else []
         return [self, *(Profile.model_validate(part) for part in beside if isinstance(part, dict))]
 
     @property
     def level(self) -> int:
-        """Level of compliance, the least where none is stated."""
+        """The level of compliance; the lowest where none is stated."""
         found = re.search(r"level([012])", str(self.profile))
         return int(found[1]) if found else 0
 
@@ -64,10 +64,10 @@ class ImageInfo(Size, Profile):
         return self.level >= 1 or any(feature in profile.supports for profile in self.profiles)
 
     def within(self, width: float, height: float) -> float:
-        """Return by how much this size has to be shrunk for the server's limits: 1 for not at all."""
+        """Return the factor that shrinks this size to the server's limits: 1 if it is within them."""
         scales = [1.0]
         for limit in self.profiles:
-            # A limit of the width alone holds for the height as well.
+            # A limit on the width alone holds for the height as well.
             tallest = limit.max_height or limit.max_width
             scales += [limit.max_width / width] if limit.max_width else []
             scales += [tallest / height] if tallest else []
@@ -86,7 +86,7 @@ def read_info(document: Any) -> ImageInfo:
     """Return what an `info.json` says.
 
     Raises:
-        Unreadable: it is none, or of a version before 2.
+        Unreadable: the document is no `info.json`, or has a version before 2.
     """
     try:
         info = ImageInfo.model_validate(document)
@@ -95,21 +95,21 @@ def read_info(document: Any) -> ImageInfo:
         fault = error.errors()[0]
         raise Unreadable(f"is no info.json: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from None
     if info.version < 2:
-        raise Unreadable("is of an Image API before version 2, which is not read")
+        raise Unreadable("follows an Image API before version 2, which is not read")
     return info
 
 
 def image_url(info: ImageInfo, region: str, longer_side: int) -> str:
-    """Return the URL of an image of about this size that the server is bound to answer.
+    """Return the URL of an image of about this size that the server must be able to send.
 
     Args:
         info: what the server says of the image.
         region: `full`, or x,y,w,h in pixels of the image.
-        longer_side: pixels. Smaller where the region or the server's limits are; of a server that has certain sizes
-            only, the least that is as large, or else the largest.
+        longer_side: its length in pixels. The image is smaller where the region or the server's limits are. From a
+            server with fixed sizes only, it is the smallest size that is large enough, or else the largest.
 
     Raises:
-        Unreadable: the server cuts no regions.
+        Unreadable: a region is requested, but the server cuts none.
     """
     width, height = (info.width, info.height) if region == WHOLE else map(int, region.split(",")[2:])
     if region != WHOLE and not info.supports_feature("regionByPx"):
@@ -129,13 +129,13 @@ def image_url(info: ImageInfo, region: str, longer_side: int) -> str:
 
 
 def _listed(info: ImageInfo, limit: float, everything: str, longer_side: int) -> str:
-    """The size to ask a server for that has only those that it lists, and the whole."""
+    """Return the size to ask for from a server that has only the sizes it lists, and the whole image."""
     sizes = {
         (s.width, s.height): f"{s.width},{s.height}" if info.version == 3 else f"{s.width},"  # their canonical forms
         for s in info.sizes
         if info.within(s.width, s.height) == 1
     }
-    if limit == 1 or info.version == 3 or not sizes:  # of an image beyond its limits, version 3 sends the most allowed
+    if limit == 1 or info.version == 3 or not sizes:  # beyond its limits, version 3 sends the largest size
         sizes[round(info.width * limit), round(info.height * limit)] = everything
     enough = [size for size in sizes if max(size) >= longer_side]
     return sizes[min(enough, key=max) if enough else max(sizes, key=max)]

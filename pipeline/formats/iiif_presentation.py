@@ -1,7 +1,7 @@
 """Manifests and collections of the IIIF Presentation API, versions 2 and 3, read alike.
 
-https://iiif.io/api/presentation/3.0/ and https://iiif.io/api/presentation/2.1/. Many that museums publish break the
-specification somewhere. So what is needed is looked for in both versions' places, and the rest is not looked at.
+https://iiif.io/api/presentation/3.0/ and https://iiif.io/api/presentation/2.1/. Many documents of museums break the
+specification somewhere. So each value is looked for where either version has it, and the rest is ignored.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 WHOLE = "full"
 REGION = re.compile(r"(\d+),(\d+),(\d+),(\d+)")
 PARTS = ("items", "members", "collections", "manifests")
-"""Where collections of either version list what they hold."""
+"""The fields in which collections of either version list their contents."""
 
 
 class Unreadable(Exception):
@@ -27,11 +27,11 @@ class Picture:
     """An image on a canvas."""
 
     service: str
-    """Base URI of its image service; empty: it has none."""
+    """Base URI of its image service; empty where it has none."""
     url: str
-    """Where it lies as a file, or as the manifest would have it shown."""
+    """URL of its file, or of the form in which the manifest shows it."""
     region: str = WHOLE
-    """What of it is on the canvas: `full`, or x,y,w,h in pixels of the image."""
+    """The part of it that is on the canvas: `full`, or x,y,w,h in pixels of the image."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def read(document: Any) -> Manifest | Collection:
 
 def _manifest(document: Mapping[str, Any]) -> Manifest:
     canvases = document.get("items") or [c for s in _list(document.get("sequences")) for c in _of(s, "canvases")]
-    credit = document.get("attribution")  # of version 2; in 3 it is a label and a value
+    credit = document.get("attribution")  # in version 2; version 3 has a label and a value
     for statement in _dicts(document.get("requiredStatement")):
         credit = statement.get("value")
     return Manifest(
@@ -113,7 +113,7 @@ def _parts(document: Mapping[str, Any]) -> Iterator[str | Manifest | Collection]
 
 
 def _pictures(canvas: Mapping[str, Any]) -> Iterator[Picture]:
-    """The images that are painted on a canvas; of a choice the first."""
+    """Yield the images that are painted on a canvas; where there is a choice, the first."""
     annotations = [a for page in _dicts(canvas.get("items")) for a in _of(page, "items")] + _list(canvas.get("images"))
     for annotation in _dicts(annotations):
         if annotation.get("motivation", "painting") not in ("painting", ["painting"], "sc:painting"):
@@ -146,7 +146,7 @@ def _selected(body: Mapping[str, Any]) -> str:
 
 
 def _cut(url: str, service: str) -> str:
-    """The region in the URL of an image, where that asks the service for one."""
+    """Return the region in the URL of an image, if the URL asks the service for one."""
     return _region(url.removeprefix(f"{service}/").partition("/")[0]) if url.startswith(f"{service}/") else ""
 
 
@@ -165,7 +165,7 @@ def _metadata(document: Mapping[str, Any]) -> list[tuple[Any, Any]]:
 
 
 def _type(document: Mapping[str, Any]) -> str:
-    """Without the prefixes of version 2: `sc:`, `oa:`, `dctypes:`."""
+    """Return the type of a document without the prefixes of version 2: `sc:`, `oa:`, `dctypes:`."""
     said = document.get("type") or document.get("@type")
     return str(said[0] if isinstance(said, list) and said else said or "").rpartition(":")[2]
 
@@ -175,7 +175,7 @@ def _uri(document: Mapping[str, Any]) -> str:
 
 
 def _link(value: Any) -> str:
-    """The first web address of a value: of a text, of something with an id, or of a list of these."""
+    """Return the first web address in a value, which is a text, something with an id, or a list of these."""
     for part in _list(value):
         uri = _uri(part) if isinstance(part, dict) else str(part or "")
         if urlsplit(uri).scheme in ("http", "https"):

@@ -11,7 +11,7 @@ BETWEEN = "; "
 
 
 def by_language(value: Any) -> dict[str, list[str]]:
-    """Return the texts of a value by their language, "" for none; what is no text is left out.
+    """Return the texts of a value by their language, "" for none; anything that is no text is left out.
 
     >>> by_language({"en": ["Ada"], "none": ["A. L."]}), by_language([{"@value": "Ada", "@language": "en"}, "A. L."])
     ({'en': ['Ada'], '': ['A. L.']}, {'en': ['Ada'], '': ['A. L.']})
@@ -31,11 +31,11 @@ def by_language(value: Any) -> dict[str, list[str]]:
 
 
 def text(value: Any, language: str) -> str:
-    """Return a value in one language, several texts between semicolons; "" where it holds none.
+    """Return a value in one language, several texts joined by semicolons; "" where it holds none.
 
     Args:
-        value: of `label`, of `value` in metadata, and of others.
-        language: code of BCP 47; `en` stands for `en-GB` as well. Where the value has it not, the text without a
+        value: the value of `label`, of `value` in metadata, or of another field.
+        language: code of BCP 47; `en` stands for `en-GB` as well. Where the value lacks it, the text without a
             language is taken, then the first one.
     """
     texts = by_language(value)
@@ -51,5 +51,5 @@ def _list(value: Any) -> list[Any]:
 
 
 def _plain(words: str) -> str:
-    """Text without the few HTML tags that both versions allow."""
+    """Return a text without the few HTML tags that both versions allow."""
     return Markup(words).striptags() if "<" in words and ">" in words else words.strip()

@@ -1,10 +1,10 @@
-"""The protocol files of IJB-B and IJB-C: which images are which template, of which medium, and what is compared.
+"""The protocol files of IJB-B and IJB-C: the images of each template, their media, and the comparisons.
 
-NIST publishes lists of templates as CSV (`ijbc_1N_gallery_G1.csv`, `ijbc_1N_probe_mixed.csv`, a row an image) and the
-comparisons as two columns of template ids (`ijbc_11_G1_G2_matches.csv`). InsightFace gives crops of the faces with the
-same in text: `ijbc_face_tid_mid.txt` (image, template, medium) and `ijbc_template_pair_label.txt` (two templates and
-1 or 0). Whitelam et al.: IARPA Janus Benchmark-B Face Dataset, CVPRW 2017; Maze et al.: IARPA Janus Benchmark-C, ICB
-2018.
+NIST publishes lists of templates as CSV (`ijbc_1N_gallery_G1.csv`, `ijbc_1N_probe_mixed.csv`, a row for each image) and
+the comparisons as two columns of template ids (`ijbc_11_G1_G2_matches.csv`). InsightFace gives crops of the faces, and
+the same as text: `ijbc_face_tid_mid.txt` (image, template, medium) and `ijbc_template_pair_label.txt` (two templates
+and 1 or 0). Whitelam et al.: IARPA Janus Benchmark-B Face Dataset, CVPRW 2017; Maze et al.: IARPA Janus Benchmark-C,
+ICB 2018.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Box = tuple[int, int, int, int]
 
 
 class Listed(NamedTuple):
-    """An image of a template, as a list of NIST has it."""
+    """An image of a template, as NIST's lists have it."""
 
     template: str
     subject: str
@@ -36,7 +36,7 @@ class Listed(NamedTuple):
 
 
 class Member(NamedTuple):
-    """An image of a template, as InsightFace's text has it."""
+    """An image of a template, as InsightFace's text files have it."""
 
     file: str
     template: str
@@ -48,7 +48,7 @@ class TemplatePairs:
     """Comparisons of templates; arrays [n]."""
 
     names: list[str]
-    """Of the templates, each once."""
+    """Names of the templates, each once."""
     a: NDArray[np.int64]
     """Place in `names` of the first template of each pair."""
     b: NDArray[np.int64]
@@ -57,10 +57,10 @@ class TemplatePairs:
 
 
 def subjects(path: Path) -> dict[str, str]:
-    """Return the subject of each template of a list of NIST.
+    """Return the subject of each template in one of NIST's lists.
 
     Raises:
-        SitterError: a column is not there, or a template has two subjects.
+        SitterError: a column is missing, or a template has two subjects.
     """
     found: dict[str, str] = {}
     for line, row in enumerate(each_row(path, ("TEMPLATE_ID", "SUBJECT_ID")), start=2):
@@ -73,13 +73,13 @@ def subjects(path: Path) -> dict[str, str]:
 
 
 def read_list(path: Path) -> list[Listed]:
-    """Return the images of a list of NIST.
+    """Return the images in one of NIST's lists.
 
     Frames of one video (`frames/VIDEO_NUMBER.png`) are one medium, every other image is its own, unless the list has a
     column MEDIA_ID.
 
     Raises:
-        SitterError: a column is not there, a template has two subjects, or a box is none.
+        SitterError: a column is missing, a template has two subjects, or a box is malformed.
     """
     subject = subjects(path)
     found = []
@@ -113,16 +113,16 @@ def read_members(path: Path) -> list[Member]:
     """Return the rows of `ijbc_face_tid_mid.txt`: image, template and medium.
 
     Raises:
-        SitterError: a row has not three words.
+        SitterError: a row does not have three words.
     """
     return [Member(*row) for row in zip(*_words(path, 3), strict=True)]
 
 
 def read_scores(path: Path) -> dict[str, str]:
-    """Return the detector's score of each image of `ijbc_name_5pts_score.txt`, which has the five points between.
+    """Return the detector's score of each image of `ijbc_name_5pts_score.txt` (landmarks stand between name and score).
 
     Raises:
-        SitterError: a row has not twelve words.
+        SitterError: a row does not have twelve words.
     """
     columns = _words(path, 12)
     return dict(zip(columns[0], columns[-1], strict=True))
@@ -134,7 +134,7 @@ def read_template_pairs(path: Path) -> TemplatePairs:
     A row is two templates and, where it has a third word, 1 for a genuine and 0 for an impostor pair.
 
     Raises:
-        SitterError: the rows have not two or three words, or the third is neither 0 nor 1.
+        SitterError: the rows do not have two or three words, or the third is neither 0 nor 1.
     """
     columns = _arrays(path, (2, 3))
     a, b = (column.dictionary_encode().combine_chunks() for column in columns[:2])
@@ -159,7 +159,7 @@ def _words(path: Path, count: int) -> list[list[str]]:
 
 
 def _arrays(path: Path, counts: tuple[int, ...]) -> list[Any]:
-    """Return the columns of a file without a header, as text; between words stands a comma, a blank or a tab."""
+    """Return the columns of a file without a header, as text; words are separated by commas, blanks or tabs."""
     import pyarrow as pa
     from pyarrow import csv
 

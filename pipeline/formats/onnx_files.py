@@ -1,8 +1,8 @@
 """The files of external data that an ONNX network names by relative paths.
 
-`torch.onnx.export` writes `face.onnx` and `face.onnx.data` from PyTorch 2.9 on. The names are found by going through
-the protobuf's fields without the library onnx, since Snakemake asks at every start; weights inside the file are passed
-over unread.
+`torch.onnx.export` writes `face.onnx` and `face.onnx.data` from PyTorch 2.9 on. This module finds the names in the
+fields of the protobuf without the library onnx, since Snakemake asks for them at every start; it skips weights inside
+the file unread.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DEEPEST = 64
 
 
 def external_data(file: Path) -> list[str]:
-    """Return the paths of external data that an ONNX file names, each once; none where it is no ONNX file.
+    """Return the paths of external data that an ONNX file names, each once; an empty list where it is no ONNX file.
 
     Raises:
         SitterError: one of them lies outside of the file's folder.
@@ -36,7 +36,7 @@ def external_data(file: Path) -> list[str]:
     try:
         with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
             _collect(data, 0, len(data), "model", names)
-    except (ValueError, IndexError, UnicodeDecodeError):  # empty, cut off or something else: whoever loads it says so
+    except (ValueError, IndexError, UnicodeDecodeError):  # no whole ONNX file: loading it will say so
         pass
     for name in names:
         path = PurePosixPath(name)
@@ -46,7 +46,7 @@ def external_data(file: Path) -> list[str]:
 
 
 def _collect(data: mmap.mmap, at: int, end: int, message: str, names: dict[str, None], depth: int = 0) -> None:
-    """Enter the places of external data in a message, from a byte to before another."""
+    """Add the locations of external data in the message between two bytes to `names`."""
     if depth > DEEPEST:
         raise ValueError("nested too deeply")
     inner = FIELDS[message]
@@ -61,7 +61,7 @@ def _collect(data: mmap.mmap, at: int, end: int, message: str, names: dict[str, 
 
 
 def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Number, start and end of each field of a message that has a length; all others are passed over.
+    """Yield number, start and end of each field of a message that has a length; skip all others.
 
     Raises:
         ValueError: this is no protobuf. IndexError: it was cut off.

@@ -1,10 +1,10 @@
 """MXNet RecordIO, as InsightFace ships its training sets (`train.rec`, `train.idx`, `property`), without mxnet.
 
-A record is framed (dmlc-core, recordio.h) by the word 0xced7230a and a word of which the upper 3 bits are a flag, the
-lower 29 the length; its payload is padded to 4 bytes. Where the magic word itself lies at a multiple of 4 bytes in a
-payload, the record is cut there into parts (flags 1, 2 …, 3 instead of 0) and the word left out. The payload is an
-image header (mxnet, recordio.py: `IRHeader`, struct IfQQ: flag, label, id, id2; with flag > 0, so many float32 labels
-follow and replace the label) and an encoded image. All numbers are little-endian.
+A record is framed (dmlc-core, recordio.h) by the word 0xced7230a and a word with a flag in the upper 3 bits and in the
+lower 29 bits the length; the payload is padded to 4 bytes. Where the magic word itself lies at a multiple of 4 bytes in
+a payload, the record is cut there into parts (flags 1, 2 …, 3 instead of 0) and the word left out. The payload is an
+image header (mxnet, recordio.py: `IRHeader`, struct IfQQ: flag, label, id, id2; with flag > 0, that many float32
+labels follow and replace the label) and an encoded image. All numbers are little-endian.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FRAME, HEADER = Struct("<II"), Struct("<IfQQ")
 WORD = MAGIC.to_bytes(4, "little")
 LONGEST = (1 << 29) - 1  # bytes in a part
 WHOLE, FIRST, MIDDLE, LAST = range(4)
-EXACT = 1 << 24  # labels are float32, which holds whole numbers up to here
+EXACT = 1 << 24  # labels are float32, which represents whole numbers exactly up to here
 
 
 class BrokenRecord(SitterError):
@@ -43,7 +43,7 @@ class Record(NamedTuple):
 
 
 class RecordFile:
-    """A `.rec` file, memory-mapped: any record by its byte offset, without a copy where it has one part."""
+    """A `.rec` file, memory-mapped: gives any record by its byte offset, without a copy if it has one part."""
 
     def __init__(self, path: Path) -> None:
         """Open a file.
@@ -59,11 +59,11 @@ class RecordFile:
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Size of the file in bytes."""
         return len(self._view)
 
     def payload(self, offset: int) -> tuple[memoryview, int]:
-        """The payload of the record that begins at a byte offset, and the offset behind it.
+        """Return the payload of the record that begins at a byte offset, and the offset of the byte after the record.
 
         Raises:
             BrokenRecord: no whole record begins there.
@@ -82,7 +82,7 @@ class RecordFile:
         return memoryview(WORD.join(parts)), after
 
     def record(self, offset: int) -> Record:
-        """Labels and content of the record that begins at a byte offset.
+        """Return labels and content of the record that begins at a byte offset.
 
         Raises:
             BrokenRecord: no whole record begins there, or it is too short for its labels.
@@ -90,7 +90,7 @@ class RecordFile:
         return self.read(offset)[0]
 
     def read(self, offset: int) -> tuple[Record, int]:
-        """The record that begins at a byte offset, and the offset behind it; raises as `record` does."""
+        """Return the record that begins at a byte offset, and the offset after it; raises as `record` does."""
         payload, after = self.payload(offset)
         if len(payload) < HEADER.size:
             raise self._broken(offset, f"holds {len(payload)} bytes, fewer than an image header's {HEADER.size}")
@@ -103,10 +103,10 @@ class RecordFile:
         return Record(tuple(np.frombuffer(payload, "<f4", count, HEADER.size).tolist()), payload[start:]), after
 
     def offsets(self) -> Iterator[int]:
-        """Where each record begins, found by going from one to the next.
+        """Yield the byte at which each record begins, going from one record to the next.
 
         Raises:
-            BrokenRecord: at the first that is not whole.
+            BrokenRecord: at the first record that is not whole.
         """
         at = 0
         while at < self.size:
@@ -114,12 +114,12 @@ class RecordFile:
             at = self.after(at)
 
     def after(self, offset: int) -> int:
-        """The byte behind the record that begins at an offset, without reading its payload."""
+        """Return the offset after the record that begins at an offset, without reading its payload."""
         flag, _, after = self._part(offset, offset)
         return after if flag == WHOLE else self.payload(offset)[1]
 
     def _part(self, at: int, offset: int) -> tuple[int, memoryview, int]:
-        """Flag and content of the part at a byte, and the byte behind it."""
+        """Return flag and content of the part at a byte, and the offset after the part."""
         if at < 0 or at + FRAME.size > self.size:
             raise self._broken(offset, "is cut off: it should go on beyond the end")
         magic, word = FRAME.unpack_from(self._view, at)
@@ -143,7 +143,7 @@ class RecordFile:
 
 
 def record_in(path: Path) -> memoryview | None:
-    """The content of a record named by a path, `…/train.rec/OFFSET`; None where the path is no such name.
+    """Return the content of a record that a path names, `…/train.rec/OFFSET`; None where the path names none.
 
     Raises:
         BrokenRecord: no whole record begins there.
@@ -157,19 +157,19 @@ def record_in(path: Path) -> memoryview | None:
 
 @lru_cache(4)
 def _opened(path: Path, *state: int) -> RecordFile:
-    """One map of a file for all its records; another where the file has become another."""
+    """Return one memory map of a file for all its records; a new one if the file has changed."""
     return RecordFile(path)
 
 
 def pack(labels: tuple[float, ...], content: bytes = b"", number: int = 0) -> bytes:
-    """The payload of a record: an image header, the labels, the content."""
+    """Return the payload of a record: an image header, the labels, the content."""
     if len(labels) == 1:
         return HEADER.pack(0, labels[0], number, 0) + content
     return HEADER.pack(len(labels), 0.0, number, 0) + np.array(labels, "<f4").tobytes() + content
 
 
 def frame(payload: bytes) -> bytes:
-    """A record as it stands in the file: framed, cut where the magic word would be read as a frame, padded."""
+    """Return a record as it stands in the file: framed, cut at each magic word in the payload, and padded."""
     aligned = np.frombuffer(payload, "<u4", len(payload) // 4)
     cuts = (4 * np.flatnonzero(aligned == MAGIC)).tolist()
     starts, ends = [0, *(cut + 4 for cut in cuts)], [*cuts, len(payload)]
@@ -183,7 +183,7 @@ def frame(payload: bytes) -> bytes:
 
 
 class _Writer:
-    """Records and the lines of their index, one after the other."""
+    """Writes records and the lines of their index, one after the other."""
 
     def __init__(self, records: BinaryIO, index: BinaryIO) -> None:
         self.records, self.index, self.offset = records, index, 0
@@ -196,7 +196,7 @@ class _Writer:
 
 
 def write_records(path: Path, payloads: Iterable[tuple[int, bytes]]) -> None:
-    """A `.rec` of payloads (see `pack`) by their keys, and the `.idx` beside it."""
+    """Write a `.rec` of payloads (see `pack`) by their keys, and the `.idx` beside it."""
     with atomic_file(path) as part, atomic_file(path.with_suffix(".idx")) as index:
         with open(part, "wb") as records, open(index, "wb") as lines:
             writer = _Writer(records, lines)
@@ -205,19 +205,20 @@ def write_records(path: Path, payloads: Iterable[tuple[int, bytes]]) -> None:
 
 
 def write_training_set(path: Path, images: Iterable[tuple[int, bytes]], height: int = 112, width: int = 112) -> None:
-    """A training set as InsightFace's `face2rec2.py` writes it: `.rec`, `.idx`, and `property` beside them.
+    """Write a training set as InsightFace's `face2rec2.py` writes it: `.rec`, `.idx`, and `property` beside them.
 
     Record 0 holds (L0, L1): images are keys 1 … L0 − 1, identities L0 … L1 − 1, each with the range of its images'
     keys.
 
     Args:
         path: the `.rec`.
-        images: label (0, 1, …) and encoded image, those of an identity next to each other; read once, as they come.
-        height: of the images, pixels.
-        width: of the images, pixels.
+        images: label (0, 1, …) and encoded image, sorted by identity; they are read once, one at a time.
+        height: height of the images in pixels.
+        width: width of the images in pixels.
 
     Raises:
-        SitterError: an identity's images stand apart, a label is no whole number that float32 holds, or no images.
+        SitterError: an identity's images are not consecutive, a label is no whole number that float32 holds, or there
+            are none.
     """
     ranges: dict[int, list[int]] = {}
     property_ = path.with_name("property")
@@ -248,10 +249,10 @@ def write_training_set(path: Path, images: Iterable[tuple[int, bytes]], height: 
 
 
 def read_index(path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Keys and byte offsets of an `.idx`, int64 [n] each, in the order of the file.
+    """Return keys and byte offsets of an `.idx`, int64 [n] each, in the order of the file.
 
     Raises:
-        SitterError: a line is no key and offset, a key stands twice, or there is no line.
+        SitterError: a line is not a key and an offset, a key occurs twice, or there is no line.
     """
     from pyarrow import ArrowInvalid, csv, int64
 

@@ -1,4 +1,4 @@
-"""Which files stand beside a RecordIO file."""
+"""The files that stand beside a RecordIO file."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from pathlib import Path
 
 
 def index_and_property(records: Path) -> tuple[Path, Path]:
-    """Return where the index and the `property` file of a RecordIO file are looked for."""
+    """Return the paths at which the index and the `property` file of a RecordIO file are looked for."""
     return records.with_suffix(".idx"), records.with_name("property")

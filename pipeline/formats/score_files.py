@@ -1,6 +1,6 @@
-"""Files of scores, a pair each: the four and five columns of bob, CSV, and Arrow.
+"""Files of scores, with a pair in each row: the four and five columns of bob, CSV, and Arrow.
 
-bob.bio.base writes text of columns with spaces between them: `claimed_id real_id probe_label score`, or
+bob.bio.base writes text in columns separated by spaces: `claimed_id real_id probe_label score`, or
 `claimed_id model_label real_id probe_label score`. The claimed and the real identity are the sitters of the gallery and
 of the probe image: a pair is genuine where they are equal. Labels are ids of images, with their data set before a colon
 where a file has several. Spaces in a name are written as %20 and a percent sign as %25, as in URLs.
@@ -31,13 +31,13 @@ COLUMNS = {
     ".csv": (CLAIMED, MODEL, REAL, PROBE, SCORE),
     ".arrow": (CLAIMED, MODEL, REAL, PROBE, SCORE),
 }
-"""By the ending of the file's name."""
+"""The columns of a format, by the ending of the file's name."""
 SPACES = re.compile(r"[\s%]")
 
 
 @dataclass(frozen=True)
 class ScoreBlock:
-    """Some pairs: sitter and label of the gallery image, sitter and label of the probe image, and the scores [n]."""
+    """A block of pairs: sitter and label of the gallery image, sitter and label of the probe image, and scores [n]."""
 
     claimed: list[str]
     model: list[str]
@@ -51,16 +51,16 @@ class ScoreBlock:
 
 
 def write_scores(path: Path, blocks: Iterable[ScoreBlock]) -> int:
-    """Write pairs as they come, in the format of the file's ending (see `COLUMNS`); returns how many there were.
+    """Write pairs as they come, in the format of the file's ending (see `COLUMNS`); return their number.
 
-    Scores are written with all digits that tell double precision apart.
+    Scores are written with all digits that double precision needs.
 
     Raises:
-        SitterError: the ending is none of these.
+        SitterError: the file has another ending.
     """
     ending = path.suffix.lower()
     if ending not in COLUMNS:
-        raise SitterError(f"{path}: the name must end in one of {', '.join(COLUMNS)}, which say the format.")
+        raise SitterError(f"{path}: the name must end in one of {', '.join(COLUMNS)}, which states the format.")
     with atomic_file(path) as part:
         return _write_arrow(part, blocks) if ending == ".arrow" else _write_text(part, ending, blocks)
 
@@ -99,10 +99,10 @@ def _write_arrow(path: Path, blocks: Iterable[ScoreBlock]) -> int:
 
 
 def read_bob(path: Path) -> pa.Table:
-    """Read a file of four or five columns: texts but for `score`, float64; names as they were before quoting.
+    """Read a file of four or five columns: `score` is float64, all others are texts, as they were before quoting.
 
     Raises:
-        SitterError: a line has another number of columns, or its last is no number; names the line.
+        SitterError: a line has another number of columns, or its last one is no number; the message names the line.
     """
     import pyarrow as pa
 

@@ -1,8 +1,8 @@
-"""Reading a pickle that holds bytes, numbers, lists, tuples and NumPy arrays of these, and nothing else.
+"""Reads a pickle that holds bytes, numbers, lists, tuples and NumPy arrays of these, and nothing else.
 
-A pickle is a program, and loading one runs it. So its opcodes are looked through before anything is loaded, what they
-can call is exchanged for stand-ins of ours, and whatever else is named refuses the file. No code of the file runs, and
-of NumPy only `frombuffer`, on plain numbers whose count has been checked.
+A pickle is a program, and loading one runs it. So its opcodes are checked before anything is loaded, the functions that
+it may call are replaced by stand-ins of ours, and a file that names anything else is refused. No code of the file runs,
+and of NumPy only `frombuffer` is called, on plain numbers with a checked count.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ NEEDED = (
 )
 OPCODES = frozenset(NEEDED.split())
 PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
-# Types of arrays that are encoded images, and those of plain numbers.
+# Types of arrays that are encoded images, and types of plain numbers.
 BYTES = {"u1", "|u1", "B", "i1", "|i1"}
 NUMBERS = re.compile(r"[<>=|]?(b1|\?|[iu][1248]|f[248])")
 
 
 class Refused(SitterError):
-    """A pickle that holds something else; nothing of it has run."""
+    """A pickle that holds anything else; none of it has run."""
 
 
 class _Type:
-    """Stands in for `numpy.dtype`: its name."""
+    """Stands in for `numpy.dtype`: keeps its name."""
 
     def __init__(self, name: Any = "", *_: Any) -> None:
         self.name = name.decode("latin-1") if isinstance(name, bytes) else str(name)
 
     def __setstate__(self, state: Any) -> None:
-        """Take the byte order; the rest says nothing of plain numbers."""
+        """Take the byte order; the rest does not matter for plain numbers."""
         if isinstance(state, tuple) and len(state) > 1 and state[1] in ("<", ">", b"<", b">"):
             order = state[1].decode() if isinstance(state[1], bytes) else state[1]
             self.name = order + self.name.lstrip("<>=|")
@@ -67,7 +67,7 @@ class _NotBuilt:
 
 
 def _values(shape: Any, kind: Any, content: Any) -> bytes | list[Any]:
-    """An array's content, as flat as it must be: of its axes one may be longer than 1."""
+    """Return an array's content, which must be flat: at most one of its axes may be longer than 1."""
     if not isinstance(kind, _Type) or not isinstance(shape, tuple) or not all(isinstance(n, int) for n in shape):
         raise Refused(f"an array of shape {shape!r}")
     if sum(n != 1 for n in shape) > 1:
@@ -97,21 +97,21 @@ def _from_buffer(content: Any = b"", kind: Any = None, shape: Any = None, *_: An
 
 
 def _encode(text: Any = "", encoding: Any = "latin1") -> bytes:
-    """How Python 3 writes bytes for Python 2."""
+    """Return bytes, which Python 3 writes for Python 2 in this way."""
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
         raise Refused("a call of _codecs.encode for anything but latin-1")
     return text.encode("latin-1")
 
 
 def _empty(*given: Any) -> bytes:
-    """How Python 3 writes b"" for Python 2."""
+    """Return b"", which Python 3 writes for Python 2 in this way."""
     if given:
         raise Refused("a call of bytes with arguments")
     return b""
 
 
 def _bytearray(content: Any = b"", encoding: Any = "latin-1") -> bytes:
-    """How Python writes a bytearray by protocols below 5: of bytes, or of text in latin-1; never of a length."""
+    """Return a bytearray's content as protocols below 5 write it: from bytes or latin-1 text; never from a length."""
     if isinstance(content, str):
         return _encode(content, encoding.decode() if isinstance(encoding, bytes) else encoding)
     if not isinstance(content, bytes):
@@ -149,13 +149,13 @@ class _Unpickler(pickle.Unpickler):
 
 
 def unpickle(path: Path) -> Any:
-    """The content of a pickle of plain values; arrays come as bytes or lists.
+    """Return the content of a pickle of plain values; arrays become bytes or lists.
 
-    Strings of Python 2 come as bytes.
+    Strings of Python 2 become bytes.
 
     Raises:
-        Refused: it holds an opcode, a name or a call that such a pickle has no use for; none of it has run.
-        SitterError: it is broken or no pickle.
+        Refused: it holds an opcode, a name or a call that such a pickle does not need; none of it has run.
+        SitterError: the file is broken or no pickle.
     """
     content = path.read_bytes()
     try:
@@ -175,7 +175,7 @@ def unpickle(path: Path) -> Any:
 
 
 def _look_through(content: bytes) -> None:
-    """Raise Refused at the first opcode that is not needed, and at names that are not."""
+    """Raise Refused at the first opcode or name that such a pickle does not need."""
     for number, (opcode, argument, position) in enumerate(pickletools.genops(content)):
         where = f"at byte {position:,}"
         if opcode.name not in OPCODES:
@@ -187,7 +187,7 @@ def _look_through(content: bytes) -> None:
 
 
 def _flat(value: Any) -> Any:
-    """What stand-ins for arrays hold, and bytearrays as bytes, in a value and at its first two levels."""
+    """Return a value in which, down to two levels, stand-ins became their content and bytearrays bytes."""
     value = _plain(value)
     if isinstance(value, tuple | list) and len(value) == 2:
         parts = [_plain(part) for part in value]

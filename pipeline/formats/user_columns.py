@@ -1,7 +1,7 @@
-"""A user's CSV files of millions of rows or hundreds of numbers each, read into Arrow columns as strictly as others.
+"""Reads a user's large CSV files (millions of rows, or hundreds of numbers each) into Arrow columns, strictly.
 
-Arrow reads them in a fraction of the time of `pipeline.formats.user_csv`. The latter reads the header, and looks for
-the fault wherever Arrow stumbles or may have read other rows than the lines of the file say.
+Arrow reads them in a fraction of the time of `pipeline.formats.user_csv`. That module reads the header, and finds the
+fault if Arrow fails or may have read other rows than the lines of the file say.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def read_user_columns(file: Path, required: Sequence[str], texts: Sequence[str])
         if rows:
             reason = (str(error).splitlines() or [""])[0]
             raise SitterError(f"{file} is no CSV that can be read: {reason}") from None
-        return pa.table({name: pa.array([], pa.string()) for name in table.columns})  # a header line alone
-    if _has_quotes(file) and found.num_rows != _lines(file) - table.header:  # blank lines, or rows gone into a cell
+        return pa.table({name: pa.array([], pa.string()) for name in table.columns})  # the file has a header line only
+    if _has_quotes(file) and found.num_rows != _lines(file) - table.header:  # blank lines, or rows swallowed by a cell
         rows = _checked(table)
         if rows != found.num_rows:
             raise SitterError(
@@ -76,18 +76,18 @@ def line_of(file: Path, required: Sequence[str], row: int) -> int:
 
 
 def _checked(table: UserTable) -> int:
-    """How many rows there are by the strict reader; raises SitterError at what it refuses."""
+    """Count the rows by the strict reader; raises SitterError where it refuses the file."""
     return sum(1 for _ in table.rows())
 
 
 def _has_quotes(file: Path) -> bool:
-    """Whether there are double quotes: without them, no cell can go over several lines."""
+    """Whether the file has double quotes: without them, no cell can span several lines."""
     with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return content.find(b'"') >= 0
 
 
 def _lines(file: Path) -> int:
-    """Lines of a file, whether or not the last one has an end."""
+    """Count the lines of a file, whether or not the last one has a line end."""
     count, last = 0, b"\n"
     with open(file, "rb") as opened:
         while block := opened.read(BLOCK):

@@ -1,6 +1,6 @@
-"""A user's CSV files, read strictly: every row arrives whole under the right names, or an error names the line.
+"""Reads a user's CSV files strictly: every row arrives whole under the right names, or an error names the line.
 
-What spreadsheets write is read: UTF-8 or UTF-16 with a byte order mark, any line ends, a first line `sep=;`, another
+It reads what spreadsheets write: UTF-8 or UTF-16 with a byte order mark, any line ends, a first line `sep=;`, another
 separator than the expected one where the header shows it, blank lines, empty cells beyond the last column, and cells
 of several lines. What cannot be read with certainty is refused: other encodings, columns of one name, rows with too
 many or too few cells, a carriage return within a cell that is not quoted, and quotes that are not closed where their
@@ -11,11 +11,9 @@ Sitter's own tables are read by `pipeline.core.files`, faster and without these 
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import logging
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -23,20 +21,11 @@ from pathlib import Path
 
 from pipeline.core.errors import SitterError
 from pipeline.core.names import nfc, same
+from pipeline.formats.user_csv_records import encoding_of, records, shown, stated_separator
 
 logger = logging.getLogger(__name__)
 
 SEPARATORS = (",", ";", "\t", "|")
-MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-SEPARATOR_LINE = re.compile(r'"?sep=(?P<separator>[^\w\r\n"])"?(?P=separator)*\s*', re.IGNORECASE)
-BEGINNING = 1 << 20
-"""Bytes from which the encoding and the line ends are told."""
 SHOWN = 12
 
 Row = dict[str, str]
@@ -44,29 +33,29 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class UserTable:
-    """A user's CSV file whose header has been read and checked."""
+    """A user's CSV file with a header that has been read and checked."""
 
     file: Path
     columns: tuple[str, ...]
-    """Names of the columns, stripped and in Unicode's composed form; a first one without a name is left out."""
+    """Names of the columns, stripped and in Unicode's composed form; a nameless first column is left out."""
     separator: str
     encoding: str
     header: int
     """Number of the header's last line, counted from 1."""
     width: int
-    """Cells of the header."""
+    """Number of cells of the header."""
     places: tuple[int, ...]
-    """Where the named columns stand."""
+    """Positions of the named columns."""
     _nameless: tuple[int, ...]
-    """Columns without a name, which have to be empty; the first one is an index that some programs write."""
+    """Positions of nameless columns, which must be empty, except a first one: an index that some programs write."""
     _least: int
-    """Cells that a row has at least."""
+    """Least number of cells in a row."""
     _hint: str
 
     @property
     def has_separator_line(self) -> bool:
-        """Whether the first line of the file says with which separator it is written."""
-        return _stated_separator(self.file, self.encoding) is not None
+        """Whether the first line of the file states its separator."""
+        return stated_separator(self.file, self.encoding) is not None
 
     def rows(self) -> Iterator[tuple[int, Row]]:
         """Yield each row's first line, counted from 1 as a text editor does, and its cells by column, exactly.
@@ -74,7 +63,7 @@ class UserTable:
         Raises:
             SitterError: a row cannot be read with certainty; the message names its line.
         """
-        for line, end, cells in islice(_records(self.file, self.encoding, self.separator), 1, None):
+        for line, end, cells in islice(records(self.file, self.encoding, self.separator), 1, None):
             if end > line:
                 _check_swallowed(self.file, line, cells, self.width, self.separator)
             if len(cells) != self.width:
@@ -83,16 +72,16 @@ class UserTable:
             if any(cells[place].strip() for place in self._nameless):
                 raise SitterError(
                     f"{self.file}, line {line}: has a cell below a column without a name: name the column, or quote "
-                    f"cells that hold {_shown(self.separator)}."
+                    f"cells that hold {shown(self.separator)}."
                 )
             yield line, {name: cells[place] for name, place in zip(self.columns, self.places, strict=True)}
 
     def _check_width(self, line: int, cells: Sequence[str]) -> None:
-        """Raise SitterError where a row has other cells than the header, empty ones at its end aside."""
+        """Raise SitterError where a row has more or fewer cells than the header, not counting empty ones at its end."""
         if any(cell.strip() for cell in cells[self.width :]):
             raise SitterError(
                 f"{self.file}, line {line}: has more cells ({len(cells)}) than the header line ({self.width}): "
-                f"put cells that hold {_shown(self.separator)} in double quotes{self._hint}."
+                f"put cells that hold {shown(self.separator)} in double quotes{self._hint}."
             )
         if len(cells) < self._least:
             raise SitterError(
@@ -113,24 +102,24 @@ def open_table(
 
     Args:
         file: the file.
-        required: columns that have to be there.
-        separator: the expected separator of cells. Where the header has the required columns with another one only,
-            the file is read with that one, and a line on stderr says so. A first line `sep=;` names it, too.
-        needed: columns whose cells each row has to have, where they are there; a row may end before others. None: all.
-        hint: what else to do where a row has too many cells.
-        quiet: do not say with which separator the file is read.
+        required: columns that must exist.
+        separator: the expected separator of cells. If the header has the required columns only with another one,
+            the file is read with that one, and the log says so. A first line `sep=;` names it, too.
+        needed: columns that no row may leave out, if they exist; a row may end before others. None: all columns.
+        hint: further advice in the message about a row with too many cells.
+        quiet: do not log the separator.
 
     Raises:
         SitterError: the file is absent or not readable as text, a required column is absent, or two columns have one
             name.
     """
-    encoding = _encoding(file)
-    expected = _stated_separator(file, encoding) or separator
+    encoding = encoding_of(file)
+    expected = stated_separator(file, encoding) or separator
     headers: dict[str, tuple[int, int, list[str]]] = {}
     faults: list[SitterError] = []
     for candidate in dict.fromkeys((expected, *SEPARATORS)):
         try:
-            line, end, cells = next(_records(file, encoding, candidate), (1, 1, []))
+            line, end, cells = next(records(file, encoding, candidate), (1, 1, []))
             headers[candidate] = line, end, [nfc(cell).strip() for cell in cells]
         except SitterError as fault:
             faults.append(fault)
@@ -149,7 +138,7 @@ def open_table(
             f"In the first line, {' and '.join(mends)}."
         )
     if chosen != expected and not quiet:
-        logger.info(f"{file}: its cells are separated by {_shown(chosen)}, and it is read so.")
+        logger.info(f"{file}: its cells are separated by {shown(chosen)}, and it is read so.")
     line, end, names = headers[chosen]
     _check_repeated(file, line, names)
     named = tuple(place for place, name in enumerate(names) if name)
@@ -179,128 +168,12 @@ def _check_repeated(file: Path, line: int, names: Sequence[str]) -> None:
             )
 
 
-def _encoding(file: Path) -> str:
-    """Name of a file's encoding by its byte order mark, UTF-8 where it has none."""
-    try:
-        with open(file, "rb") as opened:
-            start = opened.read(4)
-    except FileNotFoundError:
-        raise SitterError(f"{file} does not exist: name the file that is meant.") from None
-    except IsADirectoryError:
-        raise SitterError(f"{file} is a folder: name a CSV file.") from None
-    return next((encoding for mark, encoding in MARKS if start.startswith(mark)), "utf-8")
-
-
-def _lines(file: Path, encoding: str) -> Iterator[str]:
-    """Lines of a file with their ends; carriage returns end lines only where nothing else does."""
-    with open(file, "rb") as opened:
-        beginning = opened.read(BEGINNING).decode(encoding, errors="ignore")
-    end = "\r" if "\r" in beginning and "\n" not in beginning else "\n"
-    try:
-        with open(file, encoding=encoding, newline=end) as text:
-            for number, line in enumerate(text, start=1):
-                if "\0" in line:
-                    raise SitterError(
-                        f"{file}, line {number}: holds a NUL character: the file is no text, is damaged, or is UTF-16 "
-                        "without a byte order mark. Save it as CSV UTF-8."
-                    )
-                yield line if end == "\n" else line.replace("\r", "\n")
-    except UnicodeDecodeError:
-        raise SitterError(_undecodable(file, encoding)) from None
-
-
-def _undecodable(file: Path, encoding: str) -> str:
-    """Say where a file ceases to be text of its encoding."""
-    content = file.read_bytes()
-    mend = "save it as CSV UTF-8, which spreadsheets offer when saving."
-    try:
-        content.decode(encoding.removesuffix("-sig"))
-    except UnicodeDecodeError as error:
-        if b"\0" in content[:BEGINNING] and encoding.startswith("utf-8"):
-            return f"{file} holds NUL bytes: it is no text, or UTF-16 without a byte order mark: {mend}"
-        if not encoding.startswith("utf-8"):
-            return f"{file} is damaged: its {encoding.upper()} text breaks off at byte {error.start}: {mend}"
-        line, byte = content.count(b"\n", 0, error.start) + 1, content[error.start : error.start + 1]
-        meant = byte.decode("cp1252", errors="replace")
-        return (
-            f"{file}, line {line}: is not UTF-8: byte {error.start} is 0x{byte.hex().upper()}, which would be "
-            f"{meant!r} in Windows-1252: {mend}"
-        )
-    return f"{file} cannot be read as {encoding.upper()}: {mend}"
-
-
-def _stated_separator(file: Path, encoding: str) -> str | None:
-    """The separator that a first line `sep=;` states, as Excel writes and reads it."""
-    found = SEPARATOR_LINE.fullmatch(next(_lines(file, encoding), ""))
-    return found["separator"] if found else None
-
-
-def _records(file: Path, encoding: str, separator: str) -> Iterator[tuple[int, int, list[str]]]:
-    """First line, last line and cells of each record that is not blank; a line `sep=;` is none."""
-    lines = _lines(file, encoding)
-    skipped = 0
-    if _stated_separator(file, encoding) is not None:
-        next(lines)
-        skipped = 1
-    reader = csv.reader(lines, delimiter=separator, strict=True)
-    start = skipped + 1
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            where = start, reader.line_num + skipped
-            raise SitterError(_broken(file, encoding, separator, *where, str(error))) from None
-        end = reader.line_num + skipped
-        if any(cell.strip() for cell in cells):
-            yield start, end, cells
-        start = end + 1
-
-
-def _broken(file: Path, encoding: str, separator: str, start: int, end: int, said: str) -> str:
-    """Say in plain words what the parser stumbled over in the lines from `start` to `end`."""
-    if "new-line character" in said:
-        return (
-            f"{file}, line {end}: holds a carriage return in the middle of a row: delete it, or put the cell that it "
-            "belongs to in double quotes."
-        )
-    never = "unexpected end of data" in said
-    opened = _where_quote_opens(file, encoding, separator, start, end if never else end - 1)
-    if never or "field larger" in said:
-        return (
-            f"{file}, line {opened}: a double quote opens a cell there and is never closed, so that the rows below "
-            'would go into the cell: close it, or write "" for a quote that belongs to the text.'
-        )
-    if opened < end:
-        return (
-            f"{file}, line {opened}: a double quote opens a cell there and is closed only in line {end}, so that the "
-            'rows between would go into the cell: close it, or write "" for a quote that belongs to the text.'
-        )
-    return (
-        f"{file}, line {end}: text follows after the double quote that closes a cell, where {_shown(separator)} or the "
-        'end of the line was expected: write "" for a quote that belongs to the text.'
-    )
-
-
-def _where_quote_opens(file: Path, encoding: str, separator: str, start: int, end: int) -> int:
-    """The line in which the cell begins that is still open at the end of the lines from `start` to `end`."""
-    there = list(islice(_lines(file, encoding), start - 1, end))
-    if not there:
-        return start
-    try:  # without `strict`, an open cell ends with the data
-        *_, cells = csv.reader(there, delimiter=separator)
-    except csv.Error:
-        return start
-    return end - cells[-1].removesuffix("\n").count("\n")
-
-
 def _check_swallowed(file: Path, start: int, cells: Sequence[str], width: int, separator: str) -> None:
     """Refuse a cell of several lines that holds what looks like further rows.
 
     A quote that is opened by mistake may be closed by another one further down, as by the inches in `30"`. Then the
     lines between look like rows: they have as many cells as the header, and no space after the separators, as a
-    sentence would have. They are looked at as they stand in the file, with the quotes of the text doubled.
+    sentence would have. They are examined as they stand in the file, with the quotes of the text doubled.
     """
     line = start
     for place, cell in enumerate(cells):
@@ -313,23 +186,19 @@ def _check_swallowed(file: Path, start: int, cells: Sequence[str], width: int, s
                 raise SitterError(
                     f"{file}, line {line}: a double quote opens a cell there of {further + 1} lines, and "
                     f"line {line + number} within it looks like a row of its own: close the quote where the cell "
-                    f"ends. If the line does belong to the text, write a space after {_shown(separator)} in it."
+                    f"ends. If the line does belong to the text, write a space after {shown(separator)} in it."
                 )
         line += further
 
 
 def _tight(parts: Iterable[str]) -> bool:
-    """Whether no part but the first begins with a space."""
+    """Whether no part after the first begins with a space."""
     return not any(part[:1].isspace() for part in list(parts)[1:])
 
 
 def _parsed(text: str, separator: str) -> list[str]:
-    """The cells of a line by itself."""
+    """Return the cells of a single line."""
     return next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
-
-
-def _shown(separator: str) -> str:
-    return {"\t": "a tab", ",": "a comma", ";": "a semicolon"}.get(separator, repr(separator))
 
 
 def _listed(names: Sequence[str]) -> str:

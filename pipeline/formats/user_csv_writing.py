@@ -1,6 +1,6 @@
-"""Writing a user's CSV back as it was found: with its separator, its encoding and its columns.
+"""Writes a user's CSV back in its own form: with its separator, encoding and columns.
 
-Who writes takes the turn, reads the file anew, changes rows and puts the whole file in its place at once.
+A writer takes the lock, reads the file anew, changes rows, and replaces the whole file at once.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from pipeline.core.files import atomic_file
 from pipeline.formats.user_csv import UserTable
 
 PATIENCE = 10.0
-"""Seconds to wait for another who writes."""
+"""Seconds to wait for another writer."""
 
 
 @contextmanager
 def turn(file: Path) -> Iterator[None]:
-    """Let nobody else write to a file of the user's meanwhile; its folder is made.
+    """Keep others from writing to a user's file within the block; its folder is made.
 
     Raises:
-        SitterError: another program keeps the turn.
+        SitterError: another program keeps the lock.
         OSError: the folder cannot be written.
     """
     real = Path(os.path.realpath(file))
@@ -47,14 +47,14 @@ def turn(file: Path) -> Iterator[None]:
 def write_back(file: Path, table: UserTable | None, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
     """Replace a user's CSV at once by these rows, so that a reader sees the old file or the new one.
 
-    A link to the file stays a link, and the file keeps its permissions. A file that begins with a line `sep=;` has it
+    A link to the file stays a link, and the file keeps its permissions. A file that began with a line `sep=;` gets it
     again, since Excel goes by it.
 
     Args:
         file: the CSV; it may be absent.
         table: how it was read; None where it was absent.
-        columns: of the new file.
-        rows: cells by column; what is absent stays empty.
+        columns: the columns of the new file.
+        rows: cells by column; absent cells stay empty.
 
     Raises:
         OSError: the folder or the file cannot be written.
@@ -75,7 +75,7 @@ def write_back(file: Path, table: UserTable | None, columns: Sequence[str], rows
 
 
 def make_table(file: Path, columns: Sequence[str]) -> bool:
-    """Make a CSV that has its header line only, where there is none yet; returns whether it was made.
+    """Make a CSV with only a header line, if there is none yet; return whether it was made.
 
     Raises:
         SitterError, OSError: as `turn` and `write_back` do.

@@ -1,11 +1,11 @@
-"""Photographs turned into painted portraits: eight styles, a strength, a seed.
+"""Turns photographs into painted portraits: eight styles, a strength, a seed.
 
     from pipeline.painting import paint
     portrait = paint(photograph, "oil", strength=0.75, seed=1)
 
 `scene` draws the sitter as a painter might (errors of drawing, lost texture, light from one side, another ground),
-`palette` finds colours where the photograph has none, `paints` and `drawings` hold the styles, `brush` and `surface`
-what they are made with.
+`palette` finds colours where the photograph has none, `paints` and `drawings` hold the styles, `brush` and
+`surface` their techniques.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ STYLES: dict[str, Callable[[Scene], Image]] = {
     "engraving": engraving,
     "woodcut": woodcut,
 }
-SMALLEST, LARGEST = 240, 1024  # long side, in pixels, of the canvas that is worked on
-DEPTH = 0.4  # exponent that takes the strength to what styles scale with, so that difficulty grows evenly
-FACE, MARGIN = 0.8, 0.12  # what a photograph that shows little but a face has, mounted
+SMALLEST, LARGEST = 240, 1024  # long side, in pixels, of the canvas to paint on
+DEPTH = 0.4  # styles scale with the strength to this exponent, so that difficulty grows evenly
+FACE, MARGIN = 0.8, 0.12  # values for a mounted photograph that shows little more than a face
 FULL = 0.4  # strength from which nothing of the photograph shines through
 
 
@@ -43,18 +43,18 @@ def paint(
     """Paint a photograph.
 
     Args:
-        image: uint8 RGB [h, w, 3], of any size; grey ones have three equal channels.
+        image: uint8 RGB [h, w, 3], of any size; a grey image has three equal channels.
         style: one of `STYLES`.
         strength: 0 returns the photograph, 1 goes as far as the style does.
-        seed: the same seed gives the same painting, another one another hand.
+        seed: the same seed gives the same painting, another seed gives another painter's hand.
         face: height of the face as a share of the photograph's.
-        margin: what `mount` added around the photograph; 0 if it was not used.
+        margin: the margin that `mount` added around the photograph; 0 if it was not used.
 
     Returns:
         uint8 RGB [h, w, 3].
 
     Raises:
-        ValueError: the image, the style or the strength is none of these.
+        ValueError: the image, the style or the strength is not allowed.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise ValueError(f"an RGB image uint8 [h, w, 3] is needed, got {image.dtype} {list(image.shape)}")
@@ -75,17 +75,17 @@ def paint(
 
 
 def unit_of(face: float, margin: float) -> float:
-    """One pixel of the canvas that the styles' constants refer to, as a share of a canvas's long side."""
+    """Return a pixel of the canvas that the styles' constants refer to, as a share of a canvas's long side."""
     return face / (1 + 2 * margin) * (1 + 2 * MARGIN) / FACE / REFERENCE
 
 
 def mount(image: NDArray[np.uint8], margin: float = MARGIN, face: float = FACE) -> NDArray[np.uint8]:
-    """A photograph on a canvas worth painting: of a fit size, with a margin that dissolves into the background.
+    """Put a photograph on a canvas of a fit size, with a margin that dissolves into the background.
 
     Args:
         image: uint8 RGB [h, w, 3].
         margin: width of the margin as a share of the image's long side.
-        face: height of the face as a share of the image's: the canvas is so large that brushes have room on it.
+        face: height of the face as a share of the image's height; the canvas becomes large enough for the brushes.
     """
     height, width = image.shape[:2]
     smallest = min(1 / unit_of(face, margin), LARGEST)
@@ -100,7 +100,7 @@ def mount(image: NDArray[np.uint8], margin: float = MARGIN, face: float = FACE) 
     known[border:-border, border:-border] = 1
     feather = blur(known, 0.25 * border) * known
     known = lerp(known, smoothstep(feather, 0.5, 1), np.float32(0.9))
-    # Beside and above the head the margin takes on the wall's colour, taken from the upper corners, and not the hair's.
+    # Beside and above the head the margin takes on the wall's colour (from the upper corners), not the hair's.
     down, across = max(large.shape[0] // 8, 1), max(large.shape[1] // 10, 1)
     corners = np.concatenate([large[:down, :across].reshape(-1, 3), large[:down, -across:].reshape(-1, 3)])
     unlike = np.abs(canvas - np.median(corners, axis=0).astype(np.float32)).max(axis=2)
@@ -111,7 +111,7 @@ def mount(image: NDArray[np.uint8], margin: float = MARGIN, face: float = FACE) 
 
 
 def diffused(image: Image, known: Image) -> Image:
-    """An image [h, w, 3] whose unknown parts take on the colours around them, the softer the farther (push-pull)."""
+    """Fill the unknown parts of an image [h, w, 3] with colours around them, softer with distance (push-pull)."""
     weighted = cv2.merge([image * rgb_of(known), known])
     levels = [weighted]
     while min(levels[-1].shape[:2]) > 2:
@@ -125,7 +125,7 @@ def diffused(image: Image, known: Image) -> Image:
 
 
 def _canvas_size(height: int, width: int, unit: float) -> tuple[int, int]:
-    """Size to work at: brushes have no room on tiny images, no need of every pixel of huge ones."""
+    """Return the size to paint at: brushes have no room on tiny images, and do not need every pixel of huge ones."""
     long_side = max(height, width)
     scale = min(max(long_side, SMALLEST / (unit * REFERENCE)), LARGEST) / long_side
     return max(round(height * scale), 16), max(round(width * scale), 16)

@@ -15,7 +15,7 @@ Flow = tuple[Image, Image]
 
 
 def kuwahara(image: Image, radius: float) -> Image:
-    """Generalised Kuwahara filter of an image [h, w, 3]: patches of even paint with crisp borders.
+    """Apply the generalised Kuwahara filter to an image [h, w, 3]: patches of even paint with crisp borders.
 
     Each pixel takes the mean of the windows around it, weighted by variance^−4 (Papari, Petkov and Campisi,
     2007, with eight square windows in place of sectors).
@@ -35,7 +35,7 @@ def kuwahara(image: Image, radius: float) -> Image:
 
 
 def drag(image: Image, flow: Flow, length: float, steps: int = 5) -> Image:
-    """Line integral convolution: the image [h, w] or [h, w, 3] smeared by `length` pixels each way along the flow."""
+    """Smear the image [h, w] or [h, w, 3] by `length` pixels each way along the flow (line integral convolution)."""
     down, across = flow
     grid: Image = np.indices(down.shape, np.float32)
     total: Image = image.copy()
@@ -46,14 +46,14 @@ def drag(image: Image, flow: Flow, length: float, steps: int = 5) -> Image:
             total += sample(image, y, x)
             if step + 1 < steps:
                 ahead = [cv2.remap(f, x, y, cv2.INTER_NEAREST, borderMode=REFLECT) for f in flow]
-                # The field has no sign: keep going the way we came.
+                # The field has no sign, so keep the direction of the last step.
                 turned = np.copysign(np.float32(1), ahead[0] * dy + ahead[1] * dx)
                 dy, dx = ahead[0] * turned, ahead[1] * turned
     return total / np.float32(2 * steps + 1)
 
 
 def bristles(rng: Generator, flow: Flow, width: float, length: float) -> Image:
-    """Marks [h, w] of the hairs of a brush along the flow; zero mean, unit deviation."""
+    """Return the marks [h, w] of a brush's hairs along the flow; zero mean, unit deviation."""
     grain = rng.standard_normal(flow[0].shape, dtype=np.float32)
     return standardised(drag(blur(grain, width / 2), flow, length))
 
@@ -95,7 +95,7 @@ def strokes(
 
 
 def _paths(points: Image, flow: Flow, reach: float, steps: int) -> Image:
-    """Polylines [n, 2·steps + 1, 2] (row, column) through the points along the flow, `reach` pixels each way."""
+    """Return polylines [n, 2·steps + 1, 2] (row, column) through the points along the flow, `reach` pixels each way."""
     limit = np.array(flow[0].shape, np.float32) - 1
     halves = []
     for sign in (-1, 1):

@@ -13,7 +13,7 @@ from pipeline.painting.surface import age, noise, paper, relief, vignette
 
 
 def chalk(scene: Scene) -> Image:
-    """Three chalks, black, red and white, on toned paper whose tooth shows through."""
+    """Draw with three chalks, black, red and white, on toned paper with a visible grain."""
     rng, unit, strength = scene.rng, scene.unit, scene.strength
     shape = scene.shape
     sheet = rgb(str(rng.choice(["b9a283", "a9a08f", "95a0a0", "c3ae8c", "a98f74"])))
@@ -38,7 +38,7 @@ def chalk(scene: Scene) -> Image:
 
 
 def engraving(scene: Scene) -> Image:
-    """Lines cut in copper that swell with the shadow and bend with the form, hatched over in the darks."""
+    """Engrave lines that swell with the shadow and bend with the form, cross-hatched in the darks."""
     rng, unit, strength = scene.rng, scene.unit, scene.strength
     shape = scene.shape
     period = (3.4 + 1.0 * strength) * unit
@@ -68,7 +68,7 @@ def engraving(scene: Scene) -> Image:
 
 
 def woodcut(scene: Scene) -> Image:
-    """A chiaroscuro woodcut: a black key block cut along the form, a tone block, the lights left in paper."""
+    """Make a chiaroscuro woodcut: a black key block cut along the form, a tone block, the lights left as paper."""
     rng, unit, strength = scene.rng, scene.unit, scene.strength
     shape = scene.shape
     grain = rng.standard_normal(shape, dtype=np.float32)
@@ -100,7 +100,7 @@ def _square(shape: tuple[int, int]) -> tuple[int, int]:
 
 
 def rotated(texture: Image, shape: tuple[int, int], degrees: float) -> Image:
-    """The middle [h, w] of a larger square texture, turned."""
+    """Return the middle [h, w] of a larger square texture, rotated."""
     side = texture.shape[0]
     turn = cv2.getRotationMatrix2D((side / 2, side / 2), degrees, 1)
     turn[:, 2] += (shape[1] - side) / 2, (shape[0] - side) / 2

@@ -1,4 +1,4 @@
-"""Writing paintings: the same pixels always give the same bytes."""
+"""Writes paintings; the same pixels always give the same bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ QUALITY = 92
 
 
 def write_jpeg(path: Path, image: NDArray[np.uint8]) -> str:
-    """Write an RGB image uint8 [h, w, 3]; returns the SHA-256 of the file."""
+    """Write an RGB image uint8 [h, w, 3]; return the SHA-256 of the file."""
     encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(encoded)

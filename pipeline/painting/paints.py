@@ -13,7 +13,7 @@ from pipeline.painting.surface import age, cracks, noise, paper, relief, standar
 
 
 def oil(scene: Scene) -> Image:
-    """An old master: smooth glazes out of a dark ground, canvas, craquelure, yellowed varnish."""
+    """Paint like an old master: smooth glazes out of a dark ground, canvas, craquelure, yellowed varnish."""
     rng, unit, strength = scene.rng, scene.unit, scene.strength
     paint = coloured(scene, scene.tone, level=0.30)
     paint = kuwahara(paint, (2.5 + 5.0 * strength) * unit)
@@ -28,7 +28,7 @@ def oil(scene: Scene) -> Image:
 
 
 def impasto(scene: Scene) -> Image:
-    """Thick strokes along the form, lit from the side, in broken colour."""
+    """Paint thick strokes along the form, lit from the side, in broken colour."""
     rng, unit, strength = scene.rng, scene.unit, scene.strength
     paint = saturate(coloured(scene, clip(scene.tone * 0.96 + 0.03), level=0.38, keep=0.7), 1.25)
     detail = clip(0.18 + 5 * blur(np.abs(scene.tone - blur(scene.tone, 5 * unit)), 3 * unit)) * scene.figure
@@ -41,7 +41,7 @@ def impasto(scene: Scene) -> Image:
 
 
 def fresco(scene: Scene) -> Image:
-    """Matt earths on plaster: firm contours in brown, chalky light, abrasion, losses and long cracks."""
+    """Paint matt earths on plaster: firm contours in brown, chalky light, abrasion, losses and long cracks."""
     rng, unit, strength = scene.rng, scene.unit, scene.strength
     shape = scene.shape
     tone = clip(0.20 + 0.72 * scene.tone)
@@ -70,7 +70,7 @@ def fresco(scene: Scene) -> Image:
 
 
 def miniature(scene: Scene) -> Image:
-    """A limning on vellum: an oval on blue or crimson, clear light, the face stippled in small touches."""
+    """Paint a miniature on vellum: an oval on blue or crimson, clear light, the face stippled in small touches."""
     rng, unit, strength = scene.rng, scene.unit, scene.strength
     shape = scene.shape
     tone = clip(np.power(clip(scene.tone), np.float32(0.8)) * 0.95 + 0.06)
@@ -87,7 +87,7 @@ def miniature(scene: Scene) -> Image:
 
 
 def oval(scene: Scene, paint: Image) -> Image:
-    """The picture in an oval: a gold fillet, and a dark mount in the corners."""
+    """Frame the picture in an oval: a gold fillet, and a dark mount in the corners."""
     y = np.linspace(-1, 1, scene.shape[0], dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, scene.shape[1], dtype=np.float32)[None, :]
     pixel = 2.0 / min(scene.shape)
@@ -106,7 +106,7 @@ def oval(scene: Scene, paint: Image) -> Image:
 
 
 def watercolour(scene: Scene) -> Image:
-    """Transparent washes on white paper: wet edges, granulation, colour run together, the margin left bare."""
+    """Paint transparent washes on white paper: wet edges, granulation, colour run together, a bare margin."""
     rng, unit, strength = scene.rng, scene.unit, scene.strength
     shape = scene.shape
     tooth = paper(rng, shape, unit)

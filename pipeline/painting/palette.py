@@ -39,17 +39,17 @@ DRAPERIES: Sequence[Ramp] = (
 
 
 def pick(ramps: Sequence[Ramp], rng: Generator) -> Ramp:
-    """One of the ramps."""
+    """Return one of the ramps."""
     return ramps[int(rng.integers(len(ramps)))]
 
 
 def rgb(colour: str) -> Image:
-    """`"d9a577"` as float32 RGB."""
+    """Return a colour such as `"d9a577"` as float32 RGB."""
     return np.array([int(colour[i : i + 2], 16) for i in (0, 2, 4)], np.float32) / 255
 
 
 def mix(ramp: Ramp, tone: Image) -> Image:
-    """[h, w, 3]: the ramp's colour for each tone [h, w]."""
+    """Return the ramp's colour [h, w, 3] for each tone [h, w]."""
     stops = np.stack([rgb(c) for c in ramp])
     at = np.linspace(0, len(ramp) - 1, 256, dtype=np.float32)
     low = np.minimum(at.astype(np.int32), len(ramp) - 2)
@@ -59,7 +59,7 @@ def mix(ramp: Ramp, tone: Image) -> Image:
 
 
 def studio_ground(scene: Scene, level: float) -> Image:
-    """Tone [h, w] of a plain wall behind the sitter: brighter where the sitter is in shadow, clouded by the brush."""
+    """Return the tone [h, w] of a plain wall behind the sitter: brighter beside the shadow, clouded by the brush."""
     beside = blur(scene.tone * scene.figure, 40 * scene.unit)
     wall = level + 0.14 * (beside.mean() - beside) / (beside.std() + np.float32(1e-4)) * 0.6
     cloud = np.float32(0.035) * noise(scene.rng, scene.shape, 70 * scene.unit, 3)
@@ -67,9 +67,9 @@ def studio_ground(scene: Scene, level: float) -> Image:
 
 
 def coloured(scene: Scene, tone: Image, *, level: float, ground: Ramp | None = None, keep: float = 0.55) -> Image:
-    """The scene in paint [h, w, 3]: flesh, drapery at the foot, a ground of tone `level` behind.
+    """Return the scene in paint [h, w, 3]: flesh, drapery at the foot, a ground of tone `level` behind.
 
-    Of a photograph's own colours the share `keep` survives; a grey one has none.
+    The share `keep` of the photograph's own colours survives; a grey photograph has none.
     """
     rng, unit = scene.rng, scene.unit
     flesh = mix(pick(FLESH, rng), tone)
@@ -92,5 +92,5 @@ def coloured(scene: Scene, tone: Image, *, level: float, ground: Ramp | None = N
 
 
 def saturate(image: Image, factor: float) -> Image:
-    """Colours moved from (below 1) or away from grey."""
+    """Move colours towards grey (factor below 1) or away from it."""
     return clip(lerp(rgb_of(luminance(image)), image, factor))

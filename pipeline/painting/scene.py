@@ -1,4 +1,4 @@
-"""What the painter sees, or chooses to: the sitter as drawn, in the light and before the ground of a studio."""
+"""The scene as a painter sees it: the sitter as drawn, in the light and before the ground of a studio."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from numpy.random import Generator
 from pipeline.painting.arrays import Image, blur, box, clip, guided, lerp, luminance, sample, smoothstep
 from pipeline.painting.surface import noise
 
-REFERENCE = 400  # constants of the styles are in pixels of a canvas whose long side has this many
+REFERENCE = 400  # constants of the styles are in pixels of a canvas with a long side of this many pixels
 WARP = ((95.0, 7.3), (42.0, 2.9))  # (wavelength, displacement at strength 1) of the errors of drawing
 STRETCH = 0.065  # deviation of the aspect ratio at strength 1
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What all styles start from."""
+    """The scene from which all styles start."""
 
     photo: Image
-    """[h, w, 3]: the photograph, redrawn: warped, its colours kept."""
+    """[h, w, 3]: the photograph, redrawn: it is warped and keeps its colours."""
     tone: Image
-    """[h, w]: its luminance, without fine texture, stretched, lit from one side."""
+    """[h, w]: the photograph's luminance without fine texture, stretched, lit from one side."""
     figure: Image
     """[h, w]: 1 on the sitter, 0 on the background."""
     colourfulness: float
     """0 for a grey photograph, 1 for one in colour."""
     strength: float
     unit: float
-    """One pixel of a canvas of `REFERENCE`, in pixels."""
+    """One pixel of a canvas with `REFERENCE` pixels, in pixels of this canvas."""
     rng: Generator
 
     @property
@@ -41,12 +41,12 @@ class Scene:
 
     @cached_property
     def flow(self) -> tuple[Image, Image]:
-        """Unit vectors (down, across) [h, w] along the isophotes: the way a brush follows the form."""
+        """Unit vectors (down, across) [h, w] along the isophotes, as a brush follows the form."""
         height, width = self.shape
-        half = (max(width // 2, 8), max(height // 2, 8))  # the field is smooth: half the resolution will do
+        half = (max(width // 2, 8), max(height // 2, 8))  # the field is smooth: half the resolution suffices
         soft = blur(cv2.resize(self.tone, half, interpolation=cv2.INTER_AREA), 0.75 * self.unit)
         across, down = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
-        # Where the form gives no direction the hand does: a slow field of its own, weak beside any edge.
+        # Where the form gives no direction, the hand gives one: a slow field of its own, weak beside any edge.
         hand = np.float32(0.9) * noise(self.rng, soft.shape, 65 * self.unit) + np.float32(self.rng.uniform(0, np.pi))
         weak, spread = np.float32(1e-3), 2.2 * self.unit
         xx = blur(across * across, spread) + weak * np.square(np.cos(hand))
@@ -66,7 +66,7 @@ class Scene:
 
 
 def look(photo: Image, strength: float, unit: float, rng: Generator) -> Scene:
-    """The scene of a photograph [h, w, 3]: redrawn, simplified and lit as a painter would at this strength."""
+    """Return the scene of a photograph [h, w, 3]: redrawn, simplified and lit as a painter would at this strength."""
     drawn = redraw(photo, strength, unit, rng)
     grey = luminance(drawn)
     low, high = (np.float32(v) for v in np.percentile(grey[::3, ::3], (1, 99)))
@@ -80,10 +80,10 @@ def look(photo: Image, strength: float, unit: float, rng: Generator) -> Scene:
 
 
 def redraw(photo: Image, strength: float, unit: float, rng: Generator) -> Image:
-    """The errors of drawing: a stretch, a shear and a smooth random warp, all growing with the strength."""
+    """Add errors of drawing: a stretch, a shear and a smooth random warp, which all grow with the strength."""
     height, width = photo.shape[:2]
     rows, columns = np.indices((height, width), np.float32)
-    # Held within limits, here and below: a portrait may fail to be like, but not to be a face.
+    # Random values are limited, here and below: a portrait may lose its likeness, but must remain a face.
     stretch, shear = np.clip(rng.normal(0, 1, 2), -1.4, 1.4) * STRETCH * strength
     y, x = rows - height / 2, columns - width / 2
     down = np.float32(stretch) * y
@@ -96,9 +96,9 @@ def redraw(photo: Image, strength: float, unit: float, rng: Generator) -> Image:
 
 
 def sitter(photo: Image, grey: Image, unit: float) -> Image:
-    """Where the sitter is [h, w], 0…1: what differs from the upper border, in the middle or at the foot.
+    """Return where the sitter is, [h, w], 0…1: the parts in the middle or at the foot unlike the upper border.
 
-    No detector is asked, so that a face that none would find can be painted, too; the edges come from the photograph.
+    No detector is used, so that a face that none would find can be painted, too; edges come from the photograph.
     """
     whole = grey.shape[::-1]
     height, width = max(grey.shape[0] // 2, 8), max(grey.shape[1] // 2, 8)
@@ -114,7 +114,7 @@ def sitter(photo: Image, grey: Image, unit: float) -> Image:
     differs = smoothstep(
         np.maximum(np.maximum(unlike[0], unlike[1]), unlike[2]) / (np.float32(0.09) + 2 * scatter), 0.35, 1.1
     )
-    # A head has no holes: what lies between two of its pixels in a row belongs to it, a shadow as dark as the wall too.
+    # A head has no holes: whatever lies between two of its pixels in a row belongs to it, even a shadow like the wall.
     differs = box(differs, 3 * unit)
     filled = np.minimum(
         np.maximum.accumulate(differs, axis=1), np.maximum.accumulate(differs[:, ::-1], axis=1)[:, ::-1]
@@ -131,7 +131,7 @@ def sitter(photo: Image, grey: Image, unit: float) -> Image:
 
 
 def chiaroscuro(tone: Image, strength: float, rng: Generator) -> Image:
-    """Light from one side, above: the far side falls into shadow, the contrast rises in the middle."""
+    """Light the tone from one side, above: the far side falls into shadow, the contrast rises in the middle."""
     height, width = tone.shape
     side = rng.choice([-1.0, 1.0]) * rng.uniform(0.35, 1.0)
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]

@@ -1,4 +1,4 @@
-"""The contact sheet: what the styles and strengths look like on photographs of the data set itself."""
+"""The contact sheet shows the styles and strengths on photographs of the data set itself."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from PIL import ImageDraw, ImageFont
 
 from pipeline.painting import mount, paint
 
-ROWS = 3  # sitters in all styles
-STRENGTHS = (0.25, 0.5, 1.0)  # of which the last sitter is shown in all styles, beside the study's own
+ROWS = 3  # rows of sitters in all styles
+STRENGTHS = (0.25, 0.5, 1.0)  # the last sitter is shown in all styles at these, beside the study's own strength
 # In pixels: height of a picture, gap between pictures, height of the title row, width of the labels.
 HEIGHT, GAP, HEAD, SIDE = 232, 8, 46, 150
 PAPER, INK, GREY = (250, 248, 243), (40, 36, 32), (128, 120, 110)
@@ -31,14 +31,14 @@ def contact_sheet(
     margin: float,
     face: float,
 ) -> None:
-    """Write a labelled PNG: a row a photograph, a column a style, then rows of further strengths.
+    """Write a labelled PNG: a row for each photograph, a column for each style, then rows of further strengths.
 
     Args:
         path: file to write.
-        photographs: label and uint8 RGB [h, w, 3] of each.
-        seeds: of each photograph's painting in each style.
-        styles: columns.
-        strength: of the first rows.
+        photographs: label and image (uint8 RGB [h, w, 3]) of each photograph.
+        seeds: the seed of each photograph's painting in each style.
+        styles: the styles in the columns.
+        strength: the strength in the first rows.
         margin: see `mount`.
         face: see `paint`.
     """
@@ -70,7 +70,7 @@ def contact_sheet(
 
 
 def _scaled(image: RGBImage) -> Pillow.Image:
-    """As high as a row."""
+    """Scale a picture to the height of a row."""
     width = max(round(image.shape[1] * HEIGHT / image.shape[0]), 1)
     return Pillow.fromarray(cv2.resize(image, (min(width, 2 * HEIGHT), HEIGHT), interpolation=cv2.INTER_AREA))
 

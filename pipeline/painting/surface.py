@@ -1,6 +1,6 @@
-"""What a picture is painted on and what time does to it: canvas, paper, plaster, cracks, fading.
+"""The ground of a picture and the effects of time: canvas, paper, plaster, cracks, fading.
 
-All sizes are in pixels, all images float32 in 0…1. Everything random comes from the generator that is handed in.
+All sizes are in pixels, and all images float32 in 0…1. Everything random comes from the generator given as `rng`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pipeline.painting.arrays import Image, blur, clip, lerp, rgb_of, shifted, s
 
 
 def noise(rng: Generator, shape: tuple[int, int], scale: float | tuple[float, float], octaves: int = 1) -> Image:
-    """Smooth noise [h, w] with zero mean and unit deviation; features are `scale` pixels (down, across) wide.
+    """Return smooth noise [h, w] with zero mean and unit deviation; features are `scale` pixels (down, across) wide.
 
     Each further octave halves the scale and the amplitude.
     """
@@ -28,7 +28,7 @@ def noise(rng: Generator, shape: tuple[int, int], scale: float | tuple[float, fl
         total = grid + cv2.resize(total, size[::-1], interpolation=cv2.INTER_CUBIC) if octave else grid
     if total.shape != shape and (down > 1 or across > 1):
         whole = (max(int(total.shape[1] * sx), shape[1] + 2), max(int(total.shape[0] * sy), shape[0] + 2))
-        if min(sy, sx) > 8:  # as smooth as if the cubic went all the way, and faster
+        if min(sy, sx) > 8:  # as smooth as one cubic interpolation over all, and faster
             total = cv2.resize(total, (whole[0] // 4, whole[1] // 4), interpolation=cv2.INTER_CUBIC)
             total = cv2.resize(total, whole, interpolation=cv2.INTER_LINEAR)
         else:
@@ -38,14 +38,14 @@ def noise(rng: Generator, shape: tuple[int, int], scale: float | tuple[float, fl
 
 
 def standardised(texture: Image) -> Image:
-    """Zero mean and unit deviation."""
+    """Shift and scale a texture to zero mean and unit deviation."""
     mean, deviation = (np.float32(v[0, 0]) for v in cv2.meanStdDev(texture))
     standard: Image = (texture - mean) / max(deviation, np.float32(1e-6))
     return standard
 
 
 def weave(rng: Generator, shape: tuple[int, int], period: float) -> Image:
-    """Height [h, w], about −1…1, of a plain-woven canvas; no two threads are quite equal."""
+    """Return the height [h, w], about −1…1, of a plain-woven canvas; no two threads are quite equal."""
     rows, columns = np.indices(shape, np.float32)
     rows += 0.25 * period * noise(rng, shape, (4 * period, 12 * period))
     columns += 0.25 * period * noise(rng, shape, (12 * period, 4 * period))
@@ -57,7 +57,7 @@ def weave(rng: Generator, shape: tuple[int, int], period: float) -> Image:
 
 
 def paper(rng: Generator, shape: tuple[int, int], unit: float) -> Image:
-    """Tooth [h, w] of laid paper, zero mean and unit deviation: grain, clouds of fibre, the lines of the mould."""
+    """Return the tooth [h, w] of laid paper (zero mean, unit deviation): grain, clouds of fibre, lines of the mould."""
     rows = np.arange(shape[0], dtype=np.float32)[:, None]
     tooth = noise(rng, shape, 1.3 * unit) + 0.7 * noise(rng, shape, 2.6 * unit) + 0.3 * noise(rng, shape, 22 * unit, 2)
     tooth += 0.25 * np.sin(rows * np.float32(2 * np.pi / (4.5 * unit)))
@@ -65,7 +65,7 @@ def paper(rng: Generator, shape: tuple[int, int], unit: float) -> Image:
 
 
 def cracks(rng: Generator, shape: tuple[int, int], cell: float, wander: float = 0.3) -> Image:
-    """Network of craquelure [h, w], 0…1, as the borders of a warped Voronoi diagram of `cell`-sized islands."""
+    """Return craquelure [h, w], 0…1: the borders of a warped Voronoi diagram with islands of size `cell`."""
     height, width = shape
     seeds = np.ones(shape, np.uint8)
     count = max(int(height * width / cell**2), 2)
@@ -91,14 +91,14 @@ def relief(image: Image, height: Image, amount: float, gloss: float = 0.0) -> Im
 
 
 def vignette(shape: tuple[int, int], amount: float) -> Image:
-    """Factor [h, w] that darkens the corners by up to `amount`."""
+    """Return the factor [h, w] that darkens the corners by up to `amount`."""
     y = np.linspace(-1, 1, shape[0], dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, shape[1], dtype=np.float32)[None, :]
     return 1 - np.float32(amount) * smoothstep(np.sqrt(x * x + y * y), 0.55, 1.5)
 
 
 def age(image: Image, rng: Generator, strength: float, unit: float, varnish: float) -> Image:
-    """Fading, yellowed varnish, dust, and what a small, compressed reproduction leaves of a picture [h, w, 3]."""
+    """Age a picture [h, w, 3]: fading, yellowed varnish, dust, and the losses of a small, compressed reproduction."""
     shape = image.shape[:2]
     dirt = noise(rng, shape, 60 * unit, 2)[..., None] * np.float32(0.02 * strength)
     yellow = np.array([1.0, 0.965, 0.84], np.float32) ** np.float32(varnish * strength * rng.uniform(0.5, 1.3))
@@ -108,7 +108,7 @@ def age(image: Image, rng: Generator, strength: float, unit: float, varnish: flo
 
 
 def reproduce(image: Image, loss: float, unit: float) -> Image:
-    """A small reproduction of an image [h, w, 3], enlarged again, with the blocks of JPEG; `loss` in 0…1."""
+    """Return a small reproduction of an image [h, w, 3], enlarged again, with JPEG blocks; `loss` in 0…1."""
     height, width = image.shape[:2]
     reduce = 1 + 0.6 * loss * unit
     small = (max(round(width / reduce), 8), max(round(height / reduce), 8))

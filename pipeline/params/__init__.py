@@ -1,7 +1,7 @@
 """`params.yaml` as typed objects, checked before any work.
 
 `load` reads and checks a study. Its sections stand in the order of the stages, under the stages' names; `models` holds
-what `train` and `embed` share. The JSON schema beside this file is made by `python -m pipeline schema`.
+what `train` and `embed` share. `python -m pipeline schema` writes the JSON schema beside this file.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from pipeline.params.systems import System, systems
 from pipeline.params.tracking import Tracking
 from pipeline.params.train import Model, Training
 
-# Names become folders, wildcards of rules and names of DVC stages, in which "--" parts a model from a data set.
+# Names become folders, wildcards of rules and names of DVC stages, in which "--" separates a model from a data set.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=64)]
 SCHEMA = Path(__file__).parent / "schema.json"
 
@@ -51,54 +51,54 @@ class Study(Strict):
     renamed: ClassVar[dict[str, str]] = {"compare": "published"}
 
     name: Name | Literal[""] = ""
-    """Names the study, whose outputs lie in runs/NAME/. Where it is absent, the name is that of the params file.
-    params.yaml has no name, and its outputs lie in the project's root."""
+    """The study's name; its outputs lie in runs/NAME/. If it is absent, the study is named after the params file.
+    The study of params.yaml has no name, and its outputs lie in the project's root."""
     seed: Annotated[int, Field(ge=0, lt=2**32)]
-    """Everything that is drawn at random follows from it."""
+    """Seed of all random choices."""
     allow: tuple[Use, ...] = USES
-    """For which use the licences of all weights and data have to allow: without `non-commercial` and `unknown`, a model
-    of such materials is refused."""
+    """The uses that the licences of all weights and data must allow: without `non-commercial` or `unknown` in this
+    list, a model made from such material is refused."""
     nobody: Nobody = Nobody()
-    """Which words name nobody."""
+    """Words that name nobody."""
     download: dict[Name, Source]
-    """Data sets and weights, and where each comes from."""
+    """Data sets and weights, and the source of each."""
     render: dict[Name, Render] = {}
-    """Data sets made by painting another."""
+    """Data sets made by painting another data set."""
     align: dict[Name, Align]
-    """How the faces of each data set are found."""
+    """How to find the faces of each data set."""
     split: dict[Name, Split]
     """Which sitters train, validate and test."""
     train: Training
-    """What the training of all models shares."""
+    """Training settings shared by all models."""
     models: dict[Name, Model]
     """The networks that are compared."""
     outside: dict[Name, Outside] = {}
     """Systems that others have run: by the file of what each made of the faces, vectors or scores."""
     embed: Embed
-    """Of which data sets the models make vectors, and how."""
+    """Data sets that models turn into vectors, and how."""
     fuse: dict[Name, Fusion] = {}
     """Fusions of models."""
     overlap: dict[Name, Overlap] = {}
-    """What test sets share with training sets."""
+    """Searches for sitters and pictures that test sets share with training sets."""
     evaluate: Evaluate
-    """The benchmarks that judge every model."""
+    """The benchmarks that evaluate every model."""
     explain: Explain | None = None
-    """What models look at."""
+    """Attribution maps: the parts of faces that models rely on."""
     identify: dict[Name, Identify] = {}
-    """Who sat for unidentified portraits."""
+    """Questions about who sat for unidentified portraits."""
     report: Report = Report()
-    """What the report shows."""
+    """Contents of the report."""
     published: Published = Published()
-    """How the study's names are called in the papers that it is compared with."""
+    """Names that the papers use for the study's models and benchmarks."""
     tracking: Tracking = Tracking()
-    """Where trainings can be watched."""
+    """Services that show training progress."""
     resources: Resources = Resources()
-    """What the jobs ask of a cluster."""
+    """What the jobs request from a cluster."""
 
     _sweeps: dict[str, Swept] = PrivateAttr(default_factory=dict)
 
     def swept(self, model: str) -> Swept | None:
-        """The sweep that a model, or a fusion of models of a sweep over seeds, belongs to; None without one."""
+        """Return the sweep of a model, or of a fusion of models of a sweep over seeds; None without one."""
         return self._sweeps.get(model)
 
     @property
@@ -108,53 +108,54 @@ class Study(Strict):
 
     @property
     def judged(self) -> list[str]:
-        """Models, outside systems and fusions that stand in the tables; see `effective.judged`."""
+        """Return the models, outside systems and fusions in the tables; see `effective.judged`."""
         return effective.judged(self)
 
     @property
     def compared(self) -> list[tuple[str, str]]:
-        """Pairs of different data sets that a benchmark compares, neither of them painted by `render`."""
+        """Return pairs of different data sets that a benchmark compares, neither of them painted by `render`."""
         return self.evaluate.compared(self.render.keys())
 
     @property
     def learned_from(self) -> list[str]:
-        """Data sets that models are trained on; see `effective.learned_from`."""
+        """Return the data sets that models are trained on; see `effective.learned_from`."""
         return effective.learned_from(self)
 
     def training(self, model: str) -> Training:
-        """How one model is trained: `train`, with the fields that the model sets itself."""
+        """Return the training settings of one model: `train`, changed by the fields that the model sets itself."""
         return effective.changed(self.train, self.models[model].training)
 
     def seed_of(self, name: str) -> int:
-        """Seed of what is drawn for a model or a fusion; see `effective.seed`."""
+        """Return the seed of a model or a fusion; see `effective.seed`."""
         return effective.seed(self, name)
 
     def photographs_of(self, dataset: str) -> str:
-        """The data set that holds the origins of a data set's images; see `effective.photographs_of`."""
+        """Return the data set that holds the origins of a data set's images; see `effective.photographs_of`."""
         return effective.photographs_of(self, dataset)
 
     def excluding(self, dataset: str) -> list[str]:
-        """Entries of `overlap` that leave out test images of a data set; see `effective.excluding`."""
+        """Return the entries of `overlap` that leave out test images of a data set; see `effective.excluding`."""
         return effective.excluding(self, dataset)
 
 
 def load(*files: Path, root: Path = Path()) -> Study:
-    """Read and check a study: params.yaml, or one file, or several of which each changes what the earlier ones say.
+    """Read and check a study: params.yaml, or one file, or several files, where each changes what the earlier ones say.
 
     The params.yaml in the folder `root` is the project's own, so that the study has no name.
 
     Raises:
-        SitterError: one line for each thing wrong: the field, what was found, what is allowed, the nearest name.
+        SitterError: the study has faults; one line for each names the field, what was found, what is allowed, the
+            nearest name.
     """
     files = files or (DEFAULT,)
     return check(read(*files), " + ".join(map(str, files)), files, root)
 
 
 def read(*files: Path) -> Any:
-    """The content of params files: of what several say of one field, the last.
+    """Return the content of params files; if several set one field, the last one counts.
 
     Raises:
-        SitterError: a file does not exist, or cannot be read rightly; see `reading`.
+        SitterError: a file does not exist, or cannot be read unambiguously; see `reading`.
     """
     found: Any = {}
     for path in map(Path, files):
@@ -163,7 +164,7 @@ def read(*files: Path) -> Any:
 
 
 def _changed(base: Any, change: Any) -> Any:
-    """Sections field by field; anything else, and what becomes of another kind, as a whole."""
+    """Return `base` with changes: sections field by field; other values, and entries of another kind, as a whole."""
     sections = isinstance(base, Mapping) and isinstance(change, Mapping)
     if not sections or ("kind" in base and change.get("kind", base["kind"]) != base["kind"]):
         return change
@@ -171,7 +172,7 @@ def _changed(base: Any, change: Any) -> Any:
 
 
 def check(raw: Any, name: str = str(DEFAULT), files: Sequence[Path | str] = (), root: Path = Path()) -> Study:
-    """Check the content of a params file, whose `name` messages give, as it was read from `files`; see `load`."""
+    """Check the content of a params file as read from `files`; messages call it `name`; see `load`."""
     raw, sweeps = expanded(raw, name)
     if files and isinstance(raw, Mapping) and "name" not in raw:
         raw = {**raw, "name": study_name(files, root)}
@@ -194,7 +195,7 @@ def check(raw: Any, name: str = str(DEFAULT), files: Sequence[Path | str] = (), 
 def _sentences(
     name: str, raw: Any, error: ValidationError, files: Sequence[Path | str], sweeps: Mapping[str, Swept]
 ) -> list[str]:
-    """A sentence for each thing wrong, each once: a sweep has it in all its models."""
+    """Return a sentence for each fault, each once: all models of a sweep share its faults."""
 
     def entry_of(model: str) -> str:
         return sweeps[model].entry if model in sweeps else model
@@ -206,7 +207,7 @@ def _sentences(
         lacks = ", ".join(str(e["loc"][0]) for e in absent)
         part = (
             f"{name} is no whole study: it holds {held}, and lacks {lacks}. If it changes another params file, name "
-            f"that one first: --params {DEFAULT} --params {files[0]} (of Snakemake: --configfile {DEFAULT} {files[0]})."
+            f"that one first: --params {DEFAULT} --params {files[0]} (Snakemake: --configfile {DEFAULT} {files[0]})."
         )
         wrong = (sentence(name, raw, e, paths, entry_of) for e in errors if e["type"] != "missing")
         return list(dict.fromkeys([part, *wrong]))
@@ -218,7 +219,7 @@ _NEEDED = [name for name, field in Study.model_fields.items() if field.is_requir
 
 
 def describe(study: Study) -> str:
-    """A study in a few lines."""
+    """Return a summary of a study in a few lines."""
     lines = [
         f"data sets: {', '.join(study.align)}",
         f"models:    {', '.join(study.models)}",
@@ -231,7 +232,7 @@ def describe(study: Study) -> str:
 
 
 def schema() -> dict[str, Any]:
-    """JSON schema of a params file."""
+    """Return the JSON schema of a params file."""
     from pipeline.params.described import describe
 
     describe(Study)
@@ -239,7 +240,7 @@ def schema() -> dict[str, Any]:
 
 
 def write_schema(path: Path = SCHEMA) -> None:
-    """Write the JSON schema that editors complete from and a test keeps in step."""
+    """Write the JSON schema that editors use for completion; a test keeps it up to date."""
     from pipeline.core.files import write_json
 
     write_json(path, schema())

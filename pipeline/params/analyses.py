@@ -1,4 +1,4 @@
-"""Names that the sections `overlap`, `explain` and `published` use and other sections, or papers, define."""
+"""Checks names that the sections `overlap`, `explain` and `published` use, and other sections or papers define."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ SYSTEM = "model, outside system or fusion"
 
 
 def refer_analyses(study: Study, refer: Callable[[str, str, str, Any], None]) -> None:
-    """Hand every name under `overlap`, `explain`, `published` and `evaluate.baseline` to `refer`.
+    """Pass every name under `overlap`, `explain`, `published` and `evaluate.baseline` to `refer`.
 
-    It takes field, name, sort and what is known.
+    `refer` takes the field, the name, what it should name, and the known names.
     """
     embedded = ("data set under embed.datasets", study.embed.datasets)
     for name, overlap in study.overlap.items():

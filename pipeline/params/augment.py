@@ -1,4 +1,4 @@
-"""Options of data augmentation: how training faces are changed before the network sees them."""
+"""Options of data augmentation: random changes to training faces before the network sees them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class Augmentation(Strict):
-    """What pictures of portraits differ in, each with the probability with which an image is changed so."""
+    """Differences between pictures of portraits, each with the probability that a training image gets it."""
 
     colour: Probability = 0.5
-    """Other brightness, contrast and saturation (by up to 40 %) and hue (by up to 18°): varnish, reproductions."""
+    """Change brightness, contrast, saturation (by up to 40 %) and hue (up to 18°), as varnish and reproduction do."""
     blur: Probability = 0.3
-    """Either blurred (Gaussian, σ from 0.3 to 2 pixels) or of a quarter to three quarters of the resolution."""
+    """Either blur (Gaussian, σ from 0.3 to 2 pixels) or reduce to a quarter to three quarters of the resolution."""
     jpeg: Probability = 0.3
-    """Compressed as JPEG, quality from 20 to 80."""
+    """Compress as JPEG, with a quality from 20 to 80."""
     affine: Probability = 0.5
-    """Turned by up to 10°, moved by up to 5 % of the side, enlarged or reduced by up to 10 %: unsure landmarks."""
+    """Rotate by up to 10°, move by up to 5 % of the side, and scale by up to 10 %, as inexact landmarks do."""
     occlusion: Probability = 0.2
-    """A grey rectangle over 2 to 20 % of the area: hats, veils, damage."""
+    """Cover 2 to 20 % of the area with a grey rectangle, as hats, veils and damage do."""

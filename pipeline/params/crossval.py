@@ -1,4 +1,4 @@
-"""`crossval: true` of an entry under `models`: a training for each fold, and one model that stands for all of them."""
+"""`crossval: true` of an entry under `models`: a training for each fold, and one fusion that represents them all."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ FOLD = "training.fold"
 
 
 def cross_validated(raw: Any, file: str) -> tuple[Any, frozenset[str]]:
-    """Return a params file in which each cross-validated model is a sweep over folds and a fusion, and their names.
+    """Return a params file with each cross-validated model as a sweep over folds and a fusion, and the models' names.
 
-    The entry NAME becomes the trainings NAME-fold-0, NAME-fold-1 …, each of which leaves out a fold of the split, and
-    the fusion NAME of kind `folds`, which takes the vector of each image from the training that left out its sitter.
+    The entry NAME becomes the trainings NAME-fold-0, NAME-fold-1 …, each without a fold of the split, and
+    the fusion NAME of kind `folds`, which takes each image's vector from the training that left out its sitter.
 
     Raises:
-        SitterError: `crossval` is no truth value, the entry sweeps folds itself, none of the data sets that it learns
-            from is split into folds, or the section `fuse` has an entry of this name.
+        SitterError: `crossval` is neither true nor false, the entry sweeps folds itself, none of the data sets that it
+            learns from is split into folds, or the section `fuse` has an entry of this name.
     """
     if not isinstance(raw, Mapping) or not isinstance(raw.get("models"), Mapping):
         return raw, frozenset()
@@ -58,5 +58,5 @@ def _folds(raw: Mapping[str, Any], entry: Mapping[str, Any], where: str) -> int:
             return folds
     raise SitterError(
         f"{where} is true, but none of the data sets that it learns from ({', '.join(map(str, datasets))}) is split "
-        "into folds: set test: 1 and folds: 5, say, under split."
+        "into folds: for example, set test: 1 and folds: 5 under split."
     )

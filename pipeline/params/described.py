@@ -1,6 +1,6 @@
 """The meaning of each field of `params.yaml`: the string below it in its class.
 
-pydantic can read these strings whenever a class is made (`use_attribute_docstrings`). In Snakemake, which has two
+pydantic can read these strings when a class is made (`use_attribute_docstrings`). In Snakemake, which has two
 thousand modules loaded, this takes a tenth of each start; only the schema and the reference of options need them.
 """
 
@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 @cache
 def describe(section: type[BaseModel]) -> None:
-    """Give the fields of a section, and those of the sections within it, the strings below them as descriptions."""
+    """Set the strings below the fields of a section, and of sections within it, as the fields' descriptions."""
     for field in section.model_fields.values():
         for part in _sections(field.annotation):
             describe(part)
@@ -31,7 +31,7 @@ def describe(section: type[BaseModel]) -> None:
 
 
 def _sections(annotation: Any) -> list[type[BaseModel]]:
-    """Return the sections that a type is made of."""
+    """Return the sections that a type contains."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [section for part in get_args(annotation) for section in _sections(part)]

@@ -1,4 +1,4 @@
-"""Section `download`: data sets and weights, and where each comes from, an entry each (`pipeline.params.sources`)."""
+"""Section `download`: data sets and weights, with an entry for the source of each (`pipeline.params.sources`)."""
 
 from pipeline.params.sources import Source
 

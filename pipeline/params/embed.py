@@ -15,7 +15,7 @@ class Embed(Strict):
     datasets: tuple[str, ...]
     """Data sets that every model and fusion embeds."""
     batch: Annotated[int, Field(ge=1)] = 64
-    """Faces that go through the network at once."""
+    """Number of faces in a batch."""
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
-    """In which networks compute on a GPU. auto: fp16 or bf16 where the vectors of the first batch keep a cosine of
-    0.9999 with those in fp32, also after their mean was subtracted; else fp32. On a CPU always fp32."""
+    """Precision of the networks on a GPU. auto: fp16 or bf16 if, in the first batch, the vectors keep a cosine of
+    0.9999 with the vectors in fp32, also after their mean was subtracted; else fp32. On a CPU it is always fp32."""

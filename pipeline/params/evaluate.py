@@ -1,4 +1,4 @@
-"""Section `evaluate`: benchmarks that every model and fusion is judged by."""
+"""Section `evaluate`: benchmarks that evaluate every model and fusion."""
 
 from __future__ import annotations
 
@@ -16,35 +16,36 @@ class Bootstrap(Strict):
     """Confidence intervals by resampling sitters."""
 
     replicates: Annotated[int, Field(ge=100)] = 1000
-    """How often sitters are drawn anew."""
+    """Number of resamplings."""
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    """Share of the draws that an interval covers."""
+    """Confidence level: the share of resamplings that an interval covers."""
 
 
 class Evaluate(Strict):
-    """What is measured."""
+    """Benchmarks and statistics."""
 
     benchmarks: dict[str, Benchmark]
-    """Each has a name, under which it stands in the tables."""
+    """Benchmarks by their names in the tables."""
     far: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(min_length=1)] = (0.01, 0.001)
-    """False accept rates at which the true accept rate is given."""
+    """False accept rates at which true accept rates are reported."""
     bootstrap: Bootstrap = Bootstrap()
-    """How confidence intervals are made."""
+    """Settings of confidence intervals."""
     baseline: str | dict[str, str] | None = None
-    """The model that every other one is tested against, declared beforehand: one for all benchmarks, or one by
-    benchmark. Holm's correction is then over these comparisons alone (see `family`)."""
+    """The model that every other one is tested against, declared beforehand: one for all benchmarks, or one for each
+    benchmark. Holm's correction then covers only these comparisons (see `family`)."""
     family: Literal["benchmark", "study"] = "benchmark"
-    """Which comparisons with the baseline are corrected for together: those of all models and primary figures of each
-    benchmark by itself, or those of all benchmarks."""
+    """Comparisons with the baseline that are corrected for together. benchmark: all models and primary figures of each
+    benchmark by itself. study: the same over all benchmarks."""
     primary: tuple[str, ...] = ()
-    """The figures that the declared question is about, such as `tar@0.01`, the first of which is answered in words; by
-    default, the one that ranks the models of a benchmark."""
+    """The figures that the declared question is about, such as `tar@0.01`; the report answers the first one in words.
+    By default, the figure that ranks the models of a benchmark."""
     calibration: Literal["logistic", "pav", "none"] = "logistic"
     """How scores become likelihood ratios in `all-pairs`: by logistic or by isotonic regression (PAV), fitted on
-    validation sitters where there are at least 5, else by folds of the test sitters; none: not at all."""
+    validation sitters where there are at least 5, else by folds of the test sitters; none: no calibration."""
     trained_sitters: Literal["keep", "exclude"] = "keep"
-    """Test sitters who train a model in another data set, by their name. keep: they count, and a warning says how many
-    there are. exclude: no benchmark counts their images, for no model, so that all are judged on the same pairs."""
+    """What to do with test sitters who, by their name, train a model in another data set. keep: they count, and a
+    warning gives their number. exclude: their images count in no benchmark and for no model, so that all use the same
+    pairs."""
 
     def compared(self, painted: AbstractSet[str]) -> list[tuple[str, str]]:
         """Return the pairs of different data sets that a benchmark compares, neither of them painted."""

@@ -1,4 +1,4 @@
-"""Section `explain`: what in two faces makes a model think them one person."""
+"""Section `explain`: the parts of two faces that make a model take them for one person."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ class Explain(Strict):
     """Attribution maps of a few pairs of test images, the same pairs for every model."""
 
     models: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Models to be explained (no fusions, which see no image); the first chooses the pairs by its scores."""
+    """Models to be explained (fusions cannot be, since they see no image); the first one's scores choose the pairs."""
     probe: str
-    """Data set that the first image of a pair is from."""
+    """Data set of the first image of a pair."""
     gallery: str | None = None
-    """Data set that the second is from; null: the same."""
+    """Data set of the second image; null: the same data set."""
     pairs: Annotated[int, Field(ge=1, le=20)] = 2
-    """Pairs of each sort: hardest genuine, hardest impostor, easiest genuine."""
+    """Number of pairs of each sort: hardest genuine, hardest impostor, easiest genuine."""
     method: Literal["occlusion", "gradient"] = "occlusion"
-    """Hide a patch at a time (any model), or integrate gradients (models in PyTorch)."""
+    """occlusion: hide one patch at a time (any model). gradient: integrate gradients (PyTorch models only)."""
     patch: Annotated[int, Field(ge=4, le=56)] = 16
     """Side of the hidden patch in pixels of the 112×112 crop."""
     stride: Annotated[int, Field(ge=1, le=56)] = 8
     """Pixels from one patch to the next."""
     steps: Annotated[int, Field(ge=8, le=512)] = 64
-    """Steps of the integral, for `gradient`."""
+    """Number of steps of the integral, for `gradient`."""
 
     @model_validator(mode="after")
     def _patches_overlap(self) -> Explain:

@@ -1,4 +1,4 @@
-"""Section `fuse`: models whose inputs are other models' embeddings."""
+"""Section `fuse`: models with other models' embeddings as inputs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class ScoreNorm(Strict):
-    """Adaptive score normalisation (AS-norm): cosines, measured by how like each of the two images is to strangers."""
+    """Adaptive score normalisation (AS-norm): cosines, relative to the cosines of both images with strangers."""
 
     cohort: Annotated[int, Field(ge=2)]
-    """Faces of train and val sitters that an image is compared with, those most like it."""
+    """Size of the cohort of an image: the most similar faces of train and val sitters."""
 
 
 class Fusion(Strict):
@@ -28,23 +28,24 @@ class Fusion(Strict):
     renamed: ClassVar[dict[str, str]] = {"by_folds": "crossval", "cohort": "score_norm: {cohort: 100}"}
 
     models: Annotated[tuple[str, ...], Field(min_length=1)]
-    """The models that are fused, or fusions that stand before this one."""
+    """The models that are fused, or fusions that are listed before this one."""
     method: Method
     """How the models' vectors or scores become one."""
     fit_on: tuple[str, ...] = ()
-    """Data sets whose train sitters centre the embeddings, and whose val sitters weights are learned on."""
+    """Data sets to fit on: their train sitters centre the embeddings, and weights are learned on their val sitters."""
     centre: bool = True
     """Subtract each model's mean embedding of the train sitters first; needs `fit_on`."""
     crossval: bool = False
-    """For data sets that are split into folds only (`test: 1`): fitted once for each fold, to the images of all others,
-    the next fold being the val sitters, and applied to the fold's own. Its models are frozen ones, or cross-validated
-    ones, each of which then stands for the training that has left out the same fold."""
+    """Fit the fusion once for each fold, to the images of all other folds, with the next fold as the val sitters, and
+    apply it to the fold itself. Only for data sets that are split into folds and nothing else (`test: 1`). Its models
+    are frozen or cross-validated; a cross-validated one is represented, in each fold, by the training that left out
+    this fold."""
     score_norm: ScoreNorm | None = None
-    """Give normalised scores instead of vectors. For up to a thousand test images."""
+    """Give normalised scores instead of vectors, for up to a thousand test images."""
 
 
 def members(study: Study, fusion: str) -> list[tuple[str, ...]]:
-    """The models behind each input of a fusion: itself, or, fold by fold, those that have left out a fold each."""
+    """Return the models behind each input of a fusion: the input itself, or its trainings, each without one fold."""
     entry = study.fuse[fusion]
 
     def behind(name: str) -> tuple[str, ...]:
@@ -55,19 +56,19 @@ def members(study: Study, fusion: str) -> list[tuple[str, ...]]:
 
 
 def without(study: Study, models: Sequence[str], fold: int) -> str:
-    """Return the one of several models that has left out a fold; the first, a frozen one, where none has."""
+    """Return the model that has left out a fold; where none has, the first model, which is frozen."""
     return next((model for model in models if study.training(model).fold == fold), models[0])
 
 
 def fusion_problems(study: Study, name: str) -> list[str]:
-    """Too few models for a fusion; folds that no model leaves out, or two; tables that would compare across folds."""
+    """Return problems: too few models, folds that no model or two leave out, benchmarks that compare across folds."""
     fusion = study.fuse[name]
     problems = []
     if fusion.method.kind == "folds":
         left_out = [study.training(m).fold for m in fusion.models if m in study.models]
         if left_out != [None] and set(left_out) != set(range(len(fusion.models))):
             problems.append(
-                f"fuse.{name}: its models leave out the folds {left_out}; it wants one model for each fold "
+                f"fuse.{name}: its models leave out the folds {left_out}; it needs one model for each fold "
                 "(`crossval: true` of a model makes them), or one frozen model for all"
             )
         if fusion.crossval or fusion.score_norm:
@@ -88,14 +89,14 @@ def fusion_problems(study: Study, name: str) -> list[str]:
             split = study.split.get(seated_by(study, dataset))
             if split is not None and (split.kind != "sitters" or split.test < 1 or split.folds < 3):
                 problems.append(
-                    f"fuse.{name}: it is for data sets whose sitters are split into three folds or more and nothing "
+                    f"fuse.{name}: it is for data sets that are split into three folds of sitters or more and nothing "
                     f"else, which {dataset} is not: set kind: sitters and test: 1 in its split, or take it out of "
                     "embed.datasets"
                 )
         for benchmark, options in study.evaluate.benchmarks.items():
             if not options.stays_within_folds():
                 problems.append(
-                    f"evaluate.benchmarks.{benchmark}: {name} is cross-validated, and what it makes of two folds "
+                    f"evaluate.benchmarks.{benchmark}: {name} is cross-validated, and its vectors of two folds "
                     "cannot be compared: set within_folds: true (all-pairs, identification)"
                 )
     return problems

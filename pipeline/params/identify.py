@@ -1,4 +1,4 @@
-"""Section `identify`: who sat for these portraits? A question an entry."""
+"""Section `identify`: who sat for these portraits? Each entry is a question."""
 
 from __future__ import annotations
 
@@ -15,36 +15,37 @@ if TYPE_CHECKING:
 
 
 class Identify(Strict):
-    """Candidates for the sitters of portraits, from a gallery of portraits whose sitters are known."""
+    """Candidates for the sitters of portraits, from a gallery of portraits with known sitters."""
 
     probes: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Data sets whose unidentified portraits are asked about."""
+    """Data sets with the unidentified portraits to identify."""
     gallery: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Data sets whose sitters are the candidates."""
+    """Data sets with the sitters who are the candidates."""
     model: str
     """The model or fusion that compares portraits."""
     as_unidentified: tuple[str, ...] = ()
-    """Sitters whose portraits among the probes are asked about, too, as if nobody knew them: the answer tells how good
-    the lists are. Each is compared with everything but its own picture, and calibrates nothing."""
+    """Sitters with portraits among the probes that are identified, too, as if they had no name: the answer tells
+    how good the lists are. Each is compared with everything except its own picture, and takes no part in
+    calibration."""
     without: tuple[str, ...] = ()
-    """Sitters who are no candidates, and are left out of the gallery."""
+    """Sitters who are no candidates: they are left out of the gallery."""
     pooling: Literal["mean", "best"] = "mean"
-    """The score of a sitter with several portraits: the mean of theirs, or the best."""
+    """The score of a sitter with several portraits: the mean or the best of the portraits' scores."""
     normalise: bool = True
-    """Measure scores by how like the probe, and the sitter, is to strangers."""
+    """Normalise scores by the similarity of the probe, and of the sitter, to strangers."""
     calibration: Literal["pav", "logistic"] = "pav"
     """How scores become likelihood ratios: by isotonic or by logistic regression, on known sitters of other folds."""
     candidates: Annotated[int, Field(ge=1, le=100)] = 5
     """Candidates in the list of each portrait."""
     prior: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Share of the portraits whose sitter is thought to be in the gallery; each of its sitters is as likely."""
+    """Prior probability that a portrait's sitter is in the gallery; all sitters of the gallery are equally likely."""
     decisions: OwnPath | None = None
-    """A CSV of your own with what people have decided: image, verdict (accept, reject, unsure, unsuitable), sitter, and
-    as you like by, when and evidence."""
+    """A CSV of your own with people's decisions. Columns: image, verdict (accept, reject, unsure, unsuitable), sitter
+    and, if you like, by, when and evidence."""
 
 
 def refer_identify(study: Study, refer: Callable[[str, str, str, Any], None]) -> list[str]:
-    """Hand every name under `identify` to `refer` (field, name, sort, what is known); return what else is wrong."""
+    """Pass every name under `identify` to `refer` (see `refer_analyses`); return what else is wrong."""
     problems = []
     for name, entry in study.identify.items():
         for field, datasets in (("probes", entry.probes), ("gallery", entry.gallery)):
@@ -53,15 +54,15 @@ def refer_identify(study: Study, refer: Callable[[str, str, str, Any], None]) ->
         refer(f"identify.{name}.model", entry.model, "model, outside system or fusion", study.systems)
         if _by_folds(study, entry.model):
             problems.append(
-                f"identify.{name}.model is {entry.model!r}, which judges each fold by another training: its vectors of "
+                f"identify.{name}.model is {entry.model!r}, which uses another training for each fold: its vectors of "
                 "two folds cannot be compared, and there are none of unidentified portraits. Name a model that is "
-                "trained once, a frozen one or a fusion of such"
+                "trained once, a frozen model, or a fusion of such models"
             )
     return problems
 
 
 def _by_folds(study: Study, name: str) -> bool:
-    """Whether a fusion has other vectors, or another fit, for each fold."""
+    """Whether a fusion has different vectors, or a different fit, for each fold."""
     fusion = study.fuse.get(name)
     if fusion is None:
         return False

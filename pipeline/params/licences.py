@@ -1,7 +1,7 @@
-"""What the licences of a model's weights and data allow: commercial use, other use only, or nothing that is known.
+"""What the licences of a model's weights and data allow: commercial use, only other use, or unknown.
 
-Licences are words of the study (`download.ENTRY.licence`), or of the images, where their source knows one for each.
-They are sorted by well-known names and addresses; what none of them fits is unknown, which is no permission. This helps
+Licences are texts in the study (`download.ENTRY.licence`), or of single images, where their source states them.
+They are sorted by well-known names and addresses; any other licence is unknown, which is no permission. This helps
 to look; it is no legal advice.
 """
 
@@ -20,7 +20,7 @@ USES: tuple[Use, ...] = ("commercial", "non-commercial", "unknown")
 # Addresses of Creative Commons and rightsstatements.org, which stand in IIIF manifests, are words as well:
 # /licenses/by-nc/4.0/, /vocab/NoC-NC/1.0/.
 RESTRICTED = re.compile(r"non-?\s?commercial|\bNC\b|research|academic|\bnot for (sale|profit)\b", re.IGNORECASE)
-# Names of SPDX, and what people write for them. CC BY-SA asks derived data to be shared alike, and allows to sell it.
+# Names of SPDX, and other spellings of them. CC BY-SA asks derived data to be shared alike, and allows to sell it.
 OPEN = re.compile(
     r"\b(MIT|Apache|BSD|ISC|Zlib|Unlicense|BSL-1\.0|PSF|MPL|CC0|PDDL|ODbL|ODC-By|CC[- ]BY(-SA)?([- ][1-4]\.0)?|"
     r"public[- ]domain)\b|creativecommons\.org/(publicdomain/(zero|mark)|licenses/by(-sa)?)/",
@@ -42,12 +42,12 @@ def use_of(licence: str | None) -> Use:
 
 
 def materials_of(study: Study, name: str, images: Mapping[str, Collection[str]] | None = None) -> dict[str, list[str]]:
-    """Return the licences of all that a model or fusion is made of, by entry of `download`; "" where none is stated.
+    """Return the licences of a model's or fusion's materials, by entry of `download`; "" where none is stated.
 
     Args:
-        study: that makes the model.
-        name: of the model or fusion.
-        images: by data set, the licences that its images have, as far as that is known; these go before the entry's.
+        study: the study that makes the model.
+        name: the model or fusion.
+        images: by data set, the known licences of its images; these take precedence over the entry's.
     """
     known = images or {}
     entries = dict.fromkeys(_entries(study, name))
@@ -71,9 +71,9 @@ def _origin(study: Study, dataset: str) -> str:
 
 
 def use_of_model(study: Study, name: str, images: Mapping[str, Collection[str]] | None = None) -> tuple[Use, list[str]]:
-    """Return what the strictest of a model's licences allows, and the materials that this is due to, in words.
+    """Return what the strictest of a model's licences allows, and the materials with this licence, in words.
 
-    Takes what `materials_of` takes.
+    The arguments are as for `materials_of`.
     """
     found = materials_of(study, name, images)
     strictest: tuple[Use, ...] = ("non-commercial", "unknown")
@@ -91,7 +91,7 @@ def _shown(licences: list[str]) -> str:
 
 
 def licence_problems(study: Study) -> list[str]:
-    """Return a sentence for each model or fusion whose materials `allow` does not admit."""
+    """Return a sentence for each model or fusion with materials that `allow` does not admit."""
     if set(study.allow) == set(USES):
         return []
     problems = []
@@ -107,9 +107,9 @@ def licence_problems(study: Study) -> list[str]:
 
 
 def describe_licences(study: Study, images: Mapping[str, Collection[str]] | None = None) -> list[str]:
-    """Return which models may be used commercially, which may not and why, and of which it is not known.
+    """Return which models may be used commercially, which may not and why, and for which it is unknown.
 
-    Takes what `materials_of` takes.
+    The arguments are as for `materials_of`.
     """
     by_use: dict[Use, dict[str, list[str]]] = {use: {} for use in USES}
     for name in study.systems:

@@ -1,7 +1,7 @@
-"""What is wrong with a params file, in sentences: field, what was found, what is allowed, the mend.
+"""Says what is wrong with a params file: field, what was found, what is allowed, what to do.
 
-The checks are pydantic's. Its own words ("discriminator", "dictionary or object to extract fields from") mean nothing
-to whoever writes a study, so each of its errors is said anew.
+pydantic makes the checks. Its own words ("discriminator", "dictionary or object to extract fields from") mean nothing
+to the authors of a study, so each of its errors is put in other words.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.core.errors import nearest
 from pipeline.params.reading import as_written
 
-# What must be there instead, by pydantic's name of an error; {…}: what its context holds.
+# The expected value, by pydantic's name of an error; {…} stands for a value of the error's context.
 EXPECTED = {
     "int_type": "a whole number",
     "int_parsing": "a whole number, written out (100000, not 1e5)",
@@ -29,11 +29,11 @@ EXPECTED = {
     "string_sub_type": "text",
     "string_too_short": "text of at least {min_length} characters",
     "string_too_long": "text of at most {max_length} characters",
-    "list_type": "a list, as [a, b]",
-    "tuple_type": "a list, as [a, b]",
-    "set_type": "a list, as [a, b]",
-    "frozen_set_type": "a list, as [a, b]",
-    "iterable_type": "a list, as [a, b]",
+    "list_type": "a list such as [a, b]",
+    "tuple_type": "a list such as [a, b]",
+    "set_type": "a list such as [a, b]",
+    "frozen_set_type": "a list such as [a, b]",
+    "iterable_type": "a list such as [a, b]",
     "dict_type": "a section: names, each with a colon and its value",
     "mapping_type": "a section: names, each with a colon and its value",
     "model_type": "a section with fields of its own",
@@ -46,16 +46,16 @@ EXPECTED = {
     "less_than_equal": "at most {le:g}",
     "multiple_of": "a multiple of {multiple_of:g}",
     "path_type": "the path of a file or a folder, as text",
-    "url_type": "an address, as https://…",
-    "url_parsing": "an address, as https://…",
+    "url_type": "an address such as https://…",
+    "url_parsing": "an address such as https://…",
     "url_scheme": "an address that begins with {expected_schemes}",
-    "date_type": "a date, as 2024-12-31",
-    "date_parsing": "a date, as 2024-12-31",
-    "date_from_datetime_parsing": "a date, as 2024-12-31",
+    "date_type": "a date such as 2024-12-31",
+    "date_parsing": "a date such as 2024-12-31",
+    "date_from_datetime_parsing": "a date such as 2024-12-31",
 }
-# A name of a model, a data set …: what the pattern of `Name` in pipeline/params says.
+# A part of the pattern of `Name` in pipeline/params, which names of models, data sets … must match.
 NAME_PATTERN = "[a-z0-9]"
-# Kinds that had another name in earlier versions: the old name, and the one of today.
+# Kinds that had another name in earlier versions, as {old name: present name}.
 RENAMED_KINDS = {"pairs": "kfold", "probe": "linear-probe"}
 # Kinds of backbones that are a section of their own today: the old name, and the kind there.
 OUTSIDE_KINDS = {"external": "embeddings", "external-scores": "scores"}
@@ -63,14 +63,14 @@ TEXT = ("string_type", "string_sub_type", "path_type", "url_type")
 
 
 def sentence(name: str, raw: Any, error: Any, files: Sequence[Path] = (), entry_of: Callable[[str], str] = str) -> str:
-    """Say one of pydantic's errors in words.
+    """Return one of pydantic's errors in plain words.
 
     Args:
-        name: what messages call the file.
+        name: the name of the file in messages.
         raw: the content that was checked.
         error: one of `ValidationError.errors()`.
-        files: where the content was read, to show a value as it is written.
-        entry_of: the entry under `models` that a model's name stands for, which is another one in a sweep.
+        files: the files that were read, to show a value as it is written there.
+        entry_of: returns the entry under `models` that makes a model, which has another name in a sweep.
     """
     field, here = _found(raw, error)
     where, sort, context = ".".join(field) or "the file", error["type"], error.get("ctx", {})
@@ -102,7 +102,7 @@ def sentence(name: str, raw: Any, error: Any, files: Sequence[Path] = (), entry_
         text = written[2] if written else _text(here)
         found = f"{name}: {where}" if written is None else f"{written[0]}, line {written[1]}: {where}"
         if sort in TEXT or text in _allowed(context):
-            return f'{found} is {text}, which is {changed} to YAML; expected: text. Write it in quotes: "{text}"'
+            return f'{found} is {text}, which YAML reads as {changed}; expected: text. Write it in quotes: "{text}"'
     if sort in ("literal_error", "enum"):
         return f"{name}: {where} is {_shown(here)}; {nearest(_text(here), _allowed(context))}"
     return f"{name}: {where} is {_shown(here)}; expected: {_expected(sort, error, context)}."
@@ -120,7 +120,7 @@ def _moved_outside(model: str, backbone: Any) -> str:
 
 
 def _found(raw: Any, error: Any) -> tuple[list[str], Any]:
-    """The field, as the file has it, and its value: pydantic also puts the tags of unions into the path."""
+    """Return the field as the file has it, without the tags of unions that pydantic adds, and its value."""
     field, here = [], raw
     for part in error["loc"]:
         if (isinstance(here, dict) and part in here) or (
@@ -138,7 +138,7 @@ def _in_file(field: Sequence[str], entry_of: Callable[[str], str]) -> list[str]:
 
 
 def _changed(value: Any) -> str:
-    """What YAML has made of a word that is written without quotes; empty where it left it as it was."""
+    """Return what YAML made of a word without quotes; empty where it left the word as it was."""
     if isinstance(value, bool):
         return "true or false"
     if isinstance(value, int | float):
@@ -151,7 +151,7 @@ def _text(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value in a message: sections and long lists by what they are."""
+    """Return a value for a message; sections and long lists are described instead."""
     if isinstance(value, dict):
         if not value:
             return "an empty section"
@@ -162,7 +162,7 @@ def _shown(value: Any) -> str:
 
 
 def _allowed(context: Any) -> list[str]:
-    """Words that a field may hold."""
+    """Return the words that a field may hold."""
     return [w.strip().strip("'") for w in str(context.get("expected", "")).replace(" or ", ", ").split(", ")]
 
 

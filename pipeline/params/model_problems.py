@@ -1,4 +1,4 @@
-"""Checks of the models of a study: what their parts ask of each other, and of the data that they are trained on."""
+"""Checks of the models of a study: what their parts require of each other, and of the training data."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pipeline.params.split import Dealt, Split
 from pipeline.params.train import Model, Training
 
 PREPARED = ("colour", "mean", "scale", "layout", "points")
-"""Options that say how a network wants its pixels: a wrong one gives other vectors, and no error."""
+"""Options about the pixels that a network expects: a wrong one gives other vectors, but no error."""
 
 
 def wrong_weights(name: str, model: Model) -> list[str]:
-    """Return a sentence where the losses of a sum are not as many as their weights."""
+    """Return a sentence if a sum has more or fewer losses than weights."""
     loss = model.loss
     if not isinstance(loss, SumOptions) or loss.weights is None or len(loss.losses) == len(loss.weights):
         return []
@@ -28,7 +28,7 @@ def wrong_weights(name: str, model: Model) -> list[str]:
 
 
 def unlike_the_catalogue(name: str, model: Model, sources: Mapping[str, Source]) -> list[str]:
-    """Return a sentence for each option that does not go with weights from the catalogue (depth, colours …)."""
+    """Return a sentence for each option that does not fit weights from the catalogue (depth, colours …)."""
     problems = []
     backbone = model.backbone
     for field, entry in backbone.entries().items():
@@ -56,7 +56,7 @@ def unlike_the_catalogue(name: str, model: Model, sources: Mapping[str, Source])
 
 
 def wrong_roles(name: str, model: Model) -> list[str]:
-    """Roles of layers that an adaptation names and the backbone has not."""
+    """Return a sentence for each role that an adaptation names and the backbone lacks."""
     if not isinstance(model.adaptation, HasRoles):
         return []
     known = model.backbone.roles
@@ -71,7 +71,7 @@ def wrong_roles(name: str, model: Model) -> list[str]:
 
 
 def wrong_centre(name: str, model: Model, training: Training, splits: Mapping[str, Split]) -> list[str]:
-    """A centred model without training faces to take the mean of."""
+    """Return a sentence where a centred model has no training faces to take the mean of."""
     where = f"models.{name}.centre is true"
     if not model.centre:
         return []
@@ -82,17 +82,17 @@ def wrong_centre(name: str, model: Model, training: Training, splits: Mapping[st
     if training.fold is None and known and len(by_folds) == len(known):
         return [
             f"{where}, but {', '.join(training.train_on)} is split into folds only, without train sitters to take the "
-            "mean of: set crossval: true in place of it, or of a frozen model add a fusion that centres it fold by "
+            "mean of: set crossval: true instead, or for a frozen model add a fusion that centres it fold by "
             f"fold: fuse: {{{name}-centred: {{models: [{name}], method: {{kind: folds}}}}}}"
         ]
     return []
 
 
 def wrong_batches(name: str, model: Model, training: Training) -> list[str]:
-    """Return what a sampler lacks, or is told in vain."""
+    """Return a sentence for each option that a sampler lacks or ignores."""
     where, sampler = f"models.{name}.training", training.sampler
     if sampler == "sitters":
-        vain = f"{where}.batch is {training.batch}, but the sampler is sitters, whose batches are sitters × images"
+        vain = f"{where}.batch is {training.batch}, but the sampler is sitters, so a batch has sitters × images"
         return [f"{vain}: set these, or sampler: pairs or shuffle"] if training.batch else []
     if training.batch is None:
         return [f"{where}.sampler is {sampler}, but batch is not set: say how many images a batch has"]
@@ -108,7 +108,7 @@ def wrong_batches(name: str, model: Model, training: Training) -> list[str]:
 
 
 def idle_patience(name: str, training: Training, splits: Mapping[str, Split]) -> list[str]:
-    """A patience, or a choice of the epoch, without val sitters: no data set that the model learns from gives any."""
+    """Return a sentence for a `patience` or `keep` that needs val sitters, which the training data lacks."""
     if training.patience is not None and training.keep == "last":
         return [
             f"models.{name}.training.patience is {training.patience}, but keep is last, so that no epoch is better "
@@ -121,7 +121,7 @@ def idle_patience(name: str, training: Training, splits: Mapping[str, Split]) ->
         split = splits.get(dataset)
         if split is not None and split.kind == "like":
             split = splits.get(split.dataset)
-        if split is None or (isinstance(split, Dealt) and split.val > 0):  # what is absent is told elsewhere
+        if split is None or (isinstance(split, Dealt) and split.val > 0):  # another check reports an absent split
             return []
     field, value, otherwise = (
         ("keep", "val-loss", "keep: train-loss or last")

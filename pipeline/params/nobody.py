@@ -1,4 +1,4 @@
-"""Section `nobody`: which words name nobody, as a sitter or as an artist."""
+"""Section `nobody`: words that name nobody, as a sitter or as an artist."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from pipeline.core.registry import Strict
 
 
 class Nobody(Strict):
-    """Changes of the built-in words for nobody (unknown, N.N., ?, unidentified man, inconnu …).
+    """Changes to the built-in words for nobody (unknown, N.N., ?, unidentified man, inconnu …).
 
-    Portraits whose sitter is such a word are unidentified: they are kept, and are in no training and no benchmark.
-    Artists of such a name tie nobody and are no class of a benchmark.
+    Portraits with such a word as sitter are unidentified: they are kept, but used in no training and no benchmark.
+    Artists with such a name do not connect sitters and are no class of a benchmark.
     """
 
     also: tuple[str, ...] = ()
-    """Further names that name nobody, in capitals or not."""
+    """Further words that name nobody; upper and lower case are equal."""
     names: tuple[str, ...] = ()
-    """Names that do name somebody, although the built-in words say that they do not."""
+    """Names of real people that the built-in words would take for nobody."""

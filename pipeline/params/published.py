@@ -1,4 +1,4 @@
-"""Section `published`: which of the study's names stand for which in the papers whose figures are at hand."""
+"""Section `published`: which names of the study stand for which names in the papers with known figures."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import yaml
 from pipeline.core.registry import Strict
 from pipeline.params.reading import Loader
 
-# The papers' tables, a file a paper; `pipeline.published.papers` reads their figures.
+# The papers' tables, in a file for each paper; `pipeline.published.papers` reads their figures.
 PAPERS = Path(__file__).parents[1] / "published"
 
 
 class Published(Strict):
-    """The study beside published figures. Equal names need no entry."""
+    """Comparison of the study with published figures. Equal names need no entry."""
 
     benchmarks: dict[str, str] = {}
-    """Our benchmark: the published table (`historical-faces`, `lfw`, `cfp-ff`, `cfp-fp`, `lfw-geometry`, …)."""
+    """Published table by benchmark of the study (`historical-faces`, `lfw`, `cfp-ff`, `cfp-fp`, `lfw-geometry`, …)."""
     models: dict[str, str] = {}
-    """Our model or fusion: the published row (`clip-lora`, `arcface`, …)."""
+    """Published row by model or fusion of the study (`clip-lora`, `arcface`, …)."""
 
 
 def published_rows() -> dict[str, list[str]]:

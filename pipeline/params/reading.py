@@ -1,4 +1,4 @@
-"""Read params files: YAML in UTF-8, with every key once, and with no number that YAML took for another."""
+"""Read params files: YAML in UTF-8, with unique keys, and without numbers that YAML misreads."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ KINDS = {
     "tag:yaml.org,2002:null": "nothing",
     DATE: "a date",
 }
-# What begins files in other encodings. UTF-32 stands before UTF-16, whose mark it begins with.
+# The first bytes of files in other encodings. UTF-32 stands before UTF-16, because its mark begins with UTF-16's.
 MARKS = {
     b"\xff\xfe\x00\x00": "UTF-32",
     b"\x00\x00\xfe\xff": "UTF-32",
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
-# What YAML's own words mean in most cases: those of its parser in C, then of that in Python.
+# The usual meaning of YAML's own messages, from its parsers in C and in Python.
 MEANINGS = {
     r"\t|cannot start any token": "a tab or a character such as @ or ` begins something: indent with spaces, and write "
     "a text that begins with such a character in quotes",
@@ -42,7 +42,7 @@ MEANINGS = {
     r"quoted scalar|end of stream": "a quotation mark is not closed",
     r"determine a constructor": "a word begins with ! or is a lone =, which params files cannot hold: write it in "
     "quotes",
-    r"merging": "<<: wants a section, or a list of sections, of the same file, as *name",
+    r"merging": "<<: needs a section of the same file, or a list of sections, such as *name",
     r"special characters|control characters": "there is a character that cannot be seen or printed: delete it",
 }
 
@@ -51,7 +51,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Return the content of a params file.
 
     Raises:
-        SitterError: the file does not exist, is not UTF-8 or not YAML, is empty, has a key twice, a key that is not
+        SitterError: the file does not exist, is not UTF-8 or not YAML, is empty, has a repeated key, a key that is not
             text, or a number in a form that YAML reads as another number. The message names file and line.
     """
     text = _text(path)
@@ -77,7 +77,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def as_written(files: Sequence[Path], field: Sequence[str]) -> tuple[str, int, str] | None:
-    """Return file, line and text of a field as it stands in the last of some files that has it; None: in none."""
+    """Return file, line and text of a field, from the last file that has it; None if no file has it."""
     for path in reversed(files):
         try:
             node = yaml.compose(_text(path), Loader=Loader)
@@ -91,7 +91,7 @@ def as_written(files: Sequence[Path], field: Sequence[str]) -> tuple[str, int, s
 
 
 def _within(node: Any, part: str) -> Any:
-    """The node of a field of a section, or of a place in a list; merged sections are searched last."""
+    """Return the node of a field in a section, or of an item in a list; merged sections are searched last."""
     if isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
         return node.value[int(part)]
     if not isinstance(node, yaml.MappingNode):
@@ -108,7 +108,7 @@ def _within(node: Any, part: str) -> Any:
 
 
 def _text(path: Path) -> str:
-    """A file's text, which must be UTF-8: DVC and Snakemake read the file as such."""
+    """Return a file's text, which must be UTF-8, since DVC and Snakemake read it so."""
     try:
         content = Path(path).read_bytes()
     except FileNotFoundError:
@@ -125,7 +125,7 @@ def _text(path: Path) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # Counted in the file, whose byte-order mark has been left out where it has one.
+        # The position counts in the file, including a byte-order mark, which the decoded content lacks.
         start = error.start + (3 if content.startswith(b"\xef\xbb\xbf") else 0)
         line = content.count(b"\n", 0, start) + 1
         began = content.rfind(b"\n", 0, start) + 1
@@ -137,14 +137,14 @@ def _text(path: Path) -> str:
 
 
 def _problems(path: Path, loader: Any, node: Any, seen: set[int], above: set[int]) -> Iterator[str]:
-    """Name keys that stand twice or are not text, values in ambiguous forms, and sections that hold themselves."""
+    """Yield faults: keys that are repeated or not text, ambiguous values, and sections that hold themselves."""
     if isinstance(node, yaml.ScalarNode):
         yield from _value_problems(path, loader, node)
         return
     if id(node) in above:
         yield f"{path}, line {_line(node)}: a section holds itself (by & and *): write it out."
         return
-    if id(node) in seen:  # an alias of what has been checked
+    if id(node) in seen:  # an alias of a node that has been checked
         return
     seen.add(id(node))
     above.add(id(node))
@@ -160,19 +160,19 @@ def _problems(path: Path, loader: Any, node: Any, seen: set[int], above: set[int
 
 
 def _key_problems(path: Path, key: Any, lines: dict[str, int]) -> Iterator[str]:
-    """What is wrong with a key, `lines` being those of the keys before it in its section, to which it is added."""
+    """Yield what is wrong with a key, and add it to `lines`, the lines of the earlier keys in its section."""
     where = f"{path}, line {_line(key)}"
     if not isinstance(key, yaml.ScalarNode):
         yield f"{where}: a key is {_sort(key)}; expected: a name."
     elif key.tag not in (STRING, MERGE):
         yield (
-            f"{where}: key {key.value} is {KINDS.get(key.tag, key.tag)} to YAML; expected: a name. If it is a name, "
+            f"{where}: YAML reads key {key.value} as {KINDS.get(key.tag, key.tag)}; expected: a name. If it is a name, "
             f'write it in quotes: "{key.value}":'
         )
     elif key.value in lines:
         mend = "Delete one, or join what is under them."
         if key.tag == MERGE:
-            mend = "Write both in a list, as <<: [*one, *other]."
+            mend = "Write both in a list such as <<: [*one, *other]."
         yield (
             f"{where}: key {key.value!r} stands in line {lines[key.value]} already, in the same section: only one of "
             f"the two would count. {mend}"
@@ -182,9 +182,9 @@ def _key_problems(path: Path, key: Any, lines: dict[str, int]) -> Iterator[str]:
 
 
 def _value_problems(path: Path, loader: Any, node: Any) -> Iterator[str]:
-    """Name dates that do not exist, and numbers that YAML 1.1 (here) and YAML 1.2 (DVC) read as different ones.
+    """Yield faults: dates that do not exist, and numbers that YAML 1.1 (here) and YAML 1.2 (DVC) read differently.
 
-    010 is 8 or 10, and 12:30 is 750 or text.
+    For example, 010 is 8 or 10, and 12:30 is 750 or text.
     """
     where = f"{path}, line {_line(node)}: {node.value}"
     if node.tag in (INT, FLOAT) and not node.style and re.match(r"[-+]?(0[0-7_]+$|[0-9_]+:)", node.value):
@@ -210,7 +210,7 @@ def _sort(node: Any) -> str:
 
 
 def _broken(path: Path, text: str, error: yaml.YAMLError) -> str:
-    """One of YAML's errors in words: file, line, the line's text, what is wrong."""
+    """Return one of YAML's errors in plain words: file, line, the line's text, what is wrong."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error).splitlines()[0]
     words = f"{getattr(error, 'context', None) or ''} {problem}"
@@ -218,7 +218,8 @@ def _broken(path: Path, text: str, error: yaml.YAMLError) -> str:
     if mark is None:
         return f"{path} is not YAML: {meaning or problem}."
     lines = text.splitlines()
-    if mark.line >= len(lines) and getattr(error, "context_mark", None):  # at the end: where it began says more
+    # At the end of the file, the place where the construct began says more.
+    if mark.line >= len(lines) and getattr(error, "context_mark", None):
         mark = error.context_mark  # type: ignore[attr-defined]
     shown = lines[mark.line].strip()[:80] if mark.line < len(lines) else ""
     return f"{path}, line {mark.line + 1} ({shown!r}) is not YAML: {meaning or problem}."

@@ -1,4 +1,4 @@
-"""Names that one section of a study uses and another defines, and what sections ask of each other."""
+"""Checks names that one section of a study uses and another defines, and what sections require of each other."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.params import Study
     from pipeline.params.train import Model
 
-# Sections whose entries have jobs of their own, by the stage that runs them.
+# The sections with a job for each entry, by the stage that runs them.
 SECTION_OF = {
     "overlap": "overlap",
     "render": "render",
@@ -43,7 +43,7 @@ SECTION_OF = {
 
 
 def wrong_references(study: Study) -> list[str]:
-    """Return a sentence for each name that no section defines, and for each pair of sections that contradict."""
+    """Return a sentence for each name that no section defines, and for each contradiction between sections."""
     check = _References(study)
     check.data_sets()
     for name, model in study.models.items():
@@ -65,7 +65,7 @@ class _References:
         self.problems: list[str] = []
 
     def refer(self, field: str, name: str, sort: str, known: Any) -> None:
-        """Note a name that is not among the known ones."""
+        """Add a sentence if a name is not among the known ones."""
         if name not in known:
             self.problems.append(f"{field} is {name!r}, which is no {sort}; {nearest(name, known)}")
 
@@ -163,7 +163,7 @@ class _References:
 
 
 def _too_many_processes(study: Study, model: str) -> list[str]:
-    """A batch is shared out by sitters, pairs or images: each process needs one of its own."""
+    """Return a sentence if a batch has fewer sitters, pairs or images than processes that share it."""
     asked = study.resources.of("train", model)
     assert isinstance(asked, TrainJobResources)
     training = study.training(model)

@@ -25,14 +25,15 @@ class Render(Strict):
     """A painted data set."""
 
     dataset: str
-    """The data set whose images are painted."""
+    """The data set with the images to paint."""
     strength: Annotated[float, Field(ge=0, le=1)] = 0.75
-    """0: the photograph; 0.75: about as hard to recognise as a real portrait; 1: as far as the styles go."""
+    """How far a painting departs from the photograph. 0: not at all; 0.75: about as hard to recognise as a real
+    portrait; 1: as far as the styles go."""
     renderings: Annotated[int, Field(ge=1, le=64)] = 1
-    """Paintings made of each image, each with its own seed and style."""
+    """Number of paintings of each image, each with its own seed and style."""
     styles: Annotated[tuple[Style, ...], Field(min_length=1)] = ALL_STYLES
-    """Styles to deal from: a photograph's renderings differ in style as long as there are enough."""
+    """Styles to choose from: the renderings of a photograph differ in style as long as there are enough styles."""
     face: Annotated[float, Field(gt=0, le=1)] = 0.8
-    """Height of a face as a share of the photograph's: brushes and errors of drawing have the face's measure."""
+    """Height of a face as a share of the photograph's height: it scales brushes and errors of drawing."""
     margin: Annotated[float, Field(ge=0, le=0.5)] = 0.12
-    """Canvas added around the photograph, as a share of its long side; 0 where there is room around the head."""
+    """Width of canvas added around the photograph, as a share of its long side; 0 if the head has room around it."""

@@ -1,4 +1,4 @@
-"""Section `report`: the page that a run ends in."""
+"""Section `report`: the page at the end of a run."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ class Report(Strict):
     title: str = "Who sat for this portrait?"
     """Title of the page."""
     pairs: Annotated[int, Field(ge=0, le=50)] = 6
-    """Pairs of each kind (hardest genuine, hardest impostor, …) shown in the gallery."""
+    """Pairs of each kind (hardest genuine, hardest impostor, …) in the report's gallery."""

@@ -1,4 +1,4 @@
-"""Section `resources`: what the jobs of a stage ask of a SLURM cluster. Nothing in it changes what is computed."""
+"""Section `resources`: what the jobs of a stage request from a SLURM cluster. It does not change what is computed."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ ALL = "all"
 
 
 class JobResources(Strict):
-    """What a job asks for. What is not set is as under `all` of the stage, then as in the profile."""
+    """What a job requests. Unset fields take the value under `all` of the stage, then the profile's."""
 
     cpus: Annotated[int | None, Field(ge=1)] = None
-    """Cores of each process."""
+    """Number of cores for each process."""
     memory_gb: Annotated[float | None, Field(gt=0)] = None
-    """Memory on each node."""
+    """Memory on each node, in gigabytes."""
     hours: Annotated[float | None, Field(gt=0)] = None
-    """Time until the job is stopped; a training goes on from its checkpoint in the next attempt."""
+    """Hours until the job is stopped; a training then resumes from its checkpoint in the next attempt."""
 
 
 class AlignJobResources(JobResources):
-    """… of `align`, for large data sets in parts."""
+    """Requests of a job of `align`, which aligns large data sets in parts."""
 
     parts: Annotated[int | None, Field(ge=1, le=1000)] = None
-    """Processes, on as many nodes as there is room on, that share out the images."""
+    """Number of processes that share the images, on as many nodes as have room."""
 
 
 class GpuJobResources(JobResources):
-    """… of a stage that can use a GPU."""
+    """Requests of a job that can use a GPU."""
 
     gpus: Annotated[int | None, Field(ge=0)] = None
-    """GPUs on each node; 0: none."""
+    """Number of GPUs on each node; 0: none."""
 
 
 class TrainJobResources(GpuJobResources):
-    """… of `train`, over several processes and nodes."""
+    """Requests of a job of `train`, over several processes and nodes."""
 
     nodes: Annotated[int | None, Field(ge=1)] = None
-    """Nodes that train together."""
+    """Number of nodes that train together."""
     processes: Annotated[int | None, Field(ge=1)] = None
-    """Processes on each node; null: one for each GPU, or one where there is none."""
+    """Number of processes on each node; null: one for each GPU, or one where there is none."""
 
     @property
     def world(self) -> int:
-        """Processes that train together."""
+        """Return the number of processes that train together."""
         return (self.nodes or 1) * (self.processes or self.gpus or 1)
 
 
@@ -59,31 +59,31 @@ _KINDS: dict[str, type[JobResources]] = {
 
 
 class Resources(Strict):
-    """By stage, then `all` for every job of the stage or the name of an entry (`embed`, `explain`: of the model)."""
+    """Requests by stage, then by entry (`embed`, `explain`: by model), or under `all` for every job of the stage."""
 
     render: dict[str, JobResources] = {}
-    """What the jobs of `render` ask for."""
+    """Requests of the jobs of `render`."""
     align: dict[str, AlignJobResources] = {}
-    """What the jobs of `align` ask for."""
+    """Requests of the jobs of `align`."""
     train: dict[str, TrainJobResources] = {}
-    """What the jobs of `train` ask for."""
+    """Requests of the jobs of `train`."""
     embed: dict[str, GpuJobResources] = {}
-    """What the jobs of `embed` ask for."""
+    """Requests of the jobs of `embed`."""
     outside: dict[str, JobResources] = {}
-    """What the jobs of `outside` ask for."""
+    """Requests of the jobs of `outside`."""
     fuse: dict[str, JobResources] = {}
-    """What the jobs of `fuse` ask for."""
+    """Requests of the jobs of `fuse`."""
     overlap: dict[str, JobResources] = {}
-    """What the jobs of `overlap` ask for."""
+    """Requests of the jobs of `overlap`."""
     evaluate: dict[Literal["all"], JobResources] = {}
-    """What the jobs of `evaluate` ask for."""
+    """Requests of the job of `evaluate`."""
     explain: dict[str, GpuJobResources] = {}
-    """What the jobs of `explain` ask for."""
+    """Requests of the jobs of `explain`."""
     identify: dict[str, JobResources] = {}
-    """What the jobs of `identify` ask for."""
+    """Requests of the jobs of `identify`."""
 
     def of(self, stage: str, name: str) -> JobResources:
-        """What one job asks for: its own fields, then those of `all`."""
+        """Return the requests of one job: its own fields, then the fields under `all`."""
         asked = getattr(self, stage)
         kind = _KINDS.get(stage, JobResources)
         own = (asked[key].model_dump(exclude_unset=True) for key in (ALL, name) if key in asked)

@@ -1,4 +1,4 @@
-"""Section `split`: which sitters (or images) train, validate and test, a data set an entry."""
+"""Section `split`: which sitters (or images) train, validate and test, with an entry for each data set."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ def _check_shares(test: float, val: float) -> None:
 
 
 class BySitter(Strict):
-    """Sitters are dealt to train, val and test at random (seeded); no sitter stands in two."""
+    """Sitters are assigned to train, val and test at random (seeded); no sitter is in two of them."""
 
     kind: Literal["sitters"]
     test: Annotated[float, Field(ge=0, le=1)]
-    """Share of the sitters that are tested on."""
+    """Share of the sitters for testing."""
     val: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of the sitters that models and weights are chosen on."""
+    """Share of the sitters for choosing epochs and weights."""
     folds: Annotated[int, Field(ge=2)] = 10
-    """Folds, by sitter."""
+    """Number of folds, by sitter."""
     near_duplicates: bool = True
-    """Look for re-encoded copies of one picture. Of copies under one sitter one is used; sitters who share a picture
-    are kept together. The same file twice is found in any case."""
+    """Look for re-encoded copies of one picture. If one sitter has several copies, one of them is used; sitters who
+    share a picture are kept together. Files that are equal byte by byte are found in any case."""
     artists: Literal["ignore", "join", "drop"] = "ignore"
-    """Keep each artist on one side, since one painter's hand is read as one sitter. join: sitters who share an artist
-    are dealt together. drop: an artist's images stay where most of them are; the others are unused."""
+    """Keep each artist in one subset, since models take one painter's hand for one sitter. join: sitters who share an
+    artist are assigned together. drop: an artist's images stay where most of them are; the others are unused."""
     unknown_artists: tuple[str, ...] = ()
-    """Further words in the column artist that name nobody, beside the built-in ones and those under `nobody`."""
+    """Further words in the column artist that name nobody, in addition to the built-in words and to `nobody`."""
 
     @model_validator(mode="after")
     def _shares_fit(self) -> BySitter:
@@ -40,33 +40,33 @@ class BySitter(Strict):
 
 
 class Like(Strict):
-    """Each sitter (or photograph) is where it is in another data set, whose images these are renderings of."""
+    """Sitters (or photographs) are split as in another data set; these images are renderings of its images."""
 
     kind: Literal["like"]
     dataset: str
-    """The data set under `split` whose sides are taken over."""
+    """The data set under `split` to follow."""
     near_duplicates: bool = True
-    """Look for re-encoded copies of one picture. Of copies under one sitter one is used, and what would straddle a
-    border is left out. The same file twice is found in any case."""
+    """Look for re-encoded copies of one picture. If one sitter has several copies, one of them is used; copies that
+    would be in two subsets are left out. Files that are equal byte by byte are found in any case."""
 
 
 class ByImage(Strict):
-    """Each sitter's images are dealt to train, val and test (seeded): all sitters are known from training."""
+    """Each sitter's images are assigned to train, val and test (seeded): all sitters are known from training."""
 
     kind: Literal["images"]
     test: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of the images that are tested on."""
+    """Share of the images for testing."""
     val: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of the images that models and weights are chosen on."""
+    """Share of the images for choosing epochs and weights."""
     folds: Annotated[int, Field(ge=2)] = 10
-    """Folds, by image."""
+    """Number of folds, by image."""
     of_each_sitter: bool = False
-    """Take the shares of each sitter's images: rounded down, but one image at least of each share while another is
-    left to train. Otherwise each image is dealt by itself: shares are met on average, and no image moves because
-    others are added."""
+    """true: apply the shares to each sitter's images, rounded down, but give each subset at least one image while
+    another is left for train. false: assign each image by itself, so that the shares hold on average, and no image
+    moves when others are added."""
     near_duplicates: bool = True
-    """Look for re-encoded copies of one picture. Of copies under one sitter one is used, and what would straddle a
-    border is left out. The same file twice is found in any case."""
+    """Look for re-encoded copies of one picture. If one sitter has several copies, one of them is used; copies that
+    would be in two subsets are left out. Files that are equal byte by byte are found in any case."""
 
     @model_validator(mode="after")
     def _shares_fit(self) -> ByImage:
@@ -79,7 +79,7 @@ class Listed(Strict):
 
     kind: Literal["pairs"]
     folds: Annotated[int, Field(ge=2)] = 10
-    """Folds, of pairs that follow each other."""
+    """Number of folds, each of consecutive pairs."""
 
 
 Dealt = BySitter | ByImage

@@ -11,10 +11,10 @@ LONGEST = 64
 
 
 def study_name(files: Sequence[Path | str], root: Path = Path()) -> str:
-    """Return a name for the study that some params files make; none ("") for params.yaml, the project's own.
+    """Return the name of the study in some params files; "" for the project's own params.yaml.
 
-    The params.yaml of a project (`root`) does not count where others change it. A file called params.yaml elsewhere has
-    the name of its folder.
+    The params.yaml of a project (`root`) does not count if other files change it. A file params.yaml in another folder
+    is named after its folder.
 
     >>> study_name(["params.yaml"]), study_name(["studies/artface.yaml", "mine/Small one.yaml"])
     ('', 'artface-small-one')

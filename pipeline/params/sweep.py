@@ -1,4 +1,4 @@
-"""One entry under `models` that stands for many: `sweep: {adaptation.rank: [4, 8, 16]}`, a model for each value.
+"""Sweeps: an entry with `sweep: {adaptation.rank: [4, 8, 16]}` under `models` stands for a model for each value.
 
 `sweep: {training.seed: [1, 2, 3, 4, 5]}` repeats a training; a fusion that names such an entry is repeated with it.
 """
@@ -16,7 +16,7 @@ from pipeline.core.errors import SitterError
 from pipeline.params.crossval import cross_validated
 
 SEED = "training.seed"
-"""The field whose values repeat a training instead of changing it."""
+"""The field with values that repeat a training instead of changing it."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,16 @@ class Swept:
     values: dict[str, Any]
     """Its own value of each swept field."""
     keys: tuple[str, ...]
-    """Keys of the entry in params.yaml that count for it: all but the list of the others' values."""
+    """Keys of the entry in params.yaml that it depends on: all except the list of the swept values."""
 
 
 def expanded(raw: Any, file: str) -> tuple[Any, dict[str, Swept]]:
-    """The content of a params file with a model for every value (for several fields: every combination) of a sweep.
+    """Return a params file's content with a model for every value (for several fields: every combination) of a sweep.
 
-    A member is called by the entry, the field's last name and the value: `lora-rank-4`, `head-hard-0_3`.
+    A member is named after the entry, the last part of the field and the value: `lora-rank-4`, `head-hard-0_3`.
 
     Raises:
-        SitterError: a sweep of nothing, of a section that the entry does not have, or a name that is taken.
+        SitterError: a sweep is empty or changes a section that the entry lacks, or a name is taken.
     """
     raw, crossval = cross_validated(raw, file)
     if not isinstance(raw, Mapping) or not isinstance(raw.get("models"), Mapping):
@@ -63,11 +63,11 @@ def expanded(raw: Any, file: str) -> tuple[Any, dict[str, Swept]]:
 
 
 def _fusions(raw: Mapping[str, Any], origins: dict[str, Swept], crossval: Set[str], file: str) -> dict[str, Any]:
-    """The section `fuse` of a study with sweeps.
+    """Return the section `fuse` of a study with sweeps.
 
     A fusion of models of sweeps over seeds becomes a sweep, too: a fusion for each seed, which is added to `origins`.
-    A fusion `folds` may name a sweep over folds for all its models. Those of `crossval`, which stand for an entry under
-    `models`, are added to `origins`, too: their keys in params.yaml are that entry's.
+    A fusion `folds` may name a sweep over folds for all its models. Fusions in `crossval`, which represent an entry
+    under `models`, are added to `origins`, too: their keys in params.yaml are the keys of that entry.
 
     Raises:
         SitterError: models of different seeds would be fused, or a name is taken.
@@ -103,13 +103,13 @@ def _fusions(raw: Mapping[str, Any], origins: dict[str, Swept], crossval: Set[st
 
 
 def _seeds(part: str, origins: Mapping[str, Swept]) -> tuple[Any, ...]:
-    """The seeds of a sweep; none where it is over other fields, or where there is no sweep of this name."""
+    """Return the seeds of a sweep; empty where it sweeps other fields, or where there is no sweep of this name."""
     values = [swept.values for swept in origins.values() if swept.entry == part]
     return tuple(dict.fromkeys(v[SEED] for v in values if SEED in v))
 
 
 def _members(parts: list[Any], origins: Mapping[str, Swept]) -> list[Any]:
-    """Models, with the members of a sweep in place of its name."""
+    """Return the models, with the members of a sweep in place of its name."""
     members = [[m for m, swept in origins.items() if swept.entry == part] or [part] for part in parts]
     return [member for some in members for member in some]
 
@@ -117,15 +117,15 @@ def _members(parts: list[Any], origins: Mapping[str, Swept]) -> list[Any]:
 def _combinations(name: str, sweep: Any, file: str) -> list[dict[str, Any]]:
     where = f"{file}: models.{name}.sweep"
     if not isinstance(sweep, Mapping) or not sweep:
-        raise SitterError(f"{where} is {sweep!r}; write a field and its values, as `adaptation.rank: [4, 8, 16]`.")
+        raise SitterError(f"{where} is {sweep!r}; write a field and its values, such as `adaptation.rank: [4, 8, 16]`.")
     for field, values in sweep.items():
         if not isinstance(values, list) or not values:
-            raise SitterError(f"{where}.{field} is {values!r}; write the values in a list, as [4, 8, 16].")
+            raise SitterError(f"{where}.{field} is {values!r}; write the values in a list, such as [4, 8, 16].")
     return [dict(zip(sweep, chosen, strict=True)) for chosen in product(*sweep.values())]
 
 
 def _word(field: str, value: Any) -> str:
-    """A field and its value as part of a name: letters, digits, one dash or underscore between them."""
+    """Return a field and its value as part of a name: letters, digits, one dash or underscore between them."""
     word = f"{field.rsplit('.', 1)[-1]}-{value}".lower().replace(".", "_")
     return re.sub(r"[^a-z0-9_]+", "-", word).strip("-_").replace("_-", "-").replace("-_", "-")
 

@@ -1,4 +1,4 @@
-"""Section `tracking`: where trainings can be watched. Nothing in it changes what is computed."""
+"""Section `tracking`: services that show training progress. Nothing in it changes what is computed."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ if TYPE_CHECKING:
     from pipeline.params import Study
 
 PACKAGES = {"tensorboard": ("tensorboard", "tensorboardX"), "wandb": ("wandb",), "mlflow": ("mlflow",)}
-"""Modules of which a tracker needs one."""
+"""Modules by tracker, which needs one of them."""
 
 
 class Tracking(Strict):
-    """Where trainings can be watched while they run."""
+    """Services that show trainings while they run."""
 
     tracker: Literal["tensorboard", "wandb", "mlflow"] | None = None
-    """What is told loss, validation and learning rate of each epoch: TensorBoard (in `logs/tracking/`), or Weights &
-    Biases or MLflow, whose own environment variables say where. Its package has to be installed."""
+    """Service that receives loss, validation and learning rate of each epoch: TensorBoard (in `logs/tracking/`), or
+    Weights & Biases or MLflow, which read their address from their own environment variables. Its package must be
+    installed."""
     benchmarks: tuple[str, ...] = ()
-    """Benchmarks of kind `kfold`, or of kind `all-pairs` within one data set, that the network is measured by while it
-    is trained: for the log and the tracker. They have no say in which epoch is kept."""
+    """Benchmarks of kind `kfold`, or of kind `all-pairs` within one data set, that measure the network during training,
+    for the log and the tracker. They do not influence which epoch is kept."""
     every: Annotated[int, Field(ge=1)] = 1
-    """Epochs from one such measurement to the next."""
+    """Number of epochs from one such measurement to the next."""
     images: Annotated[int, Field(ge=4)] = 1000
-    """Test images of a benchmark at most: whole sitters, or pairs of each fold, drawn at random."""
+    """Largest number of test images for such a measurement: whole sitters, or pairs of each fold, drawn at random."""
 
     def lacking(self) -> str:
-        """Return which package has to be installed before a training can be tracked, or ""."""
+        """Return a message about the package that must be installed before a training can be tracked, or ""."""
         if self.tracker is None or any(find_spec(module) for module in PACKAGES[self.tracker]):
             return ""
         package = PACKAGES[self.tracker][0]
@@ -44,7 +45,7 @@ class Tracking(Strict):
 
 
 def tracking_problems(study: Study) -> Iterator[str]:
-    """Yield a sentence for each benchmark that is not there, or that a training cannot be measured by."""
+    """Yield a sentence for each benchmark that does not exist, or cannot measure a training."""
     for name in study.tracking.benchmarks:
         benchmark = study.evaluate.benchmarks.get(name)
         if benchmark is None:
@@ -54,6 +55,6 @@ def tracking_problems(study: Study) -> Iterator[str]:
             benchmark.kind == "all-pairs" and benchmark.other is None and benchmark.templates is None
         ):
             yield (
-                f"tracking.benchmarks is {name!r}, whose kind is {benchmark.kind!r}: a training is measured by "
+                f"tracking.benchmarks is {name!r}, of kind {benchmark.kind!r}: a training is measured by "
                 "benchmarks of kind kfold, or of kind all-pairs within one data set and without templates"
             )

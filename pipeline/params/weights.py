@@ -1,4 +1,4 @@
-"""What kinds with weights share."""
+"""Options shared by kinds with weights."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ class HasWeights(Options):
     """Options of a kind that reads weights."""
 
     weights: str | None = None
-    """The entry under `download` that holds them."""
+    """The entry under `download` with the weights."""
 
     def entries(self) -> dict[str, str]:
-        """The entries under `download` that the kind reads, by the field that names each."""
+        """Return the entries under `download` that the kind reads, by the field that names each."""
         return {} if self.weights is None else {"weights": self.weights}

@@ -1,1 +1,1 @@
-"""The jobs of a study: what each reads and makes, where it lies, what it depends on."""
+"""The jobs of a study: what each reads and writes, where the files lie, and what they depend on."""

@@ -1,6 +1,6 @@
-"""What a source reads beside the files that params.yaml names.
+"""Finds the files that a source reads in addition to the files that params.yaml names.
 
-The index of a record file, the images of a list, the external data of an ONNX network.
+These are the index of a record file, the images of a list, and the external data of an ONNX network.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pipeline.params.sources.recordio import RecordIOOptions
 
 
 def read_beside(source: Source) -> list[Path]:
-    """Return the further files of the user's own that the download of an entry reads, whether they are there or not.
+    """Return the further files of the user's own that the download of an entry reads, whether they exist or not.
 
     Args:
         source: an entry of the section `download`.
@@ -35,11 +35,11 @@ def read_beside(source: Source) -> list[Path]:
         return list(index_and_property(located(source.path)))
     if isinstance(source, FileOptions | CatalogueOptions) and source.path is not None:
         return _of_file(located(source.path))
-    return []  # it reads what params.yaml names and nothing else
+    return []  # other kinds read only the files that params.yaml names
 
 
 def _of_list(source: ManifestOptions) -> list[Path]:
-    """The images that a list names below its own folder. Where `root` is named, that whole folder counts already."""
+    """Return the images that a list names below its own folder; if `root` is named, the whole folder counts already."""
     if source.root is not None:
         return []
     table, columns = located(source.path), source.columns or {}
@@ -47,13 +47,13 @@ def _of_list(source: ManifestOptions) -> list[Path]:
         state = table.stat()
         theirs = columns.get("sitter", "sitter"), columns.get("path", "path")
         return list(_named(table, *theirs, source.separator, state.st_mtime_ns, state.st_size))
-    except (OSError, SitterError):  # no such file, or a broken one: the stage says what is wrong
+    except (OSError, SitterError):  # the file is missing or broken: the stage reports it
         return []
 
 
 @lru_cache
 def _named(file: Path, sitter: str, path: str, separator: str, *_: int) -> tuple[Path, ...]:
-    """The files that a list names; it is read once for each state of the list."""
+    """Return the files that a list names; the list is read once for each state."""
     table = open_table(file, [nfc(sitter)], separator, quiet=True)
     if nfc(path) not in table.columns:
         return ()
@@ -63,7 +63,7 @@ def _named(file: Path, sitter: str, path: str, separator: str, *_: int) -> tuple
 
 
 def _found(finder: Finder, written: str) -> Path:
-    """The file that the download reads for a path in a list."""
+    """Return the file that the download reads for a path in a list."""
     path = finder.root / written
     if not path.exists():
         with suppress(NotFound):
@@ -72,8 +72,8 @@ def _found(finder: Finder, written: str) -> Path:
 
 
 def _of_file(path: Path) -> list[Path]:
-    """The external data that an ONNX network keeps beside it."""
+    """Return the external data that an ONNX network keeps beside it."""
     try:
         return companions(path)
-    except (OSError, SitterError):  # not readable, or outside of the folder: the stage says so
+    except (OSError, SitterError):  # unreadable, or outside the folder: the stage reports it
         return []

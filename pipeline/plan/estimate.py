@@ -1,6 +1,6 @@
-"""What a study will take: disk, memory and the time of GPUs or cores, from the sizes of its data and networks alone.
+"""Estimates what a study takes in disk, memory and hours of GPUs or cores, from the sizes of its data and networks.
 
-Nothing is measured here. Time is arithmetic: images × passes × FLOPs of a face, over a rate that is assumed.
+Nothing is measured here. The time is images × passes × FLOPs per face, divided by an assumed rate.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ if TYPE_CHECKING:
     from pipeline.plan.layout import Layout
 
 GPU_RATE = {"fp16": 200e12, "bf16": 200e12, "fp32": 40e12}
-"""FLOPs a second of an H100 or H200. Half precision as measured: IResNet-50, batch 256, 5,340 images/s, 20 % of the
-peak. Full precision is assumed, 60 % of the peak."""
+"""FLOPs per second of an H100 or H200. Half precision as measured: IResNet-50, batch 256, 5,340 images/s, 20 % of the
+peak. Full precision is assumed at 60 % of the peak."""
 CORE_RATE = 30e9
-"""FLOPs a second of a core of a CPU: IResNet-18 takes 242 ms an image in training on two."""
+"""FLOPs per second of a CPU core: on two cores, IResNet-18 takes 242 ms per image in training."""
 ASSUMED = (
     "assumed: an H100 or H200 does 200 TFLOP/s in fp16 and bf16 (as measured with IResNet-50), 40 in fp32; a core 0.03;"
     " training runs to its last epoch; detection, rendering and evaluation are left out"
 )
 GPU_BASE, CORE_BASE, GPU_HOST_BASE = 0.5e9, 0.6e9, 3e9
-"""Bytes of memory that a process takes before it has a network: on a GPU, on a CPU, on the host of a GPU."""
+"""Bytes of memory that a process takes before it has a network: on a GPU, with a CPU only, on the host of a GPU."""
 WORKER = 0.4e9
-"""Bytes of memory of a process that decodes images."""
+"""Bytes of memory that a process takes that decodes images."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one model, or fusion, takes."""
+    """What one model or fusion takes."""
 
     images: int = 0
-    """Faces that it is trained on in an epoch."""
+    """Number of training faces in an epoch."""
     epochs: int = 0
     hours: float = 0.0
-    """Of one GPU, or of one core."""
+    """Hours of one GPU, or of one core."""
     on_gpu: bool = False
     gpu_bytes: float = 0.0
-    """Memory of each GPU."""
+    """Bytes of memory on each GPU."""
     memory_bytes: float = 0.0
-    """Memory on one node."""
+    """Bytes of memory on one node."""
     disk_bytes: float = 0.0
-    """The model, its embeddings, and its checkpoint while it is trained."""
+    """Bytes on disk for the model, its embeddings, and its checkpoint during training."""
 
 
 @dataclass(frozen=True)
@@ -54,23 +54,23 @@ class Estimate:
     """What a study takes."""
 
     models: dict[str, Cost | None]
-    """By model and fusion; None where the network or the size of its data is not known."""
+    """Costs by model and fusion; None where the network or the size of its data is not known."""
     data_bytes: float
-    """Data sets and weights as delivered, and aligned faces."""
+    """Bytes on disk for data sets and weights as delivered, and for aligned faces."""
     unknown: list[str]
-    """Entries of `download` of whose size nothing is known."""
+    """Entries of `download` with an unknown size."""
 
     def disk_bytes(self) -> float:
-        """All that lies on disk at the end."""
+        """Return the bytes of everything on disk at the end."""
         return self.data_bytes + sum(cost.disk_bytes for cost in self.models.values() if cost)
 
     def hours(self, on_gpu: bool) -> float:
-        """Hours of GPUs, or of cores, in all."""
+        """Return the total hours of GPUs, or of cores."""
         return sum(cost.hours for cost in self.models.values() if cost and cost.on_gpu == on_gpu)
 
 
 def estimate(study: Study, at: Layout) -> Estimate:
-    """Return what a study takes, of what is known of its data."""
+    """Return what a study takes, as far as its data are known."""
     known = materials(study, at)
     costs = {name: _model(study, name, known) for name in study.models}
     costs |= dict.fromkeys(study.outside)
@@ -85,7 +85,7 @@ def estimate(study: Study, at: Layout) -> Estimate:
 
 
 def _total(known: dict[str, Material | None], datasets: tuple[str, ...]) -> int | None:
-    """Images of some data sets; None where one of them is not known."""
+    """Return the number of images in some data sets; None if one of them is unknown."""
     found = [material.images for name in datasets if (material := known.get(name))]
     return sum(found) if len(found) == len(datasets) else None
 
@@ -106,11 +106,11 @@ def _dim(study: Study, name: str) -> int | None:
 
 
 def _embedding_bytes(images: int, dim: int, ways: int = 1) -> float:
-    return images * (4.0 * dim * ways + 30)  # and the name of the image
+    return images * (4.0 * dim * ways + 30)  # 30 bytes for the name of the image
 
 
 def _model(study: Study, name: str, known: dict[str, Material | None]) -> Cost | None:
-    """A network's training and embeddings; None where something of it is not known."""
+    """Return the cost of a network's training and embeddings; None if a part of it is unknown."""
     model, network = study.models[name], network_of(study.models[name].backbone)
     embedded = _total(known, study.embed.datasets)
     if network is None or embedded is None:
@@ -156,7 +156,7 @@ def _trained(
     kept = _kept_bytes(model, training, network, images)
     precise = training.precision != "fp32"
     half, rate = (2.0 if precise else 4.0), (GPU_RATE[training.precision] if gpu else CORE_RATE)
-    # Validation is in full precision.
+    # Validation runs in full precision.
     slow = GPU_RATE["fp32"] if gpu else CORE_RATE
     if kept:
         seconds = network.flops * (images * (2 if training.mirror else 1) + val) / slow
@@ -169,7 +169,7 @@ def _trained(
     at_once = min(own, training.chunk or own)
     centres = network.dim * sitters if _has_centres(model) else 0
     held = centres / (world if training.shard_centres and sitters >= training.shard_centres else 1)
-    # Gradients end at the first stage that is adapted: of single late stages, half of the network is assumed.
+    # Gradients end at the first stage that is adapted: for single late stages, half of the network is assumed.
     late = getattr(model.adaptation, "stages", None) is not None
     memory = (
         4.0 * network.parameters
@@ -192,11 +192,11 @@ def _trained(
 
 
 def _trained_parameters(model: Model, network: Network) -> int:
-    """Parameters that are trained; of LoRA and of single layers as many as they have in a usual network."""
+    """Return the number of trained parameters; for LoRA and single layers, an estimate from a usual network."""
     adaptation = model.adaptation
     if adaptation.kind == "full":
         return network.parameters
-    if adaptation.kind == "lora":  # a linear layer d × 4d has 5 d r and d² of its own: about r / 600 of the network
+    if adaptation.kind == "lora":  # a linear layer d × 4d gets 5 d r parameters: about r / 600 of the network
         return min(network.parameters, network.parameters * adaptation.rank // 600)
     if adaptation.kind == "layers":
         return min(network.parameters, network.last * network.dim)
@@ -204,7 +204,7 @@ def _trained_parameters(model: Model, network: Network) -> int:
 
 
 def _kept_bytes(model: Model, training: Training, network: Network, images: int) -> float:
-    """What the frozen part makes of all images, where that is computed once and kept; 0 where each step computes it."""
+    """Return the bytes of the frozen part's cached output for all images; 0 where each step computes it."""
     if training.augment is not None or model.adaptation.kind not in ("head", "layers"):
         return 0.0
     values = network.dim if model.adaptation.kind == "head" else network.last

@@ -1,9 +1,9 @@
-"""Fingerprints of the package's code: what a stage's results depend on beside its parameters and inputs.
+"""Fingerprints of the package's code: what a stage's results depend on in addition to its parameters and inputs.
 
 A stage depends on every module of `pipeline` that it imports, transitively. Lists of kinds are left out: a job depends
-on the kinds that its entry in `params.yaml` names, not on those it does not use, so that adding a loss, or changing the
-code or the options of a loss that a model does not use, retrains nothing. Options stand in a module a kind for this:
-DVC watches whole files, and both engines have to agree.
+only on the kinds that its entry in `params.yaml` names. So adding a loss, or changing the code or the options of a loss
+that a model does not use, retrains nothing. For this reason, options have a module for each kind: DVC watches whole
+files, and both engines have to agree.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ KINDS = {
     "metrics": METRICS,
 }
 PARAMS = PROJECT / "pipeline" / "params"
-# Modules that list what others hold.
+# Modules that list what other modules hold.
 LISTS = {PARAMS / "__init__.py", PARAMS / "losses" / "single.py", *(PARAMS / sort / "__init__.py" for sort in KINDS)}
-# What decides which values of params.yaml count, for every stage.
+# Modules that decide, for every stage, which values of params.yaml count.
 DECIDE = ("pipeline.params.effective", "pipeline.core.registry")
-# What says things and decides nothing: no result depends on it.
+# Modules that only word messages: no result depends on them.
 WORDS = {
     PROJECT / "pipeline" / name
     for name in (
@@ -53,7 +53,7 @@ WORDS = {
         "training/tracking.py",
     )
 }
-# What counts in the text of a source file: its imports, and strings that may name a file beside it.
+# The parts of a source file that count: its imports, and strings that may name a file beside it.
 FROM = re.compile(r"^[ \t]*from (pipeline[\w.]*) import (?:\(([^)]*)\)|([^\n#;]+))", re.MULTILINE)
 IMPORT = re.compile(r"^[ \t]*import (pipeline[\w., ]*)", re.MULTILINE)
 COMMENT = re.compile(r"#.*")
@@ -62,17 +62,17 @@ NAMED = re.compile(r"""["'](\w[\w.-]*\.\w+)["']""")
 
 @dataclass(frozen=True)
 class _Source:
-    """What counts of a source file."""
+    """The parts of a source file that count."""
 
     imported: frozenset[str]
     """Modules, and names in modules, that it imports."""
     named: frozenset[str]
-    """Strings in it that may name a file beside it: the report's templates, say."""
+    """Strings in it that may name a file beside it: for example the report's templates."""
 
 
 @cache
 def _read(path: Path) -> _Source:
-    """Read a file by patterns: Snakemake reads most of the package at each start, and parsing takes 15 times longer."""
+    """Read a file by patterns: Snakemake reads most of the package at each start, and parsing is 15 times slower."""
     text = path.read_text(encoding="utf-8")
     imported: set[str] = set()
     for module, parenthesised, plain in FROM.findall(text):
@@ -85,7 +85,7 @@ def _read(path: Path) -> _Source:
 
 @cache
 def _file(module: str) -> Path | None:
-    """Source file of a module of this package; None for anything else."""
+    """Return the source file of a module of this package; None for anything else."""
     base = PROJECT / module.replace(".", "/")
     for path in (base.with_suffix(".py"), base / "__init__.py"):
         if module.partition(".")[0] == "pipeline" and path.is_file():
@@ -95,20 +95,20 @@ def _file(module: str) -> Path | None:
 
 @cache
 def _imports(path: Path) -> frozenset[Path]:
-    """Files of the package that a file imports; lists of kinds, `pipeline.params` and words left out."""
+    """Return the files of the package that a file imports, without lists of kinds, `pipeline.params` and messages."""
     found = {file for name in _read(path).imported if (file := _file(name)) is not None}
     return frozenset(found - LISTS - WORDS)
 
 
 @cache
 def _beside(path: Path) -> frozenset[Path]:
-    """Files beside a module that it names in a string of its own: the report's templates, say."""
+    """Return the files beside a module that its strings name, for example the report's templates."""
     files = (path.parent / name for name in _read(path).named)
     return frozenset(f for f in files if f.suffix != ".py" and f.is_file())
 
 
 def sources(*modules: str) -> list[Path]:
-    """Files of the package that these modules import or name, transitively, themselves included."""
+    """Return the files of the package that these modules import or name, transitively, including their own."""
     found: set[Path] = set()
     queue = [path for module in modules if (path := _file(module)) is not None]
     while queue:
@@ -120,10 +120,10 @@ def sources(*modules: str) -> list[Path]:
 
 
 def job_sources(stage: str, kinds: tuple[str, ...] = ()) -> list[Path]:
-    """Return the files that a job depends on, relative to the project: its stage's, its sections' defaults, its kinds'.
+    """Return the files that a job depends on, relative to the project: of its stage, sections' defaults and kinds.
 
-    `kinds` are written as `losses/triplet`: the sort in `KINDS`, and the name in `params.yaml`. Both the options of a
-    kind and what is behind it count.
+    `kinds` are written as `losses/triplet`: the sort in `KINDS` and the name in `params.yaml`. Both the options of a
+    kind and its implementation count.
     """
     sections = (f"pipeline.params.{section}" for section in STAGES[stage].sections)
     return _with_kinds((f"pipeline.stages.{stage}", *sections, *DECIDE), kinds)

@@ -1,6 +1,6 @@
-"""The jobs of each stage and what each of them depends on, a function a stage: see the table in `pipeline.plan.stages`.
+"""The jobs of each stage and their dependencies, with a function for each stage of `pipeline.plan.stages`.
 
-What is heavy is imported where it is used, since `sitter --help` reads the table.
+Heavy modules are imported where they are used, since `sitter --help` reads the table.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 BY_VALUES = ("linear-probe", "embedding-map")
-"""Benchmarks that read values of the manifest, of which words for nobody are none."""
+"""Benchmarks that read values of the manifest, where a word for nobody is no value."""
 
 
 @dataclass(frozen=True)
@@ -36,23 +36,23 @@ class Job:
     inputs: tuple[Path, ...]
     """Folders of other jobs' outputs."""
     outputs: tuple[Path, ...]
-    """Files and folders that are made; the first holds (or is beside) the manifest."""
+    """Files and folders that the job makes; the first one holds (or is beside) the manifest."""
     parameters: tuple[str, ...]
-    """Keys of `params.yaml` whose values count."""
+    """Keys of `params.yaml` with values that the job depends on."""
     kinds: tuple[str, ...] = ()
-    """Registered kinds whose code counts, as `losses/triplet`."""
+    """Registered kinds with code that the job depends on, such as `losses/triplet`."""
     own: tuple[Path, ...] = ()
-    """Files and folders of the user's own that params.yaml names and the job reads: an image added to them counts."""
+    """Files and folders of the user's own that params.yaml names and the job reads: an added image is a change."""
     beside: tuple[Path, ...] = field(default=(), compare=False)
-    """Further files of the user's own that it reads where they are there, such as the images that a list names."""
+    """Further files of the user's own that the job reads if they exist, such as the images that a list names."""
 
     @property
     def name(self) -> str:
-        """Name within the stage."""
+        """The job's name within the stage."""
         return "--".join(self.names)
 
     def has_inputs(self) -> bool:
-        """Whether everything that the job is made from stands."""
+        """Whether all inputs of the job exist."""
         return all((path if path.suffix else path / MANIFEST).is_file() for path in self.inputs)
 
     @property
@@ -106,7 +106,7 @@ def _own(section: BaseModel) -> tuple[Path, ...]:
 
 
 def _nobody(study: Study) -> tuple[str, ...]:
-    """The key of the words for nobody, where the study has it: DVC refuses keys that are not there."""
+    """Return the key of the words for nobody if the study has it: DVC refuses missing keys."""
     return ("nobody",) if "nobody" in study.model_fields_set else ()
 
 
@@ -150,7 +150,7 @@ def embed(study: Study, at: Layout) -> Iterator[Job]:
 def _embed(study: Study, at: Layout, name: str, dataset: str) -> Job:
     inputs = (at.model(name), at.faces(dataset), *_weights(study, at, name))
     outputs = (at.embeddings(name, dataset),)
-    # DVC refuses keys that params.yaml does not hold: a field with a default counts where it is set.
+    # DVC refuses keys that params.yaml lacks, so a field with a default counts only where it is set.
     keys = tuple(f"embed.{field}" for field in ("batch", "precision") if field in study.embed.model_fields_set)
     return Job("embed", (name, dataset), inputs, outputs, keys, _network_kinds(study, name))
 
@@ -194,7 +194,7 @@ def evaluate(study: Study, at: Layout) -> Iterator[Job]:
     inputs += [at.split(dataset) for dataset in _unique(iter(datasets)) if dataset in study.split]
     benchmarks = study.evaluate.benchmarks.values()
     judged = [dataset for b in benchmarks for field, dataset in b.datasets().items() if field != "centres"]
-    pictures = [dataset for pair in study.compared for dataset in pair]  # that two data sets may both hold
+    pictures = [dataset for pair in study.compared for dataset in pair]  # pictures that two data sets may both hold
     inputs += [at.faces(dataset) for dataset in _unique(iter((*judged, *pictures)))]
     if any(b.kind == "geometry" for b in benchmarks):  # the class centres that a loss has learned
         inputs += [at.model(name) for name in names]
@@ -225,7 +225,7 @@ def _overlap(study: Study, at: Layout, name: str) -> Job:
 
 
 def explain(study: Study, at: Layout) -> Iterator[Job]:
-    """Return a job for each model that the study has explained."""
+    """Return a job for each model that the study explains."""
     if study.explain is not None:
         for name in study.explain.models:
             yield _explain(study, at, study.explain, name)

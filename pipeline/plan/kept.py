@@ -1,10 +1,10 @@
-"""Second names of outputs that DVC has not recorded yet, so that whatever deletes the outputs loses nothing.
+"""Keeps second names of outputs that DVC has not recorded yet, so that nothing is lost if the outputs are deleted.
 
 A run that is killed outright (`kill -9`, a power cut) records nothing, and `dvc checkout` and `dvc exp run` then delete
-what it has made before any code of this project can act. So each job of a project with DVC gives its outputs second
-names (hard links, which take no space) below `data/made/STAGE/NAME/`, as the last thing that it does. The same job
-takes them back from there; they are given up once DVC has the outputs. Where the file system has no hard links, or the
-outputs lie on another one than `data/`, nothing is kept.
+what it has made before any code of this project can act. So each job in a project with DVC gives its outputs second
+names (hard links, which take no space) below `data/made/STAGE/NAME/`, as its last action. The same job takes them back
+from there; they are removed once DVC has the outputs. If the file system has no hard links, or the outputs lie on
+another file system than `data/`, nothing is kept.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ PART = ".part"
 
 
 def keep(job: Job, digest: str, at: Layout) -> None:
-    """Give what a job has made second names, if this is a project of DVC.
+    """Give the outputs of a job second names, if this is a project of DVC.
 
     Args:
-        job: it has just ended.
-        digest: of all that its outputs depend on.
-        at: the folders of its study.
+        job: a job that has just ended.
+        digest: the digest of everything that its outputs depend on.
+        at: the folders of the job's study.
     """
     target = _folder(job, at) / digest
     if not (at.root / ".dvc").is_dir() or target.exists():
@@ -38,23 +38,23 @@ def keep(job: Job, digest: str, at: Layout) -> None:
         for path in job.outputs:
             second_names(path, part / path.relative_to(at.home), or_copy=False)
         part.rename(target)
-    except OSError:  # no hard links from there to here
+    except OSError:  # no hard links between the two places
         shutil.rmtree(part, ignore_errors=True)
 
 
 def is_kept(job: Job, digest: str, at: Layout) -> bool:
-    """Whether there is what this very job has made in an earlier run."""
+    """Whether outputs of this very job from an earlier run are kept."""
     return (_folder(job, at) / digest).is_dir()
 
 
 def bring_back(job: Job, digest: str, at: Layout) -> None:
-    """Put back what this very job has made in an earlier run."""
+    """Put back the outputs that this very job made in an earlier run."""
     for path in reversed(job.outputs):  # the manifest last
         second_names(_folder(job, at) / digest / path.relative_to(at.home), path, or_copy=True)
 
 
 def kept(job: Job, at: Layout) -> Iterator[tuple[Path, Path]]:
-    """Yield each folder that holds kept outputs of a job, and in it the file that stands for them."""
+    """Yield each folder with kept outputs of a job, and the file in it that represents them."""
     for folder in _folder(job, at).glob("*/"):
         if folder.suffix != PART:
             yield folder, folder / job.target.relative_to(at.home)
@@ -65,17 +65,17 @@ def _folder(job: Job, at: Layout) -> Path:
 
 
 def second_names(there: Path, path: Path, or_copy: bool) -> None:
-    """Give a file, or the files of a folder, a second name; nothing happens where there is none.
+    """Give a file, or the files of a folder, a second name; nothing happens if the path does not exist.
 
     Manifests are copied, since Snakemake sets their times.
 
     Args:
         there: the file or folder.
-        path: its other name; what stands there is replaced once all is there.
-        or_copy: copy where the file system has no hard links.
+        path: its other name; anything there is replaced once the new names are complete.
+        or_copy: copy if the file system has no hard links.
 
     Raises:
-        OSError: it has none, and nothing is to be copied.
+        OSError: the file system has no hard links, and `or_copy` is false.
     """
 
     def name(source: str, target: str) -> None:

@@ -1,9 +1,9 @@
 """Where each stage keeps its files below a project's root: the contract between the stages.
 
-The outputs of `params.yaml` lie in the project's root, and those of any other study in `runs/NAME/`, so that no study
-overwrites another. Files of the user's own are named from the project's root in every study.
+The outputs of `params.yaml` lie in the project's root, and the outputs of any other study in `runs/NAME/`, so that no
+study overwrites another. Files of the user's own are named from the project's root in every study.
 
-Each output folder holds a `manifest.csv`, written last: the edge that Snakemake and DVC hang on.
+Each output folder holds a `manifest.csv`, which is written last: Snakemake and DVC depend on it.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from pipeline.params import Study
 
 RUNS = Path("runs")
-"""Holds a folder for each study that has a name."""
+"""The folder with a folder for each named study."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The folders of a study; without a root those below the working directory, as both engines name them."""
+    """The folders of a study; without a root, the folders below the working directory, as both engines name them."""
 
     root: Path = Path()
-    """The project's."""
+    """The root of the project."""
     study: str = ""
-    """The name of the study; none for the one of `params.yaml`."""
+    """The name of the study; empty for the study of `params.yaml`."""
 
     @classmethod
     def of(cls, study: Study, root: Path = Path()) -> Layout:
@@ -37,56 +37,56 @@ class Layout:
 
     @classmethod
     def holding(cls, output: Path) -> Layout:
-        """Return the folders of the study that an output below the working directory belongs to."""
+        """Return the folders of the study to which an output below the working directory belongs."""
         return cls(study=output.parts[1]) if output.is_relative_to(RUNS) else cls()
 
     @property
     def home(self) -> Path:
-        """The folder that holds all that the study makes."""
+        """The folder that holds all outputs of the study."""
         return self.root / RUNS / self.study if self.study else self.root
 
     def raw(self, name: str) -> Path:
-        """Images of a data set, or the files of a weights entry, as delivered (download, render)."""
+        """Return the folder of the images of a data set, or the files of a weights entry, as delivered."""
         return self.home / "data/raw" / name
 
     def faces(self, dataset: str) -> Path:
-        """Aligned faces of a data set and the account of every input image (align)."""
+        """Return the folder of aligned faces and of the account of every input image (align)."""
         return self.home / "data/faces" / dataset
 
     def split(self, dataset: str) -> Path:
-        """`split.csv`, `near-duplicates.csv`, and `pairs.csv` for sets that come with pairs (split)."""
+        """Return the folder of `split.csv`, `near-duplicates.csv`, and `pairs.csv` if there are pairs (split)."""
         return self.home / "data/splits" / dataset
 
     def model(self, name: str) -> Path:
-        """A system: its record, what was learned, and how the training went (train, outside, fuse)."""
+        """Return the folder of a system: its record, learned weights, and training history (train, outside, fuse)."""
         return self.home / "models" / name
 
     def checkpoints(self, name: str) -> Path:
-        """Checkpoints of a model in training: no output of a stage, so that a killed job can resume."""
+        """Return the folder of checkpoints in training, which is no stage's output, so that a killed job can resume."""
         return self.home / "checkpoints" / name
 
     def embeddings(self, name: str, dataset: str) -> Path:
-        """`embeddings.arrow` of one model or fusion on one data set (embed, outside, fuse)."""
+        """Return the folder of `embeddings.arrow` by one system for one data set (embed, outside, fuse)."""
         return self.home / "embeddings" / name / dataset
 
     def overlap(self, name: str) -> Path:
-        """What a test set shares with training sets: `images.csv`, `sitters.csv`, `excluded.csv`, `summary.json`."""
+        """Return the folder of what a test set shares with training sets: `images.csv`, `sitters.csv`, … (overlap)."""
         return self.home / "data/overlap" / name
 
     def attributions(self, model: str) -> Path:
-        """What a model looks at: `pairs.csv`, and `maps.arrow` with a map for each face of a pair (explain)."""
+        """Return the folder of attributions: `pairs.csv`, and `maps.arrow` with a map for each face (explain)."""
         return self.home / "attributions" / model
 
     def identify(self, question: str) -> Path:
-        """Who sat for some portraits: `candidates.csv`, `known.csv`, `index.html`, `annotations.json` (identify)."""
+        """Return the folder of a question's answers: `candidates.csv`, `known.csv`, `index.html`, … (identify)."""
         return self.results() / "identify" / question
 
     def results(self) -> Path:
-        """`metrics.json`, `tables/`, `curves/`, `pairs/` (evaluate)."""
+        """Return the folder of `metrics.json`, `tables/`, `curves/` and `pairs/` (evaluate)."""
         return self.home / "results"
 
     def report(self) -> Path:
-        """The one self-contained page (report)."""
+        """Return the path of the self-contained page (report)."""
         return self.results() / "report.html"
 
 

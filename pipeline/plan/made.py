@@ -1,7 +1,8 @@
-"""What each job was when its outputs were made: `data/made/STAGE/NAME.json` of a study.
+"""Records of each job at the time when its outputs were made: `data/made/STAGE/NAME.json` of a study.
 
-A record holds a digest of all that the outputs depend on, what params.yaml said of the job, and hashes of the manifests
-of the outputs. It says nothing where the outputs came another way since, as by `dvc pull`: then the hashes differ.
+A record holds a digest of everything that the outputs depend on, the values in params.yaml for the job, and hashes of
+the manifests of the outputs. If the outputs came another way since, as by `dvc pull`, the hashes differ and it is
+ignored.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ from pipeline.plan.layout import Layout
 
 
 def write_record(job: Job, digest: str, values: Mapping[str, Any], at: Layout) -> None:
-    """Keep what a job was that has made its outputs."""
+    """Write the record of a job that has made its outputs."""
     record = {"job": digest, "values": values, "outputs": manifests(job.outputs)}
     files.write_json(_file(at, job.stage, job.name), record)
 
 
 def made_by(job: Job, digest: str, outputs: Sequence[Path], at: Layout) -> bool:
-    """Whether outputs of a study were made by this very job, and are what they were then."""
+    """Whether outputs of a study were made by this very job, and are unchanged since."""
     record, found = _read(at, job.stage, job.name), manifests(outputs)
     return bool(record) and all(found) and (record.get("job"), record.get("outputs")) == (digest, found)
 
 
 def made_with(at: Layout, stage: str, name: str, output: Path) -> dict[str, Any]:
-    """Return what params.yaml said of a job when its output folder was made, by key.
+    """Return the values in params.yaml for a job at the time when its output folder was made, by key.
 
-    Empty where nothing is known of that: there is no record, or the output has come another way since.
+    The result is empty if they are unknown: there is no record, or the output came another way since.
     """
     record = _read(at, stage, name)
     same = record.get("outputs", [])[:1] == manifests([output])
@@ -40,9 +41,9 @@ def made_with(at: Layout, stage: str, name: str, output: Path) -> dict[str, Any]
 
 
 def manifests(outputs: Sequence[Path]) -> list[str]:
-    """Return hashes of the manifests of output folders, empty where there is none.
+    """Return hashes of the manifests of output folders; a hash is empty where there is no manifest.
 
-    Where the first output is a file, it stands for all: a report, or the manifest of what lies beside it.
+    If the first output is a file, it represents all: a report, or the manifest of the files beside it.
     """
     edges = [outputs[0]] if outputs[0].suffix else [path / MANIFEST for path in outputs]
     return [files.sha256(path) if path.is_file() else "" for path in edges]

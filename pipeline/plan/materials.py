@@ -1,4 +1,4 @@
-"""How many images and sitters each data set of a study has: as `download.NAME.size` says, else as they lie here."""
+"""Counts the images and sitters of each data set: by `download.NAME.size`, or else by the files on this machine."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from pipeline.params.download import Source
 
 COUNTED = 20_000
-"""Files, or lines of a list, that are counted at most: `sitter check` takes no time that one notices."""
+"""Largest number of files, or lines of a list, that are counted, so that `sitter check` stays fast."""
 CROP = 24_000
 """Bytes of a face of 112×112 pixels, encoded without loss."""
 PAINTED = 60_000
 """Bytes of a painted image."""
 LISTED = 60_000
-"""Bytes of an image of which only a line in a list is known."""
+"""Bytes of an image that is known only by a line in a list."""
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,18 @@ class Material:
     images: int
     sitters: int
     bytes: int
-    """As delivered."""
+    """Bytes as delivered."""
     aligned: bool = False
-    """It comes aligned and encoded, and its faces are taken over as they are."""
+    """Whether it comes aligned and encoded, so that its faces are stored as they are."""
 
     @property
     def face_bytes(self) -> int:
-        """What its aligned faces take."""
+        """Return the bytes of its aligned faces."""
         return self.bytes if self.aligned else CROP * self.images
 
 
 def materials(study: Study, at: Layout) -> dict[str, Material | None]:
-    """Return every entry of `download` and `render` by its name; None where nothing is known of its size."""
+    """Return every entry of `download` and `render` by its name; None where its size is unknown."""
     found = {name: _downloaded(study, name, at) for name in study.download}
     for name, render in study.render.items():
         of = found.get(render.dataset)
@@ -65,7 +65,7 @@ def _downloaded(study: Study, name: str, at: Layout) -> Material | None:
 
 
 def _own(source: Source, root: Path) -> Material | None:
-    """What a source's own files hold, where they are here."""
+    """Return what a source's own files hold, if they are on this machine."""
     paths = [root / located(path) for path in named(source).values()]
     if source.kind == "folder" and paths[0].is_dir():
         return _found_in(paths[0])
@@ -78,7 +78,7 @@ def _own(source: Source, root: Path) -> Material | None:
 
 
 def _found_in(folder: Path) -> Material | None:
-    """A folder whose images lie in a folder per sitter; None where it holds too much to be counted."""
+    """Return the content of a folder with a folder per sitter; None if it holds too many files to count."""
     images = size = 0
     sitters = set()
     for place, _, files in os.walk(folder, followlinks=True):
@@ -93,7 +93,7 @@ def _found_in(folder: Path) -> Material | None:
 
 
 def _listed(file: Path, separator: str, column: str) -> tuple[int, int]:
-    """Rows and sitters of a CSV."""
+    """Return the numbers of rows and sitters in a CSV."""
     rows, sitters = 0, set()
     with open(file, encoding="utf-8-sig", errors="replace", newline="") as lines:
         for row in csv.DictReader(lines, delimiter=separator):
@@ -105,7 +105,7 @@ def _listed(file: Path, separator: str, column: str) -> tuple[int, int]:
 
 
 def train_share(study: Study, dataset: str, fold: int | None) -> tuple[float, float]:
-    """Return which shares of a data set's images train and choose the epoch."""
+    """Return the shares of a data set's images that train, and that choose the epoch."""
     split = study.split[dataset]
     if split.kind == "like":
         split = study.split[split.dataset]

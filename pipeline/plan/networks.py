@@ -1,6 +1,6 @@
-"""How large the networks are and what a face costs in them, without building any: for the estimates of `sitter check`.
+"""Sizes of the networks and the cost of a face in them, without building any, for the estimates of `sitter check`.
 
-FLOPs are those of matrix products, convolutions and attention, two for each multiplication and addition, as PyTorch
+FLOPs count matrix products, convolutions and attention, two for each multiply-add, as PyTorch
 counts them (`torch.utils.flop_counter`). A test compares every figure with PyTorch's own.
 """
 
@@ -22,30 +22,30 @@ class Network:
 
     parameters: int
     flops: float
-    """Of one face, forward."""
+    """FLOPs of the forward pass of one face."""
     activations: int
-    """Values that the training of the whole network keeps of one face until the gradients are computed."""
+    """Values that the training of the whole network keeps for one face until the gradients are computed."""
     dim: int
     """Length of the vector."""
     last: int
-    """Values of a face before the last stage: what is kept of it where only the last stage is trained."""
+    """Values of a face before the last stage, which are kept if only the last stage is trained."""
 
 
 @dataclass(frozen=True)
 class _Transformer:
-    """The measures of a vision transformer, as open_clip and timm have them."""
+    """The dimensions of a vision transformer, as in open_clip and timm."""
 
     patch: int
     width: int
     depth: int
     dim: int
-    """Length of CLIP's projected vector; of others the width."""
+    """Length of CLIP's projected vector; for other networks the width."""
     prefix: int = 1
-    """Tokens that are no patches: class token, registers."""
+    """Number of tokens that are no patches: class token, registers."""
     placed: int = 1
-    """Those of them that have a position."""
+    """Number of these tokens that have a position."""
     scaled: bool = False
-    """Each block has two LayerScales (DINOv2)."""
+    """Whether each block has two LayerScales (DINOv2)."""
 
 
 _CLIP = {
@@ -65,7 +65,7 @@ _TIMM = {
     "vit_base_patch16_224.dino": _Transformer(16, 768, 12, 768),
     "vit_base_patch16_224.mae": _Transformer(16, 768, 12, 768),
 }
-# Networks of a single size, as PyTorch has counted them.
+# Networks of a single size, as counted by PyTorch.
 _FIXED = {
     "dlib-resnet29": Network(5_614_592, 541_708_288, 1_388_140, 128, 256),
     "efficientnet-lite0": Network(3_371_008, 211_222_176, 5_193_555, 1280, 1280 * 4 * 4),
@@ -77,7 +77,7 @@ _CHANNELS = (64, 128, 256, 512)
 
 
 def network_of(options: Backbone) -> Network | None:
-    """Return the measures of a backbone; None where they are not known: of an ONNX graph, or of a kind of your own.
+    """Return the measures of a backbone; None where they are unknown: for an ONNX graph, or a kind of your own.
 
     >>> from pipeline.params.backbones.iresnet import IResNetOptions
     >>> network_of(IResNetOptions(depth=50)).parameters
@@ -131,7 +131,7 @@ def _timm_vit(options: TimmViTOptions) -> Network:
 def _transformer(
     shape: _Transformer, options: CLIPOptions | TimmViTOptions, more: int, patch_bias: int, dim: int
 ) -> Network:
-    """A transformer (Dosovitskiy et al. 2020), `more` being the parameters before and behind its blocks."""
+    """Return the measures of a transformer (Dosovitskiy et al. 2020) with `more` parameters outside its blocks."""
     d, depth = options.width or shape.width, options.depth or shape.depth
     patches = (options.size // shape.patch) ** 2
     tokens = patches + shape.prefix
@@ -141,6 +141,6 @@ def _transformer(
     parameters = pixels * d + patch_bias + shape.prefix * d + positions + depth * block + more
     projection = d * dim if options.kind == "clip" and options.projected else 0
     flops = 2.0 * patches * pixels * d + depth * (24.0 * tokens * d * d + 4.0 * tokens**2 * d) + 2.0 * projection
-    # Of each token: two normalisations (before and after), query, key and value, their result, the MLP's 4 d twice.
+    # Kept for each token: two normalisations (before and after), query, key, value and result, the MLP's 4 d twice.
     kept = 3 * options.size**2 + depth * tokens * d * (16 + 2 * shape.scaled)
     return Network(parameters, flops, kept, dim, tokens * d)

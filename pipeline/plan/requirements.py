@@ -1,4 +1,4 @@
-"""What of a user's own files a study names and does not find, said before anything is computed."""
+"""Finds files of the user's own that a study names and that are missing, before anything is computed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def missing(study: Study, at: Layout = HERE) -> dict[str, str]:
-    """Say which of the user's own files are missing: who wants each, where it was looked for, how to get it.
+    """Return which of the user's own files are missing, what needs them, where they were looked for, how to get them.
 
-    By entry of `download`, `align.NAME` for the corrections of a data set, `identify.NAME` for the decisions of a
-    question, `evaluate` for the lists of its benchmarks, `tracking` for the package of a tracker.
+    Keys are the entries of `download`, `align.NAME` for the corrections of a data set, `identify.NAME` for the
+    decisions of a question, `evaluate` for the lists of its benchmarks, and `tracking` for the package of a tracker.
 
-    An entry whose output stands already and was made of what the entry says is not missing, and one with a URL is
-    fetched.
+    An entry is not missing if its output exists already and was made from what the entry says, nor if it has a URL,
+    since it is fetched then.
     """
     said: dict[str, str] = {}
     for entry, source in study.download.items():
@@ -31,7 +31,7 @@ def missing(study: Study, at: Layout = HERE) -> dict[str, str]:
             size = f" Size: {source.size.gb:g} GB." if source.size else ""
             checksum = source.sha256 if isinstance(source, OwnFile) else None
             said[entry] = "\n".join(
-                f"{line} It is wanted by {_wanted_by(study, entry) or 'nothing in this study'}. "
+                f"{line} It is needed by {_wanted_by(study, entry) or 'nothing in this study'}. "
                 f"How to get it: {source.obtain or 'not said'}. Licence: {source.licence or 'not said'}.{size}"
                 + (f" Its SHA-256 has to be {checksum}." if checksum else "")
                 for line in lines
@@ -55,7 +55,7 @@ def missing(study: Study, at: Layout = HERE) -> dict[str, str]:
 
 
 def _absent(section: BaseModel, stage: str, name: str, output: Path, at: Layout) -> list[str]:
-    """A sentence for each file that an entry names and that is not there."""
+    """Return a sentence for each missing file that an entry names."""
     if (output / MANIFEST).is_file() and _is_made_of(
         section, made_with(at, stage, name, output).get(f"{stage}.{name}")
     ):
@@ -73,17 +73,17 @@ def _not_there(section: BaseModel, where: str, at: Layout) -> list[str]:
 
 
 def _is_made_of(section: BaseModel, then: Any) -> bool:
-    """Whether an entry says what it said when its output was made; nothing known of that counts as yes."""
+    """Whether an entry is unchanged since its output was made; True if nothing is recorded of that time."""
     if then is None:
         return True
     try:
         return type(section).model_validate(then) == section
-    except ValidationError:  # of another kind
+    except ValidationError:  # the entry had another kind then
         return False
 
 
 def _wanted_by(study: Study, entry: str) -> str:
-    """Models, detectors and data sets that an entry is for."""
+    """Return the models, detectors and data sets that need an entry."""
     models = [name for name, model in study.models.items() if entry in model.backbone.entries().values()]
     systems = [name for name, system in study.outside.items() if system.file == entry]
     faces = [name for name, align in study.align.items() if name == entry or entry in align.weights.values()]

@@ -1,7 +1,7 @@
 """The one table of stages: the command line, the rules of Snakemake, dvc.yaml and the fingerprints all come from it.
 
 A new stage is a row here, a function in `pipeline.plan.jobs`, a module under `pipeline/stages/`, a section of
-`params.yaml` in `pipeline/params/` and a rule in `rules/`, all of one name.
+`params.yaml` in `pipeline/params/` and a rule in `rules/`, all with the same name.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ class Stage:
     """A row of the table."""
 
     name: str
-    """The name of the rule, of the stage of DVC, of the command, of the module and of the section of params.yaml."""
+    """The name of the rule, the DVC stage, the command, the module and the section of params.yaml."""
     what: str
     """What the stage does, for `sitter --help`."""
     jobs: Callable[[Study, Layout], Iterable[Job]]
-    """Return the jobs of a study."""
+    """A function that returns the jobs of a study."""
     takes: tuple[tuple[str, str], ...] = ()
     """The names that the command takes: the word in the help, and the section of params.yaml that has the entries."""
     defaults: tuple[str, ...] = ()
-    """Further sections of params.yaml whose defaults count as the stage's code."""
+    """Further sections of params.yaml with defaults that count as the stage's code."""
 
     @property
     def sections(self) -> tuple[str, ...]:
-        """Sections of params.yaml whose defaults count as the stage's code."""
+        """The sections of params.yaml with defaults that count as the stage's code."""
         return (self.name, *self.defaults)
 
 
@@ -58,7 +58,7 @@ STAGES = {
         ),
         Stage(
             "split",
-            "Deal the sitters of a data set to train, val and test in data/splits/DATASET/.",
+            "Assign the sitters of a data set to train, val and test in data/splits/DATASET/.",
             jobs_of.split,
             (("DATASET", "split"),),
         ),
@@ -93,10 +93,10 @@ STAGES = {
             jobs_of.overlap,
             (("ENTRY", "overlap"),),
         ),
-        Stage("evaluate", "Judge every model and fusion by every benchmark into results/.", jobs_of.evaluate),
+        Stage("evaluate", "Evaluate every model and fusion on every benchmark into results/.", jobs_of.evaluate),
         Stage(
             "explain",
-            "Map what a model looks at in a few pairs into attributions/MODEL/.",
+            "Make attribution maps of a model for a few pairs into attributions/MODEL/.",
             jobs_of.explain,
             (("MODEL", "models"),),
         ),
@@ -109,7 +109,7 @@ STAGES = {
         Stage("report", "Make results/report.html and print the table.", jobs_of.report),
     )
 }
-"""By name, in the order in which they run."""
+"""The stages by name, in the order in which they run."""
 
 
 def jobs(study: Study, root: Path = Path()) -> list[Job]:

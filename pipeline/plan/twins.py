@@ -1,9 +1,9 @@
-"""The same job in two studies is done once: its outputs are taken from the study that has them.
+"""Does the same job of two studies only once: its outputs are taken from the study that has them.
 
-So are those of a job that an earlier run of the same study has done, where they were deleted unrecorded.
+Outputs that an earlier run of the same study made, and that were deleted before DVC recorded them, are taken back, too.
 
-Two jobs are the same where stage and names, the code, the values of params.yaml, the user's own files and the content
-of the inputs are the same. What a job was when its outputs were made stands in `data/made/` of the study.
+Two jobs are the same if stage and names, the code, the values of params.yaml, the user's own files and the content
+of the inputs are the same. Records of the jobs that made the outputs stand in `data/made/` of the study.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ from pipeline.plan.made import made_by, write_record
 
 logger = logging.getLogger(__name__)
 ANEW = "SITTER_ANEW"
-"""Environment variable that, where it is set, has every job done, whatever other studies have."""
+"""If this environment variable is set, every job runs, whatever other studies have."""
 FORCED = "SITTER_FORCED"
-"""Environment variable that, where it is set, has every job done, whatever an earlier run of the study has made."""
+"""If this environment variable is set, every job runs, whatever an earlier run of the study has made."""
 DONE_ONCE = {"download", "render", "align", "split", "train", "embed", "outside", "fuse", "overlap", "explain"}
-"""Stages whose outputs say nothing of the study that they were made for."""
+"""Stages with outputs that do not depend on the study that they were made for."""
 
 
 @dataclass(frozen=True)
 class Twins:
-    """One job of a study, and its like in the other studies of the project."""
+    """One job of a study, and the same job in other studies of the project."""
 
     job: Job
     at: Layout
     digest: str
-    """Of all that the outputs depend on."""
+    """Digest of everything that the outputs depend on."""
     values: Mapping[str, Any]
-    """What params.yaml says of the job, by key."""
+    """Values in params.yaml for the job, by key."""
 
     @classmethod
     def of(cls, job: Job, values: Mapping[str, Any], at: Layout) -> Twins:
-        """Return the twins of a job whose inputs stand.
+        """Return the twins of a job with existing inputs.
 
         Args:
-            job: of the study whose folders are `at`.
+            job: a job of the study with the folders `at`.
             values: the content of the study's params files.
             at: the study's folders.
         """
@@ -66,7 +66,7 @@ class Twins:
         return cls(job, at, sha256(json.dumps(counted, sort_keys=True, default=str).encode()).hexdigest(), said)
 
     def take(self) -> bool:
-        """Take the outputs from an earlier run, or from another study that has them; return whether one has.
+        """Take the outputs from an earlier run, or from another study that has them; return whether it did.
 
         Every process of a job on several GPUs decides alike, and the first one takes them.
         """
@@ -77,7 +77,7 @@ class Twins:
                 bring_back(self.job, self.digest, self.at)
                 self.note()
             name = " ".join((self.job.stage, *self.job.names))
-            logger.info(f"{name}: an earlier run has made this, and ended before that was recorded: taken from there")
+            logger.info(f"{name}: taken from an earlier run, which ended before this was recorded")
             return True
         if self.job.stage not in DONE_ONCE:
             return False
@@ -90,16 +90,16 @@ class Twins:
                     self.note()
                 name = " ".join(self.job.names)
                 where = f"{other.home}/" if other.study else "the study of params.yaml"
-                logger.info(f"{self.job.stage} {name}: taken from {where}, where the same job has been done")
+                logger.info(f"{self.job.stage} {name}: taken from {where}, which has done the same job")
                 return True
         return False
 
     def made(self) -> bool:
-        """Whether the outputs of the study are there and were made by this very job."""
+        """Whether the outputs of the study exist and were made by this very job."""
         return made_by(self.job, self.digest, self.job.outputs, self.at)
 
     def note(self) -> None:
-        """Keep what the job was that has made the outputs; of several processes, the first one does."""
+        """Write the record of the job that made the outputs; of several processes, the first one does."""
         if os.environ.get("RANK", "0") != "0":
             return
         write_record(self.job, self.digest, self.values, self.at)
@@ -120,12 +120,12 @@ def _value(values: Any, key: str) -> Any:
 
 
 def _content(path: Path) -> str:
-    """A hash of the manifest that stands for a folder, or of a file."""
+    """Return a hash of the manifest that represents a folder, or of a file."""
     return files.sha256(path if path.suffix else path / MANIFEST)
 
 
 def _own(path: Path) -> list[Any]:
-    """What tells whether a file or folder of the user's own has changed: names, sizes, times and inodes."""
+    """Return the state of a user's file or folder, which changes with it: names, sizes, times and inodes."""
     if not path.is_dir():
         return [str(path), _state(path)]
     return [str(path), [[name, _state(Path(entry))] for name, entry in entries(path) if not is_folder(entry)]]

@@ -1,1 +1,1 @@
-"""Where images and weights come from, one kind a file."""
+"""Where images and weights come from, with one kind in each file."""

@@ -1,8 +1,8 @@
 """Kind `archive`: a zip or tar by path or URL; and unpacking that cannot write outside its folder.
 
-What an archive names is never trusted. Names that lead outside refuse the whole archive. Only plain files are made,
-under names of our own making, in a folder that holds no links: so neither symbolic links, hard links nor device files
-of the archive ever come to be. Sizes are counted while writing, since headers can lie.
+Names in an archive are never trusted. If one leads outside, the whole archive is refused. Only plain files are made,
+under names of our own making, in a folder that holds no links: so no symbolic link, hard link or device file of the
+archive is ever created. Sizes are counted while writing, since headers can lie.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from pipeline.sources.image_files import Row, composed, is_image, rows
 from pipeline.sources.local import own_file
 
 BLOCK = 1 << 20
-# An archive that unpacks to more than both of these is taken for a bomb: images and weights hardly shrink.
+# An archive that unpacks to more than both of these is refused as a bomb: images and weights hardly compress.
 BOMB_BYTES = 1 << 30
 BOMB_RATIO = 100
 
 
 def fetch(folder: Path, entry: str, options: ArchiveOptions) -> list[Row] | None:
-    """A zip or tar archive of your own, or behind a URL: images in a folder per sitter, or one file of it.
+    """Take images (in a folder per sitter) or one file from a zip or tar archive of your own, or behind a URL.
 
     Args:
-        folder: where the contents go.
+        folder: the folder for the contents.
         entry: name of the entry.
-        options: of the entry.
+        options: the options of the entry.
 
     Returns:
         Rows of the manifest for images, None for a file.
@@ -72,7 +72,7 @@ def unpack(archive: Path, title: str, folder: Path, entry: str, options: Unpacke
 
 
 def bytes_literal(file: Path, variable: str, where: str) -> bytes:
-    """The bytes that a Python file assigns to a variable, read from its syntax; nothing of it is run."""
+    """Return the bytes that a Python file assigns to a variable, read from the syntax tree; no code is run."""
     try:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -100,15 +100,15 @@ def extract(
     pattern: str | None = None,
     named_by: str | None = None,
 ) -> list[str]:
-    """Write the images below `inside` whose names fit `pattern`, or without one the file `inside`, into `folder`.
+    """Write the images below `inside` that match `pattern`, or without a pattern the file `inside`, into `folder`.
 
-    Where that file is missing, the message says what it is `named_by`: a setting, or another file.
+    Where that file is missing, the message says what names it (`named_by`): a setting, or another file.
 
     Returns:
         The files written, relative to the folder.
 
     Raises:
-        SitterError: the archive is broken, locked, hostile, too large for the disk, or holds nothing of the kind.
+        SitterError: the archive is broken, locked, hostile, too large for the disk, or holds no such file.
     """
     where = f"download.{entry}: {title}"
     with opened(archive, where) as packed:
@@ -132,7 +132,7 @@ def extract(
 def _portraits(
     everything: list[Member], inside: str, pattern: str, where: str
 ) -> tuple[Chosen, list[tuple[Member, str]]]:
-    """What to take of an archive, and the members with the names under which they are kept."""
+    """Return the choice of files from an archive, and the members with the names under which they are kept."""
     below = [(PurePosixPath(m.name).relative_to(inside), m) for m in everything if _is_below(m.name, inside)]
     tops = [path.parts[0] for path, member in below if member.folder and path.parts]
     counts = Counter(path for path, member in below if not member.folder)
@@ -180,7 +180,7 @@ def _limit(archive: Path) -> int:
 
 
 def _copy(source: IO[bytes], sink: IO[bytes], left: int) -> int:
-    """Copy at most `left` bytes and one block; returns what is left, negative where that was not enough."""
+    """Copy at most `left` bytes and one block; return what remains of `left`, negative where it did not suffice."""
     while left >= 0 and (block := source.read(BLOCK)):
         sink.write(block)
         left -= len(block)

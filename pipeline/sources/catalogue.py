@@ -1,4 +1,4 @@
-"""Kind `catalogue`: public weights by name, from where the catalogue says, or a copy of the user's own."""
+"""Kind `catalogue`: public weights by name, from the source that the catalogue states, or from the user's own copy."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pipeline.sources import archive, file, hub, package
 
 
 def fetch(folder: Path, entry: str, options: CatalogueOptions) -> None:
-    """Public weights by name: what another kind of source fetches, with the options that the catalogue has for it.
+    """Fetch public weights by name, through another kind of source with the catalogue's options for it.
 
     Args:
-        folder: where the file goes.
+        folder: the folder for the file.
         entry: name of the entry.
-        options: of the entry; a copy that it names goes before the catalogue's source.
+        options: the options of the entry; a copy that they name takes precedence over the catalogue's source.
 
     Raises:
-        SitterError: the weights cannot be had, or their checksum is another.
+        SitterError: the weights cannot be fetched, or have another checksum.
     """
     source = CATALOGUE[options.name].source
     if options.path is not None or options.url is not None:

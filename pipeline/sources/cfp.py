@@ -19,30 +19,30 @@ LISTS = {"F": "Pair_list_F.txt", "P": "Pair_list_P.txt"}
 
 
 def fetch(folder: Path, entry: str, options: CFPOptions) -> list[Row]:
-    """Celebrities in Frontal-Profile as published: the images that one of its two protocols names.
+    """Copy the images of one of the two protocols of Celebrities in Frontal-Profile, as published.
 
     Args:
-        folder: where the images go.
+        folder: the folder for the images.
         entry: name of the entry.
-        options: of the entry.
+        options: the options of the entry.
 
     Returns:
         Rows of the manifest, with the column `pairs`.
 
     Raises:
-        SitterError: the protocol's files are absent or not as CFP's are, or an image is not there.
+        SitterError: the protocol's files are absent or have another form, or an image is missing.
     """
     root = own_path(entry, options.path)
     listed = read_protocol(root, options.protocol)
-    # Data/Images/001/frontal/01.jpg: the person is the third last part.
+    # Data/Images/001/frontal/01.jpg: the person is the third part from the end.
     return copied(folder, entry, root, listed, lambda image: PurePosixPath(image).parts[-3], options.licence)
 
 
 def read_protocol(root: Path, protocol: str) -> list[Pair]:
-    """Pairs of a protocol, FF or FP: fold after fold, genuine ones first in each.
+    """Return the pairs of a protocol, FF or FP, fold by fold, with genuine pairs first in each.
 
     Raises:
-        SitterError: a file is absent, a line is not of its form, or a number stands in no list.
+        SitterError: a file is absent, a line has another form, or a number is in no list.
     """
     lists = {kind: _images(root, LISTS[kind]) for kind in dict.fromkeys(protocol)}
     split = root / PROTOCOL / "Split" / protocol
@@ -59,7 +59,7 @@ def read_protocol(root: Path, protocol: str) -> list[Pair]:
                     raise SitterError(f"{file}, line {number}: found {line!r}; expected two numbers, as '17,42'.")
                 one, other = (
                     lists[kind].get(int(end)) for kind, end in zip(protocol, ends, strict=True)
-                )  # the first letter is that of the first image's list
+                )  # the first letter names the list of the first image
                 if one is None or other is None:
                     absent, kind = (ends[0], protocol[0]) if one is None else (ends[1], protocol[1])
                     raise SitterError(f"{file}, line {number}: image {absent} does not stand in {LISTS[kind]}.")
@@ -68,7 +68,7 @@ def read_protocol(root: Path, protocol: str) -> list[Pair]:
 
 
 def _images(root: Path, name: str) -> dict[int, str]:
-    """Paths below the root by the numbers that a list gives them."""
+    """Return paths below the root by the numbers that a list gives them."""
     file = root / PROTOCOL / name
     found = {}
     for number, line in _lines(file):
@@ -84,7 +84,7 @@ def _images(root: Path, name: str) -> dict[int, str]:
 
 
 def _lines(file: Path) -> list[tuple[int, str]]:
-    """Lines that hold anything, with their numbers, blanks as single spaces."""
+    """Return the lines that are not empty, with their numbers, and with single spaces for blanks."""
     if not file.is_file():
         raise SitterError(f"{file} does not exist: name CFP's unpacked folder, which has {PROTOCOL} in it.")
     lines = enumerate(file.read_text("utf-8").splitlines(), 1)

@@ -1,4 +1,4 @@
-"""Which files of a folder or an archive are taken as portraits, and an account of all others, in the same words."""
+"""Chooses the files of a folder or an archive that are portraits, and accounts for all others, in the same words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.sources.image_files import is_image
 logger = logging.getLogger(__name__)
 
 SHOWN = 3
-# Names that a folder above the sitters' folders often has.
+# Common names of a folder above the sitters' folders.
 ABOVE = {
     *("train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"),
     *("probe", "probes", "gallery", "query", "enrol", "enroll", "known", "unknown"),
@@ -31,9 +31,9 @@ class Chosen:
     taken: list[PurePosixPath]
     """Portraits: `SITTER/…/image.jpg`."""
     left: Mapping[str, list[PurePosixPath]]
-    """All others but clutter, by the reason why they are not taken."""
+    """All other files except clutter, by the reason why they are not taken."""
     clutter: Mapping[str, list[PurePosixPath]]
-    """What programs have put there, by the folder or the kind of name that shows it."""
+    """Files that programs have put there, by the folder or the kind of name that shows it."""
     empty: list[str]
     """Folders on the level of the sitters without a portrait."""
 
@@ -48,9 +48,9 @@ def choose(
 
     Args:
         files: relative to the folder that holds the sitters' folders.
-        pattern: portraits' names fit it; capitals count.
-        folders: names of folders on the level of the sitters that may hold no file.
-        is_file: whether there is a file behind a path, which a broken link lacks.
+        pattern: the pattern that the names of portraits match, case-sensitively.
+        folders: names of folders on the level of the sitters including folders without files.
+        is_file: whether a path leads to a file, which a broken link does not.
     """
     taken: list[PurePosixPath] = []
     left: dict[str, list[PurePosixPath]] = defaultdict(list)
@@ -81,7 +81,7 @@ def say(entry: str, chosen: Chosen, deeper: Callable[[str], str]) -> None:
     Args:
         entry: the entry of `download`.
         chosen: what was found.
-        deeper: names the setting by which the sitters' folders are looked for in a folder further down.
+        deeper: names the setting that makes a folder further down the folder of the sitters' folders.
     """
     lines = []
     if chosen.left:
@@ -100,7 +100,7 @@ def say(entry: str, chosen: Chosen, deeper: Callable[[str], str]) -> None:
 
 
 def cluttered(chosen: Chosen) -> str:
-    """Say what was left out because programs made it."""
+    """Say which files were left out because programs made them."""
     kinds = sorted(chosen.clutter.items(), key=lambda item: (-len(item[1]), item[0]))
     counts = ", ".join(f"{len(paths)} {what}" for what, paths in kinds[:8]) + (" …" if len(kinds) > 8 else "")
     count = sum(map(len, chosen.clutter.values()))
@@ -109,7 +109,7 @@ def cluttered(chosen: Chosen) -> str:
 
 
 def some(names: Sequence[str]) -> str:
-    """The first few of many names."""
+    """Return the first few of many names, for a message."""
     return ", ".join(names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
 
 
@@ -118,11 +118,11 @@ def misplaced(taken: Sequence[PurePosixPath], deeper: Callable[[str], str]) -> s
 
     Args:
         taken: the portraits.
-        deeper: names the setting that would read a folder's own folders as sitters.
+        deeper: names the setting that would read the folders in a given folder as sitters.
 
     Returns:
         None where the layout looks as it should: images in the sitters' folders, or in folders like `photos` that
-        many sitters have, or in folders called by numbers.
+        many sitters have, or in folders with numbers for names.
     """
     direct: Counter[str] = Counter()
     inner: dict[str, set[str]] = defaultdict(set)
@@ -159,7 +159,7 @@ def misplaced(taken: Sequence[PurePosixPath], deeper: Callable[[str], str]) -> s
 
 
 def _descended(taken: Sequence[PurePosixPath]) -> tuple[str, list[str]]:
-    """The deepest folder that holds all images only in further folders, and these."""
+    """Return the deepest folder that holds all images only in further folders, and these folders."""
     depth = 1
     while len({path.parts[:depth] for path in taken}) == 1 and min(len(path.parts) for path in taken) > depth + 1:
         depth += 1
@@ -169,5 +169,5 @@ def _descended(taken: Sequence[PurePosixPath]) -> tuple[str, list[str]]:
 
 
 def _is_number(name: str) -> bool:
-    """Whether a folder is called by a year, a date or a number."""
+    """Whether a folder's name is a year, a date or a number."""
     return not any(letter.isalpha() for letter in name)

@@ -10,16 +10,16 @@ FOLDERS = {
     *("__macosx", "system volume information", "recycler", "recycled", "lost+found", "_gsdata_"),
     *("thumbnails", "thumbs", "captureone"),
 }
-# Folders that hold a program's library, with thumbnails and edited copies of what stands beside them or in them.
+# Folders that hold a program's library, with thumbnails and edited copies of the pictures beside or in them.
 LIBRARIES = (".lrdata", ".lrcat-data", ".photoslibrary", ".aplibrary", ".photolibrary", ".migratedphotolibrary")
 FILES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "picasa.ini", "zbthumbnail.info", "icon\r", "folder.ini"}
 PREFIXES = ("synophoto_thumb_", "synofile_thumb_", "synoindex_", "._")
-# What is noted of a picture beside it: edits, ratings, a camera's thumbnail of a film.
+# Notes beside a picture: edits, ratings, a camera's thumbnail of a film.
 SIDECARS = (".xmp", ".thm", ".aae", ".pp3", ".dop", ".on1", ".cos", ".cot", ".cop", ".nksc")
 
 
 def clutter(path: PurePath) -> str | None:
-    """Name what makes a relative path clutter: a folder, a file or a pattern of names; None where nothing does.
+    """Name what makes a relative path clutter: a folder, a file or a pattern of names; None where it is no clutter.
 
     >>> from pathlib import PurePosixPath as P
     >>> clutter(P("ada/@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg")), clutter(P("ada/._1.jpg")), clutter(P("ada/1.jpg"))

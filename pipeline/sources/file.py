@@ -12,14 +12,14 @@ from pipeline.sources.local import own_file
 
 
 def fetch(folder: Path, entry: str, options: FileOptions) -> None:
-    """One file, such as weights, of your own or behind a URL, copied under its name or `save_as`.
+    """Copy one file, such as weights, of your own or behind a URL, under its name or `save_as`.
 
-    Of an ONNX network, the files of external data that it names are copied from beside it, too.
+    The files of external data that an ONNX network names are copied from beside it, too.
 
     Args:
-        folder: where the file goes.
+        folder: the folder for the file.
         entry: name of the entry.
-        options: of the entry.
+        options: the options of the entry.
     """
     source, name = own_file(entry, options.path, options.url, options.sha256)
     copy = folder / Path(options.save_as or name).name

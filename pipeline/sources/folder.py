@@ -1,6 +1,6 @@
 """Kind `folder`: portraits of your own, in a folder per sitter.
 
-They are copied. Links would be lighter, but what DVC or an editor does to the copy (write protection, a change in
+They are copied. Links would take less space, but what DVC or an editor does to a copy (write protection, a change in
 place) must never reach the originals, and a result must not change because an original did.
 """
 
@@ -18,12 +18,12 @@ from pipeline.sources.local import own_path
 
 
 def fetch(folder: Path, entry: str, options: FolderOptions) -> list[Row]:
-    """Images of your own in a folder per sitter (`path/SITTER/…/image.jpg`), copied.
+    """Copy images of your own, in a folder per sitter (`path/SITTER/…/image.jpg`).
 
     Args:
-        folder: where the images go.
+        folder: the folder for the images.
         entry: name of the entry.
-        options: of the entry.
+        options: the options of the entry.
 
     Returns:
         Rows of the manifest.
@@ -44,7 +44,7 @@ def fetch(folder: Path, entry: str, options: FolderOptions) -> list[Row]:
         target = folder / composed(file, written, where)
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
-            raise SitterError(f"{where}: {file} exists twice but for capitals, which this disk takes for one file.")
+            raise SitterError(f"{where}: {file} exists twice with different capitals, but this disk needs two names.")
         shutil.copyfile(root / file, target)
     say(entry, chosen, lambda below: f"download.{entry}.path: {Path(options.path) / below}")
     return rows(folder, entry, written, options.licence)

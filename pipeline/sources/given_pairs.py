@@ -1,4 +1,4 @@
-"""Images of a benchmark that is published as single files with lists of pairs: copied, and listed with their pairs."""
+"""Copies the images of a benchmark that is published as single files with lists of pairs."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ class Pair(NamedTuple):
 def copied(
     folder: Path, entry: str, root: Path, pairs: Sequence[Pair], sitter: Callable[[str], str], licence: str | None
 ) -> list[Row]:
-    """Copy the images that stand in pairs, each once, and list them with the pairs in which they stand.
+    """Copy the images that occur in pairs, each once, and return their rows with the pairs in which they occur.
 
     Args:
-        folder: where the images go, a folder for each sitter.
+        folder: the folder for the images, with a folder for each sitter.
         entry: name of the entry.
         root: the folder of the benchmark.
-        pairs: in the order of their folds.
-        sitter: of an image, by its path below `root`.
+        pairs: the pairs, in the order of their folds.
+        sitter: returns the sitter of an image by its path below `root`.
         licence: terms of use.
 
     Returns:
         Rows of the manifest, with the column `pairs` (see `pipeline.sources.verification_bin`).
 
     Raises:
-        SitterError: an image is not there, or would be outside of the folder.
+        SitterError: an image is missing, or would be outside of the folder.
     """
     standing: dict[str, list[str]] = defaultdict(list)
     for number, pair in enumerate(pairs):

@@ -1,4 +1,4 @@
-"""Kind `hub`: one file of a model repository on the Hugging Face hub, and what belongs to it, at a pinned revision."""
+"""Kind `hub`: one file of a repository on the Hugging Face hub at a pinned revision, with the files that it needs."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from pipeline.sources.local import fetch_into
 
 
 def fetch(folder: Path, entry: str, options: HubOptions) -> None:
-    """One file of weights from a repository of the Hugging Face hub, by commit and checksum.
+    """Fetch one file of weights from a repository of the Hugging Face hub, by commit and checksum.
 
-    A mirror of the hub is set by the variable HF_ENDPOINT. Of a private or gated repository, whose terms you have
-    accepted on its page, files are fetched with your token: that of the variable HF_TOKEN, or of `hf auth login`.
+    The variable HF_ENDPOINT names a mirror of the hub. From a private or gated repository, with terms that you have
+    accepted on its page, files are fetched with your token from the variable HF_TOKEN or from `hf auth login`.
 
     Args:
-        folder: where the file goes.
+        folder: the folder for the file.
         entry: name of the entry.
-        options: of the entry.
+        options: the options of the entry.
 
     Raises:
-        SitterError: the hub does not give the file, or its checksum is another.
+        SitterError: the hub does not give the file, or the file has another checksum.
     """
     from huggingface_hub import hf_hub_url
 

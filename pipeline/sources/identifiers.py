@@ -1,4 +1,4 @@
-"""Identifiers of sitters (Wikidata, ULAN, a museum's own): one person under several spellings, and two of one name."""
+"""Identifiers of sitters (Wikidata, ULAN, …) join several spellings of one person, and part two people of one name."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SHOWN = 5
 def joined(portraits: Sequence[Portrait], where: str) -> list[Portrait]:
     """Return the portraits of a list with one name for each identifier in the column `sitter_id`.
 
-    Of several spellings the most frequent one counts, of equally frequent ones the first. Two people of one name get
-    their identifiers behind it. A row without an identifier is of the person whose spelling it has, if there is only
-    one. What was written stands in the column `sitter_as_written`.
+    Of several spellings, the most frequent one is used, or the first of equally frequent ones. If two people have one
+    name, their identifiers are added to it. A row without an identifier belongs to the person with its spelling, if
+    there is only one. The column `sitter_as_written` keeps the original text.
 
     Args:
-        portraits: in the order of the list.
+        portraits: the portraits in the order of the list.
         where: what messages call the list.
     """
     spellings: dict[str, Counter[str]] = defaultdict(Counter)

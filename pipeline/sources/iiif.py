@@ -1,8 +1,8 @@
-"""Kind `iiif`: images of IIIF manifests and collections, with what these say of each, and of image services.
+"""Kind `iiif`: images from IIIF manifests and collections, with their descriptions, and from image services.
 
-First come the manifests, then what the servers of their images can send, then the images. All are asked for politely.
-Until an entry is done, documents are kept as images are, so that a killed run goes on where it was; a later run asks
-for the documents again, because collections grow.
+It fetches the manifests first, then what the servers of their images can send, then the images, all at a polite rate.
+Until an entry is done, documents are kept as images are, so that a killed run can resume; a later run asks for the
+documents again, because collections grow.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ from pipeline.sources.taken import account, fetched, place
 logger = logging.getLogger(__name__)
 
 IMAGE_REQUEST = re.compile(r"/[^/]+/[^/]+/[^/]+/(default|native|color)\.\w+$")
-"""What stands behind the identifier in the URL of an image that a server makes."""
-MEND = "Mend the manifests, or leave them out"
+"""The part after the identifier in the URL of an image that a server makes."""
+MEND = "Correct the manifests, or leave them out"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """An image that is asked for, or a document that could not be had."""
+    """An image that is asked for, or a document that could not be fetched."""
 
     source: str
     picture: Picture | None
@@ -58,19 +58,19 @@ class Wanted:
 
 
 def fetch(folder: Path, entry: str, options: IIIFOptions) -> list[Row]:
-    """Images of manifests, collections and image services, with columns; what cannot be had is listed in failed.csv.
+    """Fetch images of manifests, collections and image services, with columns; list failures in failed.csv.
 
     Args:
-        folder: where the images go, as IMAGE_ID and an ending that fits the content.
+        folder: the folder for the images, named IMAGE_ID and an ending that fits the content.
         entry: name of the entry.
-        options: of the entry.
+        options: the options of the entry.
 
     Returns:
         Rows of the manifest, in the order of the collections.
 
     Raises:
-        SitterError: nothing could be had, or not all although `complete` is set; a file of the user's own is no IIIF
-            document; no manifest has a label that `columns` names.
+        SitterError: nothing could be fetched, or not all although `complete` is set; a file of the user's own is no
+            IIIF document; no manifest has a label that `columns` names.
     """
     check_columns(options.columns, f"download.{entry}")
     own = own_documents(entry, options)
@@ -139,7 +139,7 @@ def _wanted(parts: Sequence[Manifest | ImageInfo | str], options: IIIFOptions) -
 def _listed(
     wanted: Sequence[Wanted], infos: dict[str, ImageInfo | str], unread: dict[str, str], size: int
 ) -> tuple[list[Portrait], dict[int, str]]:
-    """Portraits with the URLs of their images, each once for a sitter; the reasons of those that cannot be had."""
+    """Return portraits with the URLs of their images, each once for a sitter, and the reasons of failures by line."""
     able: list[Portrait] = []
     unable: list[Portrait] = []
     reasons: dict[int, str] = {}
@@ -175,17 +175,17 @@ def _url(picture: Picture, infos: dict[str, ImageInfo | str], size: int) -> str:
 
 
 def _name(picture: Picture) -> str:
-    """What the server calls an image: the identifier, or the name of the file."""
+    """Return the server's name of an image: the identifier, or the name of the file."""
     path = unquote(IMAGE_REQUEST.sub("", urlsplit(picture.service or picture.url).path).rstrip("/"))
     name = PurePosixPath(path.rpartition(":")[2] or path)
     return name.name if picture.service else name.stem
 
 
 def _check_labels(entry: str, options: IIIFOptions, manifests: Sequence[Manifest], incomplete: bool) -> None:
-    """Say where a label of `columns` is in no manifest; an error, if all manifests are there.
+    """Warn of a label of `columns` that is in no manifest; if all manifests were fetched, it is an error.
 
     Raises:
-        SitterError: names the column, the label and those that there are.
+        SitterError: names the column, the label and the existing labels.
     """
     labels = labels_in(manifests)
     for column, label in options.columns.items():
@@ -194,4 +194,4 @@ def _check_labels(entry: str, options: IIIFOptions, manifests: Sequence[Manifest
             said = f"columns.{column} is {label!r}, a label that no manifest has; {nearest(label, there)}"
             if not incomplete:
                 raise SitterError(f"download.{entry}.{said}.")
-            logger.warning(f"download.{entry}.{said} (some manifests could not be had).")
+            logger.warning(f"download.{entry}.{said} (some manifests could not be fetched).")

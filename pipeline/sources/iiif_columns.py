@@ -1,4 +1,4 @@
-"""What an IIIF manifest says of its object, as the columns that a user's list of portraits would have."""
+"""Turns what an IIIF manifest says of its object into the columns of a user's list of portraits."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ MANIFEST = "manifest"
 VIEW = "view"
 """Column: the label of the canvas."""
 NAMED = ("sitter", *KNOWN)
-"""Columns that may be named by a label."""
-# Labels that museums use, in small letters; what a study names goes before.
+"""Columns that a study may fill from a label."""
+# Labels that museums use, in small letters; labels that a study names take precedence.
 USUAL: Mapping[str, tuple[str, ...]] = {
     "artist": (
         *("artist", "artists", "creator", "creators", "maker", "painter", "artist/maker", "künstler", "künstler/in"),
@@ -54,20 +54,20 @@ USUAL: Mapping[str, tuple[str, ...]] = {
 
 
 def check_columns(columns: Mapping[str, str], where: str) -> None:
-    """Raise SitterError where a column is none that a label can be given for."""
+    """Raise SitterError where a label is given for a column that takes none."""
     for name in columns:
         if name not in NAMED:
             raise SitterError(f"{where}.columns names {name!r}, which is none of ours; {nearest(name, NAMED)}")
 
 
 def cells_of(manifest: Manifest, canvas: Canvas, columns: Mapping[str, str], language: str) -> dict[str, str]:
-    """Return the columns of a portrait: sitter, those that Sitter knows, and each other label in small letters.
+    """Return the columns of a portrait: sitter, the columns that Sitter knows, and each other label in small letters.
 
     Args:
-        manifest: of the object.
-        canvas: the view; what it says itself goes before what the manifest says.
+        manifest: the manifest of the object.
+        canvas: the view; its own values take precedence over the manifest's.
         columns: labels by our names of columns, in any language.
-        language: of the texts that have several.
+        language: the language to choose where a text has several.
     """
     labels = {our: (their,) for our, their in columns.items()}
     given: dict[str, list[str]] = {}
@@ -103,12 +103,12 @@ def labels_in(manifests: Iterable[Manifest]) -> list[Any]:
 
 
 def is_label(label: Any, words: str) -> bool:
-    """Whether a label has these words in any of its languages; capitals and a colon behind them do not count."""
+    """Whether a label has these words in any of its languages; capitals and a colon at the end do not count."""
     return _column(label, {"": (words,)}) is not None
 
 
 def _column(label: Any, labels: Mapping[str, tuple[str, ...]]) -> str | None:
-    """The column that a label in any of its languages stands for."""
+    """Return the column that a label stands for in any of its languages."""
     said = {_lower(words) for texts in by_language(label).values() for words in texts}
     return next((our for our, theirs in labels.items() if said & {_lower(their) for their in theirs}), None)
 

@@ -1,4 +1,4 @@
-"""Documents of IIIF: manifests, collections and what servers say of their images, from the net or files of a user."""
+"""Fetches or reads documents of IIIF: manifests, collections and the `info.json` of image servers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def own_documents(entry: str, options: IIIFOptions) -> list[Document]:
     """Return the documents of the user's own.
 
     Raises:
-        SitterError: `path` is a folder without any, or one cannot be read; the message names the file.
+        SitterError: `path` is a folder without any, or a document cannot be read; the message names the file.
     """
     if options.path is None:
         return []
@@ -50,14 +50,14 @@ def own_documents(entry: str, options: IIIFOptions) -> list[Document]:
 def follow(
     roots: Sequence[Document | str], ask: Callable[[Sequence[str]], Mapping[str, Document | str]]
 ) -> tuple[dict[str, Document], dict[str, str]]:
-    """Fetch documents, and those to which these refer, until there are no more.
+    """Fetch documents and the documents that they refer to, until there are no more.
 
     Args:
-        roots: documents, or where they are.
-        ask: fetches some of them; returns each, or why it could not be had.
+        roots: documents, or their URIs.
+        ask: fetches some URIs; returns each document, or why it could not be fetched.
 
     Returns:
-        The documents by where they are; the reasons of those that could not be had.
+        The documents by their URIs, and the reasons why others could not be fetched.
     """
     found: dict[str, Document] = {}
     reasons: dict[str, str] = {}
@@ -74,7 +74,7 @@ def follow(
 
 
 def in_order(roots: Sequence[Document | str], found: Mapping[str, Document]) -> Iterator[Manifest | ImageInfo | str]:
-    """Yield manifests and image services as the collections list them, each once; the URI of what is not found."""
+    """Yield manifests and image services as the collections list them, each once; the URI of one that was not found."""
     stack, seen = list(reversed(roots)), set()
     while stack:
         part = stack.pop()
@@ -97,7 +97,7 @@ def ask_all(
     starts: dict[str, float],
     unit: str = "document",
 ) -> Iterator[tuple[T, R | str]]:
-    """Yield each job with what came of it, or why nothing did; see `pipeline.sources.rate_limit.politely`."""
+    """Yield each job with its result, or the reason why it has none; see `pipeline.sources.rate_limit.politely`."""
 
     def one(job: T, session: requests.Session) -> R | str:
         try:
@@ -113,10 +113,10 @@ def ask_all(
 def kept_document(
     uri: str, session: requests.Session, scratch: Path, options: IIIFOptions, read: Callable[[bytes], R]
 ) -> R:
-    """Return what is behind a URI, from the scratch folder or the net.
+    """Return the document at a URI, from the scratch folder or the net.
 
     Raises:
-        Unfetched, Unreadable: with the reason.
+        Unfetched, Unreadable: the message is the reason.
     """
     kept = scratch / hashlib.sha256(uri.encode()).hexdigest()
     if kept.is_file():
@@ -135,7 +135,7 @@ def parsed(content: bytes) -> Document:
     """Return the manifest, collection or `info.json` in a file.
 
     Raises:
-        Unreadable: it is none of these.
+        Unreadable: the file is none of these.
     """
     document = _json(content)
     return read_info(document) if is_info(document) else read(document)

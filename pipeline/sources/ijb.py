@@ -18,29 +18,29 @@ from pipeline.sources.image_files import Row, check_id, natural
 from pipeline.sources.local import own_path
 
 SEPARATOR = ";"
-"""Between the templates of an image that stands in several, as `templates` of a benchmark has it."""
+"""Separates the templates of an image that belongs to several, as `templates` of a benchmark expects."""
 FOLDERS = ("", "protocols", "protocol", "meta")
 CROPS = "loose_crop"
 MEMBERS, PAIRS, POINTS = "*_face_tid_mid.txt", "*_template_pair_label.txt", "*_name_5pts_score.txt"
 LISTS = "*_1N_*.csv"
 OF_VERIFICATION = ("gallery", "probe_mixed")
-"""Lists whose templates the 1:1 protocol compares begin with one of these."""
+"""Names of lists with templates that the 1:1 protocol compares begin with one of these."""
 
 
 def fetch(folder: Path, entry: str, options: IJBOptions) -> list[Row]:
-    """IJB-B or IJB-C: images with their templates and media.
+    """Take the images of IJB-B or IJB-C with their templates and media.
 
     Args:
-        folder: where the images go, a folder for each subject.
+        folder: the folder for the images, with a folder for each subject.
         entry: name of the entry.
-        options: of the entry.
+        options: the options of the entry.
 
     Returns:
-        Rows of the manifest, with the columns `template`, `medium`, `gallery`, those of the 1:N lists and, of
+        Rows of the manifest, with the columns `template`, `medium`, `gallery`, the columns of the 1:N lists and, for
         InsightFace's crops, `detection_score`.
 
     Raises:
-        SitterError: there are no protocol files, one is not as it should be, or an image is not there.
+        SitterError: there are no protocol files, one is malformed, or an image is missing.
     """
     root = own_path(entry, options.path)
     lists = {path.stem.partition("_1N_")[2].lower(): path for path in _found(root, LISTS)}
@@ -101,7 +101,7 @@ def _originals(folder: Path, entry: str, root: Path, lists: Mapping[str, Path], 
     checked = [name for name in lists if name.startswith(OF_VERIFICATION)]
     _merged({name: lists[name] for name in checked}, {name: templates[name] for name in checked})
     images = root / "images" if (root / "images").is_dir() else root
-    faces: dict[str, dict[tuple[str, Box], dict[str, list[Listed]]]] = {}  # by image, so that each is decoded once
+    faces: dict[str, dict[tuple[str, Box], dict[str, list[Listed]]]] = {}  # by image, so that each is decoded only once
     for name, some in every.items():
         for one in some:
             faces.setdefault(one.file, {}).setdefault((one.subject, one.box), {}).setdefault(name, []).append(one)
@@ -162,7 +162,7 @@ def _finished(
     lists: Mapping[str, Mapping[str, str]],
     of_verification: Iterable[str] | None = None,
 ) -> Row:
-    """Return the row of an image that is written, with its templates: of `members`, those that stand in each list."""
+    """Return the row of a written image with its templates: for each list, the `members` that stand in it."""
     mine = list(dict.fromkeys(members))
     template = mine if of_verification is None else list(dict.fromkeys(of_verification))
     found = {name: SEPARATOR.join(t for t in mine if t in some) for name, some in lists.items()}
@@ -183,7 +183,7 @@ def _check_file(entry: str, root: Path, file: str) -> None:
 
 
 def _merged(lists: Mapping[str, Path], templates: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """Return the subject of each template of several lists, in which one id is one template."""
+    """Return the subject of each template of several lists, in which an id means the same template."""
     found: dict[str, str] = {}
     for name, some in templates.items():
         for template, subject in some.items():
@@ -196,7 +196,7 @@ def _merged(lists: Mapping[str, Path], templates: Mapping[str, Mapping[str, str]
 
 
 def _sitters(members: Path, templates: Iterable[str]) -> dict[str, str]:
-    """Return names for the subjects where no list tells them: templates that genuine pairs join are of one."""
+    """Return names for subjects that no list tells: templates that genuine pairs join have one subject."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

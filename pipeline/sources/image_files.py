@@ -1,4 +1,4 @@
-"""Images in a folder per sitter: which files are images, in what order they come, and the rows of their manifest."""
+"""Images in a folder per sitter: which files are images, their order, and the rows of their manifest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def is_image(name: str) -> bool:
 
 
 def natural(name: str) -> list[list[str | int]]:
-    """Sorting key by which `s2/10` comes after `s2/9` and before `s10/1`."""
+    """Return a sorting key by which `s2/10` comes after `s2/9` and before `s10/1`."""
     return [[int(p) if p.isdecimal() else p for p in re.split(r"(\d+)", part)] for part in name.split("/")]
 
 
@@ -36,10 +36,10 @@ def tree(folder: Path) -> Iterator[Path]:
 
 
 def check_id(image_id: str, where: str) -> str:
-    """The id itself, if it can be a relative path without `.`, `..`, control characters or undecodable bytes.
+    """Return the id itself, if it can be a relative path without `.`, `..`, control characters or undecodable bytes.
 
     Raises:
-        SitterError: it cannot; the message begins with `where`.
+        SitterError: it cannot be one; the message begins with `where`.
     """
     parts = image_id.split("/")
     if any(p in ("", ".", "..") or len(p.encode(errors="replace")) > 240 for p in parts):
@@ -66,12 +66,12 @@ def composed(path: PurePosixPath, written: dict[str, PurePosixPath], where: str)
 
 
 def rows(folder: Path, entry: str, files: Iterable[str], licence: str | None = None) -> list[Row]:
-    """A row for each portrait, in natural order: image_id, path, sitter, sha256, licence.
+    """Return a row for each portrait, in natural order: image_id, path, sitter, sha256, licence.
 
-    The sitter is the first folder of a portrait's path, whatever lies between.
+    The sitter is the first folder of a portrait's path, whatever folders lie between.
 
     Args:
-        folder: where the portraits are.
+        folder: the folder with the portraits.
         entry: name of the entry.
         files: their paths, relative to the folder, in NFC.
         licence: terms of use.
@@ -86,7 +86,7 @@ def rows(folder: Path, entry: str, files: Iterable[str], licence: str | None = N
 
 
 def ids(files: Sequence[str]) -> list[str]:
-    """An id for each of these different paths, no two alike: without the suffix, or with it where that is needed.
+    """Return a unique id for each of these different paths: without the suffix, or with it where that is needed.
 
     >>> ids(["a/1.jpg", "a/2.jpg", "a/2.png", "a/2.jpg.png"])
     ['a/1', 'a/2.jpg', 'a/2.png', 'a/2.jpg.png']

@@ -16,18 +16,18 @@ from pipeline.sources.local import own_path
 
 
 def fetch(folder: Path, entry: str, options: LFWOptions) -> list[Row]:
-    """Labeled Faces in the Wild as published: the folders of images that its `pairs.txt` names.
+    """Copy the images of Labeled Faces in the Wild, as published, that its `pairs.txt` names.
 
     Args:
-        folder: where the images go.
+        folder: the folder for the images.
         entry: name of the entry.
-        options: of the entry.
+        options: the options of the entry.
 
     Returns:
         Rows of the manifest, with the column `pairs`.
 
     Raises:
-        SitterError: the list is not as LFW's is, or an image is not there.
+        SitterError: the list has another form than LFW's, or an image is missing.
     """
     root = own_path(entry, options.path)
     listed = read_pairs(own_path(entry, options.pairs))
@@ -35,13 +35,13 @@ def fetch(folder: Path, entry: str, options: LFWOptions) -> list[Row]:
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """Pairs of a list like LFW's `pairs.txt`, fold after fold, genuine ones first in each.
+    """Return the pairs of a list like LFW's `pairs.txt`, fold by fold, with genuine pairs first in each.
 
-    The first line holds the number of folds and that of genuine (and as many impostor) pairs in each. A genuine pair
+    The first line holds the number of folds, and the number of genuine (and of impostor) pairs in each. A genuine pair
     is a name and two numbers; an impostor pair is a name and a number, twice.
 
     Raises:
-        SitterError: a line is not of this form, or there are more or fewer than the first line says.
+        SitterError: a line is not of this form, or their number differs from what the first line says.
     """
     lines = [(number, line.split()) for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)]
     (_, head), *given = [(number, words) for number, words in lines if words] or [(1, [])]

@@ -24,5 +24,5 @@ class Portrait:
 
     @property
     def source(self) -> str:
-        """Where it comes from, in words."""
+        """Where the image comes from, in words."""
         return self.url or str(self.path)

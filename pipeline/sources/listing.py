@@ -24,32 +24,32 @@ from pipeline.store.columns import RESERVED, SITTER_ID, kept_as
 logger = logging.getLogger(__name__)
 
 OWN = ("image_id", "sitter", "path", "url", "sha256")
-# Further columns that other stages know by name.
+# Further columns that other stages use by name.
 KNOWN = (
     *("artist", "year", "title", "medium", "institution", "inventory", "credit", "page", "licence"),
     SITTER_ID,
 )
-# Names on a disk or a server are looked for as they are written.
+# Columns that are kept exactly as written, since a disk or a server is asked for these names.
 VERBATIM = ("path", "url")
 BREAK = re.compile(r"\r\n?")
 UNNAMED = "unidentified"
-"""Stands for the sitter in the id of an image whose cell is empty."""
+"""Stands for the sitter in the id of an image with an empty sitter."""
 SHOWN = 10
 
 
 def read_listing(file: Path, root: Path, columns: Mapping[str, str], separator: str = ",") -> list[Portrait]:
-    """The rows of a user's CSV.
+    """Return the rows of a user's CSV.
 
     Args:
-        file: the CSV; needs the columns `sitter` and `url` or `path`; may have `image_id` and `sha256`; all further
-            ones (artist, year, licence …) are carried on, those with a name that Sitter uses itself under another. An
-            empty sitter is that of an unidentified portrait; `sitter_id` joins the spellings of one name.
-        root: folder that paths are relative to, and that none may leave.
-        columns: our names of columns by which the file's own are to be read: `{"path": "filename"}`.
-        separator: what parts the cells of a row.
+        file: the CSV. It needs the columns `sitter` and `url` or `path`, and may have `image_id` and `sha256`. All
+            other columns (artist, year, licence …) are carried on; one with a name that Sitter uses itself is renamed.
+            An empty sitter marks an unidentified portrait; `sitter_id` joins the spellings of one name.
+        root: the folder that paths are relative to, and must not leave.
+        columns: the file's own names of columns by our names, such as `{"path": "filename"}`.
+        separator: what separates the cells of a row.
 
     Raises:
-        SitterError: every fault found, with its line.
+        SitterError: the CSV has faults; the message lists them, each with its line.
     """
     portraits: list[Portrait] = []
     faults: list[str] = []
@@ -69,7 +69,7 @@ def read_listing(file: Path, root: Path, columns: Mapping[str, str], separator: 
 
 
 def _rows(file: Path, columns: Mapping[str, str], separator: str) -> Iterator[tuple[int, Row]]:
-    """Rows under our names of the columns, with their lines."""
+    """Yield the rows under our names of the columns, with their lines."""
     theirs = {c: nfc(columns.get(c, c)) for c in (*OWN, *KNOWN)}
     unknown = [name for name in columns if name not in theirs]
     if unknown:
@@ -81,7 +81,7 @@ def _rows(file: Path, columns: Mapping[str, str], separator: str) -> Iterator[tu
             f"{', '.join(table.columns)}. Add one, or say by `columns: {{path: NAME}}` which it is."
         )
     ours = {their: our for our, their in theirs.items()}
-    # A column that bears one of our names, where another was said to be it, is neither ours nor lost.
+    # A column with one of our names is kept under another name if `columns` names a different column for it.
     reserved = RESERVED | {our for our, their in theirs.items() if our != their}
     kept = kept_as([c for c in table.columns if c not in ours], reserved)
     if renamed := [f"{name} is kept as {new}" for name, new in kept.items() if name != new]:
@@ -109,13 +109,13 @@ def _portrait(line: int, row: Row, root: Path, where: str) -> Portrait:
 
 
 def with_ids(portraits: Sequence[Portrait], name: Callable[[Portrait], str]) -> list[Portrait]:
-    """Return the portraits with an id each: where there is none, SITTER/NAME.
+    """Return the portraits with an id for each: SITTER/NAME where there is none.
 
-    A piece of the source's hash is behind those of which there would be two.
+    Where two would be equal, a piece of the source's hash is appended.
 
     Args:
-        portraits: with or without `image_id`.
-        name: what to call an image after.
+        portraits: the portraits, with or without `image_id`.
+        name: returns the NAME for an image.
     """
 
     def plain(p: Portrait) -> str:
@@ -139,7 +139,7 @@ def one_line(text: str) -> str:
 
 
 def plain_text(text: str) -> str:
-    """Return a cell's text in NFC, its breaks as Unix has them, without space around."""
+    """Return a cell's text in NFC, with line breaks of Unix, and stripped."""
     return nfc(BREAK.sub("\n", text.strip()))
 
 
@@ -152,7 +152,7 @@ def _piece(source: str) -> str:
 
 
 def _repeated(portraits: list[Portrait], file: Path) -> list[str]:
-    """Images that are listed twice for one sitter, and ids that are used twice."""
+    """Return faults: images that are listed twice for one sitter, and ids that are used twice."""
     faults = []
     for what, key in (("image", lambda p: (p.sitter, _plain(p))), ("image_id", lambda p: p.image_id)):
         seen: dict[object, int] = {}
@@ -167,5 +167,5 @@ def _repeated(portraits: list[Portrait], file: Path) -> list[str]:
 
 
 def _plain(p: Portrait) -> str:
-    """The source, equal for two spellings of one path."""
+    """Return the source in a form that is equal for two spellings of one path."""
     return p.url or nfc(p.written.replace("\\", "/"))

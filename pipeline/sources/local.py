@@ -13,7 +13,7 @@ from pipeline.sources.cache import check, verified
 
 
 def own_path(entry: str, path: str) -> Path:
-    """A user's file or folder, relative to the project's root or absolute.
+    """Return the path of a user's file or folder, relative to the project's root or absolute.
 
     Raises:
         SitterError: it does not exist.
@@ -26,10 +26,11 @@ def own_path(entry: str, path: str) -> Path:
 
 
 def own_file(entry: str, path: str | None, url: str | None, sha256: str | None) -> tuple[Path, str]:
-    """A user's file by path or URL, checksum verified, and the name it goes by.
+    """Return a user's file by path or URL, with its checksum verified, and its name.
 
     Raises:
-        SitterError: not exactly one of `path` and `url`, a URL without checksum, a wrong checksum, no answer.
+        SitterError: not exactly one of `path` and `url` is given, a URL has no checksum, the checksum is wrong, or no
+            answer comes.
     """
     where = f"download.{entry}"
     if (path is None) == (url is None):
@@ -64,16 +65,16 @@ def _fetch(url: str, sha256: str, scratch: Path, where: str) -> Path:
 
 
 def fetch_into(scratch: Path, url: str, sha256: str, headers: Mapping[str, str] | None = None) -> Path:
-    """Fetch a file into a scratch folder, going on behind what a killed run left there, and return where it lies.
+    """Fetch a file into a scratch folder, resuming where a killed run stopped, and return its path.
 
     Args:
         scratch: the folder.
-        url: of the file.
-        sha256: that it should have; the caller verifies it.
-        headers: sent with the request to this server, and to no other that it may point to.
+        url: the URL of the file.
+        sha256: the checksum that it should have; the caller verifies it.
+        headers: headers to send to this server, but to no other server that it redirects to.
 
     Raises:
-        Unfetched: with the reason.
+        Unfetched: the message is the reason.
     """
     from pipeline.core.files import sha256 as checksum
 

@@ -24,14 +24,14 @@ logger = logging.getLogger(__name__)
 
 
 def fetch(folder: Path, entry: str, options: ManifestOptions) -> list[Row]:
-    """Images that a CSV lists by path or URL, each with its sitter; what cannot be had is listed in failed.csv.
+    """Take the images that a CSV lists by path or URL, each with its sitter; list failures in failed.csv.
 
-    The CSV has the columns sitter and path or url, may have image_id and sha256, and all others are carried on.
+    The CSV has the columns sitter and path or url, and may have image_id and sha256; all others are carried on.
 
     Args:
-        folder: where the images go, as IMAGE_ID and an ending that fits the content.
+        folder: the folder for the images, named IMAGE_ID and an ending that fits the content.
         entry: name of the entry.
-        options: of the entry.
+        options: the options of the entry.
 
     Returns:
         Rows of the manifest, in the order of the CSV.
@@ -48,7 +48,7 @@ def fetch(folder: Path, entry: str, options: ManifestOptions) -> list[Row]:
         return {(p.sitter, p.path): p.line for p in listed if p.path}
 
     def find(portrait: Portrait) -> Path:
-        """The file that a path which does not exist must mean, unless another row of the sitter names it."""
+        """Return the file that a path without a file must mean, unless another row of the sitter names it."""
         try:
             found = finder.find(portrait.written)
         except NotFound as reason:
@@ -85,7 +85,7 @@ def fetch(folder: Path, entry: str, options: ManifestOptions) -> list[Row]:
     if finder.counts:
         sorts = ", ".join(f"{n} {what}" for what, n in finder.counts.most_common())
         logger.info(
-            f"{entry}: some files have other names than the list says and were found all the same ({sorts}): for "
+            f"{entry}: some files have other names than the list says and were found nevertheless ({sorts}): for "
             f"example, {finder.example}"
         )
     account(folder, entry, listed, reasons, options.complete)

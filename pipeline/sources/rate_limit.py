@@ -1,4 +1,4 @@
-"""Many URLs at once, and yet few at a time from any one host."""
+"""Asks for many URLs at once, but only for a few at a time from one host."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def politely(
     contact: str | None = None,
     starts: dict[str, float] | None = None,
 ) -> Iterator[tuple[T, R]]:
-    """Do `work` for each job, in parallel, and yield what came of it in the order of completion.
+    """Do `work` for each job, in parallel, and yield jobs with results in the order of completion.
 
     Args:
-        jobs: what to hand to `work`, each with the URL that it asks for.
+        jobs: the arguments of `work`, each with the URL that it asks for.
         workers: connections at a time, all hosts together.
         per_host: connections at a time to one host.
         delay: seconds between two requests to one host, at least.
-        contact: who asks, for the servers.
-        starts: when each host may be asked again (`time.monotonic`), kept from call to call where there are several.
+        contact: a contact that the servers are told.
+        starts: when each host may be asked again (`time.monotonic`); several calls can share it.
 
     Raises:
-        Exception: whatever `work` raised; the other jobs are given up.
+        Exception: whatever `work` raised; the other jobs are abandoned.
     """
     todo: queue.SimpleQueue[tuple[T, str] | None] = queue.SimpleQueue()
     done: queue.SimpleQueue[tuple[T, str, R | Exception]] = queue.SimpleQueue()
@@ -57,7 +57,7 @@ def politely(
     for job, url in jobs:
         waiting.setdefault(urlsplit(url).netloc, deque()).append(job)
     workers = min(workers, len(jobs))
-    for _ in range(workers):  # daemons: after Ctrl-C nobody waits for a server that does not answer
+    for _ in range(workers):  # daemons, so that Ctrl-C does not wait for a server that does not answer
         threading.Thread(target=serve, daemon=True).start()
     running: Counter[str] = Counter()
     next_start = {} if starts is None else starts

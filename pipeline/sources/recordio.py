@@ -29,23 +29,23 @@ from pipeline.sources.local import own_file
 logger = logging.getLogger(__name__)
 
 Ints = NDArray[np.int64]
-# What images begin with: JPEG, PNG, BMP, WebP. A record 0 that has several labels and an image is one image more.
+# The first bytes of images: JPEG, PNG, BMP, WebP. A record 0 with several labels and such content is an image, too.
 IMAGES = (b"\xff\xd8\xff", b"\x89PNG", b"BM", b"RIFF")
 WITHOUT = "Without one the records are found by reading through the file."
-# The file system cannot copy within itself: the other way is taken.
+# Errors of a file system that cannot copy within itself: the data is copied by reading and writing instead.
 UNABLE = {errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
 def fetch(folder: Path, entry: str, options: RecordIOOptions) -> Iterator[Row]:
-    """A training set as InsightFace ships it: `train.rec`, beside it `train.idx` and `property`, if there.
+    """Copy a training set as InsightFace ships it: `train.rec`, and beside it `train.idx` and `property` if there.
 
     Args:
-        folder: where the file goes.
+        folder: the folder for the file.
         entry: name of the entry.
-        options: of the entry.
+        options: the options of the entry.
 
     Returns:
-        Rows of the manifest in the order of the file, read as they are asked for. Key and label become image_id and
+        Rows of the manifest in the order of the file, read lazily. Key and label become image_id and
         sitter.
 
     Raises:
@@ -71,9 +71,9 @@ class Listed:
     keys: Ints
     offsets: Ints
     nexts: Ints
-    """Where the index says that the record behind each begins; the size of the file for the last."""
+    """Start of the record after each, by the index; the size of the file for the last."""
     others: int = 0
-    """How many records hold none."""
+    """How many records hold no image."""
     why: str = ""
     index: Path | None = None
 
@@ -83,12 +83,12 @@ def listed(file: RecordFile, index: Path | None) -> Listed:
 
     Args:
         file: the records.
-        index: the `.idx`, in any order; None: the records are found by reading through the file, and their keys are
+        index: the `.idx`, in any order; None to find the records by reading through the file, with keys
             0, 1, …
 
     Raises:
         SitterError: the index does not fit the file or lists only a part of it, or the header record promises images
-            that are not there. Gaps between images are found when these are read.
+            that are missing. Gaps between images are found when the images are read.
     """
     if index is None:
         offsets = np.fromiter(file.offsets(), np.int64)
@@ -124,7 +124,7 @@ def listed(file: RecordFile, index: Path | None) -> Listed:
         if index and file.after(offset) != after:
             raise _partial(file, file.path, index, offsets)
     others = len(keys) - int(images.sum())
-    why = f"record 0, which is a header, and {others - 1} that hold an identity's range of keys"
+    why = f"record 0, which is a header, and {others - 1} that hold the range of keys of an identity"
     return Listed(keys[images], offsets[images], nexts[images], others, why, index)
 
 
@@ -136,13 +136,13 @@ def _check_ends(file: RecordFile, index: Path, keys: Ints, offsets: Ints) -> Non
             f"{index}: the keys {keys[twice[0]]} and {keys[twice[0] + 1]} stand for the same byte "
             f"{offsets[twice[0]]:,} ({len(twice)} such): delete the index. {WITHOUT}"
         )
-    end = file.payload(int(offsets[-1]))[1]  # whole? if not, that is better known before the copy
+    end = file.payload(int(offsets[-1]))[1]  # raises if the record is not whole, before the file is copied
     if offsets[0] or end != file.size:
         raise _partial(file, file.path, index, offsets)
 
 
 def _partial(file: RecordFile, source: Path, index: Path, offsets: Ints, others: int = 0) -> SitterError:
-    """What is wrong with an index whose records do not fill the file: found by reading through it."""
+    """Return the error about an index with records that do not fill the file, found by reading through it."""
     starts = np.fromiter(file.offsets(), np.int64)
     wrong = offsets[~np.isin(offsets, starts)]
     count = len(offsets) + others
@@ -157,9 +157,9 @@ def _partial(file: RecordFile, source: Path, index: Path, offsets: Ints, others:
 
 
 def before(end: float, keys: Ints, is_image: Callable[[int], bool]) -> NDArray[np.bool_]:
-    """Which of the keys are images: those from 1 to before `end`, as record 0 says in float32.
+    """Return which of the keys are images: those from 1 to before `end`, which record 0 states in float32.
 
-    From 2^24 on that leaves out numbers (Glint360K has 17,091,657 images), so around the border the records are asked.
+    From 2^24 on float32 skips numbers (Glint360K has 17,091,657 images), so the records near `end` are read.
     """
     images = (keys > 0) & (keys < end)
     slack = int(np.spacing(np.float32(end)))
@@ -172,7 +172,7 @@ def before(end: float, keys: Ints, is_image: Callable[[int], bool]) -> NDArray[n
 def _rows(
     file: RecordFile, found: Listed, entry: str, source: Path, label: int, classes: int | None, further: Row
 ) -> Iterator[Row]:
-    """A row of the manifest for each image."""
+    """Yield a row of the manifest for each image."""
     pairs = zip(found.keys, found.offsets, found.nexts, strict=True)
     for key, offset, after in progress(pairs, f"read {entry}", len(found.keys)):
         record, end = file.read(int(offset))
@@ -204,7 +204,7 @@ def _rows(
 
 
 def _classes(path: Path) -> int:
-    """How many classes `property` (classes,height,width) counts."""
+    """Return the number of classes that `property` (classes,height,width) states."""
     text = path.read_text(encoding="utf-8", errors="replace").strip()
     classes = text.partition(",")[0].strip()
     if not classes.isdecimal() or not int(classes):
@@ -213,7 +213,7 @@ def _classes(path: Path) -> int:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """A copy; where the file system can, one that shares its blocks with the original until either is changed."""
+    """Copy a file; where the file system can, the copy shares its blocks with the original until either is changed."""
     if hasattr(os, "copy_file_range"):
         try:
             with open(source, "rb") as file, open(target, "wb") as copy:

@@ -1,4 +1,4 @@
-"""Portraits that a source lists: each fetched or copied, checked, given its name in the output, and accounted for."""
+"""Fetches or copies each portrait that a source lists, checks it, names it in the output, and accounts for it."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ SHOWN = 5
 
 
 def fetched(portrait: Portrait, session: requests.Session, retries: int, backoff: float) -> Path:
-    """Return the image behind a URL, from the cache or the net; it enters the cache only whole, right and an image.
+    """Return the image behind a URL, from the cache or the net; the cache takes only whole and right images.
 
-    What arrived of a file stays until the next run, which goes on behind it.
+    The received part of a file stays until the next run, which resumes there.
     """
     name = hashlib.sha256(portrait.url.encode()).hexdigest()
     kept = cache() / "urls" / name[:2] / name
@@ -51,7 +51,7 @@ def fetched(portrait: Portrait, session: requests.Session, retries: int, backoff
                 part.unlink(missing_ok=True)
                 mark.unlink(missing_ok=True)
         finally:
-            lock.unlink()  # while it is held: whoever waits for it finds it gone and makes a new one
+            lock.unlink()  # while it is held, so that a waiting process finds it gone and makes a new one
     return kept
 
 
@@ -59,8 +59,8 @@ def place(portrait: Portrait, source: Path, folder: Path, licence: str | None) -
     """Copy an image to its name in the output, and return its row of the manifest.
 
     Raises:
-        Unfetched: it is no image, or another one than the list says.
-        OSError: there is no such file.
+        Unfetched: the file is no image, or another one than the list says.
+        OSError: the file does not exist.
     """
     try:
         ending = _ending(source)
@@ -90,15 +90,15 @@ def _check(portrait: Portrait, found: str) -> None:
 
 
 def _ending(file: Path) -> str:
-    """The file name's ending that fits an image's content, whatever it was called."""
+    """Return the ending of a file name that fits an image's content, whatever the file was called."""
     from PIL import Image, UnidentifiedImageError
 
-    Image.MAX_IMAGE_PIXELS = None  # align refuses what is too large, by `max_megapixels`; here no pixel is decoded
+    Image.MAX_IMAGE_PIXELS = None  # align refuses images over `max_megapixels`; here no pixel is decoded
     try:
         with Image.open(file, formats=list(ENDINGS.keys() - {"MPO"})) as image:
             return ENDINGS[image.format or ""]
     except (UnidentifiedImageError, SyntaxError, ValueError, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:  # of the file; a decoder's has no number
+        if isinstance(error, OSError) and error.errno is not None:  # an error of the file; a decoder's has no number
             raise
         with open(file, "rb") as opened:
             head = opened.read(40)
@@ -106,13 +106,13 @@ def _ending(file: Path) -> str:
 
 
 def _check_whole(file: Path) -> None:
-    """Decode what came without a length, or with a wrong one, to its end; the largest are left to align."""
+    """Decode an image to its end to see whether it arrived whole; the largest are left to align."""
     from PIL import Image
 
     with Image.open(file, formats=list(ENDINGS.keys() - {"MPO"})) as image:
         if image.width * image.height > DECODED:
             return
-        image.draft("L", (1, 1))  # of a JPEG an eighth of the pixels: all is read, little computed
+        image.draft("L", (1, 1))  # decodes a JPEG at an eighth of its size: all is read, little computed
         try:
             image.load()
         except Exception as error:  # decoders raise nearly anything on broken files
@@ -125,22 +125,22 @@ def account(
     listed: Sequence[Portrait],
     reasons: Mapping[int, str],
     complete: bool,
-    mend: str = "Mend the list",
+    mend: str = "Correct the list",
     number: str = "line",
 ) -> None:
-    """Write failed.csv and say what is missing.
+    """Write failed.csv and log what is missing.
 
     Args:
-        folder: where failed.csv goes.
+        folder: the folder for failed.csv.
         entry: name of the entry.
-        listed: all that was asked for.
-        reasons: why something could not be had, by `line`.
-        complete: whether all of it must be had.
-        mend: what a user can do about it.
+        listed: everything that was asked for.
+        reasons: why something could not be fetched, by `line`.
+        complete: whether all of it must be there.
+        mend: what a user can do about failures.
         number: what messages call `line`.
 
     Raises:
-        SitterError: nothing could be had, or not all and `complete` is set.
+        SitterError: nothing could be fetched, or not all although `complete` is set.
     """
     failed = [p for p in listed if p.line in reasons]
     columns = ["line", "image_id", "sitter", "source", "reason"]
@@ -148,17 +148,19 @@ def account(
     write_csv(folder / "failed.csv", rows, columns)
     if not failed:
         return
-    again = any(p.url for p in failed)  # a server may answer next time; a file does not come by itself
+    again = any(p.url for p in failed)  # a server may answer next time; a missing file will not appear by itself
     shown = [f"  {number} {p.line}: {p.source}: {reasons[p.line]}" for p in failed[:SHOWN]]
     shown += [f"  … and {len(failed) - SHOWN} more"] if len(failed) > SHOWN else []
     if complete or len(failed) == len(listed):
         why = f"download.{entry}.complete is set" if complete else "so nothing is left"
         raise SitterError(
-            "\n".join([f"download.{entry}: {len(failed)} of {len(listed)} images could not be had, and {why}:", *shown])
+            "\n".join(
+                [f"download.{entry}: {len(failed)} of {len(listed)} images could not be fetched, and {why}:", *shown]
+            )
             + ("\nWhat was fetched stays in the cache: run it again to try the rest." if again else f"\n{mend}.")
         )
     logger.info(
-        "\n".join([f"{entry}: {len(failed)} of {len(listed)} images could not be had (all in failed.csv):", *shown])
+        "\n".join([f"{entry}: {len(failed)} of {len(listed)} images could not be fetched (all in failed.csv):", *shown])
         + f"\n{mend}{', or run it again to try them once more' if again else ''}; "
         "`complete: true` makes this an error."
     )

@@ -1,4 +1,4 @@
-"""Kind `tinyface`: the test set of TinyFace as its authors publish it, with its lists of probes and of their mates.
+"""Kind `tinyface`: the test set of TinyFace as its authors publish it, with its lists of probes and gallery images.
 
 Cheng, Zhu, Gong: Low-Resolution Face Recognition, ACCV 2018.
 """
@@ -23,18 +23,19 @@ DISTRACTORS = "Gallery_Distractor"
 
 
 def fetch(folder: Path, entry: str, options: TinyFaceOptions) -> list[Row]:
-    """TinyFace's test set: probes, the gallery of their mates, and distractors.
+    """Copy TinyFace's test set: probes, the gallery of their mates, and distractors.
 
     Args:
-        folder: where the images go.
+        folder: the folder for the images.
         entry: name of the entry.
-        options: of the entry.
+        options: the options of the entry.
 
     Returns:
-        Rows of the manifest; the columns `probe` and `gallery` hold the image's id where it is one.
+        Rows of the manifest; the columns `probe` and `gallery` hold the image's id where it is a probe or a gallery
+        image.
 
     Raises:
-        SitterError: a folder or a list is absent, a list is not as TinyFace's are, or an image is not there.
+        SitterError: a folder or a list is absent, a list has another form than TinyFace's, or an image is missing.
     """
     root = own_path(entry, options.path)
     root = root / TESTS if (root / TESTS).is_dir() else root
@@ -61,14 +62,14 @@ def fetch(folder: Path, entry: str, options: TinyFaceOptions) -> list[Row]:
 
 
 def read_pairs(path: Path, side: str) -> list[tuple[str, int]]:
-    """Return the names and the numbers of the people of the images of `probe_img_ID_pairs.mat` or its like.
+    """Return each image of `probe_img_ID_pairs.mat` (or the gallery's file) with the number of its person.
 
     Args:
-        path: the file, of MATLAB's formats up to 7.2.
-        side: what its variables begin with: `probe` or `gallery`.
+        path: the file, in a MATLAB format up to 7.2.
+        side: how its variables begin: `probe` or `gallery`.
 
     Raises:
-        SitterError: the file is absent or not as TinyFace's are.
+        SitterError: the file is absent or has another form than TinyFace's.
     """
     from scipy.io import loadmat
 

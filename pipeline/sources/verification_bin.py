@@ -1,12 +1,12 @@
 """Kind `verification-bin`: a verification set as InsightFace ships them (`lfw.bin`, `cfp_fp.bin`, `agedb_30.bin` …).
 
 The file is a pickle of 2N encoded images and N booleans: pair i is images 2i and 2i + 1. Its images are kept, as
-delivered, in one RecordIO file, each once however often it stands in the set. In which pairs an image is stands in
-the manifest's column `pairs`, from which `split` (kind `pairs`) lists them: `7a+` is the first of pair 7, which is
-genuine; `7b-` would be the second of an impostor pair.
+delivered, in one RecordIO file, each once even if it occurs several times in the set. The manifest's column `pairs`
+tells in which pairs an image occurs; `split` (kind `pairs`) lists the pairs from it. `7a+` is the first image of pair
+7, which is genuine; `7b-` would be the second image of an impostor pair.
 
-Sitters are not named. Images that genuine pairs join, directly or through others, have one sitter, called after the
-first of them; two such sitters may be one person, so other pairs than those listed say nothing.
+Sitters are not named. Images that genuine pairs join, directly or through others, have one sitter, named after the
+first of them. Two such sitters may be one person, so only the listed pairs say anything.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ IMAGES = "images.rec"
 
 
 def fetch(folder: Path, entry: str, options: VerificationBinOptions) -> list[Row]:
-    """A verification set with its pairs, as InsightFace ships them: `lfw.bin` and the like.
+    """Take a verification set with its pairs, as InsightFace ships them: `lfw.bin` and the like.
 
     Args:
-        folder: where its images go.
+        folder: the folder for its images.
         entry: name of the entry.
-        options: of the entry.
+        options: the options of the entry.
 
     Returns:
         Rows of the manifest, with the column `pairs`.
 
     Raises:
-        SitterError: the file is no such set, or holds anything but images and booleans.
+        SitterError: the file is no such set, or holds anything except images and booleans.
     """
     source, _ = own_file(entry, options.path, options.url, options.sha256)
     images, same = read_bin(source)
@@ -63,7 +63,7 @@ def fetch(folder: Path, entry: str, options: VerificationBinOptions) -> list[Row
 
 
 def _sitters(images: Sequence[int], same: Sequence[bool]) -> dict[int, int]:
-    """The first image of those that genuine pairs join with each image, directly or through others."""
+    """Return, for each image, the first image that genuine pairs join with it, directly or through others."""
     root = {i: i for i in images}
 
     def find(i: int) -> int:
@@ -79,10 +79,10 @@ def _sitters(images: Sequence[int], same: Sequence[bool]) -> dict[int, int]:
 
 
 def read_bin(path: Path) -> tuple[list[bytes], list[bool]]:
-    """The 2N encoded images of a verification set, and whether each of its N pairs is genuine.
+    """Return the 2N encoded images of a verification set, and whether each of its N pairs is genuine.
 
     Raises:
-        SitterError: it is no such set, or holds anything but images and booleans.
+        SitterError: the file is no such set, or holds anything except images and booleans.
     """
     content = unpickle(path)
     if not isinstance(content, tuple | list) or len(content) != 2:
@@ -113,13 +113,13 @@ def _what(value: Any) -> str:
 
 
 def write_bin(path: Path, images: Sequence[bytes], same: Sequence[bool], protocol: int = 4) -> None:
-    """A verification set as InsightFace's `lfw2pack.py` writes it.
+    """Write a verification set as InsightFace's `lfw2pack.py` writes it.
 
     Args:
         path: the `.bin`.
         images: 2N encoded images: pair i is 2i and 2i + 1.
         same: whether each of the N pairs is genuine.
-        protocol: of the pickle.
+        protocol: the protocol of the pickle.
 
     Raises:
         SitterError: the numbers of images and pairs do not fit.

@@ -1,4 +1,4 @@
-"""Files by URL: streamed, retried with growing pauses, resumed where the server can."""
+"""Fetches files by URL: streams them, retries with growing pauses, and resumes where the server can."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import requests
 
 TIMEOUT = (10, 30)  # seconds to connect, and between two pieces of an answer
 PAUSE_AT_MOST = 60.0
-BLOCK = 1 << 16  # bytes; what a broken connection brought of the last one is lost
+BLOCK = 1 << 16  # bytes; a broken connection loses only the last one
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -22,11 +22,11 @@ class Unfetched(Exception):
     def __init__(self, reason: str, status: int | None = None) -> None:
         super().__init__(reason)
         self.status = status
-        """What the server answered; None where it gave no answer."""
+        """The status that the server answered; None where it gave no answer."""
 
 
 def session(contact: str | None = None) -> requests.Session:
-    """A session that says who asks, as Wikimedia and other archives require."""
+    """Return a session that says who asks, as Wikimedia and other archives require."""
     made = requests.Session()
     made.headers["User-Agent"] = f"sitter/0.1 ({contact or 'portrait research'}) {requests.utils.default_user_agent()}"
     made.headers["Accept-Encoding"] = "identity"  # bytes as stored, so that sizes, ranges and checksums hold
@@ -44,27 +44,27 @@ def save(
     mark: Path | None = None,
     limit: int | None = None,
 ) -> None:
-    """Fetch a URL into a file; what arrives short of the length that was announced counts as broken off.
+    """Fetch a URL into a file; an answer shorter than announced counts as broken off.
 
     Args:
-        target: where the bytes go; on failure what came so far stays there, unless it is too large.
-        retries: further attempts after a failure that may pass (no answer, a broken answer, status 429 or 5xx).
-        backoff: pause before the first of them, seconds; it doubles each time, unless the server says how long.
-        resume: go on behind the bytes that `target` already holds. Only for content whose checksum is known.
-        mark: file for the server's word on the version that `target` holds a part of (ETag, or date of the last
-            change). With it, too, we go on behind what is there, unless the server says that the file is another by now
-            (RFC 9110, If-Range).
+        target: the file; after a failure it keeps what has arrived, unless it is too large.
+        retries: further attempts after a failure that may be temporary (no answer, a broken answer, status 429 or 5xx).
+        backoff: seconds before the first of them; it doubles each time, unless the server says how long.
+        resume: continue after the bytes that `target` already holds. Only for content whose checksum is known.
+        mark: file that keeps the server's identifier of the version that `target` holds a part of (ETag, or date of the
+            last change). With it, too, fetching continues after the bytes that are there, unless the server says that
+            the file has changed (RFC 9110, If-Range).
         limit: bytes after which to give up.
 
     Raises:
-        Unfetched: with the reason.
+        Unfetched: the message is the reason.
     """
     for attempt in range(retries + 1):
         pause = min(backoff * 2**attempt, PAUSE_AT_MOST) * random.uniform(0.75, 1.25)
         try:
             held = _held(target, resume, mark)
             with _ask(url, held, web, mark) as answer:
-                if answer.status_code == 416:  # nothing behind what we hold, or another file by now: start afresh
+                if answer.status_code == 416:  # nothing after what we hold, or the file has changed: start afresh
                     target.unlink()
                     raise requests.ConnectionError("the server no longer holds the rest of the file")
                 if answer.status_code in PASSING:
@@ -79,12 +79,12 @@ def save(
                 tries = f" (tried {attempt + 1} times)" if attempt else ""
                 raise Unfetched(_reason(error) + tries) from None
             time.sleep(pause)
-        except requests.RequestException as error:  # no URL, too many redirects …: no use trying again
+        except requests.RequestException as error:  # no URL, too many redirects …: trying again does not help
             raise Unfetched(_reason(error)) from None
 
 
 def _held(target: Path, resume: bool, mark: Path | None) -> int:
-    """Bytes to go on behind."""
+    """Return the number of bytes after which to continue."""
     known = resume or (mark is not None and mark.exists())
     return target.stat().st_size if known and target.exists() else 0
 
@@ -112,7 +112,7 @@ def _write(answer: requests.Response, target: Path, held: int, mark: Path | None
 
 
 def _remember(answer: requests.Response, mark: Path) -> None:
-    """Keep what tells this version of the file from another; weak ETags do not."""
+    """Keep the identifier of this version of the file; weak ETags do not identify one."""
     tag = answer.headers.get("ETag", "")
     version = tag if tag.startswith('"') else answer.headers.get("Last-Modified", "")
     if version:
@@ -126,7 +126,7 @@ def _status(answer: requests.Response) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """The innermost cause, in one line."""
+    """Return the innermost cause, in one line."""
     if isinstance(error, requests.ConnectTimeout | requests.ReadTimeout):
         return f"no answer within {TIMEOUT[0 if isinstance(error, requests.ConnectTimeout) else 1]} s"
     inner: object = error
@@ -137,7 +137,7 @@ def _reason(error: Exception) -> str:
 
 
 def _retry_after(answer: requests.Response) -> float:
-    """Seconds that a server asks us to wait, at most `PAUSE_AT_MOST`."""
+    """Return the seconds that a server asks us to wait, at most `PAUSE_AT_MOST`."""
     said = answer.headers.get("Retry-After", "")
     try:
         seconds = float(said) if said.isdigit() else parsedate_to_datetime(said).timestamp() - time.time()

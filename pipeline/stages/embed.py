@@ -1,8 +1,7 @@
 """Stage `embed`: turn the faces of a data set into vectors with one model.
 
 Reads `models/MODEL/` and `data/faces/DATASET/`, writes `embeddings/MODEL/DATASET/embeddings.arrow`: image_id and
-vectors (float32) as the model gives them, unnormalised, and the mirrored image's where the model asks for it. Of an
-outside system, the vectors in its file; of one that gives only scores of pairs, `scores.arrow`.
+vectors (float32) as the model gives them, unnormalised, and the mirrored image's where the model asks for it.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The files by which stages talk to each other, a contract a module."""
+"""The files through which stages exchange data; one contract in each module."""

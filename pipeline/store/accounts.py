@@ -1,4 +1,4 @@
-"""The account of a data set's images, `data/faces/<dataset>/faces.csv`: what became of each, and where its face is."""
+"""The account of a data set's images, `data/faces/<dataset>/faces.csv`: the result for each image."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pipeline.store.curves import Number
 ACCOUNT = "faces.csv"
 REQUIRED = ("image_id", "sitter", "status")
 OWN = ("image_id", "path", "sitter", *FOUND)
-"""Columns that every account has, in their order; those of the source follow."""
+"""Columns that every account has, in order; the columns of the source follow."""
 ALIGNED = "aligned"
-"""The status of an image whose face is in the store."""
+"""The status of an image with a face in the store."""
 DROPPED = "dropped"
 """The status of an image that a person has taken out."""
 DOUBTFUL = "doubtful.html"
-"""The page of images that want a human's look."""
+"""The page of images that a human should check."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ class Accounted:
 
 @contextmanager
 def account_writer(folder: Path, carried: Iterable[str]) -> Iterator[Callable[[Mapping[str, Any]], object]]:
-    """Open a new account in an existing folder, and hand out what writes a row of it.
+    """Open a new account in an existing folder, and yield a function that writes a row.
 
     Args:
-        folder: of the data set's faces, while it is being made.
-        carried: columns of the source that follow `OWN`.
+        folder: the folder of the data set's faces, while it is being made.
+        carried: the columns of the source, which follow `OWN`.
     """
     with open(folder / ACCOUNT, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [*OWN, *carried], restval="", lineterminator="\n")
@@ -66,7 +66,7 @@ def account_writer(folder: Path, carried: Iterable[str]) -> Iterator[Callable[[M
 
 
 def doubtful_file(dataset: str, at: Layout = HERE) -> Path:
-    """Return the path of the page of images that want a human's look."""
+    """Return the path of the page of images that a human should check."""
     return at.faces(dataset) / DOUBTFUL
 
 
@@ -81,7 +81,7 @@ def has_account(dataset: str, at: Layout = HERE) -> bool:
 
 
 def each_account(dataset: str, columns: Sequence[str] = ("image_id",), at: Layout = HERE) -> Iterator[dict[str, str]]:
-    """Yield the rows of a data set's account as text; `columns` have to be there."""
+    """Yield the rows of a data set's account as text; `columns` must exist."""
     return each_row(account_file(dataset, at), columns)
 
 
@@ -91,14 +91,14 @@ def each_accounted(dataset: str, at: Layout = HERE) -> Iterator[Accounted]:
 
 
 def each_account_in(folder: Path) -> Iterator[dict[str, str]]:
-    """Yield the rows of the account in a folder, such as that of a part of a data set, as text."""
+    """Yield the rows of the account in a folder, such as the folder of a part of a data set, as text."""
     return each_row(folder / ACCOUNT)
 
 
 def read_account(
     dataset: str, columns: Sequence[str] = ("image_id",), only: Sequence[str] | None = None, at: Layout = HERE
 ) -> list[dict[str, str]]:
-    """Read a data set's account as text: `columns` have to be there, and only those of `only` are kept.
+    """Read a data set's account as text: `columns` must exist, and only the columns in `only` are kept.
 
     Raises:
         SitterError: the file or one of the columns is absent.

@@ -1,4 +1,4 @@
-"""What a model looks at, `attributions/<model>/`: pairs of test images, and a map of each image of a pair.
+"""The attributions of a model, `attributions/<model>/`: pairs of test images, and a map of each image of a pair.
 
 `pairs.csv` has the pairs with the model's cosines. `maps.arrow` has pair, side, and the map, float32 [112 × 112] row by
 row: how much each pixel raises or lowers the cosine.
@@ -20,7 +20,7 @@ from pipeline.store.curves import Number
 
 PAIRS, MAPS = "pairs.csv", "maps.arrow"
 PAIR = ("pair", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_dataset")
-"""Columns that say which pair it is; `score` follows."""
+"""Columns that identify a pair; `score` follows."""
 COLUMNS = (*PAIR, "score")
 SIDES = ("probe", "gallery")
 Maps = NDArray[np.float32]
@@ -54,9 +54,9 @@ def write_attributions(folder: Path, pairs: Sequence[Mapping[str, Any]], maps: S
     """Write the files of a model into an existing folder.
 
     Args:
-        folder: of the model, while it is being made.
-        pairs: of `pairs.csv`, with `COLUMNS`.
-        maps: of probe and gallery of each pair in turn, float32 [112, 112].
+        folder: the folder of the model, while it is being made.
+        pairs: the rows of `pairs.csv`, with `COLUMNS`.
+        maps: the maps of probe and gallery image of each pair in turn, float32 [112, 112].
     """
     import pyarrow as pa
 

@@ -1,8 +1,8 @@
-"""The answers to a question, `results/identify/<question>/`: candidates, how good such lists are, a page, annotations.
+"""The answers to a question, `results/identify/<question>/`: candidates, tests of such lists, a page, annotations.
 
 `candidates.csv` has a row for each candidate of each portrait and one for "none of these" (rank `none`); portraits that
-a person has decided on have one row with that decision. `known.csv` tells how often candidates were right, of portraits
-whose sitters are known. `question.json` says what it was all made with.
+a person has decided on have one row with the decision. `known.csv` tells how often candidates were right for portraits
+with known sitters. `question.json` records the settings and models that were used.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ COLUMNS = (
     *("right", "right_low", "right_high", "warnings", "decision", "truth"),
     *("reference_dataset", "reference"),
 )
-"""Of `candidates.csv`; after them come the columns of the reference image, with `reference_` before their names."""
+"""Columns of `candidates.csv`; the columns of the reference image follow, with `reference_` before their names."""
 LAST = ("question", "model", "made_by")
 KNOWN_COLUMNS = (
     *("rank", "likelihood_ratio", "searches", "sitters", "claimed", "right", "right_low", "right_high"),
 )  # fmt: skip
 OPEN, IDENTIFIED, UNSUITABLE = "unidentified", "identified", "unsuitable"
-"""What a portrait is after the decisions: still asked about, accepted by a person, or not to be asked about."""
+"""Status of a portrait after the decisions: still open, accepted by a person, or not to be searched."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def question_file(name: str, at: Layout = HERE) -> Path:
 
 
 def read_question(name: str, at: Layout = HERE) -> Any:
-    """Read what a question was answered with, and how good the lists are."""
+    """Read the record of a question: settings and models, and how good the lists are."""
     return read_json(question_file(name, at))
 
 

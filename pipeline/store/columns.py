@@ -1,6 +1,6 @@
-"""Names of the columns that Sitter itself writes into the tables of images, and what becomes of a user's of that name.
+"""Names of the columns that Sitter writes into tables of images, and new names for a user's columns of such names.
 
-`manifest.csv` and `faces.csv` carry the user's own columns beside Sitter's. A museum's column `origin`, where a
+`manifest.csv` and `faces.csv` hold the user's own columns beside Sitter's. A museum's column `origin`, where a
 painting is from, must not be taken for the photograph that a rendering was made of.
 """
 
@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable
 GIVEN = ("image_id", "path", "sitter", "sha256")
 """Written by every source; in a user's list these columns have the same meaning."""
 WRITTEN = "sitter_as_written"
-"""What a source wrote for the sitter of an unidentified portrait, or of one whose name has another spelling."""
+"""The source's original text for the sitter of an unidentified portrait, or of one with another spelling."""
 SITTER_ID = "sitter_id"
-"""Identifier of the sitter in a user's list: of Wikidata, ULAN or the museum's own."""
+"""Identifier of the sitter in a user's list: from Wikidata, ULAN or the museum itself."""
 RENDERED = ("origin", "rendering", "style")
 """Written by `render`."""
 PAIRS = "pairs"
@@ -26,7 +26,7 @@ FOUND = (
 DEALT = ("subset", "fold")
 """Written by `split`."""
 RESERVED = frozenset({WRITTEN, *RENDERED, PAIRS, *FOUND, *DEALT})
-"""What a user's column cannot be called."""
+"""Names that a user's column cannot have."""
 PREFIX = "their_"
 
 

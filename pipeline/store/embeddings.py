@@ -26,13 +26,13 @@ FAILED = "failed.csv"
 VERSIONS = "versions.json"
 COLUMNS = ("embedding", "mirrored")
 VECTOR, SUM = "sitter.vector", "embedding + mirrored: the vector of an image is the sum of both columns"
-"""Key and value of the schema's metadata where a table has both columns."""
+"""Key and value of the schema's metadata if a table has both columns."""
 CHECKED_AT_ONCE = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    """Vectors by image: `vectors[i]` (float32 [n, d], unnormalised) is that of `image_ids[i]`."""
+    """Vectors by image: `vectors[i]` (float32 [n, d], unnormalised) belongs to `image_ids[i]`."""
 
     image_ids: list[str]
     vectors: Floats
@@ -41,10 +41,10 @@ class Embeddings:
         return len(self.image_ids)
 
     def select(self, image_ids: Sequence[str], source: str = "the embeddings") -> Floats:
-        """Vectors of these images, in this order: float32 [k, d].
+        """Return the vectors of these images, in this order: float32 [k, d].
 
         Raises:
-            SitterError: an image has no vector; `source` says where it was sought.
+            SitterError: an image has no vector; `source` names the place in the message.
         """
         rows = {image_id: row for row, image_id in enumerate(self.image_ids)}
         missing = [i for i in image_ids if i not in rows]
@@ -57,7 +57,7 @@ class Embeddings:
 
 
 def normalise(x: Floats) -> Floats:
-    """Rows [n, d] scaled to length 1; rows of zeros stay zeros."""
+    """Return the rows [n, d] scaled to length 1; rows of zeros stay zeros."""
     length = np.linalg.norm(x, axis=-1, keepdims=True)
     return cast(Floats, x / np.maximum(length, np.finfo(np.float32).tiny))
 
@@ -66,13 +66,13 @@ def write_embeddings(folder: Path, image_ids: Sequence[str], vectors: Floats, mi
     """Write `embeddings.arrow` into an existing folder.
 
     Args:
-        folder: of one model or fusion and one data set, while it is being made.
-        image_ids: unique, n of them.
+        folder: the folder of one model or fusion and one data set, while it is being made.
+        image_ids: n unique image ids.
         vectors: [n, d], unnormalised.
-        mirrored: [n, d], the vectors of the mirrored images; the schema's metadata then say that both are to be summed.
+        mirrored: [n, d], the vectors of the mirrored images; the schema's metadata then say that both must be summed.
 
     Raises:
-        SitterError: a vector is not finite, or is zero; names the image.
+        SitterError: a vector is not finite, or is zero; the message names the image.
     """
     import pyarrow as pa
 
@@ -90,7 +90,7 @@ def write_embeddings(folder: Path, image_ids: Sequence[str], vectors: Floats, mi
 
 
 def write_versions(folder: Path) -> None:
-    """Record in a table's folder the versions of what computes the vectors here."""
+    """Write the versions of the packages that compute the vectors into a table's folder."""
     write_json(folder / VERSIONS, versions())
 
 
@@ -101,12 +101,12 @@ def read_versions(name: str, dataset: str, at: Layout = HERE) -> dict[str, str]:
 
 
 def write_as_they_come(folder: Path, image_ids: Sequence[str], blocks: Iterable[Sequence[Floats]]) -> None:
-    """The same of vectors that are made some at a time; they wait on the disk, so that memory holds a block of them.
+    """Streaming variant of `write_embeddings`: blocks wait on disk, so that memory holds only one of them.
 
     Args:
         folder: as for `write_embeddings`.
-        image_ids: unique, n of them.
-        blocks: the vectors [b, d] of the next b images, and of these mirrored where the table is to have them.
+        image_ids: n unique image ids.
+        blocks: the vectors [b, d] of the next b images and, if the table should have them, of these images mirrored.
     """
     waiting: list[Path] = []
     with ExitStack() as opened:
@@ -123,9 +123,9 @@ def write_as_they_come(folder: Path, image_ids: Sequence[str], blocks: Iterable[
 
 
 def read_embeddings(name: str, dataset: str, at: Layout = HERE) -> Embeddings:
-    """Vectors of a model or fusion on a data set; where those of the mirrored images were kept, the sum of both.
+    """Return the vectors of a model or fusion on a data set; if mirrored vectors were kept, the sum of both.
 
-    The sum is InsightFace's evaluation: normalise(e(x) + e(mirror x)).
+    The sum is used as in InsightFace's evaluation: normalise(e(x) + e(mirror x)).
 
     Raises:
         SitterError: the table is absent, broken or has other columns.
@@ -135,9 +135,9 @@ def read_embeddings(name: str, dataset: str, at: Layout = HERE) -> Embeddings:
 
 
 def open_embeddings(name: str, dataset: str, at: Layout = HERE) -> tuple[list[str], list[Floats]]:
-    """Image ids and what is to be summed: their vectors and, where they were kept, those of the mirrored images.
+    """Return image ids and the terms of the sum: their vectors and, if they were kept, the mirrored images' vectors.
 
-    Memory-mapped, so that of millions only what is looked at is read. Raises as `read_embeddings` does.
+    They are memory-mapped, so that only the vectors in use are read. Raises as `read_embeddings` does.
     """
     path = at.embeddings(name, dataset) / FILE
     if not path.is_file():
@@ -156,13 +156,13 @@ def open_embeddings(name: str, dataset: str, at: Layout = HERE) -> tuple[list[st
 
 
 def write_failed(folder: Path, image_ids: Sequence[str]) -> None:
-    """Write `failed.csv` into an existing folder: the faces on which an outside system failed; no file without any."""
+    """Write `failed.csv` into an existing folder: the faces on which an outside system failed, if any."""
     if image_ids:
         write_csv(folder / FAILED, [{"image_id": image_id} for image_id in image_ids], ["image_id"])
 
 
 def read_failed(model: str, dataset: str, at: Layout = HERE) -> list[str]:
-    """Return the faces of a data set of which an outside system could make nothing."""
+    """Return the faces of a data set that an outside system could not process."""
     path = at.embeddings(model, dataset) / FAILED
     return [row["image_id"] for row in read_csv(path, ["image_id"])] if path.is_file() else []
 
@@ -170,7 +170,7 @@ def read_failed(model: str, dataset: str, at: Layout = HERE) -> list[str]:
 def check_complete(
     model: str, dataset: str, wanted: Collection[str], image_ids: Sequence[str], at: Layout = HERE
 ) -> None:
-    """Raise SitterError unless there is one vector for each image that is wanted."""
+    """Raise SitterError unless there is one vector for each wanted image."""
     path, known = at.embeddings(model, dataset) / FILE, set(image_ids)
     if len(known) < len(image_ids):
         raise SitterError(f"{path}: image ids occur twice. Run embed (or fuse) again.")
@@ -185,13 +185,13 @@ def check_complete(
 
 
 def refuse_failed(model: str, dataset: str, missing: Collection[str], at: Layout) -> None:
-    """Raise SitterError where it is an outside system's failures that have no vector."""
+    """Raise SitterError if the images without a vector are an outside system's failures."""
     failed = set(read_failed(model, dataset, at)) & set(missing)
     if failed:
         raise SitterError(
             f"{model} has no vector for {len(failed)} images of {dataset}, the first of them {min(failed)!r}, since "
-            "the outside system failed on them: only benchmarks can do without. Take it out of what needs a vector of "
-            "each image (a fusion, a question, class centres)."
+            "the outside system failed on them: only benchmarks work without them. Remove the model from uses that "
+            "need a vector of each image (a fusion, a question, class centres)."
         )
 
 

@@ -1,4 +1,4 @@
-"""Aligned faces in a few large files: Arrow IPC shards, memory-mapped, any face at once.
+"""Aligned faces in a few large files: Arrow IPC shards, memory-mapped, with direct access to any face.
 
 A shard holds up to 10,000 faces in record batches of 1,000, so that neither writing nor reading holds more than that
 in memory. Columns: image_id, sitter, crop (an encoded image, 112×112), landmarks (ten numbers, pixels of the raw
@@ -51,20 +51,20 @@ class Face:
 
 
 def encode(crop: RGBImage) -> bytes:
-    """A crop as PNG: lossless, at the fastest level, which is 15 % larger than the default and six times as fast."""
+    """Encode a crop as PNG: lossless, at the fastest level, 15 % larger than the default but 6 times as fast."""
     _, data = cv2.imencode(".png", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1])
     return data.tobytes()
 
 
 def decode(data: bytes | memoryview) -> RGBImage | None:
-    """An encoded crop: uint8 [height, width, 3], RGB; None where it is no image."""
+    """Decode a crop to uint8 [height, width, 3], RGB; None where it is no image."""
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     return None if image is None else np.asarray(image, np.uint8)
 
 
 def write_faces(folder: Path, faces: Iterable[Face]) -> int:
-    """Write `faces-00000.arrow`, … into a folder, as the faces come; returns how many there were."""
+    """Write `faces-00000.arrow`, … into a folder, one face at a time; return the number of faces."""
     rows, count = iter(faces), 0
     while first := next(rows, None):
         path = folder / f"faces-{count // SHARD:05}.arrow"
@@ -90,7 +90,7 @@ def _batch(faces: Sequence[Face]) -> pa.RecordBatch:
 
 
 class FaceStore:
-    """The faces of a data set, read where they lie; may be pickled, and read from several threads or processes."""
+    """The faces of a data set, memory-mapped; it can be pickled, and read from several threads or processes."""
 
     def __init__(self, folder: Path) -> None:
         """Open `data/faces/<dataset>/`.
@@ -128,47 +128,47 @@ class FaceStore:
 
     @cached_property
     def image_ids(self) -> list[str]:
-        """Name of each face's image."""
+        """The id of each face's image."""
         ids: list[str] = self._column("image_id").to_pylist()
         return ids
 
     @cached_property
     def sitters(self) -> list[str]:
-        """Who each face is of."""
+        """The sitter of each face."""
         sitters: list[str] = self._column("sitter").to_pylist()
         return sitters
 
     def rows(self, image_ids: pa.StringArray) -> pa.Int32Array:
-        """The row of each of these images; null where it has no face."""
+        """Return the row of each of these images; null where an image has no face."""
         return pc.index_in(image_ids, value_set=self._column("image_id").combine_chunks())
 
     @cached_property
     def landmarks(self) -> NDArray[np.float32]:
-        """float32 [n, 5, 2], x and y in pixels of the raw images (eyes, nose, mouth corners; image left first)."""
+        """Return the landmarks, float32 [n, 5, 2], x and y in pixels of the raw images (order as in `Face`)."""
         parts = [batch.column("landmarks").flatten().to_numpy() for batch in self._batches]
         return np.concatenate(parts).reshape(-1, 5, 2)
 
     @cached_property
     def crop_landmarks(self) -> NDArray[np.float32]:
-        """float32 [n, 5, 2], the landmarks as they lie in the crops, in pixels of these."""
-        rows = range(0, self._len, BATCH)  # at once, millions would take gigabytes
+        """Return the landmarks in the crops, float32 [n, 5, 2], in pixels of the crops."""
+        rows = range(0, self._len, BATCH)  # all at once, millions would take gigabytes
         return np.concatenate([crop_landmarks(self.landmarks[n : n + BATCH], ARCFACE) for n in rows])
 
     def encoded(self, i: int) -> memoryview:
-        """The encoded crop of a face, without a copy."""
+        """Return the encoded crop of a face, without a copy."""
         batch = bisect_right(self._starts, i) - 1
         if not 0 <= i < self._len:
             raise IndexError(f"face {i} of {self._len} in {self.folder}")
         return memoryview(self._crops[batch][i - self._starts[batch]].as_buffer())
 
     def face(self, i: int) -> Face:
-        """The whole row of a face."""
+        """Return the whole row of a face."""
         batch = bisect_right(self._starts, i) - 1
         row = self._batches[batch].slice(i - self._starts[batch], 1).to_pylist()[0]
         return Face(**row | {"landmarks": np.array(row["landmarks"], np.float32).reshape(5, 2)})
 
     def crop(self, i: int) -> RGBImage:
-        """A face: uint8 [112, 112, 3], RGB."""
+        """Return a face as uint8 [112, 112, 3], RGB."""
         image = decode(self.encoded(i))
         if image is None:
             raise SitterError(f"{self.folder}: the crop of {self.image_ids[i]} is broken: align the data set again.")

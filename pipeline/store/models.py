@@ -1,4 +1,4 @@
-"""The folder of a model or fusion, `models/<name>/`: its record, what was learned, and how the training went."""
+"""The folder of a model or fusion, `models/<name>/`: its record, learned weights, and training history."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> None:
 def write_history(
     folder: Path, history: Iterable[Mapping[str, Any]], columns: Sequence[str], summary: Mapping[str, Any]
 ) -> None:
-    """Write how a training went into an existing folder: a row for each epoch, and what `dvc metrics` shows."""
+    """Write a training's history into an existing folder: a row for each epoch, and a summary for `dvc metrics`."""
     write_csv(folder / HISTORY, history, columns)
     write_json(folder / METRICS, summary)
 
@@ -40,7 +40,7 @@ def record_file(name: str, at: Layout = HERE) -> Path:
 
 
 def weights_of(name: str, at: Layout = HERE) -> Path:
-    """Return the path of what a model has learned; a frozen one has none."""
+    """Return the path of a model's learned weights; a frozen model has none."""
     return at.model(name) / WEIGHTS
 
 
@@ -59,7 +59,7 @@ def read_record(name: str, stage: str, at: Layout = HERE) -> Record:
     """Read the record of a model or fusion.
 
     Raises:
-        SitterError: it has not been made; names the stage that makes it.
+        SitterError: the model has not been made; the message names the stage that makes it.
     """
     if not (found := find_record(name, at)):
         raise SitterError(f"{record_file(name, at)} does not exist: run `python -m pipeline {stage} {name}` first.")
@@ -73,10 +73,10 @@ def read_history(name: str, at: Layout = HERE) -> Curve:
 
 
 def weights_record(name: str, size: int, sha256: str) -> Record:
-    """Return what a record says of the file that weights, or an outside system's vectors, came from."""
+    """Return what a record says of the file that holds the weights, or an outside system's vectors."""
     return {"file": name, "bytes": size, "sha256": sha256}
 
 
 def fusion_record(method: Mapping[str, Any], models: Sequence[str], centre: bool, dim: int, **found: Any) -> Record:
-    """Return the record of a fusion: its method and models, what the fit has found, and the length of its vectors."""
+    """Return the record of a fusion: its method and models, the results of the fit, and the length of its vectors."""
     return {"method": dict(method), "models": list(models), "centre": centre, **found, "dim": dim}

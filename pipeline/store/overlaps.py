@@ -1,7 +1,7 @@
 """What a test set shares with training sets, `data/overlap/<entry>/`.
 
 `images.csv` has pairs of images that show the same picture, `sitters.csv` the persons on both sides, `excluded.csv` the
-test images that are left out of what is judged and shown, and `summary.json` the counts.
+test images that benchmarks and `explain` leave out, and `summary.json` the counts.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ def write_overlap(
     """Write the files of an entry into an existing folder.
 
     Args:
-        folder: of the entry, while it is being made.
-        images: of `images.csv`, with `IMAGE_COLUMNS`.
-        sitters: of `sitters.csv`, with `SITTER_COLUMNS`.
+        folder: the folder of the entry, while it is being made.
+        images: the rows of `images.csv`, with `IMAGE_COLUMNS`.
+        sitters: the rows of `sitters.csv`, with `SITTER_COLUMNS`.
         excluded: ids of the images that no benchmark counts.
-        summary: of `summary.json`.
+        summary: the content of `summary.json`.
     """
     write_csv(folder / IMAGES, images, IMAGE_COLUMNS)
     write_csv(folder / SITTERS, sitters, SITTER_COLUMNS)
@@ -81,7 +81,7 @@ def read_excluded(names: Iterable[str], at: Layout = HERE) -> set[str]:
     """Return the ids of the images that some entries of `overlap` leave out.
 
     Raises:
-        SitterError: the file of an entry is not there, or is no table with the column `image_id`.
+        SitterError: the file of an entry is missing, or is no table with the column `image_id`.
     """
     return {row["image_id"] for name in names for row in read_csv(at.overlap(name) / EXCLUDED, ["image_id"])}
 

@@ -1,7 +1,7 @@
 """Images and weights as delivered, `data/raw/<entry>/`: the files, `manifest.csv` and `source.json`.
 
-The manifest of images has a row for each: image_id, path, sitter, sha256, and whatever its source knows of it. That of
-weights is the plain one, which every output folder has.
+The manifest of images has a row for each: image_id, path, sitter, sha256, and whatever its source knows about it. The
+manifest of weights is the plain one that every output folder has.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SOURCE = "source.json"
 PASSED_OVER = "passed-over.csv"
 """The photographs that `render` could not read."""
 CONTACT_SHEET = "contact-sheet.png"
-"""What `render` shows of its styles."""
+"""The picture in which `render` shows its styles."""
 LICENCE = "licence"
 REQUIRED = ("image_id", "path", "sitter")
 
@@ -35,7 +35,7 @@ def write_manifest(folder: Path, rows: Iterable[Mapping[str, Any]], further: Ite
 
 
 def write_passed_over(folder: Path, unread: Iterable[Mapping[str, Any]]) -> None:
-    """Write into an existing folder which photographs could not be painted: image_id, path, reason."""
+    """Write into an existing folder the list of photographs that could not be painted: image_id, path, reason."""
     write_csv(folder / PASSED_OVER, unread, ["image_id", "path", "reason"])
 
 
@@ -59,14 +59,14 @@ def read_raw(entry: str, columns: Sequence[str] = REQUIRED, at: Layout = HERE) -
 
 
 def raw_ids(entry: str, at: Layout = HERE) -> Any:
-    """Read the ids of all images, an Arrow array of text: of millions of them in a moment."""
+    """Read the ids of all images as an Arrow array of text, fast even for millions of images."""
     return read_columns(manifest_file(entry, at), ["image_id"])["image_id"]
 
 
 def licences_of_images(entry: str, at: Layout = HERE) -> set[str]:
-    """Return the licences that the images of a data set state, "" for those that state none.
+    """Return the licences that the images of a data set state; "" is in the set if an image states none.
 
-    Empty where the entry has no manifest yet, or one without licences: weights, or a source that knows of none.
+    The set is empty if the entry has no manifest yet, or one without licences, such as the manifest of weights.
     """
     file = manifest_file(entry, at)
     if not file.is_file():
@@ -78,11 +78,11 @@ def licences_of_images(entry: str, at: Layout = HERE) -> set[str]:
 
 
 def write_source(folder: Path, source: Mapping[str, Any]) -> None:
-    """Write into an existing folder where an entry's files are from, and under which licence."""
+    """Write the origin and licence of an entry's files into an existing folder."""
     write_json(folder / SOURCE, source)
 
 
 def read_source(entry: str, at: Layout = HERE) -> dict[str, Any]:
-    """Return where an entry's files are from; empty where that is not recorded."""
+    """Return the origin of an entry's files; empty where it is not recorded."""
     file = at.raw(entry) / SOURCE
     return dict(read_json(file)) if file.is_file() else {}

@@ -1,8 +1,8 @@
 """The figures of a study, `results/`: what was measured, and on what.
 
-`metrics.json` holds {benchmark: {model: {figure: value}}}; `run.json` says what the figures mean and were measured on.
-Each benchmark has `tables/NAME.csv` (the same figures), `tables/NAME-differences.csv` and `-baseline.csv` (paired
-tests), `curves/CURVE-NAME.csv` and `pairs/NAME.csv` (the pairs that the models get most wrong).
+`metrics.json` holds {benchmark: {model: {figure: value}}}; `run.json` says what the figures mean, and which data they
+were measured on. Each benchmark has `tables/NAME.csv` (the same figures), `tables/NAME-differences.csv` and
+`-baseline.csv` (paired tests), `curves/CURVE-NAME.csv` and `pairs/NAME.csv` (the pairs with the largest errors).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Results:
 
 
 def write_results(folder: Path, metrics: Mapping[str, Any], run: Mapping[str, Any]) -> None:
-    """Write the figures, and what they were measured on, into an existing folder."""
+    """Write the figures, and the record of their measurement, into an existing folder."""
     for part in FOLDERS:  # also where nothing lies in them
         (folder / part).mkdir(exist_ok=True)
     write_json(folder / METRICS, metrics)
@@ -110,7 +110,7 @@ def has_results(folder: Path) -> bool:
 
 
 def read_metrics(folder: Path) -> Any:
-    """Read the figures as they stand in the file."""
+    """Read the figures as the file has them."""
     return read_json(folder / METRICS)
 
 

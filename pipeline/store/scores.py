@@ -1,4 +1,4 @@
-"""Tables of scores, of models that give no vectors: `embeddings/<model>/<dataset>/scores.arrow`."""
+"""Tables of scores, for models that give no vectors: `embeddings/<model>/<dataset>/scores.arrow`."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ def write_scores(folder: Path, table: pa.Table) -> None:
 
 
 def gives_scores(model: str, dataset: str, at: Layout = HERE) -> bool:
-    """Whether a model has given scores of a data set's faces instead of vectors."""
+    """Whether a model gave scores instead of vectors for a data set's faces."""
     return (at.embeddings(model, dataset) / SCORES).is_file()
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """The scores of one model whose probes are of one data set."""
+    """The scores of one model with probes from one data set."""
 
     table: pa.Table
 
     def matrix(self, probes: Sequence[str], gallery_dataset: str, gallery: Sequence[str]) -> NDArray[np.float64]:
-        """[probes, gallery] scores, NaN where there is none."""
+        """Return the scores [probes, gallery], NaN where there is none."""
         rows, columns, scores = self._among(probes, gallery_dataset, gallery)
         found = np.full((len(probes), len(gallery)), np.nan)
         found[rows, columns] = scores
         return found
 
     def pairs(self, probes: Sequence[str], gallery_dataset: str, gallery: Sequence[str]) -> NDArray[np.float64]:
-        """Scores [n] of n pairs, NaN where there is none; memory grows with the pairs and not with their matrix."""
+        """Return the scores [n] of n pairs, NaN where there is none; memory grows with the pairs, not their matrix."""
         one, row = np.unique(np.asarray(probes, dtype=object), return_inverse=True)
         other, column = np.unique(np.asarray(gallery, dtype=object), return_inverse=True)
         rows, columns, scores = self._among(list(one), gallery_dataset, list(other))
@@ -60,7 +60,7 @@ class Scores:
     def _among(
         self, probes: Sequence[str], gallery_dataset: str, gallery: Sequence[str]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        """Places among the probes and in the gallery, and scores, of all rows that are of these images."""
+        """Return positions among probes and in the gallery, and scores, of all rows with these images."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -75,20 +75,20 @@ class Scores:
 
 
 def either_way(there: NDArray[np.float64], back: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the score of pairs of any shape whichever image is the probe, NaN where there is none.
+    """Return the scores of pairs, whichever image is the probe; NaN where there is none.
 
-    Of a system whose scores depend on which image is the probe, a pair's score is the mean of both, in every benchmark.
+    If a system's score depends on which image is the probe, a pair's score is the mean of both, in every benchmark.
 
     Args:
-        there: scores with the one image as the probe.
-        back: with the other; of the same shape.
+        there: scores with one image as the probe, of any shape.
+        back: scores with the other image as the probe, of the same shape.
     """
     both = np.where(there == back, there, (there + back) / 2)
     return np.where(np.isnan(there), back, np.where(np.isnan(back), there, both))
 
 
 def read_scores(model: str, dataset: str, at: Layout = HERE) -> Scores:
-    """Scores of a model with the faces of a data set as probes.
+    """Return the scores of a model with the faces of a data set as probes.
 
     Raises:
         SitterError: the table is absent or broken.

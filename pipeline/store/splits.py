@@ -1,6 +1,6 @@
-"""The files of a split, `data/splits/<dataset>/`: who is in which subset, the pairs, and the copies that were found.
+"""The files of a split, `data/splits/<dataset>/`: the subset of each image, the pairs, and the copies that were found.
 
-`split.csv` holds image_id, sitter, subset, fold, origin and picture of each image, also of millions of them.
+`split.csv` holds image_id, sitter, subset, fold, origin and picture of each image; there may be millions.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 KNOWN, TESTED = ("train", "val"), ("test",)
-"""Subsets whose sitters models are made with, and those that judge them."""
+"""The subsets that models are made with, and the subsets that evaluate them."""
 UNUSED = "unused"
-"""The subset of images that neither train nor judge: copies, and what the split or the study leaves out."""
+"""The subset of images for neither training nor testing: copies, and images that the split or study leaves out."""
 UNIDENTIFIED = "unidentified"
-"""The subset of portraits whose sitter is empty, since nobody knows who it is."""
+"""The subset of portraits with an empty sitter, since nobody knows who it is."""
 REQUIRED = ("image_id", "sitter", "subset")
 COLUMNS = (*REQUIRED, "fold", "origin", "picture")
 PAIR_COLUMNS = ("image_a", "image_b", "genuine", "fold")
 
 
 class Seated(NamedTuple):
-    """One image of a data set, as its split has it."""
+    """One image of a data set, as its split lists it."""
 
     image_id: str
     sitter: str
@@ -38,7 +38,7 @@ class Seated(NamedTuple):
     origin: str
     """The photograph that a rendering was made of; empty for photographs."""
     picture: str
-    """The best of the images that show the same picture; empty where no other image does."""
+    """The best of the images that show the same picture; empty if no other image shows it."""
 
 
 def split_file(dataset: str, at: Layout = HERE) -> Path:
@@ -70,12 +70,12 @@ def write_split(
     copies: tuple[Iterable[Mapping[str, Any]], Sequence[str]],
     by_artist: tuple[Sequence[Mapping[str, Any]], Sequence[str]],
 ) -> None:
-    """Write the files of a split into an existing folder; those of pairs and artists only where there are any.
+    """Write the files of a split into an existing folder; the files of pairs and artists only if there are any.
 
     Args:
-        folder: of the split, while it is being made.
-        rows: of `split.csv`, with `COLUMNS`.
-        pairs: of `pairs.csv`, with `PAIR_COLUMNS`.
+        folder: the folder of the split, while it is being made.
+        rows: the rows of `split.csv`, with `COLUMNS`.
+        pairs: the rows of `pairs.csv`, with `PAIR_COLUMNS`.
         copies, by_artist: rows and columns of `near-duplicates.csv` and of `artists.csv`.
     """
     write_csv(folder / split_file("").name, rows, COLUMNS)
@@ -92,10 +92,10 @@ def has_split(dataset: str, at: Layout = HERE) -> bool:
 
 
 def read_split(dataset: str, columns: Sequence[str] = REQUIRED, at: Layout = HERE) -> list[dict[str, str]]:
-    """Read the rows of a data set's split as text, equal words of them once.
+    """Read the rows of a data set's split as text; equal texts share memory.
 
     Raises:
-        SitterError: the file or one of these columns is absent.
+        SitterError: the file or one of `columns` is absent.
     """
     return read_csv(split_file(dataset, at), columns, only=COLUMNS)
 
@@ -112,7 +112,7 @@ def each_seated(dataset: str, at: Layout = HERE) -> Iterator[Seated]:
 
 
 def split_columns(dataset: str, *columns: str, at: Layout = HERE) -> dict[str, pa.StringArray]:
-    """Read columns of a data set's split as text; of millions of rows in a moment."""
+    """Read columns of a data set's split as text; fast even for millions of rows."""
     return read_columns(split_file(dataset, at), list(columns))
 
 
@@ -127,7 +127,7 @@ def sitters_of(dataset: str, subsets: Collection[str], at: Layout = HERE) -> dic
 
 
 def each_image(dataset: str, at: Layout = HERE) -> Iterator[tuple[str, str, str]]:
-    """Yield image id, sitter and subset of each image, in the split's order; images of one sitter share the word."""
+    """Yield image id, sitter and subset of each image, in the split's order; images of one sitter share one text."""
     columns = split_columns(dataset, *REQUIRED, at=at)
     names = columns["sitter"].dictionary_encode()
     sitters = map(names.dictionary.to_pylist().__getitem__, names.indices.to_pylist())

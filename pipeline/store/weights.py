@@ -1,4 +1,4 @@
-"""The file behind an option named `weights`: what the download stage fetched for that entry."""
+"""The file behind an option named `weights`: the file that `download` fetched for that entry."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pipeline.params.weights import HasWeights
 from pipeline.plan.layout import HERE, MANIFEST, Layout
 from pipeline.store.raw import SOURCE
 
-# What download writes beside the file itself.
+# Files that `download` writes beside the file itself.
 ACCOUNT = {MANIFEST, SOURCE}
 
 
 def make_with_weights(options: Options, at: Layout = HERE) -> Any:
-    """Make what stands behind an option; one that names weights is told in which project they lie."""
+    """Make the implementation of an option; if it names weights, tell it the project where they lie."""
     reads = isinstance(options, HasWeights) and options.entries()
     return options.make(at=at) if reads else options.make()
 
 
 def weights_file(name: str, at: Layout = HERE) -> Path:
-    """The one file of `data/raw/<name>/`, the entry `name` of section `download`; an ONNX file may have companions.
+    """Return the one file of `data/raw/<name>/`, an entry of section `download`; an ONNX file may have companions.
 
     Raises:
         SitterError: nothing was downloaded under that name, or the entry holds images or several files.

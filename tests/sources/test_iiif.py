@@ -224,7 +224,7 @@ def test_what_is_broken_or_gone_is_listed_and_the_rest_comes(at: Layout, project
     assert reasons.keys() == expected.keys()
     for source, reason in expected.items():
         assert reason in reasons[source], source
-    with pytest.raises(SitterError, match=r"7 of 8 images could not be had, and download.set.complete is set"):
+    with pytest.raises(SitterError, match=r"7 of 8 images could not be fetched, and download.set.complete is set"):
         fetch(at, url=uri, complete=True)
     with pytest.raises(SitterError, match=r"1 of 1 images(.|\n)*the server answered 404"):
         fetch(at, url=f"{server.url}/absent.json")

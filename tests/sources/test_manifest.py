@@ -78,7 +78,7 @@ def test_what_cannot_be_had_is_listed_with_its_reason_and_the_rest_goes_on(
     assert len(fetch(at)) == 3
     said = capsys.readouterr().err
     assert f"line 5: {site.url}/absent.jpg: the server answered 404" in said
-    assert "Mend the list, or run it again" in said
+    assert "Correct the list, or run it again" in said
     reasons = failures(at)
     expected = {
         "absent.jpg": "does not exist",
@@ -100,7 +100,7 @@ def test_what_cannot_be_had_is_listed_with_its_reason_and_the_rest_goes_on(
 def test_complete_means_that_nothing_may_be_missing(at: Layout, project: Path, site: Site) -> None:
     listing(at, [*web(site, 2), {"sitter": "x", "url": f"{site.url}/absent.jpg"}])
     with pytest.raises(
-        SitterError, match=r"1 of 3 images could not be had, and download.set.complete is set(.|\n)*404"
+        SitterError, match=r"1 of 3 images could not be fetched, and download.set.complete is set(.|\n)*404"
     ):
         fetch(at, complete=True)
 

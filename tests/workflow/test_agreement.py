@@ -261,7 +261,7 @@ def test_dvc_repro_says_before_any_work_that_dvc_yaml_has_to_follow_and_then_goe
     report = workplace.text("results/report.html")
     first = workplace.call("dvc", "repro", check=False)
     assert first.returncode != 0
-    assert "type the same command once more" in first.stdout
+    assert "run the same command once more" in first.stdout
     assert not (workplace.folder / "logs").exists(), "no stage ran"
     assert workplace.text("results/report.html") == report
     assert workplace.jobs_of("dvc", "repro") == {"fuse/third", "evaluate", "report"}
@@ -277,7 +277,7 @@ def test_dvc_repro_says_the_same_where_another_study_was_copied_over_params(
     (workplace.folder / "params.yaml").write_text(params)
     first = workplace.call("dvc", "repro", *target, check=False)
     assert first.returncode != 0
-    assert "type the same command once more" in first.stdout
+    assert "run the same command once more" in first.stdout
     assert "missing" not in first.stdout
     assert (workplace.folder / "results/report.html").exists()
     assert "'plan'" in workplace.call("dvc", "repro", "plan").stdout

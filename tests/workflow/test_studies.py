@@ -145,5 +145,5 @@ def test_what_a_killed_run_has_made_outlives_an_experiment_and_is_not_made_again
     # DVC deletes what it does not know, and then asks for the same.
     workplace.call("dvc", "exp", "run", "-S", "report.title=Another title")
     assert (workplace.folder / "models/tuned/weights.safetensors").read_bytes() == weights
-    assert "an earlier run has made this" in workplace.text("logs/train/tuned.log")
+    assert "taken from an earlier run" in workplace.text("logs/train/tuned.log")
     assert workplace.snakemake_would_run() == workplace.dvc_would_run() == set()

@@ -77,7 +77,7 @@ def test_a_job_that_failed_shows_what_it_said_in_its_last_attempt(place: Path) -
     assert sum(line.startswith("failed: draw b, after 0:0") for line in lines) == 2
     assert lines.count("    the reason, {braces}") == 2, "each attempt shows its own words only"
     assert "    whole log: logs/draw/b.log" in lines
-    assert lines[-1] == "1 of 2 jobs done; failed: draw b. The same command goes on from here."
+    assert lines[-1] == "1 of 2 jobs done; failed: draw b. Run the same command again to resume."
     assert not any("RuleException" in line or "CalledProcessError" in line for line in lines)
 
 

@@ -1,1 +1,1 @@
-"""Face detectors, one a file."""
+"""Face detectors, one in each file."""

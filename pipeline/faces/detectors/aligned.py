@@ -1,4 +1,4 @@
-"""For sets that come aligned: the image is the face."""
+"""The detector for data sets that come aligned: the whole image is the face."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pipeline.faces.detection import Detection
 
 
 class Aligned:
-    """Takes each image, square and aligned to ArcFace's template (112×112, or that enlarged), as it is."""
+    """Takes each image as it is: a square, aligned to ArcFace's template (112×112, or larger in proportion)."""
 
     nothing = "the image is not square, so it is not aligned: name a detector"
 
     def detect(self, image: RGBImage) -> list[Detection]:
-        """The whole image, with the template's own landmarks."""
+        """Return the whole image, with the template's own landmarks."""
         height, width = image.shape[:2]
         if height != width:
             return []

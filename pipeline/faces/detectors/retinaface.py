@@ -11,13 +11,13 @@ Floats = NDArray[np.float32]
 
 STRIDES = (8, 16, 32)
 SIZES = ((16, 32), (64, 128), (256, 512))
-# Of the offsets of the centre and of the logarithm of the size.
+# Variances of the offsets of the centre, and of the logarithm of the size.
 VARIANCES = (0.1, 0.2)
 
 
 @lru_cache(maxsize=16)
 def anchors(height: int, width: int) -> Floats:
-    """Anchors of a picture: float32 [n, 3], centre x, centre y and side in pixels, in the network's order."""
+    """Return the anchors of a picture: float32 [n, 3], centre x and y and side in pixels, in the network's order."""
     found = []
     for stride, sizes in zip(STRIDES, SIZES, strict=True):
         rows, columns = -(-height // stride), -(-width // stride)
@@ -29,15 +29,15 @@ def anchors(height: int, width: int) -> Floats:
 def decode(
     offsets: Floats, scores: Floats, landmarks: Floats, shape: tuple[int, ...], threshold: float, overlap: float = 0.4
 ) -> tuple[Floats, Floats, Floats]:
-    """Faces from a network's outputs.
+    """Decode faces from a network's outputs.
 
     Args:
-        offsets: [n, 4] of box centres and log sizes.
-        scores: [n] of being a face.
-        landmarks: [n, 10] offsets.
+        offsets: [n, 4], offsets of the box centres and log sizes.
+        scores: [n], the network's confidence that each anchor is a face.
+        landmarks: [n, 10], offsets of the landmarks.
         shape: height and width of the picture in pixels.
-        threshold: lower scores are no faces.
-        overlap: of two faces whose intersection over union is larger, the better one stays.
+        threshold: faces with a lower score are dropped.
+        overlap: of two faces with a larger intersection over union, the better one stays.
 
     Returns:
         boxes [k, 4], landmarks [k, 5, 2] in pixels (not rounded), scores [k]; best first.
@@ -55,7 +55,7 @@ def decode(
 
 
 def suppress(boxes: Floats, overlap: float) -> list[int]:
-    """Indices of the boxes ([n, 4], best first) that overlap no better one by more than this."""
+    """Return the indices of the boxes ([n, 4], best first) that overlap no better box by more than this."""
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     keep: list[int] = []
     left = np.arange(len(boxes))

@@ -35,11 +35,11 @@ class RetinaFaceMobileNet:
         self.nothing = f"no face with a score of {options.threshold:g} or more"
 
     def detect(self, image: RGBImage) -> list[Detection]:
-        """Faces in an image, best first."""
+        """Return the faces in an image, best first."""
         return self.search.run(image, self.find)
 
     def find(self, picture: RGBImage) -> tuple[Floats, Floats, Floats]:
-        """Boxes, landmarks and scores in one picture."""
+        """Return boxes, landmarks and scores in one picture."""
         x = cv2.dnn.blobFromImage(picture, mean=MEAN, swapRB=True)
         offsets, scores, landmarks = self.network.run(None, {self.input: x})
         return decode(offsets[0], scores[0, :, 1], landmarks[0], picture.shape[:2], self.threshold)

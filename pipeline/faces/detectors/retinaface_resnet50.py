@@ -21,7 +21,7 @@ from pipeline.params.detectors.retinaface_resnet50 import RetinaFaceResNet50Opti
 from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
 
-# Of ImageNet, RGB, for pixels from 0 to 255.
+# The mean colour of ImageNet, RGB, for pixels from 0 to 255.
 MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
 DEVIATION = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
@@ -37,12 +37,12 @@ class RetinaFaceResNet50:
         self.nothing = f"no face with a score of {options.threshold:g} or more"
 
     def detect(self, image: RGBImage) -> list[Detection]:
-        """Faces in an image, best first."""
+        """Return the faces in an image, best first."""
         return self.search.run(image, self.find)
 
     @torch.inference_mode()
     def find(self, picture: RGBImage) -> tuple[Floats, Floats, Floats]:
-        """Boxes, landmarks and scores in one picture."""
+        """Return boxes, landmarks and scores in one picture."""
         x = torch.from_numpy(cv2.dnn.blobFromImage(picture, mean=MEAN)) / torch.tensor(DEVIATION).view(3, 1, 1)
         offsets, scores, landmarks = self.network(x.to(self.device))
         offsets, scores, landmarks = (y[0].float().cpu() for y in (offsets, scores.softmax(-1), landmarks))
@@ -50,7 +50,7 @@ class RetinaFaceResNet50:
 
 
 def network(path: Path) -> torch.nn.Module:
-    """The network with weights from a state-dict file, in evaluation mode; the package's downloader is not used."""
+    """Return the network with weights from a state-dict file, in evaluation mode; without the package's downloader."""
     from retinaface.network import RetinaFace
 
     with warnings.catch_warnings():
@@ -72,7 +72,7 @@ def network(path: Path) -> torch.nn.Module:
 
 
 def _state(path: Path) -> dict[str, Any]:
-    """A state dict, also from a zip that holds the file alone, which is how the package's authors hand it out."""
+    """Load a state dict, also from a zip that holds only this file, as the package's authors distribute it."""
     file: Path | io.BytesIO = path
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:

@@ -20,7 +20,7 @@ class SCRFD:
         from insightface.model_zoo.scrfd import SCRFD as Network
 
         path = weights_file(options.weights, at)
-        # One session for all sizes: the class would make, and keep, one for each size that it meets.
+        # One session serves all sizes: InsightFace's class would make, and keep, one for each size.
         opened = session(path)
         try:
             self.network = Network(str(path), opened, static_shape_sessions=False)
@@ -33,11 +33,11 @@ class SCRFD:
         self.nothing = f"no face with a score of {options.threshold:g} or more"
 
     def detect(self, image: RGBImage) -> list[Detection]:
-        """Faces in an image, best first."""
+        """Return the faces in an image, best first."""
         return self.search.run(image, self.find)
 
     def find(self, picture: RGBImage) -> tuple[Floats, Floats, Floats]:
-        """Boxes, landmarks and scores in one picture."""
+        """Return boxes, landmarks and scores in one picture."""
         bgr = np.ascontiguousarray(picture[..., ::-1])
         found, landmarks = self.network.detect(bgr, input_size=picture.shape[1::-1])
         return found[:, :4], landmarks, found[:, 4]

@@ -1,4 +1,4 @@
-"""Options of the adaptations: what of a backbone is trained, a kind a module."""
+"""Options of the adaptations, which decide what part of a backbone is trained; one kind in each module."""
 
 from __future__ import annotations
 
@@ -18,4 +18,4 @@ Adaptation = Annotated[
     Field(discriminator="kind"),
 ]
 ADAPTATIONS = by_kind(Adaptation)
-"""By kind."""
+"""The option classes of the adaptations, by kind."""

@@ -1,4 +1,4 @@
-"""What the adaptations of chosen layers share."""
+"""Options shared by adaptations of chosen layers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ class HasRoles(Options):
     """Options of an adaptation that changes the layers with given roles (`pipeline.models.adaptation.layers_with`)."""
 
     roles: Annotated[list[str] | None, Field(min_length=1)] = None
-    """Roles of the layers; null: all the backbone has."""
+    """Roles of the layers; null: all roles of the backbone."""
     stages: Annotated[int | None, Field(ge=1)] = None
-    """Only the last so many stages that hold such layers; null: all."""
+    """Number of stages to adapt, the last ones that have such layers; null: all."""

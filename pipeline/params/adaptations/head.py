@@ -10,7 +10,7 @@ from pipeline.core.registry import Options
 
 
 class HeadOptions(Options):
-    """A linear layer on the frozen network's vector, started at and pulled towards the identity."""
+    """A linear layer on the frozen network's vector, which starts at the identity and is pulled towards it."""
 
     implementation: ClassVar[str] = "pipeline.models.adaptations.head:Head"
     kind: Literal["head"] = "head"

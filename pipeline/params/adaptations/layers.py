@@ -10,7 +10,7 @@ from pipeline.params.adaptations.base import HasRoles
 
 
 class LayersOptions(HasRoles):
-    """Train the weights and biases of the layers with the given roles, leave all others."""
+    """Train the weights and biases of the layers with the given roles, and leave all others unchanged."""
 
     implementation: ClassVar[str] = "pipeline.models.adaptations.layers:Layers"
     kind: Literal["layers"] = "layers"

@@ -19,7 +19,7 @@ class LoRAOptions(HasRoles):
     alpha: Annotated[float | None, Field(gt=0)] = None
     """Scale of the update; null: the rank."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of a layer's inputs that LoRA's factors do not see in training."""
+    """Share of a layer's inputs that are withheld from LoRA's factors in training."""
     initial: Literal["peft", "kaiming"] = "peft"
-    """How A is drawn, while B is zero: uniformly between ±1/√n, n being the inputs of the layer, as peft does, or
-    between ±√(6/n), as PyTorch's `kaiming_uniform_` does by itself."""
+    """Initial values of A, while B starts at zero: uniform between ±1/√n, where n is the number of the layer's inputs,
+    as in peft, or between ±√(6/n), the default of PyTorch's `kaiming_uniform_`."""

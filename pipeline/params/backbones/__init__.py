@@ -1,4 +1,4 @@
-"""Options of the backbones: networks that turn a face into a vector, a kind a module."""
+"""Options of the backbones: networks that turn a face into a vector, one kind in each module."""
 
 from __future__ import annotations
 
@@ -26,4 +26,4 @@ Backbone = Annotated[
     Field(discriminator="kind"),
 ]
 BACKBONES = by_kind(Backbone)
-"""By kind."""
+"""The option classes of the backbones, by kind."""

@@ -32,13 +32,13 @@ class CLIPOptions(TransformerOptions):
         "ViT-H-14",
         "ViT-H-14-quickgelu",
     ]
-    """The name that open_clip gives the whole model."""
+    """The name of the whole model in open_clip."""
     other_activation: bool = False
-    """Take weights although they were trained with the other activation (QuickGELU or GELU), which gives other, worse
-    vectors and is refused otherwise: to repeat results that were made so."""
+    """Accept weights that were trained with the other activation (QuickGELU or GELU). This gives other, worse
+    vectors, and serves only to repeat results that were made so; otherwise such weights are refused."""
     weights: str | None = None
-    """OpenAI's .pt, or open_clip's .safetensors or .pt; null: a random start."""
+    """OpenAI's .pt, or open_clip's .safetensors or .pt; null: random initial weights."""
     size: Annotated[int, Field(ge=32, le=1024)] = 224
-    """Side of the input, a multiple of the patch's; CLIP's was 224."""
+    """Side of the input, a multiple of the patch size; CLIP was trained with 224."""
     projected: bool = True
-    """The vector as it is compared with text; false: the class token before that."""
+    """true: the projected vector, which CLIP compares with text. false: the class token before the projection."""

@@ -16,14 +16,14 @@ class IResNetOptions(BackboneOptions):
     roles: ClassVar[Roles] = {"conv": ("conv1", "conv2"), "fc": ("fc",)}
     kind: Literal["iresnet"] = "iresnet"
     depth: Literal[18, 34, 50, 100] = 50
-    """Layers, as in the name IResNet-50."""
+    """Number of layers, as in the name IResNet-50."""
     weights: str | None = None
-    """A state dict of arcface_torch, or InsightFace's ONNX; null: a random start."""
+    """A state dict of arcface_torch, or InsightFace's ONNX; null: random initial weights."""
     embedding: Annotated[int, Field(ge=2)] = 512
     """Length of the vector."""
     width: Annotated[float, Field(gt=0, le=4)] = 1.0
-    """Times the usual numbers of channels."""
+    """Factor on the usual numbers of channels."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Before the last layer, in training."""
+    """Dropout before the last layer, in training."""
     size: Annotated[int, Field(ge=32, le=224, multiple_of=16)] = 112
-    """Side of the input; published weights want 112."""
+    """Side of the input; published weights need 112."""

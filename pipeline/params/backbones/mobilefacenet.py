@@ -14,6 +14,6 @@ class MobileFaceNetOptions(BackboneOptions):
     roles: ClassVar[Roles] = {"conv": ("expand", "project", "pointwise"), "fc": ("fc",)}
     kind: Literal["mobilefacenet"] = "mobilefacenet"
     weights: str | None = None
-    """mobilefacenet.pt; null: a random start."""
+    """mobilefacenet.pt; null: random initial weights."""
     features: bool = False
-    """The 512 features before the last layer instead of the vector made of them."""
+    """Take the 512 features before the last layer instead of the vector that the layer makes of them."""

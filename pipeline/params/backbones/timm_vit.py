@@ -10,7 +10,7 @@ from pipeline.params.backbones.base import Roles, TransformerOptions
 
 
 class TimmViTOptions(TransformerOptions):
-    """A vision transformer of timm, by its name and the tag of its weights: class token, or mean of the patches."""
+    """A vision transformer of timm, by its name and its weights' tag; it gives the class token or the patches' mean."""
 
     implementation: ClassVar[str] = "pipeline.models.backbones.timm_vit:TimmViT"
     roles: ClassVar[Roles] = {
@@ -32,11 +32,11 @@ class TimmViTOptions(TransformerOptions):
         "vit_base_patch16_224.dino",
         "vit_base_patch16_224.mae",
     ]
-    """The name that timm gives the network."""
+    """The name of the network in timm."""
     weights: str | None = None
-    """timm's .safetensors, or the authors' .pth; null: a random start."""
+    """timm's .safetensors, or the authors' .pth; null: random initial weights."""
     encoder: Literal["encoder", "target_encoder"] = "encoder"
-    """Which of the two encoders in the file of I-JEPA's authors: the one that was trained, of which timm's own file is,
-    or its running mean."""
+    """Which encoder to take from the file of I-JEPA's authors: the trained one, which timm's own file has, too,
+    or its moving average."""
     size: Annotated[int, Field(ge=28, le=1024)] = 224
-    """Side of the input, a multiple of the patch's 14 or 16 pixels."""
+    """Side of the input, a multiple of the patch size (14 or 16)."""

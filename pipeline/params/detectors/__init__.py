@@ -1,4 +1,4 @@
-"""Options of the face detectors, a kind a module."""
+"""Options of the face detectors, one kind in each module."""
 
 from __future__ import annotations
 
@@ -17,4 +17,4 @@ Detector = Annotated[
     Field(discriminator="kind"),
 ]
 DETECTORS = by_kind(Detector)
-"""By kind."""
+"""The option classes of the detectors, by kind."""

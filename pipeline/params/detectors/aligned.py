@@ -8,7 +8,7 @@ from pipeline.core.registry import Options
 
 
 class AlignedOptions(Options):
-    """Takes each image, square and aligned to ArcFace's template (112×112, or that enlarged), as it is."""
+    """Takes each image as it is: a square, aligned to ArcFace's template (112×112, or larger in proportion)."""
 
     implementation: ClassVar[str] = "pipeline.faces.detectors.aligned:Aligned"
     kind: Literal["aligned"] = "aligned"

@@ -15,4 +15,4 @@ class RetinaFaceResNet50Options(NetworkDetector):
     implementation: ClassVar[str] = "pipeline.faces.detectors.retinaface_resnet50:RetinaFaceResNet50"
     kind: Literal["retinaface-resnet50"] = "retinaface-resnet50"
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.7
-    """Lower scores are no faces."""
+    """Detections with a lower score are dropped."""

@@ -1,4 +1,4 @@
-"""Options of the fusions: ways to make one vector of several models' vectors, a kind a module."""
+"""Options of the fusions: ways to combine several models' vectors; one kind in each module."""
 
 from __future__ import annotations
 
@@ -28,4 +28,4 @@ Method = Annotated[
     Field(discriminator="kind"),
 ]
 FUSIONS = by_kind(Method)
-"""By kind."""
+"""The option classes of the fusions, by kind."""

@@ -10,7 +10,7 @@ from pipeline.params.fusions.learned import LearnedOptions
 
 
 class AttendedOptions(LearnedOptions):
-    """Concatenation of vectors that attend to each other, weighted by the attention that they get."""
+    """Concatenation of vectors that attend to each other, weighted by the attention that they receive."""
 
     implementation: ClassVar[str] = "pipeline.fusions.attention:Attended"
     kind: Literal["attention"] = "attention"

@@ -8,7 +8,7 @@ from pipeline.core.registry import Options
 
 
 class FoldsOptions(Options):
-    """Of models that leave out a fold each (`training.fold`), the vector of the one that leaves out the image's."""
+    """Take each image's embedding from the model that held out the image's fold (`training.fold`)."""
 
     implementation: ClassVar[str] = "pipeline.crossval.vectors:Folds"
     kind: Literal["folds"] = "folds"

@@ -15,4 +15,4 @@ class GatedOptions(LearnedOptions):
     implementation: ClassVar[str] = "pipeline.fusions.gated:Gated"
     kind: Literal["gated"] = "gated"
     hidden: Annotated[int, Field(ge=1, le=1024)] = 16
-    """Units between the vectors and the weights."""
+    """Number of hidden units between the vectors and the weights."""

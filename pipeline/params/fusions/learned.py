@@ -1,4 +1,4 @@
-"""What the fusions by a small network share."""
+"""Options shared by the fusions that train a small network."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class LearnedOptions(Options):
     """Options of a `pipeline.fusions.learned.Learned`."""
 
     epochs: Annotated[int, Field(ge=0, le=10000)] = 40
-    """At most; the best on val sitters is kept."""
+    """Largest number of epochs; the best one on val sitters is kept."""
     lr: Annotated[float, Field(gt=0)] = 3e-3
     """Learning rate."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.8
-    """Share of the vectors' elements withheld."""
+    """Share of the vectors' elements that are dropped in training."""

@@ -15,4 +15,4 @@ class WeightedOptions(Options):
     implementation: ClassVar[str] = "pipeline.fusions.weighted:Weighted"
     kind: Literal["weighted"] = "weighted"
     pull: Annotated[float, Field(ge=0)] = 0.3
-    """Pull towards equal weights; counts as so many val sitters do."""
+    """Strength of the pull towards equal weights; 1 counts as much as one val sitter."""

@@ -1,4 +1,4 @@
-"""Options of the losses, a kind a module; `single` lists them."""
+"""Options of the losses, one kind in each module; `single` lists them."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ from pipeline.params.losses.sum import SumOptions
 
 Loss = Annotated[NoLoss | Single | SumOptions, Field(discriminator="kind")]
 LOSSES = by_kind(Loss)
-"""By kind."""
+"""The option classes of the losses, by kind."""

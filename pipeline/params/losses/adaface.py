@@ -19,4 +19,4 @@ class AdaFaceOptions(MarginOptions):
     concentration: Annotated[float, Field(gt=0)] = 0.333
     """h of the formula."""
     decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
-    """What μ and σ keep of their old values."""
+    """Share of their old values that μ and σ keep."""

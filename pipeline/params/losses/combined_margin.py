@@ -17,6 +17,6 @@ class CombinedMarginOptions(MarginOptions):
     m1: Annotated[float, Field(gt=0)] = 1.0
     """Factor of the angle."""
     m2: Annotated[float, Field(ge=0, lt=1.5708)] = 0.3
-    """Added to the angle, in radians."""
+    """Angle to add, in radians."""
     m3: Annotated[float, Field(ge=0, lt=2)] = 0.2
-    """Subtracted from the cosine."""
+    """Value to subtract from the cosine."""

@@ -15,4 +15,4 @@ class ContrastiveOptions(Options):
     implementation: ClassVar[str] = "pipeline.losses.contrastive:Contrastive"
     kind: Literal["contrastive"] = "contrastive"
     margin: Annotated[float, Field(gt=0, le=2)] = 1.0
-    """How far apart impostors have to be."""
+    """Least distance that impostor pairs should have."""

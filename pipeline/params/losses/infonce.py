@@ -19,4 +19,4 @@ class InfoNCEOptions(Options):
     symmetric: bool = True
     """Take the positive for an anchor, too."""
     negatives: Literal["all", "process"] = "all"
-    """Of several processes, compare with the samples of all, or with those of the same process only."""
+    """With several processes: compare with the samples of all, or only with the samples of the same process."""

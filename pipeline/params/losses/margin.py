@@ -1,4 +1,4 @@
-"""What the softmaxes over class centres with a margin share."""
+"""Options shared by the softmax losses with a margin over class centres."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ class MarginOptions(Options):
     scale: Annotated[float, Field(gt=0)] = 64.0
     """s of the formula."""
     sample: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Share of the sitters in the softmax (Partial FC); 1: all."""
+    """Share of the sitters in the softmax (Partial FC); 1 for all."""

@@ -8,6 +8,6 @@ from pipeline.core.registry import Options
 
 
 class NoLoss(Options):
-    """No loss, of a model that is not trained."""
+    """No loss, for a model that is not trained."""
 
     kind: Literal["none"] = "none"

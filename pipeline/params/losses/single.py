@@ -1,4 +1,4 @@
-"""Losses that are not made of others, each with a line of its own here: a new kind is added to them."""
+"""Lists the losses that are not combinations of others, one in each line; add a new kind here."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ class SubcentreArcFaceOptions(MarginOptions):
     implementation: ClassVar[str] = "pipeline.losses.subcentre_arcface:SubcentreArcFace"
     kind: Literal["subcentre-arcface"] = "subcentre-arcface"
     subcentres: Annotated[int, Field(ge=1)] = 3
-    """K, centres of a sitter."""
+    """K, the number of centres of a sitter."""
     margin: Annotated[float, Field(ge=0, lt=1.5708)] = 0.5
-    """ArcFace's m, in radians."""
+    """m of ArcFace's formula, in radians."""
     scale: Annotated[float, Field(gt=0)] = 64.0
-    """ArcFace's s."""
+    """s of ArcFace's formula."""

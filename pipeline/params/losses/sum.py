@@ -11,14 +11,14 @@ from pipeline.params.losses.single import Single
 
 
 class SumOptions(Options):
-    """Sum: Σ weight_i · loss_i of the same embeddings, as ArcFace + 0.5 × InfoNCE."""
+    """Sum: Σ weight_i · loss_i of the same embeddings, such as ArcFace + 0.5 × InfoNCE."""
 
     implementation: ClassVar[str] = "pipeline.losses.sum:Sum"
     kind: Literal["sum"] = "sum"
     losses: Annotated[list[Annotated[Single, Field(discriminator="kind")]], Field(min_length=1)]
     """Losses, each with its own options."""
     weights: list[Annotated[float, Field(ge=0)]] | None = None
-    """One for each loss; null: 1 each."""
+    """A weight for each loss; null: 1 each."""
 
     def kinds(self) -> tuple[str, ...]:
         """Return `sum`, and the kinds of its losses."""

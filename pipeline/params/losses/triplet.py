@@ -15,8 +15,8 @@ class TripletOptions(Options):
     implementation: ClassVar[str] = "pipeline.losses.triplet:Triplet"
     kind: Literal["triplet"] = "triplet"
     margin: Annotated[float, Field(gt=0)] = 0.5
-    """How much nearer the positive must be."""
+    """How much nearer the positive must be than the negative."""
     distance: Literal["cosine", "euclidean"] = "cosine"
     """d of the formula."""
     hard: Annotated[float, Field(ge=0, le=1)] = 0.3
-    """Share of hardest negatives; the rest is random."""
+    """Share of the hardest negatives; all others are random."""

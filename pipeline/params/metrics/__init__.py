@@ -1,4 +1,4 @@
-"""Options of the benchmarks: what is measured of a model's embeddings, a kind a module."""
+"""Options of the benchmarks: what is measured on a model's embeddings; one kind in each module."""
 
 from __future__ import annotations
 
@@ -26,4 +26,4 @@ Benchmark = Annotated[
     Field(discriminator="kind"),
 ]
 METRICS = by_kind(Benchmark)
-"""By kind."""
+"""The option classes of the benchmarks, by kind."""

@@ -9,7 +9,7 @@ from pydantic import model_validator
 from pipeline.params.metrics.base import ComparisonOptions
 
 KNOWN_QUALITIES = ("score", "size", "norm")
-"""Qualities of an image that need no column of the user's."""
+"""Qualities of an image that need no column in the user's manifest."""
 
 
 class AllPairsOptions(ComparisonOptions):
@@ -18,12 +18,12 @@ class AllPairsOptions(ComparisonOptions):
     implementation: ClassVar[str] = "pipeline.metrics.all_pairs:all_pairs"
     kind: Literal["all-pairs"] = "all-pairs"
     within_folds: bool = False
-    """Only pairs of images of one fold, as cross-validated models want it."""
+    """Compare only images of one fold, as cross-validated models need."""
     discard: tuple[str, ...] = ("score", "size", "norm")
-    """Qualities of an image by which the worst are left out, to see how the error falls: the detector's score, the
-    face's size, the vector's length, or a column of numbers of the manifest."""
+    """Qualities of an image by which the worst images are discarded, to see how the error falls: the detector's score,
+    the face's size, the vector's length (`norm`), or a column of numbers of the manifest."""
     groups: tuple[str, ...] = ()
-    """Columns of the manifest (artist, medium, …), or `century`, by which errors are broken down."""
+    """Columns of the manifest (artist, medium, …), or `century`; errors are reported for each of their groups."""
 
     @model_validator(mode="after")
     def _gallery_is_another(self) -> AllPairsOptions:
@@ -36,7 +36,7 @@ class AllPairsOptions(ComparisonOptions):
         return self
 
     def columns(self) -> list[tuple[str, str]]:
-        """Return the columns of templates, groups and qualities."""
+        """Return the columns for templates, groups and qualities."""
         named = ["year" if column == "century" else column for column in self.groups]
         named += [column for column in self.discard if column not in KNOWN_QUALITIES]
         datasets = [self.probe, *([self.other] if self.other else [])]

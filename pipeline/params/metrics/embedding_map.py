@@ -15,16 +15,16 @@ class EmbeddingMapOptions(BenchmarkOptions):
     implementation: ClassVar[str] = "pipeline.metrics.embedding_map:embedding_map"
     kind: Literal["embedding-map"] = "embedding-map"
     dataset: str
-    """Data set whose images are shown."""
+    """Data set with the images to show."""
     colour: Annotated[tuple[str, ...], Field(min_length=1)] = ("sitter",)
-    """What colours the images, a map for each: `sitter`, a column of the data set's manifest (`artist`), or `century`
-    (of the column `year`)."""
+    """What the colours show, with a map for each: `sitter`, a column of the data set's manifest (`artist`), or
+    `century` (of the column `year`)."""
     images: Literal["test", "all"] = "test"
-    """Which images take part: those of test sitters, or all."""
+    """Images to use: images of test sitters, or all."""
     at_most: Annotated[int, Field(ge=10, le=5000)] = 1000
-    """Images at most; of more, a random sample is shown."""
+    """Largest number of images; of more, a random sample is shown."""
     perplexity: Annotated[float, Field(ge=2, le=500)] = 30.0
-    """How many neighbours of an image the map tries to keep; at most a third of the images."""
+    """Number of neighbours of an image that the map tries to keep; at most a third of the images."""
 
     def columns(self) -> list[tuple[str, str]]:
         """Return the columns that colour the images."""

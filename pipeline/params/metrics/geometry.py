@@ -15,12 +15,12 @@ class GeometryOptions(BenchmarkOptions):
     implementation: ClassVar[str] = "pipeline.metrics.geometry:geometry"
     kind: Literal["geometry"] = "geometry"
     dataset: str
-    """Data set whose test images are looked at."""
+    """Data set with the test images to measure."""
     centres: str | None = None
-    """Data set with whose train sitters' mean embeddings the images are compared; null: with learned class centres
-    only."""
+    """Data set with the train sitters for comparison, by their mean embeddings; null: compare only with learned
+    class centres."""
     centres_from: Annotated[tuple[Literal["train", "val"], ...], Field(min_length=1)] = ("train",)
-    """Images of that data set of whose sitters the means are: train, val (of sitters known from training, split kind
-    `images`: images that no centre was fitted to), or both beside each other."""
+    """Images in that data set that give the mean embeddings: train, val (images of sitters known from training, with
+    split kind `images`, to which no centre was fitted), or both side by side."""
     listed: bool = False
-    """Take the genuine pairs that the data set comes with; otherwise all."""
+    """true: take the genuine pairs that the data set comes with. false: take all genuine pairs."""

@@ -15,10 +15,10 @@ class LinearProbeOptions(BenchmarkOptions):
     implementation: ClassVar[str] = "pipeline.metrics.linear_probe:linear_probe"
     kind: Literal["linear-probe"] = "linear-probe"
     dataset: str
-    """Data set whose images are predicted from."""
+    """Data set with the images to predict from."""
     predict: Annotated[str, Field(min_length=1)]
     """Column of the data set's manifest, or `century`."""
     folds: Annotated[int, Field(ge=2)] = 10
     """Folds of the cross-validation."""
     images: Literal["test", "all"] = "test"
-    """Which images take part: those of test sitters, or all."""
+    """Images to use: images of test sitters, or all."""

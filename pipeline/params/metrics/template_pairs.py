@@ -11,7 +11,7 @@ from pipeline.params.metrics.base import BenchmarkOptions, Pooling
 
 
 class ListedTemplates(Pooling):
-    """Templates that a list compares."""
+    """The templates that a list compares."""
 
     column: Annotated[str, Field(min_length=1)] = "template"
     """Column of the manifest that names the template of each image (several with semicolons between them), or
@@ -20,18 +20,18 @@ class ListedTemplates(Pooling):
 
 
 class TemplatePairsOptions(BenchmarkOptions):
-    """Verification of the pairs of templates that a file lists, as IJB-B and IJB-C have it."""
+    """Verification of the pairs of templates that a file lists, as in IJB-B and IJB-C."""
 
     implementation: ClassVar[str] = "pipeline.metrics.template_pairs:template_pairs"
     kind: Literal["template-pairs"] = "template-pairs"
     dataset: str
-    """Data set whose images the templates are made of."""
+    """Data set with the images of the templates."""
     pairs: OwnPath
-    """The list: two templates a line and, if at all, 1 for a genuine and 0 for an impostor pair
+    """The list: two templates in each line, and optionally 1 for a genuine or 0 for an impostor pair
     (`ijbc_template_pair_label.txt`, `ijbc_11_G1_G2_matches.csv`)."""
     templates: ListedTemplates = ListedTemplates()
-    """How they are made."""
+    """How the templates are made."""
 
     def columns(self) -> list[tuple[str, str]]:
-        """Return the columns by which templates are pooled."""
+        """Return the columns that pool images to templates."""
         return [(self.dataset, name) for name in self.templates.named(self.templates.column)]

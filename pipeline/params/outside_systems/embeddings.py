@@ -10,9 +10,9 @@ from pipeline.params.outside_systems.base import OutsideOptions
 
 
 class OutsideEmbeddingsOptions(OutsideOptions):
-    """A system's vectors: CSV, Arrow, npz or npy with image_id and embedding (in a CSV, a column a value).
+    """A system's vectors: CSV, Arrow, npz or npy with image_id and embedding (one column per value in a CSV).
 
-    A column `failed` says by 1 of which images the system could make nothing: their vectors are not read.
+    A 1 in a column `failed` means that the system could not process the image: its vector is not read.
     """
 
     implementation: ClassVar[str] = "pipeline.outside.embeddings:EmbeddingsFile"
@@ -20,7 +20,7 @@ class OutsideEmbeddingsOptions(OutsideOptions):
     columns: Annotated[
         str | None,
         Field(
-            description="What the names of the vector's columns begin with, before their numbers: `v` for v0, v1 … "
+            description="How the names of the vector's columns begin, before their numbers: `v` for v0, v1 … "
             "Needed only where several families of columns have numbers."
         ),
     ] = None

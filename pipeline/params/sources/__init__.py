@@ -1,4 +1,4 @@
-"""Options of the sources: where images and weights come from, a kind a module."""
+"""Options of the sources: where images and weights come from; one kind in each module."""
 
 from __future__ import annotations
 
@@ -40,4 +40,4 @@ Source = Annotated[
     Field(discriminator="kind"),
 ]
 SOURCES = by_kind(Source)
-"""By kind."""
+"""The option classes of the sources, by kind."""

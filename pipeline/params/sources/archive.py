@@ -13,4 +13,4 @@ class ArchiveOptions(OwnFile, Unpacked):
     implementation: ClassVar[str] = "pipeline.sources.archive:fetch"
     kind: Literal["archive"] = "archive"
     member: str = ""
-    """Folder in the archive that holds a folder per sitter, or the file."""
+    """The folder in the archive with a folder per sitter, or the file to take."""

@@ -1,8 +1,8 @@
-"""Options of the source `catalogue`, and the catalogue: public weights by name, pinned, with what they ask of a model.
+"""Options of the source `catalogue`, and the catalogue: pinned public weights by name, with the options they need.
 
-A checksum stands here only where it is known for certain: of files whose address holds it, that the studies of this
-project use, or that several independent projects pin alike. Of other files the catalogue says where they are, and a
-user names his copy. Entries never change; weights of another version get another name.
+A checksum stands here only if it is known for certain: the file's address contains it, the studies of this project use
+the file, or several independent projects pin it alike. For other files the catalogue says where they are, and users
+name their own copy. Entries never change; another version of the weights gets another name.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ class Known:
 
     what: str
     backbone: Mapping[str, Any]
-    """The options that a model has to have with these weights."""
+    """The options that a model must have with these weights."""
     template: str
     """The places of the landmarks in the network's input."""
     licence: str
     source: SourceOptions | None = None
-    """Where the weights come from, checksum included; None: a user has to name a copy."""
+    """Where the weights come from, checksum included; None: users must name a copy."""
     obtain: str | None = None
     """How to get a copy, where there is no source."""
     field: str = "weights"
     """The backbone's option that names these weights."""
     also: tuple[Mapping[str, Any], ...] = ()
-    """Other options that are as right."""
+    """Other options that also fit."""
 
 
 def _of_pack(pack: str, sha256: str, member: str) -> ArchiveOptions:
@@ -53,7 +53,7 @@ def _of_pack(pack: str, sha256: str, member: str) -> ArchiveOptions:
 
 
 def _openai(sha256: str, file: str) -> FileOptions:
-    return FileOptions(url=f"{OPENAI}/{sha256}/{file}", sha256=sha256)  # the address holds the checksum
+    return FileOptions(url=f"{OPENAI}/{sha256}/{file}", sha256=sha256)  # the address contains the checksum
 
 
 CATALOGUE: Mapping[str, Known] = {
@@ -183,12 +183,12 @@ class CatalogueOptions(OwnFile):
     implementation: ClassVar[str] = "pipeline.sources.catalogue:fetch"
     kind: Literal["catalogue"] = "catalogue"
     name: str
-    """As `sitter show catalogue` lists it."""
+    """Name of the weights, as `sitter show catalogue` lists it."""
 
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, value: Any) -> Any:
-        """The licence, and how to get a copy, are those of the catalogue where nothing else is said."""
+        """Take the licence, and how to get a copy, from the catalogue where the study does not state them."""
         known = CATALOGUE.get(str(value.get("name"))) if isinstance(value, Mapping) else None
         return value if known is None else {"licence": known.licence, "obtain": known.obtain, **value}
 

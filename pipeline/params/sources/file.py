@@ -13,4 +13,4 @@ class FileOptions(OwnFile):
     implementation: ClassVar[str] = "pipeline.sources.file:fetch"
     kind: Literal["file"] = "file"
     save_as: str | None = None
-    """Name of the copy (default: the file's own)."""
+    """Name of the copy (default: the file's own name)."""

@@ -16,4 +16,4 @@ class FolderOptions(SourceOptions):
     path: OwnPath
     """The folder that holds the sitters' folders, relative to the project's root or absolute."""
     pattern: str = "*"
-    """Images whose file name fits are taken: `*.jpg`."""
+    """Pattern for the file names of the images to take, such as `*.jpg`."""

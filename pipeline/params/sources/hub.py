@@ -15,13 +15,13 @@ class HubOptions(SourceOptions):
     implementation: ClassVar[str] = "pipeline.sources.hub:fetch"
     kind: Literal["hub"] = "hub"
     repo: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
-    """As owner/name."""
+    """The repository, as owner/name."""
     revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
-    """The commit, whole, since branches and tags move."""
+    """The full commit hash, since branches and tags move."""
     file: Annotated[str, Field(pattern=r"^[\w-][\w./-]*$")]
-    """Path in the repository."""
+    """Path of the file in the repository."""
     sha256: Sha256
-    """Its checksum, as its page on the hub shows it."""
+    """Checksum of the file, as its page on the hub shows it."""
     beside: dict[Annotated[str, Field(pattern=r"^[\w-][\w./-]*$")], Sha256] = {}
-    """Further files that belong to it, by their paths in the repository, each with its checksum: the
+    """Further files that the file needs, by their paths in the repository, with their checksums, such as the
     `adapter_config.json` of a LoRA adapter."""

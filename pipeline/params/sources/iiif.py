@@ -18,22 +18,22 @@ class IIIFOptions(Fetched):
     implementation: ClassVar[str] = "pipeline.sources.iiif:fetch"
     kind: Literal["iiif"] = "iiif"
     url: Address | tuple[Address, ...] = ()
-    """One or several manifests, collections or `info.json`."""
+    """URLs of one or several manifests, collections or `info.json`."""
     path: OwnPath | None = None
-    """Such a file of your own, or a folder of them (`*.json`), in place of `url` or beside it."""
+    """Such a file of your own, or a folder of them (`*.json`), instead of `url` or in addition to it."""
     columns: dict[str, str] = {}
-    """Our names of columns by the labels of the metadata, in any language: `{sitter: Depicted, year: Vervaardigd}`.
+    """Labels of the metadata, in any language, by Sitter's names of columns: `{sitter: Depicted, year: Vervaardigd}`.
     Without an entry for `sitter` all portraits are unidentified. `artist`, `title`, `year`, `medium`, `institution` and
     `inventory` are found by their usual labels."""
     language: str = "en"
-    """Language of texts that have several (a code of BCP 47); where a text has it not, its first one is taken."""
+    """Preferred language (a code of BCP 47); a text that lacks it is taken in its first language."""
     canvases: Literal["all", "first"] = "all"
-    """`first`: the first view of each manifest only, where the further ones are backs, frames and details."""
+    """`first`: only the first view of each manifest, where further views are backs, frames and details."""
     region: Literal["canvas", "full"] = "canvas"
     """`canvas`: the region of an image that its canvas shows; `full`: the whole image."""
     longer_side: Annotated[int, Field(ge=112, le=100_000)] = 2000
-    """What to ask for, in pixels. The image comes smaller where it is, or where the server allows less; of a
-    server that has certain sizes only, the least comes that is as large as this."""
+    """Length to ask for, in pixels. The image is smaller if the original is, or if the server allows less. A server
+    with fixed sizes only sends the smallest one that is large enough."""
 
     @model_validator(mode="after")
     def _has_a_source(self) -> IIIFOptions:
@@ -43,5 +43,5 @@ class IIIFOptions(Fetched):
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """All addresses."""
+        """All addresses of `url`."""
         return (self.url,) if isinstance(self.url, str) else self.url

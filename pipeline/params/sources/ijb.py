@@ -13,8 +13,8 @@ from pipeline.params.sources.base import SourceOptions
 class IJBOptions(SourceOptions):
     """IJB-B or IJB-C, as NIST publishes it or as InsightFace's crops: images with their templates and media.
 
-    The manifest's columns `template`, `medium`, `gallery`, and one for each list of the 1:N protocol (`gallery_g1`,
-    `probe_mixed`, …), are those that `templates` of a benchmark names.
+    The manifest's columns `template`, `medium` and `gallery`, and one for each list of the 1:N protocol (`gallery_g1`,
+    `probe_mixed`, …), can be named under `templates` of a benchmark.
     """
 
     implementation: ClassVar[str] = "pipeline.sources.ijb:fetch"
@@ -23,5 +23,5 @@ class IJBOptions(SourceOptions):
     """The unpacked folder: NIST's, with `protocols` and `images` in it, or InsightFace's, with `meta` and
     `loose_crop`."""
     margin: Annotated[float, Field(ge=0, le=2)] = 0.3
-    """Of NIST's images, which may show several people, the listed face is cut out with this share of its box on each
-    side."""
+    """The listed face is cut out of NIST's images, which may show several people, with this share of its box added on
+    each side."""

@@ -15,8 +15,8 @@ class PackageOptions(Unpacked):
     implementation: ClassVar[str] = "pipeline.sources.package:fetch"
     kind: Literal["package"] = "package"
     name: Annotated[str, Field(pattern="^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
-    """The package."""
+    """Name of the package."""
     version: Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9.!+_-]*$")]
-    """Its exact version."""
+    """The exact version of the package."""
     sha256: Sha256
     """Checksum of the wheel, checked before it is opened."""

@@ -15,6 +15,6 @@ class RecordIOOptions(OwnFile):
     implementation: ClassVar[str] = "pipeline.sources.recordio:fetch"
     kind: Literal["recordio"] = "recordio"
     url: str | None = None
-    """Where it is fetched from; needs `sha256`. Its index is rebuilt."""
+    """URL of the file; needs `sha256`. The index is rebuilt."""
     label: Annotated[int, Field(ge=0)] = 0
-    """Which of a record's labels is the sitter, counted from 0."""
+    """Index, from 0, of the record's label that is the sitter."""

@@ -11,7 +11,7 @@ from pipeline.params.sources.base import SourceOptions
 class TinyFaceOptions(SourceOptions):
     """TinyFace's test set as published: probes, the gallery of their mates, and distractors.
 
-    The manifest's columns `probe` and `gallery` are those that `templates` of `identification` names; each distractor
+    The manifest's columns `probe` and `gallery` can be named under `templates` of `identification`; each distractor
     is a sitter of its own.
     """
 

@@ -13,4 +13,4 @@ class VerificationBinOptions(OwnFile):
     implementation: ClassVar[str] = "pipeline.sources.verification_bin:fetch"
     kind: Literal["verification-bin"] = "verification-bin"
     sha256: Sha256 | None = None
-    """Its checksum; copies of one set differ between packages, and so do results on them."""
+    """Checksum of the file; copies of one set differ between packages, and so do results on them."""

@@ -179,7 +179,7 @@ def test_without_accounting_the_queue_is_asked_and_a_controller_that_is_away_is_
         snakemake = here.train("killed", options=("--retries", "0"))
         here.held("killed")
         here.cluster.stop_controller()
-        snakemake.wait_for("SLURM does not answer, asking on.")
+        snakemake.wait_for("SLURM does not answer; still asking.")
         here.release("killed")
         until((here.folder / "models/killed/manifest.csv").exists, "the training's end")
         here.cluster.start_controller()

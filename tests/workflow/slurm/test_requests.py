@@ -23,13 +23,13 @@ def test_each_model_that_asks_for_too_much_is_named_with_the_field(here: Submitt
     assert planned.end() == 1
     lines = [line for line in planned.words.splitlines() if line.startswith("resources.")]
     assert [*lines[:2], lines[3]] == [
-        "resources.train.killed.gpus: 3 GPUs on a node are asked for; the default partition gives at most 2.",
-        "resources.train.cancelled.memory_gb: 65536 MB of memory on a node are asked for; "
+        "resources.train.killed.gpus: 3 GPUs on a node are requested; the default partition gives at most 2.",
+        "resources.train.cancelled.memory_gb: 65536 MB of memory on a node are requested; "
         "the default partition gives at most 16000.",
-        "resources.train.stuck.hours: 1800 minutes are asked for; the default partition gives at most 1440. "
-        "A training goes on in the next job: ask for that much.",
+        "resources.train.stuck.hours: 1800 minutes are requested; the default partition gives at most 1440. "
+        "A training resumes in the next job: request that much.",
     ]
-    assert lines[2].startswith("resources.train.limited.nodes: 3 nodes are asked for that have all of ")
+    assert lines[2].startswith("resources.train.limited.nodes: 3 nodes are requested that have all of ")
     assert lines[2].endswith("; the default partition has 2.")
     assert len(lines) == 4
     assert here.in_queue() == []

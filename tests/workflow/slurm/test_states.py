@@ -179,7 +179,7 @@ def test_where_a_cancelled_job_does_not_end_no_other_is_submitted(told: Told, mo
     told.run_job(submitted().job)
     assert told.told == [
         "train-tuned: cancelling job 7, which is still in the queue.",
-        "train-tuned was not submitted: job 7 of it was to end and does not. ",
+        "train-tuned was not submitted: job 7 of it was cancelled, but does not end. ",
     ]
     assert cancelled == [["scancel", "7"]]
 
