@@ -32,8 +32,8 @@ def run(named: Sequence[Path], *, model: str, to: Literal["onnx", "folder"], out
 
     found = load(*(named or [Path(PARAMS)]))
     study = OpenStudy(found, Layout.of(found))
-    if model not in (known := study.params.systems):
-        raise SitterError(f"{model!r} is no system of the study; {nearest(model, known)}")
+    if model not in (known := [*study.params.models, *study.params.fuse]):
+        raise SitterError(f"{model!r} is no model or fusion of the study; {nearest(model, known)}")
     from pipeline.exporting.export import export
 
     print(export(study, model, to, out or Path("exports") / model))
