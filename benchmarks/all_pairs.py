@@ -1,14 +1,14 @@
-"""How fast are all pairs judged, and in how much memory? Streamed blocks against the full matrix and scikit-learn.
+"""How fast are all pairs evaluated, and in how much memory? Streamed blocks against the full matrix and scikit-learn.
 
     python -m benchmarks.all_pairs --images 10000 --dimension 512
     python -m benchmarks.all_pairs --images 5000 10000 20000 --only everything
     python -m benchmarks.all_pairs --images 100000 --dimension 512 --only streamed calibrated everything
 
-Streamed: error rates with their intervals. Calibrated: with validation sitters and calibration. Everything: with
-failures, groups and error against discard, too. Each way runs in a process of its own, on the same simulated
-embeddings, and prints pairs per second, the peak of the process's memory, how much of it came on top of the embeddings,
-and EER and TAR at FAR 0.001 to show that all ways agree. Of several numbers of images, the last line of each way says
-how the memory that was added grows from the least to the most, beside the images and the pairs.
+`streamed` computes error rates with their intervals; `calibrated` adds validation sitters and calibration; `everything`
+also adds failures, groups and error against discard. Each way runs in a process of its own, on the same simulated
+embeddings. It prints pairs per second, the peak memory of the process and its part beyond the embeddings, and EER and
+TAR at FAR 0.001 to show that all ways agree. With several numbers of images, the last line of each way compares the
+added memory for the largest with the smallest number, beside the growth in images and pairs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FAR = 0.001
 
 
 def embeddings(images: int, dimension: int, per_sitter: int = 20, seed: int = 1) -> Embedded:
-    """Simulated embeddings, EER of some per cent."""
+    """Return simulated embeddings with an EER of a few per cent."""
     rng = np.random.default_rng(seed)
     sitters = -(-images // per_sitter)
     centres = rng.standard_normal((sitters, dimension), dtype=np.float32)
@@ -41,17 +41,17 @@ def embeddings(images: int, dimension: int, per_sitter: int = 20, seed: int = 1)
 
 
 def streamed(data: Embedded) -> tuple[float, float]:
-    """As the benchmark `all-pairs` does for large sets, its 1,000 bootstrap replicates included; nothing else."""
+    """Run the benchmark `all-pairs` as for large sets, with its 1,000 bootstrap replicates and nothing else."""
     return judged(data, _context(data), AllPairsOptions(probe="simulated", discard=()))
 
 
 def calibrated(data: Embedded) -> tuple[float, float]:
-    """With thresholds chosen on validation sitters, a tenth as many images, and calibration fitted there."""
+    """Run it with thresholds and calibration from validation sitters, who have a tenth as many images."""
     return judged(data, _with_validation(data), AllPairsOptions(probe="simulated", discard=()))
 
 
 def everything(data: Embedded) -> tuple[float, float]:
-    """With failures counted, error against discard and twelve groups, too."""
+    """Run it also with failures counted, error against discard and twelve groups."""
     context = replace(
         _with_validation(data),
         failures=lambda dataset: replace(embeddings(len(data) // 100, 1), dataset=dataset),
@@ -62,7 +62,7 @@ def everything(data: Embedded) -> tuple[float, float]:
 
 
 def judged(data: Embedded, context: Context, options: AllPairsOptions) -> tuple[float, float]:
-    """EER and TAR of the streamed benchmark."""
+    """Return EER and TAR of the streamed benchmark."""
     from pipeline.metrics import all_pairs as module
 
     module.EXACT_PAIRS = 0
@@ -83,7 +83,7 @@ def _with_validation(data: Embedded) -> Context:
 
 
 def matrix(data: Embedded) -> tuple[float, float]:
-    """The full similarity matrix, its upper triangle, and scikit-learn's ROC; no intervals."""
+    """Compute the full similarity matrix and scikit-learn's ROC of its upper triangle, without intervals."""
     from sklearn.metrics import roc_curve
     from sklearn.preprocessing import normalize
 
@@ -100,7 +100,7 @@ WAYS = {"streamed": streamed, "calibrated": calibrated, "everything": everything
 
 
 def measure(name: str, images: int, dimension: int, added: Connection) -> None:
-    """Run one way, print what it took, and send the MiB that it added to the memory of the embeddings."""
+    """Run one way, print its time and memory, and send the MiB that it added to the memory of the embeddings."""
     data = embeddings(images, dimension)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()

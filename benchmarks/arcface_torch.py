@@ -1,13 +1,13 @@
-"""InsightFace's training step and loader, written again from their source: the peer of `benchmarks.train_gpu`.
+"""InsightFace's training step and loader, rewritten from their source: the peer of `benchmarks.train_gpu`.
 
-github.com/deepinsight/insightface, recognition/arcface_torch: `train_v2.py` (commit 06961416), `partial_fc_v2.py`
-(531cb1e6), `losses.py` (2e2e8c97), `dataset.py` and `backbones/iresnet.py` (04a433f1), configuration `ms1mv3_r50.py`
-(5ef98047): SGD with momentum, ArcFace with s = 64 and m = 0.5 over all centres, fp16 by autocast and a scaler in the
-network and in the logits, gradients clipped to a norm of 5, the loss read at each step. The network is the very same
-(its convolutions in fp16, its last linear layer in float32, channels as PyTorch lays them by default); wrapped in
-DistributedDataParallel and with exchanges between processes also where there is one, as it is there. Its loader
-decodes with mxnet, which no longer installs; here OpenCV does, and the rest is the same: Pillow, a mirror image with
-probability one half, float32 in the workers.
+The source is github.com/deepinsight/insightface, recognition/arcface_torch: `train_v2.py` (commit 06961416),
+`partial_fc_v2.py` (531cb1e6), `losses.py` (2e2e8c97), `dataset.py` and `backbones/iresnet.py` (04a433f1), configuration
+`ms1mv3_r50.py` (5ef98047). It has SGD with momentum, ArcFace with s = 64 and m = 0.5 over all centres, fp16 by autocast
+and a scaler in the network and in the logits, gradients clipped to a norm of 5, and reads the loss at each step. The
+network is the same (convolutions in fp16, the last linear layer in float32, PyTorch's default layout of channels). As
+in the source, it is wrapped in DistributedDataParallel and exchanges tensors between processes even if there is only
+one. The source's loader decodes with mxnet, which can no longer be installed; here OpenCV decodes. The rest is the
+same: Pillow, a mirror image with probability one half, float32 in the workers.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from pipeline.sources.recordio import listed
 
 
 class Network(nn.Module):
-    """IResNet with the parts in fp16 that InsightFace has in fp16."""
+    """IResNet with the same parts in fp16 as in InsightFace."""
 
     def __init__(self, backbone: IResNet, fp16: bool) -> None:
         super().__init__()
         self.stages, self.fp16 = backbone.stages, fp16
 
     def forward(self, x: Tensor) -> Tensor:
-        """float32 [B, 3, 112, 112] to float32 [B, D]."""
+        """Map float32 [B, 3, 112, 112] to float32 [B, D]."""
         tail: Any = self.stages[-1]
         with torch.autocast(x.device.type, torch.float16, enabled=self.fp16):
             x = tail.flat(tail.dropout(tail.bn2(self.stages[:-1](x))))
@@ -51,7 +51,7 @@ class Network(nn.Module):
 
 
 class _SoftmaxLoss(torch.autograd.Function):
-    """Cross-entropy whose maximum, sum and own probability are exchanged, computed in place of the logits."""
+    """Cross-entropy with maximum, sum and own probability exchanged between processes; it overwrites the logits."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, labels: Tensor) -> Tensor:
@@ -94,7 +94,7 @@ class _Gather(torch.autograd.Function):
 
 
 class PartialFC(nn.Module):
-    """ArcFace's loss over all class centres (a sample rate of 1), of one process's share of them."""
+    """ArcFace's loss over all class centres (a sample rate of 1), computed on one process's share of them."""
 
     def __init__(self, dim: int, sitters: int, fp16: bool, scale: float = 64.0, margin: float = 0.5) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class PartialFC(nn.Module):
         self.weight = nn.Parameter(torch.normal(0, 0.01, (sitters, dim)))
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Float [B, D], int64 [B]: a scalar."""
+        """Return the loss of float [B, D] and int64 [B], a scalar."""
         gathered = [torch.zeros_like(labels) for _ in range(dist.get_world_size())]
         dist.all_gather(gathered, labels)
         labels, embeddings = torch.cat(gathered).view(-1, 1), _Gather.apply(embeddings)  # type: ignore[no-untyped-call]
@@ -120,7 +120,7 @@ class PartialFC(nn.Module):
 
 
 class ArcFaceTorch:
-    """A training, a step at a time."""
+    """A training that runs step by step."""
 
     def __init__(
         self, depth: int, width: float, embedding: int, sitters: int, device: torch.device, fp16: bool
@@ -130,7 +130,7 @@ class ArcFaceTorch:
             store = dist.HashStore()  # type: ignore[attr-defined]
             dist.init_process_group(kind, store=store, rank=0, world_size=1)
         network = Network(IResNet(IResNetOptions(depth=depth, width=width, embedding=embedding)), fp16).to(device)
-        with warnings.catch_warnings(action="ignore"):  # of names that have since changed
+        with warnings.catch_warnings(action="ignore"):  # warnings about renamed functions
             self.network = nn.parallel.DistributedDataParallel(
                 network, broadcast_buffers=False, bucket_cap_mb=16, find_unused_parameters=True
             )
@@ -142,7 +142,7 @@ class ArcFaceTorch:
         self.scaler = torch.amp.GradScaler(device.type, growth_interval=100, enabled=fp16)
 
     def step(self, images: Tensor, labels: Tensor) -> float:
-        """float32 [B, 3, 112, 112] and int64 [B], on the device: the loss."""
+        """Make a step on float32 [B, 3, 112, 112] and int64 [B], both on the device, and return the loss."""
         loss = self.loss(self.network(images), labels)
         shown = loss.clone()
         self.scaler.scale(loss).backward()
@@ -155,7 +155,7 @@ class ArcFaceTorch:
 
 
 class Records(Dataset[tuple[Tensor, Tensor]]):
-    """Images and labels of a RecordIO file, as `MXFaceDataset` makes them."""
+    """Images and labels of a RecordIO file, as in `MXFaceDataset`."""
 
     def __init__(self, rec: Path) -> None:
         import pipeline.core.torchvision_ops  # noqa: F401, I001
@@ -179,8 +179,8 @@ class Records(Dataset[tuple[Tensor, Tensor]]):
 
 
 def loaded(rec: Path, batch: int, workers: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of an epoch on the device: a thread takes them from the workers, up to six ahead, and a stream of its own
-    copies them (`DataLoaderX`)."""
+    """Yield the batches of an epoch on the device: a thread fetches up to six in advance from the workers, and a CUDA
+    stream of its own copies them (`DataLoaderX`)."""
     loader = DataLoader(
         Records(rec), batch, shuffle=True, num_workers=workers, pin_memory=device.type == "cuda", drop_last=True
     )

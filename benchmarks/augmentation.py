@@ -1,12 +1,13 @@
-"""What is data augmentation worth on portraits, all of it and each part alone?
+"""How much does data augmentation help on portraits, all of it and each part alone?
 
     python -m benchmarks.augmentation --portraits ../shared/data/portraits --weights ../shared/weights/mobilefacenet.pt
 
-A folder with `manifest.csv` (image, sitter) and MobileFaceNet's weights are the user's own. MobileFaceNet is adapted by
-LoRA and InfoNCE, cross-validated: each sitter is tested by a network that has not seen them. The last epoch is kept, so
-that nothing is chosen. Each variant is trained with several seeds, the same for all. Printed is the mean of each figure
-over the seeds with its standard deviation, and the mean difference from training without augmentation, seed by seed,
-with its standard deviation; then the interval of one figure over sitters, beside which differences have to be seen.
+The user brings a folder with `manifest.csv` (image, sitter) and MobileFaceNet's weights. MobileFaceNet is adapted by
+LoRA and InfoNCE with cross-validation: each sitter is tested by a network that has not seen this sitter. The last epoch
+is kept, so that nothing is chosen. Each variant is trained with several seeds, the same for all variants. The table has
+the mean of each figure over the seeds with its standard deviation, and the mean difference from training without
+augmentation, seed by seed, with its standard deviation. The last line has the interval of a figure over sitters, with
+which the differences should be compared.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ FROZEN = {"adaptation": {"kind": "none"}, "loss": {"kind": "none"}}
 
 
 def variants() -> dict[str, dict[str, Any] | None]:
-    """Return settings of augmentation by name: none, all, and each way alone, as likely as in all."""
+    """Return settings of augmentation by name: none, all, and each way alone with its probability as in all."""
     alone = {way: OFF | {way: field.default} for way, field in Augmentation.model_fields.items()}
     return {"plain": None, "augmented": {}, **alone}
 

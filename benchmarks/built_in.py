@@ -1,8 +1,8 @@
-"""Fit the calibration of the built-in model anew, on the demo's data: photographs, and paintings made of them.
+"""Fit the calibration of the built-in model again on the demo's data: photographs, and paintings made of them.
 
     python -m benchmarks.built_in FOLDER
 
-FOLDER is a project in which `make demo` has run. Writes `pipeline/answering/default_calibration.json`.
+FOLDER is a project in which `make demo` has run. This writes `pipeline/answering/default_calibration.json`.
 """
 
 from __future__ import annotations

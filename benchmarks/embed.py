@@ -1,7 +1,8 @@
-"""Does the embed stage cost anything over the plainest batched loop? `python -m benchmarks.embed [KIND] [FACES]`
+"""Is the embed stage slower than a plain batched loop? `python -m benchmarks.embed [KIND] [FACES]`
 
-Both decode, align and normalise the same stored faces and run the same network in the same batches; the plain loop
-does so in one thread, one after the other. Prints milliseconds a face of each, and how much longer the stage takes.
+Both decode, align and normalise the same stored faces and run the same network in the same batches; the plain loop does
+so in one thread, one after the other. The output has milliseconds per face for both, and how much longer the stage
+takes.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ BATCH, REPEATS = 64, 5
 
 
 def main(kind: str = "dlib-resnet29", *, faces: int = 256) -> None:
-    """Measure one kind of backbone (random weights: the time is the same)."""
+    """Measure one kind of backbone (with random weights, which take the same time)."""
     device = torch.device(first_device())
     embedder = model(kind, device)
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
@@ -49,7 +50,7 @@ def main(kind: str = "dlib-resnet29", *, faces: int = 256) -> None:
 
 
 def model(kind: str, device: torch.device, **options: Any) -> Embedder:
-    """A network of this kind with random weights; `options` are those of the backbone in params.yaml."""
+    """Return a network of this kind with random weights; `options` are the backbone's options in params.yaml."""
     made: Any = BACKBONES[kind].model_validate({"kind": kind, **options})
     network, _ = build(made, NoAdaptation(), seed=1)
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -60,10 +61,10 @@ def model(kind: str, device: torch.device, **options: Any) -> Embedder:
 
 @torch.no_grad()
 def settle_statistics(network: Backbone) -> None:
-    """Give batch normalisation the statistics of noise: with those of a new network, deep ones overflow."""
+    """Give batch normalisation the statistics of noise; with the statistics of a new network, deep ones overflow."""
     norms = [m for m in network.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
     for norm in norms:
-        norm.momentum = None  # the mean over all batches, which here is one
+        norm.momentum = None  # the mean over all batches; here there is one
         norm.train()
     size = network.template.size
     noise = torch.randn(BATCH, 3, size, size, device=next(network.parameters()).device)
@@ -73,7 +74,7 @@ def settle_statistics(network: Backbone) -> None:
 
 
 def make_faces(n: int) -> FaceStore:
-    """Faces of noise, stored as align stores them."""
+    """Return faces of noise, stored as by `align`."""
     rng = np.random.default_rng(1)
     folder = layout.faces("noise")
     with output_folder(folder) as part:
@@ -85,7 +86,7 @@ def make_faces(n: int) -> FaceStore:
 
 @torch.inference_mode()
 def plain(embedder: Embedder, store: FaceStore) -> np.ndarray:
-    """The loop that anyone would write first."""
+    """Embed the faces by a plain loop."""
     vectors = []
     for start in range(0, len(store), BATCH):
         rows = range(start, min(start + BATCH, len(store)))
@@ -96,13 +97,13 @@ def plain(embedder: Embedder, store: FaceStore) -> np.ndarray:
 
 
 def staged(embedder: Embedder, store: FaceStore) -> np.ndarray:
-    """What the stage does."""
+    """Embed the faces as the stage does."""
     with contextlib.redirect_stderr(io.StringIO()):
         return np.concatenate([vectors for (vectors,) in embed.embed(embedder, store, BATCH)])
 
 
 def timed(way: Callable[[Embedder, FaceStore], np.ndarray], embedder: Embedder, store: FaceStore) -> float:
-    """Seconds."""
+    """Return the seconds of one run."""
     start = perf_counter()
     way(embedder, store)
     return perf_counter() - start

@@ -1,10 +1,10 @@
-"""Do intervals and paired tests of identification hold, with new sitters as probes and in the gallery?
+"""Are intervals and paired tests of identification right, for new sitters as probes and in the gallery?
 
     python -m benchmarks.identification_test --trials 1000
 
-Two models of equal quality search the same simulated sitters, leave-one-out. Printed is how often the paired test
-rejects the true null at 0.05, and how often the 95 % interval of rank-1 holds the value for sitters of the same sort,
-which comes from many further trials.
+Two models of equal quality search the same simulated sitters, leave-one-out. The output says how often the paired test
+rejects the true null hypothesis at 0.05, and how often the 95 % interval of rank-1 contains the value for sitters of
+the same sort, which comes from many further trials.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ OPTIONS = IdentificationOptions(probe="simulated", ranks=(1,))
 
 
 def judged(rng: np.random.Generator, sitters: int, images: int, noise: float, replicates: int) -> list[Result]:
-    """Return the results of two equally good models on the same images: half of the noise is common to both.
+    """Return the results of two equally good models on the same images; half of the noise is common to both.
 
-    Each model sees the sitters in its own way, too, so that it takes others for each other than its rival does.
+    Each model also sees the sitters in its own way, so that the two models confuse different sitters.
     """
     centres = rng.normal(size=(sitters, 1, 16))
     shared = rng.normal(size=(sitters, images, 16))
@@ -59,7 +59,7 @@ def _measured(result: Result, figure: str) -> Measured:
 
 
 def rejections(trials: int, sitters: int, images: int, noise: float, replicates: int = 300) -> dict[str, float]:
-    """Return how often the paired test rejects the true null at 0.05, by figure."""
+    """Return how often the paired test rejects the true null hypothesis at 0.05, by figure."""
     found = dict.fromkeys(FIGURES, 0)
     for trial in range(trials):
         models = judged(np.random.default_rng([trial, sitters, images]), sitters, images, noise, replicates)
@@ -72,7 +72,7 @@ def rejections(trials: int, sitters: int, images: int, noise: float, replicates:
 def coverage(
     trials: int, sitters: int, images: int, noise: float, figures: Sequence[str], replicates: int = 300
 ) -> dict[str, tuple[float, float]]:
-    """Return how often the interval holds the mean over all trials, and that mean, by figure."""
+    """Return how often the interval contains the mean over all trials, and this mean, by figure."""
     every = [
         {figure: _measured(model, figure) for figure in figures}
         for trial in range(trials)

@@ -2,11 +2,10 @@
 
     python -m benchmarks.identify PROJECT
 
-PROJECT is a folder in which `make demo` has run: its photographs, copied under 1,000 names, make the gallery (equal
-pictures are embedded once, but searched as often as they stand there), and its weights are those of the built-in model.
-
-Cold: a new process, vectors of the gallery kept from before. Warm: the gallery is open; the time of an answer beside
-that of finding and embedding the face, which is all that the picture itself costs.
+PROJECT is a folder in which `make demo` has run. Its photographs, copied under 1,000 names, make the gallery (equal
+pictures are embedded once, but searched as often as they occur), and its weights are the built-in model's. Cold means a
+new process, with the gallery's vectors in the cache. Warm means that the gallery is open; the time of an answer is
+shown beside the time to find and embed the face, which is needed in any case.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ SITTERS, RUNS, COLD_RUNS = 1000, 15, 3
 
 
 def gallery(photographs: Path, folder: Path, each: int) -> Path:
-    """Lay out pictures of 1,000 sitters, so many of each."""
+    """Copy pictures into folders of 1,000 sitters, `each` pictures of each."""
     known = sorted(photographs.rglob("*.pgm"))
     for sitter in range(SITTERS):
         (folder / f"sitter {sitter:04}").mkdir(parents=True)
@@ -37,7 +36,7 @@ def gallery(photographs: Path, folder: Path, each: int) -> Path:
 
 
 def medians(*works: Callable[[], object]) -> list[tuple[float, float]]:
-    """Return the median wall time and processor time of several works, in seconds, which take turns."""
+    """Return the median wall time and processor time, in seconds, of several works that take turns."""
     times: list[list[tuple[float, float]]] = [[] for _ in works]
     for _ in range(RUNS):
         for work, own in zip(works, times, strict=True):

@@ -1,10 +1,10 @@
-"""Does the paired test of two models keep its level, also where one sitter owns most of the genuine pairs?
+"""Does the paired test of two models keep its level, also if one sitter has most of the genuine pairs?
 
     python -m benchmarks.paired_test --trials 1000 --sitters 60
 
-Two models of equal quality are judged on the same simulated sitters, whose effects on both are partly shared, and the
-test is made at 0.05. Printed is how often it rejects, with degrees of freedom by the number of sitters and by their
-effective number: with equal sitters, and where one sitter owns more than half of the genuine pairs.
+Two models of equal quality are evaluated on the same simulated sitters, who have partly the same effect on both. The
+test is made at 0.05. The output says how often it rejects, with degrees of freedom by the number of sitters and by
+their effective number: for equal sitters, and if one sitter has more than half of the genuine pairs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ METRICS = ("eer", "tar", "d_prime")
 
 
 def images_of(sitters: int, dominant: bool) -> Ints:
-    """Return how many images each sitter has: 3, and one sitter as many as own over half of the genuine pairs."""
+    """Return the number of images of each sitter: 3, but one sitter may get enough for half of the genuine pairs."""
     images = np.full(sitters, 3)
     if dominant:
         images[0] = int(np.ceil(0.5 + np.sqrt(0.25 + 2 * 1.2 * 3 * (sitters - 1))))
@@ -32,7 +32,7 @@ def images_of(sitters: int, dominant: bool) -> Ints:
 
 
 def two_models(rng: np.random.Generator, images: Ints) -> list[ScoredPairs]:
-    """Return the scores of two equally good models on the same images: sitters' effects half shared, half their own."""
+    """Return the scores of two equally good models on the same images; half of the sitters' effects are shared."""
     sitter = np.repeat(np.arange(len(images)), images).astype(np.int32)
     i, j = np.triu_indices(len(sitter), 1)
     a, b = sitter[i], sitter[j]
@@ -57,7 +57,7 @@ def measured(pairs: ScoredPairs, drawn: Ints) -> dict[str, Measured]:
 
 
 def rejections(trials: int, sitters: int, dominant: bool, replicates: int = 200) -> dict[str, tuple[float, float]]:
-    """Return how often the test rejects the true null at 0.05, by metric: by all sitters, and by effective ones."""
+    """Return how often the test rejects the true null at 0.05, by metric: with all, and with effective sitters."""
     images = images_of(sitters, dominant)
     count = effective(images * (images - 1) / 2)
     found = {m: np.zeros(2) for m in METRICS}

@@ -3,17 +3,18 @@
     python -m benchmarks.recordio                    the demo's photographs (fetched once), tinted, as JPEG of 112×112
     python -m benchmarks.recordio --rec train.rec    a training set of your own
 
-Decoded: uint8 [112, 112, 3], RGB. Augmented: every other face mirrored, as training does. In random order, one thread:
+Faces are decoded to uint8 [112, 112, 3], RGB, and every other face is mirrored, as in training. They are read in random
+order, with one thread:
 
-    decoder      libjpeg-turbo (OpenCV's) on bytes that lie in memory, and nothing else: the limit
-    recordio     by offset from the memory-mapped `.rec`, decoded, mirrored, laid into a batch of 256
-    face store   the same from the shards that `align` makes of the `.rec`: what training reads
-    loader       the face store through the training's own data set, as each of its workers does
-    training     the same, and normalised to float32 [3, 112, 112], which a GPU does for itself
-    imagefolder  a file an image in a folder per sitter, by Pillow, as torchvision's ImageFolder and its flip do it
+    decoder      only libjpeg-turbo (OpenCV's) on bytes in memory: the limit
+    recordio     by offset from the memory-mapped `.rec`, decoded, mirrored, copied into a batch of 256
+    face store   the same from the shards that `align` makes of the `.rec`, which training reads
+    loader       the face store through the training's own data set, as in each of its workers
+    training     the same, normalised to float32 [3, 112, 112], which a GPU does itself
+    imagefolder  one file per image in a folder per sitter, by Pillow, as in torchvision's ImageFolder and its flip
 
-Rounds of all alternate and the fastest counts. It is processor time that is taken, which others at work on the machine
-disturb least; the files are in the page cache. The last line is the conversion to the face store, by the clock.
+The rounds of all alternate, and the fastest round counts. Processor time is measured, because other work on the machine
+disturbs it least; the files are in the page cache. The last line is the conversion to the face store in wall time.
 """
 
 from __future__ import annotations
@@ -46,10 +47,10 @@ Batch = NDArray[np.uint8]
 
 
 def main() -> None:
-    """Print images a second of each way, and its share of the limit."""
+    """Print images per second for each way, and its share of the limit."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--rec", type=Path, help="a training set with images of 112×112 (default: one is made of ORL)")
-    options.add_argument("--most", type=int, default=4096, help="images used (default: 4096)")
+    options.add_argument("--most", type=int, default=4096, help="number of images (default: 4096)")
     options.add_argument("--rounds", type=int, default=7)
     given = options.parse_args()
     rec = given.rec and given.rec.resolve()
@@ -82,7 +83,7 @@ def main() -> None:
 
 
 def _make(rec: Path, count: int) -> None:
-    """A training set of ORL photographs, cut square and tinted at random, each image another: JPEG, quality 95."""
+    """Write a training set of ORL photographs, cropped square and tinted at random, as JPEG of quality 95."""
     download.run(params.load(PROJECT / "params.yaml"), "orl")
     files = sorted(layout.raw("orl").rglob("*.pgm"))
     rng = np.random.default_rng(0)
@@ -100,7 +101,7 @@ def _make(rec: Path, count: int) -> None:
 
 
 def _convert(rec: Path) -> float:
-    """The face store made of the training set; seconds for download and align."""
+    """Make the face store of the training set, and return the seconds for download and align."""
     study = params.check(
         {
             "seed": 0,
@@ -120,7 +121,7 @@ def _convert(rec: Path) -> float:
 
 
 def _image_folder(encoded: Sequence[bytes]) -> list[Path]:
-    """The same images, in the same order, as files."""
+    """Write the same images, in the same order, as files."""
     names = []
     for i, data in enumerate(encoded):
         names.append(Path(f"folder/{i % 100}/{i}.jpg"))
@@ -135,7 +136,7 @@ def _decoder(encoded: Sequence[bytes]) -> None:
 
 
 def _batches(items: Sequence[Any], read: Callable[[Any], Any]) -> None:
-    """Each item read, every other one mirrored, laid into a batch uint8 [256, 112, 112, 3], which is used again."""
+    """Read each item, mirror every other one, and copy it into a batch uint8 [256, 112, 112, 3], which is reused."""
     batch: Batch = np.empty((BATCH, SIDE, SIDE, 3), np.uint8)
     for start in range(0, len(items), BATCH):
         for n, item in enumerate(items[start : start + BATCH]):
@@ -147,7 +148,7 @@ def _batches(items: Sequence[Any], read: Callable[[Any], Any]) -> None:
 
 
 def _pillow(files: Sequence[Path]) -> None:
-    """The same as `_batches`, from files, by Pillow."""
+    """Do the same as `_batches`, from files, by Pillow."""
     batch: Batch = np.empty((BATCH, SIDE, SIDE, 3), np.uint8)
     for start in range(0, len(files), BATCH):
         for n, path in enumerate(files[start : start + BATCH]):
@@ -157,7 +158,7 @@ def _pillow(files: Sequence[Path]) -> None:
 
 
 def _training(store: FaceStore, order: Sequence[int], normalised: bool) -> Callable[[], None]:
-    """What one worker of the training's loader does, and, where there is no GPU, the training process with it."""
+    """Return the work of one worker of the training's loader and, if there is no GPU, of the training process."""
     import torch
 
     from pipeline.models.preprocess import Preprocess

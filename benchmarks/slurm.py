@@ -1,10 +1,11 @@
-"""What a SLURM job costs beside its own work: seconds a trivial job, in a chain in which each waits for the one before.
+"""The overhead of a SLURM job: seconds per trivial job, in a chain in which each job waits for the one before.
 
     python -m benchmarks.slurm                 starts a cluster of two nodes on this machine (Debian's slurm-wlm, munge)
     python -m benchmarks.slurm --here          uses the cluster of this login node
 
-Peers, in the same run: bare `sbatch --wait`, which is what SLURM itself needs, and snakemake-executor-plugin-slurm with
-the same settings. The second figure is what matters to a study: how long nothing happens.
+The peers, in the same run, are bare `sbatch --wait`, which is the time that SLURM itself needs, and
+snakemake-executor-plugin-slurm with the same settings. The second figure matters to a study: how long nothing happens
+between two jobs.
 """
 
 from __future__ import annotations
@@ -39,14 +40,14 @@ rule link:
 
 
 def bare(folder: Path) -> None:
-    """A chain of `sbatch --wait`."""
+    """Run a chain of `sbatch --wait`."""
     for n in range(LENGTH):
         command = ["sbatch", "--wait", "--quiet", "--output=/dev/null", "--wrap", f"date > {n}.txt"]
         subprocess.run(command, check=True, cwd=folder)
 
 
 def chained(folder: Path, ours: bool) -> None:
-    """The same by Snakemake with the profile of this project."""
+    """Run the same chain by Snakemake with the profile of this project."""
     (folder / "Snakefile").write_text(SNAKEFILE.format(last=f"{LENGTH - 1}.txt"))
     profile = (PROJECT / "profiles/slurm/config.yaml").read_text()
     (folder / "config.yaml").write_text(profile if ours else profile.replace("sitter-slurm", "slurm"))
@@ -57,7 +58,7 @@ def chained(folder: Path, ours: bool) -> None:
 
 
 def gap(folder: Path) -> float:
-    """Mean seconds from a job's end to the next submission in a folder, by the controller's clock (whole seconds)."""
+    """Return the mean seconds from a job's end to the next submission, by the controller's clock (whole seconds)."""
     shown = subprocess.run(["scontrol", "--oneliner", "show", "jobs"], capture_output=True, text=True, check=True)
     jobs = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in shown.stdout.splitlines()]
     times = sorted((_when(j["SubmitTime"]), _when(j["EndTime"])) for j in jobs if j["WorkDir"] == str(folder))

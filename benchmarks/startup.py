@@ -1,9 +1,9 @@
-"""What starting costs: seconds from the command to its first useful moment, beside Python's own start.
+"""The start-up time of commands, in seconds, beside Python's own.
 
     python -m benchmarks.startup
 
-For each: the least of several runs, and its ratio to an interpreter that does nothing. Stages import what they need and
-no more: a stage that needs no torch does not pay for it.
+For each, the output has the least time of several runs, and its ratio to an interpreter that does nothing. Stages
+import only what they need: a stage that does not need torch does not spend the time to import it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CASES = {
 
 
 def seconds(code: str) -> float:
-    """The least time of a fresh interpreter that runs some code."""
+    """Return the least time of a fresh interpreter that runs some code."""
 
     def once() -> float:
         start = time.perf_counter()

@@ -1,14 +1,14 @@
-"""What does training cost beside what it could? Head-only training, and LoRA against the plainest loop.
+"""How close is training to the least possible time? Head-only training, and LoRA against a plain loop.
 
-    python -m benchmarks.train head     a linear head: features kept, against the network run at every step
+    python -m benchmarks.train head     a linear head: cached features, against the network run at every step
     python -m benchmarks.train lora     LoRA on CLIP's ViT-B/16: the stage's own loop, against a loop in plain PyTorch
-    python -m benchmarks.train profile  where a step's time goes: head, LoRA, and a small network trained whole
+    python -m benchmarks.train profile  the parts of a step's time: head, LoRA, and a small network trained whole
 
-Weights are random and faces are noise, stored as align stores them: the time is the same. Both sides of a pair run in
-turns in one process, and the fastest of each counts; on a CPU it is processor time that is taken, which others at work
-on the machine disturb least. Both sides of `lora` meet the same batches and must find the same losses. Its plain loop
-has no accelerate, no checkpoints, no validation, no log: decode, normalise, embed, loss, backward, step. Peak memory is
-that of a process of its own for each side (on a GPU: of what PyTorch held there).
+Weights are random and faces are noise, stored as by `align`; they take the same time as real ones. Both sides of a pair
+run in turns in one process, and the fastest turn of each counts. On a CPU, processor time is measured, because other
+work on the machine disturbs it least. Both sides of `lora` get the same batches and must find the same losses. Its
+plain loop has no accelerate, no checkpoints, no validation and no log: only decode, normalise, embed, loss, backward,
+step. Peak memory is measured in a process of its own for each side (on a GPU: the memory that PyTorch held there).
 """
 
 from __future__ import annotations
@@ -33,11 +33,13 @@ from pipeline.core.files import output_folder, write_csv
 from pipeline.losses.samplers import SitterBatches
 from pipeline.models.build import build
 from pipeline.params import Study
+from pipeline.params.recipe import recipe_of
 from pipeline.plan import layout
-from pipeline.stages import train
 from pipeline.store.faces import Face, encode, write_faces
 from pipeline.training.data import read_faces
+from pipeline.training.launch import start
 from pipeline.training.loop import Run
+from pipeline.training.prepare import prepare
 from pipeline.training.stop import StopRequest
 
 HERE = Path(__file__).parent.parent
@@ -48,18 +50,25 @@ BACKBONES: dict[str, dict[str, Any]] = {
     "small": {"kind": "iresnet", "depth": 18, "width": 0.25, "embedding": 128},
 }
 
-HEAD = {"kind": "head", "centre": False}  # a centre is computed from kept features, which the other side has not
+HEAD = {
+    "kind": "head",
+    "centre": False,
+}  # a centre is computed from cached features, which the other side does not have
 
 
 def main() -> None:
     """Print times, ratios and memory."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("what", choices=["head", "lora", "profile"])
-    options.add_argument("--sitters", type=int, default=16, help="of the training set (default: 16, 8 images each)")
+    options.add_argument(
+        "--sitters", type=int, default=16, help="sitters in the training set (default: 16, 8 images each)"
+    )
     options.add_argument("--batch", type=int, default=8, help="images in a batch of LoRA (default: 8)")
     options.add_argument("--size", type=int, default=112, help="side of ViT-B/16's input (default: 112)")
     options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--side", choices=["ours", "plain"], help="of LoRA, this one only, and its peak memory")
+    options.add_argument(
+        "--side", choices=["ours", "plain"], help="run only this side of LoRA, and print its peak memory"
+    )
     given = options.parse_args()
     torch.set_num_threads(torch.get_num_threads() if CUDA else 1)
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
@@ -76,7 +85,7 @@ def main() -> None:
 
 
 def make_faces(sitters: int, images: int) -> None:
-    """Faces of noise, all of train sitters."""
+    """Write faces of noise, all of train sitters."""
     rng, rows, faces = np.random.default_rng(1), [], []
     for number in range(sitters * images):
         crop = np.kron(rng.integers(0, 256, (28, 28, 3), np.uint8), np.ones((4, 4, 1), np.uint8))
@@ -90,7 +99,7 @@ def make_faces(sitters: int, images: int) -> None:
 
 
 def study(backbone: dict[str, Any], adaptation: dict[str, Any], loss: dict[str, Any], **training: Any) -> Study:
-    """A study of one model `m`."""
+    """Return a study with one model `m`."""
     return params.check(
         {
             "seed": 1,
@@ -106,7 +115,7 @@ def study(backbone: dict[str, Any], adaptation: dict[str, Any], loss: dict[str, 
 
 
 def clock() -> float:
-    """Seconds: by the clock where a GPU computes, else of this process's work."""
+    """Return seconds: wall time if a GPU computes, else processor time of this process."""
     if CUDA:
         torch.cuda.synchronize()
         return time.perf_counter()
@@ -114,13 +123,13 @@ def clock() -> float:
 
 
 def prepared(of: Study) -> Run:
-    """A training that has not begun, and has not said what it is."""
+    """Return a training that has not begun, without its first messages."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        return train.prepare(of, "m", train.start(of.train.precision), StopRequest())
+        return prepare(recipe_of(of, "m"), start(of.train.precision), StopRequest())
 
 
 def ours(of: Study) -> tuple[list[float], list[float]]:
-    """Seconds of each epoch, and its loss, in the stage's own loop with all that belongs to it."""
+    """Return the seconds of each epoch, and its loss, in the stage's own complete loop."""
     run, stamps = prepared(of), []
     end_of_epoch = run.end_of_epoch
 
@@ -135,7 +144,7 @@ def ours(of: Study) -> tuple[list[float], list[float]]:
 
 
 def plain(of: Study) -> tuple[list[float], list[float]]:
-    """The same of the loop that anyone would write first, with PyTorch and peft (which `build` calls)."""
+    """Return the same for a plain loop with PyTorch and peft (which `build` calls)."""
     entry, settings, device = of.models["m"], of.train, torch.device("cuda" if CUDA else "cpu")
     faces, _ = read_faces(["noise"], of.split)
     network, _ = build(entry.backbone, entry.adaptation, of.seed)
@@ -166,7 +175,7 @@ def plain(of: Study) -> tuple[list[float], list[float]]:
 
 
 def head(rounds: int) -> None:
-    """Head-only training, with and without kept features."""
+    """Compare head-only training with and without cached features."""
     both = {
         name: study(BACKBONES["dlib"], HEAD, {"kind": "triplet"}, epochs=epochs, cache_gb=cache)
         for name, cache, epochs in (("features kept", 4, 20), ("network at every step", 0, 1))
@@ -186,14 +195,14 @@ def head(rounds: int) -> None:
 
 
 def lora(batch: int, size: int) -> Study:
-    """LoRA on query and value, InfoNCE between the two images of each sitter, three epochs at a constant rate."""
+    """Return a study of LoRA on query and value: InfoNCE, two images per sitter, three epochs, constant rate."""
     adaptation = {"kind": "lora", "rank": 16, "roles": ["q", "v"]}
     training = {"sitters": batch // 2, "images": 2, "epochs": 3, "cache_gb": 0, "schedule": "constant", "lr": 1e-4}
     return study(BACKBONES["clip"] | {"size": size}, adaptation, {"kind": "infonce"}, **training)
 
 
 def against_plain(given: argparse.Namespace) -> None:
-    """LoRA of both sides in turns; the losses of both; the memory of each alone."""
+    """Run LoRA of both sides in turns; compare their losses; measure the memory of each alone."""
     of = lora(given.batch, given.size)
     ways = {"ours": ours, "plain": plain}
     best = dict.fromkeys(ways, float("inf"))
@@ -218,7 +227,7 @@ def against_plain(given: argparse.Namespace) -> None:
 
 
 def peak_memory() -> int:
-    """Bytes: on the GPU, or of this process (ru_maxrss would be that of the process that started it, if larger)."""
+    """Return peak memory in bytes, on the GPU or of this process (ru_maxrss may be its parent's, if that is larger)."""
     if CUDA:
         return torch.cuda.max_memory_allocated()
     (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
@@ -226,7 +235,7 @@ def peak_memory() -> int:
 
 
 def profile(batch: int, size: int) -> None:
-    """Python's share of an epoch: the functions that most time is spent in, of three sorts of training."""
+    """Print the functions in which an epoch spends most time, for three sorts of training."""
     import cProfile
     import pstats
 

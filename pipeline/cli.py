@@ -1,4 +1,4 @@
-"""The command line: one command per stage, one for each question a user asks.
+"""The command line: a command for each stage, and a command for each question that a user asks.
 
 Nothing heavy is imported until a command runs, so that `--help` answers at once.
 """
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 class Argument(NamedTuple):
-    """An argument of a command, as argparse has it."""
+    """An argument of a command, in argparse's terms."""
 
     name: str
     """`asked`, or `--model`."""
@@ -42,10 +42,11 @@ class Command(NamedTuple):
 
     what: str
     takes: tuple[tuple[str, str], ...] = ()
-    """What it takes: the word in the help, and the section of params.yaml that has the entries ("": any word)."""
+    """Its positional arguments: the word in the help, and the section of params.yaml with the entries ("": any
+    word)."""
     given: Literal["study", "files", "nothing", "arguments"] = "study"
-    """What its function `run` is given first: the study, the params files, or nothing. `arguments`: the params files
-    that were named, and then the arguments by their names."""
+    """What its function `run` gets first: the study, the params files, or nothing. With `arguments` it gets the params
+    files that were named, and then the arguments by their names."""
     arguments: tuple[Argument, ...] = ()
 
 
@@ -54,13 +55,13 @@ ALIGN = _argument(
     "--align",
     default="",
     metavar="DATASET",
-    help="whose entry under align finds the faces (default: that of the study)",
+    help="find the faces as this entry under align says (default: the study's first that detects faces)",
 )
 WEIGHTS = _argument(
     "--weights", type=Path, metavar="FOLDER",
-    help="where the built-in model's weights lie: data/raw of a project that has downloaded dlib and retinaface",
+    help="folder with the built-in model's weights: data/raw of a project that has downloaded dlib and retinaface",
 )  # fmt: skip
-JSON = _argument("--json", action="store_true", help="print the answer as JSON, an object a line")
+JSON = _argument("--json", action="store_true", help="print the answer as JSON, one object per line")
 HTML = _argument("--html", type=Path, metavar="FILE", help="write a page with the pictures")
 ASKED = {
     "identify": Command(
@@ -68,20 +69,20 @@ ASKED = {
         given="arguments",
         arguments=(
             _argument("asked", nargs="+", metavar="QUESTION|PICTURE", help="a name under identify, or picture files"),
-            _argument("--gallery", default="", metavar="DATASET|FOLDER", help="whose portraits have known sitters"),
+            _argument("--gallery", default="", metavar="DATASET|FOLDER", help="portraits with known sitters"),
             MODEL,
             ALIGN,
             JSON,
             HTML,
-            _argument("--one-face", action="store_true", help="only the face that align would take, and not all"),
-            _argument("--like", default="", metavar="DATASET", help="of portraits like the pictures, to calibrate on"),
+            _argument("--one-face", action="store_true", help="answer only for the face that align would take"),
+            _argument("--like", default="", metavar="DATASET", help="calibrate on this data set of similar portraits"),
             _argument("--prior", type=float, metavar="P", help="probability that the sitter is there (default: 0.5)"),
-            _argument("--candidates", type=int, metavar="N", help="how many are listed (default: 5)"),
+            _argument("--candidates", type=int, metavar="N", help="number of candidates to list (default: 5)"),
             WEIGHTS,
         ),
     ),
 }
-"""Stages that answer for pictures, too: where what is asked is no entry of the study."""
+"""Stages that also answer for pictures, if their argument is no entry of the study."""
 COMMANDS = {
     "compare": Command(
         "Compare the faces of two pictures: score, likelihood ratio, words.",
@@ -93,30 +94,30 @@ COMMANDS = {
             ALIGN,
             JSON,
             HTML,
-            _argument("--like", default="", metavar="DATASET", help="on whose pairs the ratio is calibrated"),
+            _argument("--like", default="", metavar="DATASET", help="calibrate on the pairs of this data set"),
             WEIGHTS,
         ),
     ),
-    "published": Command("Print the results beside the figures that their papers published, with differences."),
+    "published": Command("Print the results beside the figures that papers published, with the differences."),
     "paper": Command(
         "Write tables (LaTeX, Markdown, CSV) and figures (SVG, PDF) for a paper into a folder.", (("FOLDER", ""),)
     ),
     "pack": Command(
-        "Write a data set as InsightFace ships its own: FOLDER/train.rec, FOLDER/DATASET.bin.",
+        "Write a data set in the format of InsightFace: FOLDER/train.rec, FOLDER/DATASET.bin.",
         (("DATASET", "split"), ("FOLDER", "")),
     ),
     "serve": Command(
-        "Review portraits of unknown sitters in a browser: a page on this machine, for nobody else.",
+        "Review portraits of unknown sitters in a browser: a page for this machine only.",
         given="arguments",
         arguments=(
-            _argument("--port", type=int, default=0, metavar="N", help="where it listens (default: any free port)"),
+            _argument("--port", type=int, default=0, metavar="N", help="listen on this port (default: any free port)"),
         ),
     ),
     "show": Command(
-        "Show what is there, as tables: the study, its models, params and faces; the catalogue of public weights.",
+        "Show tables of the study, its models, params and faces, or of the catalogue of public weights.",
         given="arguments",
         arguments=(
-            _argument("what", choices=("study", "models", "params", "faces", "catalogue"), help="what is shown"),
+            _argument("what", choices=("study", "models", "params", "faces", "catalogue"), help="what to show"),
             _argument(
                 "name",
                 nargs="?",
@@ -127,35 +128,35 @@ COMMANDS = {
         ),
     ),
     "export": Command(
-        "Hand on a model: as an ONNX graph, or as a folder of weights, with a model card.",
+        "Export a model as an ONNX graph or as a folder of weights, with a model card.",
         given="arguments",
         arguments=(
             _argument("model", metavar="MODEL", help="a model or linear fusion of the study"),
-            _argument("--to", choices=("onnx", "folder"), required=True, help="the form"),
-            _argument("--out", type=Path, metavar="FOLDER", help="where it is written (default: exports/MODEL)"),
+            _argument("--to", choices=("onnx", "folder"), required=True, help="the format"),
+            _argument("--out", type=Path, metavar="FOLDER", help="folder to write to (default: exports/MODEL)"),
         ),
     ),
     "scores": Command(
         "Write the scores of a model on a benchmark for other programs: bob's columns, CSV or Arrow.",
         (("BENCHMARK", ""), ("MODEL", ""), ("FILE", "")),
     ),
-    "check": Command("Check params.yaml and say what the study holds."),
-    "merge": Command("Print several params files as the one that they make, for params.yaml and DVC.", given="files"),
-    "schema": Command("Write the JSON schema of params.yaml (what editors complete from).", given="nothing"),
-    "options": Command("Write docs/options.md, the reference of all that params.yaml may say.", given="nothing"),
+    "check": Command("Check params.yaml and say what the study contains."),
+    "merge": Command("Print several params files merged into one, for params.yaml and DVC.", given="files"),
+    "schema": Command("Write the JSON schema of params.yaml, which editors use for completion.", given="nothing"),
+    "options": Command("Write docs/options.md, the reference of all options of params.yaml.", given="nothing"),
 }
 WORDS = {
     "FOLDER": "a folder",
-    "FILE": "a file, whose ending says the format",
+    "FILE": "a file; its ending says the format",
     "BENCHMARK": "a name under evaluate.benchmarks in params.yaml",
     "MODEL": "a name under models, outside or fuse in params.yaml",
 }
-"""What stands in the help for a word that is no name under a section."""
+"""Help texts of the arguments that do not name an entry of a section."""
 EVERY: Mapping[str, Stage | Command] = {**STAGES, **COMMANDS}
 
 
 def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+    """Return the parser of the whole command line."""
     top = argparse.ArgumentParser(prog="sitter", description="Sitter: who sat for this portrait?")
     commands = top.add_subparsers(dest="command", required=True, metavar="STAGE")
     for name, row in EVERY.items():
@@ -175,16 +176,16 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument(argument.name, **argument.settings)
         command.add_argument(
             "--params", type=Path, action="append", metavar="FILE",
-            help="the study (default: params.yaml); given again: a file that changes fields of the first",
+            help="the study (default: params.yaml); a further --params names a file that changes fields of it",
         )  # fmt: skip
-        command.add_argument("--quiet", action="store_true", help="write warnings, errors and results only")
+        command.add_argument("--quiet", action="store_true", help="print only warnings, errors and results")
     return top
 
 
 def _told(name: str, row: Stage | Command) -> str:
-    """Return what a command does, what its module says of itself, and which section of params.yaml it goes by.
+    """Return the description of a command: what it does, its module's docstring, and its sections of params.yaml.
 
-    The docstring is read from the file: importing every stage would make `--help` slow.
+    The docstring is read from the file, because importing every stage would make `--help` slow.
     """
     rooms = [_room(name), *(["commands"] if name in ASKED else [])]
     files = [Path(__file__).parent / room / f"{name}.py" for room in rooms]
@@ -192,7 +193,7 @@ def _told(name: str, row: Stage | Command) -> str:
     sections = ", ".join(dict.fromkeys(section for _, section in row.takes if section)) or (
         name if name in STAGES else ""
     )
-    by = f"\n\nGoes by the section of params.yaml: {sections}." if sections else ""
+    by = f"\n\nIts section of params.yaml: {sections}." if sections else ""
     return f"{row.what}\n\n{docstring.strip()}{by}"
 
 
@@ -201,9 +202,9 @@ def _room(name: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 1 for an error that is explained, 130 after Ctrl-C.
+    """Run one command and return the exit status: 0, 1 for an error that is explained, 130 after Ctrl-C.
 
-    SIGTERM ends it with 143 once unfinished files are removed, unless a stage handles it itself.
+    SIGTERM ends the command with 143 once unfinished files are removed, unless a stage handles the signal itself.
     """
     if threading.current_thread() is threading.main_thread():  # Python takes signals there only
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -225,10 +226,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class OnStderr(logging.Handler):
-    """Writes messages to stderr, whichever that is at the time. Only a warning says what it is."""
+    """Writes messages to the current stderr. Only warnings get a prefix."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a message at once."""
+        """Write a message without buffering."""
         try:
             kind = "warning: " if record.levelno == logging.WARNING else ""
             print(f"{kind}{self.format(record)}", file=sys.stderr, flush=True)
@@ -237,9 +238,9 @@ class OnStderr(logging.Handler):
 
 
 def configure_logging(level: int = logging.INFO) -> None:
-    """Have the messages of the package and of the workflow's scripts written to stderr, from a level on.
+    """Write the messages of the package and of the workflow's scripts to stderr, from a level on.
 
-    Results go to stdout, by `print`.
+    Results go to stdout by `print`.
     """
     for name in ("pipeline", "rules"):
         ours = logging.getLogger(name)
@@ -249,12 +250,12 @@ def configure_logging(level: int = logging.INFO) -> None:
 
 
 def _run(command: str, named: list[Path], options: Mapping[str, Any]) -> None:
-    """Run a command. Its module is imported once the study has been checked, since a module may be heavy.
+    """Run a command. Its module is imported after the study has been checked, because a module may be slow to import.
 
     Args:
-        command: its name.
+        command: name of the command.
         named: the params files that were named.
-        options: what else was typed, by name.
+        options: all other arguments, by name.
     """
     row, params, names = EVERY[command], named or [Path("params.yaml")], list(options.values())
     room = _room(command)
@@ -288,7 +289,10 @@ def _run(command: str, named: list[Path], options: Mapping[str, Any]) -> None:
 
 
 def _twins(study: Study, stage: str, names: Sequence[str], params: Sequence[Path]) -> Twins | None:
-    """The job of a command and its like in other studies; None for one that is no job of the study, or lacks inputs."""
+    """Return the job of a command and its twins in other studies.
+
+    Return None if the command is no job of the study, or if inputs of the job are missing.
+    """
     from pipeline.params import read
     from pipeline.plan.layout import Layout
     from pipeline.plan.stages import jobs
@@ -301,10 +305,10 @@ def _twins(study: Study, stage: str, names: Sequence[str], params: Sequence[Path
 
 
 def _is_entry(stage: str, params: list[Path], options: Mapping[str, Any]) -> bool:
-    """Whether what is asked is an entry of the study, for the stage, and no picture.
+    """Whether the arguments of a stage name an entry of the study, and not pictures.
 
     Raises:
-        SitterError: it may be both, or is neither.
+        SitterError: the word names both an entry and a file, or neither.
     """
     words = list(options["asked"])
     alone = len(words) == 1 and not any(value for name, value in options.items() if name != "asked")
@@ -313,7 +317,8 @@ def _is_entry(stage: str, params: list[Path], options: Mapping[str, Any]) -> boo
         return False
     if not there and params == [Path("params.yaml")] and not params[0].is_file():
         raise SitterError(
-            f"{words[0]!r} is no picture here, and there is no params.yaml that could have an entry of this name."
+            f"{words[0]!r} is no picture here, and there is no params.yaml that could have an entry of this name: name "
+            "a picture, or change to the folder of the study."
         )
     from pipeline.params import load
 

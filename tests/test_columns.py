@@ -9,7 +9,8 @@ from PIL import Image
 
 from pipeline.core.files import read_csv, write_csv
 from pipeline.plan.layout import Layout
-from pipeline.stages import align, render, split
+from pipeline.stages import align, render
+from pipeline.store.accounts import BOX, AccountedImage
 from pipeline.store.columns import FOUND, GIVEN, RESERVED, kept_as
 from tests.faces_of_noise import face
 from tests.sources import stages
@@ -27,8 +28,9 @@ def test_every_column_is_kept_under_a_name_of_its_own(columns: list[str]) -> Non
 
 
 def test_what_split_reads_from_faces_csv_is_reserved_or_the_users_own() -> None:
-    users = {"artist"}
-    assert {*split.GIVEN, *split.FURTHER} - users <= RESERVED | {*GIVEN}
+    users, derived = {"artist"}, {"file", "box"}
+    read = {*AccountedImage._fields} - derived | {"sha256", *BOX}
+    assert read - users <= RESERVED | {*GIVEN}
     assert set(align.FOUND) | set(render.RENDERED) <= RESERVED
 
 

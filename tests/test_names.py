@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.core.names import alike, nfc, same, warn_of_alike
+from pipeline.core.names import alike, nfc, same, spelled_alike, warn_of_alike
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 
@@ -65,3 +65,12 @@ def test_names_written_in_two_ways_are_told_once_with_their_number(capsys: pytes
     assert "'Sitter 0' / 'sitter_0'" in said
     warn_of_alike(["Ann"], ["Ann", "Eve"], "photos", "paintings")
     assert capsys.readouterr().err == ""
+
+
+def test_spellings_of_one_name_are_tied_in_a_chain_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    names = ["Ann Lee", "ann_lee", "Bo", "ANN LEE", "Bo"]
+    assert spelled_alike(names) == [("ANN LEE", "Ann Lee"), ("Ann Lee", "ann_lee")]
+    assert "'ANN LEE' / 'Ann Lee' / 'ann_lee'" in caplog.text
+    caplog.clear()
+    assert spelled_alike(["Ann", "Bo"]) == []
+    assert not caplog.messages

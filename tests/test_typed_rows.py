@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import read_typed
+from pipeline.core.typed_rows import read_typed
 from pipeline.store.curves import Curve, Number, Yes
 
 

@@ -18,7 +18,7 @@ from pipeline.models.preprocess import Normalise
 from pipeline.stages.embed import batches, embed
 from pipeline.store.faces import FaceStore
 
-# Each network, and the part of the faces that it embeds: the plain loop of the largest would take minutes.
+# Each network, and the divisor of the number of faces: the plain loop of the largest would take minutes.
 NETWORKS: dict[str, tuple[dict[str, Any], int]] = {
     "IResNet-50": ({"kind": "iresnet", "depth": 50}, 1),
     "IResNet-100": ({"kind": "iresnet", "depth": 100}, 1),
@@ -31,7 +31,7 @@ SMALL: dict[str, tuple[dict[str, Any], int]] = {
 
 
 def measure(given: argparse.Namespace) -> None:
-    """Print the rates of both ways for each network, and how far the chosen precision is from float32."""
+    """Print the rates of both ways for each network, and how close the chosen precision is to float32."""
     stores = {part: make_faces(given.faces // part) for part in (1, 2, 8)} if CUDA else {1: make_faces(given.faces)}
     for name, (options, part) in (SMALL if given.tiny else NETWORKS).items():
         store = stores[part]
@@ -47,7 +47,7 @@ def measure(given: argparse.Namespace) -> None:
 
 @torch.inference_mode()
 def chosen(embedder: Embedder, store: FaceStore, batch: int) -> tuple[str, float]:
-    """Return the precision that `auto` takes for a first batch, and the least cosine with float32 in it."""
+    """Return the precision that `auto` chooses for a first batch, and the lowest cosine with float32 in it."""
     (faces,) = islice(batches(embedder, store, batch), 1)
     x = Normalise(embedder.module).to(DEVICE)(faces.to(DEVICE)).contiguous(memory_format=torch.channels_last)
     precision = choose_precision(embedder.module, x)
@@ -57,7 +57,7 @@ def chosen(embedder: Embedder, store: FaceStore, batch: int) -> tuple[str, float
 
 
 def staged(embedder: Embedder, store: FaceStore, batch: int) -> Steps:
-    """Return steps of the stage: all faces at each."""
+    """Return steps of the stage; each step embeds all faces."""
 
     def steps(count: int) -> None:
         for _ in range(count if CUDA else min(count, 1)):
@@ -69,7 +69,7 @@ def staged(embedder: Embedder, store: FaceStore, batch: int) -> Steps:
 
 
 def by_hand(embedder: Embedder, store: FaceStore) -> Steps:
-    """Return steps of the loop that anyone would write first."""
+    """Return steps of a plain loop."""
 
     def steps(count: int) -> None:
         for _ in range(min(count, 1)):

@@ -1,4 +1,4 @@
-"""InfoNCE with a batch larger than memory (GradCache): where the time of a step goes."""
+"""InfoNCE with a batch larger than memory (GradCache): the parts of the time of a step."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pipeline.models.backbones.iresnet import IResNet
 from pipeline.models.preprocess import Normalise
 from pipeline.params.backbones.iresnet import IResNetOptions
 from pipeline.params.losses.infonce import InfoNCEOptions
-from pipeline.stages import train
 from pipeline.training.gradients import FullPrecision, Gradients
+from pipeline.training.launch import start
 
 
 def measure(given: argparse.Namespace) -> None:
-    """Print the seconds of a step, and of its parts when each is done alone."""
+    """Print the seconds of a step, and of each of its parts alone."""
     with silence():
-        accelerator = train.start(given.precision)
+        accelerator = start(given.precision)
     backbone = IResNet(IResNetOptions(depth=given.depths[0], width=given.width, embedding=given.embedding))
     network = nn.Sequential(Normalise(backbone), *backbone.stages).to(DEVICE)
     if CUDA:
@@ -68,7 +68,7 @@ def measure(given: argparse.Namespace) -> None:
 
 
 def fastest(part: Callable[[], None], rounds: int) -> float:
-    """Return the seconds of the fastest of some calls, after one that warms up."""
+    """Return the seconds of the fastest call, after one call to warm up."""
     best = float("inf")
     for turn in range(rounds + 1):
         finish()

@@ -16,7 +16,7 @@ from pipeline.training.throughput import flops, peak
 
 
 def measure(given: argparse.Namespace, architecture: str) -> None:
-    """Print the rates of both sides; each step is made on the same faces, which are on the device already."""
+    """Print the rates of both sides; all steps use the same faces, which are already on the device."""
     make_faces(given.lora_batch // 2, 2)
     plain = lora(given, architecture, compile=False)
     run = prepared(plain)
@@ -43,7 +43,7 @@ def lora(given: argparse.Namespace, architecture: str, compile: bool) -> Study:
 
 
 def by_hand(of: Study, pixels: torch.Tensor, labels: torch.Tensor) -> Steps:
-    """Return steps of the loop that anyone would write first."""
+    """Return steps of a plain loop."""
     entry = of.models["m"]
     network, _ = build(entry.backbone, entry.adaptation, of.seed)
     network.to(DEVICE).train()

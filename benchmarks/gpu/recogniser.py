@@ -18,15 +18,18 @@ from benchmarks.gpu.timing import CUDA, DEVICE, Steps, rates, row
 from pipeline import params
 from pipeline.formats.recordio import write_training_set
 from pipeline.params import Study
+from pipeline.params.recipe import recipe_of
 from pipeline.plan import layout
-from pipeline.stages import align, download, split, train
+from pipeline.stages import align, download, split
+from pipeline.training.launch import start
 from pipeline.training.loop import Run
+from pipeline.training.prepare import prepare
 from pipeline.training.stop import StopRequest
 from pipeline.training.throughput import flops, peak
 
 
 def make_training_set(rec: Path, images: int) -> None:
-    """Write a RecordIO file of noise, eight images a sitter."""
+    """Write a RecordIO file of noise, eight images per sitter."""
     rng = np.random.default_rng(0)
     rec.parent.mkdir()
 
@@ -76,7 +79,7 @@ def measure(given: argparse.Namespace, rec: Path, depth: int) -> None:
 def show(
     what: str, given: argparse.Namespace, batch: int, each: float, ways: dict[str, Steps], precisions: dict[str, str]
 ) -> None:
-    """Print a line for each way, and how many times the peer's rate the others reach."""
+    """Print a line for each way, with the ratio of its rate to the peer's."""
     found = rates(ways, batch, given.steps, given.rounds)
     for name, rate in found.items():
         times = rate.images / found["arcface_torch"].images
@@ -113,7 +116,7 @@ def study(given: argparse.Namespace, rec: Path, depth: int, precision: str, comp
 def prepared(of: Study) -> Run:
     """Return a training that has not begun."""
     with silence():
-        run = train.prepare(of, "m", train.start(of.train.precision), StopRequest())
+        run = prepare(recipe_of(of, "m"), start(of.train.precision), StopRequest())
     run.backbone.train()
     return run
 
@@ -127,7 +130,7 @@ def silence() -> contextlib.ExitStack:
 
 
 def ours(run: Run, pixels: torch.Tensor | None) -> Steps:
-    """Return steps of the stage's loop, on the same pixels each time or, without any, on what its loader gives."""
+    """Return steps of the stage's loop, always on the same pixels or, without pixels, on the batches of its loader."""
 
     def endless() -> Iterator[torch.Tensor]:
         while True:
@@ -155,7 +158,7 @@ def theirs(
     labels: torch.Tensor | None = None,
     batches: Iterable[tuple[torch.Tensor, torch.Tensor]] = (),
 ) -> Steps:
-    """Return steps of the other side."""
+    """Return steps of the peer."""
     made = iter(batches)
 
     def steps(count: int) -> None:

@@ -1,4 +1,4 @@
-"""Rates of several ways to do the same steps, taken in turns on one device."""
+"""Rates of several ways to do the same steps, measured in turns on one device."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ CUDA = torch.cuda.is_available()
 DEVICE = torch.device("cuda" if CUDA else "cpu")
 Steps = Callable[[int], None]
 WARM_UP = 5
-"""Steps of each way before any is timed, at most as many as in a turn; what compiles, compiles in the first of them."""
+"""Number of steps of each way before the first is timed, at most as many as in a turn; compilation happens in them."""
 
 
 @dataclass(frozen=True)
 class Rate:
-    """What was measured of one way."""
+    """The measurements of one way."""
 
     images: float
-    """Images a second, in its fastest turn."""
+    """Images per second, in its fastest turn."""
     memory: int
-    """Bytes that PyTorch held on the device at most; those of the other ways' weights are among them."""
+    """Peak number of bytes that PyTorch held on the device, including the weights of the other ways."""
     warm_up: float
-    """Seconds of the steps before, in which what compiles is compiled."""
+    """Seconds of the steps before the measurement, including compilation."""
 
 
 def rates(ways: Mapping[str, Steps], batch: int, steps: int, rounds: int) -> dict[str, Rate]:
     """Time `rounds` turns of `steps` steps of each way, after a few steps of each to warm up.
 
     Args:
-        ways: a function for each that makes so many steps.
-        batch: images in a step.
-        steps: in a turn.
-        rounds: turns of each way.
+        ways: for each way a function that makes a given number of steps.
+        batch: number of images in a step.
+        steps: number of steps in a turn.
+        rounds: number of turns of each way.
     """
     found: dict[str, Rate] = {}
     for name, way in ways.items():
@@ -58,19 +58,19 @@ def rates(ways: Mapping[str, Steps], batch: int, steps: int, rounds: int) -> dic
 
 
 def finish() -> None:
-    """Wait until the device has done all that it was given."""
+    """Wait until the device has finished its work."""
     if CUDA:
         torch.cuda.synchronize()
 
 
 def row(what: str, name: str, rate: Rate, flops: float, peak: float | None) -> str:
-    """Return a line of a table: images a second, share of the device's peak where it is known, memory on a GPU.
+    """Return a line of a table: images per second, share of the device's peak if it is known, memory on a GPU.
 
     Args:
-        what, name: what was done, and in which way.
-        rate: what was measured.
-        flops: of an image.
-        peak: floating-point operations a second that the device can do.
+        what, name: the work, and the way in which it was done.
+        rate: the measurements.
+        flops: floating-point operations for an image.
+        peak: floating-point operations per second that the device can do.
     """
     share = f"   MFU {100 * rate.images * flops / peak:5.1f} %" if peak and flops else ""
     held = f"   {rate.memory / 1e9:5.1f} GB   first steps {rate.warm_up:5.1f} s" if CUDA else ""

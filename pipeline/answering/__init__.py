@@ -7,14 +7,14 @@
     answer = gallery.identify(faces)                   # candidates with ratios and posteriors, "none of these"
     model.compare("a.jpg", "b.jpg")                    # score, likelihood ratio, words
 
-The same is the public package `sitter`, and the commands `sitter identify PICTURE`, `compare` and `export`. A page that
-stays open keeps the study, the model and the gallery: opening them costs seconds, an answer about as much as finding
-and embedding the face.
+The public package `sitter` and the commands `sitter identify PICTURE`, `compare` and `export` use the same functions. A
+page that stays open keeps the study, the model and the gallery: opening them takes seconds; an answer then takes about
+as long as finding and embedding the face.
 
-For a page that goes through a question's portraits: `gallery = study.gallery("who-sat", model)` has them in
-`gallery.portraits`, `gallery.answers(decisions)` answers for all of them with a person's decisions honoured as in the
-stage `identify`, and `gallery.sheets(answers)` has captions and cautions beside. A face that was handed in is answered
-by `gallery.identify(data, name="dropped.jpg")`, where `data` are the bytes of a picture, with `box=` around the face
-that a person means; `gallery.sheets(found.answers, [one.face for one in found.faces])` and `gallery.page([found])` show
-it. Nothing of a picture that is handed in is kept.
+For a page that goes through a question's portraits, `gallery = study.gallery("who-sat", model)` has the portraits in
+`gallery.portraits`. `gallery.answers(decisions)` answers for all of them and honours a person's decisions as the stage
+`identify` does. `gallery.sheets(answers)` adds captions and cautions. For a dropped picture, call
+`gallery.identify(data, name="dropped.jpg")`, where `data` are the bytes of the picture, and `box=` a box around the
+face that a person means. `gallery.sheets(found.answers, [one.face for one in found.faces])` and `gallery.page([found])`
+show the answer. A dropped picture is not kept.
 """

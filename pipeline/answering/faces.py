@@ -1,4 +1,4 @@
-"""The faces of one picture, found and aligned as a data set of the study was."""
+"""The faces of one picture, found and aligned with the settings of a data set of the study."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pipeline.params.align import Align
 from pipeline.plan.layout import Layout
 
 Picture = str | Path | bytes | NDArray[np.uint8]
-"""A file, the bytes of one, or pixels: uint8 [height, width, 3], RGB."""
+"""A file, the bytes of a file, or pixels: uint8 [height, width, 3], RGB."""
 Box = tuple[float, float, float, float]
 
 
@@ -32,55 +32,56 @@ class Face:
     """A face in a picture."""
 
     picture: str
-    """What the picture is called: its path as it was given."""
+    """Name of the picture: its path as it was given."""
     number: int
-    """1 for the face that `align` would take, then the others, the surest first."""
+    """1 for the face that `align` would take; then the others, by falling confidence."""
     box: Box
     """x0, y0, x1, y1 in pixels of the picture, turned upright."""
     landmarks: NDArray[np.float32]
-    """[5, 2], x and y of left eye, right eye, nose, left and right mouth corner (image left first), same pixels."""
+    """[5, 2], x and y of left eye, right eye, nose, left and right mouth corner (left as in the image), in pixels of
+    the picture like `box`."""
     score: float
     """The detector's confidence, 0 … 1."""
     crop: RGBImage
     """uint8 [112, 112, 3], RGB, aligned to ArcFace's template."""
     account: Mapping[str, Any] = field(repr=False)
-    """What `faces.csv` would say of it."""
+    """The row that `faces.csv` would have for it."""
     pixels: RGBImage = field(repr=False)
     """The whole picture: uint8 [height, width, 3], RGB."""
 
     @cached_property
     def crop_landmarks(self) -> NDArray[np.float32]:
-        """The landmarks as they lie in the crop: float32 [5, 2]."""
+        """The landmarks in pixels of the crop: float32 [5, 2]."""
         return crop_landmarks(self.landmarks)
 
     @property
     def name(self) -> str:
-        """What the face is called: its picture, and its number where it is not the first."""
+        """Name of the face: its picture, with its number if it is not the first."""
         return self.picture if self.number == 1 else f"{self.picture}#{self.number}"
 
 
 class Finder:
-    """Finds faces as an entry under `align` says; the detectors are loaded once."""
+    """Finds faces with the settings of an entry under `align`; the detectors are loaded once."""
 
     def __init__(self, settings: Align, at: Layout) -> None:
-        """From the entry, whose weights lie in the project `at`.
+        """Load the detectors of the entry; their weights lie in the project `at`.
 
         Raises:
-            SitterError: the weights are absent.
+            SitterError: the weights are missing.
         """
         self.settings = settings
         self._aligner = Aligner(at.root, settings.model_dump(), at=at)
 
     def faces(self, picture: Picture, name: str = "", box: Box | None = None) -> list[Face]:
-        """Return the faces of a picture: first the one that `align` would take, then the others, the surest first.
+        """Return the faces of a picture: first the one that `align` would take, then the others by falling confidence.
 
         Args:
             picture: see `Picture`.
-            name: what it is called, where it is no file.
-            box: x0, y0, x1, y1 that a person has drawn around the face that is meant: that face alone is returned.
+            name: name of the picture if it is no file.
+            box: x0, y0, x1, y1 that a person has drawn around a face: only this face is returned.
 
         Raises:
-            UnreadableImage: the picture cannot be read; says why.
+            UnreadableImage: the picture cannot be read; the message says why.
             SitterError: the box lies outside of the picture.
         """
         name = name or (str(picture) if isinstance(picture, str | Path) else "picture")
@@ -113,7 +114,7 @@ class Finder:
 
 
 def pixels_of(picture: Picture, name: str, max_megapixels: float) -> RGBImage:
-    """Return the pixels of a picture: uint8 [height, width, 3], RGB; raises as `read_image` does."""
+    """Return the pixels of a picture: uint8 [height, width, 3], RGB. Raises the same errors as `read_image`."""
     if isinstance(picture, bytes):
         return decode_image(picture, name, max_megapixels)
     if isinstance(picture, np.ndarray):
@@ -126,7 +127,7 @@ def pixels_of(picture: Picture, name: str, max_megapixels: float) -> RGBImage:
 
 
 def fingerprint(*parts: object) -> str:
-    """Return a short name of what something was made with."""
+    """Return a short hash of the things that a result was made with."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
 
 

@@ -1,4 +1,4 @@
-"""A folder of pictures as a gallery: who is on each, and its vector, kept by content."""
+"""A folder of pictures as a gallery: the sitter and the vector of each; vectors are cached by the picture's content."""
 
 from __future__ import annotations
 
@@ -26,17 +26,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FOLDER = "folder"
-"""Stands for a data set where pictures lie in a folder."""
+"""Stands in place of a data set's name for pictures in a folder."""
 SHOWN = 3
 AT_ONCE = 32
 REMEMBERED = 64
 
 
 def folder_portraits(model: Model, folder: Path) -> tuple[list[Portrait], Floats]:
-    """Return the portraits in a folder and their vectors, float32 [n, d]; those without a face are told and left out.
+    """Return the portraits in a folder and their vectors, float32 [n, d].
 
-    The first folder of a picture's path names its sitter (`folder/SITTER/…/picture.jpg`); a picture that lies in none
-    is of a sitter of its own, who is called like the file. Pictures in a folder whose name names nobody are left out.
+    The first folder of a picture's path names its sitter (`folder/SITTER/…/picture.jpg`). A picture directly in
+    `folder` is the only one of its sitter, who has the name of the file. Pictures in a folder with a name for nobody
+    are left out, and so are pictures without a face, with a warning.
 
     Raises:
         SitterError: there is no picture with a face.
@@ -48,7 +49,7 @@ def folder_portraits(model: Model, folder: Path) -> tuple[list[Portrait], Floats
     if not pictures:
         raise SitterError(
             f"{folder} holds no pictures: a gallery has a folder for each sitter (SITTER/picture.jpg), or one picture "
-            "for each, which bears the sitter's name."
+            "for each sitter, named after the sitter."
         )
     kept = Vectors(model.key)
     checksums = kept.checksums([folder / path for path in pictures])
@@ -77,7 +78,7 @@ def _of_nobody(path: PurePosixPath, model: Model) -> bool:
 def _make(
     model: Model, folder: Path, todo: list[tuple[str, PurePosixPath]], kept: Vectors, vectors: dict[str, Made]
 ) -> None:
-    """Enter vectors that are not kept yet, and keep them."""
+    """Make the vectors that are not cached yet, enter them into `vectors` and cache them."""
     if not todo:
         return
     with progress(range(0), f"gallery {folder.name}", len(todo)) as bar:
@@ -106,7 +107,7 @@ def _made(model: Model, folder: Path, todo: list[tuple[str, PurePosixPath]]) -> 
 
 
 class FolderPictures:
-    """What is behind the portraits of a folder: pictures that are looked at again when they are shown."""
+    """The pictures and faces behind the portraits of a folder; a face is detected again when it is shown."""
 
     def __init__(self, folder: Path, model: Model) -> None:
         """Open nothing yet."""
@@ -114,7 +115,7 @@ class FolderPictures:
         self._face = lru_cache(REMEMBERED)(lambda image_id: model.face(folder / image_id))
 
     def path(self, portrait: Portrait) -> Path:
-        """Return where its picture lies."""
+        """Return the path of its picture."""
         return self._folder / portrait.image_id
 
     def crop(self, portrait: Portrait) -> RGBImage:
@@ -126,7 +127,7 @@ class FolderPictures:
         return self._face(portrait.image_id).pixels
 
     def account(self, portrait: Portrait) -> dict[str, Any]:
-        """Return what `faces.csv` would say of it."""
+        """Return the row that `faces.csv` would have for it."""
         face = self._face(portrait.image_id)
         return {**face.account, "image_id": portrait.image_id, "sitter": portrait.sitter}
 

@@ -1,4 +1,4 @@
-"""What a study has found, as data frames."""
+"""The results of a study as data frames."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def results(at: Layout) -> pd.DataFrame:
 
 
 def faces(study: Study, dataset: str, at: Layout) -> pd.DataFrame:
-    """Return the account of a data set's images; names stay text.
+    """Return what became of a data set's images (`faces.csv`), with numbers as numbers and names as text.
 
     Raises:
         SitterError: there is no such data set, or it has not been aligned.
@@ -57,13 +57,13 @@ _NUMBERS = ("scale", "score", "x0", "y0", "x1", "y1", "misfit", "width", "height
 
 
 def embeddings(model: str, dataset: str, at: Layout) -> pd.DataFrame:
-    """Return vectors, a row an image, indexed by image id."""
+    """Return vectors, one row per image, indexed by image id."""
     table = read_embeddings(model, dataset, at)
     return pd.DataFrame(table.vectors, index=pd.Index(table.image_ids, name="image_id"))
 
 
 def candidates(study: Study, question: str, at: Layout) -> pd.DataFrame:
-    """Return the answers to a question, numbers as numbers.
+    """Return the answers to a question, with numbers as numbers.
 
     Raises:
         SitterError: there is no such question, or it has not been answered.

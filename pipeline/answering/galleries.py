@@ -1,4 +1,4 @@
-"""Opening a gallery: portraits of a study's data sets, of one of its questions, or pictures in a folder."""
+"""Open a gallery: portraits of a study's data set, of one of its questions, or pictures in a folder."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def open_gallery(
     """Open a gallery that says who is on a picture.
 
     Args:
-        where: a data set of the model's study, a question of its params.yaml, or a folder of pictures: with a folder
-            for each sitter, or with one picture for each sitter, which bears the sitter's name.
-        model: that compares.
-        like: a data set of the study whose portraits are like those that will be asked about (paintings, say), on whose
-            known sitters ratios are calibrated; without, the gallery itself.
-        prior: probability that the sitter is in the gallery; without, one half or what the question says.
-        candidates: how many are listed; without, five or what the question says.
+        where: a data set of the model's study, a question of its params.yaml, or a folder of pictures. The folder has a
+            folder for each sitter, or one picture for each sitter, named after the sitter.
+        model: the model that compares.
+        like: a data set of the study that resembles the pictures that will be asked about (for example, paintings).
+            Ratios are calibrated on its known sitters; empty: on the gallery itself.
+        prior: probability that the sitter is in the gallery; None: one half, or the prior of the question.
+        candidates: number of candidates to list; None: five, or the number of the question.
 
     Raises:
-        SitterError: there is no such gallery, or nobody in it.
+        SitterError: there is no such gallery, or it is empty.
     """
     params, name = model.params, str(where)
     if like and like not in params.embed.datasets:
@@ -130,7 +130,7 @@ def _note(ready: Tried, known: Sequence[Portrait]) -> str:
 
 
 def _of_folder(model: Model, folder: Path, like: str, changes: Mapping[str, Any]) -> Gallery:
-    """A folder calibrates itself where enough sitters have two portraits; else the study's known portraits do so."""
+    """Open a folder, calibrated on itself if enough sitters have two portraits, else on the study's known portraits."""
     params, at = model.params, model.at
     own, vectors = folder_portraits(model, folder)
     prints = model.recogniser.prints(vectors, [portrait.image_id for portrait in own])
@@ -158,13 +158,13 @@ def _of_folder(model: Model, folder: Path, like: str, changes: Mapping[str, Any]
         all_places = places | {portrait[:2]: len(own) + n for n, portrait in enumerate(among)}
         borrowed = tried(entry, own, known, learned, _scorer(joined, all_places), params.seed, elsewhere=theirs)
         if not borrowed.trouble:
-            note = f"{_note(borrowed, known)}: how far this holds of other pictures is not known"
+            note = f"{_note(borrowed, known)}; it is not known how well this holds for other pictures"
             return Gallery(str(folder), model, borrowed, joined, all_places, pictures, taught, note)
     return Gallery(str(folder), model, ready, prints, places, pictures, taught, _note(ready, own))
 
 
 class StudyPictures:
-    """What is behind the portraits of a study's data sets."""
+    """The pictures and faces behind the portraits of a study's data sets."""
 
     def __init__(self, params: Study, at: Layout, datasets: Sequence[str]) -> None:
         """Open nothing yet."""
@@ -183,7 +183,7 @@ class StudyPictures:
         return {(d, row["image_id"]): row for d in self._datasets for row in each_account(d, at=self._at)}
 
     def path(self, portrait: Portrait) -> Path:
-        """Return where its picture lies."""
+        """Return the path of its picture."""
         return self._at.raw(portrait.dataset) / str(self.account(portrait)["path"])
 
     def crop(self, portrait: Portrait) -> RGBImage:

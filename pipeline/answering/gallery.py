@@ -1,4 +1,4 @@
-"""A gallery that answers: portraits of known sitters, with their vectors by one model, tried on known portraits."""
+"""A gallery that answers who is on a picture: portraits of known sitters with the vectors of one model."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 class Fixed:
-    """Likelihood ratios by a calibration that is given, and that does not depend on the gallery."""
+    """Likelihood ratios by a given calibration that does not depend on the gallery."""
 
     def __init__(self, calibration: Calibration) -> None:
-        """From scores as the model gives them to natural log-likelihood ratios."""
+        """Take a calibration that maps the model's scores to natural log-likelihood ratios."""
         self.sitters: list[str] = []
         self._calibration = calibration
 
@@ -46,17 +46,17 @@ class Fixed:
 
 
 ASKED = "asked"
-"""Stands for a data set where a face belongs to none: it was handed in."""
+"""Stands in place of a data set's name for faces of a picture that a user asks about."""
 DIGITS = 4
 
 
 @dataclass(frozen=True)
 class FaceAnswer:
-    """Who may be on a picture, by one of its faces."""
+    """Who may be on a picture, judged by one of its faces."""
 
     face: Face
     candidates: list[Candidate]
-    """The likeliest first; their `posterior` and `log10_lr` are None where there are no ratios."""
+    """The candidates, the likeliest first; their `posterior` and `log10_lr` are None where there are no ratios."""
     none: Candidate | None
     """ "None of these"; None where there are no ratios."""
     answer: Answer
@@ -69,12 +69,12 @@ class PictureAnswer:
     picture: str
     faces: list[FaceAnswer]
     answers: Answers | None
-    """All that was made, for a sheet; None where there is no face."""
+    """All details, for a sheet; None where there is no face."""
     references: Mapping[Image, str]
-    """Where the pictures of the references lie."""
+    """Paths of the references' pictures."""
 
     def record(self) -> dict[str, Any]:
-        """Return the answer as `sitter identify --json` prints it: plain values, ratios with four digits."""
+        """Return the answer as `sitter identify --json` prints it: plain values, with ratios of four digits."""
         return {
             "picture": self.picture,
             "faces": [
@@ -103,7 +103,7 @@ def _rounded(posterior: float | None) -> float | None:
 
 
 class Gallery:
-    """Portraits of known sitters that a model compares pictures with; made by `OpenStudy.gallery`."""
+    """Portraits of known sitters with which a model compares pictures; made by `OpenStudy.gallery`."""
 
     def __init__(
         self,
@@ -118,19 +118,19 @@ class Gallery:
         portraits: Sequence[Portrait] = (),
         decisions: Mapping[Image, Sequence[Decision]] | None = None,
     ) -> None:
-        """Join what belongs together.
+        """Join the parts of a gallery.
 
         Args:
-            name: as it was asked for.
-            model: that compares.
-            ready: the gallery, tried.
-            prints: vectors of all portraits that have a place.
+            name: name of the gallery as the user gave it.
+            model: the model that compares.
+            ready: the gallery, tested on known portraits.
+            prints: vectors of all portraits in `places`.
             places: rows of `prints`, by data set and image.
-            pictures: what is behind the portraits.
-            learned: sitters that the model has learned from.
-            note: on whom likelihood ratios were calibrated, or why there are none.
-            portraits: that a question of params.yaml asks about.
-            decisions: of people, on these.
+            pictures: the pictures and faces behind the portraits.
+            learned: sitters that the model was trained on.
+            note: the sitters on whom likelihood ratios were calibrated, or why there are none.
+            portraits: the portraits that a question of params.yaml asks about.
+            decisions: people's decisions on these portraits.
         """
         self.name, self.model, self.ready, self.note = name, model, ready, note
         self.portraits = list(portraits)
@@ -141,20 +141,20 @@ class Gallery:
 
     @property
     def sitters(self) -> list[str]:
-        """Who may be named, sorted."""
+        """The sitters of the gallery, sorted."""
         return self.ready.within.sitters
 
     @property
     def pictures(self) -> Pictures:
-        """What is behind its portraits."""
+        """The pictures and faces behind its portraits."""
         return self._pictures
 
     def __len__(self) -> int:
-        """How many portraits there are."""
+        """Return the number of portraits."""
         return len(self.ready.gallery)
 
     def __repr__(self) -> str:
-        """Say what it holds."""
+        """Return a short description."""
         return f"<gallery {self.name}: {len(self)} portraits of {len(self.sitters)} sitters, by {self.model.name}>"
 
     def identify(
@@ -168,14 +168,14 @@ class Gallery:
         """Say who may be on a picture.
 
         Args:
-            picture: a file, the bytes of one, or pixels uint8 [height, width, 3] RGB; or faces that
-                `Model.faces` has found in one.
-            name: what the picture is called, where it is no file.
+            picture: a file, the bytes of a file, or pixels uint8 [height, width, 3] RGB; or the faces that
+                `Model.faces` has found in a picture.
+            name: name of the picture if it is no file.
             box: x0, y0, x1, y1 around the face that is meant.
-            every_face: answer for all faces; else for the one that `align` would take.
+            every_face: answer for all faces; otherwise for the one that `align` would take.
 
         Raises:
-            SitterError: the picture cannot be read; says why.
+            SitterError: the picture cannot be read; the message says why.
         """
         if isinstance(picture, Face):
             faces = [picture]
@@ -208,20 +208,20 @@ class Gallery:
         return self._prints.of([self._places[portrait[:2]] for portrait in portraits])
 
     def answers(self, decisions: Mapping[Image, Sequence[Decision]] | None = None) -> Answers:
-        """Answer the question of params.yaml that this gallery is of, for all its portraits.
+        """Answer this gallery's question of params.yaml for all its portraits.
 
         Args:
-            decisions: of people, by data set and image; without, those of the study's own file.
+            decisions: people's decisions, by data set and image; None: the decisions in the study's own file.
         """
         decided = self.decisions if decisions is None else decisions
         return self.ready.answers(self.portraits, decided, lambda a, b: scores(self._of(a), self._of(b)))
 
     def sheets(self, answers: Answers, faces: Sequence[Face] = ()) -> list[Sheet]:
-        """Return what is shown of each portrait: candidates with cautions, and what is known of their pictures.
+        """Return what to show for each portrait: candidates with cautions, and the facts about their pictures.
 
         Args:
-            answers: of this gallery.
-            faces: that were handed in, where the answers are about such.
+            answers: answers of this gallery.
+            faces: the faces of the user's picture, if the answers are about such faces.
         """
         handed = {(ASKED, face.name): face for face in faces}
         portraits = {answer.probe for answer in answers.answers}
@@ -238,7 +238,7 @@ class Gallery:
         return sheets(answers, shown, self._learned, self.ready.entry.as_unidentified)
 
     def cautions(self, found: PictureAnswer, one: FaceAnswer) -> list[tuple[str, str]]:
-        """Return what to know before believing the candidates for a face of a picture: sitter and sentence."""
+        """Return the cautions about the candidates for a face of a picture: for each the sitter and a sentence."""
         if found.answers is None:
             return []
         every = found.answers
@@ -247,7 +247,7 @@ class Gallery:
         return [(c.candidate.sitter, caution) for c in sheet.candidates for caution in c.cautions]
 
     def page(self, found: Sequence[PictureAnswer]) -> str:
-        """Return a page with a sheet for each face of some answers, as HTML that refers to nothing outside itself."""
+        """Return a self-contained HTML page with a sheet for each face of some answers."""
         from pipeline.reporting.album import Album
         from pipeline.reporting.sheets import page
 

@@ -1,6 +1,6 @@
-"""Vectors of pictures, kept by the content of the picture and of what made them.
+"""A cache of the vectors of pictures, by the content of the picture and of the model.
 
-They lie in $SITTER_CACHE/vectors.sqlite (default ~/.cache/sitter): a gallery is embedded once, and again only where a
+It lies in $SITTER_CACHE/vectors.sqlite (default ~/.cache/sitter). A gallery is embedded once, and again only where a
 picture or the model has changed. The file can be deleted at any time.
 """
 
@@ -26,19 +26,19 @@ CREATE TABLE IF NOT EXISTS vectors (maker TEXT, sha256 TEXT, vector BLOB, reason
 WAIT_SECONDS = 60.0
 
 Made = Floats | str
-"""The vector [d] of a picture's face, as the model gives it; or why there is none."""
+"""The vector [d] that the model makes of a picture's face, or the reason why there is none."""
 
 
 class Vectors:
-    """Vectors that one model has made of pictures, each of the face that its detector takes."""
+    """The cached vectors of one model; each picture's vector is of the face that the model's detector takes."""
 
     def __init__(self, maker: str) -> None:
-        """`maker` names the content of the model and of the settings by which faces are found."""
+        """Open nothing yet; `maker` is a hash of the model and of the settings that find the faces."""
         self.maker = maker
         self._file = cache() / FILE
 
     def checksums(self, paths: Sequence[Path]) -> list[str]:
-        """Return the SHA-256 of files; one is read again only if its size, time of change or inode is another."""
+        """Return the SHA-256 of files; a file is read again only if its size, time of change or inode has changed."""
         found = []
         with self._open() as database:
             for path in paths:
@@ -54,7 +54,7 @@ class Vectors:
         return found
 
     def get(self, checksums: Iterable[str]) -> dict[str, Made]:
-        """Return what is kept of pictures, by checksum."""
+        """Return the cached vectors of pictures, by checksum."""
         found: dict[str, Made] = {}
         with self._open() as database:
             for checksum in set(checksums):
@@ -66,7 +66,7 @@ class Vectors:
         return found
 
     def put(self, made: Iterable[tuple[str, Made]]) -> None:
-        """Keep vectors, by checksum of the picture."""
+        """Cache vectors by the checksums of their pictures."""
         with self._open() as database:
             for checksum, one in made:
                 vector, reason = (b"", one) if isinstance(one, str) else (one.astype("<f4").tobytes(), "")
@@ -80,4 +80,4 @@ class Vectors:
                 database.executescript(TABLES)
                 yield database
         except sqlite3.Error as error:
-            raise SitterError(f"{self._file} cannot be used to keep vectors ({error}): delete it.") from None
+            raise SitterError(f"{self._file}, the cache of vectors, cannot be used ({error}): delete it.") from None

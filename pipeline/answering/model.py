@@ -1,4 +1,4 @@
-"""A model that answers: it finds and embeds the faces of a picture, compares two, and opens galleries."""
+"""A model for single pictures: it finds and embeds the faces of a picture, and compares two."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
 
 
 PATCH, STRIDE = 20, 12
-"""Side of the patches that are hidden to see where a model looks, and their distance, in pixels of the crop."""
+"""To see where a model looks, patches of the crop are hidden: their side and their distance in pixels."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How like two faces are."""
+    """How similar two faces are."""
 
     first: Face
     second: Face
     score: float
-    """As the model gives it: a cosine, or a normalised score."""
+    """The model's score: a cosine, or a normalised score."""
     log10_lr: float | None
-    """log10 of how many times more probable the score is if both are of one person; None where none can be had."""
+    """log10 of how many times more probable the score is if both are of one person; None without a calibration."""
     bounds: tuple[float, float] | None
-    """The least and the largest log10 ratio that the pairs of the calibration support."""
+    """The smallest and the largest log10 ratio that the pairs of the calibration support."""
     note: str
     """What the ratio was calibrated on, or why there is none."""
 
     @property
     def likelihood_ratio(self) -> float | None:
-        """The ratio itself."""
+        """The likelihood ratio itself."""
         return None if self.log10_lr is None else float(10**self.log10_lr)
 
     @property
@@ -55,25 +55,25 @@ class Comparison:
 
 
 class Model:
-    """A model or fusion of a study, with the detector by which it sees pictures."""
+    """A model or fusion of a study, with the detector that finds the faces."""
 
     def __init__(
         self, params: Study, at: Layout, recogniser: Recogniser, finder: Callable[[], Finder], seen_as: str
     ) -> None:
-        """Join what belongs together.
+        """Join the parts of a model.
 
         Args:
             params: the study that the model belongs to.
             at: where its files lie.
             recogniser: the model itself.
-            finder: opens its detector.
-            seen_as: the entry under `align` by which faces are found.
+            finder: a function that opens its detector.
+            seen_as: the entry under `align` that says how faces are found.
         """
         self.params, self.at, self.recogniser, self.seen_as = params, at, recogniser, seen_as
         self._open_finder = finder
         self._calibrations: dict[tuple[str, ...], PairCalibration] = {}
         self.known: PairCalibration | None = None
-        """How its scores become likelihood ratios where the study has no portraits to calibrate on."""
+        """A given calibration, for a study that has no portraits to calibrate on."""
 
     @property
     def name(self) -> str:
@@ -82,7 +82,7 @@ class Model:
 
     @cached_property
     def finder(self) -> Finder:
-        """What finds its faces."""
+        """The detector that finds its faces."""
         return self._open_finder()
 
     @property
@@ -92,25 +92,25 @@ class Model:
 
     @cached_property
     def is_nobody(self) -> Callable[[str], bool]:
-        """Whether a name names nobody."""
+        """A function that says whether a name is a word for nobody."""
         return nobody(self.params.nobody.also, self.params.nobody.names)
 
     @cached_property
     def key(self) -> str:
-        """Names the content of the model and of the settings by which faces are found."""
+        """A hash of the model and of the settings that find the faces."""
         settings = self.params.align[self.seen_as].model_dump(exclude={"doubtful", "corrections"})
         return fingerprint(self.recogniser.key, settings)
 
     def faces(self, picture: Picture, *, name: str = "", box: Box | None = None) -> list[Face]:
-        """Return the faces of a picture: first the one that `align` would take, then the others, the surest first.
+        """Return the faces of a picture: first the one that `align` would take, then the others by falling confidence.
 
         Args:
-            picture: a file, the bytes of one, or pixels uint8 [height, width, 3] RGB.
-            name: what it is called, where it is no file.
-            box: x0, y0, x1, y1 that a person has drawn around the face that is meant: that face alone is returned.
+            picture: a file, the bytes of a file, or pixels uint8 [height, width, 3] RGB.
+            name: name of the picture if it is no file.
+            box: x0, y0, x1, y1 that a person has drawn around a face: only this face is returned.
 
         Raises:
-            SitterError: the picture cannot be read; says why.
+            SitterError: the picture cannot be read; the message says why.
         """
         return self.finder.faces(picture, name, box)
 
@@ -125,14 +125,17 @@ class Model:
         found = self.faces(picture, name=name, box=box)
         if not found:
             called = name or (str(picture) if isinstance(picture, str | Path) else "the picture")
-            raise SitterError(f"{called} shows no face that the detectors of align.{self.seen_as} find.")
+            raise SitterError(
+                f"{called} shows no face that the detectors of align.{self.seen_as} find: name another picture."
+            )
         return found[0]
 
     def embed(self, pictures: Picture | Face | Sequence[Picture | Face]) -> Floats:
-        """Return the vectors of pictures, each of its face that `align` would take, or of faces.
+        """Return the vectors of faces, or of pictures: then of the face that `align` would take of each.
 
         Returns:
-            float64 [d] of one picture, [n, d] of a list of n; of length 1. Their dot products are the model's cosines.
+            float64 [d] for one picture, [n, d] for a list of n; each vector has length 1. Their dot products are the
+            model's cosines.
 
         Raises:
             SitterError: a picture shows no face, or cannot be read.
@@ -143,19 +146,20 @@ class Model:
         return one
 
     def prints(self, faces: Sequence[Face]) -> Prints:
-        """Return the vectors of faces as they are compared."""
+        """Return the vectors of faces, ready to be compared."""
         return self.recogniser.prints(self.recogniser.vectors(faces), [face.name for face in faces])
 
     def scores(self, first: Sequence[Face], second: Sequence[Face]) -> Floats:
-        """Return the scores of n faces with m others, float64 [n, m]."""
+        """Return the scores of n faces against m others, float64 [n, m]."""
         return scores(self.prints(first), self.prints(second))
 
     def compare(self, first: Picture | Face, second: Picture | Face, *, datasets: Sequence[str] = ()) -> Comparison:
         """Compare the faces of two pictures.
 
         Args:
-            first, second: pictures, of each the face that `align` would take; or faces.
-            datasets: whose known sitters calibrate the likelihood ratio; without any, all that the study embeds.
+            first, second: faces, or pictures: then the face that `align` would take of each is compared.
+            datasets: data sets with known sitters to calibrate the likelihood ratio on; empty: all that the study
+                embeds.
 
         Raises:
             SitterError: a picture shows no face, or cannot be read.
@@ -170,10 +174,10 @@ class Model:
         return Comparison(one, other, score, llr, (float(low), float(high)), fitted.note)
 
     def looks(self, first: Face, second: Face) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return where the model looks: how far the score of two faces falls where a patch of either is hidden.
+        """Return where the model looks: how far the score of two faces falls when a patch of either is hidden.
 
         Returns:
-            float32 [112, 112] of each face's crop; positive where the pixels speak for one person.
+            float32 [112, 112] for each face's crop; positive where the pixels speak for one person.
         """
         from pipeline.models.attribution import hidden, laid_out
 
@@ -186,7 +190,7 @@ class Model:
         return maps[0], maps[1]
 
     def calibration(self, datasets: Sequence[str] = ()) -> PairCalibration:
-        """Return how scores of pairs become likelihood ratios, fitted on known sitters of data sets of the study."""
+        """Return the calibration from scores of pairs to likelihood ratios, fitted on known sitters of data sets."""
         from pipeline.answering.pairs import pair_calibration
 
         if self.known is not None:

@@ -1,4 +1,4 @@
-"""Opening what a command names: a model of the study in the working directory, or the built-in one."""
+"""Open the model that a command names: a model of the study in the working directory, or the built-in one."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def opened(named: Sequence[Path], model: str, align: str, weights: Path | None, 
     """Open a model.
 
     Args:
-        named: the params files that were named; none: params.yaml, where a model is named.
-        model: its name; empty: the built-in model, which needs no study.
-        align: the entry under `align` by which faces are found; empty: that of the study's first data set.
-        weights: where the built-in model's weights lie.
-        like: a data set of the study that was named, which the built-in model does not know.
+        named: the params files that were named; empty: params.yaml if a model is named.
+        model: name of the model; empty: the built-in model, which needs no study.
+        align: the entry under `align` that says how faces are found; empty: the entry of the study's first data set.
+        weights: folder with the built-in model's weights.
+        like: a data set of the study to calibrate on; the built-in model does not know data sets.
 
     Raises:
         SitterError: there is no such model, or it has not been made.
@@ -29,7 +29,7 @@ def opened(named: Sequence[Path], model: str, align: str, weights: Path | None, 
     if not model:
         if named or like or align:
             given = "--params" if named else "--like" if like else "--align"
-            raise SitterError(f"{given} speaks of a study, but no model of it is named: add --model NAME.")
+            raise SitterError(f"{given} refers to a study, but no model of it is named: add --model NAME.")
         study = open_default(weights)
         return study, default_model(study)
     if weights is not None:
@@ -37,7 +37,7 @@ def opened(named: Sequence[Path], model: str, align: str, weights: Path | None, 
     if not named and not Path(PARAMS).is_file():
         raise SitterError(
             f"--model {model}: there is no {PARAMS} here that could have a model of this name. Change to the folder of "
-            "the study, name its file by --params, or leave --model out for the built-in model."
+            "the study, name its file with --params, or leave --model out for the built-in model."
         )
     found = load(*(named or [Path(PARAMS)]))
     study = OpenStudy(found, Layout.of(found))

@@ -1,4 +1,4 @@
-"""Likelihood ratios of single pairs: a calibration on all pairs of portraits whose sitters are known."""
+"""Likelihood ratios of single pairs: a calibration on all pairs of portraits with known sitters."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from pipeline.params import Study
 
 MOST = 1000
-"""Portraits whose pairs calibrate; of more, each sitter gives some."""
+"""At most this many portraits are used to calibrate; if there are more, some portraits of each sitter are taken."""
 FEWEST_SITTERS = 5
-"""With fewer, a calibration would say more of them than of the model."""
+"""With fewer sitters, a calibration would reflect these sitters more than the model."""
 
 
 @dataclass(frozen=True)
 class PairCalibration:
-    """From the score of a pair to a likelihood ratio."""
+    """A calibration from the score of a pair to its likelihood ratio."""
 
     calibration: Calibration | None
     note: str
-    """What it was fitted on, or why there is none."""
+    """What the calibration was fitted on, or why there is none."""
 
     def record(self) -> dict[str, Any]:
-        """Return it as plain values; there has to be a calibration."""
+        """Return the calibration as plain values; there has to be one."""
         assert self.calibration is not None
         return {
             "note": self.note,
@@ -48,22 +48,22 @@ class PairCalibration:
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> PairCalibration:
-        """Return what `record` gave."""
+        """Return the calibration that `record` has written."""
         low, high = record["bounds"]
         return cls(Calibration(np.array(record["knots"]), np.array(record["llr"]), (low, high)), record["note"])
 
 
 def pair_calibration(params: Study, at: Layout, recogniser: Recogniser, datasets: Sequence[str]) -> PairCalibration:
-    """Fit a calibration on all pairs of portraits of known sitters, of whom the model has not learned.
+    """Fit a calibration on all pairs of portraits of known sitters that the model was not trained on.
 
-    Each sitter counts as one, and so does each two sitters, however many portraits there are. Two images of one picture
-    are no pair. Ratios are bounded by what these numbers support (ELUB).
+    Each sitter has the same weight, however many portraits there are, and so has each combination of two sitters. Two
+    images of one picture are no pair. Ratios are bounded by what these numbers support (ELUB).
 
     Args:
-        params: the study that has the portraits.
+        params: the study with the portraits.
         at: where its files lie.
         recogniser: the model.
-        datasets: whose portraits are taken; without any, all that the study embeds.
+        datasets: data sets with the portraits; empty: all that the study embeds.
 
     Raises:
         SitterError: the study does not embed a data set.
@@ -78,10 +78,10 @@ def pair_calibration(params: Study, at: Layout, recogniser: Recogniser, datasets
     sitters = {portrait.sitter for portrait in known}
     where = ", ".join(chosen) or "no data set with vectors"
     if len(sitters) < FEWEST_SITTERS:
-        return PairCalibration(None, f"there are {len(sitters)} known sitters to calibrate on in {where}: it takes 5")
+        return PairCalibration(None, f"there are {len(sitters)} known sitters to calibrate on in {where}; 5 are needed")
     one, other, same, weights = _pairs(known)
     if not same.any() or same.all():
-        return PairCalibration(None, f"among the known sitters of {where} there are no pairs of both sorts")
+        return PairCalibration(None, f"the known sitters of {where} have no genuine pairs or no impostor pairs")
     matrix = scores(vectors := stored_prints(recogniser, known, at), vectors)
     found = matrix[one, other]
     counts = tally(found[same], found[~same], weights[same], weights[~same])
@@ -93,7 +93,7 @@ def pair_calibration(params: Study, at: Layout, recogniser: Recogniser, datasets
 
 
 def _pairs(known: Sequence[Portrait]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Places of both portraits of each pair [n], whether they are of one sitter, and how much each pair counts."""
+    """Return for each pair [n] the places of both portraits, whether they are of one sitter, and the pair's weight."""
     _, who = np.unique([portrait.sitter for portrait in known], return_inverse=True)
     _, picture = np.unique([portrait.picture for portrait in known], return_inverse=True)
     one, other = np.triu_indices(len(known), 1)
@@ -105,7 +105,7 @@ def _pairs(known: Sequence[Portrait]) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def stored_prints(recogniser: Recogniser, portraits: Sequence[Portrait], at: Layout) -> Prints:
-    """Return the vectors of portraits of the study's data sets, as the stages have made them.
+    """Return the vectors that the stages have made of portraits of the study's data sets.
 
     Raises:
         SitterError: a portrait has no vector.

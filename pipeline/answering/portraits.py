@@ -1,4 +1,4 @@
-"""Portraits of a study's data sets, with what is known of them: whom a model has learned from, what people decided."""
+"""Portraits of a study's data sets, with the sitters that a model was trained on and the decisions of people."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def seen(study: Study, datasets: Iterable[str], at: Layout) -> list[Seen]:
     for dataset in dict.fromkeys(datasets):
         picture = picture_names(study, dataset, at)
         for row in each_seated(dataset, at):
-            named = picture({key: str(value) for key, value in row._asdict().items()})
+            named = picture({"image_id": row.image_id, "origin": row.origin, "picture": row.picture})
             found.append(Seen(Portrait(dataset, row.image_id, row.sitter, named), row.subset))
     return found
 
 
 def learned(study: Study, model: str, sitters: Collection[str], at: Layout) -> set[str]:
-    """Return the sitters of these that a model has learned from; of a model of another study nothing is known."""
+    """Return which of these sitters a model was trained on; none for a model that is not in the study."""
     if model not in study.systems:
         return set()
     keys = {key for data in training_data(study, model) for key in taught(data, at)}
@@ -46,7 +46,7 @@ def learned(study: Study, model: str, sitters: Collection[str], at: Layout) -> s
 
 
 def decisions(name: str, entry: Identify, portraits: QuestionPortraits, at: Layout) -> dict[Image, list[Decision]]:
-    """Return what people have decided on the portraits of a question, by image."""
+    """Return people's decisions on the portraits of a question, by image."""
     if entry.decisions is None:
         return {}
     images = [portrait[:2] for portrait in portraits.probes]
@@ -65,5 +65,5 @@ def accounts(wanted: Collection[Image], at: Layout) -> Accounts:
 
 
 def columns(row: Mapping[str, str]) -> dict[str, str]:
-    """Return what the source knows of an image beside its name: artist, title, year and so on."""
+    """Return the columns that the source has for an image beside its name: artist, title, year and so on."""
     return {key: value for key, value in row.items() if key not in OURS and value}

@@ -1,7 +1,7 @@
-"""A model or fusion of a study with everything that belongs to it, ready for faces that stand in no data set.
+"""A model or fusion of a study with everything that it needs to embed faces that are in no data set.
 
-That is: the adapted network, mirrored images where the model asks for them, centring and whitening of a fusion, and the
-cohort of score normalisation.
+This includes the adapted network, mirrored images where the model asks for them, centring and whitening of a fusion,
+and the cohort of score normalisation.
 """
 
 from __future__ import annotations
@@ -34,33 +34,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Prints:
-    """Vectors of n faces as they are compared."""
+    """Vectors of n faces, ready to be compared."""
 
     units: Floats
     """[n, d], of length 1."""
     mean: Floats | None = None
     spread: Floats | None = None
-    """[n] and [n], of the cosines with strangers, where the model's scores are measured by them."""
+    """[n] and [n], mean and standard deviation of the cosines with the cohort; None if scores are not normalised."""
 
     def __len__(self) -> int:
         return len(self.units)
 
     def joined(self, other: Prints) -> Prints:
-        """Return these and others of the same model, one after the other."""
+        """Return these vectors followed by other vectors of the same model."""
         units = np.concatenate([self.units, other.units])
         if self.mean is None or self.spread is None or other.mean is None or other.spread is None:
             return Prints(units)
         return Prints(units, np.concatenate([self.mean, other.mean]), np.concatenate([self.spread, other.spread]))
 
     def of(self, rows: Any) -> Prints:
-        """Return those of some faces."""
+        """Return the vectors of some of the faces."""
         if self.mean is None or self.spread is None:
             return Prints(self.units[rows])
         return Prints(self.units[rows], self.mean[rows], self.spread[rows])
 
 
 def scores(probes: Prints, gallery: Prints) -> Floats:
-    """Return the scores [p, g] of probes against a gallery: cosines, or AS-norm's (see `scoring.score_norm`)."""
+    """Return the scores [p, g] of probes against a gallery: cosines, or AS-norm scores (see `scoring.score_norm`)."""
     found: Floats = rounded(probes.units @ gallery.units.T)
     if probes.mean is None or probes.spread is None or gallery.mean is None or gallery.spread is None:
         return found
@@ -74,18 +74,18 @@ class Recogniser(ABC):
 
     name: str
     key: str
-    """Names the content that vectors depend on: the same key, the same vectors."""
+    """A hash of everything that the vectors depend on: the same key means the same vectors."""
     cohort: Singles | None = None
-    """[k, d] vectors of length 1 by whose likeness scores are measured."""
+    """[k, d] unit vectors of the cohort of score normalisation; None: scores are not normalised."""
     most: int = 0
-    """How many of the cohort count for each face."""
+    """Number of vectors of the cohort that count for each face."""
 
     @abstractmethod
     def vectors(self, faces: Sequence[Face]) -> Singles:
-        """Return the vectors of faces as the model's table of embeddings would hold them: float32 [n, d]."""
+        """Return the vectors of faces as they would stand in the model's table of embeddings: float32 [n, d]."""
 
     def stored(self, dataset: str, at: Layout) -> Embeddings:
-        """Return the vectors of a data set as the stages have made them.
+        """Return the vectors that the stages have made of a data set.
 
         Raises:
             SitterError: they have not been made.
@@ -97,10 +97,10 @@ class Recogniser(ABC):
         return (at.embeddings(self.name, dataset) / FILE).is_file()
 
     def prints(self, vectors: Singles, names: Sequence[str]) -> Prints:
-        """Return vectors [n, d] as they are compared.
+        """Return vectors [n, d] ready to be compared.
 
         Raises:
-            SitterError: a vector has no direction; names the face.
+            SitterError: a vector has no direction; the message names the face.
         """
         check_vectors(vectors, names, f"model {self.name}")
         if self.cohort is None:
@@ -110,7 +110,7 @@ class Recogniser(ABC):
 
 
 class Network(Recogniser):
-    """A network."""
+    """A single network."""
 
     def __init__(self, embedder: Embedder, key: str) -> None:
         self.embedder, self.name, self.key = embedder, embedder.name, key
@@ -123,17 +123,17 @@ class Network(Recogniser):
 
 
 class FusedRecogniser(Recogniser):
-    """A fusion of recognisers, each of which sees the face."""
+    """A fusion of recognisers that each see the face."""
 
     def __init__(self, name: str, kind: str, fused: Fused, parts: Sequence[Recogniser], key: str) -> None:
         self.name, self.kind, self.fused, self.parts, self.key = name, kind, fused, list(parts), key
 
     def vectors(self, faces: Sequence[Face]) -> Singles:
-        """Fuse what the parts say."""
+        """Fuse the vectors of the parts."""
         return self.fused.apply([part.vectors(faces) for part in self.parts])
 
     def stored(self, dataset: str, at: Layout) -> Embeddings:
-        """Return the vectors of a data set; fused once more where the stage has kept normalised scores only."""
+        """Return the vectors of a data set; they are fused again if the stage has kept only normalised scores."""
         if self.cohort is None:
             return read_embeddings(self.name, dataset, at)
         tables = inputs(self.fused.models, dataset, at)
@@ -155,7 +155,8 @@ def open_recogniser(study: Study, name: str, at: Layout) -> Recogniser:
         return _fused(study, name, at)
     if name in study.outside:
         raise SitterError(
-            f"{name} is an outside system, known by a file of what it said: it cannot be shown a new picture."
+            f"{name} is an outside system, known only by a file of its vectors or scores: it cannot embed a new "
+            "picture. Name another model."
         )
     if name not in study.models:
         raise SitterError(f"{name!r} is no model or fusion of the study; {nearest(name, [*study.models, *study.fuse])}")
@@ -191,7 +192,7 @@ def _device(name: str) -> Any:
 
 
 def _made_of(name: str, at: Layout) -> str:
-    """The checksum of what a model's folder holds."""
+    """Return the checksum of the contents of a model's folder."""
     return sha256(at.model(name) / MANIFEST)
 
 
@@ -204,8 +205,8 @@ def _fused(study: Study, name: str, at: Layout) -> Recogniser:
     if not _fitted_once(entry):
         once = [n for n in study.judged if n not in study.fuse or _fitted_once(study.fuse[n])]
         raise SitterError(
-            f"{name} judges each fold by another fit, so that there is no one model of a new picture. Name one that is "
-            f"made once: {', '.join(n for n in once if n != name)}."
+            f"{name} was fitted once for each fold, so that there is no single model for a new picture. Name one that "
+            f"is made once: {', '.join(n for n in once if n != name)}."
         )
     fused = load_fusion(name, at)
     parts = [open_recogniser(study, part, at) for part in entry.models]
@@ -218,7 +219,7 @@ def _fused(study: Study, name: str, at: Layout) -> Recogniser:
 
 
 def _cohort(study: Study, name: str, fused: Fused, at: Layout) -> Singles:
-    """The vectors by whose likeness the stage `fuse` measures scores: those of the train and val images."""
+    """Return the cohort with which the stage `fuse` normalises scores: the vectors of the train and val images."""
     entry = study.fuse[name]
     tables = {dataset: inputs(entry.models, dataset, at) for dataset in entry.fit_on}
     images = {dataset: train_and_val(dataset, at) for dataset in entry.fit_on}

@@ -1,4 +1,4 @@
-"""What is shown of each portrait that was asked about: its candidates with cautions, columns and truths."""
+"""The sheet of each portrait that was asked about: its candidates with cautions, columns and the truth if known."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shown:
-    """How portraits are looked at."""
+    """Access to what is shown of portraits."""
 
     accounts: Accounts
     crop: Callable[[Portrait], RGBImage]
@@ -27,17 +27,17 @@ class Shown:
     doubtful: Callable[[str], float]
     """The score below which faces of a data set are doubtful."""
     is_nobody: Callable[[str], bool]
-    """Whether an artist's name names nobody."""
+    """Whether an artist's name is a word for nobody."""
 
 
 def sheets(answers: Answers, shown: Shown, learned: Collection[str], pretended: Collection[str]) -> list[Sheet]:
     """Return a sheet for each portrait.
 
     Args:
-        answers: to a question.
-        shown: how its portraits are looked at.
-        learned: sitters that the model has learned from.
-        pretended: sitters of portraits that are asked about as if nobody knew them.
+        answers: the answers to a question.
+        shown: access to what is shown of its portraits.
+        learned: sitters that the model was trained on.
+        pretended: known sitters whose portraits are treated as unidentified.
     """
     found = []
     for answer in answers.answers:
@@ -68,14 +68,14 @@ def sheets(answers: Answers, shown: Shown, learned: Collection[str], pretended: 
 def record(
     entry: Mapping[str, Any], answers: Answers, name: str, gallery: int, known: Collection[Portrait]
 ) -> dict[str, Any]:
-    """Return what `question.json` holds of the answers, the model's checksum apart.
+    """Return the contents of `question.json` about the answers, without the model's checksum.
 
     Args:
         entry: the question's fields.
-        answers: to it.
-        name: of the question.
-        gallery: portraits in the gallery.
-        known: portraits on which the lists were tried.
+        answers: the answers to it.
+        name: name of the question.
+        gallery: number of portraits in the gallery.
+        known: portraits on which the lists were tested.
     """
     judged = answers.known
     decided = [answer.final.verdict for answer in answers.answers if answer.final]

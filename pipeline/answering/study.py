@@ -1,4 +1,4 @@
-"""A study that is opened to be asked: its models, its galleries, and its results as data frames."""
+"""An opened study: its models, its galleries, and its results as data frames."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ PARAMS = "params.yaml"
 
 
 class OpenStudy:
-    """A study and the folder of its project; what has been opened stays open."""
+    """A study and the folder of its project; models and detectors stay open once they have been opened."""
 
     def __init__(self, params: Study, at: Layout) -> None:
-        """From a study that was read, and where its files lie."""
+        """Take a study that was read, and where its files lie."""
         self.params, self.at = params, at
         self._models: dict[tuple[str, str], Model] = {}
         self._finders: dict[str, Finder] = {}
 
     @property
     def models(self) -> list[str]:
-        """The models and fusions that stand in its tables."""
+        """The models and fusions that its tables list."""
         return self.params.judged
 
     @property
@@ -46,19 +46,19 @@ class OpenStudy:
         return list(self.params.identify)
 
     def __repr__(self) -> str:
-        """Say what it holds."""
+        """Return a short description."""
         return f"<study in {self.at.root}: {', '.join(self.models)}; data sets {', '.join(self.datasets)}>"
 
     def model(self, name: str, *, align: str = "") -> Model:
         """Open a model or fusion.
 
         Args:
-            name: under `models` or `fuse`.
-            align: the entry under `align` whose detectors find faces in pictures; without, that of the first data set
-                that the study embeds and that does not come aligned.
+            name: a name under `models` or `fuse`.
+            align: the entry under `align` with the detectors that find faces in pictures; empty: the entry of the first
+                data set that the study embeds and that does not come aligned.
 
         Raises:
-            SitterError: there is none of this name, it has not been made, or it cannot see a new picture.
+            SitterError: there is no model of this name, it has not been made, or it cannot embed a new picture.
         """
         from pipeline.answering.model import Model
         from pipeline.answering.recogniser import open_recogniser
@@ -75,7 +75,7 @@ class OpenStudy:
         return found
 
     def finder(self, entry: str) -> Finder:
-        """Return what finds faces as an entry under `align` says."""
+        """Return the detectors of an entry under `align`."""
         from pipeline.answering.faces import Finder
 
         if entry not in self._finders:
@@ -95,13 +95,13 @@ class OpenStudy:
 
         Args:
             where: a data set of the study, a question of its params.yaml, or a folder of pictures.
-            model: that compares, or its name.
-            like: a data set whose portraits are like those that will be asked about (paintings, say).
+            model: the model that compares, or its name.
+            like: a data set that resembles the pictures that will be asked about (for example, paintings).
             prior: probability that the sitter is in the gallery.
-            candidates: how many are listed.
+            candidates: number of candidates to list.
 
         Raises:
-            SitterError: there is no such gallery, or nobody in it.
+            SitterError: there is no such gallery, or it is empty.
         """
         from pipeline.answering.galleries import open_gallery
 
@@ -109,7 +109,7 @@ class OpenStudy:
         return open_gallery(where, by, like=like, prior=prior, candidates=candidates)
 
     def seen_as(self, name: str) -> str:
-        """Return the entry under `align` by which a model sees pictures: of the first data set that is not aligned.
+        """Return the entry under `align` by which a model finds faces: of the first data set that is not aligned.
 
         Raises:
             SitterError: all data sets come aligned.
@@ -118,8 +118,8 @@ class OpenStudy:
             if dataset in self.params.align and _detects(self.params.align[dataset]):
                 return dataset
         raise SitterError(
-            f"{name}: all data sets of the study come aligned, so that it names no detector for a new picture. Name "
-            "an entry under align, or add one with a detector."
+            f"{name}: all data sets come aligned, so that the study names no detector for a new picture. Name an "
+            "entry under align that has a detector, or add one."
         )
 
     def results(self) -> pd.DataFrame:
@@ -133,19 +133,19 @@ class OpenStudy:
         return results(self.at)
 
     def faces(self, dataset: str) -> pd.DataFrame:
-        """Return the account of a data set's images (`faces.csv`): a row an image, numbers as numbers."""
+        """Return what became of a data set's images (`faces.csv`): one row per image, with numbers as numbers."""
         from pipeline.answering.frames import faces
 
         return faces(self.params, dataset, self.at)
 
     def embeddings(self, model: str, dataset: str) -> pd.DataFrame:
-        """Return the vectors of a model or fusion on a data set: a row an image, unnormalised, indexed by image id."""
+        """Return a model's or fusion's unnormalised vectors on a data set: one row per image, indexed by image id."""
         from pipeline.answering.frames import embeddings
 
         return embeddings(model, dataset, self.at)
 
     def candidates(self, question: str) -> pd.DataFrame:
-        """Return the answers to a question of params.yaml (`candidates.csv`): a row a candidate."""
+        """Return the answers to a question of params.yaml (`candidates.csv`): one row per candidate."""
         from pipeline.answering.frames import candidates
 
         return candidates(self.params, question, self.at)
@@ -159,15 +159,16 @@ def open_study(folder: str | Path = ".", *params: str | Path) -> OpenStudy:
     """Open the study of a project, from any working directory.
 
     Args:
-        folder: of the project, where `data/`, `models/` and `results/` lie.
-        params: its params files, relative to the folder; without any, `params.yaml`. A later one changes fields.
+        folder: the folder of the project, with `data/`, `models/` and `results/`.
+        params: its params files, relative to the folder; by default `params.yaml`. A later file changes fields of the
+            earlier ones.
 
     Raises:
-        SitterError: a file does not exist, or says something wrong.
+        SitterError: a file does not exist or is not valid.
     """
     root = Path(folder).expanduser()
     if not root.is_dir():
-        raise SitterError(f"{root} is no folder: name the folder of a project, which holds {PARAMS}.")
+        raise SitterError(f"{root} is no folder: name the folder of a project, which contains {PARAMS}.")
     files = [root / file for file in (params or (PARAMS,))]
     study = load(*files, root=root)
     return OpenStudy(study, Layout.of(study, root))

@@ -20,7 +20,7 @@ def impostor_cost(llr: Floats) -> Floats:
 
 
 def mean(values: Floats, weights: Floats) -> float:
-    """Return a weighted mean in which rows of weight 0 count nothing, whatever their value."""
+    """Return a weighted mean that ignores rows of weight 0, even if their value is infinite."""
     counted = weights > 0
     return float(np.average(values[counted], weights=weights[counted])) if counted.any() else float("nan")
 
@@ -28,12 +28,13 @@ def mean(values: Floats, weights: Floats) -> float:
 def cllr(genuine: Floats, impostor: Floats, genuine_weights: Floats, impostor_weights: Floats) -> float:
     """Return Cllr in bits: 0 for perfect LLRs, 1 for LLRs that say nothing, more for misleading ones.
 
-    Half the mean of log2(1 + 1/LR) over genuine pairs plus half the mean of log2(1 + LR) over impostor pairs (Brümmer
-    & du Preez 2006, "Application-independent evaluation of speaker detection"). NaN without pairs of a sort.
+    Cllr is half the mean of log2(1 + 1/LR) over genuine pairs plus half the mean of log2(1 + LR) over impostor pairs
+    (Brümmer & du Preez 2006, "Application-independent evaluation of speaker detection"). It is NaN if there are no
+    genuine or no impostor pairs.
 
     Args:
         genuine, impostor: natural LLRs [n] and [m]; may be infinite.
-        genuine_weights, impostor_weights: how many pairs each stands for.
+        genuine_weights, impostor_weights: number of pairs that each LLR stands for.
     """
     return (mean(genuine_cost(genuine), genuine_weights) + mean(impostor_cost(impostor), impostor_weights)) / 2
 
@@ -43,8 +44,8 @@ def cross_entropy(
 ) -> Floats:
     """Return the empirical cross-entropy [k] in bits at each natural prior log-odds [k].
 
-    The uncertainty about "same sitter" that is left after the LLR (Ramos & Gonzalez-Rodriguez 2013, "Reliable support:
-    measuring calibration of likelihood ratios"); at even odds it is Cllr.
+    It is the uncertainty about "same sitter" that remains when the LLR is known (Ramos & Gonzalez-Rodriguez 2013,
+    "Reliable support: measuring calibration of likelihood ratios"). At even odds it equals Cllr.
     """
     prior = 1 / (1 + np.exp(-log_odds))
     return np.array(

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.metrics.result import Floats
 
-# Natural LLRs that bounds are looked for in, and how finely.
+# The grid of natural LLRs in which bounds are looked for.
 WIDEST, STEP = 20.0, 0.01
 
 
@@ -15,17 +15,17 @@ def elub(
 ) -> tuple[float, float]:
     """Return the lowest and the highest natural LLR that the data support (ELUB).
 
-    Vergeer, van Es, de Jongh, Alberink & Stoel 2016, "Numerical likelihood ratios outputted by LR systems are often
-    based on extrapolation": as if one misleading LR of each sort had been seen beyond all others, the system must still
-    not cost more than one that always answers LR = 1. At a threshold t the cost is FNR(t) + t · FMR(t), the other's is
-    min(1, t). Going out from 1 on either side, LRs are cut at the last threshold at which that holds. With n impostor
-    and m genuine pairs, no LR reaches n + 1, and none goes down to 1 / (m + 1). Pairs of one sitter depend on each
-    other, so that the bounds are generous where few sitters own many pairs.
+    The method is from Vergeer, van Es, de Jongh, Alberink & Stoel 2016, "Numerical likelihood ratios outputted by LR
+    systems are often based on extrapolation". One misleading LR of each sort, beyond all others, is added to the data;
+    the system must still cost no more than a system that always answers LR = 1. At a threshold t its cost is FNR(t) + t
+    · FMR(t), and the other system's cost is min(1, t). Going from 1 outwards on either side, LRs are cut at the last
+    threshold at which this holds. With n impostor and m genuine pairs, every LR stays below n + 1 and above 1 / (m +
+    1). Pairs of one sitter depend on each other, so the bounds are too wide if few sitters have many pairs.
 
     Args:
         genuine, impostor: natural LLRs [n] and [m].
-        genuine_weights, impostor_weights: how many pairs each stands for.
-        misleading: how many misleading LRs of each sort are added.
+        genuine_weights, impostor_weights: number of pairs that each LLR stands for.
+        misleading: number of misleading LRs of each sort that are added.
     """
     grid = np.arange(0, WIDEST + STEP, STEP)
 

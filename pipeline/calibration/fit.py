@@ -13,18 +13,18 @@ from pipeline.metrics.result import Floats
 from pipeline.metrics.verification import Tally
 
 Method = Literal["logistic", "pav"]
-# More distinct scores than this are taken together before a fit.
+# If there are more distinct scores than this, neighbours are merged before a fit.
 MOST_LEVELS = 5000
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """From scores to bounded natural LLRs."""
+    """A function from scores to bounded natural LLRs."""
 
     knots: Floats
-    """[k] scores, ascending."""
+    """[k], scores, ascending."""
     llr: Floats
-    """[k] natural LLR at each, before bounds; straight between them, and on beyond them for two knots."""
+    """[k], natural LLR at each knot, before bounds. It is linear between knots; with two knots, also beyond them."""
     bounds: tuple[float, float]
 
     def __call__(self, scores: Floats) -> Floats:
@@ -42,10 +42,10 @@ class Calibration:
 
 
 def fit(counts: Tally, method: Method) -> Calibration:
-    """Return the calibration fitted on a tally that holds genuine and impostor pairs, with ELUB's bounds.
+    """Fit a calibration, with the bounds of ELUB, on a tally that has genuine and impostor pairs.
 
-    `logistic`: an affine function of the score by logistic regression, in which genuine and impostor pairs weigh as
-    much as each other (Brümmer & du Preez 2006). `pav`: isotonic regression.
+    `logistic` gives an affine function of the score by logistic regression, in which genuine and impostor pairs have
+    the same total weight (Brümmer & du Preez 2006). `pav` gives isotonic regression.
     """
     counts = condensed(counts, MOST_LEVELS)
     if method == "pav":
@@ -63,7 +63,7 @@ def _logistic(counts: Tally) -> Calibration:
     x = np.tile((counts.scores - centre) / spread, 2)[:, None]
     genuine = np.arange(len(x)) < len(counts.scores)
     weights = np.concatenate([counts.genuine / counts.genuine.sum(), counts.impostor / counts.impostor.sum()])
-    # Almost without a penalty, which only keeps the slope finite where no score is in doubt.
+    # The penalty is tiny: it only keeps the slope finite if the scores separate the pairs without error.
     total = float(counts.genuine.sum() + counts.impostor.sum())
     model = LogisticRegression(C=1e3, tol=1e-8, max_iter=1000).fit(x, genuine, sample_weight=weights * total / 2)
     knots = np.array([0.0, 1.0])
@@ -72,7 +72,7 @@ def _logistic(counts: Tally) -> Calibration:
 
 
 def condensed(counts: Tally, levels: int) -> Tally:
-    """Return the tally with at most so many distinct scores: neighbours are taken together at their mean score."""
+    """Return the tally with at most `levels` distinct scores: neighbours are merged at their mean score."""
     k = len(counts.scores)
     if k <= levels:
         return counts

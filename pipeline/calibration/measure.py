@@ -1,4 +1,4 @@
-"""What is said of a model's calibration on a benchmark: Cllr with its minimum, and the data of the figures."""
+"""The evaluation of a model's calibration on a benchmark: Cllr with its minimum, and the data of the figures."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def calibrated(
 ) -> tuple[dict[str, Scalar], dict[str, dict[str, Column]]]:
     """Return the scalars and the curves (`tippett`, `reliability`, `ece`) of a benchmark's calibration.
 
-    Fitted on validation sitters where there are at least 5, else by folds of the test sitters, and never on sitters
-    that a model was trained on or that it is judged on.
+    The calibration is fitted on validation sitters if there are at least 5, else by folds of the test sitters. It is
+    never fitted on sitters that a model was trained on or that it is evaluated on.
 
     Args:
-        table: the test pairs; holds genuine and impostor ones.
-        validation: counts of the validation pairs; None where there are none.
+        table: the test pairs, with genuine and impostor pairs.
+        validation: counts of the validation pairs; None if there are none.
         sitters: number of validation sitters.
-        draws: gives the bootstrap's draws of the test's sitters.
-        method: what is fitted.
-        seed: of the folds.
+        draws: gives the bootstrap's draws of the test sitters.
+        method: the method of the calibration.
+        seed: random seed of the folds.
     """
     usable = validation is not None and validation.genuine.sum() and validation.impostor.sum()
     found: Llrs | str
@@ -51,9 +51,9 @@ def calibrated(
 
 
 def _scalars(table: PairTable, llrs: Llrs, method: Method, draws: Draws) -> dict[str, Scalar]:
-    """Return `cllr`, `cllr_min`, `cllr_cal` (the loss by calibration: their difference) and the bounds of the LLRs.
+    """Return `cllr`, `cllr_min`, `cllr_cal` (their difference, the calibration loss) and the bounds of the LLRs.
 
-    Replicates resample the test sitters; the calibration is taken as given.
+    Replicates resample the test sitters; the calibration is not fitted again.
     """
     sides = ((table.genuine, genuine_cost(llrs.genuine)), (table.impostor, impostor_cost(llrs.impostor)))
     value = sum(side.mean(cost) for side, cost in sides) / 2
@@ -70,11 +70,11 @@ def _scalars(table: PairTable, llrs: Llrs, method: Method, draws: Draws) -> dict
 
 
 def _curves(table: PairTable, llrs: Llrs) -> dict[str, dict[str, Column]]:
-    """Return what the figures of calibration are drawn from; LLRs are log10 in all of them.
+    """Return the data of the figures of calibration; LLRs are log10 in all of them.
 
-    `tippett`: shares of genuine and of impostor pairs whose LLR is at least as high. `reliability`: what an LLR is
-    worth by PAV on the LLRs themselves. `ece`: empirical cross-entropy over the prior log10 odds: of the LLRs, of those
-    after PAV, and of none at all.
+    `tippett`: the shares of genuine and of impostor pairs with at least this LLR. `reliability`: the value that PAV,
+    fitted on the LLRs themselves, gives for an LLR. `ece`: the empirical cross-entropy as a function of the prior log10
+    odds, for the LLRs, for the LLRs after PAV, and without LLRs.
     """
     counts = tally(llrs.genuine, llrs.impostor, table.genuine.weight, table.impostor.weight)
     few = condensed(counts, POINTS)

@@ -1,4 +1,4 @@
-"""LLRs of the test pairs by calibrations that have not seen their sitters."""
+"""LLRs of the test pairs by calibrations that were fitted on other sitters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.metrics.result import Floats
 from pipeline.metrics.verification import Tally
 
 FOLDS = 5
-# With fewer sitters, a calibration would say more of them than of the model.
+# With fewer sitters, a calibration would reflect these sitters more than the model.
 FEWEST_SITTERS = 5
 
 
@@ -25,7 +25,7 @@ class Llrs:
     impostor: Floats
     fitted_on: str
     bounds: tuple[float, float]
-    """The narrowest of all fits."""
+    """The narrowest bounds of all fits."""
 
 
 def by_validation(table: PairTable, validation: Tally, sitters: int, method: Method) -> Llrs:
@@ -36,13 +36,13 @@ def by_validation(table: PairTable, validation: Tally, sitters: int, method: Met
 
 
 def by_folds(table: PairTable, method: Method, seed: int) -> Llrs | str:
-    """Return the LLRs of the test pairs, each by sitters of other folds than its own; or why there are none.
+    """Return the LLRs of the test pairs, each calibrated on sitters of other folds; or the reason why there are none.
 
-    The sitters are dealt at random into 5 folds. A pair of sitters in folds a and b is calibrated on the pairs of
-    sitters that are in neither.
+    The sitters are dealt at random into 5 folds. A pair with sitters in folds a and b is calibrated on the pairs of
+    sitters in the other folds.
     """
     if table.units < 2 * FOLDS:
-        return f"{table.units} test sitters are too few to calibrate by folds: it takes {2 * FOLDS}"
+        return f"{table.units} test sitters are too few to calibrate by folds: {2 * FOLDS} are needed"
     fold = np.empty(table.units, dtype=np.int64)
     fold[np.random.default_rng([seed, table.units]).permutation(table.units)] = np.arange(table.units) % FOLDS
     genuine, impostor = np.empty(len(table.genuine.score)), np.empty(len(table.impostor.score))
@@ -58,7 +58,9 @@ def by_folds(table: PairTable, method: Method, seed: int) -> Llrs | str:
                 here = ((one == a) & (other == b)) | ((one == b) & (other == a))
                 llr[here] = calibration(side.score[here])
     narrowest = max(low for low, _ in bounds), min(high for _, high in bounds)
-    return Llrs(genuine, impostor, f"{FOLDS} folds of the test sitters, each on the sitters of others", narrowest)
+    return Llrs(
+        genuine, impostor, f"{FOLDS} folds of the test sitters, for each on the sitters of the others", narrowest
+    )
 
 
 def _without(table: PairTable, chosen: NDArray[np.bool_], method: Method) -> Calibration | None:

@@ -1,4 +1,4 @@
-"""LLRs by pool-adjacent-violators: the best that any rising function of the score can do."""
+"""LLRs by pool-adjacent-violators: the best LLRs that any rising function of the score can give."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pipeline.metrics.verification import Tally
 
 
 def pav(counts: Tally) -> Floats:
-    """Return the natural LLR [k] at each distinct score of a tally, never falling with the score.
+    """Return the natural LLR [k] at each distinct score of a tally; it never falls as the score rises.
 
-    Isotonic regression of "genuine" on the score, less the log-odds of the pairs themselves (Brümmer & du Preez 2006).
-    Scores beyond all pairs of the other sort have ± infinity.
+    It is the log-odds by isotonic regression of "genuine" on the score, minus the log-odds of the pairs themselves
+    (Brümmer & du Preez 2006). Scores beyond all pairs of the other sort get ± infinity.
     """
     from scipy.optimize import isotonic_regression
 

@@ -1,4 +1,4 @@
-"""Cllr's minimum in bootstrap replicates, from pairs counted at some hundred levels of score."""
+"""Cllr's minimum in bootstrap replicates, from pairs that are counted at a few hundred levels of the score."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from pipeline.metrics.result import Floats
 from pipeline.metrics.verification import Tally
 
 LEVELS = 300
-# Weights held at once.
+# Number of weights in memory at once.
 CHUNK = 4_000_000
 
 
 def minimum(counts: Tally) -> float:
-    """Return Cllr of the best rising function of the score, chosen on the pairs that it is judged on."""
+    """Return Cllr of the best rising function of the score, fitted on the pairs that it is evaluated on."""
     llr = pav(counts)
     return cllr(llr, llr, counts.genuine, counts.impostor)
 
 
 def minimum_replicates(table: PairTable, draws: Callable[[], Iterator[NDArray[np.int32]]]) -> Floats:
-    """Return Cllr's minimum in each replicate: [replicates], NaN in one without pairs of a sort.
+    """Return Cllr's minimum in each replicate: [replicates], NaN in one without genuine or without impostor pairs.
 
-    Scores are taken together in 300 levels with as many genuine, or impostor, pairs each. What that does to the value
-    of the whole set is taken off each replicate.
+    Scores are binned into 300 levels, which are quantiles of the genuine and of the impostor pairs. The error that
+    binning makes on the whole set is subtracted from each replicate.
     """
     edges = _edges(table)
     counted = [_Counted.of(side, edges) for side in (table.genuine, table.impostor)]
@@ -56,7 +56,7 @@ def _edges(table: PairTable) -> Floats:
 
 
 class _Counted:
-    """Pairs of one sort by cell (two units) and level."""
+    """Numbers of genuine, or of impostor, pairs by cell (two units) and level."""
 
     def __init__(self, a: NDArray[np.int64], b: NDArray[np.int64], cells: object) -> None:
         self.a, self.b, self.cells = a, b, cells
@@ -72,10 +72,10 @@ class _Counted:
         return _Counted(cells >> 32, cells & 0xFFFFFFFF, counts)
 
     def whole(self) -> Floats:
-        """Return the pairs at each level: [levels]."""
+        """Return the number of pairs at each level: [levels]."""
         return np.asarray(self.cells @ np.ones(len(self.a)), dtype=np.float64)  # type: ignore[operator]
 
     def drawn(self, m: Floats) -> Floats:
-        """Return the weight at each level in replicates [r, units]: [r, levels]."""
+        """Return the weight at each level [r, levels] for replicates given as multiplicities of units [r, units]."""
         weights = np.where(self.a == self.b, m[:, self.a], m[:, self.a] * m[:, self.b])
         return np.asarray((self.cells @ weights.T).T, dtype=np.float64)  # type: ignore[operator]

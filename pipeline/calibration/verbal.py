@@ -16,7 +16,7 @@ STEPS = (
 
 
 def verbal(log10_lr: float) -> str:
-    """Return the verbal step of a likelihood ratio, as ENFSI's Guideline for Evaluative Reporting (2015) has them.
+    """Return the verbal equivalent of a likelihood ratio by ENFSI's Guideline for Evaluative Reporting (2015).
 
     >>> verbal(0.1), verbal(1.5), verbal(-3.2)
     ('no support for either', 'moderate support for the same sitter', 'strong support for different sitters')

@@ -1,1 +1,1 @@
-"""What is asked outside of the workflow, a command a module."""
+"""Commands outside of the workflow, one module each."""

@@ -1,8 +1,8 @@
 """Check params.yaml before any work: `sitter check`.
 
-It prints what the study holds, for which use the licences (of the images, too, once they are there) allow its models,
-what the study will take beside what the papers report, what is missing on this machine of the user's own files, and
-where batches will be smaller than asked.
+It prints the contents of the study, the uses that the licences allow for its models (including the licences of the
+images, once these are downloaded), the resources that the study needs beside the figures that the papers report, the
+user's own files that are missing on this machine, and the models with smaller batches than asked for.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def run(study: Study, root: Path = Path()) -> None:
-    """Print what the study holds and what is missing."""
+    """Print the contents of the study and what is missing."""
     at = Layout.of(study, root)
     images = {entry: licences_of_images(entry, at) for entry in study.download if entry in study.align}
     told = [describe(study), *describe_licences(study, images), *estimated(study, at)]
@@ -35,7 +35,7 @@ def run(study: Study, root: Path = Path()) -> None:
 
 
 def estimated(study: Study, at: Layout) -> list[str]:
-    """Return a table of what each model and the whole study take, and what the papers report of them."""
+    """Return a table of the resources that each model and the whole study need, beside the papers' figures."""
     found = estimate(study, at)
     papers = _published(study)
     columns = list(dict.fromkeys(column for figures in papers.values() for column in figures))
@@ -45,17 +45,17 @@ def estimated(study: Study, at: Layout) -> list[str]:
         figures = papers.get(name, {})
         cells = _cells(cost) if cost else ["not known", *[""] * 4]
         rows.append([name, *cells, *(figures.get(column, "–") for column in columns)])
-    rows.append(["in all, with data", *_whole(found), *[""] * len(columns)])
-    lines = aligned(rows) + ["paper: what was published of it; rates in %"] * bool(columns)
-    lines += [ASSUMED + ". Disk counts twice, in .dvc/cache too, unless the file system has reflinks."]
+    rows.append(["total, with data", *_whole(found), *[""] * len(columns)])
+    lines = aligned(rows) + ["paper: the published figure; rates in %"] * bool(columns)
+    lines += [ASSUMED + ". Disk counts twice, because .dvc/cache keeps a copy unless the file system has reflinks."]
     if found.unknown:
         fields = ", ".join(f"download.{name}.size" for name in found.unknown)
-        lines.append(f"not counted, as their size is not known: set {fields}")
+        lines.append(f"some sources are not counted, because their size is not known: set {fields}")
     return lines
 
 
 def _cells(cost: Cost) -> list[str]:
-    """What one model takes, by column."""
+    """Return the resources of one model, by column."""
     if not cost.hours:  # a fusion
         return ["–", "–", "–", "–", _gigabytes(cost.disk_bytes)]
     work = f"{cost.images:,} × {cost.epochs}" if cost.epochs else "frozen"
@@ -65,7 +65,7 @@ def _cells(cost: Cost) -> list[str]:
 
 
 def _whole(found: Estimate) -> list[str]:
-    """What the study takes: the largest memory, and the sums of the rest."""
+    """Return the resources of the study: the largest memory, and the sums of the rest."""
     known = [cost for cost in found.models.values() if cost]
     memory = max((cost.memory_bytes for cost in known), default=0.0)
     gpu = max((cost.gpu_bytes for cost in known), default=0.0)
@@ -79,7 +79,7 @@ def _gigabytes(size: float) -> str:
 
 
 def _digits(number: float) -> str:
-    """Two digits, since an estimate has no more.
+    """Format a number with two digits, because an estimate has no more.
 
     >>> [_digits(x) for x in (0.0004, 0.12, 3.456, 38.6, 1234)]
     ['<0.01', '0.12', '3.5', '39', '1,230']
@@ -90,7 +90,7 @@ def _digits(number: float) -> str:
 
 
 def _published(study: Study) -> dict[str, dict[str, str]]:
-    """What the papers report of a study's models and fusions in verification: by model, then by column."""
+    """Return the papers' verification figures for a study's models and fusions: by model, then by column."""
     found: dict[str, dict[str, str]] = {}
     for benchmark, options in study.evaluate.benchmarks.items():
         table = tables().get(study.published.benchmarks.get(benchmark, benchmark))
@@ -107,7 +107,7 @@ def _published(study: Study) -> dict[str, dict[str, str]]:
 
 
 def small_batches(study: Study, at: Layout) -> Iterator[str]:
-    """Say which models have smaller batches than asked, of those whose splits are made."""
+    """Yield a message for each model with smaller batches than asked for, as far as its splits have been made."""
     for name, model in study.models.items():
         training = study.training(name)
         datasets = training.train_on if model.adaptation.kind != "none" else ()
@@ -118,7 +118,7 @@ def small_batches(study: Study, at: Layout) -> Iterator[str]:
 
             from pipeline.losses.samplers import SitterBatches
 
-            # A name means the same sitter in data sets that are split alike.
+            # If one data set is split like another, a name means the same sitter in both.
             sets = {dataset: study.split[dataset] for dataset in datasets}
             like = {dataset: split.dataset if split.kind == "like" else dataset for dataset, split in sets.items()}
             who = [

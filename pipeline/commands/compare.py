@@ -1,8 +1,9 @@
 """Compare two pictures: `sitter compare A B --model NAME`.
 
-Of each picture the face counts that `align` would take. The likelihood ratio says how many times more probable the
-score is if both show one person than if they show two; it is calibrated on the study's known sitters, of whom the model
-has not learned. --html writes both faces, and where the model looks. Without --model, a built-in recogniser compares.
+The command compares the face of each picture that `align` would take. The likelihood ratio says how many times more
+probable the score is if both pictures show one person than if they show two. It is calibrated on known sitters of the
+study that the model was not trained on. --html writes a page with both faces and where the model looks. Without
+--model, a built-in recogniser compares.
 """
 
 from __future__ import annotations
@@ -33,20 +34,20 @@ def run(
     like: str = "",
     weights: Path | None = None,
 ) -> None:
-    """Print how like the faces of two pictures are.
+    """Print how similar the faces of two pictures are.
 
     Args:
         named: the params files that were named.
         first, second: the pictures.
-        model: that compares; empty: the built-in one.
-        align: the entry under `align` by which faces are found; empty: that of the study's first data set.
-        json: print an object, and nothing else.
-        html: where a page with the faces is written.
-        like: a data set of the study on whose pairs the ratio is calibrated; empty: on all.
-        weights: where the built-in model's weights lie.
+        model: name of the model that compares; empty: the built-in one.
+        align: the entry under `align` that says how faces are found; empty: the entry of the study's first data set.
+        json: print a JSON object, and nothing else.
+        html: file to which a page with the faces is written.
+        like: the ratio is calibrated on the pairs of this data set of the study; empty: of all data sets.
+        weights: folder with the built-in model's weights.
 
     Raises:
-        SitterError: something named is not there, or a picture cannot be read or shows no face.
+        SitterError: a file or name does not exist, or a picture cannot be read or shows no face.
     """
     for picture in (first, second):
         if not picture.is_file():
@@ -71,7 +72,7 @@ def run(
 
 
 def _record(found: Comparison) -> dict[str, Any]:
-    """The comparison as plain values."""
+    """Return the comparison as plain values."""
     ratio = found.likelihood_ratio
     return {
         "pictures": [

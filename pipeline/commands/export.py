@@ -1,8 +1,8 @@
-"""Hand on a model or linear fusion: `sitter export MODEL --to onnx|folder`, into exports/MODEL/.
+"""Export a model or linear fusion: `sitter export MODEL --to onnx|folder`, into exports/MODEL/.
 
-`onnx` writes one graph that takes any number of faces; `folder` writes safetensors and a Python file that needs torch
-alone. Both come with model.json (inputs, places of the landmarks), a calibration of the scores and a model card
-(README.md). What was written is run on 100 faces and compared with the model itself before it is kept.
+`onnx` writes one graph that takes any number of faces. `folder` writes safetensors and a Python file that needs only
+torch. Both come with model.json (inputs, places of the landmarks), a calibration of the scores and a model card
+(README.md). Before the export is kept, it is run on 100 faces and compared with the model itself.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ def run(named: Sequence[Path], *, model: str, to: Literal["onnx", "folder"], out
     """Export a model.
 
     Args:
-        named: the params files that were named; none: params.yaml.
-        model: its name.
-        to: the form.
-        out: the folder; without, exports/MODEL/.
+        named: the params files that were named; empty: params.yaml.
+        model: name of the model.
+        to: the format.
+        out: the folder; None: exports/MODEL/.
 
     Raises:
         SitterError: there is no such model, or it cannot be exported.

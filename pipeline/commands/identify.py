@@ -1,8 +1,8 @@
 """For pictures of your own, instead of a question: `sitter identify PICTURE… --gallery DATASET|FOLDER --model NAME`.
 
 The gallery is a data set of the study, a question of its params.yaml, or a folder of pictures (SITTER/picture.jpg, or
-one picture for each sitter that bears the sitter's name). Without --model, a built-in recogniser compares, which needs
-no study. A name that is both an entry under identify and a file is refused: ./NAME is the file.
+one picture for each sitter, named after the sitter). Without --model, a built-in recogniser compares, which needs no
+study. If a name is both an entry under identify and a file, it is refused; write ./NAME for the file.
 """
 
 from __future__ import annotations
@@ -41,29 +41,29 @@ def run(
 
     Args:
         named: the params files that were named.
-        asked: pictures, or folders of them.
+        asked: pictures, or folders of pictures.
         gallery: a data set, a question or a folder.
-        model: that compares; empty: the built-in one.
-        align: the entry under `align` by which faces are found; empty: that of the study's first data set.
-        json: print an object for each picture, and nothing else.
-        html: where a page with the pictures is written.
-        one_face: answer for the face of each picture that `align` would take, and not for all.
-        like: a data set whose portraits are like the pictures.
+        model: name of the model that compares; empty: the built-in one.
+        align: the entry under `align` that says how faces are found; empty: the entry of the study's first data set.
+        json: print a JSON object for each picture, and nothing else.
+        html: file to which a page with the pictures is written.
+        one_face: answer only for the face of each picture that `align` would take.
+        like: a data set with portraits that resemble the pictures.
         prior: probability that the sitter is in the gallery.
-        candidates: how many are listed.
-        weights: where the built-in model's weights lie.
+        candidates: number of candidates to list.
+        weights: folder with the built-in model's weights.
 
     Raises:
-        SitterError: something named is not there, or pictures cannot be read.
+        SitterError: a file or name does not exist, or pictures cannot be read.
     """
     pictures = _pictures(asked)
     if not gallery:
         raise SitterError(
-            "--gallery is missing: name whose portraits have known sitters, a data set of the study or a folder of "
+            "--gallery is missing: name portraits with known sitters, either a data set of the study or a folder of "
             "pictures (SITTER/picture.jpg)."
         )
     if prior is not None and not 0 < prior < 1:
-        raise SitterError(f"--prior is {prior:g}; a probability between 0 and 1 is expected, like 0.5.")
+        raise SitterError(f"--prior is {prior:g}; a probability between 0 and 1 is expected, such as 0.5.")
     if candidates is not None and not 1 <= candidates <= 100:
         raise SitterError(f"--candidates is {candidates}; a number from 1 to 100 is expected.")
     if html is not None and not html.absolute().parent.is_dir():
@@ -101,7 +101,7 @@ def _line(answer: PictureAnswer) -> str:
 
 
 def _pictures(asked: Sequence[str]) -> list[Path]:
-    """The pictures that are named, those in folders in their natural order."""
+    """Return the pictures that are named; pictures in a folder come in natural order."""
     from pipeline.sources.image_files import is_image, natural, tree
 
     found: list[Path] = []
@@ -110,7 +110,7 @@ def _pictures(asked: Sequence[str]) -> list[Path]:
         if path.is_dir():
             inside = sorted((p for p in tree(path) if is_image(p.name)), key=lambda p: natural(p.as_posix()))
             if not inside:
-                raise SitterError(f"{word} is a folder without pictures: name one that holds some, or a picture.")
+                raise SitterError(f"{word} is a folder without pictures: name a folder with pictures, or a picture.")
             found += [path / p for p in inside]
         elif path.exists():
             found.append(path)
@@ -120,7 +120,7 @@ def _pictures(asked: Sequence[str]) -> list[Path]:
 
 
 def _table(answer: PictureAnswer, gallery: Gallery) -> list[str]:
-    """What is printed of a picture: a row for each candidate, then what to know before believing one."""
+    """Return the lines that are printed for a picture: a row for each candidate, then the cautions."""
     from pipeline.reporting.numbers import percent
     from pipeline.reporting.tables import aligned
 

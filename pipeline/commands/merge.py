@@ -1,6 +1,6 @@
-"""Print several params files as the one file that they make: `sitter merge --params A --params B > params.yaml`.
+"""Print several params files merged into one: `sitter merge --params A --params B > params.yaml`.
 
-DVC reads one file of params, so that it needs a study in layers as one file.
+DVC reads a single params file, so a study in several files has to be merged for it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pipeline.params import load, read
 
 
 def run(*files: Path) -> None:
-    """Print the files, merged in their order, as YAML.
+    """Print the files as YAML, merged in the given order.
 
     Raises:
-        SitterError: what they make is no valid study.
+        SitterError: the merged file is no valid study.
     """
     load(*files)
     print(yaml.safe_dump(read(*files), sort_keys=False, allow_unicode=True, width=110), end="")

@@ -1,7 +1,7 @@
-"""Write docs/options.md, the reference of all that params.yaml may say: `sitter options`.
+"""Write docs/options.md, the reference of all options of params.yaml: `sitter options`.
 
-It is made from the option classes in `pipeline/params`: the types, bounds and defaults of their fields, and what the
-texts below these say.
+It is made from the option classes in `pipeline/params`: the types, bounds and defaults of their fields, and the
+docstrings below the fields.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from pipeline.params.described import describe
 REFERENCE = Path(__file__).parents[2] / "docs/options.md"
 HEAD = """# Options
 
-All that `params.yaml` may say, section by section, then the kinds of whatever has a `kind`. This page is written by
-`sitter options` from the classes in `pipeline/params`; `sitter check` checks a file against the same classes.
+This page lists all options of `params.yaml`, section by section, and then the kinds of everything that has a `kind`.
+`sitter options` writes it from the classes in `pipeline/params`; `sitter check` checks a file against the same classes.
 
 """
 WORDS: dict[Any, str] = {int: "integer", float: "number", bool: "true or false", str: "text", Any: "any value"}
 KINDS = ("sources", "detectors", "backbones", "outside_systems", "adaptations", "losses", "fusions", "metrics")
-"""The folders under `pipeline/params` that hold a kind in each module, in the order of the stages."""
+"""The folders under `pipeline/params` with one kind per module, in the order of the stages."""
 
 
 def run() -> None:
@@ -70,7 +70,7 @@ def reference() -> str:
 
 
 def _classes(annotation: Any) -> list[type[BaseModel]]:
-    """Return the option classes within a type, and those within their fields, each once."""
+    """Return the option classes within a type and within the fields of these classes, each once."""
     found: dict[type[BaseModel], None] = {}
 
     def visit(part: Any) -> None:
@@ -94,30 +94,30 @@ def _group(found: type[BaseModel]) -> str | None:
 
 
 def _kind(found: type[BaseModel]) -> str:
-    """Return the kind that a class is of; "" for a class that is no kind."""
+    """Return the kind of a class; "" for a class without a kind."""
     return str(get_args(found.model_fields["kind"].annotation)[0]) if "kind" in found.model_fields else ""
 
 
 def _heading(found: type[BaseModel]) -> str:
-    """Return what a class is called on the page."""
+    """Return the name of a class on the page."""
     return f"kind: {_kind(found)}" if _kind(found) else found.__name__
 
 
 def _anchor(found: type[BaseModel]) -> str:
-    """Return the name that links go to."""
+    """Return the target of links to a class."""
     owner = _group(found) or found.__module__.rpartition(".")[2]
     return f"{owner}-{_kind(found) or found.__name__.lower()}"
 
 
 def _section(found: type[BaseModel], title: bool) -> str:
-    """Return what a class means, and the table of its fields."""
+    """Return the description of a class and the table of its fields."""
     heading = [f'### <a id="{_anchor(found)}"></a>`{_heading(found)}`\n'] if title else []
     fields = {name: field for name, field in found.model_fields.items() if name != "kind"}
     if (
         not found.__annotations__ and len(found.__bases__) == 1 and fields and not _kind(found)
     ):  # as another, but for when
         section = found.__bases__[0].__module__.rpartition(".")[2]
-        return "\n".join([*heading, f"{_line(found.__doc__)} The fields are those of [{section}](#{section}).\n"])
+        return "\n".join([*heading, f"{_line(found.__doc__)} The fields are the same as in [{section}](#{section}).\n"])
     return "\n".join([*heading, f"{_line(found.__doc__)}\n", _table(fields) if fields else "No options.\n"])
 
 
@@ -130,7 +130,7 @@ def _table(fields: dict[str, FieldInfo]) -> str:
 
 
 def _line(text: str | None) -> str:
-    """Return a text on one line, in which no character ends a cell of a table."""
+    """Return a text on one line, with `|` escaped, which would end a cell of a table."""
     return " ".join((text or "").split()).replace("|", "\\|")
 
 
@@ -170,7 +170,7 @@ def _model_group(found: type) -> str | None:
 
 
 def _bound(bound: Any, of: str) -> str:
-    """Return a bound in words; "" for what is none. What has a length is counted in `of`."""
+    """Return a bound in words; "" if it is none. `of` is the unit of lengths."""
     match bound:
         case bounds.Ge(ge=least):
             return f"≥ {least}"
@@ -192,7 +192,7 @@ def _bound(bound: Any, of: str) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    """Return a default as YAML has it."""
+    """Return a default in YAML."""
     if field.is_required():
         return "**required**"
     value = field.get_default(call_default_factory=True)

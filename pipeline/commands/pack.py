@@ -1,8 +1,9 @@
-"""Write a data set as InsightFace ships its own, for other programs or as a source of another study.
+"""Write a data set in the format of InsightFace, for other programs or as a source of another study.
 
-Into FOLDER go `train.rec`, `train.idx` and `property` (the train and val sitters' faces, with `labels.csv`: which
-label is which sitter), and `DATASET.bin` (pairs of the test sitters in ten folds): the kinds `recordio` and
-`verification-bin` read them. The faces are those that `align` made, and who is tested says `split`.
+The command writes `train.rec`, `train.idx` and `property` (the faces of the train and val sitters) into FOLDER, with
+`labels.csv`, which says which label is which sitter. It also writes `DATASET.bin` (pairs of the test sitters in ten
+folds). Sources of the kinds `recordio` and `verification-bin` read these files. The faces come from `align`, and the
+subsets from `split`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 FOLDS = 10
 MOST = 6000
-"""Pairs, half of them genuine: as many as LFW has."""
+"""Number of pairs, half of them genuine, as in LFW."""
 Pairs = list[tuple[str, str, bool]]
 
 
@@ -42,12 +43,12 @@ def run(study: Study, dataset: str, folder: str, root: Path = Path()) -> None:
 
 
 def training_set(datasets: Sequence[str], path: Path, at: Layout = HERE) -> int:
-    """Pack the faces of the train and val sitters, and `labels.csv` beside them; how many there are.
+    """Pack the faces of the train and val sitters, write `labels.csv` beside them, and return the number of faces.
 
     Args:
-        datasets: in which a name is the same sitter.
-        path: the `.rec`.
-        at: the project that the faces lie in.
+        datasets: data sets; a name means the same sitter in all of them.
+        path: the `.rec` file to write.
+        at: the project with the faces.
     """
     from pipeline.formats.recordio import write_training_set
 
@@ -64,13 +65,13 @@ def training_set(datasets: Sequence[str], path: Path, at: Layout = HERE) -> int:
 
 
 def verification_set(study: Study, first: str, second: str, path: Path, at: Layout = HERE) -> int:
-    """Pack pairs of test images: those that a data set comes with, or drawn ones; how many there are.
+    """Pack pairs of test images, and return their number: the data set's own pairs if it has some, else drawn pairs.
 
     Args:
-        study: with the seed of what is drawn.
+        study: its seed is used to draw the pairs.
         first, second: data sets of the first and of the second image of each pair.
-        path: the `.bin`.
-        at: the project that the faces lie in.
+        path: the `.bin` file to write.
+        at: the project with the faces.
     """
     from pipeline.sources.verification_bin import write_bin
 
@@ -92,7 +93,7 @@ def verification_set(study: Study, first: str, second: str, path: Path, at: Layo
 
 
 def _faces(dataset: str, subsets: tuple[str, ...], at: Layout) -> tuple[FaceStore, list[int]]:
-    """The faces of a data set, and the rows of those in these subsets."""
+    """Return the faces of a data set, and the rows of the faces in the given subsets."""
     from pipeline.store.faces import FaceStore
 
     wanted = sitters_of(dataset, subsets, at)
@@ -101,15 +102,15 @@ def _faces(dataset: str, subsets: tuple[str, ...], at: Layout) -> tuple[FaceStor
 
 
 def drawn(first: Mapping[str, str], second: Mapping[str, str], seed: int) -> Pairs:
-    """As many genuine as impostor pairs, drawn at random; each of ten folds has its genuine ones first.
+    """Draw as many genuine as impostor pairs at random; in each of ten folds the genuine pairs come first.
 
     Args:
-        first, second: by image, its sitter: where the first and the second image of a pair come from, the same mapping
-            or one with other images.
-        seed: of what is drawn.
+        first, second: the sitter of each image. The first image of a pair is drawn from `first` and the second image
+            from `second`, which may be the same mapping or have other images.
+        seed: of the random numbers.
 
     Returns:
-        First image, second image, whether genuine; none where either sort is too rare for ten folds.
+        First image, second image, whether genuine; empty if either sort is too rare for ten folds.
     """
     import numpy as np
 

@@ -1,7 +1,7 @@
 """Write the tables and figures of a study for a paper into a folder.
 
 `tables/` has a table for each benchmark as LaTeX (booktabs), Markdown and CSV. `figures/` has every curve, the scores
-of each model and every training as SVG and PDF. Values have the digits that their intervals support.
+of each model and the course of every training as SVG and PDF. Values have as many digits as their intervals support.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The study's results beside the figures that papers published, with the differences.
+"""Print the study's results beside the figures that papers published, with the differences.
 
-Which papers and rows: `pipeline/published/`. Names that differ are matched by the section `published`.
+`pipeline/published/` holds the papers' tables. The section `published` maps names that differ.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
 
 def run(study: Study, root: Path = Path()) -> None:
-    """Print every benchmark that a paper has figures for.
+    """Print every benchmark for which a paper has figures.
 
     Raises:
-        SitterError: there are no results, or none of them stands in a paper.
+        SitterError: there are no results, or no paper has figures for any of them.
     """
     metrics = read_metrics(Layout.of(study, root).results())
     found = comparisons(study, metrics)
     if not found:
         raise SitterError(
-            f"none of the results ({', '.join(metrics)}) has published figures. There are tables "
-            f"{', '.join(tables())}: name the benchmark that measures the same under published.benchmarks, and its "
-            "models under published.models, or give them these names."
+            f"none of the results ({', '.join(metrics)}) has published figures. The published tables are "
+            f"{', '.join(tables())}: map your benchmarks to them under published.benchmarks, and your models under "
+            "published.models, or give them these names."
         )
     print("\n\n".join(as_text(comparison) for comparison in found))
 
 
 def as_text(comparison: Comparison) -> str:
-    """A comparison as an aligned table: ours, the paper's, and the difference in each figure."""
+    """Return a comparison as an aligned table: for each figure our value, the paper's value and the difference."""
     figures = comparison.published.figures
     rates = comparison.published.rates
     lines = [
@@ -47,7 +47,7 @@ def as_text(comparison: Comparison) -> str:
         lines.append([model, *(text for f in figures for text in _cells(f, values[f]))])
     published = comparison.published
     title = f"{comparison.benchmark} beside {published.citation} ({published.about})"
-    notes = ["+−: ours less the paper's, * where the paper's figure lies outside of our interval"]
+    notes = ["+−: our figure minus the paper's; * where the paper's figure lies outside of our interval"]
     notes += [f"{figure}: {meaning}" for figure, meaning in figures.items()]
     notes += [f"in the paper, not in this study: {'; '.join(comparison.absent)}"] if comparison.absent else []
     return "\n".join([title, *aligned(lines), *notes])

@@ -1,4 +1,4 @@
-"""Write the JSON schema of params.yaml, from which editors complete: `sitter schema`."""
+"""Write the JSON schema of params.yaml, which editors use for completion: `sitter schema`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Write the scores of a model on a benchmark for other programs, a pair a line.
+"""Write the scores of a model on a benchmark for other programs, one pair per line.
 
-The ending of FILE says the format: .four-column and .five-column as bob has them, .csv or .arrow. A file of five
+The ending of FILE says the format: .four-column and .five-column (the formats of bob), .csv or .arrow. A file of five
 columns can be read back as an outside system (`kind: scores`).
 """
 
@@ -28,7 +28,7 @@ def run(study: Study, benchmark: str, model: str, file: str) -> None:
     """Write every pair that the benchmark counts.
 
     Raises:
-        SitterError: there is no such benchmark or model, the benchmark compares no images, or the ending is no format.
+        SitterError: there is no such benchmark or model, the benchmark compares no images, or the ending is unknown.
     """
     known = study.evaluate.benchmarks
     if benchmark not in known:

@@ -1,9 +1,9 @@
 """Review a question's portraits in a browser, with buttons and keys: a page on 127.0.0.1, for this machine only.
 
-It shows each unidentified portrait beside its candidates. What a person decides goes at once into the CSV that
-`identify.NAME.decisions` names, and the next run honours it. The address has a key, new at each start; nobody without
-it gets in, and no other machine does. One or two pictures can be dropped, too: who may be on them, and do both show one
-person? Nothing of them is kept. Ctrl-C ends it.
+It shows each unidentified portrait beside its candidates. Each decision is written at once to the CSV that
+`identify.NAME.decisions` names, and the next run honours it. The address contains a key that is new at each start; the
+page opens only with this key and only on this machine. You can also drop one picture to see its candidates, or two to
+compare them; they are not kept. Ctrl-C ends the command.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def run(named: Sequence[Path], *, port: int = 0) -> None:
 
     Args:
         named: the params files that were named.
-        port: where it listens; 0: any free one.
+        port: the port to listen on; 0: any free one.
 
     Raises:
-        SitterError: the study, a question's results or a port are wrong.
+        SitterError: the study, the results of a question or the port are wrong.
         OSError: a file for decisions cannot be made.
     """
     from pipeline.params import load
@@ -38,17 +38,17 @@ def run(named: Sequence[Path], *, port: int = 0) -> None:
 
     study = load(*(named or [Path("params.yaml")]))
     desk = Desk(study, Layout.of(study))
-    desk.prepare()  # faults are told before anybody comes
+    desk.prepare()  # errors are reported before the page is opened
     try:
         served = Served(desk, port)
     except (OSError, OverflowError) as error:
-        raise SitterError(f"--port is {port}, which cannot be had ({error}): name another, or none.") from None
+        raise SitterError(f"--port is {port}, which cannot be used ({error}): name another, or none.") from None
     print(f"Open this address in the browser of this machine:\n\n    {served.address}\n\nCtrl-C ends it.", flush=True)
     if _has_desktop() and not webbrowser.open(served.door.address_for_once()):
         logger.info("No browser could be opened from here.")
     try:
         served.run()
-    except KeyboardInterrupt:  # how it is meant to end
+    except KeyboardInterrupt:  # the normal way to end
         logger.info("Ended. All decisions are saved.")
 
 

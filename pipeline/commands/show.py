@@ -1,10 +1,9 @@
-"""What is there, as tables: `sitter show study`, `models [MODEL]`, `params [SECTION[.ENTRY]]`, `faces DATASET`,
-`catalogue [NAME]`.
+"""Show tables: `sitter show study`, `models [MODEL]`, `params [SECTION[.ENTRY]]`, `faces DATASET`, `catalogue [NAME]`.
 
-study: data sets with their images and subsets, and how much of the study has been made. models: what each model and
-fusion is made of, or one with its record and figures. params: what params.yaml says of a section or entry, with all
-defaults. faces: what became of a data set's images. catalogue: public weights, for any study, or one with the lines for
-params.yaml.
+study: the data sets with their images and subsets, and how much of the study has been made. models: the parts of each
+model and fusion, or one model with its record and figures. params: a section or entry of params.yaml, with all
+defaults. faces: the result of `align` for a data set's images. catalogue: the public weights that any study can use, or
+one of them with the lines for params.yaml.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ def run(named: Sequence[Path], *, what: str, name: str = "") -> None:
     """Print tables.
 
     Args:
-        named: the params files that were named; none: params.yaml.
+        named: the params files that were named; empty: params.yaml.
         what: study, models, params, faces or catalogue.
-        name: of a model, a section, a section's entry, a data set or an entry of the catalogue.
+        name: name of a model, a section, an entry of a section, a data set or an entry of the catalogue.
 
     Raises:
-        SitterError: there is nothing of this name.
+        SitterError: there is nothing with this name.
     """
-    if what == "catalogue":  # which needs no study
+    if what == "catalogue":  # needs no study
         print("\n".join(_catalogue(name)))
         return
     from pipeline.params import load
@@ -51,7 +50,7 @@ def _study(study: Study, name: str) -> Iterator[str]:
     from pipeline.plan.stages import jobs
 
     if name:
-        raise SitterError(f"show study takes no name; for {name!r}, type show models or show params.")
+        raise SitterError(f"show study takes no name, but {name!r} was given: type show models or show params for it.")
     rows: list[Sequence[str]] = [("data set", "images", "aligned", "sitters", "train / val / test", "licence")]
     rows += [_dataset(study, dataset) for dataset in study.align]
     yield from aligned(rows)
@@ -204,7 +203,7 @@ def _catalogue(name: str) -> Iterator[str]:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Each value with the names of all mappings around it."""
+    """Yield each value under its full name: the names of all mappings around it, joined by dots."""
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.")

@@ -9,18 +9,19 @@ import os
 import shutil
 import socket
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
-Row = TypeVar("Row")
 MANIFEST = "manifest.csv"
 """The last file that is written into an output folder: it lists the others, and both engines go by it."""
 
@@ -170,34 +171,6 @@ def each_row(path: Path, required: Sequence[str] = (), separator: str = ",") -> 
         raise SitterError(f"{path} does not exist: run the stage that makes it first.") from None
 
 
-def each_typed(path: Path, kind: type[Row]) -> Iterator[Row]:
-    """Rows of a CSV file as objects, one at a time; a field is a column, and further columns are left out.
-
-    Args:
-        path: the file.
-        kind: a dataclass, whose annotations say what becomes of a cell; columns of fields with a default may be absent.
-
-    Raises:
-        SitterError: the file or a column is absent, or a cell is not what its field wants; the message names it.
-    """
-    from pydantic import TypeAdapter, ValidationError
-
-    make = TypeAdapter(kind).validate_python
-    needed = [field.name for field in fields(kind) if field.default is MISSING]  # type: ignore[arg-type]
-    for number, row in enumerate(each_row(path, needed), start=2):
-        try:
-            yield make(row)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise SitterError(f"{path}, row {number}: {where} is {first['input']!r}: {first['msg']}.") from None
-
-
-def read_typed(path: Path, kind: type[Row], optional: bool = False) -> list[Row]:
-    """Rows of a CSV file as objects; none of an `optional` file that is absent. Else as `each_typed`."""
-    return [] if optional and not path.exists() else list(each_typed(path, kind))
-
-
 def read_columns(path: Path, columns: Sequence[str]) -> dict[str, pa.StringArray]:
     """Return columns of a CSV file as text, in a fraction of the time and memory of `read_csv`.
 
@@ -235,6 +208,39 @@ def each_batch(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         )
     except (ArrowInvalid, KeyError) as error:
         raise SitterError(f"{path} is no table with the columns {', '.join(columns)} ({error}).") from None
+
+
+def repeated_checksums(path: Path, column: str) -> frozenset[str]:
+    """Return the SHA-256 that stand in several rows of a CSV file; it is read twice, and 8 bytes are kept of each row.
+
+    Raises:
+        SitterError: the file is broken, or the column is absent.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    keys = [_keys(batch.column(0)) for batch in each_batch(path, [column])]
+    ordered = np.sort(np.concatenate(keys)) if keys else np.zeros(0, np.uint64)
+    repeated = np.unique(ordered[1:][(ordered[1:] == ordered[:-1]) & (ordered[1:] != 0)])
+    count: Counter[str] = Counter()  # two checksums may share a key
+    for batch in each_batch(path, [column]) if len(repeated) else ():
+        chosen = np.isin(_keys(batch.column(0)), repeated)
+        count.update(batch.column(0).filter(pa.array(chosen)).to_pylist())
+    return frozenset(checksum for checksum, rows in count.items() if rows > 1)
+
+
+def _keys(checksums: pa.StringArray) -> NDArray[np.uint64]:
+    """A number for each checksum, from its first 16 digits; 0 where there is none."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    whole = pc.equal(pc.binary_length(checksums), 64)
+    digits = pc.utf8_slice_codeunits(pc.if_else(whole, checksums, "0" * 64), 0, 16).cast(pa.binary(16))
+    words = np.frombuffer(digits.buffers()[1], np.uint64, 2 * len(digits), 16 * digits.offset).reshape(-1, 2)
+    with np.errstate(over="ignore"):
+        keys = words[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ words[:, 1]
+    return np.where(whole.to_numpy(zero_copy_only=False), keys, np.uint64(0))
 
 
 def write_json(path: Path, value: object) -> None:

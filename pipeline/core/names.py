@@ -6,6 +6,7 @@ import logging
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import pairwise
 
 logger = logging.getLogger(__name__)
 
@@ -67,3 +68,18 @@ def warn_of_alike(names: Iterable[str], others: Iterable[str], where: str, other
             f"{len(pairs)} sitters of {where} are written in another way in {other}: {shown}. They count as "
             "different sitters; if they are the same people, write their names in one way."
         )
+
+
+def spelled_alike(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return pairs of sitters' names in one data set that differ only by their spelling; warns of them."""
+    by_key: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(set(names)):
+        by_key[same(name)].append(name)
+    found = [spellings for spellings in by_key.values() if len(spellings) > 1]
+    if found:
+        shown = "; ".join(" / ".join(map(repr, spellings)) for spellings in found[:SHOWN])
+        logger.warning(
+            f"sitters' names that differ only by case or spaces: {shown}{' …' if len(found) > SHOWN else ''}. They "
+            "count as different sitters, kept on one side; if they are one person, give them one name."
+        )
+    return [pair for spellings in found for pair in pairwise(spellings)]

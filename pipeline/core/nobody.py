@@ -20,6 +20,8 @@ from pipeline.core.names import same
 
 WORDS = "nobody.toml"
 MARKS = ("Sm", "Sk")
+# Not the comma, which parts surname and first name.
+BETWEEN = re.compile(r"\s*[|;\n&]\s*|\s+/\s+|\s+and\s+", re.IGNORECASE)
 DETAIL = re.compile(r"([^,;:(\[]*)(?:([,;:(\[])(.*))?", re.DOTALL)
 REMEMBERED = 100_000
 
@@ -47,6 +49,16 @@ def nobody(also: Collection[str] = (), names: Collection[str] = ()) -> Callable[
         return found
 
     return is_nobody
+
+
+def several(cell: str) -> list[str]:
+    """The artists that a cell names, without workshops and the like beside another name.
+
+    >>> several("Rembrandt|Jan Lievens"), several("Hals, Frans"), several("Rubens and workshop")
+    (['Rembrandt', 'Jan Lievens'], ['Hals, Frans'], ['Rubens'])
+    """
+    names = [name for name in BETWEEN.split(cell.strip()) if name]
+    return [name for name in names if not is_helper(name)] or names
 
 
 def is_helper(name: str) -> bool:

@@ -25,13 +25,16 @@ class _Lines:
         sys.stderr.flush()
 
 
-def progress(items: Iterable[T], what: str, total: int | None = None, unit: str = "image") -> tqdm[T]:
+def progress(
+    items: Iterable[T], what: str, total: int | None = None, unit: str = "image", shown: bool = True
+) -> tqdm[T]:
     """Wrap an iterable in a progress bar (with an empty iterable, count by hand with `.update`).
 
-    Nothing is shown where the package's messages are not shown either (`--quiet`).
+    Nothing is shown where the package's messages are not shown either (`--quiet`), nor if not `shown`: of several
+    processes, one shows how far all of them are.
     """
     live: dict[str, Any] = {}
     if not sys.stderr.isatty():
         live = {"file": _Lines(), "mininterval": SECONDS_BETWEEN_LOG_LINES, "maxinterval": 60, "ncols": 90}
-    silent = logging.getLogger("pipeline").level > logging.INFO
+    silent = not shown or logging.getLogger("pipeline").level > logging.INFO
     return tqdm(items, desc=what, total=total, unit=f" {unit}", smoothing=0.1, leave=True, disable=silent, **live)

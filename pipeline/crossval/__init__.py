@@ -1,1 +1,1 @@
-"""Cross-validation: models and fusions that have not seen the sitters they are tested on."""
+"""Cross-validation: each sitter is tested by models and fusions that were not trained on this sitter."""

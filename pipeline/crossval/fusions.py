@@ -1,4 +1,4 @@
-"""Fusions fitted fold by fold: each image by the fusion, and by the models, that know nothing of its sitter."""
+"""Fusions that are fitted fold by fold: each image is embedded by models and a fusion that have not seen its sitter."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ logger = logging.getLogger(__name__)
 
 
 def cross_fit(study: Study, name: str, at: Layout = HERE) -> None:
-    """The stage's work for a fusion with `crossval`: `models/<name>/` and `embeddings/<name>/<dataset>/`.
+    """Fit a fusion with `crossval`, and write `models/<name>/` and `embeddings/<name>/<dataset>/`.
 
-    For each fold the fusion is fitted to the images of all others, of which the next one gives the val sitters, as in
-    a training with that `training.fold`; by the models that have left out that fold, if any were trained. What is
-    learned is in `weights.safetensors` under `fold-0.…`; weights and findings in `model.json` are lists over the folds,
-    but `weights` their mean.
+    For each fold, the fusion is fitted on the images of all other folds. The next fold gives the val sitters, as in a
+    training with this `training.fold`. Models that were trained fold by fold take part with the model that left out
+    this fold. The fitted parameters are in `weights.safetensors` under `fold-0.…`. In `model.json`, findings are lists
+    over the folds, and `weights` is their mean.
 
     Raises:
-        SitterError: a data set is not split into folds only, or into other folds than its fellows, or there is too
-            little to fit on.
+        SitterError: a data set is not split into folds only, or has another number of folds than the others, or there
+            is too little to fit on.
     """
     from safetensors.numpy import save_file
 
@@ -104,18 +104,20 @@ def _number_of_folds(name: str, folds: dict[str, dict[str, int]]) -> int:
     counts = {dataset: 1 + max(own.values(), default=0) for dataset, own in folds.items()}
     if len(set(counts.values())) > 1:
         told = ", ".join(f"{dataset} {n}" for dataset, n in counts.items())
-        raise SitterError(f"fuse.{name}.crossval: data sets of different numbers of folds ({told}): set split.….folds.")
+        raise SitterError(
+            f"fuse.{name}.crossval: data sets have different numbers of folds ({told}): set split.….folds."
+        )
     count = next(iter(counts.values()))
     if count < 3:
         raise SitterError(
-            f"fuse.{name}.crossval: {', '.join(folds)} has {count} folds; one to test, one to validate and the rest to "
-            "train are three at least: set split.….folds."
+            f"fuse.{name}.crossval: {', '.join(folds)} has {count} folds; at least three are needed, one to test, one "
+            "to validate and the rest to train: set split.….folds."
         )
     return count
 
 
 def _fit_images(dataset: str, folds: dict[str, int], fold: int, count: int, at: Layout) -> list[FitImage]:
-    """The images of all folds but one."""
+    """Return the images of all folds but one."""
     others = [(row.image_id, row.sitter) for row in each_seated(dataset, at) if folds.get(row.image_id, fold) != fold]
     return [(i, sitter, "val" if folds[i] == (fold + 1) % count else "train") for i, sitter in others]
 
@@ -123,7 +125,7 @@ def _fit_images(dataset: str, folds: dict[str, int], fold: int, count: int, at: 
 def _tested_elsewhere(
     study: Study, dataset: str, sitters: dict[str, dict[str, str]], folds: dict[str, dict[str, int]], fold: int
 ) -> set[str]:
-    """The sitters of a fold of other data sets."""
+    """Return the sitters of a fold in other data sets."""
     others = tested_elsewhere(study, dataset)
     return {sitter for d in others for image_id, sitter in sitters[d].items() if folds[d].get(image_id) == fold}
 

@@ -1,4 +1,4 @@
-"""Cross-validation: of models trained on other folds each, the one that has not seen the sitter gives the vector."""
+"""Cross-validation of models: each image is embedded by the model that held out its fold."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ logger = logging.getLogger(__name__)
 
 
 class Folds:
-    """Of models that leave out a fold each (`training.fold`), the vector of the one that leaves out the image's.
+    """Return each image's embedding by the model that held out this image's fold (`training.fold`).
 
-    A model without a fold, a frozen one, gives the vectors of all folds. With `centre`, the mean unit vector of the
-    images of all other folds is subtracted: no test sitter tells where the middle is. Vectors of different folds are of
-    different spaces: benchmarks compare images of one fold only (`within_folds: true`).
+    A model without a fold (a frozen one) embeds the images of all folds. With `centre`, the mean unit vector of the
+    images of all other folds is subtracted, so that no test sitter influences the centre. Vectors of different folds
+    are in different spaces, so benchmarks compare only images of the same fold (`within_folds: true`).
     """
 
 
 def assemble(study: Study, name: str, at: Layout = HERE) -> None:
-    """The stage's work for a fusion of this kind: `models/<name>/` and `embeddings/<name>/<dataset>/`."""
+    """Assemble the vectors of a fusion of this kind: write `models/<name>/` and `embeddings/<name>/<dataset>/`."""
     from pipeline.store.embeddings import read_embeddings
 
     entry = study.fuse[name]
@@ -53,19 +53,19 @@ def assemble(study: Study, name: str, at: Layout = HERE) -> None:
     description = fusion_record(entry.method.model_dump(mode="json"), entry.models, entry.centre, dim)
     with output_folder(at.model(name)) as folder:
         write_record(folder, description)
-    logger.info(f"{name}: {len(entry.models)} models, each on the sitters that it has not seen; {', '.join(made)}")
+    logger.info(f"{name}: {len(entry.models)} models, each applied to the fold that it held out; {', '.join(made)}")
 
 
 def folds_of(dataset: str, at: Layout = HERE) -> dict[str, int]:
-    """Fold of each test image.
+    """Return the fold of each test image.
 
     Raises:
-        SitterError: the data set has train or val sitters, and so is not split into folds only.
+        SitterError: the data set has train or val sitters, so it is not split into folds only.
     """
     rows = list(each_seated(dataset, at))
     if any(row.subset in KNOWN for row in rows):
         raise SitterError(
-            f"{split_file(dataset, at)} has train or val sitters: a cross-validated model is for data sets that are "
+            f"{split_file(dataset, at)} has train or val sitters, but a cross-validated model needs data sets that are "
             f"split into folds only. Set split.{dataset}: test: 1, and a number of folds; or take {dataset} out of "
             "embed.datasets."
         )
@@ -73,7 +73,7 @@ def folds_of(dataset: str, at: Layout = HERE) -> dict[str, int]:
 
 
 def tested(table: Embeddings, folds: dict[str, int], fold: int, centre: bool) -> Floats:
-    """Unit vectors of the images of a fold, float32 [n, d], centred on the images of all others."""
+    """Return the unit vectors of a fold's images, float32 [n, d]; with `centre`, centred on all other folds."""
     unit = normalise(table.vectors)
     of: NDArray[np.int64] = np.array([folds.get(image_id, -1) for image_id in table.image_ids])
     here: Floats = unit[of == fold]

@@ -1,1 +1,1 @@
-"""Models that leave the project: as an ONNX graph, or as a folder of weights and plain PyTorch; with a model card."""
+"""Export of models as an ONNX graph, or as a folder of weights and plain PyTorch; each with a model card."""

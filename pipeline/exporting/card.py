@@ -1,4 +1,4 @@
-"""The model card: what a model is made of, how good it is, what it is for, and what must not be done with it."""
+"""The model card: the parts of a model, how good it is, its intended use, and what must not be done with it."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Part:
     makeup: str
     learned: str
     weights: str
-    """Where its weights come from, with their checksum."""
+    """Source of its weights, with their checksum."""
     licence: str
 
 
 @dataclass(frozen=True)
 class Data:
-    """A data set that a model has learned from."""
+    """A data set that a model was trained on."""
 
     name: str
     source: str
@@ -61,9 +61,9 @@ def model_card(study: Study, name: str, record: Mapping[str, Any], at: Layout) -
     """Return the card as Markdown.
 
     Args:
-        study: that has made the model.
-        name: of the model or fusion.
-        record: what `model.json` of the export holds.
+        study: the study that made the model.
+        name: name of the model or fusion.
+        record: the contents of the export's `model.json`.
         at: where the study's files lie.
     """
     data = list(_data(study, name, at))
@@ -102,7 +102,7 @@ def _part(study: Study, name: str, at: Layout) -> Part:
 
 
 def _source(source: SourceOptions) -> str:
-    """Where something is from; a path of the user's own is not told."""
+    """Return a source in words, without paths of the user."""
     known = source.model_dump(exclude_defaults=True)
     words = [str(known[key]) for key in ("name", "repo", "version", "revision", "url") if known.get(key)]
     return f"{source.kind} {' '.join(words)}".strip()

@@ -1,4 +1,4 @@
-"""Exporting a model of a study, and comparing what was exported with the model itself."""
+"""Export a model of a study, and compare the export with the model itself."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 Form = Literal["onnx", "folder"]
 CARD, CALIBRATION = "README.md", "calibration.json"
 FACES = 100
-"""Faces on which an export is compared with the model."""
+"""Number of faces on which an export is compared with the model."""
 LEAST_COSINE = 0.99999
 
 
@@ -38,17 +38,17 @@ def export(study: OpenStudy, name: str, form: Form, folder: Path) -> Path:
     """Write a model or linear fusion into a folder: graph or weights, record, calibration and model card.
 
     Args:
-        study: that has made it.
-        name: of the model or fusion.
-        form: `onnx`, or `folder` for weights in safetensors with a Python file that needs torch alone.
-        folder: replaced where an earlier export stands there.
+        study: the study that made the model.
+        name: name of the model or fusion.
+        form: `onnx`, or `folder` for weights in safetensors with a Python file that needs only torch.
+        folder: the folder to write; an earlier export in it is replaced.
 
     Returns:
         The folder.
 
     Raises:
-        SitterError: the model cannot be exported, the folder holds something else, or what was exported gives other
-            vectors than the model.
+        SitterError: the model cannot be exported, the folder holds something else, or the export gives other vectors
+            than the model.
     """
     if folder.exists() and not ((folder / RECORD).is_file() and (folder / MANIFEST).is_file()):
         if not folder.is_dir() or any(folder.iterdir()):
@@ -81,15 +81,15 @@ def export(study: OpenStudy, name: str, form: Form, folder: Path) -> Path:
         least = float((found.astype(np.float64) * own).sum(1).min())
         if not least > LEAST_COSINE:
             raise SitterError(
-                f"{name} as {form} gives other vectors than the model itself: on {len(faces)} faces the least cosine "
-                f"is {least:.6f}, and {LEAST_COSINE} is asked for. Nothing was written."
+                f"{name} as {form} gives other vectors than the model itself: on {len(faces)} faces the lowest cosine "
+                f"between both is {least:.6f}, but at least {LEAST_COSINE} is expected. Nothing was written."
             )
         record["checked"] = {"faces": len(faces), "of": of, "least_cosine": round(least, 9)}
         write_json(part / RECORD, record)
         if norm is None:
             _write_calibration(study, recogniser, part / CALIBRATION)
         (part / CARD).write_text(model_card(study.params, name, record, study.at), encoding="utf-8")
-    logger.info(f"{name} as {form} in {folder}: least cosine with the model itself {least:.7f}, on {len(faces)} faces")
+    logger.info(f"{name} as {form} in {folder}: on {len(faces)} faces the lowest cosine with the model is {least:.7f}")
     return folder
 
 
@@ -110,7 +110,7 @@ def mirrored(recogniser: Recogniser) -> list[str]:
 
 
 def sample(study: OpenStudy, count: int) -> tuple[list[Face], str]:
-    """Return some faces of the study's data sets, evenly chosen, and the names of these.
+    """Return some faces, chosen evenly from the study's data sets, and the names of these data sets.
 
     Raises:
         SitterError: no data set has been aligned.
@@ -133,7 +133,7 @@ def sample(study: OpenStudy, count: int) -> tuple[list[Face], str]:
 
 
 def run_onnx(folder: Path, pixels: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Return the vectors [n, d] that an exported graph gives for its inputs."""
+    """Return the vectors [n, d] of an exported graph for its inputs."""
     from pipeline.faces.session import session
 
     graph = session(folder / FILE, torch.get_num_threads())
@@ -143,7 +143,7 @@ def run_onnx(folder: Path, pixels: list[NDArray[np.float32]]) -> NDArray[np.floa
 
 
 def run_plain(folder: Path, pixels: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Return the vectors [n, d] that an exported folder gives for its inputs."""
+    """Return the vectors [n, d] of an exported folder for its inputs."""
     from safetensors.torch import load_file
 
     embed = plain_function(folder)

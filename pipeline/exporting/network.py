@@ -1,4 +1,4 @@
-"""A model or linear fusion as one PyTorch module: pixels of aligned faces in, vectors of length 1 out."""
+"""A model or linear fusion as one PyTorch module, from the pixels of aligned faces to vectors of length 1."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from pipeline.core.errors import SitterError
 from pipeline.models.load import Embedder
 
 LINEAR = ("concat", "wccn", "weighted", "score")
-"""Kinds of fusions that are a matrix for each model, after which lengths are brought to 1."""
+"""Kinds of fusions that multiply each model's vector by a matrix and scale the result to length 1."""
 TINY = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True, eq=False)
 class Input:
-    """What a network is shown."""
+    """An input of a network."""
 
     name: str
     template: Template
 
     def record(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return the input as plain values."""
         points = [[round(float(x), 4), round(float(y), 4)] for x, y in self.template.points]
         return {"name": self.name, "size": self.template.size, "landmarks": points}
 
 
 class _OfNetwork(nn.Module):
-    """Pixels to the network's vector; the mirrored image's is added where the model asks for it."""
+    """Maps pixels to the network's vector; adds the vector of the mirrored image if the model asks for it."""
 
     mean: Tensor
     factor: Tensor
@@ -48,7 +48,7 @@ class _OfNetwork(nn.Module):
         self.register_buffer("factor", normalise.factor.clone())
 
     def forward(self, pixels: Sequence[Tensor]) -> Tensor:
-        """float32 [n, 3, S, S], RGB, 0 … 255, of each input, to float32 [n, d]."""
+        """Map each input, float32 [n, 3, S, S], RGB, 0 … 255, to float32 [n, d]."""
         x = (pixels[self.place] - self.mean) * self.factor
         x = x.flip(1) if self.bgr else x
         found = cast(Tensor, self.network(x))
@@ -56,7 +56,7 @@ class _OfNetwork(nn.Module):
 
 
 class _OfFusion(nn.Module):
-    """Vectors of the parts, scaled, centred, multiplied by a matrix or a number each, and joined."""
+    """Scales, centres and multiplies the vectors of the parts, each by a matrix or a number, and joins them."""
 
     def __init__(self, parts: Sequence[nn.Module], centres: Sequence[Any] | None, maps: Sequence[Any]) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class _OfFusion(nn.Module):
         self.centred = centres is not None
 
     def forward(self, pixels: Sequence[Tensor]) -> Tensor:
-        """As for a network."""
+        """Map the inputs as a network does."""
         found = []
         for n, part in enumerate(self.parts):
             unit = _unit(part(pixels))
@@ -84,10 +84,10 @@ def _unit(x: Tensor) -> Tensor:
 
 
 class Exported(nn.Module):
-    """The whole."""
+    """The whole model or fusion as a module."""
 
     def __init__(self, recogniser: Recogniser) -> None:
-        """From a model or fusion.
+        """Convert a model or fusion.
 
         Raises:
             SitterError: it is no network, or a fusion that is not linear.
@@ -99,14 +99,14 @@ class Exported(nn.Module):
         self.to(device="cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
     def forward(self, *pixels: Tensor) -> Tensor:
-        """float32 [n, 3, S, S], RGB, 0 … 255, of each input, to float32 [n, d], rows of length 1."""
+        """Map each input, float32 [n, 3, S, S], RGB, 0 … 255, to float32 [n, d] with rows of length 1."""
         return _unit(self.whole(pixels))
 
     def _part(self, recogniser: Recogniser) -> nn.Module:
         if isinstance(recogniser, Network):
             if any(hasattr(module, "held") for module in recogniser.embedder.module.modules()):
                 raise SitterError(
-                    f"{recogniser.name} runs an ONNX graph of its own, which cannot be taken apart: hand on that file "
+                    f"{recogniser.name} runs an ONNX graph of its own, which cannot be taken apart: pass on that file "
                     "itself."
                 )
             return _OfNetwork(recogniser.embedder, self._place(recogniser.embedder.prepare.template))
@@ -115,8 +115,8 @@ class Exported(nn.Module):
         kind = recogniser.kind
         if kind not in LINEAR:
             raise SitterError(
-                f"{recogniser.name} is a fusion of kind {kind}, whose weights or lengths depend on the picture. "
-                f"Fusions that can be exported are those of kind {', '.join(LINEAR)}."
+                f"{recogniser.name} is a fusion of kind {kind}: its weights or lengths depend on the picture. "
+                f"Only fusions of kind {', '.join(LINEAR)} can be exported."
             )
         parts = [self._part(part) for part in recogniser.parts]
         state = fused.kind.state()

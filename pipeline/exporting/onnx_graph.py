@@ -1,4 +1,4 @@
-"""A model as an ONNX graph with any number of faces at once."""
+"""A model as an ONNX graph that takes any number of faces at once."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ OUTPUT = "vectors"
 
 
 def write_onnx(module: Exported, path: Path, record: Mapping[str, Any]) -> None:
-    """Write the graph, with a record of what it is among its metadata.
+    """Write the graph, with a record of the model in its metadata.
 
     Args:
         module: the model.
-        path: of the file.
-        record: plain values, written as JSON under the key `sitter`.
+        path: path of the file.
+        record: plain values, which are written as JSON under the key `sitter`.
     """
     import onnx
 
     names = [one.name for one in module.inputs]
     examples = tuple(torch.rand(2, 3, one.template.size, one.template.size) * 255 for one in module.inputs)
     with warnings.catch_warnings():
-        # The newer exporter needs a further package; what this one traces is compared face by face afterwards.
+        # The newer exporter needs a further package. The graph of this one is compared with the model afterwards.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module,

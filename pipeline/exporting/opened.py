@@ -1,4 +1,4 @@
-"""An exported model that is opened again, without its study."""
+"""Open an exported model without its study."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PICTURES = "pictures"
 
 
 class OfExport(Recogniser):
-    """What an exported folder holds."""
+    """The model in an exported folder."""
 
     def __init__(self, folder: Path) -> None:
         """Open the folder.
@@ -60,16 +60,16 @@ def _template(record: Any) -> Template:
 def open_model(
     folder: str | Path, *, study: OpenStudy | None = None, align: str = "", weights: str | Path | None = None
 ) -> Model:
-    """Open an exported model. One in PyTorch runs the folder's `network.py`: open only what you trust.
+    """Open an exported model. If it is in PyTorch, this runs the folder's `network.py`: open only what you trust.
 
     Args:
-        folder: that `sitter export` has written.
-        study: whose detector finds faces; without, the built-in one.
+        folder: a folder that `sitter export` has written.
+        study: the study with the detector that finds faces; None: the built-in detector.
         align: the entry under `align` of the study.
-        weights: where the built-in detector's weights lie; see `answering.default.open_default`.
+        weights: folder with the built-in detector's weights; see `answering.default.open_default`.
 
     Raises:
-        SitterError: the folder is no export, or a detector's weights cannot be had.
+        SitterError: the folder is no export, or the weights of a detector are missing.
     """
     recogniser = OfExport(Path(folder).expanduser())
     by = open_default(weights) if study is None else study

@@ -1,7 +1,7 @@
-"""A model as a folder: weights in safetensors, and a Python file that computes with them and needs torch alone.
+"""A model as a folder: weights in safetensors, and a Python file that computes with them and needs only torch.
 
-The Python file is written from the graph that `torch.export` makes, so that any architecture comes out as the same
-plain list of operations.
+The Python file is written from the graph of `torch.export`, so that every architecture becomes a plain list of
+operations.
 """
 
 from __future__ import annotations
@@ -84,14 +84,14 @@ def write_plain(module: Exported, folder: Path, name: str, dim: int) -> None:
 
 
 def _plain(module: Exported, name: str) -> tuple[str, dict[str, Tensor]]:
-    """The lines of `embed`, and the tensors that it looks up."""
+    """Return the lines of `embed`, and the tensors that it uses."""
     faces = torch.export.Dim("faces", min=1)
     examples = tuple(torch.rand(2, 3, one.template.size, one.template.size) * 255 for one in module.inputs)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             program: Any = torch.export.export(module, examples, dynamic_shapes=(tuple({0: faces} for _ in examples),))
-    except Exception as error:  # torch.export has many classes of its own
+    except Exception as error:  # torch.export has many exception classes
         raise SitterError(f"{name}: torch.export cannot follow the network: {str(error).splitlines()[0]}") from None
     signature = program.graph_signature
     known: dict[str, Tensor] = {**program.state_dict, **program.constants}

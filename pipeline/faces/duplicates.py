@@ -43,7 +43,9 @@ TILE = 4096
 
 
 class Crops(Protocol):
-    """Anything that gives crops by number: a face store, or several in a row."""
+    """Anything that gives crops by number, from 0 on: a face store, some of its faces, or several stores in a row."""
+
+    def __len__(self) -> int: ...
 
     def crop(self, i: int) -> RGBImage:
         """uint8 [112, 112, 3], RGB."""
@@ -51,31 +53,28 @@ class Crops(Protocol):
 
 
 class Duplicate(NamedTuple):
-    """Two faces, by their place in the store, and the correlation of their registered crops (-1 … 1)."""
+    """Two faces, by their numbers, and the correlation of their registered crops (-1 … 1)."""
 
     a: int
     b: int
     similarity: float
 
 
-def near_duplicates(
-    store: Crops, faces: Sequence[int], sitters: Sequence[str], frames: Frames | None = None
-) -> list[Duplicate]:
+def near_duplicates(faces: Crops, sitters: Sequence[str], frames: Frames | None = None) -> list[Duplicate]:
     """Find pairs of faces that show one picture.
 
     Each face is compared with the nearest face of any other sitter and, where `frames` are given, with the nearest few
     of its own sitter. So many copies of one picture are found as chains.
 
     Args:
-        store: the faces.
-        faces: places in the store of the faces to compare.
+        faces: the faces to compare.
         sitters: the sitter of each of them.
         frames: the place of each of them in its image.
 
     Returns:
         Pairs with `a` before `b`, in their order.
     """
-    hashes, patches = _sketches(store, faces)
+    hashes, patches = _sketches(faces)
     near = [
         (i, j)
         for i, j in nearest_of_another(hashes, sitters)
@@ -85,23 +84,23 @@ def near_duplicates(
     own = same.candidates(sitters, patches) if same is not None else []
 
     def other_sitters(pair: tuple[int, int]) -> Duplicate | None:
-        a, b = sorted(faces[i] for i in pair)
-        similarity = registered_similarity(store.crop(a), store.crop(b))
+        a, b = sorted(pair)
+        similarity = registered_similarity(faces.crop(a), faces.crop(b))
         return Duplicate(a, b, similarity) if similarity >= FINE_AT_LEAST else None
 
     def one_sitter(pair: tuple[int, int]) -> Duplicate | None:
         assert same is not None
-        i, j = sorted(pair, key=faces.__getitem__)
+        i, j = sorted(pair)
         one, other = patches[i].astype(np.float32), patches[j].astype(np.float32)
         in_frame = same.patches_agree(i, j, one, other)
         cut = not same.of_one_shape(i, j) and one @ other >= COARSE_AT_LEAST
         if not in_frame and not cut:
             return None
-        a, b = store.crop(faces[i]), store.crop(faces[j])
+        a, b = faces.crop(i), faces.crop(j)
         similarity = same.similarity(i, j, a, b) if in_frame else -1.0
         if similarity < AT_LEAST and cut:
             similarity = registered_similarity(a, b)
-        return Duplicate(faces[i], faces[j], similarity) if similarity >= AT_LEAST else None
+        return Duplicate(i, j, similarity) if similarity >= AT_LEAST else None
 
     found: list[Duplicate] = []
     for score, pairs, title in ((other_sitters, near, "compare near faces"), (one_sitter, own, "compare own faces")):
@@ -112,13 +111,13 @@ def near_duplicates(
     return sorted(found)
 
 
-def _sketches(store: Crops, faces: Sequence[int]) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
+def _sketches(faces: Crops) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
     """Return what the first two sieves compare: int8 [n, 255] of ±1, and unit vectors float16 [n, 576]."""
     hashes = np.empty((len(faces), HASH * HASH - 1), np.int8)
     patches = np.empty((len(faces), (COARSE - 4) ** 2), np.float16)
 
     def one(n: int) -> None:
-        hashes[n], patches[n] = sketch(store.crop(faces[n]))
+        hashes[n], patches[n] = sketch(faces.crop(n))
 
     with ThreadPoolExecutor(cores()) as pool:
         for _ in progress(pool.map(one, range(len(faces))), "hash faces", total=len(faces), unit="face"):

@@ -1,1 +1,1 @@
-"""Ways to make one vector of several models' vectors, one a file."""
+"""Fusions, which make one vector of several models' vectors; one per file."""

@@ -1,4 +1,4 @@
-"""Attention over models: each vector looks at the others, takes from them, and counts as much as it is looked at."""
+"""Attention over models: each model's vector attends to the others, and is weighted by the attention that it gets."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ class Attention(Net):
     """One head of scaled dot-product attention (Vaswani et al. 2017, arXiv 1706.03762) over k tokens, the unit vectors.
 
     Token m has its own query, key, value and output maps between its length d_m and the common `rank`. With A =
-    softmax(base + Q Kᵀ / √rank), oₘ = uₘ + Oₘ Σⱼ Aₘⱼ Vⱼ uⱼ is what becomes of a model's vector, and the mean of column
-    m of A what it counts for: its root times oₘ / ‖oₘ‖ are concatenated. Queries and outputs begin at zero.
+    softmax(base + Q Kᵀ / √rank), the output for model m is oₘ = uₘ + Oₘ Σⱼ Aₘⱼ Vⱼ uⱼ, and its weight is the mean of
+    column m of A. The fused vector concatenates oₘ / ‖oₘ‖ times the root of its weight. Queries and outputs start at
+    zero.
     """
 
     def __init__(self, dims: Sequence[int], rank: int, dropout: float) -> None:
@@ -29,16 +30,16 @@ class Attention(Net):
             nn.init.zeros_(parameter)
 
     def attend(self, seen: Sequence[Tensor]) -> Tensor:
-        """A [n, k, k]: row m says how much model m looks at each."""
+        """Return A [n, k, k]: row m has the attention that model m pays to each model."""
         q, k = _tokens(self.queries, seen), _tokens(self.keys, seen)
         return torch.softmax(self.base + q @ k.transpose(1, 2) / self.rank**0.5, 2)
 
     def weights(self, units: Sequence[Tensor]) -> Tensor:
-        """[n, k]: see `Net`."""
+        """Return the weights [n, k]; see `Net`."""
         return self.attend(self.seen(units)).mean(1)
 
     def forward(self, units: Sequence[Tensor]) -> Tensor:
-        """[n, d_1 + … + d_k]: see `Net`."""
+        """Return the fused vectors [n, d_1 + … + d_k]; see `Net`."""
         seen = self.seen(units)
         attention = self.attend(seen)
         taken = attention @ _tokens(self.values, seen)
@@ -51,7 +52,7 @@ class Attention(Net):
 
 
 def _tokens(layers: nn.ModuleList, seen: Sequence[Tensor]) -> Tensor:
-    """[n, k, rank]."""
+    """Return each layer's output, [n, k, rank]."""
     return torch.stack([layer(x) for layer, x in zip(layers, seen, strict=True)], 1)
 
 
@@ -65,5 +66,5 @@ class Attended(Learned):
         self.rank = options.rank
 
     def network(self, dims: Sequence[int]) -> Net:
-        """The attention."""
+        """Return the attention network."""
         return Attention(dims, self.rank, self.dropout)

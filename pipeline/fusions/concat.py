@@ -12,11 +12,11 @@ from pipeline.store.embeddings import Floats, normalise
 
 
 class Concat(Kind):
-    """Unit vectors, one after the other, scaled to length 1 (ArtFace, arXiv 2508.20626)."""
+    """Unit vectors, concatenated and scaled to length 1 (ArtFace, arXiv 2508.20626)."""
 
     def fit(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
-        """Nothing is learned."""
+        """Learn nothing."""
 
     def apply(self, units: Sequence[Floats]) -> Floats:
-        """float32 [n, d_1] … [n, d_k] to [n, d_1 + … + d_k]."""
+        """Fuse float32 [n, d_1] … [n, d_k] to [n, d_1 + … + d_k]."""
         return normalise(cast(Floats, np.concatenate(units, axis=1)))

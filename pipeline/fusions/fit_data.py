@@ -1,4 +1,4 @@
-"""What a fusion is fitted on, and the fitting: the train and val images of the data sets under `fit_on`."""
+"""The data that a fusion is fitted on (the train and val images of the data sets under `fit_on`), and the fitting."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class FitData:
         images: Mapping[str, Sequence[FitImage]],
         models: Sequence[str],
     ) -> FitData:
-        """These images of some data sets.
+        """Return the fit data for some images of data sets.
 
         Args:
-            tables: of each data set, the embeddings by each model.
-            images: of each data set that is learned from.
-            models: named in errors.
+            tables: for each data set, the embeddings by each model.
+            images: for each data set to fit on, its images.
+            models: names of the models, for messages.
 
         Raises:
             SitterError: an image has no vector.
@@ -61,21 +61,21 @@ class FitData:
         return cls(vectors, [sitter for _, sitter, _ in rows], [subset for _, _, subset in rows])
 
     def images(self, subset: str) -> list[int]:
-        """Rows of one subset."""
+        """Return the rows of one subset."""
         return [row for row, word in enumerate(self.subset) if word == subset]
 
     @property
     def train(self) -> list[Floats]:
-        """Vectors of the train images, of each model."""
+        """Return each model's vectors of the train images."""
         rows = self.images("train")
         return [vectors[rows] for vectors in self.vectors]
 
 
 def inputs(models: Sequence[str], dataset: str, at: Layout = HERE) -> list[Embeddings]:
-    """Embeddings by each model of a data set, rows in the order of the first model's.
+    """Return the embeddings of a data set by each model, all in the order of the first model's rows.
 
     Raises:
-        SitterError: they are absent, or of other images than their fellows'.
+        SitterError: embeddings are missing, or two models have embedded different images.
     """
     tables = [read_embeddings(model, dataset, at) for model in models]
     first = tables[0].image_ids
@@ -93,22 +93,22 @@ def inputs(models: Sequence[str], dataset: str, at: Layout = HERE) -> list[Embed
 
 
 def train_and_val(dataset: str, at: Layout = HERE) -> list[FitImage]:
-    """The train and val images of a data set, in the order of its split."""
+    """Return the train and val images of a data set, in the order of its split."""
     return [image for image in each_image(dataset, at) if image[2] in KNOWN]
 
 
 def strangers_only(
     images: Mapping[str, Sequence[FitImage]], tested: Mapping[str, Collection[str]], name: str
 ) -> dict[str, list[FitImage]]:
-    """Leave out the images of sitters who are tested in another data set: an equal name means one person.
+    """Leave out the images of sitters who are tested in another data set; the same name means the same person.
 
-    Without this, a fusion would learn from the sitters that it is judged on, and a cohort would hold the very sitter
-    whose likeness to strangers it measures.
+    Otherwise a fusion would learn from its test sitters, and a cohort would contain test sitters, although it has to
+    consist of strangers.
 
     Args:
-        images: by data set.
-        tested: of each data set, the sitters who are tested in data sets that are split by themselves.
-        name: of the fusion, for the log, which tells how many sitters are left out.
+        images: images by data set.
+        tested: for each data set, the sitters who are tested in data sets that are split independently of it.
+        name: name of the fusion, for the log, which says how many sitters are left out.
     """
     kept = {}
     for dataset, rows in images.items():
@@ -124,10 +124,10 @@ def strangers_only(
 
 
 def fit(name: str, entry: Fusion, fit_data: FitData, seed: int) -> Fused:
-    """A fusion fitted to its data.
+    """Fit a fusion to its data.
 
     Raises:
-        SitterError: it is centred, or its kind learns, and there are no train or val sitters to learn from.
+        SitterError: the fusion is centred, or its kind learns, and there are no train or val sitters to learn from.
     """
     kind: Kind = entry.method.make()
     named = ", ".join(entry.fit_on) or "fit_on"
@@ -139,12 +139,12 @@ def fit(name: str, entry: Fusion, fit_data: FitData, seed: int) -> Fused:
     if kind.needs_val and "val" not in fit_data.subset:
         raise SitterError(
             f"fuse.{name}: {entry.method.kind} learns from val sitters, but {named} has "
-            "none: name data sets under fit_on whose split has val above 0."
+            "none: name data sets under fit_on that have val above 0 in their split."
         )
     if kind.needs_train and "train" not in fit_data.subset:
         raise SitterError(
             f"fuse.{name}: {entry.method.kind} learns from train sitters, but {named} has none: name data sets under "
-            "fit_on whose split leaves some (test and val together below 1), or set crossval: true."
+            "fit_on that leave some in their split (test and val together below 1), or set crossval: true."
         )
     fused = Fused(entry.models, kind, mean_units(fit_data.train) if entry.centre else None)
     kind.fit(fused.units(fit_data.vectors), fit_data.sitters, fit_data.subset, seed)

@@ -1,4 +1,4 @@
-"""What fusions learn from: pairs of images, their scores by each model, and how well scores say which are genuine."""
+"""The data that fusions learn from: pairs of images with each model's scores, and regression of "genuine" on them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from pipeline.store.embeddings import Floats
 
 Matrix = NDArray[np.float64]
 Truth = NDArray[np.bool_]
-# Keeps the solution finite where the pairs can be told apart without error.
+# Keeps the solution finite if the scores separate the pairs without error.
 RIDGE = 1e-4
 
 
 def rows_of(subset: Sequence[str], word: str, most: int, seed: int) -> NDArray[np.intp]:
-    """Rows of one subset, in their order; `most` of them, drawn at random, where there are more."""
+    """Return the rows of one subset in their order; if there are more than `most`, draw `most` of them at random."""
     rows = np.flatnonzero(np.asarray(subset) == word)
     if len(rows) > most:
         rows = np.sort(np.random.default_rng([seed, len(rows)]).choice(rows, most, replace=False))
@@ -28,16 +28,17 @@ def rows_of(subset: Sequence[str], word: str, most: int, seed: int) -> NDArray[n
 
 
 def cosines(units: Sequence[Floats], rows: NDArray[np.intp]) -> Matrix:
-    """Cosines of all pairs of these rows by each model: float64 [p, k], pairs in the order of `np.triu_indices`."""
+    """Return each model's cosines of all pairs of these rows: float64 [p, k], in the order of `np.triu_indices`."""
     i, j = np.triu_indices(len(rows), 1)
     return np.stack([(u[rows] @ u[rows].T)[i, j] for u in units], 1).astype(np.float64)
 
 
 def truth(sitters: Sequence[str], rows: NDArray[np.intp], kind: str, word: str) -> Truth:
-    """Which of all pairs of these rows are genuine: bool [p], in the order of `cosines`.
+    """Return which pairs of these rows are genuine: bool [p], in the order of `cosines`.
 
     Raises:
-        SitterError: there are no genuine or no impostor pairs; `kind` and `word` say who learns from which subset.
+        SitterError: there are no genuine or no impostor pairs; `kind` (of fusion) and `word` (subset) are for the
+            message.
     """
     names = np.asarray(sitters)[rows]
     i, j = np.triu_indices(len(rows), 1)
@@ -53,22 +54,23 @@ def truth(sitters: Sequence[str], rows: NDArray[np.intp], kind: str, word: str) 
 
 
 def regress(scores: Matrix, genuine: Truth, pull: float = 0.0) -> tuple[Matrix, float]:
-    """Logistic regression of `genuine` on scores: coefficients β ≥ 0, float64 [k], and the intercept.
+    """Fit a logistic regression of `genuine` on scores: return coefficients β ≥ 0, float64 [k], and the intercept.
 
-    Genuine and impostor pairs weigh the same, so that β · s + intercept is a log likelihood ratio (to the base e),
-    whatever the share of genuine pairs (Brümmer & du Preez 2006). Convex, so there is one answer. Few sitters say
-    little about small differences, hence `pull` · Σ (βᵢ − mean β)², in which β are those of scores brought to one scale
-    common to all models: the larger it is, the more equal they are.
+    Genuine and impostor pairs have the same total weight, so that β · s + intercept is a log likelihood ratio (to the
+    base e), whatever the share of genuine pairs (Brümmer & du Preez 2006). The problem is convex, so there is one
+    solution. Few sitters say little about small differences, so the penalty `pull` · Σ (βᵢ − mean β)² pulls the
+    coefficients towards each other: the larger `pull` is, the more equal they become. Its β belong to scores that are
+    divided by one scale common to all models.
 
     Args:
-        scores: float64 [p, k] of p pairs by k models.
+        scores: float64 [p, k], scores of p pairs by k models.
         genuine: bool [p].
         pull: weight of the pull towards equal coefficients.
     """
     k = scores.shape[1]
     mean = scores.mean(0)
     x = scores - mean
-    # One scale for all models, so that the pull means the same whatever the spread of the scores.
+    # One scale for all models, so that `pull` means the same whatever the spread of the scores is.
     spread = max(np.sqrt(np.mean([x[genuine == side].var(0).mean() for side in (True, False)])), 1e-12)
     x = x / spread
     sign = np.where(genuine, 1.0, -1.0)
@@ -88,17 +90,17 @@ def regress(scores: Matrix, genuine: Truth, pull: float = 0.0) -> tuple[Matrix, 
 
 
 def shares(beta: Matrix) -> Matrix:
-    """Coefficients as weights that sum to 1; equal ones where all are 0."""
+    """Return coefficients as weights that sum to 1; equal weights if all coefficients are 0."""
     return cast(Matrix, beta / beta.sum()) if beta.sum() > 0 else np.full(len(beta), 1.0 / len(beta))
 
 
 def cllr(ratios: Matrix, genuine: Truth) -> float:
-    """Cost of log likelihood ratios (base e), in bits: 0 is perfect, 1 says nothing (Brümmer & du Preez 2006)."""
+    """Return Cllr of log likelihood ratios (base e) in bits: 0 is perfect, 1 says nothing (Brümmer & du Preez 2006)."""
     costs = [np.logaddexp(0, -ratios[genuine]).mean(), np.logaddexp(0, ratios[~genuine]).mean()]
     return float(np.mean(costs) / np.log(2))
 
 
 def calibrate(scores: Matrix, genuine: Truth) -> tuple[float, float, float]:
-    """Slope ≥ 0 and offset that make log likelihood ratios of scores [p], and the Cllr that is left."""
+    """Return the slope ≥ 0 and the offset that turn scores [p] into log likelihood ratios, and the Cllr of these."""
     beta, offset = regress(scores[:, None], genuine)
     return float(beta[0]), offset, cllr(beta[0] * scores + offset, genuine)

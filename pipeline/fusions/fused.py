@@ -1,4 +1,4 @@
-"""A fusion fitted to its models' vectors: unit vectors, centred, made one by the fusion's kind."""
+"""A fusion fitted to its models' vectors: they are scaled to length 1, centred, and fused by the fusion's kind."""
 
 from __future__ import annotations
 
@@ -22,62 +22,68 @@ CENTRE = "centre."
 
 
 class Kind(ABC):
-    """A way to make one vector of several unit vectors. Options in `pipeline.params.fusions` name subclasses."""
+    """A way to fuse several unit vectors into one. Options in `pipeline.params.fusions` name subclasses."""
 
     needs_train: bool = False
     """Whether `fit` learns from the train sitters."""
     needs_val: bool = False
-    """Whether `fit` learns from the val sitters, or chooses by them."""
+    """Whether `fit` learns from the val sitters, or makes choices on them."""
 
     @abstractmethod
     def fit(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
-        """Learn what there is to learn.
+        """Fit the fusion.
 
         Args:
-            units: float32 [n, d_m] of each model, rows of length 1, row i of all being the same image.
+            units: for each model float32 [n, d_m] with rows of length 1; row i of each is the same image.
             sitters: n names.
             subset: n words, `train` or `val`.
-            seed: whatever is drawn at random follows from it.
+            seed: random seed.
         """
 
     @abstractmethod
     def apply(self, units: Sequence[Floats]) -> Floats:
-        """Fused vectors: float32 [n, d], rows of length 1."""
+        """Return the fused vectors: float32 [n, d], rows of length 1."""
 
     def state(self) -> dict[str, Array]:
-        """What `fit` learned."""
+        """Return what `fit` learned."""
         return {}
 
     def load(self, state: dict[str, Array]) -> None:  # noqa: B027  (nothing to load where nothing is learned)
-        """Put back what `state` gave."""
+        """Restore what `state` returned."""
 
     def findings(self) -> dict[str, Any]:
-        """What `fit` has to say for `model.json`; `val_cllr` and `val_cllr_equal` are printed."""
+        """Return the results of `fit` for `model.json`; `val_cllr` and `val_cllr_equal` are printed."""
         return {}
 
 
 class Fused:
-    """A fitted fusion: models' vectors in, fused vectors out."""
+    """A fitted fusion, from the models' vectors to fused vectors."""
 
     def __init__(self, models: Sequence[str], kind: Kind, centres: Sequence[Array] | None) -> None:
-        """`centres`: float32 [d_m] of each model, the mean unit vector of its training faces; None: not centred."""
+        """Join a fitted kind with the centres.
+
+        Args:
+            models: names of the models.
+            kind: the fitted kind.
+            centres: for each model float32 [d_m], the mean unit vector of its training faces; None: not centred.
+        """
         self.models, self.kind, self.centres = list(models), kind, centres
 
     def units(self, inputs: Sequence[Floats]) -> list[Floats]:
-        """Vectors [n, d_m] of each model, scaled to length 1, centred and scaled again where there are centres.
+        """Return each model's vectors [n, d_m] scaled to length 1 and, if there are centres, centred and scaled again.
 
-        Raw cosines of a network may all lie between 0.85 and 0.95 and another's between 0 and 1: uncentred, the latter
-        decides alone.
+        The raw cosines of one network may all lie between 0.85 and 0.95, and another's between 0 and 1: without
+        centring, the second network would decide alone.
         """
         units = [normalise(x) for x in inputs]
         return units if self.centres is None else [normalise(u - c) for u, c in zip(units, self.centres, strict=True)]
 
     def apply(self, inputs: Sequence[Floats]) -> Floats:
-        """Vectors [n, d_m] of each model (unnormalised, in the order of `models`) to fused ones [n, d]."""
+        """Return the fused vectors [n, d] of each model's vectors [n, d_m] (unnormalised, in the order of `models`)."""
         return self.kind.apply(self.units(inputs))
 
     def state(self) -> dict[str, Array]:
-        """What was learned: the kind's, and the centre of each model."""
+        """Return what was learned: the state of the kind, and the centre of each model."""
         centres = zip(self.models, self.centres or (), strict=False)
         return {**self.kind.state(), **{CENTRE + model: centre for model, centre in centres}}
 
@@ -92,22 +98,22 @@ class Fused:
 
 
 def mean_units(inputs: Sequence[Floats]) -> list[Array]:
-    """Mean of the vectors scaled to length 1, of each model: float32 [d_m]."""
+    """Return for each model the mean of its vectors scaled to length 1: float32 [d_m]."""
     return [normalise(x).mean(0, dtype=np.float64).astype(np.float32) for x in inputs]
 
 
 def load_fusion(name: str, at: Layout = HERE) -> Fused:
-    """The fusion in `models/<name>/`.
+    """Return the fusion in `models/<name>/`.
 
     Raises:
-        SitterError: it is absent, or holds no fusion.
+        SitterError: the folder is missing, or holds no fusion.
     """
     folder = at.model(name)
     description = read_record(name, "fuse", at)
     if "method" not in description:
         raise SitterError(f"{name} is a network, no fusion: load it with pipeline.models.load.load_model.")
     if description.get("crossval") or description["method"]["kind"] == "folds":
-        raise SitterError(f"{name} was fitted fold by fold: there is no one fusion of all sitters to load.")
+        raise SitterError(f"{name} was fitted fold by fold: there is no single fusion of all sitters to load.")
     state: dict[str, Array] = {}
     if (folder / WEIGHTS).is_file():
         from safetensors.numpy import load_file

@@ -1,4 +1,4 @@
-"""Gated fusion: how much each model counts is decided image by image, from the models' vectors of that image."""
+"""Gated fusion: the weight of each model is decided image by image, from the models' vectors of this image."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class Gate(Net):
         super().__init__(dims, dropout)
         self.first = nn.Linear(sum(dims), hidden)
         self.last = nn.Linear(hidden, len(dims))
-        nn.init.zeros_(self.last.weight)  # the same for every image
+        nn.init.zeros_(self.last.weight)  # at the start, the same weights for every image
         nn.init.zeros_(self.last.bias)
 
     def weights(self, units: Sequence[Tensor]) -> Tensor:
-        """[n, k]: see `Net`."""
+        """Return the weights [n, k]; see `Net`."""
         hidden = torch.tanh(self.first(torch.cat(self.seen(units), 1)))
         return cast(Tensor, (self.base + self.last(hidden)).softmax(1))
 
     def forward(self, units: Sequence[Tensor]) -> Tensor:
-        """[n, d_1 + … + d_k]: see `Net`."""
+        """Return the fused vectors [n, d_1 + … + d_k]; see `Net`."""
         roots = self.weights(units).clamp_min(1e-12).sqrt()
         return nn.functional.normalize(torch.cat([roots[:, m, None] * u for m, u in enumerate(units)], 1))
 
@@ -44,5 +44,5 @@ class Gated(Learned):
         self.hidden = options.hidden
 
     def network(self, dims: Sequence[int]) -> Net:
-        """The gate."""
+        """Return the gating network."""
         return Gate(dims, self.hidden, self.dropout)

@@ -1,4 +1,4 @@
-"""What fusions by a small network share: they begin as the linear score fusion and are trained on train images."""
+"""The base of fusions by a small network: they start as the linear score fusion and are trained on train images."""
 
 from __future__ import annotations
 
@@ -18,41 +18,47 @@ from pipeline.fusions.score import Score
 from pipeline.params.fusions.learned import LearnedOptions
 from pipeline.store.embeddings import Floats
 
-# Images of a batch: sitters, and images of each; batches of an epoch, where fewer would hold all images.
+# Sitters in a batch, images of each, and the least number of batches in an epoch, if fewer would hold all images.
 SITTERS, IMAGES, BATCHES = 16, 8, 10
-# An epoch is judged on all pairs of so many val images at most; slope and offset begin as those of train images.
+# An epoch is evaluated on all pairs of at most this many val images; slope and offset are initialised on as many train
+# images.
 MOST_IMAGES = 600
-# Of a model in the beginning, so that it can come back.
+# Least weight of a model at the start, so that the weight can still grow.
 LEAST_WEIGHT = 0.01
 BLOCK = 4096
 
 
 class Net(nn.Module, ABC):
-    """A network over the models' unit vectors; at its start it is concatenation with fixed weights."""
+    """A network over the models' unit vectors; at the start it is concatenation with fixed weights."""
 
     base: Tensor
-    """Logarithms of these weights, float32 [k]; a subclass adds its own logits to them."""
+    """Logarithms of the weights at the start, float32 [k]; a subclass adds its own logits to them."""
 
     def __init__(self, dims: Sequence[int], dropout: float) -> None:
-        """`dims`: length of each model's vectors; `dropout`: share of what `seen` gives that training withholds."""
+        """Set up the input.
+
+        Args:
+            dims: length of each model's vectors.
+            dropout: share of the elements of `seen` that are dropped in training.
+        """
         super().__init__()
         self.dims, self.dropout = list(dims), nn.Dropout(dropout)
         self.register_buffer("base", torch.zeros(len(dims)))
 
     def seen(self, units: Sequence[Tensor]) -> list[Tensor]:
-        """What is decided by: the unit vectors, elements brought to about 1, many withheld in training.
+        """Return the input of the decision: the unit vectors with elements scaled to about 1, many dropped in training.
 
-        Without that a few thousand vectors are learned by heart.
+        Without dropout, the network would memorise a few thousand vectors.
         """
         return [self.dropout(d**0.5 * u) for d, u in zip(self.dims, units, strict=True)]
 
     @abstractmethod
     def weights(self, units: Sequence[Tensor]) -> Tensor:
-        """float32 [n, d_1] … [n, d_k] to the weight of each model in each image: [n, k], rows summing to 1."""
+        """Return each model's weight for each image, [n, k] with row sums 1, from float32 [n, d_1] … [n, d_k]."""
 
     @abstractmethod
     def forward(self, units: Sequence[Tensor]) -> Tensor:
-        """float32 [n, d_1] … [n, d_k] to unit vectors [n, d]."""
+        """Fuse float32 [n, d_1] … [n, d_k] to unit vectors [n, d]."""
 
 
 class Learned(Kind):
@@ -60,7 +66,7 @@ class Learned(Kind):
 
     needs_train = needs_val = True
     name: str
-    """The kind's, for messages."""
+    """Name of the kind, for messages."""
 
     def __init__(self, options: LearnedOptions) -> None:
         self.epochs, self.lr, self.dropout = options.epochs, options.lr, options.dropout
@@ -69,13 +75,13 @@ class Learned(Kind):
 
     @abstractmethod
     def network(self, dims: Sequence[int]) -> Net:
-        """A new network for vectors of these lengths, the same for the same state of torch's generator."""
+        """Return a new network for vectors of these lengths; the state of torch's generator determines it."""
 
     def fit(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
-        """Train by balanced logistic loss on the pairs of a batch, slope and offset learned along.
+        """Train by balanced logistic loss on the pairs of a batch; slope and offset are learned, too.
 
-        It begins as the fusion `score` (whose choice may be plain concatenation). Kept is the epoch with the least Cllr
-        on the val sitters, recalibrated there: the beginning, unless something is better on sitters not learned from.
+        Training starts from the fusion `score` (which may choose plain concatenation). The epoch with the lowest Cllr
+        on the val sitters, after recalibration on them, is kept. This may be the start, if no epoch is better.
 
         Raises:
             SitterError: the train or the val images have no genuine or no impostor pairs.
@@ -125,7 +131,7 @@ class Learned(Kind):
         }
 
     def apply(self, units: Sequence[Floats]) -> Floats:
-        """float32 [n, d_1] … [n, d_k] to [n, d], rows of length 1."""
+        """Fuse float32 [n, d_1] … [n, d_k] to [n, d] with rows of length 1."""
         net = self._restored([u.shape[1] for u in units])
         with torch.inference_mode():
             blocks = [
@@ -135,15 +141,16 @@ class Learned(Kind):
         return cast(Floats, torch.cat(blocks).numpy())
 
     def state(self) -> dict[str, Array]:
-        """The network's parameters, by name."""
+        """Return the network's parameters, by name."""
         return self.kept
 
     def load(self, state: dict[str, Array]) -> None:
-        """Put them back."""
+        """Restore the network's parameters."""
         self.kept = dict(state)
 
     def findings(self) -> dict[str, Any]:
-        """The epoch that was kept; on the val sitters Cllr, also of linear fusion and equal weights; mean weights."""
+        """Return the kept epoch, mean weights, and Cllr on the val sitters (also of linear fusion and equal
+        weights)."""
         return self.found
 
     def _keep(self, net: Net) -> None:
@@ -157,7 +164,7 @@ class Learned(Kind):
 
 
 def _batches(labels: NDArray[np.intp], rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
-    """Rows of the batches of one epoch: some sitters (those with two images), some images of each."""
+    """Yield the rows of the batches of one epoch: some sitters (with two images or more), and some images of each."""
     by_sitter = [rows for s in range(labels.max() + 1) if len(rows := np.flatnonzero(labels == s)) > 1]
     for _ in range(max(BATCHES, len(labels) // (SITTERS * IMAGES))):
         chosen = rng.permutation(len(by_sitter))[:SITTERS]
@@ -165,7 +172,7 @@ def _batches(labels: NDArray[np.intp], rng: np.random.Generator) -> Iterator[NDA
 
 
 def _loss(fused: Tensor, labels: Tensor, scale: Tensor) -> Tensor:
-    """Mean logistic loss of genuine pairs and of impostor pairs, halved; a pair's logit is e^scale₀ cos + scale₁."""
+    """Return the average of the genuine and the impostor pairs' mean logistic losses; logit = e^scale₀ cos + scale₁."""
     i, j = torch.triu_indices(len(labels), len(labels), 1)
     logits = scale[0].exp() * (fused @ fused.T)[i, j] + scale[1]
     genuine = labels[i] == labels[j]
@@ -174,7 +181,7 @@ def _loss(fused: Tensor, labels: Tensor, scale: Tensor) -> Tensor:
 
 
 def _cost(net: Net, trials: Sequence[Tensor], genuine: Truth) -> float:
-    """Cllr on all pairs of val images, after calibration on them."""
+    """Return Cllr on all pairs of val images, after calibration on these pairs."""
     net.eval()
     with torch.inference_mode():
         fused = cast(Floats, net(trials).numpy())

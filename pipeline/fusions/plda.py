@@ -1,17 +1,19 @@
-"""Probabilistic linear discriminant analysis: cosines that stand for log likelihood ratios, in closed form.
+"""Probabilistic linear discriminant analysis (PLDA): cosines that stand for log likelihood ratios, in closed form.
 
-The two-covariance model (Brümmer & de Villiers 2010, "The speaker partitioning problem"): an image is x = y + e with
-y ~ N(μ, B) its sitter's and e ~ N(0, W) its own. Axes that make W the identity and B diagonal, diag(ψ), give u, and the
-log likelihood ratio of one sitter to two is, with φ = u √(ψ / (2ψ + 1)) and h = Σ ψ u² / (2 (2ψ + 1) (ψ + 1)),
+This is the two-covariance model (Brümmer & de Villiers 2010, "The speaker partitioning problem"): an image is x = y +
+e, where the sitter's part is y ~ N(μ, B) and the image's own part is e ~ N(0, W). u is x in axes that make W the
+identity and B diagonal, diag(ψ). With φ = u √(ψ / (2ψ + 1)) and h = Σ ψ u² / (2 (2ψ + 1) (ψ + 1)), the log likelihood
+ratio of one sitter to two is
 
     LLR(u, v) = −½ |φ(u) − φ(v)|² + h(u) + h(v) + Σ (log (ψ + 1) − ½ log (2ψ + 1)).
 
-A cosine of an image with itself is 1 and this is not, so that no vectors have it as their cosine. But the vectors that
-come in have length 1, and their length says nothing. As is usual before PLDA (Garcia-Romero & Espy-Wilson 2011,
-"Analysis of i-vector length normalization in speaker recognition systems"), each u is given another one, here that with
-which h is what the model expects of it. What remains is a distance. A further value, √(R² − |φ|²), makes
-of it a cosine: LLR = R² (cosine − 1) + constant. The approximation is off by (|φ(u)|² − |φ(v)|²)² / (8 R²) or little
-more; R² is `LIFT` times what the model expects of |φ|², and a longer φ is shortened to R.
+No vectors have exactly this as their cosine, because the cosine of an image with itself is always 1, but LLR(u, u) is
+not constant. However, the input vectors have length 1, so that their length carries no information. As is usual before
+PLDA (Garcia-Romero & Espy-Wilson 2011, "Analysis of i-vector length normalization in speaker recognition systems"),
+each u is scaled to another length: here to the length at which h equals its expectation under the model. What remains
+is a squared distance. A further element, √(R² − |φ|²), turns it into a cosine: LLR = R² (cosine − 1) + constant. The
+error of this approximation is (|φ(u)|² − |φ(v)|²)² / (8 R²) or little more. R² is `LIFT` times the expectation of |φ|²
+under the model, and a longer φ is shortened to R.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from pipeline.store.embeddings import Floats, normalise
 Matrix = NDArray[np.float64]
 LIFT = 4.0
 LEAST = 1e-6
-"""ψ up to which an axis says nothing and is left out."""
+"""An axis with a ψ up to this value carries no information and is left out."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,14 @@ class Axes:
     """The fitted model of one recogniser's vectors."""
 
     mean: Array
-    """float32 [d], of sitters."""
+    """float32 [d], the mean of the sitters."""
     map: Array
-    """float32 [d, r]: (x − mean) @ map has the identity within sitters."""
+    """float32 [d, r]: the covariance of (x − mean) @ map within sitters is the identity."""
     psi: Array
-    """float32 [r]: and this variance between them."""
+    """float32 [r]: the variance of (x − mean) @ map between sitters."""
 
     def scaled(self, x: Floats) -> Matrix:
-        """Return u of vectors [n, d], each with the length at which h is what the model expects: float64 [n, r]."""
+        """Return u of vectors [n, d], scaled to the length at which h equals its expectation: float64 [n, r]."""
         u = (x.astype(np.float64) - self.mean) @ self.map.astype(np.float64)
         psi = self.psi.astype(np.float64)
         weight = psi / ((2 * psi + 1) * (psi + 1))
@@ -62,21 +64,22 @@ class Axes:
 
     @property
     def expected(self) -> float:
-        """What the model expects of |φ|²."""
+        """The expectation of |φ|² under the model."""
         psi = self.psi.astype(np.float64)
         return float((psi * (psi + 1) / (2 * psi + 1)).sum())
 
     @property
     def most(self) -> float:
-        """The log likelihood ratio (to the base e) of two images whose φ are the same."""
+        """The log likelihood ratio (to the base e) of two images with the same φ."""
         psi = self.psi.astype(np.float64)
         return float((np.log(psi + 1) - np.log(2 * psi + 1) / 2 + psi / (2 * psi + 1)).sum())
 
 
 class TwoCovariance(Kind):
-    """Log likelihood ratio of one sitter to two, of normal distributions within and between sitters (PLDA).
+    """Log likelihood ratio of one sitter to two, for normal distributions within and between sitters (PLDA).
 
-    Those of several models are added, as if the models erred independently: the order is right, not the size.
+    The ratios of several models are added, as if their errors were independent: they rank pairs well, but their size is
+    not calibrated.
     """
 
     needs_train = True
@@ -86,7 +89,7 @@ class TwoCovariance(Kind):
         self.axes: list[Axes] = []
 
     def fit(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
-        """The axes of each model, from train and val sitters alike: nothing is chosen by the latter.
+        """Fit the axes of each model on train and val sitters alike, because nothing is chosen on the val sitters.
 
         Raises:
             SitterError: no sitter has two images, or sitters differ no more than their own images do.
@@ -97,7 +100,7 @@ class TwoCovariance(Kind):
         self.axes = [fit_axes(unit, rows, several, self.shrink, self.shrink_between) for unit in units]
 
     def apply(self, units: Sequence[Floats]) -> Floats:
-        """float32 [n, d_1] … [n, d_k] to [n, r_1 + … + r_k + 1], rows of length 1."""
+        """Fuse float32 [n, d_1] … [n, d_k] to [n, r_1 + … + r_k + 1] with rows of length 1."""
         phi = np.concatenate([axes.phi(unit) for axes, unit in zip(self.axes, units, strict=True)], axis=1)
         limit = self.slope
         phi *= np.sqrt(np.minimum(1, limit / np.maximum((phi**2).sum(1, keepdims=True), np.finfo(np.float64).tiny)))
@@ -106,12 +109,12 @@ class TwoCovariance(Kind):
 
     @property
     def slope(self) -> float:
-        """R²: what a cosine is multiplied by in a log likelihood ratio."""
+        """R², the factor of the cosine in the log likelihood ratio."""
         return LIFT * sum(axes.expected for axes in self.axes)
 
     @property
     def offset(self) -> float:
-        """What is then added."""
+        """The constant that is added in the log likelihood ratio."""
         return sum(axes.most for axes in self.axes) - self.slope
 
     def ratios(self, scores: Floats) -> NDArray[np.float64]:
@@ -119,17 +122,17 @@ class TwoCovariance(Kind):
         return self.slope * scores.astype(np.float64) + self.offset
 
     def state(self) -> dict[str, Array]:
-        """`mean.0`, `map.0`, `psi.0`, `mean.1` …: see `Axes`."""
+        """Return `mean.0`, `map.0`, `psi.0`, `mean.1` …; see `Axes`."""
         return {
             f"{part}.{n}": getattr(axes, part) for n, axes in enumerate(self.axes) for part in ("mean", "map", "psi")
         }
 
     def load(self, state: dict[str, Array]) -> None:
-        """Put the axes back."""
+        """Restore the axes."""
         self.axes = [Axes(state[f"mean.{n}"], state[f"map.{n}"], state[f"psi.{n}"]) for n in range(len(state) // 3)]
 
     def findings(self) -> dict[str, Any]:
-        """Calibration by the model itself (log likelihood ratio = slope × cosine + offset)."""
+        """Return the calibration by the model itself (log likelihood ratio = slope × cosine + offset)."""
         return {"calibration": {"slope": round(self.slope, 6), "offset": round(self.offset, 6)}}
 
 
@@ -140,15 +143,15 @@ def fit_axes(
     shrink: float,
     shrink_between: float,
 ) -> Axes:
-    """Return the two-covariance model by the method of moments, sitters counting alike.
+    """Fit the two-covariance model by the method of moments; all sitters have the same weight.
 
-    W is shrunk as in `wccn`. B is the covariance of the sitters' means, less the part of W that is left in means of few
-    images, shrunk to the identity times its mean variance; where it is negative it is zero.
+    W is shrunk as in `wccn`. B is the covariance of the sitters' means, minus the part of W that remains in means of
+    few images. It is shrunk towards the identity times its mean variance, and negative variances become zero.
 
     Args:
         units: float32 [n, d].
-        rows: of each sitter.
-        several: those of two images or more.
+        rows: the rows of each sitter.
+        several: the rows of each sitter with two images or more.
         shrink, shrink_between: see the options.
 
     Raises:

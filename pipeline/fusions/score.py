@@ -1,8 +1,8 @@
 """Score fusion by logistic regression, calibrated: the cosine of the fused vectors stands for a log likelihood ratio.
 
-The fused score is linear in the models' cosines, Σ bᵢ cosᵢ + offset, and so has an embedding: the unit vectors times
-√(bᵢ / Σ b), concatenated, have the cosine Σ bᵢ cosᵢ / Σ b. What makes it a log likelihood ratio, slope Σ b and offset,
-stands in `model.json`; it changes no ranking and no error rate.
+The fused score is linear in the models' cosines, Σ bᵢ cosᵢ + offset, so it can be written as a cosine: the unit vectors
+times √(bᵢ / Σ b), concatenated, have the cosine Σ bᵢ cosᵢ / Σ b. The slope Σ b and the offset, which turn this cosine
+into a log likelihood ratio, stand in `model.json`; they change no ranking and no error rate.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pipeline.fusions.weighted import Weighted
 from pipeline.params.fusions.weighted import WeightedOptions
 from pipeline.store.embeddings import Floats
 
-# Of each subset; there are several regressions on all their pairs.
+# At most this many images of each subset, because there are several regressions on all their pairs.
 MOST_IMAGES = 1500
-# Pulls towards equal coefficients that are tried, from "equal" on.
+# The pulls towards equal coefficients that are tried, starting with "equal".
 PULLS = (float("inf"), 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.0)
 
 
@@ -35,9 +35,9 @@ class Score(Weighted):
         self.slope, self.offset = 0.0, 0.0
 
     def fit(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
-        """Coefficients from pairs of train images at each pull; the pull with the least Cllr on pairs of val images.
+        """Fit coefficients on pairs of train images at each pull, and choose the pull by Cllr on pairs of val images.
 
-        The models may have been trained on the train sitters and be too sure of them: so slope and offset are those of
+        The models may have been trained on the train sitters and be too sure of them, so slope and offset are fitted on
         the val sitters.
 
         Raises:
@@ -53,26 +53,26 @@ class Score(Weighted):
             slope, offset, cost = calibrate(trials @ weights, judged)
             if not np.isfinite(pull):
                 self.val_cllr_equal = cost
-            if cost < self.val_cllr - 1e-6:  # on a par, the more equal
+            if cost < self.val_cllr - 1e-6:  # if equally good, the more equal one stays
                 self.val_cllr, self.pull, self.slope, self.offset = cost, pull, slope, offset
                 self.weights = weights.astype(np.float32)
 
     def ratios(self, scores: Floats) -> Floats:
-        """Log likelihood ratios (base e) of cosines of fused vectors, in the shape given."""
+        """Return log likelihood ratios (base e) of cosines of fused vectors, in the given shape."""
         found: Floats = np.float32(self.slope) * scores + np.float32(self.offset)
         return found
 
     def state(self) -> dict[str, Array]:
-        """`weights`: float32 [k]; `calibration`: float32 [2], slope and offset."""
+        """Return `weights`, float32 [k], and `calibration`, float32 [2]: slope and offset."""
         return {**super().state(), "calibration": np.array([self.slope, self.offset], np.float32)}
 
     def load(self, state: dict[str, Array]) -> None:
-        """Put weights and calibration back."""
+        """Restore weights and calibration."""
         super().load(state)
         self.slope, self.offset = (float(v) for v in state["calibration"])
 
     def findings(self) -> dict[str, Any]:
-        """Calibration (log likelihood ratio = slope × cosine + offset), and Cllr on the val sitters."""
+        """Return the calibration (log likelihood ratio = slope × cosine + offset), and Cllr on the val sitters."""
         return {
             "calibration": {"slope": round(self.slope, 6), "offset": round(self.offset, 6)},
             "pull": self.pull if np.isfinite(self.pull) else "equal",

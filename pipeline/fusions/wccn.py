@@ -1,8 +1,8 @@
 """Within-class covariance normalisation: directions in which portraits of one sitter differ count for less.
 
-Hatch, Kajarekar & Stolcke 2006, "Within-class covariance normalization for SVM-based speaker recognition": units are
-multiplied by W^(−½), W being the mean covariance of a sitter's images. Closed form, so that a few hundred images of a
-few dozen sitters are enough where gradient descent learns them by heart.
+Unit vectors are multiplied by W^(−½), where W is the mean covariance of a sitter's images (Hatch, Kajarekar & Stolcke
+2006, "Within-class covariance normalization for SVM-based speaker recognition"). The solution is in closed form, so a
+few hundred images of a few dozen sitters are enough; gradient descent would memorise them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipeline.store.embeddings import Floats, normalise
 
 
 class WithinClass(Kind):
-    """Unit vectors whitened by how a sitter's images differ, then concatenated with equal weights."""
+    """Unit vectors, whitened by the covariance of a sitter's images, then concatenated with equal weights."""
 
     needs_train = True
 
@@ -29,7 +29,7 @@ class WithinClass(Kind):
         self.maps: list[Array] = []
 
     def fit(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
-        """The maps of each model, from train and val sitters alike: nothing is chosen by the latter.
+        """Fit the map of each model on train and val sitters alike, because nothing is chosen on the val sitters.
 
         Raises:
             SitterError: no sitter has two images.
@@ -38,24 +38,24 @@ class WithinClass(Kind):
         self.maps = [whitening(unit, rows, self.shrink).astype(np.float32) for unit in units]
 
     def apply(self, units: Sequence[Floats]) -> Floats:
-        """float32 [n, d_1] … [n, d_k] to [n, d_1 + … + d_k], rows of length 1."""
+        """Fuse float32 [n, d_1] … [n, d_k] to [n, d_1 + … + d_k] with rows of length 1."""
         parts = [normalise(unit @ m) for unit, m in zip(units, self.maps, strict=True)]
         return normalise(cast(Floats, np.concatenate(parts, axis=1)))
 
     def state(self) -> dict[str, Array]:
-        """`map.0`, `map.1` …: float32 [d_m, d_m]."""
+        """Return `map.0`, `map.1` …: float32 [d_m, d_m]."""
         return {f"map.{n}": m for n, m in enumerate(self.maps)}
 
     def load(self, state: dict[str, Array]) -> None:
-        """Put the maps back."""
+        """Restore the maps."""
         self.maps = [state[f"map.{n}"] for n in range(len(state))]
 
 
 def sitters_with_two(sitters: Sequence[str], kind: str) -> list[NDArray[np.intp]]:
-    """Return the rows of each sitter with two images or more, sitters in the order of their names.
+    """Return the rows of each sitter with two images or more, in the order of the sitters' names.
 
     Raises:
-        SitterError: there is none; names the kind of fusion.
+        SitterError: there is no such sitter; `kind` (of fusion) is for the message.
     """
     names = np.asarray(sitters)
     rows = [np.flatnonzero(names == name) for name in sorted(set(sitters))]
@@ -68,11 +68,11 @@ def sitters_with_two(sitters: Sequence[str], kind: str) -> list[NDArray[np.intp]
 def within_covariance(units: Floats, rows: Sequence[NDArray[np.intp]]) -> NDArray[np.float64]:
     """Return the mean over sitters of the unbiased covariance of a sitter's images, float64 [d, d].
 
-    One with thirty images counts as one with two.
+    A sitter with thirty images has the same weight as a sitter with two.
 
     Args:
         units: float32 [n, d].
-        rows: of each sitter, two or more.
+        rows: the rows of each sitter, two or more.
     """
     within = np.zeros((units.shape[1],) * 2)
     for own in rows:
@@ -82,18 +82,18 @@ def within_covariance(units: Floats, rows: Sequence[NDArray[np.intp]]) -> NDArra
 
 
 def whitening(units: Floats, rows: Sequence[NDArray[np.intp]], shrink: float) -> NDArray[np.float64]:
-    """W^(−½) with W = (1 − shrink) Σ + shrink · tr(Σ) / d · I, symmetric, float64 [d, d].
+    """Return W^(−½) with W = (1 − shrink) Σ + shrink · tr(Σ) / d · I, symmetric, float64 [d, d].
 
     Σ is `within_covariance`.
 
     Args:
         units: float32 [n, d].
-        rows: of each sitter, two or more.
-        shrink: above 0, since there are fewer images than directions.
+        rows: the rows of each sitter, two or more.
+        shrink: a number above 0, because there are fewer images than directions.
     """
     d = units.shape[1]
     within = within_covariance(units, rows)
-    size = max(float(np.trace(within)) / d, 1e-12)  # images that are all the same: the identity is left
+    size = max(float(np.trace(within)) / d, 1e-12)  # if all images are the same, the identity remains
     values, axes = np.linalg.eigh((1 - shrink) * within / size + shrink * np.eye(d))
     found: NDArray[np.float64] = (axes / np.sqrt(values)) @ axes.T
     return found

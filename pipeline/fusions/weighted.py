@@ -12,7 +12,7 @@ from pipeline.fusions.fused import Array, Kind
 from pipeline.params.fusions.weighted import WeightedOptions
 from pipeline.store.embeddings import Floats, normalise
 
-# Pairs grow with the square of the images, what they teach does not.
+# The number of pairs grows with the square of the number of images, but their information does not.
 MOST_IMAGES = 3000
 
 
@@ -20,7 +20,7 @@ class Weighted(Kind):
     """Unit vectors times √wᵢ, concatenated; the weights are learned from pairs of val images."""
 
     name = "weighted"
-    """The kind's, for messages."""
+    """Name of the kind, for messages."""
     needs_val = True
 
     def __init__(self, options: WeightedOptions) -> None:
@@ -39,27 +39,27 @@ class Weighted(Kind):
         self.weights = learn(cosines(units, rows), genuine, self.pull / len(names)).astype(np.float32)
 
     def apply(self, units: Sequence[Floats]) -> Floats:
-        """float32 [n, d_1] … [n, d_k] to [n, d_1 + … + d_k]; models of weight 0 stay, as zeros."""
+        """Fuse float32 [n, d_1] … [n, d_k] to [n, d_1 + … + d_k]; models of weight 0 give zeros."""
         parts = [np.sqrt(w) * u for w, u in zip(self.weights, units, strict=True)]
         return normalise(cast(Floats, np.concatenate(parts, axis=1, dtype=np.float32)))
 
     def state(self) -> dict[str, Array]:
-        """`weights`: float32 [k]."""
+        """Return `weights`: float32 [k]."""
         return {"weights": self.weights}
 
     def load(self, state: dict[str, Array]) -> None:
-        """Put the weights back."""
+        """Restore the weights."""
         self.weights = state["weights"]
 
 
 def learn(scores: Matrix, genuine: Truth, pull: float) -> Matrix:
-    """Weights of the models' cosines: float64 [k], not negative, summing to 1.
+    """Return the weights of the models' cosines: float64 [k], not negative, with the sum 1.
 
-    The coefficients of `regress` over their sum: a smooth stand-in for the equal error rate. Where equal weights tell
-    all pairs apart nothing is learned from them.
+    They are the coefficients of `regress` divided by their sum. The logistic loss is a smooth stand-in for the equal
+    error rate.
 
     Args:
-        scores: float64 [p, k] cosines of p pairs by k models.
+        scores: float64 [p, k], cosines of p pairs by k models.
         genuine: bool [p].
         pull: weight of the pull towards equal weights.
     """

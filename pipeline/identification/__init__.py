@@ -1,4 +1,4 @@
 """Who sat for a portrait: candidates from a gallery, the evidence for each, and how good such lists are.
 
-Takes scores, names and decisions; the stage `identify` reads and writes the files.
+The library takes scores, names and decisions; the stage `identify` reads and writes the files.
 """

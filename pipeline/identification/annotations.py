@@ -32,12 +32,12 @@ class Target:
 
 
 def annotation_page(question: str, model: str, items: Iterable[tuple[Target, Sequence[Mapping[str, Any]]]]) -> Any:
-    """Return the page: an annotation, of motivation `identifying`, for each candidate of each face.
+    """Return the page: an annotation with the motivation `identifying` for each candidate of each face.
 
     Args:
-        question, model: the makers.
-        items: a face and its candidates: sitter, sitter_id, rank, log10_lr (or None), posterior (or None), and
-            `decision`, what a person has said of it.
+        question, model: the question and the model that made the candidates.
+        items: each face with its candidates. A candidate has sitter, sitter_id, rank, log10_lr (or None), posterior (or
+            None), and `decision`, a person's verdict on it.
     """
     root = uuid.uuid5(uuid.NAMESPACE_URL, f"urn:sitter:question:{question}")
     found = []
@@ -85,7 +85,7 @@ def _annotation(identifier: str, model: str, target: Target, candidate: Mapping[
 
 
 def iri(identifier: str) -> str:
-    """Return the IRI of a sitter's identifier; empty where it is the museum's own.
+    """Return the IRI of a sitter's identifier; empty if the identifier is the museum's own.
 
     >>> iri("Q5598"), iri("http://vocab.getty.edu/ulan/500011051"), iri("P-17")
     ('http://www.wikidata.org/entity/Q5598', 'http://vocab.getty.edu/ulan/500011051', '')

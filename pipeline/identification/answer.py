@@ -24,18 +24,18 @@ class Candidate:
     """A sitter who may be on a portrait, or "none of these"."""
 
     rank: int
-    """0: "none of these"."""
+    """The rank from 1; 0: "none of these"."""
     sitter: str
     score: float | None
-    """As the model gives it, pooled over the sitter's portraits."""
+    """The model's score, pooled over the sitter's portraits."""
     log10_lr: float | None
     bounds: tuple[float, float] | None
-    """The least and the largest log10 ratio that the known portraits support."""
+    """The smallest and the largest log10 ratio that the known portraits support."""
     posterior: float | None
     cell: Cell | None
     """How often known candidates like this one were right."""
     reference: Portrait | None
-    """The sitter's portrait that is most like the probe."""
+    """The sitter's portrait with the highest score against the probe."""
 
     @property
     def at_bound(self) -> bool:
@@ -45,50 +45,50 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said of one portrait."""
+    """The answer for one portrait."""
 
     probe: Portrait
     decisions: list[Decision]
     candidates: list[Candidate]
-    """The likeliest first; empty where a person has decided."""
+    """The candidates, the likeliest first; empty if a person has decided."""
     none: Candidate | None
     """ "None of these"."""
 
     @property
     def final(self) -> Decision | None:
-        """The decision after which nobody asks any more."""
+        """The decision that settles the portrait (`accept` or `unsuitable`); None if there is none."""
         return next((d for d in self.decisions if d.verdict in ("accept", "unsuitable")), None)
 
 
 @dataclass(frozen=True)
 class Answers:
-    """All that is said in answer to a question."""
+    """All answers to a question."""
 
     answers: list[Answer]
     known: Known
     sitters: list[str]
-    """Of the gallery."""
+    """The sitters of the gallery."""
     calibrated_on: int
-    """Known sitters on whom ratios were fitted."""
+    """Number of known sitters on whom ratios were fitted."""
     trouble: str
-    """Why there are no ratios; empty where there are."""
+    """Why there are no ratios; empty if there are some."""
 
 
 class Weighing(Protocol):
-    """What gives likelihood ratios; see `evidence.Calibrations`."""
+    """A source of likelihood ratios; see `evidence.Calibrations`."""
 
     sitters: list[str]
 
     def trouble(self) -> str:
-        """Return why there are no likelihood ratios; empty where there are."""
+        """Return why there are no likelihood ratios; empty if there are some."""
 
     def of_question(self, searches: Searches, again: Searches | None = None) -> Evidence:
-        """Return the evidence of searches of portraits whose sitters nobody knows."""
+        """Return the evidence of searches for unidentified portraits."""
 
 
 @dataclass(frozen=True)
 class Tried:
-    """A gallery that was tried on portraits whose sitters are known: it answers any number of portraits."""
+    """A gallery that was tested on portraits of known sitters, and that answers for any number of portraits."""
 
     entry: Identify
     gallery: list[Portrait]
@@ -97,15 +97,15 @@ class Tried:
     known: Sequence[Portrait]
     calibrations: Weighing
     trouble: str
-    """Why there are no likelihood ratios; empty where there are."""
+    """Why there are no likelihood ratios; empty if there are some."""
     judged: Known
 
     def answers(
         self, probes: Sequence[Portrait], decisions: Mapping[Image, Sequence[Decision]], score: Scorer
     ) -> Answers:
-        """Search the gallery for portraits, and weigh what is found.
+        """Search the gallery for portraits, and weigh the evidence.
 
-        A portrait that a person has accepted is a further portrait of its sitter in the gallery.
+        If a person has accepted a sitter for a portrait, it counts as a further portrait of this sitter in the gallery.
 
         Raises:
             SitterError: a portrait has no score with anybody.
@@ -139,17 +139,17 @@ def tried(
     seed: int,
     elsewhere: Sequence[Portrait] | None = None,
 ) -> Tried:
-    """Try a gallery on portraits whose sitters are known.
+    """Test a gallery on portraits of known sitters.
 
     Args:
         entry: the question.
-        gallery: portraits whose sitters may be named.
-        known: portraits whose sitters are known.
-        learned: sitters that the model has learned from.
+        gallery: portraits of the sitters who may be named.
+        known: portraits of known sitters.
+        learned: sitters that the model was trained on.
         score: gives the scores of pairs.
-        seed: of the folds.
-        elsewhere: the gallery of the known portraits, where it is another one. Scores are then taken as they are: how
-            like strangers a sitter is was not seen there.
+        seed: random seed of the folds.
+        elsewhere: the gallery of the known portraits, if it is another one. Scores are then not normalised, because the
+            known portraits do not show how similar the sitters of `gallery` are to strangers.
     """
     within = arranged(gallery)
     own = [p.sitter for p in known]
@@ -172,15 +172,15 @@ def answer(
     score: Scorer,
     seed: int,
 ) -> Answers:
-    """Search the gallery for every portrait that is asked about, weigh what is found, and try it on known portraits.
+    """Search the gallery for every portrait that is asked about, weigh the evidence, and test it on known portraits.
 
     Args:
         entry: the question.
-        portraits: see `question_portraits`.
-        decisions: by image.
-        learned: sitters that the model has learned from.
+        portraits: the portraits of the question; see `question_portraits`.
+        decisions: people's decisions, by image.
+        learned: sitters that the model was trained on.
         score: gives the scores of pairs.
-        seed: of the folds.
+        seed: random seed of the folds.
 
     Raises:
         SitterError: a portrait has no score with anybody.
@@ -208,7 +208,7 @@ def _lists(
     decisions: Mapping[Image, Sequence[Decision]],
     judged: Known,
 ) -> dict[Image, tuple[list[Candidate], Candidate | None]]:
-    """Candidates and "none of these", by image."""
+    """Return the candidates and "none of these", by image."""
     ruled_out = np.zeros(found.scores.shape, dtype=bool)
     for row, probe in enumerate(wanted):
         rejected = [d.sitter for d in decisions.get(probe[:2], ()) if d.verdict == "reject"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pipeline.core.names import same
-from pipeline.splits.artists import several
+from pipeline.core.nobody import several
 
 if TYPE_CHECKING:
     from pipeline.core.pixels import RGBImage
@@ -18,7 +18,7 @@ LEARNED = "the model has learned from this sitter, and may be too sure"
 
 
 def shared_artist(one: Mapping[str, str], other: Mapping[str, str], is_nobody: Callable[[str], bool]) -> str:
-    """Return the artist whom two images share, as the first names it; empty where none is known to.
+    """Return an artist whom two images share, in the spelling of the first; empty if they share none.
 
     >>> shared_artist({"artist": "Hals, Frans|N.N."}, {"artist": "hals, frans"}, lambda name: name == "N.N.")
     'Hals, Frans'
@@ -28,7 +28,7 @@ def shared_artist(one: Mapping[str, str], other: Mapping[str, str], is_nobody: C
 
 
 def same_picture(one: RGBImage, other: RGBImage) -> bool:
-    """Whether two crops, uint8 [112, 112, 3], show one picture, as `faces.duplicates` tells it of two sitters'."""
+    """Whether two crops, uint8 [112, 112, 3], show one picture, by the rule of `faces.duplicates` for two sitters."""
     from pipeline.faces.duplicates import COARSE_AT_LEAST, FINE_AT_LEAST, SIGNS, registered_similarity
     from pipeline.faces.sketches import sketch
 

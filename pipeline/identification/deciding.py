@@ -1,8 +1,8 @@
-"""Recording decisions in the user's CSV while others read it, or write to it.
+"""Record decisions in the user's CSV while others read it or write to it.
 
-Each change reads the file anew under a lock, changes the rows of one portrait and puts the whole file in its place at
-once. So two browsers, or a browser and a spreadsheet, lose nothing of each other. Rows of other portraits, further
-columns, separator and encoding stay as they are.
+Each change reads the file anew under a lock, changes the rows of one portrait and replaces the whole file atomically.
+So two browsers, or a browser and a spreadsheet, lose no change of each other. Rows of other portraits, further columns,
+separator and encoding stay as they are.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pipeline.identification.decisions import COLUMNS, NEEDED, Decision, Image, 
 
 
 class Outdated(SitterError):
-    """A portrait's decisions are no longer those that somebody looked at."""
+    """A portrait's decisions have changed since the person looked at them."""
 
 
 @dataclass(frozen=True)
 class DecisionFile:
-    """Where the decisions on a question stand, and what they may be about."""
+    """The file with the decisions on a question, and the images and sitters that they may be about."""
 
     file: Path
     field: str
@@ -33,7 +33,7 @@ class DecisionFile:
     sitters: Sequence[str]
 
     def read(self) -> dict[Image, list[Decision]]:
-        """Return the decisions by image; none where the file does not exist yet. Raises as `read_decisions` does."""
+        """Return the decisions by image; none if the file does not exist yet. Errors are as in `read_decisions`."""
         return read_decisions(self.file, self.field, self.images, self.sitters) if self.file.exists() else {}
 
 
@@ -48,7 +48,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Said:
-    """What a person says of a portrait, or of a portrait and a sitter."""
+    """A person's verdict on a portrait, or on a portrait and a sitter."""
 
     verdict: Verdict
     sitter: str = ""
@@ -57,17 +57,17 @@ class Said:
     evidence: str = ""
 
     def row(self, image: Image) -> Row:
-        """Return it as a row of the file."""
+        """Return the verdict as a row of the file."""
         cells = (image[1], self.verdict, self.sitter, image[0], self.by, self.when, self.evidence)
         return dict(zip(COLUMNS, cells, strict=True))
 
 
 def decide(at: DecisionFile, image: Image, said: Sequence[Said], seen: str | None = None) -> Change:
-    """Record what a person says of a portrait; what it contradicts goes.
+    """Record a person's verdicts on a portrait, and remove the earlier verdicts that they contradict.
 
-    A new verdict on a sitter takes the place of the earlier one. A portrait is accepted as one sitter only: with
-    `accept`, an earlier acceptance goes, as do `unsuitable` and `unsure` of the portrait as a whole; the same the other
-    way round.
+    A new verdict on a sitter replaces the earlier one. A portrait is accepted as one sitter only: `accept` removes an
+    earlier acceptance, and also `unsuitable` and `unsure` of the portrait as a whole. These in turn remove an
+    acceptance.
 
     Args:
         at: the file.
@@ -77,14 +77,14 @@ def decide(at: DecisionFile, image: Image, said: Sequence[Said], seen: str | Non
 
     Raises:
         Outdated: somebody else has decided on the portrait in the meantime.
-        SitterError: the file has a fault, or does not become free.
-        OSError: it cannot be written.
+        SitterError: the file has an error, or stays locked.
+        OSError: the file cannot be written.
     """
     return _change(at, image, lambda kept: _joined(kept, [one.row(image) for one in said]), seen)
 
 
 def withdraw(at: DecisionFile, image: Image, sitters: Sequence[str], seen: str | None = None) -> Change:
-    """Take back what was said of a portrait and these sitters ("": of the portrait as a whole); raises as `decide`."""
+    """Remove the verdicts on a portrait and these sitters ("": the portrait as a whole). Errors are as in `decide`."""
     return _change(at, image, lambda kept: [row for row in kept if _cell(row, "sitter") not in sitters], seen)
 
 
@@ -92,8 +92,8 @@ def undo(at: DecisionFile, change: Change) -> Change:
     """Put a portrait's rows back as they were before a change.
 
     Raises:
-        Outdated: they have been changed again since.
-        SitterError, OSError: as `decide` does.
+        Outdated: the rows have been changed again since.
+        SitterError, OSError: as in `decide`.
     """
 
     def back(kept: list[Row]) -> list[Row]:
@@ -105,7 +105,7 @@ def undo(at: DecisionFile, change: Change) -> Change:
 
 
 def fingerprint(decisions: Sequence[Decision]) -> str:
-    """Return a text that differs wherever the decisions on a portrait do.
+    """Return a text that differs if the decisions on a portrait differ.
 
     >>> fingerprint([Decision(7, "accept", "Ann", "", "", "")])
     '[["accept", "Ann", "", "", ""]]'
@@ -131,7 +131,7 @@ def _change(at: DecisionFile, image: Image, edit: Callable[[list[Row]], list[Row
 
 
 def _joined(kept: Sequence[Row], new: Sequence[Row]) -> list[Row]:
-    """The rows of a portrait after new ones, without those that these contradict."""
+    """Return the rows of a portrait with new rows added, and without the rows that these contradict."""
     sitters = {row["sitter"] for row in new}
     final = any(row["verdict"] in ("accept", "unsuitable") or not row["sitter"] for row in new)
     stays = [
@@ -148,5 +148,5 @@ def _cell(row: Mapping[str, str], column: str) -> str:
 
 
 def _filled(row: Mapping[str, str]) -> dict[str, str]:
-    """A row without its empty cells."""
+    """Return a row without its empty cells."""
     return {column: cell for column, cell in row.items() if cell}

@@ -1,7 +1,8 @@
-"""What people have decided of portraits: a user's CSV, checked row by row before anything is searched.
+"""People's decisions on portraits: a user's CSV, checked row by row before any search.
 
-Columns: `image`; `verdict`, one of accept, reject, unsure and unsuitable; `sitter`, who is accepted or rejected; and
-`dataset`, where two data sets have an image of this name. `by`, `when`, `evidence` and all further ones are the user's.
+Its columns are `image`; `verdict`, one of accept, reject, unsure and unsuitable; `sitter`, the sitter who is accepted
+or rejected; and `dataset`, which is needed if two data sets have an image of this name. `by`, `when`, `evidence` and
+all further columns are free.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ Image = tuple[str, str]
 
 @dataclass(frozen=True)
 class Decision:
-    """One row."""
+    """One row of the file."""
 
     line: int
     verdict: Verdict
     sitter: str
-    """Empty where the verdict is of the image alone."""
+    """The sitter; empty if the verdict is on the image as a whole."""
     by: str
     when: str
     evidence: str
@@ -58,11 +59,11 @@ def read_decisions(
     Args:
         file: the CSV.
         field: the field of params.yaml that names it, for messages.
-        images: what is asked about; a decision about any other is a fault.
-        sitters: who can be accepted or rejected.
+        images: the images that are asked about; a decision on another image is an error.
+        sitters: the sitters who can be accepted or rejected.
 
     Raises:
-        SitterError: no such file, or every fault found in it, with its line and the mend.
+        SitterError: the file does not exist, or has errors: the message lists them with their lines and what to do.
     """
     if not file.is_file():
         raise SitterError(
@@ -94,7 +95,7 @@ def _cell(row: Row, column: str) -> str:
 
 
 def _decision(line: int, row: Row, sitters: set[str]) -> Decision:
-    """One row; raises ValueError with what is wrong with it."""
+    """Return the decision in a row; raise ValueError if the row is wrong, with the reason."""
     verdict, sitter = _cell(row, "verdict").lower(), _cell(row, "sitter")
     if verdict not in VERDICTS:
         raise ValueError(f"verdict is {_cell(row, 'verdict')!r}; {nearest(verdict, VERDICTS)}")
@@ -130,7 +131,7 @@ def _image(row: Row, by_id: Mapping[str, Sequence[Image]]) -> Image:
 
 
 def _check_others(decision: Decision, others: Sequence[Decision]) -> None:
-    """Raise ValueError where an image has been decided otherwise in an earlier row."""
+    """Raise ValueError if an earlier row has decided otherwise on the image."""
     for other in others:
         again = other.sitter == decision.sitter
         final = {"accept", "unsuitable"}
@@ -142,5 +143,5 @@ def _check_others(decision: Decision, others: Sequence[Decision]) -> None:
 
 
 def accepted(decisions: Mapping[Image, Sequence[Decision]]) -> dict[Image, Decision]:
-    """Return the decisions that say who an image shows."""
+    """Return the decisions that accept a sitter, by image."""
     return {image: d for image, every in decisions.items() for d in every if d.verdict == "accept"}

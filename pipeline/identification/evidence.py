@@ -1,23 +1,23 @@
 """From the scores of a search to likelihood ratios, and from these to posteriors with "none of these".
 
 **Likelihood ratio** of a candidate: how many times more probable its score is if the probe shows this sitter than if it
-shows somebody else. It is fitted on searches of portraits whose sitters are known, each without its own picture, among
-sitters that the model has not learned from. The sitters are dealt into folds: the ratio of a probe whose sitter is in
-fold a, and of a candidate in fold b, comes from the sitters that are in neither. Each sitter counts as one, however
-many portraits there are. No ratio goes beyond what the number of these searches supports (see `calibration.elub`).
+shows somebody else. It is fitted on searches for portraits of known sitters that the model was not trained on, each
+without its own picture. The sitters are dealt into folds: if the probe's sitter is in fold a and the candidate in fold
+b, their ratio is fitted on the sitters of the other folds. Each sitter has the same weight, however many portraits
+there are. No ratio goes beyond what the number of these searches supports (see `calibration.elub`). On 253 paintings of
+82 sitters, the posteriors were right when ratios were fitted by isotonic regression on normalised scores. A straight
+line (logistic regression) gives too little weight to the highest scores; raw scores give too little weight to first
+candidates.
 
-On 253 paintings of 82 sitters, lists by isotonic regression of normalised scores claimed what came true. A straight
-line (logistic regression) makes too little of the highest scores; raw scores make too little of first candidates.
-
-**Posterior**, by Bayes' theorem. Of N sitters in the gallery, each is taken to be equally likely before the portrait
-was looked at, and the sitter to be among them with probability π (the prior). Where L_j is the ratio of sitter j,
+**Posterior**, by Bayes' theorem. Before the portrait is looked at, the sitter is assumed to be in the gallery with
+probability π (the prior), and each of its N sitters to be equally likely. Where L_j is the ratio of sitter j,
 
     P(sitter i) = (π / N) L_i / ((1 − π) + (π / N) Σ_j L_j)
     P(none of these) = (1 − π) / ((1 − π) + (π / N) Σ_j L_j)
 
-Sitters whom a person has ruled out leave the sum and count in N. The ratio of "none of these" to "one of these" is
-N / Σ_j L_j. The formula takes the scores with other sitters to be independent of each other once it is known who is on
-the probe; how far what it claims comes true, the table of `known` says.
+Sitters whom a person has ruled out are left out of the sum, but count in N. The ratio of "none of these" to "one of
+these" is N / Σ_j L_j. The formula assumes that, given the probe's sitter, the scores with other sitters are independent
+of each other. The table of `known` says how often the posteriors are right.
 """
 
 from __future__ import annotations
@@ -37,29 +37,29 @@ from pipeline.scoring.search_norm import normalised, of_sitters
 
 FOLDS = 5
 FEWEST_SITTERS = 2 * FOLDS
-"""Known sitters without whom there are no likelihood ratios."""
+"""With fewer known sitters there are no likelihood ratios."""
 OUTSIDE = -1
-"""The fold of whoever is not among the sitters that calibrate."""
+"""The fold of sitters who are not used to calibrate."""
 
 
 def equal(sitters: Sequence[str]) -> Floats:
-    """Return weights [n] of portraits by which each sitter counts as one, however many portraits there are."""
+    """Return weights [n] of portraits that give each sitter a total weight of 1."""
     _, who, count = np.unique(np.asarray(sitters, dtype=str), return_inverse=True, return_counts=True)
     return np.asarray(1.0 / count[who], dtype=np.float64)
 
 
 def places(sitters: Sequence[str], among: Sequence[str]) -> Ints:
-    """Return where each sitter stands in a list: int64 [n], −1 for those who do not."""
+    """Return the place of each sitter in a list: int64 [n], −1 for sitters who are not in it."""
     place = {sitter: n for n, sitter in enumerate(among)}
     return np.array([place.get(sitter, -1) for sitter in sitters], dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What speaks for each sitter [s] as the sitter of each probe [p]; arrays [p, s]."""
+    """The evidence for each sitter [s] as the sitter of each probe [p]; arrays [p, s]."""
 
     scores: Floats
-    """As they count, normalised where the question wants it; −inf: not in this probe's gallery."""
+    """Scores, normalised if the question asks for it; −inf: the sitter is not in this probe's gallery."""
     llr: Floats
     """Natural log-likelihood ratios, within their bounds; −inf as above."""
     low: Floats
@@ -67,7 +67,7 @@ class Evidence:
 
 
 class Calibrations:
-    """Likelihood ratios from the scores of searches, by known searches that leave out the sitters concerned."""
+    """Likelihood ratios from the scores of searches, fitted on known searches that leave out the two sitters."""
 
     def __init__(
         self,
@@ -82,12 +82,12 @@ class Calibrations:
         """Deal the sitters that calibrate into folds.
 
         Args:
-            known: searches of p portraits whose sitters are known, each without its own picture.
+            known: searches for p portraits of known sitters, each without its own picture.
             own: the sitter of each of these portraits.
-            held_out: sitters that the model has not learned from.
-            method: how scores become ratios.
-            normalise: whether scores are measured by those of strangers first.
-            seed: of the folds.
+            held_out: sitters that the model was not trained on.
+            method: the method that turns scores into ratios.
+            normalise: whether scores are first normalised by the scores of strangers.
+            seed: random seed of the folds.
         """
         sitters = sorted(set(own) & set(held_out))
         lot = np.random.default_rng([seed, len(sitters)]).permutation(len(sitters))
@@ -101,11 +101,11 @@ class Calibrations:
         self.scores = self._counted(known.scores, self._rows, self.norms)
 
     def of(self, sitters: Sequence[str]) -> Ints:
-        """Return the folds of sitters: int64 [n], −1 for those who do not calibrate."""
+        """Return the folds of sitters: int64 [n], −1 for sitters who are not used to calibrate."""
         return np.array([self.folds.get(sitter, OUTSIDE) for sitter in sitters], dtype=np.int64)
 
     def trouble(self) -> str:
-        """Return why there are no likelihood ratios; empty where there are."""
+        """Return why there are no likelihood ratios; empty if there are some."""
         if len(self.sitters) < FEWEST_SITTERS:
             return (
                 f"of {len(self.sitters)} sitters whom the model has not learned from there are portraits to calibrate "
@@ -121,18 +121,18 @@ class Calibrations:
         return self._evidence(self.scores, self._rows, self._columns)
 
     def of_question(self, searches: Searches, again: Searches | None = None) -> Evidence:
-        """Return the evidence of searches of portraits whose sitters nobody knows, in a gallery of the same sitters.
+        """Return the evidence of searches for unidentified portraits, in a gallery of the same sitters.
 
         Args:
-            searches: of the portraits.
-            again: the known searches in this very gallery, where it is not that of the calibration.
+            searches: the searches for these portraits.
+            again: the known searches in this gallery, if the calibration used another gallery.
         """
         norms = self.norms if again is None else lambda fold: of_sitters(again.scores, self._mine)
         nobody = np.full(len(searches.scores), OUTSIDE)
         return self._evidence(self._counted(searches.scores, nobody, norms), nobody, self.of(searches.sitters))
 
     def _counted(self, scores: Floats, rows: Ints, norms: Callable[[int], tuple[Floats, Floats]]) -> Floats:
-        """Scores [p, s] as they count; sitters' strangers are of other folds than the probe."""
+        """Return the scores [p, s], normalised if asked for by strangers from other folds than the probe's."""
         if not self.normalise:
             return scores
         found = np.empty_like(scores)
@@ -145,7 +145,7 @@ class Calibrations:
         return of_sitters(self._known.scores[kept], self._mine[kept])
 
     def _fit(self, a: int, b: int) -> Calibration | None:
-        """The calibration on sitters of other folds than these; None where there is nothing to fit on."""
+        """Fit a calibration on the sitters of all folds but these two; None if there is nothing to fit on."""
         apart = [a, b, OUTSIDE]
         rows, columns = ~np.isin(self._rows, apart), ~np.isin(self._columns, apart)
         scores, weights = self.scores[np.ix_(rows, columns)], self._weights[rows]
@@ -174,21 +174,22 @@ class Calibrations:
 
 @dataclass(frozen=True)
 class Posteriors:
-    """What is thought of each probe: arrays [p, s] and [p]."""
+    """The posteriors of each probe: arrays [p, s] and [p]."""
 
     candidates: Floats
     none: Floats
     none_llr: Floats
-    """Natural log of N / Σ L: how much more the scores speak for none of these than for one of these."""
+    """Natural log of N / Σ L: the ratio of "none of these" to "one of these"."""
 
 
 def posteriors(llr: Floats, prior: float, ruled_out: NDArray[np.bool_] | None = None) -> Posteriors:
     """Return the posteriors of candidates and of "none of these"; see the formula above.
 
     Args:
-        llr: natural log-likelihood ratios [p, s]; −inf for sitters who are not in a probe's gallery, and so not in N.
+        llr: natural log-likelihood ratios [p, s]; −inf for sitters who are not in a probe's gallery and not counted in
+            N.
         prior: probability that the sitter is in the gallery.
-        ruled_out: [p, s] sitters whom a person has ruled out; they count in N.
+        ruled_out: [p, s] sitters whom a person has ruled out; they are counted in N.
     """
     there = np.isfinite(llr)
     number = np.maximum(there.sum(axis=1), 1)

@@ -1,8 +1,8 @@
-"""How good the candidate lists are here: the same searches of portraits whose sitters are known.
+"""How good the candidate lists are: the same searches for portraits of known sitters.
 
-Each portrait is asked about twice: with its sitter in the gallery, where the right answer is the sitter, and without,
-where it is "none of these". The first sort weighs as much as the prior of the question says, the second the rest. So
-what a list claims (its posteriors) can be compared with what came true.
+Each portrait is asked about twice: with its sitter in the gallery, where the sitter is the right answer, and without,
+where "none of these" is. Searches of the first sort have the prior of the question as their weight, the others the
+rest. So the posteriors of the lists can be compared with how often they were right.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Cell:
-    """Candidates of one rank with about one ratio, and how often they were right."""
+    """Candidates of the same rank with about the same ratio, and how often they were right."""
 
     rank: int
-    """0: "none of these"."""
+    """The rank from 1; 0: "none of these"."""
     band: str
-    """The ratio, as `band` names it; empty: all."""
+    """The range of the ratio, as `band` names it; empty: all ratios."""
     searches: int
     sitters: int
     claimed: float
@@ -41,27 +41,27 @@ class Cell:
     """Share of the candidates that were right."""
     low: float
     high: float
-    """Interval of the observed share (Wilson's, for the effective number of sitters)."""
+    """Wilson's interval of the observed share, for the effective number of sitters."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """What the searches of known portraits have shown."""
+    """The results of the searches for known portraits."""
 
     cells: list[Cell]
     first: tuple[float, float, float, int]
-    """Share of the portraits with the right sitter first, of those whose sitter is in the gallery; its interval; and
-    how many portraits these are."""
+    """Of the portraits with their sitter in the gallery, the share with the right sitter first; the two ends of its
+    interval; and the number of these portraits."""
     among: tuple[float, float, float, int]
-    """The same for the right sitter among the candidates that are shown."""
+    """The same for the right sitter anywhere among the listed candidates."""
 
     def of(self, rank: int, log10_lr: float) -> Cell | None:
-        """Return the cell of a candidate; None where no known one was like it."""
+        """Return the cell of a candidate; None if no known candidate was like it."""
         return next((cell for cell in self.cells if cell.rank == rank and cell.band == band(log10_lr)), None)
 
 
 def band(log10_lr: float) -> str:
-    """Return the range of ratios that one falls into, by the steps of forensic reports.
+    """Return the range that a ratio falls into, by the steps of forensic reports.
 
     >>> band(0.4), band(1.2), band(-3.0)
     ('2 to 10', '10 to 100', 'below 1/1,000')
@@ -86,14 +86,14 @@ def order(scores: Floats, llr: Floats | None = None) -> Ints:
 
 
 def judge(searches: Searches, own: Sequence[str], evidence: Evidence | None, prior: float, candidates: int) -> Known:
-    """Return how often candidates were right, in searches of portraits whose sitters are known.
+    """Return how often candidates were right in searches for portraits of known sitters.
 
     Args:
-        searches: of p portraits, each without its own picture.
-        own: their sitters.
-        evidence: of these searches; None where there are no likelihood ratios, and then there are no cells.
+        searches: the searches for p portraits, each without its own picture.
+        own: the sitters of these portraits.
+        evidence: the evidence of these searches; None if there are no likelihood ratios, and then there are no cells.
         prior: probability that the sitter is in the gallery.
-        candidates: how many are shown.
+        candidates: number of candidates in a list.
     """
     mine = places(own, searches.sitters)
     mated = (mine >= 0) & np.isfinite(searches.scores[np.arange(len(own)), np.maximum(mine, 0)])
@@ -115,7 +115,7 @@ def _cells(
     prior: float,
     candidates: int,
 ) -> list[Cell]:
-    """Candidates of both sorts of searches by rank and ratio, and by rank alone."""
+    """Return the cells of both sorts of searches together: by rank and ratio, and by rank alone."""
     without = evidence.llr.copy()
     without[np.flatnonzero(mine >= 0), mine[mine >= 0]] = -np.inf
     alone = np.asarray(np.isfinite(without).any(axis=1))
@@ -147,7 +147,7 @@ def _cells(
 
 
 def _least(name: str) -> float:
-    """A key by which bands are sorted, the strongest first."""
+    """Return a key that sorts bands, the strongest first."""
     if not name or name.startswith("below"):
         return 1.0
     head = name.split(" ")[0]
@@ -157,8 +157,8 @@ def _least(name: str) -> float:
 def share(right: NDArray[np.bool_], weights: Floats, units: Ints) -> tuple[float, float, float]:
     """Return a weighted share and its 95 % interval by Wilson's formula, for the effective number of units.
 
-    Searches of one sitter's portraits depend on each other, so that (Σ W)² / Σ W² counts, where W are the weights of
-    each sitter's searches together (Kish 1965). NaN without any.
+    Searches for one sitter's portraits depend on each other. So the effective number is (Σ W)² / Σ W², where W is the
+    total weight of each sitter's searches (Kish 1965). All three are NaN if there are no searches.
     """
     if not len(right):
         return float("nan"), float("nan"), float("nan")

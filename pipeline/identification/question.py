@@ -1,4 +1,4 @@
-"""Who is asked about, who may be the answer, and on whom the lists are tried: the portraits of a question."""
+"""The portraits of a question: the probes, the gallery, and the known portraits on which the lists are tested."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pipeline.params.identify import Identify
 from pipeline.store.splits import UNIDENTIFIED, UNUSED
 
 MOST_KNOWN = 1000
-"""Known portraits on whom lists are tried; of more, each sitter gives some."""
+"""Lists are tested on at most this many known portraits; if there are more, some of each sitter are taken."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A portrait, and the subset that its split has put it in."""
+    """A portrait, and its subset in the split."""
 
     portrait: Portrait
     subset: str
@@ -30,10 +30,10 @@ class QuestionPortraits:
     """The portraits of a question."""
 
     probes: list[Portrait]
-    """Those that are asked about; a sitter is named where the question only pretends not to know."""
+    """The portraits that are asked about; one has a sitter if the question treats a known sitter as unidentified."""
     gallery: list[Portrait]
     known: list[Portrait]
-    """Those on whom the lists are tried: their sitters are known, and the model has not learned from them."""
+    """The portraits on which the lists are tested: the model was not trained on their sitters, who are known."""
 
     @property
     def sitters(self) -> list[str]:
@@ -47,14 +47,14 @@ def question_portraits(
     """Return the portraits of a question.
 
     Args:
-        name: of the entry, for messages.
+        name: name of the entry, for messages.
         entry: the question.
         seen: all portraits of its data sets.
-        learned: sitters that the model has learned from.
-        seed: of the choice among too many known portraits.
+        learned: sitters that the model was trained on.
+        seed: random seed of the choice among too many known portraits.
 
     Raises:
-        SitterError: there is nobody to ask about, or nobody in the gallery, or a sitter's name is unknown.
+        SitterError: there is no portrait to ask about, or the gallery is empty, or a sitter's name is unknown.
     """
     asked = [one for one in seen if one.portrait.dataset in entry.probes and one.subset != UNUSED]
     _check_names(name, "as_unidentified", entry.as_unidentified, {one.portrait.sitter for one in asked} - {""})
@@ -71,7 +71,7 @@ def question_portraits(
 def gallery_and_known(
     name: str, entry: Identify, seen: Sequence[Seen], learned: Collection[str], seed: int
 ) -> tuple[list[Portrait], list[Portrait]]:
-    """Return the portraits of a question's gallery, and those on whom its lists are tried; see `question_portraits`."""
+    """Return the gallery of a question, and the known portraits that test its lists; see `question_portraits`."""
     shown = [one.portrait for one in seen if one.subset not in (UNUSED, UNIDENTIFIED)]
     candidates = [p for p in shown if p.dataset in entry.gallery]
     _check_names(name, "without", entry.without, {p.sitter for p in candidates})
@@ -93,7 +93,7 @@ def _check_names(name: str, field: str, given: Collection[str], known: Collectio
 
 
 def thinned(portraits: Sequence[Portrait], most: int, seed: int) -> list[Portrait]:
-    """Return at most so many portraits, in their order: first one of each sitter, then a second of each, and so on."""
+    """Return at most `most` portraits, in their order; take one of each sitter, then a second of each, and so on."""
     if len(portraits) <= most:
         return list(portraits)
     lot = np.random.default_rng([seed, len(portraits)]).permutation(len(portraits))

@@ -1,4 +1,4 @@
-"""Scores of portraits by one model: cosines of its vectors, or what a table of scores has."""
+"""Scores of portraits by one model: cosines of its vectors, or the entries of a table of scores."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from pipeline.store.scores import Scores, either_way, gives_scores, read_scores
 
 
 def scorer(model: str, portraits: Iterable[Portrait], at: Layout = HERE) -> Scorer:
-    """Return what gives the scores of some portraits by a model.
+    """Return a function that gives a model's scores of some portraits.
 
     Raises:
-        SitterError: there are no vectors of a portrait, or a vector has no direction.
+        SitterError: a portrait has no vector, or a vector has no direction.
     """
     by_dataset: dict[str, dict[str, None]] = {}
     for portrait in portraits:
@@ -29,7 +29,8 @@ def scorer(model: str, portraits: Iterable[Portrait], at: Layout = HERE) -> Scor
         without = [dataset for dataset, scored in kinds.items() if not scored]
         if without:
             raise SitterError(
-                f"{model} has scores of some data sets and vectors of {', '.join(without)}: they do not compare."
+                f"{model} has scores of some data sets, but vectors of {', '.join(without)}; these cannot be compared. "
+                "Name data sets that have the same."
             )
         return _of_tables({dataset: read_scores(model, dataset, at) for dataset in by_dataset})
     vectors: dict[tuple[str, str], NDArray[np.float64]] = {}
@@ -42,7 +43,7 @@ def scorer(model: str, portraits: Iterable[Portrait], at: Layout = HERE) -> Scor
 
 
 def of_vectors(vectors: Mapping[tuple[str, str], NDArray[np.float64]]) -> Scorer:
-    """Return a scorer by cosines; `vectors` are of length 1, by data set and image id."""
+    """Return a scorer by cosines; `vectors` have length 1 and are given by data set and image id."""
 
     def stacked(portraits: Sequence[Portrait]) -> Floats:
         return np.stack([vectors[p.dataset, p.image_id] for p in portraits])

@@ -11,39 +11,39 @@ import numpy as np
 from pipeline.metrics.result import Floats, Ints
 
 Pooling = Literal["best", "mean"]
-# Scores held at once.
+# Number of scores in memory at once.
 CELLS = 8_000_000
 
 
 class Portrait(NamedTuple):
-    """An image that is searched for, or that stands in the gallery."""
+    """An image that is a probe or in the gallery."""
 
     dataset: str
     image_id: str
     sitter: str
-    """Empty where nobody knows."""
+    """The sitter; empty if nobody knows."""
     picture: str
-    """A name that all images of one picture share: copies, and the renderings of a photograph."""
+    """A name that all images of one picture share, such as copies and the renderings of a photograph."""
 
 
 Scorer = Callable[[Sequence[Portrait], Sequence[Portrait]], Floats]
-"""Gives the scores of probes against portraits of the gallery: float64 [p, g], NaN where there is none."""
+"""A function that returns the scores of probes against portraits of the gallery: float64 [p, g], NaN for no score."""
 
 
 @dataclass(frozen=True)
 class Arranged:
-    """A gallery, the portraits of each sitter side by side: what every search in it needs, made once."""
+    """A gallery with the portraits of each sitter side by side, arranged once for all searches."""
 
     sitters: list[str]
     """[s], sorted."""
     portraits: list[Portrait]
     """[g], in the order of the sitters."""
     starts: Ints
-    """[s] place of each sitter's first portrait."""
+    """[s], place of each sitter's first portrait."""
     order: Ints
-    """[g] place of each portrait in the gallery as it was given."""
+    """[g], place of each portrait in the gallery as it was given."""
     by_picture: dict[str, list[int]]
-    """Places of the portraits that show a picture, by its name."""
+    """Places of the portraits of a picture, by the picture's name."""
 
 
 def arranged(gallery: Sequence[Portrait]) -> Arranged:
@@ -61,14 +61,15 @@ def arranged(gallery: Sequence[Portrait]) -> Arranged:
 
 @dataclass(frozen=True)
 class Searches:
-    """The searches of p probes in a gallery of s sitters."""
+    """The searches for p probes in a gallery of s sitters."""
 
     sitters: list[str]
-    """[s] of the gallery, sorted."""
+    """[s], the sitters of the gallery, sorted."""
     scores: Floats
-    """[p, s] of each probe with each sitter; −inf where no portrait of the sitter may be compared with the probe."""
+    """[p, s], score of each probe with each sitter; −inf if no portrait of the sitter may be compared with the
+    probe."""
     best: Ints
-    """[p, s] place in the gallery of the sitter's portrait that is most like the probe; −1 where there is none."""
+    """[p, s], place in the gallery of the sitter's portrait with the highest score; −1 if there is none."""
 
 
 def search(
@@ -80,16 +81,16 @@ def search(
     apart: bool,
     apart_of: Collection[str] = (),
 ) -> Searches:
-    """Return the searches of all probes, in blocks of probes.
+    """Search the gallery for all probes, in blocks of probes.
 
     Args:
         probes: p portraits.
-        gallery: portraits whose sitters are known, as a list or arranged.
+        gallery: portraits of known sitters, as a list or arranged.
         score: gives the scores of pairs.
-        pooling: a sitter's score is that of the portrait most like the probe (`best`) or the mean of all (`mean`).
-        apart: leave out portraits that show the probe's own picture, as a test has to: they would give the answer away.
-            In a real question such a picture is the answer. A portrait is never compared with itself.
-        apart_of: sitters whose portraits among the probes are tests all the same.
+        pooling: how the scores of a sitter's portraits make one score: their highest (`best`) or their mean (`mean`).
+        apart: leave out gallery portraits that show the probe's own picture. A test needs this, because they would give
+            the answer away; in a real question such a picture is the answer. A portrait is never compared with itself.
+        apart_of: sitters whose probes are treated as with `apart` in any case.
     """
     within = gallery if isinstance(gallery, Arranged) else arranged(gallery)
     sitters, ordered, starts, by_picture = within.sitters, within.portraits, within.starts, within.by_picture

@@ -1,4 +1,4 @@
-"""What is told of one portrait: its candidates with what is known of their pictures, cautions and decisions."""
+"""The sheet of one portrait: its candidates with the facts about their pictures, cautions and decisions."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ LINK = ("url", "page")
 
 @dataclass(frozen=True)
 class CandidateSheet:
-    """A candidate, and what is known of the picture that stands for it."""
+    """A candidate, with the facts about its reference picture."""
 
     candidate: Candidate
     columns: Mapping[str, str]
-    """Of the reference image: artist, title, year and whatever else the source knows."""
+    """Columns of the reference image: artist, title, year and whatever else the source has."""
     cautions: Sequence[str]
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """All that is told of one portrait."""
+    """The contents of the sheet of one portrait."""
 
     answer: Answer
     candidates: list[CandidateSheet]
@@ -39,21 +39,21 @@ class Sheet:
     """Its row of `faces.csv`."""
     columns: Mapping[str, str]
     doubts: Sequence[str]
-    """What is doubtful about its face."""
+    """Reasons why its face is doubtful."""
     truth: str
-    """Its sitter, where the question only pretends not to know; else empty."""
+    """Its known sitter, if the question treats the portrait as unidentified; else empty."""
     in_gallery: bool
-    """Whether that sitter is in the gallery."""
+    """Whether this sitter is in the gallery."""
 
     @property
     def status(self) -> str:
-        """What the portrait is after the decisions."""
+        """The state of the portrait after the decisions."""
         final = self.answer.final
         return OPEN if final is None else IDENTIFIED if final.verdict == "accept" else UNSUITABLE
 
     @property
     def box(self) -> tuple[float, float, float, float] | None:
-        """The face's box in pixels of the image; None where the account has none."""
+        """The face's box in pixels of the image; None if `faces.csv` has none."""
         try:
             x0, y0, x1, y1 = (float(self.account[side]) for side in ("x0", "y0", "x1", "y1"))
         except (KeyError, ValueError):
@@ -61,7 +61,7 @@ class Sheet:
         return x0, y0, x1, y1
 
     def decision_on(self, sitter: str) -> list[Decision]:
-        """Return what people have said of the portrait and a sitter."""
+        """Return people's decisions on the portrait and a sitter."""
         return [decision for decision in self.answer.decisions if decision.sitter == sitter]
 
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -99,7 +99,7 @@ class Sheet:
             yield row | {f"reference_{column}": value for column, value in sheet.columns.items()}
 
     def annotated(self, at: Layout) -> tuple[Target, list[dict[str, Any]]]:
-        """Return the face and its candidates as `annotation_page` takes them; there has to be a box."""
+        """Return the face and its candidates in the form that `annotation_page` takes; there has to be a box."""
         probe, box, final = self.answer.probe, self.box, self.answer.final
         assert box is not None
         page = next((self.columns[column] for column in LINK if self.columns.get(column)), "")

@@ -1,4 +1,4 @@
-"""AdaFace: a margin that grows with the quality of the image, as the length of its embedding tells it."""
+"""AdaFace: a margin that grows with the quality of the image, which is estimated by the length of its embedding."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pipeline.params.losses.adaface import AdaFaceOptions
 class AdaFace(MarginSoftmax):
     """AdaFace: cross-entropy of s·cos θ_j, with s·(cos(θ_y + g_angle) − g_add) for the sample's own sitter y.
 
-    g_angle = −m·z, g_add = m·z + m, z = h·(‖x‖ − μ)/σ, clipped to −1 … 1; θ_y + g_angle is clipped to 0 … π. ‖x‖ is
-    the length of the embedding, taken as a constant; μ and σ are running mean and deviation of the batches' lengths,
-    which start at 20 and 100 (all as in the authors' code). They are part of the loss's state, so that a checkpoint
-    holds them, and follow from the whole batch, so that they are the same on all processes.
+    g_angle = −m·z, g_add = m·z + m, z = h·(‖x‖ − μ)/σ, clipped to −1 … 1; θ_y + g_angle is clipped to 0 … π. ‖x‖ is the
+    length of the embedding and has no gradient. μ and σ are the running mean and standard deviation of the lengths in a
+    batch; they start at 20 and 100 (all as in the authors' code). They are part of the loss's state, so that
+    checkpoints contain them, and are computed from the whole batch, so that they are the same on all processes.
 
     Kim, Jain, Liu: AdaFace: Quality Adaptive Margin for Face Recognition, CVPR 2022 (arXiv 2204.00964).
     """
@@ -30,7 +30,7 @@ class AdaFace(MarginSoftmax):
         self.register_buffer("deviation", torch.tensor(100.0))
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Follow the lengths, then the loss: float [B, D], int64 [B] → scalar of the same dtype."""
+        """Update μ and σ, then return the loss: float [B, D], int64 [B] → scalar of the same dtype."""
         lengths = _lengths(embeddings)
         self.mean.lerp_(lengths.mean(), 1 - self.decay)
         if len(lengths) > 1:
@@ -38,7 +38,7 @@ class AdaFace(MarginSoftmax):
         return super().forward(embeddings, labels)
 
     def own(self, embeddings: Tensor, x: Tensor, centres: Tensor) -> Tensor:
-        """cos(θ + g_angle) − g_add, float [n]; see `MarginSoftmax`."""
+        """Return cos(θ + g_angle) − g_add, float [n]; see `MarginSoftmax`."""
         quality = (_lengths(embeddings) - self.mean) / (self.deviation + 1e-3) * self.concentration
         quality = quality.clamp(-1, 1)
         angle = -self.margin * quality

@@ -19,5 +19,5 @@ class CosFace(MarginSoftmax):
         self.margin = options.margin
 
     def own(self, embeddings: Tensor, x: Tensor, centres: Tensor) -> Tensor:
-        """cos θ − m, float [n]; see `MarginSoftmax`."""
+        """Return cos θ − m, float [n]; see `MarginSoftmax`."""
         return (x * centres).sum(dim=1) - self.margin

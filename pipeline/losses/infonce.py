@@ -1,4 +1,4 @@
-"""InfoNCE: tell the one positive from the other sitters' images in the batch."""
+"""InfoNCE: cross-entropy of one positive among the images of other sitters in the batch."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from pipeline.params.losses.infonce import InfoNCEOptions
 class InfoNCE(WithinProcess):
     """InfoNCE: −log( e^{s(a,p)/τ} / (e^{s(a,p)/τ} + Σ_n e^{s(a,n)/τ}) ), mean over the samples a of the batch.
 
-    s is the cosine and τ the temperature. Each sample has one positive p, another image of its sitter (drawn at
-    random where the batch holds several); its negatives n are all images of other sitters in the batch. Further
-    images of its own sitter are neither, so that there are no false negatives. With two images a sitter this is
-    NT-Xent; `symmetric` takes the mean with the loss of p against its own negatives.
+    s is the cosine and τ the temperature. Each sample has one positive p, another image of its sitter (drawn at random
+    if the batch has several). Its negatives n are all images of other sitters in the batch. Further images of its own
+    sitter are neither, so that there are no false negatives. With two images per sitter this is NT-Xent; `symmetric`
+    takes the mean with the loss of p against its own negatives.
 
-    Of several processes, each compares with the samples of all (`negatives: all`), or with its own only (`process`),
-    as code does that gathers nothing; the loss is then the mean over the processes.
+    If several processes train together, each compares its samples with the samples of all processes (`negatives: all`)
+    or only with its own (`process`), like code that does not gather embeddings; the loss is then the mean over the
+    processes.
 
     van den Oord, Li, Vinyals: Representation Learning with Contrastive Predictive Coding, 2018 (arXiv 1807.03748);
     Chen et al.: A Simple Framework for Contrastive Learning of Visual Representations, ICML 2020 (arXiv 2002.05709).
@@ -32,21 +33,21 @@ class InfoNCE(WithinProcess):
         self.within_process = options.negatives == "process"
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Loss of a batch.
+        """Return the loss of a batch.
 
         Args:
             embeddings: float [B, D], not normalised.
             labels: int64 [B].
 
         Returns:
-            scalar of the same dtype; 0 where no sample has a positive.
+            scalar of the same dtype; 0 if no sample has a positive.
         """
         if self.within_process and self.own is not None:
             return self.mean_over_processes(self._of(embeddings[self.own], labels[self.own]))
         return self._of(embeddings, labels)
 
     def _of(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Loss of samples that are all compared with each other."""
+        """Return the loss of samples that are all compared with each other."""
         x = F.normalize(embeddings)
         anchors, positives = one_positive(labels)
         if len(anchors) == 0:
@@ -57,10 +58,10 @@ class InfoNCE(WithinProcess):
         return loss
 
     def _against_negatives(self, x: Tensor, labels: Tensor, anchors: Tensor, positives: Tensor) -> Tensor:
-        """Cross-entropy of each anchor's positive among the positive and all samples of other sitters."""
+        """Return the cross-entropy of each anchor's positive among the positive and all samples of other sitters."""
         left_out = labels[anchors, None] == labels[None, :]
         left_out[torch.arange(len(anchors), device=labels.device), positives] = False
-        # Rows are chosen before the product and the mask is applied in place: of a batch of 32,768, each copy of the
-        # logits has 4 GB.
+        # Rows are chosen before the product, and the mask is applied in place: with a batch of 32,768, each copy of the
+        # logits takes 4 GB.
         logits = (x[anchors] / self.temperature) @ x.T
         return F.cross_entropy(logits.masked_fill_(left_out, -torch.inf), positives)

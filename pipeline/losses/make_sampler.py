@@ -1,4 +1,4 @@
-"""The sampler that a training's settings ask for."""
+"""The sampler for the settings of a training."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def make_sampler(training: Training, labels: NDArray[np.int64], seed: int, rank: int = 0, world: int = 1) -> Batches:
-    """Batches of the faces of these sitters.
+    """Return the sampler that makes batches of some faces.
 
     Args:
-        training: the settings, checked: samplers of `batch` images have one.
+        training: the checked settings; a sampler of whole batches has `batch`.
         labels: int64 [n], the sitter of each face.
-        seed: of everything that is drawn.
-        rank, world: this process and how many there are.
+        seed: random seed of the sampler.
+        rank, world: number of this process, and number of all processes.
 
     Raises:
-        SitterError: no batch can be made of these faces, or a process would have nothing of it.
+        SitterError: no batch can be made of these faces, or a process would get no part of a batch.
     """
     mirror, per_process = training.mirror, training.batch_per == "process"
     if training.sampler == "sitters":

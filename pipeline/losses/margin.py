@@ -1,4 +1,4 @@
-"""Softmax over class centres with a margin: what ArcFace and its relatives share."""
+"""Softmax over class centres with a margin: the base class of ArcFace and similar losses."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class MarginSoftmax(Centres, ABC):
 
     θ_j is the angle of an embedding to the centre of training sitter j.
 
-    With `sample` < 1 (Partial FC) the softmax runs over so large a share of the sitters only: over those of the batch,
-    and over others drawn at random, each as likely. If a sitter is drawn with probability q, its e^{s·cos θ} counts
-    1/q times, so that the expected sum is that over all sitters (An et al. leave this factor out; it amounts to
+    With `sample` < 1 (Partial FC), the softmax runs only over this share of the sitters: the sitters of the batch, and
+    others drawn at random with equal probability. If a sitter is drawn with probability q, its e^{s·cos θ} counts 1/q
+    times, so that the expected sum equals the sum over all sitters (An et al. leave this factor out; it amounts to
     ln(1/q)/s in the cosine). Sitters that are not drawn have no gradient.
 
     An et al.: Partial FC: Training 10 Million Identities on a Single Machine, ICCVW 2021 (arXiv 2010.05222).
     """
 
     def __init__(self, dim: int, sitters: int, options: MarginOptions, each: int | None = None) -> None:
-        """Draw the centres; see `Centres`.
+        """Initialise the centres; see `Centres`.
 
         Args:
-            dim, sitters, each: of the centres.
+            dim, sitters, each: see `Centres`.
             options: s of the formula, and the share of the sitters in the softmax.
         """
         super().__init__(dim, sitters, each)
@@ -38,28 +38,28 @@ class MarginSoftmax(Centres, ABC):
 
     @abstractmethod
     def own(self, embeddings: Tensor, x: Tensor, centres: Tensor) -> Tensor:
-        """What stands for the cosine of samples and their own sitters' centres, float [n].
+        """Return the value that replaces the cosine between samples and their own sitters' centres, float [n].
 
         Args:
             embeddings: float [n, D], not normalised.
-            x: the same, of length 1.
+            x: the same embeddings, scaled to length 1.
             centres: float [n, D], of length 1.
         """
 
     def cosines(self, x: Tensor, centres: Tensor) -> Tensor:
-        """Of unit vectors [B, D] and the sitters' centres [c, D], as `centres` has them: [B, c]."""
+        """Return the cosines [B, c] of unit vectors [B, D] with sitters' centres [c, D] in the form of `centres`."""
         return x @ centres.T
 
     def nearest(self, x: Tensor, centres: Tensor) -> Tensor:
-        """Of the centres of each sample's own sitter, the one that counts: [n, D]."""
+        """Return the centre of each sample's own sitter that counts, [n, D]."""
         return centres
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Loss of a batch, the same on all processes that share the centres out.
+        """Return the loss of a batch; it is the same on all processes if the centres are sharded.
 
         Args:
-            embeddings: float [B, D], not normalised; of the whole batch.
-            labels: int64 [B], the training sitters' numbers.
+            embeddings: float [B, D] of the whole batch, not normalised.
+            labels: int64 [B], the numbers of the training sitters.
 
         Returns:
             scalar of the same dtype.
@@ -87,16 +87,19 @@ class MarginSoftmax(Centres, ABC):
         return self.share.cross_entropy(logits, x.new_zeros(len(x)).index_put((rows,), self.scale * own))
 
     def draw(self, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The sitters in the softmax: those of the batch, and others by torch's generator, the same on all processes.
+        """Draw the sitters in the softmax: the batch's own, and others by torch's generator, the same on all processes.
 
         Args:
             labels: int64 [B].
 
         Returns:
-            The sitters, int64 [n], ascending; and what their logits are raised by, float [n]: 0 for those of the
-            batch, −ln q for the others.
+            The sitters, int64 [n], ascending; and the amounts that are added to their logits, float [n]: 0 for sitters
+            of the batch, −ln q for the others.
         """
-        sitters, present = self.share.sitters, torch.unique(labels.cpu())  # on the CPU: the same on every device
+        sitters, present = (
+            self.share.sitters,
+            torch.unique(labels.cpu()),
+        )  # on the CPU, so that every device gets the same
         n = max(round(self.sample * sitters), len(present))
         draws = torch.rand(sitters)
         draws[present] = 2.0
@@ -108,14 +111,14 @@ class MarginSoftmax(Centres, ABC):
 
 
 def turned(x: Tensor, centres: Tensor, angle: Tensor | float) -> tuple[Tensor, Tensor]:
-    """cos θ and cos(θ + angle) of the angles θ between unit vectors.
+    """Return cos θ and cos(θ + angle) for the angles θ between unit vectors.
 
-    cos(θ + m) = cos θ cos m − sin θ sin m, with sin θ = ‖x − w‖·‖x + w‖ / 2 of the unit vectors: no arc cosine, whose
-    derivative is infinite at θ = 0 and π, and no 1 − cos², which loses all digits there.
+    cos(θ + m) = cos θ cos m − sin θ sin m, with sin θ = ‖x − w‖·‖x + w‖ / 2. This avoids the arc cosine, which has an
+    infinite derivative at θ = 0 and π, and 1 − cos², which loses all digits there.
 
     Args:
         x, centres: float [n, D], of length 1.
-        angle: m in radians, one or [n].
+        angle: m in radians, one number or [n].
 
     Returns:
         float [n] each.
@@ -128,7 +131,7 @@ def turned(x: Tensor, centres: Tensor, angle: Tensor | float) -> tuple[Tensor, T
 
 
 def advanced(x: Tensor, centres: Tensor, margin: float) -> Tensor:
-    """ArcFace's cos(θ + m); where θ + m would pass π, cos θ − m sin m, so that it keeps falling with the angle.
+    """Return ArcFace's cos(θ + m), or cos θ − m sin m where θ + m would pass π, so that it falls with the angle.
 
     Args:
         x, centres: float [n, D], of length 1.

@@ -1,7 +1,7 @@
-"""Which samples of a batch a loss compares: positives, and random or hard negatives.
+"""The samples of a batch that a loss compares: positives, and random or hard negatives.
 
-What is random is drawn on the CPU from torch's generator, which the training loop seeds at every step: the same
-draws on every device, and after every resume.
+Random choices are made on the CPU by torch's generator, which the training loop seeds at every step. So they are the
+same on every device and after every resume.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def positive_pairs(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """All ordered pairs of two samples of one sitter.
+    """Return all ordered pairs of two samples of one sitter.
 
     Args:
         labels: int64 [B].
@@ -25,9 +25,10 @@ def positive_pairs(labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Groups:
-    """The samples of a batch, sorted by sitter, from which one of the same sitter or of the others can be drawn.
+    """The samples of a batch, sorted by sitter, to draw samples of the same sitter or of other sitters.
 
-    A sample needs a few numbers and not a row as long as the batch: batches have tens of thousands of samples.
+    It stores a few numbers per sample, not a row of the batch's length, because batches have tens of thousands of
+    samples.
     """
 
     def __init__(self, labels: Tensor) -> None:
@@ -39,26 +40,26 @@ class Groups:
         self.size, self.start = sizes[group], (sizes.cumsum(0) - sizes)[group]
 
     def another(self, samples: Tensor) -> Tensor:
-        """Draw for each of the samples, int64 [n], another one of its sitter; the sitter must have another one."""
+        """Draw for each of the samples, int64 [n], another sample of its sitter; its sitter must have another."""
         start, rank = self.start[samples], (self.place - self.start)[samples]
         drawn = _draw(self.size[samples] - 1)
         return self.order[start + drawn + (drawn >= rank)]
 
     def stranger(self, samples: Tensor) -> Tensor:
-        """Draw for each of the samples, int64 [n], one of another sitter; the batch must have one."""
+        """Draw for each of the samples, int64 [n], a sample of another sitter; the batch must have another sitter."""
         size = self.size[samples]
         drawn = _draw(len(self.order) - size)
         return self.order[drawn + size * (drawn >= self.start[samples])]
 
 
 def _draw(below: Tensor) -> Tensor:
-    """Return for each number, int64 [n], at least 1, a random one from 0 to below it, each as likely as the others."""
+    """Return for each number, int64 [n], at least 1, a uniformly random integer from 0 to the number minus 1."""
     drawn = (torch.rand(len(below)).to(below.device) * below).long()
     return torch.minimum(drawn, below - 1)
 
 
 def one_positive(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """For each sample that has positives in the batch, one of them, drawn at random.
+    """Draw one positive at random for each sample that has positives in the batch.
 
     Args:
         labels: int64 [B].
@@ -72,17 +73,17 @@ def one_positive(labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def triplets(embeddings: Tensor, labels: Tensor, hard: float) -> tuple[Tensor, Tensor, Tensor]:
-    """All pairs of one sitter, each with a negative: for a share `hard` of the pairs the hardest, else a random one.
+    """Return all genuine pairs with a negative each: the hardest for a share `hard` of the pairs, else a random one.
 
     The hardest negative of an anchor is the sample of another sitter with the highest cosine to it.
 
     Args:
         embeddings: float [B, D], L2-normalised.
         labels: int64 [B].
-        hard: share of the pairs, 0 … 1, rounded to whole pairs; which pairs is drawn at random.
+        hard: share of the pairs, 0 … 1, rounded to whole pairs; these pairs are drawn at random.
 
     Returns:
-        Positions of anchors, positives and negatives, int64 [n] each; n = 0 where no triplet can be made.
+        Positions of anchors, positives and negatives, int64 [n] each; n = 0 if no triplet can be made.
     """
     anchors, positives = positive_pairs(labels)
     others = labels[:, None] != labels[None, :]

@@ -13,13 +13,13 @@ from pipeline.losses.samplers import Batches
 
 
 class PairBatches(Batches):
-    """Batches of `pairs` genuine pairs, each of another sitter; nearly every image is met once in an epoch.
+    """Batches of `pairs` genuine pairs, each of another sitter; an epoch contains nearly every image once.
 
-    An epoch shuffles each sitter's images and pairs them off; of an odd number, one is left out. In round r every
-    sitter that has so many pairs gives its r-th. A round is shuffled and cut into batches; what is left after its last
-    whole batch is dropped. The batches of all rounds are then shuffled.
+    An epoch shuffles each sitter's images and groups them into pairs; if their number is odd, one image is left out.
+    Round r takes the r-th pair of every sitter with at least r pairs. Each round is shuffled and cut into batches; an
+    incomplete last batch is dropped. The batches of all rounds are then shuffled.
 
-    As the code behind "Face Verification: ArcFace vs InfoNCE" does (github.com/enazari/ArcFace-vs-InfoNCE).
+    The code behind "Face Verification: ArcFace vs InfoNCE" does the same (github.com/enazari/ArcFace-vs-InfoNCE).
     """
 
     def __init__(self, labels: Sequence[int] | NDArray[np.int64], pairs: int, seed: int, **further: Any) -> None:
@@ -27,8 +27,8 @@ class PairBatches(Batches):
 
         Args:
             labels: the sitter of each image, 0 … n − 1, in the order of the training set.
-            pairs: in a batch.
-            seed: of everything that is drawn.
+            pairs: number of pairs in a batch.
+            seed: random seed of the sampler.
             further: see `Batches`.
 
         Raises:
@@ -48,13 +48,13 @@ class PairBatches(Batches):
 
     @property
     def dealt(self) -> int:
-        """Batches into which an epoch is dealt."""
+        """Number of batches in an epoch."""
         return self._dealt
 
     def _deal(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Pairs of an epoch, int64 [pairs of all batches, 2], and where each batch starts."""
+        """Return the pairs of an epoch, int64 [pairs of all batches, 2], and where each batch starts."""
         rng = np.random.default_rng([self.seed, epoch])
-        order = np.lexsort((rng.random(len(self.labels)), self.labels))  # sitter by sitter, each one's images shuffled
+        order = np.lexsort((rng.random(len(self.labels)), self.labels))  # sitter by sitter, with shuffled images
         first = np.searchsorted(self.labels[order], np.arange(len(self._pairs_of)))
         number = np.arange(self._pairs_of.sum()) - np.repeat(np.cumsum(self._pairs_of) - self._pairs_of, self._pairs_of)
         place = np.repeat(first, self._pairs_of) + 2 * number

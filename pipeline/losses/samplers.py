@@ -1,7 +1,7 @@
-"""Which images make up a batch: a pure function of (seed, epoch, position).
+"""Samplers: the images of a batch are a pure function of (seed, epoch, position).
 
-Nothing is carried from batch to batch, so a resumed run, on whatever number of processes, meets the same batches as
-one that was never stopped.
+There is no state from batch to batch. So a resumed run gets the same batches as one that was never stopped, also on
+another number of processes.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from pipeline.core.errors import SitterError
 
 @dataclass(frozen=True)
 class Batch:
-    """Images of a batch: their positions in the training set, and which of them are mirrored."""
+    """The images of a batch: their positions in the training set, and which of them are mirrored."""
 
     images: NDArray[np.int64]
     mirrored: NDArray[np.bool_]
 
 
 class Batches(ABC):
-    """Batches of images: what all samplers share.
+    """Base class of samplers.
 
-    A sampler deals the images of an epoch into groups that stay on one process, and the groups into batches. A batch
-    is meant for all processes together: of its groups, process `rank` of `world` gets every `world`-th. With
-    `per_process` a batch is one process's own, as if it trained alone: what `world` processes have at a position are
-    then that many batches that follow each other, and an epoch has so many times fewer positions.
+    A sampler deals the images of an epoch into groups that stay on one process, and the groups into batches. A batch is
+    for all processes together: process `rank` of `world` gets every `world`-th of its groups. With `per_process`, a
+    batch is for a single process, as if it trained alone: at each position, the `world` processes take `world`
+    consecutive batches, so that an epoch has `world` times fewer positions.
     """
 
     def __init__(
@@ -44,14 +44,14 @@ class Batches(ABC):
         world: int = 1,
         per_process: bool = False,
     ) -> None:
-        """Keep what all samplers have.
+        """Keep the settings of all samplers.
 
         Args:
             labels: the sitter of each image, 0 … n − 1, in the order of the training set.
-            seed: of everything that is drawn.
+            seed: random seed of the sampler.
             mirror: mirror each image with probability one half.
-            rank, world: this process and how many there are.
-            per_process: whether a batch is that of one process.
+            rank, world: number of this process, and number of all processes.
+            per_process: whether a batch is for a single process.
         """
         self.labels = np.asarray(labels, dtype=np.int64)
         self.seed, self.mirror = seed, mirror
@@ -61,24 +61,24 @@ class Batches(ABC):
     @property
     @abstractmethod
     def dealt(self) -> int:
-        """Batches into which an epoch is dealt, the same in every epoch."""
+        """Number of batches in an epoch, the same in every epoch."""
 
     @abstractmethod
     def _deal(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Groups of an epoch, int64 [groups, images] with −1 for absent, in the order of the batches, and where each
-        batch starts, int64 [batches + 1]."""
+        """Return the groups of an epoch in the order of the batches, int64 [groups, images] with −1 for no image, and
+        where each batch starts, int64 [batches + 1]."""
 
     def shortfall(self) -> str:
-        """Return a sentence where batches are much smaller than asked: how small, why, and what to change; else ""."""
+        """Return a message if batches are much smaller than asked for: how small, why, and what to change; else ""."""
         return ""
 
     def check_shared_out(self, groups: int, what: str, field: str) -> None:
-        """Raise SitterError where a process would have nothing of a batch, or no batch.
+        """Raise SitterError if a process would get no part of a batch, or no batch.
 
         Args:
-            groups: in the smallest batch.
-            what: they are, in words.
-            field: that says how many they are.
+            groups: number of groups in the smallest batch.
+            what: the word for the groups, for the message.
+            field: the field of `training` that gives their number.
         """
         if self.per_process and self.dealt < self.world:
             raise SitterError(
@@ -87,16 +87,16 @@ class Batches(ABC):
             )
         if not self.per_process and groups < self.world:
             raise SitterError(
-                f"batches of {groups} {what} cannot be shared out to {self.world} processes. "
+                f"batches of {groups} {what} cannot be divided among {self.world} processes. "
                 f"Raise training.{field} or start fewer processes."
             )
 
     def __len__(self) -> int:
-        """Positions of an epoch, the same in every epoch and on every process."""
+        """Return the number of positions in an epoch, the same in every epoch and on every process."""
         return self.dealt // self.world if self.per_process else self.dealt
 
     def batch(self, epoch: int, position: int) -> Batch:
-        """This process's share of the batch at a position (0 … len − 1) of an epoch, in the order of the whole."""
+        """Return this process's part of the batch at a position (0 … len − 1) of an epoch, in the batch's order."""
         whole = self.whole(epoch, position)
         if self.world == 1:
             return whole
@@ -104,15 +104,15 @@ class Batches(ABC):
         return Batch(whole.images[mine], whole.mirrored[mine])
 
     def whole(self, epoch: int, position: int) -> Batch:
-        """The batch of all processes together, the same on each of them and, unless batches are `per_process`, on
-        however many there are."""
+        """Return the batch of all processes together; it is the same on each of them and, unless batches are
+        `per_process`, for any number of them."""
         groups = self._groups(epoch, position)
         images = groups[groups >= 0]
         draws = np.random.default_rng([self.seed, epoch, position]).random(len(images))
         return Batch(images, (draws < 0.5) & self.mirror)
 
     def owners(self, epoch: int, position: int) -> NDArray[np.int64]:
-        """The process that has each image of the whole batch, int64 [B]; each process has one at least."""
+        """Return the process of each image in the whole batch, int64 [B]; each process has at least one image."""
         sizes = (self._groups(epoch, position) >= 0).sum(axis=1)
         if not self.per_process:
             return np.repeat(np.arange(len(sizes)) % self.world, sizes)
@@ -120,11 +120,11 @@ class Batches(ABC):
         return np.repeat(np.repeat(np.arange(self.world), np.diff(start)), sizes)
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """Batches of an epoch from a position on."""
+        """Return the batches of an epoch from a position on."""
         return (self.batch(epoch, position) for position in range(start, len(self)))
 
     def _groups(self, epoch: int, position: int) -> NDArray[np.int64]:
-        """Groups of all processes' batch, int64 [groups, images] with −1 for absent."""
+        """Return the groups of all processes' batch, int64 [groups, images] with −1 for no image."""
         groups, start = self._plan(epoch)
         each = self.world if self.per_process else 1
         return groups[start[position * each] : start[(position + 1) * each]]
@@ -133,10 +133,10 @@ class Batches(ABC):
 class SitterBatches(Batches):
     """Batches of `sitters` different sitters with `images` different images of each.
 
-    An epoch meets every image at least once. A sitter's images are dealt into groups of `images`; what is missing
-    from the last group is taken from the sitter's other images, and a sitter with fewer images has one group of
-    them all. Groups are dealt to the batches so that no sitter stands in one twice and the batches' sizes differ
-    by at most one sitter; where few sitters have most of the images, batches hold fewer sitters than asked.
+    An epoch contains every image at least once. A sitter's images are dealt into groups of `images`. An incomplete last
+    group is filled up with other images of the sitter; a sitter with fewer images has one group of all of them. Groups
+    are dealt to the batches so that no batch contains a sitter twice and the sizes of batches differ by at most one
+    sitter. If few sitters have most of the images, batches hold fewer sitters than asked for.
     """
 
     def __init__(
@@ -155,9 +155,9 @@ class SitterBatches(Batches):
 
         Args:
             labels: the sitter of each image, 0 … n − 1, in the order of the training set.
-            sitters: sitters in a batch (P).
-            images: images of a sitter in a batch (K).
-            seed: of everything that is drawn.
+            sitters: number of sitters in a batch (P).
+            images: number of images of a sitter in a batch (K).
+            seed: random seed of the sampler.
             mirror, rank, world, per_process: see `Batches`.
 
         Raises:
@@ -173,7 +173,7 @@ class SitterBatches(Batches):
             )
         if counts.max() < 2 or images < 2:
             raise SitterError(
-                f"no batch can hold two images of a sitter: the most images of a sitter are {counts.max()}, and "
+                f"no batch can hold two images of a sitter: no sitter has more than {counts.max()}, and "
                 f"training.images is {images}. Give sitters a second image, or set training.images to 2 or more."
             )
         groups = int(np.ceil(counts[counts > 0] / images).sum())
@@ -182,11 +182,11 @@ class SitterBatches(Batches):
 
     @property
     def dealt(self) -> int:
-        """Batches into which an epoch is dealt."""
+        """Number of batches in an epoch."""
         return self._batches
 
     def shortfall(self) -> str:
-        """Return a sentence where batches hold less than nine tenths of sitters × images."""
+        """Return a message if batches hold less than nine tenths of sitters × images."""
         counts = np.bincount(self.labels)
         counts = counts[counts > 0]
         groups = -(-counts // self.images)
@@ -197,12 +197,12 @@ class SitterBatches(Batches):
         said = f"a batch holds {mean:.0f} images on average and not {self.sitters} × {self.images} = {asked}: "
         each = groups.sum() / self._batches  # sitters in a batch
         if len(counts) < 0.9 * self.sitters:
-            return f"{said}there are {len(counts)} sitters only. Lower training.sitters, or train on more sitters."
+            return f"{said}there are only {len(counts)} sitters. Lower training.sitters, or train on more sitters."
         if each < 0.9 * self.sitters and groups.max() == self._batches:
             return (
-                f"{said}one sitter has {counts.max():,} of the {counts.sum():,} images and stands in every batch, "
-                f"once, so that {self._batches} batches share the others' images and hold {each:.0f} sitters. Set "
-                f"training.sitters to {max(2, round(each))} for what is there, or raise training.images."
+                f"{said}one sitter has {counts.max():,} of the {counts.sum():,} images and is in every batch once, so "
+                f"that {self._batches} batches share the others' images and hold {each:.0f} sitters each. Set "
+                f"training.sitters to {max(2, round(each))} to match the data, or raise training.images."
             )
         few = int((counts < self.images).sum())
         if not few:
@@ -213,12 +213,12 @@ class SitterBatches(Batches):
         )
 
     def _deal(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Groups of an epoch, int64 [groups, images] with −1 for absent, in the order of the batches, and where each
-        batch starts."""
+        """Return the groups of an epoch in the order of the batches, int64 [groups, images] with −1 for no image, and
+        where each batch starts."""
         rng = np.random.default_rng([self.seed, epoch])
         sitters = rng.permutation(self.labels.max() + 1)  # the order in which the sitters are dealt
         place = np.argsort(sitters)[self.labels]
-        order = np.lexsort((rng.random(len(self.labels)), place))  # sitter by sitter, each one's images shuffled
+        order = np.lexsort((rng.random(len(self.labels)), place))  # sitter by sitter, with shuffled images
         counts = np.bincount(place)
         counts = counts[counts > 0]
         first = np.cumsum(counts) - counts
@@ -228,7 +228,7 @@ class SitterBatches(Batches):
         within = np.arange(self.images)
         slots = (number[:, None] * self.images + within) % counts[sitter, None]
         groups = np.where(within < counts[sitter, None], order[first[sitter, None] + slots], -1)
-        # A sitter's groups follow each other and are at most as many as the batches: dealt round, each to another.
+        # A sitter's groups are consecutive and at most as many as the batches, so each goes to another batch.
         batch = rng.permutation(self._batches)[np.arange(len(groups)) % self._batches]
         sizes = np.bincount(batch, minlength=self._batches)
         return groups[np.argsort(batch, kind="stable")], np.concatenate([[0], np.cumsum(sizes)])

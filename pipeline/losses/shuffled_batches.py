@@ -1,4 +1,4 @@
-"""Images in random order, whoever they show: what losses with class centres are trained on."""
+"""Batches of images in random order, regardless of their sitters, for losses with class centres."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pipeline.losses.samplers import Batches
 
 
 class ShuffledBatches(Batches):
-    """All images in random order, cut into batches of `size`; what is left after the last whole batch is dropped."""
+    """All images in random order, cut into batches of `size`; an incomplete last batch is dropped."""
 
     def __init__(self, labels: Sequence[int] | NDArray[np.int64], size: int, seed: int, **further: Any) -> None:
         """Check that batches can be made.
 
         Args:
             labels: the sitter of each image, 0 … n − 1, in the order of the training set.
-            size: images in a batch.
-            seed: of everything that is drawn.
+            size: number of images in a batch.
+            seed: random seed of the sampler.
             further: see `Batches`.
 
         Raises:
@@ -38,11 +38,11 @@ class ShuffledBatches(Batches):
 
     @property
     def dealt(self) -> int:
-        """Batches into which an epoch is dealt."""
+        """Number of batches in an epoch."""
         return len(self.labels) // self.size
 
     def _deal(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Groups of one image each, int64 [images, 1], and where each batch starts."""
+        """Return groups of one image each, int64 [images, 1], and where each batch starts."""
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.labels))
         start = np.arange(self.dealt + 1) * self.size
         return order[: start[-1], None], start

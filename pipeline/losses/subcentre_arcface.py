@@ -1,4 +1,4 @@
-"""ArcFace with several centres a sitter: mislabelled and unlike images gather at centres of their own."""
+"""ArcFace with several centres per sitter: mislabelled and unusual images gather at centres of their own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.params.losses.subcentre_arcface import SubcentreArcFaceOptions
 
 
 class SubcentreArcFace(MarginSoftmax):
-    """Sub-centre ArcFace: ArcFace, where a sitter has K centres and θ is the angle to the nearest of them.
+    """Sub-centre ArcFace: ArcFace in which a sitter has K centres and θ is the angle to the nearest of them.
 
     Deng, Guo, Liu, Gong, Zafeiriou: Sub-center ArcFace: Boosting Face Recognition by Large-Scale Noisy Web Faces,
     ECCV 2020.
@@ -21,14 +21,14 @@ class SubcentreArcFace(MarginSoftmax):
         self.margin = options.margin
 
     def own(self, embeddings: Tensor, x: Tensor, centres: Tensor) -> Tensor:
-        """cos(θ + m), float [n]; see `MarginSoftmax`."""
+        """Return cos(θ + m), float [n]; see `MarginSoftmax`."""
         return advanced(x, centres, self.margin)
 
     def cosines(self, x: Tensor, centres: Tensor) -> Tensor:
-        """Of [B, D] and the nearest of each sitter's centres [c, K, D]: [B, c]."""
+        """Return the cosines [B, c] of unit vectors [B, D] with the nearest of each sitter's centres [c, K, D]."""
         return (x @ centres.flatten(0, 1).T).view(len(x), *centres.shape[:2]).amax(dim=2)
 
     def nearest(self, x: Tensor, centres: Tensor) -> Tensor:
-        """Of [n, K, D] the one that is nearest to each of [n, D]."""
+        """Return the centre out of [n, K, D] that is nearest to each vector of [n, D]."""
         best = torch.einsum("nd,nkd->nk", x.detach(), centres.detach()).argmax(dim=1)
         return centres[torch.arange(len(x), device=x.device), best]

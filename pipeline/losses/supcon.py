@@ -22,14 +22,14 @@ class SupCon(nn.Module):
         self.temperature = options.temperature
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Loss of a batch.
+        """Return the loss of a batch.
 
         Args:
             embeddings: float [B, D], not normalised.
             labels: int64 [B].
 
         Returns:
-            scalar of the same dtype; 0 where no sample has a positive.
+            scalar of the same dtype; 0 if no sample has a positive.
         """
         x = F.normalize(embeddings)
         itself = torch.eye(len(x), dtype=torch.bool, device=x.device)

@@ -1,4 +1,4 @@
-"""Triplet loss with a share of hard negatives, as ArtFace trains its CLIP."""
+"""Triplet loss with a share of hard negatives, as in ArtFace's training of CLIP."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Triplet(nn.Module):
         self.margin, self.distance, self.hard = options.margin, options.distance, options.hard
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Loss of a batch.
+        """Return the loss of a batch.
 
         Args:
             embeddings: float [B, D], not normalised.
             labels: int64 [B].
 
         Returns:
-            scalar of the same dtype; 0 where the batch holds no triplet.
+            scalar of the same dtype; 0 if the batch has no triplet.
         """
         x = F.normalize(embeddings)
         anchors, positives, negatives = triplets(x.detach(), labels, self.hard)

@@ -1,4 +1,4 @@
-"""Losses that compare the samples of one process with each other only, where several train together."""
+"""Losses that can compare only the samples of one process with each other when several processes train together."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from torch import Tensor, nn
 
 
 class WithinProcess(nn.Module):
-    """A loss that can look at its own process's samples only: a base class.
+    """Base class of losses that can be restricted to the samples of one process.
 
-    The loss of the batch is then the mean over the processes of each one's loss of its own samples, as each would have
-    it that gathers nothing. All processes have the same value of it. Each has the derivative by its own samples' loss,
-    divided by the number of processes.
+    Each process then computes the loss of its own samples, as if it did not gather embeddings, and the loss of the
+    batch is the mean over the processes. All processes get the same value. In the backward pass, each gets the gradient
+    of its own samples' loss, divided by the number of processes.
     """
 
     own: Tensor | None = None
-    """bool [B]: this process's samples of the whole batch; None: they are all its own."""
+    """bool [B], which samples of the whole batch are this process's own; None: all of them."""
 
     @staticmethod
     def mean_over_processes(value: Tensor) -> Tensor:
-        """Mean of a scalar over the processes, on each of them; every process must call."""
+        """Return the mean of a scalar over the processes, on each of them; every process must call this."""
         return cast(Tensor, _Mean.apply(value))  # type: ignore[no-untyped-call]
 
 
@@ -42,8 +42,8 @@ def tell_own(loss: nn.Module, own: Tensor | None) -> None:
     """Tell a loss, and all losses within it, which samples of the coming batch are this process's.
 
     Args:
-        loss: any; those that look at the whole batch are left alone.
-        own: bool [B], with one sample at least; None: all are.
+        loss: any loss; a loss that always uses the whole batch is left alone.
+        own: bool [B], at least one of them true; None: all samples are this process's own.
     """
     for module in loss.modules():
         if isinstance(module, WithinProcess):

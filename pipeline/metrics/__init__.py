@@ -1,1 +1,1 @@
-"""Benchmarks: what is measured of a model's embeddings, one kind a file."""
+"""Benchmarks, which measure a model's embeddings; one kind per file."""

@@ -1,4 +1,4 @@
-"""The pairs of a pairing that are accepted at a threshold: few of many, found in blocks."""
+"""Find the pairs of a pairing that are accepted at a threshold, in blocks; usually they are few of many."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ BLOCK = 1024
 
 
 def accepted(pairing: Pairing, threshold: float) -> Iterator[tuple[Ints, Ints]]:
-    """Yield rows and columns of the pairs that score at least the threshold, excluded ones left out, block by block.
+    """Yield rows and columns of the pairs that score at least the threshold, block by block, without excluded pairs.
 
-    The result is that of double precision, equal cosines equal, as in `all_pairs`: in single precision, only scores
-    within its rounding of the threshold are computed anew.
+    The result is the same as in double precision, with equal cosines equal, as in `all_pairs`. Scores are computed in
+    single precision first; only scores so close to the threshold that rounding matters are computed again.
     """
     n, m = len(pairing.probe), len(pairing.columns)
     score = _given(pairing, threshold) if isinstance(pairing.probe, Scored) else _cosines(pairing, threshold)
@@ -34,7 +34,7 @@ def accepted(pairing: Pairing, threshold: float) -> Iterator[tuple[Ints, Ints]]:
 
 
 def _given(pairing: Pairing, threshold: float) -> Callable[[int, int], tuple[Ints, Ints]]:
-    """Return what finds the accepted pairs of a block, by its first row and column, among scores from a file."""
+    """Return a function that finds the accepted pairs of a block (by its first row and column) in given scores."""
     scorer = pairing.scorer()
 
     def block(r: int, c: int) -> tuple[Ints, Ints]:
@@ -45,7 +45,7 @@ def _given(pairing: Pairing, threshold: float) -> Callable[[int, int], tuple[Int
 
 
 def _cosines(pairing: Pairing, threshold: float) -> Callable[[int, int], tuple[Ints, Ints]]:
-    """Return the same for vectors."""
+    """Return such a function for vectors."""
     probes, gallery = pairing.probe.vectors, pairing.columns.vectors
 
     def single(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Verification over every pair of test images: no sampling, no protocol file."""
+"""Verification over every pair of test images, without sampling and without a protocol file."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ from pipeline.metrics.verification import (
 from pipeline.metrics.verification_figures import curves, rates, weighed
 from pipeline.params.metrics.all_pairs import AllPairsOptions
 
-# Up to here scores are kept one by one; beyond, counted in a histogram.
+# Up to this many pairs, each score is kept; beyond, scores are counted in a histogram.
 EXACT_PAIRS = 1_000_000
-# Scores from a file are held in memory, 8 bytes each.
+# Most scores from a file; they are held in memory with 8 bytes each.
 MOST_GIVEN = 50_000_000
 KEPT_EXAMPLES = 50
 
 
 def all_pairs(context: Context, options: AllPairsOptions) -> Result:
-    """Every pair of test images: within one data set, or probes against a gallery.
+    """Verify every pair of test images: within one data set, or probes against a gallery.
 
-    Pairs of the same origin photograph are excluded and counted. Scores are cosines, or what an outside system's file
-    gives, in double precision. Up to 1,000,000 pairs, each is counted exactly; beyond, they are streamed (see
-    `streaming`).
+    Pairs with the same origin photograph are excluded, and their number is given. Scores are cosines, or the scores in
+    an outside system's file, in double precision. Up to 1,000,000 pairs, each is counted exactly; beyond, pairs are
+    streamed (see `streaming`).
 
     Raises:
         SitterError: a data set has no test images.
@@ -67,14 +67,14 @@ def all_pairs(context: Context, options: AllPairsOptions) -> Result:
         return _at_one_threshold(context, options, pairing, _exact(context, pairing, options))
     if isinstance(pairing.probe, Scored) and pairing.size > MOST_GIVEN:
         raise Unjudged(
-            f"{pairing.size:,} pairs are too many for scores that are held at once (at most {MOST_GIVEN:,}): "
-            "those of a file, or of templates that are compared image by image."
+            f"{pairing.size:,} pairs are too many for scores that have to be in memory at once (at most "
+            f"{MOST_GIVEN:,}): scores from a file, or of templates that are compared image by image."
         )
     return _at_one_threshold(context, options, pairing, _streamed(context, pairing, options))
 
 
 def _validation(context: Context, options: AllPairsOptions) -> tuple[Tally | None, int, str]:
-    """Return the counts of the pairs of validation sitters and their number, or None and why there are none."""
+    """Return the counts of the validation pairs, the number of validation sitters, and why there are none (or "")."""
     probe = context.validation(options.probe)
     gallery = context.validation(options.other) if options.other else None
     if probe is None or (options.other and gallery is None):
@@ -84,7 +84,7 @@ def _validation(context: Context, options: AllPairsOptions) -> tuple[Tally | Non
         return streaming.histograms(pairing, context.seed, examples=1).tally(), len(pairing.sitters), ""
     try:
         scored = _scored(pairing)[0]
-    except SitterError as error:  # an outside system need not have scored them
+    except SitterError as error:  # an outside system may have no scores for them
         if isinstance(probe, Scored):
             return None, 0, f"no threshold can be chosen on validation sitters: {error}"
         raise
@@ -92,7 +92,7 @@ def _validation(context: Context, options: AllPairsOptions) -> tuple[Tally | Non
 
 
 def _scored(pairing: Pairing) -> tuple[intervals.ScoredPairs, Floats, Ints, Ints]:
-    """Return all pairs by sort, then the scores, rows and columns of all of them."""
+    """Return the genuine and impostor pairs, then the scores, rows and columns of all pairs."""
     rows, columns = pairing.pairs()
     scores = pairing.scorer()(slice(None))[rows, columns]
     if not isinstance(pairing.probe, Scored):
@@ -160,9 +160,9 @@ def _with_validation(
 
 
 def _at_one_threshold(context: Context, options: AllPairsOptions, pairing: Pairing, result: Result) -> Result:
-    """Return the result with error against discard and by group.
+    """Return the result with error against discard and error rates by group.
 
-    Both are at one threshold: that of the highest FAR that has one, else that of the EER.
+    Both use one threshold: the threshold of the highest FAR that has one, else the threshold of the EER.
     """
     names = [at("threshold", far) for far in sorted(context.far, reverse=True)] + ["eer_threshold"]
     known = [value for name in names if (value := result.scalars[name].value) is not None]
@@ -197,7 +197,7 @@ def _result(
 
 
 def _lacking(genuine: int, impostors: int, pairing: Pairing) -> str:
-    """A sentence where there is nothing to measure."""
+    """Return why there is nothing to measure; empty if there is something."""
     if not genuine and not set(pairing.probe.sitters) & set(pairing.columns.sitters):
         return "there is no genuine pair: no probe's sitter is in the gallery"
     if not genuine:

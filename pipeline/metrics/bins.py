@@ -1,7 +1,7 @@
-"""Bins for the scores of more pairs than can be kept one by one, fitted to where the scores lie.
+"""Bins for the scores of more pairs than can be kept individually, fitted to the distribution of the scores.
 
-Bins of one width would not do: cosines may all lie between 0.9996 and 0.9999. So most edges are quantiles of a random
-sample of pairs, dense where the FAR is small, beside evenly spaced ones for what the sample does not show.
+Bins of equal width are not enough, because cosines may all lie between 0.9996 and 0.9999. So most edges are quantiles
+of a random sample of pairs, dense where the FAR is small. Evenly spaced edges cover scores that the sample misses.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from pipeline.metrics.result import Floats, Ints
 
-# Bins at most: their numbers are kept in 16 bits.
+# Most bins: their numbers are stored in 16 bits.
 MOST = 1 << 16
-# Cells of one width, from which a table leads to the bin. The fewest that resolve the sample are taken, since small
-# tables stay in the processor's cache.
+# Numbers of cells of equal width; a table gives the bin of each cell. The smallest number that resolves the sample is
+# used, because small tables stay in the processor's cache.
 CELLS = (1 << 20, 1 << 24)
 STRIP = 128
-# A false accept rate is resolved to this share of itself.
+# Relative resolution of a false accept rate.
 FINENESS = 1 / 512
-# Pairs that make no difference, wherever they are counted.
+# This many pairs make no difference, wherever they are counted.
 FEW = 8
 
 Numbers = NDArray[np.uint16]
@@ -32,24 +32,24 @@ Numbers = NDArray[np.uint16]
 class Bins:
     """Bins of scores, ascending.
 
-    Without a table, the bin of a score is searched among the edges, which resolves everything but takes ten times as
+    Without a table, the bin of a score is searched among the edges, which has full resolution but takes ten times as
     long.
     """
 
     edges: Floats
-    """[k] lowest score of each bin. The first bin also holds all lower scores."""
+    """[k], lowest score of each bin. The first bin also holds all lower scores."""
     start: float = 0.0
-    """Near the lowest score."""
+    """A score near the lowest one."""
     scale: float = 0.0
-    """Cells per unit of score; cell 0 is centred on `start`."""
+    """Number of cells per unit of score; cell 0 is centred on `start`."""
     table: Numbers | None = None
-    """[cells + 1] bin of each cell."""
+    """[cells + 1], the bin of each cell."""
 
     def __len__(self) -> int:
         return len(self.edges)
 
     def numbers(self, scores: NDArray[Any]) -> Numbers:
-        """Return the bin of each score [n, m], float32 or float64, and take `start` off the scores in place."""
+        """Return the bin of each score [n, m], float32 or float64, and subtract `start` from the scores in place."""
         if self.table is None:
             found: Numbers = np.maximum(np.searchsorted(self.edges, scores, side="right") - 1, 0).astype(np.uint16)
             scores -= self.start
@@ -69,7 +69,7 @@ class Bins:
 
 
 def fitted(genuine: Floats, impostor: Floats, low: float, high: float) -> Bins:
-    """Return bins for scores like those of a sample.
+    """Return bins for scores that are distributed like a sample.
 
     Args:
         genuine, impostor: scores of sampled pairs, ascending; either may be empty.
@@ -80,7 +80,9 @@ def fitted(genuine: Floats, impostor: Floats, low: float, high: float) -> Bins:
     start = max(low, least - (high - least)) if high > least else low
     for cells in CELLS:
         scale = cells / (high - start) if high > start else 0.0
-        if scale * 4 * np.spacing(max(abs(start), abs(high))) > 1:  # cells narrower than the scores' own rounding
+        if (
+            scale * 4 * np.spacing(max(abs(start), abs(high))) > 1
+        ):  # cells would be narrower than the rounding of the scores
             continue
         if np.isfinite(scale) and is_resolved(genuine, impostor, 0.5 / scale if scale else 0.0):
             break
@@ -88,7 +90,7 @@ def fitted(genuine: Floats, impostor: Floats, low: float, high: float) -> Bins:
         return Bins(_edges_at(*_wanted(genuine, impostor, start, greatest, high)), start)
     values, ties = _wanted(genuine, impostor, start, greatest, high)
     firsts, alone = (np.clip((v - start) * scale + 0.5, 0, cells).astype(np.int64) for v in (values, ties))
-    # A score of many pairs has a cell for itself: nothing above it is accepted with it.
+    # A score that many pairs share has a cell of its own, so that nothing above it is accepted with it.
     cell = np.unique(np.concatenate([[0], firsts, alone, np.minimum(alone + 1, cells)]))
     table = (np.searchsorted(cell, np.arange(cells + 1), side="right") - 1).astype(np.uint16)
     edges = start + (cell - 0.5) / scale if scale else np.full(len(cell), start)
@@ -96,14 +98,14 @@ def fitted(genuine: Floats, impostor: Floats, low: float, high: float) -> Bins:
 
 
 def is_resolved(genuine: Floats, impostor: Floats, width: float, ties: bool = False) -> bool:
-    """Tell whether errors of ± `width` in the scores leave the error rates of a sample as they are.
+    """Whether errors of ± `width` in the scores do not change the error rates of a sample.
 
     No point of the ROC may move by more than 1/512 of its FAR, or of all genuine pairs.
 
     Args:
         genuine, impostor: scores, ascending.
-        width: how far a score may be off.
-        ties: whether equal scores are also told apart by mistake. Otherwise they stay equal.
+        width: largest error of a score.
+        ties: whether errors may also make equal scores different. Otherwise they stay equal.
     """
     for scores, in_all in ((genuine, True), (impostor, False)):
         n = len(scores)
@@ -121,7 +123,7 @@ def is_resolved(genuine: Floats, impostor: Floats, width: float, ties: bool = Fa
 
 
 def _wanted(genuine: Floats, impostor: Floats, start: float, greatest: float, high: float) -> tuple[Floats, Floats]:
-    """Scores at which bins should begin, and those that so many pairs have that they need a bin of their own."""
+    """Return the scores at which bins should begin, and the scores that many pairs share and that need own bins."""
     n, m = len(impostor), len(genuine)
     share = MOST // 8
     impostor_ranks = np.concatenate([np.geomspace(1, max(1, n), 2 * share), np.linspace(1, max(1, n), share)])
@@ -142,6 +144,6 @@ def _edges_at(values: Floats, ties: Floats) -> Floats:
 
 
 def bin_of(bins: Bins, scores: Floats) -> Ints:
-    """Return the bin of each score [n], leaving the scores as they are."""
+    """Return the bin of each score [n] without changing the scores."""
     found: Ints = bins.numbers(np.array(scores, dtype=np.float64)[None])[0].astype(np.int64)
     return found

@@ -1,5 +1,5 @@
-"""Centres of sitters on the unit sphere, and which one is nearest: in blocks, for millions of images and 100,000s of
-sitters."""
+"""Centres of sitters on the unit sphere, and the nearest one to an image; in blocks, for millions of images and
+hundreds of thousands of sitters."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ BLOCK = 1024
 
 
 def in_blocks(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """Rows of a matrix, 1024 at a time."""
+    """Yield the rows of a matrix, 1024 at a time."""
     return (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))
 
 
 def mean_embeddings(vectors: Iterable[NDArray[Any]], sitters: Sequence[str]) -> tuple[list[str], Floats]:
-    """Unit-length mean of each sitter's unit-length embeddings.
+    """Return the mean of each sitter's unit embeddings, scaled to length 1.
 
     Args:
-        vectors: blocks [b, d], n rows together, finite and not zero.
-        sitters: n names; "": of nobody, left out.
+        vectors: blocks [b, d] with n rows in total, finite and not zero.
+        sitters: n names; "": no sitter, the image is left out.
 
     Returns:
         The names, sorted, and float64 [sitters, d].
@@ -48,12 +48,12 @@ def mean_embeddings(vectors: Iterable[NDArray[Any]], sitters: Sequence[str]) -> 
 
 
 def sitter_means(model: str, sitters: Mapping[str, Mapping[str, str]], at: Layout = HERE) -> tuple[list[str], Floats]:
-    """The same of images of some data sets, whose embeddings are read in blocks.
+    """Return the sitters' means, as `mean_embeddings` does, for images of data sets; embeddings are read in blocks.
 
     Args:
-        model: whose embeddings.
-        sitters: by data set and image id; other images of the data sets count for nobody.
-        at: the project that the embeddings lie in.
+        model: the model with these embeddings.
+        sitters: sitters by data set and image id; other images of the data sets are ignored.
+        at: the project with the embeddings.
 
     Raises:
         SitterError: there is no table of embeddings, or it lacks an image or has one twice.
@@ -69,11 +69,11 @@ def sitter_means(model: str, sitters: Mapping[str, Mapping[str, str]], at: Layou
 
 
 def nearest(x: NDArray[Any], centres: Iterable[NDArray[Any]]) -> tuple[Floats, Ints]:
-    """Cosine [n] of each row to its nearest centre, and which one that is (the first of equals).
+    """Return the cosine [n] of each row with its nearest centre, and the number of this centre (the first of equals).
 
     Args:
-        x: unit-length rows [n, d], float32 or float64.
-        centres: unit-length rows [k, d], some at a time, one at least.
+        x: unit rows [n, d], float32 or float64.
+        centres: blocks of unit rows [k, d], at least one.
     """
     best, which, before = np.full(len(x), -np.inf), np.zeros(len(x), dtype=np.int64), 0
     for block in centres:
@@ -89,9 +89,9 @@ def nearest(x: NDArray[Any], centres: Iterable[NDArray[Any]]) -> tuple[Floats, I
 
 
 def learned(file: Path) -> Iterator[NDArray[np.float32]]:
-    """The class centres in a model's `centres.safetensors`, of length 1, float32 [≤ 1024, d] at a time.
+    """Yield the class centres in a model's `centres.safetensors`, scaled to length 1, float32 [≤ 1024, d] at a time.
 
-    Where a sitter has several, or a sum of losses several sets of them, they come one after the other.
+    If a sitter has several centres, or a sum of losses has several sets of them, all are yielded one after the other.
     """
     from safetensors import safe_open
 

@@ -1,17 +1,17 @@
 """Paired tests of models: against a baseline that was declared beforehand, and, as exploration, all against all.
 
-The test is Student's t on the difference over its bootstrap standard error. Its degrees of freedom go by the effective
-number of sitters, (Σ n)² / Σ n² for n genuine pairs of each (Kish 1965; for tests with clusters of unequal size,
-Carter, Schnepel & Steigerwald 2017): where one sitter owns half of the pairs, a hundred others do not make the error
-well known. With equal sitters it is their number. Where they are unequal the test errs on the side of caution
-(`benchmarks/paired_test.py`).
+The test is Student's t on the difference divided by its bootstrap standard error. Its degrees of freedom come from the
+effective number of sitters, (Σ n)² / Σ n², where n is the number of genuine pairs of each sitter (Kish 1965; for tests
+with clusters of unequal size, Carter, Schnepel & Steigerwald 2017): if one sitter has half of the pairs, a hundred
+others do not make the error well known. With equal sitters it is their number. With unequal sitters the test errs on
+the side of caution (`benchmarks/paired_test.py`).
 
-An interval and its p-value never contradict each other: the interval is the wider of the bootstrap's percentiles and of
-Student's t on either side, the p-value the greater of both, so that p is below 1 − level exactly where the interval of
-that level leaves out zero. This makes the test of the EER cautious: of two equally good models, at 0.05, it finds a
-difference in 0.025 of 400 trials (60 equal sitters); Student's t alone would in 0.038, the percentiles in 0.035. The
-standard error is not the cause (1.02 times the true deviation), so smoothing the threshold would not mend it. For TAR
-at a FAR it is 0.033, for d′ 0.043. Holm's correction is made on these p-values; the interval is that of one
+An interval and its p-value never contradict each other. On either side, the interval is the wider of the bootstrap's
+percentiles and Student's t; the p-value is the greater of both. So p is below 1 − level exactly if the interval of this
+level does not contain zero. This makes the test of the EER cautious: between two equally good models, at 0.05, it finds
+a difference in 2.5 % of 400 trials (60 equal sitters). Student's t alone would find one in 3.8 %, the percentiles in
+3.5 %. The cause is not the standard error (1.02 times the true deviation), so smoothing the threshold would not help.
+For TAR at a FAR the rate is 3.3 %, for d′ 4.3 %. Holm's correction is made on these p-values; the interval is for one
 comparison alone.
 """
 
@@ -26,15 +26,15 @@ from numpy.typing import ArrayLike
 from pipeline.metrics.intervals import FEWEST_UNITS, interval, tested
 from pipeline.metrics.result import Floats
 
-# Below this many effective sitters, a comparison says little of other sitters.
+# With fewer effective sitters, a comparison says little about other sitters.
 FEW_EFFECTIVE = 10
-# With less, there is no degree of freedom to test with.
+# With fewer, there is no degree of freedom left for a test.
 LEAST_EFFECTIVE = 1.5
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Difference of two models in one scalar, its interval, and the p-value before and after Holm's correction."""
+    """The difference of two models in one scalar, its interval, and its p-value before and after Holm's correction."""
 
     model_a: str
     model_b: str
@@ -45,23 +45,23 @@ class Difference:
     p_uncorrected: float
     p: float
     significant: bool
-    """Whether the corrected p-value is below 1 − level, and so the interval leaves out zero."""
+    """Whether the corrected p-value is below 1 − level; the interval then does not contain zero."""
     family: int
-    """How many comparisons were corrected for together."""
+    """Number of comparisons that were corrected together."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One scalar of one model, with its replicates; the same replicates for every model."""
+    """One scalar of one model, with its replicates; every model has the same replicates."""
 
     value: float
     replicates: Floats
     effective: float | None = None
-    """Effective number of units, where this scalar has one of its own."""
+    """Effective number of units, if this scalar has its own."""
 
 
 def effective(sizes: ArrayLike) -> float:
-    """Return the effective number of clusters of these sizes, (Σ n)² / Σ n²; 0 without any.
+    """Return the effective number of clusters of these sizes, (Σ n)² / Σ n²; 0 if there are none.
 
     >>> effective([4, 4, 4]), effective([8, 1, 1])
     (3.0, 1.5151515151515151)
@@ -77,17 +77,17 @@ def differences(
     units: int,
     effective_units: float | None = None,
 ) -> list[Difference]:
-    """Return the comparisons of pairs of models in some scalars, which make one family for Holm's correction.
+    """Return the comparisons of pairs of models in some scalars, as one family for Holm's correction.
 
-    p is two-sided, for "no difference". Shares of replicates alone would be no finer than 1 / replicates, too coarse to
-    survive the correction for many comparisons. Comparisons without an interval are left out.
+    p is two-sided, for "no difference". Shares of replicates alone would be no finer than 1 / replicates, which is too
+    coarse to survive the correction for many comparisons. Comparisons without an interval are left out.
 
     Args:
-        measured: by scalar, then by model.
+        measured: the values, by scalar and then by model.
         pairs: models to compare, the first minus the second.
-        level: of the intervals; 1 − level is that of the tests.
+        level: level of the intervals; the tests have the level 1 − level.
         units: number of sitters or folds that were resampled.
-        effective_units: how many of them count; None: all.
+        effective_units: effective number of these; None: all count.
     """
     from scipy.special import stdtr, stdtrit
 
@@ -122,7 +122,7 @@ def in_one_family(found: Sequence[Difference], level: float) -> list[Difference]
 
     Args:
         found: comparisons, corrected or not.
-        level: of their intervals; 1 − level is that of the tests.
+        level: level of their intervals; the tests have the level 1 − level.
     """
     corrected = holm([d.p_uncorrected for d in found])
     return [
@@ -132,7 +132,7 @@ def in_one_family(found: Sequence[Difference], level: float) -> list[Difference]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction: the r-th smallest of n times (n − r + 1), never falling, at most 1.
+    """Correct p-values by Holm's step-down method: the r-th smallest of n times (n − r + 1), never falling, at most 1.
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]

@@ -1,8 +1,8 @@
 """Error against discard: how the error falls when the images of the worst quality are left out.
 
-The error-versus-discard characteristic (Grother & Tabassi 2007; ISO/IEC 29794-1:2024): at one threshold, the FNMR of
-the genuine pairs that are left when the images of the lowest quality are discarded. A pair's quality is that of its
-worse image. Images of equal quality are discarded together, since nothing says which of them is worse.
+This is the error-versus-discard characteristic (Grother & Tabassi 2007; ISO/IEC 29794-1:2024): at one threshold, the
+FNMR of the genuine pairs that remain when the images of the lowest quality are discarded. The quality of a pair is the
+quality of its worse image. Images of equal quality are discarded together, because none of them is known to be worse.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from pipeline.metrics.qualities import quality
 from pipeline.metrics.result import Column, Context, Embedded, Floats, Ints, Scalar, Scored, rounded, unit
 from pipeline.params.metrics.all_pairs import KNOWN_QUALITIES
 
-# Genuine pairs at most: they are listed one by one.
+# Largest number of genuine pairs, because each pair is listed.
 MOST = 5_000_000
 POINTS = 100
-# The area under the curve is taken up to this share of images discarded, as is usual.
+# The area under the curve is taken up to this share of discarded images, as is usual.
 UP_TO = 0.2
 BLOCK = 1 << 14
 
@@ -30,19 +30,19 @@ BLOCK = 1 << 14
 def discard(
     context: Context, pairing: Pairing, qualities: Sequence[str], threshold: float
 ) -> tuple[dict[str, Scalar], dict[str, dict[str, Column]]]:
-    """Return `edc_<quality>`, and the curve `discard`: FNMR over the share of images that are discarded.
+    """Return `edc_<quality>`, and the curve `discard`: FNMR as a function of the share of discarded images.
 
-    `edc_<quality>` is the mean FNMR while up to 20 % of the images are discarded over that of all images: below 1, the
-    quality tells which images will be rejected; at 1 it tells nothing.
+    `edc_<quality>` is the mean FNMR while up to 20 % of the images are discarded, divided by the FNMR of all images. If
+    it is below 1, the quality predicts which images will be rejected; at 1 it predicts nothing.
 
     Args:
-        context: knows the qualities.
+        context: has the qualities.
         pairing: the images.
         qualities: `score`, `size`, `norm` or a column of numbers of the manifest.
-        threshold: from which on a pair is accepted.
+        threshold: a pair is accepted if its score is at least this.
 
     Raises:
-        SitterError: a column that is named is not there or holds no numbers; those of `KNOWN_QUALITIES` may be absent.
+        SitterError: a named column is missing or holds no numbers; the columns of `KNOWN_QUALITIES` may be missing.
     """
     rows, columns = genuine_pairs(pairing) if qualities else (np.zeros(0, np.int64), np.zeros(0, np.int64))
     if not 0 < len(rows) <= MOST:
@@ -67,7 +67,7 @@ def discard(
 
 
 def genuine_pairs(pairing: Pairing) -> tuple[Ints, Ints]:
-    """Rows and columns of the genuine pairs, found by sitter: other pairs are never listed."""
+    """Return rows and columns of the genuine pairs; they are found by sitter, without listing other pairs."""
     places: tuple[dict[int, list[int]], dict[int, list[int]]] = {}, {}
     for found, numbers in zip(places, pairing.numbers, strict=True):
         for place, number in enumerate(numbers.tolist()):
@@ -88,7 +88,7 @@ def genuine_pairs(pairing: Pairing) -> tuple[Ints, Ints]:
 
 
 def genuine_scores(pairing: Pairing, rows: Ints, columns: Ints) -> Floats:
-    """Scores of some pairs, as the benchmark has them."""
+    """Return the benchmark's scores of some pairs."""
     if isinstance(pairing.probe, Scored):
         return pairing.scorer()(slice(None))[rows, columns]
     found = np.empty(len(rows))
@@ -100,15 +100,15 @@ def genuine_scores(pairing: Pairing, rows: Ints, columns: Ints) -> Floats:
 
 
 def characteristic(images: Floats, pairs: Floats, rejected: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
-    """Return shares of images discarded, the FNMR of the pairs that are left, and how many these are.
+    """Return shares of discarded images, the FNMR of the remaining pairs, and the number of these.
 
     Args:
         images: quality of each image.
-        pairs: quality of each genuine pair, that of its worse image.
+        pairs: quality of each genuine pair, which is the quality of its worse image.
         rejected: whether the pair is rejected.
     """
     levels = np.unique(images)
-    discarded = np.searchsorted(np.sort(images), levels) / len(images)  # those below the level
+    discarded = np.searchsorted(np.sort(images), levels) / len(images)  # images below the level
     order = np.argsort(pairs, kind="stable")
     below = np.searchsorted(pairs[order], levels)
     left = len(pairs) - below
@@ -122,7 +122,7 @@ def characteristic(images: Floats, pairs: Floats, rejected: NDArray[np.bool_]) -
 
 
 def area_up_to(discarded: Floats, fnmr: Floats, end: float = UP_TO) -> float:
-    """Mean FNMR over shares discarded from 0 to `end`, over that at 0 (NaN where that is 0), by the staircase."""
+    """Return the mean FNMR over shares from 0 to `end`, by steps, divided by the FNMR at 0 (NaN if this is 0)."""
     if fnmr[0] == 0:
         return float("nan")
     steps = np.diff(np.append(np.minimum(discarded, end), end))
@@ -130,7 +130,7 @@ def area_up_to(discarded: Floats, fnmr: Floats, end: float = UP_TO) -> float:
 
 
 def _quality(context: Context, images: Embedded, name: str) -> Floats | None:
-    """Quality of each image; None where one of `KNOWN_QUALITIES` is not known."""
+    """Return the quality of each image; None if it is one of `KNOWN_QUALITIES` and not known."""
     try:
         return quality(context, images, name)
     except (SitterError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Kind `embedding-map`: the embeddings in two dimensions, for the eye."""
+"""Kind `embedding-map`: a picture of the embeddings in two dimensions."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pipeline.metrics.result import Column, Context, Floats, Result, Scalar, uni
 from pipeline.params.metrics.embedding_map import EmbeddingMapOptions
 
 FEWEST = 10
-"""Images of which a map can be made."""
+"""Least number of images for a map."""
 NEIGHBOURS = 10
-"""By which the map is judged."""
+"""Number of neighbours by which the map is evaluated."""
 REDUCED = 50
 """Dimensions that t-SNE starts from, as its authors advise."""
 
@@ -21,12 +21,11 @@ REDUCED = 50
 def embedding_map(context: Context, options: EmbeddingMapOptions) -> Result:
     """Return a map of the embeddings in two dimensions, coloured by the sitter and by columns of the manifest.
 
-    t-SNE (van der Maaten & Hinton 2008) of the unit-length embeddings, reduced to 50 principal axes and started from
-    the first two of them, so that equal embeddings give equal maps. The map is for the eye: distances between far
-    images and the sizes of clusters mean nothing. Two figures say how far it can be believed: the trustworthiness
-    (Venna & Kaski 2001; 1 where all 10 neighbours in the map are near in the space, too), and beside it how often the
-    nearest image is of the same sitter, in the space and in the map. Images that are shown differ from model to model
-    in nothing.
+    The map is made by t-SNE (van der Maaten & Hinton 2008) of the unit embeddings, reduced to 50 principal axes and
+    started from the first two of them, so that equal embeddings give equal maps. The map is only for viewing: distances
+    between far images and the sizes of clusters mean nothing. Two figures say how reliable it is: the trustworthiness
+    (Venna & Kaski 2001; 1 if all 10 neighbours in the map are also near in the space of embeddings), and how often the
+    nearest image is of the same sitter, in that space and in the map. All models show the same images.
 
     Raises:
         SitterError: there are fewer than 10 images, or the data set has no such column.
@@ -47,7 +46,7 @@ def embedding_map(context: Context, options: EmbeddingMapOptions) -> Result:
     reduced = PCA(min(REDUCED, *x.shape), svd_solver="full").fit_transform(x)
     perplexity = min(options.perplexity, (len(x) - 1) / 3)
     seed = context.seed % 2**32
-    with threadpool_limits(1):  # sums over threads would round in another order on other machines
+    with threadpool_limits(1):  # sums over several threads would round differently on other machines
         flat = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced)
     near = min(NEIGHBOURS, len(x) // 2 - 1)
     scalars = {
@@ -63,13 +62,13 @@ def embedding_map(context: Context, options: EmbeddingMapOptions) -> Result:
 
 
 def _values(context: Context, dataset: str, column: str, ids: NDArray[np.str_]) -> list[str]:
-    """The class of each image, empty where it has none."""
+    """Return the class of each image, empty if it has none."""
     found = classes(values_of(context, dataset, column), context.is_nobody, column)
     return [found.get(image_id, "") for image_id in ids]
 
 
 def _same_nearest(x: Floats | NDArray[np.float32], sitters: NDArray[np.str_]) -> Scalar:
-    """Share of the images whose nearest one is of the same sitter, among images of sitters with two at least."""
+    """Return how often the nearest image is of the same sitter, among sitters with at least two images."""
     from sklearn.neighbors import NearestNeighbors
 
     nearest = NearestNeighbors(n_neighbors=1).fit(x).kneighbors(return_distance=False)[:, 0]

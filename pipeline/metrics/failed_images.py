@@ -1,4 +1,4 @@
-"""Test images in which no usable face was found: which they are, by the account of a data set and its split."""
+"""The test images in which no usable face was found, from `faces.csv` and the split of a data set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.store.splits import UNIDENTIFIED, UNUSED
 
 Row = Mapping[str, str]
 DROPPED = "dropped"
-"""The status of an image that a human has taken out: it is no failure."""
+"""The status of an image that a person has taken out: it is no failure."""
 
 
 def failed_images(
@@ -20,17 +20,18 @@ def failed_images(
 ) -> Embedded | None:
     """Return the images of test sitters that have no usable face, without vectors.
 
-    An image without a face has no row in the split; it counts where all images of its sitter that have one are the
-    test's (or unused), or where the data set is nothing but a test and none of its sitter's images has a face. Of
-    renderings of one photograph the first counts, as elsewhere; what a human dropped does not. None where the sitter of
-    such an image is in the test and in another subset, too, so that nobody knows where the image would be.
+    An image without a face has no row in the split. It counts if all images of its sitter that have a face are test
+    images (or unused), or if the data set is only a test set and none of its sitter's images has a face. Of several
+    renderings of one photograph the first counts, as elsewhere. An image that a person has dropped does not count.
+    Return None if the sitter of such an image is both in the test and in another subset, because the image's subset is
+    then unknown.
 
     Args:
-        dataset: its name.
+        dataset: name of the data set.
         account: rows of `faces.csv`.
         split: rows of `split.csv` by image id.
-        picture: the name of the picture that an image of this data set shows, from its row.
-        paired: whether the data set comes with pairs: then only images that stand in one count.
+        picture: returns the name of the picture that an image of this data set shows, from its row.
+        paired: whether the data set comes with pairs; then only images in these pairs count.
     """
     subsets: dict[str, set[str]] = {}
     folds: dict[str, int] = {}
@@ -61,7 +62,7 @@ def failed_images(
 
 
 def joined(faceless: Embedded | None, failed: Embedded) -> Embedded:
-    """Return the images without a usable face and those on which a model failed, as one."""
+    """Return the images without a usable face together with the images on which a model failed."""
     if faceless is None:
         return failed
     return Embedded(

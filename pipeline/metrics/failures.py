@@ -1,10 +1,10 @@
 """Failures counted: images without a usable face take part in the error rates, as rejections.
 
-ISO/IEC 19795-1:2021 knows two rates of failure and folds them into generalised error rates: the failure-to-acquire
-rate (FTA, of images) and the failure-to-enrol rate (FTE, of sitters), GFAR and GFRR. The standard's formulas take
-failures for independent of everything else. Here every pair with a failed image is counted as what becomes of it: it is
-rejected, so a genuine pair is falsely rejected and an impostor pair rightly. A pair of two copies of a picture counts
-as little as elsewhere.
+ISO/IEC 19795-1:2021 has two rates of failure, the failure-to-acquire rate (FTA, of images) and the failure-to-enrol
+rate (FTE, of sitters), and includes them in generalised error rates, GFAR and GFRR. The standard's formulas assume that
+failures are independent of everything else. Here, every pair with a failed image is counted individually: it is
+rejected, which is wrong for a genuine pair and right for an impostor pair. A pair of two copies of a picture does not
+count, as elsewhere.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from pipeline.metrics.result import Context, Embedded, Floats, Ints, Scalar
 
 @dataclass(frozen=True)
 class WithFailures:
-    """A pairing, and the same with the images that failed as its last rows and columns."""
+    """A pairing, and the same pairing with the failed images as its last rows and columns."""
 
     own: Pairing
     every: Pairing
     probes: Embedded
     """Failed images of the probes' data set."""
     gallery: Embedded
-    """Those of the gallery's; the same where there is one data set."""
+    """Failed images of the gallery's data set; the same if there is only one."""
     elsewhere: bool = False
-    """Whether another model failed on images: then failures are counted of all, to be comparable."""
+    """Whether another model failed on images: then failures are counted for all models, to make them comparable."""
 
     @property
     def count(self) -> bool:
@@ -40,7 +40,7 @@ class WithFailures:
         return len(self.probes) + (0 if self.own.within else len(self.gallery))
 
     def rates(self) -> dict[str, Scalar]:
-        """Return `fta`, the share of probe images that failed, and `fte`, of gallery sitters without any image left."""
+        """Return `fta`, the share of failed probe images, and `fte`, of gallery sitters without a usable image."""
         enrolled, sitters = set(self.own.columns.sitters), set(self.every.columns.sitters)
         return {
             "fta": Scalar(len(self.probes) / max(1, len(self.every.probe)), percent=True),
@@ -51,13 +51,13 @@ class WithFailures:
 def with_failures(
     context: Context, pairing: Pairing, probe: str, gallery: str | None, of_gallery: Context | None = None
 ) -> WithFailures | None:
-    """Return a pairing with the failed images of its data sets; None where nobody knows which failed.
+    """Return a pairing with the failed images of its data sets; None if it is not known which images failed.
 
     Args:
-        context: knows the failures.
-        pairing: of the test images.
-        probe, gallery: names of the data sets; `gallery` is None within one.
-        of_gallery: knows the gallery's failures, where they are of other templates than the probes'.
+        context: has the failures.
+        pairing: the pairing of the test images.
+        probe, gallery: names of the data sets; `gallery` is None within one data set.
+        of_gallery: has the gallery's failures, if the gallery's templates are not the probes'.
     """
     probes = context.failures(probe)
     others = probes if gallery is None else (of_gallery or context).failures(gallery)
@@ -73,7 +73,7 @@ def with_failures(
 
 
 def _joined(images: Embedded, failed: Embedded) -> Embedded:
-    """Return images and failed ones, without vectors."""
+    """Return images and failed images together, without vectors."""
     return Embedded(
         images.dataset,
         [*images.image_ids, *failed.image_ids],
@@ -90,11 +90,11 @@ def floor(least: float) -> float:
 
 
 def listed(found: WithFailures, scores: Floats) -> ScoredPairs:
-    """Return every pair one by one, those with a failed image with a score below all others.
+    """Return every pair with its score; a pair with a failed image has a score below all others.
 
     Args:
         found: the pairing and its failures.
-        scores: of the pairing's own pairs, in the order of `Pairing.pairs`.
+        scores: scores of the pairing's own pairs, in the order of `Pairing.pairs`.
     """
     rows, columns = found.every.pairs()
     own = (rows < len(found.own.probe)) & (columns < len(found.own.columns))
@@ -110,8 +110,8 @@ def lost_by_group(found: WithFailures, group_of: Ints, groups: int) -> tuple[Int
 
     Args:
         found: the pairing and its failures.
-        group_of: group of each sitter of the pairing. Sitters who failed with all their images are dealt in turn.
-        groups: how many there are.
+        group_of: group of each sitter of the pairing. Sitters without any usable image are dealt to groups in turn.
+        groups: number of groups.
     """
     known = dict(zip(found.own.sitters, group_of.tolist(), strict=True))
     place = np.array([known.get(name, n % groups) for n, name in enumerate(found.every.sitters)], dtype=np.int64)
@@ -141,7 +141,7 @@ def _pairs_by_group(pairing: Pairing, group_of: Ints, groups: int) -> tuple[Ints
 
 
 def mates(pairing: Pairing) -> Ints:
-    """Return how many gallery images of its own sitter each probe may be compared with, copies left out: [probes]."""
+    """Return for each probe the number of gallery images of its own sitter, without copies of its picture: [probes]."""
     number_p, number_g = pairing.numbers
     own = np.bincount(number_g, minlength=len(pairing.sitters))[number_p]
     i, j = pairing.excluded

@@ -1,4 +1,4 @@
-"""The error rates of all pairs with failures counted (see `failures`), from scores one by one or from streams."""
+"""The error rates of all pairs with failures counted (see `failures`), from single scores or from streams."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.metrics.result import Context, Floats, Result, Scalar, at
 from pipeline.metrics.streaming import Histograms
 from pipeline.metrics.verification import Tally, eer, roc, support, tally, tar_at_far
 
-# Pairs that are listed one by one, those with failed images included.
+# Largest number of pairs that are listed individually, including pairs with failed images.
 MOST_LISTED = 8_000_000
 Drawn = Iterator[NDArray[np.int32]]
 
@@ -26,10 +26,10 @@ def counted_exactly(context: Context, found: WithFailures | None, result: Result
     """Return a result with FTA, FTE and, where images have failed, generalised error rates.
 
     Args:
-        context: of the benchmark.
-        found: its failures; None where nobody knows them.
-        result: of the pairs that have scores.
-        scores: of these, in the order of `Pairing.pairs`.
+        context: the context of the benchmark.
+        found: its failures; None if they are not known.
+        result: the result for the pairs with scores.
+        scores: the scores of these pairs, in the order of `Pairing.pairs`.
     """
     if found is None:
         return result
@@ -45,7 +45,7 @@ def counted_exactly(context: Context, found: WithFailures | None, result: Result
 
 
 def counted_in_streams(context: Context, found: WithFailures | None, result: Result, counts: Histograms) -> Result:
-    """Return the same where the pairs were counted in streams."""
+    """Return the same as `counted_exactly` for pairs that were counted in streams."""
     if found is None:
         return result
     result = replace(result, scalars=result.scalars | found.rates())
@@ -69,7 +69,7 @@ def counted_in_streams(context: Context, found: WithFailures | None, result: Res
 def with_generalised(
     context: Context, result: Result, counts: Tally, table: PairTable, replicates: Callable[[Drawn], dict[str, Floats]]
 ) -> Result:
-    """Return the result with generalised error rates, from all pairs, those with a failed image below all others."""
+    """Return the result with generalised error rates of all pairs; pairs with a failed image score below all others."""
 
     def drawn() -> Drawn:
         return intervals.draws(table.units, context.replicates, context.seed)
@@ -84,11 +84,11 @@ def with_generalised(
 def generalised(counts: Tally, replicates: Mapping[str, Floats], far: Sequence[float]) -> dict[str, Scalar]:
     """Return the operating points with failures counted.
 
-    `geer` is the rate at which GFAR and GFRR are equal, `gfrr@0.01` the GFRR where the GFAR is at most 1 %.
+    `geer` is the rate at which GFAR and GFRR are equal; `gfrr@0.01` is the GFRR where the GFAR is at most 1 %.
 
     Args:
-        counts: of all pairs, those with a failed image below all others; of both sorts there are some.
-        replicates: `eer` and `tar` of `verification_replicates` of the same pairs.
+        counts: counts of all pairs, genuine and impostor; pairs with a failed image score below all others.
+        replicates: `eer` and `tar` of `verification_replicates` for the same pairs.
         far: the GFARs.
     """
     curve, impostors = roc(counts), float(counts.impostor.sum())
@@ -101,7 +101,7 @@ def generalised(counts: Tally, replicates: Mapping[str, Floats], far: Sequence[f
 
 
 def _with_lost(counts: Tally, lowest: float, genuine: float, impostor: float) -> Tally:
-    """Return counts with so many pairs that are never accepted, at a score below `lowest`."""
+    """Return counts with additional pairs that are never accepted, at a score below `lowest`."""
     return Tally(
         np.append(counts.scores, floor(lowest)),
         np.append(counts.genuine, genuine),

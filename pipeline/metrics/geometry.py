@@ -1,4 +1,4 @@
-"""The shape of an embedding space: how close a sitter's images lie, how evenly all images fill the sphere."""
+"""The shape of an embedding space: how close a sitter's images are, and how evenly all images fill the sphere."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ from pipeline.params.metrics.geometry import GeometryOptions
 
 BLOCK = 1024
 PAIRS_AT_ONCE = 1 << 16
-# Above this number of sitters, random groups of sitters are resampled.
+# If there are more sitters than this, random groups of sitters are resampled.
 GROUPS = 256
 DEGREES = np.arange(0, 182, 2)
 
 
 def geometry(context: Context, options: GeometryOptions) -> Result:
-    """Alignment, uniformity and similarity of the test images; genuine similarity against the nearest class centre.
+    """Measure alignment, uniformity and similarity of the test images, and compare pairs with the nearest class centre.
 
-    On unit-length embeddings x, y (Wang & Isola 2020): alignment = mean ‖x − y‖² over genuine pairs; uniformity = log
-    of the mean of exp(−2 ‖x − y‖²) over all pairs of images. Lower is better for both together, not for one alone: a
-    network that gives the same embedding for every face has the best alignment. So none counts as the best.
+    For unit embeddings x, y (Wang & Isola 2020), alignment is the mean of ‖x − y‖² over genuine pairs, and uniformity
+    is the log of the mean of exp(−2 ‖x − y‖²) over all pairs of images. Lower is better for both together, not for one
+    alone: a network that gives the same embedding for every face has the best alignment. So no value is marked as the
+    best.
 
-    Class centres, where the model's loss has learned such (ArcFace and its relatives, of the epoch that was kept): over
-    the two images A and B of each genuine pair (A the earlier one), the mean cosine to the nearest centre, and how
-    often that exceeds the pair's own cosine; and of all test images, the distribution of the angle to the nearest. With
-    `centres`, the same against the mean embeddings of that data set's sitters, which models of every loss have, so that
-    all can be compared: means of train images (`nearest_mean_a`), or of val images (`nearest_val_mean_a`), as the
-    authors of "ArcFace vs InfoNCE" take for InfoNCE. With `listed`, the genuine pairs are those that the data set comes
-    with; else all.
+    Class centres are used if the model's loss has learned some (ArcFace and similar losses; the centres of the kept
+    epoch). For the two images A and B of each genuine pair (A is the earlier one), the result has the mean cosine to
+    the nearest centre, and how often this cosine exceeds the pair's own. It also has the distribution of the angle to
+    the nearest centre over all test images. With `centres`, the same is measured against the mean embeddings of that
+    data set's sitters, which exist for every loss, so that all models can be compared: means of train images
+    (`nearest_mean_a`), or of val images (`nearest_val_mean_a`), as the authors of "ArcFace vs InfoNCE" do for InfoNCE.
+    With `listed`, the genuine pairs are the ones that the data set comes with; otherwise all genuine pairs.
     """
     images = context.pairs(options.dataset).images if options.listed else context.embedded(options.dataset, "test")
     if len(images) < 2:
@@ -79,7 +80,7 @@ def geometry(context: Context, options: GeometryOptions) -> Result:
 
 
 def _distances(cosine: Floats) -> dict[str, Column]:
-    """Histogram of the angles to the nearest centre, in degrees: the same bins for every model."""
+    """Return a histogram of the angles to the nearest centre, in degrees, with the same bins for every model."""
     counts, edges = np.histogram(np.degrees(np.arccos(np.clip(cosine, -1, 1))), DEGREES)
     filled = np.flatnonzero(counts)
     span = slice(filled[0], filled[-1] + 1)
@@ -111,7 +112,7 @@ def _ratio(sums: Floats, counts: Floats) -> Floats:
 
 
 def _groups(images: Embedded, seed: int) -> Ints:
-    """What is resampled: each image's sitter, or one of 256 random groups of sitters."""
+    """Return the unit of resampling for each image: its sitter, or one of 256 random groups of sitters."""
     names, number = np.unique(images.sitters, return_inverse=True)
     if len(names) <= GROUPS:
         return number.astype(np.int64)
@@ -120,7 +121,7 @@ def _groups(images: Embedded, seed: int) -> Ints:
 
 
 def _genuine_pairs(images: Embedded) -> tuple[Ints, Ints]:
-    """Every two images of a sitter that show different pictures: first and second in the order of the images."""
+    """Return every two images of a sitter that show different pictures, each pair in the order of the images."""
     number = np.unique(images.sitters, return_inverse=True)[1]
     a, b = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     order = np.argsort(number, kind="stable")
@@ -143,7 +144,7 @@ def _cosines(x: Floats, a: Ints, b: Ints) -> Floats:
 
 
 def _all_pairs(x: Floats, images: Embedded, group: Ints, drawn: Floats) -> dict[str, Scalar]:
-    """Uniformity over all pairs and mean similarity of impostor pairs, from sums by two groups."""
+    """Return uniformity over all pairs and mean similarity of impostor pairs, from sums by pairs of groups."""
     kept = first_of_each(images.origins)  # one picture under two names is no pair
     order = kept[np.argsort(group[kept], kind="stable")]
     x, group = x[order].astype(np.float32), group[order]
@@ -176,7 +177,7 @@ def _all_pairs(x: Floats, images: Embedded, group: Ints, drawn: Floats) -> dict[
 
 
 def _mean(sums: Floats, counts: Floats, drawn: Floats) -> tuple[float, Floats]:
-    """Sum over count, both [units, units], of the whole and in each replicate."""
+    """Return the sum divided by the count, both given as [units, units], for the whole set and for each replicate."""
 
     def weigh(cells: Floats) -> Floats:
         within, across = np.diag(cells), cells - np.diag(np.diag(cells))

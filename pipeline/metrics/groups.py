@@ -1,9 +1,10 @@
 """Error rates by group: does a model err more on one artist, century or kind of picture than on others?
 
-Differential performance as ISO/IEC 19795-10:2024 has it: one threshold for all, FMR and FNMR of the pairs within each
-group. A group is a value of a column of the manifest. Pairs of two images of one value are compared with those of all
-other values, and pairs within values with pairs across them ("same artist" against "different artists"). Intervals and
-tests are over sitters; all tests of a column are one family for Holm's correction.
+This is differential performance as in ISO/IEC 19795-10:2024: one threshold for all, and FMR and FNMR of the pairs
+within each group. A group is the images with one value in a column of the manifest. Pairs within one group are compared
+with pairs within all other groups. Pairs within groups are also compared with pairs across groups ("same artist"
+against "different artists"). Intervals and tests are over sitters; all tests of a column are one family for Holm's
+correction.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Column, Context, Floats, Ints
 
 SAME, DIFFERENT = "same", "different"
-"""Pairs of two images of one value, whichever; and of two values."""
-# Of more sitters, groups of sitters are resampled.
+"""Pairs of images with the same value, and pairs with two different values."""
+# If there are more sitters than this, groups of sitters are resampled.
 MOST_SITTERS = 400
 GROUPS = 128
 RATES = ("fmr", "fnmr")
@@ -36,7 +37,7 @@ COLUMNS = ("column", "group", "sitters", "genuine", "impostor", "threshold", *(
 
 @dataclass(frozen=True)
 class _Counts:
-    """Pairs within one group: errors and all, of genuine pairs by unit [units], of impostor pairs [units, units]."""
+    """Numbers of wrong and of all pairs in a group: genuine pairs by unit [units], impostor pairs [units, units]."""
 
     rejected: Floats
     genuine: Floats
@@ -59,15 +60,16 @@ def groups(
 ) -> dict[str, dict[str, Column]]:
     """Return the curve `groups`: a row for each value of each column, for `same` and for `different`.
 
-    A row has FMR and FNMR with intervals, the difference to the rest (of a value, to pairs within other values; of
-    `same`, to `different`) with its interval and corrected p-value, and a note where the sitters are too few. A group
-    without any error, or with nothing else, has an interval (see `share_interval`) and no test: its errors do not vary.
+    A row has FMR and FNMR with intervals, and the difference to the rest with its interval and corrected p-value. The
+    rest of a value is the pairs within other values; the rest of `same` is `different`. A note says if there are too
+    few sitters. A group without errors, or with errors only, has an interval (see `share_interval`) but no test,
+    because its errors do not vary.
 
     Args:
-        context: knows the columns.
+        context: has the columns.
         pairing: the images.
-        columns: of the manifest, or `century`.
-        threshold: from which on a pair is accepted.
+        columns: columns of the manifest, or `century`.
+        threshold: a pair is accepted if its score is at least this.
 
     Raises:
         SitterError: a data set has no such column.
@@ -98,7 +100,7 @@ def _false_matches(
     coded: Mapping[str, tuple[list[str], tuple[Ints, Ints]]],
     threshold: float,
 ) -> dict[str, Floats]:
-    """Count accepted impostor pairs by column: [values + 1, units, units], those of two values last."""
+    """Count accepted impostor pairs by column: [values + 1, units, units]; pairs of two values are last."""
     hits = {column: np.zeros((len(names) + 1, units, units)) for column, (names, _) in coded.items()}
     number_r, number_c = pairing.numbers
     for a, b in accepted(pairing, threshold):
@@ -114,7 +116,7 @@ def _false_matches(
 
 
 def _units(pairing: Pairing, seed: int) -> tuple[Ints, int]:
-    """Return the unit of each sitter, and how many there are: sitters, or random groups of very many."""
+    """Return the unit of each sitter and the number of units: sitters, or random groups if there are very many."""
     sitters = len(pairing.sitters)
     if sitters <= MOST_SITTERS:
         return np.arange(sitters), sitters
@@ -124,7 +126,7 @@ def _units(pairing: Pairing, seed: int) -> tuple[Ints, int]:
 
 
 def _codes(context: Context, pairing: Pairing, column: str) -> tuple[list[str], tuple[Ints, Ints]]:
-    """Return the values of a column, and which of them each row and each column of the pairing has; −1: not known."""
+    """Return the values of a column, and the value's number for each row and column of the pairing; −1: not known."""
     sides = (pairing.probe, pairing.columns)
     values = {
         (images.dataset, image_id): value
@@ -148,7 +150,7 @@ def _counted(
     code: int,
     hits: Floats,
 ) -> _Counts:
-    """Count the pairs both of whose images have a code; `hits` are those of the impostor pairs that are accepted."""
+    """Count the pairs in which both images have a code; `hits` are the accepted ones among the impostor pairs."""
     chosen = [c == code for c in codes]
     row_unit, col_unit = (unit_of[n] for n in pairing.numbers)
     rows, cols, rejected = genuine
@@ -180,7 +182,7 @@ def _sum(parts: Sequence[_Counts], units: int) -> _Counts:
 
 
 def _rates(context: Context, counts: _Counts, units: int) -> dict[str, _Rate]:
-    """FMR and FNMR, in the set and in each replicate."""
+    """Return FMR and FNMR, in the set and in each replicate."""
     found: dict[str, list[Floats]] = {rate: [] for rate in RATES}
     whole = np.ones((1, units), np.int32)
     for m in _with(whole, draws(units, context.replicates, context.seed)):
@@ -199,7 +201,7 @@ def _with(first: NDArray[np.int32], more: Iterator[NDArray[np.int32]]) -> Iterat
 
 
 def _quadratic(w: Floats, cells: Floats) -> Floats:
-    """Pairs in each replicate: those of two units count by both draws, those within a unit by its own."""
+    """Return the pairs in each replicate: a pair of two units counts by both draws, a pair in one unit by its own."""
     within = np.diag(cells)
     total: Floats = ((w @ (cells - np.diag(within))) * w).sum(axis=1) + w @ within
     return total
@@ -208,7 +210,7 @@ def _quadratic(w: Floats, cells: Floats) -> Floats:
 def _rows(
     context: Context, pairing: Pairing, codes: tuple[Ints, Ints], found: dict[str, _Counts]
 ) -> list[dict[str, object]]:
-    """A row for each group."""
+    """Return a row for each group."""
     units = len(found[SAME].genuine)
     rates = {name: _rates(context, counts, units) for name, counts in found.items()}
     sitters = {name: _sitters(pairing, codes, code) for code, name in enumerate(found) if name not in (SAME, DIFFERENT)}
@@ -264,7 +266,7 @@ def _tested(row: dict[str, object], d: Difference) -> None:
 
 
 def _sitters(pairing: Pairing, codes: tuple[Ints, Ints], code: int) -> Ints:
-    """Images of each sitter in a group."""
+    """Return the number of each sitter's images in a group."""
     sides = [
         np.bincount(n[c == code], minlength=len(pairing.sitters)) for n, c in zip(pairing.numbers, codes, strict=True)
     ]

@@ -24,13 +24,17 @@ CMC_RANKS = 100
 def identification(context: Context, options: IdentificationOptions) -> Result:
     """Search each test image of a data set in a gallery, or, leave-one-out, among the other images of its data set.
 
-    A sitter's score is that of its best gallery image (cosine); images of the probe's own origin photograph are left
-    out. Equal scores count against the probe. Closed set: the share of probes with their sitter at rank k or better,
-    of those whose sitter is in the gallery; a rank counts sitters or, with `rank_by: images`, the images of others.
-    Open set: each probe is also searched with its own sitter struck from the gallery; FAR (FPIR) is the share of such
-    searches (with `open_set: absent`, of those for somebody who is not in the gallery) whose best score reaches the
-    threshold, DIR the share of probes whose own sitter is first and reaches it. Intervals are for other sitters as
-    probes and in the gallery (see `search_rates`).
+    A sitter's score is the score of its best gallery image (cosine); images with the probe's own origin photograph are
+    left out. Equal scores count against the probe.
+
+    Closed set: of the probes with their sitter in the gallery, the share with their sitter at rank k or better. A rank
+    counts sitters or, with `rank_by: images`, images of other sitters.
+
+    Open set: each probe is also searched with its own sitter removed from the gallery. FAR (FPIR) is the share of these
+    searches in which the best score reaches the threshold; with `open_set: absent`, of the searches for somebody who is
+    not in the gallery. DIR is the share of probes with their own sitter first and at the threshold or above.
+
+    Intervals are for other sitters, both as probes and in the gallery (see `search_rates`).
     """
     of_probes, of_gallery = sides(context, options)
     pairing = Pairing(
@@ -89,11 +93,12 @@ def _draws(context: Context, found: Searches) -> Iterator[NDArray[np.int32]]:
 def _with_failures(
     context: Context, options: IdentificationOptions, failed: WithFailures | None, found: Searches
 ) -> dict[str, Scalar]:
-    """Return FTA, FTE and, where images have failed, FNIR with misses: `fnir-rank-1`, … and `fnir@0.01`, …
+    """Return FTA, FTE and, if images have failed, FNIR with misses: `fnir-rank-1`, … and `fnir@0.01`, …
 
-    FNIR is the share of probes that are not answered with their sitter (at rank k or better; first and above the
-    threshold that keeps FPIR) of all that should be: also of those without a usable face, and of those whose sitter is
-    not in the gallery because none of its images there has one. A probe without a face is nobody's false alarm.
+    FNIR is the share of probes that do not return their sitter (at rank k or better; or first and above the threshold
+    of an FPIR), among all probes that should. These include probes without a usable face, and probes of sitters who are
+    missing from the gallery because none of their images there has a usable face. A probe without a face gives no false
+    alarm.
     """
     if failed is None or not failed.count:
         return failed.rates() if failed else {}
@@ -127,12 +132,12 @@ def _with_failures(
 
 
 def _every_search(failed: WithFailures, found: Searches) -> Searches:
-    """Return the searches with those of failed probes, which return nobody, as the last; units are numbered anew."""
+    """Return the searches followed by the searches of failed probes, which return nobody; units are renumbered."""
     from scipy.sparse import coo_array
 
     unit_of, probe_units = units(failed.every)
     number = {name: n for n, name in enumerate(failed.every.sitters)}
-    # From a unit of the searches to one of all searches.
+    # Maps a unit of the searches to its unit in all searches.
     own, _ = units(failed.own)
     there = np.array([unit_of[number[name]] for name in failed.own.sitters], dtype=np.int64)[np.argsort(own)]
     more, total = len(failed.probes), len(failed.every.sitters)
@@ -158,16 +163,16 @@ def _every_search(failed: WithFailures, found: Searches) -> Searches:
 
 
 def _reversed(found: Searches, mated: NDArray[np.bool_], sitters: int) -> str:
-    """Return a sentence where the probes' own sitters come last among the gallery's rather than first."""
+    """Return a message if the probes' own sitters come last in the gallery rather than first; else ""."""
     if not mated.any() or sitters < 2:
         return ""
-    ahead = float(((found.rank[mated] - 1) / (sitters - 1)).mean())  # share of the other sitters: by chance one half
+    ahead = float(((found.rank[mated] - 1) / (sitters - 1)).mean())  # share of the other sitters; one half by chance
     units = len(np.unique(found.sitter[mated]))
     return reversed_by(1 - ahead, int(mated.sum()), int(mated.sum()) * (sitters - 1), units)
 
 
 def _mean_precision(context: Context, found: Searches, mated: NDArray[np.bool_], nobody: str) -> Scalar:
-    """Return the mean average precision; its interval is for other sitters as probes in the gallery as it is."""
+    """Return the mean average precision; its interval is for other sitters as probes, in the same gallery."""
     if not mated.any():
         return Scalar(None, nobody, percent=True, better="higher")
     sums, counts = (
@@ -181,7 +186,7 @@ def _mean_precision(context: Context, found: Searches, mated: NDArray[np.bool_],
 def _curves(
     found: Searches, mated: NDArray[np.bool_], rivals: NDArray[np.bool_], places: int
 ) -> dict[str, dict[str, Column]]:
-    """CMC, and DIR over FAR."""
+    """Return the CMC, and DIR as a function of FAR."""
     if not mated.any():
         return {}
     ranks = np.arange(1, min(CMC_RANKS, places) + 1)

@@ -1,12 +1,13 @@
 """Confidence intervals and paired tests by bootstrap over sitters.
 
-Pairs are not independent: one sitter's images stand in hundreds of them. So whole sitters are resampled (the subset
-bootstrap of Bolle, Ratha & Pankanti 2004; for impostor pairs, whose two sitters are both random, as in Poh & Bengio
-2007). A replicate draws as many sitters as there are, with replacement; where sitter s is drawn m_s times, a genuine
-pair of s counts m_s times and an impostor pair of s and t counts m_s · m_t times. (Pairs of two copies of one sitter
-would be neither genuine nor impostor; they are left out.)
+Pairs are not independent, because one sitter's images are in hundreds of pairs. So whole sitters are resampled (the
+subset bootstrap of Bolle, Ratha & Pankanti 2004; for impostor pairs, in which both sitters are random, as in Poh &
+Bengio 2007). A replicate draws as many sitters as there are, with replacement. If sitter s is drawn m_s times, a
+genuine pair of s counts m_s times, and an impostor pair of s and t counts m_s · m_t times. (Pairs of two copies of one
+sitter would be neither genuine nor impostor; they are left out.)
 
-All models are judged on the same replicates, so that a difference between two models is estimated pair by pair.
+All models are evaluated on the same replicates, so that the difference between two models is estimated on the same
+pairs.
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ from pipeline.metrics.result import Floats, Ints
 
 Points = NDArray[np.intp]
 
-# Weights held at once in one chunk of replicates.
+# Number of weights in memory at once, in one chunk of replicates.
 CHUNK = 4_000_000
-# With fewer units than this, resampling them says next to nothing.
+# With fewer units than this, resampling them says almost nothing.
 FEWEST_UNITS = 5
 
 
 def draws(units: int, replicates: int, seed: int, further: int = 0) -> Iterator[NDArray[np.int32]]:
-    """Yield the rows of `resample` some at a time: units times replicates may be more than memory holds.
+    """Yield the rows of `resample` in chunks, because units times replicates may be too many for memory.
 
     Args:
         units, replicates, seed: as for `resample`.
-        further: units of another sort, which are drawn among themselves and stand behind: gallery-only sitters.
+        further: number of units of another sort (gallery-only sitters), which are drawn separately and come last.
     """
     rng, other = np.random.default_rng([seed, units, replicates]), np.random.default_rng([seed, further, replicates, 1])
     size = max(1, CHUNK // max(1, units + further))
@@ -48,7 +49,7 @@ def draws(units: int, replicates: int, seed: int, further: int = 0) -> Iterator[
 
 
 def resample(units: int, replicates: int, seed: int) -> NDArray[np.int32]:
-    """How often each of `units` is drawn in each replicate: [replicates, units], each row summing to `units`."""
+    """Return how often each of `units` is drawn in each replicate: [replicates, units] with row sums `units`."""
     found = np.empty((replicates, units), dtype=np.int32)
     done = 0
     for part in draws(units, replicates, seed):
@@ -59,7 +60,7 @@ def resample(units: int, replicates: int, seed: int) -> NDArray[np.int32]:
 
 @dataclass(frozen=True)
 class ScoredPairs:
-    """Every pair with its score and the sitters (0 … sitters − 1) it depends on; arrays [g] and [i]."""
+    """Every pair with its score and the sitters (0 … sitters − 1) that it depends on; arrays [g] and [i]."""
 
     genuine: Floats
     genuine_sitter: NDArray[np.int32]
@@ -72,24 +73,25 @@ class ScoredPairs:
 def verification_replicates(
     pairs: ScoredPairs, drawn: Iterable[NDArray[np.int32]], far: Sequence[float]
 ) -> dict[str, Floats]:
-    """EER, TAR at each FAR and d′ in each replicate, exactly as on the replicate's own list of pairs.
+    """Return EER, TAR at each FAR and d′ in each replicate, exactly as from the replicate's own list of pairs.
 
-    Scores are sorted once. A replicate is then a running sum of weights in that order, in which the operating point
-    that is asked for is found by bisection. Memory grows with the pairs and with the sitters, never with their product.
+    Scores are sorted once. A replicate is then a running sum of weights in this order, and its operating points are
+    found by bisection. Memory grows with the pairs and with the sitters, never with their product.
 
     Args:
-        pairs: of the whole set.
-        drawn: how often each sitter is drawn, [r, sitters], some replicates at a time.
+        pairs: the pairs of the whole set.
+        drawn: how often each sitter is drawn, [r, sitters], in chunks of replicates.
         far: FARs at which TAR is wanted.
 
     Returns:
-        `eer` and `d_prime` [replicates], `tar` [replicates, len(far)]; NaN in a replicate without pairs of a sort.
+        `eer` and `d_prime` [replicates], `tar` [replicates, len(far)]; NaN in a replicate without genuine or without
+        impostor pairs.
     """
     order_g, order_i = np.argsort(-pairs.genuine, kind="stable"), np.argsort(-pairs.impostor, kind="stable")
     g, i = pairs.genuine[order_g], pairs.impostor[order_i]
     sitter, a, b = pairs.genuine_sitter[order_g], pairs.impostor_a[order_i], pairs.impostor_b[order_i]
     thresholds = np.unique(np.concatenate([g, i]))[::-1]
-    # How many pairs are accepted at each operating point, from "none" on.
+    # The number of accepted pairs at each operating point, starting with "none".
     upto_g = np.concatenate([[0], np.searchsorted(-g, -thresholds, side="right")])
     upto_i = np.concatenate([[0], np.searchsorted(-i, -thresholds, side="right")])
     last = len(thresholds)
@@ -115,14 +117,14 @@ def verification_replicates(
 
 
 def _running(weights: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Running sums [c, n + 1] of weights [c, n], from 0."""
+    """Return running sums [c, n + 1] of weights [c, n], starting with 0."""
     sums = np.zeros((weights.shape[0], weights.shape[1] + 1), dtype=np.int64)
     np.cumsum(weights, axis=1, out=sums[:, 1:])
     return sums
 
 
 def _rate(sums: Ints, rows: Points, upto: Points, k: Points) -> Floats:
-    """Share of the weight that each row accepts at its operating point k."""
+    """Return the share of the weight that each row accepts at its operating point k."""
     share: Floats = sums[rows, upto[k]] / sums[rows, -1]
     return share
 
@@ -136,7 +138,7 @@ def _exceeds(far: Callable[[Points], Floats], target: float, k: Points) -> NDArr
 
 
 def _first(true: Callable[[Points], NDArray[np.bool_]], rows: int, end: int) -> Points:
-    """In each row, the first k of 1 … `end` that is `true`, which once true stays so; taken to hold at `end`."""
+    """Return in each row the first k of 1 … `end` that is `true`. It stays true from there, and is assumed at `end`."""
     low, high = np.zeros(rows, dtype=np.intp), np.full(rows, end, dtype=np.intp)  # low is false, high is true
     while (high - low > 1).any():
         middle = (low + high) // 2
@@ -147,12 +149,12 @@ def _first(true: Callable[[Points], NDArray[np.bool_]], rows: int, end: int) -> 
 
 @dataclass(frozen=True)
 class _Moments:
-    """Number, sum and sum of squares of the scores, less their mean, by sitter and by pair of sitters."""
+    """Number, sum and sum of squares of the scores, minus their mean, by sitter and by pair of sitters."""
 
     by_sitter: Floats
-    """[sitters, 3] of genuine pairs."""
+    """[sitters, 3], for genuine pairs."""
     by_two: Sequence[Any]
-    """Three sparse matrices [sitters, sitters] of impostor pairs."""
+    """Three sparse matrices [sitters, sitters], for impostor pairs."""
 
     @staticmethod
     def of(pairs: ScoredPairs) -> _Moments:
@@ -167,7 +169,7 @@ class _Moments:
         return _Moments(by_sitter, [coo_array((off_i**p, cells), shape=(n, n)).tocsr() for p in range(3)])
 
     def d_prime(self, drawn: NDArray[np.int32]) -> Floats:
-        """d′ in each replicate [r, sitters]; NaN where undefined."""
+        """Return d′ in each replicate of [r, sitters]; NaN if undefined."""
         m = drawn.astype(np.float64)
         count_g, sum_g, square_g = (m @ self.by_sitter).T
         transposed = np.ascontiguousarray(m.T)
@@ -180,15 +182,16 @@ class _Moments:
 
 
 def interval(replicates: Floats, level: float, units: float, least: float = FEWEST_UNITS) -> tuple[float, float] | None:
-    """Percentile interval at `level`, widened for the number of units that were resampled.
+    """Return the percentile interval at `level`, widened for the number of units that were resampled.
 
-    The bootstrap's spread is too small by √((n − 1) / n) and normal where Student's t is meant: percentiles are taken
-    as far out as makes the interval for a mean the t interval (Hesterberg 2015, "What teachers should know about the
-    bootstrap": the expanded percentile interval).
-    `units` may be an effective number. None with fewer units than `least` (5), or where over a tenth of the replicates
-    are undefined.
+    The bootstrap's standard deviation is too small by √((n − 1) / n), and its distribution is normal instead of
+    Student's t. So more extreme percentiles are used, such that the interval for a mean would be the t interval
+    (Hesterberg 2015, "What teachers should know about the bootstrap": the expanded percentile interval).
+
+    `units` may be an effective number. Return None if there are fewer units than `least` (5), or if more than a tenth
+    of the replicates are undefined.
     """
-    from scipy.special import ndtr, stdtrit  # what scipy.stats calls; importing that takes half a second more
+    from scipy.special import ndtr, stdtrit  # scipy.stats calls these, but its import takes half a second more
 
     known = replicates[np.isfinite(replicates)]
     if units < least or len(known) < 0.9 * len(replicates):
@@ -199,12 +202,12 @@ def interval(replicates: Floats, level: float, units: float, least: float = FEWE
 
 
 def tested(replicates: Floats, units: float) -> float:
-    """Return the p-value that belongs to `interval`: the least 1 − level at which the interval leaves out zero.
+    """Return the p-value that belongs to `interval`: the least 1 − level at which the interval does not contain zero.
 
-    0 where all replicates lie on one side, which tells no more than that p is small.
+    It is 0 if all replicates lie on one side, which only says that p is small.
 
     Args:
-        replicates: of a difference.
+        replicates: replicates of a difference.
         units: as for `interval`.
     """
     from scipy.special import ndtri, stdtr
@@ -217,7 +220,7 @@ def tested(replicates: Floats, units: float) -> float:
 
 
 def _below(known: Floats) -> float:
-    """Return the greatest share whose quantile (by straight lines, as `np.quantile` has it) is not above zero."""
+    """Return the greatest share with a quantile (interpolated as in `np.quantile`) that is not above zero."""
     count = int(np.searchsorted(known, 0, side="right"))
     if count in (0, len(known)):
         return float(count > 0)
@@ -228,10 +231,11 @@ def _below(known: Floats) -> float:
 def share_interval(
     value: float, replicates: Floats, level: float, units: float, least: float = FEWEST_UNITS
 ) -> tuple[float, float] | None:
-    """Return the interval of a share that may lie near 0 or 1: the percentile interval joined with Wilson's.
+    """Return the interval of a share that may be near 0 or 1: the percentile interval joined with Wilson's.
 
-    Wilson's (1927) is that of a share of n independent cases, where n is what gives the bootstrap's variance (Korn &
-    Graubard 1998, for surveys by clusters). Percentiles alone are too short on the side of the middle.
+    Wilson's interval (1927) is for a share of n independent cases; n is chosen so that the variance equals the
+    bootstrap's (Korn & Graubard 1998, for surveys by clusters). Percentiles alone do not reach far enough on the side
+    towards one half.
 
     Args:
         value: the share.

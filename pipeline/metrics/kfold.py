@@ -1,4 +1,4 @@
-"""Verification on the pairs that a data set comes with, in folds, as InsightFace's `verification.py` computes it."""
+"""Verification on the pairs that a data set comes with, in folds, computed as in InsightFace's `verification.py`."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from pipeline.params.metrics.kfold import KfoldOptions
 
 ACCURACY_THRESHOLDS = np.arange(0, 4, 0.01)
 VAL_THRESHOLDS = np.arange(0, 4, 0.001)
-# With fewer thresholds than this across nearly all distances, the accuracy is said to be coarse.
+# With fewer thresholds than this across nearly all distances, a note says that the accuracy is coarse.
 FEWEST_STEPS = 20
-# Where a FAR allows no impostor pair of the other folds, the threshold of `accuracy@FAR` is this far above them all.
+# If a FAR allows no impostor pair of the other folds, the threshold of `accuracy@FAR` is this far above all of them.
 ABOVE_ALL = 1e-6
 
 
 @dataclass(frozen=True)
 class Folds:
-    """What each fold, tested at thresholds from the others, gives; arrays [folds]. VAL and FAR: [folds, len(far)]."""
+    """The figures of each fold at thresholds from the other folds: arrays [folds]; VAL and FAR: [folds, len(far)]."""
 
     fold: Ints
     accuracy: Floats
@@ -36,14 +36,15 @@ class Folds:
 
 
 def kfold(context: Context, options: KfoldOptions) -> Result:
-    """The k-fold protocol of LFW, CFP and AgeDB: accuracy, accuracy at FAR, and VAL at FAR.
+    """Run the k-fold protocol of LFW, CFP and AgeDB: accuracy, accuracy at FAR, and VAL at FAR.
 
-    A pair's distance is the squared L2 distance of its unit-length embeddings. The accuracy of a fold is that at the
-    threshold, of 0, 0.01 … 3.99, which is the best on the other folds (the first of equals). VAL at FAR is the share of
-    the fold's genuine pairs accepted at the threshold that has this FAR on the other folds. Of a model that gives
-    scores, whose range may be any, every listed score is a threshold, and distances are scores with the other sign.
-    Accuracy at FAR (`accuracy@0.001`) is a third figure, which cannot stand beside the other two: see
-    `accuracy_at_far`. Given are the means over folds and their population standard deviations; intervals resample
+    A pair's distance is the squared L2 distance of its unit embeddings. The accuracy of a fold is taken at the
+    threshold (one of 0, 0.01 … 3.99) that is best on the other folds (the first of equals). VAL at FAR is the share of
+    the fold's genuine pairs that are accepted at the threshold with this FAR on the other folds. The scores of an
+    outside system may have any range: then every listed score is a threshold, and distances are the negative scores.
+
+    Accuracy at FAR (`accuracy@0.001`) is a third figure, which must not be compared with the other two: see
+    `accuracy_at_far`. The result has the means over folds and their population standard deviations; intervals resample
     folds.
     """
     listed = context.pairs(options.dataset)
@@ -102,10 +103,10 @@ def kfold(context: Context, options: KfoldOptions) -> Result:
 def _with_failures(
     listed: PairList, folds: Folds, far: tuple[float, ...], scalars: Mapping[str, Scalar], drawn: Floats
 ) -> dict[str, Scalar]:
-    """Return `gaccuracy` and `gval@0.001`: the same, of all pairs that the data set comes with.
+    """Return `gaccuracy` and `gval@0.001`: accuracy and VAL over all pairs that the data set comes with.
 
-    A pair of which an image has no face is rejected: falsely if it is genuine, rightly if not. Thresholds are as they
-    were. Nothing where no pair of any model has failed.
+    A pair with an image without a face is rejected: wrongly if it is genuine, rightly if not. Thresholds stay the same.
+    Return nothing if no pair of any model has failed.
     """
     if not len(listed.lost_fold) and not listed.lost_elsewhere:
         return {}
@@ -128,7 +129,7 @@ def _with_failures(
 
 
 def _reversed(listed: PairList, squared: Floats) -> str:
-    """Return a sentence where genuine pairs are further apart than impostor pairs."""
+    """Return a message if genuine pairs are further apart than impostor pairs; else ""."""
     genuine, impostor = -squared[listed.genuine], -squared[~listed.genuine]
     used = np.unique(np.concatenate([listed.a, listed.b]))
     sitters = len({listed.images.sitters[n] for n in used})
@@ -136,7 +137,7 @@ def _reversed(listed: PairList, squared: Floats) -> str:
 
 
 def distances(listed: PairList) -> Floats:
-    """Squared L2 distances [n] of the pairs' unit-length embeddings, or scores with the other sign."""
+    """Return the squared L2 distances [n] of the pairs' unit embeddings, or negative scores."""
     if isinstance(listed.images, Scored):
         return -listed.images.listed(listed.a, listed.b)
     vectors = unit(listed.images.vectors)
@@ -145,7 +146,7 @@ def distances(listed: PairList) -> Floats:
 
 
 def similarities(listed: PairList) -> Floats:
-    """Cosines [n] of the pairs, equal ones equal, or scores as they are given."""
+    """Return the cosines [n] of the pairs, rounded so that equal ones are equal, or the given scores."""
     if isinstance(listed.images, Scored):
         return listed.images.listed(listed.a, listed.b)
     vectors = unit(listed.images.vectors)
@@ -155,16 +156,16 @@ def similarities(listed: PairList) -> Floats:
 def accuracy_at_far(scores: Floats, genuine: NDArray[np.bool_], fold: Ints, far: float) -> Floats:
     """Return the accuracy [folds] of each fold at the threshold of a FAR on the other folds' impostor pairs.
 
-    Of the n impostor scores of the other folds, descending, the threshold is the k-th, k = ⌊far · n⌋, or, where k is 0,
-    the highest + 1e-6. A pair of the fold is accepted where its score is at least the threshold; the accuracy is the
-    share of all its pairs that are decided rightly. Equal scores at the threshold are all accepted, so that the FAR may
-    be exceeded. NaN where the other folds have no impostor pair. As the code behind "Face Verification: ArcFace vs
-    InfoNCE" has it (github.com/enazari/ArcFace-vs-InfoNCE, commit 0499ac3).
+    The threshold is the k-th of the n impostor scores of the other folds, descending, with k = ⌊far · n⌋; if k is 0, it
+    is the highest + 1e-6. A pair of the fold is accepted if its score is at least the threshold; the accuracy is the
+    share of all its pairs that are decided correctly. Equal scores at the threshold are all accepted, so the FAR may be
+    exceeded. The accuracy is NaN if the other folds have no impostor pair. This is how the code behind "Face
+    Verification: ArcFace vs InfoNCE" computes it (github.com/enazari/ArcFace-vs-InfoNCE, commit 0499ac3).
 
     Args:
-        scores: [n] of the pairs, higher for pairs more alike.
-        genuine: [n].
-        fold: [n]; folds may differ in size.
+        scores: [n], scores of the pairs; a higher score means more alike.
+        genuine: [n], whether each pair is genuine.
+        fold: [n], fold of each pair; folds may differ in size.
         far: the FAR, between 0 and 1.
     """
     numbers = np.unique(fold)
@@ -181,19 +182,19 @@ def accuracy_at_far(scores: Floats, genuine: NDArray[np.bool_], fold: Ints, far:
 
 
 def every(squared: Floats) -> Floats:
-    """Return thresholds [k] that tell all these distances apart: each of them, and one above all."""
+    """Return thresholds [k] that separate all these distances: each of them, and one above all."""
     distinct = np.unique(squared)
     return np.append(distinct, np.nextafter(distinct[-1:], np.inf))
 
 
 def _coarse(squared: Floats) -> str:
-    """Return a sentence where the protocol's thresholds are too far apart for these distances."""
+    """Return a message if the protocol's thresholds are too far apart for these distances; else ""."""
     low, high = np.quantile(squared, [0.01, 0.99])
     if high - low >= FEWEST_STEPS * ACCURACY_THRESHOLDS[1]:
         return ""
     return (
         f"the protocol's thresholds are {ACCURACY_THRESHOLDS[1]:g} apart, but 98 % of the squared distances lie "
-        f"between {low:.6g} and {high:.6g}, so that few thresholds tell them apart: all-pairs is finer"
+        f"between {low:.6g} and {high:.6g}, so that few thresholds separate them: all-pairs is finer"
     )
 
 
@@ -204,10 +205,10 @@ def in_folds(
     far: tuple[float, ...],
     grids: tuple[Floats, Floats] = (ACCURACY_THRESHOLDS, VAL_THRESHOLDS),
 ) -> Folds:
-    """Test each fold at the thresholds chosen on the others, of a grid for the accuracy and one for VAL.
+    """Test each fold at thresholds that are chosen on the others from two grids, one for accuracy and one for VAL.
 
-    VAL is NaN in a fold without genuine pairs, FAR in one without impostor pairs, and both where the other folds lack
-    pairs to choose a threshold by.
+    VAL is NaN in a fold without genuine pairs, FAR in a fold without impostor pairs, and both if the other folds lack
+    pairs to choose a threshold.
     """
     numbers = np.unique(fold)
     accuracy, threshold = np.empty(len(numbers)), np.empty(len(numbers))
@@ -228,11 +229,12 @@ def in_folds(
 
 
 def val_threshold(impostor: Floats, far: float, grid: Floats = VAL_THRESHOLDS) -> float:
-    """Distance below which a share `far` of these impostor distances lies; the least where no threshold reaches it.
+    """Return the distance below which a share `far` of impostor distances lies; the least if no threshold reaches it.
 
-    Between the thresholds of the grid (0, 0.001 … 3.999) by a straight line. Where several have the same FAR, the line
-    starts from the last of the lower FAR and ends at the first of the higher, as a first-order spline through all
-    points does. InsightFace's `interp1d(kind="slinear")` is that spline, but current SciPy refuses duplicates.
+    It is interpolated linearly between the thresholds of the grid (0, 0.001 … 3.999). If several thresholds have the
+    same FAR, the line goes from the last one with the lower FAR to the first one with the higher FAR, like a
+    first-order spline through all points. InsightFace uses such a spline, `interp1d(kind="slinear")`, but current SciPy
+    refuses duplicates.
     """
     if not len(impostor):
         return float("nan")
@@ -241,7 +243,7 @@ def val_threshold(impostor: Floats, far: float, grid: Floats = VAL_THRESHOLDS) -
 
 
 def _accepted(squared: Floats, thresholds: Floats) -> NDArray[Any]:
-    """How many distances lie below each threshold."""
+    """Return the number of distances below each threshold."""
     return np.searchsorted(np.sort(squared), thresholds, side="left")
 
 
@@ -254,6 +256,6 @@ def _mean(values: Floats) -> float:
 
 
 def _resampled(drawn: Floats, values: Floats) -> Floats:
-    """Mean over folds in each replicate."""
+    """Return the mean over folds in each replicate."""
     means: Floats = drawn @ values / len(values)
     return means

@@ -1,8 +1,8 @@
-"""Pairs of large sets by groups of sitters and levels of score, and the bootstrap's replicates of them.
+"""Pairs of large sets, counted by groups of sitters and levels of the score, and their bootstrap replicates.
 
-Where pairs are too many for a replicate to go through each, the sitters are dealt at random into at most 128 groups,
-which are resampled as sitters otherwise are, and the pairs are counted by their two groups and by one of about 500
-levels of score, densely where the FAR is small.
+If there are too many pairs for a replicate to go through each, the sitters are dealt at random into at most 128 groups,
+which are resampled in place of sitters. The pairs are counted by their two groups and by one of about 500 levels of the
+score, which are dense where the FAR is small.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ GROUPS = 128
 
 
 def dealt(sitters: int, rng: np.random.Generator) -> Ints:
-    """Return the group of each sitter, dealt at random into groups as even as can be: [sitters]."""
+    """Return the group of each sitter, [sitters], dealt at random into groups of nearly equal size."""
     group_of = np.empty(sitters, dtype=np.int64)
     group_of[rng.permutation(sitters)] = np.arange(sitters) % min(GROUPS, sitters)
     return group_of
@@ -31,22 +31,22 @@ def dealt(sitters: int, rng: np.random.Generator) -> Ints:
 
 @dataclass(frozen=True)
 class Levelled:
-    """Pairs counted by groups of sitters and levels of score."""
+    """Pairs counted by groups of sitters and levels of the score."""
 
     scores: Floats
-    """[levels] lowest score of each level, ascending."""
+    """[levels], lowest score of each level, ascending."""
     genuine: Ints
-    """[groups, levels] pairs by the sitter's group."""
+    """[groups, levels], number of genuine pairs by the sitter's group."""
     impostor: Ints
-    """[groups, groups, levels] pairs by both groups."""
+    """[groups, groups, levels], number of impostor pairs by both groups."""
 
 
 def levelled(pairs: ScoredPairs, rng: np.random.Generator) -> Levelled:
-    """Count scored pairs, which need not be all pairs of their sitters.
+    """Count scored pairs by group and level; they need not be all pairs of their sitters.
 
     Args:
-        pairs: at least one of either sort.
-        rng: deals the sitters.
+        pairs: at least one genuine and one impostor pair.
+        rng: random numbers to deal the sitters.
     """
     ascending = np.sort(pairs.genuine), np.sort(pairs.impostor)
     low, high = (float(end(part[place] for part in ascending)) for end, place in ((min, 0), (max, -1)))
@@ -65,11 +65,11 @@ def levelled(pairs: ScoredPairs, rng: np.random.Generator) -> Levelled:
 
 
 def level_edges(genuine: Ints, impostor: Ints, bins: int) -> Ints:
-    """Lowest bins of the levels: those of a sample's quantiles, spread evenly over log FAR, over FAR and over TAR.
+    """Return the lowest bins of the levels: a sample's quantiles, spread evenly over log FAR, over FAR and over TAR.
 
     Args:
         genuine, impostor: bins of sampled pairs, ascending.
-        bins: how many there are.
+        bins: number of bins.
     """
     chosen = [np.array([0]), genuine[:: max(1, len(genuine) // 150)]]
     if len(impostor):
@@ -88,18 +88,18 @@ def level_replicates(
     whole: Tally,
     spread: float,
 ) -> dict[str, Floats]:
-    """As `intervals.verification_replicates`, from pairs counted by groups of sitters and levels of score.
+    """Return the same as `intervals.verification_replicates`, from pairs counted by groups and levels.
 
-    In a replicate the rates at the levels' edges are exact; between edges the ROC is taken for straight. What that does
-    to the value of the whole set, where the fine histogram knows better, is subtracted from each replicate.
+    In a replicate, the rates at the edges of levels are exact; between edges the ROC is assumed to be straight. The
+    error that this makes on the whole set, for which the fine histogram is known, is subtracted from each replicate.
 
     Args:
-        scores: [levels] lowest score of each level, ascending.
-        genuine: [groups, levels] pairs by the sitter's group.
-        impostor: [groups, groups, levels] pairs by both groups.
-        drawn: [replicates, groups].
+        scores: [levels], lowest score of each level, ascending.
+        genuine: [groups, levels], genuine pairs by the sitter's group.
+        impostor: [groups, groups, levels], impostor pairs by both groups.
+        drawn: [replicates, groups], how often each group is drawn.
         far: FARs at which TAR is wanted.
-        whole: the fine histogram.
+        whole: the fine histogram of the whole set.
         spread: d′ of the whole set.
     """
     groups, levels = genuine.shape
@@ -123,7 +123,7 @@ def level_replicates(
 
 
 def level_means(scores: Floats, whole: Tally) -> Floats:
-    """Mean score of the pairs of each level; the level's lowest score where it has none."""
+    """Return the mean score of the pairs of each level, or the level's lowest score if it has no pairs."""
     level = np.searchsorted(scores, whole.scores, side="right") - 1
     pairs = whole.genuine + whole.impostor
     sums, counts = (np.bincount(level, w, minlength=len(scores)) for w in (whole.scores * pairs, pairs))
@@ -132,8 +132,8 @@ def level_means(scores: Floats, whole: Tally) -> Floats:
 
 
 def _at_levels(scores: Floats, genuine: NDArray[Any], impostor: NDArray[Any], far: Sequence[float]) -> list[float]:
-    """EER, d′ and TAR at each FAR of one replicate, by straight lines between the levels' edges."""
+    """Return EER, d′ and TAR at each FAR of one replicate, interpolated linearly between the edges of levels."""
     counts = Tally(scores[::-1], genuine[::-1].astype(np.float64), impostor[::-1].astype(np.float64))
     curve = roc(counts)
-    # Where several edges have one FAR, np.interp takes the last, which has the highest TAR.
+    # If several edges have the same FAR, np.interp takes the last, which has the highest TAR.
     return [eer(curve)[0], d_prime(counts), *np.interp(far, curve.far, curve.tar)]

@@ -1,4 +1,4 @@
-"""Kind `linear-probe`: how much of the artist, the century or the style the embeddings of unknown sitters carry."""
+"""Kind `linear-probe`: how well artist, century or style can be predicted from the embeddings of new sitters."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scala
 from pipeline.params.metrics.linear_probe import LinearProbeOptions
 
 FEWEST_SITTERS = 2
-"""A class of one sitter cannot be told from that sitter."""
+"""Least number of sitters in a class; a class of one sitter could not be distinguished from this sitter."""
 
 
 def linear_probe(context: Context, options: LinearProbeOptions) -> Result:
     """Predict a column of the manifest (artist, style, … or the century of `year`) from the embeddings, linearly.
 
-    Linear discriminant analysis with equal priors on unit-length embeddings; the covariance within the classes is
-    shrunk by the closed form of Ledoit & Wolf (2004), so that nothing has to be tuned and models of different dimension
-    are treated alike. Cross-validated over sitters: whoever is predicted was not learned from, so the sitter cannot be
-    used. Values that differ only by their spelling are one class, shown in the commonest one. Left out are classes of
-    fewer than two sitters, and images without a value, with a word for nobody ("unknown"), or of several artists. The
-    figure is the balanced accuracy (mean recall of the classes), for which chance is one over the number of classes;
-    intervals resample the sitters. It says what an embedding carries beside the sitter, and so is neither good nor bad
-    by itself (Alain & Bengio 2017).
+    The classifier is linear discriminant analysis with equal priors on unit embeddings. The covariance within the
+    classes is shrunk by the closed form of Ledoit & Wolf (2004), so that nothing has to be tuned and models of
+    different dimensions are treated alike. It is cross-validated over sitters: it was not trained on the sitter of a
+    predicted image, so it cannot use the sitter. Values that differ only in spelling are one class, shown in the most
+    common spelling. Classes of fewer than two sitters are left out, and so are images without a value, with a word for
+    nobody ("unknown"), or of several artists. The figure is the balanced accuracy (mean recall of the classes); by
+    chance it is one over the number of classes. Intervals resample the sitters. The figure says what an embedding tells
+    beside the sitter, so it is neither good nor bad by itself (Alain & Bengio 2017).
 
     Raises:
         SitterError: the data set has no such column.
@@ -63,7 +63,7 @@ def linear_probe(context: Context, options: LinearProbeOptions) -> Result:
 
 
 def _learnable(labels: NDArray[np.str_], sitters: NDArray[np.str_]) -> NDArray[np.bool_]:
-    """Images with a value that two sitters have at least."""
+    """Return which images have a value that at least two sitters have."""
     known = labels != ""
     pairs = np.unique(np.stack([labels[known], sitters[known]]), axis=1)
     names, sitters_of = np.unique(pairs[0], return_counts=True) if known.any() else (labels[:0], np.zeros(0, int))
@@ -72,7 +72,7 @@ def _learnable(labels: NDArray[np.str_], sitters: NDArray[np.str_]) -> NDArray[n
 
 
 def _predicted(x: Floats, label: Ints, sitter: Ints, folds: int, seed: int) -> Ints:
-    """Class [n] of each image, by a classifier that has not seen its sitter."""
+    """Return the predicted class [n] of each image, by a classifier that has not seen its sitter."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     found = np.empty(len(label), dtype=np.int64)
@@ -87,7 +87,7 @@ def _predicted(x: Floats, label: Ints, sitter: Ints, folds: int, seed: int) -> I
 
 
 def _discriminants(x: Floats, number: Ints, asked: Floats) -> Floats:
-    """Linear discriminants [m, classes] with equal priors of `asked` [m, d], learned from x [n, d] of classes [n]."""
+    """Return linear discriminants [m, classes] of `asked` [m, d], equal priors, fitted on x [n, d] of classes [n]."""
     from sklearn.covariance import ledoit_wolf
 
     of = np.zeros((len(x), number.max() + 1))
@@ -102,7 +102,7 @@ def _discriminants(x: Floats, number: Ints, asked: Floats) -> Floats:
 
 
 def _table(sitter: Ints, label: Ints, right: NDArray[np.bool_], sitters: int, classes: int) -> tuple[Floats, Floats]:
-    """Images that were told right, and all images, by sitter and class: [sitters, classes]."""
+    """Return the numbers of correctly predicted and of all images, by sitter and class: [sitters, classes]."""
     hits, of = np.zeros((sitters, classes)), np.zeros((sitters, classes))
     np.add.at(hits, (sitter, label), right)
     np.add.at(of, (sitter, label), 1)
@@ -110,7 +110,7 @@ def _table(sitter: Ints, label: Ints, right: NDArray[np.bool_], sitters: int, cl
 
 
 def _balanced(hits: Floats, of: Floats) -> Floats:
-    """Mean recall [replicates] of the classes that a replicate holds, from counts [replicates, classes]."""
+    """Return the mean recall [replicates] over the classes in a replicate, from counts [replicates, classes]."""
     with np.errstate(invalid="ignore"):
         mean: Floats = np.nanmean(hits / of, axis=1)
     return mean

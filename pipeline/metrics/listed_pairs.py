@@ -1,4 +1,4 @@
-"""The pairs that a data set comes with, checked, and as benchmarks are handed them."""
+"""The pairs that a data set comes with: they are checked, and joined with their images for benchmarks."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def pair_list(
     """Return pairs with their images.
 
     Args:
-        listed: rows of `pairs.csv`, of which the model has both images.
-        lost: those of which it has not.
+        listed: rows of `pairs.csv` for which the model has both images.
+        lost: rows for which it lacks an image.
         elsewhere: whether another model has lost pairs.
-        images: gives the images of some ids, in their order.
+        images: returns the images with some ids, in the order of the ids.
     """
     image_ids = list(dict.fromkeys(r[side] for r in listed for side in ("image_a", "image_b")))
     place = {image_id: n for n, image_id in enumerate(image_ids)}
@@ -39,7 +39,7 @@ def pair_list(
 
 
 def check_pairs(path: Path, listed: Sequence[Row], known: Mapping[str, Row]) -> None:
-    """Raise SitterError where a pair names an image that is not tested, or is not told as it should be."""
+    """Raise SitterError if a pair names an image that is not a test image, or if a cell of its row is wrong."""
     for line, row in enumerate(listed, start=2):
         for side in ("image_a", "image_b"):
             if row[side] not in known:

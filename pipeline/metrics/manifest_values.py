@@ -1,4 +1,4 @@
-"""Values of a column of the manifest, by image: what benchmarks predict, and what they break figures down by."""
+"""Values of a column of the manifest by image, which benchmarks predict, or by which they group images."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import TypeVar
 
 from pipeline.core.errors import SitterError
 from pipeline.core.names import same
+from pipeline.core.nobody import several
 from pipeline.metrics.result import Context
-from pipeline.splits.artists import several
 
 CENTURY, YEAR, ARTIST = "century", "year", "artist"
 Key = TypeVar("Key", bound=Hashable)
 
 
 def century(year: str) -> str:
-    """The century that a year lies in; empty where there is no year.
+    """Return the century of a year; empty if there is no year.
 
     >>> century("1516.0"), century("ca. 1600"), century("1601-1605"), century("unknown")
     ('16', '16', '17', '')
@@ -27,7 +27,7 @@ def century(year: str) -> str:
 
 
 def values_of(context: Context, dataset: str, column: str) -> dict[str, str]:
-    """The value of each image, empty where unknown."""
+    """Return the value of each image, empty if unknown."""
     if column != CENTURY:
         return {image_id: value.strip() for image_id, value in context.column(dataset, column).items()}
     try:
@@ -37,9 +37,9 @@ def values_of(context: Context, dataset: str, column: str) -> dict[str, str]:
 
 
 def classes(values: Mapping[Key, str], is_nobody: Callable[[str], bool], column: str) -> dict[Key, str]:
-    """The class of each image: the commonest spelling of its value, empty where the value names nobody.
+    """Return the class of each image: the most common spelling of its value, or empty if the value names nobody.
 
-    A cell of several artists is of no class.
+    A cell with several artists has no class.
     """
     spelling = dict.fromkeys(values.values(), "")
     for value in spelling:

@@ -1,8 +1,8 @@
-"""Thresholds: those of the test's own operating points, and those chosen on validation sitters, applied to the test.
+"""Thresholds of the test's own operating points, and thresholds that were chosen on validation sitters.
 
-A threshold chosen on the test sitters knows the answers: the error at it is what a system could reach, not what a user
-will see. The error at a threshold chosen on other sitters is (ISO/IEC 19795-1:2021; "half total error rate" and the a
-priori threshold as bob.measure has them: HTER = (FMR + FNMR) / 2).
+The error at a threshold that was chosen on the test sitters is what a system could reach at best, not what a user will
+see. What a user will see is the error at a threshold that was chosen on other sitters (ISO/IEC 19795-1:2021; "half
+total error rate" and the a priori threshold are as in bob.measure: HTER = (FMR + FNMR) / 2).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ ACCEPTS_NONE = "no threshold that accepts a pair keeps to this FAR"
 def own_thresholds(curve: Roc, impostors: int, far: Sequence[float], lacking: str) -> dict[str, Scalar]:
     """Return the exact threshold of each operating point of a test: `eer_threshold`, `threshold@0.01`, …
 
-    A pair is accepted where its score is at least the threshold. At a FAR it is the lowest score that keeps to it; at
-    the EER it lies between two scores where the ROC crosses the diagonal.
+    A pair is accepted if its score is at least the threshold. The threshold of a FAR is the lowest score that does not
+    exceed the FAR; the threshold of the EER lies between two scores where the ROC crosses the diagonal.
 
     Args:
         curve: the ROC of the test.
@@ -49,19 +49,19 @@ def own_thresholds(curve: Roc, impostors: int, far: Sequence[float], lacking: st
 def chosen_thresholds(
     validation: Tally | None, why_not: str, far: Sequence[float], test: Tally, table: PairTable, draws: Draws
 ) -> dict[str, Scalar]:
-    """Return thresholds chosen on validation sitters and the errors of the test at them.
+    """Return thresholds that were chosen on validation sitters, and the errors of the test at these thresholds.
 
-    `val_eer_threshold` and `val_threshold@0.01`, …, each with the test's FMR, FNMR and half total error rate there
-    (`fmr@val_threshold@0.01`, `fnmr@…`, `hter@…`), with replicates over the test's sitters; the threshold itself is
-    taken as given. Without validation pairs, one empty scalar whose note says why.
+    The scalars are `val_eer_threshold` and `val_threshold@0.01`, …, each with the test's FMR, FNMR and half total error
+    rate at it (`fmr@val_threshold@0.01`, `fnmr@…`, `hter@…`). Replicates are over the test sitters; the threshold is
+    not chosen again. If there are no validation pairs, return one empty scalar with a note that says why.
 
     Args:
-        validation: counts of the validation pairs; None where there are none.
+        validation: counts of the validation pairs; None if there are none.
         why_not: why there are none.
         far: the FARs.
         test: counts of the test pairs.
         table: the test pairs by sitter.
-        draws: gives the bootstrap's draws of the test's sitters.
+        draws: gives the bootstrap's draws of the test sitters.
     """
     lacking = why_not if validation is None else _one_sided(validation)
     if validation is None or lacking:
@@ -77,7 +77,7 @@ def chosen_thresholds(
 
 
 def _one_sided(counts: Tally) -> str:
-    """Return a sentence where validation sitters give no genuine or no impostor pair."""
+    """Return a message if the validation sitters give no genuine or no impostor pair; else ""."""
     if not counts.genuine.sum():
         return "no validation sitter has two images that may be compared, so no threshold can be chosen"
     return "" if counts.impostor.sum() else "there is only one validation sitter, so no threshold can be chosen"
@@ -86,9 +86,10 @@ def _one_sided(counts: Tally) -> str:
 def expected_performance(validation: Tally | None, test: Tally) -> dict[str, dict[str, Column]]:
     """Return the curve `epc`: the half total error rate of the test at thresholds chosen on validation sitters.
 
-    The expected performance curve (Bengio, Mariéthoz & Keller 2005; bob.measure.epc): for each α from 0 to 1, the
-    threshold that makes α · FMR + (1 − α) · FNMR least on the validation sitters, the highest of equals. α says how
-    much worse a false match is than a false non-match. Empty where either side lacks a sort of pairs.
+    This is the expected performance curve (Bengio, Mariéthoz & Keller 2005; bob.measure.epc): for each α from 0 to 1,
+    it uses the threshold that minimises α · FMR + (1 − α) · FNMR on the validation sitters, the highest of equals. α is
+    the weight of a false match against a false non-match. The result is empty if validation or test lacks genuine or
+    impostor pairs.
 
     Args:
         validation, test: counts of the pairs.
@@ -100,7 +101,7 @@ def expected_performance(validation: Tally | None, test: Tally) -> dict[str, dic
     alpha = np.linspace(0, 1, EPC_POINTS)
     costs = alpha[:, None] * chosen.far[None] + (1 - alpha)[:, None] * (1 - chosen.tar)[None]
     best = costs.argmin(axis=1)
-    # The operating point of the test whose pairs score at least the threshold.
+    # The operating point of the test at which exactly the pairs at or above the threshold are accepted.
     point = np.searchsorted(-curve.threshold, -chosen.threshold[best], side="right") - 1
     fmr, fnmr = curve.far[point], 1 - curve.tar[point]
     thresholds = [None if np.isinf(t) else float(t) for t in chosen.threshold[best]]
@@ -111,8 +112,8 @@ def generalised_errors(chosen: Mapping[str, Scalar], test: Tally, table: PairTab
     """Return GFAR and GFRR of the test at thresholds that were chosen on validation sitters.
 
     Args:
-        chosen: what `chosen_thresholds` has returned.
-        test, table, draws: as there, of all pairs, those with a failed image below all others.
+        chosen: the result of `chosen_thresholds`.
+        test, table, draws: as in `chosen_thresholds`, for all pairs; pairs with a failed image score below all others.
     """
     found: dict[str, Scalar] = {}
     for name, scalar in chosen.items():
@@ -123,7 +124,7 @@ def generalised_errors(chosen: Mapping[str, Scalar], test: Tally, table: PairTab
 
 
 def _errors(name: str, threshold: float, test: Tally, table: PairTable, draws: Draws) -> dict[str, Scalar]:
-    """Return FMR, FNMR and HTER of the test at a threshold; empty where the test lacks a sort of pairs."""
+    """Return FMR, FNMR and HTER of the test at a threshold; empty if it lacks genuine or impostor pairs."""
     if not test.genuine.sum() or not test.impostor.sum():
         return {}
     accepted = test.scores >= threshold
@@ -133,7 +134,7 @@ def _errors(name: str, threshold: float, test: Tally, table: PairTable, draws: D
     drawn: list[Floats] = []
     for side, value, accepts in sides:
         wrong = ((side.score >= threshold) == accepts).astype(np.float64)
-        # Streamed pairs lie in levels; what that does to the whole set is taken off each replicate.
+        # Streamed pairs are counted in levels; the error of this on the whole set is subtracted from each replicate.
         shift = value - side.mean(wrong)
         drawn.append(np.clip(side.means(wrong, table.units, draws()) + shift, 0, 1))
     values = (("fmr", fmr, drawn[0]), ("fnmr", fnmr, drawn[1]), ("hter", (fmr + fnmr) / 2, (drawn[0] + drawn[1]) / 2))

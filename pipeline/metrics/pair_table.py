@@ -1,6 +1,7 @@
-"""Pairs by score and sitter in one form, whether they were scored one by one or counted in streams.
+"""Pairs by score and sitter in a common form, whether they were scored individually or counted in streams.
 
-From it come means over pairs of whatever depends on a score, in the bootstrap replicates that `intervals` describes.
+It gives means over pairs of anything that depends on a score, also in the bootstrap replicates that `intervals`
+describes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.metrics.intervals import ScoredPairs
 
 
-# Pairs of two units at most for which a table of all of them is faster than a sparse one.
+# Up to this many pairs of units, a dense table of them is faster than a sparse one.
 DENSE = 300_000
 
 
@@ -31,27 +32,27 @@ class Side:
     a: NDArray[np.int32]
     b: NDArray[np.int32]
     weight: Floats
-    """How many pairs a row stands for."""
+    """Number of pairs that a row stands for."""
 
     def of_units(self, chosen: NDArray[np.bool_]) -> Side:
-        """Return the pairs both of whose units are chosen; `chosen` is bool [units]."""
+        """Return the pairs with both units chosen; `chosen` is bool [units]."""
         keep = chosen[self.a] & chosen[self.b]
         return Side(self.score[keep], self.a[keep], self.b[keep], self.weight[keep])
 
     def mean(self, values: Floats) -> float:
-        """Return the mean of values [n] over the pairs; NaN without pairs."""
+        """Return the mean of values [n] over the pairs; NaN if there are no pairs."""
         total = float(self.weight.sum())
         return float(self.weight @ values) / total if total else float("nan")
 
     def means(self, values: Floats, units: int, drawn: Iterable[NDArray[np.int32]]) -> Floats:
-        """Return the mean of values [n] in each replicate: [replicates], NaN in one without such pairs.
+        """Return the mean of values [n] in each replicate: [replicates], NaN in a replicate without such pairs.
 
-        A pair of two units counts as often as the product of their draws, a pair within one unit as often as it.
+        A pair of two units counts as often as the product of their draws; a pair within one unit as often as its draws.
 
         Args:
-            values: of each row.
+            values: value of each row.
             units: number of units.
-            drawn: how often each unit is drawn, [r, units], some replicates at a time.
+            drawn: how often each unit is drawn, [r, units], in chunks of replicates.
         """
         within = self.a == self.b
         sums, counts = (
@@ -68,7 +69,7 @@ class Side:
         return np.concatenate(found)
 
     def _cells(self, weight: Floats, units: int) -> Any:
-        """Return the sums of weights [n] by both units, [units, units]: of few units dense, else sparse."""
+        """Return the sums of weights [n] by both units, [units, units]: dense for few units, else sparse."""
         if units * units <= DENSE:
             key = self.a.astype(np.int64) * units + self.b
             return np.bincount(key, weight, minlength=units * units).reshape(units, units)
@@ -86,7 +87,7 @@ class PairTable:
     units: int
 
     def of_units(self, chosen: NDArray[np.bool_]) -> PairTable:
-        """Return the pairs both of whose units are chosen; `chosen` is bool [units]."""
+        """Return the pairs with both units chosen; `chosen` is bool [units]."""
         return PairTable(self.genuine.of_units(chosen), self.impostor.of_units(chosen), self.units)
 
     def tally(self) -> Tally:
@@ -95,7 +96,7 @@ class PairTable:
 
 
 def exact_table(pairs: ScoredPairs) -> PairTable:
-    """Return pairs that were scored one by one, each of weight 1."""
+    """Return a table of pairs that were scored individually, each with weight 1."""
     sitter, a, b = pairs.genuine_sitter, pairs.impostor_a, pairs.impostor_b
     return PairTable(
         Side(pairs.genuine, sitter, sitter, np.ones(len(sitter))),
@@ -105,12 +106,12 @@ def exact_table(pairs: ScoredPairs) -> PairTable:
 
 
 def streamed_table(scores: Floats, genuine: Ints, impostor: Ints) -> PairTable:
-    """Return pairs counted by groups of sitters and levels of score; a row is a cell that holds pairs.
+    """Return a table of pairs that were counted by groups of sitters and levels; a row is a cell with pairs.
 
     Args:
-        scores: [levels] what stands for the scores of a level.
-        genuine: [groups, levels].
-        impostor: [groups, groups, levels].
+        scores: [levels], the score that represents each level.
+        genuine: [groups, levels], numbers of genuine pairs.
+        impostor: [groups, groups, levels], numbers of impostor pairs.
     """
     group, level = np.nonzero(genuine)
     a, b, at = np.nonzero(impostor)

@@ -1,4 +1,4 @@
-"""All pairs of the images of one data set, or of two: which are genuine, which do not count."""
+"""All pairs of the images of one data set, or of two: which of them are genuine, and which do not count."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.metrics.result import Embedded, Floats, Ints, Scored, unit
 
-# Sorts of examples: which pairs, and whether their highest or their lowest scores are wanted.
+# Sorts of examples: genuine or impostor pairs, and whether their highest or their lowest scores are wanted.
 EXAMPLES = {
     "hardest_genuine": ("genuine", "lowest"),
     "hardest_impostor": ("impostor", "highest"),
@@ -29,7 +29,7 @@ class Example:
     column: int
 
     def order(self, sort: str) -> tuple[float, int, int]:
-        """What examples of a sort are sorted by."""
+        """Return the key by which examples of a sort are ordered."""
         return (self.score if EXAMPLES[sort][1] == "lowest" else -self.score), self.row, self.column
 
 
@@ -41,13 +41,13 @@ def extremes(
     keep: int,
     known: dict[str, list[Example]],
 ) -> dict[str, list[Example]]:
-    """The `keep` foremost examples of each sort.
+    """Return the first `keep` examples of each sort.
 
     Args:
-        scores: [n] of the pairs.
-        genuine, impostor: which of them are what.
-        place: rows and columns of pairs by their number.
-        known: examples found elsewhere; what comes after all of them is left out.
+        scores: [n], scores of the pairs.
+        genuine, impostor: numbers of the genuine and of the impostor pairs.
+        place: returns rows and columns of pairs by their numbers.
+        known: examples found elsewhere; pairs that come after all of them are left out.
     """
     found = {}
     for sort, (which, end) in EXAMPLES.items():
@@ -67,18 +67,18 @@ def extremes(
 class Pairing:
     """Every pair of a probe and a gallery image; within one data set (`gallery` None), every two images once.
 
-    Pairs of the same origin (a painting and the very photograph it was made from, or two renderings of one
-    photograph) are excluded: they show one picture twice.
+    Pairs with the same origin (a painting and the photograph that it was made from, or two renderings of one
+    photograph) are excluded, because they show one picture twice.
     """
 
     probe: Embedded
     gallery: Embedded | None
     within_folds: bool = False
-    """Pairs of images of different folds are excluded, too: they were never in the same test."""
+    """Whether pairs of images from different folds are excluded, too, because they were never in the same test."""
 
     @property
     def columns(self) -> Embedded:
-        """The images that probes are compared with."""
+        """The images with which probes are compared."""
         return self.probe if self.gallery is None else self.gallery
 
     @property
@@ -88,7 +88,7 @@ class Pairing:
 
     @cached_property
     def sitters(self) -> list[str]:
-        """Names of all sitters, sorted: what sitter numbers stand for."""
+        """Names of all sitters, sorted; a sitter's number is its place here."""
         return sorted({*self.probe.sitters, *self.columns.sitters})
 
     @cached_property
@@ -100,12 +100,12 @@ class Pairing:
 
     @cached_property
     def excluded(self) -> tuple[Ints, Ints]:
-        """Rows and columns of the pairs that do not count; within one data set, each once with row < column."""
+        """Rows and columns of the excluded pairs; within one data set, each once with row < column."""
         pictures = self._of_one_picture()
         return self._across_folds(pictures) if self.within_folds else pictures
 
     def _of_one_picture(self) -> tuple[Ints, Ints]:
-        """Pairs that show one picture; of two templates, any."""
+        """Return the pairs that show one picture; for two templates, that have a picture in common."""
         places: dict[str, list[int]] = {}
         for j, origins in enumerate(self.columns.origins):
             for origin in origins.split("\n"):
@@ -121,7 +121,7 @@ class Pairing:
         return pairs[:, 0], pairs[:, 1]
 
     def _across_folds(self, pictures: tuple[Ints, Ints]) -> tuple[Ints, Ints]:
-        """… where only pairs within a fold count: a matrix of all pairs, for the small sets that folds are for."""
+        """Return the excluded pairs if only pairs within a fold count, from a matrix of all pairs (for small sets)."""
         folds = [np.array(images.folds) for images in (self.probe, self.columns)]
         out = folds[0][:, None] != folds[1][None, :]
         out[pictures] = True
@@ -130,12 +130,12 @@ class Pairing:
 
     @property
     def size(self) -> int:
-        """Number of pairs, excluded ones not counted."""
+        """Number of pairs without the excluded ones."""
         n, m = len(self.probe), len(self.columns)
         return (n * (n - 1) // 2 if self.within else n * m) - len(self.excluded[0])
 
     def pairs(self) -> tuple[Ints, Ints]:
-        """Rows and columns of every pair: for small sets only."""
+        """Return rows and columns of every pair, for small sets only."""
         n, m = len(self.probe), len(self.columns)
         counts = np.triu(np.ones((n, m), dtype=bool), 1) if self.within else np.ones((n, m), dtype=bool)
         counts[self.excluded] = False
@@ -143,9 +143,10 @@ class Pairing:
         return rows.astype(np.int64), columns.astype(np.int64)
 
     def scorer(self, order: Ints | None = None) -> Callable[[slice], Floats]:
-        """Scores of some probes against the gallery images in this order: from rows to [rows, gallery].
+        """Return a function from rows to the scores of these probes with the gallery images in this order.
 
-        Cosines, in double precision; of a model that gives scores, these, 0 for pairs that do not count.
+        The scores [rows, gallery] are cosines in double precision, or the scores of an outside system, with 0 for
+        excluded pairs.
 
         Raises:
             SitterError: a score is missing.

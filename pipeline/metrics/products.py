@@ -1,4 +1,4 @@
-"""Scores of blocks of pairs: cosines, computed as precisely as they need to be, or scores that a file gives."""
+"""Scores of blocks of pairs: cosines in the precision that is needed, or scores from a file."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Floats, Ints, Scored, rounded, unit
 
 BLOCK = 1024
-# Rounding of single-precision cosines: a few times what random vectors show.
+# Rounding error of single-precision cosines: a few times the error for random vectors.
 SINGLE = 2.0**-22
 
 
 class Products(ABC):
-    """The matrix of scores, of which blocks are taken; rows and columns have an order of their own."""
+    """The matrix of scores, from which blocks are taken; rows and columns are in an order of their own."""
 
     bounds: tuple[float, float]
     """No score lies outside these."""
@@ -33,7 +33,7 @@ class Products(ABC):
         """Return scores [rows, columns] in double precision."""
 
     def precise_enough(self, genuine: Floats, impostor: Floats) -> Products:
-        """Return products whose rounding leaves the error rates of sampled pairs (ascending) as they are."""
+        """Return products with rounding errors so small that they do not change the error rates of sampled pairs."""
         return self
 
 
@@ -46,7 +46,7 @@ def products(pairing: Pairing, rows: Ints, columns: Ints) -> Products:
 
 @dataclass(frozen=True)
 class Precise(Products):
-    """Cosines in double precision, of vectors that are scaled when their block comes up, so that none is copied."""
+    """Cosines in double precision; vectors are scaled block by block, so that no copy of all is needed."""
 
     row_vectors: NDArray[np.float32]
     rows: Ints
@@ -89,10 +89,10 @@ class Fast(Products):
 
 
 class Given(Products):
-    """Scores as a file gives them."""
+    """Scores from a file."""
 
     def __init__(self, scores: Floats) -> None:
-        """`scores`: [rows, columns]; 0 for pairs that do not count."""
+        """Take the scores [rows, columns], with 0 for excluded pairs."""
         self.scores = scores
         self.bounds = float(scores.min()), float(scores.max())
 
@@ -104,7 +104,7 @@ class Given(Products):
 
 
 def _scaled(vectors: NDArray[np.float32], order: Ints) -> NDArray[np.float32]:
-    """Unit vectors in this order, float32; in blocks, since they are scaled in double precision."""
+    """Return unit vectors in this order, float32; in blocks, because they are scaled in double precision."""
     found = np.empty((len(order), vectors.shape[1]), dtype=np.float32)
     for start in range(0, len(order), BLOCK):
         found[start : start + BLOCK] = unit(vectors[order[start : start + BLOCK]])

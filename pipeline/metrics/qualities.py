@@ -1,4 +1,4 @@
-"""The quality of images: what tells which of them to trust less."""
+"""The quality of images, which says how far to trust each of them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ def quality(context: Context, images: Embedded, name: str) -> Floats:
     """Return the quality of each image: [n], finite.
 
     Args:
-        context: knows the columns.
-        images: of one data set.
+        context: has the columns.
+        images: images of one data set.
         name: `norm` (the length of the vector), `size` (of the face in the picture: the root of its box's area, in
             pixels), `score` (of the detector), or another column of numbers.
 
     Raises:
-        SitterError: there is no such column; or Unjudged, where the model has no vectors.
+        SitterError: there is no such column.
+        Unjudged: the model has no vectors.
         ValueError: the column holds no number for an image.
     """
     if name == "norm":
@@ -37,7 +38,7 @@ def _numbers(column: Mapping[str, str], images: Embedded) -> Floats:
         try:
             found[n] = float(column[image_id])
         except (KeyError, ValueError):
-            raise ValueError(f"that of image {image_id!r} is {column.get(image_id, '')!r}") from None
+            raise ValueError(f"the value of image {image_id!r} is {column.get(image_id, '')!r}") from None
     if not np.isfinite(found).all():
-        raise ValueError("one is not finite")
+        raise ValueError("a value is not finite")
     return found

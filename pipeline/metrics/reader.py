@@ -1,4 +1,4 @@
-"""The embeddings (or scores) and splits of a study, joined by image id and checked: what benchmarks are handed."""
+"""Read the embeddings (or scores) and splits of a study, joined by image id and checked, for benchmarks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.splits.given_pairs import lost_pairs
 from pipeline.splits.pictures import across, picture_names
 from pipeline.splits.trained import seen
 from pipeline.store.accounts import REQUIRED as ACCOUNTED
-from pipeline.store.accounts import account_file, each_account, has_account, read_account
+from pipeline.store.accounts import account_file, each_account, has_account, read_account, read_images
 from pipeline.store.overlaps import read_excluded
 from pipeline.store.splits import (
     TESTED,
@@ -45,7 +45,7 @@ class Reader:
     def __init__(self, study: Study, at: Layout = HERE) -> None:
         self.study, self.at = study, at
         self.models = study.judged
-        # Data sets that only class centres come from may have millions of images: no row of theirs is kept.
+        # Data sets that are used only for class centres may have millions of images, so their rows are not kept.
         self.splits = {d: _split(d, at) for d in self._datasets(without="centres")}
         self.excluded = self._exclude()
         self.seen = seen(study, self.models, self.splits, at)
@@ -61,7 +61,7 @@ class Reader:
         self._failed = lru_cache(maxsize=None)(self._read_failed)
 
     def _exclude(self) -> dict[str, set[str]]:
-        """Test images that the study wants to be left out, since training sets hold them, too: now unused."""
+        """Mark test images that training sets also hold as unused, if the study asks for it; return them."""
         excluded = {d: read_excluded(names, self.at) for d in self.splits if (names := self.study.excluding(d))}
         for dataset, image_ids in excluded.items():
             for image_id in image_ids & self.splits[dataset].keys():
@@ -69,7 +69,7 @@ class Reader:
         return excluded
 
     def _exclude_seen(self) -> None:
-        """Leave out the test sitters whom any model has learned from, so that all are judged on the same pairs."""
+        """Leave out the test sitters that any model was trained on, so that all models have the same pairs."""
         for one in self.seen:
             rows, sitters = self.splits[one.dataset], set(one.sitters)
             image_ids = {i for i, row in rows.items() if row["subset"] == "test" and row["sitter"] in sitters}
@@ -83,7 +83,7 @@ class Reader:
                 )
 
     def _datasets(self, without: str = "") -> list[str]:
-        """Data sets that the benchmarks name, in other options than one."""
+        """Return the data sets that the benchmarks name, without the names in one option."""
         options = [option for b in self.study.evaluate.benchmarks.values() for option in b]
         named = {value for name, value in options if isinstance(value, str) and name != without}
         return [d for d in self.study.embed.datasets if d in named]
@@ -91,9 +91,9 @@ class Reader:
     def check(self) -> None:
         """Read every table once, so that a bad one is found before anything is computed.
 
-        Those that only class centres come from may be large, and are read where they are used. Sitters whose names are
-        written in two ways in data sets that are compared are told, and data sets that share no sitter. Columns that
-        benchmarks need must be there.
+        Tables that are used only for class centres may be large, and are read when they are used. A warning is given
+        for sitters with two spellings in data sets that are compared, and for compared data sets that share no sitter.
+        Columns that benchmarks need must exist.
         """
         for name, benchmark in self.study.evaluate.benchmarks.items():
             for dataset, column in benchmark.columns():
@@ -118,7 +118,7 @@ class Reader:
                 self._table(model, dataset)
 
     def context(self, model: str) -> Context:
-        """What a benchmark is handed."""
+        """Return the context of a model for its benchmarks."""
         from pipeline.metrics.result import Context
 
         evaluate = self.study.evaluate
@@ -139,7 +139,7 @@ class Reader:
         )
 
     def counts(self) -> dict[str, dict[str, dict[str, int]]]:
-        """Images and sitters by data set and subset."""
+        """Return the numbers of images and sitters by data set and subset."""
         counts: dict[str, dict[str, dict[str, int]]] = {}
         for dataset in self._datasets():
             rows = self.splits.get(dataset)
@@ -173,7 +173,7 @@ class Reader:
         return found if len(found) else None
 
     def _known(self, dataset: str, image_ids: list[str]) -> Embedded:
-        """Images of a data set, without vectors."""
+        """Return images of a data set without vectors."""
         import numpy as np
 
         from pipeline.metrics.result import Embedded
@@ -209,13 +209,13 @@ class Reader:
         return Scored(dataset, image_ids, sitters, origins, folds, scores, scores_of_pairs, source)
 
     def _read_failed(self, model: str, dataset: str) -> frozenset[str]:
-        """The images on which a model failed, of whatever subset: an outside system may."""
+        """Return the images of any subset on which a model failed; only outside systems can fail."""
         from pipeline.store.embeddings import read_failed
 
         return frozenset(read_failed(model, dataset, self.at))
 
     def _failures(self, model: str, dataset: str) -> Embedded | None:
-        """The images of test sitters without a usable face, and those on which the model failed."""
+        """Return the test sitters' images without a usable face, and the images on which the model failed."""
         from pipeline.metrics.failed_images import joined
 
         failed = self._failed(model, dataset)
@@ -224,7 +224,7 @@ class Reader:
         return joined(faceless, self._known(dataset, own)) if own else faceless
 
     def _read_faceless(self, dataset: str) -> Embedded | None:
-        """The images of test sitters without a usable face; None where no account is kept."""
+        """Return the images of test sitters without a usable face; None if there is no `faces.csv`."""
         from pipeline.metrics.failed_images import failed_images
 
         if not has_account(dataset, self.at):
@@ -238,7 +238,7 @@ class Reader:
         return failed_images(dataset, each_account(dataset, ACCOUNTED, self.at), self.splits[dataset], picture, paired)
 
     def _read_means(self, model: str, dataset: str, subset: Subset) -> Floats:
-        """Mean embeddings of the sitters of a subset, whose images are read in blocks."""
+        """Return the mean embeddings of the sitters of a subset; their images are read in blocks."""
         from pipeline.metrics.centres import sitter_means
 
         known = sitters_of(dataset, (subset,), self.at)
@@ -247,7 +247,7 @@ class Reader:
         return sitter_means(model, {dataset: known}, self.at)[1]
 
     def _read_column(self, dataset: str, column: str) -> Mapping[str, str]:
-        """By image: a column of its manifest, which `align` has carried over."""
+        """Return a column of the manifest, which `align` has carried over, by image."""
         rows = read_account(dataset, only=("image_id", column), at=self.at)
         if rows and column not in rows[0]:
             known = next(each_account(dataset, at=self.at))
@@ -264,16 +264,18 @@ class Reader:
         lost = self._lost_pairs(dataset) + [r for r in listed if r["image_a"] in failed or r["image_b"] in failed]
         listed = [r for r in listed if r["image_a"] not in failed and r["image_b"] not in failed]
         if not listed:
-            raise SitterError(f"{model} has failed on an image of each pair of {dataset}: nothing is left to judge.")
+            raise SitterError(
+                f"{model} has failed on an image of every pair of {dataset}: nothing is left to evaluate."
+            )
         elsewhere = any(self._failed(other, dataset) for other in self.models)
         return pair_list(listed, lost, elsewhere, lambda image_ids: self._select(model, dataset, image_ids))
 
     def _lost_pairs(self, dataset: str) -> list[dict[str, str]]:
-        """Pairs that the data set comes with of which an image has no face; none where no account is kept."""
+        """Return the data set's own pairs with an image without a face; none if there is no `faces.csv`."""
         entry = self.study.split[dataset]
         if entry.kind != "pairs" or not has_account(dataset, self.at):
             return []
-        return lost_pairs(dataset, entry.folds, self.at)
+        return lost_pairs(read_images(dataset, self.at), entry.folds, dataset)
 
 
 def _images(rows: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str, str]]:
@@ -290,7 +292,7 @@ def _split(dataset: str, at: Layout) -> dict[str, dict[str, str]]:
 
 
 def _learned(model: str, at: Layout) -> Iterator[NDArray[Any]] | None:
-    """The class centres that training has left in the model's folder; None: its loss has none."""
+    """Return the class centres in the model's folder; None if its loss has none."""
     from pipeline.metrics.centres import learned
     from pipeline.store.models import centres_file
 

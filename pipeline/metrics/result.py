@@ -1,7 +1,7 @@
-"""What a benchmark is handed and what it hands back, the same for every kind.
+"""The input and the result of a benchmark, the same for every kind.
 
-A kind of benchmark is a function `kind(context, options) -> Result`. `evaluate` writes and `report` shows whatever
-scalars, curves and examples come back, so that a new kind changes neither.
+A kind of benchmark is a function `kind(context, options) -> Result`. `evaluate` writes, and `report` shows, all
+scalars, curves and examples of the result, so neither changes for a new kind.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ Subset = Literal["train", "val", "test"]
 class Embedded:
     """Images of one subset of a data set with one model's embeddings of them.
 
-    `sitters` are names, the same name being the same person in every data set. `origins` name the photograph behind
-    each image with its data set (`orl:s1/10`): two images of one origin are one picture, not two. Where a benchmark
-    pools several images, templates stand in their place, with the origins of all their images, a line each.
+    `sitters` are names; the same name means the same person in every data set. `origins` name the photograph behind
+    each image with its data set (`orl:s1/10`): two images with the same origin are one picture, not two. If a benchmark
+    pools several images, templates take the place of images; their origins are the origins of all their images, one per
+    line.
     """
 
     dataset: str
@@ -36,7 +37,7 @@ class Embedded:
     sitters: list[str]
     origins: list[str]
     vectors: NDArray[np.float32]
-    """[n, d], as the model gives them, finite and not zero."""
+    """[n, d], unnormalised vectors of the model, finite and not zero."""
     folds: list[int] = field(default_factory=list)
     """Fold of each image in the split."""
 
@@ -57,11 +58,11 @@ def first_of_each(pictures: Sequence[str]) -> Ints:
 
 
 class Unjudged(SitterError):
-    """A benchmark cannot say anything of this kind of model, which is left out of its tables."""
+    """A benchmark cannot evaluate this kind of model, which is left out of its tables."""
 
 
 class Scored(Embedded):
-    """Images with scores of pairs instead of vectors, as an outside system may give them."""
+    """Images with scores of pairs instead of vectors, from an outside system."""
 
     def __init__(
         self,
@@ -74,13 +75,13 @@ class Scored(Embedded):
         known_pairs: Callable[[Ints, Ints], Floats],
         source: str,
     ) -> None:
-        """Take what gives the scores.
+        """Take the functions that return the scores.
 
         Args:
             dataset, image_ids, sitters, origins, folds: as in `Embedded`.
-            known: gives the scores against other images, [n, m], NaN where there is none.
-            known_pairs: gives the scores [k] of pairs of these images, NaN where there is none.
-            source: what messages call the table.
+            known: returns the scores against other images, [n, m], NaN for no score.
+            known_pairs: returns the scores [k] of pairs of these images, NaN for no score.
+            source: name of the table for messages.
         """
         fields = {"dataset": dataset, "image_ids": image_ids, "sitters": sitters, "origins": origins, "folds": folds}
         for name, value in {**fields, "known": known, "known_pairs": known_pairs, "source": source}.items():
@@ -92,21 +93,21 @@ class Scored(Embedded):
 
     @property
     def vectors(self) -> NDArray[np.float32]:  # type: ignore[override]
-        """There are none.
+        """Raise Unjudged, because there are no vectors.
 
         Raises:
-            Unjudged: always; so a benchmark that needs vectors leaves the model out.
+            Unjudged: always, so that a benchmark that needs vectors leaves the model out.
         """
         raise Unjudged(f"{self.source} holds scores of pairs, but this benchmark needs vectors.")
 
     def scores(self, other: Embedded, needed: NDArray[np.bool_]) -> Floats:
-        """Scores against other images: [n, m], as given; 0 where there is none.
+        """Return the given scores against other images: [n, m], 0 for no score.
 
         Raises:
-            SitterError: a needed one [n, m] is not there; names the pair.
+            SitterError: a score is missing that `needed` [n, m] asks for; the message names the pair.
         """
         found = self.known(other)
-        if other is self:  # in either direction it is one pair
+        if other is self:  # a pair is the same in both directions
             needed = needed & np.triu(np.ones_like(needed), 1)
         missing = np.isnan(found) & needed
         if missing.any():
@@ -115,10 +116,10 @@ class Scored(Embedded):
         return np.nan_to_num(found, copy=False)
 
     def listed(self, a: Ints, b: Ints) -> Floats:
-        """Scores of listed pairs [k] of these images, as given.
+        """Return the given scores of listed pairs [k] of these images.
 
         Raises:
-            SitterError: one is not there; names the pair.
+            SitterError: a score is missing; the message names the pair.
         """
         found = self.known_pairs(a, b)
         missing = np.flatnonzero(np.isnan(found))
@@ -130,14 +131,14 @@ class Scored(Embedded):
         raise SitterError(
             f"{self.source} has no score for {missing:,} of {needed:,} pairs, the first of them probe "
             f"{self.image_ids[i]!r} of {self.dataset} and gallery {other.image_ids[j]!r} of {other.dataset}: add them "
-            "to the file that download brings. (A pair that the system refused counts as not accepted: give it the "
-            "least score of all.)"
+            "to the file that download fetches. (A pair that the system refused counts as not accepted: give it the "
+            "lowest score of all.)"
         )
 
 
 @dataclass(frozen=True)
 class PairList:
-    """Pairs that a data set comes with: rows of `Embedded`, whether genuine, and their folds; arrays [n]."""
+    """The pairs that a data set comes with: rows of `Embedded`, whether genuine, and their folds; arrays [n]."""
 
     images: Embedded
     a: Ints
@@ -145,11 +146,11 @@ class PairList:
     genuine: NDArray[np.bool_]
     fold: Ints
     lost_genuine: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
-    """Whether genuine, of each further pair [k] that the data set comes with and of which an image has no face, or on
-    which the model failed."""
+    """[k], whether genuine, for each further pair of the data set with an image without a face, or an image on which
+    the model failed."""
     lost_fold: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     lost_elsewhere: bool = False
-    """Whether another model has lost pairs, so that they are counted of this one, too."""
+    """Whether another model has lost pairs, so that lost pairs are counted for this model, too."""
 
 
 def _no_column(dataset: str, column: str) -> Mapping[str, str]:
@@ -162,68 +163,70 @@ def _no_means(dataset: str, subset: Subset) -> Floats:
 
 @dataclass(frozen=True)
 class Context:
-    """One model under one benchmark: where its embeddings are, and what is asked of all models alike."""
+    """One model in one benchmark: access to its embeddings, and the settings shared by all models."""
 
     embedded: Callable[[str, Subset], Embedded]
-    """By data set and subset."""
+    """Returns the embeddings of a data set and subset."""
     pairs: Callable[[str], PairList]
-    """By data set; raises SitterError for a data set without pairs."""
+    """Returns the pairs of a data set; raises SitterError if it has none."""
     far: tuple[float, ...]
-    """False accept rates at which rates are given."""
+    """False accept rates at which rates are computed."""
     replicates: int
     seed: int
     level: float = 0.95
-    """Of the intervals."""
+    """Level of the intervals."""
     column: Callable[[str, str], Mapping[str, str]] = _no_column
-    """By data set and column of its manifest: the value of each image; raises SitterError where there is none."""
+    """Returns the values of a column of a data set's manifest by image; raises SitterError if there is no such
+    column."""
     is_nobody: Callable[[str], bool] = field(default_factory=nobody)
-    """Whether a value of such a column names nobody (unknown, anonymous, …)."""
+    """Whether a value of such a column is a word for nobody (unknown, anonymous, …)."""
     failures: Callable[[str], Embedded | None] = lambda dataset: None
-    """By data set: the images of test sitters without a usable face, or on which the model failed, without vectors;
-    None: nobody has kept account."""
+    """Returns a data set's test images without a usable face, or on which the model failed, without vectors; None if
+    they are not known."""
     failed_elsewhere: Callable[[str], bool] = lambda dataset: False
-    """By data set: whether another model failed on test images, so that failures are counted of this one, too."""
+    """Whether another model failed on test images of a data set, so that failures are counted for this model, too."""
     means: Callable[[str, Subset], Floats] = _no_means
-    """By data set and subset: unit-length mean embeddings [k, d] of its sitters; raises SitterError where there are
-    none."""
+    """Returns the mean embeddings [k, d], of length 1, of the sitters in a data set's subset; raises SitterError if
+    there are none."""
     validation: Callable[[str], Embedded | None] = lambda dataset: None
-    """By data set: the images of its validation sitters; None where there are none."""
+    """Returns the images of a data set's validation sitters; None if there are none."""
     calibrate: Callable[..., tuple[dict[str, Scalar], dict[str, dict[str, Column]]]] | None = None
-    """Scalars and curves of a calibration, from the test pairs, the counts of the validation pairs, the number of
-    validation sitters and the draws: `pipeline.calibration.measure.calibrated`. None: scores are not calibrated."""
+    """Returns scalars and curves of a calibration, from the test pairs, the counts of the validation pairs, the number
+    of validation sitters and the draws: `pipeline.calibration.measure.calibrated`. None: scores are not calibrated."""
     likelihood: Callable[..., Callable[[Floats], Floats]] | None = None
-    """From the counts of pairs (`verification.Tally`) to the natural log-likelihood ratios of scores:
-    `pipeline.calibration.fit.fit`."""
+    """Returns a function from scores to natural log-likelihood ratios, fitted on counts of pairs
+    (`verification.Tally`): `pipeline.calibration.fit.fit`."""
     learned: Callable[[], Iterator[NDArray[Any]] | None] = lambda: None
-    """The class centres that the model's loss has learned, of length 1, some [n, d] at a time; None: it has none."""
+    """Returns the class centres that the model's loss has learned, of length 1, in blocks [n, d]; None if it has
+    none."""
 
 
 @dataclass(frozen=True)
 class Scalar:
-    """A number, or None with a note where the data cannot support one."""
+    """A number, or None with a note if the data cannot support one."""
 
     value: float | int | None
     note: str = ""
     replicates: Floats | None = None
-    """[replicates] the value in each bootstrap replicate, the same replicates for every model; None: no interval."""
+    """[replicates], the value in each bootstrap replicate, the same replicates for every model; None: no interval."""
     percent: bool = False
-    """Shown as a percentage."""
+    """Whether it is shown as a percentage."""
     better: Literal["lower", "higher"] | None = None
-    """What counts as good; None: neither."""
+    """Whether lower or higher is better; None: neither."""
     beside: bool = False
-    """Shown beside the figures that models are ranked by, in a table of its own."""
+    """Whether it is shown in a table of its own, apart from the figures that rank models."""
     effective: float | None = None
-    """Effective number of units that this figure's variance is known from, where it is less than the result's."""
+    """Effective number of units behind this figure's variance, if it is smaller than the result's."""
     share: bool = False
-    """A share of searches, whose interval is that of `intervals.share_interval`."""
+    """Whether it is a share of searches, with an interval by `intervals.share_interval`."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one benchmark says of one model."""
+    """The result of one benchmark for one model."""
 
     scalars: dict[str, Scalar]
-    """In the order they are shown in."""
+    """The figures, in the order in which they are shown."""
     units: int = 0
     """Number of independent units (sitters, folds) that the bootstrap drew from."""
     curves: dict[str, dict[str, Column]] = field(default_factory=dict)
@@ -231,13 +234,13 @@ class Result:
     examples: list[dict[str, str | int | float]] = field(default_factory=list)
     """Pairs worth looking at: sort, rank, probe, gallery, probe_dataset, gallery_dataset, score."""
     reversed: str = ""
-    """A sentence where scores from a file look like distances: genuine pairs have the lower ones."""
+    """A message if scores from a file look like distances, because genuine pairs have the lower ones; else empty."""
     effective: float | None = None
-    """Effective number of these units, by their shares of the genuine pairs; None: all count alike."""
+    """Effective number of these units, by their shares of the genuine pairs; None: all count equally."""
 
 
 def at(name: str, far: float) -> str:
-    """Name of a rate at a FAR.
+    """Return the name of a rate at a FAR.
 
     >>> at("tar", 1e-05)
     'tar@0.00001'
@@ -245,12 +248,12 @@ def at(name: str, far: float) -> str:
     return f"{name}@{np.format_float_positional(far, trim='-')}"
 
 
-# Cosines of the same two directions may differ in their last bits, which depend on their places in a matrix.
+# Cosines of the same two directions may differ in their last bits, depending on their places in a matrix.
 COSINE_GRID = 2.0**-40
 
 
 def rounded(cosines: Floats) -> Floats:
-    """Round cosines, float64, in place to about 12 decimals, so that equal ones are equal; none then exceeds ± 1."""
+    """Round cosines, float64, in place to about 12 decimals, so that equal ones are equal and none exceeds ± 1."""
     cosines *= 1 / COSINE_GRID
     np.rint(cosines, out=cosines)
     cosines *= COSINE_GRID
@@ -258,7 +261,7 @@ def rounded(cosines: Floats) -> Floats:
 
 
 def unit(vectors: NDArray[Any]) -> Floats:
-    """Vectors [n, d] scaled to length 1, float64."""
+    """Return vectors [n, d] scaled to length 1, float64."""
     x = np.asarray(vectors, dtype=np.float64)
     scaled: Floats = x / np.linalg.norm(x, axis=1, keepdims=True)
     return scaled

@@ -1,4 +1,4 @@
-"""Every pair of a benchmark with its score, one by one, as other programs want them."""
+"""List every pair of a benchmark with its score, for other programs."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ CELLS = 1_000_000
 
 
 def every_pair(context: Context, options: BenchmarkOptions) -> Iterator[ScoreBlock]:
-    """Yield the pairs that a benchmark counts, with its scores: cosines, or what an outside system gave.
+    """Yield the pairs that a benchmark counts, with their scores: cosines, or the scores of an outside system.
 
-    `all-pairs` within one data set has each pair once, `identification` each image as a probe of all others.
+    `all-pairs` within one data set has each pair once; `identification` has each image as a probe against all others.
 
     Raises:
         SitterError: the benchmark compares no images.

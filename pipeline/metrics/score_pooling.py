@@ -1,8 +1,8 @@
-"""Templates compared image by image: one score of two templates from those of all pairs of their images.
+"""Templates compared image by image: the score of two templates from the scores of all pairs of their images.
 
-The rules are those by which classifiers are combined (Kittler et al. 1998): the best score (max rule), their mean (sum
-rule), and the sum of their log-likelihood ratios (product rule), which takes the pairs for independent. They are not,
-so that sum ranks, but is no likelihood ratio until it is calibrated in its turn.
+The rules are known from the combination of classifiers (Kittler et al. 1998): the best score (max rule), the mean score
+(sum rule), and the sum of the log-likelihood ratios (product rule), which assumes that the pairs are independent. They
+are not, so this sum can rank pairs, but is no likelihood ratio before it is calibrated itself.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Context, Embedded, Floats, Ints, Scored, rounded, unit
 from pipeline.metrics.verification import tally
 
-# Scores of images held at once.
+# Number of scores of images in memory at once.
 CELLS = 4_000_000
-# Pairs of validation images, beyond which they are counted in streams.
+# If there are more pairs of validation images than this, they are counted in streams.
 EXACT_PAIRS = 1_000_000
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How the scores of the images of two templates become one."""
+    """The rule that makes one score of the scores of two templates' images."""
 
     name: Literal["best-score", "mean-score", "likelihood"]
     llr: Callable[[Floats], Floats] | None = None
-    """From scores [n] to natural log-likelihood ratios, for `likelihood`."""
+    """Maps scores [n] to natural log-likelihood ratios, for `likelihood`."""
 
     def pooled(self, scores: Floats, rows: Ints, columns: Ints) -> Floats:
         """Return the scores of templates.
 
         Args:
-            scores: of images, [n, m]; those of a template stand side by side.
-            rows, columns: the first image of each template, ascending from 0.
+            scores: [n, m], scores of images; the images of a template stand side by side.
+            rows, columns: place of the first image of each template, ascending from 0.
         """
         if self.llr is not None:
             scores = self.llr(scores.ravel()).reshape(scores.shape)
@@ -54,8 +54,8 @@ def likelihood_rule(context: Context, probe: str, gallery: str | None) -> Rule:
     """Return the rule `likelihood`, calibrated on all pairs of the validation images.
 
     Args:
-        context: knows them; its own, before templates.
-        probe, gallery: the data sets; `gallery` is None within one.
+        context: the context of single images, before templates.
+        probe, gallery: the data sets; `gallery` is None within one data set.
 
     Raises:
         SitterError: there are no validation sitters, or nothing to calibrate with.
@@ -63,7 +63,7 @@ def likelihood_rule(context: Context, probe: str, gallery: str | None) -> Rule:
     probes = context.validation(probe)
     others = None if gallery is None else context.validation(gallery)
     against = probe if gallery is None else f"{probe} against {gallery}"
-    lacking = f"pool: likelihood is calibrated on pairs of validation images, of which {against}"
+    lacking = f"pool: likelihood is calibrated on pairs of validation images, but {against}"
     if context.likelihood is None or probes is None or (gallery is not None and others is None):
         raise SitterError(f"{lacking} has none: give `split` a share `val`, or pool otherwise.")
     pairing = Pairing(probes, others)
@@ -80,7 +80,7 @@ def likelihood_rule(context: Context, probe: str, gallery: str | None) -> Rule:
 
 
 class ByImage(Scored):
-    """Templates whose scores are pooled from those of their images."""
+    """Templates with scores that are pooled from the scores of their images."""
 
     def __init__(
         self, named: Embedded, images: Embedded, places: Sequence[int], starts: Sequence[int] | Ints, rule: Rule
@@ -90,9 +90,9 @@ class ByImage(Scored):
         Args:
             named: the templates, without vectors.
             images: their images (or media), with vectors or with scores of an outside system.
-            places: of the images of each template in turn among these.
-            starts: [templates] where the images of each begin in `places`.
-            rule: how scores are pooled.
+            places: places in `images` of the images of each template, one template after the other.
+            starts: [templates], where the images of each template begin in `places`.
+            rule: the rule that pools scores.
         """
         fields = (named.dataset, named.image_ids, named.sitters, named.origins, named.folds)
         source = images.source if isinstance(images, Scored) else f"the templates of {named.dataset}"
@@ -124,7 +124,7 @@ class ByImage(Scored):
     def _some(self, templates: Ints, other: Embedded) -> Floats:
         """Return the scores of some templates, ascending, with all others: [k, m]."""
         if not isinstance(other, ByImage):
-            raise TypeError("templates that are compared image by image are compared with such only")
+            raise TypeError("templates that are compared image by image can only be compared with such templates")
         ends = np.append(self.starts, len(self.places))
         score, found = self._score(other), np.empty((len(templates), len(other)))
         room, done = max(1, CELLS // len(other.places)), 0
@@ -138,7 +138,7 @@ class ByImage(Scored):
         return found
 
     def _score(self, other: ByImage) -> Callable[[Ints], Floats]:
-        """Return what gives the scores of some images with all of the other side: from [k] to [k, places]."""
+        """Return a function from images [k] to their scores with all images of the other side, [k, places]."""
         if isinstance(self.images, Scored):
             given = self.images.known(other.images)
             return lambda rows: given[np.ix_(rows, other.places)]

@@ -1,20 +1,21 @@
 """Rates of identification in bootstrap replicates: other sitters as probes, and other sitters in the gallery.
 
-Whom a probe is taken for depends on who is in the gallery. A replicate draws the probes' sitters, whose searches count
-as often as they were drawn, and the threshold of a FAR is found anew. The gallery cannot be drawn likewise: two copies
-of a sitter are no two sitters, and without the third that is not drawn the gallery would be smaller and the search
-easier. So what each gallery sitter does to a rate is found by removing it (the jackknife; Efron & Stein 1981), and a
-replicate adds the effects, less their mean, of the sitters that it draws more or less than once.
+The sitter that a search returns depends on who is in the gallery. A replicate draws the probes' sitters; their searches
+count as often as they were drawn, and the threshold of a FAR is found again. The gallery cannot be drawn in the same
+way: two copies of a sitter are not two sitters, and without the sitters that are not drawn, the gallery would be
+smaller and the search easier. So the effect of each gallery sitter on a rate is found by removing this sitter (the
+jackknife; Efron & Stein 1981). A replicate adds the effects, minus their mean, of the sitters that it draws more or
+less than once.
 
-Chance that lies in a pair of sitters is thereby counted with either of them. Its share, found by removing pairs, is
-taken off once, as the variance for dyads has it (Aronow, Samii & Assenova 2015).
+Variance that lies in a pair of sitters is thus counted with both of them. Its share, found by removing pairs, is
+subtracted once, as in the variance for dyads (Aronow, Samii & Assenova 2015).
 
-How well that variance is known depends on how many sitters it comes from: where a threshold rests on a few of them, the
-degrees of freedom are few. They are estimated from the kurtosis of the sitters' influences (Satterthwaite 1946).
+How well this variance is known depends on the number of sitters behind it: if a threshold rests on few of them, there
+are few degrees of freedom. They are estimated from the kurtosis of the sitters' influences (Satterthwaite 1946).
 
-A gallery that is held fixed instead gives too short intervals, and tests that reject too often, where a few sitters are
-taken for many, and at a threshold that rests on few false alarms: two sitters that are taken for each other are two
-false alarms but one accident (`benchmarks/identification_test.py`).
+With a fixed gallery, intervals would be too short and tests would reject too often: if a few sitters are mistaken for
+many probes, and at a threshold that rests on few false alarms. Two sitters that are mistaken for each other give two
+false alarms, but are one chance event (`benchmarks/identification_test.py`).
 """
 
 from __future__ import annotations
@@ -34,20 +35,20 @@ Draws = Iterable[NDArray[np.int32]]
 
 @dataclass(frozen=True)
 class Rate:
-    """A rate, and what it varies by."""
+    """A rate, and the sources of its variance."""
 
     drawn: Callable[[NDArray[np.int32]], Floats]
-    """From how often each unit is drawn, [rows, units], to the rate of those probes in the gallery as it is."""
+    """Returns the rate for probes drawn [rows, units] times, in the unchanged gallery."""
     effects: Floats
-    """[units] what a further copy of each unit in the gallery would add."""
+    """[units], what a further copy of each unit in the gallery would add to the rate."""
     pairs: float
     """Variance that lies in pairs of units."""
     influence: Floats
-    """[units] what a further copy of each unit, as probe and in the gallery, would add to the rate."""
+    """[units], what a further copy of each unit, as probe and in the gallery, would add to the rate."""
 
     @property
     def effective(self) -> float:
-        """How many equal units would make the variance as well known: its degrees of freedom and 1."""
+        """The number of equal units from which the variance would be known as well: its degrees of freedom plus 1."""
         centred = self.influence - self.influence.mean()
         square = float(centred @ centred)
         if square == 0:
@@ -64,8 +65,8 @@ def replicates(rates: Mapping[str, Rate], drawn: Draws) -> dict[str, Floats]:
     """Return the rates in each replicate, for other probes and another gallery.
 
     Args:
-        rates: by name.
-        drawn: how often each unit is drawn, [r, units], some replicates at a time.
+        rates: the rates by name.
+        drawn: how often each unit is drawn, [r, units], in chunks of replicates.
     """
     parts: dict[str, list[tuple[Floats, Floats]]] = {name: [] for name in rates}
     for m in drawn:
@@ -78,7 +79,7 @@ def replicates(rates: Mapping[str, Rate], drawn: Draws) -> dict[str, Floats]:
 
 
 def _combined(rate: Rate, probes: Floats, gallery: Floats) -> Floats:
-    """Return the rate in each replicate, from that of its probes and what its gallery adds."""
+    """Return the rate in each replicate, from the rate of its probes and the effect of its gallery."""
     every = probes + gallery
     total, least = float(np.nanvar(every)), float(np.nanvar(probes))
     share = np.sqrt(max(total - rate.pairs, min(least, total)) / total) if total > 0 else 0.0
@@ -88,38 +89,37 @@ def _combined(rate: Rate, probes: Floats, gallery: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Searches:
-    """One search of the gallery for each probe; arrays [probes] unless said. Units are sitters: the probes' first."""
+    """One search of the gallery for each probe; arrays [probes] unless stated. Units are sitters, the probes' first."""
 
     units: int
-    """Sitters of the probes and of the gallery."""
+    """Number of sitters of the probes and of the gallery."""
     probe_units: int
-    """Those of the probes."""
+    """Number of sitters of the probes."""
     enrolled: NDArray[np.bool_]
-    """[units] whether a unit is in the gallery."""
+    """[units], whether a unit is in the gallery."""
     sitter: Ints
     """Unit of the probe."""
     rank: Ints
-    """Of the probe's own sitter among the gallery's sitters, equals before it; 0 where it is not in the gallery."""
+    """Rank of the probe's own sitter among the gallery's sitters, after equals; 0 if it is not in the gallery."""
     position: Ints
-    """The rank that rates are of: the same or, where ranks count images, that of its own sitter's best image, equals
-    before it."""
+    """The rank for rates: the same or, if ranks count images, the rank of its own sitter's best image, after equals."""
     own: Floats
-    """Score of its own sitter; −inf where it is not in the gallery."""
+    """Score of its own sitter; −inf if it is not in the gallery."""
     foremost_other: Floats
-    """Score of the best other sitter; −inf where there is none."""
+    """Score of the best other sitter; −inf if there is none."""
     foremost: Ints
-    """Unit of that sitter; −1 where there is none."""
+    """Unit of the best other sitter; −1 if there is none."""
     second_other: Floats
-    """Score of the second-best other sitter; −inf where there is none."""
+    """Score of the second-best other sitter; −inf if there is none."""
     ahead: Mapping[int, Any]
-    """By rank k: a sparse array [units, units] that counts, by the probe's unit, how often each unit is ahead of the
-    probe's own sitter, which without that unit would be at rank k or better."""
+    """For each rank k, a sparse array [units, units] that counts, by the probe's unit, how often each unit is ahead of
+    the probe's own sitter, if the own sitter would be at rank k or better without this unit."""
     precision: Floats = field(default_factory=lambda: np.zeros(0))
-    """Average precision of each search over the gallery's images, where it was asked for; NaN without a mate."""
+    """Average precision of each search over the gallery's images, if it was asked for; NaN without a mate."""
 
 
 def rank_rate(found: Searches, mated: NDArray[np.bool_], k: int) -> Rate:
-    """Return the share of the `mated` probes whose sitter is among the k best."""
+    """Return the share of the `mated` probes with their sitter among the k best."""
     hits, every = (
         np.bincount(found.sitter[chosen], minlength=found.units)
         for chosen in (mated & (found.position > 0) & (found.position <= k), mated)
@@ -132,14 +132,14 @@ def rank_rate(found: Searches, mated: NDArray[np.bool_], k: int) -> Rate:
 
     ahead = found.ahead[k]
     by_unit = np.asarray(ahead.sum(axis=0)).ravel() / mated.sum()
-    both = (ahead + ahead.T).tocsr()  # of two units, taken for each other
+    both = (ahead + ahead.T).tocsr()  # two units that are mistaken for each other
     pairs = float((both.data**2).sum() / 2 / mated.sum() ** 2)
     effects = _centred(found, by_unit)
     return Rate(rate, effects, pairs, effects + (hits - hits.sum() / mated.sum() * every) / mated.sum())
 
 
 def dir_rate(found: Searches, mated: NDArray[np.bool_], rivals: NDArray[np.bool_], far: float) -> Rate:
-    """Return the share of the `mated` probes whose sitter is first and above the threshold of a FAR of the `rivals`."""
+    """Return the share of the `mated` probes with their sitter first and above the threshold for a FAR of `rivals`."""
 
     def rate(drawn: NDArray[np.int32]) -> Floats:
         values = np.empty(len(drawn))
@@ -164,12 +164,12 @@ def _copies(
     far: float,
     rate: Callable[[NDArray[np.int32]], Floats],
 ) -> Floats:
-    """Return what a further copy of each unit as probe adds to DIR: [units]."""
+    """Return what a further copy of each unit as a probe adds to DIR: [units]."""
     limit = threshold(found.foremost_other[rivals], np.ones((1, int(rivals.sum()))), far)[0]
     hit = mated & (found.rank == 1) & (found.own > limit)
     hits, every = (np.bincount(found.sitter[chosen], minlength=found.units) for chosen in (hit, mated))
     added: Floats = (hits - hits.sum() / every.sum() * every) / every.sum()
-    holding = np.unique(found.sitter[rivals & (found.foremost_other >= limit)])  # with whom the threshold moves, too
+    holding = np.unique(found.sitter[rivals & (found.foremost_other >= limit)])  # the threshold moves with these, too
     size = max(1, CHUNK // found.units)
     for start in range(0, len(holding), size):
         some = holding[start : start + size]
@@ -180,16 +180,16 @@ def _copies(
 
 
 def threshold(rivals: Floats, weight: Floats, far: float) -> Floats:
-    """The score that, in each row, must be exceeded for the share of rival scores to be at most `far`.
+    """Return in each row the score that must be exceeded so that the share of accepted rival scores is at most `far`.
 
     Args:
-        rivals: [n] scores.
-        weight: [rows, n].
+        rivals: [n], scores.
+        weight: [rows, n], their weights.
         far: the FAR.
     """
     order = np.argsort(-rivals, kind="stable")
     scores = rivals[order]
-    # Equal scores are accepted together: each counts with the weight up to the last of its equals.
+    # Equal scores are accepted together, so each counts with the weight up to the last of its equals.
     last = np.searchsorted(-scores, -scores, side="right") - 1
     accepted = np.cumsum(weight[:, order], axis=1)
     too_many = accepted[:, last] > far * (1 + 1e-12) * accepted[:, -1:]
@@ -198,10 +198,11 @@ def threshold(rivals: Floats, weight: Floats, far: float) -> Floats:
 
 
 def _removals(found: Searches, mated: NDArray[np.bool_], rivals: NDArray[np.bool_], far: float) -> tuple[Floats, float]:
-    """Return by how much DIR changes where a unit is taken out of the gallery, [units], and the variance by pairs.
+    """Return the change of DIR when a unit is removed from the gallery, [units], and the variance that lies in pairs.
 
-    Whoever is the only one ahead of a probe's own sitter makes it a hit by going; whoever holds the threshold up lowers
-    it. Two units are taken apart where neither is in the gallery for the probes of the other.
+    If the removed unit is the only one ahead of a probe's own sitter, the probe becomes a hit; if it holds the
+    threshold up, the threshold falls. For pairs, each unit is removed from the gallery only for the other unit's
+    probes.
     """
     scores, one = found.foremost_other[rivals], np.ones((1, int(rivals.sum())))
     limit = threshold(scores, one, far)[0]
@@ -209,7 +210,7 @@ def _removals(found: Searches, mated: NDArray[np.bool_], rivals: NDArray[np.bool
     hits, count = int((first & (found.own > limit)).sum()), int(mated.sum())
 
     def without(gone: NDArray[np.bool_]) -> int:
-        """How many more hits there are where these probes do not meet the one who is foremost for them."""
+        """Return how many more hits there are if these probes do not meet their best other sitter."""
         lower = threshold(np.where(gone, found.second_other, found.foremost_other)[rivals], one, far)[0]
         return int(((first | (second & gone)) & (found.own > lower)).sum()) - hits
 
@@ -226,7 +227,7 @@ def _removals(found: Searches, mated: NDArray[np.bool_], rivals: NDArray[np.bool
 
 
 def _centred(found: Searches, change: Floats) -> Floats:
-    """Return what a further copy of each unit adds to a rate, of removals' changes [units]; 0 outside the gallery."""
+    """Return what a copy of each unit adds to a rate, from the changes by removal [units]; 0 outside the gallery."""
     effects = np.zeros(found.units)
     effects[found.enrolled] = change[found.enrolled].mean() - change[found.enrolled]
     return effects

@@ -11,12 +11,12 @@ from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Floats, Ints, Scored, rounded
 from pipeline.metrics.search_rates import Searches
 
-# Scores held at once.
+# Number of scores in memory at once.
 CELLS = 8_000_000
 
 
 def units(pairing: Pairing) -> tuple[Ints, int]:
-    """Return the unit of each sitter number of a pairing, the probes' sitters first, and how many these are."""
+    """Return the unit of each sitter number of a pairing (the probes' sitters come first), and the number of these."""
     probing = np.zeros(len(pairing.sitters), bool)
     probing[pairing.numbers[0]] = True
     order = np.argsort(~probing, kind="stable")
@@ -29,9 +29,9 @@ def searches(pairing: Pairing, ranks: Sequence[int] = (), by_image: bool = False
     """Search each probe, in blocks of probes.
 
     Args:
-        pairing: of the probes and the gallery.
-        ranks: at which it is counted who is ahead of whom.
-        by_image: a rank counts the images of other sitters, each, and each probe's average precision is taken.
+        pairing: the pairing of the probes and the gallery.
+        ranks: ranks at which it is counted who is ahead of whom.
+        by_image: a rank counts every image of other sitters, and each probe's average precision is computed.
 
     Raises:
         SitterError: the gallery, or the set of probes, is empty.
@@ -48,7 +48,7 @@ def searches(pairing: Pairing, ranks: Sequence[int] = (), by_image: bool = False
     score, probes, gallery = pairing.scorer(order), len(pairing.probe), len(order)
     columns = np.argsort(order)
     out_i, out_j = pairing.excluded
-    if pairing.within:  # neither an image with itself nor, from either side, with one of the same origin
+    if pairing.within:  # exclude an image with itself and, from both sides, with one of the same origin
         every = np.arange(probes)
         out_i, out_j = np.concatenate([out_i, out_j, every]), np.concatenate([out_j, out_i, every])
     own, other, second = np.empty(probes), np.empty(probes), np.full(probes, -np.inf)
@@ -65,7 +65,7 @@ def searches(pairing: Pairing, ranks: Sequence[int] = (), by_image: bool = False
         scores[out_i[here] - start, columns[out_j[here]]] = -np.inf
         best = np.maximum.reduceat(scores, starts, axis=1)
         if not isinstance(pairing.probe, Scored):
-            best = rounded(best)  # last bits of cosines are no ranks
+            best = rounded(best)  # the last bits of cosines must not decide ranks
         mine = place[number_p[rows]]
         at_row, known = np.arange(len(best)), mine >= 0
         own[rows] = np.where(known, best[at_row, mine], -np.inf)
@@ -96,16 +96,16 @@ def searches(pairing: Pairing, ranks: Sequence[int] = (), by_image: bool = False
 
 
 def _by_image(scores: Floats, starts: Ints, mine: Ints, own: Floats) -> tuple[Ints, Floats]:
-    """Return how many images of each sitter are ahead of a probe's own best, and the probe's average precision.
+    """Return the number of each sitter's images ahead of a probe's own best image, and the average precision.
 
     Args:
-        scores: [rows, gallery], the images of a sitter side by side; −inf where a pair does not count.
-        starts: [sitters] the first image of each.
-        mine: [rows] the place of the probe's own sitter; −1 where it is not in the gallery.
-        own: [rows] score of its best image.
+        scores: [rows, gallery], with the images of a sitter side by side; −inf for excluded pairs.
+        starts: [sitters], place of the first image of each sitter.
+        mine: [rows], place of the probe's own sitter; −1 if it is not in the gallery.
+        own: [rows], score of its own sitter's best image.
 
     Returns:
-        Images ahead [rows, sitters] (0 at its own), and precisions [rows], NaN where there is no own image.
+        Images ahead [rows, sitters] (0 for the own sitter), and precisions [rows], NaN if there is no own image.
     """
     ends = np.append(starts[1:], scores.shape[1])
     ahead = np.add.reduceat((scores >= own[:, None]).astype(np.int64), starts, axis=1)
@@ -122,14 +122,14 @@ def _by_image(scores: Floats, starts: Ints, mine: Ints, own: Floats) -> tuple[In
 
 
 def average_precision(ahead: Ints) -> float:
-    """Return the area under precision over recall of one search, as Market-1501's and TinyFace's evaluation has it.
+    """Return the area under precision over recall of one search, as in the evaluation of Market-1501 and TinyFace.
 
-    By trapezoids: at each image that should be found, the mean of the precision there and of that just before it (1
-    before the first place). (Zheng et al. 2015, `compute_AP.m`; without trapezoids it would be the mean of the
-    precisions.)
+    The area is computed by trapezoids: for each image that should be found, the mean of the precision at its place and
+    the precision just before it (1 before the first place). (Zheng et al. 2015, `compute_AP.m`; without trapezoids it
+    would be the mean of the precisions.)
 
     Args:
-        ahead: how many other images come before each image that should be found, ascending; at least one.
+        ahead: for each image that should be found, the number of other images before it, ascending; at least one.
 
     >>> average_precision(np.array([0, 1]))
     0.7916666666666666

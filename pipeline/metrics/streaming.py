@@ -1,13 +1,13 @@
 """All pairs of large sets in blocks: score histograms instead of scores, so that memory does not grow with the pairs.
 
 Each block's cosines are counted in about 50,000 bins that are fitted to a random sample of the pairs (see `bins`). FAR
-and TAR at the bins' lowest scores are exact counts. Between these, EER and thresholds are resolved to a bin: a FAR to
-0.2 % of itself. Products are in single precision where the sample shows that its rounding makes no difference, else in
-double precision, as where all cosines lie between 0.9996 and 0.9999, or where many are equal.
+and TAR at the bins' lowest scores are exact counts. Between these, EER and thresholds are known to within a bin: a FAR
+to 0.2 % of itself. Products are in single precision if the sample shows that its rounding makes no difference.
+Otherwise they are in double precision, for example if all cosines lie between 0.9996 and 0.9999, or if many are equal.
 
-For the bootstrap the sitters are dealt at random into at most 128 groups, which are resampled as sitters otherwise are
-(a group's pairs across its sitters count as often as the group). Pairs are counted by their two groups and by one of
-about 500 levels, whose edges are bin edges chosen from the same sample, densely where the FAR is small.
+For the bootstrap, the sitters are dealt at random into at most 128 groups, which are resampled in place of sitters (a
+group's pairs across its sitters count as often as the group). Pairs are counted by their two groups and by one of about
+500 levels. The edges of levels are bin edges, chosen from the same sample and dense where the FAR is small.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from pipeline.metrics.verification import Tally
 
 BLOCK = 1024
 SAMPLE = 2048
-# What a block's counting by bins may cost, in bins a pair: beyond, counting by levels is faster.
+# A block is counted by bins up to this many bins per pair; beyond, counting by levels is faster.
 COUNTED = 6
-# Of the scores beside their mean: anything less is rounding.
+# Least standard deviation of the scores relative to their mean: anything less is rounding.
 LEAST_SPREAD = 1e-7
 IMPOSTOR, GENUINE, NEITHER = 0, 1, 2
 
@@ -43,32 +43,32 @@ Sorts = NDArray[np.uint16]
 
 @dataclass
 class Histograms:
-    """What the blocks add up to."""
+    """The sums over all blocks."""
 
     bins: Bins
     fine: Ints
-    """[2, bins] impostor and genuine pairs by bin."""
+    """[2, bins], numbers of impostor and genuine pairs by bin."""
     moments: Floats
-    """[2, 2] sum and sum of squares of the impostor and of the genuine scores, each less the bins' start."""
+    """[2, 2], sum and sum of squares of the impostor and of the genuine scores, each minus the bins' start."""
     edges: Ints
-    """[levels] the lowest bin of each level, ascending from 0."""
+    """[levels], the lowest bin of each level, ascending from 0."""
     impostor: Ints
-    """[groups, groups, levels] impostor pairs by the groups of row and column."""
+    """[groups, groups, levels], impostor pairs by the groups of row and column."""
     genuine: Ints
-    """[groups, levels] genuine pairs by the sitter's group."""
+    """[groups, levels], genuine pairs by the sitter's group."""
     group_of: Ints
-    """[sitters] the group of each sitter of the pairing."""
+    """[sitters], the group of each sitter of the pairing."""
     examples: dict[str, list[Example]] = field(default_factory=dict)
     """The pairs worth looking at."""
 
     def tally(self) -> Tally:
-        """Counts at the bins that are not empty; a bin's score is its lowest."""
+        """Return the counts at the bins that are not empty; a bin's score is its lowest."""
         filled = np.flatnonzero(self.fine.any(axis=0))[::-1]
         impostor, genuine = self.fine[:, filled].astype(np.float64)
         return Tally(self.bins.edges[filled], genuine, impostor)
 
     def d_prime(self) -> float:
-        """d′ of the scores themselves, not of bins; NaN where undefined."""
+        """Return d′ of the scores themselves, not of bins; NaN if undefined."""
         with np.errstate(invalid="ignore", divide="ignore"):
             mean, square = (self.moments / self.fine.sum(axis=1)[:, None]).T
             spread = np.sqrt(np.mean(np.maximum(square - mean**2, 0)))
@@ -79,8 +79,8 @@ class Histograms:
 def histograms(pairing: Pairing, seed: int, examples: int) -> Histograms:
     """Stream over all pairs of a pairing, with as many threads as this process may use cores.
 
-    The result does not depend on the number of threads: counts are whole numbers, examples have an order of their own.
-    Sums of scores are added in the order of the blocks.
+    The result does not depend on the number of threads: counts are integers, examples have a fixed order, and sums of
+    scores are added in the order of the blocks.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -101,7 +101,7 @@ def histograms(pairing: Pairing, seed: int, examples: int) -> Histograms:
     corners = blocks.corners()
     bar = progress(range(0), "all pairs", total=pairing.size, unit="pair")
     with threadpool_limits(1), ThreadPoolExecutor(threads) as pool, bar:
-        while batch := list(islice(corners, 4 * threads)):  # in batches, so that finished blocks do not pile up
+        while batch := list(islice(corners, 4 * threads)):  # in batches, so that finished blocks do not accumulate
             for part in pool.map(blocks.count, batch, [total.examples] * len(batch)):
                 _add(total, part, examples)
                 bar.update(int(part.fine.sum()))
@@ -110,12 +110,12 @@ def histograms(pairing: Pairing, seed: int, examples: int) -> Histograms:
 
 @dataclass
 class _Part:
-    """What one block holds."""
+    """The counts of one block."""
 
     fine: Ints
     moments: Floats
     counts: list[tuple[int, int, Ints]]
-    """Group of the rows, group of the columns, pairs [2, levels]; [1, levels] where there are no genuine ones."""
+    """Group of the rows, group of the columns, pairs [2, levels], or [1, levels] if there are no genuine ones."""
     examples: dict[str, list[Example]]
 
 
@@ -126,7 +126,7 @@ def _add(total: Histograms, part: _Part, examples: int) -> None:
         total.impostor[g, h] += counts[IMPOSTOR]
         if g == h and len(counts) > GENUINE:
             total.genuine[g] += counts[GENUINE]
-    if any(part.examples.values()):  # a new dict, since blocks under way still read the old one
+    if any(part.examples.values()):  # a new dict, because blocks in progress still read the old one
         merged = {k: total.examples.get(k, []) + v for k, v in part.examples.items()}
         total.examples = {k: sorted(v, key=lambda e: e.order(k))[:examples] for k, v in merged.items()}
 
@@ -145,7 +145,7 @@ class _Side:
         return _Side(order, sitter[order], group_of[sitter[order]])
 
     def runs(self, start: int, end: int) -> list[tuple[int, slice]]:
-        """Groups between two places, and where each lies, counted from `start`."""
+        """Return the groups between two places, and the slice of each, counted from `start`."""
         group = self.group[start:end]
         bounds = [0, *(np.flatnonzero(np.diff(group)) + 1), len(group)]
         return [(int(group[a]), slice(a, b)) for a, b in pairwise(bounds)]
@@ -183,13 +183,13 @@ class _Blocks:
         return _Blocks(rows, columns, pairing.within, excluded, product, bins, edges, level_of, examples, group_of)
 
     def corners(self) -> Iterator[tuple[int, int]]:
-        """First row and first column of each block; within one data set, of those not below the diagonal."""
+        """Yield first row and column of each block; within one data set, only of blocks not below the diagonal."""
         for r in range(0, len(self.rows.order), BLOCK):
             for c in range(r if self.within else 0, len(self.columns.order), BLOCK):
                 yield r, c
 
     def count(self, corner: tuple[int, int], known: dict[str, list[Example]]) -> _Part:
-        """Score the pairs of one block and count them; `known` examples tell which new ones are of interest."""
+        """Score the pairs of one block and count them; only examples that come before `known` ones are returned."""
         r, c = corner
         scores = self.product(slice(r, r + BLOCK), slice(c, c + BLOCK))
         sort = self._sort(r, c, scores.shape)
@@ -199,7 +199,7 @@ class _Blocks:
         k, levels = len(self.bins), len(self.edges)
         cells = [(g, h, i, j) for g, i in self.rows.runs(r, r + BLOCK) for h, j in self.columns.runs(c, c + BLOCK)]
         counts = []
-        if len(cells) * k <= COUNTED * scores.size:  # count each cell by bins, whose levels and whole are sums
+        if len(cells) * k <= COUNTED * scores.size:  # count each cell by bins; levels and totals are sums of bins
             fine = np.zeros((2, k), dtype=np.int64)
             for g, h, i, j in cells:
                 found = _count(number[i, j], None if sort is None else sort[i, j], k)
@@ -213,7 +213,7 @@ class _Blocks:
         return _Part(fine, moments, counts, examples)
 
     def _sort(self, r: int, c: int, shape: tuple[int, ...]) -> Sorts | None:
-        """Whether each pair of a block is impostor, genuine or neither; None: all are impostor pairs."""
+        """Return whether each pair of a block is impostor, genuine or neither; None if all are impostor pairs."""
         rows, columns = self.rows.sitter[r : r + BLOCK], self.columns.sitter[c : c + BLOCK]
         i, j = self.excluded
         here = (i >= r) & (i < r + BLOCK) & (j >= c) & (j < c + BLOCK) if len(i) else np.zeros(0, dtype=bool)
@@ -239,21 +239,21 @@ class _Blocks:
             return extremes(scores.ravel(), genuine, impostor, place, self.keep, known)
         hardest = known.get("hardest_impostor", [])
         bound = hardest[-1].score if len(hardest) == self.keep else -np.inf
-        foremost = np.flatnonzero(scores >= bound)  # nearly always none: spare the work below
+        foremost = np.flatnonzero(scores >= bound)  # nearly always empty, which saves the work below
         if not len(foremost):
             return {}
         return extremes(scores.ravel(), np.zeros(0, dtype=np.int64), foremost, place, self.keep, known)
 
 
 def _count(number: Numbers, sort: Sorts | None, k: int) -> Ints:
-    """Count impostor and genuine pairs by their number below k: [2, k]; without `sort`, impostor pairs: [1, k]."""
+    """Count impostor and genuine pairs by their number (below k): [2, k]; without `sort`, impostor pairs: [1, k]."""
     if sort is None:
         return np.bincount(number.ravel(), minlength=k)[None]
     return np.bincount((number + sort * np.intp(k)).ravel(), minlength=3 * k).reshape(3, k)[:NEITHER]
 
 
 def _moments(offsets: NDArray[Any], sort: Sorts | None) -> Floats:
-    """Sum and sum of squares of the impostor and of the genuine scores of a block, less the bins' start: [2, 2]."""
+    """Return sum and sum of squares of the impostor and genuine scores of a block, minus the bins' start: [2, 2]."""
     moments = np.zeros((2, 2))
     if sort is None:
         sums, squares = offsets @ np.ones(offsets.shape[1], offsets.dtype), np.einsum("ij,ij->i", offsets, offsets)
@@ -268,11 +268,11 @@ def _moments(offsets: NDArray[Any], sort: Sorts | None) -> Floats:
 def _sample(
     rows: _Side, columns: _Side, within: bool, product: Products, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """Scores of genuine and of impostor pairs at random, float64, ascending."""
+    """Return scores of random genuine and impostor pairs, float64, ascending."""
     r = np.sort(rng.permutation(len(rows.order))[:SAMPLE])
     c = np.sort(rng.permutation(len(columns.order))[:SAMPLE])
     impostor = product.precisely(r, c)[rows.sitter[r][:, None] != columns.sitter[c][None]]
-    # The columns of a sitter lie side by side: each sampled row with up to 8 of its own.
+    # The columns of a sitter are adjacent: each sampled row is paired with up to 8 of its own sitter's.
     key = columns.group.astype(np.int64) << 32 | columns.sitter
     mates = np.searchsorted(key, rows.group[r].astype(np.int64) << 32 | rows.sitter[r])[:, None] + np.arange(8)
     mates = np.minimum(mates, len(key) - 1)

@@ -1,9 +1,9 @@
 """How many independent impostor pairs a false match rate rests on: the rules of 3 and of 30 by effective numbers.
 
-The rules of ISO/IEC 19795-1 take comparisons for independent, but 64,000 impostor pairs may come from 111 sitters. The
-effective number of pairs is that of independent ones that would make the FMR at a threshold as well known: FMR (1 −
-FMR) over its variance, where pairs that share a sitter depend on each other (the variance for dyads of Aronow, Samii &
-Assenova 2015).
+The rules of ISO/IEC 19795-1 assume that comparisons are independent, but 64,000 impostor pairs may come from 111
+sitters. The effective number of pairs is the number of independent pairs from which the FMR at a threshold would be
+known as precisely. It is FMR (1 − FMR) divided by the variance of the FMR, in which pairs that share a sitter depend on
+each other (the variance for dyads of Aronow, Samii & Assenova 2015).
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from pipeline.metrics.verification import FEWEST_ACCEPTS, FIRM_ACCEPTS
 
 
 def effective_pairs(impostor: Side, units: int, threshold: float) -> float:
-    """Return the effective number of impostor pairs for the FMR at a threshold, at most as many as there are.
+    """Return the effective number of impostor pairs for the FMR at a threshold; it is at most their real number.
 
-    NaN where no pair is accepted, or all are. Of streamed pairs, whose scores are known by level only, it is rougher
-    (within a fifth).
+    It is NaN if no pair is accepted, or all are. For streamed pairs, for which only levels of the score are known, it
+    is less accurate (within a fifth).
 
     Args:
         impostor: the pairs.
         units: number of sitters, or of groups of sitters.
-        threshold: from which on a pair is accepted.
+        threshold: a pair is accepted if its score is at least this.
     """
     wrong = (impostor.score >= threshold).astype(np.float64)
     fmr, count = impostor.mean(wrong), float(impostor.weight.sum())
@@ -35,7 +35,7 @@ def effective_pairs(impostor: Side, units: int, threshold: float) -> float:
         return float("nan")
     residual: Floats = impostor.weight * (wrong - fmr) / count
     apart = impostor.a != impostor.b
-    # A pair counts for both of its sitters; one within a group of sitters for its group once.
+    # A pair counts for both of its sitters; a pair within a group of sitters counts for its group once.
     of_unit = np.bincount(impostor.a, residual, minlength=units)
     of_unit += np.bincount(impostor.b[apart], residual[apart], minlength=units)
     low, high = np.minimum(impostor.a, impostor.b)[apart], np.maximum(impostor.a, impostor.b)[apart]
@@ -44,7 +44,7 @@ def effective_pairs(impostor: Side, units: int, threshold: float) -> float:
         dyad = np.unique(dyad, return_inverse=True)[1]
     of_dyad = np.bincount(dyad, residual[apart]) if len(dyad) else np.zeros(0)
     variance = float(of_unit @ of_unit - of_dyad @ of_dyad)
-    # What lies in pairs of sitters alone is the least that the variance can be.
+    # The variance is at least the part that lies in pairs of sitters.
     least = max(float(of_dyad @ of_dyad), fmr * (1 - fmr) / count)
     return fmr * (1 - fmr) / max(variance, least)
 
@@ -52,10 +52,10 @@ def effective_pairs(impostor: Side, units: int, threshold: float) -> float:
 def with_effective_support(
     scalars: Mapping[str, Scalar], impostor: Side, units: int, far: Sequence[float]
 ) -> dict[str, Scalar]:
-    """Return scalars with `effective_impostor@0.01`, …, and notes at the TAR of a FAR that rests on few of them.
+    """Return scalars with `effective_impostor@0.01`, …, and with a note at the TAR of a FAR that rests on few pairs.
 
     Args:
-        scalars: of a benchmark, with its own thresholds.
+        scalars: the scalars of a benchmark, with its own thresholds.
         impostor, units: as for `effective_pairs`.
         far: the FARs.
     """
@@ -72,7 +72,7 @@ def with_effective_support(
 
 
 def effective_support(pairs: float, far: float) -> str:
-    """Return a sentence where so many effective impostor pairs are few for a FAR; empty where they are not.
+    """Return a message if this number of effective impostor pairs is small for a FAR; else empty.
 
     >>> effective_support(200, 0.01)
     'a FAR of 0.01 rests on fewer than 3 independent false matches, too few to show that it is met (rule of 3)'

@@ -1,4 +1,4 @@
-"""Verification of listed pairs of templates, as IJB-B and IJB-C have it (their 1:1 protocol)."""
+"""Verification of listed pairs of templates, as in the 1:1 protocol of IJB-B and IJB-C."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from pipeline.metrics.verification import d_prime, tally
 from pipeline.metrics.verification_figures import curves, rates, weighed
 from pipeline.params.metrics.template_pairs import TemplatePairsOptions
 
-# Up to here a replicate of the bootstrap goes through all pairs; beyond, through their levels.
+# Up to this many pairs, a bootstrap replicate goes through all pairs; beyond, through their levels.
 EXACT_PAIRS = 1_000_000
 BLOCK = 1 << 16
 
 
 def template_pairs(context: Context, options: TemplatePairsOptions) -> Result:
-    """Verification of the pairs of templates that a file lists: EER, TAR at each FAR, d′, thresholds and AUC.
+    """Verify the pairs of templates that a file lists: EER, TAR at each FAR, d′, thresholds and AUC.
 
-    A pair with a template none of whose images has a usable face is counted in `fte` and in the generalised error
-    rates, as rejected, and in no other. Intervals are for other sitters (see `intervals`); of more than 1,000,000
-    pairs, for other groups of sitters (see `levels`).
+    A template without any image that has a usable face is counted in `fte`. Its pairs are counted as rejected in the
+    generalised error rates, and in no other rate. Intervals are for other sitters (see `intervals`) or, with more than
+    1,000,000 pairs, for other groups of sitters (see `levels`).
 
     Raises:
-        SitterError: the list names a template that no image is of, or its labels contradict the sitters.
+        SitterError: the list names a template without images, or its labels contradict the sitters.
     """
     found = compared(context, options)
     sitter, a, b, genuine, usable = found.sitter, found.a, found.b, found.genuine, found.usable
@@ -66,26 +66,26 @@ def template_pairs(context: Context, options: TemplatePairsOptions) -> Result:
 
 @dataclass(frozen=True)
 class Compared:
-    """Listed pairs of templates; arrays [n] unless said."""
+    """Listed pairs of templates; arrays [n] unless stated."""
 
     templates: Embedded
-    """Those with a usable face."""
+    """The templates with a usable face."""
     a: Ints
-    """Place of the first template of each pair among `templates`, then those that failed."""
+    """Place of the first template of each pair among `templates`, followed by the failed ones."""
     b: Ints
     genuine: NDArray[np.bool_]
     usable: NDArray[np.bool_]
     """Whether neither template failed."""
     scores: Floats
-    """[usable] of the usable pairs, in their order."""
+    """[usable], scores of the usable pairs, in their order."""
     sitter: Ints
-    """[templates and failed ones] number of the sitter of each."""
+    """[templates and failed ones], number of the sitter of each."""
     accounted: bool
     """Whether it is known which templates failed."""
 
 
 def compared(context: Context, options: TemplatePairsOptions) -> Compared:
-    """Return the listed pairs with their scores; raises as `template_pairs` does."""
+    """Return the listed pairs with their scores. Raises the same errors as `template_pairs`."""
     path = Path(options.pairs)
     listed, column = read_template_pairs(path), options.templates.column
     rule = rule_of(context, options.templates, options.dataset, None)
@@ -103,7 +103,7 @@ def compared(context: Context, options: TemplatePairsOptions) -> Compared:
 
 
 def _places(path: Path, listed: TemplatePairs, known: Embedded, failed: Embedded | None, column: str) -> Ints:
-    """Return the place of each listed template among those that are known, then those that failed."""
+    """Return the place of each listed template among the known templates, followed by the failed ones."""
     every = [*known.image_ids, *(failed.image_ids if failed is not None else [])]
     number = {name: n for n, name in enumerate(every)}
     absent = [n for n, name in enumerate(listed.names) if name not in number]
@@ -111,14 +111,14 @@ def _places(path: Path, listed: TemplatePairs, known: Embedded, failed: Embedded
         line = int(np.flatnonzero(np.isin(listed.a, absent) | np.isin(listed.b, absent))[0])
         name = next(listed.names[end] for end in (listed.a[line], listed.b[line]) if end in absent)
         raise SitterError(
-            f"{path}, line {line + 1}: no test image of {known.dataset} is of template {name!r} by its column "
+            f"{path}, line {line + 1}: no test image of {known.dataset} has template {name!r} in its column "
             f"{column!r}: name the list, the data set and the column (templates.column) that belong together."
         )
     return np.array([number[name] for name in listed.names], np.int64)
 
 
 def _genuine(path: Path, listed: TemplatePairs, same: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which pairs are genuine, by their labels where there are any."""
+    """Return which pairs are genuine, by their labels if there are any, else by their sitters."""
     if listed.genuine is None:
         return same
     wrong = np.flatnonzero(listed.genuine != same)
@@ -146,7 +146,7 @@ Replicates = Callable[[Iterable[NDArray[np.int32]]], dict[str, Floats]]
 
 
 def _replicated(context: Context, pairs: intervals.ScoredPairs) -> tuple[Replicates, PairTable]:
-    """Return what makes the bootstrap's replicates of draws of the table's units, and the table."""
+    """Return a function from draws of the table's units to bootstrap replicates, and the table."""
     few = len(pairs.genuine) + len(pairs.impostor) <= EXACT_PAIRS
     if few or not len(pairs.genuine) or not len(pairs.impostor):
         return lambda drawn: intervals.verification_replicates(pairs, drawn, context.far), exact_table(pairs)

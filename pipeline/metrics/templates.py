@@ -1,10 +1,10 @@
-"""Templates: several images of one sitter pooled to one, which is then compared as an image is.
+"""Templates: several images of one sitter that are pooled and then compared as if they were one image.
 
-As the IJB benchmarks have it (Klare et al. 2015; Maze et al. 2018): a template is a set of images; those of one medium
-(a video, a photo session, a restored and an unrestored photograph of one panel) are averaged first, so that a long
-video counts no more than a photograph; the template's vector is the mean of its media. With weights w, a medium of n
-images is Σ w v / n of their unit vectors v, as InsightFace's evaluation of IJB has it, up to the length. Two templates
-that share a picture are not compared. Other rules pool scores instead of vectors: see `score_pooling`.
+This is as in the IJB benchmarks (Klare et al. 2015; Maze et al. 2018). A template is a set of images. The images of one
+medium (a video, a photo session, a restored and an unrestored photograph of one panel) are averaged first, so that a
+long video counts no more than a photograph. The template's vector is the mean of its media. With weights w, the vector
+of a medium with n images is Σ w v / n of their unit vectors v, as in InsightFace's evaluation of IJB, up to its length.
+Two templates that share a picture are not compared. Other rules pool scores instead of vectors: see `score_pooling`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from pipeline.params.metrics.base import ComparisonOptions, Pooling
 
 SITTER = "sitter"
 SEPARATOR = ";"
-"""Between the templates of an image that stands in several."""
+"""Separates the templates of an image that is in several templates."""
 
 
 def pooled(context: Context, options: ComparisonOptions) -> Context:
-    """Return a context that hands out templates in place of images, where a benchmark asks for them.
+    """Return a context with templates in place of images, if a benchmark asks for them.
 
-    A column of the manifest is known of a test template where all of its images have one value.
+    A test template has a value in a column of the manifest only if all its images have the same value.
     """
     asked = options.templates
     if asked is None:
@@ -50,12 +50,12 @@ def sides(context: Context, options: ComparisonOptions) -> tuple[Context, Contex
 
 
 def rule_of(context: Context, asked: Pooling, probe: str, gallery: str | None) -> Rule | None:
-    """Return how templates are compared image by image; None where each is one vector.
+    """Return the rule by which templates are compared image by image; None if each is one vector.
 
     Args:
-        context: of images.
-        asked: how they are pooled.
-        probe, gallery: the data sets that are compared; `gallery` is None within one.
+        context: the context of single images.
+        asked: how images are pooled.
+        probe, gallery: the data sets that are compared; `gallery` is None within one data set.
     """
     if asked.pool == "vector":
         return None
@@ -63,7 +63,7 @@ def rule_of(context: Context, asked: Pooling, probe: str, gallery: str | None) -
 
 
 def _pooled(context: Context, by: Mapping[str, str | None], asked: Pooling, rule: Rule | None) -> Context:
-    """Return a context with the templates of some data sets, each named by a column; by none, images are templates."""
+    """Return a context with templates for some data sets; a column names them, without one each image is a template."""
 
     def templates(images: Embedded, column: str | None) -> Embedded:
         return images if column is None and rule is None else pool(context, images, column, asked, rule)
@@ -100,11 +100,12 @@ def pool(context: Context, images: Embedded, column: str | None, asked: Pooling,
     """Return templates in place of images, in the order of their first images.
 
     Args:
-        context: knows the columns of the manifest.
-        images: of one data set.
-        column: names the template of each image; `sitter`: all images of a sitter are one; None: each image is one.
+        context: has the columns of the manifest.
+        images: images of one data set.
+        column: names the template of each image; `sitter`: all images of a sitter are one template; None: each image is
+            one.
         asked: media and weights.
-        rule: by which templates are compared image by image; None: each has one vector.
+        rule: the rule by which templates are compared image by image; None: each has one vector.
 
     Raises:
         SitterError: a template holds two sitters, or a weight is no positive number.
@@ -144,7 +145,7 @@ def pool(context: Context, images: Embedded, column: str | None, asked: Pooling,
 
 
 def _named(images: Embedded, members: Mapping[str, list[int]]) -> Embedded:
-    """Return templates with the sitter and the fold of their first image and the pictures of all, without vectors."""
+    """Return templates without vectors: with the sitter and the fold of their first image, and all images' pictures."""
     return Embedded(
         images.dataset,
         list(members),
@@ -156,7 +157,7 @@ def _named(images: Embedded, members: Mapping[str, list[int]]) -> Embedded:
 
 
 def members_of(context: Context, images: Embedded, column: str | None) -> dict[str, list[int]]:
-    """Return the images of each template; an image without one is left out."""
+    """Return the images of each template; an image without a template is left out."""
     if column is None:
         return {image_id: [n] for n, image_id in enumerate(images.image_ids)}
     names = dict(zip(images.image_ids, images.sitters, strict=True)) if column == SITTER else None
@@ -171,13 +172,13 @@ def members_of(context: Context, images: Embedded, column: str | None) -> dict[s
 
 
 def failed_templates(context: Context, failed: Embedded, column: str, left: set[str]) -> Embedded:
-    """Return the templates none of whose images has a usable face."""
+    """Return the templates without any image that has a usable face."""
     members = members_of(context, failed, column)
     return _named(failed, {template: places for template, places in members.items() if template not in left})
 
 
 def _weights(context: Context, images: Embedded, name: str | None) -> Floats:
-    """Weight of each image: 1, or its quality."""
+    """Return the weight of each image: 1, or its quality."""
     if name is None:
         return np.ones(len(images))
     try:

@@ -1,7 +1,7 @@
-"""Verification error rates from genuine and impostor scores, ties handled exactly (terms of ISO/IEC 19795-1).
+"""Verification error rates from genuine and impostor scores, with exact handling of ties (terms of ISO/IEC 19795-1).
 
-A pair is accepted where its score is at least the threshold. The operating points are those of every distinct score:
-scores that are equal are accepted together, never one before the other.
+A pair is accepted if its score is at least the threshold. There is an operating point at every distinct score: equal
+scores are accepted together, never one before the other.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.metrics.result import Floats
 
-# A FAR that N impostor pairs are asked for stands for N × FAR falsely accepted pairs. Below 3, not even a threshold
-# that accepts none of them would show that the FAR is met (rule of 3: none in N means at most 3/N, at 95 %). Below 30,
-# the FAR at the threshold is known to worse than ± 30 % (rule of 30, Doddington et al. 2000; both in ISO/IEC 19795-1).
+# With N impostor pairs, a FAR means N × FAR falsely accepted pairs. If this is below 3, not even a threshold that
+# accepts none of the pairs would show that the FAR is met (rule of 3: none in N means at most 3/N, at 95 %). If it is
+# below 30, the FAR at the threshold is known to worse than ± 30 % (rule of 30, Doddington et al. 2000; both in ISO/IEC
+# 19795-1).
 FEWEST_ACCEPTS = 3
 FIRM_ACCEPTS = 30
 
 
-# Scores are taken for reversed where their AUC is so many standard errors below that of chance.
+# Scores count as reversed if their AUC is this many standard errors below chance.
 SURELY = 2.5
 
 
@@ -36,7 +37,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Roc:
-    """Operating points [k + 1] from "accept none" (threshold +inf) to "accept all"; NaN where there are no pairs."""
+    """Operating points [k + 1] from "accept none" (threshold +inf) to "accept all"; NaN if there are no pairs."""
 
     threshold: Floats
     far: Floats
@@ -49,7 +50,7 @@ def tally(
     genuine_weights: ArrayLike | None = None,
     impostor_weights: ArrayLike | None = None,
 ) -> Tally:
-    """Count scores [n] and [m], each with its weight (default 1), at the distinct values.
+    """Count scores [n] and [m], each with its weight (default 1), at their distinct values.
 
     Raises:
         ValueError: a score is NaN.
@@ -68,9 +69,10 @@ def tally(
 
 
 def roc(counts: Tally) -> Roc:
-    """ROC: the share of impostor pairs (FAR) and of genuine pairs (TAR) at or above each distinct score.
+    """Return the ROC: the shares of impostor pairs (FAR) and of genuine pairs (TAR) at or above each distinct score.
 
-    The points are those of `sklearn.metrics.roc_curve(…, drop_intermediate=False)`. DET: FRR = 1 − TAR against FAR.
+    The points are the same as in `sklearn.metrics.roc_curve(…, drop_intermediate=False)`. The DET curve is FRR = 1 −
+    TAR against FAR.
     """
 
     def rate(weights: Floats) -> Floats:
@@ -81,15 +83,15 @@ def roc(counts: Tally) -> Roc:
 
 
 def auc(curve: Roc) -> float:
-    """Area under the ROC by trapezoids: P(genuine > impostor) + P(equal) / 2."""
+    """Return the area under the ROC by trapezoids: P(genuine > impostor) + P(equal) / 2."""
     return float(np.trapezoid(curve.tar, curve.far))
 
 
 def reversed_by(area: float, genuine: int, impostor: int, units: int) -> str:
-    """Return a sentence where genuine pairs score lower than impostor pairs, as distances do; empty otherwise.
+    """Return a message if genuine pairs score lower than impostor pairs, like distances; else empty.
 
-    The standard error is that of the Mann-Whitney statistic of equal distributions. Pairs of one sitter depend on each
-    other, so no more of them count than there are sitters.
+    The standard error comes from the Mann-Whitney statistic of equal distributions. Pairs of one sitter depend on each
+    other, so at most as many pairs count as there are sitters.
 
     Args:
         area: AUC.
@@ -103,11 +105,11 @@ def reversed_by(area: float, genuine: int, impostor: int, units: int) -> str:
 
 
 def eer(curve: Roc) -> tuple[float, float]:
-    """Equal error rate, and the threshold there.
+    """Return the equal error rate and its threshold.
 
-    On the ROC joined by straight lines between operating points, the rate at which FAR = FRR; its threshold is
-    interpolated alike. (Others take the convex hull of the ROC, whose value is never higher.)
-    (NaN, NaN) without genuine or without impostor pairs.
+    It is the rate at which FAR = FRR on the ROC with straight lines between operating points; its threshold is
+    interpolated in the same way. (Others use the convex hull of the ROC, which never gives a higher value.) The result
+    is (NaN, NaN) if there are no genuine or no impostor pairs.
     """
     excess = curve.far + curve.tar - 1  # FAR − FRR, from −1 to 1, never falling
     if np.isnan(excess).any():
@@ -119,7 +121,7 @@ def eer(curve: Roc) -> tuple[float, float]:
 
 
 def tar_at_far(curve: Roc, far: float) -> tuple[float, float]:
-    """The highest TAR of an operating point whose FAR is at most `far`, and the threshold there. No interpolation."""
+    """Return the highest TAR with a FAR of at most `far`, and its threshold, without interpolation."""
     if np.isnan(curve.far[-1]) or np.isnan(curve.tar[-1]):
         return float("nan"), float("nan")
     k = int(np.searchsorted(curve.far, far, side="right")) - 1
@@ -127,7 +129,7 @@ def tar_at_far(curve: Roc, far: float) -> tuple[float, float]:
 
 
 def d_prime(counts: Tally) -> float:
-    """d′ = (mean genuine − mean impostor) / √((variance genuine + variance impostor) / 2); NaN where undefined."""
+    """Return d′ = (mean genuine − mean impostor) / √((variance genuine + variance impostor) / 2); NaN if undefined."""
 
     def moments(weights: Floats) -> tuple[float, float]:
         if not weights.sum():
@@ -135,7 +137,7 @@ def d_prime(counts: Tally) -> float:
         mean = float(np.average(offsets, weights=weights))
         return mean, float(np.average((offsets - mean) ** 2, weights=weights))
 
-    # Exact differences: a mean of scores near 1e9 would lose the small ones between them.
+    # Differences are exact; a mean of scores near 1e9 would lose the small differences between them.
     offsets = counts.scores - counts.scores[len(counts.scores) // 2] if len(counts.scores) else counts.scores
 
     (g, var_g), (i, var_i) = moments(counts.genuine), moments(counts.impostor)
@@ -144,9 +146,9 @@ def d_prime(counts: Tally) -> float:
 
 
 def support(impostors: float, far: float, what: str = "impostor pairs") -> tuple[bool, str]:
-    """Whether this many impostor pairs can support a FAR at all, and a sentence where they do not, or only just.
+    """Return whether this many impostor pairs can support a FAR, and a message if they cannot, or only just.
 
-    They cannot where fewer than 3 of them stand for the FAR (rule of 3); fewer than 30 are few (rule of 30).
+    They cannot if fewer than 3 of them correspond to the FAR (rule of 3); fewer than 30 are few (rule of 30).
     """
     accepts = impostors * far * (1 + 1e-9)  # 3,000 pairs do support 0.001
     rate = np.format_float_positional(far, trim="-")
@@ -159,7 +161,7 @@ def support(impostors: float, far: float, what: str = "impostor pairs") -> tuple
 
 
 def thin(curve: Roc, points: int = 400) -> Roc:
-    """At most `points` operating points that draw the same curve on linear, logarithmic and probit axes.
+    """Return at most `points` operating points that give the same curve on linear, logarithmic and probit axes.
 
     Half of them are spread evenly over log FAR, half evenly over TAR; the first and the last are always kept.
     """

@@ -21,9 +21,9 @@ def rates(
     """Return EER, TAR at each FAR, d′, the thresholds of these operating points, and AUC.
 
     Args:
-        counts: of the pairs.
-        spread: their d′; NaN where undefined.
-        replicates: `eer`, `tar` and `d_prime` as `intervals.verification_replicates` gives them.
+        counts: counts of the pairs.
+        spread: their d′; NaN if undefined.
+        replicates: `eer`, `tar` and `d_prime` from `intervals.verification_replicates`.
         far: the FARs.
         lacking: why there is nothing to measure; empty otherwise.
     """
@@ -47,7 +47,7 @@ def rates(
 
 
 def weighed(result: Result, genuine: Ints) -> Result:
-    """Return the result with the effective number of sitters (or groups) by their genuine pairs, said where small."""
+    """Return the result with the effective number of sitters or groups by genuine pairs; a note says if it is small."""
     count = effective(genuine)
     few = f"one or few sitters own most genuine pairs: {result.units} sitters count as {count:.1f}"
     note = few if count < min(FEW_EFFECTIVE, result.units / 2) and genuine.any() else ""
@@ -67,13 +67,13 @@ def curves(counts: Tally, lacking: str) -> dict[str, dict[str, Column]]:
 
 
 def _bars(counts: Tally) -> dict[str, Column]:
-    """Histogram of genuine and impostor scores, over the range that they take."""
+    """Return a histogram of genuine and impostor scores over their range."""
     if not len(counts.scores):
         return {"score_left": [], "score_right": [], "genuine": [], "impostor": []}
     low, high = float(counts.scores.min()), float(counts.scores.max())
     if (high - low) / SCORE_BARS <= np.spacing(
         max(abs(low), abs(high))
-    ):  # bars that double precision cannot tell apart
+    ):  # bars that double precision cannot distinguish
         middle = (low + high) / 2
         low, high = middle - max(0.5, abs(middle) / 2), middle + max(0.5, abs(middle) / 2)
     edges = np.linspace(low, high, SCORE_BARS + 1)

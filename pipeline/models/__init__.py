@@ -1,1 +1,1 @@
-"""Models: backbones, adaptations, weights from elsewhere."""
+"""Models: backbones, adaptations, and weights from elsewhere."""

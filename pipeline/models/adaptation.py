@@ -1,4 +1,4 @@
-"""What every adaptation is: a choice of what of a backbone is trained. This one, `none`, trains nothing."""
+"""The base class of adaptations, which choose the trained parts of a backbone. As kind `none`, it trains nothing."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from pipeline.models.backbone import Backbone
 
 
 class Adaptation:
-    """Nothing is trained: the backbone stays frozen."""
+    """Train nothing: the backbone stays frozen."""
 
     def adapt(self, backbone: Backbone) -> None:
-        """Change the backbone in place so that exactly what shall be trained requires gradients."""
+        """Change the backbone in place so that exactly the trained parameters require gradients."""
         backbone.requires_grad_(False)
 
     def initialise(self, backbone: Backbone, features: Tensor) -> None:
-        """Closed-form start, once before the first step.
+        """Initialise parameters in closed form, once before the first step.
 
         Args:
-            backbone: adapted.
-            features: [n, …] outputs of the frozen prefix (`backbone.stages[:frozen_prefix(backbone)]`) on the
-                training images. Only asked for where `wants_features` is true.
+            backbone: the adapted backbone.
+            features: [n, …], outputs of the frozen prefix (`backbone.stages[:frozen_prefix(backbone)]`) on the training
+                images. They are only computed if `wants_features` is true.
         """
 
     wants_features: bool = False
     """Whether `initialise` has to be called with the training images' features."""
 
     def penalty(self, backbone: Backbone) -> Tensor:
-        """A scalar that is added to the loss at each step."""
+        """Return a scalar that is added to the loss at each step."""
         return next(backbone.parameters()).new_zeros(())
 
     def merge(self, backbone: Backbone) -> None:
-        """Fold what was added into the network's own weights where that is possible, for inference."""
+        """Merge added parameters into the network's own weights for inference, where that is possible."""
 
 
 def layers_with(roles: list[str] | None, backbone: Backbone, stages: int | None, what: str) -> list[str]:
-    """Full names of the linear and convolutional layers that have given roles, in the order of the forward pass.
+    """Return the full names of the linear and convolutional layers with given roles, in the order of the forward pass.
 
     Args:
-        roles: of the backbone's; None: all that it has.
-        backbone: not adapted yet.
-        stages: only those in the last so many stages that hold such layers; None: in all.
-        what: the kind of adaptation, named in errors.
+        roles: some of the backbone's roles; None: all of them.
+        backbone: the backbone before its adaptation.
+        stages: of the stages with such layers, use only the last `stages`; None: use all.
+        what: the kind of adaptation, for messages.
 
     Raises:
         SitterError: the backbone has no layer with such a role.

@@ -1,7 +1,7 @@
-"""A LoRA adapter from elsewhere, as the library peft writes it, added to a transformer's weights.
+"""Add a LoRA adapter from elsewhere, in the format of the library peft, to a transformer's weights.
 
-An adapter names the layers of the network that it was trained in. Names are known of transformers, open_clip, timm and
-OpenAI's code, in which query, key and value are one matrix or three (here they are three layers of their own).
+An adapter uses the layer names of the network that it was trained in. The names of transformers, open_clip, timm and
+OpenAI's code are known; in these, query, key and value are one matrix or three (here they are three separate layers).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pipeline.store.weights import weights_file
 
 logger = logging.getLogger(__name__)
 
-# Ends of the names of layers in a block, and the roles of our layers that stand there, one below the other.
+# Ends of the names of layers in a block, and the roles of our layers that make up each, stacked in this order.
 PARTS = {
     r"(self_attn|attn)\.q_proj|attention\.attention\.query|attention\.q": ("q",),
     r"(self_attn|attn)\.k_proj|attention\.attention\.key|attention\.k": ("k",),
@@ -38,8 +38,8 @@ PARTS = {
 }
 BLOCK = re.compile(r"(?:^|\.)(?:layers|layer|resblocks|blocks)\.(\d+)\.(.+)$")
 OF_TEXT = re.compile(r"(^|\.)(text_model|text|text_projection)(\.|$)")
-OF_IMAGE = re.compile(r"(^|\.)visual\.")  # what stands beside it is the tower for text
-# Settings with which an adapter is more than low-rank updates of the published weights, and what they have to be.
+OF_IMAGE = re.compile(r"(^|\.)visual\.")  # everything else belongs to the text tower
+# Settings that can make an adapter more than low-rank updates of the published weights, and their required values.
 PLAIN: dict[str, tuple[Any, ...]] = {
     "use_dora": (None, False),
     "bias": (None, "none"),
@@ -55,25 +55,25 @@ PLAIN: dict[str, tuple[Any, ...]] = {
 def add_adapter(backbone: Backbone, entry: str, architecture: str, at: Layout = HERE) -> Path:
     """Add the low-rank updates (alpha / rank) · B A of an adapter to the layers that it names, in place.
 
-    Updates of CLIP's tower for text are left out. Hu et al. 2021, arXiv 2106.09685; rank-stabilised scale
-    alpha / √rank: Kalajdzievski 2023, arXiv 2312.03732.
+    Updates of CLIP's text tower are left out. LoRA: Hu et al. 2021, arXiv 2106.09685; rank-stabilised scale alpha /
+    √rank: Kalajdzievski 2023, arXiv 2312.03732.
 
     Args:
-        backbone: of blocks `stages.block1` …, its weights read.
-        entry: under `download`, with both files of the adapter.
-        architecture: of the backbone, as params.yaml names it.
+        backbone: a backbone of blocks `stages.block1` …, with its weights loaded.
+        entry: the entry under `download` with both files of the adapter.
+        architecture: architecture of the backbone, as params.yaml names it.
 
     Returns:
         The file of the adapter's weights.
 
     Raises:
-        SitterError: it is no LoRA adapter or another sort of it, was trained in another base model, or names layers
-            that are not there or have another shape.
+        SitterError: the file is no LoRA adapter, or an unsupported sort of it; it was trained in another base model; or
+            it names layers that do not exist or have another shape.
     """
     file = weights_file(entry, at)
     if file.name != ADAPTER:
         raise SitterError(
-            f"{file} is no adapter as peft writes it: backbone.adapter wants an entry under download with "
+            f"{file} is no adapter in the format of peft: backbone.adapter needs an entry under download with "
             f"{ADAPTER} and {ADAPTER_CONFIG}."
         )
     config = _config(file, architecture)
@@ -97,12 +97,12 @@ def add_adapter(backbone: Backbone, entry: str, architecture: str, at: Layout = 
             parts = torch.split(update, [len(weight) for weight in weights])
             for weight, part in zip(weights, parts, strict=True):
                 weight.add_(part)
-    logger.info(f"{file}: low-rank updates of {len(pairs)} layers are added to {architecture}")
+    logger.info(f"{file}: low-rank updates of {len(pairs)} layers were added to {architecture}")
     return file
 
 
 def _config(file: Path, architecture: str) -> Mapping[str, Any]:
-    """The adapter's configuration, checked."""
+    """Return the adapter's configuration, checked."""
     path = file.with_name(ADAPTER_CONFIG)
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -137,7 +137,7 @@ def _config(file: Path, architecture: str) -> Mapping[str, Any]:
 
 
 def _traits(name: str) -> dict[str, str]:
-    """What a model's name tells of its network: family, size, side of the patches; the rest is left out."""
+    """Return what a model's name says about its network: family, size and side of the patches, where it does."""
     low = name.lower().replace("/", "-")
     family = next((word for word in ("dinov2", "ijepa", "dino", "mae") if word in low), None)
     size = re.search(r"(?:^|[-_])(small|base|large|huge|giant)|vit[-_]([sblhg])(?![a-z])", low)
@@ -149,10 +149,10 @@ def _traits(name: str) -> dict[str, str]:
 
 
 def _pairs(file: Path) -> dict[str, tuple[Tensor, Tensor]]:
-    """A [rank, inputs] and B [outputs, rank] of each layer, by its name in the network that they were trained in."""
+    """Return A [rank, inputs] and B [outputs, rank] of each layer, by its name in the adapter's own network."""
     try:
         state = load_file(file)
-    except Exception as error:  # safetensors raises an exception class of its own
+    except Exception as error:  # safetensors has an exception class of its own
         raise SitterError(f"{file} cannot be read ({error}): fetch it again.") from None
     found: dict[str, dict[str, Tensor]] = {}
     for name, tensor in state.items():
@@ -177,7 +177,7 @@ def _pairs(file: Path) -> dict[str, tuple[Tensor, Tensor]]:
 
 
 def _layers_of(module: str, backbone: Backbone, file: Path, architecture: str) -> list[str]:
-    """Our layers that are one layer of the network that an adapter was trained in."""
+    """Return our layers that correspond to one layer of the adapter's own network."""
     if re.search(r"(^|\.)(visual_projection|head\.fc)$", module) and isinstance(
         backbone.get_submodule("stages.head.fc"), nn.Linear
     ):
@@ -201,9 +201,9 @@ def _layers_of(module: str, backbone: Backbone, file: Path, architecture: str) -
 
 
 def _scale(module: str, config: Mapping[str, Any], rank: int) -> float:
-    """Of a layer's update: its own alpha where the configuration has a pattern that its name ends in."""
+    """Return the scale of a layer's update; the configuration may have patterns that give layers their own alpha."""
     patterns: Mapping[str, float] = config.get("alpha_pattern") or {}
-    # In PyTorch's MultiheadAttention peft (0.21.2) merges the update of the output twice at each pass, in training too.
+    # In PyTorch's MultiheadAttention, peft (0.21.2) merges the output's update twice in each pass, in training, too.
     times = 2 if module.endswith(".base_layer.out_proj") else 1
     own = (alpha for pattern, alpha in patterns.items() if re.fullmatch(rf"(.*\.)?({pattern})", module))
     alpha = next(own, config["lora_alpha"])

@@ -1,8 +1,8 @@
-"""What in a face makes a model's cosine with another face: by hiding patches, or by integrated gradients.
+"""Attribution: the parts of a face that decide its cosine with another face, by hidden patches or gradients.
 
-A map says how much each pixel of the crop raises (positive) or lowers (negative) the cosine of the pair, the other
-face as it is. What is taken away gives place to a blurred copy of the same face (Fong & Vedaldi 2017), which has the
-face's light and colour but none of its features: a flat patch would itself be an edge to look at.
+A map says how much each pixel of the crop raises (positive) or lowers (negative) the cosine of the pair, while the
+other face stays as it is. Hidden parts are replaced by a blurred copy of the same face (Fong & Vedaldi 2017), which has
+the face's light and colour but none of its features. A flat patch would add edges of its own.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from pipeline.models.load import Embedder
 Map = NDArray[np.float32]
 Landmarks = NDArray[np.float32]
 BLUR = 10.0
-"""Standard deviation of the blur in pixels of the 112×112 crop: no feature is left of eyes, nose and mouth."""
+"""Standard deviation of the blur, in pixels of the 112×112 crop: eyes, nose and mouth are no longer visible."""
 SMOOTH = 2.0
-"""Of the Gaussian that spreads gradients, which fall on single pixels."""
+"""Standard deviation, in pixels, of the Gaussian that smooths gradients, which otherwise fall on single pixels."""
 
 
 def blurred(crop: RGBImage) -> RGBImage:
-    """The crop without its features: uint8 [height, width, 3]."""
+    """Return the crop without its features: uint8 [height, width, 3]."""
     return np.asarray(cv2.GaussianBlur(crop, (0, 0), BLUR, borderType=cv2.BORDER_REPLICATE), np.uint8)
 
 
 def embedded(embedder: Embedder, x: Tensor) -> Tensor:
-    """Unit-length vectors [B, dim] of inputs [B, 3, S, S] as the study judges them, mirrored images included."""
+    """Return the unit vectors [B, dim] of inputs [B, 3, S, S] as the study compares them, with mirrored images."""
     vectors = embedder.module(x).float()
     if embedder.mirror:
         vectors = vectors + embedder.module(x.flip(3)).float()
@@ -44,15 +44,15 @@ def embedded(embedder: Embedder, x: Tensor) -> Tensor:
 
 
 def vector(embedder: Embedder, crop: RGBImage, landmarks: Landmarks) -> Tensor:
-    """Unit-length vector float32 [dim] of one face."""
-    with torch.no_grad():  # not inference_mode: `gradient` goes on from it
+    """Return the unit vector of one face, float32 [dim]."""
+    with torch.no_grad():  # not inference_mode, because `gradient` uses the result
         return embedded(embedder, embedder.prepare(crop, landmarks)[None].to(embedder.device))[0]
 
 
 def occlusion(
     embedder: Embedder, crop: RGBImage, landmarks: Landmarks, other: Tensor, patch: int, stride: int, batch: int
 ) -> Map:
-    """How far the cosine falls where a patch is hidden (Zeiler & Fergus 2014): float32 [112, 112].
+    """Return how far the cosine falls when a patch is hidden (Zeiler & Fergus 2014): float32 [112, 112].
 
     A pixel's value is the mean over the patches that cover it.
 
@@ -60,9 +60,9 @@ def occlusion(
         embedder: the model.
         crop: uint8 [112, 112, 3], RGB.
         landmarks: float32 [5, 2], in pixels of the crop.
-        other: float32 [dim], the other face's unit-length vector.
-        patch, stride: side of the square patches and their distance, pixels; the last ones touch the border.
-        batch: faces that go through the network at once.
+        other: float32 [dim], the unit vector of the other face.
+        patch, stride: side of the square patches, and their distance, in pixels; the last ones touch the border.
+        batch: number of faces that go through the network at once.
     """
     faces = (embedder.prepare(face, landmarks) for face in hidden(crop, patch, stride))
     whole = float(vector(embedder, crop, landmarks) @ other)
@@ -75,7 +75,7 @@ def _corners(size: int, patch: int, stride: int) -> list[tuple[int, int]]:
 
 
 def hidden(crop: RGBImage, patch: int, stride: int) -> Iterator[RGBImage]:
-    """Yield a face with one patch hidden after the other: uint8 [height, width, 3] each."""
+    """Yield a copy of a face for each patch, with this patch hidden: uint8 [height, width, 3] each."""
     without = blurred(crop)
     for y, x in _corners(len(crop), patch, stride):
         face = crop.copy()
@@ -84,7 +84,7 @@ def hidden(crop: RGBImage, patch: int, stride: int) -> Iterator[RGBImage]:
 
 
 def laid_out(drops: NDArray[np.float64], size: int, patch: int, stride: int) -> Map:
-    """Return the map of what hiding each patch costs, [n] in the order of `hidden`: float32 [size, size]."""
+    """Return the map, float32 [size, size], of the drops of the cosine [n] for each patch, in the order of `hidden`."""
     total, count = np.zeros((size, size)), np.zeros((size, size))
     for (y, x), drop in zip(_corners(size, patch, stride), drops, strict=True):
         total[y : y + patch, x : x + patch] += drop
@@ -103,16 +103,17 @@ def _cosines(embedder: Embedder, faces: Iterator[Tensor], other: Tensor, batch: 
 def gradient(
     embedder: Embedder, crop: RGBImage, landmarks: Landmarks, other: Tensor, steps: int, batch: int
 ) -> tuple[Map, float]:
-    """Integrated gradients of the cosine from the blurred face to the face (Sundararajan et al. 2017, midpoint rule).
+    """Return integrated gradients of the cosine, from the blurred face to the face.
 
-    Args: as for `occlusion`; `steps` of the integral.
+    Sundararajan et al. 2017, with the midpoint rule. The arguments are as for `occlusion`; `steps` is the number of
+    steps of the integral.
 
     Returns:
-        float32 [112, 112], smoothed, in the frame of the crop; and the sum before that, which for exact integrals is
-        the cosine of the face less that of the blurred face.
+        float32 [112, 112], smoothed, in the frame of the crop; and the sum before smoothing. For exact integrals, the
+        sum is the cosine of the face minus the cosine of the blurred face.
 
     Raises:
-        SitterError: the model gives no gradients (an ONNX model, say).
+        SitterError: the model has no gradients (an ONNX model, for example).
     """
     face, start = (embedder.prepare(image, landmarks).to(embedder.device) for image in (crop, blurred(crop)))
     shares = (torch.arange(steps, dtype=torch.float32) + 0.5) / steps
@@ -129,7 +130,7 @@ def gradient(
 
 
 def _to_crop(values: NDArray[np.float32], embedder: Embedder, landmarks: Landmarks, size: int) -> Map:
-    """A map in the frame of the network's template, brought to that of the crop, and smoothed."""
+    """Transform a map from the frame of the network's template to the frame of the crop, and smooth it."""
     template = embedder.prepare.template
     if template is not ARCFACE:
         transform = similarity(landmarks, template.points)  # from the crop to the template, as `realign` takes it

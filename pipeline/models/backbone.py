@@ -1,4 +1,4 @@
-"""What every backbone is: a sequence of named stages from face to vector, and what it expects of its input."""
+"""The base class of backbones: a sequence of named stages from face to vector, with the properties of its input."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from pipeline.params.backbones.base import Roles
 
 
 class Backbone(nn.Module):
-    """A network [B, 3, S, S] → [B, dim], written as stages one after the other.
+    """A network [B, 3, S, S] → [B, dim], written as a sequence of stages.
 
-    The stages are what allows one mechanism for all networks: the longest run of leading stages without trainable
-    parameters (`frozen_prefix`) is computed once for each image, and only the rest is trained.
+    Stages allow one mechanism for all networks: the leading stages without trainable parameters (`frozen_prefix`) are
+    computed once for each image, and only the rest is trained.
 
-    A subclass sets the attributes below; its options in `pipeline.params.backbones` name it.
+    A subclass sets the attributes below; its options in `pipeline.params.backbones` name the subclass.
     """
 
     template: Template
-    """Where the five landmarks lie in the input, and its size S in pixels."""
+    """The places of the five landmarks in the input, and its size S in pixels."""
     mean: tuple[float, float, float]
-    """Subtracted from the pixels (0 … 255), a value a channel, in RGB order."""
+    """Values that are subtracted from the pixels (0 … 255), one per channel, in RGB order."""
     scale: tuple[float, float, float]
-    """What is left is divided by it, a value a channel, in RGB order."""
+    """Values by which the differences are divided, one per channel, in RGB order."""
     colour: Literal["rgb", "bgr"] = "rgb"
     """Order of the channels that the network sees."""
     dim: int
@@ -34,21 +34,22 @@ class Backbone(nn.Module):
     stages: nn.Sequential
     """Named stages; their composition is the forward pass, pooling and projection included."""
     roles: Roles
-    """What may be adapted alone: see `BackboneOptions.roles`, by which a study is checked without importing torch."""
+    """Roles of layers that can be adapted; `BackboneOptions.roles` has them to check a study without importing
+    torch."""
     weights_file: Path | None = None
     """The file that the weights came from; None for a random start."""
     adapter_file: Path | None = None
-    """The file of a LoRA adapter from elsewhere whose updates the weights hold; None: there is none."""
+    """The file of a LoRA adapter from elsewhere that was added to the weights; None: there is none."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """float32 [B, 3, S, S], normalised, to float32 [B, dim], unnormalised."""
+        """Map normalised input, float32 [B, 3, S, S], to unnormalised vectors, float32 [B, dim]."""
         return cast(Tensor, self.stages(x))
 
     def train(self, mode: bool = True) -> Backbone:
-        """As usual, except that what is frozen stays as in evaluation.
+        """Set the training mode, but leave frozen parts in evaluation mode.
 
-        Stages of the frozen prefix, and batch normalisation without trainable parameters, keep their statistics:
-        otherwise training would change a network that it must leave alone.
+        Stages of the frozen prefix, and batch normalisation without trainable parameters, keep their statistics.
+        Otherwise training would change parts of the network that are meant to be frozen.
         """
         super().train(mode)
         if mode:
@@ -61,7 +62,7 @@ class Backbone(nn.Module):
 
 
 def frozen_prefix(backbone: Backbone) -> int:
-    """How many leading stages hold nothing trainable, so that `stages[:n]` need be computed once for each image."""
+    """Return the number n of leading stages without trainable parameters: `stages[:n]` are computed once per image."""
     for n, stage in enumerate(backbone.stages):
         if any(p.requires_grad for p in stage.parameters()):
             return n
@@ -69,7 +70,7 @@ def frozen_prefix(backbone: Backbone) -> int:
 
 
 def trained_state(backbone: Backbone) -> dict[str, Tensor]:
-    """What training changed, by name: the trainable parameters, and the buffers of the modules that own them."""
+    """Return what training changes, by name: the trainable parameters, and the buffers of the modules that own them."""
     state = backbone.state_dict(keep_vars=True)
     owners = {name for name, module in backbone.named_modules() if _owns_trainable(module)}
     return {
@@ -80,7 +81,7 @@ def trained_state(backbone: Backbone) -> dict[str, Tensor]:
 
 
 def load_trained_state(backbone: Backbone, state: dict[str, Tensor]) -> None:
-    """Put back what `trained_state` gave, into a backbone that was adapted in the same way.
+    """Load what `trained_state` returned into a backbone that was adapted in the same way.
 
     Raises:
         KeyError: the names differ.
@@ -97,7 +98,7 @@ def load_trained_state(backbone: Backbone, state: dict[str, Tensor]) -> None:
 
 
 def count_parameters(backbone: Backbone) -> tuple[int, int]:
-    """Parameters that are trained, and all (those that an ONNX graph `held` outside of PyTorch, too)."""
+    """Return the numbers of trained and of all parameters; the latter include those that an ONNX graph holds."""
     trained = sum(p.numel() for p in backbone.parameters() if p.requires_grad)
     outside = sum(getattr(module, "held", 0) for module in backbone.modules())
     return trained, sum(p.numel() for p in backbone.parameters()) + outside

@@ -1,4 +1,4 @@
-"""A backbone and its adaptation, from their options in `params.yaml`."""
+"""Build a backbone and its adaptation from their options in `params.yaml`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pipeline.store.weights import make_with_weights
 def build(
     backbone: BackboneOptions, adaptation: AdaptationOptions, seed: int, at: Layout = HERE
 ) -> tuple[Backbone, Adaptation]:
-    """The network, its weights loaded, adapted, in evaluation mode on the CPU.
+    """Return the network with its weights loaded, adapted, in evaluation mode on the CPU; and the adaptation.
 
     Args:
-        backbone: options of a network.
-        adaptation: options of what is trained of it.
-        seed: what is drawn at random (weights of a network without a file, LoRA's first factor) follows from it.
-        at: the project that the weights lie in.
+        backbone: options of the network.
+        adaptation: options of the adaptation.
+        seed: random seed of initial weights (of a network without a file, and of LoRA's first factor).
+        at: the project with the weights.
 
     Raises:
-        SitterError: the weights are absent or do not fit.
+        SitterError: the weights are missing or do not fit.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

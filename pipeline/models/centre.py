@@ -1,4 +1,4 @@
-"""The mean of the training faces, subtracted from a network's vectors: its last stage, for inference only."""
+"""Subtract the mean of the training faces from a network's vectors, in a last stage for inference only."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pipeline.models.backbone import Backbone
 class Centre(nn.Module):
     """x → x / ‖x‖ − mean.
 
-    Raw cosines of a network may all lie between 0.85 and 0.95, since its vectors share a large part that tells nobody
-    from anybody. Without it, they spread out.
+    Raw cosines of a network may all lie between 0.85 and 0.95, because its vectors share a large part that does not
+    distinguish sitters. Without this part, the cosines spread out.
     """
 
     mean: Tensor
@@ -21,7 +21,7 @@ class Centre(nn.Module):
         self.register_buffer("mean", mean)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, dim] to [B, dim]."""
+        """Map [B, dim] to [B, dim]."""
         return nn.functional.normalize(x) - self.mean
 
 

@@ -1,7 +1,7 @@
-"""A face embedded in several crops, closer and wider ones, whose vectors are added: for inference only.
+"""Embed a face in several crops, closer and wider ones, and add their vectors; for inference only.
 
-Faces of paintings are not found to the pixel, and what a network makes of one depends on where its border lies. The
-sum over crops does so less.
+Faces in paintings are not found to the pixel, and a network's vector depends on the border of the crop. The sum over
+several crops depends on it less.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from pipeline.models.backbone import Backbone
 
 
 class Crops(nn.Module):
-    """Of each image itself and its crops about the middle, one after the other: [B, 3, S, S] to [B·(1 + k), 3, S, S].
+    """Maps images [B, 3, S, S] to the images followed by their k central crops, [B·(1 + k), 3, S, S].
 
-    A crop of 0.9 is nine tenths of the side, brought to the size of the whole by linear interpolation; of one above 1
-    the border is repeated. Rows and columns are interpolated by a matrix, which is repeatable and exported everywhere.
+    A crop of 0.9 has nine tenths of the side, and is scaled to the size of the image by linear interpolation. For a
+    crop above 1, the border is repeated. Rows and columns are interpolated by matrices, which is repeatable and can be
+    exported to any format.
     """
 
     def __init__(self, sides: Sequence[float], size: int) -> None:
@@ -29,13 +30,13 @@ class Crops(nn.Module):
             self.register_buffer(f"side{n}", interpolation(side, size), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """See above; all images, then all first crops, and so on."""
+        """Return all images, then all first crops, and so on."""
         maps = [getattr(self, f"side{n}") for n in range(self.count)]
         return torch.cat([x, *(rows @ x @ rows.T for rows in maps)])
 
 
 def interpolation(side: float, size: int) -> Tensor:
-    """Return the matrix by which a line of pixels gives its middle part of a share `side`: float32 [size, size]."""
+    """Return the matrix, float32 [size, size], that scales the middle part of a line (a share `side`) to its length."""
     place = (side * (torch.arange(size) + 0.5 - size / 2) + size / 2 - 0.5).clamp(0, size - 1)
     near = place.floor().long().clamp(max=size - 2)
     part = (place - near)[:, None]
@@ -44,14 +45,14 @@ def interpolation(side: float, size: int) -> Tensor:
 
 
 class SumOfCrops(nn.Module):
-    """The vectors of an image and of its crops added: [B·count, dim] to [B, dim]."""
+    """Adds the vectors of an image and of its crops: [B·count, dim] to [B, dim]."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
         self.count = count
 
     def forward(self, x: Tensor) -> Tensor:
-        """See above."""
+        """Return the sums."""
         return x.view(self.count, -1, x.shape[1]).sum(0)
 
 

@@ -1,4 +1,4 @@
-"""What a model works on."""
+"""The device that models run on."""
 
 from __future__ import annotations
 
@@ -6,28 +6,31 @@ from typing import Literal
 
 
 def device() -> str:
-    """The first GPU if there is one, with arithmetic that is the same at each run, and near a CPU's."""
+    """Return the first GPU if there is one, else the CPU.
+
+    The GPU's arithmetic is set to be the same in each run, and close to a CPU's.
+    """
     import torch
 
     repeatable("error")
-    torch.backends.cudnn.allow_tf32 = False  # its 10 bits of mantissa would show against a CPU
+    torch.backends.cudnn.allow_tf32 = False  # with its 10 bits of mantissa, results would differ from a CPU's
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def repeatable(otherwise: Literal["warn", "error"]) -> None:
-    """Have a GPU compute the same at each run; called before anything is on it.
+    """Make a GPU compute the same in each run; call this before anything is on the GPU.
 
     Args:
-        otherwise: what becomes of an operation that has no such form.
+        otherwise: what happens at an operation without a deterministic form.
     """
     import os
 
     import torch
     import torch.utils.deterministic
 
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what deterministic matrix products need
-    # As use_deterministic_algorithms(True), which would import torch's compiler as well: a second or two at each start.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # needed for deterministic matrix products
+    # Like use_deterministic_algorithms(True), which would also import torch's compiler: a second or two at each start.
     torch.set_deterministic_debug_mode(otherwise)
-    # Left on, PyTorch writes NaN into each new tensor: an eighth of a GPU's time for values that nothing reads.
+    # If this is left on, PyTorch writes NaN into each new tensor: an eighth of a GPU's time for values never read.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    torch.backends.cudnn.benchmark = False  # the fastest convolution is another at each run
+    torch.backends.cudnn.benchmark = False  # the fastest convolution differs from run to run

@@ -1,9 +1,9 @@
-"""InsightFace's recognisers as ONNX (`glintr100.onnx`, `w600k_r50.onnx`) into a PyTorch IResNet that can be trained.
+"""Load InsightFace's ONNX recognisers (`glintr100.onnx`, `w600k_r50.onnx`) into a PyTorch IResNet that can be trained.
 
-The export folds the batch normalisation behind each convolution into it and renames the tensors, so they are matched
-in the order of the graph, which is that of the forward pass. A folded normalisation becomes one that only adds the
-convolution's bias. What cannot be seen in the order (which layer's output goes where) is seen in the result: a random
-image must give ONNX Runtime's vector.
+The ONNX export folds the batch normalisation after each convolution into the convolution, and renames the tensors. So
+tensors are matched in the order of the graph, which is the order of the forward pass. A folded normalisation becomes
+one that only adds the convolution's bias. The order does not show which layer's output goes where, so the result is
+checked: a random image must give the same vector as in ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from pipeline.core.file_types import instead
 from pipeline.faces.session import session, tried
 from pipeline.formats.companions import check_companions
 
-# Operators that hold weights, and the module that each becomes.
+# Operators with weights, and the module that each becomes.
 OPERATORS: dict[str, type[nn.Module]] = {
     "Conv": nn.Conv2d,
     "BatchNormalization": nn.modules.batchnorm._BatchNorm,
     "PRelu": nn.PReLU,
     "Gemm": nn.Linear,
 }
-# Cosine of our vector of a random image and ONNX Runtime's, at least.
+# Least cosine between our vector and ONNX Runtime's for a random image.
 AGREEMENT = 0.9999
 
 
 def fill_from_onnx(network: nn.Module, file: Path, what: str) -> None:
-    """Copy the weights of an ONNX graph into an IResNet whose modules stand in the order of its forward pass.
+    """Copy the weights of an ONNX graph into an IResNet with its modules in the order of the forward pass.
 
     Args:
-        network: filled in place.
+        network: the network, which is filled in place.
         file: the ONNX file.
-        what: the network, named in errors.
+        what: name of the network, for messages.
 
     Raises:
-        SitterError: the file is no ONNX, its layers are not those of the network, or its vectors are others.
+        SitterError: the file is no ONNX, or its layers or its vectors differ from the network's.
     """
     layers = _layers(file, what)
-    folded: Tensor | None = None  # the bias of a convolution whose normalisation was folded into it
+    folded: Tensor | None = None  # the bias of a convolution with a folded normalisation
     module: Any
     for name, module in network.named_modules():
         if not isinstance(module, tuple(OPERATORS.values())):
@@ -70,7 +70,7 @@ def fill_from_onnx(network: nn.Module, file: Path, what: str) -> None:
 
 
 def _check_vectors(network: nn.Module, file: Path, what: str) -> None:
-    """Raise SitterError unless a random image gives the vector that ONNX Runtime gives."""
+    """Raise SitterError unless a random image gives the same vector as in ONNX Runtime."""
     graph = session(file, torch.get_num_threads())
     given = graph.get_inputs()[0]
     batch = given.shape[0] if isinstance(given.shape[0], int) else 1
@@ -83,13 +83,13 @@ def _check_vectors(network: nn.Module, file: Path, what: str) -> None:
     cosine = nn.functional.cosine_similarity(found.double(), expected.double()).min().item()
     if not cosine >= AGREEMENT:
         raise SitterError(
-            f"{file} has the layers of {what} but connects them otherwise: the cosine of its vector and ours is "
+            f"{file} has the layers of {what}, but connects them otherwise: the cosine of its vector and ours is "
             f"{cosine:.4f}. Use it as it is: backbone: {{kind: onnx}}."
         )
 
 
 def _layers(file: Path, what: str) -> list[tuple[str, list[Tensor], dict[str, Any]]]:
-    """Operators with weights, in order, each with its weights as PyTorch shapes them, and with its attributes.
+    """Return the operators with weights in order, each with its weights in PyTorch's shapes, and with its attributes.
 
     Raises:
         SitterError: the file is no ONNX, or other operators hold weights, too.
@@ -101,11 +101,11 @@ def _layers(file: Path, what: str) -> list[tuple[str, list[Tensor], dict[str, An
     check_companions(file)
     try:
         graph: Any = onnx.load(str(file)).graph
-    except Exception as error:  # protobuf's DecodeError, which is not importable from one place
+    except Exception as error:  # protobuf's DecodeError, which has no single place to import it from
         said = instead(file) or str(error)
         raise SitterError(f"{file} is no ONNX file that can be read: {said}. Fetch it again.") from None
     tensors = {t.name: t for t in graph.initializer}
-    for node in graph.node:  # equal tensors are kept once, under aliases
+    for node in graph.node:  # equal tensors are stored once, under aliases
         if node.op_type == "Identity" and node.input[0] in tensors:
             tensors[node.output[0]] = tensors[node.input[0]]
     layers, rest = [], {t.name for t in graph.initializer if t.data_type == onnx.TensorProto.FLOAT}
@@ -114,7 +114,7 @@ def _layers(file: Path, what: str) -> list[tuple[str, list[Tensor], dict[str, An
             settings = {a.name: get_attribute_value(a) for a in node.attribute}
             rest -= {tensors[name].name for name in node.input if name in tensors}
             arrays = [np.array(to_array(tensors[name]), np.float32) for name in node.input if name in tensors]
-            if not arrays:  # they are computed: quantised, or cut out of something else
+            if not arrays:  # they are computed: quantised, or a slice of another tensor
                 raise SitterError(
                     f"{file} does not fit {what}: its {node.op_type} {node.name!r} holds no weights of its own. "
                     "Use it as it is: backbone: {kind: onnx}."
@@ -141,7 +141,7 @@ def _copy(own: list[Any], values: list[Tensor], what: str) -> None:
 
 
 def _only_add(norm: nn.modules.batchnorm._BatchNorm, bias: Tensor) -> None:
-    """Make a normalisation x → x + bias."""
+    """Turn a normalisation into x → x + bias."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
     norm.weight.data.fill_(1)

@@ -1,4 +1,4 @@
-"""Reading `models/<name>/`: the network as it was trained, ready to turn faces into vectors."""
+"""Read `models/<name>/`: the trained network, ready to turn faces into vectors."""
 
 from __future__ import annotations
 
@@ -30,25 +30,26 @@ from pipeline.store.models import MEAN, RECORD, read_record, record_file, weight
 
 @dataclass(frozen=True)
 class Embedder:
-    """A model at work."""
+    """A loaded model."""
 
     name: str
     module: Backbone
-    """float32 [B, 3, S, S] → [B, dim], in evaluation mode, without gradients, on `device`."""
+    """The network float32 [B, 3, S, S] → [B, dim], in evaluation mode, without gradients, on `device`."""
     prepare: Preprocess
-    """(crop uint8 [112, 112, 3] RGB, its landmarks float32 [5, 2]) → the network's input float32 [3, S, S]."""
+    """Maps a crop, uint8 [112, 112, 3] RGB, and its landmarks, float32 [5, 2], to the network's input, float32 [3, S,
+    S]."""
     dim: int
     mirror: bool
-    """Whether the vector of the mirrored image belongs to that of the image."""
+    """Whether the vector of the mirrored image is added to the image's vector."""
     device: torch.device
 
 
 def load_model(name: str, device: str | torch.device = "cpu", at: Layout = HERE) -> Embedder:
-    """The model in `models/<name>/`, low-rank updates merged into the weights.
+    """Return the model in `models/<name>/`, with low-rank updates merged into the weights.
 
     Raises:
-        SitterError: the folder is absent or incomplete, its base weights are other ones than it was trained on, or
-            the code has since moved on.
+        SitterError: the folder is missing or incomplete, the base weights have changed since training, or this version
+            of the code does not know the recorded options.
     """
     description = read_record(name, "train", at)
     if "outside" in description:
@@ -67,13 +68,13 @@ def load_model(name: str, device: str | torch.device = "cpu", at: Layout = HERE)
     if description.get("centre"):
         add_centre(network, _mean(name, at))
     network.eval().requires_grad_(False)
-    # On a CPU convolutions are a quarter faster where the channels of a pixel lie together.
+    # On a CPU, convolutions are a quarter faster if the channels of a pixel are adjacent in memory.
     network.to(device=torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Embedder(name, network, Preprocess(network), network.dim, bool(description["mirror"]), torch.device(device))
 
 
 def _options(name: str, part: str, kinds: Mapping[str, type[Options]], description: dict[str, Any], at: Layout) -> Any:
-    """Options as `model.json` recorded them, if the code still knows them."""
+    """Return the options that `model.json` has recorded, if the code still knows them."""
     recorded = description[part]
     kind = recorded.get("kind", "")
     try:
@@ -88,7 +89,7 @@ def _options(name: str, part: str, kinds: Mapping[str, type[Options]], descripti
 
 
 def _check_base(name: str, file: Path | None, recorded: dict[str, Any] | None) -> None:
-    """The base weights have to be those that were trained on: low-rank updates of others are noise."""
+    """Raise SitterError if the base weights have changed since training; updates of other weights would be noise."""
     if recorded is None or file is None:
         return
     found = checksum(file)
@@ -112,5 +113,5 @@ def _load_trained(name: str, network: Backbone, at: Layout) -> None:
         raise SitterError(f"{file} does not exist, but {RECORD} says that {name} was trained: train it again.")
     try:
         load_trained_state(network, load_file(file))
-    except Exception as error:  # safetensors raises an exception class of its own
+    except Exception as error:  # safetensors has an exception class of its own
         raise SitterError(f"{file} does not fit the model that {RECORD} describes: {error}. Train again.") from None

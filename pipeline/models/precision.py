@@ -1,4 +1,4 @@
-"""The precision in which a network turns faces into vectors: lower on a GPU where the vectors stay the same."""
+"""The precision in which a network embeds faces: lower on a GPU if the vectors stay nearly the same."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch.nn.functional import cosine_similarity
 Precision = Literal["fp32", "fp16", "bf16"]
 DTYPES: dict[str, torch.dtype] = {"fp16": torch.float16, "bf16": torch.bfloat16}
 LEAST_COSINE = 0.9999
-"""A lower precision is taken where the vectors of a batch have at least this cosine with those in float32."""
+"""A lower precision is used if the vectors of a batch have at least this cosine with the vectors in float32."""
 FEWEST = 16
-"""Faces that a comparison of precisions needs at least."""
+"""Least number of faces for a comparison of precisions."""
 
 
 def in_precision(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
@@ -24,11 +24,11 @@ def in_precision(precision: Precision, device: torch.device) -> AbstractContextM
 
 @torch.inference_mode()
 def choose_precision(network: nn.Module, faces: Tensor) -> Precision:
-    """Return the fastest precision that leaves the vectors of these faces as they are in float32.
+    """Return the fastest precision that gives nearly the same vectors of these faces as float32.
 
-    fp16 goes before bf16: it is as fast and has three more bits. On a CPU, and with fewer than `FEWEST` faces to
-    compare, the precision is fp32. The vectors are compared as they are and after their mean was subtracted: in a
-    network whose vectors all point in nearly the same direction, a cosine of 0.9999 would hide all differences.
+    fp16 is tried before bf16, because it is as fast and has three more bits. On a CPU, and with fewer than `FEWEST`
+    faces, the precision is fp32. The vectors are compared both as they are and with their mean subtracted: if all
+    vectors of a network point in nearly the same direction, a cosine of 0.9999 would hide all differences.
 
     Args:
         network: float32 [B, 3, S, S] → [B, D], in evaluation mode.
@@ -46,7 +46,7 @@ def choose_precision(network: nn.Module, faces: Tensor) -> Precision:
 
 
 def least_cosine(found: Tensor, exact: Tensor) -> float:
-    """Return the lowest cosine between the vectors of one face, as they are and with the mean of `exact` subtracted.
+    """Return the lowest cosine between both vectors of a face, as they are and with the mean of `exact` subtracted.
 
     Args:
         found, exact: float32 [B, D].

@@ -1,4 +1,4 @@
-"""From the stored face to a network's input: its own template, colour order and normalisation."""
+"""Turn a stored face into a network's input, with the network's own template, colour order and normalisation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.models.backbone import Backbone
 
 
 class Normalise(nn.Module):
-    """From the pixels of a batch to a network's input, on the device of both: less the mean, divided by the scale."""
+    """Turns the pixels of a batch into a network's input, on their device: minus the mean, divided by the scale."""
 
     mean: Tensor
     factor: Tensor
@@ -24,8 +24,9 @@ class Normalise(nn.Module):
         self.register_buffer("factor", 1 / torch.tensor(backbone.scale)[:, None, None], persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """uint8 [B, S, S, 3], RGB, to float32 [B, 3, S, S]; on a GPU the channels of a pixel lie together."""
-        # On a CPU the channels are parted, as networks have them there: oneDNN crashes training small ones otherwise.
+        """Map uint8 [B, S, S, 3], RGB, to float32 [B, 3, S, S]; on a GPU the channels of a pixel are adjacent."""
+        # On a CPU the channels are separate, as in networks there: otherwise oneDNN crashes when small ones are
+        # trained.
         order = torch.preserve_format if pixels.is_cuda else torch.contiguous_format
         x = pixels.permute(0, 3, 1, 2).to(torch.float32, memory_format=order)
         x = x.sub_(self.mean).mul_(self.factor)
@@ -33,20 +34,20 @@ class Normalise(nn.Module):
 
 
 class Preprocess:
-    """What one backbone expects: call it with a face, get the network's input."""
+    """The preprocessing of one backbone: call it with a face to get the network's input."""
 
     def __init__(self, backbone: Backbone) -> None:
         self.template = backbone.template
         self.as_stored = self.template is ARCFACE
-        """Whether the network takes the stored crop as it is, whatever its landmarks; also in another process, whose
-        ARCFACE is another object."""
+        """Whether the network takes the stored crop as it is, whatever its landmarks. It is stored, because in another
+        process ARCFACE is another object."""
         self.normalise = Normalise(backbone)
 
     def pixels(self, crop: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """The face in the network's template: uint8 [S, S, 3], RGB.
+        """Return the face in the network's template: uint8 [S, S, 3], RGB.
 
-        The crop is brought there by the similarity transform that its landmarks define, not by resizing: on ORL
-        photographs dlib's network has an EER of 0.4 % this way and of 5.5 % on resized crops.
+        The crop is transformed by the similarity transform that its landmarks define, not by resizing: on ORL
+        photographs, dlib's network has an EER of 0.4 % this way and of 5.5 % on resized crops.
 
         Args:
             crop: uint8 [112, 112, 3], RGB, aligned to ArcFace's template.
@@ -55,8 +56,8 @@ class Preprocess:
         return crop if self.as_stored else align(crop, landmarks, self.template)
 
     def __call__(self, crop: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> Tensor:
-        """The network's input, float32 [3, S, S], of the same as `pixels`."""
-        # np.require: torch warns about arrays that cannot be written to, as decoders give them.
+        """Return the network's input, float32 [3, S, S]; the arguments are as for `pixels`."""
+        # np.require: torch warns about read-only arrays, which decoders return.
         pixels = torch.from_numpy(np.require(self.pixels(crop, landmarks), requirements="W"))
         x: Tensor = self.normalise(pixels[None])[0]
         return x

@@ -1,18 +1,19 @@
-"""Writing `models/<name>/`: what was trained, and everything needed to build the network again."""
+"""Write `models/<name>/`: the trained weights, and everything that is needed to build the network again."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import save_file
 
-from pipeline.core.files import atomic_file
+from pipeline.core.files import atomic_file, output_folder
 from pipeline.core.versions import versions
 from pipeline.formats.companions import checksum
 from pipeline.models.backbone import Backbone, count_parameters, trained_state
 from pipeline.plan.fingerprint import module_code
-from pipeline.store.models import MEAN, WEIGHTS, weights_record, write_record
+from pipeline.store.models import CENTRES, MEAN, WEIGHTS, Story, weights_record, write_record, write_story
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,32 +22,42 @@ if TYPE_CHECKING:
 
 
 def write_model(
-    folder: Path, network: Backbone, model: Model, training: Training | None, seed: int, mean: Tensor | None = None
+    folder: Path,
+    network: Backbone,
+    model: Model,
+    seed: int,
+    mean: Tensor | None = None,
+    training: Training | None = None,
+    centres: Mapping[str, Tensor] | None = None,
+    story: Story | None = None,
 ) -> None:
-    """Write `model.json`, and `weights.safetensors` where anything was trained, into an existing folder.
-
-    Where the model is centred, the mean of its training faces goes into `mean.safetensors`, float32 [dim].
+    """Write the folder of a model: `model.json`, `weights.safetensors` if anything was trained, and further files.
 
     Args:
-        folder: of the model, while it is being made.
-        network: adapted, with the weights to keep.
+        folder: folder of the model.
+        network: the adapted network, with the weights to keep.
         model: its entry in `params.yaml`.
+        seed: the seed that the network was built with.
+        mean: mean unit vector of the training faces, float32 [dim], for a centred model; written to `mean.safetensors`.
         training: resolved settings; None for a frozen model.
-        seed: what the network was built with.
-        mean: unit vector of the training faces, of a centred model.
+        centres: class centres that the loss has learned; written to `centres.safetensors`.
+        story: course of the training; written to `history.csv` and `metrics.json`.
     """
-    if mean is not None:
-        with atomic_file(folder / MEAN) as part:
-            save_file({"mean": mean.contiguous()}, part)
-    state = trained_state(network)
-    if state:
-        with atomic_file(folder / WEIGHTS) as part:
-            save_file({name: value.cpu().contiguous() for name, value in state.items()}, part)
-    write_record(folder, describe(network, model, training, seed))
+    state = {name: value.cpu().contiguous() for name, value in trained_state(network).items()}
+    learned = {WEIGHTS: state, CENTRES: dict(centres or {}), MEAN: {} if mean is None else {"mean": mean.contiguous()}}
+    record = describe(network, model, training, seed)
+    with output_folder(folder) as part:
+        for name, tensors in learned.items():
+            if tensors:
+                with atomic_file(part / name) as file:
+                    save_file(tensors, file)
+        write_record(part, record)
+        if story is not None:
+            write_story(part, story)
 
 
 def describe(network: Backbone, model: Model, training: Training | None, seed: int) -> dict[str, Any]:
-    """The content of `model.json`."""
+    """Return the contents of `model.json`."""
     trained, total = count_parameters(network)
     file, adapter = network.weights_file, network.adapter_file
     kinds = f"backbones/{model.backbone.kind}", f"adaptations/{model.adaptation.kind}"

@@ -1,4 +1,4 @@
-"""Templates for networks that were made for pictures, not for faces: ArcFace's crop, at the side they want."""
+"""Templates for networks that were made for pictures in general: ArcFace's crop, scaled to the side that they need."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pipeline.core.alignment import ARCFACE, Template
 
 
 def arcface(size: int) -> Template:
-    """ArcFace's template at another side, in pixels; `ARCFACE` itself at its own.
+    """Return ArcFace's template scaled to another side, in pixels; for its own side, `ARCFACE` itself.
 
-    Pixel centres stay where they are in the picture when its side changes.
+    The scaling keeps the places of pixel centres in the picture.
     """
     if size == ARCFACE.size:
         return ARCFACE

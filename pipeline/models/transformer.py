@@ -1,9 +1,9 @@
 """The vision transformer (Dosovitskiy et al. 2020, arXiv 2010.11929) as the stages of a backbone.
 
-open_clip and timm build the networks and know their files; their modules are put together again here, so that there
-is a stage a block, and so that query, key, value and output are four linear layers. In the libraries the first three
-are one matrix (`in_proj` of PyTorch's attention, `qkv` of timm's), which peft adapts as a whole or not at all, while
-LoRA is wanted on query and value alone.
+open_clip and timm build the networks and read their files. Their modules are rearranged here, so that each block is a
+stage, and query, key, value and output are four linear layers. In the libraries the first three are one matrix
+(`in_proj` of PyTorch's attention, `qkv` of timm's), which peft adapts as a whole or not at all; but LoRA is usually
+applied to query and value only.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from torch.nn import functional as F
 
 
 class Patches(nn.Module):
-    """Image to tokens: a projection of each patch, tokens of no patch before them, positions added, normalised."""
+    """Maps an image to tokens: projects each patch, prepends further tokens, adds positions, and normalises."""
 
     def __init__(self, project: nn.Conv2d, prefix: Tensor | None, positions: Tensor, norm: nn.Module) -> None:
-        """Put together what a library built.
+        """Join modules that a library has built.
 
         Args:
-            project: its stride is its kernel.
-            prefix: [p, C] tokens that stand before the patches (class, registers); None: there are none.
-            positions: [p + n, C], or [n, C] where only the n patches have any.
-            norm: behind them; many networks have none (an identity).
+            project: a convolution with a stride equal to its kernel.
+            prefix: [p, C], tokens before the patches (class, registers); None: there are none.
+            positions: [p + n, C], or [n, C] if only the n patches have positions.
+            norm: the normalisation after them; many networks have none (an identity).
         """
         super().__init__()
         self.project, self.norm = project, norm
@@ -35,7 +35,7 @@ class Patches(nn.Module):
         self.positions = nn.Parameter(positions.detach().clone())
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, 3, S, S] to [B, p + n, C]."""
+        """Map [B, 3, S, S] to [B, p + n, C]."""
         x = self.project(x).flatten(2).transpose(1, 2)
         only_patches = len(self.positions) == x.shape[1]
         if only_patches:
@@ -46,16 +46,16 @@ class Patches(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention over all tokens with a linear layer each for query, key, value and output."""
+    """Self-attention over all tokens, with separate linear layers for query, key, value and output."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, out: nn.Linear, heads: int) -> None:
         """Split a fused projection.
 
         Args:
-            weight: [3 C, C] of query, key and value, one below the other.
+            weight: [3 C, C], query, key and value stacked.
             bias: [3 C].
-            out: C → C.
-            heads: how many share C.
+            out: the output layer, C → C.
+            heads: number of heads that share C.
         """
         super().__init__()
         self.heads = heads
@@ -80,7 +80,7 @@ def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
 
 
 class Block(nn.Module):
-    """x + attention(norm(x)), then x + mlp(norm(x)); each addend is scaled where the network does so."""
+    """x + attention(norm(x)), then x + mlp(norm(x)); both addends are scaled if the network does so."""
 
     def __init__(
         self, norms: tuple[nn.Module, nn.Module], attention: Attention, mlp: nn.Module, scales: Iterable[nn.Module]
@@ -97,29 +97,29 @@ class Block(nn.Module):
 
 
 class Head(nn.Module):
-    """Tokens to a vector: normalised, the class token or the mean of the patches, projected where there is a matrix."""
+    """Maps tokens to a vector: normalises, takes the class token or the mean of the patches, and may project it."""
 
     def __init__(self, norm: nn.Module, prefix: int, class_token: bool, projection: Tensor | None = None) -> None:
-        """Put together what a library built.
+        """Join modules that a library has built.
 
         Args:
-            norm: of each token.
-            prefix: how many tokens stand before the patches.
-            class_token: whether the first of them is the vector; else the mean of the patches is.
-            projection: [C, D].
+            norm: the normalisation of each token.
+            prefix: number of tokens before the patches.
+            class_token: whether the first of them is the vector; otherwise the mean of the patches is.
+            projection: [C, D]; None: no projection.
         """
         super().__init__()
         self.norm, self.prefix, self.class_token = norm, prefix, class_token
         self.fc = nn.Identity() if projection is None else _linear(projection.T, None)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, tokens, C] to [B, D]."""
+        """Map [B, tokens, C] to [B, D]."""
         x = self.norm(x)
         return cast(Tensor, self.fc(x[:, 0] if self.class_token else x[:, self.prefix :].mean(1)))
 
 
 def stages(patches: Patches, blocks: Iterable[Block], head: Head) -> nn.Sequential:
-    """`patches`, `block1` …, `head`."""
+    """Return the stages `patches`, `block1` …, `head`."""
     named = OrderedDict[str, nn.Module](patches=patches)
     named.update((f"block{n}", block) for n, block in enumerate(blocks, 1))
     named["head"] = head

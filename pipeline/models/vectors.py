@@ -1,4 +1,4 @@
-"""Vectors of single faces that stand in no store."""
+"""Embed single faces that are in no face store."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BATCH = 32
 
 
 def vectors_of(embedder: Embedder, crops: Sequence[RGBImage], landmarks: Sequence[Floats]) -> Floats:
-    """Return the vectors of faces as `read_embeddings` gives them: float32 [n, dim], mirrored images' added.
+    """Return the vectors of faces in the form of `read_embeddings`, float32 [n, dim], with mirrored images added.
 
     Args:
         embedder: the model.

@@ -1,4 +1,4 @@
-"""Weights from elsewhere: reading the files people have, and saying exactly what does not fit."""
+"""Read weights from elsewhere in the common file formats, and report exactly what does not fit."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from torch import Tensor, nn
 from pipeline.core.errors import SitterError
 from pipeline.core.file_types import beginning, known
 
-# Keys under which training scripts keep the state dict beside other things.
+# Keys under which training scripts save the state dict beside other things.
 WRAPPERS = ("state_dict", "model_state_dict", "state_dict_backbone", "model", "backbone")
 
 
 def read_state(file: Path, wrappers: tuple[str, ...] = WRAPPERS, required: str | None = None) -> dict[str, Tensor]:
-    """The state dict in a `.safetensors` file or a torch file, out of any wrapper, without a common `module.` prefix.
+    """Return the state dict of a `.safetensors` or torch file, out of any wrapper, without a common `module.` prefix.
 
-    Torch files are read without running the code that a pickle may hold; of a TorchScript archive only the tensors.
+    Torch files are read without running code that a pickle may hold; from a TorchScript archive, only the tensors are
+    read.
 
     Args:
-        file: the weights.
-        wrappers: keys under which the state dict may be kept.
-        required: the one of them that has to be there; None: the file may be the state dict itself.
+        file: the file of weights.
+        wrappers: keys under which the state dict may be stored.
+        required: the wrapper key that has to be present; None: the file may be the state dict itself.
 
     Raises:
-        SitterError: the file is neither, holds no tensors, or lacks the required key.
+        SitterError: the file is of neither format, holds no tensors, or lacks the required key.
     """
     state, content = _read(file, wrappers)
     if required is not None and not (isinstance(content, Mapping) and isinstance(content.get(required), Mapping)):
@@ -40,22 +41,22 @@ def read_state(file: Path, wrappers: tuple[str, ...] = WRAPPERS, required: str |
 
 
 def _read(file: Path, wrappers: tuple[str, ...]) -> tuple[dict[str, Tensor], Any]:
-    """The state dict, and what the file holds as a whole."""
+    """Return the state dict, and the whole contents of the file."""
     data = beginning(file)
     try:
-        if data[8:9] == b"{":  # behind the length of its header; a name may end in anything
+        if data[8:9] == b"{":  # a safetensors header, after its length; the file's ending may be anything
             from safetensors.torch import load_file
 
             return dict(state := load_file(file)), state
         if is_torchscript(file):
             state = dict(torch.jit.load(file, map_location="cpu").state_dict())  # type: ignore[no-untyped-call]
             return state, state
-        with open(file, "rb") as opened:  # given a path, torch would go by its ending
+        with open(file, "rb") as opened:  # with a path, torch would decide by its ending
             content: Any = torch.load(opened, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever unpicklers, zip readers and safetensors meet in a foreign file
+    except Exception as error:  # unpicklers, zip readers and safetensors raise many sorts for a foreign file
         raise SitterError(
             f"{file} is no file of weights that can be read ({_reason(file, error)}). Expected: a state dict as "
-            "torch.save writes it, or .safetensors, whole; a pickled whole model is not read, since that runs code."
+            "torch.save writes it, or .safetensors, whole; a pickled whole model is not read, because that runs code."
         ) from None
     whole = content
     for key in wrappers:
@@ -70,9 +71,9 @@ def _read(file: Path, wrappers: tuple[str, ...]) -> tuple[dict[str, Tensor], Any
 
 
 def _reason(file: Path, error: Exception) -> str:
-    """Why a file could not be read: what it is instead, or what the library says."""
+    """Return why a file could not be read: its actual format, or the library's message."""
     what, said = known(beginning(file)), str(error)
-    if what == "a zip archive":  # torch's own files are zip archives
+    if what == "a zip archive":  # torch's own files are zip archives, too
         if not zipfile.is_zipfile(file):
             return "it was cut off: fetch it again"
         with contextlib.suppress(Exception), zipfile.ZipFile(file) as archive:
@@ -92,22 +93,23 @@ def is_torchscript(file: Path) -> bool:
     try:
         with zipfile.ZipFile(file) as archive:
             return any(name.count("/") == 1 and name.endswith("/constants.pkl") for name in archive.namelist())
-    except Exception:  # zipfile raises much on a damaged file; whoever reads it says so
+    except Exception:  # zipfile raises many sorts for a damaged file; reading it reports the damage
         return False
 
 
 def fill(module: nn.Module, state: Mapping[str, Tensor], file: Path, what: str, whole: bool = False) -> None:
-    """Copy a state dict into a module; every parameter and buffer must be in it, with its shape.
+    """Copy a state dict into a module; it must have every parameter and buffer, with its shape.
 
     Args:
-        module: filled in place.
-        state: by the module's own names; further entries are ignored (a classifier, for example), unless `whole`.
-        file: named in errors.
-        what: the network, named in errors.
-        whole: refuse entries that the module has not: the file is of a deeper network.
+        module: the module, which is filled in place.
+        state: tensors by the module's own names; further entries (a classifier, for example) are ignored, unless
+            `whole`.
+        file: the file, for messages.
+        what: name of the network, for messages.
+        whole: refuse entries that the module does not have, because the file is of a deeper network.
 
     Raises:
-        SitterError: names the tensors that are missing, too many or of another shape.
+        SitterError: tensors are missing, superfluous or of another shape; the message names them.
     """
     own = module.state_dict()
     counters = {name for name in own if name.endswith("num_batches_tracked")}

@@ -1,4 +1,4 @@
-"""Kind `embeddings`: an outside system, known by its vectors in a file."""
+"""Kind `embeddings`: an outside system that is known by its vectors in a file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IMAGE, DATASET, VECTOR = "image_id", "dataset", "embedding"
 
 
 class EmbeddingsFile(OutsideFile):
-    """An outside system's vectors: CSV, Arrow, npz or npy with image_id and embedding (in a CSV, a column a value)."""
+    """An outside system's vectors: CSV, Arrow, npz or npy with image_id and embedding (in CSV: a column per value)."""
 
     key = IMAGE
 
@@ -31,7 +31,7 @@ class EmbeddingsFile(OutsideFile):
         self.columns = options.columns
 
     def describe(self) -> dict[str, Any]:
-        """Values of a vector, rows of the file, and columns that are no part of a vector; all of it is read."""
+        """Return the length of a vector, the rows of the file, and other columns; this reads the whole file."""
         table, failed = self._table()
         vectors = self._vectors(table)
         used = {IMAGE, DATASET, VECTOR} if VECTOR in table.column_names else {IMAGE, DATASET, *self._family(table)}
@@ -42,7 +42,7 @@ class EmbeddingsFile(OutsideFile):
         }
 
     def write(self, folder: Path, dataset: str, image_ids: Sequence[str], datasets: Sequence[str]) -> str:
-        """`embeddings.arrow`: the vector of every face, and `failed.csv`; further rows of the file are left out."""
+        """Write `embeddings.arrow`, the vector of every face, and `failed.csv`; further rows are left out."""
         table, without = self._table()
         names = np.array(self.texts(table, IMAGE).to_pylist(), dtype=object)
         rows = np.arange(len(names))
@@ -52,7 +52,9 @@ class EmbeddingsFile(OutsideFile):
         failed = self.failed_images(without, IMAGE, DATASET, dataset, image_ids)
         both = [image_id for image_id in failed if image_id in row_of_id]
         if both:
-            raise SitterError(f"{self.file}: {some(both)} has a vector in one row, and has failed by another.")
+            raise SitterError(
+                f"{self.file}: {some(both)} has a vector in one row, but has failed in another: delete one of them."
+            )
         gone = set(failed)
         known = [image_id for image_id in image_ids if image_id not in gone]
         missing = [image_id for image_id in known if image_id not in row_of_id]
@@ -60,7 +62,7 @@ class EmbeddingsFile(OutsideFile):
             raise SitterError(
                 f"{self.file} has no vector for {len(missing)} of {len(image_ids)} faces of {dataset}: "
                 f"{some(missing)}. It has {len(rows)} rows of this data set, the first of them "
-                f"{some(list(names[rows])) or 'none'}. Add a row for each, the ids being those of data/raw."
+                f"{some(list(names[rows])) or 'none'}. Add a row for each face, with the ids of data/raw."
             )
         write_embeddings(folder, known, self._vectors(table)[[row_of_id[image_id] for image_id in known]])
         write_failed(folder, failed)
@@ -68,7 +70,7 @@ class EmbeddingsFile(OutsideFile):
         return told + (f"; the system failed on {len(failed)}" if failed else "")
 
     def _table(self) -> tuple[pa.Table, pa.Table]:
-        """Return the rows with vectors, and those of failures."""
+        """Return the rows with vectors, and the rows of failures."""
         table = read_columns(self.file, [IMAGE, DATASET])
         self.need(table, [IMAGE])
         return self.parted(table)
@@ -85,7 +87,7 @@ class EmbeddingsFile(OutsideFile):
         return found
 
     def _vectors(self, table: pa.Table) -> Floats:
-        """float32 [rows, d], finite, none all zeros."""
+        """Return float32 [rows, d]; every vector is finite and not all zeros."""
         import pyarrow as pa
 
         vectors = self._listed(table) if VECTOR in table.column_names else self._spread(table)
@@ -103,7 +105,7 @@ class EmbeddingsFile(OutsideFile):
         return vectors
 
     def _family(self, table: pa.Table) -> list[str]:
-        """The columns of the vector, in the order of their numbers."""
+        """Return the columns of the vector, in the order of their numbers."""
         return family(self.file, [n for n in table.column_names if n not in (IMAGE, DATASET)], self.columns)
 
     def _listed(self, table: pa.Table) -> Floats:
@@ -119,7 +121,7 @@ class EmbeddingsFile(OutsideFile):
         if not width or pc.any(other).as_py():
             where = self.rows(other) if width else self.place(0)
             raise SitterError(
-                f"{self.file}: the vector in {where} has not as many values as the first, which has {width}."
+                f"{self.file}: the vector in {where} has another number of values than the first, which has {width}."
             )
         flat = column.flatten().cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False)
         return cast(Floats, flat.reshape(-1, width))

@@ -1,4 +1,4 @@
-"""The file by which an outside system is known: how it is read, and what is said of its rows."""
+"""Outside systems: the file with a system's vectors or scores, and how it is read."""
 
 from __future__ import annotations
 
@@ -22,50 +22,50 @@ if TYPE_CHECKING:
 
 SHOWN = 3
 FAILED = "failed"
-"""The column that says of an image that the system could make nothing of it."""
+"""The column that marks an image that the system could not process."""
 YES, NO = ["1", "1.0", "true", "yes"], ["0", "0.0", "false", "no", ""]
 
 
 class OutsideFile(ABC):
-    """What an outside system made of the faces; nothing is computed."""
+    """The file of an outside system; nothing is computed."""
 
     key: ClassVar[str]
-    """The column that every file of the kind has."""
+    """A column that every file of the kind has."""
 
     def __init__(self, file: Path) -> None:
-        """Read nothing yet of `file`."""
+        """Take the file, without reading it yet."""
         self.file = file
-        self._kept: NDArray[np.intp] | None = None  # rows of the file that are no failures, where there are such
+        self._kept: NDArray[np.intp] | None = None  # rows of the file that are no failures, if there are failures
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """What `model.json` says of it, all of the file's form having been checked: at least `dim`, or None.
+        """Check the whole file, and return its description for `model.json`, with at least `dim` (or None).
 
         Raises:
-            SitterError: the file is none that can be read; names row, column and mend.
+            SitterError: the file cannot be read; the message names row and column, and says what to do.
         """
 
     @abstractmethod
     def write(self, folder: Path, dataset: str, image_ids: Sequence[str], datasets: Sequence[str]) -> str:
-        """Write what the file says of these faces into `embeddings/SYSTEM/DATASET/`; return that in words.
+        """Write the file's data on these faces into `embeddings/SYSTEM/DATASET/`, and return a summary in words.
 
         Args:
-            folder: while it is being made.
-            dataset: theirs.
+            folder: the folder while it is being made.
+            dataset: data set of the faces.
             image_ids: every face of the data set.
-            datasets: all data sets of the study: of several, the file must say which a row is of.
+            datasets: all data sets of the study; if there are several, each row of the file must name its data set.
 
         Raises:
-            SitterError: a face is not in the file, or nothing is.
+            SitterError: a face is not in the file, or none is.
         """
 
     def parted(self, table: pa.Table) -> tuple[pa.Table, pa.Table]:
-        """Return the rows that hold a vector or score, and those of images on which the system failed.
+        """Return the rows that hold a vector or score, and the rows of images on which the system failed.
 
-        The column `failed`, where there is one, says so by 1 or true; messages count all rows.
+        The column `failed`, if there is one, marks failures by 1 or true. Row numbers in messages count all rows.
 
         Raises:
-            SitterError: it holds something else, or every row is one of failure.
+            SitterError: the column holds something else, or marks every row.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -78,11 +78,14 @@ class OutsideFile(ABC):
         if pc.any(odd).as_py():
             raise SitterError(
                 f"{self.file}: column {FAILED} holds {words.filter(odd)[0].as_py()!r} in {self.rows(odd)}; expected: 1 "
-                "where the system could make nothing of the image, else 0 or nothing."
+                "where the system could not process the image, else 0 or nothing."
             )
         table, holds = table.drop([FAILED]), pc.invert(failed)
         if not pc.any(holds).as_py():
-            raise SitterError(f"{self.file}: column {FAILED} says of every row that the system failed.")
+            raise SitterError(
+                f"{self.file}: column {FAILED} says for every row that the system failed, so there is nothing to "
+                "evaluate. Check the file."
+            )
         self._kept = np.flatnonzero(holds.to_numpy(zero_copy_only=False))
         return table.filter(holds), table.filter(failed)
 
@@ -93,10 +96,10 @@ class OutsideFile(ABC):
 
         Args:
             failed: the rows of failures.
-            column: that names the image.
-            dataset_column: that names its data set, where there are several.
-            dataset: whose faces are wanted.
-            image_ids: these.
+            column: the column with the image.
+            dataset_column: the column with its data set, needed if there are several.
+            dataset: the data set.
+            image_ids: the faces of the data set.
         """
         import pyarrow as pa
 
@@ -108,33 +111,33 @@ class OutsideFile(ABC):
         return [image_id for image_id in image_ids if image_id in found]
 
     def texts(self, table: pa.Table, column: str) -> pa.Array:
-        """A column of names, none empty, numbers as text."""
+        """Return a column of names, with numbers as text; raise SitterError if one is empty."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        found = pc.utf8_normalize(table[column].combine_chunks().cast(pa.string()), "NFC")  # as all our ids are
+        found = pc.utf8_normalize(table[column].combine_chunks().cast(pa.string()), "NFC")  # like all our ids
         empty = pc.or_kleene(pc.is_null(found), pc.equal(found, "")).fill_null(True)
         if pc.any(empty).as_py():
             raise SitterError(f"{self.file}: column {column} is empty in {self.rows(empty)}: fill it in.")
         return found
 
     def rows(self, bad: pa.Array) -> str:
-        """Say where the first true one of some rows stands, and how many more there are."""
+        """Return in words where the first true row is, and how many more there are."""
         where = np.flatnonzero(bad.to_numpy(zero_copy_only=False))
         return self.place(int(where[0])) + (f" and {len(where) - 1} more" if len(where) > 1 else "")
 
     def place(self, row: int) -> str:
-        """Say where a row stands, counted from 0 below the header: in a CSV by the line that a text editor shows."""
+        """Return in words where a row (counted from 0 below the header) is: in a CSV, the line in a text editor."""
         row = row if self._kept is None else int(self._kept[row])
         if self.file.suffix.lower() == ".csv":
             return f"line {line_of(self.file, [self.key], row)}"
         return f"row {row + 1}"
 
     def need(self, table: pa.Table, columns: Sequence[str]) -> None:
-        """Raise SitterError where a column is absent or stands there twice, or there is no row."""
+        """Raise SitterError if a column is missing or occurs twice, or if there is no row."""
         twice = [name for name, count in Counter(table.column_names).items() if count > 1]
         if twice:
-            raise SitterError(f"{self.file}: column {some(twice)} stands there twice: delete or rename one of them.")
+            raise SitterError(f"{self.file}: column {some(twice)} occurs twice: delete or rename one of them.")
         absent = [column for column in columns if column not in table.column_names]
         if absent:
             raise SitterError(
@@ -145,33 +148,34 @@ class OutsideFile(ABC):
             raise SitterError(f"{self.file} has no rows below its header.")
 
     def need_datasets(self, table: pa.Table, columns: Sequence[str], datasets: Sequence[str]) -> bool:
-        """Whether the file says which data set its rows are of.
+        """Whether the file names the data set of each row.
 
         Raises:
-            SitterError: it does not, but the study has several, in which one id may stand for two images.
+            SitterError: it does not, but the study has several data sets, where one id may mean two images.
         """
         absent = [column for column in columns if column not in table.column_names]
         if not absent:
             return True
         if len(datasets) > 1:
             raise SitterError(
-                f"{self.file}: column {', '.join(absent)} is missing: the study embeds {', '.join(datasets)}, and each "
-                "row must say which of them it is of."
+                f"{self.file}: column {', '.join(absent)} is missing: the study embeds {', '.join(datasets)}, so each "
+                "row must name its data set."
             )
         return False
 
 
 def read_columns(file: Path, texts: Sequence[str]) -> pa.Table:
-    """A user's table: CSV, Arrow IPC (Feather) or NumPy, pickles refused.
+    """Read a user's table: CSV, Arrow IPC (Feather) or NumPy without pickles.
 
-    NumPy: an archive (`.npz`) of arrays of one length, or a structured array (`.npy`) with a field for each column.
+    A NumPy file is an archive (`.npz`) of arrays with the same length, or a structured array (`.npy`) with a field for
+    each column.
 
     Args:
-        file: with the ending .csv, .arrow, .feather, .npz, .npy or (of scores, as bob has them) .five-column.
-        texts: columns that are names, even where they look like numbers.
+        file: a file with the ending .csv, .arrow, .feather, .npz, .npy or (for scores in bob's format) .five-column.
+        texts: columns that are names, even if they look like numbers.
 
     Raises:
-        SitterError: it cannot be read.
+        SitterError: the file cannot be read.
     """
     import pyarrow as pa
 
@@ -190,7 +194,7 @@ def read_columns(file: Path, texts: Sequence[str]) -> pa.Table:
                 return pa.table({name: _column(archive[name]) for name in archive.files})
     except SitterError:
         raise
-    except Exception as error:  # Arrow's, NumPy's and zipfile's; NumPy reads a lone array whatever its name
+    except Exception as error:  # errors of Arrow, NumPy and zipfile; NumPy reads a lone array whatever its name
         what = known(beginning(file))
         said = (str(error).splitlines() or [type(error).__name__])[0]
         reason = f"it is {what}" if what and ending not in (".npz", ".npy") else said
@@ -227,7 +231,7 @@ def _fields(array: np.ndarray[Any, Any], texts: Sequence[str]) -> pa.Table:
 
     if array.dtype.names is None:
         raise ValueError(
-            f"it holds one array of shape {list(array.shape)} and no names: save names and values together, as "
+            f"it holds one array of shape {list(array.shape)} and no names: save names and values together by "
             f"numpy.savez(file, {texts[0]}=…, …), and give the file the ending .npz"
         )
     return pa.table({name: _column(np.ascontiguousarray(array[name])) for name in array.dtype.names})
@@ -244,5 +248,5 @@ def _column(array: np.ndarray[Any, Any]) -> pa.Array:
 
 
 def some(names: Sequence[str]) -> str:
-    """The first few of some names."""
+    """Return the first few names in words."""
     return ", ".join(repr(name) for name in names[:SHOWN]) + (" …" if len(names) > SHOWN else "")

@@ -1,4 +1,4 @@
-"""Which columns of a table hold the values of a vector."""
+"""Find the columns of a table that hold the values of a vector."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
 
-# With fewer rows, values may count them by chance.
+# With fewer rows, values may be equal to row numbers by chance.
 FEWEST_ROWS = 5
 
 
@@ -20,15 +20,15 @@ def family(file: Path, columns: Sequence[str], prefix: str | None = None) -> lis
     """Return the columns of the vector, in the order of their numbers.
 
     A vector's columns have one prefix (or none) and consecutive numbers from 0 or 1: v0, v1 …; dim_001, dim_002 …; or
-    plain 0, 1 …. Whatever has another name (pandas' row number, `label`, `sitter`) is no part of the vector.
+    plain 0, 1 …. Columns with other names (pandas' row number, `label`, `sitter`) are no part of the vector.
 
     Args:
-        file: for messages.
+        file: the file, for messages.
         columns: all columns that may be values.
-        prefix: the one that is meant, where several families have numbers.
+        prefix: prefix of the vector's columns, needed if several families have numbers.
 
     Raises:
-        SitterError: no family, several, or one with a gap.
+        SitterError: there is no family, there are several, or one has a gap.
     """
     families: dict[str, dict[int, str]] = {}
     for name in columns:
@@ -37,13 +37,15 @@ def family(file: Path, columns: Sequence[str], prefix: str | None = None) -> lis
             continue
         numbers = families.setdefault(found[1], {})
         if int(found[2]) in numbers and prefix in (None, found[1]):
-            raise SitterError(f"{file}: columns {numbers[int(found[2])]!r} and {name!r} have one number: delete one.")
+            raise SitterError(
+                f"{file}: columns {numbers[int(found[2])]!r} and {name!r} have the same number: delete one."
+            )
         numbers[int(found[2])] = name
     if prefix is None:
         prefix = _only(file, columns, families)
     if prefix not in families:
         raise SitterError(
-            f"{file}: no column has a name of {prefix!r} and a number, as `columns` of the backbone says; found: "
+            f"{file}: `columns` of the backbone is {prefix!r}, but no column is named {prefix!r} and a number; found: "
             f"{_names(columns)}."
         )
     numbers = families[prefix]
@@ -59,18 +61,18 @@ def family(file: Path, columns: Sequence[str], prefix: str | None = None) -> lis
 
 
 def _only(file: Path, columns: Sequence[str], families: dict[str, dict[int, str]]) -> str:
-    """The prefix of the one family of two columns at least; of a single column, if there is no other."""
+    """Return the prefix of the only family with at least two columns, or of a single column if it is the only one."""
     large = [prefix for prefix, numbers in families.items() if len(numbers) > 1]
     if len(large) == 1:
         return large[0]
     if not large and len(columns) == 1 and families:
         return next(iter(families))
-    mend = "Name the vector's columns v0, v1 … and nothing else so."
+    mend = "Name the vector's columns v0, v1 …, and no other columns like this."
     if len(large) > 1:
         shown = ", ".join(f"{p!r} ({len(families[p])} columns)" for p in large)
         raise SitterError(
-            f"{file}: several families of columns have numbers: {shown}. Say which is the vector by the backbone's "
-            f"option `columns: {max(large, key=lambda p: len(families[p])) or chr(34) * 2}`."
+            f"{file}: several families of columns have numbers: {shown}. Choose the vector with the backbone's "
+            f"option, as in `columns: {max(large, key=lambda p: len(families[p])) or chr(34) * 2}`."
         )
     raise SitterError(
         f"{file} has no values: neither a column embedding nor one for each value, with consecutive numbers in their "
@@ -79,12 +81,12 @@ def _only(file: Path, columns: Sequence[str], families: dict[str, dict[int, str]
 
 
 def _names(columns: Sequence[str]) -> str:
-    """The first few of some columns."""
+    """Return the first few column names in words."""
     return ", ".join(repr(c) for c in columns[:8]) + (" …" if len(columns) > 8 else "") if columns else "nothing"
 
 
 def counting(vectors: NDArray[Any]) -> int | None:
-    """Return which value of the vectors [n, d] counts the rows from 0 or 1; None: none does."""
+    """Return the number of the value of vectors [n, d] that counts the rows from 0 or 1; None if there is none."""
     rows = np.arange(len(vectors))
     if len(rows) < FEWEST_ROWS:
         return None

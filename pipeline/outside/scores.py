@@ -1,4 +1,4 @@
-"""Kind `scores`: an outside system that gives no vectors, known by its scores of pairs in a file."""
+"""Kind `scores`: an outside system without vectors, which is known by its scores of pairs in a file."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class ScoresFile(OutsideFile):
         self.distance = options.distance
 
     def describe(self) -> dict[str, Any]:
-        """Rows of the file; all of it is read. There is no vector."""
+        """Return the number of rows and, as `dim`, None, because there is no vector; this reads the whole file."""
         table, failed = self._table()
         self._scores(table)
         return {"dim": None, "rows": table.num_rows} | ({"failed": failed.num_rows} if failed.num_rows else {})
 
     def write(self, folder: Path, dataset: str, image_ids: Sequence[str], datasets: Sequence[str]) -> str:
-        """`scores.arrow`: every pair whose probe is a face of this data set; and `failed.csv`.
+        """Write `scores.arrow`, every pair with a face of this data set as its probe, and `failed.csv`.
 
-        Which pairs are needed is for the benchmarks to say: `evaluate` names those that are missing.
+        The benchmarks decide which pairs are needed: `evaluate` names the pairs that are missing.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -61,13 +61,13 @@ class ScoresFile(OutsideFile):
         return told + (f"; the system failed on {len(failed)}" if failed else "")
 
     def _table(self) -> tuple[pa.Table, pa.Table]:
-        """Return the rows with scores, and those of failures."""
+        """Return the rows with scores, and the rows of failures."""
         table = read_columns(self.file, [PROBE, GALLERY, PROBE_DATASET, GALLERY_DATASET])
         self.need(table, [PROBE, GALLERY, SCORE])
         return self.parted(table)
 
     def _scores(self, table: pa.Table) -> pa.Array:
-        """float64 [rows], finite, the larger the more alike."""
+        """Return float64 [rows], finite; a larger score means more alike."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -78,15 +78,15 @@ class ScoresFile(OutsideFile):
             values = column.cast(pa.float64())
         except pa.ArrowInvalid:
             raise SitterError(
-                f"{self.file}: column {SCORE} holds whole numbers beyond 2**53, which double precision cannot tell "
-                "apart: scale them."
+                f"{self.file}: column {SCORE} holds whole numbers beyond 2**53, which double precision cannot "
+                "distinguish: scale them."
             ) from None
         bad = pc.invert(pc.is_finite(values).fill_null(False))
         if pc.any(bad).as_py():
             raise SitterError(
                 f"{self.file}: {SCORE} is no finite number in {self.rows(bad)}. A pair that the system refused "
-                "counts as not accepted: give it the least score of all. An image of which it could make nothing has a "
-                f"row with its {PROBE} and 1 in the column `failed`."
+                "counts as not accepted: give it the lowest score of all. For an image that it could not process, "
+                f"write a row with its {PROBE} and 1 in the column `failed`."
             )
         return pc.negate(values) if self.distance else values
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.core.errors import nearest
+from pipeline.core.errors import SitterError, nearest
 from pipeline.core.registry import Strict
 
 if TYPE_CHECKING:
     from pipeline.params import Study
+    from pipeline.params.metrics.all_pairs import AllPairsOptions
+    from pipeline.params.metrics.kfold import KfoldOptions
 
 PACKAGES = {"tensorboard": ("tensorboard", "tensorboardX"), "wandb": ("wandb",), "mlflow": ("mlflow",)}
 """Modules by tracker, which needs one of them."""
@@ -42,6 +45,33 @@ class Tracking(Strict):
             f"tracking.tracker is {self.tracker}, but the package {package} is not installed here: "
             f"`pip install {package}`, or leave tracking.tracker out."
         )
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How trainings are watched: the section, and what it names."""
+
+    options: Tracking
+    benchmarks: Mapping[str, AllPairsOptions | KfoldOptions]
+    """Those that a network is measured by."""
+    far: tuple[float, ...]
+    """At which FARs."""
+
+
+def watch_of(study: Study) -> Watch:
+    """Return how the trainings of a study are watched.
+
+    Raises:
+        SitterError: the tracker is not installed.
+    """
+    from pipeline.params.metrics.all_pairs import AllPairsOptions
+    from pipeline.params.metrics.kfold import KfoldOptions
+
+    if sentence := study.tracking.lacking():
+        raise SitterError(sentence)
+    named = {name: study.evaluate.benchmarks[name] for name in study.tracking.benchmarks}
+    measured = {name: b for name, b in named.items() if isinstance(b, AllPairsOptions | KfoldOptions)}
+    return Watch(study.tracking, measured, tuple(study.evaluate.far))
 
 
 def tracking_problems(study: Study) -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""Figures that papers have published, to stand beside a study's own."""
+"""Figures that papers have published, for comparison with a study's own."""

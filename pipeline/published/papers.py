@@ -1,4 +1,4 @@
-"""The published figures, and which of a study's own stand beside them."""
+"""The published figures, and the figures of a study that match them."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class Published:
     """One table of a paper."""
 
     name: str
-    """What a benchmark is called that measures the same."""
+    """Name of the benchmark that measures the same."""
     citation: str
     about: str
     figures: Mapping[str, str]
-    """Its columns in their order, and what each of them holds: a name has several meanings in the literature."""
+    """Its columns in order, with what each of them means: one name has several meanings in the literature."""
     rates: frozenset[str]
-    """Figures that are shares, in the paper in percent."""
+    """Figures that are shares; the paper gives them in percent."""
     rows: Mapping[str, Row]
-    """By our name of the model, in the paper's order."""
+    """Rows by our name of the model, in the paper's order."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ class Beside:
 
     @property
     def difference(self) -> float | None:
-        """Ours less the paper's; None where either is unknown."""
+        """Our figure minus the paper's; None if either is unknown."""
         return None if self.ours is None or self.published is None else self.ours - self.published
 
     @property
     def within(self) -> bool | None:
-        """Whether the paper's figure lies in our interval; None where either is unknown."""
+        """Whether the paper's figure lies in our interval; None if either is unknown."""
         if self.low is None or self.high is None or self.published is None:
             return None
         return self.low <= self.published <= self.high
@@ -74,14 +74,14 @@ class Comparison:
 
     @property
     def absent(self) -> list[str]:
-        """Titles of the paper's rows that the study has no model for."""
+        """Titles of the paper's rows for which the study has no model."""
         have = {id(row) for _, row, _ in self.rows}
         return [row.title for row in self.published.rows.values() if id(row) not in have]
 
 
 @cache
 def tables() -> dict[str, Published]:
-    """Every published table by its name."""
+    """Return every published table by its name."""
     import yaml
 
     found = {}
@@ -103,14 +103,14 @@ def _value(number: float | None, percent: bool) -> float | None:
 
 
 def comparisons(study: Study, metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[Comparison]:
-    """Every benchmark that a paper has a table for, with the models that stand in it.
+    """Return every benchmark for which a paper has a table, with the models of that table.
 
     Args:
-        study: its section `published` says under which names it has them, where these are not the published ones.
+        study: its section `published` maps its names to the published ones where they differ.
         metrics: `results/metrics.json`: {benchmark: {model: {figure: value}}}.
 
     Raises:
-        SitterError: a benchmark holds none of the figures of its table, so that unlike figures would be compared.
+        SitterError: a benchmark has none of the figures of its table, so that different figures would be compared.
     """
     found = []
     for benchmark, by_model in metrics.items():
@@ -130,17 +130,17 @@ def comparisons(study: Study, metrics: Mapping[str, Mapping[str, Mapping[str, An
 
 
 def _same_figures(benchmark: str, table: Published, by_model: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse a benchmark whose results hold none of the figures that a table holds."""
+    """Raise SitterError if a benchmark has none of the figures of a table."""
     have = dict.fromkeys(figure for values in by_model.values() for figure in values)
     if have.keys() & table.figures.keys():
         return
     measured = [f for f in have if not f.endswith(("_low", "_high", "_note"))]
     holds = "; ".join(f"{figure} ({meaning})" for figure, meaning in table.figures.items())
     raise SitterError(
-        f"benchmark {benchmark!r} cannot stand beside the published table {table.name!r}: the table holds "
+        f"benchmark {benchmark!r} cannot be compared with the published table {table.name!r}: the table holds "
         f"{holds}, but the results hold "
-        f"{', '.join(measured) or 'nothing'}. Unlike figures are not compared: measure the table's figure (rates at a "
-        "FAR need that FAR under evaluate.far), or take the benchmark out of published.benchmarks."
+        f"{', '.join(measured) or 'nothing'}. Measure the table's figure (a rate at a FAR needs this FAR under "
+        "evaluate.far), or take the benchmark out of published.benchmarks."
     )
 
 

@@ -1,1 +1,1 @@
-"""What becomes of scores: normalisation by a cohort."""
+"""Score normalisation by a cohort."""

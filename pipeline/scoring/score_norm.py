@@ -1,8 +1,8 @@
-"""Scores measured by a cohort: how like two images are, beside how like each of them is to strangers.
+"""Score normalisation of pairs: a score is compared with the scores of both images against a cohort of strangers.
 
-A dark, small or much restored portrait is like many others, and one threshold for all pairs accepts too many of its
-impostors. Adaptive score normalisation (AS-norm; Matějka et al. 2017, "Analysis of score normalization in multilingual
-speaker recognition") puts each cosine into units of its two images' own impostor scores.
+A dark, small or much restored portrait is similar to many others, and a common threshold accepts too many of its
+impostor pairs. Adaptive score normalisation (AS-norm; Matějka et al. 2017, "Analysis of score normalization in
+multilingual speaker recognition") expresses each cosine in units of the two images' own impostor scores.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from pipeline.store.embeddings import Floats
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Scores are kept one by one, and evaluation takes no more of them (pipeline/metrics/all_pairs.py).
+# Each score is stored, and evaluation accepts no more of them (pipeline/metrics/all_pairs.py).
 MOST_SCORES = 1_000_000
-# Of cosines of one image with its cohort, which may all be equal.
+# Lower bound of the standard deviation of an image's cosines with the cohort, which may all be equal.
 LEAST_SPREAD = 1e-6
 
 
 def strangers(units: Floats, cohort: Floats, most: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of each image's cosines with the `most` cohort images that are most like it.
+    """Return the mean and standard deviation of each image's cosines with the `most` most similar cohort images.
 
     Args:
         units: float32 [n, d], rows of length 1.
-        cohort: float32 [m, d], the same, of other sitters.
-        most: if there are fewer, all are taken.
+        cohort: float32 [m, d], rows of length 1, of other sitters.
+        most: number of cohort images; if there are fewer, all are taken.
 
     Returns:
         float64 [n] and [n].
@@ -42,13 +42,13 @@ def strangers(units: Floats, cohort: Floats, most: int) -> tuple[NDArray[np.floa
 
 
 def normalised(probes: Floats, gallery: Floats, cohort: Floats, most: int) -> NDArray[np.float64]:
-    """Scores (s − μ_p) / 2σ_p + (s − μ_g) / 2σ_g, s being the cosine, μ and σ those of `strangers`.
+    """Return the scores (s − μ_p) / 2σ_p + (s − μ_g) / 2σ_g, where s is the cosine; `strangers` gives μ and σ.
 
     Args:
         probes: float32 [n, d], rows of length 1.
         gallery: float32 [m, d].
-        cohort: float32 [k, d], of sitters that are neither among the probes nor in the gallery.
-        most: cohort images that count for each image.
+        cohort: float32 [k, d], of sitters who are neither among the probes nor in the gallery.
+        most: number of cohort images that count for each image.
 
     Returns:
         float64 [n, m].
@@ -63,12 +63,12 @@ def normalised(probes: Floats, gallery: Floats, cohort: Floats, most: int) -> ND
 def table_of(
     probe_ids: list[str], gallery_dataset: str, gallery_ids: list[str], scores: NDArray[np.float64]
 ) -> pa.Table:
-    """Scores as `pipeline.store.scores` keeps them; of images of one list, each pair once.
+    """Return scores as a table of `pipeline.store.scores`; pairs within one list are listed once.
 
     Args:
         probe_ids: n image ids.
-        gallery_dataset: of the gallery's images.
-        gallery_ids: m image ids; the very list of the probes: pairs within it.
+        gallery_dataset: data set of the gallery's images.
+        gallery_ids: m image ids; if it is the same list object as the probes, the pairs are within this list.
         scores: float64 [n, m].
     """
     import pyarrow as pa
@@ -88,7 +88,7 @@ def table_of(
 
 
 def check_size(name: str, probes: int, gallery: int) -> None:
-    """Raise SitterError where there are more pairs than scores can be kept of."""
+    """Raise SitterError if there are too many pairs to store their scores."""
     if probes * gallery > MOST_SCORES:
         raise SitterError(
             f"fuse.{name}.score_norm: scores of {probes:,} × {gallery:,} test images are more than {MOST_SCORES:,}. "

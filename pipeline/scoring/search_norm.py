@@ -1,8 +1,8 @@
-"""Scores of searches, measured by how like each probe, and each sitter of the gallery, is to strangers.
+"""Score normalisation of searches: by how similar each probe, and each sitter of the gallery, is to strangers.
 
-A dark or much restored portrait is like many others, and so is a sitter of whom there are many portraits. Symmetric
-normalisation (S-norm; Kenny 2010, "Bayesian speaker verification with heavy-tailed priors"), here of the scores of
-sitters rather than of images, puts each score into units of both.
+A dark or much restored portrait is similar to many others, and so is a sitter with many portraits. Symmetric
+normalisation (S-norm; Kenny 2010, "Bayesian speaker verification with heavy-tailed priors") expresses each score in
+units of the impostor scores of both. Here it is applied to the scores of sitters, not of images.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ LEAST_SPREAD = 1e-6
 
 
 def of_sitters(scores: Floats, mine: Ints) -> tuple[Floats, Floats]:
-    """Return the mean and standard deviation of each sitter's scores with probes of others: float64 [s] and [s].
+    """Return the mean and standard deviation of each sitter's scores with other sitters' probes: float64 [s] and [s].
 
     Args:
-        scores: [p, s] of known probes; −inf where there is none.
-        mine: [p] the probe's own sitter; −1 where it is not among the s.
+        scores: [p, s], scores of known probes; −inf for no score.
+        mine: [p], the place of the probe's own sitter; −1 if this sitter is not among the s.
     """
     others = np.where(np.isfinite(scores), scores, np.nan)
     rows = np.flatnonzero(mine >= 0)
@@ -31,11 +31,12 @@ def of_sitters(scores: Floats, mine: Ints) -> tuple[Floats, Floats]:
 def normalised(scores: Floats, mean: Floats, spread: Floats) -> Floats:
     """Return (s − μ_p) / 2σ_p + (s − μ_g) / 2σ_g [p, s], where −inf stays −inf.
 
-    μ_p and σ_p are those of the probe's scores with all sitters but the one that is most like it, who may be its own.
+    μ_p and σ_p are the mean and standard deviation of the probe's scores with all sitters but the most similar one, who
+    may be the probe's own.
 
     Args:
         scores: [p, s].
-        mean, spread: [s] of the sitters' scores, see `of_sitters`.
+        mean, spread: [s], μ_g and σ_g of the sitters; see `of_sitters`.
     """
     there = np.isfinite(scores)
     others = np.where(there, scores, np.nan)
@@ -48,7 +49,7 @@ def normalised(scores: Floats, mean: Floats, spread: Floats) -> Floats:
 
 
 def _moments(values: Floats, axis: int) -> tuple[Floats, Floats]:
-    """Mean and spread along an axis, without NaN; 0 and 1 where there are fewer than two values."""
+    """Return the mean and standard deviation along an axis, without NaN; 0 and 1 if there are fewer than two values."""
     known = ~np.isnan(values)
     count = known.sum(axis=axis)
     filled = np.where(known, values, 0.0)

@@ -1,4 +1,4 @@
-"""What all browsers work on: the study's questions, their decisions, and what each browser can undo."""
+"""The state that all browsers share: the study's questions, their decisions, and what each browser can undo."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 UNDONE = 200
-"""Changes that each browser can undo."""
+"""Number of changes that each browser can undo."""
 BROWSERS = 64
 DONE = {
     "accept": "Accepted as {sitter}.",
@@ -44,14 +44,14 @@ DONE = {
 
 
 class Wish(BaseModel):
-    """What a reviewer asks for with a button or a key."""
+    """A reviewer's request, made with a button or a key."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     verdict: Verdict | None = None
-    """None: what was said before is taken back."""
+    """The verdict; None: take the earlier verdict back."""
     sitters: list[str] = Field(default=[""], min_length=1, max_length=100)
-    """Whom it is about; "": the portrait as a whole."""
+    """The sitters that the verdict is about; "": the portrait as a whole."""
     by: str = Field(default="", max_length=80)
     note: str = Field(default="", max_length=2000)
     seen: str = Field(max_length=100_000)
@@ -68,7 +68,7 @@ class Done:
 
 @dataclass
 class Desk:
-    """The study on the desk; several browsers sit around it."""
+    """An opened study that several browsers review at the same time."""
 
     study: Study
     at: Layout = HERE
@@ -98,10 +98,12 @@ class Desk:
         return known[1]
 
     def prepare(self) -> None:
-        """Read all questions, and make files for decisions and corrections that are named but absent, with a header.
+        """Read all questions, and make the files for decisions and corrections that are named but do not exist.
+
+        A new file holds only the header line.
 
         Raises:
-            SitterError: results of a question are broken.
+            SitterError: the results of a question are broken.
             OSError: a file cannot be written.
         """
         for name in self.answered():
@@ -115,7 +117,7 @@ class Desk:
                     logger.info(f"{file} was made, with its header line.")
 
     def sheets(self, question: Question) -> tuple[list[Sheet], str]:
-        """Return the sheets of a question with today's decisions, and what hinders saving them, empty where nothing."""
+        """Return the sheets of a question with the current decisions, and why decisions cannot be saved (or "")."""
         file = question.decision_file
         if file is None:
             return question.decided({}), NO_FILE.format(name=question.name)
@@ -124,14 +126,14 @@ class Desk:
         except SitterError as error:
             return question.decided(
                 {}
-            ), f"Decisions can be neither shown nor saved, since their file has a fault. {error}"
+            ), f"Decisions can be neither shown nor saved, because their file has an error. {error}"
 
     def decide(self, browser: str, name: str, number: int, wish: Wish) -> str:
-        """Record what a reviewer says; returns it in words.
+        """Record a reviewer's decision and return it in words.
 
         Raises:
-            KeyError, IndexError: no such question or portrait.
-            SitterError: it cannot be saved, and why.
+            KeyError, IndexError: there is no such question or portrait.
+            SitterError: the decision cannot be saved; the message says why.
             OSError: the file cannot be written.
         """
         question = self.question(name)
@@ -158,10 +160,10 @@ class Desk:
         return words
 
     def undo(self, browser: str) -> Done | None:
-        """Undo the last change of a browser; None where there is none.
+        """Undo the last change of a browser and return it; None if there is none.
 
         Raises:
-            SitterError: it has been changed again since, or cannot be saved.
+            SitterError: the decisions have been changed again since, or cannot be saved.
         """
         with self._lock:
             mine = self._done.get(browser, [])

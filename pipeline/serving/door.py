@@ -1,11 +1,11 @@
-"""Who may come in: this machine's browser with the key from the terminal, and no page of another site.
+"""Access control: only a browser on this machine gets in, with the key from the terminal, and no other site's page.
 
-* The header Host has to be this server's own address, so that no name of another site leads here (DNS rebinding).
-* A request that a page makes has to come from this server's own pages: headers Origin and Sec-Fetch-Site.
-* The address that the terminal shows has a random key. It is answered with a cookie (HttpOnly, SameSite=Strict), and
-  everything else asks for that cookie.
-* A body may have only so many bytes, counted as they come.
-* Each answer forbids the browser to load, send or be framed by anything but this server.
+* The header Host has to be this server's own address, so that no other site's name leads here (DNS rebinding).
+* A request that a page makes has to come from this server's own pages (headers Origin and Sec-Fetch-Site).
+* The address that the terminal shows contains a random key. The server answers it with a cookie (HttpOnly,
+  SameSite=Strict), and every other request needs this cookie.
+* The size of a body is limited; its bytes are counted as they arrive.
+* Each answer tells the browser to load from and send to this server only, and never to show the page in a frame.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HOST = "127.0.0.1"
 SESSIONS = 64
-"""Browsers that are remembered; the oldest is forgotten first."""
+"""Number of browsers that are remembered; the oldest is forgotten first."""
 SAFE = ("GET", "HEAD")
 HEADERS = {
     "Content-Security-Policy": (
@@ -37,7 +37,7 @@ HEADERS = {
 }
 KEY = "key"
 FOR_ALL = ("/serve.css", "/icon.svg")
-"""What this machine's browser gets without the key: how the page looks that says it is closed."""
+"""Paths that a browser gets without the key: the style and icon of the page that refuses it."""
 REFUSED = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Sitter: closed</title><link rel="icon" href="/icon.svg"><link rel="stylesheet" href="/serve.css"></head>
@@ -47,16 +47,16 @@ REFUSED = """<!doctype html>
 
 
 class Door:
-    """Lets requests in, or answers them with the reason why not."""
+    """Passes requests on, or answers them with the reason for the refusal."""
 
     def __init__(self, app: ASGIApp, port: int, most_bytes: Mapping[str, int], otherwise: int) -> None:
-        """Stand before an application.
+        """Guard an application.
 
         Args:
-            app: what is behind the door.
-            port: of this server.
-            most_bytes: how long the body of a request to a path may be.
-            otherwise: the same for other paths.
+            app: the application.
+            port: port of this server.
+            most_bytes: the largest body in bytes, by path.
+            otherwise: the largest body in bytes for all other paths.
         """
         self.app, self.most_bytes, self.otherwise = app, most_bytes, otherwise
         self.key = secrets.token_urlsafe(32)
@@ -66,9 +66,9 @@ class Door:
         self._once: set[str] = set()
 
     def address_for_once(self) -> str:
-        """Return an address that lets one browser in, once.
+        """Return an address that lets in one browser, once.
 
-        A program that opens a browser hands the address over on its command line, which other users of the machine see.
+        A program that opens a browser gets the address on its command line, which other users of the machine can see.
         """
         key = secrets.token_urlsafe(32)
         self._once.add(key)
@@ -91,7 +91,7 @@ class Door:
         await self.app(scope, _bounded(receive, most), _with_headers(send))
 
     def _refused(self, scope: Scope) -> Response | None:
-        """What answers a request that stays outside; None where it may come in."""
+        """Return the answer to a request that is refused; None if the request is allowed."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         host, origin, site = (headers.get(name) for name in ("host", "origin", "sec-fetch-site"))
         if host not in self.hosts:
@@ -118,14 +118,14 @@ class Door:
         return None
 
     def _fits(self, given: str) -> bool:
-        """Whether a key opens; one for once does so no more."""
+        """Whether a key is valid; a key for one use is valid only once."""
         if given in self._once:
             self._once.remove(given)
             return True
         return secrets.compare_digest(given.encode(), self.key.encode())
 
     def _let_in(self) -> Response:
-        """Give the browser a cookie of its own and take the key out of the address."""
+        """Give the browser its own cookie, and redirect it to an address without the key."""
         session = secrets.token_urlsafe(32)
         self.sessions[session] = None
         while len(self.sessions) > SESSIONS:
@@ -144,7 +144,7 @@ class Door:
 
 
 class TooLarge(Exception):
-    """A body has more bytes than its path takes."""
+    """A body has more bytes than its path allows."""
 
     def __init__(self, most: int) -> None:
         super().__init__(most)
@@ -153,11 +153,11 @@ class TooLarge(Exception):
 
 def too_large(most: int) -> Response:
     """Return the answer to a body that is too long."""
-    return JSONResponse({"error": f"That is too large: {most / 1e6:,.1f} MB is the most that is taken."}, 413)
+    return JSONResponse({"error": f"That is too large: at most {most / 1e6:,.1f} MB are accepted."}, 413)
 
 
 def _bounded(receive: Receive, most: int) -> Receive:
-    """Count the bytes of a body as they come; raises TooLarge."""
+    """Return `receive` with a count of the body's bytes; it raises TooLarge beyond `most`."""
     taken = 0
 
     async def counted() -> Message:
@@ -172,7 +172,7 @@ def _bounded(receive: Receive, most: int) -> Receive:
 
 
 def _with_headers(send: Send) -> Send:
-    """Add the headers that every answer has."""
+    """Return `send` with the headers added that every answer has."""
     ours = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
     async def sending(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""The page on which a person drops pictures, and what it sends back."""
+"""The page on which a person drops pictures, and its actions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Looking:
 
     @property
     def routes(self) -> list[Route]:
-        """The addresses; each names a place, a face or a rank, and never a file."""
+        """The addresses; each names a place, a face or a rank, never a file."""
         return [
             Route("/look", self.look),
             Route("/look/sheet.html", self.sheet),
@@ -39,7 +39,7 @@ class Looking:
         ]
 
     def look(self, request: Request) -> Response:
-        """Show where pictures can be dropped, and what was found on those that were."""
+        """Show the places where pictures can be dropped, and the answers for the dropped pictures."""
         browser = request.scope["browser"]
         held = self.lookup.held(browser)
         asked = next((handed.where for handed in held.values()), "")
@@ -49,18 +49,18 @@ class Looking:
         )  # fmt: skip
 
     async def put(self, request: Request) -> Response:
-        """Take a picture, the bytes of its file as the body."""
+        """Take a picture; the body of the request has the bytes of its file."""
         said = request.query_params
         place = said.get("place", "0")
         if place not in map(str, PLACES):
-            raise HTTPException(422, f"{len(PLACES)} pictures are the most that are taken.")
+            raise HTTPException(422, f"At most {len(PLACES)} pictures can be dropped.")
         data = await request.body()
         browser, name = request.scope["browser"], said.get("name", "")
         handed = await run_in_threadpool(self.lookup.put, browser, int(place), name, data, said.get("where", ""))
         return JSONResponse({"said": _said(handed)})
 
     async def correct(self, request: Request) -> Response:
-        """Ask about another face, or about the face in a box."""
+        """Answer for another face, or for the face in a box."""
         wish = await body(request, Correct)
         place = request.path_params["place"]
         self._held(request)
@@ -68,7 +68,7 @@ class Looking:
         return JSONResponse({"said": _said(handed)})
 
     async def take(self, request: Request) -> Response:
-        """Take a portrait of a question, so that its face can be chosen or drawn."""
+        """Take a portrait of a question, so that a person can choose its face or draw the box."""
         wish = await body(request, FromQuestion)
         handed = await run_in_threadpool(self._taken, request.scope["browser"], wish)
         return JSONResponse({"said": _said(handed), "address": "/look"})
@@ -86,7 +86,7 @@ class Looking:
         return self.lookup.put(browser, 0, image_id, encoded_image(path), wish.question, origin)
 
     def keep(self, request: Request) -> Response:
-        """Keep the box for the next run."""
+        """Save the box as a correction for the next run."""
         handed = self._held(request)
         file = self.lookup.keep(request.scope["browser"], request.path_params["place"])
         return JSONResponse({"said": f"Saved in {file}: the next run takes this face of {handed.name}."})
@@ -94,14 +94,14 @@ class Looking:
     def forget(self, request: Request) -> Response:
         """Forget this browser's pictures."""
         self.lookup.forget(request.scope["browser"])
-        return JSONResponse({"said": "Forgotten: nothing of the pictures is kept."})
+        return JSONResponse({"said": "Forgotten: the pictures are no longer kept."})
 
     def whole(self, request: Request) -> Response:
         """Answer with a picture that was dropped."""
         return Response(self._held(request).whole, media_type="image/jpeg")
 
     def face(self, request: Request) -> Response:
-        """Answer with a face of it."""
+        """Answer with a face of a dropped picture."""
         cuts, number = self._held(request).cuts, request.path_params["face"]
         if number >= len(cuts):
             raise HTTPException(404, "There is no such face.")
@@ -121,7 +121,7 @@ class Looking:
         return Response(data, media_type="image/jpeg")
 
     def sheet(self, request: Request) -> Response:
-        """Answer with the sheet of this browser's pictures, as one page that needs no server."""
+        """Answer with the sheet of this browser's pictures, as one self-contained page."""
         browser = request.scope["browser"]
         if not self.lookup.held(browser):
             raise HTTPException(404, "There is no picture yet.")
@@ -135,7 +135,7 @@ class Looking:
 
 
 def _said(handed: Handed) -> str:
-    """What was found on a picture, in words."""
+    """Return in words what was found on a picture."""
     if not handed.faces:
         return f"{handed.name}: no face was found. Draw a box around it."
     first = handed.cards[handed.chosen][0][:1] if handed.cards else []

@@ -1,7 +1,7 @@
-"""Pictures that a person drops onto the page: their faces, and who may be on them. They are held in memory only.
+"""Pictures that a person drops onto the page: their faces, and who may be on them. They are kept in memory only.
 
-A browser has two places for pictures. What lies there is forgotten when another picture takes the place, when the
-person says so, when many other browsers come, and when the server ends.
+A browser has two places for pictures. A picture is forgotten when another picture takes its place, when the person says
+so, when many other browsers have come since, and when the server ends.
 """
 
 from __future__ import annotations
@@ -38,42 +38,42 @@ MOST_BYTES = 60_000_000
 MOST_MEGAPIXELS = 100.0
 MOST_FACES = 40
 KEPT = 900
-"""Longer side, in pixels, of the copy of a picture that is kept for the sheet."""
+"""Longer side in pixels of the copy of a picture that is kept for the sheet."""
 LONGEST_NAME = 100
 
 
 class Correct(BaseModel):
-    """What a person says of a dropped picture: another face, where the face is, or another gallery to ask."""
+    """A person's correction for a dropped picture: another face, a box around the face, or another gallery."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     face: int | None = Field(default=None, ge=0, lt=MOST_FACES)
-    """Which of the faces that were found."""
+    """Number of the face among the faces that were found."""
     box: tuple[float, float, float, float] | None = None
     """x0, y0, x1, y1 in pixels of the picture."""
     where: str | None = Field(default=None, max_length=200)
-    """Which gallery."""
+    """Name of the gallery."""
 
 
 class FromQuestion(BaseModel):
-    """A portrait of a question, whose face is to be looked for again."""
+    """A portrait of a question in which a person wants to correct the face."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     question: str = Field(max_length=200)
     number: int = Field(ge=0)
     faceless: bool = False
-    """Whether the number counts the portraits on which no face was found."""
+    """Whether the number is a place in the list of portraits on which no face was found."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a picture stands in the study."""
+    """The image of the study that a picture is."""
 
     dataset: str
     image_id: str
     address: str
-    """Of its page in the review."""
+    """Address of its page in the review."""
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,13 @@ class Handed:
 
     name: str
     data: bytes
-    """The file, as it came: another box needs its pixels again."""
+    """The file as it came; it is read again for another box."""
     size: tuple[int, int]
     """Width and height of the picture, turned upright, in pixels."""
     whole: bytes
-    """The picture as JPEG, made smaller."""
+    """A smaller copy of the picture as JPEG."""
     where: str
-    """The gallery that was asked."""
+    """Name of the gallery that was searched."""
     faces: list[Face]
     cuts: list[bytes]
     """Each face as JPEG."""
@@ -99,17 +99,17 @@ class Handed:
     """Whether a person has drawn the box."""
     chosen: int = 0
     origin: Origin | None = None
-    """Where it stands in the study; None where it was dropped."""
+    """The image of the study that it is; None for a dropped picture."""
 
     @property
     def face(self) -> Face | None:
-        """The face that is asked about; None where there is none."""
+        """The face that is asked about; None if no face was found."""
         return self.faces[self.chosen] if self.faces else None
 
 
 @dataclass(frozen=True)
 class Alike:
-    """How like the faces of two pictures are, ready for the page."""
+    """How similar the faces of two pictures are, as text for the page."""
 
     score: str
     ratio: str
@@ -119,31 +119,31 @@ class Alike:
 
 @dataclass
 class Lookup:
-    """Answers about dropped pictures, by the galleries of a study; models stay open once they are."""
+    """Answers about dropped pictures by the galleries of a study; opened models stay open."""
 
     study: OpenStudy
     _galleries: dict[str, Gallery] = field(default_factory=dict)
     _opened: dict[str, list[int]] = field(default_factory=dict)
-    """When the files that a gallery was opened from had been made (ns)."""
+    """Times of change (ns) of the files from which each gallery was opened."""
     _held: OrderedDict[str, dict[int, Handed]] = field(default_factory=OrderedDict)
     _one_at_a_time: Lock = field(default_factory=Lock)
-    """Of a large picture, decoding and finding faces take gigabytes."""
+    """One picture is processed at a time, because decoding a large one and finding its faces take gigabytes."""
 
     @property
     def galleries(self) -> dict[str, str]:
-        """What can be asked: the model by the name of its gallery: questions, or else data sets."""
+        """The galleries that can be searched, with their models: the questions, or the data sets if there are none."""
         asked = {name: self.study.params.identify[name].model for name in self.study.questions}
         return asked or {dataset: self.study.models[0] for dataset in self.study.datasets if self.study.models}
 
     def held(self, browser: str) -> dict[int, Handed]:
-        """Return the pictures of a browser, by their places."""
+        """Return the pictures of a browser, by place."""
         return dict(self._held.get(browser, {}))
 
     def put(self, browser: str, place: int, name: str, data: bytes, where: str, origin: Origin | None = None) -> Handed:
-        """Look at a picture, and hold it in a place of the browser.
+        """Answer for a picture, and keep it in a place of the browser.
 
         Raises:
-            SitterError: it cannot be read, or there is no such gallery; says why.
+            SitterError: the picture cannot be read, or there is no such gallery.
         """
         name = " ".join(name.split())[:LONGEST_NAME] or "picture"
         handed = replace(self._looked_at(name, data, where, None), origin=origin)
@@ -155,10 +155,10 @@ class Lookup:
         return handed
 
     def correct(self, browser: str, place: int, wish: Correct) -> Handed:
-        """Ask about another face of a picture, about the face within a box, or ask another gallery.
+        """Answer for another face of a picture, for the face within a box, or by another gallery.
 
         Raises:
-            KeyError: the browser has no picture there.
+            KeyError: the browser has no picture in this place.
             SitterError: there is no such face, or the box is not within the picture.
         """
         handed = self._held[browser][place]
@@ -175,11 +175,11 @@ class Lookup:
         return handed
 
     def keep(self, browser: str, place: int) -> Path:
-        """Write the box of the chosen face into the data set's CSV of corrections; returns the file.
+        """Write the box of the chosen face into the data set's CSV of corrections, and return the file.
 
         Raises:
-            KeyError: the browser has no picture there.
-            SitterError: it is no picture of the study, has no face, or params.yaml names no file.
+            KeyError: the browser has no picture in this place.
+            SitterError: the picture is not in the study or has no face, or params.yaml names no file.
             OSError: the file cannot be written.
         """
         handed = self._held[browser][place]
@@ -200,7 +200,7 @@ class Lookup:
         self._held.pop(browser, None)
 
     def alike(self, browser: str) -> Alike | None:
-        """Compare the faces of a browser's two pictures; None where there are not two."""
+        """Compare the faces of a browser's two pictures; None if there are not two."""
         mine = self.held(browser)
         faces = [handed.face for handed in mine.values() if handed.face is not None]
         if len(faces) < len(PLACES):
@@ -212,7 +212,7 @@ class Lookup:
         return Alike(f"{found.score:.3f}", ratio(found.log10_lr), words, found.note)
 
     def sheet(self, browser: str) -> str:
-        """Return the answers about a browser's pictures as a page of their own.
+        """Return the answers about a browser's pictures as a self-contained page.
 
         Raises:
             KeyError: the browser has no pictures.
@@ -224,7 +224,7 @@ class Lookup:
             return self._gallery(first.where).page(alike)
 
     def reference(self, handed: Handed, rank: int) -> tuple[Path, Mapping[str, str], str] | None:
-        """Return the picture that stands for a candidate of the chosen face: its file, its account and its data set."""
+        """Return the reference picture of a candidate for the chosen face: file, `faces.csv` row and data set."""
         if not handed.faces:
             return None
         listed = handed.answer.faces[handed.chosen].candidates
@@ -235,7 +235,7 @@ class Lookup:
         return pictures.path(portrait), pictures.account(portrait), portrait.dataset
 
     def _gallery(self, where: str) -> Gallery:
-        """The gallery, opened anew after a run that has made its model or the answers anew."""
+        """Return a gallery; it is opened again after a run that has changed its model or the answers."""
         if where not in self.galleries:
             raise SitterError(f"There is no gallery {where!r}: choose one from the list.")
         at, model = self.study.at, self.galleries[where]
@@ -281,7 +281,7 @@ def _nothing(name: str) -> PictureAnswer:
 
 
 def _smaller(pixels: RGBImage) -> RGBImage:
-    """A copy no side of which is longer than `KEPT`."""
+    """Return a copy with a longer side of at most `KEPT` pixels."""
     import numpy as np
     from PIL import Image as Pillow
 
@@ -291,7 +291,7 @@ def _smaller(pixels: RGBImage) -> RGBImage:
 
 
 def _within(box: Box, size: tuple[int, int]) -> Box:
-    """A box with its corners in order, within the picture; raises SitterError where nothing of it is left."""
+    """Return a box with its corners in order, cut to the picture; raise SitterError if almost nothing of it is left."""
     if not all(math.isfinite(side) for side in box):
         raise SitterError("The box has to have four numbers.")
     (left, right), (top, bottom) = sorted((box[0], box[2])), sorted((box[1], box[3]))

@@ -1,4 +1,4 @@
-"""The pages and what they send back: addresses name a question and a number, and never a file."""
+"""The pages of the review and their actions; an address names a question and a number, never a file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FOLDER = Path(__file__).parent
 STYLES = (FOLDER.parent / "reporting" / "page.css", FOLDER.parent / "reporting" / "sheets.css", FOLDER / "serve.css")
 SCRIPT, ICON = FOLDER / "serve.js", FOLDER / "icon.svg"
 SIZES = {"whole": (WHOLE, False), "face": (FACE, True), "small": (SMALL, True)}
-"""Longer side, and whether only the face is shown."""
+"""For each size: the longer side in pixels, and whether only the face is shown."""
 Form = TypeVar("Form", bound=BaseModel)
 FOR_A_WHILE = {"Cache-Control": "private, max-age=300"}
 
@@ -49,17 +49,17 @@ def templates() -> jinja2.Environment:
 
 
 def styles(request: Request) -> Response:
-    """Answer with the one style sheet: that of the report, and what these pages have beyond it."""
+    """Answer with the style sheet: the report's styles, followed by the styles of these pages."""
     return Response("\n".join(path.read_text(encoding="utf-8") for path in STYLES), media_type="text/css")
 
 
 def script(request: Request) -> Response:
-    """Answer with the one script."""
+    """Answer with the script of the pages."""
     return Response(SCRIPT.read_text(encoding="utf-8"), media_type="text/javascript")
 
 
 def icon(request: Request) -> Response:
-    """Answer with the picture beside the page's name."""
+    """Answer with the icon of the pages."""
     return Response(ICON.read_text(encoding="utf-8"), media_type="image/svg+xml")
 
 
@@ -146,7 +146,7 @@ class Pages:
         return Response(data, media_type="image/jpeg", headers=FOR_A_WHILE)
 
     async def decide(self, request: Request) -> Response:
-        """Record what a reviewer says of a portrait."""
+        """Record a reviewer's decision on a portrait."""
         wish = await body(request, Wish)
         name, number = request.path_params["name"], request.path_params["number"]
         question = await run_in_threadpool(self._question, request)
@@ -155,7 +155,7 @@ class Pages:
         return JSONResponse({"said": said})
 
     async def undo(self, request: Request) -> Response:
-        """Undo the last thing that this browser has said."""
+        """Undo the last decision of this browser."""
         done = await run_in_threadpool(self.desk.undo, request.scope["browser"])
         if done is None:
             return JSONResponse({"error": "There is nothing to undo. Single decisions can be taken back."}, 409)
@@ -163,7 +163,7 @@ class Pages:
         return JSONResponse({"said": f"Undone: the last decision on {done.change.image[1]}.", "address": address})
 
     def sheet(self, request: Request) -> Response:
-        """Answer with the sheets that pass the filter, as one page that needs no server."""
+        """Answer with the sheets that pass the filter, as one self-contained page."""
         question = self._question(request)
         sheets, _ = self.desk.sheets(question)
         wanted = _filter(request)
@@ -181,7 +181,7 @@ class Pages:
         return HTMLResponse(html, headers=kept_as(f"{question.name}.html"))
 
     def decisions(self, request: Request) -> Response:
-        """Answer with the decisions as they stand."""
+        """Answer with the current decisions as a CSV."""
         question = self._question(request)
         named = question.entry.decisions
         file = None if named is None else located(named)
@@ -198,7 +198,7 @@ class Pages:
         elif isinstance(error, OSError):
             status, text = 500, f"It cannot be read or saved: {error.strerror or error} ({error.filename or ''})."
         else:
-            status, text = 500, "Sitter itself has a fault here; the terminal says more. Nothing was saved."
+            status, text = 500, "There is an error in Sitter itself; the terminal says more. Nothing was saved."
         if request.method == "POST":
             return JSONResponse({"error": text}, status)
         return self.page(request, "failed.html.j2", status, text=text)
@@ -207,7 +207,7 @@ class Pages:
         return self.question(request.path_params["name"])
 
     def question(self, name: str) -> Question:
-        """Return a question; raises HTTPException where the study has none of this name."""
+        """Return a question; raise HTTPException if the study has none of this name."""
         try:
             return self.desk.question(name)
         except KeyError:
@@ -220,7 +220,7 @@ class Pages:
         return number
 
     def page(self, request: Request, template: str, status: int = 200, **shown: Any) -> Response:
-        """Answer with a page; `shown` are the values that its template shows."""
+        """Answer with a page; `shown` holds the values for its template."""
         shown |= {"status": status, "path": request.url.path, "can_undo": self.desk.can_undo(request.scope["browser"])}
         return HTMLResponse(templates().get_template(template).render(**shown), status)
 
@@ -235,13 +235,13 @@ def _number(text: str) -> int:
 
 
 def _reference(sheet: Sheet, rank: int) -> Image | None:
-    """The image that stands for the candidate of a rank."""
+    """Return the reference image of the candidate with this rank; None where there is none."""
     found = (c.candidate.reference for c in sheet.candidates if c.candidate.rank == rank)
     return next((reference[:2] for reference in found if reference is not None), None)
 
 
 async def body(request: Request, form: type[Form]) -> Form:
-    """Return what the script has sent; raises HTTPException where it is something else."""
+    """Return the form that the script has sent; raise HTTPException if the body is not such a form."""
     if request.headers.get("content-type", "").partition(";")[0] != "application/json":
         raise HTTPException(415, "This address takes JSON.")
     try:
@@ -252,5 +252,5 @@ async def body(request: Request, form: type[Form]) -> Form:
 
 
 def kept_as(name: str) -> dict[str, str]:
-    """Return the headers with which a browser saves an answer under a name."""
+    """Return the headers that make a browser save an answer under a name."""
     return {"Content-Disposition": f'attachment; filename="{name}"'}

@@ -1,4 +1,4 @@
-"""A question as it is reviewed: the sheets of its last run, and the decisions as they stand now."""
+"""A question under review: the sheets of its last run, and the current decisions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 REFERENCE, NO_FACE = "reference_", "no_face"
 OPEN, IDENTIFIED, NOBODY, UNSURE, UNUSABLE = "to review", "identified", "none of these", "unsure", "unsuitable"
 STATES = (OPEN, IDENTIFIED, NOBODY, UNSURE, UNUSABLE)
-"""What a portrait is after the decisions; all but the first count as reviewed."""
+"""The states of a portrait after the decisions; all but the first count as reviewed."""
 NO_FILE = (
     "Decisions cannot be saved: params.yaml names no file for them. Add the line `decisions: decisions-{name}.csv` "
     "under `identify: {name}:` and start again."
@@ -47,20 +47,20 @@ class Question:
     name: str
     entry: Identify
     record: Mapping[str, Any]
-    """What `question.json` holds."""
+    """The contents of `question.json`."""
     sheets: Sequence[Sheet]
-    """Of each portrait, with the decisions of the last run."""
+    """The sheet of each portrait, with the decisions of the last run."""
     known: Known
     accounts: Mapping[Image, Mapping[str, str]]
     """Rows of `faces.csv` of all pictures that are shown."""
     sitters: Sequence[str]
-    """Of the gallery, sorted."""
+    """The sitters of the gallery, sorted."""
     faceless: Sequence[Image]
-    """Unidentified portraits on which no face was found, so that nobody could be asked about them."""
+    """Unidentified portraits on which no face was found, so that they have no candidates."""
 
     @property
     def decision_file(self) -> DecisionFile | None:
-        """Where decisions stand; None where params.yaml names no file."""
+        """The file with the decisions; None if params.yaml names none."""
         if self.entry.decisions is None:
             return None
         images = [sheet.answer.probe[:2] for sheet in self.sheets]
@@ -72,7 +72,7 @@ class Question:
         return {sheet.answer.probe[:2]: n for n, sheet in enumerate(self.sheets)}
 
     def decided(self, decisions: Mapping[Image, Sequence[Decision]]) -> list[Sheet]:
-        """Return the sheets with these decisions in place of those of the last run."""
+        """Return the sheets with these decisions in place of the last run's decisions."""
         return [
             replace(sheet, answer=replace(sheet.answer, decisions=list(decisions.get(sheet.answer.probe[:2], []))))
             for sheet in self.sheets
@@ -80,7 +80,7 @@ class Question:
 
 
 def state(sheet: Sheet) -> str:
-    """Return what a portrait is after the decisions, one of `STATES`."""
+    """Return the state of a portrait after the decisions, one of `STATES`."""
     said = sheet.answer.decisions
     verdicts = {(d.verdict, d.sitter) for d in said}
     if sheet.answer.final is not None:
@@ -92,10 +92,10 @@ def state(sheet: Sheet) -> str:
 
 
 def read(study: Study, name: str, at: Layout) -> Question:
-    """Read what a question was answered with.
+    """Read the answers to a question.
 
     Raises:
-        SitterError: it has not been answered yet, or one of its files is absent.
+        SitterError: the question has not been answered yet, or one of its files is missing.
     """
     entry, record = study.identify[name], read_question(name, at)
     rows = read_candidates(name, at)
@@ -121,7 +121,7 @@ def gallery_sitters(entry: Identify, at: Layout) -> list[str]:
 
 
 def _faceless(entry: Identify, at: Layout) -> dict[Image, dict[str, str]]:
-    """Rows of `faces.csv` of the unidentified portraits on which no face was found."""
+    """Return the rows of `faces.csv` for the unidentified portraits on which no face was found."""
     return {
         (dataset, row["image_id"]): row
         for dataset in entry.probes
@@ -131,7 +131,7 @@ def _faceless(entry: Identify, at: Layout) -> dict[Image, dict[str, str]]:
 
 
 def _known(file: Path, record: Mapping[str, Any]) -> Known:
-    """How often candidates were right, as `known.csv` and `question.json` have it."""
+    """Return how often candidates were right, from `known.csv` and `question.json`."""
     cells = []
     for row in read_csv(file):
         rank = NONE if row["rank"] == NONE_RANK else int(row["rank"])
@@ -151,7 +151,7 @@ def _sheet(
     known: Known,
     absent: Collection[str],
 ) -> Sheet:
-    """One portrait, as its rows of `candidates.csv` have it."""
+    """Return the sheet of one portrait from its rows of `candidates.csv`."""
     account, truth = known_images.get(image, {}), rows[0]["truth"]
     probe = Portrait(*image, truth, "")
     candidates, none = [], None

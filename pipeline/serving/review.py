@@ -1,4 +1,4 @@
-"""What a reviewer sees of a question: filters, progress, and one portrait beside its candidates."""
+"""The reviewer's view of a question: filters, progress, and one portrait beside its candidates."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ ALL = "all"
 LEAST = {"": "any likelihood", "0.5": "50 % and more", "0.9": "90 % and more"}
 """Filters by the posterior of the first candidate."""
 PAGE = 60
-"""Portraits on a page of the list."""
+"""Number of portraits on a page of the list."""
 LONGEST_SEARCH = 100
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which portraits of a question are looked at."""
+    """A filter of the portraits of a question."""
 
     show: str = ALL
     least: str = ""
     words: str = ""
-    """What a portrait's name, its columns or a candidate's name has to contain."""
+    """Text that a portrait's name, its columns or a candidate's name has to contain."""
 
     @classmethod
     def of(cls, show: str, least: str, words: str) -> Filter:
-        """Return the filter that an address names; what it does not know counts as no filter."""
+        """Return the filter that an address names; unknown values count as no filter."""
         known = show if show in STATES else ALL
         return cls(known, least if least in LEAST else "", words.strip()[:LONGEST_SEARCH])
 
     @property
     def query(self) -> str:
-        """The filter as the end of an address, with its question mark; empty where it leaves out nothing."""
+        """The filter as the query of an address, with its question mark; empty if it leaves out nothing."""
         said = {"show": self.show if self.show != ALL else "", "least": self.least, "words": self.words}
         text = urlencode({key: value for key, value in said.items() if value})
         return f"?{text}" if text else ""
@@ -52,7 +52,7 @@ class Filter:
         return replace(self, show=state)
 
     def passes(self, sheet: Sheet, now: str) -> bool:
-        """Whether a portrait, whose state is `now`, is looked at."""
+        """Whether a portrait in the state `now` passes the filter."""
         if self.show not in (ALL, now):
             return False
         if self.least and not (
@@ -67,24 +67,24 @@ class Filter:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a review has come."""
+    """The progress of a review."""
 
     counts: dict[str, int]
-    """Portraits in each state."""
+    """Number of portraits in each state."""
 
     @property
     def total(self) -> int:
-        """All portraits of the question."""
+        """The number of all portraits of the question."""
         return sum(self.counts.values())
 
     @property
     def reviewed(self) -> int:
-        """Those with a verdict."""
+        """The number of reviewed portraits."""
         return self.total - self.counts[OPEN]
 
     @property
     def sentence(self) -> str:
-        """Return how many are reviewed, in words."""
+        """The number of reviewed portraits in words."""
         return f"{self.reviewed} of {self.total} reviewed"
 
 
@@ -96,10 +96,10 @@ class Entry:
     image_id: str
     state: str
     first: str
-    """The first candidate, or who a person has accepted."""
+    """The first candidate, or the sitter whom a person has accepted."""
     posterior: str
     title: str = ""
-    """As far as its source knows one."""
+    """Title of the portrait; empty if its source knows none."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Card:
 
     @property
     def verdict(self) -> str:
-        """What people have said of it; empty where nothing."""
+        """The last verdict of a person on it; empty if there is none."""
         return self.said[-1].verdict if self.said else ""
 
 
@@ -148,13 +148,13 @@ class View:
     verdicts: frozenset[str]
     """Verdicts on the portrait as a whole."""
     truth: str
-    """Its sitter, where the question only pretends not to know and somebody has decided."""
+    """Its known sitter, if the question treats the portrait as unidentified and a person has decided; else empty."""
     seen: str
-    """What a decision has to be based on; see `deciding.fingerprint`."""
+    """The decisions that the page shows, and on which a new decision is based; see `deciding.fingerprint`."""
     before: int | None
     after: int | None
     place: int
-    """Its place among the portraits that pass the filter, from 1; 0 where it does not pass any more."""
+    """Its place among the portraits that pass the filter, from 1; 0 if it no longer passes."""
     passing: int
     sitters: Sequence[str] = field(default=())
 
@@ -184,9 +184,9 @@ def view(question: Question, sheets: Sequence[Sheet], number: int, wanted: Filte
 
     Args:
         question: the question.
-        sheets: of its portraits, with the decisions as they stand now.
-        number: of the portrait among them.
-        wanted: which others are looked at.
+        sheets: the sheets of its portraits, with the current decisions.
+        number: place of the portrait among the sheets.
+        wanted: the filter by which the previous and next portraits are chosen.
     """
     sheet = sheets[number]
     passing = [n for n, other in enumerate(sheets) if wanted.passes(other, state(other))]
@@ -221,14 +221,14 @@ def view(question: Question, sheets: Sequence[Sheet], number: int, wanted: Filte
 
 
 def _truth(sheet: Sheet) -> str:
-    """Who it is, once somebody has decided; empty where nobody knows."""
+    """Return the known sitter of a portrait once a person has decided; empty if nobody knows the sitter."""
     if not sheet.truth or state(sheet) == OPEN:
         return ""
     return sheet.truth if sheet.in_gallery else f"{sheet.truth}, who is not in the gallery"
 
 
 def cards(sheet: Sheet) -> tuple[list[Card], Card | None]:
-    """Return the candidates of a portrait, and "none of these", None where there are no likelihood ratios."""
+    """Return the candidates of a portrait, and "none of these" (None if there are no likelihood ratios)."""
     listed = [_card(sheet, c.candidate, caption(c.columns), c.columns, c.cautions) for c in sheet.candidates]
     return listed, None if sheet.answer.none is None else _card(sheet, sheet.answer.none, [], {}, [])
 

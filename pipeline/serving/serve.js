@@ -12,7 +12,7 @@ function say(text, trouble = "") {
   say.timer = setTimeout(() => { $("#status").textContent = ""; $("#trouble").textContent = ""; }, trouble ? 12000 : 5000);
 }
 
-// What a browser remembers of its user; a browser that forbids it forgets.
+// Settings that a browser remembers for its user; if the browser forbids it, they are forgotten.
 const memory = {
   get(name) { try { return localStorage.getItem(`sitter-${name}`) || ""; } catch { return ""; } },
   set(name, value) { try { localStorage.setItem(`sitter-${name}`, value); } catch { /* forgotten */ } },
@@ -30,7 +30,7 @@ async function understood(answer) {
   return answer.ok ? told : { ...told, error: told.error || `The server answered ${answer.status}.` };
 }
 
-// Show a page's content in place of this one's, and keep focus, choice and what was being written.
+// Replace this page's content by a new page's, and keep the focus, the chosen candidate and text that is being written.
 async function refresh() {
   const answer = await fetch(location.href);
   if (!answer.ok) return;
@@ -127,7 +127,7 @@ function compare(button) {
   draw();
 }
 
-// Dropped pictures: sent as they are, drawn upon, and forgotten.
+// Dropped pictures: send them unchanged, draw boxes on them, and forget them.
 async function put(files, place) {
   const most = 2 - place;
   if (!files.length || busy) return;
@@ -300,7 +300,7 @@ document.addEventListener("pointerup", (event) => {
   correct(place, { box });
 });
 
-// What has to be done whenever new content stands in the page.
+// Set up the page whenever it has new content.
 function ready(rank = "1") {
   if (!$("#review")) return;
   choose(document.getElementById(`card-${rank}`) || $(".card[data-rank]"));

@@ -17,11 +17,11 @@ from pipeline.serving.lookup import MOST_BYTES, Lookup
 from pipeline.serving.pages import Pages
 
 MOST_JSON = 200_000
-"""Bytes of what a page sends back."""
+"""Largest number of bytes in a request of a page."""
 
 
 def application(desk: Desk) -> Starlette:
-    """Return the application behind the door."""
+    """Return the web application, without its access control."""
     lookup = Lookup(OpenStudy(desk.study, desk.at))
     pages = Pages(desk, list(lookup.galleries))
     return Starlette(
@@ -37,24 +37,24 @@ def application(desk: Desk) -> Starlette:
 
 
 class Served:
-    """A server that listens, and answers once it runs."""
+    """A server that listens at once and answers as soon as `run` is called."""
 
     def __init__(self, desk: Desk, port: int = 0) -> None:
-        """Listen on 127.0.0.1: who comes before `run` waits.
+        """Listen on 127.0.0.1; requests before `run` wait.
 
         Args:
-            desk: what is served.
-            port: 0: any free one.
+            desk: the study to serve.
+            port: the port; 0: any free one.
 
         Raises:
-            OSError, OverflowError: the port cannot be had.
+            OSError, OverflowError: the port cannot be used.
         """
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind((HOST, port))
-        self.socket.listen(128)  # who comes at once waits
+        self.socket.listen(128)  # early requests wait
         self.door = Door(application(desk), self.socket.getsockname()[1], {UPLOAD: MOST_BYTES}, MOST_JSON)
-        # The log of requests would hold the key; headers of a proxy are nobody's to set here.
+        # A log of requests would contain the key. There is no proxy, so nobody may set its headers.
         config = uvicorn.Config(
             self.door, log_config=None, log_level="warning", access_log=False, proxy_headers=False,
             server_header=False, lifespan="off", ws="none", limit_concurrency=64, timeout_graceful_shutdown=2,

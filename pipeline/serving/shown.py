@@ -1,4 +1,4 @@
-"""Pictures as the pages show them: JPEG, made from the images of the study when they are asked for."""
+"""The pictures of the pages: JPEGs made from the images of the study on request."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from pipeline.faces.image import read_image
 
 QUALITY = 88
 WHOLE, FACE, SMALL = 1800, 640, 220
-"""Longer side of a whole portrait, of a face cut out of it, and of a picture in a list, in pixels."""
+"""Longer side, in pixels, of a whole portrait, of a face cut out of it, and of a picture in a list."""
 AROUND = 0.45
-"""What is shown around the box of a face, as a share of its sides."""
+"""Margin around the box of a face, as a share of its sides."""
 KEPT = 300
-"""Encoded pictures that are remembered."""
+"""Number of encoded pictures in the cache."""
 
 Box = tuple[float, float, float, float]
 
 _one_at_a_time = Lock()
-"""A large painting takes gigabytes while it is decoded."""
+"""One picture is decoded at a time, because decoding a large painting takes gigabytes."""
 
 
 def box_of(account: Mapping[str, str]) -> Box | None:
-    """Return the box of an image's face, in pixels, from its row of `faces.csv`; None where it has none."""
+    """Return the box of an image's face in pixels, from its row of `faces.csv`; None if it has none."""
     try:
         x0, y0, x1, y1 = (float(account[side]) for side in ("x0", "y0", "x1", "y1"))
     except (KeyError, ValueError):
@@ -41,21 +41,21 @@ def study_picture(path: Path, changed: int, box: Box | None, longest: int, most:
     """Return an image of the study, or the face in it, as JPEG.
 
     Args:
-        path: the image, from the account of its data set.
-        changed: when the file was changed (ns), so that a new one is read anew.
-        box: of the face that is cut out, in pixels; None: the whole image.
-        longest: longer side, in pixels; smaller images stay as they are.
-        most: megapixels above which the image is refused.
+        path: path of the image.
+        changed: time of the file's last change (ns), so that a changed file is read again.
+        box: box of the face to cut out, in pixels; None: the whole image.
+        longest: longer side in pixels; smaller images stay as they are.
+        most: an image with more megapixels is refused.
 
     Raises:
-        UnreadableImage: it cannot be read.
+        UnreadableImage: the image cannot be read.
     """
     with _one_at_a_time:
         return jpeg(read_image(path, most), box, longest)
 
 
 def jpeg(pixels: RGBImage, box: Box | None, longest: int) -> bytes:
-    """Return an image, uint8 [height, width, 3], or what is around a box in it, as JPEG."""
+    """Return an image, uint8 [height, width, 3], or its part around a box, as JPEG."""
     image = Image.fromarray(pixels if box is None else cut_out(pixels, box))
     if max(image.size) > longest:
         image.thumbnail((longest, longest), Image.Resampling.LANCZOS)

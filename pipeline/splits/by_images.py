@@ -3,46 +3,50 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.core.errors import SitterError
+from pipeline.splits.seats import Seat
+from pipeline.store.accounts import AccountedImage
 
 if TYPE_CHECKING:
     from pipeline.params.split import ByImage
 
 
-def seat(face: Mapping[str, str], entry: ByImage, seed: int) -> tuple[str, int]:
-    """Subset and fold of one image.
+def deal_images(images: Sequence[AccountedImage], entry: ByImage, seed: int) -> list[Seat]:
+    """Return a seat for each image; what was rendered stands where its photograph does."""
+    chosen = seats_of_each_sitter(images, entry, seed) if entry.of_each_sitter else {}
+    seats = []
+    for image in images:
+        own = seat(_picture(image), entry, seed)
+        seats.append(Seat(chosen.get(_picture(image), "train"), own.fold) if entry.of_each_sitter else own)
+    return seats
+
+
+def seat(picture: str, entry: ByImage, seed: int) -> Seat:
+    """Return subset and fold of one picture, dealt by itself.
 
     They follow from a hash of seed and image_id alone, so no image ever moves because others are added or taken away,
     and a larger share only takes images over. A share is met by each sitter's images as a coin is by throws: on
-    average. What was rendered stands where its photograph does.
+    average.
     """
-    lot = _lot(face, seed)
+    lot = _lot(picture, seed)
     share = int.from_bytes(lot[:8], "big") / 2**64
     subset = "test" if share < entry.test else "val" if share < entry.test + entry.val else "train"
-    return subset, int.from_bytes(lot[8:16], "big") % entry.folds
+    return Seat(subset, int.from_bytes(lot[8:16], "big") % entry.folds)
 
 
-def _picture(face: Mapping[str, str]) -> str:
-    return face.get("origin") or face["image_id"]
-
-
-def _lot(face: Mapping[str, str], seed: int) -> bytes:
-    return hashlib.sha256(f"{seed}\0{_picture(face)}".encode()).digest()
-
-
-def seats_of_each_sitter(faces: Iterable[Mapping[str, str]], entry: ByImage, seed: int) -> dict[str, str]:
+def seats_of_each_sitter(images: Iterable[AccountedImage], entry: ByImage, seed: int) -> dict[str, str]:
     """Subset of the pictures that do not train, where the shares are those of each sitter's pictures.
 
     A sitter's pictures are put in an order that follows from seed and image_id. Of n, ⌊val · n⌋ validate and
     ⌊test · n⌋ are tested on, but at least one of each share while another is left to train.
     """
     of: dict[str, dict[str, bytes]] = defaultdict(dict)
-    for face in faces:
-        of[face["sitter"]][_picture(face)] = _lot(face, seed)
+    for image in images:
+        if image.sitter:
+            of[image.sitter][_picture(image)] = _lot(_picture(image), seed)
     found: dict[str, str] = {}
     for pictures in of.values():
         ordered = sorted(pictures, key=pictures.__getitem__)
@@ -54,18 +58,9 @@ def seats_of_each_sitter(faces: Iterable[Mapping[str, str]], entry: ByImage, see
     return found
 
 
-def seat_by(chosen: Mapping[str, str], face: Mapping[str, str], entry: ByImage, seed: int) -> tuple[str, int]:
-    """Subset and fold of one image, its subset as `seats_of_each_sitter` has chosen it."""
-    return chosen.get(_picture(face), "train"), seat(face, entry, seed)[1]
+def _picture(image: AccountedImage) -> str:
+    return image.origin or image.image_id
 
 
-def check_shares(rows: Iterable[Mapping[str, str]], entry: ByImage, dataset: str) -> None:
-    """Raise SitterError where a subset that was asked for has no image."""
-    count = Counter(row["subset"] for row in rows)
-    shares = {"test": entry.test, "val": entry.val, "train": 1 - entry.test - entry.val}
-    for subset, share in shares.items():
-        if share > 1e-9 and not count[subset]:
-            raise SitterError(
-                f"split.{dataset}: {count.total()} images are too few: the share of {subset}, {share:.3g}, comes to "
-                "none of them. Change the shares, or add images."
-            )
+def _lot(picture: str, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed}\0{picture}".encode()).digest()

@@ -1,4 +1,4 @@
-"""One picture counts once: which images of a data set show the same picture, and what a split does about them.
+"""One picture counts once: which images of a data set show the same picture.
 
 Images are the same picture if they are the same file (by the checksum in the manifest) with the face at the same place,
 or near-duplicates (see `faces.duplicates`), directly or through others. Of the images of one sitter that show one
@@ -12,63 +12,54 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline.core.errors import SitterError
-from pipeline.core.files import each_row
-from pipeline.plan.layout import HERE, Layout
-from pipeline.splits.artists import SUBSETS
-from pipeline.splits.identical import rows_with
-from pipeline.store.accounts import account_file
-from pipeline.store.splits import UNUSED
+from pipeline.store.accounts import AccountedImage
+from pipeline.store.splits import COPY_COLUMNS
+
+if TYPE_CHECKING:
+    from pipeline.store.faces import ChosenFaces
 
 PLACEHOLDER = 5
-COLUMNS = ["image_a", "image_b", "sitter_a", "sitter_b", "similarity", "sitters", "found_by"]
 Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture that several images show."""
+
+    images: list[str]
+    """Their ids, the best first."""
+    sitters: list[str]
+    """Their sitters, sorted."""
+
+    @property
+    def is_placeholder(self) -> bool:
+        """Whether it stands under so many names that it says nothing of anybody."""
+        return len(self.sitters) >= PLACEHOLDER
 
 
 @dataclass(frozen=True)
 class Copies:
     """The images of a data set that show the same picture as another."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Row]
     """Rows of `near-duplicates.csv`."""
-    pictures: dict[str, list[str]] = field(default_factory=dict)
-    """Image ids of each picture that several images show, the best first, by the id of the best."""
-    sitter_of: dict[str, str] = field(default_factory=dict)
-
-    def sitters(self, picture: str) -> list[str]:
-        """The sitters under whose names a picture stands, sorted."""
-        return sorted({self.sitter_of[image_id] for image_id in self.pictures[picture]})
-
-    def ties(self) -> list[tuple[str, str]]:
-        """Pairs of sitters who share a picture that is no placeholder."""
-        named = (self.sitters(picture) for picture in self.pictures)
-        return [pair for names in named if len(names) < PLACEHOLDER for pair in pairwise(names)]
+    pictures: list[Picture]
+    ties: list[tuple[str, str]]
+    """Pairs of sitters who share a picture that is no placeholder."""
 
 
-def find(dataset: str, faces: Sequence[Row], files: Sequence[tuple[str, str]], near: bool, at: Layout = HERE) -> Copies:
-    """Find the images that show the same picture; renderings and images of nobody are not looked at.
+def find_copies(originals: Sequence[AccountedImage], faces: ChosenFaces | None = None) -> Copies:
+    """Find the images that show the same picture.
 
     Args:
-        dataset: whose faces they are.
-        faces: aligned faces: image_id, sitter, and origin where there is one.
-        files: what `same_files` found.
-        near: look for near-duplicates, too.
-        at: the project that the data set is in.
-
-    Raises:
-        SitterError: faces.csv names a face that no shard holds.
+        originals: images of known sitters, without renderings.
+        faces: their faces, among which near-duplicates are looked for; without them, only images that are the same
+            file are found.
     """
-    known = {image_id for pair in files for image_id in pair}
-    originals = [
-        face
-        for face in (faces if near or known else ())
-        if face["sitter"] and not face.get("origin") and (near or face["image_id"] in known)
-    ]
-    number = {face["image_id"]: n for n, face in enumerate(originals)}
     root = list(range(len(originals)))
     found: list[tuple[int, int, float, str]] = []
 
@@ -83,22 +74,20 @@ def find(dataset: str, faces: Sequence[Row], files: Sequence[tuple[str, str]], n
                 joined.append(first)
         return {_root(root, n) for n in joined}
 
-    join(((number[a], number[b], 1.0) for a, b in files), "same file")
-    if near and originals:
-        search = _searcher(originals, at.faces(dataset))
+    join(_same_files(originals), "same file")
+    if faces is not None:
+        search = _searcher(originals, faces)
         looked_at = sorted({_root(root, n) for n in range(len(originals))})
         while looked_at:  # chains end where each image's nearest is in its own chain: so look at one of each again
             looked_at = sorted(join(search(looked_at), "likeness"))
-    pictures: dict[int, list[str]] = defaultdict(list)
+    shown: dict[int, list[AccountedImage]] = defaultdict(list)
     for n in {n for a, b, _, _ in found for n in (a, b)}:
-        pictures[_root(root, n)].append(originals[n]["image_id"])
-    if not pictures:
-        return Copies()
-    better = _better(account_file(dataset, at), {image_id for ids in pictures.values() for image_id in ids})
-    ordered = sorted(sorted(ids, key=better) for ids in pictures.values())
+        shown[_root(root, n)].append(originals[n])
+    ordered = sorted([sorted(own, key=_rank) for own in shown.values()], key=lambda own: own[0].image_id)
+    pictures = [Picture([i.image_id for i in own], sorted({i.sitter for i in own})) for own in ordered]
+    ties = [pair for picture in pictures if not picture.is_placeholder for pair in pairwise(picture.sitters)]
     rows = [_row(originals[a], originals[b], similarity, how) for a, b, similarity, how in sorted(found)]
-    sitter_of = {image_id: originals[number[image_id]]["sitter"] for ids in ordered for image_id in ids}
-    return Copies(rows, {ids[0]: ids for ids in ordered}, sitter_of)
+    return Copies(rows, pictures, ties)
 
 
 def _root(root: list[int], n: int) -> int:
@@ -107,116 +96,60 @@ def _root(root: list[int], n: int) -> int:
     return n
 
 
-def _row(a: Row, b: Row, similarity: float, how: str) -> Row:
-    same = "same" if a["sitter"] == b["sitter"] else "different"
-    values = (a["image_id"], b["image_id"], a["sitter"], b["sitter"], f"{similarity:.4f}", same, how)
-    return dict(zip(COLUMNS, values, strict=True))
+def _row(a: AccountedImage, b: AccountedImage, similarity: float, how: str) -> Row:
+    same = "same" if a.sitter == b.sitter else "different"
+    values = (a.image_id, b.image_id, a.sitter, b.sitter, f"{similarity:.4f}", same, how)
+    return dict(zip(COPY_COLUMNS, values, strict=True))
 
 
-def _searcher(originals: Sequence[Row], folder: Path) -> Callable[[Sequence[int]], list[tuple[int, int, float]]]:
+def _rank(image: AccountedImage) -> tuple[float, float, str]:
+    """A key that sorts images of one picture, the best first: by pixels, by the detector's score, by name."""
+    width, height, score = (float(text or 0) for text in (image.width, image.height, image.score))
+    return -width * height, -score, image.image_id
+
+
+def _same_files(originals: Sequence[AccountedImage]) -> list[tuple[int, int, float]]:
+    """Pairs of images that are the same file with the face at the same place, by their numbers: the first and another.
+
+    One file may show two sitters, and stand under both with a face each: that is no copy.
+    """
+    first: dict[str, list[int]] = defaultdict(list)
+    links = []
+    for n, image in enumerate(originals):
+        if not image.file:
+            continue
+        earlier = next((m for m in first[image.file] if same_place(image.box, originals[m].box)), None)
+        if earlier is None:
+            first[image.file].append(n)
+        else:
+            links.append((earlier, n, 1.0))
+    return links
+
+
+def same_place(a: Sequence[str], b: Sequence[str]) -> bool:
+    """Whether two boxes (x0, y0, x1, y1) of faces cover each other by half; those that are not known do."""
+    if not all(a) or not all(b):
+        return True
+    (ax0, ay0, ax1, ay1), (bx0, by0, bx1, by1) = ([float(x) for x in box] for box in (a, b))
+    shared = max(0.0, min(ax1, bx1) - max(ax0, bx0)) * max(0.0, min(ay1, by1) - max(ay0, by0))
+    return shared >= 0.5 * ((ax1 - ax0) * (ay1 - ay0) + (bx1 - bx0) * (by1 - by0) - shared)
+
+
+def _searcher(
+    originals: Sequence[AccountedImage], faces: ChosenFaces
+) -> Callable[[Sequence[int]], list[tuple[int, int, float]]]:
     """A search for near-duplicates among some of the images, by their numbers."""
+    import numpy as np
+
     from pipeline.faces.duplicates import near_duplicates
-    from pipeline.faces.frames import frames_of
-    from pipeline.store.faces import FaceStore
+    from pipeline.faces.frames import Frames
 
-    store = FaceStore(folder)
-    place = {image_id: i for i, image_id in enumerate(store.image_ids)}
-    absent = [face["image_id"] for face in originals if face["image_id"] not in place]
-    if absent:
-        raise SitterError(
-            f"{store.folder}: faces.csv says that {absent[0]} is aligned, but no shard holds it: align it again."
-        )
-    where = [place[face["image_id"]] for face in originals]
-    number = {row: n for n, row in enumerate(where)}
-    frames = frames_of(store)
+    size = np.array([[float(image.width or 0), float(image.height or 0)] for image in originals])
+    frames = Frames(faces.landmarks, size)
+    sitters = [image.sitter for image in originals]
 
-    def search(chosen: Sequence[int]) -> list[tuple[int, int, float]]:
-        places, sitters = [where[n] for n in chosen], [originals[n]["sitter"] for n in chosen]
-        pairs = near_duplicates(store, places, sitters, frames.select(places))
-        return [(number[a], number[b], similarity) for a, b, similarity in pairs]
+    def search(numbers: Sequence[int]) -> list[tuple[int, int, float]]:
+        pairs = near_duplicates(faces.chosen(numbers), [sitters[n] for n in numbers], frames.select(numbers))
+        return [(numbers[a], numbers[b], similarity) for a, b, similarity in pairs]
 
     return search
-
-
-def _better(table: Path, image_ids: set[str]) -> Callable[[str], tuple[float, float, str]]:
-    """A key that sorts images of one picture, the best first: by pixels, by the detector's score, by name."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    known = dict.fromkeys(image_ids, (0.0, 0.0))
-    columns = [column for column in ("width", "height", "score") if column in next(each_row(table), {})]
-    wanted = pa.array(sorted(image_ids), pa.string())
-    for row in rows_with(table, ["image_id", *columns], lambda batch: pc.is_in(batch.column("image_id"), wanted)):
-        width, height, score = (float(row.get(column) or 0) for column in ("width", "height", "score"))
-        known[row["image_id"]] = -width * height, -score
-    return lambda image_id: (*known[image_id], image_id)
-
-
-def leave_out(rows: Iterable[Row], copies: Copies, one_side: bool = True) -> None:
-    """Note in each row which picture it shows, where others show it, too, and leave out what must not count twice.
-
-    Args:
-        rows: of the split, changed in place.
-        copies: what `find` found.
-        one_side: leave out copies, and what would stand on two sides of a border between subsets or folds; a data set
-            that comes with pairs keeps them.
-    """
-    by_id = {row["image_id"]: row for row in rows} if copies.pictures else {}
-    for picture, image_ids in copies.pictures.items():
-        own = [by_id[image_id] for image_id in image_ids]
-        for row in own:
-            row["picture"] = picture
-        if not one_side:
-            continue
-        placeholder = len(copies.sitters(picture)) >= PLACEHOLDER
-        seen: set[str] = set()
-        for row in own:
-            if placeholder or row["sitter"] in seen:
-                row["subset"] = UNUSED
-            elif row["subset"] != UNUSED:
-                seen.add(row["sitter"])
-        sides = [_side(row) for row in own if row["subset"] in SUBSETS]
-        for row in own:
-            if row["subset"] not in SUBSETS:
-                continue
-            learned = row["subset"] != "test" and sides.count(min(sides)) > 1  # one picture, two names: a wrong label
-            if learned or _side(row) != min(sides):
-                row["subset"] = UNUSED
-
-
-def _side(row: Row) -> tuple[int, str]:
-    """Subset and fold, in the order in which they are kept."""
-    return SUBSETS.index(row["subset"]), row["fold"]
-
-
-def sentence(copies: Copies, stay: bool = False) -> str:
-    """Say how many pictures several images show, and what becomes of them.
-
-    Args:
-        copies: what `find` found; not empty.
-        stay: copies of one sitter stay in use, since the pairs of the data set are given.
-    """
-    names = {picture: copies.sitters(picture) for picture in copies.pictures}
-    spare = sum(
-        len(ids) - len(names[picture]) for picture, ids in copies.pictures.items() if len(names[picture]) < PLACEHOLDER
-    )
-    shared = sum(1 < len(own) < PLACEHOLDER for own in names.values())
-    placeholders = [picture for picture, own in names.items() if len(own) >= PLACEHOLDER]
-    parts = []
-    if spare:
-        parts.append(
-            f"{spare} images are copies of another image of the same sitter" + ("" if stay else " and stay unused")
-        )
-    if shared:
-        parts.append(
-            f"{shared} pictures stand under different sitters' names (near-duplicates): they are kept on one side, and "
-            "nothing is measured or learned of such a pair"
-        )
-    if placeholders:
-        images = sum(len(copies.pictures[picture]) for picture in placeholders)
-        most = max(len(names[picture]) for picture in placeholders)
-        parts.append(
-            f"{images} images show {len(placeholders)} pictures that stand under up to {most} sitters' names"
-            + ("" if stay else " and so show nobody: they stay unused")
-        )
-    return "; ".join(parts)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pipeline.core.errors import SitterError
-from pipeline.plan.layout import HERE, Layout
-from pipeline.store.accounts import ALIGNED, account_file, read_account
+from pipeline.splits.copies import Copies
+from pipeline.splits.seats import NO_SEAT, Seat
+from pipeline.store.accounts import ALIGNED, Account, AccountedImage
 
 logger = logging.getLogger(__name__)
 
@@ -22,17 +23,39 @@ SHOWN = 3
 Row = dict[str, str]
 
 
-def read_pairs(dataset: str, folds: int, at: Layout = HERE) -> list[Row]:
-    """Rows of `pairs.csv` (image_a, image_b, genuine, fold), in the order of the pairs' numbers.
+def seats_of_pairs(images: Sequence[AccountedImage], pairs: Sequence[Row], copies: Copies, dataset: str) -> list[Seat]:
+    """Return a seat for each image: those that stand in a pair are tested on, in the fold of their first pair.
+
+    Warns of pairs with one picture in both images; they stay, since the protocol wants them.
+    """
+    picture_of = {image_id: picture.images[0] for picture in copies.pictures for image_id in picture.images}
+    alike = [row for row in pairs if len({picture_of.get(row[side], row[side]) for side in ("image_a", "image_b")}) < 2]
+    if alike:
+        genuine = sum(row["genuine"] == "1" for row in alike)
+        shown = ", ".join(f"{row['image_a']} and {row['image_b']}" for row in alike[:SHOWN])
+        logger.warning(
+            f"{dataset}: in {genuine} genuine and {len(alike) - genuine} impostor pairs of {len(pairs)} both "
+            f"images are the same picture ({shown}{' …' if len(alike) > SHOWN else ''}). They count, as the protocol "
+            "wants it."
+        )
+    seats: dict[str, Seat] = {}
+    for row in pairs:
+        for side in ("image_a", "image_b"):
+            seats.setdefault(row[side], Seat("test", int(row["fold"])))
+    return [seats.get(image.image_id, NO_SEAT) for image in images]
+
+
+def listed_pairs(account: Account, folds: int, dataset: str) -> list[Row]:
+    """Return the rows of `pairs.csv` (image_a, image_b, genuine, fold), in the order of the pairs' numbers.
 
     Folds are runs of pairs, as even as can be (`KFold(folds, shuffle=False)` of scikit-learn, which InsightFace uses).
-    A pair of which an image has no face is left out, with a warning; the others keep their folds.
+    A pair is left out, with a warning, if one of its images has no face; the others keep their folds.
 
     Raises:
         SitterError: the data set has no pairs, fewer than folds, or one that is not told in full.
     """
-    every, faceless = _every_pair(dataset, folds, at)
-    table = account_file(dataset, at)
+    every, faceless = _every_pair(account, folds, dataset)
+    table = account.path
     rows = [row for row, without in zip(every, faceless, strict=True) if not without]
     if not rows:
         raise SitterError(f"split.{dataset}: in none of its {len(every)} pairs have both images a face: see {table}.")
@@ -48,24 +71,23 @@ def read_pairs(dataset: str, folds: int, at: Layout = HERE) -> list[Row]:
     return rows
 
 
-def lost_pairs(dataset: str, folds: int, at: Layout = HERE) -> list[Row]:
-    """Rows as `read_pairs` has them, of the pairs of which an image has no face."""
-    every, faceless = _every_pair(dataset, folds, at)
+def lost_pairs(account: Account, folds: int, dataset: str) -> list[Row]:
+    """Return the rows of the pairs that `listed_pairs` leaves out, since an image has no face."""
+    every, faceless = _every_pair(account, folds, dataset)
     return [row for row, without in zip(every, faceless, strict=True) if without]
 
 
-def _every_pair(dataset: str, folds: int, at: Layout) -> tuple[list[Row], list[str]]:
+def _every_pair(account: Account, folds: int, dataset: str) -> tuple[list[Row], list[str]]:
     """Return all pairs, and of each an image that has no face; empty where both have one."""
-    table = account_file(dataset, at)
-    faces = read_account(dataset, ("image_id", "status"), at=at)
-    if not faces or not any(face.get("pairs") for face in faces):
+    table = account.path
+    if not any(image.pairs for image in account.images):
         raise SitterError(
             f"split.{dataset}.kind is pairs, but {table} has no column `pairs` with pairs in it: the data set comes "
             "with none. Fetch one that does (`kind: verification-bin`, `lfw`, `cfp`), or use `kind: sitters`."
         )
     sides: dict[int, dict[str, tuple[str, str, str]]] = {}
-    for line, face in enumerate(faces, start=2):
-        for place in (face.get("pairs") or "").split():
+    for line, image in enumerate(account.images, start=2):
+        for place in image.pairs.split():
             found = PLACE.fullmatch(place)
             if found is None:
                 raise SitterError(f"{table}, line {line}: pairs holds {place!r}; expected a place like 7a+ or 12b-.")
@@ -73,10 +95,10 @@ def _every_pair(dataset: str, folds: int, at: Layout) -> tuple[list[Row], list[s
             pair = sides.setdefault(int(named), {})
             if side in pair:
                 raise SitterError(
-                    f"{table}, line {line}: image {face['image_id']!r} is {side} of pair {named}, and so is "
+                    f"{table}, line {line}: image {image.image_id!r} is {side} of pair {named}, and so is "
                     f"{pair[side][0]!r}."
                 )
-            pair[side] = (face["image_id"], sign, face["status"])
+            pair[side] = (image.image_id, sign, image.status)
     if len(sides) < folds:
         raise SitterError(f"split.{dataset}.folds is {folds}, but {table} has only {len(sides)} pairs: ask for fewer.")
     rows, without = [], []
@@ -103,31 +125,3 @@ def fold_of(place: int, pairs: int, folds: int) -> int:
     size, more = divmod(pairs, folds)
     border = more * (size + 1)
     return place // (size + 1) if place < border else more + (place - border) // size
-
-
-def tested(pairs: Sequence[Row]) -> dict[str, tuple[str, int]]:
-    """Subset (test) and fold of each image that stands in a pair: the fold of its first."""
-    found: dict[str, tuple[str, int]] = {}
-    for row in pairs:
-        for side in ("image_a", "image_b"):
-            found.setdefault(row[side], ("test", int(row["fold"])))
-    return found
-
-
-def warn_of_copies(dataset: str, pairs: Sequence[Row], picture_of: Mapping[str, str]) -> None:
-    """Warn of pairs whose two images are one picture; they stay, since the protocol wants them.
-
-    Args:
-        dataset: whose pairs they are.
-        pairs: rows of `pairs.csv`.
-        picture_of: the picture of each image that is not the only one to show it.
-    """
-    alike = [row for row in pairs if len({picture_of.get(row[side], row[side]) for side in ("image_a", "image_b")}) < 2]
-    if alike:
-        genuine = sum(row["genuine"] == "1" for row in alike)
-        shown = ", ".join(f"{row['image_a']} and {row['image_b']}" for row in alike[:SHOWN])
-        logger.warning(
-            f"{dataset}: in {genuine} genuine and {len(alike) - genuine} impostor pairs of {len(pairs)} both "
-            f"images are the same picture ({shown}{' …' if len(alike) > SHOWN else ''}). They count, as the protocol "
-            "wants it."
-        )

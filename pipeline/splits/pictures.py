@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
 from pipeline.plan.layout import HERE, Layout
-from pipeline.splits.identical import same_place, with_files
+from pipeline.splits.copies import same_place
+from pipeline.store.accounts import BOX, each_account
 from pipeline.store.splits import each_seated, split_file
 
 if TYPE_CHECKING:
@@ -109,24 +110,27 @@ def across(
 
 def _same_files(images: Sequence[Image], at: Layout) -> Iterable[tuple[Image, Image]]:
     """Images of different data sets that are the same file with the face at the same place."""
-    by_file: dict[str, list[tuple[Image, dict[str, str]]]] = defaultdict(list)
+    by_file: dict[str, list[tuple[Image, list[str]]]] = defaultdict(list)
     wanted = {(image.dataset, image.image_id): image for image in images}
     for dataset in dict.fromkeys(image.dataset for image in images):
-        for row in with_files(dataset, at):
+        for row in each_account(dataset, at=at):
+            if "sha256" not in row:
+                break
             image = wanted.get((dataset, row["image_id"]))
             if image is None or not row["sha256"]:
                 continue
+            box = [row.get(column) or "" for column in BOX]
             for other, place in by_file[row["sha256"]]:
-                if other.dataset != dataset and same_place(row, place):
+                if other.dataset != dataset and same_place(box, place):
                     yield other, image
-            by_file[row["sha256"]].append((image, row))
+            by_file[row["sha256"]].append((image, box))
 
 
 def _near(images: Sequence[Image], at: Layout) -> list[tuple[Image, Image]]:
     from pipeline.faces.duplicates import near_duplicates
 
     crops = Crops(images, at)
-    found = near_duplicates(crops, range(len(images)), [image.sitter for image in images], crops.frames())
+    found = near_duplicates(crops, [image.sitter for image in images], crops.frames())
     return [(images[a], images[b]) for a, b, _ in found]
 
 
@@ -149,6 +153,9 @@ class Crops:
                     f"{split_file(image.dataset, at)}: run align and split for {image.dataset} again."
                 )
         self.places = [(image.dataset, self.faces.row(image.dataset, image.image_id)) for image in images]
+
+    def __len__(self) -> int:
+        return len(self.places)
 
     def crop(self, i: int) -> RGBImage:
         """uint8 [112, 112, 3], RGB."""

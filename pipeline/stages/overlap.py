@@ -83,7 +83,7 @@ def shared_pictures(train: list[Image], test: list[Image], at: Layout = HERE) ->
 
     both = train + test
     sides = ["train"] * len(train) + ["test"] * len(test)
-    found = near_duplicates(Crops(both, at), range(len(both)), sides)
+    found = near_duplicates(Crops(both, at), sides)
     return [
         {
             "test": both[b].image_id,

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from sys import intern
+from typing import Any, NamedTuple
 
-from pipeline.core.files import each_row, each_typed, read_csv
+from pipeline.core.files import each_row, read_csv, repeated_checksums
+from pipeline.core.typed_rows import each_typed
 from pipeline.plan.layout import HERE, Layout
 from pipeline.store.columns import FOUND
 from pipeline.store.curves import Number
@@ -24,6 +26,44 @@ DROPPED = "dropped"
 """The status of an image that a person has taken out."""
 DOUBTFUL = "doubtful.html"
 """The page of images that a human should check."""
+BOX = ("x0", "y0", "x1", "y1")
+"""Columns of the place of a face in its image."""
+SHARED = ("sitter", "status", "origin", "rendering", "artist", "pairs", "width", "height")
+"""Columns in which many images have the same word."""
+
+
+class AccountedImage(NamedTuple):
+    """One image of a data set, as its account has it: text, empty where the account does not say."""
+
+    image_id: str
+    sitter: str
+    status: str
+    origin: str = ""
+    """The photograph that a rendering was made of; empty for photographs."""
+    rendering: str = ""
+    """The number of a rendering among those of its photograph."""
+    artist: str = ""
+    pairs: str = ""
+    """Places in the pairs that the data set comes with."""
+    width: str = ""
+    height: str = ""
+    score: str = ""
+    """Of the detector."""
+    file: str = ""
+    """SHA-256 of the image's file where another image of the data set has the same; otherwise empty."""
+    box: tuple[str, ...] = ()
+    """Place of the face in the image, x0 to y1, where `file` says that another image has the same file."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """What became of each image of a data set."""
+
+    path: Path
+    columns: frozenset[str]
+    """The columns that the file has."""
+    images: list[AccountedImage]
+    """In the order of the file, line 2 first."""
 
 
 @dataclass(frozen=True)
@@ -104,3 +144,21 @@ def read_account(
         SitterError: the file or one of the columns is absent.
     """
     return read_csv(account_file(dataset, at), columns, only=only)
+
+
+def read_images(dataset: str, at: Layout = HERE) -> Account:
+    """Read what the account of a data set says of its images, of millions of them, too.
+
+    Raises:
+        SitterError: the file or one of the columns of `REQUIRED` is absent.
+    """
+    path = account_file(dataset, at)
+    columns = frozenset(next(each_row(path), {}))
+    repeated = repeated_checksums(path, "sha256") if "sha256" in columns else frozenset()
+    images = []
+    for row in each_row(path, REQUIRED):
+        words = [intern(row.get(column) or "") for column in SHARED]  # equal words of millions of rows once
+        file = row["sha256"] if repeated and row["sha256"] in repeated else ""
+        box = tuple(row.get(column) or "" for column in BOX) if file else ()
+        images.append(AccountedImage._make((row["image_id"], *words, row.get("score") or "", file, box)))
+    return Account(path, columns, images)

@@ -14,7 +14,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.files import read_table, read_typed, write_csv, write_table
+from pipeline.core.files import read_table, write_csv, write_table
+from pipeline.core.typed_rows import read_typed
 from pipeline.plan.layout import HERE, Layout
 from pipeline.store.curves import Number
 

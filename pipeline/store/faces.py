@@ -142,6 +142,22 @@ class FaceStore:
         """Return the row of each of these images; null where an image has no face."""
         return pc.index_in(image_ids, value_set=self._column("image_id").combine_chunks())
 
+    def chosen(self, image_ids: Iterable[str]) -> ChosenFaces:
+        """Return the faces of some images, in their order.
+
+        Raises:
+            SitterError: there is no face of one of them, although its account says so.
+        """
+        place = {image_id: row for row, image_id in enumerate(self.image_ids)}
+        rows = []
+        for image_id in image_ids:
+            if image_id not in place:
+                raise SitterError(
+                    f"{self.folder}: faces.csv says that {image_id} is aligned, but no shard holds it: align it again."
+                )
+            rows.append(place[image_id])
+        return ChosenFaces(self, rows)
+
     @cached_property
     def landmarks(self) -> NDArray[np.float32]:
         """Return the landmarks, float32 [n, 5, 2], x and y in pixels of the raw images (order as in `Face`)."""
@@ -173,6 +189,30 @@ class FaceStore:
         if image is None:
             raise SitterError(f"{self.folder}: the crop of {self.image_ids[i]} is broken: align the data set again.")
         return image
+
+
+class ChosenFaces:
+    """Some of the faces of a data set, by their numbers in the choice."""
+
+    def __init__(self, store: FaceStore, rows: Sequence[int]) -> None:
+        """Choose rows of a store."""
+        self._store, self._rows = store, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def chosen(self, numbers: Iterable[int]) -> ChosenFaces:
+        """Return some of them."""
+        return ChosenFaces(self._store, [self._rows[n] for n in numbers])
+
+    @property
+    def landmarks(self) -> NDArray[np.float32]:
+        """float32 [n, 5, 2], see `FaceStore`."""
+        return self._store.landmarks[list(self._rows)]
+
+    def crop(self, n: int) -> RGBImage:
+        """A face: uint8 [112, 112, 3], RGB."""
+        return self._store.crop(self._rows[n])
 
 
 class FacesById:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json, write_csv, write_json
@@ -17,6 +17,9 @@ CENTRES = "centres.safetensors"
 MEAN = "mean.safetensors"
 HISTORY = "history.csv"
 METRICS = "metrics.json"
+HISTORY_COLUMNS = ("epoch", "step", "loss", "val_eer", "lr")
+VAL_LOSS = "val_loss"
+"""A further column, where the loss on val faces chooses the epoch."""
 
 Record = dict[str, Any]
 
@@ -26,12 +29,36 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     write_json(folder / RECORD, record)
 
 
-def write_history(
-    folder: Path, history: Iterable[Mapping[str, Any]], columns: Sequence[str], summary: Mapping[str, Any]
-) -> None:
-    """Write a training's history into an existing folder: a row for each epoch, and a summary for `dvc metrics`."""
-    write_csv(folder / HISTORY, history, columns)
-    write_json(folder / METRICS, summary)
+class Story(NamedTuple):
+    """How a training went."""
+
+    history: Sequence[Mapping[str, float | int | None]]
+    """A row for each epoch, with `HISTORY_COLUMNS`; the first describes the network before the training."""
+    best_epoch: int
+    """The epoch that was kept."""
+    epochs: int
+    steps: int
+
+    @property
+    def kept(self) -> Mapping[str, float | int | None]:
+        """The row of the epoch that was kept."""
+        return self.history[self.best_epoch]
+
+
+def write_story(folder: Path, story: Story) -> None:
+    """Write how a training went into an existing folder: a row for each epoch, and what `dvc metrics` shows."""
+    kept, before = story.kept, story.history[0]
+    by_loss = [VAL_LOSS] if VAL_LOSS in kept else []
+    write_csv(folder / HISTORY, story.history, [*HISTORY_COLUMNS, *by_loss])
+    summary = {
+        "epoch": kept["epoch"],
+        "epochs": story.epochs,
+        "steps": story.steps,
+        "loss": kept["loss"],
+        "val_eer": kept["val_eer"],
+        "val_eer_before": before["val_eer"],
+    }
+    write_json(folder / METRICS, summary | {name: kept[name] for name in by_loss})
 
 
 def record_file(name: str, at: Layout = HERE) -> Path:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.files import read_csv, read_json, read_typed, write_csv, write_json
+from pipeline.core.files import read_csv, read_json, write_csv, write_json
+from pipeline.core.typed_rows import read_typed
 from pipeline.plan.layout import HERE, Layout
 from pipeline.store.curves import Number
 

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from pipeline.core.files import each_row, read_columns, read_csv, write_csv
+from pipeline.core.files import each_row, output_folder, read_columns, read_csv, write_csv
 from pipeline.plan.layout import HERE, Layout
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 KNOWN, TESTED = ("train", "val"), ("test",)
 """The subsets that models are made with, and the subsets that evaluate them."""
+SUBSETS = ("test", "val", "train")
+"""Subsets that images are dealt to. Where an artist or a picture stands on two sides, the first one keeps it."""
 UNUSED = "unused"
 """The subset of images for neither training nor testing: copies, and images that the split or study leaves out."""
 UNIDENTIFIED = "unidentified"
@@ -25,9 +28,12 @@ UNIDENTIFIED = "unidentified"
 REQUIRED = ("image_id", "sitter", "subset")
 COLUMNS = (*REQUIRED, "fold", "origin", "picture")
 PAIR_COLUMNS = ("image_a", "image_b", "genuine", "fold")
+COPY_COLUMNS = ("image_a", "image_b", "sitter_a", "sitter_b", "similarity", "sitters", "found_by")
+ARTIST_COLUMNS = ("artist", "sitters", "images", "subset", "unused")
 
 
-class Seated(NamedTuple):
+@dataclass(slots=True)
+class Seated:
     """One image of a data set, as its split lists it."""
 
     image_id: str
@@ -64,26 +70,36 @@ def count_copies(dataset: str, at: Layout = HERE) -> tuple[int, int]:
 
 
 def write_split(
-    folder: Path,
-    rows: Iterable[Mapping[str, Any]],
+    dataset: str,
+    images: Sequence[Seated],
     pairs: Sequence[Mapping[str, Any]],
-    copies: tuple[Iterable[Mapping[str, Any]], Sequence[str]],
-    by_artist: tuple[Sequence[Mapping[str, Any]], Sequence[str]],
+    copies: Sequence[Mapping[str, Any]],
+    artists: Sequence[Mapping[str, Any]],
+    at: Layout = HERE,
 ) -> None:
-    """Write the files of a split into an existing folder; the files of pairs and artists only if there are any.
+    """Write the folder of a split; the files of pairs and artists only if there are any.
 
     Args:
-        folder: the folder of the split, while it is being made.
-        rows: the rows of `split.csv`, with `COLUMNS`.
+        dataset: the data set of the images.
+        images: the rows of `split.csv`.
         pairs: the rows of `pairs.csv`, with `PAIR_COLUMNS`.
-        copies, by_artist: rows and columns of `near-duplicates.csv` and of `artists.csv`.
+        copies: the rows of `near-duplicates.csv`, with `COPY_COLUMNS`.
+        artists: the rows of `artists.csv`, with `ARTIST_COLUMNS`.
+        at: the project that the data set is in.
     """
-    write_csv(folder / split_file("").name, rows, COLUMNS)
-    if pairs:
-        write_csv(folder / pairs_file("").name, pairs, PAIR_COLUMNS)
-    write_csv(folder / copies_file("").name, *copies)
-    if by_artist[0]:
-        write_csv(folder / "artists.csv", *by_artist)
+    with output_folder(at.split(dataset)) as folder:
+        write_csv(folder / split_file(dataset).name, map(_as_text, images), COLUMNS)
+        if pairs:
+            write_csv(folder / pairs_file(dataset).name, pairs, PAIR_COLUMNS)
+        write_csv(folder / copies_file(dataset).name, copies, COPY_COLUMNS)
+        if artists:
+            write_csv(folder / "artists.csv", artists, ARTIST_COLUMNS)
+
+
+def _as_text(image: Seated) -> dict[str, str]:
+    fold = "" if image.subset == UNIDENTIFIED else str(image.fold)
+    values = (image.image_id, image.sitter, image.subset, fold, image.origin, image.picture)
+    return dict(zip(COLUMNS, values, strict=True))
 
 
 def has_split(dataset: str, at: Layout = HERE) -> bool:

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.core.errors import SitterError
+from pipeline.core.progress import progress
 from pipeline.fusions.fit_data import strangers_only
 from pipeline.losses.samplers import Batch
 from pipeline.models.backbone import Backbone
 from pipeline.models.preprocess import Normalise, Preprocess
 from pipeline.training.data import Faces
-from pipeline.training.features import FACES_AT_ONCE, Inputs, PreparedFaces, faces_bar
+from pipeline.training.features import FACES_AT_ONCE, Inputs, PreparedFaces
 
 
 @torch.no_grad()
@@ -52,7 +53,7 @@ def mean_vector(
     inputs = Inputs(PreparedFaces(faces, Preprocess(backbone)), device, workers, mirror)
     total = torch.zeros(backbone.dim, dtype=torch.float64, device=device)
     ways = (False, True) if mirror else (False,)
-    with faces_bar(f"mean of {model}", len(rows) * len(ways), first=True) as shown:
+    with progress(range(0), f"mean of {model}", len(rows) * len(ways), "face") as shown:
         for mirrored in ways:
             some = (rows[start : start + FACES_AT_ONCE] for start in range(0, len(rows), FACES_AT_ONCE))
             for pixels in inputs.batches([Batch(part, np.full(len(part), mirrored)) for part in some]):

@@ -26,8 +26,8 @@ from pipeline.training import status
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pipeline.params import Study
     from pipeline.params.losses import Loss
+    from pipeline.params.recipe import Recipe
     from pipeline.params.train import Training
 
 logger = logging.getLogger(__name__)
@@ -59,25 +59,49 @@ class State:
     """The loss's class centres after it, of all training sitters; of several processes, the first's alone has all."""
     history: list[dict[str, float | int | None]] = field(default_factory=list)
 
+    def row(self, loss: float, val_eer: float, lr: float) -> dict[str, float | int | None]:
+        """Return the row of the history of the epoch that has just ended; epoch 0 is before the training.
 
-def key(study: Study, model: str, world: int = 1, at: Layout = HERE) -> str:
+        Args:
+            loss: mean over its batches.
+            val_eer: equal error rate on the val faces; NaN where there is none.
+            lr: learning rate of its last step.
+        """
+        return {
+            "epoch": self.epoch,
+            "step": self.step,
+            "loss": loss if self.epoch else None,
+            "val_eer": None if math.isnan(val_eer) else val_eer,
+            "lr": lr if self.epoch else None,
+        }
+
+    def place(self, batches: int) -> str:
+        """Return where the training is, in words; an epoch has so many batches."""
+        return f"epoch {self.epoch + 1}, {self.position} of {batches} batches done"
+
+    def error(self) -> dict[str, str]:
+        """Return the last validation's, for the progress line."""
+        error = self.history[-1]["val_eer"]
+        return {} if error is None else {"val EER": f"{100 * error:.2f} %"}
+
+
+def key(recipe: Recipe, world: int = 1, at: Layout = HERE) -> str:
     """What a checkpoint belongs to: parameters, inputs, code. A checkpoint with another key is of another training.
 
     Args:
-        study: with the model.
-        model: its name.
+        recipe: of the model.
         world: processes that train it, which count where batches or negatives are those of a process.
         at: where the inputs lie.
     """
     import torch
 
-    entry, training = study.models[model], study.training(model)
+    entry, training = recipe.model, recipe.training
     inputs = [folder(d) / MANIFEST for d in training.train_on for folder in (at.faces, at.split)]
     inputs += [at.raw(weights) / MANIFEST for weights in entry.backbone.entries().values()]
     options = zip(KINDS, (entry.backbone, entry.adaptation, entry.loss), strict=True)
     kinds = [f"{sort}/{kind}" for sort, chosen in options for kind in chosen.kinds()]
     of = {
-        "seed": [study.seed, study.seed_of(model)],  # of the choice of val faces, and of the training
+        "seed": [recipe.study_seed, recipe.seed],  # of the choice of val faces, and of the training
         "model": entry.model_dump(exclude={"training"}),
         "training": training.model_dump(exclude=WITHOUT_EFFECT),
         "inputs": {str(path.relative_to(at.home)): _content(path) for path in inputs},

@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, get_worker_info
-from tqdm import tqdm
 
 from pipeline.core.progress import progress
 from pipeline.losses.samplers import Batch
@@ -151,6 +150,19 @@ class Inputs:
         return self.batches([Batch(row, np.full(len(row), mirrored)) for row in rows])
 
 
+class Parts(NamedTuple):
+    """A network in two: what is computed beforehand, and what is trained."""
+
+    trained: nn.Sequential
+    """The stages that are trained; where nothing is kept, all stages, behind one that normalises pixels."""
+    inputs: tuple[Inputs, ...]
+    """What they take of the train and of the val faces."""
+    kept: int
+    """How many stages are computed beforehand."""
+    first: Tensor | None
+    """What the frozen prefix makes of each training face as it is, float32 [n, …] on the CPU, where it is wanted."""
+
+
 def split_network(
     backbone: Backbone,
     faces: Sequence[Faces],
@@ -161,10 +173,9 @@ def split_network(
     check: Callable[[], None],
     processes: Processes = ALONE,
     augment: Augment | None = None,
-) -> tuple[nn.Sequential, tuple[Inputs, ...]]:
-    """The stages that are trained, and what they take of the train and of the val faces.
-
-    Where nothing is kept, all stages, behind one that normalises pixels.
+    wants_first: bool = False,
+) -> Parts:
+    """Return the stages that are trained, and what they take of the train and of the val faces.
 
     Several processes share the computation out and each keeps all of it, since its share of a batch is another each
     time: a machine with four of them needs the memory four times.
@@ -179,9 +190,10 @@ def split_network(
         check: called between batches; may raise to stop (on all processes at once).
         processes: that do the same.
         augment: changes the training faces anew in each epoch, so that nothing can be kept.
+        wants_first: compute what the frozen prefix makes of the training faces even if it is not kept.
     """
-    prepare = Preprocess(backbone)
-    prefix, normalise = frozen_prefix(backbone), Normalise(backbone).to(device)
+    prepare, normalise = Preprocess(backbone), Normalise(backbone).to(device)
+    prefix = frozen_prefix(backbone)
     frozen = nn.Sequential(normalise, *list(backbone.stages)[:prefix]).eval()
     anew = [Inputs(PreparedFaces(f, prepare), device, workers, m) for f, m in zip(faces, mirrored, strict=True)]
     anew[0].dataset.augment = augment
@@ -189,32 +201,17 @@ def split_network(
         with processes.together():
             one = frozen(anew[0].dataset[[View(0)]].to(device))
     needed = sum(len(f) * (2 if m else 1) for f, m in zip(faces, mirrored, strict=True)) * one.numel() * 4
+    shape = tuple(one.shape[1:])
     if augment is not None or needed > cache_gb * 1e9:
-        return nn.Sequential(normalise, *backbone.stages), tuple(anew)
+        plain = replace(anew[0], mirrored=False)
+        first = _features(frozen, plain, shape, "train", check, processes)[:, 0] if wants_first else None
+        return Parts(nn.Sequential(normalise, *backbone.stages), tuple(anew), 0, first)
     kept = [
-        replace(inputs, kept=_features(frozen, inputs, tuple(one.shape[1:]), what, check, processes))
+        replace(inputs, kept=_features(frozen, inputs, shape, what, check, processes))
         for inputs, what in zip(anew, ["train", *["val"] * len(anew[1:])], strict=True)
     ]
-    return nn.Sequential(*list(backbone.stages)[prefix:]), tuple(kept)
-
-
-def first_features(
-    backbone: Backbone, inputs: Inputs, check: Callable[[], None], processes: Processes = ALONE
-) -> Tensor:
-    """What the frozen prefix makes of each training face as it is, float32 [n, …] on the CPU, kept or computed.
-
-    Args:
-        backbone, check, processes: as of `split_network`.
-        inputs: of the training faces, from there.
-    """
-    if inputs.kept is not None:
-        return inputs.kept[:, 0]
-    stages = list(backbone.stages)[: frozen_prefix(backbone)]
-    frozen = nn.Sequential(Normalise(backbone).to(inputs.device), *stages).eval()
-    with torch.no_grad():
-        shape = tuple(frozen(inputs.dataset[[View(0)]].to(inputs.device)).shape[1:])
-    plain = replace(inputs, mirrored=False)
-    return _features(frozen, plain, shape, "train", check, processes)[:, 0]
+    trained, of_train = nn.Sequential(*list(backbone.stages)[prefix:]), kept[0].kept
+    return Parts(trained, tuple(kept), prefix, of_train[:, 0] if wants_first and of_train is not None else None)
 
 
 @torch.no_grad()
@@ -229,7 +226,7 @@ def _features(
     """float32 [n, 1 or 2, …] on the CPU."""
     n, ways = len(inputs.dataset), 2 if inputs.mirrored else 1
     features = torch.empty(n, ways, *shape)
-    with faces_bar(f"features of {what} faces", n * ways, processes.first) as shown:
+    with progress(range(0), f"features of {what} faces", n * ways, "face", processes.first) as shown:
         for way in range(ways):
             mine = inputs.in_order(bool(way), processes.rank, processes.world)
             for turn in range(0, n, FACES_AT_ONCE * processes.world):
@@ -242,8 +239,3 @@ def _features(
                     features[start:end, way] = processes.from_rank(rank, own, (end - start, *shape)).cpu()
                     shown.update(end - start)
     return features
-
-
-def faces_bar(what: str, total: int, first: bool) -> Any:
-    """Progress counted in faces, shown by the first process."""
-    return progress([], what, total, "face") if first else tqdm(disable=True)

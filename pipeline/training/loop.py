@@ -23,7 +23,7 @@ from pipeline.models.backbone import Backbone, load_trained_state, trained_state
 from pipeline.training import checkpoint, status
 from pipeline.training.checkpoint import State
 from pipeline.training.compiling import compiles
-from pipeline.training.features import Inputs
+from pipeline.training.features import Parts
 from pipeline.training.finite import Figures, Place, check
 from pipeline.training.gradients import FullPrecision, Gradients
 from pipeline.training.log import Log
@@ -55,9 +55,7 @@ class Run:
         adaptation: Adaptation,
         loss: FullPrecision,
         sampler: Batches,
-        trained: nn.Sequential,
-        train: Inputs,
-        val: Inputs,
+        parts: Parts,
         seed: int,
         validation_loss: ValidationLoss | None = None,
     ) -> None:
@@ -66,27 +64,28 @@ class Run:
         Args:
             accelerator: decides on device, processes and precision.
             training: the settings.
-            backbone: adapted, on the device; `trained` are its stages behind what `train` and `val` have kept.
+            backbone: adapted, on the device.
             adaptation: whose penalty is added to the loss.
             loss: of the embeddings; its class centres may be shared out to the processes.
             sampler: batches of the train faces.
-            trained, train, val: from `split_network`.
+            parts: of the backbone, from `split_network`, with what they take of the train and of the val faces.
             seed: of everything random within a step.
             validation_loss: on val faces, where it chooses the epoch that is kept.
         """
         self.accelerator, self.training, self.seed = accelerator, training, seed
         self.processes, self.validation_loss = Processes.of(accelerator), validation_loss
-        self.backbone, self.sampler, self.val = backbone, sampler, val
+        train, self.val = parts.inputs[:2]
+        self.backbone, self.sampler = backbone, sampler
         # In chunks, the batch waits on the CPU.
         self.train = train if training.chunk is None else replace(train, device=torch.device("cpu"))
-        self.embed = nn.Sequential(*trained)  # the same modules in full precision, for validation
+        self.embed = nn.Sequential(*parts.trained)  # the same modules in full precision, for validation
         self.loss = loss.to(accelerator.device)
         self.parameters = [p for p in (*backbone.parameters(), *loss.parameters()) if p.requires_grad]
         self.optimiser = accelerator.prepare_optimizer(make_optimiser(training, self.parameters))
         self.shared_out = SharedOut(self.processes, shares(self.loss), self.loss, self.parameters)
         # All processes compute the same loss: the mean over them, which a prepared one takes, only keeps them in step.
         alike = list(loss.parameters()) and not self.shared_out.rows
-        network: nn.Module = accelerator.prepare_model(trained)
+        network: nn.Module = accelerator.prepare_model(parts.trained)
         steps = training.epochs * math.ceil(len(sampler) / training.accumulate) if train.kept is None else 0
         if compiles(training.compile, accelerator.device.type, steps, self.processes.first):
             network = cast(nn.Module, torch.compile(network))
@@ -135,7 +134,9 @@ class Run:
                         saved = time.monotonic()
                     if told.wish > SAVE:
                         stop.by = signal.Signals(told.wish)
-                        what_remains = f"a checkpoint is written, run it again to go on from {self.place()}"
+                        what_remains = (
+                            f"a checkpoint is written, run it again to go on from {self.state.place(len(self.sampler))}"
+                        )
                         stop.leave(what_remains, self.processes.rank, self.processes.world)
                 with self.processes.together(SitterError):
                     self.settle()
@@ -143,7 +144,7 @@ class Run:
                 self.state.epoch, self.state.position = self.state.epoch + 1, 0
                 said = self.figures()
                 self.end_of_epoch()
-                log.say(said | self.error())
+                log.say(said | self.state.error())
         self.save_together(folder, key)
         return self.state
 
@@ -218,13 +219,7 @@ class Run:
         """Add the epoch to the history, and keep its weights if `training.keep` says so (or nothing can judge)."""
         state, error = self.state, self.processes.from_first(self.val_eer)
         loss = state.loss / len(self.sampler)
-        row: dict[str, float | int | None] = {
-            "epoch": state.epoch,
-            "step": state.step,
-            "loss": loss if state.epoch else None,
-            "val_eer": None if math.isnan(error) else error,
-            "lr": self.optimiser.param_groups[0]["lr"] if state.epoch else None,
-        }
+        row = state.row(loss, error, self.optimiser.param_groups[0]["lr"])
         figures = {"val-eer": error, "train-loss": loss, "last": -float(state.epoch)}
         if self.validation_loss is not None:
             figures["val-loss"] = row["val_loss"] = self.validation_loss(self.embed)
@@ -256,7 +251,7 @@ class Run:
         }
         begun = time.monotonic()
         checkpoint.save(folder, key, parts)
-        made = status.Progress(key, self.state.step, self.place(), time.monotonic() - begun)
+        made = status.Progress(key, self.state.step, self.state.place(len(self.sampler)), time.monotonic() - begun)
         status.write(folder, made)
 
     def resume(self, parts: dict[str, Any] | None) -> None:
@@ -271,24 +266,15 @@ class Run:
             self.accelerator.scaler.load_state_dict(parts["scaler"])
         self.state = State(**parts["state"])
         if self.processes.first:
-            logger.info(f"going on from a checkpoint: {self.place()}")
-
-    def place(self) -> str:
-        """Where the training is, in words."""
-        return f"epoch {self.state.epoch + 1}, {self.state.position} of {len(self.sampler)} batches done"
+            logger.info(f"going on from a checkpoint: {self.state.place(len(self.sampler))}")
 
     def figures(self) -> dict[str, str]:
         """Where the training is, for its progress line; at an epoch's end, call it before the loss is set to 0."""
         done = (self.state.position or len(self.sampler)) - len(self.sent)
         epoch = f"{self.state.epoch + (self.state.position > 0)} of {self.training.epochs}"
         if not self.state.epoch and not self.state.position:
-            return {"epoch": epoch} | self.error()
-        return {"epoch": epoch, "loss": f"{self.state.loss / max(done, 1):.4g}"} | self.error()
-
-    def error(self) -> dict[str, str]:
-        """The last validation's, for the progress line."""
-        error = self.state.history[-1]["val_eer"]
-        return {} if error is None else {"val EER": f"{100 * error:.2f} %"}
+            return {"epoch": epoch} | self.state.error()
+        return {"epoch": epoch, "loss": f"{self.state.loss / max(done, 1):.4g}"} | self.state.error()
 
     def names(self, place: Place) -> list[str]:
         """Of the images of a batch."""

@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from pipeline.models.backbone import Backbone
     from pipeline.params.metrics.all_pairs import AllPairsOptions
     from pipeline.params.metrics.kfold import KfoldOptions
-    from pipeline.params.tracking import Tracking
+    from pipeline.params.recipe import Recipe
+    from pipeline.params.tracking import Watch
     from pipeline.plan.layout import Layout
 
 logger = logging.getLogger(__name__)
 
 PROJECT = "sitter"
 """The name under which trackers with projects file the trainings."""
-Benchmarks = Mapping[str, "AllPairsOptions | KfoldOptions"]
 
 
 @dataclass
@@ -47,11 +47,7 @@ class Tracked:
 
     accelerator: Accelerator
     model: str
-    options: Tracking
-    benchmarks: Benchmarks
-    """Those that it is measured by."""
-    far: Sequence[float]
-    """At which FARs."""
+    watch: Watch
     mirror: bool
     """Whether the model's vectors are those of a face and of its mirror image."""
     seed: int
@@ -59,14 +55,14 @@ class Tracked:
 
     def begin(self, settings: Mapping[str, Any]) -> None:
         """Open the tracker, if there is one, with the settings of the training."""
-        if self.options.tracker is None:
+        if self.watch.options.tracker is None:
             return
         plain = {
             name: value if isinstance(value, int | float | str) else str(value) for name, value in settings.items()
         }
         of = {"wandb": {"name": self.model}, "mlflow": {"run_name": self.model}}
         # TensorBoard has no projects: there it is the name of the run.
-        project = self.model if self.options.tracker == "tensorboard" else PROJECT
+        project = self.model if self.watch.options.tracker == "tensorboard" else PROJECT
         self.accelerator.init_trackers(project, config=plain, init_kwargs=of)
 
     def epoch(self, row: Mapping[str, float | int | None], network: Backbone) -> None:
@@ -78,19 +74,19 @@ class Tracked:
         """
         epoch = int(row["epoch"] or 0)
         figures = {name: float(value) for name, value in row.items() if value is not None and name != "epoch"}
-        if epoch % self.options.every == 0:
-            for name, benchmark in self.benchmarks.items():
+        if epoch % self.watch.options.every == 0:
+            for name, benchmark in self.watch.benchmarks.items():
                 found = self._measure(name, benchmark, network)
                 figures |= {f"{name}/{figure}": value for figure, value in found.items()}
                 if found:
                     told = ", ".join(f"{figure} {100 * value:.2f} %" for figure, value in found.items())
                     logger.info(f"{self.model}: epoch {epoch}, {name}: {told}")
-        if self.options.tracker is not None:
+        if self.watch.options.tracker is not None:
             self.accelerator.log(figures, step=epoch)
 
     def end(self) -> None:
         """Close the tracker."""
-        if self.options.tracker is not None:
+        if self.watch.options.tracker is not None:
             self.accelerator.end_training()
 
     def _measure(self, name: str, benchmark: AllPairsOptions | KfoldOptions, network: Backbone) -> dict[str, float]:
@@ -102,7 +98,7 @@ class Tracked:
             return {}
         if benchmark.kind == "kfold":
             return self._pairs(dataset, network)
-        faces = tested_faces(dataset, self.at).at_most(self.options.images, self.seed)
+        faces = tested_faces(dataset, self.at).at_most(self.watch.options.images, self.seed)
         units = self._units(faces, network)
         upper = np.triu_indices(len(units), 1)
         return self._rates(rounded(units @ units.T)[upper], (faces.labels[:, None] == faces.labels)[upper])
@@ -111,7 +107,7 @@ class Tracked:
         """Accuracy in folds, and rates, on pairs that are drawn at random."""
         pairs = read_pairs(dataset, self.at)
         order = np.random.default_rng([self.seed, len(pairs)]).permutation(len(pairs))
-        pairs = [pairs[i] for i in np.sort(order[: self.options.images // 2])]
+        pairs = [pairs[i] for i in np.sort(order[: self.watch.options.images // 2])]
         names = list(dict.fromkeys(pair[side] for pair in pairs for side in ("image_a", "image_b")))
         units = self._units(_faces(dataset, names, [0] * len(names), self.at), network)
         row = {name: number for number, name in enumerate(names)}
@@ -119,12 +115,12 @@ class Tracked:
         genuine = np.array([pair["genuine"] == "1" for pair in pairs])
         fold = np.array([int(pair["fold"]) for pair in pairs])
         grids = (ACCURACY_THRESHOLDS, VAL_THRESHOLDS)
-        folds = in_folds(((a - b) ** 2).sum(1), genuine, fold, tuple(self.far), grids)
+        folds = in_folds(((a - b) ** 2).sum(1), genuine, fold, tuple(self.watch.far), grids)
         return {"accuracy": float(np.mean(folds.accuracy)), **self._rates(rounded((a * b).sum(1)), genuine)}
 
     def _rates(self, scores: NDArray[np.float64], genuine: NDArray[np.bool_]) -> dict[str, float]:
         curve = roc(tally(scores[genuine], scores[~genuine]))
-        rates = {"eer": eer(curve)[0]} | {at_rate("tar", far): tar_at_far(curve, far)[0] for far in self.far}
+        rates = {"eer": eer(curve)[0]} | {at_rate("tar", far): tar_at_far(curve, far)[0] for far in self.watch.far}
         return {name: rate for name, rate in rates.items() if np.isfinite(rate)}
 
     @torch.no_grad()
@@ -138,6 +134,14 @@ class Tracked:
         assert isinstance(vectors, Tensor)
         units: NDArray[np.float64] = nn.functional.normalize(vectors.cpu().double()).numpy()
         return units
+
+
+def tracked(recipe: Recipe, watch: Watch, accelerator: Accelerator, at: Layout) -> Tracked:
+    """Return what watches a training, opened."""
+    found = Tracked(accelerator, recipe.name, watch, recipe.model.mirror, recipe.study_seed, at)
+    kinds = {"backbone": recipe.model.backbone.kind, "loss": recipe.model.loss.kind}
+    found.begin(kinds | recipe.training.model_dump())
+    return found
 
 
 def tested_faces(dataset: str, at: Layout) -> Faces:

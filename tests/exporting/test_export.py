@@ -114,7 +114,7 @@ def test_the_card_says_what_has_to_be_known(exported: Export) -> None:
         "Data set photos: CC0-1.0",
         "| photos | folder | 12 | 36 |",
         "score normalisation by a cohort of 10",
-        "faces of photos: the least cosine was 0.99999",
+        "faces of photos: the lowest cosine was 0.99999",
         "The study has not evaluated this model",
         "## Intended use",
         "## Limits",

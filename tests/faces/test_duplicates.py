@@ -27,7 +27,7 @@ def store(folder: Path, crops: list[RGBImage], sitters: list[str]) -> FaceStore:
 
 
 def pairs(folder: Path, crops: list[RGBImage], sitters: list[str]) -> set[tuple[int, int]]:
-    return {(d.a, d.b) for d in near_duplicates(store(folder, crops, sitters), range(len(crops)), sitters)}
+    return {(d.a, d.b) for d in near_duplicates(store(folder, crops, sitters), sitters)}
 
 
 def jpeg(quality: int) -> Change:

@@ -33,6 +33,9 @@ class Taken:
         self.landmarks.append(landmarks)
         self.size.append((image.shape[1], image.shape[0]))
 
+    def __len__(self) -> int:
+        return len(self.crops)
+
     def crop(self, i: int) -> RGBImage:
         return self.crops[i]
 
@@ -40,7 +43,7 @@ class Taken:
         return Frames(np.array(self.landmarks, np.float32), np.array(self.size, float))
 
     def pairs(self, sitters: list[str]) -> set[tuple[int, int]]:
-        return {(a, b) for a, b, _ in near_duplicates(self, range(len(self.crops)), sitters, self.frames())}
+        return {(a, b) for a, b, _ in near_duplicates(self, sitters, self.frames())}
 
 
 def picture(number: int) -> RGBImage:

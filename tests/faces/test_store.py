@@ -96,3 +96,15 @@ def test_no_faces_says_what_to_run(tmp_path):
 
 def test_what_is_no_crop_decodes_to_none():
     assert decode(b"no image") is None
+
+
+def test_chosen_faces_are_numbered_as_they_were_asked_for(written, crops):
+    store = FaceStore(written)
+    chosen = store.chosen(["s4/24", "s0/0", "s3/8"])
+    assert len(chosen) == 3
+    assert (chosen.crop(0) == crops[24]).all()
+    some = chosen.chosen([2, 0])
+    assert (some.crop(0) == crops[8]).all()
+    np.testing.assert_array_equal(some.landmarks, store.landmarks[[8, 24]])
+    with pytest.raises(SitterError, match="says that elsewhere is aligned"):
+        store.chosen(["elsewhere"])

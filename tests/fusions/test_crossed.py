@@ -125,5 +125,5 @@ def test_mistakes_are_told_before_any_work():
 def test_two_folds_are_too_few(embedded, at):
     table = at.split("faces") / "split.csv"
     table.write_text(table.read_text().replace("test,2", "test,1"))
-    with pytest.raises(SitterError, match=r"faces has 2 folds; one to test, one to validate and the rest to train"):
+    with pytest.raises(SitterError, match=r"fuse\.both\.crossval: faces has 2 folds"):
         fuse.run(with_fusion(models=["base"], method={"kind": "wccn"}), "both", at.root)

@@ -200,7 +200,7 @@ def test_a_batch_of_all_processes_is_shared_out_and_one_of_each_is_its_own(
 
 def test_processes_without_a_batch_or_a_share_of_one_are_refused() -> None:
     labels = np.repeat(np.arange(9), 4)
-    with pytest.raises(SitterError, match=r"2 pairs cannot be shared out to 3 processes\. Raise training\.batch"):
+    with pytest.raises(SitterError, match=r"batches of 2 pairs .* 3 processes\. Raise training\.batch"):
         PairBatches(labels, 2, 0, world=3)
     with pytest.raises(SitterError, match=r"an epoch has 2 batches, too few .* 3 processes"):
         PairBatches(labels, 9, 0, world=3, per_process=True)
@@ -222,7 +222,7 @@ def test_batches_that_are_smaller_than_asked_are_told_with_their_size(
     ("counts", "cause"),
     [
         ([96, *[6] * 32], "one sitter has 96 of the 288 images"),
-        ([6] * 5, "there are 5 sitters only"),
+        ([6] * 5, "there are only 5 sitters"),
         ([2] * 40, "40 of 40 sitters have fewer than 3 images"),
     ],
 )

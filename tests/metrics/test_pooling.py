@@ -164,5 +164,5 @@ def test_listed_pairs_of_templates_are_pooled_by_score_and_media_count_as_one_im
 def test_likelihoods_need_validation_images() -> None:
     templates = {"probe": "part", "pool": "likelihood"}
     options = AllPairsOptions(probe="photos", templates=templates)
-    with pytest.raises(SitterError, match="of which photos has none: give `split` a share `val`, or pool otherwise"):
+    with pytest.raises(SitterError, match="but photos has none: give `split` a share `val`, or pool otherwise"):
         all_pairs(given(PHOTOGRAPHS, validation=lambda dataset: None), options)

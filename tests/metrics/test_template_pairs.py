@@ -19,6 +19,7 @@ from pipeline.params import check
 from pipeline.params.metrics.template_pairs import TemplatePairsOptions
 from pipeline.plan.layout import Layout
 from pipeline.stages import align, download, evaluate, split
+from pipeline.store.accounts import ALIGNED, read_images
 from pipeline.store.embeddings import write_embeddings
 from tests.demo import demo
 from tests.metrics.simulated import context
@@ -45,11 +46,11 @@ def evaluated(at: Layout, source: dict[str, Any], benchmarks: dict[str, Any]) ->
     study = check(raw)
     for stage in (download, align, split):
         stage.run(study, "set", at.root)
-    rows = split.aligned("set", at)
+    images = [image for image in read_images("set", at).images if image.status == ALIGNED]
     rng = np.random.default_rng(8)
-    centre = {name: rng.normal(size=DIMENSION) for name in sorted({row["sitter"] for row in rows})}
-    vectors = np.array([centre[r["sitter"]] + 1.1 * rng.normal(size=DIMENSION) for r in rows], np.float32)
-    ids = [row["image_id"] for row in rows]
+    centre = {name: rng.normal(size=DIMENSION) for name in sorted({image.sitter for image in images})}
+    vectors = np.array([centre[i.sitter] + 1.1 * rng.normal(size=DIMENSION) for i in images], np.float32)
+    ids = [image.image_id for image in images]
     folder = at.embeddings("frozen", "set")
     folder.mkdir(parents=True)
     write_embeddings(folder, ids, vectors)
@@ -225,7 +226,7 @@ def test_a_list_that_does_not_fit_the_data_set_is_told_with_its_line(tmp_path: P
     options = listed(tmp_path / "pairs.txt", [(0, 30), (1, 2)])
     file = tmp_path / "pairs.txt"
     file.write_text("t0 t30 1\nt1 t999 0\n")
-    with pytest.raises(SitterError, match="line 2: no test image of set is of template 't999' by its column"):
+    with pytest.raises(SitterError, match="line 2: no test image of set has template 't999' in its column"):
         template_pairs(given(), options)
     file.write_text("t0 t30 1\nt1 t31 0\n")
     with pytest.raises(SitterError, match="line 2: the label of templates t1 and t31 is 0, but they are of one sitter"):

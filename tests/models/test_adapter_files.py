@@ -226,7 +226,7 @@ def test_layers_that_are_not_there_and_other_shapes_are_named(at: Layout) -> Non
 
 def test_an_adapter_needs_its_configuration_and_weights_are_none(at: Layout) -> None:
     put_clip(at)
-    with pytest.raises(SitterError, match=r"clip.pt is no adapter as peft writes it"):
+    with pytest.raises(SitterError, match=r"clip.pt is no adapter in the format of peft"):
         our({**CLIP, "adapter": "base"})
     Path("from-elsewhere").mkdir()
     save_file({"a": torch.ones(1)}, "from-elsewhere/adapter_model.safetensors")

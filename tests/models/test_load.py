@@ -10,7 +10,6 @@ from safetensors.torch import load_file, save_file
 
 from pipeline import params
 from pipeline.core.errors import SitterError
-from pipeline.core.files import output_folder
 from pipeline.models.build import build
 from pipeline.models.load import load_model
 from pipeline.models.save import write_model
@@ -32,8 +31,7 @@ def written(at, way, backbone=None, folder="models/m"):
     for parameter in network.parameters():
         if parameter.requires_grad:
             parameter.data += 0.05 * torch.randn_like(parameter)
-    with output_folder(at.root / folder) as part:
-        write_model(part, network, model, None, 7)
+    write_model(at.root / folder, network, model, 7)
     return network
 
 

@@ -84,7 +84,9 @@ def test_channels_last_a_named_output_and_any_size_are_options(at):
 
     axes = {"x": {0: "n", 1: "h", 2: "w"}}
     put(at, Two(), X.permute(0, 2, 3, 1), input_names=["x"], output_names=["score", "vector"], dynamic_axes=axes)
-    with pytest.raises(SitterError, match=r"rec.onnx has 2 outputs: name the vector by `output`. Allowed: score, vect"):
+    with pytest.raises(
+        SitterError, match=r"rec.onnx has 2 outputs: set `output` to the one with the vector. Allowed: score, vect"
+    ):
         ONNXNetwork(ONNXNetworkOptions(weights="rec"), at)
     with pytest.raises(SitterError, match=r"no output 'vektor'; did you mean 'vector'"):
         ONNXNetwork(ONNXNetworkOptions(weights="rec", output="vektor"), at)
@@ -115,7 +117,7 @@ def test_a_file_that_is_no_recogniser_is_refused(at):
     with pytest.raises(SitterError, match=r"rec.onnx is no ONNX network that can be run"):
         ONNXNetwork(ONNXNetworkOptions(weights="page"), at)
     put(at, nn.Linear(4, 2), torch.zeros(1, 4))
-    with pytest.raises(SitterError, match=r"rec.onnx takes .* \[1, 4\]; a recogniser takes images alone"):
+    with pytest.raises(SitterError, match=r"rec.onnx takes .* \[1, 4\]; a recogniser takes only images"):
         ONNXNetwork(ONNXNetworkOptions(weights="rec"), at)
     put(at, small(), entry="other", **FREE)
     with pytest.raises(SitterError, match=r"takes faces of 32 pixels, but size is 112"):

@@ -116,7 +116,7 @@ def test_a_fusion_with_it_is_refused_with_the_reason(at) -> None:
     ("rows", "message"),
     [
         ([["x", 1, 2, 0], ["y", 3, 4, "maybe"]], "column failed holds 'maybe' in line 3; expected: 1 where"),
-        ([["x", "", "", 1], ["y", "", "", 1]], "column failed says of every row that the system failed"),
+        ([["x", "", "", 1], ["y", "", "", 1]], "column failed says for every row that the system failed"),
         ([["x", "", "", 1], ["y", 1, 2, 0], ["z", 0, 0, 0]], "the vector in line 4 is all zeros"),
     ],
 )
@@ -129,5 +129,5 @@ def test_a_column_of_failures_that_cannot_be_is_told_with_its_line(at, rows: lis
 def test_an_image_that_failed_and_has_a_vector_is_refused(at) -> None:
     rows = [[i, 1 + n % 5, n * n, 0] for n, i in enumerate(IDS)]
     put_csv(at, ["image_id", "v0", "v1", "failed"], [*rows, [IDS[2], "", "", 1]])
-    with pytest.raises(SitterError, match="'s0/2' has a vector in one row, and has failed by another"):
+    with pytest.raises(SitterError, match="'s0/2' has a vector in one row, but has failed in another"):
         run(at, study())

@@ -127,7 +127,7 @@ def test_drop_a_picture_and_see_who_it_may_be(page: Page, museum: Served) -> Non
     assert all(line.startswith(f"request: http://{museum.door.hosts[0]}/") for line in heard), heard
 
     page.get_by_role("button", name="Forget the pictures").click()
-    said(page, "nothing of the pictures is kept")
+    said(page, "the pictures are no longer kept")
     assert page.locator(".handed").count() == 0
     assert page.request.get(f"http://{museum.door.hosts[0]}/look/0/whole.jpg").status == 404
     assert sorted(path for path in Path().rglob("*") if path.is_file()) == before

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from pipeline.core.files import read_csv
 from pipeline.core.pixels import RGBImage
 from pipeline.plan.layout import Layout
-from pipeline.splits.copies import PLACEHOLDER, find, leave_out
-from pipeline.splits.identical import same_files
+from pipeline.splits.copies import PLACEHOLDER, find_copies
+from pipeline.splits.seats import Seat, seated
+from pipeline.store.accounts import read_images
 from pipeline.store.splits import copies_file
 from tests.faces_of_noise import face
 from tests.test_split import aligned, people, run
@@ -29,6 +30,12 @@ BOXED = ("x0", "y0", "x1", "y1")
 def jpeg(image: RGBImage, quality: int = 80) -> RGBImage:
     data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+
+
+def same_files(root: Path) -> list[tuple[str, str]]:
+    """Run a split, and return the pairs of images that it has found to be the same file."""
+    run(root, kind="images", val=0.0)
+    return [(row["image_a"], row["image_b"]) for row in near_duplicates(root)]
 
 
 def used(rows: list[dict[str, str]]) -> set[str]:
@@ -80,6 +87,16 @@ def test_the_largest_copy_is_kept_then_the_surest_then_the_first(tmp_path: Path)
     assert used(run(tmp_path, test=1.0)) == {"c", "e"}
 
 
+def test_an_account_names_a_file_only_where_several_images_have_it(tmp_path: Path) -> None:
+    box = dict(zip(BOXED, ("1", "2", "3", "4"), strict=True))
+    shas = {"a": SHA(7), "b": SHA(8), "c": SHA(7), "d": "", "e": "", "f": "7", "g": "7"}
+    aligned(tmp_path, "set", [{"image_id": i, "sitter": "s", "sha256": sha, **box} for i, sha in shas.items()])
+    account = read_images("set", Layout(tmp_path))
+    assert {image.image_id: image.file for image in account.images if image.file} == {"a": SHA(7), "c": SHA(7)}
+    assert {image.box for image in account.images} == {(), ("1", "2", "3", "4")}
+    assert "artist" not in account.columns
+
+
 def test_one_file_with_two_faces_is_no_copy(tmp_path: Path) -> None:
     left, right = (dict(zip(BOXED, box, strict=True)) for box in (("10", "10", "50", "60"), ("70", "12", "110", "62")))
     rows = [
@@ -88,7 +105,7 @@ def test_one_file_with_two_faces_is_no_copy(tmp_path: Path) -> None:
         {"image_id": "3", "sitter": "b", "sha256": SHA(1), **{**right, "x0": "71.5"}},
     ]
     aligned(tmp_path, "set", rows)
-    assert same_files("set", Layout(tmp_path)) == [("2", "3")]
+    assert same_files(tmp_path) == [("2", "3")]
 
 
 def test_images_of_nobody_without_a_face_or_rendered_are_no_copies(tmp_path: Path) -> None:
@@ -101,7 +118,7 @@ def test_images_of_nobody_without_a_face_or_rendered_are_no_copies(tmp_path: Pat
         {"image_id": "6", "sitter": "a", "sha256": ""},
     ]
     aligned(tmp_path, "set", [{"origin": "", "status": "aligned", **row} for row in rows])
-    assert same_files("set", Layout(tmp_path)) == []
+    assert same_files(tmp_path) == []
 
 
 def test_a_placeholder_under_many_sitters_is_unused_and_ties_nobody(
@@ -191,14 +208,15 @@ def test_whatever_is_copied_no_picture_counts_twice_and_no_sitter_loses_another(
     ]
     at = Layout(tmp_path)
     aligned(tmp_path, "set", rows)
-    for row in rows:
-        row |= {"subset": data.draw(st.sampled_from(["train", "val", "test", "unused"])), "fold": "0"}
-    before = {row["image_id"] for row in rows if row["subset"] != "unused"}
+    seats = [Seat(data.draw(st.sampled_from(["train", "val", "test", "unused"])), 0) for _ in rows]
+    before = {row["image_id"] for row, seat in zip(rows, seats, strict=True) if seat.subset != "unused"}
     names: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         names[row["sha256"]].add(row["sitter"])
-    copies = find("set", rows, same_files("set", at), near=False, at=at)
-    leave_out(rows, copies)
+    accounted = read_images("set", at).images
+    copies = find_copies(accounted)
+    for row, placed in zip(rows, seated(accounted, seats, copies), strict=True):
+        row["subset"] = placed.subset
     kept: dict[str, list[dict[str, str]]] = defaultdict(list)
     for row in rows:
         if row["subset"] != "unused":
@@ -213,4 +231,4 @@ def test_whatever_is_copied_no_picture_counts_twice_and_no_sitter_loses_another(
         if Counter(r["sha256"] for r in rows)[row["sha256"]] == 1:
             assert (row["subset"] != "unused") == (row["image_id"] in before)
     tied = [sorted(own) for own in names.values() if 1 < len(own) < PLACEHOLDER]
-    assert {tuple(sorted(pair)) for pair in copies.ties()} == {pair for own in tied for pair in pairwise(own)}
+    assert {tuple(sorted(pair)) for pair in copies.ties} == {pair for own in tied for pair in pairwise(own)}

@@ -14,6 +14,7 @@ from pipeline.core.errors import SitterError
 from pipeline.params.split import ByImage
 from pipeline.plan.layout import Layout
 from pipeline.splits.by_images import seat, seats_of_each_sitter
+from pipeline.store.accounts import AccountedImage
 from pipeline.training.data import read_faces
 from tests.test_split import aligned, people, run
 from tests.training.study import make_faces, study
@@ -52,8 +53,8 @@ def test_no_image_moves_because_others_come_or_go_or_rows_are_reordered(tmp_path
 @settings(max_examples=50, deadline=None)
 def test_a_larger_share_only_takes_images_over(image_id: str, share: float, more: float, seed: int) -> None:
     smaller, larger = (ByImage(kind="images", val=x, test=0.0) for x in (share, share + more))
-    if seat({"image_id": image_id}, smaller, seed)[0] == "val":
-        assert seat({"image_id": image_id}, larger, seed)[0] == "val"
+    if seat(image_id, smaller, seed).subset == "val":
+        assert seat(image_id, larger, seed).subset == "val"
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=8), st.floats(0, 0.5), st.floats(0, 0.5), st.integers(0, 9))
@@ -62,7 +63,7 @@ def test_shares_of_each_sitter_are_rounded_down_and_leave_one_to_train(
     images: list[int], val: float, test: float, seed: int
 ) -> None:
     entry = ByImage(kind="images", val=val, test=test, of_each_sitter=True)
-    faces = [{"image_id": f"{s}/{n}", "sitter": f"s{s}"} for s, number in enumerate(images) for n in range(number)]
+    faces = [AccountedImage(f"{s}/{n}", f"s{s}", "aligned") for s, number in enumerate(images) for n in range(number)]
     chosen = seats_of_each_sitter(faces, entry, seed)
     assert chosen == seats_of_each_sitter(faces[::-1], entry, seed)
     for sitter, number in enumerate(images):
@@ -114,7 +115,7 @@ def test_sitters_may_both_train_and_validate_if_split_by_image(at: Layout) -> No
     table = at.split("tiny") / "split.csv"
     rows = read_csv(table)
     for row in rows:
-        row["subset"], fold = seat(row, splits["tiny"], 1)
+        row["subset"], fold = seat(row["image_id"], splits["tiny"], 1)
         row["fold"] = str(fold)
     write_csv(table, rows, list(rows[0]))
     train, val = read_faces(["tiny"], splits, at=at)

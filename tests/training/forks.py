@@ -17,8 +17,7 @@ IMPORTED = [
     *(
         "pipeline.cli",
         "pipeline.stages.train",
-        "pipeline.training.loop",
-        "pipeline.training.features",
+        "pipeline.training.fitting",
         "pipeline.losses",
     ),
 ]

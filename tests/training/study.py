@@ -12,10 +12,12 @@ import yaml
 from pipeline.core.alignment import ARCFACE
 from pipeline.core.files import output_folder, write_csv
 from pipeline.params import Study, check
+from pipeline.params.recipe import recipe_of
 from pipeline.plan.layout import Layout
-from pipeline.stages import train
 from pipeline.store.faces import Face, encode, write_faces
+from pipeline.training.launch import start
 from pipeline.training.loop import Run
+from pipeline.training.prepare import prepare
 from pipeline.training.stop import StopRequest
 
 TINY: dict[str, Any] = {"kind": "iresnet", "depth": 18, "width": 0.03, "embedding": 8}
@@ -80,5 +82,5 @@ def make_faces(
 
 def prepared(at: Layout, model: str = "small", seed: int = 3, training_seed: int | None = None, **training: Any) -> Run:
     """A training that has not begun."""
-    accelerator = train.start(training.get("precision", "fp32"))
-    return train.prepare(study(model, seed, training_seed, **training), model, accelerator, StopRequest(), at)
+    recipe = recipe_of(study(model, seed, training_seed, **training), model)
+    return prepare(recipe, start(recipe.training.precision), StopRequest(), at)

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from pipeline.core.errors import SitterError
+from pipeline.params.recipe import recipe_of
 from pipeline.plan.layout import Layout
 from pipeline.training import checkpoint
 from tests.suite.environment import environment
@@ -19,28 +20,29 @@ from tests.training.study import make_faces, study
 
 @pytest.mark.parametrize("changes", [{"lr": 0.5}, {"epochs": 9}, {"images": 2}, {"mirror": False}])
 def test_a_changed_parameter_is_another_training(at: Layout, project: Path, changes: dict[str, Any]) -> None:
-    assert checkpoint.key(study(**changes), "small", at=at) != checkpoint.key(study(), "small", at=at)
+    plain, changed = recipe_of(study(), "small"), recipe_of(study(**changes), "small")
+    assert checkpoint.key(changed, at=at) != checkpoint.key(plain, at=at)
 
 
 def test_other_seeds_models_and_inputs_are_other_trainings(at: Layout, project: Path) -> None:
-    keys = {checkpoint.key(study(), m, at=at) for m in ("small", "head", "lora")} | {
-        checkpoint.key(study(seed=4), "small", at=at)
+    keys = {checkpoint.key(recipe_of(study(), m), at=at) for m in ("small", "head", "lora")} | {
+        checkpoint.key(recipe_of(study(seed=4), "small"), at=at)
     }
-    keys.add(checkpoint.key(study(training_seed=4), "small", at=at))
+    keys.add(checkpoint.key(recipe_of(study(training_seed=4), "small"), at=at))
     make_faces(at, images=6)
-    keys.add(checkpoint.key(study(), "small", at=at))
+    keys.add(checkpoint.key(recipe_of(study(), "small"), at=at))
     assert len(keys) == 6
 
 
 def test_how_often_checkpoints_are_written_is_no_other_training(at: Layout, project: Path) -> None:
-    plain = checkpoint.key(study(), "small", at=at)
-    assert checkpoint.key(study(checkpoint_seconds=5, workers=2), "small", at=at) == plain
+    plain = checkpoint.key(recipe_of(study(), "small"), at=at)
+    assert checkpoint.key(recipe_of(study(checkpoint_seconds=5, workers=2), "small"), at=at) == plain
 
 
 def test_absent_inputs_are_named(at: Layout, project: Path) -> None:
     (at.faces("tiny") / "manifest.csv").unlink()
     with pytest.raises(SitterError, match=r"data/faces/tiny/manifest\.csv does not exist"):
-        checkpoint.key(study(), "small", at=at)
+        checkpoint.key(recipe_of(study(), "small"), at=at)
 
 
 def test_a_checkpoint_comes_back_whole_and_only_to_its_own_training(

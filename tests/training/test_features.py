@@ -31,7 +31,7 @@ def parts(
     entry = study().models[model]
     network, _ = build(entry.backbone, entry.adaptation, 0, at)
     faces = read_faces(["tiny"], study().split, at=at)
-    trained, inputs = split_network(
+    trained, inputs, *_ = split_network(
         network, faces, (mirrored, False), torch.device("cpu"), cache_gb, workers, lambda: None
     )
     return network, trained, *inputs

@@ -14,9 +14,11 @@ import yaml
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json, write_csv
 from pipeline.params import check
+from pipeline.params.recipe import recipe_of
 from pipeline.plan import layout
-from pipeline.stages import train
+from pipeline.training.launch import start
 from pipeline.training.loop import Run
+from pipeline.training.prepare import prepare
 from pipeline.training.stop import StopRequest
 from tests.training.launch import LORA, new_project
 from tests.training.study import STUDY
@@ -55,7 +57,7 @@ def prepared(loss: str, **training: Any) -> Run:
     raw = copy.deepcopy(STUDY) | {"split": BY_IMAGES}
     raw["models"] = {"m": {**LORA, "loss": LOSSES[loss]}}
     raw["models"]["m"]["training"] = LORA["training"] | {"images": 2, "batch_per": "training"} | training
-    return train.prepare(check(raw), "m", train.start("fp32"), StopRequest())
+    return prepare(recipe_of(check(raw), "m"), start("fp32"), StopRequest())
 
 
 @pytest.mark.parametrize("keep", ["val-eer", "val-loss", "train-loss", "last"])

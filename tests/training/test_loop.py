@@ -17,9 +17,9 @@ from pipeline.metrics.verification import eer, roc, tally
 from pipeline.models.backbone import trained_state
 from pipeline.params.losses.triplet import TripletOptions
 from pipeline.plan.layout import Layout
-from pipeline.stages import train
 from pipeline.store.embeddings import normalise
 from pipeline.training import checkpoint
+from pipeline.training.launch import start
 from pipeline.training.loop import Run
 from pipeline.training.optimiser import rate
 from pipeline.training.stop import StopRequest
@@ -296,7 +296,7 @@ def test_mixed_precision_learns_and_its_loss_is_in_full_precision(at: Layout, pr
 
 def test_fp16_without_a_gpu_is_refused(project: Path) -> None:
     with pytest.raises(SitterError, match="precision is fp16, which needs a GPU; found: cpu"):
-        train.start("fp16")
+        start("fp16")
 
 
 @pytest.mark.parametrize("device", ["cuda"], indirect=True)

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.plan.layout import Layout
 from pipeline.stages import train
-from pipeline.training import status
+from pipeline.training import fitting, status
 from pipeline.training.stop import StopRequest
 from tests.training.study import prepared, study
 
@@ -38,11 +38,11 @@ def test_what_the_last_checkpoint_holds_stands_beside_it_until_the_training_is_d
 def test_a_stop_before_the_first_step_is_recorded_too(
     at: Layout, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def told(study: object, model: str, accelerator: object, stop: StopRequest, at: object) -> None:
+    def told(recipe: object, accelerator: object, stop: StopRequest, at: object) -> None:
         stop.by = signal.SIGUSR1
         stop.leave("no step was made yet")
 
-    monkeypatch.setattr(train, "prepare", told)
+    monkeypatch.setattr(fitting, "prepare", told)
     with pytest.raises(SystemExit):
         train.run(study(), "small", at.root)
     folder = at.checkpoints("small")

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json
 from pipeline.metrics.verification import eer, roc, tally
+from pipeline.params.recipe import recipe_of
 from pipeline.plan.layout import Layout
 from pipeline.stages import train
 from pipeline.training import checkpoint
@@ -65,7 +66,7 @@ def test_a_changed_parameter_does_not_go_on_from_the_checkpoint(
 ) -> None:
     stop = StopRequest()
     stop.by = signal.SIGUSR1
-    key = checkpoint.key(study("head"), "head", at=at)
+    key = checkpoint.key(recipe_of(study("head"), "head"), at=at)
     with checkpoint.locked("head", at=at) as folder, pytest.raises(SystemExit) as left:
         prepared(at, "head").fit(folder, key, stop)
     assert left.value.code == 75

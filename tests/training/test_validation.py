@@ -15,7 +15,6 @@ from pipeline.metrics.verification import eer, roc, tally
 from pipeline.params import check
 from pipeline.plan.layout import Layout
 from pipeline.stages import train
-from pipeline.training.stop import StopRequest
 from pipeline.training.validation import check_patience, lacking
 from tests.training.study import STUDY, make_faces, study
 
@@ -46,10 +45,10 @@ def test_val_faces_without_pairs_refuse_a_patience_before_any_epoch(
 ) -> None:
     make_faces(at, **faces)
     with pytest.raises(SitterError, match=words):
-        train.train(study("head", patience=2), "head", StopRequest(), at)
+        train.run(study("head", patience=2), "head", at.root)
     assert not (at.root / "models/head").exists()
     if faces.get("images") != 1:  # the triplet needs two images
-        train.train(study("head", epochs=1), "head", StopRequest(), at)
+        train.run(study("head", epochs=1), "head", at.root)
         assert words in capsys.readouterr().err
 
 

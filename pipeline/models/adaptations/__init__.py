@@ -1,1 +1,1 @@
-"""What of a backbone is trained, one way a file."""
+"""Adaptations, which say which parts of a backbone are trained; one per file."""

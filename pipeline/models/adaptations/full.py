@@ -1,4 +1,4 @@
-"""Everything is trained."""
+"""Train everything."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ class Full(Adaptation):
     """Train all parameters, except those that the backbone itself keeps frozen."""
 
     def adapt(self, backbone: Backbone) -> None:
-        """Leaves `requires_grad` as the backbone's constructor set it."""
+        """Leave `requires_grad` as the backbone's constructor has set it."""

@@ -1,4 +1,4 @@
-"""A linear head on the frozen network: the cheapest adaptation, since features are computed once."""
+"""A linear head on the frozen network: the cheapest adaptation, because features are computed only once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class LinearHead(nn.Module):
         self.register_buffer("mean", torch.zeros(dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, dim] to [B, dim]."""
+        """Map [B, dim] to [B, dim]."""
         x = x - self.mean
         return x + nn.functional.linear(x, self.delta, self.bias)
 
@@ -40,12 +40,12 @@ class Head(Adaptation):
         backbone.stages.add_module("head", LinearHead(backbone.dim))
 
     def initialise(self, backbone: Backbone, features: Tensor) -> None:
-        """Set the mean; features are the frozen network's vectors [n, dim]."""
+        """Set the mean; `features` are the frozen network's vectors [n, dim]."""
         head = _head(backbone)
         head.mean.copy_(features.mean(0))
 
     def penalty(self, backbone: Backbone) -> Tensor:
-        """pull · (‖Δ‖² + ‖b‖²)."""
+        """Return pull · (‖Δ‖² + ‖b‖²)."""
         head = _head(backbone)
         return self.pull * (head.delta.square().sum() + head.bias.square().sum())
 

@@ -1,4 +1,4 @@
-"""Chosen layers of the network itself are trained: ArtFace's "last linear layer only", say."""
+"""Train chosen layers of the network itself, for example ArtFace's "last linear layer only"."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Layers(Adaptation):
         self.roles, self.stages = options.roles, options.stages
 
     def adapt(self, backbone: Backbone) -> None:
-        """Gradients for these layers only; normalisation keeps its statistics."""
+        """Turn gradients on for these layers only; normalisation layers keep their statistics."""
         backbone.requires_grad_(False)
         for name in layers_with(self.roles, backbone, self.stages, "layers"):
             backbone.get_submodule(name).requires_grad_(True)

@@ -16,8 +16,8 @@ class LoRA(Adaptation):
         self.options = options
 
     def adapt(self, backbone: Backbone) -> None:
-        """Replace the layers in place by peft's, with everything but the low-rank factors frozen."""
-        import pipeline.core.torchvision_ops  # noqa: F401, I001  (peft imports transformers, and that torchvision)
+        """Replace the layers in place by peft's layers, and freeze everything but the low-rank factors."""
+        import pipeline.core.torchvision_ops  # noqa: F401, I001  (peft imports transformers, which imports torchvision)
         from peft import LoraConfig, inject_adapter_in_model
 
         given = self.options
@@ -35,7 +35,7 @@ class LoRA(Adaptation):
                     nn.init.kaiming_uniform_(parameter)
 
     def merge(self, backbone: Backbone) -> None:
-        """Add the updates to the layers' own weights and put the plain layers back."""
+        """Add the updates to the layers' own weights, and restore the plain layers."""
         from peft.tuners.lora import LoraLayer
 
         for name, module in list(backbone.named_modules()):

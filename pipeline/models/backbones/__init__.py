@@ -1,1 +1,1 @@
-"""Networks that turn a face into a vector, one family a file."""
+"""Networks that turn a face into a vector, one family per file."""

@@ -1,6 +1,6 @@
 """CLIP's image tower (Radford et al. 2021, arXiv 2103.00020), built by open_clip, from OpenAI's or open_clip's files.
 
-ArtFace takes the vector as CLIP compares it with text: the class token, normalised, projected.
+The vector is the one that CLIP compares with text, as in ArtFace: the class token, normalised and projected.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ QUICK = "-quickgelu"
 
 
 class CLIP(Backbone):
-    """CLIP's vision transformer, named as open_clip does; OpenAI's weights need a name that ends in -quickgelu."""
+    """CLIP's vision transformer under open_clip's names; OpenAI's weights need a name that ends in -quickgelu."""
 
-    # open_clip.constants.OPENAI_DATASET_MEAN and …_STD, of pixels from 0 to 255.
+    # open_clip.constants.OPENAI_DATASET_MEAN and …_STD, for pixels from 0 to 255.
     mean = (255 * 0.48145466, 255 * 0.4578275, 255 * 0.40821073)
     scale = (255 * 0.26862954, 255 * 0.26130258, 255 * 0.27577711)
     roles = CLIPOptions.roles
@@ -52,10 +52,10 @@ class CLIP(Backbone):
 
 
 def _tower(architecture: str, size: int, depth: int | None, width: int | None) -> Any:
-    """open_clip's `VisionTransformer`, random."""
+    """Return open_clip's `VisionTransformer` with random weights."""
     import pipeline.core.torchvision_ops  # noqa: F401, I001  (open_clip imports torchvision)
     from open_clip import get_model_config
-    from open_clip.model import _build_vision_tower  # create_model would build the tower for text, too
+    from open_clip.model import _build_vision_tower  # create_model would build the text tower, too
 
     config = get_model_config(architecture)
     vision = config["vision_cfg"] | {"image_size": size}
@@ -75,7 +75,7 @@ def _block(block: Any) -> Block:
 
 
 def _fill(tower: nn.Module, file: Path, architecture: str) -> None:
-    """The image tower's part of a file, its positions brought to another grid by interpolation where needed."""
+    """Fill the tower from the image tower of a file; position embeddings are interpolated to another grid if needed."""
     from open_clip.model import resize_pos_embed
 
     state = {name: value for name, value in read_state(file).items() if name.startswith("visual.")}
@@ -93,9 +93,11 @@ def _fill(tower: nn.Module, file: Path, architecture: str) -> None:
 
 
 def _check_activation(architecture: str, file: Path, source: Mapping[str, Any]) -> None:
-    """Weights trained with QuickGELU give other, worse vectors with GELU, and nothing in their shapes tells.
+    """Check that weights and architecture have the same activation, GELU or QuickGELU.
 
-    Known of OpenAI's own files, which are TorchScript, and of what comes from an address in open_clip's list.
+    Weights that were trained with the other activation give other, worse vectors, but their shapes do not show it. The
+    activation is known for OpenAI's own files, which are TorchScript, and for files from an address in open_clip's
+    list.
 
     Raises:
         SitterError: the architecture has the other activation.
@@ -118,7 +120,7 @@ def _check_activation(architecture: str, file: Path, source: Mapping[str, Any]) 
 
 
 def _publishers(architecture: str) -> str:
-    """Where open_clip knows weights of an architecture to be."""
+    """Return a sentence with the places where open_clip knows weights of an architecture."""
     from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 
     plain = architecture.removesuffix(QUICK)

@@ -1,7 +1,8 @@
 """dlib's face descriptor network in PyTorch, read from its `.dat` file without dlib.
 
-A ResNet of 29 layers, 150×150 RGB to 128 values (King 2017, "High quality face recognition with deep metric learning";
-dlib's examples/dnn_metric_learning_on_images_ex.cpp defines it). As a PyTorch module it can be tuned and given LoRA.
+It is a ResNet of 29 layers from 150×150 RGB to 128 values (King 2017, "High quality face recognition with deep metric
+learning"; dlib's examples/dnn_metric_learning_on_images_ex.cpp defines it). As a PyTorch module it can be fine-tuned
+and adapted by LoRA.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ POINTS = ((48.26, 46.06), (101.74, 46.06), (75.00, 76.53), (52.74, 99.88), (97.2
 # Channels and stride of each block.
 BLOCKS = [(32, 1)] * 3 + [(64, 2)] + [(64, 1)] * 3 + [(128, 2)] + [(128, 1)] * 2 + [(256, 2)] + [(256, 1)] * 2
 BLOCKS += [(256, 2)]
-# Version 2 of dlib's tensors: packed integers (count of bytes, bytes), then float32 values, little-endian.
+# Version 2 of dlib's tensors: packed integers (number of bytes, bytes), then float32 values, little-endian.
 VERSION = b"\x01\x02"
 
 
@@ -40,15 +41,15 @@ class Affine(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C, H, W] to the same."""
+        """Map [B, C, H, W] to the same shape."""
         return x * self.weight[:, None, None] + self.bias[:, None, None]
 
 
 class Block(nn.Module):
     """conv – affine – relu – conv – affine, plus the input, then relu.
 
-    With stride 2 the first convolution is unpadded and the input is averaged over 2×2; the smaller of the two sides is
-    filled up with zeros, in channels and in space, as dlib's `add_prev` does.
+    With stride 2, the first convolution has no padding and the input is averaged over 2×2. The smaller addend is padded
+    with zeros, in channels and in space, as dlib's `add_prev` does.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
@@ -60,7 +61,7 @@ class Block(nn.Module):
         self.affine2 = Affine(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, inputs, H, W] to [B, outputs, H', W']."""
+        """Map [B, inputs, H, W] to [B, outputs, H', W']."""
         y = self.affine2(self.conv2(F.relu(self.affine1(self.conv1(x)))))
         if self.stride == 2:
             x = F.avg_pool2d(x, 2)
@@ -69,7 +70,7 @@ class Block(nn.Module):
 
 
 def _fill_up(x: Tensor, shape: list[int]) -> Tensor:
-    """[B, C, H, W] with zeros after its channels, rows and columns up to `shape`."""
+    """Return [B, C, H, W], padded with zeros after its channels, rows and columns up to `shape`."""
     c, h, w = (n - m for n, m in zip(shape, x.shape[1:], strict=True))
     return F.pad(x, (0, w, 0, h, 0, c)) if c or h or w else x
 
@@ -104,11 +105,12 @@ class DlibResNet29(Backbone):
 
 
 def fill_from_dat(network: DlibResNet29, file: Path) -> None:
-    """Read the weights out of dlib's serialised network.
+    """Read the weights from dlib's serialised network.
 
-    Its layers stand in order from the input, each with one tensor of all its parameters: weights [out, in, kh, kw] then
-    biases of a convolution, scales then shifts of an affine layer, [in, out] of the last, fully connected one. Between
-    them stand settings and gradients, so each tensor is sought by its header, which holds its shape.
+    The file has the layers in order from the input, each with one tensor of all its parameters: a convolution has
+    weights [out, in, kh, kw] and then biases, an affine layer has scales and then shifts, and the last, fully connected
+    layer has [in, out]. Settings and gradients stand between them, so each tensor is found by its header, which holds
+    its shape.
 
     Raises:
         SitterError: a layer's tensor is not in the file.
@@ -137,6 +139,6 @@ def fill_from_dat(network: DlibResNet29, file: Path) -> None:
 
 
 def _packed(number: int) -> bytes:
-    """A positive integer as dlib serialises it: how many bytes, then the bytes, lowest first."""
+    """Return a positive integer as dlib serialises it: the number of bytes, then the bytes, lowest first."""
     size = (number.bit_length() + 7) // 8
     return bytes([size]) + number.to_bytes(size, "little")

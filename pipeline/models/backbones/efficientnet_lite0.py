@@ -1,8 +1,8 @@
-"""EfficientNet-Lite0 trained on ImageNet: what a network knows of faces that was never shown any on purpose.
+"""EfficientNet-Lite0 trained on ImageNet: a generic network that was not trained for faces.
 
-Google's network (github.com/tensorflow/tpu, efficientnet/lite; Tan and Le 2019, arXiv 1905.11946) as timm builds it:
-TensorFlow's asymmetric padding, and its pixels minus 127, divided by 128. The pooled features before the classifier
-are the vector.
+It is Google's network (github.com/tensorflow/tpu, efficientnet/lite; Tan and Le 2019, arXiv 1905.11946) as timm builds
+it, with TensorFlow's asymmetric padding and with pixels minus 127, divided by 128. The vector is the pooled features
+before the classifier.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _named(**modules: nn.Module) -> nn.Sequential:
 
 
 def _fill(net: nn.Module, file: Path) -> None:
-    """The file's tensors have names of their own but stand in timm's order."""
+    """Fill the network from a file: its tensors have other names than timm's, but stand in timm's order."""
     state, own = read_state(file), net.state_dict()
     if len(state) != len(own):
         raise SitterError(

@@ -1,6 +1,6 @@
 """IResNet, the network of InsightFace's arcface_torch (Duta et al. 2020, arXiv 2004.04989; ArcFace, arXiv 1801.07698).
 
-Counts of parameters at 512 dimensions: 24.0, 34.1, 43.6 and 65.2 million for depths 18, 34, 50 and 100.
+With 512 dimensions it has 24.0, 34.1, 43.6 and 65.2 million parameters for depths 18, 34, 50 and 100.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipeline.store.weights import weights_file
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 14, 3), 100: (3, 13, 30, 3)}
 CHANNELS = (64, 128, 256, 512)
-SHRUNK = 16  # so many times smaller is the last feature map
+SHRUNK = 16  # the last feature map is this many times smaller than the input
 
 
 class Block(nn.Module):
@@ -41,7 +41,7 @@ class Block(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, inputs, H, W] to [B, outputs, H / stride, W / stride]."""
+        """Map [B, inputs, H, W] to [B, outputs, H / stride, W / stride]."""
         y = self.prelu(self.bn2(self.conv1(self.bn1(x))))
         return cast(Tensor, self.bn3(self.conv2(y)) + self.downsample(x))
 
@@ -91,7 +91,7 @@ class IResNet(Backbone):
 
 
 def stage_name(name: str) -> str:
-    """A name of arcface_torch's state dict as it is here.
+    """Return the name in this network for a name in arcface_torch's state dict.
 
     >>> stage_name("layer3.12.bn1.weight"), stage_name("prelu.weight"), stage_name("fc.bias")
     ('stages.layer3_12.bn1.weight', 'stages.stem.prelu.weight', 'stages.tail.fc.bias')

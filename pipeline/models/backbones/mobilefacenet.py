@@ -1,7 +1,8 @@
 """MobileFaceNet, a face recogniser of a million parameters (Chen et al. 2018, arXiv 1804.07573).
 
-As github.com/foamliu/MobileFaceNet has it, whose weights it takes: trained with ArcFace on MS1M, ReLU6 for the paper's
-PReLU, 112×112 RGB with ImageNet's mean and deviation to 128 values.
+This is the network of github.com/foamliu/MobileFaceNet, and takes its weights. It was trained with ArcFace on MS1M, has
+ReLU6 instead of the paper's PReLU, and maps 112×112 RGB, normalised by ImageNet's mean and standard deviation, to 128
+values.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from pipeline.params.backbones.mobilefacenet import MobileFaceNetOptions
 from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
 
-# Expansion, channels, blocks, stride of the first: the paper's table 1.
+# Expansion, channels, number of blocks, stride of the first block: the paper's table 1.
 BOTTLENECKS = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
-SIDE = 7  # of the last feature map, 112 / 2⁴
+SIDE = 7  # side of the last feature map, 112 / 2⁴
 
 
 def _convolved(inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> list[nn.Module]:
-    """A convolution that keeps the size (but for the stride), and its normalisation."""
+    """Return a convolution that keeps the size (except for the stride), and its normalisation."""
     return [nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False), nn.BatchNorm2d(outputs)]
 
 
@@ -33,7 +34,7 @@ def _named(**modules: nn.Module) -> nn.Sequential:
 
 
 class Bottleneck(nn.Module):
-    """1×1 expansion – 3×3 depthwise – linear 1×1 projection, plus the input where the shape stays."""
+    """1×1 expansion – 3×3 depthwise – linear 1×1 projection, plus the input if the shape stays the same."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -45,13 +46,13 @@ class Bottleneck(nn.Module):
         self.relu = nn.ReLU6()
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, inputs, H, W] to [B, outputs, H / stride, W / stride]."""
+        """Map [B, inputs, H, W] to [B, outputs, H / stride, W / stride]."""
         y = self.relu(self.bn2(self.depthwise(self.relu(self.bn1(self.expand(x))))))
         y = self.bn3(self.project(y))
         return cast(Tensor, x + y if self.adds else y)
 
 
-# Names of the file's parts within each stage, and ours.
+# Names of the parts within each stage: in the file, and here.
 PARTS = {
     "conv1": {"0": "conv", "1": "bn"},
     "conv2": {"0": "pointwise", "1": "bn"},
@@ -99,7 +100,7 @@ class MobileFaceNet(Backbone):
 
 
 def stage_name(name: str) -> str:
-    """A name of the file's state dict as it is here.
+    """Return the name in this network for a name in the file's state dict.
 
     >>> stage_name("features.3.conv.1.0.weight"), stage_name("gdconv.bn.bias"), stage_name("conv3.bias")
     ('stages.features_3.depthwise.weight', 'stages.gdconv.bn.bias', 'stages.vector.fc.bias')

@@ -1,4 +1,4 @@
-"""Any face recogniser in ONNX, run by ONNX Runtime as it is: frozen, or under a head that is trained on its vectors."""
+"""Any face recogniser in ONNX, run by ONNX Runtime: frozen, or with a head that is trained on its vectors."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from pipeline.store.weights import weights_file
 
 
 class Graph(nn.Module):
-    """An ONNX graph from images to vectors; it has no parameters that PyTorch knows of.
+    """An ONNX graph from images to vectors, without parameters in PyTorch.
 
-    held: how many numbers it holds as weights.
+    `held` is the number of its weights.
     """
 
     def __init__(self, file: Path, layout: str, output: str | None) -> None:
@@ -30,11 +30,11 @@ class Graph(nn.Module):
 
         Args:
             file: the ONNX file.
-            layout: "nchw" or "nhwc", of its input.
-            output: name of the vector among its outputs; None: there is only one.
+            layout: layout of its input, "nchw" or "nhwc".
+            output: name of the output with the vector; None: there is only one output.
 
         Raises:
-            SitterError: it has not one input of four axes, or not one output of that name.
+            SitterError: it does not have exactly one input with four axes, or has no output of this name.
         """
         super().__init__()
         self.file, self.channels_last = file, layout == "nhwc"
@@ -42,9 +42,11 @@ class Graph(nn.Module):
         inputs, outputs = self.session.get_inputs(), [o.name for o in self.session.get_outputs()]
         if len(inputs) != 1 or len(inputs[0].shape) != 4:
             found = ", ".join(f"{i.name} {i.shape}" for i in inputs)
-            raise SitterError(f"{file} takes {found}; a recogniser takes images alone, [n, 3, height, width].")
+            raise SitterError(f"{file} takes {found}; a recogniser takes only images, [n, 3, height, width].")
         if output is None and len(outputs) > 1:
-            raise SitterError(f"{file} has {len(outputs)} outputs: name the vector by `output`. {nearest('', outputs)}")
+            raise SitterError(
+                f"{file} has {len(outputs)} outputs: set `output` to the one with the vector. {nearest('', outputs)}"
+            )
         if output is not None and output not in outputs:
             raise SitterError(f"{file} has no output {output!r}; {nearest(output, outputs)}")
         self.input, self.output = inputs[0].name, output or outputs[0]
@@ -58,7 +60,7 @@ class Graph(nn.Module):
 
     @property
     def size(self) -> int | None:
-        """Side of the images, if the graph holds it."""
+        """Return the side of the images, or None if the graph does not fix it."""
         channels, *sides = (self.shape[i] for i in ((3, 1, 2) if self.channels_last else (1, 2, 3)))
         if channels not in (3, None) or sides[0] != sides[1]:
             other = "nchw" if self.channels_last else "nhwc"
@@ -68,7 +70,7 @@ class Graph(nn.Module):
         return sides[0]
 
     def forward(self, x: Tensor) -> Tensor:
-        """float32 [B, 3, S, S] to float32 [B, dim]; batches of a fixed size are filled up."""
+        """Map float32 [B, 3, S, S] to float32 [B, dim]; if the graph has a fixed batch size, batches are padded."""
         x = x.detach().float()
         images = np.ascontiguousarray((x.permute(0, 2, 3, 1) if self.channels_last else x).cpu().numpy())
         step = self.shape[0] or len(images)
@@ -82,7 +84,7 @@ class Graph(nn.Module):
 
 
 def _numbers_held(file: Path) -> int:
-    """How many floating-point numbers the graph holds as weights."""
+    """Return the number of floating-point weights in the graph."""
     import onnx
 
     graph = onnx.load(str(file), load_external_data=False).graph
@@ -90,7 +92,7 @@ def _numbers_held(file: Path) -> int:
 
 
 class ONNXNetwork(Backbone):
-    """Any ONNX recogniser: what it expects of a face is said by the options; by default that is ArcFace's."""
+    """Any ONNX recogniser; the options describe its input, which by default is ArcFace's."""
 
     roles = ONNXNetworkOptions.roles
 
@@ -102,7 +104,7 @@ class ONNXNetwork(Backbone):
             raise SitterError(f"{self.weights_file} takes faces of {graph.size} pixels, but size is {options.size}.")
         side = options.size or graph.size
         if side is None:
-            raise SitterError(f"{self.weights_file} takes faces of any size: say which it was trained on by `size`.")
+            raise SitterError(f"{self.weights_file} takes faces of any size: say which it was trained on, by `size`.")
         self.template = (
             arcface(side) if options.points is None else Template(np.array(options.points, np.float32), side)
         )

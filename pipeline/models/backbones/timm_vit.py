@@ -1,7 +1,7 @@
-"""Vision transformers trained without labels, built by timm: DINOv2, I-JEPA, DINO, MAE.
+"""Vision transformers that were trained without labels, built by timm: DINOv2, I-JEPA, DINO, MAE.
 
 DINOv2: Oquab et al. 2023, arXiv 2304.07193 (Apache-2.0). I-JEPA: Assran et al. 2023, arXiv 2301.08243 (CC-BY-NC; it has
-no class token, so the mean of the patches is the vector). timm's files and the authors' own are read.
+no class token, so the vector is the mean of the patches). Both timm's files and the authors' own can be read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipeline.store.weights import weights_file
 
 
 class TimmViT(Backbone):
-    """A vision transformer of timm, by its name and the tag of its weights: class token, or mean of the patches."""
+    """A vision transformer of timm, named with the tag of its weights; the vector is the class token or patch mean."""
 
     roles = TimmViTOptions.roles
 
@@ -51,7 +51,9 @@ class TimmViT(Backbone):
             )
         if options.weights is None:
             for name, parameter in net.named_parameters():
-                if name.endswith(".gamma"):  # DINOv2's blocks start scaled by 1e-5: frozen so, LoRA would be silent
+                if name.endswith(
+                    ".gamma"
+                ):  # DINOv2's blocks start scaled by 1e-5; if these stayed frozen, LoRA would have no effect
                     parameter.data.fill_(1)
         else:
             self.weights_file = weights_file(options.weights, at)
@@ -67,7 +69,7 @@ class TimmViT(Backbone):
 
 
 def _of_pixels(values: tuple[float, float, float]) -> tuple[float, float, float]:
-    """Of pixels from 0 to 255 what timm says of pixels from 0 to 1."""
+    """Return for pixels from 0 to 255 the values that timm gives for pixels from 0 to 1."""
     red, green, blue = values
     return 255 * red, 255 * green, 255 * blue
 
@@ -79,15 +81,15 @@ def _block(block: Any) -> Block:
 
 
 def _fill(net: Any, file: Path, what: str, encoder: str) -> None:
-    """timm's names or the authors'; positions brought to another grid by interpolation where needed."""
+    """Fill the network from a file with timm's or the authors' names; interpolate positions if the grid differs."""
     from timm.models.vision_transformer import checkpoint_filter_fn
 
-    # I-JEPA keeps two beside each other. timm's name is for "encoder", and only that may stand alone in a file.
+    # A file of I-JEPA holds two encoders. timm's name is for "encoder", and only this one may be alone in a file.
     required = encoder if encoder != "encoder" else None
     state = read_state(file, (encoder, *WRAPPERS), required)
     try:
         state = checkpoint_filter_fn(state, net)
-    except Exception as error:  # what its conversions meet in a file of another network
+    except Exception as error:  # timm's conversions raise many sorts for a file of another network
         raise SitterError(f"{file} does not fit {what}: {error or type(error).__name__}.") from None
     own = {name: value for name, value in state.items() if not name.startswith(("head.", "fc_norm."))}
     fill(net, own, file, what, whole=True)

@@ -1,0 +1,106 @@
+"""The parts of a training put together; everything that can be wrong with them is found here."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from accelerate import Accelerator
+
+from pipeline.losses.make_sampler import make_sampler
+from pipeline.losses.sharded_centres import share_out
+from pipeline.models.backbone import count_parameters
+from pipeline.models.build import build
+from pipeline.plan.layout import HERE, Layout
+from pipeline.training.augment import Augment
+from pipeline.training.compiling import check_compiler
+from pipeline.training.data import read_faces
+from pipeline.training.features import split_network
+from pipeline.training.gradients import FullPrecision
+from pipeline.training.loop import Run
+from pipeline.training.processes import Processes
+from pipeline.training.stop import StopRequest
+from pipeline.training.validation import check_patience
+from pipeline.training.validation_loss import ValidationLoss, check_val_faces, judges_alone
+
+if TYPE_CHECKING:
+    from pipeline.params.recipe import Recipe
+
+logger = logging.getLogger(__name__)
+
+
+def prepare(recipe: Recipe, accelerator: Accelerator, stop: StopRequest, at: Layout = HERE) -> Run:
+    """Return a training that has not begun.
+
+    Batch normalisation that is trained takes its statistics over the batches of all processes on GPUs; on CPUs, for
+    which torch has no such layer, each process takes those of its own share, and the figures are not those of one
+    process alone. What is frozen keeps its statistics and is the same either way. With `batch_norm: process`, each
+    process takes those of its own share on GPUs, too.
+
+    Args:
+        recipe: of the model.
+        accelerator: decides on device, processes and precision.
+        stop: looked at while features are computed.
+        at: the project that faces and weights lie in.
+
+    Raises:
+        SitterError: the settings, the faces and the machine do not fit each other.
+        SystemExit: the process was asked to stop.
+    """
+    model, training, processes = recipe.name, recipe.training, Processes.of(accelerator)
+    with processes.together():
+        if training.compile is True:
+            check_compiler(accelerator.device.type)
+        faces, every_val = read_faces(training.train_on, recipe.splits, training.fold, at)
+        val = every_val.at_most(training.val_images, recipe.study_seed)
+        unjudged = ""
+        if training.keep == "val-eer":
+            unjudged = check_patience(model, training.patience, val.labels, training.train_on)
+        sampler = make_sampler(training, faces.labels, recipe.seed, processes.rank, processes.world)
+        network, adaptation = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed, at)
+        torch.manual_seed(recipe.seed)
+        loss = FullPrecision(recipe.model.loss.make(network.dim, faces.sitters))
+        subsets, mirrored, of_val = [faces, val], [training.mirror, recipe.model.mirror], None
+        if training.keep == "val-loss":
+            alone = judges_alone(loss)
+            judges = every_val.known_to(faces) if alone else every_val
+            check_val_faces(model, training.train_on, len(judges), alone, processes.world)
+            if not alone:
+                of_val = make_sampler(training, judges.labels, recipe.study_seed, processes.rank, processes.world)
+            subsets, mirrored = [*subsets, judges], [*mirrored, False]
+    device = accelerator.device
+    if processes.world > 1 and device.type == "cuda" and training.batch_norm == "all":
+        network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+    network.to(device)
+    if device.type == "cuda":  # tensor cores like it; on a CPU, oneDNN crashes training small networks so
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    augment = None if training.augment is None else Augment(training.augment, recipe.seed)
+
+    def leave() -> None:
+        processes.leave(stop, "no step was made yet, nothing is lost but time")
+
+    parts = split_network(
+        network, subsets, mirrored, device, training.cache_gb, training.workers, leave, processes,
+        augment=augment, wants_first=adaptation.wants_features,
+    )  # fmt: skip
+    if parts.first is not None:
+        adaptation.initialise(network, parts.first.to(device))
+    if processes.world > 1 and faces.sitters >= max(processes.world, training.shard_centres or math.inf):
+        share_out(loss, processes.rank, processes.world)
+    if processes.first:
+        own, total = count_parameters(network)
+        logger.info(f"{model}: {own:,} of {total:,} parameters are trained")
+        logger.info(
+            f"{model}: {len(faces)} faces of {faces.sitters} sitters, validated on {len(val)} of {val.sitters}; "
+            f"{len(sampler)} batches an epoch; {parts.kept} of {len(network.stages)} stages computed beforehand"
+        )
+        if shortfall := sampler.shortfall():
+            logger.warning(f"{model}: {shortfall}")
+        if unjudged:
+            logger.info(f"{model}: {unjudged}: no epoch is better than another, and the last is kept")
+    judge = None
+    if training.keep == "val-loss":
+        judge = ValidationLoss(loss, parts.inputs[-1], of_val, processes, recipe.study_seed)
+    return Run(accelerator, training, network, adaptation, loss, sampler, parts, recipe.seed, judge)
