@@ -114,12 +114,12 @@ def _of_study(
 
 
 def _scorer(prints: Prints, places: Mapping[tuple[str, str], int]) -> Any:
-    from pipeline.answering.recogniser import scores
+    from pipeline.answering.recogniser import matrix
 
     def of(portraits: Sequence[Portrait]) -> Prints:
         return prints.of([places[portrait[:2]] for portrait in portraits])
 
-    return lambda probes, gallery: scores(of(probes), of(gallery))
+    return lambda probes, gallery: matrix(of(probes), of(gallery))
 
 
 def _note(ready: Tried, known: Sequence[Portrait]) -> str:

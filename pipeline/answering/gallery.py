@@ -11,14 +11,13 @@ import numpy as np
 
 from pipeline.answering.faces import Box, Face, Picture
 from pipeline.answering.pictures import HandedIn, Pictures
-from pipeline.answering.recogniser import Prints, scores
+from pipeline.answering.recogniser import Prints, matrix
 from pipeline.answering.sheets import Shown, record, sheets
 from pipeline.calibration.fit import Calibration
 from pipeline.identification.answer import Answer, Answers, Candidate, Tried
 from pipeline.identification.decisions import Decision, Image
 from pipeline.identification.evidence import Evidence
-from pipeline.identification.search import Portrait, Searches
-from pipeline.metrics.result import Floats
+from pipeline.identification.search import Matrix, Portrait, Searches
 
 if TYPE_CHECKING:
     from pipeline.answering.model import Model
@@ -200,9 +199,9 @@ class Gallery:
 
     def _score(
         self, prints: Prints, rows: Mapping[Image, int], probes: Sequence[Portrait], gallery: Sequence[Portrait]
-    ) -> Floats:
+    ) -> Matrix:
         theirs = self._ordered if gallery is self.ready.within.portraits else self._of(gallery)
-        return scores(prints.of([rows[probe[:2]] for probe in probes]), theirs)
+        return matrix(prints.of([rows[probe[:2]] for probe in probes]), theirs)
 
     def _of(self, portraits: Sequence[Portrait]) -> Prints:
         return self._prints.of([self._places[portrait[:2]] for portrait in portraits])
@@ -214,7 +213,7 @@ class Gallery:
             decisions: people's decisions, by data set and image; None: the decisions in the study's own file.
         """
         decided = self.decisions if decisions is None else decisions
-        return self.ready.answers(self.portraits, decided, lambda a, b: scores(self._of(a), self._of(b)))
+        return self.ready.answers(self.portraits, decided, lambda a, b: matrix(self._of(a), self._of(b)))
 
     def sheets(self, answers: Answers, faces: Sequence[Face] = ()) -> list[Sheet]:
         """Return what to show for each portrait: candidates with cautions, and the facts about their pictures.

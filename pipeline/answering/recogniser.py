@@ -7,7 +7,7 @@ and the cohort of score normalisation.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +67,11 @@ def scores(probes: Prints, gallery: Prints) -> Floats:
     by_probe = (found - probes.mean[:, None]) / probes.spread[:, None]
     normed: Floats = (by_probe + (found - gallery.mean) / gallery.spread) / 2
     return normed
+
+
+def matrix(probes: Prints, gallery: Prints) -> Callable[[slice, slice], Floats]:
+    """Return what gives the scores of some probes and some of the gallery (`identification.search.Matrix`)."""
+    return lambda rows, columns: scores(probes.of(rows), gallery.of(columns))
 
 
 class Recogniser(ABC):

@@ -5,17 +5,19 @@ from __future__ import annotations
 from pipeline.core.pixels import RGBImage
 from pipeline.faces.image import UnreadableImage, read_image
 from pipeline.plan.layout import HERE, Layout
+from pipeline.store.credits import UNKNOWN, Credit, read_credits
 from pipeline.store.faces import FaceStore
 from pipeline.store.raw import contact_sheet_file
 
 
 class Pictures:
-    """The pictures of the project `at`; each data set's store of faces is opened once."""
+    """The pictures of the project `at`; the faces of a data set are opened once, and its credits are read once."""
 
     def __init__(self, at: Layout = HERE) -> None:
         """Open nothing yet."""
         self._at = at
         self._stores: dict[str, tuple[FaceStore, dict[str, int]] | None] = {}
+        self._credits: dict[str, dict[str, Credit]] = {}
 
     def crop(self, dataset: str, image_id: str) -> RGBImage | None:
         """Return the aligned face of an image, uint8 [112, 112, 3]; None where there is none."""
@@ -26,6 +28,12 @@ class Pictures:
         """Return who sat for an image; empty where it has no face."""
         store, place = self._find(dataset, image_id)
         return "" if store is None else store.sitters[place]
+
+    def credit(self, dataset: str, image_id: str) -> Credit:
+        """Return what the source of an image says of it: artist, title, year and so on."""
+        if dataset not in self._credits:
+            self._credits[dataset] = read_credits(dataset, self._at)
+        return self._credits[dataset].get(image_id, UNKNOWN)
 
     def whole(self, dataset: str, path: str) -> RGBImage | None:
         """Return an image as delivered; None where it cannot be read, as its account says."""

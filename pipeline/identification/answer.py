@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.core.errors import SitterError
 from pipeline.identification.decisions import Decision, Image, accepted
 from pipeline.identification.evidence import Calibrations, Evidence, places, posteriors
-from pipeline.identification.known import LOG10, NONE, Cell, Known, judge, order
+from pipeline.identification.known import LOG10, NONE, Cell, Known, foremost, judge
 from pipeline.identification.question import QuestionPortraits
 from pipeline.identification.search import Arranged, Portrait, Scorer, Searches, arranged, search
 
@@ -214,12 +214,15 @@ def _lists(
         rejected = [d.sitter for d in decisions.get(probe[:2], ()) if d.verdict == "reject"]
         ruled_out[row, places(rejected, found.sitters)] = True
     thought = None if weighed is None else posteriors(weighed.llr, entry.prior, ruled_out)
-    ranked = order(found.scores) if weighed is None else order(weighed.scores, weighed.llr)
+    named = np.isfinite(found.scores) & ~ruled_out
+    likely = found.scores if weighed is None else weighed.llr
+    scores = found.scores if weighed is None else weighed.scores
+    ranked = foremost(scores, np.where(named, likely, -np.inf), entry.candidates)
     lists: dict[Image, tuple[list[Candidate], Candidate | None]] = {}
     for row, probe in enumerate(wanted):
-        there = [n for n in ranked[row] if np.isfinite(found.scores[row, n]) and not ruled_out[row, n]]
+        there = [n for n in ranked[row] if named[row, n]]
         candidates = []
-        for rank, n in enumerate(there[: entry.candidates], start=1):
+        for rank, n in enumerate(there, start=1):
             ratio = bounds = posterior = cell = None
             if weighed is not None and thought is not None:
                 ratio = float(weighed.llr[row, n]) / LOG10

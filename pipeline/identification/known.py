@@ -78,11 +78,36 @@ def band(log10_lr: float) -> str:
     raise AssertionError(log10_lr)
 
 
-def order(scores: Floats, llr: Floats | None = None) -> Ints:
-    """Return the sitters [p, s] of each probe, the likeliest first: by ratio, then by score, then by name."""
-    if llr is None:
-        return np.argsort(-scores, axis=1, kind="stable")
-    return np.lexsort((-scores, -llr), axis=1)
+def foremost(scores: Floats, llr: Floats | None, k: int) -> Ints:
+    """Return the k likeliest sitters [p, k] of each probe, the likeliest first: by ratio, then by score, then by name.
+
+    Args:
+        scores, llr: [p, s]; without ratios, by score alone.
+        k: how many; where there are fewer sitters, all.
+    """
+    likely = scores if llr is None else llr
+    k = min(k, likely.shape[1])
+    found = np.empty((len(likely), k), dtype=np.int64)
+    for row, values in enumerate(likely):
+        least = np.partition(values, len(values) - k)[len(values) - k] if k else np.inf
+        some = np.flatnonzero(values >= least)  # those that are equal to the last of the k, too
+        found[row] = some[np.lexsort((-scores[row, some], -values[some]))[:k]]
+    return found
+
+
+def ahead(scores: Floats, llr: Floats | None, mine: Ints) -> Ints:
+    """Return how many sitters [p] come before one in the order of `foremost`.
+
+    Args:
+        scores, llr: [p, s] as there.
+        mine: [p] the place of that sitter.
+    """
+    likely = scores if llr is None else llr
+    rows, before = np.arange(len(mine)), np.arange(likely.shape[1]) < mine[:, None]
+    own, score = likely[rows, mine][:, None], scores[rows, mine][:, None]
+    first = (scores > score) | ((scores == score) & before)
+    found: Ints = ((likely > own) | ((likely == own) & first)).sum(axis=1)
+    return found
 
 
 def judge(searches: Searches, own: Sequence[str], evidence: Evidence | None, prior: float, candidates: int) -> Known:
@@ -98,8 +123,8 @@ def judge(searches: Searches, own: Sequence[str], evidence: Evidence | None, pri
     mine = places(own, searches.sitters)
     mated = (mine >= 0) & np.isfinite(searches.scores[np.arange(len(own)), np.maximum(mine, 0)])
     _, who = np.unique(np.asarray(own, dtype=str), return_inverse=True)
-    ranked = order(searches.scores) if evidence is None else order(evidence.scores, evidence.llr)
-    place = (ranked == mine[:, None]).argmax(axis=1)
+    scores, llr = (searches.scores, None) if evidence is None else (evidence.scores, evidence.llr)
+    place = ahead(scores, llr, np.maximum(mine, 0))
     alike = equal([name for name, there in zip(own, mated, strict=True) if there])
     first, among = ((*share(place[mated] < k, alike, who[mated]), int(mated.sum())) for k in (1, candidates))
     cells = [] if evidence is None else _cells(own, mine, mated, who, evidence, prior, candidates)
@@ -126,7 +151,7 @@ def _cells(
         weights[chosen] = equal([name for name, there in zip(own, chosen.tolist(), strict=True) if there])
         weights *= part / max(weights.sum(), 1e-300)
         thought = posteriors(ratios, prior)
-        ranked = order(np.where(np.isfinite(ratios), evidence.scores, -np.inf), ratios)[:, :candidates]
+        ranked = foremost(np.where(np.isfinite(ratios), evidence.scores, -np.inf), ratios, candidates)
         for row in np.flatnonzero(chosen):
             every = [
                 (rank, ratios[row, n] / LOG10, thought.candidates[row, n], sort == 0 and n == mine[row])

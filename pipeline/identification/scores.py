@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.identification.search import Portrait, Scorer
+from pipeline.identification.search import Matrix, Portrait, Scorer
 from pipeline.metrics.result import Floats, rounded, unit
 from pipeline.plan.layout import HERE, Layout
 from pipeline.store.embeddings import FILE, check_vectors, read_embeddings
@@ -48,11 +48,15 @@ def of_vectors(vectors: Mapping[tuple[str, str], NDArray[np.float64]]) -> Scorer
     def stacked(portraits: Sequence[Portrait]) -> Floats:
         return np.stack([vectors[p.dataset, p.image_id] for p in portraits])
 
-    return lambda probes, gallery: rounded(stacked(probes) @ stacked(gallery).T)
+    def score(probes: Sequence[Portrait], gallery: Sequence[Portrait]) -> Matrix:
+        theirs, ours = stacked(probes), stacked(gallery)
+        return lambda rows, columns: rounded(theirs[rows] @ ours[columns].T)
+
+    return score
 
 
 def _of_tables(tables: Mapping[str, Scores]) -> Scorer:
-    def score(probes: Sequence[Portrait], gallery: Sequence[Portrait]) -> Floats:
+    def some(probes: Sequence[Portrait], gallery: Sequence[Portrait]) -> Floats:
         found = np.full((len(probes), len(gallery)), np.nan)
         for one in dict.fromkeys(p.dataset for p in probes):
             for other in dict.fromkeys(p.dataset for p in gallery):
@@ -64,4 +68,4 @@ def _of_tables(tables: Mapping[str, Scores]) -> Scorer:
                 found[np.ix_(rows, columns)] = either_way(there, back)
         return found
 
-    return score
+    return lambda probes, gallery: lambda rows, columns: some(probes[rows], gallery[columns])

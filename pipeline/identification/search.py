@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -11,8 +11,10 @@ import numpy as np
 from pipeline.metrics.result import Floats, Ints
 
 Pooling = Literal["best", "mean"]
-# Number of scores in memory at once.
-CELLS = 8_000_000
+CELLS = 2**19
+"""Number of scores in a block, which fits into the caches."""
+LEAST_PORTRAITS, MOST_PORTRAITS = 4096, 65536
+"""Bounds of the number of gallery portraits in a block: products of matrices with fewer rows are slow."""
 
 
 class Portrait(NamedTuple):
@@ -26,8 +28,10 @@ class Portrait(NamedTuple):
     """A name that all images of one picture share, such as copies and the renderings of a photograph."""
 
 
-Scorer = Callable[[Sequence[Portrait], Sequence[Portrait]], Floats]
-"""A function that returns the scores of probes against portraits of the gallery: float64 [p, g], NaN for no score."""
+Matrix = Callable[[slice, slice], Floats]
+"""A function that returns the scores of some probes against some portraits: a new float64 [p, g], NaN for no score."""
+Scorer = Callable[[Sequence[Portrait], Sequence[Portrait]], Matrix]
+"""A function that prepares the comparison of probes with portraits of the gallery."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def search(
     apart: bool,
     apart_of: Collection[str] = (),
 ) -> Searches:
-    """Search the gallery for all probes, in blocks of probes.
+    """Search the gallery for all probes, in blocks of probes and of the gallery.
 
     Args:
         probes: p portraits.
@@ -93,28 +97,73 @@ def search(
         apart_of: sitters whose probes are treated as with `apart` in any case.
     """
     within = gallery if isinstance(gallery, Arranged) else arranged(gallery)
-    sitters, ordered, starts, by_picture = within.sitters, within.portraits, within.starts, within.by_picture
-    scores = np.full((len(probes), len(sitters)), -np.inf)
-    best = np.full((len(probes), len(sitters)), -1, dtype=np.int64)
-    places = within.order
-    size = max(1, CELLS // max(1, len(ordered)))
-    for begin in range(0, len(probes) if sitters else 0, size):
-        block = probes[begin : begin + size]
-        found = np.array(score(block, ordered), dtype=np.float64)
-        for row, probe in enumerate(block):
-            tested = apart or (probe.sitter and probe.sitter in apart_of)
-            own = by_picture.get(probe.picture, [])
-            found[row, [n for n in own if tested or ordered[n][:2] == probe[:2]]] = np.nan
-        known = ~np.isnan(found)
-        here = slice(begin, begin + len(block))
-        count = np.add.reduceat(known, starts, axis=1, dtype=np.int64)
-        filled = np.where(known, found, -np.inf)
-        for column, (start, end) in enumerate(zip(starts, [*starts[1:], len(ordered)], strict=True)):
-            nearest = start + filled[:, start:end].argmax(axis=1)
-            best[here, column] = np.where(count[:, column] > 0, places[nearest], -1)
-        if pooling == "best":
-            scores[here] = np.maximum.reduceat(filled, starts, axis=1)
-        else:
-            total = np.add.reduceat(np.where(known, found, 0.0), starts, axis=1)
-            scores[here] = np.where(count > 0, total / np.maximum(count, 1), -np.inf)
-    return Searches(sitters, scores, best)
+    found = Searches(
+        within.sitters,
+        np.full((len(probes), len(within.sitters)), -np.inf),
+        np.full((len(probes), len(within.sitters)), -1, dtype=np.int64),
+    )
+    if not probes or not within.sitters:
+        return found
+    matrix = score(probes, within.portraits)
+    out = _struck(probes, within, apart, apart_of)
+    for sitters, portraits in _blocks(within, len(probes)):
+        size = max(1, CELLS // (portraits.stop - portraits.start))
+        for begin in range(0, len(probes), size):
+            rows = slice(begin, min(begin + size, len(probes)))
+            scores = matrix(rows, portraits)
+            here = np.flatnonzero(
+                (out[0] >= rows.start) & (out[0] < rows.stop) & (out[1] >= portraits.start) & (out[1] < portraits.stop)
+            )
+            scores[out[0][here] - rows.start, out[1][here] - portraits.start] = np.nan
+            pooled, nearest = _pooled(scores, within.starts[sitters] - portraits.start, pooling)
+            found.scores[rows, sitters] = pooled
+            found.best[rows, sitters] = np.where(nearest >= 0, within.order[portraits.start + nearest], -1)
+    return found
+
+
+def _struck(probes: Sequence[Portrait], within: Arranged, apart: bool, apart_of: Collection[str]) -> tuple[Ints, Ints]:
+    """Return the pairs that are not compared, as rows and places among the arranged portraits."""
+    pairs = [
+        (row, place)
+        for row, probe in enumerate(probes)
+        for place in within.by_picture.get(probe.picture, ())
+        if apart or (probe.sitter and probe.sitter in apart_of) or within.portraits[place][:2] == probe[:2]
+    ]
+    rows, places = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    return rows, places
+
+
+def _blocks(within: Arranged, probes: int) -> Iterator[tuple[slice, slice]]:
+    """Give blocks of whole sitters: the sitters and their portraits."""
+    size = min(max(CELLS // probes, LEAST_PORTRAITS), MOST_PORTRAITS)
+    ends = np.append(within.starts[1:], len(within.portraits))
+    first = 0
+    while first < len(ends):
+        last = max(first + 1, int(np.searchsorted(ends, within.starts[first] + size, side="right")))
+        yield slice(first, last), slice(int(within.starts[first]), int(ends[last - 1]))
+        first = last
+
+
+def _pooled(scores: Floats, starts: Ints, pooling: Pooling) -> tuple[Floats, Ints]:
+    """Return the scores of sitters [p, s] and the places of their portraits that are most like the probe.
+
+    Args:
+        scores: of portraits [p, g], a sitter's side by side; NaN where there is none.
+        starts: [s] place of each sitter's first portrait.
+        pooling: how scores become one.
+    """
+    known = ~np.isnan(scores)
+    filled = np.where(known, scores, -np.inf)
+    size = scores.shape[1]
+    if len(starts) == size:
+        return filled, np.where(known, np.arange(size), -1)
+    best = np.maximum.reduceat(filled, starts, axis=1)
+    counts = np.diff(np.append(starts, size))
+    first = np.where(known & (filled == np.repeat(best, counts, axis=1)), np.arange(size), size)
+    nearest = np.minimum.reduceat(first, starts, axis=1)
+    nearest[nearest == size] = -1
+    if pooling == "best":
+        return best, nearest
+    count = np.add.reduceat(known, starts, axis=1, dtype=np.int64)
+    total = np.add.reduceat(np.where(known, scores, 0.0), starts, axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), -np.inf), nearest

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +14,13 @@ from pipeline.metrics.failures import WithFailures, mates, with_failures
 from pipeline.metrics.intervals import draws
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Column, Context, Result, Scalar, Scored, at
-from pipeline.metrics.search_rates import Rate, Searches, dir_rate, rank_rate, replicates
+from pipeline.metrics.search_rates import Rate, Searches, dir_rate, rank_rate, replicates, threshold
 from pipeline.metrics.searching import searches, units
 from pipeline.metrics.templates import sides
 from pipeline.metrics.verification import reversed_by, support
 from pipeline.params.metrics.identification import IdentificationOptions
+
+logger = logging.getLogger(__name__)
 
 CMC_RANKS = 100
 
@@ -31,8 +35,9 @@ def identification(context: Context, options: IdentificationOptions) -> Result:
     counts sitters or, with `rank_by: images`, images of other sitters.
 
     Open set: each probe is also searched with its own sitter removed from the gallery. FAR (FPIR) is the share of these
-    searches in which the best score reaches the threshold; with `open_set: absent`, of the searches for somebody who is
-    not in the gallery. DIR is the share of probes with their own sitter first and at the threshold or above.
+    searches in which the best score reaches the threshold (`threshold@0.01`); with `open_set: absent`, of the searches
+    for somebody who is not in the gallery. DIR is the share of probes with their own sitter first and at the threshold
+    or above.
 
     Intervals are for other sitters, both as probes and in the gallery (see `search_rates`).
     """
@@ -43,7 +48,13 @@ def identification(context: Context, options: IdentificationOptions) -> Result:
         options.within_folds,
     )
     by_image = options.rank_by == "images"
+    started = perf_counter()
     found = searches(pairing, sorted(set(options.ranks)), by_image)
+    milliseconds = 1e3 * (perf_counter() - started) / len(pairing.probe)
+    logger.info(
+        f"{options.probe}: {len(pairing.probe):,} searches among {len(pairing.columns):,} images of "
+        f"{len(set(pairing.columns.sitters)):,} sitters, {milliseconds:.3g} ms a search"
+    )
     mated, rivals = found.rank > 0, np.isfinite(found.foremost_other)
     if options.open_set == "absent":
         rivals &= ~mated
@@ -63,6 +74,7 @@ def identification(context: Context, options: IdentificationOptions) -> Result:
             continue
         drawn[at("dir", far)] = dir_rate(found, mated, rivals, far)
         scalars[at("dir", far)] = Scalar(drawn[at("dir", far)].value(), note, percent=True, better="higher")
+        scalars[at("threshold", far)] = Scalar(_threshold(found, rivals, far))
     if by_image:
         scalars["map"] = _mean_precision(context, found, mated, nobody)
     for name, values in replicates(drawn, _draws(context, found)).items():
@@ -72,6 +84,7 @@ def identification(context: Context, options: IdentificationOptions) -> Result:
     scalars |= {
         "probes": Scalar(len(mated)),
         "mated": Scalar(int(mated.sum())),
+        "unmated": Scalar(int(rivals.sum())),
         "gallery": Scalar(len(pairing.columns)),
         "gallery_sitters": Scalar(len(set(pairing.columns.sitters))),
         "excluded": Scalar(len(pairing.excluded[0])),
@@ -83,6 +96,12 @@ def identification(context: Context, options: IdentificationOptions) -> Result:
         _curves(found, mated, rivals, len(pairing.columns) if by_image else len(pairing.sitters)),
         reversed=doubt,
     )
+
+
+def _threshold(found: Searches, rivals: NDArray[np.bool_], far: float) -> float | None:
+    """Return the least score at which a search may name somebody, so that FPIR is at most `far`; None: any score."""
+    exceeded = float(threshold(found.foremost_other[rivals], np.ones((1, int(rivals.sum()))), far)[0])
+    return float(np.nextafter(exceeded, np.inf)) if np.isfinite(exceeded) else None
 
 
 def _draws(context: Context, found: Searches) -> Iterator[NDArray[np.int32]]:
@@ -100,8 +119,10 @@ def _with_failures(
     missing from the gallery because none of their images there has a usable face. A probe without a face gives no false
     alarm.
     """
-    if failed is None or not failed.count:
-        return failed.rates() if failed else {}
+    if failed is None:
+        return {}
+    if not failed.count:
+        return failed.rates()
     every = _every_search(failed, found)
     mated = mates(failed.every) > 0
     if not mated.any():
@@ -110,25 +131,30 @@ def _with_failures(
     searched = np.append(np.isfinite(found.foremost_other), np.ones(len(failed.probes), bool))
     if options.open_set == "absent":
         searched &= ~mated
-    notes = {}
+    notes, limits = {}, {}
     for far in context.far:
         enough, notes[at("fnir", far)] = support(int(searched.sum()), far, "searches without a mate")
         if enough:
             rates[at("fnir", far)] = dir_rate(every, mated, searched, far)
+            limits[at("fnir_threshold", far)] = Scalar(_threshold(every, searched, far), beside=True)
     values = replicates(rates, _draws(context, every))
-    return failed.rates() | {
-        name: Scalar(
-            1 - rate.value(),
-            notes.get(name, ""),
-            1 - values[name],
-            percent=True,
-            better="lower",
-            beside=True,
-            effective=rate.effective,
-            share=True,
-        )
-        for name, rate in rates.items()
-    }
+    return (
+        failed.rates()
+        | {
+            name: Scalar(
+                1 - rate.value(),
+                notes.get(name, ""),
+                1 - values[name],
+                percent=True,
+                better="lower",
+                beside=True,
+                effective=rate.effective,
+                share=True,
+            )
+            for name, rate in rates.items()
+        }
+        | limits
+    )
 
 
 def _every_search(failed: WithFailures, found: Searches) -> Searches:

@@ -1,12 +1,15 @@
-"""The searches of identification: each probe against the gallery, in blocks of probes."""
+"""The searches of identification: each probe against the gallery."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from pipeline.core.errors import SitterError
+from pipeline.metrics.nearest import Gallery, Struck, nearest
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Floats, Ints, Scored, rounded
 from pipeline.metrics.search_rates import Searches
@@ -26,7 +29,7 @@ def units(pairing: Pairing) -> tuple[Ints, int]:
 
 
 def searches(pairing: Pairing, ranks: Sequence[int] = (), by_image: bool = False) -> Searches:
-    """Search each probe, in blocks of probes.
+    """Search for each probe.
 
     Args:
         pairing: the pairing of the probes and the gallery.
@@ -38,43 +41,107 @@ def searches(pairing: Pairing, ranks: Sequence[int] = (), by_image: bool = False
     """
     if not len(pairing.probe) or not len(pairing.columns):
         raise SitterError(f"{pairing.probe.dataset}: identification needs probes and a gallery, but there is none.")
-    from scipy.sparse import coo_array
+    arranged = _arranged(pairing)
+    if by_image or isinstance(pairing.probe, Scored):
+        return _by_matrix(pairing, arranged, ranks, by_image)
+    return _by_vectors(pairing, arranged, ranks)
 
+
+@dataclass(frozen=True)
+class _Arranged:
+    """A gallery by sitter, and where the probes' own sitters are."""
+
+    order: Ints
+    """[g] images, a sitter's side by side."""
+    starts: Ints
+    """[s] place in that order of each sitter's first image."""
+    unit_of: Ints
+    """[s] unit of each sitter."""
+    mine: Ints
+    """[p] place of each probe's own sitter among them; −1 where it is not in the gallery."""
+    struck: Struck
+    """Pairs that are not compared."""
+    units: int
+    probe_units: int
+    who: Ints
+    """[p] unit of each probe."""
+
+    def result(
+        self, rank: Ints, position: Ints, own: Floats, foremost: Ints, others: Floats, ahead: Any, precision: Floats
+    ) -> Searches:
+        """Return the searches; `foremost` are places of sitters, `others` [p, 2] their scores and the next."""
+        enrolled = np.zeros(self.units, bool)
+        enrolled[self.unit_of] = True
+        who = np.where(np.isfinite(others[:, 0]), self.unit_of[foremost], -1)
+        return Searches(
+            self.units, self.probe_units, enrolled, self.who, rank, position, own, others[:, 0], who, others[:, 1],
+            ahead, precision,
+        )  # fmt: skip
+
+
+def _arranged(pairing: Pairing) -> _Arranged:
     number_p, number_g = pairing.numbers
     order = np.argsort(number_g, kind="stable")
     present, starts = np.unique(number_g[order], return_index=True)
     place = np.full(len(pairing.sitters), -1)
     place[present] = np.arange(len(present))
-    score, probes, gallery = pairing.scorer(order), len(pairing.probe), len(order)
-    columns = np.argsort(order)
+    columns = np.empty_like(order)
+    columns[order] = np.arange(len(order))
     out_i, out_j = pairing.excluded
     if pairing.within:  # exclude an image with itself and, from both sides, with one of the same origin
-        every = np.arange(probes)
+        every = np.arange(len(pairing.probe))
         out_i, out_j = np.concatenate([out_i, out_j, every]), np.concatenate([out_j, out_i, every])
-    own, other, second = np.empty(probes), np.empty(probes), np.full(probes, -np.inf)
-    rank, foremost = np.zeros(probes, dtype=np.int64), np.full(probes, -1)
     unit_of, probe_units = units(pairing)
+    struck = Struck.of(out_i, columns[out_j])
+    return _Arranged(
+        order, starts, unit_of[present], place[number_p], struck, len(unit_of), probe_units, unit_of[number_p]
+    )
+
+
+def _by_vectors(pairing: Pairing, within: _Arranged, ranks: Sequence[int]) -> Searches:
+    """Search by cosines, of which only those that decide are computed in double precision."""
+    from scipy.sparse import coo_array
+
+    gallery = Gallery(pairing.columns.vectors, within.order, within.starts)
+    wanted = max([1, *ranks]) + 1
+    found = nearest(gallery, pairing.probe.vectors, wanted, struck=within.struck, own=within.mine)
+    rank = np.where(np.isfinite(found.own), 1 + found.before, 0)
+    ahead = {}
+    for k in ranks:
+        rows = np.flatnonzero(rank == k + 1)  # without any one of those ahead it would be at rank k
+        cells = np.repeat(within.who[rows], k), within.unit_of[found.sitters[rows, :k]].ravel()
+        ones = np.ones(len(cells[0]), np.int64)
+        ahead[k] = coo_array((ones, cells), shape=(within.units, within.units)).tocsr()
+    others = np.full((len(rank), 2), -np.inf)
+    others[:, : found.scores.shape[1]] = found.scores[:, :2]
+    return within.result(rank, rank, found.own, found.sitters[:, 0], others, ahead, np.full(0, np.nan))
+
+
+def _by_matrix(pairing: Pairing, within: _Arranged, ranks: Sequence[int], by_image: bool) -> Searches:
+    """Search by a score of each pair, in blocks of probes."""
+    from scipy.sparse import coo_array
+
+    score, probes = pairing.scorer(within.order), len(pairing.probe)
+    own, others = np.empty(probes), np.full((probes, 2), -np.inf)
+    rank, foremost = np.zeros(probes, dtype=np.int64), np.full(probes, -1)
     position, precision = np.zeros(probes, dtype=np.int64), np.full(probes if by_image else 0, np.nan)
-    total = len(unit_of)
-    ahead = {k: coo_array((total, total), dtype=np.int64).tocsr() for k in ranks}
-    size = max(1, CELLS // gallery)
+    ahead = {k: coo_array((within.units, within.units), dtype=np.int64).tocsr() for k in ranks}
+    size = max(1, CELLS // len(within.order))
     for start in range(0, probes, size):
         rows = slice(start, min(start + size, probes))
         scores = score(rows)
-        here = (out_i >= rows.start) & (out_i < rows.stop)
-        scores[out_i[here] - start, columns[out_j[here]]] = -np.inf
-        best = np.maximum.reduceat(scores, starts, axis=1)
+        struck = within.struck.among(rows)
+        scores[struck.rows, struck.images] = -np.inf
         if not isinstance(pairing.probe, Scored):
-            best = rounded(best)  # the last bits of cosines must not decide ranks
-        mine = place[number_p[rows]]
+            scores = rounded(scores)  # the last bits of cosines must not decide ranks
+        best = np.maximum.reduceat(scores, within.starts, axis=1)
+        mine = within.mine[rows]
         at_row, known = np.arange(len(best)), mine >= 0
         own[rows] = np.where(known, best[at_row, mine], -np.inf)
         best[at_row[known], mine[known]] = -np.inf
         before, found = best >= own[rows, None], np.isfinite(own[rows])
         if by_image:
-            if not isinstance(pairing.probe, Scored):
-                scores = rounded(scores)
-            ahead_of, precision[rows] = _by_image(scores, starts, mine, own[rows])
+            ahead_of, precision[rows] = _by_image(scores, within.starts, mine, own[rows])
         else:
             ahead_of = before.astype(np.int64)
         rank[rows] = np.where(found, 1 + before.sum(axis=1), 0)
@@ -82,17 +149,14 @@ def searches(pairing: Pairing, ranks: Sequence[int] = (), by_image: bool = False
         for k in ranks:
             missed = (position[rows] > k)[:, None]
             i, j = np.nonzero(missed & (ahead_of > 0) & (position[rows][:, None] - ahead_of <= k))
-            cells = unit_of[number_p[rows][i]], unit_of[present[j]]
-            ahead[k] = ahead[k] + coo_array((np.ones(len(i), np.int64), cells), shape=(total, total)).tocsr()
+            cells = within.who[rows][i], within.unit_of[j]
+            added = coo_array((np.ones(len(i), np.int64), cells), shape=(within.units, within.units))
+            ahead[k] = ahead[k] + added.tocsr()
         foremost[rows] = best.argmax(axis=1)
-        other[rows] = best[at_row, foremost[rows]]
+        others[rows, 0] = best[at_row, foremost[rows]]
         best[at_row, foremost[rows]] = -np.inf
-        second[rows] = best.max(axis=1)
-    enrolled = np.zeros(total, bool)
-    enrolled[unit_of[present]] = True
-    foremost = np.where(np.isfinite(other), unit_of[present[foremost]], -1)
-    who = unit_of[number_p]
-    return Searches(total, probe_units, enrolled, who, rank, position, own, other, foremost, second, ahead, precision)
+        others[rows, 1] = best.max(axis=1)
+    return within.result(rank, position, own, foremost, others, ahead, precision)
 
 
 def _by_image(scores: Floats, starts: Ints, mine: Ints, own: Floats) -> tuple[Ints, Floats]:

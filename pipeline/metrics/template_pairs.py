@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from pipeline.metrics.pair_table import PairTable, exact_table, streamed_table
 from pipeline.metrics.result import Context, Embedded, Floats, Ints, Result, Scalar, Scored, rounded, unit
 from pipeline.metrics.support import with_effective_support
 from pipeline.metrics.templates import failed_templates, pool, rule_of
-from pipeline.metrics.verification import d_prime, tally
+from pipeline.metrics.verification import auc, d_prime, reversed_by, roc, tally
 from pipeline.metrics.verification_figures import curves, rates, weighed
 from pipeline.params.metrics.template_pairs import TemplatePairsOptions
 
@@ -32,8 +32,9 @@ def template_pairs(context: Context, options: TemplatePairsOptions) -> Result:
     """Verify the pairs of templates that a file lists: EER, TAR at each FAR, d′, thresholds and AUC.
 
     A template without any image that has a usable face is counted in `fte`. Its pairs are counted as rejected in the
-    generalised error rates, and in no other rate. Intervals are for other sitters (see `intervals`) or, with more than
-    1,000,000 pairs, for other groups of sitters (see `levels`).
+    generalised error rates, and in no other rate. Likelihood ratios are calibrated by folds of the sitters. Intervals
+    are for other sitters (see `intervals`) or, with more than 1,000,000 pairs, for other groups of sitters (see
+    `levels`).
 
     Raises:
         SitterError: the list names a template without images, or its labels contradict the sitters.
@@ -49,7 +50,7 @@ def template_pairs(context: Context, options: TemplatePairsOptions) -> Result:
         some = scores[chosen]
         return intervals.ScoredPairs(some[same], one[same], some[~same], one[~same], other[~same], len(known_sitters))
 
-    result = _result(context, scored(usable))
+    result = _result(context, scored(usable), given=isinstance(found.templates, Scored))
     if not found.accounted:
         return result
     ends = np.unique(np.stack([a, b]))
@@ -161,17 +162,28 @@ def _replicated(context: Context, pairs: intervals.ScoredPairs) -> tuple[Replica
     return replicates, streamed_table(level_means(levels.scores, counts), levels.genuine, levels.impostor)
 
 
-def _result(context: Context, pairs: intervals.ScoredPairs) -> Result:
+def _result(context: Context, pairs: intervals.ScoredPairs, given: bool) -> Result:
+    """Return the figures; of scores that are `given` by a file it is said if they look like distances."""
     counts = tally(pairs.genuine, pairs.impostor)
     replicates, table = _replicated(context, pairs)
     lacking = "" if len(pairs.genuine) and len(pairs.impostor) else "the list has no genuine, or no impostor pair"
-    drawn = intervals.draws(table.units, context.replicates, context.seed)
-    scalars = rates(counts, d_prime(counts), {} if lacking else replicates(drawn), context.far, lacking)
+
+    def drawn() -> Iterator[NDArray[np.int32]]:
+        return intervals.draws(table.units, context.replicates, context.seed)
+
+    scalars = rates(counts, d_prime(counts), {} if lacking else replicates(drawn()), context.far, lacking)
+    drawing = curves(counts, lacking)
     if not lacking:
         scalars = with_effective_support(scalars, table.impostor, table.units, context.far)
+    if not lacking and context.calibrate is not None:
+        found, calibrated = context.calibrate(table, None, 0, drawn)
+        scalars, drawing = scalars | found, drawing | calibrated
     scalars |= {
         "genuine": Scalar(len(pairs.genuine)),
         "impostor": Scalar(len(pairs.impostor)),
         "sitters": Scalar(pairs.sitters),
     }
-    return weighed(Result(scalars, table.units, curves(counts, lacking)), np.bincount(pairs.genuine_sitter))
+    numbers = len(pairs.genuine), len(pairs.impostor), pairs.sitters
+    doubt = reversed_by(auc(roc(counts)), *numbers) if given and not lacking else ""
+    result = Result(scalars, table.units, drawing, reversed=doubt)
+    return weighed(result, np.bincount(pairs.genuine_sitter))

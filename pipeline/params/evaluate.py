@@ -40,8 +40,9 @@ class Evaluate(Strict):
     """The figures that the declared question is about, such as `tar@0.01`; the report answers the first one in words.
     By default, the figure that ranks the models of a benchmark."""
     calibration: Literal["logistic", "pav", "none"] = "logistic"
-    """How scores become likelihood ratios in `all-pairs`: by logistic or by isotonic regression (PAV), fitted on
-    validation sitters where there are at least 5, else by folds of the test sitters; none: no calibration."""
+    """How scores become likelihood ratios in `all-pairs` and `template-pairs`: by logistic or by isotonic regression
+    (PAV), fitted on validation sitters where there are at least 5, else by folds of the test sitters (in
+    `template-pairs` always); none: no calibration."""
     trained_sitters: Literal["keep", "exclude"] = "keep"
     """What to do with test sitters who, by their name, train a model in another data set. keep: they count, and a
     warning gives their number. exclude: their images count in no benchmark and for no model, so that all use the same

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from pipeline.core.pixels import RGBImage
+    from pipeline.store.credits import Credit
 
 QUALITY = 82
 THUMBNAIL = 120
@@ -46,6 +47,9 @@ class StudyPixels(Pixels, Protocol):
 
     def sitter(self, dataset: str, image_id: str) -> str:
         """Return who sat for an image; empty where that is not known."""
+
+    def credit(self, dataset: str, image_id: str) -> Credit:
+        """Return what the source of an image says of it."""
 
     def contact_sheet(self, dataset: str) -> RGBImage | None:
         """Return samples of a painted data set; None where there are none."""
@@ -105,6 +109,10 @@ class StudyAlbum(Album):
     def sitter(self, dataset: str, image_id: str) -> str:
         """Return who sat for an image; empty where that is not known."""
         return self._study.sitter(dataset, image_id)
+
+    def credit(self, dataset: str, image_id: str) -> Credit:
+        """Return what the source of an image says of it."""
+        return self._study.credit(dataset, image_id)
 
     def sheet(self, dataset: str) -> Picture | None:
         """Return the contact sheet of a painted data set, made small enough to be read on a page."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.reporting.album import Picture, StudyAlbum
-from pipeline.reporting.gallery import Side, side_of
+from pipeline.reporting.gallery import Side
 from pipeline.reporting.series import Series, Styles
 from pipeline.store.attributions import Attributions, ExplainedPair, Maps
 
@@ -68,7 +68,7 @@ def explanations(
     groups: dict[str, list[Explained]] = {}
     for n, pair in enumerate(every[0][1].pairs):
         views = [_view(styles[m], found.pairs[n], found.maps[n], album) for m, found in same.items()]
-        probe, gallery = (side_of(album, *image) for image in _images(pair))
+        probe, gallery = (Side.of(album, *image) for image in _images(pair))
         explained = Explained(probe, gallery, views)
         groups.setdefault(TITLES.get(pair.sort, pair.sort), []).append(explained)
     return Explanations(method, chooser, list(groups.items()))

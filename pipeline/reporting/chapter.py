@@ -17,6 +17,7 @@ from pipeline.reporting.failures import Failures, failures
 from pipeline.reporting.gallery import Group, groups
 from pipeline.reporting.maps import Map, maps
 from pipeline.reporting.numbers import count
+from pipeline.reporting.searches import Searched, searched
 from pipeline.reporting.series import Series, Styles
 from pipeline.reporting.standings import Comparison, Generic, Standings, comparison, everything, listed, standings
 from pipeline.reporting.svg import Chart
@@ -76,6 +77,8 @@ class Chapter:
     calibration: Calibration | None
     thresholds: Choice | None
     """Which threshold to use."""
+    searched: Searched | None
+    """Candidates for a human, and decisions without one."""
     failures: Failures | None
     """Images without a usable face, counted."""
     discard: Discard | None
@@ -119,6 +122,7 @@ def chapter(
         tests=listed(benchmark),
         calibration=calibration(benchmark, styles),
         thresholds=thresholds(benchmark, styles),
+        searched=searched(benchmark, styles),
         failures=failures(benchmark, styles),
         discard=discard(benchmark, styles),
         by_group=by_group(benchmark, styles),

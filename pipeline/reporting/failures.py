@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.reporting.series import Series, Styles
-from pipeline.reporting.standings import Cell
+from pipeline.reporting.standings import Cell, rate_cell
 from pipeline.reporting.tables import heading
 from pipeline.store.benchmarks import Benchmark
 
@@ -37,7 +37,13 @@ def failures(benchmark: Benchmark, styles: Styles) -> Failures | None:
     """Return the table of a benchmark; None where nobody has kept account of failures."""
     values = next(iter(benchmark.metrics.values()), {})
     rows = [
-        Counted(styles[model], alone, _rate(benchmark, model, figure, turned), name, _rate(benchmark, model, counted))
+        Counted(
+            styles[model],
+            alone,
+            rate_cell(benchmark, model, figure, turned),
+            name,
+            rate_cell(benchmark, model, counted),
+        )
         for model in benchmark.models
         for counted in benchmark.scalars
         if (found := _alone(counted)) and benchmark.value(model, counted) is not None
@@ -66,10 +72,3 @@ def _alone(counted: str) -> tuple[str, bool, str, str] | None:
     if kind.startswith("fnir-"):
         return kind[5:], True, f"1 − {kind[5:]}", f"FNIR, {kind[5:]}"
     return None
-
-
-def _rate(benchmark: Benchmark, model: str, figure: str, turned: bool = False) -> Cell:
-    value, (low, high) = benchmark.value(model, figure), benchmark.interval(model, figure)
-    if turned:
-        value, low, high = (None if v is None else 1 - v for v in (value, high, low))
-    return Cell(value, True, low, high)

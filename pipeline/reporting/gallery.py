@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pipeline.reporting.album import Picture, StudyAlbum
 from pipeline.store.benchmarks import Benchmark, HardPair
+from pipeline.store.credits import UNKNOWN, Credit
 
 SORTS = {
     "hardest_genuine": ("Same sitter, scored lowest", "same sitter"),
@@ -21,6 +22,14 @@ class Side:
     image_id: str
     sitter: str
     picture: Picture | None
+    credit: Credit = UNKNOWN
+    """What its source says of it."""
+
+    @classmethod
+    def of(cls, album: StudyAlbum, dataset: str, image_id: str, sitter: str | None = None) -> Side:
+        """Return an image of a data set with its face; without `sitter`, it is the one of the data set."""
+        who = album.sitter(dataset, image_id) if sitter is None else sitter
+        return cls(image_id, who, album.crop(dataset, image_id), album.credit(dataset, image_id))
 
 
 @dataclass(frozen=True)
@@ -61,11 +70,6 @@ def _key(pair: HardPair) -> tuple[str, frozenset[tuple[str, str]]]:
 
 
 def _pair(benchmark: Benchmark, pair: HardPair, others: int, album: StudyAlbum) -> Pair:
-    probe = side_of(album, pair.probe_dataset or benchmark.probe, pair.probe)
-    gallery = side_of(album, pair.gallery_dataset or benchmark.gallery, pair.gallery)
+    probe = Side.of(album, pair.probe_dataset or benchmark.probe, pair.probe)
+    gallery = Side.of(album, pair.gallery_dataset or benchmark.gallery, pair.gallery)
     return Pair(probe, gallery, pair.score, others)
-
-
-def side_of(album: StudyAlbum, dataset: str, image_id: str) -> Side:
-    """Return an image of a pair, with its sitter and its face."""
-    return Side(image_id, album.sitter(dataset, image_id), album.crop(dataset, image_id))

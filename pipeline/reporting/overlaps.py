@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.params.overlap import Overlap
-from pipeline.reporting.album import Album, spread
+from pipeline.reporting.album import StudyAlbum, spread
 from pipeline.reporting.gallery import Side
 from pipeline.store.overlaps import FoundOverlap, SharedSitter
 
@@ -37,19 +37,19 @@ class Shared:
     """Test image, training image, correlation."""
 
 
-def overlaps(made: Overlaps, album: Album) -> list[Shared]:
+def overlaps(made: Overlaps, album: StudyAlbum) -> list[Shared]:
     """Return every entry, with pictures."""
     return [_shared(name, asked, found, album) for name, (asked, found) in made.items()]
 
 
-def _shared(name: str, asked: Overlap, found: FoundOverlap, album: Album) -> Shared:
+def _shared(name: str, asked: Overlap, found: FoundOverlap, album: StudyAlbum) -> Shared:
     told = found.summary
     counts = [told["test"]["images"], told["near_duplicates"], told["test"]["sitters"], told["train"]["sitters"],
               told["sitters_by_name"], told["sitters_by_embedding"], told["excluded"]]  # fmt: skip
     copies = [
         (
-            Side(image.test, image.test_sitter, album.crop(asked.test, image.test)),
-            Side(image.train, image.train_sitter, album.crop(image.train_dataset, image.train)),
+            Side.of(album, asked.test, image.test, image.test_sitter),
+            Side.of(album, image.train_dataset, image.train, image.train_sitter),
             image.similarity,
         )
         for image in spread(found.images, SHOWN)

@@ -42,7 +42,7 @@ SORTS = {
 
 
 def page(found: Findings, album: StudyAlbum) -> str:
-    """Return the whole page as HTML; it refers to nothing outside itself.
+    """Return the whole page as HTML; it loads nothing from outside, though captions link to the pages of pictures.
 
     Args:
         found: all that it is made of.

@@ -1,4 +1,4 @@
-"""Figures of a study for a paper: curves and score histograms by matplotlib, as SVG and PDF with their letters as text.
+"""Figures of a study for a paper, by matplotlib, as SVG and PDF with their letters as text.
 
 The report draws its own pictures, which follow the reader's colours; a paper wants files with a fixed look.
 """
@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from pipeline.reporting.paper_lines import lines
 from pipeline.reporting.series import Series, Styles
 from pipeline.store.benchmarks import Benchmark
 from pipeline.store.curves import Curve
@@ -59,11 +60,14 @@ def draw(folder: Path, found: Iterable[Benchmark], styles: Styles, trainings: Ma
 def _figures(found: Iterable[Benchmark], styles: Styles, trainings: Mapping[str, Curve]) -> Iterator[tuple[str, Any]]:
     for benchmark in found:
         for curve, (x, y, *titles) in CURVES.items():
-            lines = {m: benchmark.curves[curve].get(m, Curve()).points(x, y) for m in styles}
-            if any(lines.values()):
-                yield f"{benchmark.name}-{curve}", _curves(curve, lines, styles, titles)
+            by_model = benchmark.curves.get(curve, {})
+            drawn = {m: by_model.get(m, Curve()).points(x, y) for m in styles}
+            if any(drawn.values()):
+                yield f"{benchmark.name}-{curve}", _curves(curve, drawn, styles, titles)
+        for name, figure in lines(benchmark, {m: _look(style) for m, style in styles.items()}, _axes):
+            yield f"{benchmark.name}-{name.replace('/', '-')}", figure
         for model in styles:
-            if scores := benchmark.curves["scores"].get(model):
+            if scores := benchmark.curves.get("scores", {}).get(model):
                 yield f"{benchmark.name}-scores-{model}", _histogram(scores, benchmark.value(model, "eer_threshold"))
     for model, training in trainings.items():
         if model in styles and len(training.points("epoch", "loss")) > 1:
@@ -81,7 +85,7 @@ def _look(style: Series) -> dict[str, Any]:
 
 
 def _curves(
-    curve: str, lines: Mapping[str, list[tuple[float, float]]], styles: Mapping[str, Series], titles: list[str]
+    curve: str, drawn: Mapping[str, list[tuple[float, float]]], styles: Mapping[str, Series], titles: list[str]
 ) -> Any:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
     from scipy.stats import norm
@@ -98,7 +102,7 @@ def _curves(
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     else:
         axes.set_xscale("log")
-    for model, points in lines.items():
+    for model, points in drawn.items():
         inner = [(x, y) for x, y in points if 0 < x < 1] if curve in ("roc", "det", "dir") else points
         if inner:
             axes.plot(*zip(*inner, strict=True), label=model, **_look(styles[model]))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.reporting.album import Album, spread
+from pipeline.reporting.album import StudyAlbum, spread
 from pipeline.reporting.gallery import Side
 from pipeline.reporting.numbers import NBSP, NONE, percent, ratio
 from pipeline.reporting.tables import aligned
@@ -47,7 +47,7 @@ class Question:
     candidates: int
 
 
-def questions(answered: Mapping[str, Asked], album: Album | None) -> list[Question]:
+def questions(answered: Mapping[str, Asked], album: StudyAlbum | None) -> list[Question]:
     """Return every question that has been answered; without an album without pictures."""
     return [_question(name, asked, album) for name, asked in answered.items()]
 
@@ -71,23 +71,26 @@ def lines(answered: Mapping[str, Asked]) -> list[str]:
     return found
 
 
-def _question(name: str, asked: Asked, album: Album | None) -> Question:
+def _question(name: str, asked: Asked, album: StudyAlbum | None) -> Question:
     record, sitters = asked.record, int(asked.record["gallery"]["sitters"])
     firsts = [_first(rows, record["pretended"]["absent"], album) for rows in spread(asked.lists, SHOWN)]
     page = asked.page.as_posix()
     return Question(name, record["model"], page, sentences(record), firsts, len(asked.lists), sitters)
 
 
-def _first(rows: Sequence[Listed], absent: Collection[str], album: Album | None) -> First:
+def _first(rows: Sequence[Listed], absent: Collection[str], album: StudyAlbum | None) -> First:
     head = next((row for row in rows if row.rank != NONE_OF_THESE), rows[0])
     none = next((row.posterior for row in rows if row.rank == NONE_OF_THESE), None)
     reference = None
     if head.reference:
-        crop = album.crop(head.reference_dataset, head.reference) if album else None
-        reference = Side(head.reference, head.sitter, crop)
-    probe = Side(head.image, "", album.crop(head.dataset, head.image) if album else None)
+        reference = _side(album, head.reference_dataset, head.reference, head.sitter)
+    probe = _side(album, head.dataset, head.image, "")
     truth = head.truth + (ABSENT if head.truth in absent else "")
     return First(probe, reference, head.sitter, head.log10_lr, head.posterior, none, truth, head.decision)
+
+
+def _side(album: StudyAlbum | None, dataset: str, image_id: str, sitter: str) -> Side:
+    return Side.of(album, dataset, image_id, sitter) if album else Side(image_id, sitter, None)
 
 
 def sentences(record: Mapping[str, Any]) -> list[str]:

@@ -18,13 +18,12 @@ from pipeline.identification.sheets import Sheet, words
 from pipeline.reporting.album import Album, Picture
 from pipeline.reporting.numbers import count, percent, ratio
 from pipeline.reporting.templates import templates
+from pipeline.store.credits import caption
 
 if TYPE_CHECKING:
     from pipeline.params.identify import Identify
 
 TEMPLATE, STYLE, PAGE_STYLE = "sheets.html.j2", "page.css", "sheets.css"
-CAPTION = ("artist", "title", "year", "medium", "institution", "inventory", "credit")
-"""Columns of a caption, in this order; others stand in candidates.csv."""
 PORTRAIT = 360
 """Longer side of a whole portrait, in pixels."""
 
@@ -148,8 +147,3 @@ def right(cell: Cell | None) -> str:
         return "no known portrait had such a candidate"
     ends = f"{percent(cell.low, unit=False)}–{percent(cell.high)}"
     return f"{percent(cell.observed)} of {count(cell.searches)} like it were right ({ends})"
-
-
-def caption(columns: Mapping[str, str]) -> list[str]:
-    """Return what a caption says of a picture: artist, title, year and so on, as far as its source knows them."""
-    return [columns[column] for column in CAPTION if columns.get(column)]

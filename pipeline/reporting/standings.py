@@ -115,6 +115,14 @@ def _cell(benchmark: Benchmark, model: str, figure: str, best: bool, par: bool) 
     return Cell(value, benchmark.percent(figure), *benchmark.interval(model, figure), note, best, par)
 
 
+def rate_cell(benchmark: Benchmark, model: str, figure: str, turned: bool = False) -> Cell:
+    """Return a rate with its interval; `turned`, 1 minus it."""
+    value, (low, high) = benchmark.value(model, figure), benchmark.interval(model, figure)
+    if turned:
+        value, low, high = (None if v is None else 1 - v for v in (value, high, low))
+    return Cell(value, True, low, high)
+
+
 def _scale(benchmark: Benchmark, figure: str) -> Scale | None:
     """From zero for error rates, else from the lowest end of an interval, to the highest."""
     values = [benchmark.value(m, f"{figure}{end}") for m in benchmark.models for end in ENDS]

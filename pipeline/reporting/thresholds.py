@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.reporting.lines import Lines, drawn
 from pipeline.reporting.series import Series, Styles
-from pipeline.reporting.standings import Cell
+from pipeline.reporting.standings import Cell, rate_cell
 from pipeline.reporting.svg import Chart
 from pipeline.reporting.tables import heading
 from pipeline.store.benchmarks import Benchmark
@@ -46,7 +46,9 @@ NOT_CHOSEN = (
 
 
 def thresholds(benchmark: Benchmark, styles: Styles) -> Choice | None:
-    """Return the operating points of every model of a benchmark; None where it has no thresholds."""
+    """Return the operating points of every model of a benchmark; None where it has no thresholds of pairs."""
+    if benchmark.kind == "identification":
+        return None
     aims = ["eer_threshold", *(s for s in benchmark.scalars if s.startswith("threshold@"))]
     rows = []
     for model in benchmark.models:
@@ -68,10 +70,6 @@ def _point(benchmark: Benchmark, model: str, own: str) -> Point:
         aim=f"FMR {heading(far)}" if far else "equal errors",
         own=benchmark.value(model, own),
         chosen=benchmark.value(model, chosen),
-        fmr=_rate(benchmark, model, f"fmr@{chosen}"),
-        fnmr=_rate(benchmark, model, f"fnmr@{chosen}"),
+        fmr=rate_cell(benchmark, model, f"fmr@{chosen}"),
+        fnmr=rate_cell(benchmark, model, f"fnmr@{chosen}"),
     )
-
-
-def _rate(benchmark: Benchmark, model: str, figure: str) -> Cell:
-    return Cell(benchmark.value(model, figure), True, *benchmark.interval(model, figure))

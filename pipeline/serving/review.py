@@ -12,10 +12,11 @@ from pipeline.identification.deciding import fingerprint
 from pipeline.identification.decisions import Decision
 from pipeline.identification.sheets import Sheet, words
 from pipeline.reporting.numbers import percent, ratio
-from pipeline.reporting.sheets import caption, right
+from pipeline.reporting.sheets import right
 from pipeline.serving.question import OPEN, STATES, Question, state
 from pipeline.serving.shown import Box, box_of
 from pipeline.store.columns import SITTER_ID
+from pipeline.store.credits import caption
 
 ALL = "all"
 LEAST = {"": "any likelihood", "0.5": "50 % and more", "0.9": "90 % and more"}

@@ -60,6 +60,15 @@ class GroupRate:
     p: float | None
     significant: bool
 
+    @property
+    def verdict(self) -> str:
+        """Whether it is higher or lower than that of all others, or may be so by chance; empty where untested."""
+        if self.value is None or self.p is None:
+            return ""
+        if not self.significant:
+            return "may be chance"
+        return "higher" if (self.difference or 0) > 0 else "lower"
+
 
 @dataclass(frozen=True)
 class GroupErrors:

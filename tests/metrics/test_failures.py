@@ -130,6 +130,9 @@ def test_without_failures_both_are_said_to_be_none_and_nothing_is_repeated():
     assert (found["fta"].value, found["fte"].value) == (0, 0)
     assert "geer" not in found
     assert "fta" not in all_pairs(context(PHOTOGRAPHS), AllPairsOptions(probe="photos")).scalars
+    searched = identification(given, IdentificationOptions(probe="photos")).scalars
+    assert (searched["fta"].value, searched["fte"].value) == (0, 0)
+    assert "fnir-rank-1" not in searched
 
 
 @pytest.mark.parametrize("gallery", [None, "photos"])

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from pipeline.calibration.measure import calibrated
 from pipeline.core.errors import SitterError
 from pipeline.metrics import template_pairs as module
+from pipeline.metrics.intervals import ScoredPairs
 from pipeline.metrics.result import Embedded, unit
 from pipeline.metrics.score_list import every_pair
 from pipeline.metrics.template_pairs import template_pairs
@@ -231,3 +234,29 @@ def test_a_list_that_does_not_fit_the_data_set_is_told_with_its_line(tmp_path: P
     file.write_text("t0 t30 1\nt1 t31 0\n")
     with pytest.raises(SitterError, match="line 2: the label of templates t1 and t31 is 0, but they are of one sitter"):
         template_pairs(given(), options)
+
+
+@pytest.mark.parametrize(("sign", "given", "told"), [(-1, True, True), (1, True, False), (-1, False, False)])
+def test_scores_of_a_file_that_look_like_distances_are_told(sign: int, given: bool, told: bool) -> None:
+    rng = np.random.default_rng(5)
+    one, other = rng.integers(0, 40, 400), rng.integers(0, 40, 400)
+    genuine, impostor = sign * rng.normal(2, 1, 80), sign * rng.normal(0, 1, 400)
+    pairs = ScoredPairs(genuine, np.arange(80) % 40, impostor, one, other, 40)
+    assert bool(module._result(context(), pairs, given).reversed) == told
+
+
+def test_pairs_of_templates_are_calibrated_by_folds_of_sitters() -> None:
+    rng = np.random.default_rng(6)
+    one, other = rng.integers(0, 60, 3000), rng.integers(0, 60, 3000)
+    apart = one != other
+    pairs = ScoredPairs(rng.normal(2, 1, 240), np.arange(240) % 60, rng.normal(0, 1, int(apart.sum())),
+                        one[apart], other[apart], 60)  # fmt: skip
+    given = dataclasses.replace(context(), calibrate=partial(calibrated, method="logistic", seed=1))
+    found = module._result(given, pairs, given=False)
+    # Two normal distributions whose means are two deviations apart: the cost of the true likelihood ratios.
+    llr = [2 * rng.normal(mean, 1, 200_000) - 2 for mean in (2, 0)]
+    true = np.mean([np.log2(1 + np.exp(-llr[0])).mean(), np.log2(1 + np.exp(llr[1])).mean()])
+    assert found.scalars["cllr"].value == pytest.approx(true, abs=0.06)
+    assert found.scalars["cllr_min"].value <= found.scalars["cllr"].value
+    assert {"tippett", "reliability", "ece"} <= set(found.curves)
+    assert "cllr" not in module._result(context(), pairs, given=False).scalars

@@ -11,8 +11,12 @@ from xml.etree import ElementTree
 import pytest
 
 from pipeline.commands import paper
+from pipeline.reporting.paper_figures import draw
+from pipeline.reporting.paper_folds import folds, written
 from pipeline.reporting.paper_tables import paper_tables, rounded
-from pipeline.store.benchmarks import Benchmark
+from pipeline.reporting.series import Series
+from pipeline.store.benchmarks import Benchmark, GroupErrors, Placed
+from pipeline.store.curves import Curve
 from tests.reporting.standin import drawn_crops, small_study, write_run
 
 pytestmark = pytest.mark.slow
@@ -79,12 +83,19 @@ def test_a_study_becomes_tables_and_figures_equal_in_every_run(
         assert {f"tables/{benchmark}{ending}" for ending in (".tex", ".md", ".csv")} <= {str(name) for name in names}
     assert any(name.name.endswith("-roc.svg") for name in names)
     assert any("-scores-" in name.name for name in names)
+    tables = {"photographs-thresholds", "search-investigation", "across-differences"}
+    assert {f"tables/{table}{ending}" for table in tables for ending in (".tex", ".md", ".csv")} <= set(map(str, names))
+    assert {"figures/photographs-discard-norm.svg", "figures/photographs-discard-norm.pdf"} <= set(map(str, names))
     for name in names:
         assert (Path("one") / name).read_bytes() == (Path("two") / name).read_bytes(), name
+        if name.suffix == ".tex":
+            text = (Path("one") / name).read_text(encoding="utf-8").replace("′", "")
+            assert not re.search(r"[^\x00-\x7f]", text), f"{name}: plain LaTeX"
         if name.suffix == ".svg":
-            text = ElementTree.parse(Path("one") / name).getroot()
-            assert any(element.tag.endswith("text") for element in text.iter()), "letters stay letters"
-    assert f"one/: {len(study.evaluate.benchmarks)} tables" in capsys.readouterr().out
+            picture = ElementTree.parse(Path("one") / name).getroot()
+            assert any(element.tag.endswith("text") for element in picture.iter()), "letters stay letters"
+    count = len({name.stem for name in names if name.suffix == ".tex"})
+    assert f"one/: {count} tables" in capsys.readouterr().out
 
 
 def test_letters_of_a_pdf_are_embedded_as_truetype(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,3 +106,41 @@ def test_letters_of_a_pdf_are_embedded_as_truetype(tmp_path: Path, monkeypatch: 
     content = next(Path("out").rglob("*-roc.pdf")).read_bytes()
     assert b"/CIDFontType2" in content or b"/TrueType" in content
     assert b"/Type3" not in content
+
+
+def test_errors_by_group_expected_performance_and_maps_are_drawn_from_their_curves(tmp_path: Path) -> None:
+    rates = {"fnmr": 0.2, "fnmr_low": 0.1, "fnmr_high": 0.3, "fnmr_difference": 0.1, "fnmr_p": 0.04}
+    rates |= {"fmr": 0.01, "fmr_low": None, "fmr_high": None, "fmr_difference": None, "fmr_p": None}
+    significant = {"fnmr_significant": False, "fmr_significant": False}
+    groups = [
+        GroupErrors(model="one", column="a/b", group=name, sitters=9, genuine=9, impostor=9, **rates, **significant)
+        for name in ("oil", "chalk")
+    ]
+    rows = {
+        "tippett": [{"llr": f"{n - 3}", "genuine": f"{1 - n / 9}", "impostor": f"{1 - n / 6}"} for n in range(6)],
+        "reliability": [{"llr": f"{n - 3}", "pav": f"{n / 2}"} for n in range(6)],
+        "ece": [{"log10_odds": f"{n - 3}", "ece": f"{n / 9}", "neutral": f"{n / 6}"} for n in range(6)],
+        "epc": [{"alpha": str(a), "hter": str(a / 3)} for a in (0.0, 0.5, 1.0)],
+    }
+    found = Benchmark(
+        name="paintings",
+        kind="all-pairs",
+        probe="p",
+        gallery="p",
+        scalars={},
+        metrics={"one": {}},
+        curves={curve: {"one": Curve.of(points)} for curve, points in rows.items()},
+        groups={"one": groups},
+        maps={"one": [Placed(n, n % 3, {"sitter": f"s{n % 9}"}) for n in range(40)]},
+    )
+    styles = {"one": Series("one", "frozen", 0)}
+    assert draw(tmp_path, [found], styles, {}) == 7
+    drawn = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.svg")}
+    names = ("tippett", "reliability", "ece", "epc", "groups-a-b-fnmr", "groups-a-b-fmr", "map-sitter-one")
+    assert set(drawn) == {f"paintings-{name}.svg" for name in names}
+    assert ">chalk<" in drawn["paintings-groups-a-b-fnmr.svg"]
+    headings, rows = folds(found, styles)["groups-a/b"]
+    assert headings[:4] == ["model", "a/b", "pairs", "FNMR, %"]
+    assert [row[:2] for row in rows] == [["one", "oil"], ["one", "chalk"]]
+    assert rows[0][3:5] == ["20.0", "10.0–30.0"]
+    assert r"10.0--30.0" in written((headings, rows))[".tex"]
