@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.portrait_heads import PULL, Loss, applied, train
 from benchmarks.portrait_vectors import CROPS, MEMBERS, Portraits
 from pipeline.fusions.plda import Axes, TwoCovariance, fit_axes
 from pipeline.fusions.wccn import whitening
@@ -39,16 +40,21 @@ class Trial:
     crops: bool = False
     cohort: int | None = None
     """Of score normalisation; None: none."""
+    head: Loss | None = None
+    """Of a trained linear head before all else; None: no head."""
+    painted: bool = False
+    """Whether painted photographs are learned from, too."""
 
     @property
-    def new(self) -> bool:
-        """Whether it is PLDA or has crops."""
-        return self.crops or self.between is not None
+    def plain(self) -> bool:
+        """Whether it has nothing but whitening and a cohort."""
+        return not (self.crops or self.painted or self.head or self.between is not None)
 
     @property
     def family(self) -> str:
         """What it has in common with others of its sort, in words."""
         words = [*["plda"] * (self.between is not None), *["crops"] * self.crops, *["a cohort"] * bool(self.cohort)]
+        words = [*["a head"] * bool(self.head), *["painted photographs"] * self.painted, *words]
         return f"{' and '.join(words)}, {'one network' if len(self.members) == 1 else 'several networks'}"
 
 
@@ -74,9 +80,27 @@ def trials() -> list[Trial]:
         ]
         found += fused
         for one in fused:
-            cohorts = COHORTS[:1] if one.new else COHORTS
+            cohorts = COHORTS[:1] if not one.plain else COHORTS
             found += [replace(one, name=f"{one.name}, cohort {n}", cohort=n) for n in cohorts]
-    return found
+    return found + _learned()
+
+
+def _learned() -> list[Trial]:
+    """Return the trials with trained heads, and those that learn from painted photographs."""
+    found = []
+    for name, members in {**{member: (member,) for member in MEMBERS[2:]}, **dict(list(SETS.items())[1:])}.items():
+        for loss in PULL:
+            for shrink in (None, SHRINK[-1]):
+                words = f"{name}: head {loss}" + (f", wccn {shrink}" if shrink else "")
+                found.append(Trial(words, members, shrink=shrink, head=loss))
+        found.append(Trial(f"{name}: wccn {SHRINK[-1]}", members, shrink=SHRINK[-1]))
+    found = [
+        *found,
+        *(replace(one, name=f"{one.name}, crops", crops=True) for one in found),
+        *(replace(one, name=f"{one.name}, painted", painted=True) for one in found),
+    ]
+    found += [replace(one, name=f"{one.name}, cohort {COHORTS[0]}", cohort=COHORTS[0]) for one in found]
+    return [one for one in found if one.head or one.painted]
 
 
 class Fitted:
@@ -86,6 +110,12 @@ class Fitted:
         self.these, self.fit = these, fit
         self.groups = [fit[these.sitter[fit] == s] for s in np.unique(these.sitter[fit])]
         self.several = [group for group in self.groups if len(group) > 1]
+        # Painted photographs stand after the portraits, and their sitters after the portraits' own.
+        n = len(these.sitter)
+        self.labels, self.learned = these.sitter, {False: fit, True: fit}
+        if these.painted is not None:
+            self.labels = np.concatenate([these.sitter, these.sitters + these.painted.sitter])
+            self.learned[True] = np.concatenate([fit, np.arange(n, len(self.labels))])
         self.kept: dict[tuple[Any, ...], Any] = {}
 
     def units(self, trial: Trial) -> Floats:
@@ -97,22 +127,47 @@ class Fitted:
         return normalise(np.concatenate([self._white(member, trial) for member in trial.members], axis=1))
 
     def _plain(self, member: str, trial: Trial) -> Floats:
-        key = (member, trial.mirror, trial.centre, trial.crops)
+        """Vectors of the portraits, as a network gives them."""
+        return self._rows(member, replace(trial, painted=False))
+
+    def _rows(self, member: str, trial: Trial) -> Floats:
+        key = (member, trial.mirror, trial.centre, trial.crops, trial.painted)
         if key not in self.kept:
-            name = member + CROPS * trial.crops
-            raw = self.these.plain[name] + self.these.mirrored[name] if trial.mirror else self.these.plain[name]
-            units = normalise(raw)
-            self.kept[key] = normalise(units - units[self.fit].mean(0)) if trial.centre else units
+            units = self._centred(member, trial, self.these, self.fit)
+            if trial.painted and self.these.painted is not None:
+                painted = self.these.painted
+                units = np.concatenate([units, self._centred(member, trial, painted, np.arange(len(painted.sitter)))])
+            self.kept[key] = units
+        found: Floats = self.kept[key]
+        return found
+
+    def _centred(self, member: str, trial: Trial, images: Portraits, among: Rows) -> Floats:
+        """Vectors of length 1; portraits and painted photographs are each brought to a mean of zero of their own."""
+        name = member + CROPS * trial.crops
+        units = normalise(images.plain[name] + images.mirrored[name] if trial.mirror else images.plain[name])
+        return normalise(units - units[among].mean(0)) if trial.centre else units
+
+    def _headed(self, member: str, trial: Trial) -> Floats:
+        units = self._rows(member, trial)
+        if trial.head is None:
+            return units
+        key = (member, trial.mirror, trial.centre, trial.crops, trial.painted, trial.head)
+        if key not in self.kept:
+            learned = self.learned[trial.painted]
+            self.kept[key] = applied(train(units[learned], self.labels[learned], trial.head, seed=1), units)
         found: Floats = self.kept[key]
         return found
 
     def _white(self, member: str, trial: Trial) -> Floats:
-        units = self._plain(member, trial)
-        if trial.shrink is None:
-            return units
-        key = (member, trial.mirror, trial.centre, trial.crops, trial.shrink)
+        key = (member, trial.mirror, trial.centre, trial.crops, trial.painted, trial.head, trial.shrink)
         if key not in self.kept:
-            self.kept[key] = normalise((units @ whitening(units, self.several, trial.shrink)).astype(np.float32))
+            units = self._headed(member, trial)
+            if trial.shrink is not None:
+                learned = self.learned[trial.painted]
+                groups = [learned[self.labels[learned] == s] for s in np.unique(self.labels[learned])]
+                several = [group for group in groups if len(group) > 1]
+                units = normalise((units @ whitening(units, several, trial.shrink)).astype(np.float32))
+            self.kept[key] = units[: len(self.these.sitter)]
         found: Floats = self.kept[key]
         return found
 

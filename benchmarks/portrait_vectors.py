@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,14 @@ from pipeline import params
 from pipeline.core.files import read_table
 from pipeline.plan import layout
 from pipeline.plan.stages import jobs
+from pipeline.store.accounts import read_account
 from pipeline.store.embeddings import Floats
 from pipeline.store.splits import each_image
 
 CROPS = "-crops"
 """After the name of a network: its vectors with those of a closer and a wider crop added."""
 SIDES = [0.9, 1.1]
+PAINTED = "orl-painted"
 MEMBERS = ("dlib", "mobilefacenet", "dlib-features", "mobilefacenet-features")
 
 
@@ -30,6 +32,10 @@ class Portraits:
     plain: Mapping[str, Floats]
     mirrored: Mapping[str, Floats]
     sitter: NDArray[np.int32]
+    size: Floats
+    """Of each face in its picture: the root of its box's area, in pixels."""
+    painted: Portraits | None = None
+    """Painted photographs of other people, for training alone."""
 
     @property
     def sitters(self) -> int:
@@ -38,36 +44,43 @@ class Portraits:
 
 
 def embedded(portraits: Path, weights: Path) -> Portraits:
-    """Detect, align and embed the portraits by the pipeline's own stages, in the working folder."""
+    """Detect, align and embed portraits and painted photographs by the pipeline's own stages, in the working folder."""
     shown = params.read(Path(__file__).parents[1] / "studies/portraits-two-recognisers.yaml")
     manifest = {"kind": "manifest", "path": str(portraits / "manifest.csv"), "columns": {"path": "image"}}
-    entries = {name: shown["download"][name] for name in ("retinaface", "dlib")}
+    entries = {name: shown["download"][name] for name in ("retinaface", "dlib", "orl")}
     made = params.check(
         {
             "seed": 1,
             "download": {"portraits": manifest, "mobilefacenet": {"kind": "file", "path": str(weights)}, **entries},
-            "align": {"portraits": shown["align"]["portraits"]},
-            "split": {"portraits": {"kind": "sitters", "test": 1.0}},
+            "render": shown["render"],
+            "align": shown["align"],
+            "split": {"portraits": {"kind": "sitters", "test": 1.0}, PAINTED: shown["split"][PAINTED]},
             "train": {},
             "models": {
                 name + end: shown["models"][name] | {"mirror": True, "crops": SIDES if end else []}
                 for name in MEMBERS
                 for end in ("", CROPS)
             },
-            "embed": {"datasets": ["portraits"], "batch": 64},
+            "embed": {"datasets": ["portraits", PAINTED], "batch": 64},
             "evaluate": {"benchmarks": {}},
         }
     )
     for job in jobs(made):
         if job.stage not in ("evaluate", "report"):
             importlib.import_module(f"pipeline.stages.{job.stage}").run(made, *job.names)
-    sitter = {image_id: name for image_id, name, _ in each_image("portraits")}
-    tables = {name: read_table(layout.embeddings(name, "portraits") / "embeddings.arrow") for name in made.models}
+    return replace(_read("portraits", list(made.models)), painted=_read(PAINTED, list(made.models)))
+
+
+def _read(dataset: str, models: list[str]) -> Portraits:
+    sitter = {image_id: name for image_id, name, _ in each_image(dataset)}
+    tables = {name: read_table(layout.embeddings(name, dataset) / "embeddings.arrow") for name in models}
     ids = tables[MEMBERS[0]]["image_id"].to_pylist()
-    known = sorted(sitter[i] for i in ids)
-    number = {name: n for n, name in enumerate(dict.fromkeys(known))}
+    number = {name: n for n, name in enumerate(sorted({sitter[i] for i in ids}))}
     plain, mirrored = (
         {name: np.array(table[column].to_pylist(), np.float32) for name, table in tables.items()}
         for column in ("embedding", "mirrored")
     )
-    return Portraits(plain, mirrored, np.array([number[sitter[i]] for i in ids], np.int32))
+    faces = {row["image_id"]: row for row in read_account(dataset)}
+    boxes = np.array([[float(faces[i][c]) for c in ("x0", "y0", "x1", "y1")] for i in ids])
+    size = np.sqrt((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
+    return Portraits(plain, mirrored, np.array([number[sitter[i]] for i in ids], np.int32), size)
