@@ -112,7 +112,7 @@ def _map(images: Sequence[Placed], column: str, axes: Any) -> Any:
         some = [i for i, value in zip(images, values, strict=True) if (value if value in common else None) == chosen]
         if some:
             look = {"color": "lightgrey"} if chosen is None else {"label": chosen}
-            ax.scatter([image.x for image in some], [image.y for image in some], s=4, linewidths=0, **look)
+            ax.scatter(*zip(*sorted((i.x, i.y) for i in some), strict=True), s=4, linewidths=0, **look)
     ax.set(xticks=[], yticks=[])
     if common:
         ax.legend(title=column)
