@@ -149,7 +149,7 @@ WORDS = {
     "FOLDER": "a folder",
     "FILE": "a file; its ending says the format",
     "BENCHMARK": "a name under evaluate.benchmarks in params.yaml",
-    "MODEL": "a name under models or fuse in params.yaml",
+    "MODEL": "a name under models, outside or fuse in params.yaml",
 }
 """Help texts of the arguments that do not name an entry of a section."""
 EVERY: Mapping[str, Stage | Command] = {**STAGES, **COMMANDS}

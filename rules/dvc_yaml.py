@@ -21,6 +21,7 @@ from pipeline.params import Study
 from pipeline.plan.jobs import Job
 from pipeline.plan.layout import Layout
 from pipeline.plan.stages import jobs
+from pipeline.store.results import curve_file
 from rules.homes import asked_for, bring_home, made_from, params_file
 from rules.plan import plan_folder, planned
 from rules.watch import behind_links, watched
@@ -140,7 +141,7 @@ def _plots(study: Study) -> list[dict[str, Any]]:
     for name, benchmark in study.evaluate.benchmarks.items():
         if benchmark.kind in CURVES:
             curve, x, y = CURVES[benchmark.kind]
-            file = (Layout().results() / "curves" / f"{curve}-{name}.csv").as_posix()
+            file = curve_file(Layout().results(), curve, name).as_posix()
             found.append({f"{curve}, {name}": {"template": TEMPLATE, "x": {file: x}, "y": {file: y}}})
     trained = [name for name, model in study.models.items() if model.adaptation.kind != "none"]
     files = [f"{Layout().model(name)}/history.csv" for name in trained]

@@ -15,6 +15,7 @@ from pipeline.plan.layout import Layout
 from pipeline.reporting.tables import results_table
 from pipeline.stages import evaluate
 from pipeline.store.embeddings import normalise, read_embeddings, write_embeddings
+from pipeline.store.results import PAIR_COLUMNS, read_results
 from tests.demo import demo
 
 SITTERS, IMAGES = 12, 4
@@ -109,7 +110,7 @@ def test_results_hold_every_model_and_fusion_under_every_benchmark(at, study):
 
 def test_results_table_says_who_is_best_with_intervals_and_notes(at, study):
     evaluate.run(study, at.root)
-    table = results_table(at.root / "results").split("\n\n")[0].splitlines()
+    table = results_table(read_results(at.root / "results")).split("\n\n")[0].splitlines()
     assert table[0].startswith("photographs (all-pairs; 72 genuine, 1,056 impostor, 0 excluded, 12 sitters; 95 %")
     assert table[1].split() == ["model", "EER,", "%", "TAR@5%,", "%", "TAR@0.01%,", "%"]
     assert table[4].startswith("both")
@@ -130,7 +131,7 @@ def test_curves_and_pairs_have_the_columns_that_reports_read(at, study):
     assert list(scores[0]) == ["model", "score_left", "score_right", "genuine", "impostor"]
     assert sum(int(r["genuine"]) for r in scores if r["model"] == "both") == SITTERS * IMAGES * (IMAGES - 1)
     pairs = rows(at.root / "results/pairs/crossed.csv")
-    assert list(pairs[0]) == list(evaluate.PAIR_COLUMNS)
+    assert list(pairs[0]) == list(PAIR_COLUMNS)
     assert {p["probe_dataset"] for p in pairs} == {"orl-painted"}
     assert all(p["probe"] != f"{p['gallery']}~0" for p in pairs)
 

@@ -22,6 +22,7 @@ from pipeline.params.detectors import DETECTORS
 from pipeline.params.fusions import FUSIONS
 from pipeline.params.losses import LOSSES
 from pipeline.params.metrics import METRICS
+from pipeline.params.outside_systems import OUTSIDE
 from pipeline.params.sources import SOURCES
 
 PROJECT = Path(__file__).parents[1]
@@ -97,8 +98,8 @@ def test_the_reference_of_options_that_is_checked_in_is_the_one_that_is_made() -
 
 
 GROUPS: dict[str, dict[str, type[Options]]] = {
-    "sources": SOURCES, "detectors": DETECTORS, "backbones": BACKBONES, "adaptations": ADAPTATIONS, "losses": LOSSES,
-    "fusions": FUSIONS, "metrics": METRICS,
+    "sources": SOURCES, "detectors": DETECTORS, "backbones": BACKBONES, "outside_systems": OUTSIDE,
+    "adaptations": ADAPTATIONS, "losses": LOSSES, "fusions": FUSIONS, "metrics": METRICS,
 }  # fmt: skip
 
 

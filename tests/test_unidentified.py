@@ -13,11 +13,13 @@ import pytest
 from pipeline import params
 from pipeline.commands import pack
 from pipeline.core.files import read_csv, write_csv
+from pipeline.faces.pictures import Pictures
 from pipeline.plan.layout import Layout
 from pipeline.plan.stages import jobs
-from pipeline.reporting.account import data_sets
-from pipeline.reporting.album import Album
+from pipeline.reporting.account import data_set
+from pipeline.reporting.album import StudyAlbum
 from pipeline.stages import download, evaluate, split
+from pipeline.stages.report import images_of
 from pipeline.store.embeddings import read_embeddings, write_embeddings
 from pipeline.store.faces import FaceStore
 from pipeline.training.data import read_faces
@@ -194,7 +196,8 @@ def test_nothing_is_learned_from_them_and_nothing_packed(at: Layout) -> None:
 def test_the_account_has_their_images_and_no_sitter(at: Layout) -> None:
     portraits(at, 6, 2, "Unknown")
     stages.store(at, {"kind": "sitters", "test": 0.5}, **FOLDER)
-    (found,) = data_sets(stages.study(FOLDER, {"kind": "sitters", "test": 0.5}), Album(at))
+    images = images_of(stages.study(FOLDER, {"kind": "sitters", "test": 0.5}), "set", at)
+    found = data_set(images, StudyAlbum(Pictures(at)))
     assert found.subsets[-1] == ("unidentified", 0, 2)
     assert sum(sitters for _, sitters, _ in found.subsets) == 6
 

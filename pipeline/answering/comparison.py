@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.calibration.verbal import verbal
 from pipeline.reporting import album
 from pipeline.reporting.album import picture, tinted
-from pipeline.reporting.sheets import ratio
+from pipeline.reporting.numbers import ratio
 from pipeline.reporting.templates import templates
 
 if TYPE_CHECKING:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.answering.faces import Box, Face, Picture
+from pipeline.answering.pictures import HandedIn, Pictures
 from pipeline.answering.recogniser import Prints, matrix
 from pipeline.answering.sheets import Shown, record, sheets
 from pipeline.calibration.fit import Calibration
@@ -20,7 +21,6 @@ from pipeline.identification.search import Matrix, Portrait, Searches
 
 if TYPE_CHECKING:
     from pipeline.answering.model import Model
-    from pipeline.core.pixels import RGBImage
     from pipeline.identification.sheets import Sheet
 
 
@@ -47,25 +47,6 @@ class Fixed:
 ASKED = "asked"
 """Stands in place of a data set's name for faces of a picture that a user asks about."""
 DIGITS = 4
-
-
-class Pictures(Protocol):
-    """The pictures and faces behind the portraits of a gallery."""
-
-    def path(self, portrait: Portrait) -> Path:
-        """Return the path of its picture."""
-
-    def crop(self, portrait: Portrait) -> RGBImage:
-        """Return its face: uint8 [112, 112, 3], RGB."""
-
-    def whole(self, portrait: Portrait) -> RGBImage | None:
-        """Return the picture: uint8 [height, width, 3], RGB; None where it cannot be read."""
-
-    def account(self, portrait: Portrait) -> Mapping[str, Any]:
-        """Return its row of `faces.csv`."""
-
-    def doubtful(self, dataset: str) -> float:
-        """Return the score below which a face of a data set is doubtful."""
 
 
 @dataclass(frozen=True)
@@ -266,7 +247,7 @@ class Gallery:
 
     def page(self, found: Sequence[PictureAnswer]) -> str:
         """Return a self-contained HTML page with a sheet for each face of some answers."""
-        from pipeline.reporting.album import GivenAlbum
+        from pipeline.reporting.album import Album
         from pipeline.reporting.sheets import page
 
         every = [one for picture in found for one in picture.faces]
@@ -281,14 +262,6 @@ class Gallery:
         entry = self.ready.entry
         question = record(entry.model_dump(mode="json"), joined, self.name, len(self), self.ready.known)
         handed = {(ASKED, face.name): face for face in faces}
-
-        def crop(dataset: str, image_id: str) -> RGBImage:
-            face = handed.get((dataset, image_id))
-            return self._pictures.crop(Portrait(dataset, image_id, "", "")) if face is None else face.crop
-
-        def whole(dataset: str, path: str) -> RGBImage | None:
-            return handed[dataset, path].pixels if (dataset, path) in handed else None
-
-        album = GivenAlbum(crop, whole)
+        album = Album(HandedIn(handed, self._pictures))
         question["handed_in"] = {"note": self.note, "no_face": [one.picture for one in found if not one.faces]}
-        return page(self.name, entry, told, self.ready.judged, question, album=album)
+        return page(self.name, entry, told, self.ready.judged, question, album)

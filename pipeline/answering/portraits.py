@@ -39,7 +39,7 @@ def seen(study: Study, datasets: Iterable[str], at: Layout) -> list[Seen]:
 
 def learned(study: Study, model: str, sitters: Collection[str], at: Layout) -> set[str]:
     """Return which of these sitters a model was trained on; none for a model that is not in the study."""
-    if model not in study.models and model not in study.fuse:
+    if model not in study.systems:
         return set()
     keys = {key for data in training_data(study, model) for key in taught(data, at)}
     return {sitter for sitter in sitters if same(sitter) in keys}

@@ -19,7 +19,6 @@ from pipeline.core.files import sha256
 from pipeline.fusions.fit_data import FitData, inputs, strangers_only, train_and_val
 from pipeline.fusions.fused import Fused, load_fusion
 from pipeline.metrics.result import Floats, rounded, unit
-from pipeline.params.backbones import OUTSIDE
 from pipeline.plan.layout import MANIFEST, Layout
 from pipeline.scoring.score_norm import strangers
 from pipeline.splits.trained import tested_elsewhere
@@ -159,14 +158,14 @@ def open_recogniser(study: Study, name: str, at: Layout) -> Recogniser:
     """
     if name in study.fuse:
         return _fused(study, name, at)
-    if name not in study.models:
-        raise SitterError(f"{name!r} is no model or fusion of the study; {nearest(name, [*study.models, *study.fuse])}")
-    entry = study.models[name]
-    if entry.backbone.kind in OUTSIDE:
+    if name in study.outside:
         raise SitterError(
             f"{name} is an outside system, known only by a file of its vectors or scores: it cannot embed a new "
             "picture. Name another model."
         )
+    if name not in study.models:
+        raise SitterError(f"{name!r} is no model or fusion of the study; {nearest(name, [*study.models, *study.fuse])}")
+    entry = study.models[name]
     from pipeline.models.device import device
     from pipeline.models.load import Embedder, load_model
 

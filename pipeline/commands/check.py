@@ -96,7 +96,7 @@ def _published(study: Study) -> dict[str, dict[str, str]]:
         table = tables().get(study.published.benchmarks.get(benchmark, benchmark))
         if table is None or options.kind == "geometry":
             continue
-        for name in (*study.models, *study.fuse):
+        for name in study.systems:
             row = table.rows.get(study.published.models.get(name, name))
             for figure, value in (row.values if row else {}).items():
                 if value is not None:

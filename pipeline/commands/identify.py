@@ -145,6 +145,6 @@ def _table(answer: PictureAnswer, gallery: Gallery) -> list[str]:
 
 def _evidence(candidate: Candidate, posterior: str) -> tuple[str, str, str]:
     from pipeline.identification.sheets import words
-    from pipeline.reporting.sheets import ratio
+    from pipeline.reporting.numbers import ratio
 
     return ratio(candidate.log10_lr), posterior, words(candidate)

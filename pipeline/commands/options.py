@@ -26,7 +26,7 @@ This page lists all options of `params.yaml`, section by section, and then the k
 
 """
 WORDS: dict[Any, str] = {int: "integer", float: "number", bool: "true or false", str: "text", Any: "any value"}
-KINDS = ("sources", "detectors", "backbones", "adaptations", "losses", "fusions", "metrics")
+KINDS = ("sources", "detectors", "backbones", "outside_systems", "adaptations", "losses", "fusions", "metrics")
 """The folders under `pipeline/params` with one kind per module, in the order of the stages."""
 
 

@@ -26,12 +26,13 @@ def run(study: Study, folder: str, root: Path = Path()) -> None:
     from pipeline.reporting.paper_figures import draw
     from pipeline.reporting.paper_folds import folds, written
     from pipeline.reporting.paper_tables import paper_tables
-    from pipeline.reporting.read import benchmarks, series
+    from pipeline.reporting.series import series
     from pipeline.store.models import read_history
+    from pipeline.store.results import read_results
 
     at, out = Layout.of(study, root), Path(folder)
-    found = benchmarks(at.results(), study)
-    styles = series(study, found)
+    found = read_results(at.results(), study.evaluate.benchmarks).benchmarks
+    styles = series(study.systems, found)
     tables: dict[str, dict[str, str]] = {}
     for benchmark in found:
         tables[benchmark.name] = paper_tables(benchmark)

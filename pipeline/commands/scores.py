@@ -1,7 +1,7 @@
 """Write the scores of a model on a benchmark for other programs, one pair per line.
 
 The ending of FILE says the format: .four-column and .five-column (the formats of bob), .csv or .arrow. A file of five
-columns can be read back as an outside system (`kind: external-scores`).
+columns can be read back as an outside system (`kind: scores`).
 """
 
 from __future__ import annotations

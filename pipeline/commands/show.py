@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pipeline.params import Study
 
 SHOWN = 10
+MAKES = {"outside": "outside", "fusion": "fuse"}
+"""The stage that makes a sort of system; all others are trained."""
 NONE = "–"
 
 
@@ -60,8 +62,8 @@ def _study(study: Study, name: str) -> Iterator[str]:
     yield from aligned([("stage", "made"), *((stage, f"{made[stage]} of {n}") for stage, n in every.items())])
     yield ""
     groups: dict[str, Mapping[str, Any]] = {
-        "models": study.models, "fusions": study.fuse, "benchmarks": study.evaluate.benchmarks,
-        "questions": study.identify,
+        "models": study.models, "outside": study.outside, "fusions": study.fuse,
+        "benchmarks": study.evaluate.benchmarks, "questions": study.identify,
     }  # fmt: skip
     yield from aligned([(group, ", ".join(names) or NONE) for group, names in groups.items()])
 
@@ -87,22 +89,24 @@ def _models(study: Study, name: str) -> Iterator[str]:
     from pipeline.reporting.model_cards import made_of
     from pipeline.store.models import find_record
 
-    known = [*study.models, *study.fuse]
+    known = study.systems
     if name and name not in known:
-        raise SitterError(f"{name!r} is no model or fusion; {nearest(name, known)}")
+        raise SitterError(f"{name!r} is no model, outside system or fusion; {nearest(name, known)}")
     if not name:
         rows: list[Sequence[str]] = [("model", "made of", "trained", "values", "made")]
         for one in known:
             record = find_record(one, Layout.of(study))
-            rows.append((one, *made_of(study, one, record), str(record.get("dim", NONE)), "yes" if record else "no"))
+            rows.append(
+                (one, *made_of(known[one].asked, record), str(record.get("dim", NONE)), "yes" if record else "no")
+            )
         yield from aligned(rows)
         return
     record = find_record(name, Layout.of(study))
-    makeup, learned = made_of(study, name, record)
+    makeup, learned = made_of(known[name].asked, record)
     yield f"{name}: {makeup}"
     yield f"trained: {learned}"
     if not record:
-        yield f"not made yet: sitter {'train' if name in study.models else 'fuse'} {name}"
+        yield f"not made yet: sitter {MAKES.get(known[name].sort, 'train')} {name}"
         return
     yield ""
     yield from aligned(list(_flat({k: v for k, v in record.items() if k not in ("training", "versions", "code")})))
@@ -110,13 +114,13 @@ def _models(study: Study, name: str) -> Iterator[str]:
 
 
 def _figures(study: Study, name: str) -> Iterator[str]:
-    from pipeline.reporting.read import benchmarks
-    from pipeline.store.results import METRICS
+    from pipeline.store.results import has_results, read_results
 
-    if not (Layout.of(study).results() / METRICS).is_file():
+    folder = Layout.of(study).results()
+    if not has_results(folder):
         return
     rows: list[Sequence[str]] = [("benchmark", "figure", "value")]
-    for benchmark in benchmarks(Layout.of(study).results(), study):
+    for benchmark in read_results(folder, study.evaluate.benchmarks).benchmarks:
         values = benchmark.metrics.get(name, {})
         for figure in benchmark.figures:
             if values.get(figure) is not None:

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 from pipeline.params.sources.base import SourceOptions
 from pipeline.plan.layout import Layout
 from pipeline.reporting.model_cards import made_of
-from pipeline.reporting.read import benchmarks
 from pipeline.reporting.tables import cell, heading
 from pipeline.reporting.templates import templates
 from pipeline.splits.trained import training_data
 from pipeline.store.models import find_record
-from pipeline.store.results import METRICS
+from pipeline.store.results import has_results, read_results
 from pipeline.store.splits import sitters_of
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def model_card(study: Study, name: str, record: Mapping[str, Any], at: Layout) -
     return environment.get_template(TEMPLATE).render(
         name=name,
         record=record,
-        fusion=made_of(study, name, find_record(name, at)) if name in study.fuse else None,
+        fusion=made_of(study.fuse[name], find_record(name, at)) if name in study.fuse else None,
         parts=parts,
         data=data,
         licences=licences,
@@ -86,14 +85,14 @@ def model_card(study: Study, name: str, record: Mapping[str, Any], at: Layout) -
 
 def networks(study: Study, name: str) -> list[str]:
     """Return the networks behind a model or fusion, each once."""
-    if name in study.models:
+    if name not in study.fuse:
         return [name]
     return list(dict.fromkeys(network for part in study.fuse[name].models for network in networks(study, part)))
 
 
 def _part(study: Study, name: str, at: Layout) -> Part:
     model, facts = study.models[name], find_record(name, at)
-    makeup, learned = made_of(study, name, facts)
+    makeup, learned = made_of(model, facts)
     entry = model.backbone.weights
     if entry is None:
         return Part(name, makeup, learned, "none: it began at random", "")
@@ -124,9 +123,9 @@ def _data(study: Study, name: str, at: Layout) -> Iterator[Data]:
 
 
 def _figures(study: Study, name: str, at: Layout) -> Iterator[Figures]:
-    if not (at.results() / METRICS).is_file():
+    if not has_results(at.results()):
         return
-    for benchmark in benchmarks(at.results(), study):
+    for benchmark in read_results(at.results(), study.evaluate.benchmarks).benchmarks:
         values = benchmark.metrics.get(name)
         if values is None:
             continue
@@ -139,7 +138,7 @@ def _figures(study: Study, name: str, at: Layout) -> Iterator[Figures]:
             continue
         between = benchmark.probe + (f" against {benchmark.gallery}" if benchmark.gallery != benchmark.probe else "")
         on = f"{benchmark.kind} on {between}; {_counts(values)}"
-        said = (str(values.get(f"{f}_note") or "") for f in benchmark.figures)
+        said = (benchmark.note(name, f) for f in benchmark.figures)
         notes = [note[0].upper() + note[1:] for note in said if note]
         yield Figures(benchmark.name, on, rows, list(dict.fromkeys(notes)))
 

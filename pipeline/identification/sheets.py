@@ -13,10 +13,10 @@ from pipeline.identification.decisions import Decision
 from pipeline.plan.layout import Layout
 from pipeline.store.candidates import COLUMNS, IDENTIFIED, NONE, OPEN, UNSUITABLE
 from pipeline.store.columns import SITTER_ID
+from pipeline.store.credits import LINK
 
 MACHINE, PERSON = "machine", "person"
 NONE_WORDS = "none of these"
-LINK = ("url", "page")
 
 
 @dataclass(frozen=True)

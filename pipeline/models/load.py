@@ -22,7 +22,7 @@ from pipeline.models.crops import add_crops
 from pipeline.models.preprocess import Preprocess
 from pipeline.params.adaptations import ADAPTATIONS
 from pipeline.params.adaptations import Adaptation as AdaptationOptions
-from pipeline.params.backbones import BACKBONES, OUTSIDE
+from pipeline.params.backbones import BACKBONES
 from pipeline.params.backbones import Backbone as BackboneOptions
 from pipeline.plan.layout import HERE, Layout
 from pipeline.store.models import MEAN, RECORD, read_record, record_file, weights_of
@@ -52,10 +52,10 @@ def load_model(name: str, device: str | torch.device = "cpu", at: Layout = HERE)
             of the code does not know the recorded options.
     """
     description = read_record(name, "train", at)
+    if "outside" in description:
+        raise SitterError(f"{name} is an outside system, no network: all that is known of it stands in its file.")
     if "backbone" not in description:
         raise SitterError(f"{name} is a fusion, no network: fuse applies it to the embeddings of its models.")
-    if description["backbone"]["kind"] in OUTSIDE:
-        raise SitterError(f"{name} is an outside system, no network: it is known only by its file.")
     backbone: BackboneOptions = _options(name, "backbone", BACKBONES, description, at)
     adaptation: AdaptationOptions = _options(name, "adaptation", ADAPTATIONS, description, at)
     network, way = build(backbone, adaptation, description["seed"], at)

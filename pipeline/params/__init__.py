@@ -25,6 +25,7 @@ from pipeline.params.identify import Identify
 from pipeline.params.licences import USES, Use
 from pipeline.params.messages import sentence
 from pipeline.params.nobody import Nobody
+from pipeline.params.outside import Outside
 from pipeline.params.overlap import Overlap
 from pipeline.params.published import Published
 from pipeline.params.reading import read_yaml
@@ -35,6 +36,7 @@ from pipeline.params.resources import Resources
 from pipeline.params.split import Split
 from pipeline.params.study_name import DEFAULT, study_name
 from pipeline.params.sweep import Swept, expanded
+from pipeline.params.systems import System, systems
 from pipeline.params.tracking import Tracking
 from pipeline.params.train import Model, Training
 
@@ -69,7 +71,9 @@ class Study(Strict):
     train: Training
     """Training settings shared by all models."""
     models: dict[Name, Model]
-    """The networks and outside systems that are compared."""
+    """The networks that are compared."""
+    outside: dict[Name, Outside] = {}
+    """Systems that others have run: by the file of what each made of the faces, vectors or scores."""
     embed: Embed
     """Data sets that models turn into vectors, and how."""
     fuse: dict[Name, Fusion] = {}
@@ -98,8 +102,13 @@ class Study(Strict):
         return self._sweeps.get(model)
 
     @property
+    def systems(self) -> dict[str, System]:
+        """Models, outside systems and fusions, with what each can do; see `pipeline.params.systems`."""
+        return systems(self)
+
+    @property
     def judged(self) -> list[str]:
-        """Return the models and fusions in the tables; see `effective.judged`."""
+        """Return the models, outside systems and fusions in the tables; see `effective.judged`."""
         return effective.judged(self)
 
     @property
@@ -217,6 +226,8 @@ def describe(study: Study) -> str:
         f"fusions:   {', '.join(study.fuse) or '–'}",
         f"benchmarks: {', '.join(study.evaluate.benchmarks)}",
     ]
+    if study.outside:
+        lines.insert(2, f"outside systems: {', '.join(study.outside)}")
     return "\n".join(lines)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pipeline.params.backbones.base import OutsideOptions
 from pipeline.params.published import published_rows
 
 if TYPE_CHECKING:
     from pipeline.params import Study
+
+SYSTEM = "model, outside system or fusion"
 
 
 def refer_analyses(study: Study, refer: Callable[[str, str, str, Any], None]) -> None:
@@ -24,15 +25,14 @@ def refer_analyses(study: Study, refer: Callable[[str, str, str, Any], None]) ->
                 sort, known = ("data set under split", study.split) if overlap.model is None else embedded
                 refer(f"overlap.{name}.{field}", dataset, sort, known)
         if overlap.model is not None:
-            refer(f"overlap.{name}.model", overlap.model, "model or fusion", {**study.models, **study.fuse})
+            refer(f"overlap.{name}.model", overlap.model, SYSTEM, study.systems)
     if study.explain is not None:
-        networks = [m for m, model in study.models.items() if not isinstance(model.backbone, OutsideOptions)]
         for model in study.explain.models:
-            refer("explain.models", model, "model with a network", networks)
+            refer("explain.models", model, "entry under models", study.models)
         refer("explain.probe", study.explain.probe, *embedded)
         if study.explain.gallery is not None:
             refer("explain.gallery", study.explain.gallery, *embedded)
-    baseline, judged = study.evaluate.baseline, ("model or fusion", {**study.models, **study.fuse})
+    baseline, judged = study.evaluate.baseline, (SYSTEM, study.systems)
     if isinstance(baseline, str):
         refer("evaluate.baseline", baseline, *judged)
     for benchmark, model in baseline.items() if isinstance(baseline, dict) else ():
@@ -45,5 +45,5 @@ def refer_analyses(study: Study, refer: Callable[[str, str, str, Any], None]) ->
             refer("published.benchmarks", ours, "entry under evaluate.benchmarks", study.evaluate.benchmarks)
             refer(f"published.benchmarks.{ours}", published, "published table", tables)
         for ours, published in study.published.models.items():
-            refer("published.models", ours, "model or fusion", {**study.models, **study.fuse})
+            refer("published.models", ours, SYSTEM, study.systems)
             refer(f"published.models.{ours}", published, "published row", rows)

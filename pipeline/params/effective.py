@@ -34,11 +34,12 @@ def seed(study: Study, name: str) -> int:
 
 
 def judged(study: Study) -> list[str]:
-    """Return the models and fusions that stand in the tables.
+    """Return the models, outside systems and fusions that stand in the tables.
 
     Models that leave out a fold are not among them: they may be tested only on the sitters of that fold.
     """
-    return [*(name for name in study.models if study.training(name).fold is None), *study.fuse]
+    models = (name for name in study.models if study.training(name).fold is None)
+    return [*models, *study.outside, *study.fuse]
 
 
 def learned_from(study: Study) -> list[str]:

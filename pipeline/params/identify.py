@@ -51,7 +51,7 @@ def refer_identify(study: Study, refer: Callable[[str, str, str, Any], None]) ->
         for field, datasets in (("probes", entry.probes), ("gallery", entry.gallery)):
             for dataset in datasets:
                 refer(f"identify.{name}.{field}", dataset, "data set under embed.datasets", study.embed.datasets)
-        refer(f"identify.{name}.model", entry.model, "model or fusion", {**study.models, **study.fuse})
+        refer(f"identify.{name}.model", entry.model, "model, outside system or fusion", study.systems)
         if _by_folds(study, entry.model):
             problems.append(
                 f"identify.{name}.model is {entry.model!r}, which uses another training for each fold: its vectors of "
@@ -74,6 +74,8 @@ def learned_from_by(study: Study, name: str) -> list[str]:
     if name in study.models:
         frozen = study.models[name].adaptation.kind == "none"
         return [] if frozen else list(study.training(name).train_on)
+    if name in study.outside:
+        return []
     fusion = study.fuse[name]
     members = (dataset for part in fusion.models for dataset in learned_from_by(study, part))
     return list(dict.fromkeys((*members, *fusion.fit_on)))

@@ -59,6 +59,8 @@ def _entries(study: Study, name: str) -> list[str]:
         fusion = study.fuse[name]
         inner = [entry for part in fusion.models for entry in _entries(study, part)]
         return inner + [_origin(study, dataset) for dataset in fusion.fit_on]
+    if name in study.outside:
+        return [study.outside[name].file]
     model = study.models[name]
     learned = study.training(name).train_on if model.adaptation.kind != "none" or model.centre else ()
     return [*model.backbone.entries().values(), *(_origin(study, dataset) for dataset in learned)]
@@ -93,10 +95,10 @@ def licence_problems(study: Study) -> list[str]:
     if set(study.allow) == set(USES):
         return []
     problems = []
-    for name in (*study.models, *study.fuse):
+    for name, system in study.systems.items():
         use, told = use_of_model(study, name)
         if use not in study.allow:
-            section = "models" if name in study.models else "fuse"
+            section = {"outside": "outside", "fusion": "fuse"}.get(system.sort, "models")
             problems.append(
                 f"{section}.{name} is made of {', '.join(told)}: {use} use, but allow is {', '.join(study.allow)}. "
                 "Leave the model out, take other materials, or state their licence if it is wrong"
@@ -110,7 +112,7 @@ def describe_licences(study: Study, images: Mapping[str, Collection[str]] | None
     The arguments are as for `materials_of`.
     """
     by_use: dict[Use, dict[str, list[str]]] = {use: {} for use in USES}
-    for name in (*study.models, *study.fuse):
+    for name in study.systems:
         use, told = use_of_model(study, name, images)
         by_use[use].setdefault(", ".join(told), []).append(name)
     lines = []

@@ -57,6 +57,8 @@ EXPECTED = {
 NAME_PATTERN = "[a-z0-9]"
 # Kinds that had another name in earlier versions, as {old name: present name}.
 RENAMED_KINDS = {"pairs": "kfold", "probe": "linear-probe"}
+# Kinds of backbones that are a section of their own today: the old name, and the kind there.
+OUTSIDE_KINDS = {"external": "embeddings", "external-scores": "scores"}
 TEXT = ("string_type", "string_sub_type", "path_type", "url_type")
 
 
@@ -91,6 +93,8 @@ def sentence(name: str, raw: Any, error: Any, files: Sequence[Path] = (), entry_
             return f"{name}: {where}.kind is empty; expected: one of {', '.join(allowed)}."
         if (today := RENAMED_KINDS.get(context["tag"])) in allowed:
             return f"{name}: {where}.kind is {context['tag']!r}, which is called {today!r} now: rename it."
+        if field[:1] == ["models"] and context["tag"] in OUTSIDE_KINDS:
+            return f"{name}: {where}.kind is {context['tag']!r}: {_moved_outside(field[1], here)}"
         return f"{name}: {where}.kind is {context['tag']!r}, which does not exist; {nearest(context['tag'], allowed)}"
     changed = _changed(here)
     written = as_written(files, _in_file(field, entry_of)) if changed else None
@@ -102,6 +106,17 @@ def sentence(name: str, raw: Any, error: Any, files: Sequence[Path] = (), entry_
     if sort in ("literal_error", "enum"):
         return f"{name}: {where} is {_shown(here)}; {nearest(_text(here), _allowed(context))}"
     return f"{name}: {where} is {_shown(here)}; expected: {_expected(sort, error, context)}."
+
+
+def _moved_outside(model: str, backbone: Any) -> str:
+    """Say what to write where an outside system was a kind of backbone."""
+    given = {k: v for k, v in backbone.items() if k not in ("kind", "weights")}
+    options = {"kind": OUTSIDE_KINDS[backbone["kind"]], "file": backbone.get("weights", "ENTRY"), **given}
+    told = ", ".join(f"{option}: {_text(value)}" for option, value in options.items())
+    return (
+        f"outside systems have a section of their own. Delete models.{model}, and write, at the margin, "
+        f"outside: {{{model}: {{{told}}}}}."
+    )
 
 
 def _found(raw: Any, error: Any) -> tuple[list[str], Any]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from pipeline.core.errors import nearest
 from pipeline.params.adaptations.base import HasRoles
-from pipeline.params.backbones.base import OutsideOptions
 from pipeline.params.losses.margin import MarginOptions
 from pipeline.params.losses.sum import SumOptions
 from pipeline.params.sources import Source
@@ -58,7 +57,7 @@ def unlike_the_catalogue(name: str, model: Model, sources: Mapping[str, Source])
 
 def wrong_roles(name: str, model: Model) -> list[str]:
     """Return a sentence for each role that an adaptation names and the backbone lacks."""
-    if isinstance(model.backbone, OutsideOptions) or not isinstance(model.adaptation, HasRoles):
+    if not isinstance(model.adaptation, HasRoles):
         return []
     known = model.backbone.roles
     where, what = f"models.{name}.adaptation", f"backbone {model.backbone.kind}"
@@ -76,8 +75,6 @@ def wrong_centre(name: str, model: Model, training: Training, splits: Mapping[st
     where = f"models.{name}.centre is true"
     if not model.centre:
         return []
-    if isinstance(model.backbone, OutsideOptions):
-        return [f"{where}, but an outside system's file is all there is: set it false, and centre it in a fusion"]
     if not training.train_on:
         return [f"{where}, but train_on is empty: name the data sets whose train sitters give the mean"]
     known = [splits[dataset] for dataset in training.train_on if dataset in splits]

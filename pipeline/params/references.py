@@ -20,8 +20,8 @@ from pipeline.params.model_problems import (
     wrong_roles,
     wrong_weights,
 )
-from pipeline.params.outside_systems import external_problems
 from pipeline.params.resources import ALL, TrainJobResources
+from pipeline.params.systems import system_problems
 from pipeline.params.tracking import tracking_problems
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ SECTION_OF = {
     "align": "align",
     "train": "models",
     "embed": "models",
+    "outside": "outside",
     "fuse": "fuse",
     "explain": "models",
     "identify": "identify",
@@ -50,7 +51,7 @@ def wrong_references(study: Study) -> list[str]:
     check.fusions()
     check.benchmarks()
     refer_analyses(study, check.refer)
-    check.problems += [*refer_identify(study, check.refer), *external_problems(study), *tracking_problems(study)]
+    check.problems += [*refer_identify(study, check.refer), *system_problems(study), *tracking_problems(study)]
     check.problems += licence_problems(study) if not check.problems else []
     check.resources()
     return check.problems
@@ -128,8 +129,9 @@ class _References:
         for name, fusion in study.fuse.items():
             if name in study.models:
                 self.problems.append(f"fuse.{name} has the name of a model: rename one of them")
+            known = [*study.models, *study.outside, *earlier]
             for part in fusion.models:
-                self.refer(f"fuse.{name}.models", part, "model or earlier fusion", [*study.models, *earlier])
+                self.refer(f"fuse.{name}.models", part, "model, outside system or earlier fusion", known)
             self.problems += fusion_problems(study, name)
             for dataset in fusion.fit_on:
                 self.refer(f"fuse.{name}.fit_on", dataset, "data set under embed.datasets", study.embed.datasets)

@@ -69,6 +69,8 @@ class Resources(Strict):
     """Requests of the jobs of `train`."""
     embed: dict[str, GpuJobResources] = {}
     """Requests of the jobs of `embed`."""
+    outside: dict[str, JobResources] = {}
+    """Requests of the jobs of `outside`."""
     fuse: dict[str, JobResources] = {}
     """Requests of the jobs of `fuse`."""
     overlap: dict[str, JobResources] = {}

@@ -73,7 +73,8 @@ def estimate(study: Study, at: Layout) -> Estimate:
     """Return what a study takes, as far as its data are known."""
     known = materials(study, at)
     costs = {name: _model(study, name, known) for name in study.models}
-    dims = {name: _dim(study, name) for name in (*study.models, *study.fuse)}
+    costs |= dict.fromkeys(study.outside)
+    dims = {name: _dim(study, name) for name in study.systems}
     images = _total(known, study.embed.datasets)
     for name in study.fuse:
         dim = dims[name]
@@ -93,6 +94,8 @@ def _dim(study: Study, name: str) -> int | None:
     if name in study.models:
         network = network_of(study.models[name].backbone)
         return network.dim if network else None
+    if name in study.outside:  # only the file knows
+        return None
     parts = [_dim(study, part) for part in study.fuse[name].models]
     found = [part for part in parts if part is not None]
     if len(found) < len(parts):

@@ -20,6 +20,7 @@ from pipeline.params.detectors import DETECTORS
 from pipeline.params.fusions import FUSIONS
 from pipeline.params.losses import LOSSES
 from pipeline.params.metrics import METRICS
+from pipeline.params.outside_systems import OUTSIDE
 from pipeline.params.sources import SOURCES
 from pipeline.plan.stages import STAGES
 
@@ -28,6 +29,7 @@ KINDS = {
     "sources": SOURCES,
     "detectors": DETECTORS,
     "backbones": BACKBONES,
+    "outside_systems": OUTSIDE,
     "adaptations": ADAPTATIONS,
     "losses": LOSSES,
     "fusions": FUSIONS,

@@ -155,6 +155,15 @@ def _embed(study: Study, at: Layout, name: str, dataset: str) -> Job:
     return Job("embed", (name, dataset), inputs, outputs, keys, _network_kinds(study, name))
 
 
+def outside(study: Study, at: Layout) -> Iterator[Job]:
+    """Return a job for each outside system."""
+    for name, entry in study.outside.items():
+        inputs = (at.raw(entry.file), *map(at.faces, study.embed.datasets))
+        outputs = (at.model(name), *(at.embeddings(name, dataset) for dataset in study.embed.datasets))
+        keys = (f"outside.{name}", "embed.datasets")
+        yield Job("outside", (name,), inputs, outputs, keys, (f"outside_systems/{entry.kind}",))
+
+
 def fuse(study: Study, at: Layout) -> Iterator[Job]:
     """Return a job for each fusion."""
     return (_fuse(study, at, name) for name in study.fuse)
@@ -260,7 +269,7 @@ def report(study: Study, at: Layout) -> Iterator[Job]:
     inputs = [at.results() / MANIFEST]
     inputs += [folder(dataset) for dataset in study.align for folder in (at.raw, at.faces)]
     inputs += [at.split(dataset) for dataset in study.split]
-    inputs += [at.model(name) for name in (*study.models, *study.fuse)]
+    inputs += [at.model(name) for name in study.systems]
     inputs += [at.overlap(name) for name in study.overlap]
     inputs += [at.attributions(name) for name in (study.explain.models if study.explain else ())]
     inputs += [at.identify(name) for name in study.identify]

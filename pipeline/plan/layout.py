@@ -58,7 +58,7 @@ class Layout:
         return self.home / "data/splits" / dataset
 
     def model(self, name: str) -> Path:
-        """Return the folder of a model or fusion: its record, learned weights, and training history (train, fuse)."""
+        """Return the folder of a system: its record, learned weights, and training history (train, outside, fuse)."""
         return self.home / "models" / name
 
     def checkpoints(self, name: str) -> Path:
@@ -66,7 +66,7 @@ class Layout:
         return self.home / "checkpoints" / name
 
     def embeddings(self, name: str, dataset: str) -> Path:
-        """Return the folder of `embeddings.arrow` by one model or fusion for one data set (embed, fuse)."""
+        """Return the folder of `embeddings.arrow` by one system for one data set (embed, outside, fuse)."""
         return self.home / "embeddings" / name / dataset
 
     def overlap(self, name: str) -> Path:

@@ -85,5 +85,7 @@ def _is_made_of(section: BaseModel, then: Any) -> bool:
 def _wanted_by(study: Study, entry: str) -> str:
     """Return the models, detectors and data sets that need an entry."""
     models = [name for name, model in study.models.items() if entry in model.backbone.entries().values()]
+    systems = [name for name, system in study.outside.items() if system.file == entry]
     faces = [name for name, align in study.align.items() if name == entry or entry in align.weights.values()]
-    return ", ".join([f"models.{name}" for name in models] + [f"align.{name}" for name in faces])
+    wanted = {"models": models, "outside": systems, "align": faces}
+    return ", ".join(f"{section}.{name}" for section, names in wanted.items() for name in names)

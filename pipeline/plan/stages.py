@@ -76,6 +76,12 @@ STAGES = {
             defaults=("train",),
         ),
         Stage(
+            "outside",
+            "Check the file of an outside system and take its vectors or scores into embeddings/SYSTEM/.",
+            jobs_of.outside,
+            (("SYSTEM", "outside"),),
+        ),
+        Stage(
             "fuse",
             "Fit a fusion into models/FUSION/ and apply it into embeddings/FUSION/.",
             jobs_of.fuse,

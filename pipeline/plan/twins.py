@@ -31,7 +31,7 @@ ANEW = "SITTER_ANEW"
 """If this environment variable is set, every job runs, whatever other studies have."""
 FORCED = "SITTER_FORCED"
 """If this environment variable is set, every job runs, whatever an earlier run of the study has made."""
-DONE_ONCE = {"download", "render", "align", "split", "train", "embed", "fuse", "overlap", "explain"}
+DONE_ONCE = {"download", "render", "align", "split", "train", "embed", "outside", "fuse", "overlap", "explain"}
 """Stages with outputs that do not depend on the study that they were made for."""
 
 

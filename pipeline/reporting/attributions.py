@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from pipeline.reporting.album import Album, Picture
+import numpy as np
+
+from pipeline.reporting.album import Picture, StudyAlbum
 from pipeline.reporting.gallery import Side
-from pipeline.reporting.numbers import decimal, number
-from pipeline.reporting.read import Row, Series
-from pipeline.store.attributions import PAIR, has_attributions, read_explained_pairs, read_maps
-
-if TYPE_CHECKING:
-    from pipeline.params import Study
+from pipeline.reporting.series import Series, Styles
+from pipeline.store.attributions import Attributions, ExplainedPair, Maps
 
 TITLES = {
     "hardest_genuine": "Same sitter, scored lowest",
@@ -29,7 +26,7 @@ class View:
     """A pair as one model sees it."""
 
     style: Series
-    score: str
+    score: float | None
     probe: Picture | None
     gallery: Picture | None
 
@@ -52,39 +49,44 @@ class Explanations:
     groups: list[tuple[str, list[Explained]]]
 
 
-def explanations(study: Study, album: Album, styles: Mapping[str, Series]) -> Explanations | None:
-    """The maps of every model that has them; None where the study has none, or `explain` has not run."""
-    explain = study.explain
-    if explain is None:
+def explanations(
+    method: str, chooser: str, made: Mapping[str, Attributions], album: StudyAlbum, styles: Styles
+) -> Explanations | None:
+    """Return the maps of every model that has them; None where there are none.
+
+    Args:
+        method: by which they were made.
+        chooser: the model that chose the pairs.
+        made: by model, its pairs and their maps.
+        album: gets the pictures.
+        styles: how the models look.
+    """
+    every = [(model, found) for model, found in made.items() if model in styles]
+    same = {m: found for m, found in every if _keys(found.pairs) == _keys(every[0][1].pairs)}  # others: other pairs
+    if not same:
         return None
-    made = [m for m in explain.models if m in styles and has_attributions(m, album.at)]
-    pairs = {m: read_explained_pairs(m, album.at) for m in made}
-    models = [m for m in made if _keys(pairs[m]) == _keys(pairs[made[0]])]  # others were made for other pairs
-    if not models:
-        return None
-    maps = {m: read_maps(m, album.at) for m in models}
     groups: dict[str, list[Explained]] = {}
-    for n, row in enumerate(pairs[models[0]]):
-        views = [_view(styles[m], pairs[m][n], maps[m][n], album) for m in models]
-        found = Explained(_side(row, "probe", album), _side(row, "gallery", album), views)
-        groups.setdefault(TITLES.get(row["sort"], row["sort"]), []).append(found)
-    return Explanations(explain.method, explain.models[0], list(groups.items()))
+    for n, pair in enumerate(every[0][1].pairs):
+        views = [_view(styles[m], found.pairs[n], found.maps[n], album) for m, found in same.items()]
+        probe, gallery = (Side.of(album, *image) for image in _images(pair))
+        explained = Explained(probe, gallery, views)
+        groups.setdefault(TITLES.get(pair.sort, pair.sort), []).append(explained)
+    return Explanations(method, chooser, list(groups.items()))
 
 
-def _keys(rows: list[Row]) -> list[tuple[str, ...]]:
-    return [tuple(row[column] for column in PAIR) for row in rows]
+def _keys(pairs: Sequence[ExplainedPair]) -> list[ExplainedPair]:
+    return [replace(pair, score=None) for pair in pairs]
 
 
-def _view(style: Series, row: Row, both: Any, album: Album) -> View:
-    import numpy as np
+def _images(pair: ExplainedPair) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Data set and id of both images."""
+    return (pair.probe_dataset, pair.probe), (pair.gallery_dataset, pair.gallery)
 
+
+def _view(style: Series, pair: ExplainedPair, both: Maps, album: StudyAlbum) -> View:
     strongest = float(np.percentile(np.abs(both), STRONGEST)) or 1.0
     pictures = [
-        album.tinted(row[f"{side}_dataset"], row[side], f"{style.name}/{row['pair']}", values / strongest)
-        for side, values in zip(("probe", "gallery"), both, strict=True)
+        album.tinted(*side, f"{style.name}/{pair.pair}", values / strongest)
+        for side, values in zip(_images(pair), both, strict=True)
     ]
-    return View(style, decimal(number(row.get("score"))), *pictures)
-
-
-def _side(row: Row, side: str, album: Album) -> Side:
-    return Side.of(album, row[f"{side}_dataset"], row[side])
+    return View(style, pair.score, *pictures)

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.reporting import numbers
-from pipeline.reporting.numbers import NONE, number
-from pipeline.reporting.read import Benchmark, Row, Series
-from pipeline.reporting.standings import Bar, Scale, marked
+from pipeline.reporting.series import Series, Styles
+from pipeline.reporting.standings import Bar, Scale
+from pipeline.store.benchmarks import Benchmark, GroupErrors, GroupRate
 
 NAMES = {"same": "same {}, all pairs", "different": "different {}"}
-RATES = ("fnmr", "fmr")
-FEW = "too few sitters"
-
-
-@dataclass(frozen=True)
-class Rate:
-    """One error rate of one group."""
-
-    text: str
-    interval: str
-    """Or that there are too few sitters for one."""
-    bar: Bar | None
-    verdict: str
-    """Whether it differs from the rest, with the p-value; empty where that was not tested."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +18,8 @@ class GroupRow:
 
     style: Series
     group: str
-    pairs: str
-    rates: list[Rate]
+    errors: GroupErrors
+    rates: list[tuple[GroupRate, Bar | None]]
     """FNMR and FMR."""
 
 
@@ -47,43 +32,23 @@ class ByGroup:
     rows: list[GroupRow]
 
 
-def by_group(benchmark: Benchmark, styles: Mapping[str, Series]) -> list[ByGroup]:
-    """A table for each column that errors were broken down by."""
-    found = {m: rows for m, rows in benchmark.curves.get("groups", {}).items() if m in styles}
-    every = [(styles[model], row) for model, rows in found.items() for row in rows]
-    columns = dict.fromkeys(row["column"] for _, row in every)
-    return [_table(column, [(style, row) for style, row in every if row["column"] == column]) for column in columns]
+def by_group(benchmark: Benchmark, styles: Styles) -> list[ByGroup]:
+    """Return a table for each column that errors were broken down by."""
+    every = [(styles[model], errors) for model, found in benchmark.groups.items() for errors in found]
+    columns = dict.fromkeys(errors.column for _, errors in every)
+    return [_table(column, [(style, found) for style, found in every if found.column == column]) for column in columns]
 
 
-def _table(column: str, rows: Sequence[tuple[Series, Row]]) -> ByGroup:
-    scales = [_scale([row for _, row in rows], rate) for rate in RATES]
-    found = [
-        GroupRow(
-            style,
-            NAMES[row["group"]].format(column) if row["group"] in NAMES else row["group"],
-            f"{row['sitters']} sitters, {numbers.count(number(row['genuine']))} genuine and "
-            f"{numbers.count(number(row['impostor']))} impostor pairs",
-            [_rate(row, rate, scale) for rate, scale in zip(RATES, scales, strict=True)],
-        )
-        for style, row in rows
-    ]
-    return ByGroup(column, scales, found)
+def _table(column: str, found: Sequence[tuple[Series, GroupErrors]]) -> ByGroup:
+    scales = [_scale(rates) for rates in zip(*(errors.rates for _, errors in found), strict=True)]
+    rows = []
+    for style, errors in found:
+        group = NAMES[errors.group].format(column) if errors.group in NAMES else errors.group
+        bars = [(r, scale.bar(r.value, r.low, r.high)) for r, scale in zip(errors.rates, scales, strict=True)]
+        rows.append(GroupRow(style, group, errors, bars))
+    return ByGroup(column, scales, rows)
 
 
-def _scale(rows: Sequence[Row], rate: str) -> Scale:
-    ends = [v for row in rows for end in ("", "_high") if (v := number(row.get(f"{rate}{end}"))) is not None]
-    return marked(0.0, 1.04 * max([*ends, 0.001]), is_rate=True)
-
-
-def _rate(row: Row, rate: str, scale: Scale) -> Rate:
-    value, low, high, p = (number(row.get(f"{rate}{end}")) for end in ("", "_low", "_high", "_p"))
-    if value is None:
-        return Rate(NONE, "", None, "")
-    verdict = ""
-    if p is not None:
-        more = (number(row.get(f"{rate}_difference")) or 0) > 0
-        differs = row.get(f"{rate}_significant") == "1"
-        verdict = f"{('higher' if more else 'lower') if differs else 'may be chance'}, {numbers.p_value(p)}"
-    return Rate(
-        numbers.percent(value, unit=False), numbers.interval(low, high) or FEW, scale.bar(value, low, high), verdict
-    )
+def _scale(rates: Sequence[GroupRate]) -> Scale:
+    ends = [v for rate in rates for v in (rate.value, rate.high) if v is not None]
+    return Scale(0.0, 1.04 * max([*ends, 0.001]), is_rate=True)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
 from pipeline.calibration.verbal import verbal
-from pipeline.reporting import numbers
 from pipeline.reporting.lines import Lines, drawn, points
-from pipeline.reporting.numbers import NONE
-from pipeline.reporting.read import Benchmark, Row, Series
-from pipeline.reporting.svg import Point
+from pipeline.reporting.series import Series, Styles
+from pipeline.reporting.standings import Cell
+from pipeline.reporting.svg import Chart
+from pipeline.store.benchmarks import Benchmark
+from pipeline.store.curves import Curve, Point
 
+COSTS = ("cllr", "cllr_min", "cllr_cal")
 WIDEST = 6.0
 """log10 LRs beyond this are drawn at the edge."""
 
@@ -23,11 +23,10 @@ class Calibrated:
     """One model's row."""
 
     style: Series
-    cllr: str
-    least: str
-    loss: str
+    figures: list[Cell]
+    """Cllr, its minimum, and the loss."""
     reach: str
-    """The strongest statement that the data support for the same sitter, in words."""
+    """The strongest statement that the data support for the same sitter, in words; empty where there is none."""
     note: str
 
 
@@ -36,12 +35,12 @@ class Calibration:
     """The fold of a benchmark."""
 
     rows: list[Calibrated]
-    charts: list[tuple[str, Markup]]
+    charts: list[tuple[str, Chart]]
     """Caption, picture."""
 
 
-def calibration(benchmark: Benchmark, styles: Mapping[str, Series]) -> Calibration | None:
-    """The calibration of every model of a benchmark; None where none has any."""
+def calibration(benchmark: Benchmark, styles: Styles) -> Calibration | None:
+    """Return the calibration of every model of a benchmark; None where none has any."""
     rows = []
     for model in benchmark.models:
         if benchmark.value(model, "cllr") is None:
@@ -50,11 +49,9 @@ def calibration(benchmark: Benchmark, styles: Mapping[str, Series]) -> Calibrati
         rows.append(
             Calibrated(
                 styles[model],
-                _figure(benchmark, model, "cllr"),
-                _figure(benchmark, model, "cllr_min"),
-                _figure(benchmark, model, "cllr_cal"),
-                NONE if highest is None else verbal(highest),
-                str(benchmark.metrics[model].get("cllr_note") or ""),
+                [Cell(benchmark.value(model, f), False, *benchmark.interval(model, f)) for f in COSTS],
+                "" if highest is None else verbal(highest),
+                benchmark.note(model, "cllr"),
             )
         )
     if not rows:
@@ -68,32 +65,27 @@ def calibration(benchmark: Benchmark, styles: Mapping[str, Series]) -> Calibrati
         ("Empirical cross-entropy over the prior odds: lower is better; dotted, without any comparison.",
          _drawn(benchmark, styles, "ece", ("log10_odds", ("ece",)), ("prior log10 odds", "cross-entropy, bits"))),
     ]  # fmt: skip
-    return Calibration(rows, [(caption, svg) for caption, svg in charts if svg])
-
-
-def _figure(benchmark: Benchmark, model: str, figure: str) -> str:
-    value, low, high = (benchmark.value(model, f"{figure}{end}") for end in ("", "_low", "_high"))
-    return NONE if value is None else f"{numbers.decimal(value)} {numbers.interval(low, high, is_rate=False)}".strip()
+    return Calibration(rows, [(caption, chart) for caption, chart in charts if chart])
 
 
 def _drawn(
     benchmark: Benchmark,
-    styles: Mapping[str, Series],
+    styles: Styles,
     curve: str,
     columns: tuple[str, tuple[str, ...]],
     titles: tuple[str, str],
-) -> Markup:
-    """One figure with a line for each model and column; empty where no model has the curve."""
+) -> Chart | None:
+    """One figure with a line for each model and column; None where no model has the curve."""
     by_model = benchmark.curves.get(curve, {})
     what = Lines(f"{curve} of the models on {benchmark.name}.", *columns, titles, WIDEST)
     return drawn(by_model, styles, what, _rule(by_model, curve))
 
 
-def _rule(by_model: Mapping[str, list[Row]], curve: str) -> list[Point]:
+def _rule(by_model: Mapping[str, Curve], curve: str) -> list[Point]:
     """What a figure's lines are compared with."""
     if curve == "reliability":
-        llrs = [p[0] for rows in by_model.values() for p in points(rows, "llr", "pav", WIDEST)]
+        llrs = [p[0] for found in by_model.values() for p in points(found, "llr", "pav", WIDEST)]
         return [(min(llrs), min(llrs)), (max(llrs), max(llrs))] if llrs else []
     if curve == "ece":
-        return points(next((rows for rows in by_model.values() if rows), []), "log10_odds", "neutral", WIDEST)
+        return points(next(iter(by_model.values()), Curve()), "log10_odds", "neutral", WIDEST)
     return []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.reporting import numbers
-from pipeline.reporting.numbers import NBSP, p_value
-from pipeline.reporting.read import Benchmark, Difference, Series
+from pipeline.reporting.numbers import NBSP, p_value, signed
+from pipeline.reporting.series import Series, Styles
 from pipeline.reporting.tables import heading
+from pipeline.store.benchmarks import Benchmark, Difference
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,8 @@ class Test:
     """One model against the baseline in one figure."""
 
     style: Series
-    figure: str
-    difference: str
-    interval: str
-    p: str
+    difference: Difference
+    is_rate: bool
     verdict: str
 
 
@@ -30,28 +28,21 @@ class Declared:
     baseline: str
     family: int
     """How many comparisons Holm's correction was made over."""
-    figures: str
+    figures: list[str]
     """In which figures."""
     across: bool
     """Whether these are comparisons on other benchmarks, too."""
     rows: list[Test]
 
 
-def declared(benchmark: Benchmark, styles: Mapping[str, Series]) -> Declared | None:
+def declared(benchmark: Benchmark, styles: Styles) -> Declared | None:
     """The tests against the baseline; None where none was declared, or nothing could be tested."""
     if not benchmark.against_baseline:
         return None
-    rows = []
-    for t in benchmark.against_baseline:
-        is_rate = benchmark.percent(t.metric)
-        ends = ""
-        if t.low is not None and t.high is not None:
-            ends = f"{numbers.signed(t.low, is_rate)} to {numbers.signed(t.high, is_rate)}"
-        text, p = numbers.signed(t.difference or 0.0, is_rate), numbers.p_bare(t.p)
-        rows.append(Test(styles[t.a], heading(t.metric), text, ends, p, _verdict(benchmark, t)))
-    family = benchmark.against_baseline[0].family or len(rows)
-    figures = " and ".join(dict.fromkeys(row.figure for row in rows))
-    return Declared(benchmark.against_baseline[0].b, family, figures, family > len(rows), rows)
+    tests = benchmark.against_baseline
+    rows = [Test(styles[t.model_a], t, benchmark.percent(t.metric), _verdict(benchmark, t)) for t in tests]
+    family, figures = tests[0].family or len(rows), list(dict.fromkeys(t.metric for t in tests))
+    return Declared(tests[0].model_b, family, figures, family > len(rows), rows)
 
 
 def _verdict(benchmark: Benchmark, test: Difference) -> str:
@@ -65,7 +56,7 @@ def _gain(benchmark: Benchmark, test: Difference) -> float:
     return sign * (test.difference or 0.0)
 
 
-def answer(found: list[Benchmark]) -> list[str]:
+def answer(found: Sequence[Benchmark]) -> list[str]:
     """Return the answer to the declared question, a sentence a benchmark: does a model beat the baseline?
 
     The first of the primary figures decides. Of models that are significantly better, the one that gains most is named;
@@ -86,28 +77,27 @@ def _gain_of(benchmark: Benchmark, test: Difference) -> str:
     size = abs(test.difference or 0.0)
     kind, _, far = test.metric.partition("@")
     if kind == "tar":
-        what = (
-            f"lets {100 * size:.0f} of 100 more genuine pairs through at {heading(far)} FAR than the baseline {test.b}"
-        )
+        more = f"lets {100 * size:.0f} of 100 more genuine pairs through at {heading(far)} FAR"
+        what = f"{more} than the baseline {test.model_b}"
     else:
         amount = f"{100 * size:.1f}{NBSP}points" if benchmark.percent(test.metric) else f"{size:.3g}"
-        what = f"is better than the baseline {test.b} by {amount} of {heading(test.metric)}"
-    return f"On {benchmark.name}, {test.a} {what} ({p_value(test.p)})."
+        what = f"is better than the baseline {test.model_b} by {amount} of {heading(test.metric)}"
+    return f"On {benchmark.name}, {test.model_a} {what} ({p_value(test.p)})."
 
 
 def _no_gain(benchmark: Benchmark, tests: list[Difference]) -> str:
     nearest = max(tests, key=lambda t: _gain(benchmark, t))
-    worse = [t.a for t in tests if t.significant]
-    detail = f"{numbers.signed(nearest.difference or 0.0, benchmark.percent(nearest.metric))}, {p_value(nearest.p)}"
+    worse = [t.model_a for t in tests if t.significant]
+    detail = f"{signed(nearest.difference or 0.0, benchmark.percent(nearest.metric))}, {p_value(nearest.p)}"
     if len(tests) == 1:
-        which = f"{nearest.a} is not"
+        which = f"{nearest.model_a} is not"
         detail += ", significantly worse" if worse else ""
     else:
         which = f"none of the {len(tests)} other models is"
-        detail = f"the nearest is {nearest.a}: {detail}" + (
+        detail = f"the nearest is {nearest.model_a}: {detail}" + (
             f"; significantly worse: {', '.join(worse)}" if worse else ""
         )
     return (
-        f"On {benchmark.name}, {which} significantly better than the baseline {nearest.b} in "
+        f"On {benchmark.name}, {which} significantly better than the baseline {nearest.model_b} in "
         f"{heading(nearest.metric)} ({detail})."
     )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
-from pipeline.reporting import numbers
 from pipeline.reporting.lines import Lines, drawn
-from pipeline.reporting.read import Benchmark, Series
+from pipeline.reporting.series import Series, Styles
+from pipeline.reporting.svg import Chart
+from pipeline.store.benchmarks import Benchmark
 
 NAMES = {"score": "detection score", "size": "face size", "norm": "length of the vector"}
 
@@ -19,29 +17,27 @@ class Discard:
     """The fold of a benchmark."""
 
     qualities: list[str]
-    rows: list[tuple[Series, list[str]]]
+    rows: list[tuple[Series, list[float | None]]]
     """Model, and its area under the curve by each quality."""
-    charts: list[tuple[str, Markup]]
+    charts: list[tuple[str, Chart]]
     """Quality, picture."""
 
 
-def discard(benchmark: Benchmark, styles: Mapping[str, Series]) -> Discard | None:
-    """The curves of every model of a benchmark; None where none has any."""
-    by_model = {m: rows for m, rows in benchmark.curves.get("discard", {}).items() if m in styles}
-    qualities = list(dict.fromkeys(row["quality"] for rows in by_model.values() for row in rows))
+def discard(benchmark: Benchmark, styles: Styles) -> Discard | None:
+    """Return the curves of every model of a benchmark; None where none has any."""
+    by_model = benchmark.discard
+    qualities = list(dict.fromkeys(quality for curves in by_model.values() for quality in curves))
     if not qualities:
         return None
     charts = []
     for quality in qualities:
-        chosen = {m: [row for row in rows if row["quality"] == quality] for m, rows in by_model.items()}
+        chosen = {m: curves[quality] for m, curves in by_model.items() if quality in curves}
         name = NAMES.get(quality, quality)
         label = (
             f"FNMR on {benchmark.name} over the share of images that are left out, those of the lowest {name} first."
         )
         what = Lines(label, "discarded", ("fnmr",), ("images left out, %", "FNMR of the others, %"))
-        if picture := drawn(chosen, styles, what):
-            charts.append((name, picture))
-    rows = [
-        (styles[model], [numbers.decimal(benchmark.value(model, f"edc_{q}")) for q in qualities]) for model in by_model
-    ]
+        if chart := drawn(chosen, styles, what):
+            charts.append((name, chart))
+    rows = [(styles[model], [benchmark.value(model, f"edc_{q}") for q in qualities]) for model in by_model]
     return Discard([NAMES.get(q, q) for q in qualities], rows, charts)

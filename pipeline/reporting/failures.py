@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.reporting import numbers
-from pipeline.reporting.read import Benchmark, Series
+from pipeline.reporting.series import Series, Styles
+from pipeline.reporting.standings import Cell, rate_cell
 from pipeline.reporting.tables import heading
+from pipeline.store.benchmarks import Benchmark
 
 
 @dataclass(frozen=True)
@@ -16,41 +16,42 @@ class Counted:
 
     style: Series
     alone_name: str
-    alone: str
+    alone: Cell
     name: str
-    counted: str
+    counted: Cell
 
 
 @dataclass(frozen=True)
 class Failures:
     """The table of a benchmark."""
 
-    rates: str
-    """How many images and sitters failed, in a sentence."""
+    failed_pairs: int | None
+    """Further pairs in which an image has no usable face, where the pairs are given."""
+    fta: float | None
+    fte: float | None
     rows: list[Counted]
     """Empty where none did."""
 
 
-def failures(benchmark: Benchmark, styles: Mapping[str, Series]) -> Failures | None:
-    """The table of a benchmark; None where nobody has kept account of failures."""
+def failures(benchmark: Benchmark, styles: Styles) -> Failures | None:
+    """Return the table of a benchmark; None where nobody has kept account of failures."""
     values = next(iter(benchmark.metrics.values()), {})
     rows = [
-        Counted(styles[model], alone, _rate(benchmark, model, figure, turned), name, _rate(benchmark, model, counted))
+        Counted(
+            styles[model],
+            alone,
+            rate_cell(benchmark, model, figure, turned),
+            name,
+            rate_cell(benchmark, model, counted),
+        )
         for model in benchmark.models
         for counted in benchmark.scalars
         if (found := _alone(counted)) and benchmark.value(model, counted) is not None
         for figure, turned, alone, name in (found,)
     ]
-    if values.get("failed_pairs") is not None:
-        return Failures(f"Of {numbers.count(values['failed_pairs'])} further pairs an image has no usable face.", rows)
-    if values.get("fta") is None:
+    if values.get("failed_pairs") is None and values.get("fta") is None:
         return None
-    fta, fte = (numbers.percent(benchmark.value(benchmark.models[0], rate)) for rate in ("fta", "fte"))
-    return Failures(
-        f"Failure to acquire (FTA): {fta} of the probe images have no usable face. Failure to enrol (FTE): {fte} of "
-        "the gallery's sitters have no image with one.",
-        rows,
-    )
+    return Failures(values.get("failed_pairs"), values.get("fta"), values.get("fte"), rows)
 
 
 def _alone(counted: str) -> tuple[str, bool, str, str] | None:
@@ -71,10 +72,3 @@ def _alone(counted: str) -> tuple[str, bool, str, str] | None:
     if kind.startswith("fnir-"):
         return kind[5:], True, f"1 − {kind[5:]}", f"FNIR, {kind[5:]}"
     return None
-
-
-def _rate(benchmark: Benchmark, model: str, figure: str, turned: bool = False) -> str:
-    value, low, high = (benchmark.value(model, f"{figure}{end}") for end in ("", "_low", "_high"))
-    if turned:
-        value, low, high = (None if v is None else 1 - v for v in (value, high, low))
-    return numbers.NONE if value is None else f"{numbers.percent(value)} {numbers.interval(low, high)}".strip()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from markupsafe import Markup
-
-from pipeline.reporting.numbers import count, number, percent, plain, rate
-from pipeline.reporting.read import Benchmark, Row, Series
-from pipeline.reporting.svg import Axis, Chart, Point, linear_ticks, probit
+from pipeline.reporting.numbers import count, percent, plain, rate
+from pipeline.reporting.series import Series, Styles
+from pipeline.reporting.svg import Area, Axis, Chart, Dot, Line, Mark, Rule, Shade, Upright, linear_ticks, probit
+from pipeline.store.benchmarks import Benchmark
+from pipeline.store.curves import Curve, Point
 
 FIRM_ACCEPTS = 30
 """Where a FAR stands for fewer false accepts it is known to worse than ±30 % (rule of 30, ISO/IEC 19795-1): on grey."""
@@ -17,8 +17,8 @@ FAR = "false accept rate (FAR), %"
 DET_TICKS = (0.0001, 0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95)
 
 
-def charts(benchmark: Benchmark, styles: Mapping[str, Series], far: Sequence[float]) -> list[tuple[str, Markup]]:
-    """The curves that a benchmark has, all models in each: name, picture."""
+def charts(benchmark: Benchmark, styles: Styles, far: Sequence[float]) -> list[tuple[str, Chart]]:
+    """Return the curves that a benchmark has, all models in each: name, picture."""
     found = {
         "roc": _over_far(benchmark, styles, far, "roc", "tar", "true accept rate (TAR), %"),
         "det": det(benchmark, styles),
@@ -27,26 +27,31 @@ def charts(benchmark: Benchmark, styles: Mapping[str, Series], far: Sequence[flo
         "nearest_mean": nearest(benchmark, styles, "mean", "mean embedding of a training sitter"),
         "nearest_centre": nearest(benchmark, styles, "centre", "learned class centre"),
     }
-    return [(name, svg) for name, svg in found.items() if svg]
+    return [(name, chart) for name, chart in found.items() if chart]
 
 
 def _over_far(
-    benchmark: Benchmark, styles: Mapping[str, Series], far: Sequence[float], curve: str, column: str, title: str
-) -> Markup:
-    """A rate over FAR on a logarithmic axis, with the FARs of the study as rules; empty without curves."""
-    curves = {m: _points(benchmark.curves[curve][m], "far", column) for m in styles if m in benchmark.curves[curve]}
+    benchmark: Benchmark, styles: Styles, far: Sequence[float], curve: str, column: str, title: str
+) -> Chart | None:
+    """Return a rate over FAR on a logarithmic axis, with the FARs of the study as rules; None without curves."""
+    curves = _by_model(benchmark, styles, curve, "far", column)
     lowest = min((x for points in curves.values() for x, _ in points if x > 0), default=None)
     if lowest is None:
-        return Markup()
+        return None
     low = 10.0 ** max(math.floor(math.log10(min([lowest, *far])) + 1e-9), -6)
-    chart = Chart(
+    lines = [Line(_from_zero(points, low), styles[m].css, m) for m, points in curves.items()]
+    return Chart(
         Axis(low, 1, [(10.0**e, rate(10.0**e, unit=False)) for e in range(round(math.log10(low)), 1)], FAR, math.log10),
         Axis(0, 1, [(v / 5, str(20 * v)) for v in range(6)], title),
         f"{curve.upper()} curves on {benchmark.name}: {title} over {FAR}. The figures are in the table.",
+        [*_few(benchmark, low), *(Upright(f, "rule") for f in far if f > low), *lines],
     )
-    content = _few(chart, benchmark, low) + [chart.upright(f, "rule") for f in far if f > low]
-    lines = [chart.line(_from_zero(points, low), styles[m].css, m) for m, points in curves.items()]
-    return chart.svg(*content, *lines)
+
+
+def _by_model(benchmark: Benchmark, styles: Styles, curve: str, x: str, y: str) -> dict[str, list[Point]]:
+    """Two columns of a curve of each model that has it."""
+    found = benchmark.curves.get(curve, {})
+    return {model: found[model].points(x, y) for model in styles if model in found}
 
 
 def _from_zero(points: list[Point], low: float) -> list[Point]:
@@ -55,69 +60,63 @@ def _from_zero(points: list[Point], low: float) -> list[Point]:
     return [*([(low, max(at_zero))] if at_zero else []), *((x, y) for x, y in points if x > low)]
 
 
-def cmc(benchmark: Benchmark, styles: Mapping[str, Series]) -> Markup:
-    """Cumulative match characteristic: the share of probes whose sitter is among the first k."""
-    curves = {m: _points(benchmark.curves["cmc"][m], "rank", "rate") for m in styles if m in benchmark.curves["cmc"]}
+def cmc(benchmark: Benchmark, styles: Styles) -> Chart | None:
+    """Return the cumulative match characteristic: the share of probes whose sitter is among the first k."""
+    curves = _by_model(benchmark, styles, "cmc", "rank", "rate")
     points = [p for c in curves.values() for p in c]
     if not points:
-        return Markup()
+        return None
     last, low = max(2.0, *(x for x, _ in points)), math.floor(min(y for _, y in points) * 10) / 10
-    chart = Chart(
+    return Chart(
         Axis(1, last, [(t, plain(t)) for t in (1, *linear_ticks(2, last, 6)) if t == int(t)], "rank"),
         Axis(min(low, 0.9), 1, [(t, plain(100 * t)) for t in linear_ticks(min(low, 0.9), 1)], "identified, %"),
         f"CMC curves on {benchmark.name}: share of probes whose sitter is among the first, by rank.",
+        [Line(p, styles[m].css, m) for m, p in curves.items()],
     )
-    return chart.svg(*(chart.line(p, styles[m].css, m) for m, p in curves.items()))
 
 
-def nearest(benchmark: Benchmark, styles: Mapping[str, Series], sort: str, what: str) -> Markup:
-    """Distributions of the angle from a test image to the nearest centre of a sort; empty where no model has such."""
+def nearest(benchmark: Benchmark, styles: Styles, sort: str, what: str) -> Chart | None:
+    """Return how far test images are from the nearest centre of a sort, in degrees; None where no model has such."""
     outlines: dict[str, list[Point]] = {}
+    by_model = benchmark.curves.get(f"nearest_{sort}", {})
     for model in styles:
-        bins = [
-            (a, b, number(r.get("images")) or 0.0)
-            for r in benchmark.curves[f"nearest_{sort}"].get(model, [])
-            if (a := number(r.get("degrees_left"))) is not None and (b := number(r.get("degrees_right"))) is not None
-        ]
+        bins = by_model.get(model, Curve()).rows("degrees_left", "degrees_right", "images")
         total = sum(n for _, _, n in bins)
         if total:
             tops = [p for a, b, n in bins for p in ((a, n / total / (b - a)), (b, n / total / (b - a)))]
             outlines[model] = [(bins[0][0], 0.0), *tops, (bins[-1][1], 0.0)]
     points = [p for outline in outlines.values() for p in outline]
     if not points:
-        return Markup()
+        return None
     low, high = min(x for x, _ in points), max(x for x, _ in points)
     top = 1.05 * max(y for _, y in points)
-    chart = Chart(
+    return Chart(
         Axis(low, high, [(t, f"{t:g}°") for t in linear_ticks(low, high, 6)], f"angle to the nearest {what}"),
         Axis(0, top, [(t, plain(100 * t)) for t in linear_ticks(0, top, 5)], "test images, % per degree"),
         f"Distance of the test images of {benchmark.name} to the nearest {what}.",
+        [Line(outline, styles[m].css, m) for m, outline in outlines.items()],
     )
-    return chart.svg(*(chart.line(outline, styles[m].css, m) for m, outline in outlines.items()))
 
 
-def det(benchmark: Benchmark, styles: Mapping[str, Series]) -> Markup:
-    """DET curves, false reject over false accept rate on normal-deviate axes, in which EERs lie on the diagonal."""
-    curves = {m: _points(benchmark.curves["det"][m], "far", "frr") for m in styles if m in benchmark.curves["det"]}
+def det(benchmark: Benchmark, styles: Styles) -> Chart | None:
+    """Return the DET curves, FRR over FAR on normal-deviate axes, in which EERs lie on the diagonal."""
+    curves = _by_model(benchmark, styles, "det", "far", "frr")
     inner = [(x, y) for points in curves.values() for x, y in points if 0 < x < 1 and 0 < y < 1]
     if not inner:
-        return Markup()
+        return None
     low_x, low_y = (max(1e-4, min(0.4, min(p[i] for p in inner) * 0.8)) for i in (0, 1))
     high_x, high_y = (min(0.97, max(0.5, *_far_end(curves, i))) for i in (0, 1))
     x, y = (
         Axis(low, high, [(t, rate(t, unit=False)) for t in DET_TICKS if low <= t <= high], title, probit)
         for low, high, title in ((low_x, high_x, FAR), (low_y, high_y, "false reject rate (FRR), %"))
     )
-    chart = Chart(
-        x, y, f"DET curves on {benchmark.name}: false reject rate over false accept rate. Lower left is better."
-    )
     low, high = max(low_x, low_y), min(high_x, high_y)
-    diagonal = Markup('<path class="rule" d="{}"/>').format(chart.path([(low, low), (high, high)]))
-    content = [*_few(chart, benchmark, low_x), diagonal]
+    marks: list[Mark] = [*_few(benchmark, low_x), Rule([(low, low), (high, high)])]
     for model, points in curves.items():
         within = [p for p in points if low_x <= p[0] <= high_x and low_y <= p[1] <= high_y]
-        content.append(chart.line(within, styles[model].css, model) if len(within) > 1 else Markup())
-    return chart.svg(*content)
+        marks += [Line(within, styles[model].css, model)] if len(within) > 1 else []
+    label = f"DET curves on {benchmark.name}: false reject rate over false accept rate. Lower left is better."
+    return Chart(x, y, label, marks)
 
 
 def _far_end(curves: Mapping[str, list[Point]], axis: int) -> list[float]:
@@ -125,81 +124,67 @@ def _far_end(curves: Mapping[str, list[Point]], axis: int) -> list[float]:
     return [max((p[axis] for p in points if p[1 - axis] >= 0.02), default=0.5) for points in curves.values()]
 
 
-def _few(chart: Chart, benchmark: Benchmark, low: float) -> list[Markup]:
+def _few(benchmark: Benchmark, low: float) -> list[Shade]:
     """Grey where a FAR rests on only a few impostor pairs."""
     impostors = max((benchmark.value(m, "impostor") or 0 for m in benchmark.models), default=0)
     end = FIRM_ACCEPTS / impostors if impostors else 0
     title = f"FARs here rest on fewer than {FIRM_ACCEPTS} of the {count(impostors)} impostor pairs"
-    return [chart.shade(low, min(end, 1), title)] if end > low else []
+    return [Shade(low, min(end, 1), title)] if end > low else []
 
 
-def scores(benchmark: Benchmark, model: str) -> Markup:
-    """Distributions of the genuine and the impostor scores of one model, each of area one; empty without them."""
-    bins = [
-        (a, b, number(r.get("genuine")) or 0, number(r.get("impostor")) or 0)
-        for r in benchmark.curves["scores"].get(model, [])
-        if (a := number(r.get("score_left"))) is not None and (b := number(r.get("score_right"))) is not None
-    ]
+def scores(benchmark: Benchmark, model: str) -> Chart | None:
+    """Return how the genuine and the impostor scores of a model are distributed, each of area one; None without."""
+    curve = benchmark.curves.get("scores", {}).get(model, Curve())
+    bins = curve.rows("score_left", "score_right", "genuine", "impostor")
     totals = [sum(b[i] * 1.0 for b in bins) for i in (2, 3)]
     if not bins or not all(totals):
-        return Markup()
+        return None
     filled = [b for b in bins if b[2] or b[3]]
     low, high = filled[0][0], filled[-1][1]
     density = [(a, b, g / totals[0] / (b - a), i / totals[1] / (b - a)) for a, b, g, i in filled]
     top = max(max(g, i) for _, _, g, i in density)
     ticks = [(t, plain(t)) for t in linear_ticks(low, high, 4)]
-    chart = Chart(
-        Axis(low, high, ticks, ""), Axis(0, top * 1.05, [], ""),
-        f"Scores of {model} on {benchmark.name}: genuine pairs against impostor pairs.",
-        width=200, height=90, left=6, right=6, bottom=18, top=4,
-    )  # fmt: skip
-    content = [
-        chart.area([p for d in density for p in ((d[0], d[which]), (d[1], d[which]))], css)
+    marks: list[Mark] = [
+        Area([p for d in density for p in ((d[0], d[which]), (d[1], d[which]))], css)
         for which, css in ((3, "impostor"), (2, "genuine"))
     ]
     threshold = benchmark.value(model, "eer_threshold")
     if threshold is not None and low < threshold < high:
-        content.append(chart.upright(threshold, "threshold"))
-    return chart.svg(*content)
+        marks.append(Upright(threshold, "threshold"))
+    return Chart(
+        Axis(low, high, ticks, ""), Axis(0, top * 1.05, [], ""),
+        f"Scores of {model} on {benchmark.name}: genuine pairs against impostor pairs.", marks,
+        width=200, height=90, left=6, right=6, bottom=18, top=4,
+    )  # fmt: skip
 
 
-def history(model: str, rows: list[Row], style: Series) -> list[Markup]:
-    """Training curves: the loss, and the EER on the val sitters with the best epoch marked."""
+def history(training: Curve, style: Series) -> list[Chart]:
+    """Return the curves of a training: the loss, and the EER on the val sitters with the best epoch marked."""
     made = [
-        _training_curve(model, _points(rows, "epoch", "loss"), "training loss", style, is_rate=False),
-        _training_curve(model, _points(rows, "epoch", "val_loss"), "loss, val faces", style, is_rate=False),
-        _training_curve(model, _points(rows, "epoch", "val_eer"), "EER, val sitters, %", style, is_rate=True),
+        _training_curve(training.points("epoch", "loss"), "training loss", style, is_rate=False),
+        _training_curve(training.points("epoch", "val_loss"), "loss, val faces", style, is_rate=False),
+        _training_curve(training.points("epoch", "val_eer"), "EER, val sitters, %", style, is_rate=True),
     ]
-    return [svg for svg in made if svg]
+    return [chart for chart in made if chart]
 
 
-def _training_curve(model: str, points: list[Point], title: str, style: Series, is_rate: bool) -> Markup:
+def _training_curve(points: list[Point], title: str, style: Series, is_rate: bool) -> Chart | None:
     if not points:
-        return Markup()
+        return None
     top = max(y for _, y in points) * 1.08 or 1.0
     low = min(0.0, *(y for _, y in points)) if not is_rate else 0.0
     first, last = points[0][0], max(points[-1][0], points[0][0] + 1)
     y_ticks = [(t, f"{100 * t:g}" if is_rate else plain(t)) for t in linear_ticks(low, top, 4)]
     x_ticks = [(t, plain(t)) for t in linear_ticks(first, last, 5) if t == int(t)]
-    label = f"{title} of {model} by epoch, from {plain(points[0][1])} to {plain(points[-1][1])}"
-    chart = Chart(
-        Axis(first, last, x_ticks, "epoch"), Axis(low, top, y_ticks, title), label,
-        width=200, height=140, left=42, bottom=34, right=8,
-    )  # fmt: skip
-    content = [chart.line(points, style.css, model)]
+    label = f"{title} of {style.name} by epoch, from {plain(points[0][1])} to {plain(points[-1][1])}"
+    marks: list[Mark] = [Line(points, style.css, style.name)]
     trained = [p for p in points if p[0] >= 1]  # epoch 0 is the network before training, which is never kept
     if is_rate and trained:
         if points[0][0] == 0:
-            rule = Markup('<path class="rule" d="{}"/>').format(
-                chart.path([(first, points[0][1]), (last, points[0][1])])
-            )
-            content.insert(0, rule)
+            marks.insert(0, Rule([(first, points[0][1]), (last, points[0][1])]))
         epoch, best = min(trained, key=lambda p: (p[1], p[0]))
-        content.append(chart.dot(epoch, best, style.css, f"best: {percent(best)} at epoch {plain(epoch)}"))
-    return chart.svg(*content)
-
-
-def _points(rows: Iterable[Row], x: str, y: str) -> list[Point]:
-    """Two columns as points, ordered by the first, else as they stand; rows where either is empty are left out."""
-    pairs = ((number(r.get(x)), number(r.get(y))) for r in rows)
-    return sorted(((a, b) for a, b in pairs if a is not None and b is not None), key=lambda p: p[0])
+        marks.append(Dot(epoch, best, style.css, f"best: {percent(best)} at epoch {plain(epoch)}"))
+    return Chart(
+        Axis(first, last, x_ticks, "epoch"), Axis(low, top, y_ticks, title), label, marks,
+        width=200, height=140, left=42, bottom=34, right=8,
+    )  # fmt: skip

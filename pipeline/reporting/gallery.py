@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from pipeline.reporting.album import UNKNOWN, Album, Known, Picture
-from pipeline.reporting.numbers import decimal, number
-from pipeline.reporting.read import Benchmark, Row
+from pipeline.reporting.album import Picture, StudyAlbum
+from pipeline.store.benchmarks import Benchmark, HardPair
+from pipeline.store.credits import UNKNOWN, Credit
 
 SORTS = {
     "hardest_genuine": ("Same sitter, scored lowest", "same sitter"),
@@ -22,14 +22,14 @@ class Side:
     image_id: str
     sitter: str
     picture: Picture | None
-    known: Known = UNKNOWN
+    credit: Credit = UNKNOWN
     """What its source says of it."""
 
     @classmethod
-    def of(cls, album: Album, dataset: str, image_id: str, sitter: str | None = None) -> Side:
-        """Return an image of a data set; without `sitter`, it is the one of the data set."""
+    def of(cls, album: StudyAlbum, dataset: str, image_id: str, sitter: str | None = None) -> Side:
+        """Return an image of a data set with its face; without `sitter`, it is the one of the data set."""
         who = album.sitter(dataset, image_id) if sitter is None else sitter
-        return cls(image_id, who, album.crop(dataset, image_id), album.known(dataset, image_id))
+        return cls(image_id, who, album.crop(dataset, image_id), album.credit(dataset, image_id))
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Pair:
 
     probe: Side
     gallery: Side
-    score: str
+    score: float | None
     others: int
     """Other models among whose hardest pairs it is, too."""
 
@@ -52,28 +52,24 @@ class Group:
     pairs: list[Pair]
 
 
-def groups(benchmark: Benchmark, model: str, most: int, album: Album) -> list[Group]:
-    """The pairs of one model on one benchmark, `most` of each sort."""
+def groups(benchmark: Benchmark, model: str, most: int, album: StudyAlbum) -> list[Group]:
+    """Return the pairs of one model on one benchmark, `most` of each sort."""
     found = []
-    shared = Counter(key for key, _ in {(_key(row), row["model"]) for row in benchmark.pairs})
+    shared = Counter(key for key, _ in {(_key(pair), pair.model) for pair in benchmark.pairs})
     for sort, (title, relation) in SORTS.items():
-        rows = [r for r in benchmark.pairs if r.get("model") == model and r.get("sort") == sort]
-        rows.sort(key=lambda r: number(r.get("rank")) or 0)
-        pairs = [_pair(benchmark, row, shared[_key(row)] - 1, album) for row in rows[:most]]
+        hardest = sorted((p for p in benchmark.pairs if (p.model, p.sort) == (model, sort)), key=lambda p: p.rank)
+        pairs = [_pair(benchmark, pair, shared[_key(pair)] - 1, album) for pair in hardest[:most]]
         if pairs:
             found.append(Group(title, relation, pairs))
     return found
 
 
-def _key(row: Row) -> tuple[str, frozenset[tuple[str, str]]]:
+def _key(pair: HardPair) -> tuple[str, frozenset[tuple[str, str]]]:
     """A pair, whichever of its images is the probe."""
-    sides = frozenset((row.get(f"{side}_dataset", ""), row.get(side, "")) for side in ("probe", "gallery"))
-    return row.get("sort", ""), sides
+    return pair.sort, frozenset(((pair.probe_dataset, pair.probe), (pair.gallery_dataset, pair.gallery)))
 
 
-def _pair(benchmark: Benchmark, row: Row, others: int, album: Album) -> Pair:
-    sides = []
-    for side, default in (("probe", benchmark.probe), ("gallery", benchmark.gallery)):
-        dataset, image_id = row.get(f"{side}_dataset") or default, row.get(side, "")
-        sides.append(Side.of(album, dataset, image_id))
-    return Pair(sides[0], sides[1], decimal(number(row.get("score"))), others)
+def _pair(benchmark: Benchmark, pair: HardPair, others: int, album: StudyAlbum) -> Pair:
+    probe = Side.of(album, pair.probe_dataset or benchmark.probe, pair.probe)
+    gallery = Side.of(album, pair.gallery_dataset or benchmark.gallery, pair.gallery)
+    return Pair(probe, gallery, pair.score, others)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
-from pipeline.reporting.numbers import number, plain
-from pipeline.reporting.read import Row, Series
-from pipeline.reporting.svg import Axis, Chart, Point, linear_ticks
+from pipeline.reporting.numbers import plain
+from pipeline.reporting.series import Styles
+from pipeline.reporting.svg import Axis, Chart, Line, Rule, linear_ticks
+from pipeline.store.curves import Curve, Point
 
 
 @dataclass(frozen=True)
@@ -28,10 +27,8 @@ class Lines:
     """Values beyond ± this are drawn at the edge."""
 
 
-def drawn(
-    curve: Mapping[str, list[Row]], styles: Mapping[str, Series], what: Lines, rule: Sequence[Point] = ()
-) -> Markup:
-    """Return the figure; empty where no model has the curve, or it is a single point.
+def drawn(curve: Mapping[str, Curve], styles: Styles, what: Lines, rule: Sequence[Point] = ()) -> Chart | None:
+    """Return the figure; None where no model has the curve, or it is a single point.
 
     Args:
         curve: by model, its points.
@@ -39,10 +36,15 @@ def drawn(
         what: the figure.
         rule: a dotted line that the others are compared with.
     """
-    lines = [(m, found) for m in styles for y in what.ys if (found := points(curve.get(m, []), what.x, y, what.widest))]
+    lines = [
+        (m, found)
+        for m in styles
+        for y in what.ys
+        if m in curve and (found := points(curve[m], what.x, y, what.widest))
+    ]
     everything = [p for _, found in lines for p in found]
     if not lines or min(p[0] for p in everything) == max(p[0] for p in everything):
-        return Markup()
+        return None
     low, high = min(p[0] for p in everything), max(p[0] for p in everything)
     heights = [p[1] for p in (*everything, *rule)]
     bottom, top = min(0.0, *heights), max(heights) or 1.0
@@ -52,12 +54,11 @@ def drawn(
         return Axis(low, end, [(t, plain(scale * t)) for t in linear_ticks(low, high, about)], title)
 
     x, y = axis(low, high, high, 6, what.titles[0]), axis(bottom, top, top * 1.02, 5, what.titles[1])
-    chart = Chart(x, y, what.label)
-    dotted = Markup('<path class="rule" d="{}"/>').format(chart.path(rule)) if rule else Markup()
-    return chart.svg(dotted, *(chart.line(found, styles[model].css, model) for model, found in lines))
+    dotted = [Rule(rule)] if rule else []
+    return Chart(x, y, what.label, [*dotted, *(Line(found, styles[model].css, model) for model, found in lines)])
 
 
-def points(rows: Sequence[Row], x: str, y: str, widest: float = float("inf")) -> list[Point]:
-    """Return two columns as points, ordered by the first; rows where either is empty are left out."""
-    found = [(a, b) for r in rows if (a := number(r.get(x))) is not None and (b := number(r.get(y))) is not None]
+def points(curve: Curve, x: str, y: str, widest: float = float("inf")) -> list[Point]:
+    """Return two columns as points in their order, those beyond ± `widest` at the edge."""
+    found = curve.points(x, y)
     return sorted((max(-widest, min(widest, a)), max(-widest, min(widest, b))) for a, b in found)

@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 NONE = "–"
 """What stands where the data cannot support a number."""
 NBSP = "\N{NO-BREAK SPACE}"
-
-
-def number(text: object) -> float | None:
-    """A cell of a CSV or JSON file as a finite number; None where it is empty, absent or no number.
-
-    >>> number("0.25"), number(""), number(None), number("nan")
-    (0.25, None, None, None)
-    """
-    if isinstance(text, bool) or text is None:
-        return None
-    try:
-        value = float(str(text))
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def percent(rate: float | None, unit: bool = True) -> str:
@@ -46,6 +29,30 @@ def interval(low: float | None, high: float | None, is_rate: bool = True) -> str
     return f"{percent(low, unit=False)}–{percent(high, unit=False)}"
 
 
+def measured(value: float | None, low: float | None, high: float | None, is_rate: bool = True) -> str:
+    """A figure with its interval.
+
+    >>> measured(0.125, 0.1, 0.15), measured(0.5, None, None, is_rate=False)
+    ('12.5\xa0% 10.0–15.0', '0.500')
+    """
+    if value is None:
+        return NONE
+    return f"{percent(value) if is_rate else decimal(value)} {interval(low, high, is_rate)}".strip()
+
+
+def figure(value: float | str | None, is_rate: bool) -> str:
+    """What stands in the cell of a table: a rate in percent without its sign, a count, a number, or a word.
+
+    >>> figure(0.125, True), figure(1250, False), figure(0.25, False), figure("oil", False), figure(None, True)
+    ('12.5', '1,250', '0.250', 'oil', '–')
+    """
+    if value is None or isinstance(value, str):
+        return value or NONE
+    if is_rate:
+        return percent(value, unit=False)
+    return count(value) if isinstance(value, int) else decimal(value)
+
+
 def signed(difference: float | None, is_rate: bool = True) -> str:
     """A difference with its sign, of rates in percentage points.
 
@@ -58,11 +65,20 @@ def signed(difference: float | None, is_rate: bool = True) -> str:
     return text if float(text) == 0 else f"{'−' if difference < 0 else '+'}{text}"
 
 
+def ends(low: float | None, high: float | None, is_rate: bool = True) -> str:
+    """The ends of a difference's interval, with their signs; empty where one is unknown.
+
+    >>> ends(-0.0312, 0.01)
+    '−3.1 to +1.0'
+    """
+    return "" if low is None or high is None else f"{signed(low, is_rate)} to {signed(high, is_rate)}"
+
+
 def p_value(p: float | None) -> str:
     """A p-value with its relation.
 
     >>> p_value(0.0004), p_value(0.0312), p_value(0.2)
-    ('p\\xa0<\\xa00.001', 'p\\xa0=\\xa00.031', 'p\\xa0=\\xa00.20')
+    ('p\xa0<\xa00.001', 'p\xa0=\xa00.031', 'p\xa0=\xa00.20')
     """
     if p is None:
         return f"p{NBSP}unknown"
@@ -75,7 +91,7 @@ def p_bare(p: float | None) -> str:
     """A p-value for a column that says what it is.
 
     >>> p_bare(0.0004), p_bare(0.2)
-    ('<\\xa00.001', '0.20')
+    ('<\xa00.001', '0.20')
     """
     return NONE if p is None else p_value(p).removeprefix(f"p{NBSP}").removeprefix(f"={NBSP}")
 
@@ -84,7 +100,7 @@ def rate(value: float, unit: bool = True) -> str:
     """A rate that was set rather than measured, in percent, without needless digits.
 
     >>> rate(0.01), rate(0.001), rate(1e-6)
-    ('1\\xa0%', '0.1\\xa0%', '0.0001\\xa0%')
+    ('1\xa0%', '0.1\xa0%', '0.0001\xa0%')
     """
     return f"{100 * value:.10f}".rstrip("0").rstrip(".") + (f"{NBSP}%" if unit else "")
 
@@ -107,6 +123,28 @@ def decimal(value: float | None) -> str:
     if value is None:
         return NONE
     return (f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}").replace("-", "−")
+
+
+def ratio(log10_lr: float | None) -> str:
+    """A likelihood ratio with two significant digits, those below one as a fraction.
+
+    >>> ratio(1.0), ratio(2.551), ratio(-0.5), ratio(None)
+    ('10', '360', '1/3.2', '')
+    """
+    if log10_lr is None:
+        return ""
+    value = 10 ** min(abs(log10_lr), 12.0)
+    text = f"{value:.1f}".removesuffix(".0") if value < 10 else f"{float(f'{value:.2g}'):,.0f}"
+    return text if log10_lr >= 0 or text == "1" else f"1/{text}"
+
+
+def threshold(value: float | None) -> str:
+    """A threshold with the digits that tell scores apart.
+
+    >>> threshold(0.4321987), threshold(-0.41)
+    ('0.4322', '−0.41')
+    """
+    return NONE if value is None else f"{value:.4g}".replace("-", "−")
 
 
 def plain(value: float | None) -> str:

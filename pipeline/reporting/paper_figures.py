@@ -10,9 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pipeline.reporting.numbers import number
 from pipeline.reporting.paper_lines import lines
-from pipeline.reporting.read import Benchmark, Row, Series
+from pipeline.reporting.series import Series, Styles
+from pipeline.store.benchmarks import Benchmark
+from pipeline.store.curves import Curve
 
 SIZE = (3.5, 2.8)
 """Inches: a column of a page of two."""
@@ -32,23 +33,21 @@ CURVES = {
 """The columns of x and y of a curve, and the titles of its axes."""
 
 
-def draw(
-    folder: Path, found: Iterable[Benchmark], styles: Mapping[str, Series], histories: Mapping[str, list[Row]]
-) -> int:
+def draw(folder: Path, found: Iterable[Benchmark], styles: Styles, trainings: Mapping[str, Curve]) -> int:
     """Write every figure of a study into an existing folder, each as SVG and PDF; return how many there are.
 
     Args:
         folder: gets `BENCHMARK-roc.svg`, `MODEL-training.pdf` and so on.
         found: the benchmarks.
         styles: how each model looks.
-        histories: what `history.csv` of each trained model holds.
+        trainings: how the training of each model went.
     """
     import matplotlib as mpl
 
     mpl.use("agg")
     count = 0
     with mpl.rc_context(LOOK):
-        for name, figure in _figures(found, styles, histories):
+        for name, figure in _figures(found, styles, trainings):
             for ending in ("svg", "pdf"):
                 # Without the time, equal results give equal files.
                 stamp = {"Date": None} if ending == "svg" else {"CreationDate": None}
@@ -58,22 +57,21 @@ def draw(
     return count
 
 
-def _figures(
-    found: Iterable[Benchmark], styles: Mapping[str, Series], histories: Mapping[str, list[Row]]
-) -> Iterator[tuple[str, Any]]:
+def _figures(found: Iterable[Benchmark], styles: Styles, trainings: Mapping[str, Curve]) -> Iterator[tuple[str, Any]]:
     for benchmark in found:
         for curve, (x, y, *titles) in CURVES.items():
-            drawn = {m: _points(benchmark.curves[curve].get(m, []), x, y) for m in styles}
+            by_model = benchmark.curves.get(curve, {})
+            drawn = {m: by_model.get(m, Curve()).points(x, y) for m in styles}
             if any(drawn.values()):
                 yield f"{benchmark.name}-{curve}", _curves(curve, drawn, styles, titles)
         for name, figure in lines(benchmark, {m: _look(style) for m, style in styles.items()}, _axes):
             yield f"{benchmark.name}-{name.replace('/', '-')}", figure
         for model in styles:
-            if rows := benchmark.curves["scores"].get(model):
-                yield f"{benchmark.name}-scores-{model}", _histogram(rows, benchmark.value(model, "eer_threshold"))
-    for model, rows in histories.items():
-        if model in styles and len(_points(rows, "epoch", "loss")) > 1:
-            yield f"{model}-training", _training(rows, styles[model])
+            if scores := benchmark.curves.get("scores", {}).get(model):
+                yield f"{benchmark.name}-scores-{model}", _histogram(scores, benchmark.value(model, "eer_threshold"))
+    for model, training in trainings.items():
+        if model in styles and len(training.points("epoch", "loss")) > 1:
+            yield f"{model}-training", _training(training, styles[model])
 
 
 def _axes() -> tuple[Any, Any]:
@@ -115,11 +113,12 @@ def _curves(
     return figure
 
 
-def _histogram(rows: list[Row], threshold: float | None) -> Any:
+def _histogram(scores: Curve, threshold: float | None) -> Any:
     figure, axes = _axes()
-    edges = [float(row["score_left"]) for row in rows] + [float(rows[-1]["score_right"])]
-    for name, colour in (("impostor", COLOURS[1]), ("genuine", COLOURS[0])):
-        counts = [float(row[name]) for row in rows]
+    bins = scores.rows("score_left", "score_right", "genuine", "impostor")
+    edges = [left for left, *_ in bins] + [bins[-1][1]]
+    for name, colour, place in (("impostor", COLOURS[1], 3), ("genuine", COLOURS[0], 2)):
+        counts = [one[place] for one in bins]
         if sum(counts):
             widths = [b - a for a, b in pairwise(edges)]
             density = [n / sum(counts) / width for n, width in zip(counts, widths, strict=True)]
@@ -131,14 +130,14 @@ def _histogram(rows: list[Row], threshold: float | None) -> Any:
     return figure
 
 
-def _training(rows: list[Row], style: Series) -> Any:
+def _training(training: Curve, style: Series) -> Any:
     figure, axes = _axes()
-    axes.plot(*zip(*_points(rows, "epoch", "loss"), strict=True), label="training loss", **_look(style))
-    if val := _points(rows, "epoch", "val_loss"):
+    axes.plot(*zip(*training.points("epoch", "loss"), strict=True), label="training loss", **_look(style))
+    if val := training.points("epoch", "val_loss"):
         axes.plot(*zip(*val, strict=True), label="loss, val faces", color="black", linewidth=1.0)
     axes.set(xlabel="epoch", ylabel="loss")
     lines, labels = axes.get_legend_handles_labels()
-    if eer := _points(rows, "epoch", "val_eer"):
+    if eer := training.points("epoch", "val_eer"):
         other = axes.twinx()
         other.spines["right"].set_visible(True)
         other.plot(
@@ -149,8 +148,3 @@ def _training(rows: list[Row], style: Series) -> Any:
         lines, labels = lines + more[0], labels + more[1]
     axes.legend(lines, labels)
     return figure
-
-
-def _points(rows: Iterable[Row], x: str, y: str) -> list[tuple[float, float]]:
-    found = ((number(row.get(x)), number(row.get(y))) for row in rows)
-    return [(a, b) for a, b in found if a is not None and b is not None]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
 
 from tabulate import tabulate
 
@@ -16,11 +15,26 @@ from pipeline.reporting.calibration import calibration
 from pipeline.reporting.declared import declared
 from pipeline.reporting.discard import discard
 from pipeline.reporting.failures import failures
+from pipeline.reporting.numbers import (
+    NONE,
+    count,
+    decimal,
+    ends,
+    interval,
+    measured,
+    p_bare,
+    p_value,
+    percent,
+    signed,
+    threshold,
+)
 from pipeline.reporting.paper_tables import FORMS
-from pipeline.reporting.read import Benchmark, Series
 from pipeline.reporting.searches import searched
-from pipeline.reporting.standings import listed
+from pipeline.reporting.series import Styles
+from pipeline.reporting.standings import Cell, listed
+from pipeline.reporting.tables import heading
 from pipeline.reporting.thresholds import thresholds
+from pipeline.store.benchmarks import Benchmark, Difference, GroupErrors, GroupRate
 
 Table = tuple[list[str], list[list[str]]]
 """Headings, and rows of text."""
@@ -28,7 +42,7 @@ LATEX = {"–": "--", "−": "$-$", "\N{NO-BREAK SPACE}": "~", "′": "$'$", "�
 """Characters that plain LaTeX does not have."""
 
 
-def folds(benchmark: Benchmark, styles: Mapping[str, Series]) -> dict[str, Table]:
+def folds(benchmark: Benchmark, styles: Styles) -> dict[str, Table]:
     """Return the tables by name; those of which a benchmark says nothing are left out."""
     found: dict[str, Table] = {
         "baseline": _baseline(benchmark, styles),
@@ -44,7 +58,7 @@ def folds(benchmark: Benchmark, styles: Mapping[str, Series]) -> dict[str, Table
         for rate in ("FNMR, %", "FMR, %"):
             headings += [rate, "interval", "against the rest"]
         rows = [
-            [r.style.name, r.group, r.pairs, *(t for x in r.rates for t in (x.text, x.interval, x.verdict))]
+            [r.style.name, r.group, _pairs(r.errors), *(text for rate, _ in r.rates for text in _of_group(rate))]
             for r in one.rows
         ]
         found[f"groups-{one.column}"] = headings, rows
@@ -62,52 +76,82 @@ def written(table: Table) -> dict[str, str]:
     return told | {".csv": text.getvalue()}
 
 
-def _baseline(benchmark: Benchmark, styles: Mapping[str, Series]) -> Table:
+def _baseline(benchmark: Benchmark, styles: Styles) -> Table:
     found = declared(benchmark, styles)
     headings = ["model", "figure", f"minus {found.baseline}" if found else "", "interval", "p (Holm)", "verdict"]
     rows = found.rows if found else []
-    return headings, [[t.style.name, t.figure, t.difference, t.interval, t.p, t.verdict] for t in rows]
+    return headings, [[t.style.name, heading(t.difference.metric), *_tested(t.difference, t.is_rate), t.verdict]
+                      for t in rows]  # fmt: skip
 
 
 def _differences(benchmark: Benchmark) -> Table:
     headings = ["figure", "model", "minus model", "difference", "interval", "p (Holm)", "significant"]
-    rows = [[t.figure, t.a, t.b, t.difference, t.interval, t.p, "yes" if t.significant else "no"]
-            for t in listed(benchmark)]  # fmt: skip
+    rows = []
+    for t in listed(benchmark):
+        is_rate = benchmark.percent(t.metric)
+        figure = heading(t.metric) + (", points" if is_rate else "")
+        rows.append([figure, t.model_a, t.model_b, *_tested(t, is_rate), "yes" if t.significant else "no"])
     return headings, rows
 
 
-def _thresholds(benchmark: Benchmark, styles: Mapping[str, Series]) -> Table:
+def _thresholds(benchmark: Benchmark, styles: Styles) -> Table:
     found = thresholds(benchmark, styles)
     headings = ["model", "chosen for", "threshold (validation)", "FMR, test", "FNMR, test", "threshold (test's own)"]
     points = [(style.name, p) for style, of_one in (found.rows if found else []) for p in of_one]
-    return headings, [[name, p.aim, p.chosen, p.fmr, p.fnmr, p.own] for name, p in points]
+    return headings, [
+        [name, p.aim, threshold(p.chosen), _measured(p.fmr), _measured(p.fnmr), threshold(p.own)] for name, p in points
+    ]
 
 
-def _calibration(benchmark: Benchmark, styles: Mapping[str, Series]) -> Table:
+def _calibration(benchmark: Benchmark, styles: Styles) -> Table:
     found = calibration(benchmark, styles)
     headings = ["model", "Cllr", "at least", "loss", "strongest LR supported", "calibration"]
-    rows = [[r.style.name, r.cllr, r.least, r.loss, r.reach, r.note] for r in (found.rows if found else [])]
-    return headings, rows
+    rows = found.rows if found else []
+    return headings, [[r.style.name, *map(_measured, r.figures), r.reach or NONE, r.note] for r in rows]
 
 
-def _failures(benchmark: Benchmark, styles: Mapping[str, Series]) -> Table:
+def _failures(benchmark: Benchmark, styles: Styles) -> Table:
     found = failures(benchmark, styles)
     headings = ["model", "comparisons alone", "value", "failures counted", "value"]
-    rows = [[r.style.name, r.alone_name, r.alone, r.name, r.counted] for r in (found.rows if found else [])]
-    return headings, rows
+    rows = found.rows if found else []
+    return headings, [[r.style.name, r.alone_name, _measured(r.alone), r.name, _measured(r.counted)] for r in rows]
 
 
-def _discard(benchmark: Benchmark, styles: Mapping[str, Series]) -> Table:
+def _discard(benchmark: Benchmark, styles: Styles) -> Table:
     found = discard(benchmark, styles)
-    return (["model", *found.qualities], [[s.name, *areas] for s, areas in found.rows]) if found else ([], [])
+    if not found:
+        return [], []
+    return ["model", *found.qualities], [[style.name, *map(decimal, areas)] for style, areas in found.rows]
 
 
-def _searched(benchmark: Benchmark, styles: Mapping[str, Series]) -> dict[str, Table]:
+def _searched(benchmark: Benchmark, styles: Styles) -> dict[str, Table]:
     found = searched(benchmark, styles)
     if not found:
         return {}
-    rows = [[a.style.name, a.fpir, a.threshold, a.fnir] for a in found.automatic]
+    human = [[style.name, *map(_measured, rates)] for style, rates in found.human]
+    alone = [[a.style.name, a.fpir, threshold(a.threshold), _measured(a.fnir)] for a in found.automatic]
     return {
-        "investigation": (["model", *(f"FNIR, {k}" for k in found.ranks)], [[s.name, *r] for s, r in found.human]),
-        "identification": (["model", "FPIR at most", "threshold", "FNIR"], rows),
+        "investigation": (["model", *(f"FNIR, {k}" for k in found.ranks)], human),
+        "identification": (["model", "FPIR at most", "threshold", "FNIR"], alone),
     }
+
+
+def _measured(cell: Cell) -> str:
+    return measured(None if isinstance(cell.value, str) else cell.value, cell.low, cell.high, cell.is_rate)
+
+
+def _tested(test: Difference, is_rate: bool) -> tuple[str, str, str]:
+    """Difference, interval and p-value."""
+    return signed(test.difference, is_rate), ends(test.low, test.high, is_rate), p_bare(test.p)
+
+
+def _pairs(errors: GroupErrors) -> str:
+    return f"{errors.sitters} sitters, {count(errors.genuine)} genuine and {count(errors.impostor)} impostor pairs"
+
+
+def _of_group(rate: GroupRate) -> tuple[str, str, str]:
+    """An error rate in percent, its interval, and whether it differs from the rest."""
+    if rate.value is None:
+        return NONE, "", ""
+    verdict = f"{rate.verdict}, {p_value(rate.p)}" if rate.verdict else ""
+    return percent(rate.value, unit=False), interval(rate.low, rate.high) or "too few sitters", verdict

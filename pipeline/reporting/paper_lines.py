@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from pipeline.reporting.calibration import WIDEST
 from pipeline.reporting.lines import points
-from pipeline.reporting.maps import FIXED
-from pipeline.reporting.numbers import number
-from pipeline.reporting.read import Benchmark, Row
+from pipeline.store.benchmarks import Benchmark, GroupErrors, Placed
+from pipeline.store.curves import Curve
 
 Look = Mapping[str, Any]
+Of = TypeVar("Of")
 
 
 class Plot(NamedTuple):
@@ -39,31 +39,32 @@ def lines(benchmark: Benchmark, looks: Mapping[str, Look], axes: Any) -> Iterato
     for curve, plot in PLOTS.items():
         if by_model := _known(benchmark.curves.get(curve, {}), looks):
             yield curve, _drawn(by_model, plot, looks, axes)
-    by_model = _known(benchmark.curves.get("discard", {}), looks)
     discarded = Plot("discarded", ("fnmr",), ("images left out, %", "FNMR of the others, %"))
-    for quality in dict.fromkeys(row["quality"] for rows in by_model.values() for row in rows):
-        chosen = {m: [row for row in rows if row["quality"] == quality] for m, rows in by_model.items()}
+    by_quality = _known(benchmark.discard, looks)
+    for quality in dict.fromkeys(quality for curves in by_quality.values() for quality in curves):
+        chosen = {model: curves[quality] for model, curves in by_quality.items() if quality in curves}
         yield f"discard-{quality}", _drawn(chosen, discarded, looks, axes)
-    by_model = _known(benchmark.curves.get("groups", {}), looks)
-    for column in dict.fromkeys(row["column"] for rows in by_model.values() for row in rows):
-        for rate in ("fnmr", "fmr"):
-            chosen = {m: [row for row in rows if row["column"] == column] for m, rows in by_model.items()}
-            yield f"groups-{column}-{rate}", _groups(chosen, rate, looks, axes)
-    for model, rows in _known(benchmark.curves.get("map", {}), looks).items():
-        for column in (c for c in rows[0] if c not in FIXED):
-            yield f"map-{column}-{model}", _map(rows, column, axes)
+    groups = _known(benchmark.groups, looks)
+    for column in dict.fromkeys(errors.column for every in groups.values() for errors in every):
+        of_column = {m: [errors for errors in every if errors.column == column] for m, every in groups.items()}
+        for place, rate in enumerate(("fnmr", "fmr")):
+            yield f"groups-{column}-{rate}", _groups(of_column, rate.upper(), place, looks, axes)
+    for model, images in _known(benchmark.maps, looks).items():
+        for column in images[0].values:
+            yield f"map-{column}-{model}", _map(images, column, axes)
 
 
-def _known(by_model: Mapping[str, list[Row]], looks: Mapping[str, Look]) -> dict[str, list[Row]]:
+def _known(by_model: Mapping[str, Of], looks: Mapping[str, Look]) -> dict[str, Of]:
+    """What models have that are shown, in their order."""
     return {model: by_model[model] for model in looks if by_model.get(model)}
 
 
-def _drawn(by_model: Mapping[str, list[Row]], plot: Plot, looks: Mapping[str, Look], axes: Any) -> Any:
+def _drawn(by_model: Mapping[str, Curve], plot: Plot, looks: Mapping[str, Look], axes: Any) -> Any:
     figure, ax = axes()
     scales = [100 if title.endswith("%") else 1 for title in plot.titles]
-    for model, rows in by_model.items():
+    for model, curve in by_model.items():
         for n, y in enumerate(plot.ys):
-            if found := points(rows, plot.x, y, WIDEST):
+            if found := points(curve, plot.x, y, WIDEST):
                 xs, heights = (
                     [scale * v for v in values] for scale, values in zip(scales, zip(*found, strict=True), strict=True)
                 )
@@ -78,38 +79,40 @@ def _drawn(by_model: Mapping[str, list[Row]], plot: Plot, looks: Mapping[str, Lo
     return figure
 
 
-def _groups(by_model: Mapping[str, list[Row]], rate: str, looks: Mapping[str, Look], axes: Any) -> Any:
-    """A point with its interval for each group and model."""
+def _groups(
+    by_model: Mapping[str, Sequence[GroupErrors]], title: str, place: int, looks: Mapping[str, Look], axes: Any
+) -> Any:
+    """A point with its interval for each group and model, of the rate at a place among `GroupErrors.rates`."""
     figure, ax = axes()
-    groups = list(dict.fromkeys(row["group"] for rows in by_model.values() for row in rows))
-    for n, (model, rows) in enumerate(by_model.items()):
-        for row in rows:
-            value, low, high = (number(row.get(f"{rate}{end}")) for end in ("", "_low", "_high"))
-            if value is None:
+    groups = list(dict.fromkeys(errors.group for every in by_model.values() for errors in every))
+    for n, (model, every) in enumerate(by_model.items()):
+        for errors in every:
+            rate = errors.rates[place]
+            if rate.value is None:
                 continue
-            place = groups.index(row["group"]) + 0.7 * ((n + 0.5) / len(by_model) - 0.5)
-            ends = (
-                None if low is None or high is None else [[max(0, 100 * (value - low))], [max(0, 100 * (high - value))]]
-            )
-            label = model if row is rows[0] else None
-            ax.errorbar(100 * value, place, xerr=ends, fmt="o", markersize=3, label=label, color=looks[model]["color"],
-                        elinewidth=1)  # fmt: skip
-    ax.set(xlabel=f"{rate.upper()}, %", yticks=range(len(groups)), yticklabels=groups)
+            height = groups.index(errors.group) + 0.7 * ((n + 0.5) / len(by_model) - 0.5)
+            ends = None
+            if rate.low is not None and rate.high is not None:
+                ends = [[max(0, 100 * (rate.value - rate.low))], [max(0, 100 * (rate.high - rate.value))]]
+            label = model if errors is every[0] else None
+            ax.errorbar(100 * rate.value, height, xerr=ends, fmt="o", markersize=3, label=label,
+                        color=looks[model]["color"], elinewidth=1)  # fmt: skip
+    ax.set(xlabel=f"{title}, %", yticks=range(len(groups)), yticklabels=groups)
     ax.invert_yaxis()
     ax.legend()
     return figure
 
 
-def _map(rows: list[Row], column: str, axes: Any) -> Any:
+def _map(images: Sequence[Placed], column: str, axes: Any) -> Any:
     """Dots of the commonest values in colours, the others in grey."""
     figure, ax = axes()
-    common = [value for value, _ in Counter(row[column] for row in rows if row[column]).most_common(MOST_COLOURS)]
-    for value in [None, *common]:
-        some = [row for row in rows if (row[column] if row[column] in common else None) == value]
-        found = points(some, "x", "y") if some else []
-        if found:
-            look = {"color": "lightgrey"} if value is None else {"label": value}
-            ax.scatter(*zip(*found, strict=True), s=4, linewidths=0, **look)
+    values = [image.values[column] for image in images]
+    common = [value for value, _ in Counter(filter(None, values)).most_common(MOST_COLOURS)]
+    for chosen in [None, *common]:
+        some = [i for i, value in zip(images, values, strict=True) if (value if value in common else None) == chosen]
+        if some:
+            look = {"color": "lightgrey"} if chosen is None else {"label": chosen}
+            ax.scatter(*zip(*sorted((i.x, i.y) for i in some), strict=True), s=4, linewidths=0, **look)
     ax.set(xticks=[], yticks=[])
     if common:
         ax.legend(title=column)

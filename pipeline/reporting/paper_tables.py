@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from tabulate import tabulate
 
-from pipeline.reporting.read import Benchmark
-from pipeline.reporting.tables import best, heading
+from pipeline.reporting.tables import heading
+from pipeline.store.benchmarks import Benchmark
 
 FORMS: Mapping[str, str] = {".tex": "latex_booktabs", ".md": "pipe"}
 """tabulate's name of a form, by the ending of its file."""
@@ -49,8 +49,7 @@ def _cells(benchmark: Benchmark, ending: str) -> list[list[str]]:
                 row.append("–")
                 continue
             value, low, high = values
-            better = "lower" if benchmark.lower_is_better(figure) else "higher"
-            first = model in best(benchmark.metrics, figure, better)
+            first = model in benchmark.best(figure)
             row.append((strong(value) if first else value) + (f" [{low}, {high}]" if low else ""))
         rows.append(row)
     return rows

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.plan.layout import HERE, Layout
-from pipeline.reporting.album import Album, spread
+from pipeline.reporting.album import StudyAlbum, spread
 from pipeline.reporting.gallery import Side
-from pipeline.reporting.numbers import NBSP, NONE, number, percent
-from pipeline.reporting.sheets import ratio
+from pipeline.reporting.numbers import NBSP, NONE, percent, ratio
 from pipeline.reporting.tables import aligned
 from pipeline.store.candidates import NONE as NONE_OF_THESE
-from pipeline.store.candidates import PAGE, question_file, read_candidates, read_question
-
-if TYPE_CHECKING:
-    from pipeline.params import Study
+from pipeline.store.candidates import Asked, Listed
 
 ABSENT = ", not in the gallery"
 SHOWN = 12
@@ -31,9 +26,9 @@ class First:
     reference: Side | None
     sitter: str
     """The first candidate, or whom a person has accepted."""
-    ratio: str
-    posterior: str
-    none: str
+    log10_lr: float | None
+    posterior: float | None
+    none: float | None
     """Posterior of "none of these"."""
     truth: str
     decision: str
@@ -52,19 +47,21 @@ class Question:
     candidates: int
 
 
-def questions(study: Study, album: Album | None, at: Layout = HERE) -> list[Question]:
-    """Return every question that has been answered, in the study's order; without an album without pictures."""
-    return [_question(name, album, at) for name in study.identify if question_file(name, at).exists()]
+def questions(answered: Mapping[str, Asked], album: StudyAlbum | None) -> list[Question]:
+    """Return every question that has been answered; without an album without pictures."""
+    return [_question(name, asked, album) for name, asked in answered.items()]
 
 
-def lines(study: Study, at: Layout = HERE) -> list[str]:
+def lines(answered: Mapping[str, Asked]) -> list[str]:
     """Return the same for the terminal: a table and some sentences for each question."""
     found = []
-    for question in questions(study, None, at):
+    for question in questions(answered, None):
         head = ["portrait", "first candidate", "ratio", "posterior", "none of these", "in truth"]
         rows = [
-            [f.probe.image_id, f.sitter or f.decision, f.ratio, f.posterior, f.none, f.truth] for f in question.firsts
-        ]
+            [f.probe.image_id, f.sitter or f.decision, ratio(f.log10_lr) or NONE, percent(f.posterior),
+             percent(f.none), f.truth]
+            for f in question.firsts
+        ]  # fmt: skip
         columns = len(head) - (not any(row[-1] for row in rows))
         shown = f"{len(rows)} of {question.portraits}" if len(rows) < question.portraits else str(question.portraits)
         about = f"{shown} portraits; {question.candidates} candidates, compared by {question.model}"
@@ -74,33 +71,26 @@ def lines(study: Study, at: Layout = HERE) -> list[str]:
     return found
 
 
-def _question(name: str, album: Album | None, at: Layout) -> Question:
-    record = read_question(name, at)
-    by_image: dict[tuple[str, str], list[dict[str, str]]] = {}
-    for row in read_candidates(name, at):
-        by_image.setdefault((row["dataset"], row["image"]), []).append(row)
-    firsts = [_first(rows, record["pretended"]["absent"], album) for rows in spread(list(by_image.values()), SHOWN)]
-    page = (at.identify(name) / PAGE).as_posix()
-    sitters = int(record["gallery"]["sitters"])
-    return Question(name, record["model"], page, sentences(record), firsts, len(by_image), sitters)
+def _question(name: str, asked: Asked, album: StudyAlbum | None) -> Question:
+    record, sitters = asked.record, int(asked.record["gallery"]["sitters"])
+    firsts = [_first(rows, record["pretended"]["absent"], album) for rows in spread(asked.lists, SHOWN)]
+    page = asked.page.as_posix()
+    return Question(name, record["model"], page, sentences(record), firsts, len(asked.lists), sitters)
 
 
-def _first(rows: list[dict[str, str]], absent: Collection[str], album: Album | None) -> First:
-    head = next((row for row in rows if row["rank"] != NONE_OF_THESE), rows[0])
-    none = next((row for row in rows if row["rank"] == NONE_OF_THESE), {})
+def _first(rows: Sequence[Listed], absent: Collection[str], album: StudyAlbum | None) -> First:
+    head = next((row for row in rows if row.rank != NONE_OF_THESE), rows[0])
+    none = next((row.posterior for row in rows if row.rank == NONE_OF_THESE), None)
     reference = None
-    if head["reference"]:
-        dataset, image_id = head["reference_dataset"], head["reference"]
-        who = head["sitter"]
-        reference = Side.of(album, dataset, image_id, who) if album else Side(image_id, who, None)
-    asked = head["image"]
-    probe = Side.of(album, head["dataset"], asked, "") if album else Side(asked, "", None)
-    posteriors = (number(row.get("posterior")) for row in (head, none))
-    first, nobody = (NONE if value is None else percent(value) for value in posteriors)
-    return First(
-        probe, reference, head["sitter"], ratio(number(head["log10_lr"])) or NONE, first, nobody,
-        head["truth"] + (ABSENT if head["truth"] in absent else ""), head["decision"],
-    )  # fmt: skip
+    if head.reference:
+        reference = _side(album, head.reference_dataset, head.reference, head.sitter)
+    probe = _side(album, head.dataset, head.image, "")
+    truth = head.truth + (ABSENT if head.truth in absent else "")
+    return First(probe, reference, head.sitter, head.log10_lr, head.posterior, none, truth, head.decision)
+
+
+def _side(album: StudyAlbum | None, dataset: str, image_id: str, sitter: str) -> Side:
+    return Side.of(album, dataset, image_id, sitter) if album else Side(image_id, sitter, None)
 
 
 def sentences(record: Mapping[str, Any]) -> list[str]:

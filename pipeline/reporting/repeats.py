@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
-from typing import TYPE_CHECKING
 
-from pipeline.params.sweep import SEED
+from pipeline.params.sweep import SEED, Swept
 from pipeline.reporting.numbers import NONE, decimal, percent
-from pipeline.reporting.read import Benchmark
 from pipeline.reporting.tables import aligned, heading
-
-if TYPE_CHECKING:
-    from pipeline.params import Study
+from pipeline.store.benchmarks import Benchmark
 
 
 @dataclass(frozen=True)
@@ -48,11 +44,11 @@ class Spread:
         return self.deviation / math.sqrt(self.count)
 
 
-def repeated(study: Study, judged: Sequence[str]) -> list[Repeated]:
-    """The models among `judged` that were trained with several seeds, one entry for all seeds of a model."""
+def repeated(sweeps: Mapping[str, Swept], judged: Sequence[str]) -> list[Repeated]:
+    """Return the models among `judged` that were trained with several seeds, one entry for all seeds of a model."""
     groups: dict[tuple[str, str], list[str]] = {}
     for model in judged:
-        swept = study.swept(model)
+        swept = sweeps.get(model)
         if swept is not None and SEED in swept.values:
             others = {field.rsplit(".", 1)[-1]: value for field, value in swept.values.items() if field != SEED}
             key = swept.entry, ", ".join(f"{field} {json.dumps(value)}" for field, value in others.items())
@@ -82,14 +78,14 @@ def words(found: Spread | None, is_rate: bool) -> str:
     return f"{number(found.mean)} ± {number(found.deviation)}"
 
 
-def over_seeds(study: Study, found: Sequence[Benchmark]) -> list[str]:
-    """A table of each benchmark as lines of text; none where no model was trained with several seeds."""
+def over_seeds(sweeps: Mapping[str, Swept], found: Sequence[Benchmark]) -> list[str]:
+    """Return a table of each benchmark as lines of text; none where no model was trained with several seeds."""
     lines = []
     for benchmark in found:
         rows = [
             [one.name, str(len(one.models)),
              *(words(spread(benchmark, one.models, f), benchmark.percent(f)) for f in benchmark.figures)]
-            for one in repeated(study, benchmark.models)
+            for one in repeated(sweeps, benchmark.models)
         ]  # fmt: skip
         if rows:
             headings = [heading(f) + (", %" if benchmark.percent(f) else "") for f in benchmark.figures]

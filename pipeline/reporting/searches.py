@@ -6,12 +6,13 @@ whatever their scores, and identification, where the first candidate counts if i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.reporting import numbers
-from pipeline.reporting.read import Benchmark, Series
+from pipeline.reporting.numbers import count
+from pipeline.reporting.series import Series, Styles
+from pipeline.reporting.standings import Cell, rate_cell
 from pipeline.reporting.tables import heading
+from pipeline.store.benchmarks import Benchmark
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,9 @@ class Automatic:
 
     style: Series
     fpir: str
-    threshold: str
-    fnir: str
+    """The highest that the threshold is set for, as a heading has it."""
+    threshold: float | None
+    fnir: Cell
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,12 @@ class Searched:
     """How large the gallery is and how many searches there were, in a sentence."""
     ranks: list[str]
     """What the columns of the first table are called."""
-    human: list[tuple[Series, list[str]]]
+    human: list[tuple[Series, list[Cell]]]
     """Model, and its FNIR within each number of candidates."""
     automatic: list[Automatic]
 
 
-def searched(benchmark: Benchmark, styles: Mapping[str, Series]) -> Searched | None:
+def searched(benchmark: Benchmark, styles: Styles) -> Searched | None:
     """Return both tables of a benchmark; None where it searches no gallery."""
     ranks = [figure for figure in benchmark.scalars if figure.startswith("rank-")]
     models = [model for model in benchmark.models if model in styles]
@@ -47,28 +49,25 @@ def searched(benchmark: Benchmark, styles: Mapping[str, Series]) -> Searched | N
     human = [(styles[model], [_missed(benchmark, model, f"fnir-{k}", k) for k in ranks]) for model in models]
     automatic = [_automatic(benchmark, styles[model], rate.partition("@")[2]) for model in models for rate in rates]
     names = ["the first" if k == "rank-1" else f"the first {k.removeprefix('rank-')}" for k in ranks]
-    return Searched(_size(benchmark, models[0]), names, human, [row for row in automatic if row.fnir != numbers.NONE])
+    return Searched(_size(benchmark, models[0]), names, human, [row for row in automatic if row.fnir.value is not None])
 
 
 def _automatic(benchmark: Benchmark, style: Series, far: str) -> Automatic:
     counted, alone = (benchmark.value(style.name, f"{kind}@{far}") for kind in ("fnir_threshold", "threshold"))
     limit = alone if counted is None else counted
-    text = numbers.NONE if limit is None else f"{limit:.4g}".replace("-", "−")
-    return Automatic(style, heading(far), text, _missed(benchmark, style.name, f"fnir@{far}", f"dir@{far}"))
+    return Automatic(style, heading(far), limit, _missed(benchmark, style.name, f"fnir@{far}", f"dir@{far}"))
 
 
-def _missed(benchmark: Benchmark, model: str, counted: str, found: str) -> str:
+def _missed(benchmark: Benchmark, model: str, counted: str, found: str) -> Cell:
     """Return the share of searches that miss: with failures, where there are any, or 1 − the share that hit."""
-    value, low, high = (benchmark.value(model, f"{counted}{end}") for end in ("", "_low", "_high"))
-    if value is None:
-        hit, least, most = (benchmark.value(model, f"{found}{end}") for end in ("", "_low", "_high"))
-        value, low, high = (None if share is None else 1 - share for share in (hit, most, least))
-    return numbers.NONE if value is None else f"{numbers.percent(value)} {numbers.interval(low, high)}".strip()
+    if benchmark.value(model, counted) is not None:
+        return rate_cell(benchmark, model, counted)
+    return rate_cell(benchmark, model, found, turned=True)
 
 
 def _size(benchmark: Benchmark, model: str) -> str:
     counts = ("probes", "gallery", "gallery_sitters", "mated", "unmated")
-    probes, images, sitters, mated, unmated = (numbers.count(benchmark.value(model, name) or 0) for name in counts)
+    probes, images, sitters, mated, unmated = (count(benchmark.value(model, name) or 0) for name in counts)
     return (
         f"{probes} searches in a gallery of {images} images of {sitters} sitters: {mated} with their sitter in it, and "
         f"{unmated} in which nobody is to be found."

@@ -15,10 +15,10 @@ from markupsafe import Markup
 from pipeline.identification.answer import Candidate
 from pipeline.identification.known import Cell, Known
 from pipeline.identification.sheets import Sheet, words
-from pipeline.plan.layout import HERE, Layout
-from pipeline.reporting.album import Album, Picture, caption
-from pipeline.reporting.numbers import NBSP, count, percent, rate
+from pipeline.reporting.album import Album, Picture
+from pipeline.reporting.numbers import count, percent, ratio
 from pipeline.reporting.templates import templates
+from pipeline.store.credits import caption
 
 if TYPE_CHECKING:
     from pipeline.params.identify import Identify
@@ -67,8 +67,7 @@ def page(
     sheets: Sequence[Sheet],
     known: Known,
     question: Mapping[str, Any],
-    at: Layout = HERE,
-    album: Album | None = None,
+    album: Album,
 ) -> str:
     """Return the whole page as HTML; it refers to nothing outside itself.
 
@@ -78,10 +77,8 @@ def page(
         sheets: a sheet for each portrait.
         known: how often candidates were right.
         question: what `question.json` holds.
-        at: the project.
-        album: the pictures, where they do not lie in the project.
+        album: gets the pictures.
     """
-    album = album or Album(at)
     portraits = [_portrait(n, sheet, album, bool(known.cells)) for n, sheet in enumerate(sheets, start=1)]
     folder = Path(__file__).parent
     environment = templates(folder)
@@ -95,10 +92,6 @@ def page(
         question=question,
         licences=sorted({columns["licence"] for columns in _every(sheets) if columns.get("licence")}),
         pictures=album.pictures,
-        count=count,
-        percent=percent,
-        rate=rate,
-        nbsp=NBSP,
     )
 
 
@@ -146,19 +139,6 @@ def _shown(
         candidate, crop, caption, ratio(candidate.log10_lr), words(candidate), right(candidate.cell) if tried else "",
         cautions, said, true,
     )  # fmt: skip
-
-
-def ratio(log10_lr: float | None) -> str:
-    """Return a likelihood ratio with two significant digits, those below one as a fraction.
-
-    >>> ratio(1.0), ratio(2.551), ratio(-0.5), ratio(None)
-    ('10', '360', '1/3.2', '')
-    """
-    if log10_lr is None:
-        return ""
-    value = 10 ** min(abs(log10_lr), 12.0)
-    text = f"{value:.1f}".removesuffix(".0") if value < 10 else f"{float(f'{value:.2g}'):,.0f}"
-    return text if log10_lr >= 0 or text == "1" else f"1/{text}"
 
 
 def right(cell: Cell | None) -> str:

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.reporting import numbers
-from pipeline.reporting.numbers import NONE
-from pipeline.reporting.read import Benchmark, Difference, Series
+from pipeline.reporting.series import Series, Styles
 from pipeline.reporting.svg import linear_ticks
-from pipeline.reporting.tables import best, heading
-from pipeline.reporting.verdict import on_a_par
+from pipeline.store.benchmarks import Benchmark, Difference
+
+ENDS = ("", "_low", "_high")
+SUFFIXES = ("_low", "_high", "_note")
+"""Of the figures that stand in the cell of another."""
 
 
 @dataclass(frozen=True)
 class Cell:
     """One figure of one model."""
 
-    text: str
-    interval: str = ""
+    value: float | str | None
+    is_rate: bool = False
+    low: float | None = None
+    high: float | None = None
     note: str = ""
     best: bool = False
     par: bool = False
@@ -49,89 +52,122 @@ class Scale:
 
     low: float
     high: float
-    ticks: list[tuple[float, str]]
-    """Place in percent of the length, label."""
+    is_rate: bool
 
     def place(self, value: float) -> float:
-        """Place of a value in percent of the length, within the scale."""
+        """Return the place of a value in percent of the length, within the scale."""
         return round(100 * (min(max(value, self.low), self.high) - self.low) / (self.high - self.low), 2)
 
     def bar(self, value: float | None, low: float | None, high: float | None) -> Bar | None:
-        """A value and its interval."""
+        """Return a value and its interval."""
         if value is None:
             return None
         start, end = self.place(value if low is None else low), self.place(value if high is None else high)
         return Bar(self.place(value), start, round(end - start, 2))
+
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """Places in percent of the length, and their labels, of rates in percent."""
+        factor = 100 if self.is_rate else 1
+        marks = linear_ticks(self.low, self.high, 4)
+        return [(self.place(t), f"{factor * t:g}".replace("-", "−")) for t in marks]
 
 
 @dataclass(frozen=True)
 class Standings:
     """How the models stand on one benchmark."""
 
-    columns: list[str]
-    """Headings of the figures; the first is the one that models are ranked by."""
+    figures: list[str]
+    """The first is the one that models are ranked by."""
     rows: list[Standing]
     scale: Scale | None
 
 
-def standings(benchmark: Benchmark, styles: Mapping[str, Series]) -> Standings:
-    """The table of one benchmark, the best model first; models without the ranking figure come last."""
+def standings(benchmark: Benchmark, styles: Styles) -> Standings:
+    """Return the table of one benchmark, the best model first; models without the ranking figure come last."""
     figures = benchmark.figures
     if not figures:
         return Standings([], [Standing(styles[m], [], None) for m in benchmark.models], None)
     first = figures[0]
     ranked = benchmark.ranked(first)
-    winners = {f: best(benchmark.metrics, f, benchmark.scalars[f]["better"]) for f in figures}
+    winners = {f: benchmark.best(f) for f in figures}
     rivals = {f: on_a_par(benchmark, f) for f in figures}
     scale = _scale(benchmark, first)
     rows = []
     for model in ranked + [m for m in benchmark.models if m not in ranked]:
         cells = [_cell(benchmark, model, f, model in winners[f], model in rivals[f] - winners[f]) for f in figures]
-        ends = [benchmark.value(model, f"{first}{end}") for end in ("", "_low", "_high")]
+        ends = [benchmark.value(model, f"{first}{end}") for end in ENDS]
         rows.append(Standing(styles[model], cells, scale.bar(*ends) if scale else None))
-    return Standings([heading(f) for f in figures], rows, scale)
+    return Standings(figures, rows, scale)
+
+
+def on_a_par(benchmark: Benchmark, figure: str) -> set[str]:
+    """Return the models that the paired test does not tell from the best one (which is not among them)."""
+    ranked = benchmark.ranked(figure)
+    tests = {m: benchmark.difference(ranked[0], m, figure) for m in ranked[1:]}
+    return {m for m, test in tests.items() if test is not None and test.p is not None and not test.significant}
 
 
 def _cell(benchmark: Benchmark, model: str, figure: str, best: bool, par: bool) -> Cell:
-    value, low, high = (benchmark.value(model, f"{figure}{end}") for end in ("", "_low", "_high"))
-    note = str(benchmark.metrics[model].get(f"{figure}_note") or "")
+    value, note = benchmark.value(model, figure), benchmark.note(model, figure)
     if value is None:
-        return Cell(NONE, note=note)
-    is_rate = benchmark.percent(figure)
-    text = numbers.percent(value, unit=False) if is_rate else numbers.decimal(value)
-    return Cell(text, numbers.interval(low, high, is_rate), note, best, par)
+        return Cell(None, note=note)
+    return Cell(value, benchmark.percent(figure), *benchmark.interval(model, figure), note, best, par)
+
+
+def rate_cell(benchmark: Benchmark, model: str, figure: str, turned: bool = False) -> Cell:
+    """Return a rate with its interval; `turned`, 1 minus it."""
+    value, (low, high) = benchmark.value(model, figure), benchmark.interval(model, figure)
+    if turned:
+        value, low, high = (None if v is None else 1 - v for v in (value, high, low))
+    return Cell(value, True, low, high)
 
 
 def _scale(benchmark: Benchmark, figure: str) -> Scale | None:
     """From zero for error rates, else from the lowest end of an interval, to the highest."""
-    values = [benchmark.value(m, f"{figure}{end}") for m in benchmark.models for end in ("", "_low", "_high")]
+    values = [benchmark.value(m, f"{figure}{end}") for m in benchmark.models for end in ENDS]
     known = [v for v in values if v is not None]
     if not known or min(known) == max(known) == 0:
         return None
     low, high = min(known), max(known)
     margin = 0.04 * ((high - low) or abs(high))
     is_error = benchmark.percent(figure) and benchmark.lower_is_better(figure)
-    return marked(0.0 if is_error else low - margin, high + margin, benchmark.percent(figure))
+    return Scale(0.0 if is_error else low - margin, high + margin, benchmark.percent(figure))
 
 
-def marked(low: float, high: float, is_rate: bool) -> Scale:
-    """A scale with its ticks, in percent for rates."""
-    bare = Scale(low, high, [])
-    ticks = [(bare.place(t), f"{100 * t if is_rate else t:g}".replace("-", "−")) for t in linear_ticks(low, high, 4)]
-    return Scale(low, high, ticks)
-
-
-def summary(found: list[Benchmark], tables: Mapping[str, Standings], styles: Mapping[str, Series]) -> list[Standing]:
-    """One row a model with its cells of all benchmarks in turn; models that a benchmark did not judge have “–”."""
+def summary(tables: Mapping[str, Standings], styles: Styles) -> list[Standing]:
+    """Return a row for each model with its cells of all benchmarks in turn; where it was not judged, empty ones."""
     rows = []
     for name, style in styles.items():
         cells: list[Cell] = []
-        for benchmark in found:
-            table = tables[benchmark.name]
+        for benchmark, table in tables.items():
             row = next((r for r in table.rows if r.style.name == name), None)
-            cells += row.cells if row else [Cell(NONE, note=f"not judged on {benchmark.name}")] * len(table.columns)
+            cells += row.cells if row else [Cell(None, note=f"not judged on {benchmark}")] * len(table.figures)
         rows.append(Standing(style, cells, None))
     return rows
+
+
+@dataclass(frozen=True)
+class Generic:
+    """All figures of a benchmark."""
+
+    figures: list[str]
+    rows: list[tuple[Series, list[Cell]]]
+
+
+def everything(benchmark: Benchmark, styles: Styles) -> Generic:
+    """Return every figure of every model; ends of intervals stand in the cells that they belong to."""
+    every = dict.fromkeys(f for values in benchmark.metrics.values() for f in values)
+    figures = [f for f in every if not f.endswith(SUFFIXES)]
+    rows = [(styles[model], [_whole_or_not(benchmark, model, f) for f in figures]) for model in benchmark.models]
+    return Generic(figures, rows)
+
+
+def _whole_or_not(benchmark: Benchmark, model: str, figure: str) -> Cell:
+    value, is_rate = benchmark.metrics[model].get(figure), benchmark.percent(figure)
+    if value is None or isinstance(value, str) or (isinstance(value, int) and not is_rate):
+        return Cell(value)
+    return Cell(value, is_rate, *benchmark.interval(model, figure))
 
 
 @dataclass(frozen=True)
@@ -140,10 +176,15 @@ class Lead:
 
     style: Series
     test: Difference
-    difference: str
-    interval: str
-    p: str
     bar: Bar | None
+
+
+@dataclass(frozen=True)
+class Against:
+    """One model against another."""
+
+    test: Difference | None
+    css: str
 
 
 @dataclass(frozen=True)
@@ -151,19 +192,18 @@ class Comparison:
     """Paired differences of the models on one benchmark, in the figure that ranks them."""
 
     figure: str
-    unit: str
+    is_rate: bool
     best: Series
     leads: list[Lead]
     scale: Scale
-    zero: float
-    matrix: list[tuple[Series, list[tuple[str, str, str]]]]
-    """For each model, the cell against each other one: text, class, title."""
+    matrix: list[tuple[Series, list[Against]]]
+    """For each model, the cell against each other one."""
     family: int
     """How many comparisons Holm's correction was made over."""
 
 
-def comparison(benchmark: Benchmark, styles: Mapping[str, Series]) -> Comparison | None:
-    """Every model against the best, and every model against every other; None without paired tests."""
+def comparison(benchmark: Benchmark, styles: Styles) -> Comparison | None:
+    """Return every model against the best, and every model against every other; None without paired tests."""
     figure = next(iter(benchmark.figures), "")
     ranked, is_rate = benchmark.ranked(figure), benchmark.percent(figure)
     tests = [t for m in ranked[1:] if (t := benchmark.difference(m, ranked[0], figure)) and t.difference is not None]
@@ -172,19 +212,10 @@ def comparison(benchmark: Benchmark, styles: Mapping[str, Series]) -> Comparison
     ends = [v for t in tests for v in (t.difference, t.low, t.high) if v is not None]
     low, high = min(0.0, *ends), max(0.0, *ends)
     margin = 0.04 * ((high - low) or 0.01)
-    scale = marked(low - margin, high + margin, is_rate)
-    leads = [
-        Lead(
-            styles[t.a], t, numbers.signed(t.difference, is_rate), _ends(t, is_rate), numbers.p_bare(t.p),
-            scale.bar(t.difference, t.low, t.high),
-        )
-        for t in tests
-    ]  # fmt: skip
+    scale = Scale(low - margin, high + margin, is_rate)
+    leads = [Lead(styles[t.model_a], t, scale.bar(t.difference, t.low, t.high)) for t in tests]
     matrix = [(styles[a], [_against(benchmark, a, b, figure) for b in ranked]) for a in ranked]
-    unit = ", in percentage points" if is_rate else ""
-    return Comparison(
-        heading(figure), unit, styles[ranked[0]], leads, scale, scale.place(0.0), matrix, _family(benchmark, figure)
-    )
+    return Comparison(figure, is_rate, styles[ranked[0]], leads, scale, matrix, _family(benchmark, figure))
 
 
 def _family(benchmark: Benchmark, figure: str) -> int:
@@ -192,42 +223,14 @@ def _family(benchmark: Benchmark, figure: str) -> int:
     return next((t.family for t in tests if t.family), len(tests))
 
 
-def _ends(test: Difference, is_rate: bool) -> str:
-    if test.low is None or test.high is None:
-        return ""
-    return f"{numbers.signed(test.low, is_rate)} to {numbers.signed(test.high, is_rate)}"
-
-
-def _against(benchmark: Benchmark, a: str, b: str, figure: str) -> tuple[str, str, str]:
-    test, is_rate = benchmark.difference(a, b, figure), benchmark.percent(figure)
+def _against(benchmark: Benchmark, a: str, b: str, figure: str) -> Against:
+    test = benchmark.difference(a, b, figure)
     if test is None or test.difference is None:
-        return ("" if a == b else NONE), "self" if a == b else "", ""
+        return Against(None, "self" if a == b else "")
     side = "better" if (test.difference < 0) == benchmark.lower_is_better(figure) else "worse"
-    text = numbers.signed(test.difference, is_rate)
-    title = f"{a} against {b}: {text} ({_ends(test, is_rate)}), {numbers.p_value(test.p)}"
-    return text, f"significant {side}" if test.significant else "", title
+    return Against(test, f"significant {side}" if test.significant else "")
 
 
-@dataclass(frozen=True)
-class Listed:
-    """One paired test in the list of all."""
-
-    figure: str
-    a: str
-    b: str
-    difference: str
-    interval: str
-    p: str
-    significant: bool
-
-
-def listed(benchmark: Benchmark) -> list[Listed]:
-    """Every paired test in the figures that models are judged by."""
-    rows = []
-    for t in benchmark.differences:
-        if t.metric in benchmark.figures:
-            is_rate = benchmark.percent(t.metric)
-            name = heading(t.metric) + (", points" if is_rate else "")
-            ends, p = _ends(t, is_rate), numbers.p_bare(t.p)
-            rows.append(Listed(name, t.a, t.b, numbers.signed(t.difference, is_rate), ends, p, t.significant))
-    return rows
+def listed(benchmark: Benchmark) -> list[Difference]:
+    """Return every paired test in the figures that models are judged by."""
+    return [t for t in benchmark.differences if t.metric in benchmark.figures]

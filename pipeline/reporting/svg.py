@@ -1,5 +1,7 @@
 """Line charts as small inline SVG whose colours the page sets: one picture serves light, dark and paper.
 
+A chart is data, its axes and its marks, until a template shows it: only then is it drawn.
+
 matplotlib's SVG would be tens of times larger and could not follow the reader's colour scheme. All coordinates are in
 the units of the view box, rounded to a tenth, so that equal data gives equal bytes.
 """
@@ -7,13 +9,14 @@ the units of the view box, rounded to a tenth, so that equal data gives equal by
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Protocol
 
 from markupsafe import Markup
 
-Point = tuple[float, float]
+from pipeline.store.curves import Point
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,22 @@ def linear_ticks(low: float, high: float, about: int = 5) -> list[float]:
     return [round(i * step, 12) + 0.0 for i in range(first, last + 1)]
 
 
+class Mark(Protocol):
+    """Something in a chart."""
+
+    def drawn(self, chart: Chart) -> Markup:
+        """Return the mark as SVG, placed by the chart's axes."""
+
+
 @dataclass(frozen=True)
 class Chart:
-    """A chart's box: size of the view box, the two axes, and the words that stand for it where it is not seen."""
+    """A chart: the two axes, the words that stand for it where it is not seen, its marks, and the box's sizes."""
 
     x: Axis
     y: Axis
     label: str
+    marks: Sequence[Mark] = ()
+    """In the order in which they are drawn."""
     width: int = 420
     height: int = 310
     left: int = 46
@@ -67,15 +79,15 @@ class Chart:
     right: int = 12
 
     def px(self, value: float) -> float:
-        """Horizontal position of a value."""
+        """Return the horizontal position of a value."""
         return round(self.left + self.x.place(value) * (self.width - self.left - self.right), 1)
 
     def py(self, value: float) -> float:
-        """Vertical position of a value."""
+        """Return the vertical position of a value."""
         return round(self.top + (1 - self.y.place(value)) * (self.height - self.top - self.bottom), 1)
 
     def path(self, points: Iterable[Point], close: bool = False) -> str:
-        """The `d` of a path through points in data units; points that fall together are drawn once."""
+        """Return the `d` of a path through points in data units; points that fall together are drawn once."""
         placed: list[Point] = []
         for x, y in points:
             here = (self.px(x), self.py(y))
@@ -87,56 +99,127 @@ class Chart:
                 placed.append(here)
         return "M" + "L".join(f"{x:g},{y:g}" for x, y in placed) + ("Z" if close else "")
 
-    def line(self, points: Iterable[Point], css: str, title: str = "") -> Markup:
-        """A line through points, with a title that shows under the mouse."""
-        return Markup('<path class="line {}" d="{}"><title>{}</title></path>').format(css, self.path(points), title)
+    def __html__(self) -> Markup:
+        """Return the whole picture, as a template asks for it: grid, ticks and titles, then the marks in order."""
+        opened = Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">')
+        parts = [opened.format(self.width, self.height, self.label), *self._grid(), *self._titles()]
+        return Markup("").join([*parts, *(mark.drawn(self) for mark in self.marks), Markup("</svg>")])
 
-    def area(self, points: Sequence[Point], css: str) -> Markup:
-        """The area between points and the foot of the chart."""
-        if not points:
-            return Markup()
-        foot = self.y.low
-        outline = [(points[0][0], foot), *points, (points[-1][0], foot)]
-        return Markup('<path class="area {}" d="{}"/>').format(css, self.path(outline, close=True))
-
-    def upright(self, x: float, css: str, text: str = "") -> Markup:
-        """A vertical rule at a value, with words at its head."""
-        at = self.px(x)
-        words = Markup('<text class="note" x="{}" y="{}">{}</text>').format(at + 3, self.top + 10, text) if text else ""
-        rule = Markup('<line class="{}" x1="{}" x2="{}" y1="{}" y2="{}"/>')
-        return rule.format(css, at, at, self.top, self.height - self.bottom) + words
-
-    def shade(self, x0: float, x1: float, title: str) -> Markup:
-        """A band over the whole height, between two values."""
-        a, b = self.px(x0), self.px(x1)
-        box = Markup('<rect class="shade" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>')
-        return box.format(a, self.top, round(b - a, 1), self.height - self.top - self.bottom, title)
-
-    def dot(self, x: float, y: float, css: str, title: str) -> Markup:
-        """A point."""
-        mark = Markup('<circle class="dot {}" cx="{}" cy="{}" r="3.5"><title>{}</title></circle>')
-        return mark.format(css, self.px(x), self.py(y), title)
-
-    def svg(self, *content: Markup) -> Markup:
-        """The whole picture: grid, ticks and titles, then the content in order."""
-        parts = [Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">')]
-        parts[0] = parts[0].format(self.width, self.height, self.label)
+    def _grid(self) -> Iterator[Markup]:
         foot, head = self.height - self.bottom, self.top
         for value, text in self.x.ticks:
             at = self.px(value)
-            parts.append(Markup('<line class="grid" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(at, head, foot))
-            parts.append(Markup('<text class="tick" x="{}" y="{}">{}</text>').format(at, foot + 14, text))
+            yield Markup('<line class="grid" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(at, head, foot)
+            yield Markup('<text class="tick" x="{}" y="{}">{}</text>').format(at, foot + 14, text)
         for value, text in self.y.ticks:
-            at = self.py(value)
-            right = self.width - self.right
-            parts.append(
-                Markup('<line class="grid" x1="{0}" x2="{1}" y1="{2}" y2="{2}"/>').format(self.left, right, at)
-            )
-            parts.append(Markup('<text class="tick y" x="{}" y="{}">{}</text>').format(self.left - 5, at + 3.5, text))
-        middle = (self.left + self.width - self.right) / 2
+            at, right = self.py(value), self.width - self.right
+            yield Markup('<line class="grid" x1="{0}" x2="{1}" y1="{2}" y2="{2}"/>').format(self.left, right, at)
+            yield Markup('<text class="tick y" x="{}" y="{}">{}</text>').format(self.left - 5, at + 3.5, text)
+
+    def _titles(self) -> Iterator[Markup]:
+        foot = self.height - self.bottom
         if self.x.title:
-            parts.append(Markup('<text class="axis" x="{}" y="{}">{}</text>').format(middle, foot + 31, self.x.title))
+            middle = (self.left + self.width - self.right) / 2
+            yield Markup('<text class="axis" x="{}" y="{}">{}</text>').format(middle, foot + 31, self.x.title)
         if self.y.title:
             turn = Markup('<text class="axis" transform="translate(11 {}) rotate(-90)">{}</text>')
-            parts.append(turn.format((head + foot) / 2, self.y.title))
-        return Markup("").join([*parts, *content, Markup("</svg>")])
+            yield turn.format((self.top + foot) / 2, self.y.title)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line through points, with a title that shows under the mouse."""
+
+    points: Sequence[Point]
+    css: str
+    title: str = ""
+
+    def drawn(self, chart: Chart) -> Markup:
+        """Return the line as SVG."""
+        line = Markup('<path class="line {}" d="{}"><title>{}</title></path>')
+        return line.format(self.css, chart.path(self.points), self.title)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A dotted line through points, which others are compared with."""
+
+    points: Sequence[Point]
+
+    def drawn(self, chart: Chart) -> Markup:
+        """Return the line as SVG."""
+        return Markup('<path class="rule" d="{}"/>').format(chart.path(self.points))
+
+
+@dataclass(frozen=True)
+class Area:
+    """The area between points and the foot of the chart; nothing without points."""
+
+    points: Sequence[Point]
+    css: str
+
+    def drawn(self, chart: Chart) -> Markup:
+        """Return the area as SVG."""
+        if not self.points:
+            return Markup()
+        foot = chart.y.low
+        outline = [(self.points[0][0], foot), *self.points, (self.points[-1][0], foot)]
+        return Markup('<path class="area {}" d="{}"/>').format(self.css, chart.path(outline, close=True))
+
+
+@dataclass(frozen=True)
+class Upright:
+    """A vertical rule at a value."""
+
+    x: float
+    css: str
+
+    def drawn(self, chart: Chart) -> Markup:
+        """Return the rule as SVG."""
+        rule, at = Markup('<line class="{}" x1="{}" x2="{}" y1="{}" y2="{}"/>'), chart.px(self.x)
+        return rule.format(self.css, at, at, chart.top, chart.height - chart.bottom)
+
+
+@dataclass(frozen=True)
+class Shade:
+    """A band over the whole height, between two values."""
+
+    low: float
+    high: float
+    title: str
+
+    def drawn(self, chart: Chart) -> Markup:
+        """Return the band as SVG."""
+        a, b = chart.px(self.low), chart.px(self.high)
+        box = Markup('<rect class="shade" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>')
+        return box.format(a, chart.top, round(b - a, 1), chart.height - chart.top - chart.bottom, self.title)
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A point."""
+
+    x: float
+    y: float
+    css: str
+    title: str
+
+    def drawn(self, chart: Chart) -> Markup:
+        """Return the point as SVG."""
+        mark = Markup('<circle class="dot {}" cx="{}" cy="{}" r="3.5"><title>{}</title></circle>')
+        return mark.format(self.css, chart.px(self.x), chart.py(self.y), self.title)
+
+
+@dataclass(frozen=True)
+class Spots:
+    """Many small points of one colour: a path of parts that have no length and are drawn as dots."""
+
+    points: Sequence[Point]
+    css: str
+    title: str
+
+    def drawn(self, chart: Chart) -> Markup:
+        """Return the points as SVG."""
+        path = "".join(f"M{chart.px(x):g},{chart.py(y):g}h0" for x, y in self.points)
+        spots = Markup('<path class="spot {}" d="{}"><title>{}: {}</title></path>')
+        return spots.format(self.css, path, self.title, len(self.points))

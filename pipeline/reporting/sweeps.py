@@ -5,19 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from markupsafe import Markup
-
-from pipeline.params.sweep import SEED
-from pipeline.reporting.numbers import NONE, percent, plain
-from pipeline.reporting.read import Benchmark, Series
+from pipeline.params.sweep import SEED, Swept
+from pipeline.reporting.numbers import plain
 from pipeline.reporting.repeats import repeated, spread, words
-from pipeline.reporting.svg import Axis, Chart, linear_ticks
+from pipeline.reporting.series import Series, Styles
+from pipeline.reporting.svg import Axis, Chart, Dot, Line, linear_ticks
 from pipeline.reporting.tables import heading
-
-if TYPE_CHECKING:
-    from pipeline.params import Study
+from pipeline.store.benchmarks import Benchmark
 
 LOGARITHMIC = 8
 """Numbers whose largest is so many times the smallest are drawn on a logarithmic axis."""
@@ -25,10 +21,12 @@ LOGARITHMIC = 8
 
 @dataclass(frozen=True)
 class Measured:
-    """A figure and its interval, in words."""
+    """A figure and its interval."""
 
-    text: str
-    interval: str
+    value: float | None
+    low: float | None
+    high: float | None
+    is_rate: bool
     best: bool
 
 
@@ -42,38 +40,38 @@ class Sweep:
     """Benchmark and figure of each column."""
     rows: list[tuple[Series, list[str], list[Measured]]]
     """Model, its value of each field, and what was measured."""
-    charts: list[tuple[str, Markup]]
+    charts: list[tuple[str, Chart]]
     """Where one field of numbers was swept: a caption and a picture for each column."""
     over_seeds: list[tuple[str, int, list[str]]]
     """Where trainings were repeated with other seeds: a name, how many there are, and mean ± standard deviation of
     each column."""
 
 
-def sweeps(study: Study, found: Sequence[Benchmark], styles: Mapping[str, Series]) -> list[Sweep]:
-    """Every sweep of the study of which at least two models were judged."""
-    members: dict[str, dict[str, dict[str, Any]]] = {}
+def sweeps(swept: Mapping[str, Swept], found: Sequence[Benchmark], styles: Styles) -> list[Sweep]:
+    """Return every sweep of which at least two models were judged.
+
+    Args:
+        swept: the models of sweeps, and the sweep that each belongs to.
+        found: the benchmarks.
+        styles: how the models look.
+    """
+    members: dict[str, dict[str, Swept]] = {}
     for model in styles:
-        if (swept := study.swept(model)) is not None:
-            members.setdefault(swept.entry, {})[model] = swept.values
-    return [_sweep(study, name, models, found, styles) for name, models in members.items() if len(models) > 1]
+        if model in swept:
+            members.setdefault(swept[model].entry, {})[model] = swept[model]
+    return [_sweep(name, models, found, styles) for name, models in members.items() if len(models) > 1]
 
 
-def _sweep(
-    study: Study,
-    name: str,
-    models: Mapping[str, Mapping[str, Any]],
-    found: Sequence[Benchmark],
-    styles: Mapping[str, Series],
-) -> Sweep:
-    fields = list(next(iter(models.values())))
+def _sweep(name: str, models: Mapping[str, Swept], found: Sequence[Benchmark], styles: Styles) -> Sweep:
+    fields = list(next(iter(models.values())).values)
     judged = [b for b in found if b.figures and any(m in b.metrics for m in models)]
     rows = [
-        (styles[model], [str(values[f]) for f in fields], [_measured(b, model, models) for b in judged])
-        for model, values in models.items()
+        (styles[model], [str(own.values[f]) for f in fields], [_measured(b, model, models) for b in judged])
+        for model, own in models.items()
     ]
     columns = [f"{b.name}: {heading(b.figures[0])}" for b in judged]
     charts = []
-    numbers = {model: values[fields[0]] for model, values in models.items()}
+    numbers = {model: own.values[fields[0]] for model, own in models.items()}
     if (
         len(fields) == 1
         and fields[0] != SEED
@@ -82,9 +80,9 @@ def _sweep(
         charts = [(f"{b.name}, over {fields[0]}", _chart(b, numbers, fields[0], styles)) for b in judged]
     over_seeds = [
         (one.name, len(one.models), [_spread(benchmark, one.models) for benchmark in judged])
-        for one in repeated(study, list(models))
+        for one in repeated(models, list(models))
     ]
-    return Sweep(name, fields, columns, rows, [(caption, svg) for caption, svg in charts if svg], over_seeds)
+    return Sweep(name, fields, columns, rows, [(caption, chart) for caption, chart in charts if chart], over_seeds)
 
 
 def _spread(benchmark: Benchmark, models: Sequence[str]) -> str:
@@ -94,19 +92,17 @@ def _spread(benchmark: Benchmark, models: Sequence[str]) -> str:
 
 def _measured(benchmark: Benchmark, model: str, models: Mapping[str, Any]) -> Measured:
     figure = benchmark.figures[0]
-    words = percent if benchmark.percent(figure) else plain
-    value, low, high = (benchmark.value(model, figure + end) for end in ("", "_low", "_high"))
     best = next((m for m in benchmark.ranked(figure) if m in models), None)
-    interval = "" if low is None or high is None else f"{words(low)} – {words(high)}"
-    return Measured(words(value) if value is not None else NONE, interval, model == best)
+    value, ends = benchmark.value(model, figure), benchmark.interval(model, figure)
+    return Measured(value, *ends, benchmark.percent(figure), model == best)
 
 
-def _chart(benchmark: Benchmark, numbers: Mapping[str, float], field: str, styles: Mapping[str, Series]) -> Markup:
-    """Points with their intervals over the values; empty with fewer than two."""
+def _chart(benchmark: Benchmark, numbers: Mapping[str, float], field: str, styles: Styles) -> Chart | None:
+    """Points with their intervals over the values; None with fewer than two."""
     figure = benchmark.figures[0]
     points = sorted((x, y, m) for m, x in numbers.items() if (y := benchmark.value(m, figure)) is not None)
     if len({x for x, _, _ in points}) < 2:
-        return Markup()
+        return None
     ends = {
         m: [v for end in ("_low", "_high") if (v := benchmark.value(m, figure + end)) is not None] for _, _, m in points
     }
@@ -115,15 +111,15 @@ def _chart(benchmark: Benchmark, numbers: Mapping[str, float], field: str, style
     first, last = points[0][0], points[-1][0]
     logarithmic = first > 0 and last / first >= LOGARITHMIC
     ticks = linear_ticks(min(heights), max(heights))
-    chart = Chart(
+    line = Line([(x, y) for x, y, _ in points], styles[points[0][2]].css)
+    spans = [(styles[m].css, (x, ends[m][0]), (x, ends[m][1])) for x, _, m in points if len(ends[m]) == 2]
+    bars = [Line([low, high], css) for css, low, high in spans]
+    dots = [Dot(x, y, styles[m].css, f"{m}: {plain(unit * y)}") for x, y, m in points]
+    return Chart(
         Axis(first, last, [(x, plain(x)) for x in dict.fromkeys(x for x, _, _ in points)], field,
              *([math.log10] if logarithmic else [])),
         Axis(min([*heights, *ticks]), max([*heights, *ticks]), [(t, plain(unit * t)) for t in ticks],
              heading(figure) + (", %" if unit == 100 else "")),
         f"{heading(figure)} on {benchmark.name} over {field}, with intervals. The figures are in the table.",
+        [line, *bars, *dots],
     )  # fmt: skip
-    line = chart.line([(x, y) for x, y, _ in points], styles[points[0][2]].css)
-    spans = [(styles[m].css, (x, ends[m][0]), (x, ends[m][1])) for x, _, m in points if len(ends[m]) == 2]
-    bars = [chart.line([low, high], css) for css, low, high in spans]
-    dots = [chart.dot(x, y, styles[m].css, f"{m}: {plain(unit * y)}") for x, y, m in points]
-    return chart.svg(line, *bars, *dots)

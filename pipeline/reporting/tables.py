@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from pipeline.store.results import read_metrics, read_run
+from pipeline.store.benchmarks import Benchmark
+from pipeline.store.results import Results
 
 ABBREVIATIONS = (
     "eer",
@@ -29,14 +29,12 @@ HEADINGS = {word: word.upper() for word in ABBREVIATIONS} | {"d_prime": "d′"}
 HEADINGS |= {"geer": "generalised EER", "gaccuracy": "accuracy, failures counted", "gval": "VAL, failures counted"}
 
 
-def results_table(results: Path) -> str:
-    """One aligned table for each benchmark in `results/`: a line a model, rates in %, intervals in brackets.
+def results_table(results: Results) -> str:
+    """Return one aligned table for each benchmark: a line a model, rates in %, intervals in brackets.
 
     The best model of each column has an asterisk; notes stand below.
     """
-    metrics, run = read_metrics(results), read_run(results)
-    tables = [_benchmark(name, metrics[name], run) for name in metrics]
-    return "\n\n".join(tables)
+    return "\n\n".join(_benchmark(benchmark, results.run) for benchmark in results.benchmarks)
 
 
 def heading(name: str) -> str:
@@ -61,16 +59,6 @@ def _word(part: str) -> str:
     return HEADINGS.get(part, " ".join(words))
 
 
-def shown(scalars: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Scalars of a benchmark that models are judged by: rates that are better high or low; without such, other figures.
-
-    Args:
-        scalars: `benchmarks.NAME.scalars` of run.json.
-    """
-    judged = [name for name, how in scalars.items() if how["better"] and not how.get("beside")]
-    return [name for name in judged if scalars[name]["percent"]] or judged
-
-
 def cell(values: Mapping[str, Any], name: str, percent: bool) -> str:
     """A value with its interval; an en dash where the data cannot support one.
 
@@ -87,34 +75,23 @@ def cell(values: Mapping[str, Any], name: str, percent: bool) -> str:
     return number(value) if low is None or high is None else f"{number(value)} [{number(low)}, {number(high)}]"
 
 
-def best(models: Mapping[str, Mapping[str, Any]], name: str, better: str | None) -> set[str]:
-    """Models with the best value, more than one where they are equal; none where only one has a value."""
-    known = {m: v[name] for m, v in models.items() if v.get(name) is not None}
-    if len(known) < 2 or better is None:
-        return set()
-    aim = min(known.values()) if better == "lower" else max(known.values())
-    return {m for m, value in known.items() if value == aim}
-
-
-def _benchmark(name: str, models: Mapping[str, Mapping[str, Any]], run: Mapping[str, Any]) -> str:
-    benchmark = run["benchmarks"][name]
-    scalars = benchmark["scalars"]
-    judged = shown(scalars)
+def _benchmark(benchmark: Benchmark, run: Mapping[str, Any]) -> str:
+    scalars, models, judged = benchmark.scalars, benchmark.metrics, benchmark.figures
     counts = {name for values in models.values() for name, value in values.items() if isinstance(value, int)}
     columns = judged or [n for n, how in scalars.items() if how["percent"]] or [n for n in scalars if n not in counts]
     rows = [["model", *(f"{heading(c)}{', %' * scalars[c]['percent']}" for c in columns)]]
     for model, values in models.items():
         row = [model]
         for c in columns:
-            mark = "*" if model in best(models, c, scalars[c]["better"]) else ""
+            mark = "*" if model in benchmark.best(c) else ""
             row.append(cell(values, c, scalars[c]["percent"]) + mark)
         rows.append(row)
     notes = dict.fromkeys(
         f"{heading(c)}: {values[f'{c}_note']}" for c in columns for values in models.values() if f"{c}_note" in values
     )
     intervals = f"{100 * run['level']:g} % intervals from {run['replicates']:,} resamplings"
-    title = f"{name} ({benchmark['kind']}; {_counts(models, scalars)}{intervals}; * best)"
-    return "\n".join([title, *aligned(rows), *notes, *trained_sitters(run, benchmark)])
+    title = f"{benchmark.name} ({benchmark.kind}; {_counts(models, scalars)}{intervals}; * best)"
+    return "\n".join([title, *aligned(rows), *notes, *trained_sitters(run, benchmark.options)])
 
 
 def trained_sitters(run: Mapping[str, Any], benchmark: Mapping[str, Any]) -> list[str]:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
-from pipeline.reporting import numbers
 from pipeline.reporting.lines import Lines, drawn
-from pipeline.reporting.numbers import NONE
-from pipeline.reporting.read import Benchmark, Series
+from pipeline.reporting.series import Series, Styles
+from pipeline.reporting.standings import Cell, rate_cell
+from pipeline.reporting.svg import Chart
 from pipeline.reporting.tables import heading
+from pipeline.store.benchmarks import Benchmark
 
 
 @dataclass(frozen=True)
 class Point:
-    """One operating point of one model: its thresholds as text, and the errors at the one chosen on validation."""
+    """One operating point of one model: its thresholds, and the errors at the one chosen on validation sitters."""
 
     aim: str
     """What the threshold is chosen for: EER, or an FMR."""
-    own: str
-    chosen: str
-    fmr: str
-    fnmr: str
+    own: float | None
+    chosen: float | None
+    fmr: Cell
+    fnmr: Cell
 
 
 @dataclass(frozen=True)
@@ -32,8 +30,8 @@ class Choice:
 
     advice: str
     rows: list[tuple[Series, list[Point]]]
-    epc: Markup
-    """The expected performance curve; empty without validation sitters."""
+    epc: Chart | None
+    """The expected performance curve; None without validation sitters."""
 
 
 EPC_LABEL = "Expected performance on {}: half total error rate at thresholds chosen on validation sitters."
@@ -47,8 +45,8 @@ NOT_CHOSEN = (
 )
 
 
-def thresholds(benchmark: Benchmark, styles: Mapping[str, Series]) -> Choice | None:
-    """The operating points of every model of a benchmark; None where it has no thresholds of pairs."""
+def thresholds(benchmark: Benchmark, styles: Styles) -> Choice | None:
+    """Return the operating points of every model of a benchmark; None where it has no thresholds of pairs."""
     if benchmark.kind == "identification":
         return None
     aims = ["eer_threshold", *(s for s in benchmark.scalars if s.startswith("threshold@"))]
@@ -59,7 +57,7 @@ def thresholds(benchmark: Benchmark, styles: Mapping[str, Series]) -> Choice | N
             rows.append((styles[model], points))
     if not rows:
         return None
-    validated = any(point.chosen != NONE for _, points in rows for point in points)
+    validated = any(point.chosen is not None for _, points in rows for point in points)
     what = Lines(EPC_LABEL.format(benchmark.name), "alpha", ("hter",), ("weight of a false match, α", "HTER, %"))
     epc = drawn(benchmark.curves.get("epc", {}), styles, what)
     return Choice(CHOSEN if validated else NOT_CHOSEN, rows, epc)
@@ -70,18 +68,8 @@ def _point(benchmark: Benchmark, model: str, own: str) -> Point:
     far = own.partition("@")[2]
     return Point(
         aim=f"FMR {heading(far)}" if far else "equal errors",
-        own=_decimal(benchmark.value(model, own)),
-        chosen=_decimal(benchmark.value(model, chosen)),
-        fmr=_rate(benchmark, model, f"fmr@{chosen}"),
-        fnmr=_rate(benchmark, model, f"fnmr@{chosen}"),
+        own=benchmark.value(model, own),
+        chosen=benchmark.value(model, chosen),
+        fmr=rate_cell(benchmark, model, f"fmr@{chosen}"),
+        fnmr=rate_cell(benchmark, model, f"fnmr@{chosen}"),
     )
-
-
-def _decimal(value: float | None) -> str:
-    """A threshold with the digits that tell scores apart."""
-    return NONE if value is None else f"{value:.4g}".replace("-", "−")
-
-
-def _rate(benchmark: Benchmark, model: str, figure: str) -> str:
-    value, low, high = (benchmark.value(model, f"{figure}{end}") for end in ("", "_low", "_high"))
-    return NONE if value is None else f"{numbers.percent(value)} {numbers.interval(low, high)}".strip()

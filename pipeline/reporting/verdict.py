@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.reporting import numbers
-from pipeline.reporting.numbers import NBSP, p_value
-from pipeline.reporting.read import Benchmark, Difference, Series
-from pipeline.reporting.tables import heading
+from pipeline.reporting.series import Styles
+from pipeline.store.benchmarks import Benchmark, Difference
 
 RUNNER_UP = "runner\N{NON-BREAKING HYPHEN}up"
 FROZEN = "best frozen model"
@@ -21,17 +18,9 @@ class Rival:
     model: str
     role: str
     """What it is: one or both of `RUNNER_UP` and `FROZEN`."""
-    value: str
+    value: float | None
     test: Difference | None
     """The best model's figure minus this one's."""
-
-    @property
-    def judgement(self) -> str:
-        """Return in words whether the best model's lead is statistically significant."""
-        if self.test is None or self.test.difference is None:
-            return "is untested"
-        size = f"{abs(100 * self.test.difference):.1f}{NBSP}points"
-        return f"{'is significant' if self.test.significant else 'may be chance'} ({size}, {p_value(self.test.p)})"
 
 
 @dataclass(frozen=True)
@@ -41,12 +30,13 @@ class Verdict:
     benchmark: str
     figure: str
     best: str
-    value: str
-    interval: str
+    value: float | None
+    low: float | None
+    high: float | None
     rivals: list[Rival]
 
 
-def verdict(benchmark: Benchmark, styles: Mapping[str, Series]) -> Verdict | None:
+def verdict(benchmark: Benchmark, styles: Styles) -> Verdict | None:
     """The best model against the runner-up and the best frozen model.
 
     None where no model has the ranking figure, or where that is no rate of being right: a shape of the embedding space
@@ -64,18 +54,11 @@ def verdict(benchmark: Benchmark, styles: Mapping[str, Series]) -> Verdict | Non
         roles[runner_up] = f"{RUNNER_UP} and {FROZEN}" if runner_up == frozen else RUNNER_UP
     if frozen and frozen not in (best, runner_up):
         roles[frozen] = FROZEN
-    low, high = (benchmark.value(best, f"{figure}{end}") for end in ("_low", "_high"))
-    return Verdict(
-        benchmark=benchmark.name,
-        figure=heading(figure),
-        best=best,
-        value=numbers.percent(benchmark.value(best, figure)),
-        interval=numbers.interval(low, high),
-        rivals=[
-            Rival(m, role, numbers.percent(benchmark.value(m, figure)), benchmark.difference(best, m, figure))
-            for m, role in roles.items()
-        ],
-    )
+    rivals = [
+        Rival(m, role, benchmark.value(m, figure), benchmark.difference(best, m, figure)) for m, role in roles.items()
+    ]
+    ends = benchmark.interval(best, figure)
+    return Verdict(benchmark.name, figure, best, benchmark.value(best, figure), *ends, rivals)
 
 
 def headline(verdicts: list[Verdict]) -> list[tuple[str, list[str]]]:
@@ -113,10 +96,3 @@ def _where(part: int, tested: int, benchmarks: int) -> str:
 
 def _all(number: int) -> str:
     return "both" if number == 2 else f"all {number}"
-
-
-def on_a_par(benchmark: Benchmark, figure: str) -> set[str]:
-    """Models that the paired test does not tell from the best one (which is not among them)."""
-    ranked = benchmark.ranked(figure)
-    tests = {m: benchmark.difference(ranked[0], m, figure) for m in ranked[1:]}
-    return {m for m, test in tests.items() if test is not None and test.p is not None and not test.significant}

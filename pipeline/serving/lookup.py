@@ -23,7 +23,7 @@ from pipeline.core.pixels import RGBImage
 from pipeline.faces.correcting import correct_box
 from pipeline.faces.image import UnreadableImage, decode_image
 from pipeline.plan.layout import MANIFEST
-from pipeline.reporting.sheets import ratio
+from pipeline.reporting.numbers import ratio
 from pipeline.serving.review import Card, cards
 from pipeline.serving.shown import FACE, WHOLE, Box, jpeg
 from pipeline.store.candidates import question_file

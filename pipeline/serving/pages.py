@@ -18,9 +18,11 @@ from starlette.routing import Route
 from pipeline.core.errors import SitterError
 from pipeline.core.own_files import located
 from pipeline.faces.image import UnreadableImage
+from pipeline.faces.pictures import Pictures
 from pipeline.identification.deciding import Outdated
 from pipeline.identification.decisions import Image
 from pipeline.identification.sheets import Sheet
+from pipeline.reporting.album import Album
 from pipeline.reporting.numbers import count, percent, rate
 from pipeline.reporting.sheets import page as sheet_page
 from pipeline.reporting.templates import templates as reporting_templates
@@ -175,7 +177,7 @@ class Pages:
             "accepted": decided.count("accept"),
             "unsuitable": decided.count("unsuitable"),
         }
-        html = sheet_page(question.name, question.entry, chosen, question.known, record, self.desk.at)
+        html = sheet_page(question.name, question.entry, chosen, question.known, record, Album(Pictures(self.desk.at)))
         return HTMLResponse(html, headers=kept_as(f"{question.name}.html"))
 
     def decisions(self, request: Request) -> Response:

@@ -19,11 +19,11 @@ from pipeline.identification.search import Portrait
 from pipeline.identification.sheets import CandidateSheet, Sheet
 from pipeline.plan.layout import Layout
 from pipeline.reporting.doubtful_faces import doubts
-from pipeline.reporting.numbers import number
 from pipeline.store.accounts import REQUIRED, each_account
 from pipeline.store.candidates import KNOWN as KNOWN_TABLE
 from pipeline.store.candidates import NONE as NONE_RANK
 from pipeline.store.candidates import read_candidates, read_question
+from pipeline.store.curves import number
 from pipeline.store.splits import UNIDENTIFIED, UNUSED, each_seated
 
 if TYPE_CHECKING:

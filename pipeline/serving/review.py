@@ -11,12 +11,12 @@ from pipeline.identification.answer import Candidate
 from pipeline.identification.deciding import fingerprint
 from pipeline.identification.decisions import Decision
 from pipeline.identification.sheets import Sheet, words
-from pipeline.reporting.album import caption
-from pipeline.reporting.numbers import percent
-from pipeline.reporting.sheets import ratio, right
+from pipeline.reporting.numbers import percent, ratio
+from pipeline.reporting.sheets import right
 from pipeline.serving.question import OPEN, STATES, Question, state
 from pipeline.serving.shown import Box, box_of
 from pipeline.store.columns import SITTER_ID
+from pipeline.store.credits import caption
 
 ALL = "all"
 LEAST = {"": "any likelihood", "0.5": "50 % and more", "0.9": "90 % and more"}

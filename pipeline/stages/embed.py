@@ -2,8 +2,7 @@
 
 The stage reads `models/MODEL/` and `data/faces/DATASET/`, and writes `embeddings/MODEL/DATASET/embeddings.arrow`:
 image_id, the vectors (float32) as the model returns them, not normalised, and the vectors of the mirrored images if the
-model asks for them. For an outside system it writes the vectors of the system's file, or `scores.arrow` if the file
-holds only scores of pairs.
+model asks for them.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
 from pipeline.core.progress import progress
-from pipeline.plan.layout import HERE, Layout
+from pipeline.plan.layout import Layout
 from pipeline.store.embeddings import Floats, check_vectors, write_as_they_come, write_versions
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
     from pipeline.core.pixels import RGBImage
     from pipeline.models.load import Embedder
-    from pipeline.models.outside import External
     from pipeline.params import Study
     from pipeline.store.faces import FaceStore
 
@@ -56,12 +54,6 @@ def run(study: Study, model: str, dataset: str, root: Path = Path()) -> None:
         )
     at = Layout.of(study, root)
     store = FaceStore(at.faces(dataset))
-    outside = external(model, at)
-    if outside is not None:
-        with output_folder(at.embeddings(model, dataset)) as folder:
-            said = outside.write(folder, dataset, store.image_ids, study.embed.datasets)
-        logger.info(f"{model} on {dataset}: {said}")
-        return
     from pipeline.models.device import device  # torch
     from pipeline.models.load import load_model
 
@@ -75,18 +67,6 @@ def run(study: Study, model: str, dataset: str, root: Path = Path()) -> None:
         f"{model} on {dataset}: {len(store)} faces, {embedder.dim} values each"
         f"{' (and mirrored)' if embedder.mirror else ''}, {1e3 * seconds / len(store):.1f} ms a face"
     )
-
-
-def external(model: str, at: Layout = HERE) -> External | None:
-    """Return the outside system behind a model; None if the model is a network."""
-    from pipeline.params.backbones import BACKBONES, OUTSIDE
-    from pipeline.store.models import find_record
-    from pipeline.store.weights import make_with_weights
-
-    recorded = find_record(model, at).get("backbone", {})
-    if recorded.get("kind") not in OUTSIDE:
-        return None
-    return cast("External", make_with_weights(BACKBONES[recorded["kind"]].model_validate(recorded), at))
 
 
 def embed(

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import output_parts, write_csv
+from pipeline.core.files import output_parts
 from pipeline.core.own_files import below
 from pipeline.core.progress import progress
 from pipeline.core.versions import versions
 from pipeline.metrics.reader import Reader
-from pipeline.params.backbones.base import ScoresOptions
+from pipeline.params.outside_systems.scores import OutsideScoresOptions
 from pipeline.plan.layout import Layout
 from pipeline.splits.trained import warn
-from pipeline.store.results import write_results
+from pipeline.store.benchmarks import judged_by
+from pipeline.store.results import write_benchmark, write_results
 
 if TYPE_CHECKING:
     from pipeline.metrics.comparisons import Difference, Measured
@@ -31,19 +32,6 @@ logger = logging.getLogger(__name__)
 
 Results = Mapping[str, Mapping[str, "Result"]]
 """Results by benchmark, then by model."""
-DIFFERENCES = (
-    "model_a",
-    "model_b",
-    "metric",
-    "difference",
-    "low",
-    "high",
-    "p",
-    "significant",
-    "p_uncorrected",
-    "family",
-)
-PAIR_COLUMNS = ("model", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_dataset", "score")
 
 
 def run(study: Study, root: Path = Path()) -> None:
@@ -99,12 +87,12 @@ def _doubted(study: Study, benchmark: str, model: str, result: Result) -> Result
     """Return a result with a note if scores from a file look like distances (or the reverse); the note is logged."""
     from dataclasses import replace
 
-    backbone = study.models[model].backbone if model in study.models else None
-    if not result.reversed or not isinstance(backbone, ScoresOptions):
+    asked = study.outside.get(model)
+    if not result.reversed or not isinstance(asked, OutsideScoresOptions):
         return result
-    field = f"models.{model}.backbone.distance"
+    field = f"outside.{model}.distance"
     mend = f"if the file's scores are distances (a smaller one means more alike), set {field}: true"
-    if backbone.distance:
+    if asked.distance:
         mend = f"{field} is true: if a larger score in the file means more alike, set it to false"
     note = f"{result.reversed}: {mend}"
     logger.warning(f"benchmark {benchmark!r}: {model}: {note}")
@@ -115,26 +103,18 @@ def _doubted(study: Study, benchmark: str, model: str, result: Result) -> Result
 
 def write(folder: Path, study: Study, results: Results, read: Reader) -> None:
     """Write everything in `results/` except the manifest."""
-    for name in ("tables", "curves", "pairs"):
-        (folder / name).mkdir()
     level = study.evaluate.bootstrap.level
     metrics: dict[str, Any] = {}
     against = _against_baselines(study, results)
     for benchmark, by_model in results.items():
         metrics[benchmark] = {model: _flat(result, level) for model, result in by_model.items()}
-        rows = [{"model": model, **values} for model, values in metrics[benchmark].items()]
-        write_csv(folder / "tables" / f"{benchmark}.csv", rows, _columns(rows))
-        compared = list(_compare(by_model, level))
-        write_csv(folder / "tables" / f"{benchmark}-differences.csv", compared, DIFFERENCES)
-        if against[benchmark]:
-            declared = [_row(d) for d in against[benchmark]]
-            write_csv(folder / "tables" / f"{benchmark}-baseline.csv", declared, DIFFERENCES)
-        for curve in dict.fromkeys(c for result in by_model.values() for c in result.curves):
-            points = [p for model, result in by_model.items() for p in _points(model, result.curves.get(curve, {}))]
-            write_csv(folder / "curves" / f"{curve}-{benchmark}.csv", points, _columns(points))
+        compared, declared = _compare(by_model, level), [_row(d) for d in against[benchmark]]
+        curves = {
+            curve: [p for model, result in by_model.items() for p in _points(model, result.curves.get(curve, {}))]
+            for curve in dict.fromkeys(c for result in by_model.values() for c in result.curves)
+        }
         examples = [{"model": model, **e} for model, result in by_model.items() for e in result.examples]
-        if examples:
-            write_csv(folder / "pairs" / f"{benchmark}.csv", examples, PAIR_COLUMNS)
+        write_benchmark(folder, benchmark, metrics[benchmark], compared, declared, curves, examples)
     write_results(folder, metrics, _run(study, results, read))
 
 
@@ -197,14 +177,13 @@ def _against_baselines(study: Study, results: Results) -> dict[str, list[Differe
 def _against_baseline(study: Study, benchmark: str, by_model: Mapping[str, Result]) -> list[Difference]:
     """Compare every other model with the declared baseline in the declared figures, which are one family."""
     from pipeline.metrics.comparisons import differences
-    from pipeline.reporting.tables import shown
 
     evaluate = study.evaluate
     declared = evaluate.baseline.get(benchmark) if isinstance(evaluate.baseline, dict) else evaluate.baseline
     if declared is None or declared not in by_model:
         return []
     how = {n: vars(s) for result in by_model.values() for n, s in result.scalars.items()}
-    figures = [f for f in evaluate.primary if f in how] or shown(how)[:1]
+    figures = [f for f in evaluate.primary if f in how] or judged_by(how)[:1]
     measured = _measured(by_model)
     family = {f: measured[f] for f in figures if f in measured}
     pairs = [(model, declared) for model in by_model if model != declared]
@@ -236,11 +215,6 @@ def _points(model: str, columns: Mapping[str, Column]) -> Iterator[dict[str, Any
         yield {"model": model, **dict(zip(columns, values, strict=True))}
 
 
-def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the union of the rows' keys in order of appearance."""
-    return list(dict.fromkeys(key for row in rows for key in row)) or ["model"]
-
-
 def _how(scalar: Scalar) -> dict[str, Any]:
     """Return how the report shows a figure."""
     how: dict[str, Any] = {"percent": scalar.percent, "better": scalar.better}
@@ -263,6 +237,7 @@ def _run(study: Study, results: Results, read: Reader) -> dict[str, Any]:
         "far": list(study.evaluate.far),
         "family": study.evaluate.family,
         "models": list(study.models),
+        "outside": list(study.outside),
         "fusions": list(study.fuse),
         "benchmarks": benchmarks,
         "data": read.counts(),

@@ -6,6 +6,8 @@ records, and writes `results/report.html`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,10 @@ from pipeline.plan.layout import HERE, Layout
 
 if TYPE_CHECKING:
     from pipeline.params import Study
+    from pipeline.reporting.account import Images
+    from pipeline.reporting.findings import Answers, Findings
+    from pipeline.reporting.model_cards import Made
+    from pipeline.store.models import Record
 
 
 def run(study: Study, root: Path = Path()) -> None:
@@ -22,18 +28,17 @@ def run(study: Study, root: Path = Path()) -> None:
     Raises:
         SitterError: there are no results, or one of their files is broken.
     """
+    from pipeline.faces.pictures import Pictures
+    from pipeline.reporting.album import StudyAlbum
     from pipeline.reporting.page import page
-    from pipeline.reporting.read import benchmarks, series
-    from pipeline.store.results import read_run
+    from pipeline.reporting.terminal import told
 
     at = Layout.of(study, root)
-    folder = at.results()
-    found = benchmarks(folder, study)
-    styles = series(study, found)
-    html = page(study, found, styles, read_run(folder), at)
-    with atomic_file(at.report()) as part:
+    found = read(study, at)
+    html = page(found, StudyAlbum(Pictures(at)))
+    with atomic_file(found.answers.page) as part:
         part.write_text(html, encoding="utf-8")
-    print(results(study, at))
+    print(told(found.answers))
 
 
 def results(study: Study, at: Layout = HERE) -> str:
@@ -42,14 +47,93 @@ def results(study: Study, at: Layout = HERE) -> str:
     Raises:
         SitterError: there are no results, or one of their files is broken.
     """
-    from pipeline.reporting import questions
-    from pipeline.reporting.declared import answer
-    from pipeline.reporting.overlaps import lines
-    from pipeline.reporting.read import benchmarks
-    from pipeline.reporting.repeats import over_seeds
-    from pipeline.reporting.tables import results_table
+    from pipeline.reporting.terminal import told
 
-    found = benchmarks(at.results(), study)
-    tables = [results_table(at.results()), *over_seeds(study, found)]
-    answers = [*answer(found), *questions.lines(study, at)]
-    return "\n".join([*tables, *lines(study, at), *answers, f"report: {at.report()}"])
+    return told(read_answers(study, at))
+
+
+def read_answers(study: Study, at: Layout) -> Answers:
+    """Read what a user came for."""
+    from pipeline.reporting.findings import Answers
+    from pipeline.store.candidates import find_answers
+    from pipeline.store.overlaps import find_overlap
+    from pipeline.store.results import read_results
+
+    found = read_results(at.results(), study.evaluate.benchmarks)
+    swept = {name: swept for name in study.judged if (swept := study.swept(name))}
+    shared = {name: (asked, s) for name, asked in study.overlap.items() if (s := find_overlap(name, at))}
+    answered = {name: answers for name in study.identify if (answers := find_answers(name, at))}
+    return Answers(found, swept, shared, answered, at.report())
+
+
+def read(study: Study, at: Layout) -> Findings:
+    """Read everything that the report is made of.
+
+    Raises:
+        SitterError: there are no results, or a file of them is broken.
+    """
+    from pipeline.params.materials import materials
+    from pipeline.reporting.findings import Findings
+    from pipeline.reporting.series import series
+    from pipeline.store.accounts import has_account
+    from pipeline.store.attributions import find_attributions
+    from pipeline.store.embeddings import read_versions
+    from pipeline.store.models import find_record
+
+    answers = read_answers(study, at)
+    systems = study.systems
+    styles = series(systems, answers.results.benchmarks)
+    records = {name: find_record(name, at) for name in (*study.models, *styles)}
+    explained = study.explain.models if study.explain else ()
+    embedded = product(systems, study.embed.datasets)
+    return Findings(
+        title=study.report.title,
+        answers=answers,
+        styles=styles,
+        far=study.evaluate.far,
+        pairs=study.report.pairs,
+        models=_models(study, styles, records, at),
+        data_sets=[images_of(study, name, at) for name in study.align if has_account(name, at)],
+        materials=materials(study),
+        explain=study.explain,
+        attributions={name: found for name in explained if (found := find_attributions(name, at))},
+        versions={
+            "Models": [records[name].get("versions", {}) for name in study.models],
+            "Embeddings": [read_versions(name, dataset, at) for name, dataset in embedded],
+            "Figures": [answers.results.run.get("versions", {})],
+        },
+        params=study.model_dump(mode="json"),
+    )
+
+
+def _models(study: Study, judged: Iterable[str], records: Mapping[str, Record], at: Layout) -> dict[str, Made]:
+    """The models and fusions that were judged: what the study asks of each, and what its folder says of it."""
+    from pipeline.params.licences import use_of_model
+    from pipeline.reporting.model_cards import Made
+    from pipeline.store.models import read_history
+    from pipeline.store.raw import licences_of_images
+
+    images = {entry: licences_of_images(entry, at) for entry in study.download if entry in study.align}
+    found, systems = {}, study.systems
+    for name in judged:
+        asked = systems[name].asked if name in systems else None
+        use = use_of_model(study, name, images) if asked else None
+        found[name] = Made(asked, use, records[name], read_history(name, at))
+    return found
+
+
+def images_of(study: Study, dataset: str, at: Layout) -> Images:
+    """Return what is known of the images of a data set."""
+    from pipeline.reporting.account import Images
+    from pipeline.store.accounts import doubtful_file, each_accounted
+    from pipeline.store.splits import count_copies, each_image, has_split
+
+    doubtful = doubtful_file(dataset, at)
+    return Images(
+        dataset,
+        study.render.get(dataset) or study.download[dataset],
+        each_accounted(dataset, at),
+        each_image(dataset, at) if has_split(dataset, at) else (),
+        count_copies(dataset, at),
+        doubtful if doubtful.exists() else None,
+    )

@@ -10,12 +10,10 @@ Nothing that is written depends on the clock, so that the same inputs give the s
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError, nearest
-from pipeline.params.backbones.base import OutsideOptions
 from pipeline.params.recipe import Recipe, recipe_of
 from pipeline.params.tracking import watch_of
 from pipeline.plan.layout import Layout
@@ -45,12 +43,6 @@ def run(study: Study, model: str, root: Path = Path()) -> None:
     if model not in study.models:
         raise SitterError(f"there is no model {model!r} in the study; {nearest(model, study.models)}")
     recipe, at = recipe_of(study, model), Layout.of(study, root)
-    if isinstance(recipe.model.backbone, OutsideOptions):
-        if os.environ.get("RANK", "0") == "0":  # there is no network, and so no work for other processes
-            from pipeline.models.outside import record_outside
-
-            record_outside(model, recipe.model, at)
-        return
     watch = watch_of(study) if recipe.is_trained else None
     from pipeline.training.fitting import frozen, trained
 

@@ -11,8 +11,10 @@ from sys import intern
 from typing import Any, NamedTuple
 
 from pipeline.core.files import each_row, read_csv, repeated_checksums
+from pipeline.core.typed_rows import each_typed
 from pipeline.plan.layout import HERE, Layout
 from pipeline.store.columns import FOUND
+from pipeline.store.curves import Number
 
 ACCOUNT = "faces.csv"
 REQUIRED = ("image_id", "sitter", "status")
@@ -20,6 +22,8 @@ OWN = ("image_id", "path", "sitter", *FOUND)
 """Columns that every account has, in order; the columns of the source follow."""
 ALIGNED = "aligned"
 """The status of an image with a face in the store."""
+DROPPED = "dropped"
+"""The status of an image that a person has taken out."""
 DOUBTFUL = "doubtful.html"
 """The page of images that a human should check."""
 BOX = ("x0", "y0", "x1", "y1")
@@ -62,6 +66,31 @@ class Account:
     """The images in the order of the file, from line 2 on."""
 
 
+@dataclass(frozen=True)
+class Accounted:
+    """What became of one image."""
+
+    image_id: str
+    status: str
+    path: str = ""
+    """Below the folder of the data set's images; empty where it is not known."""
+    sitter: str = ""
+    reason: str = ""
+    faces: Number = None
+    """How many were found."""
+    corrected: str = ""
+    """What a person has put right."""
+    style: str = ""
+    """Of a painted image."""
+    x0: Number = None
+    y0: Number = None
+    x1: Number = None
+    y1: Number = None
+    """The face that was taken: left, top, right and bottom in pixels of the image."""
+    width: Number = None
+    """Of the image, in pixels."""
+
+
 @contextmanager
 def account_writer(folder: Path, carried: Iterable[str]) -> Iterator[Callable[[Mapping[str, Any]], object]]:
     """Open a new account in an existing folder, and yield a function that writes a row.
@@ -94,6 +123,11 @@ def has_account(dataset: str, at: Layout = HERE) -> bool:
 def each_account(dataset: str, columns: Sequence[str] = ("image_id",), at: Layout = HERE) -> Iterator[dict[str, str]]:
     """Yield the rows of a data set's account as text; `columns` must exist."""
     return each_row(account_file(dataset, at), columns)
+
+
+def each_accounted(dataset: str, at: Layout = HERE) -> Iterator[Accounted]:
+    """Yield what became of each image of a data set; raises SitterError where image_id or status is no column."""
+    return each_typed(account_file(dataset, at), Accounted)
 
 
 def each_account_in(folder: Path) -> Iterator[dict[str, str]]:

@@ -7,14 +7,17 @@ row: how much each pixel raises or lowers the cosine.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.files import read_csv, read_table, write_csv, write_table
+from pipeline.core.files import read_table, write_csv, write_table
+from pipeline.core.typed_rows import read_typed
 from pipeline.plan.layout import HERE, Layout
+from pipeline.store.curves import Number
 
 PAIRS, MAPS = "pairs.csv", "maps.arrow"
 PAIR = ("pair", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_dataset")
@@ -22,6 +25,30 @@ PAIR = ("pair", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_da
 COLUMNS = (*PAIR, "score")
 SIDES = ("probe", "gallery")
 Maps = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ExplainedPair:
+    """A pair of test images that a model was asked about."""
+
+    pair: int
+    sort: str
+    rank: int
+    probe: str
+    gallery: str
+    probe_dataset: str
+    gallery_dataset: str
+    score: Number = None
+    """The model's own cosine."""
+
+
+@dataclass(frozen=True)
+class Attributions:
+    """What a model looks at."""
+
+    pairs: list[ExplainedPair]
+    maps: Maps
+    """float32 [pairs, 2, 112, 112], of probe and gallery."""
 
 
 def write_attributions(folder: Path, pairs: Sequence[Mapping[str, Any]], maps: Sequence[Maps]) -> None:
@@ -44,14 +71,16 @@ def write_attributions(folder: Path, pairs: Sequence[Mapping[str, Any]], maps: S
     write_table(folder / MAPS, pa.table(columns))
 
 
-def has_attributions(model: str, at: Layout = HERE) -> bool:
-    """Whether a model has been explained."""
-    return (at.attributions(model) / PAIRS).is_file()
+def find_attributions(model: str, at: Layout = HERE) -> Attributions | None:
+    """Read the pairs of a model and their maps; None where it has not been explained.
 
-
-def read_explained_pairs(model: str, at: Layout = HERE) -> list[dict[str, str]]:
-    """Read the pairs of a model as text; raises SitterError where a column of `PAIR` is absent."""
-    return read_csv(at.attributions(model) / PAIRS, PAIR)
+    Raises:
+        SitterError: a column of `PAIR` is absent, or the maps are.
+    """
+    file = at.attributions(model) / PAIRS
+    if not file.is_file():
+        return None
+    return Attributions(read_typed(file, ExplainedPair), read_maps(model, at))
 
 
 def read_maps(model: str, at: Layout = HERE) -> Maps:

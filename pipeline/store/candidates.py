@@ -8,11 +8,14 @@ with known sitters. `question.json` records the settings and models that were us
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import read_csv, read_json, write_csv, write_json
+from pipeline.core.typed_rows import read_typed
 from pipeline.plan.layout import HERE, Layout
+from pipeline.store.curves import Number
 
 CANDIDATES, KNOWN, QUESTION = "candidates.csv", "known.csv", "question.json"
 PAGE, ANNOTATIONS = "index.html", "annotations.json"
@@ -32,6 +35,34 @@ KNOWN_COLUMNS = (
 )  # fmt: skip
 OPEN, IDENTIFIED, UNSUITABLE = "unidentified", "identified", "unsuitable"
 """Status of a portrait after the decisions: still open, accepted by a person, or not to be searched."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A row of the list of a portrait: a candidate, "none of these" (rank `NONE`), or what a person has decided."""
+
+    dataset: str
+    image: str
+    rank: str
+    sitter: str
+    log10_lr: Number
+    posterior: Number
+    decision: str
+    truth: str
+    reference_dataset: str
+    reference: str
+    """The portrait of the sitter that is most like the probe; empty where there is none."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The answers to a question."""
+
+    record: Mapping[str, Any]
+    """What it was answered with, and how good the lists are: `question.json`."""
+    lists: list[list[Listed]]
+    """Of each portrait."""
+    page: Path
 
 
 def write_answers(
@@ -64,3 +95,17 @@ def read_question(name: str, at: Layout = HERE) -> Any:
 def read_candidates(name: str, at: Layout = HERE) -> list[dict[str, str]]:
     """Read the lists of candidates as text."""
     return read_csv(at.identify(name) / CANDIDATES, COLUMNS)
+
+
+def find_answers(name: str, at: Layout = HERE) -> Asked | None:
+    """Read the answers to a question; None where it has not been answered.
+
+    Raises:
+        SitterError: the lists of candidates are not there, or lack a column.
+    """
+    if not question_file(name, at).exists():
+        return None
+    by_image: dict[tuple[str, str], list[Listed]] = {}
+    for listed in read_typed(at.identify(name) / CANDIDATES, Listed):
+        by_image.setdefault((listed.dataset, listed.image), []).append(listed)
+    return Asked(read_question(name, at), list(by_image.values()), at.identify(name) / PAGE)

@@ -142,7 +142,8 @@ def open_embeddings(name: str, dataset: str, at: Layout = HERE) -> tuple[list[st
     path = at.embeddings(name, dataset) / FILE
     if not path.is_file():
         raise SitterError(
-            f"{path} does not exist: run embed (models) or fuse (fusions) for {name} and {dataset} first."
+            f"{path} does not exist: run embed (models), outside (outside systems) or fuse (fusions) for {name} and "
+            f"{dataset} first."
         )
     table = read_table(path)
     for column in ("image_id", "embedding"):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json, write_csv, write_json
 from pipeline.plan.layout import HERE, Layout
+from pipeline.store.curves import Curve
 
 RECORD = "model.json"
 WEIGHTS = "weights.safetensors"
@@ -92,10 +93,10 @@ def read_record(name: str, stage: str, at: Layout = HERE) -> Record:
     return found
 
 
-def read_history(name: str, at: Layout = HERE) -> list[dict[str, str]]:
-    """Read the epochs of a training; an empty list where nothing was trained."""
+def read_history(name: str, at: Layout = HERE) -> Curve:
+    """Read how a training went, epoch by epoch; empty where nothing was trained."""
     file = at.model(name) / HISTORY
-    return read_csv(file) if file.exists() else []
+    return Curve.of(read_csv(file)) if file.exists() else Curve()
 
 
 def weights_record(name: str, size: int, sha256: str) -> Record:

@@ -7,15 +7,53 @@ test images that benchmarks and `explain` leave out, and `summary.json` the coun
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import read_csv, read_json, write_csv, write_json
+from pipeline.core.typed_rows import read_typed
 from pipeline.plan.layout import HERE, Layout
+from pipeline.store.curves import Number
 
 IMAGES, SITTERS, EXCLUDED, SUMMARY = "images.csv", "sitters.csv", "excluded.csv", "summary.json"
 IMAGE_COLUMNS = ("test", "train", "train_dataset", "test_sitter", "train_sitter", "similarity")
 SITTER_COLUMNS = ("test_sitter", "train_sitter", "train_dataset", "by_name", "by_embedding", "similarity")
+
+
+@dataclass(frozen=True)
+class SharedImage:
+    """A test image and a training image that show the same picture."""
+
+    test: str
+    train: str
+    train_dataset: str
+    test_sitter: str
+    train_sitter: str
+    similarity: Number
+    """Correlation of the two, registered."""
+
+
+@dataclass(frozen=True)
+class SharedSitter:
+    """A test sitter and a training sitter who are one person, or may be."""
+
+    test_sitter: str
+    train_sitter: str
+    train_dataset: str
+    by_name: bool
+    by_embedding: bool
+    similarity: Number
+    """Cosine of their embeddings; None where no model was asked."""
+
+
+@dataclass(frozen=True)
+class FoundOverlap:
+    """What a test set shares with training sets."""
+
+    summary: Mapping[str, Any]
+    images: list[SharedImage]
+    sitters: list[SharedSitter]
 
 
 def write_overlap(
@@ -49,17 +87,15 @@ def read_excluded(names: Iterable[str], at: Layout = HERE) -> set[str]:
     return {row["image_id"] for name in names for row in read_csv(at.overlap(name) / EXCLUDED, ["image_id"])}
 
 
-def find_summary(name: str, at: Layout = HERE) -> dict[str, Any]:
-    """Return the counts of an entry; empty where it has not been made."""
-    file = at.overlap(name) / SUMMARY
-    return dict(read_json(file)) if file.is_file() else {}
+def find_overlap(name: str, at: Layout = HERE) -> FoundOverlap | None:
+    """Read what was found for an entry of `overlap`; None where it has not been made.
 
-
-def read_shared_images(name: str, at: Layout = HERE) -> list[dict[str, str]]:
-    """Read the pairs of images that show the same picture, as text."""
-    return read_csv(at.overlap(name) / IMAGES, IMAGE_COLUMNS)
-
-
-def read_shared_sitters(name: str, at: Layout = HERE) -> list[dict[str, str]]:
-    """Read the persons on both sides, as text."""
-    return read_csv(at.overlap(name) / SITTERS, SITTER_COLUMNS)
+    Raises:
+        SitterError: one of its tables is not there, or lacks a column.
+    """
+    folder = at.overlap(name)
+    if not (folder / SUMMARY).is_file():
+        return None
+    images = read_typed(folder / IMAGES, SharedImage)
+    sitters = read_typed(folder / SITTERS, SharedSitter)
+    return FoundOverlap(read_json(folder / SUMMARY), images, sitters)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,13 @@ def copies_file(dataset: str, at: Layout = HERE) -> Path:
     return at.split(dataset) / "near-duplicates.csv"
 
 
+def count_copies(dataset: str, at: Layout = HERE) -> tuple[int, int]:
+    """Return how many pairs of images show the same picture, under one sitter's name and under two."""
+    file = copies_file(dataset, at)
+    found = Counter(row.get("sitters") or "different" for row in each_row(file)) if file.exists() else Counter[str]()
+    return found["same"], found["different"]
+
+
 def write_split(
     dataset: str,
     images: Sequence[Seated],
@@ -92,6 +100,11 @@ def _as_text(image: Seated) -> dict[str, str]:
     fold = "" if image.subset == UNIDENTIFIED else str(image.fold)
     values = (image.image_id, image.sitter, image.subset, fold, image.origin, image.picture)
     return dict(zip(COLUMNS, values, strict=True))
+
+
+def has_split(dataset: str, at: Layout = HERE) -> bool:
+    """Whether a data set has been split."""
+    return split_file(dataset, at).is_file()
 
 
 def read_split(dataset: str, columns: Sequence[str] = REQUIRED, at: Layout = HERE) -> list[dict[str, str]]:

@@ -245,19 +245,22 @@ def test_evaluation_leaves_the_answers_alone() -> None:
 
 
 def test_the_report_and_the_terminal_say_who_comes_first_and_how_often_that_is_right() -> None:
-    from pipeline.reporting.album import Album
+    from pipeline.faces.pictures import Pictures
+    from pipeline.reporting.album import StudyAlbum
     from pipeline.reporting.questions import lines, questions
+    from pipeline.store.candidates import find_answers
 
     asked = study(as_unidentified=["s05", "s06"], without=["s06"])
-    assert lines(asked) == []  # nothing has been answered yet
+    assert find_answers("who") is None  # nothing has been answered yet
     identify.run(asked, "who")
-    told = lines(asked)
+    answered = {"who": find_answers("who")}
+    told = lines(answered)
     assert told[0] == "who (who sat? 8 portraits; 13 candidates, compared by dlib)"
     assert any(line.startswith(FOUND) and line.split()[2] == "s03" for line in told)
     assert any(line.startswith("s06/0") and line.endswith("s06, not in the gallery") for line in told)
     first = read_question("who")["pretended"]["first"]
     assert f"the right one comes first for {first} and among the first 3 for 3" in "\n".join(told)
     assert "results/identify/who/index.html" in told[-2]
-    (question,) = questions(asked, Album(layout.HERE))
+    (question,) = questions(answered, StudyAlbum(Pictures()))
     assert len(question.firsts) == 8
     assert all(f.probe.picture is not None and f.reference is not None for f in question.firsts)

@@ -12,7 +12,8 @@ from pipeline.metrics.embedding_map import embedding_map
 from pipeline.metrics.result import Context, Embedded
 from pipeline.params.metrics.embedding_map import EmbeddingMapOptions
 from pipeline.reporting.maps import maps
-from pipeline.reporting.read import Benchmark, Series
+from pipeline.reporting.series import Series
+from pipeline.store.benchmarks import Benchmark, Placed
 from tests.metrics.simulated import context
 
 
@@ -68,14 +69,12 @@ def test_of_many_images_a_sample_is_shown_and_of_few_there_is_no_map() -> None:
 
 
 def test_the_commonest_values_are_coloured_and_the_others_counted() -> None:
-    rows = [
-        {"model": "m", "image_id": str(n), "x": str(n), "y": str(n % 7), "sitter": f"s{n % 9}" if n % 10 else ""}
-        for n in range(90)
-    ]
-    benchmark = Benchmark("map", "embedding-map", "art", "art", {}, {"m": {}}, [], [], {"map": {"m": rows}}, [])
+    places = [Placed(n, n % 7, {"sitter": f"s{n % 9}" if n % 10 else ""}) for n in range(90)]
+    benchmark = Benchmark("map", "embedding-map", "art", "art", {}, {"m": {}}, maps={"m": places})
     (found,) = maps(benchmark, {"m": Series("m", "frozen", 0)})
     assert (found.column, len(found.legend), found.more) == ("sitter", 7, 2)
-    ((_, svg),) = found.pictures
+    ((_, chart),) = found.pictures
+    svg = chart.__html__()
     assert svg.count("h0") == 90
     assert "all others" in svg
-    assert maps(Benchmark("x", "kfold", "a", "a", {}, {"m": {}}, [], [], {}, []), {"m": Series("m", "frozen", 0)}) == []
+    assert maps(Benchmark("x", "kfold", "a", "a", {}, {"m": {}}), {"m": Series("m", "frozen", 0)}) == []

@@ -230,10 +230,10 @@ def test_failed_images_are_those_of_test_sitters_that_no_human_dropped():
 
 
 def test_figures_with_failures_stand_beside_and_not_among_those_that_rank() -> None:
-    from pipeline.reporting.tables import shown
+    from pipeline.store.benchmarks import judged_by
 
     how = {
         "eer": Scalar(0.1, percent=True, better="lower"),
         "geer": Scalar(0.2, percent=True, better="lower", beside=True),
     }
-    assert shown({name: vars(scalar) for name, scalar in how.items()}) == ["eer"]
+    assert judged_by({name: vars(scalar) for name, scalar in how.items()}) == ["eer"]

@@ -13,9 +13,6 @@ from pipeline.core.registry import Options
 from pipeline.params.adaptations import ADAPTATIONS
 from pipeline.params.backbones import BACKBONES
 from pipeline.stages import download
-from tests.models.outside import project
-
-__all__ = ["project"]
 
 PROJECT = Path(__file__).parents[2]
 SHARED = PROJECT / "../shared"

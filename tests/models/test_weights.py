@@ -23,8 +23,8 @@ from pipeline.core.errors import SitterError
 from pipeline.faces.session import session
 from pipeline.models.backbones.dlib_resnet29 import DlibResNet29
 from pipeline.models.backbones.onnx_network import ONNXNetwork
-from pipeline.models.outside import read_columns
 from pipeline.models.weights import is_torchscript, read_state
+from pipeline.outside.file import read_columns
 from pipeline.params.backbones.dlib_resnet29 import DlibResNet29Options
 from pipeline.params.backbones.onnx_network import ONNXNetworkOptions
 from pipeline.params.detectors.retinaface_mobilenet import RetinaFaceMobileNetOptions

@@ -7,11 +7,18 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.files import write_csv
+from pipeline.faces.pictures import Pictures
 from pipeline.plan import layout
 from pipeline.plan.layout import Layout
-from pipeline.reporting.account import _copies, data_sets
-from pipeline.reporting.album import Album
+from pipeline.reporting.account import DataSet, data_set
+from pipeline.reporting.album import StudyAlbum
+from pipeline.stages.report import images_of
+from pipeline.store.splits import copies_file, count_copies
 from tests.test_align import study
+
+
+def shown() -> DataSet:
+    return data_set(images_of(study(), "people", Layout()), StudyAlbum(Pictures()))
 
 
 def test_what_a_human_did_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,17 +31,19 @@ def test_what_a_human_did_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyP
     rows[4] |= {"status": "no_face", "reason": "no face with a score of 0.5 or more", "faces": "0"}
     layout.faces("people").mkdir(parents=True)
     write_csv(layout.faces("people") / "faces.csv", rows, [*rows[0], "reason", "corrected"])
-    (found,) = data_sets(study(), Album(Layout()))
+    found = shown()
     assert (found.images, found.aligned, found.no_face, found.dropped, found.corrected) == (5, 3, 1, 1, 2)
     assert [case.image_id for case in found.failures] == ["4"]
     assert found.reasons == [("no face with a score of 0.5 or more", 1)]
     assert found.doubtful == ""
     (layout.faces("people") / "doubtful.html").touch()
-    assert data_sets(study(), Album(Layout()))[0].doubtful == "data/faces/people/doubtful.html"
+    assert shown().doubtful == "data/faces/people/doubtful.html"
 
 
 def test_pictures_that_stand_twice_are_counted(tmp_path: Path) -> None:
-    table = tmp_path / "near-duplicates.csv"
-    assert _copies(table) == (0, 0)
+    at = Layout(tmp_path)
+    table = copies_file("people", at)
+    assert count_copies("people", at) == (0, 0)
+    table.parent.mkdir(parents=True)
     table.write_text("image_a,image_b,sitters\n1,2,same\n3,4,different\n5,6,same\n")
-    assert _copies(table) == (2, 1)
+    assert count_copies("people", at) == (2, 1)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.plan.fingerprint import job_sources
-from pipeline.reporting import doubtful_faces, page
-from pipeline.reporting.page import STYLE, TEMPLATES, listing
+from pipeline.reporting import doubtful_faces, page, sheets
+from pipeline.reporting.page import STYLE, TEMPLATES
+from pipeline.reporting.words import listing
 
 
 def test_every_file_that_the_page_is_rendered_from_counts_as_code_of_the_report() -> None:
@@ -16,7 +17,9 @@ def test_every_file_that_the_page_is_rendered_from_counts_as_code_of_the_report(
     beside = {folder / p.name for p in Path(page.__file__).parent.iterdir() if p.suffix in (".j2", ".css")}
     aligned = folder / doubtful_faces.TEMPLATE  # the page of another stage
     assert aligned in job_sources("align")
-    assert beside - {aligned} <= found
+    question = {folder / name for name in (sheets.TEMPLATE, sheets.PAGE_STYLE)}  # the page of a third
+    assert question <= set(job_sources("identify"))
+    assert beside - {aligned} - question <= found
     assert not beside & set(job_sources("evaluate"))
 
 

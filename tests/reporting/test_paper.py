@@ -14,7 +14,9 @@ from pipeline.commands import paper
 from pipeline.reporting.paper_figures import draw
 from pipeline.reporting.paper_folds import folds, written
 from pipeline.reporting.paper_tables import paper_tables, rounded
-from pipeline.reporting.read import CURVES, Benchmark, Series
+from pipeline.reporting.series import Series
+from pipeline.store.benchmarks import Benchmark, GroupErrors, Placed
+from pipeline.store.curves import Curve
 from tests.reporting.standin import drawn_crops, small_study, write_run
 
 pytestmark = pytest.mark.slow
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.slow
 def benchmark(**figures: dict[str, float]) -> Benchmark:
     """A benchmark with an EER of each model."""
     scalars = {"eer": {"percent": True, "better": "lower"}, "d_prime": {"percent": False, "better": "higher"}}
-    return Benchmark("faces", "all-pairs", "faces", "faces", scalars, figures, [], [], {}, [])
+    return Benchmark("faces", "all-pairs", "faces", "faces", scalars, figures)
 
 
 @pytest.mark.parametrize(
@@ -107,17 +109,30 @@ def test_letters_of_a_pdf_are_embedded_as_truetype(tmp_path: Path, monkeypatch: 
 
 
 def test_errors_by_group_expected_performance_and_maps_are_drawn_from_their_curves(tmp_path: Path) -> None:
-    curves: dict[str, dict[str, list[dict[str, str]]]] = {curve: {} for curve in CURVES}
-    group = {"column": "a/b", "sitters": "9", "genuine": "9", "impostor": "9", "fmr": "0.01", "fnmr": "0.2"}
-    ends = {"fnmr_low": "0.1", "fnmr_high": "0.3", "fmr_low": "", "fmr_high": "", "fnmr_p": "0.04"}
-    curves["groups"] = {"one": [{**group, **ends, "group": name} for name in ("oil", "chalk")]}
-    ratios = [{"llr": f"{n - 3}", "genuine": f"{1 - n / 9}", "impostor": f"{1 - n / 6}"} for n in range(6)]
-    curves["tippett"] = {"one": ratios}
-    curves["reliability"] = {"one": [{"llr": f"{n - 3}", "pav": f"{n / 2}"} for n in range(6)]}
-    curves["ece"] = {"one": [{"log10_odds": f"{n - 3}", "ece": f"{n / 9}", "neutral": f"{n / 6}"} for n in range(6)]}
-    curves["epc"] = {"one": [{"alpha": str(a), "hter": str(a / 3)} for a in (0.0, 0.5, 1.0)]}
-    curves["map"] = {"one": [{"x": str(n), "y": str(n % 3), "sitter": f"s{n % 9}"} for n in range(40)]}
-    found = Benchmark("paintings", "all-pairs", "p", "p", {}, {"one": {}}, [], [], curves, [])
+    rates = {"fnmr": 0.2, "fnmr_low": 0.1, "fnmr_high": 0.3, "fnmr_difference": 0.1, "fnmr_p": 0.04}
+    rates |= {"fmr": 0.01, "fmr_low": None, "fmr_high": None, "fmr_difference": None, "fmr_p": None}
+    significant = {"fnmr_significant": False, "fmr_significant": False}
+    groups = [
+        GroupErrors(model="one", column="a/b", group=name, sitters=9, genuine=9, impostor=9, **rates, **significant)
+        for name in ("oil", "chalk")
+    ]
+    rows = {
+        "tippett": [{"llr": f"{n - 3}", "genuine": f"{1 - n / 9}", "impostor": f"{1 - n / 6}"} for n in range(6)],
+        "reliability": [{"llr": f"{n - 3}", "pav": f"{n / 2}"} for n in range(6)],
+        "ece": [{"log10_odds": f"{n - 3}", "ece": f"{n / 9}", "neutral": f"{n / 6}"} for n in range(6)],
+        "epc": [{"alpha": str(a), "hter": str(a / 3)} for a in (0.0, 0.5, 1.0)],
+    }
+    found = Benchmark(
+        name="paintings",
+        kind="all-pairs",
+        probe="p",
+        gallery="p",
+        scalars={},
+        metrics={"one": {}},
+        curves={curve: {"one": Curve.of(points)} for curve, points in rows.items()},
+        groups={"one": groups},
+        maps={"one": [Placed(n, n % 3, {"sitter": f"s{n % 9}"}) for n in range(40)]},
+    )
     styles = {"one": Series("one", "frozen", 0)}
     assert draw(tmp_path, [found], styles, {}) == 7
     drawn = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.svg")}

@@ -7,8 +7,11 @@ from typing import Any
 from pipeline.metrics.identification import identification
 from pipeline.metrics.result import Embedded
 from pipeline.params.metrics.identification import IdentificationOptions
-from pipeline.reporting.read import Benchmark, Series
+from pipeline.reporting.numbers import measured, threshold
 from pipeline.reporting.searches import searched
+from pipeline.reporting.series import Series
+from pipeline.reporting.standings import Cell
+from pipeline.store.benchmarks import Benchmark
 from tests.metrics.simulated import context, embedded
 
 LOOKS = {"dlib": Series("dlib", "frozen", 0)}
@@ -16,7 +19,13 @@ LOOKS = {"dlib": Series("dlib", "frozen", 0)}
 
 def benchmark(values: dict[str, Any], kind: str = "identification") -> Benchmark:
     scalars = {name: {"percent": True, "better": "higher"} for name in values if "_" not in name}
-    return Benchmark("who", kind, "photos", "photos", scalars, {"dlib": values}, [], [], {}, [])
+    return Benchmark("who", kind, "photos", "photos", scalars, {"dlib": values})
+
+
+def written(cell: Cell) -> str:
+    """A rate as the template writes it."""
+    assert not isinstance(cell.value, str)
+    return measured(cell.value, cell.low, cell.high)
 
 
 def test_misses_are_what_hits_leave_and_failures_count_where_there_are_any() -> None:
@@ -26,14 +35,16 @@ def test_misses_are_what_hits_leave_and_failures_count_where_there_are_any() -> 
     assert found is not None
     assert found.size.startswith("1,200 searches in a gallery of 300 images of 100 sitters: 1,100 with their sitter")
     assert found.ranks == ["the first", "the first 5"]
-    assert [rates for _, rates in found.human] == [["10.0\N{NO-BREAK SPACE}% 5.0–15.0", "3.0\N{NO-BREAK SPACE}%"]]
+    assert [[written(rate) for rate in rates] for _, rates in found.human] == [
+        ["10.0\N{NO-BREAK SPACE}% 5.0–15.0", "3.0\N{NO-BREAK SPACE}%"]
+    ]
     (row,) = found.automatic
-    assert (row.fpir, row.threshold, row.fnir) == ("1%", "−0.5123", "30.0\N{NO-BREAK SPACE}%")
+    assert (row.fpir, threshold(row.threshold), written(row.fnir)) == ("1%", "−0.5123", "30.0\N{NO-BREAK SPACE}%")
     failed = {"fnir-rank-1": 0.2, "fnir@0.01": 0.4, "fnir_threshold@0.01": 0.6}
     found = searched(benchmark(hits | counts | failed | {"threshold@0.01": 0.5}), LOOKS)
     assert found is not None
-    assert found.human[0][1][0].startswith("20.0")
-    assert (found.automatic[0].threshold, found.automatic[0].fnir[:4]) == ("0.6", "40.0")
+    assert written(found.human[0][1][0]).startswith("20.0")
+    assert (threshold(found.automatic[0].threshold), written(found.automatic[0].fnir)[:4]) == ("0.6", "40.0")
     assert searched(benchmark(hits | counts, kind="all-pairs"), LOOKS) is None
 
 

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 from markupsafe import Markup
 
-from pipeline.reporting.svg import Axis, Chart, linear_ticks, probit
+from pipeline.reporting.svg import Area, Axis, Chart, Line, linear_ticks, probit
 
 
 def chart(label: str = "a chart", **changes: object) -> Chart:
@@ -37,14 +37,14 @@ def test_points_that_fall_together_are_drawn_once() -> None:
 
 def test_chart_is_xml_whatever_a_model_is_called() -> None:
     hostile = "<b>&\"'</b>"
-    line = chart().line([(0.01, 0.2), (0.5, 0.9)], "series", hostile)
-    root = ElementTree.fromstring(chart(hostile).svg(line))
+    line = Line([(0.01, 0.2), (0.5, 0.9)], "series", hostile)
+    root = ElementTree.fromstring(chart(hostile, marks=[line]).__html__())
     assert root.get("aria-label") == hostile
     assert root.findtext("path/title") == hostile
 
 
 def test_empty_area_is_nothing() -> None:
-    assert chart().area([], "genuine") == Markup()
+    assert Area([], "genuine").drawn(chart()) == Markup()
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 0.137), (-0.3, 0.9), (0.85, 0.97), (1, 20)])

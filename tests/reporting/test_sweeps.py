@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from pipeline.core.files import read_json
-from pipeline.reporting.read import Benchmark
 from pipeline.reporting.repeats import repeated, spread
 from pipeline.stages import report
+from pipeline.store.benchmarks import Benchmark
 from tests.reporting.page_reader import PageReader
 from tests.reporting.standin import drawn_crops, small_study, write_run
 
@@ -105,13 +105,13 @@ def test_seeds_are_summed_up_as_mean_and_deviation_on_the_page_and_in_the_termin
 
 def test_without_repeated_trainings_nothing_is_said_of_seeds() -> None:
     study = small_study(models={"dlib": FROZEN, "head": NETWORK | {"sweep": {"training.seed": [1]}}}, fuse={})
-    assert repeated(study, ["dlib", "head-seed-1"]) == []
+    assert repeated({"head-seed-1": study.swept("head-seed-1")}, ["dlib", "head-seed-1"]) == []
 
 
 def test_a_figure_that_one_seed_alone_supports_has_no_spread() -> None:
     metrics = {"a-seed-1": {"eer": 0.1}, "a-seed-2": {"eer": 0.3}, "b-seed-1": {"eer": 0.2}, "b-seed-2": {"eer": None}}
     scalars = {"eer": {"percent": True, "better": "lower"}}
-    benchmark = Benchmark("b", "all-pairs", "", "", scalars, metrics, [], [], {}, [])
+    benchmark = Benchmark("b", "all-pairs", "", "", scalars, metrics)
     found = spread(benchmark, ["a-seed-1", "a-seed-2"], "eer")
     assert (found.mean, found.deviation, found.error) == pytest.approx((0.2, 0.2 / 2**0.5, 0.1))
     assert spread(benchmark, ["b-seed-1", "b-seed-2"], "eer") is None

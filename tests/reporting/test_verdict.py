@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from pipeline.reporting.read import Benchmark, Difference, Series
-from pipeline.reporting.standings import comparison, standings
-from pipeline.reporting.verdict import FROZEN, RUNNER_UP, certainty, headline, on_a_par, verdict
+import pytest
+
+from pipeline.reporting.series import Series
+from pipeline.reporting.standings import comparison, on_a_par, standings
+from pipeline.reporting.verdict import FROZEN, RUNNER_UP, certainty, headline, verdict
+from pipeline.store.benchmarks import Benchmark, Difference
 
 LOOKS = {
     name: Series(name, sort, i)
@@ -29,16 +33,20 @@ def benchmark(
     ]  # fmt: skip
     metrics = {m: {"eer": v, "eer_low": v and v * 0.9, "eer_high": v and v * 1.1} for m, v in eers.items()}
     scalars = {"eer": {"percent": True, "better": "lower"}}
-    return Benchmark(name, "all-pairs", "a", "a", scalars, metrics, [], tests, {}, [])
+    return Benchmark(name, "all-pairs", "a", "a", scalars, metrics, tests)
 
 
 def test_best_model_is_held_against_the_runner_up_and_the_best_frozen_one() -> None:
     found = verdict(benchmark({"base": 0.165, "lora": 0.12, "both": 0.11}, {frozenset(("base", "both"))}), LOOKS)
     assert found is not None
-    assert (found.best, found.figure, found.value, found.interval) == ("both", "EER", "11.0\xa0%", "9.9–12.1")
+    assert (found.best, found.figure, found.value) == ("both", "eer", 0.11)
+    assert (found.low, found.high) == pytest.approx((0.099, 0.121))
     assert [(r.model, r.role) for r in found.rivals] == [("lora", RUNNER_UP), ("base", FROZEN)]
-    assert found.rivals[0].judgement == "may be chance (1.0\xa0points, p\xa0=\xa00.40)"
-    assert found.rivals[1].judgement == "is significant (5.5\xa0points, p\xa0<\xa00.001)"
+    runner_up, frozen = (rival.test for rival in found.rivals)
+    assert runner_up is not None
+    assert frozen is not None
+    assert (runner_up.significant, frozen.significant) == (False, True)
+    assert frozen.difference == pytest.approx(-0.055)
 
 
 def test_runner_up_that_is_frozen_is_named_once() -> None:
@@ -51,10 +59,10 @@ def test_runner_up_that_is_frozen_is_named_once() -> None:
 
 def test_untested_lead_is_called_untested() -> None:
     untested = benchmark({"base": 0.11, "lora": 0.12, "both": 0.10})
-    untested.differences.clear()
+    untested = replace(untested, differences=[])
     found = verdict(untested, LOOKS)
     assert found is not None
-    assert found.rivals[0].judgement == "is untested"
+    assert found.rivals[0].test is None
     assert certainty([found]) == ""
 
 
@@ -92,13 +100,13 @@ def test_certainty_says_where_the_frozen_model_is_best_itself() -> None:
 def test_only_models_that_were_tested_are_on_a_par() -> None:
     tested = benchmark({"base": 0.165, "lora": 0.12, "both": 0.11}, {frozenset(("base", "both"))})
     assert on_a_par(tested, "eer") == {"lora"}
-    tested.differences.clear()
+    tested = replace(tested, differences=[])
     assert on_a_par(tested, "eer") == set()
 
 
 def test_difference_turned_round_changes_sign_and_ends() -> None:
     turned = Difference("a", "b", "eer", 0.02, -0.01, 0.05, 0.2, significant=False).turned()
-    assert (turned.a, turned.difference, turned.low, turned.high) == ("b", -0.02, -0.05, 0.01)
+    assert (turned.model_a, turned.difference, turned.low, turned.high) == ("b", -0.02, -0.05, 0.01)
 
 
 def test_standings_rank_by_the_figure_and_mark_best_and_par() -> None:
@@ -118,7 +126,7 @@ def test_standings_rank_by_the_figure_and_mark_best_and_par() -> None:
 def test_matrix_colours_only_real_differences_by_who_is_better() -> None:
     found = comparison(benchmark({"base": 0.165, "lora": 0.12, "both": 0.11}, {frozenset(("base", "both"))}), LOOKS)
     assert found is not None
-    cells = {row.name: [css for _, css, _ in cells] for row, cells in found.matrix}
+    cells = {row.name: [cell.css for cell in cells] for row, cells in found.matrix}
     assert cells == {
         "both": ["self", "", "significant better"],
         "lora": ["", "self", ""],

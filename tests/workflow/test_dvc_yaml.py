@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.params import load
-from pipeline.plan.stages import jobs
+from pipeline.params import Study, load
+from pipeline.plan.stages import STAGES, jobs
 from rules import dvc_yaml
 from rules.homes import bring_home
 from rules.plan import planned
@@ -30,11 +30,12 @@ def test_dvc_yaml_as_checked_in_follows_params_and_the_imports() -> None:
 def test_every_rule_is_a_stage_of_dvc_and_has_a_file_a_module_and_a_section() -> None:
     stages = set(yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"])
     rules = {path.stem for path in (PROJECT / "rules").glob("*.smk")} - {"common"}
-    assert stages == rules | {"plan"}
+    assert rules == set(STAGES)
+    assert stages == {job.stage for job in jobs(load())} | {"plan"}
     for stage in rules:
         assert (PROJECT / f"pipeline/stages/{stage}.py").is_file()
         assert (PROJECT / f"pipeline/params/{stage}.py").is_file()
-        assert stage in yaml.safe_load((PROJECT / "params.yaml").read_text())
+        assert stage in Study.model_fields
 
 
 def test_plots_and_metrics_of_the_users_own_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,12 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from pipeline.core.registry import by_kind
-from pipeline.params.backbones.base import OutsideOptions
 from pipeline.params.backbones.clip import CLIPOptions
 from pipeline.params.backbones.dlib_resnet29 import DlibResNet29Options
 from pipeline.params.backbones.efficientnet_lite0 import EfficientNetLite0Options
-from pipeline.params.backbones.external import ExternalVectorsOptions
-from pipeline.params.backbones.external_scores import ExternalScoresOptions
 from pipeline.params.backbones.iresnet import IResNetOptions
 from pipeline.params.backbones.mobilefacenet import MobileFaceNetOptions
 from pipeline.params.backbones.onnx_network import ONNXNetworkOptions
@@ -25,12 +22,8 @@ Backbone = Annotated[
     | MobileFaceNetOptions
     | CLIPOptions
     | TimmViTOptions
-    | ONNXNetworkOptions
-    | ExternalVectorsOptions
-    | ExternalScoresOptions,
+    | ONNXNetworkOptions,
     Field(discriminator="kind"),
 ]
 BACKBONES = by_kind(Backbone)
 """The option classes of the backbones, by kind."""
-OUTSIDE = {kind for kind, options in BACKBONES.items() if issubclass(options, OutsideOptions)}
-"""Kinds that are outside systems instead of networks."""

@@ -1,4 +1,4 @@
-"""Options shared by all backbones, by all transformers, and by all outside systems."""
+"""Options shared by all backbones, and by all transformers."""
 
 from __future__ import annotations
 
@@ -33,17 +33,3 @@ class TransformerOptions(BackboneOptions):
     def entries(self) -> dict[str, str]:
         """Return the entries under `download` that the kind reads, by the field that names each."""
         return super().entries() | ({} if self.adapter is None else {"adapter": self.adapter})
-
-
-class OutsideOptions(BackboneOptions):
-    """Options of an outside system, which is known by a file instead of a network (`pipeline.models.outside`)."""
-
-    weights: str
-    """The entry under `download` with the file."""
-
-
-class ScoresOptions(OutsideOptions):
-    """Options of an outside system that gives scores of pairs instead of vectors."""
-
-    distance: bool = False
-    """true: a smaller value means more alike. false: a larger one does."""

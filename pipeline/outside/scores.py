@@ -1,4 +1,4 @@
-"""Kind `external-scores`: an outside system without vectors, which is known by its scores of pairs in a file."""
+"""Kind `scores`: an outside system without vectors, which is known by its scores of pairs in a file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.core.errors import SitterError
-from pipeline.models.outside import External, read_columns
-from pipeline.params.backbones.external_scores import ExternalScoresOptions
-from pipeline.plan.layout import HERE, Layout
+from pipeline.outside.file import OutsideFile, read_columns
+from pipeline.params.outside_systems.scores import OutsideScoresOptions
 from pipeline.store.embeddings import write_failed
 from pipeline.store.scores import GALLERY, GALLERY_DATASET, PROBE, SCORE, write_scores
 
@@ -21,13 +20,13 @@ if TYPE_CHECKING:
 PROBE_DATASET = "probe_dataset"
 
 
-class ExternalScores(External):
+class ScoresFile(OutsideFile):
     """An outside system's scores: CSV, Arrow, npz or npy with probe_id, gallery_id and score, or bob's five columns."""
 
     key = PROBE
 
-    def __init__(self, options: ExternalScoresOptions, at: Layout = HERE) -> None:
-        super().__init__(options.weights, at)
+    def __init__(self, file: Path, options: OutsideScoresOptions) -> None:
+        super().__init__(file)
         self.distance = options.distance
 
     def describe(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Options of the backbone `external`."""
+"""Options of the outside systems of kind `embeddings`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from pipeline.params.backbones.base import OutsideOptions
+from pipeline.params.outside_systems.base import OutsideOptions
 
 
-class ExternalVectorsOptions(OutsideOptions):
-    """An outside system's vectors: CSV, Arrow, npz or npy with image_id and embedding (one column per value in a CSV).
+class OutsideEmbeddingsOptions(OutsideOptions):
+    """A system's vectors: CSV, Arrow, npz or npy with image_id and embedding (one column per value in a CSV).
 
     A 1 in a column `failed` means that the system could not process the image: its vector is not read.
     """
 
-    implementation: ClassVar[str] = "pipeline.models.backbones.external:ExternalVectors"
-    kind: Literal["external"] = "external"
+    implementation: ClassVar[str] = "pipeline.outside.embeddings:EmbeddingsFile"
+    kind: Literal["embeddings"] = "embeddings"
     columns: Annotated[
         str | None,
         Field(

@@ -11,7 +11,7 @@ from pipeline.core.alignment import ARCFACE
 from pipeline.core.files import output_folder, write_csv
 from pipeline.params import check
 from pipeline.plan.layout import MANIFEST
-from pipeline.stages import embed, train
+from pipeline.stages import outside
 from pipeline.store.embeddings import normalise, write_embeddings
 from pipeline.store.faces import Face, encode, write_faces
 
@@ -25,8 +25,8 @@ VECTORS = (PEOPLE + 0.8 * np.random.default_rng(1).normal(size=PEOPLE.shape)).as
 NONE = {"adaptation": {"kind": "none"}, "loss": {"kind": "none"}}
 
 
-def study(backbone=None, datasets=("photos",), benchmarks=None, fusions=None, **model):
-    backbone = {"kind": "external", "weights": "cots"} | (backbone or {})
+def study(system=None, datasets=("photos",), benchmarks=None, fusions=None, **sections):
+    system = {"kind": "embeddings", "file": "cots"} | (system or {})
     benchmarks = benchmarks or {"all": {"kind": "all-pairs", "probe": datasets[0]}}
     return check(
         {
@@ -35,18 +35,17 @@ def study(backbone=None, datasets=("photos",), benchmarks=None, fusions=None, **
             "download": {d: {"kind": "folder", "path": d} for d in datasets} | {"cots": {"kind": "file", "path": "x"}},
             "align": {d: {"detectors": [{"kind": "aligned"}]} for d in datasets},
             "split": {d: {"kind": "sitters", "test": 0.5} for d in datasets},
-            "models": {
-                "own": {"backbone": {"kind": "iresnet"}, **NONE},
-                "cots": {"backbone": backbone, **NONE, **model},
-            },
+            "models": {"own": {"backbone": {"kind": "iresnet"}, **NONE}},
+            "outside": {"cots": system},
             "embed": {"datasets": list(datasets), "batch": 8},
             "fuse": fusions or {},
             "evaluate": {"far": [0.1], "bootstrap": {"replicates": 100}, "benchmarks": benchmarks},
+            **sections,
         }
     )
 
 
-SCORES = {"kind": "external-scores"}
+SCORES = {"kind": "scores"}
 
 
 @pytest.fixture
@@ -94,7 +93,5 @@ def put_scores(at, rows, header=("probe_id", "gallery_id", "score")):
     put_csv(at, header, rows)
 
 
-def run(at, studied, datasets=("photos",)):
-    train.run(studied, "cots", at.root)
-    for dataset in datasets:
-        embed.run(studied, "cots", dataset, at.root)
+def run(at, studied):
+    outside.run(studied, "cots", at.root)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import SitterError
-from pipeline.stages import evaluate, fuse, train
+from pipeline.stages import evaluate, fuse
 from pipeline.store.embeddings import normalise, read_embeddings
-from tests.models.outside import (
+from tests.outside.project import (
     IDS,
     PEOPLE,
     SCORES,
@@ -63,7 +63,7 @@ def test_ids_that_look_like_numbers_stay_names_and_data_sets_are_told_apart(at):
         ["dataset", "image_id", "v0", "v1"],
         [[d, i, 2 * n + 1, n * n + k] for k, d in enumerate(("photos", "art")) for n, i in enumerate(IDS)],
     )
-    run(at, study(datasets=("photos", "art")), ("photos", "art"))
+    run(at, study(datasets=("photos", "art")))
     photos, art = (read_embeddings("cots", d, at).vectors for d in ("photos", "art"))
     np.testing.assert_array_equal(art - photos, np.tile([0, 1], (len(IDS), 1)))
 
@@ -83,17 +83,17 @@ def test_ids_that_look_like_numbers_stay_names_and_data_sets_are_told_apart(at):
 def test_a_file_of_another_form_is_refused_before_anything_is_computed(at, header, rows, message):
     put_csv(at, header, rows)
     with pytest.raises(SitterError, match=message):
-        train.run(study(), "cots", at.root)
+        run(at, study())
     assert not at.model("cots").exists()
 
 
 def test_a_file_that_is_none_or_would_run_code_is_refused(at):
     np.savez(given(at, "cots.npz"), image_id=np.array(["a", None], object))
     with pytest.raises(SitterError, match=r"cots.npz is no .npz file that can be read: Object arrays cannot be loaded"):
-        train.run(study(), "cots", at.root)
+        run(at, study())
     given(at, "cots.npz").rename(given(at, "cots.xlsx"))
     with pytest.raises(SitterError, match=r"cots.xlsx: its name must end in .csv, .arrow"):
-        train.run(study(), "cots", at.root)
+        run(at, study())
 
 
 def test_faces_that_are_missing_or_stand_twice_are_named(at):
@@ -122,23 +122,21 @@ def test_vectors_from_outside_are_fused_and_the_differences_tested(at):
     np.testing.assert_allclose(read_embeddings("both", "photos", at).vectors, expected, atol=1e-6)
 
 
+FUSED = {"f": {"models": ["own", "cots"], "method": {"kind": "concat"}, "centre": False}}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"backbone": {"weights": "cost"}}, r"models.cots.backbone.weights is 'cost'.*did you mean 'cots'"),
-        ({"mirror": True}, r"models.cots.mirror is true, but an outside system"),
-        ({"crops": [0.9]}, r"models.cots.crops is set, but an outside system"),
-        ({"centre": True}, r"models.cots.centre is true, but an outside system"),
+        ({"system": {"file": "cost"}}, r"outside.cots.file is 'cost'.*did you mean 'cots'"),
+        ({"system": SCORES, "fusions": FUSED}, r"fuse.f.models is 'cots', which gives scores and no vectors"),
         (
-            {"adaptation": {"kind": "head"}, "loss": {"kind": "triplet"}, "training": {"train_on": ["photos"]}},
-            r"models.cots.adaptation is 'head', but backbone external is an outside system, which cannot be trained",
+            {"explain": {"models": ["cots"], "probe": "photos"}},
+            r"explain.models is 'cots', which is no entry under mod",
         ),
         (
-            {
-                "backbone": SCORES,
-                "fusions": {"f": {"models": ["own", "cots"], "method": {"kind": "concat"}, "centre": False}},
-            },
-            r"fuse.f.models is 'cots', which gives scores and no vectors",
+            {"outside": {"own": {"kind": "scores", "file": "cots"}}},
+            r"outside.own has the name of an entry under models",
         ),
     ],
 )
@@ -147,13 +145,38 @@ def test_what_an_outside_system_cannot_give_is_refused_by_check(change, message)
         study(**change)
 
 
-def test_its_file_is_an_input_of_both_engines():
+@pytest.mark.parametrize(
+    ("backbone", "today"),
+    [
+        ({"kind": "external", "weights": "cots"}, r"outside: {old: {kind: embeddings, file: cots}}"),
+        (
+            {"kind": "external-scores", "weights": "cots", "distance": True},
+            r"outside: {old: {kind: scores, file: cots, distance: true}}",
+        ),
+    ],
+)
+def test_a_file_that_has_it_as_a_backbone_is_told_what_to_write(backbone, today):
+    none = {"adaptation": {"kind": "none"}, "loss": {"kind": "none"}}
+    with pytest.raises(SitterError, match=f"models.old.backbone.kind is .*{today}"):
+        study(models={"old": {"backbone": backbone, **none}})
+
+
+def test_its_file_and_the_faces_are_inputs_of_both_engines():
     from pipeline.plan.stages import jobs
 
     found = {(j.stage, *j.names): j for j in jobs(study())}
-    assert Path("data/raw/cots") in found["train", "cots"].inputs
-    assert Path("data/raw/cots") in found["embed", "cots", "photos"].inputs
+    assert {Path("data/raw/cots"), Path("data/faces/photos")} == set(found["outside", "cots"].inputs)
+    assert Path("embeddings/cots/photos") in found["outside", "cots"].outputs
+    assert Path("embeddings/cots/photos") in found["evaluate",].inputs
     assert found["download", "cots"].own == (Path("x"),)
+
+
+def test_what_each_system_can_do_stands_in_one_table():
+    fusions = {"f": {"models": ["own"], "method": {"kind": "plda"}, "fit_on": ["photos"]}}
+    found = study(SCORES, fusions=fusions).systems
+    assert [(name, s.sort, s.vectors) for name, s in found.items()] == [
+        ("own", "frozen", True), ("cots", "outside", False), ("f", "fusion", True)
+    ]  # fmt: skip
 
 
 @pytest.mark.slow
@@ -164,9 +187,9 @@ def test_recording_and_embedding_import_no_torch(at):
     put_vectors(at)
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from tests.models.test_external import study; from pipeline.stages import embed, train\n"
+        "from tests.outside.test_embeddings import study; from pipeline.stages import outside\n"
         "assert 'torch' not in sys.modules\n"
-        "train.run(study(), 'cots'); embed.run(study(), 'cots', 'photos')\n"
+        "outside.run(study(), 'cots')\n"
         "print('torch' in sys.modules)"
     )
     root = str(Path(__file__).parents[2])

@@ -1,4 +1,4 @@
-"""Kind `external`: an outside system that is known by its vectors in a file."""
+"""Kind `embeddings`: an outside system that is known by its vectors in a file."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.models.number_columns import counting, family
-from pipeline.models.outside import External, read_columns, some
-from pipeline.params.backbones.external import ExternalVectorsOptions
-from pipeline.plan.layout import HERE, Layout
+from pipeline.outside.file import OutsideFile, read_columns, some
+from pipeline.outside.number_columns import counting, family
+from pipeline.params.outside_systems.embeddings import OutsideEmbeddingsOptions
 from pipeline.store.embeddings import Floats, write_embeddings, write_failed
 
 if TYPE_CHECKING:
@@ -22,13 +21,13 @@ if TYPE_CHECKING:
 IMAGE, DATASET, VECTOR = "image_id", "dataset", "embedding"
 
 
-class ExternalVectors(External):
+class EmbeddingsFile(OutsideFile):
     """An outside system's vectors: CSV, Arrow, npz or npy with image_id and embedding (in CSV: a column per value)."""
 
     key = IMAGE
 
-    def __init__(self, options: ExternalVectorsOptions, at: Layout = HERE) -> None:
-        super().__init__(options.weights, at)
+    def __init__(self, file: Path, options: OutsideEmbeddingsOptions) -> None:
+        super().__init__(file)
         self.columns = options.columns
 
     def describe(self) -> dict[str, Any]:

@@ -14,11 +14,11 @@ from pipeline.commands import scores
 from pipeline.core.errors import SitterError
 from pipeline.formats.score_files import ScoreBlock, read_bob, write_scores
 from pipeline.metrics.verification import eer, roc, tally, tar_at_far
-from pipeline.models.outside import read_columns
+from pipeline.outside.file import read_columns
 from pipeline.plan.layout import HERE, Layout
 from pipeline.stages import evaluate
-from tests.models.outside import SCORES, given, put_vectors, run, study
-from tests.models.test_external_scores import BENCHMARKS, put_pairs
+from tests.outside.project import SCORES, given, put_vectors, run, study
+from tests.outside.test_scores import BENCHMARKS, put_pairs
 
 pytestmark = pytest.mark.usefixtures("project")
 

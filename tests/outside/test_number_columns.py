@@ -11,10 +11,9 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from pipeline.core.errors import SitterError
-from pipeline.models.number_columns import counting, family
-from pipeline.stages import train
+from pipeline.outside.number_columns import counting, family
 from pipeline.store.embeddings import read_embeddings
-from tests.models.outside import IDS, VECTORS, given, put_csv, run, study
+from tests.outside.project import IDS, VECTORS, given, put_csv, run, study
 
 FILE = Path("vectors.csv")
 OTHERS = ["", "Unnamed: 0", "index", "level_0", "label", "id", "sitter", "fold1", "path", "2", "score (%)", "v"]
@@ -90,7 +89,7 @@ def test_an_index_that_is_numbered_as_the_vector_is_refused(at):
         at, ["image_id", *names], [[i, n, *map(float, v)] for n, (i, v) in enumerate(zip(IDS, VECTORS, strict=True))]
     )
     with pytest.raises(SitterError, match="value 0 of the vectors counts the rows"):
-        train.run(study(), "cots", at.root)
+        run(at, study())
     assert not at.model("cots").exists()
 
 
@@ -98,10 +97,10 @@ def test_an_index_that_is_numbered_as_the_vector_is_refused(at):
 def test_a_column_that_stands_twice_is_refused(at):
     put_csv(at, ["image_id", "v0", "v1", "v1"], [["x", 1, 2, 2]])
     with pytest.raises(SitterError, match="the name 'v1'"):
-        train.run(study(), "cots", at.root)
+        run(at, study())
     given(at, "cots.csv").unlink()
     table = pa.table([["x"], ["x"], [1.0], [2.0]], names=["image_id", "image_id", "v0", "v1"])
     with pa.OSFile(str(given(at, "cots.arrow")), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
     with pytest.raises(SitterError, match="'image_id' occurs twice"):
-        train.run(study(), "cots", at.root)
+        run(at, study())

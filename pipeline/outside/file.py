@@ -1,8 +1,7 @@
-"""Outside systems: models that are known only by a file with their vectors or scores."""
+"""Outside systems: the file with a system's vectors or scores, and how it is read."""
 
 from __future__ import annotations
 
-import logging
 import unicodedata
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -15,19 +14,11 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
 from pipeline.core.file_types import beginning, known
-from pipeline.core.files import output_folder, sha256
 from pipeline.formats.score_files import MODEL, PROBE, SCORE, read_bob
 from pipeline.formats.user_columns import line_of, read_user_columns
-from pipeline.plan.layout import HERE, Layout
-from pipeline.store.models import weights_record, write_record
-from pipeline.store.weights import make_with_weights, weights_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from pipeline.params.train import Model
-
-logger = logging.getLogger(__name__)
 
 SHOWN = 3
 FAILED = "failed"
@@ -35,19 +26,15 @@ FAILED = "failed"
 YES, NO = ["1", "1.0", "true", "yes"], ["0", "0.0", "false", "no", ""]
 
 
-class External(ABC):
-    """An outside system in place of a network: the stage `embed` reads from its file, and nothing is computed."""
+class OutsideFile(ABC):
+    """The file of an outside system; nothing is computed."""
 
     key: ClassVar[str]
     """A column that every file of the kind has."""
 
-    def __init__(self, weights: str, at: Layout = HERE) -> None:
-        """Find the file in the entry `weights` under `download`.
-
-        Raises:
-            SitterError: the entry has not been downloaded, or is not a single file.
-        """
-        self.file = weights_file(weights, at)
+    def __init__(self, file: Path) -> None:
+        """Take the file, without reading it yet."""
+        self.file = file
         self._kept: NDArray[np.intp] | None = None  # rows of the file that are no failures, if there are failures
 
     @abstractmethod
@@ -60,7 +47,7 @@ class External(ABC):
 
     @abstractmethod
     def write(self, folder: Path, dataset: str, image_ids: Sequence[str], datasets: Sequence[str]) -> str:
-        """Write the file's data on these faces into `embeddings/MODEL/DATASET/`, and return a summary in words.
+        """Write the file's data on these faces into `embeddings/SYSTEM/DATASET/`, and return a summary in words.
 
         Args:
             folder: the folder while it is being made.
@@ -263,29 +250,3 @@ def _column(array: np.ndarray[Any, Any]) -> pa.Array:
 def some(names: Sequence[str]) -> str:
     """Return the first few names in words."""
     return ", ".join(repr(name) for name in names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
-
-
-def record_outside(name: str, model: Model, at: Layout = HERE) -> None:
-    """Check the file of an outside system, and write the folder of the model.
-
-    Args:
-        name: name of the model.
-        model: its entry in `params.yaml`.
-        at: the project with the file.
-
-    Raises:
-        SitterError: the file has not been downloaded, or cannot be read.
-    """
-    outside: External = make_with_weights(model.backbone, at)
-    file = outside.file
-    record = {
-        **model.model_dump(mode="json", include={"backbone", "adaptation", "loss"}),
-        "weights": weights_record(file.name, file.stat().st_size, sha256(file)),
-        **outside.describe(),
-    }
-    with output_folder(at.model(name)) as folder:
-        write_record(folder, record)
-    logger.info(f"{name}: an outside system, {record['rows']} rows in {file.name}")
-    if left_out := record.get("left_out"):
-        names = ", ".join(map(repr, left_out[:8])) + (" …" if len(left_out) > 8 else "")
-        logger.info(f"{name}: columns of {file.name} that are no part of a vector and left out: {names}")

@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import write_csv
-from pipeline.stages import evaluate, fuse, train
+from pipeline.stages import evaluate, fuse
 from pipeline.store.embeddings import normalise, read_embeddings
-from tests.models.outside import IDS, NAMES, SCORES, TEST, VECTORS, given, pairs, put_csv, put_scores, run, study
+from tests.outside.project import IDS, NAMES, SCORES, TEST, VECTORS, given, pairs, put_csv, put_scores, run, study
 
 pytestmark = pytest.mark.usefixtures("project")
 
@@ -123,7 +123,7 @@ def test_a_fusion_with_it_is_refused_with_the_reason(at) -> None:
 def test_a_column_of_failures_that_cannot_be_is_told_with_its_line(at, rows: list[list[Any]], message: str) -> None:
     put_csv(at, ["image_id", "v0", "v1", "failed"], rows)
     with pytest.raises(SitterError, match=message):
-        train.run(study(), "cots", at.root)
+        run(at, study())
 
 
 def test_an_image_that_failed_and_has_a_vector_is_refused(at) -> None:

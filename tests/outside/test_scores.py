@@ -12,7 +12,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import write_csv
 from pipeline.stages import evaluate, report
 from pipeline.store.embeddings import normalise
-from tests.models.outside import (
+from tests.outside.project import (
     IDS,
     IMAGES,
     SCORES,
@@ -122,13 +122,13 @@ def test_scores_across_data_sets_and_missing_pairs(at):
     crossed = {"crossed": {"kind": "all-pairs", "probe": "art", "gallery": "photos"}}
     studied = study(SCORES, ("photos", "art"), crossed)
     put_scores(at, rows, header)
-    run(at, studied, ("photos", "art"))
+    run(at, studied)
     evaluate.run(studied, at.root)
     metrics = json.loads((at.root / "results/metrics.json").read_text())["crossed"]
     assert metrics["cots"]["eer"] == pytest.approx(metrics["own"]["eer"], abs=1e-6)
     assert metrics["cots"]["impostor"] == 18 * 15
     put_scores(at, rows[:-2], header)
-    run(at, studied, ("photos", "art"))
+    run(at, studied)
     message = r"no score for 2 of 324 pairs, the first of them probe 's7/23' of art and gallery 's7/22' of photos: add"
     with pytest.raises(SitterError, match=message):
         evaluate.run(studied, at.root)
@@ -191,7 +191,7 @@ def test_scores_of_the_wrong_direction_are_suspected_and_said(at, distance, caps
     run(at, studied)
     evaluate.run(studied, at.root)
     said = capsys.readouterr().err
-    mend = "distance is true" if distance else "set models.cots.backbone.distance: true"
+    mend = "distance is true" if distance else "set outside.cots.distance: true"
     for benchmark in ("all", "who", "folds"):
         assert f"benchmark {benchmark!r}: cots: genuine pairs score lower than impostor pairs" in said
     assert said.count(mend) == 3

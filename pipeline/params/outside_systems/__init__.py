@@ -1,0 +1,15 @@
+"""Options of outside systems: by what their files hold, a kind a module."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.core.registry import by_kind
+from pipeline.params.outside_systems.embeddings import OutsideEmbeddingsOptions
+from pipeline.params.outside_systems.scores import OutsideScoresOptions
+
+Outside = Annotated[OutsideEmbeddingsOptions | OutsideScoresOptions, Field(discriminator="kind")]
+OUTSIDE = by_kind(Outside)
+"""By kind."""

@@ -1,0 +1,17 @@
+"""What a run says at its end: a table for each benchmark, notes on it, answers, and where the report is."""
+
+from __future__ import annotations
+
+from pipeline.reporting import overlaps, questions
+from pipeline.reporting.declared import answer
+from pipeline.reporting.findings import Answers
+from pipeline.reporting.repeats import over_seeds
+from pipeline.reporting.tables import results_table
+
+
+def told(found: Answers) -> str:
+    """Return what a user came for, as lines of text."""
+    benchmarks = found.results.benchmarks
+    tables = [results_table(found.results), *over_seeds(found.swept, benchmarks)]
+    answers = [*answer(benchmarks), *questions.lines(found.questions)]
+    return "\n".join([*tables, *overlaps.lines(found.overlaps), *answers, f"report: {found.page}"])

@@ -1,0 +1,52 @@
+"""Stage `outside`: check the file of an outside system, and bring its vectors or scores into the form of our own.
+
+Reads `data/raw/ENTRY/` and `data/faces/`, writes `models/SYSTEM/` and `embeddings/SYSTEM/DATASET/` (with
+`embeddings.arrow` or `scores.arrow`): to every later stage an outside system is a model like any other.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.core.errors import SitterError, nearest
+from pipeline.core.files import output_folder, sha256
+from pipeline.plan.layout import Layout
+from pipeline.store.faces import FaceStore
+from pipeline.store.models import weights_record, write_record
+from pipeline.store.weights import weights_file
+
+if TYPE_CHECKING:
+    from pipeline.outside.file import OutsideFile
+    from pipeline.params import Study
+
+logger = logging.getLogger(__name__)
+SHOWN = 8
+
+
+def run(study: Study, system: str, root: Path = Path()) -> None:
+    """Write `models/<system>/` and `embeddings/<system>/<dataset>/` for every data set under `embed.datasets`.
+
+    Raises:
+        SitterError: there is no such system, its file is none that can be read, or faces are missing in it; names row,
+            column and mend.
+    """
+    at = Layout.of(study, root)
+    if system not in study.outside:
+        raise SitterError(f"there is no outside system {system!r} in the study; {nearest(system, study.outside)}")
+    entry, datasets = study.outside[system], study.embed.datasets
+    file = weights_file(entry.file, at)
+    read: OutsideFile = entry.make(file)
+    found = read.describe()
+    for dataset in datasets:
+        with output_folder(at.embeddings(system, dataset)) as folder:
+            said = read.write(folder, dataset, FaceStore(at.faces(dataset)).image_ids, datasets)
+        logger.info(f"{system} on {dataset}: {said}")
+    weights = weights_record(file.name, file.stat().st_size, sha256(file))
+    with output_folder(at.model(system)) as folder:
+        write_record(folder, {"outside": entry.model_dump(mode="json"), "weights": weights, **found})
+    logger.info(f"{system}: an outside system, {found['rows']} rows in {file.name}")
+    if left_out := found.get("left_out"):
+        names = ", ".join(map(repr, left_out[:SHOWN])) + (" …" if len(left_out) > SHOWN else "")
+        logger.info(f"{system}: columns of {file.name} that are no part of a vector and left out: {names}")

@@ -1,0 +1,57 @@
+"""Tables are read as objects once: cells become what the fields say, and a broken one is named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.errors import SitterError
+from pipeline.core.typed_rows import read_typed
+from pipeline.store.curves import Curve, Number, Yes
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    rank: int
+    score: Number
+    sure: Yes
+    note: str = ""
+
+
+def written(folder: Path, *lines: str) -> Path:
+    (folder / "rows.csv").write_text("\n".join(["name,rank,score,sure,further", *lines]) + "\n")
+    return folder / "rows.csv"
+
+
+def test_cells_become_what_the_fields_say(tmp_path: Path) -> None:
+    file = written(tmp_path, "a,1,0.5,1,x", "b,2,,,y", "c,3,nan,0,")
+    assert read_typed(file, Row) == [Row("a", 1, 0.5, True), Row("b", 2, None, False), Row("c", 3, None, False)]
+
+
+def test_a_cell_that_is_no_number_is_an_error_with_file_row_and_column(tmp_path: Path) -> None:
+    for broken in ("b,first,0.4,1,", "b,2,0.4?,1,"):
+        file = written(tmp_path, "a,1,0.5,1,", broken)
+        with pytest.raises(SitterError, match=r"rows\.csv, row 3: (rank is 'first'|score is '0\.4\?')"):
+            read_typed(file, Row)
+
+
+def test_an_absent_column_is_an_error_with_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("name,score,sure\na,0.5,1\n")
+    with pytest.raises(SitterError, match=r"column rank is missing"):
+        read_typed(file, Row)
+
+
+def test_an_absent_file_is_an_error_unless_it_is_optional(tmp_path: Path) -> None:
+    assert read_typed(tmp_path / "none.csv", Row, optional=True) == []
+    with pytest.raises(SitterError, match="does not exist"):
+        read_typed(tmp_path / "none.csv", Row)
+
+
+def test_a_curve_leaves_out_incomplete_points_and_orders_them(tmp_path: Path) -> None:
+    curve = Curve.of([{"x": "2", "y": "0.1"}, {"x": "1", "y": ""}, {"x": "0", "y": "0.3"}])
+    assert curve.points("x", "y") == [(0.0, 0.3), (2.0, 0.1)]
+    assert curve.points("x", "absent") == []
