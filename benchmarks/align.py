@@ -30,6 +30,7 @@ import cv2
 import numpy as np
 
 from pipeline import params
+from pipeline.core import layout
 from pipeline.core.alignment import align
 from pipeline.core.files import write_manifest
 from pipeline.core.parallel import cores, in_order
@@ -38,7 +39,6 @@ from pipeline.faces.image import read_image
 from pipeline.faces.session import session
 from pipeline.params.detectors import DETECTORS
 from pipeline.params.sources.package import PackageOptions
-from pipeline.plan import layout
 from pipeline.stages import download
 from pipeline.store.weights import weights_file
 

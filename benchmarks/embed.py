@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pipeline.core import layout
 from pipeline.core.alignment import ARCFACE
 from pipeline.core.files import output_folder
 from pipeline.models.backbone import Backbone
@@ -27,7 +28,6 @@ from pipeline.models.load import Embedder
 from pipeline.models.preprocess import Preprocess
 from pipeline.params.adaptations.none import NoAdaptation
 from pipeline.params.backbones import BACKBONES
-from pipeline.plan import layout
 from pipeline.stages import embed
 from pipeline.store.faces import Face, FaceStore, encode, write_faces
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import params
+from pipeline.core import layout
 from pipeline.core.files import read_table
-from pipeline.plan import layout
 from pipeline.plan.stages import jobs
 from pipeline.store.accounts import read_account
 from pipeline.store.embeddings import Floats

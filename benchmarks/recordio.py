@@ -33,10 +33,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline import params
+from pipeline.core import layout
 from pipeline.core.alignment import ARCFACE
 from pipeline.faces.image import read_image
 from pipeline.formats.recordio import RecordFile, write_training_set
-from pipeline.plan import layout
 from pipeline.sources.recordio import listed
 from pipeline.stages import align, download
 from pipeline.store.faces import FaceStore, decode

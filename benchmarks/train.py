@@ -28,13 +28,13 @@ import numpy as np
 import torch
 
 from pipeline import params
+from pipeline.core import layout
 from pipeline.core.alignment import ARCFACE, align
 from pipeline.core.files import output_folder, write_csv
 from pipeline.losses.samplers import SitterBatches
 from pipeline.models.build import build
 from pipeline.params import Study
 from pipeline.params.recipe import recipe_of
-from pipeline.plan import layout
 from pipeline.store.faces import Face, encode, write_faces
 from pipeline.training.data import read_faces
 from pipeline.training.launch import start

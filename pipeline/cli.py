@@ -293,8 +293,8 @@ def _twins(study: Study, stage: str, names: Sequence[str], params: Sequence[Path
 
     Return None if the command is no job of the study, or if inputs of the job are missing.
     """
+    from pipeline.core.layout import Layout
     from pipeline.params import read
-    from pipeline.plan.layout import Layout
     from pipeline.plan.stages import jobs
     from pipeline.plan.twins import Twins
 

@@ -17,7 +17,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from pipeline.cli import configure_logging
-from pipeline.plan.layout import MANIFEST, Layout
+from pipeline.core.layout import MANIFEST, Layout
 from pipeline.plan.stages import jobs
 from pipeline.plan.twins import FORCED
 from pipeline.plan.fingerprint import code

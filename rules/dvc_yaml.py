@@ -17,9 +17,9 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from pipeline.core.files import atomic_file
+from pipeline.core.layout import Layout
 from pipeline.params import Study
 from pipeline.plan.jobs import Job
-from pipeline.plan.layout import Layout
 from pipeline.plan.stages import jobs
 from pipeline.store.results import curve_file
 from rules.homes import asked_for, bring_home, made_from, params_file

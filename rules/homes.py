@@ -18,9 +18,9 @@ import yaml
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
+from pipeline.core.layout import RUNS, Layout
 from pipeline.params import Study, check, read
 from pipeline.params.study_name import DEFAULT
-from pipeline.plan.layout import RUNS, Layout
 
 SOURCE, CONTENT = "# Made from: ", "# SHA-256 of that: "
 

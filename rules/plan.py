@@ -10,10 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.core.files import atomic_file
+from pipeline.core.layout import Layout
 from pipeline.params import Study
 from pipeline.plan.fingerprint import code
 from pipeline.plan.jobs import Job
-from pipeline.plan.layout import Layout
 from pipeline.plan.stages import jobs
 
 

@@ -17,10 +17,10 @@ import yaml
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
+from pipeline.core.layout import Layout
 from pipeline.params.study_name import DEFAULT
 from pipeline.plan.jobs import Job
 from pipeline.plan.kept import kept
-from pipeline.plan.layout import Layout
 from rules.dvc_yaml import stage_name
 from rules.plan import planned
 

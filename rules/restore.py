@@ -16,8 +16,8 @@ from pathlib import Path
 
 import yaml
 
+from pipeline.core.layout import MANIFEST, Layout
 from pipeline.plan.jobs import Job
-from pipeline.plan.layout import MANIFEST, Layout
 from rules.dvc_yaml import stage_name
 from rules.records import address, distrust, lock_file, record
 

@@ -27,9 +27,9 @@ from filelock import FileLock, Timeout
 
 from pipeline.cli import configure_logging
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import Layout
 from pipeline.params import Study, read
 from pipeline.plan.jobs import Job
-from pipeline.plan.layout import Layout
 from pipeline.plan.stages import jobs
 from pipeline.plan.twins import Twins
 from pipeline.stages.report import results

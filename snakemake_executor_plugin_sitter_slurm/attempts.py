@@ -45,7 +45,7 @@ class Standing:
 def standing(job: Any) -> Standing:
     """Return the present progress of a job of Snakemake."""
     # Imported only here: see the package's docstring.
-    from pipeline.plan.layout import MANIFEST, Layout
+    from pipeline.core.layout import MANIFEST, Layout
     from pipeline.training import status
 
     if job.is_group() or not job.wildcards:

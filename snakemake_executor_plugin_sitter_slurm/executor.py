@@ -60,7 +60,7 @@ def warning(job: Any) -> str:
 
 def name_of(job: Any) -> str:
     """Return SLURM's name for a job: `train-dlib-lora`, after the name of the study, if it has one."""
-    from pipeline.plan.layout import Layout  # imported only here: see the package's docstring
+    from pipeline.core.layout import Layout  # imported only here: see the package's docstring
 
     if job.is_group():
         return str(job.groupid)

@@ -23,7 +23,7 @@ with contextlib.suppress(ValueError):  # not the main thread
 # Keep the test modules that pytest has compiled, even if PYTHONDONTWRITEBYTECODE is set: they take a worker seconds.
 sys.dont_write_bytecode = False
 
-from pipeline.plan.layout import Layout  # noqa: E402
+from pipeline.core.layout import Layout  # noqa: E402
 
 SUITE = ("classes", "devices", "doctests", "messages", "scheduling", "skips")
 pytest_plugins = [f"tests.suite.{name}" for name in SUITE]

@@ -16,9 +16,9 @@ from pipeline import params
 from pipeline.core.alignment import ARCFACE
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, write_csv
+from pipeline.core.layout import MANIFEST, Layout
 from pipeline.faces.aligner import Aligner
 from pipeline.faces.image import read_image
-from pipeline.plan.layout import MANIFEST, Layout
 from pipeline.stages import align
 from pipeline.store.accounts import doubtful_file
 from pipeline.store.faces import FaceStore

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.core.files import read_csv, write_csv
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.stages import align, render
 from pipeline.store.accounts import BOX, AccountedImage
 from pipeline.store.columns import FOUND, GIVEN, RESERVED, kept_as

@@ -12,11 +12,11 @@ from pipeline import cli
 from pipeline.commands import published
 from pipeline.core.errors import SitterError
 from pipeline.core.files import write_json
+from pipeline.core.layout import Layout
 from pipeline.metrics.kfold import kfold
 from pipeline.metrics.result import Context, Embedded, PairList
 from pipeline.params import Study
 from pipeline.params.metrics.kfold import KfoldOptions
-from pipeline.plan.layout import Layout
 from pipeline.published.papers import comparisons, tables
 from tests.metrics.simulated import context
 from tests.reporting.standin import small_study

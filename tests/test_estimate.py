@@ -6,10 +6,10 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import HERE, Layout
 from pipeline.params import check
 from pipeline.params.backbones import BACKBONES
 from pipeline.plan.estimate import estimate
-from pipeline.plan.layout import HERE, Layout
 from pipeline.plan.networks import network_of
 from tests.demo import PARAMS, demo
 

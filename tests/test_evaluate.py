@@ -10,8 +10,8 @@ from safetensors.numpy import save_file
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import write_csv
+from pipeline.core.layout import Layout
 from pipeline.params import check
-from pipeline.plan.layout import Layout
 from pipeline.reporting.tables import results_table
 from pipeline.stages import evaluate
 from pipeline.store.embeddings import normalise, read_embeddings, write_embeddings

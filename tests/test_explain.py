@@ -11,11 +11,11 @@ import torch
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder, read_csv, read_table, write_csv
+from pipeline.core.layout import Layout
 from pipeline.models.build import build
 from pipeline.models.save import write_model
 from pipeline.params import Study
 from pipeline.params.overlap import Overlap
-from pipeline.plan.layout import Layout
 from pipeline.plan.stages import jobs
 from pipeline.stages import embed, explain, split
 from pipeline.store.faces import Face, encode, write_faces

@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder, write_csv
+from pipeline.core.layout import Layout
 from pipeline.fusions.fused import load_fusion
 from pipeline.params import check
-from pipeline.plan.layout import Layout
 from pipeline.scoring.score_norm import normalised
 from pipeline.stages import fuse
 from pipeline.store.embeddings import normalise, read_embeddings, write_embeddings

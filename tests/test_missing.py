@@ -10,8 +10,8 @@ import yaml
 from pipeline import params
 from pipeline.cli import main
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import HERE
 from pipeline.plan import jobs
-from pipeline.plan.layout import HERE
 from pipeline.plan.requirements import missing
 from pipeline.stages import download
 from tests.demo import demo

@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_json, write_csv
+from pipeline.core.layout import Layout
 from pipeline.metrics.reader import Reader
 from pipeline.params import Study
-from pipeline.plan.layout import Layout
 from pipeline.stages import overlap
 from pipeline.store.embeddings import read_embeddings, write_embeddings
 from pipeline.store.faces import Face, encode, write_faces

@@ -11,7 +11,7 @@ from pipeline.cli import main
 from pipeline.commands import pack
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, write_csv
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.sources.verification_bin import read_bin
 from pipeline.stages import align, download, split
 from pipeline.store.faces import FaceStore

@@ -14,10 +14,10 @@ from skimage import data
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, write_csv
+from pipeline.core.layout import Layout
 from pipeline.painting import STYLES, mount, paint
 from pipeline.params import Study
 from pipeline.params.render import ALL_STYLES, Render
-from pipeline.plan.layout import Layout
 from pipeline.stages import render
 from pipeline.stages.render import seed_of, style_of
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.core import layout
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json, write_csv, write_json
 from pipeline.params import Study
-from pipeline.plan import layout
 from pipeline.stages import report
 from tests.programs import find, needs
 from tests.reporting.page_reader import PageReader

@@ -13,8 +13,8 @@ import pytest
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, write_csv
+from pipeline.core.layout import Layout
 from pipeline.params import Study, check
-from pipeline.plan.layout import Layout
 from pipeline.stages import split
 from pipeline.store.faces import Face, encode, write_faces
 from pipeline.store.splits import split_file

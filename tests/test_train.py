@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from tests.suite.environment import environment
 from tests.training.forks import Fork
 from tests.training.launch import Process

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from pipeline.core.files import MANIFEST, output_folder
+from pipeline.core.layout import Layout
 from pipeline.plan.jobs import Job
 from pipeline.plan.kept import kept
-from pipeline.plan.layout import Layout
 from pipeline.plan.twins import ANEW, FORCED, Twins
 
 VALUES: dict[str, Any] = {"seed": 1, "models": {"tuned": {"lr": 0.1}}}

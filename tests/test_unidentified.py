@@ -13,8 +13,8 @@ import pytest
 from pipeline import params
 from pipeline.commands import pack
 from pipeline.core.files import read_csv, write_csv
+from pipeline.core.layout import Layout
 from pipeline.faces.pictures import Pictures
-from pipeline.plan.layout import Layout
 from pipeline.plan.stages import jobs
 from pipeline.reporting.account import data_set
 from pipeline.reporting.album import StudyAlbum

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import Layout
 from pipeline.formats.user_columns import line_of, read_user_columns
 from pipeline.formats.user_csv import open_table
-from pipeline.plan.layout import Layout
 
 FILE = Path("vectors.csv")
 

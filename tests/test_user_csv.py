@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import Layout
 from pipeline.formats.user_csv import open_table
-from pipeline.plan.layout import Layout
 
 FILE = Path("list.csv")
 Rows = list[tuple[int, dict[str, str]]]

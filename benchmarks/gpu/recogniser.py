@@ -16,10 +16,10 @@ import torch
 from benchmarks.arcface_torch import ArcFaceTorch, loaded
 from benchmarks.gpu.timing import CUDA, DEVICE, Steps, rates, row
 from pipeline import params
+from pipeline.core import layout
 from pipeline.formats.recordio import write_training_set
 from pipeline.params import Study
 from pipeline.params.recipe import recipe_of
-from pipeline.plan import layout
 from pipeline.stages import align, download, split
 from pipeline.training.launch import start
 from pipeline.training.loop import Run

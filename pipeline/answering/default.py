@@ -19,8 +19,8 @@ from pipeline.answering.pairs import PairCalibration
 from pipeline.answering.study import OpenStudy
 from pipeline.core.errors import SitterError
 from pipeline.core.files import MANIFEST, output_folder, read_json, sha256, write_json
+from pipeline.core.layout import Layout
 from pipeline.params import Study, load
-from pipeline.plan.layout import Layout
 from pipeline.sources.cache import cache, locked
 from pipeline.store.weights import weights_file
 

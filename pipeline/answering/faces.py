@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from pipeline.core.alignment import align, crop_landmarks
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import Layout
 from pipeline.core.pixels import RGBImage
 from pipeline.faces.aligner import Aligner, choose, described
 from pipeline.faces.corrections import Correction
 from pipeline.faces.detection import Detection
 from pipeline.faces.image import decode_image, read_image
 from pipeline.params.align import Align
-from pipeline.plan.layout import Layout
 
 Picture = str | Path | bytes | NDArray[np.uint8]
 """A file, the bytes of a file, or pixels: uint8 [height, width, 3], RGB."""

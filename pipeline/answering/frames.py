@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline.core.errors import SitterError, nearest
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.store.accounts import account_file
 from pipeline.store.candidates import read_candidates
 from pipeline.store.embeddings import read_embeddings

@@ -13,11 +13,11 @@ from pipeline.answering.folder import FOLDER, FolderPictures, folder_portraits
 from pipeline.answering.gallery import Fixed, Gallery
 from pipeline.answering.pairs import stored_prints
 from pipeline.core.errors import SitterError, nearest
+from pipeline.core.layout import Layout
 from pipeline.identification.answer import Tried, tried
 from pipeline.identification.question import gallery_and_known, question_portraits
 from pipeline.identification.search import Portrait
 from pipeline.params.identify import Identify
-from pipeline.plan.layout import Layout
 
 if TYPE_CHECKING:
     from pipeline.answering.model import Model

@@ -9,8 +9,8 @@ from pipeline.answering.default import default_model, open_default
 from pipeline.answering.model import Model
 from pipeline.answering.study import PARAMS, OpenStudy
 from pipeline.core.errors import SitterError, nearest
+from pipeline.core.layout import Layout
 from pipeline.params import load
-from pipeline.plan.layout import Layout
 
 
 def opened(named: Sequence[Path], model: str, align: str, weights: Path | None, like: str) -> tuple[OpenStudy, Model]:

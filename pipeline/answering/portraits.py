@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from pipeline.core.layout import Layout
 from pipeline.core.names import same
 from pipeline.core.own_files import located
 from pipeline.identification.decisions import Decision, Image, read_decisions
 from pipeline.identification.question import QuestionPortraits, Seen
 from pipeline.identification.search import Portrait
-from pipeline.plan.layout import Layout
 from pipeline.splits.pictures import picture_names
 from pipeline.splits.trained import taught, training_data
 from pipeline.store.accounts import each_account

@@ -16,10 +16,10 @@ import numpy as np
 from pipeline.answering.faces import Face, fingerprint
 from pipeline.core.errors import SitterError, nearest
 from pipeline.core.files import sha256
+from pipeline.core.layout import MANIFEST, Layout
 from pipeline.fusions.fit_data import FitData, inputs, strangers_only, train_and_val
 from pipeline.fusions.fused import Fused, load_fusion
 from pipeline.metrics.result import Floats, rounded, unit
-from pipeline.plan.layout import MANIFEST, Layout
 from pipeline.scoring.score_norm import strangers
 from pipeline.splits.trained import tested_elsewhere
 from pipeline.store.embeddings import FILE, Embeddings, check_vectors, read_embeddings

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError, nearest
+from pipeline.core.layout import Layout
 from pipeline.params import Study, load
 from pipeline.params.align import Align
-from pipeline.plan.layout import Layout
 
 if TYPE_CHECKING:
     import pandas as pd

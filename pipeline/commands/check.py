@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import Layout
 from pipeline.params import describe
 from pipeline.params.licences import describe_licences
 from pipeline.plan.estimate import ASSUMED, Cost, Estimate, estimate
-from pipeline.plan.layout import Layout
 from pipeline.plan.requirements import missing
 from pipeline.published.papers import tables
 from pipeline.reporting.tables import aligned, heading

@@ -27,8 +27,8 @@ def run(named: Sequence[Path], *, model: str, to: Literal["onnx", "folder"], out
         SitterError: there is no such model, or it cannot be exported.
     """
     from pipeline.answering.study import PARAMS, OpenStudy
+    from pipeline.core.layout import Layout
     from pipeline.params import load
-    from pipeline.plan.layout import Layout
 
     found = load(*(named or [Path(PARAMS)]))
     study = OpenStudy(found, Layout.of(found))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import write_csv
-from pipeline.plan.layout import HERE, Layout
+from pipeline.core.layout import HERE, Layout
 from pipeline.store.splits import KNOWN, TESTED, pairs_file, read_pairs, sitters_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.files import atomic_file
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 
 if TYPE_CHECKING:
     from pipeline.params import Study

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.published.papers import Beside, Comparison, comparisons, tables
 from pipeline.reporting.numbers import NONE, signed
 from pipeline.reporting.tables import aligned, cell, heading

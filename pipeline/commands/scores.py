@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError, nearest
+from pipeline.core.layout import Layout
 from pipeline.formats.score_files import write_scores
 from pipeline.metrics.reader import Reader
 from pipeline.metrics.score_list import every_pair
-from pipeline.plan.layout import Layout
 
 if TYPE_CHECKING:
     from pipeline.params import Study

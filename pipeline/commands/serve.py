@@ -31,8 +31,8 @@ def run(named: Sequence[Path], *, port: int = 0) -> None:
         SitterError: the study, the results of a question or the port are wrong.
         OSError: a file for decisions cannot be made.
     """
+    from pipeline.core.layout import Layout
     from pipeline.params import load
-    from pipeline.plan.layout import Layout
     from pipeline.serving.desk import Desk
     from pipeline.serving.server import Served
 

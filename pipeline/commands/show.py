@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError, nearest
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.reporting.tables import aligned, cell, heading
 
 if TYPE_CHECKING:

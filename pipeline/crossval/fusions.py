@@ -10,12 +10,12 @@ import numpy as np
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file, output_folder
+from pipeline.core.layout import HERE, Layout
 from pipeline.crossval.vectors import folds_of
 from pipeline.fusions.fit_data import FitData, FitImage, fit, inputs, strangers_only
 from pipeline.fusions.fused import Array
 from pipeline.params.effective import tested_elsewhere
 from pipeline.params.fuse import members, without
-from pipeline.plan.layout import HERE, Layout
 from pipeline.scoring.score_norm import check_size, normalised, table_of
 from pipeline.store.embeddings import Floats, write_embeddings
 from pipeline.store.models import fusion_record, write_record

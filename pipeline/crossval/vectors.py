@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
+from pipeline.core.layout import HERE, Layout
 from pipeline.params.fuse import without
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.embeddings import Embeddings, Floats, normalise, write_embeddings
 from pipeline.store.models import fusion_record, write_record
 from pipeline.store.splits import KNOWN, TESTED, each_seated, split_file

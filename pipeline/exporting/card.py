@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.core.layout import Layout
 from pipeline.params.sources.base import SourceOptions
-from pipeline.plan.layout import Layout
 from pipeline.reporting.model_cards import made_of
 from pipeline.reporting.tables import cell, heading
 from pipeline.reporting.templates import templates

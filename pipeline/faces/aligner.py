@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.alignment import ARCFACE, align, crop_landmarks
+from pipeline.core.layout import HERE, Layout
 from pipeline.core.pixels import RGBImage
 from pipeline.faces.corrections import Correction
 from pipeline.faces.detection import Detection
 from pipeline.faces.image import UnreadableImage, encoded_image, read_image
 from pipeline.params.align import Align
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.faces import Face, decode, encode
 from pipeline.store.weights import make_with_weights
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from pipeline.core.layout import HERE, Layout
 from pipeline.core.pixels import RGBImage
 from pipeline.faces.image import UnreadableImage, read_image
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.credits import UNKNOWN, Credit, read_credits
 from pipeline.store.faces import FaceStore
 from pipeline.store.raw import contact_sheet_file

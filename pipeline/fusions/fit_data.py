@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import HERE, Layout
 from pipeline.core.names import SHOWN, same
 from pipeline.fusions.fused import Fused, Kind, mean_units
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.embeddings import Embeddings, Floats, read_embeddings, refuse_failed
 from pipeline.store.splits import KNOWN, each_image
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
+from pipeline.core.layout import HERE, Layout
 from pipeline.params.fusions import FUSIONS
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.embeddings import Floats, normalise
 from pipeline.store.models import WEIGHTS, read_record
 

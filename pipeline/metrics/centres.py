@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.layout import HERE, Layout
 from pipeline.metrics.result import Floats, Ints, unit
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.embeddings import check_complete, open_embeddings
 
 BLOCK = 1024

@@ -9,9 +9,9 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError, nearest
+from pipeline.core.layout import HERE, Layout
 from pipeline.core.names import warn_of_alike
 from pipeline.core.nobody import nobody
-from pipeline.plan.layout import HERE, Layout
 from pipeline.splits.given_pairs import lost_pairs
 from pipeline.splits.pictures import across, picture_names
 from pipeline.splits.trained import seen

@@ -19,9 +19,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import HERE, Layout
 from pipeline.formats.companions import ADAPTER, ADAPTER_CONFIG
 from pipeline.models.backbone import Backbone
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
 
 logger = logging.getLogger(__name__)

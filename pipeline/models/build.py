@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from pipeline.core.layout import HERE, Layout
 from pipeline.models.adaptation import Adaptation
 from pipeline.models.backbone import Backbone
 from pipeline.params.adaptations import Adaptation as AdaptationOptions
 from pipeline.params.backbones import Backbone as BackboneOptions
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import make_with_weights
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import HERE, Layout
 from pipeline.core.registry import Options
 from pipeline.formats.companions import checksum
 from pipeline.models.backbone import Backbone, load_trained_state
@@ -24,7 +25,6 @@ from pipeline.params.adaptations import ADAPTATIONS
 from pipeline.params.adaptations import Adaptation as AdaptationOptions
 from pipeline.params.backbones import BACKBONES
 from pipeline.params.backbones import Backbone as BackboneOptions
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.models import MEAN, RECORD, read_record, record_file, weights_of
 
 

@@ -12,9 +12,9 @@ from pipeline.plan.materials import Material, materials, train_share
 from pipeline.plan.networks import Network, network_of
 
 if TYPE_CHECKING:
+    from pipeline.core.layout import Layout
     from pipeline.params import Study
     from pipeline.params.train import Model, Training
-    from pipeline.plan.layout import Layout
 
 GPU_RATE = {"fp16": 200e12, "bf16": 200e12, "fp32": 40e12}
 """FLOPs per second of an H100 or H200. Half precision as measured: IResNet-50, batch 256, 5,340 images/s, 20 % of the

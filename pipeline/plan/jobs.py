@@ -15,9 +15,9 @@ from pipeline.core.files import MANIFEST
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from pipeline.core.layout import Layout
     from pipeline.params import Study
     from pipeline.params.explain import Explain
-    from pipeline.plan.layout import Layout
 
 T = TypeVar("T")
 

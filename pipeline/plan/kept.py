@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.core.files import MANIFEST, atomic_file, output_folder
+from pipeline.core.layout import Layout
 from pipeline.plan.jobs import Job
-from pipeline.plan.layout import Layout
 
 PART = ".part"
 

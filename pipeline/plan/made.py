@@ -14,8 +14,8 @@ from typing import Any
 
 from pipeline.core import files
 from pipeline.core.files import MANIFEST
+from pipeline.core.layout import Layout
 from pipeline.plan.jobs import Job
-from pipeline.plan.layout import Layout
 
 
 def write_record(job: Job, digest: str, values: Mapping[str, Any], at: Layout) -> None:

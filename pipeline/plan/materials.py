@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.core.layout import MANIFEST, Layout
 from pipeline.core.own_files import located, named
-from pipeline.plan.layout import MANIFEST, Layout
 
 if TYPE_CHECKING:
     from pipeline.params import Study

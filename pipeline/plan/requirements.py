@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
+from pipeline.core.layout import HERE, MANIFEST, Layout
 from pipeline.core.own_files import located, named
 from pipeline.params.sources.base import OwnFile
-from pipeline.plan.layout import HERE, MANIFEST, Layout
 from pipeline.plan.made import made_with
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.core.layout import Layout
 from pipeline.plan import jobs as jobs_of
 from pipeline.plan.jobs import Job
-from pipeline.plan.layout import Layout
 
 if TYPE_CHECKING:
     from pipeline.params import Study

@@ -19,11 +19,11 @@ from typing import Any
 
 from pipeline.core import files
 from pipeline.core.files import MANIFEST
+from pipeline.core.layout import RUNS, Layout
 from pipeline.core.own_files import entries, is_folder
 from pipeline.plan.fingerprint import code
 from pipeline.plan.jobs import Job
 from pipeline.plan.kept import bring_back, is_kept, keep, second_names
-from pipeline.plan.layout import RUNS, Layout
 from pipeline.plan.made import made_by, write_record
 
 logger = logging.getLogger(__name__)

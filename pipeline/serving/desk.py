@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import HERE, Layout
 from pipeline.core.names import nfc
 from pipeline.core.own_files import located
 from pipeline.faces.corrections import COLUMNS as CORRECTIONS
@@ -22,7 +23,6 @@ from pipeline.identification.deciding import Change, DecisionFile, Said, decide,
 from pipeline.identification.decisions import COLUMNS as DECISIONS
 from pipeline.identification.decisions import Verdict
 from pipeline.identification.sheets import Sheet
-from pipeline.plan.layout import HERE, Layout
 from pipeline.serving.question import NO_FILE, Question, read
 from pipeline.store.candidates import question_file
 

@@ -18,11 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.answering.study import OpenStudy
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import MANIFEST
 from pipeline.core.own_files import located
 from pipeline.core.pixels import RGBImage
 from pipeline.faces.correcting import correct_box
 from pipeline.faces.image import UnreadableImage, decode_image
-from pipeline.plan.layout import MANIFEST
 from pipeline.reporting.numbers import ratio
 from pipeline.serving.review import Card, cards
 from pipeline.serving.shown import FACE, WHOLE, Box, jpeg

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.answering.portraits import Accounts, accounts, columns
 from pipeline.core.files import read_csv
+from pipeline.core.layout import Layout
 from pipeline.core.own_files import located
 from pipeline.identification.answer import Answer, Candidate
 from pipeline.identification.deciding import DecisionFile
@@ -17,7 +18,6 @@ from pipeline.identification.decisions import Decision, Image
 from pipeline.identification.known import NONE, Cell, Known, band
 from pipeline.identification.search import Portrait
 from pipeline.identification.sheets import CandidateSheet, Sheet
-from pipeline.plan.layout import Layout
 from pipeline.reporting.doubtful_faces import doubts
 from pipeline.store.accounts import REQUIRED, each_account
 from pipeline.store.candidates import KNOWN as KNOWN_TABLE

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
-from pipeline.plan.layout import HERE, Layout
+from pipeline.core.layout import HERE, Layout
 from pipeline.splits.copies import same_place
 from pipeline.store.accounts import BOX, each_account
 from pipeline.store.splits import each_seated, split_file

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pipeline.core.layout import HERE, Layout
 from pipeline.core.names import same
 from pipeline.params import effective
 from pipeline.params.effective import seated_by
 from pipeline.params.fuse import members, without
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.splits import TESTED, sitters_of, split_columns
 
 if TYPE_CHECKING:

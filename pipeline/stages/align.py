@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import MANIFEST, output_folder, sha256
+from pipeline.core.layout import Layout
 from pipeline.core.own_files import located
 from pipeline.core.parallel import cores, in_order, rank_and_world, share
 from pipeline.core.progress import progress
 from pipeline.plan.fingerprint import code
-from pipeline.plan.layout import Layout
 from pipeline.store.accounts import account_file, account_writer, doubtful_file
 from pipeline.store.columns import FOUND, kept_as
 from pipeline.store.raw import REQUIRED, each_raw, manifest_file, raw_ids, read_raw

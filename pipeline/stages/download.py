@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError, nearest
 from pipeline.core.files import output_folder
+from pipeline.core.layout import Layout
 from pipeline.core.names import nfc
 from pipeline.core.nobody import nobody
 from pipeline.core.own_files import below, located, named
-from pipeline.plan.layout import Layout
 from pipeline.store.columns import GIVEN, WRITTEN
 from pipeline.store.raw import write_manifest, write_source
 

@@ -20,8 +20,8 @@ import numpy as np
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
+from pipeline.core.layout import Layout
 from pipeline.core.progress import progress
-from pipeline.plan.layout import Layout
 from pipeline.store.embeddings import Floats, check_vectors, write_as_they_come, write_versions
 
 if TYPE_CHECKING:

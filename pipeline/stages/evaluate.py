@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_parts
+from pipeline.core.layout import Layout
 from pipeline.core.own_files import below
 from pipeline.core.progress import progress
 from pipeline.core.versions import versions
 from pipeline.metrics.reader import Reader
 from pipeline.params.outside_systems.scores import OutsideScoresOptions
-from pipeline.plan.layout import Layout
 from pipeline.splits.trained import warn
 from pipeline.store.benchmarks import judged_by
 from pipeline.store.results import write_benchmark, write_results

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
+from pipeline.core.layout import HERE, Layout
 from pipeline.core.progress import progress
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.attributions import COLUMNS, write_attributions
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.store.models import fusion_record, write_record
 from pipeline.store.splits import TESTED, sitters_of
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError, nearest
 from pipeline.core.files import output_folder, sha256
+from pipeline.core.layout import MANIFEST, Layout
 from pipeline.core.nobody import nobody
-from pipeline.plan.layout import MANIFEST, Layout
 
 if TYPE_CHECKING:
     from pipeline.identification.answer import Answers

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError, nearest
 from pipeline.core.files import output_folder, sha256
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.store.faces import FaceStore
 from pipeline.store.models import weights_record, write_record
 from pipeline.store.weights import weights_file

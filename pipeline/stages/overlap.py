@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
+from pipeline.core.layout import HERE, Layout
 from pipeline.core.names import warn_of_alike
-from pipeline.plan.layout import HERE, Layout
 from pipeline.splits.pictures import Crops, Image
 from pipeline.store.overlaps import SITTER_COLUMNS, write_overlap
 from pipeline.store.splits import KNOWN, TESTED, sitters_of

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
+from pipeline.core.layout import Layout
 from pipeline.core.parallel import cores, in_order
 from pipeline.core.progress import progress
-from pipeline.plan.layout import Layout
 from pipeline.store.columns import GIVEN, RENDERED
 from pipeline.store.raw import CONTACT_SHEET, PASSED_OVER, manifest_file, read_raw, write_manifest, write_passed_over
 

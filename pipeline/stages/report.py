@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.files import atomic_file
-from pipeline.plan.layout import HERE, Layout
+from pipeline.core.layout import HERE, Layout
 
 if TYPE_CHECKING:
     from pipeline.params import Study

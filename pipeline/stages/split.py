@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError, nearest
+from pipeline.core.layout import Layout
 from pipeline.core.names import spelled_alike
-from pipeline.plan.layout import Layout
 from pipeline.splits.artists import Artists, known_artists
 from pipeline.splits.by_images import deal_images
 from pipeline.splits.by_sitters import deal_sitters, keep_artists_apart

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError, nearest
+from pipeline.core.layout import Layout
 from pipeline.params.recipe import Recipe, recipe_of
 from pipeline.params.tracking import watch_of
-from pipeline.plan.layout import Layout
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,8 +11,8 @@ from sys import intern
 from typing import Any, NamedTuple
 
 from pipeline.core.files import each_row, read_csv, repeated_checksums
+from pipeline.core.layout import HERE, Layout
 from pipeline.core.typed_rows import each_typed
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.columns import FOUND
 from pipeline.store.curves import Number
 

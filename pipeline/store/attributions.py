@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.files import read_table, write_csv, write_table
+from pipeline.core.layout import HERE, Layout
 from pipeline.core.typed_rows import read_typed
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.curves import Number
 
 PAIRS, MAPS = "pairs.csv", "maps.arrow"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import read_csv, read_json, write_csv, write_json
+from pipeline.core.layout import HERE, Layout
 from pipeline.core.typed_rows import read_typed
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.curves import Number
 
 CANDIDATES, KNOWN, QUESTION = "candidates.csv", "known.csv", "question.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.plan.layout import HERE, Layout
+from pipeline.core.layout import HERE, Layout
 from pipeline.store.accounts import each_account, has_account
 
 CAPTION = ("artist", "title", "year", "medium", "institution", "inventory", "credit")

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json, read_table, write_csv, write_json, write_table
+from pipeline.core.layout import HERE, Layout
 from pipeline.core.versions import versions
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.splits import split_file
 
 if TYPE_CHECKING:

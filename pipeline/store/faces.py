@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from pipeline.core.alignment import ARCFACE, crop_landmarks
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import HERE, Layout
 from pipeline.core.pixels import RGBImage
-from pipeline.plan.layout import HERE, Layout
 
 SHARD, BATCH = 10_000, 1_000
 SCHEMA = pa.schema(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json, write_csv, write_json
-from pipeline.plan.layout import HERE, Layout
+from pipeline.core.layout import HERE, Layout
 from pipeline.store.curves import Curve
 
 RECORD = "model.json"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import MANIFEST, each_row, read_columns, read_csv, read_json, write_csv, write_json
-from pipeline.plan.layout import HERE, Layout
+from pipeline.core.layout import HERE, Layout
 from pipeline.store.columns import GIVEN
 
 SOURCE = "source.json"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.files import read_table, write_table
-from pipeline.plan.layout import HERE, Layout
+from pipeline.core.layout import HERE, Layout
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.files import each_row, output_folder, read_columns, read_csv, write_csv
-from pipeline.plan.layout import HERE, Layout
+from pipeline.core.layout import HERE, Layout
 
 if TYPE_CHECKING:
     import pyarrow as pa

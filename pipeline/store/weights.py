@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import HERE, MANIFEST, Layout
 from pipeline.core.registry import Options
 from pipeline.formats.companions import companions
 from pipeline.params.weights import HasWeights
-from pipeline.plan.layout import HERE, MANIFEST, Layout
 from pipeline.store.raw import SOURCE
 
 # Files that `download` writes beside the file itself.

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
+from pipeline.core.layout import HERE, MANIFEST, Layout
 from pipeline.plan import fingerprint
-from pipeline.plan.layout import HERE, MANIFEST, Layout
 from pipeline.training import status
 
 if TYPE_CHECKING:

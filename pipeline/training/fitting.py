@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from pipeline.core.layout import HERE, Layout
 from pipeline.models.backbone import Backbone, load_trained_state
 from pipeline.models.build import build
 from pipeline.models.device import device
-from pipeline.plan.layout import HERE, Layout
 from pipeline.training import checkpoint
 from pipeline.training.checkpoint import State
 from pipeline.training.data import Faces, read_faces

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import torch
 from accelerate import Accelerator
 
+from pipeline.core.layout import HERE, Layout
 from pipeline.losses.make_sampler import make_sampler
 from pipeline.losses.sharded_centres import share_out
 from pipeline.models.backbone import count_parameters
 from pipeline.models.build import build
-from pipeline.plan.layout import HERE, Layout
 from pipeline.training.augment import Augment
 from pipeline.training.compiling import check_compiler
 from pipeline.training.data import read_faces

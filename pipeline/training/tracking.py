@@ -28,12 +28,12 @@ from pipeline.training.features import Inputs, PreparedFaces
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+    from pipeline.core.layout import Layout
     from pipeline.models.backbone import Backbone
     from pipeline.params.metrics.all_pairs import AllPairsOptions
     from pipeline.params.metrics.kfold import KfoldOptions
     from pipeline.params.recipe import Recipe
     from pipeline.params.tracking import Watch
-    from pipeline.plan.layout import Layout
 
 logger = logging.getLogger(__name__)
 

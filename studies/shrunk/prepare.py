@@ -29,8 +29,8 @@ from torch import Tensor, nn
 
 from pipeline import params
 from pipeline.commands import pack
+from pipeline.core import layout
 from pipeline.core.files import output_folder, read_csv
-from pipeline.plan import layout
 from pipeline.stages import align, download, render, split
 from pipeline.store.splits import sitters_of
 

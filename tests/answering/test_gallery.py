@@ -15,7 +15,7 @@ import sitter
 from pipeline.answering import folder as folders
 from pipeline.answering.study import OpenStudy
 from pipeline.core.files import read_csv
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.stages import identify
 from pipeline.store.splits import TESTED, sitters_of
 from tests.answering.conftest import portrait, write_portraits

@@ -11,7 +11,7 @@ from PIL import Image
 
 from pipeline import params
 from pipeline.core.files import write_manifest
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.stages import download
 
 PROJECT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.core.alignment import ARCFACE
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import Layout
 from pipeline.faces.image import read_image
-from pipeline.plan.layout import Layout
 from pipeline.plan.stages import jobs
 from pipeline.stages import align
 from pipeline.store.faces import FaceStore

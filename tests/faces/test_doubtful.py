@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.reporting import doubtful_faces
 from pipeline.stages import align
 from pipeline.store.accounts import DOUBTFUL, doubtful_file

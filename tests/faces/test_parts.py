@@ -13,8 +13,8 @@ from PIL import Image
 
 from pipeline import params
 from pipeline.core.files import write_csv
+from pipeline.core.layout import MANIFEST, Layout
 from pipeline.core.parallel import share
-from pipeline.plan.layout import MANIFEST, Layout
 from pipeline.stages import align
 from tests.suite.environment import environment
 

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from pipeline.core.files import write_csv, write_manifest
+from pipeline.core.layout import Layout
 from pipeline.params import Study
-from pipeline.plan.layout import Layout
 from pipeline.store.columns import FOUND as FOUND_BY_ALIGN
 from pipeline.store.columns import GIVEN
 from pipeline.store.embeddings import write_embeddings

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core import layout
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json
+from pipeline.core.layout import Layout
 from pipeline.params import Study, check
-from pipeline.plan import layout
-from pipeline.plan.layout import Layout
 from pipeline.plan.requirements import missing
 from pipeline.plan.stages import jobs
 from pipeline.stages import identify

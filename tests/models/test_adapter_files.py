@@ -15,13 +15,13 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from pipeline import params
+from pipeline.core import layout
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import Layout
 from pipeline.models.backbone import Backbone
 from pipeline.models.build import build
 from pipeline.models.load import load_model
 from pipeline.params.sources.file import FileOptions
-from pipeline.plan import layout
-from pipeline.plan.layout import Layout
 from pipeline.plan.stages import jobs
 from pipeline.published.papers import comparisons
 from pipeline.sources import file as source

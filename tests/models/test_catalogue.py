@@ -16,6 +16,7 @@ from pipeline import params
 from pipeline.commands import show
 from pipeline.core.alignment import ARCFACE
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import Layout
 from pipeline.models.backbones.iresnet import IResNet
 from pipeline.models.preprocess import Preprocess
 from pipeline.params.backbones import BACKBONES
@@ -23,7 +24,6 @@ from pipeline.params.backbones.iresnet import IResNetOptions
 from pipeline.params.sources.catalogue import CATALOGUE, CatalogueOptions
 from pipeline.params.sources.file import FileOptions
 from pipeline.params.sources.hub import HubOptions
-from pipeline.plan.layout import Layout
 from pipeline.plan.requirements import missing
 from pipeline.sources import catalogue
 from pipeline.store.weights import make_with_weights

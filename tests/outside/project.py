@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.core.alignment import ARCFACE
 from pipeline.core.files import output_folder, write_csv
+from pipeline.core.layout import MANIFEST
 from pipeline.params import check
-from pipeline.plan.layout import MANIFEST
 from pipeline.stages import outside
 from pipeline.store.embeddings import normalise, write_embeddings
 from pipeline.store.faces import Face, encode, write_faces

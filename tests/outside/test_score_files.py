@@ -12,10 +12,10 @@ import pytest
 from pipeline.cli import main
 from pipeline.commands import scores
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import HERE, Layout
 from pipeline.formats.score_files import ScoreBlock, read_bob, write_scores
 from pipeline.metrics.verification import eer, roc, tally, tar_at_far
 from pipeline.outside.file import read_columns
-from pipeline.plan.layout import HERE, Layout
 from pipeline.stages import evaluate
 from tests.outside.project import SCORES, given, put_vectors, run, study
 from tests.outside.test_scores import BENCHMARKS, put_pairs

@@ -9,8 +9,8 @@ import pytest
 from pipeline import params
 from pipeline.commands import check
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import Layout
 from pipeline.params.licences import describe_licences, materials_of, use_of, use_of_model
-from pipeline.plan.layout import Layout
 from pipeline.store.raw import licences_of_images, write_manifest
 from tests.demo import demo
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.core import layout
 from pipeline.core.files import write_csv, write_json
 from pipeline.params import Study, check
-from pipeline.plan import layout
 from pipeline.stages import evaluate
 from pipeline.store.embeddings import write_embeddings
 from pipeline.store.faces import Face, encode, write_faces

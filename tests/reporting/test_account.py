@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core import layout
 from pipeline.core.files import write_csv
+from pipeline.core.layout import Layout
 from pipeline.faces.pictures import Pictures
-from pipeline.plan import layout
-from pipeline.plan.layout import Layout
 from pipeline.reporting.account import DataSet, data_set
 from pipeline.reporting.album import StudyAlbum
 from pipeline.stages.report import images_of

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.core import layout
 from pipeline.core.files import read_csv
 from pipeline.params import Study
-from pipeline.plan import layout
 from pipeline.reporting.album import BLUE, RED, tinted
 from pipeline.stages import report
 from pipeline.store.attributions import COLUMNS, write_attributions

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.core.layout import Layout
 from pipeline.faces.pictures import Pictures
-from pipeline.plan.layout import Layout
 from pipeline.reporting.album import SHEET_BYTES, THUMBNAIL, StudyAlbum, sheet, spread
 from tests.reporting.standin import drawn_crops, small_study, write_data
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from pipeline.core import layout
 from pipeline.params import Study
-from pipeline.plan import layout
 from pipeline.stages import align, download, embed, identify, split, train
 from tests.demo import demo
 

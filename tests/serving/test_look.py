@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
+from pipeline.core import layout
 from pipeline.core.files import read_csv
-from pipeline.plan import layout
 from pipeline.stages import align, identify
 from pipeline.store.embeddings import read_embeddings, write_embeddings
 from tests.programs import needs

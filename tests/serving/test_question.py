@@ -15,9 +15,9 @@ import yaml
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv
+from pipeline.core.layout import Layout
 from pipeline.faces.pictures import Pictures
 from pipeline.identification.deciding import Said, decide
-from pipeline.plan.layout import Layout
 from pipeline.reporting.album import Album
 from pipeline.reporting.sheets import page
 from pipeline.serving import question, review

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from tests.sources.site import Site, serving
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline import params
 from pipeline.core.files import read_csv
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.stages import align, download, split
 from pipeline.store.faces import FaceStore
 

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import sha256
+from pipeline.core.layout import Layout
 from pipeline.core.own_files import below
 from pipeline.params.sources.archive import ArchiveOptions
-from pipeline.plan.layout import Layout
 from pipeline.sources import archive
 from tests.sources.pictures import picture
 from tests.sources.site import Site

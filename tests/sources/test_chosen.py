@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import Layout
 from pipeline.params.sources.archive import ArchiveOptions
 from pipeline.params.sources.folder import FolderOptions
-from pipeline.plan.layout import Layout
 from pipeline.sources import archive, folder
 from pipeline.sources.chosen import choose, misplaced
 from pipeline.sources.image_files import ids

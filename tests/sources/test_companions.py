@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import sha256
+from pipeline.core.layout import MANIFEST, Layout
 from pipeline.core.own_files import below
 from pipeline.faces.session import session
 from pipeline.formats.companions import check_companions, checksum, companions
@@ -23,7 +24,6 @@ from pipeline.formats.onnx_files import external_data
 from pipeline.params.sources.archive import ArchiveOptions
 from pipeline.params.sources.file import FileOptions
 from pipeline.plan.beside import read_beside
-from pipeline.plan.layout import MANIFEST, Layout
 from pipeline.sources import archive
 from pipeline.sources import file as source
 from pipeline.store.weights import weights_file

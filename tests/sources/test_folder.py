@@ -9,10 +9,10 @@ import pytest
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import sha256, write_manifest
+from pipeline.core.layout import Layout
 from pipeline.core.own_files import below
 from pipeline.params.sources.file import FileOptions
 from pipeline.params.sources.folder import FolderOptions
-from pipeline.plan.layout import Layout
 from pipeline.sources import file, folder
 from pipeline.stages import download
 from pipeline.store.weights import weights_file

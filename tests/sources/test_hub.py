@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.sources.cache import cache
 from tests.sources.site import Site, serving
 from tests.suite.environment import environment

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv
+from pipeline.core.layout import Layout
 from pipeline.params.sources.iiif import IIIFOptions
-from pipeline.plan.layout import Layout
 from pipeline.sources import iiif
 from tests.sources import stages
 from tests.sources.iiif_server import (

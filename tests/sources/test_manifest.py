@@ -12,9 +12,9 @@ import pytest
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import sha256
+from pipeline.core.layout import Layout
 from pipeline.core.own_files import below
 from pipeline.params.sources.manifest import ManifestOptions
-from pipeline.plan.layout import Layout
 from pipeline.sources import manifest
 from tests.sources.pictures import picture
 from tests.sources.site import Site

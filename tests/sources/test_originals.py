@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.core import layout
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv
-from pipeline.plan import layout
 from pipeline.sources.cfp import read_protocol
 from pipeline.sources.lfw import read_pairs
 from pipeline.stages import align, download, split

@@ -15,8 +15,8 @@ import yaml
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import sha256
+from pipeline.core.layout import Layout
 from pipeline.params.sources.package import PackageOptions
-from pipeline.plan.layout import Layout
 from pipeline.sources import package
 from pipeline.store.weights import ACCOUNT
 from tests.sources.pictures import picture

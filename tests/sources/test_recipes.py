@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.core.layout import Layout
 from pipeline.params.sources import SOURCES
 from pipeline.params.sources.manifest import ManifestOptions
-from pipeline.plan.layout import Layout
 from pipeline.sources import manifest
 from pipeline.sources.listed import Portrait
 from pipeline.sources.listing import read_listing

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, sha256
+from pipeline.core.layout import Layout
 from pipeline.formats.recordio import pack, read_index, write_records, write_training_set
-from pipeline.plan.layout import Layout
 from pipeline.sources.recordio import before
 from tests.sources.pictures import picture
 from tests.sources.site import Site

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import SitterError
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.sources import web
 from tests.sources.pictures import picture
 from tests.sources.site import Site

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import SitterError
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.sources import web
 from pipeline.sources.local import own_file
 from tests.sources.site import Site

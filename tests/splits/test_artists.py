@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from tests.faces.real import shared
 from tests.test_split import aligned, run, sides
 

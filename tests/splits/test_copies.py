@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.files import read_csv
+from pipeline.core.layout import Layout
 from pipeline.core.pixels import RGBImage
-from pipeline.plan.layout import Layout
 from pipeline.splits.copies import PLACEHOLDER, find_copies
 from pipeline.splits.seats import Seat, seated
 from pipeline.store.accounts import read_images

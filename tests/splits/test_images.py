@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import Layout
 from pipeline.params.split import ByImage
-from pipeline.plan.layout import Layout
 from pipeline.splits.by_images import seat, seats_of_each_sitter
 from pipeline.store.accounts import AccountedImage
 from pipeline.training.data import read_faces

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.splits.given_pairs import fold_of
 from pipeline.stages import split
 from pipeline.store.accounts import account_file

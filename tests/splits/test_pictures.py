@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.core.layout import Layout
 from pipeline.core.pixels import RGBImage
 from pipeline.metrics.all_pairs import all_pairs
 from pipeline.metrics.geometry import geometry
@@ -18,7 +19,6 @@ from pipeline.params import Study, check
 from pipeline.params.metrics.all_pairs import AllPairsOptions
 from pipeline.params.metrics.geometry import GeometryOptions
 from pipeline.params.metrics.identification import IdentificationOptions
-from pipeline.plan.layout import Layout
 from pipeline.plan.stages import jobs
 from pipeline.stages import split
 from pipeline.store.embeddings import write_embeddings

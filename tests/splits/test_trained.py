@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import write_csv
+from pipeline.core.layout import Layout
 from pipeline.metrics.reader import Reader
 from pipeline.params import Study, check
-from pipeline.plan.layout import Layout
 from pipeline.reporting.tables import trained_sitters
 from pipeline.splits.trained import seen, warn
 from pipeline.store.embeddings import write_embeddings

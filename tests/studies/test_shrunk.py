@@ -16,7 +16,7 @@ import yaml
 
 from pipeline import params
 from pipeline.core.files import read_json
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.plan.stages import jobs
 from pipeline.published.papers import tables
 from tests.studies.conftest import PROJECT, SHRUNK, run

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from tests.training.study import make_faces
 
 

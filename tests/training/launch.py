@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import yaml
 
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from tests.suite.environment import environment
 from tests.training.forks import Fork
 from tests.training.study import SMALLER, STUDY, TINY, make_faces

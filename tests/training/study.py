@@ -11,9 +11,9 @@ import yaml
 
 from pipeline.core.alignment import ARCFACE
 from pipeline.core.files import output_folder, write_csv
+from pipeline.core.layout import Layout
 from pipeline.params import Study, check
 from pipeline.params.recipe import recipe_of
-from pipeline.plan.layout import Layout
 from pipeline.store.faces import Face, encode, write_faces
 from pipeline.training.launch import start
 from pipeline.training.loop import Run

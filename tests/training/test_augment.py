@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
+from pipeline.core import layout
 from pipeline.core.errors import SitterError
 from pipeline.params.augment import Augmentation
 from pipeline.params.train import Training
-from pipeline.plan import layout
 from pipeline.stages import train
 from pipeline.training.augment import Augment
 from tests.faces_of_noise import face

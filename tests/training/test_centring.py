@@ -11,11 +11,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from pipeline.core import layout
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_json, read_table
 from pipeline.fusions.fused import mean_units
 from pipeline.params import Study, check
-from pipeline.plan import layout
 from pipeline.plan.stages import jobs
 from pipeline.stages import embed, fuse, train
 from pipeline.store.embeddings import normalise, read_embeddings

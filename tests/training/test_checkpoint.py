@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import Layout
 from pipeline.params.recipe import recipe_of
-from pipeline.plan.layout import Layout
 from pipeline.training import checkpoint
 from tests.suite.environment import environment
 from tests.training.study import make_faces, study

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import Layout
 from pipeline.models.backbone import trained_state
-from pipeline.plan.layout import Layout
 from pipeline.training.compiling import PAYS_FROM, check_compiler, compiles
 from pipeline.training.loop import Run
 from pipeline.training.stop import StopRequest

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, write_csv
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.training.data import read_faces
 from tests.training.study import make_faces, study
 

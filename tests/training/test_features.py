@@ -10,13 +10,13 @@ import psutil
 import pytest
 import torch
 
+from pipeline.core.layout import Layout
 from pipeline.losses.samplers import Batch, SitterBatches
 from pipeline.models.backbone import Backbone
 from pipeline.models.backbones.dlib_resnet29 import DlibResNet29
 from pipeline.models.build import build
 from pipeline.models.preprocess import Preprocess
 from pipeline.params.backbones.dlib_resnet29 import DlibResNet29Options
-from pipeline.plan.layout import Layout
 from pipeline.store.faces import FaceStore
 from pipeline.training.data import Faces, read_faces
 from pipeline.training.features import Inputs, PreparedFaces, View, split_network

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.training.gradients import seed
 from pipeline.training.loop import Run
 from pipeline.training.stop import StopRequest

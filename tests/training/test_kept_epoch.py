@@ -11,11 +11,11 @@ import pytest
 import torch
 import yaml
 
+from pipeline.core import layout
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json, write_csv
 from pipeline.params import check
 from pipeline.params.recipe import recipe_of
-from pipeline.plan import layout
 from pipeline.training.launch import start
 from pipeline.training.loop import Run
 from pipeline.training.prepare import prepare

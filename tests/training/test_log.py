@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.stages import train
 from pipeline.training.log import Log
 from pipeline.training.stop import StopRequest

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import Layout
 from pipeline.losses.triplet import Triplet
 from pipeline.metrics.verification import eer, roc, tally
 from pipeline.models.backbone import trained_state
 from pipeline.params.losses.triplet import TripletOptions
-from pipeline.plan.layout import Layout
 from pipeline.store.embeddings import normalise
 from pipeline.training import checkpoint
 from pipeline.training.launch import start

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.stages import train
 from pipeline.training import fitting, status
 from pipeline.training.stop import StopRequest

@@ -12,9 +12,9 @@ from safetensors.torch import load_file
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json
+from pipeline.core.layout import Layout
 from pipeline.metrics.verification import eer, roc, tally
 from pipeline.params.recipe import recipe_of
-from pipeline.plan.layout import Layout
 from pipeline.stages import train
 from pipeline.training import checkpoint
 from pipeline.training.loop import Run

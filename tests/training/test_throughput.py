@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from pipeline.core.errors import SitterError
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.training.finite import Figures, Place
 from pipeline.training.throughput import PEAKS, flops, peak, peak_of
 from tests.suite.devices import on_both

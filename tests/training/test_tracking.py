@@ -12,9 +12,9 @@ import pytest
 from pipeline import params
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, write_csv
+from pipeline.core.layout import Layout
 from pipeline.params import Study, check
 from pipeline.plan.fingerprint import job_sources
-from pipeline.plan.layout import Layout
 from pipeline.plan.requirements import missing
 from pipeline.plan.stages import jobs
 from pipeline.stages import train

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import Layout
 from pipeline.metrics.verification import eer, roc, tally
 from pipeline.params import check
-from pipeline.plan.layout import Layout
 from pipeline.stages import train
 from pipeline.training.validation import check_patience, lacking
 from tests.training.study import STUDY, make_faces, study

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.plan.layout import Layout
+from pipeline.core.layout import Layout
 from pipeline.store.candidates import read_candidates
 from tests.suite.scheduling import once
 from tests.workflow.conftest import Workplace, checkout

@@ -5,12 +5,12 @@ from __future__ import annotations
 import cv2
 
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import HERE, Layout
 from pipeline.core.pixels import RGBImage
 from pipeline.faces.detection import Detection, Floats, Search
 from pipeline.faces.detectors.retinaface import decode
 from pipeline.faces.session import session
 from pipeline.params.detectors.retinaface_mobilenet import RetinaFaceMobileNetOptions
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
 
 # Subtracted, in the order of the channels of RGB; the network itself takes BGR.

@@ -14,11 +14,11 @@ import torch
 import pipeline.core.torchvision_ops  # noqa: F401  (before retinaface, which imports torchvision)
 from pipeline.core.errors import SitterError
 from pipeline.core.file_types import beginning, known
+from pipeline.core.layout import HERE, Layout
 from pipeline.core.pixels import RGBImage
 from pipeline.faces.detection import Detection, Floats, Search
 from pipeline.faces.detectors.retinaface import decode
 from pipeline.params.detectors.retinaface_resnet50 import RetinaFaceResNet50Options
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
 
 # The mean colour of ImageNet, RGB, for pixels from 0 to 255.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import HERE, Layout
 from pipeline.core.pixels import RGBImage
 from pipeline.faces.detection import Detection, Floats, Search
 from pipeline.faces.session import session
 from pipeline.params.detectors.scrfd import SCRFDOptions
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
 
 

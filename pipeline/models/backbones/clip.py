@@ -13,13 +13,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import HERE, Layout
 from pipeline.models.adapter_files import add_adapter
 from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface
 from pipeline.models.transformer import Attention, Block, Head, Patches, stages
 from pipeline.models.weights import fill, is_torchscript, read_state
 from pipeline.params.backbones.clip import CLIPOptions
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.raw import read_source
 from pipeline.store.weights import weights_file
 

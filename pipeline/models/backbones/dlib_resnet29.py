@@ -18,9 +18,9 @@ from torch.nn import functional as F
 from pipeline.core.alignment import Template
 from pipeline.core.errors import SitterError
 from pipeline.core.file_types import instead
+from pipeline.core.layout import HERE, Layout
 from pipeline.models.backbone import Backbone
 from pipeline.params.backbones.dlib_resnet29 import DlibResNet29Options
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
 
 # The five landmarks in the 150×150 chip that dlib cuts out by its own 5- or 68-point model.

@@ -11,11 +11,11 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from pipeline.core.layout import HERE, Layout
 from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface
 from pipeline.models.weights import fill, read_state
 from pipeline.params.backbones.iresnet import IResNetOptions
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 14, 3), 100: (3, 13, 30, 3)}

@@ -13,10 +13,10 @@ from typing import cast
 from torch import Tensor, nn
 
 from pipeline.core.alignment import ARCFACE
+from pipeline.core.layout import HERE, Layout
 from pipeline.models.backbone import Backbone
 from pipeline.models.weights import fill, read_state
 from pipeline.params.backbones.mobilefacenet import MobileFaceNetOptions
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
 
 # Expansion, channels, number of blocks, stride of the first block: the paper's table 1.

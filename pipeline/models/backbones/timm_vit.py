@@ -12,13 +12,13 @@ from typing import Any
 import torch
 
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import HERE, Layout
 from pipeline.models.adapter_files import add_adapter
 from pipeline.models.backbone import Backbone
 from pipeline.models.templates import arcface
 from pipeline.models.transformer import Attention, Block, Head, Patches, stages
 from pipeline.models.weights import WRAPPERS, fill, read_state
 from pipeline.params.backbones.timm_vit import TimmViTOptions
-from pipeline.plan.layout import HERE, Layout
 from pipeline.store.weights import weights_file
 
 

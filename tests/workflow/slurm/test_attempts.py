@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.plan import layout
+from pipeline.core import layout
 from pipeline.training import status
 from snakemake_executor_plugin_sitter_slurm.attempts import (
     LATE,

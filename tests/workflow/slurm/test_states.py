@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
-from pipeline.plan import layout
+from pipeline.core import layout
 from pipeline.training import status
 from snakemake_executor_plugin_sitter_slurm import attempts, executor, states
 from snakemake_executor_plugin_sitter_slurm.attempts import Standing

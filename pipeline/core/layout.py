@@ -10,15 +10,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from pipeline.core.files import MANIFEST as MANIFEST
 
-if TYPE_CHECKING:
-    from pipeline.params import Study
-
 RUNS = Path("runs")
 """The folder with a folder for each named study."""
+
+
+class Named(Protocol):
+    """A study, of which the layout knows nothing but the name."""
+
+    @property
+    def name(self) -> str:
+        """Return the name; empty for the study of `params.yaml`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class Layout:
     """The name of the study; empty for the study of `params.yaml`."""
 
     @classmethod
-    def of(cls, study: Study, root: Path = Path()) -> Layout:
+    def of(cls, study: Named, root: Path = Path()) -> Layout:
         """Return the folders of a study in a project."""
         return cls(root, study.name)
 
