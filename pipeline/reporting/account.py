@@ -1,4 +1,4 @@
-"""The account of the data: what became of every image, who is in which subset, and under which licence it stands."""
+"""The account of the data: the outcome of alignment for every image, and the sitters and images of each subset."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from pipeline.store.splits import UNIDENTIFIED, UNUSED
 
 SUBSETS = ("train", "val", "test", UNUSED, UNIDENTIFIED)
 LISTED = 200
-"""Images without a face that are listed by name; `faces.csv` has them all."""
+"""Largest number of images without a face that are listed by name; `faces.csv` has them all."""
 KEPT = 10_000
-"""Such images that are kept in memory to choose those shown from."""
+"""Largest number of such images that are kept in memory; the images that are shown are chosen from these."""
 SHOWN = 18
-"""Images without a face, and images with several, that are shown."""
+"""Largest number of images without a face, and of images with several faces, that are shown."""
 
 
 @dataclass(frozen=True)
 class Images:
-    """What is known of the images of a data set."""
+    """Everything that the report shows about the images of a data set."""
 
     name: str
     source: SourceOptions | Render
     accounts: Iterable[Accounted]
-    """What became of each; gone through once, however many they are."""
+    """The account of each image. It is iterated only once, because it may be large."""
     seated: Iterable[tuple[str, str, str]]
-    """Image id, sitter and subset of each; empty before it is split."""
+    """Image id, sitter and subset of each image; empty if the data set has not been split."""
     copies: tuple[int, int]
-    """Pairs of images that show the same picture: under one sitter's name, and under two."""
+    """Number of pairs of images that show the same picture: of one sitter, and under the names of two sitters."""
     doubtful: Path | None
-    """The page of cases for a human; None where there is none."""
+    """The page of doubtful faces for a human to check; None where there is none."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """An image that needs a look: no face found, unreadable, or several faces."""
+    """An image that a human should check: no face found, unreadable, or several faces."""
 
     image_id: str
     sitter: str
@@ -48,7 +48,7 @@ class Case:
     reason: str
     picture: Picture | None
     box: tuple[float, float, float, float] | None
-    """The face that was taken: x, y, width, height in pixels of the picture."""
+    """The chosen face: x, y, width, height in pixels of the picture."""
 
 
 @dataclass(frozen=True)
@@ -64,24 +64,24 @@ class DataSet:
     several: int
     dropped: int
     corrected: int
-    """Images dropped, and faces put right, by a human."""
+    """Number of faces that a human has corrected; `dropped` counts the images that a human has dropped."""
     doubtful: str
-    """The page of cases for a human; empty where there is none."""
+    """The page of doubtful faces for a human to check; empty where there is none."""
     reasons: list[tuple[str, int]]
     failures: list[Case]
     shown: list[Case]
     crowds: list[Case]
     styles: list[tuple[str, int, int]]
-    """Style, images, aligned: for painted sets."""
+    """For painted sets: style, number of images, number of aligned images."""
     subsets: Sequence[tuple[str, int, int]]
-    """Subset, sitters, images."""
+    """Subset, number of sitters, number of images."""
     copies: tuple[int, int]
-    """Pairs of images that show the same picture: under one sitter's name, and under two."""
+    """Number of pairs of images that show the same picture: of one sitter, and under the names of two sitters."""
     sheet: Picture | None
 
 
 def data_set(found: Images, album: StudyAlbum) -> DataSet:
-    """Return the account of a data set whose faces were looked for."""
+    """Return the account of a data set that has been aligned."""
     statuses: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     styles: Counter[str] = Counter()
@@ -139,7 +139,7 @@ def _case(dataset: str, image: Accounted, album: StudyAlbum | None) -> Case:
 
 
 def _box(image: Accounted, picture: Picture | None) -> tuple[float, float, float, float] | None:
-    """The chosen face in the picture, which is smaller than the image; None where it is not known."""
+    """Return the box of the chosen face in the picture, which is smaller than the image; None where it is unknown."""
     x0, y0, x1, y1 = image.x0, image.y0, image.x1, image.y1
     if picture is None or not image.width or x0 is None or y0 is None or x1 is None or y1 is None:
         return None

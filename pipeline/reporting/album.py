@@ -1,4 +1,4 @@
-"""Pictures inside the page: each is embedded once, as JPEG, and shown wherever it is referred to."""
+"""Pictures of a page: each picture is embedded once as JPEG, and can be shown several times by reference."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 QUALITY = 82
 THUMBNAIL = 120
-"""Longer side of a thumbnail, in pixels: shown at half that size, so that it is sharp on fine screens."""
+"""Longer side of a thumbnail in pixels; it is shown at half this size, so that it is sharp on fine screens."""
 SHEET = 1600
 """Longer side of a contact sheet, in pixels."""
 SHEET_BYTES = 700_000
 RED, BLUE = (196, 30, 20), (25, 85, 190)
-"""What speaks for one person in an attribution map, and what against it."""
+"""Colours of an attribution map: evidence for one person, and evidence against it."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An embedded picture: its name in the page, its data and its size as shown."""
+    """An embedded picture: its name in the page, its data URI, and its size in pixels."""
 
     name: str
     uri: str
@@ -33,7 +33,7 @@ class Picture:
 
 
 class Pixels(Protocol):
-    """Where the pixels of a page's pictures are from."""
+    """The source of the pixels for a page's pictures."""
 
     def crop(self, dataset: str, image_id: str) -> RGBImage | None:
         """Return the aligned face of an image; None where there is none."""
@@ -43,29 +43,29 @@ class Pixels(Protocol):
 
 
 class StudyPixels(Pixels, Protocol):
-    """Those of a study, which knows more of its pictures."""
+    """The pixels of a study's pictures, with sitters and credits."""
 
     def sitter(self, dataset: str, image_id: str) -> str:
-        """Return who sat for an image; empty where that is not known."""
+        """Return the sitter of an image; empty where the sitter is unknown."""
 
     def credit(self, dataset: str, image_id: str) -> Credit:
-        """Return what the source of an image says of it."""
+        """Return caption and link from an image's source."""
 
     def contact_sheet(self, dataset: str) -> RGBImage | None:
         """Return samples of a painted data set; None where there are none."""
 
 
 class Album:
-    """The pictures of one page, by what they show; what cannot be read is None."""
+    """The pictures of one page. A picture that cannot be read is None."""
 
     def __init__(self, pixels: Pixels) -> None:
-        """Take what is shown from `pixels`, each picture once."""
+        """Read pictures from `pixels`, each picture once."""
         self._pixels = pixels
         self._pictures: dict[tuple[str, str, str], Picture | None] = {}
 
     @property
     def pictures(self) -> list[Picture]:
-        """All that have been asked for and could be read, in the order in which they were."""
+        """All pictures that have been used and could be read, in the order of first use."""
         return [p for p in self._pictures.values() if p is not None]
 
     def crop(self, dataset: str, image_id: str) -> Picture | None:
@@ -73,7 +73,7 @@ class Album:
         return self._kept(("crop", dataset, image_id), lambda: self._pixels.crop(dataset, image_id))
 
     def tinted(self, dataset: str, image_id: str, model: str, tints: Any) -> Picture | None:
-        """Return the aligned face in grey under colours: `tints` float32 [112, 112] in −1 … 1, blue … red."""
+        """Return the aligned face in grey with coloured tints: `tints` is float32 [112, 112] in −1 (blue) … 1 (red)."""
 
         def dyed() -> RGBImage | None:
             crop = self._pixels.crop(dataset, image_id)
@@ -82,11 +82,11 @@ class Album:
         return self._kept(("tinted", f"{dataset}/{model}", image_id), dyed)
 
     def thumbnail(self, dataset: str, path: str) -> Picture | None:
-        """Return an image as delivered, made small."""
+        """Return an image as delivered, as a thumbnail."""
         return self.portrait(dataset, path, THUMBNAIL)
 
     def portrait(self, dataset: str, path: str, longest: int) -> Picture | None:
-        """Return an image as delivered, no side of which is longer than so many pixels."""
+        """Return an image as delivered, reduced so that no side is longer than `longest` pixels."""
         return self._kept((f"image {longest}", dataset, path), lambda: self._pixels.whole(dataset, path), longest)
 
     def _kept(
@@ -102,26 +102,26 @@ class StudyAlbum(Album):
     """The pictures of a study's report."""
 
     def __init__(self, pixels: StudyPixels) -> None:
-        """Take what is shown from the study, each picture once."""
+        """Read pictures from the study, each picture once."""
         super().__init__(pixels)
         self._study = pixels
 
     def sitter(self, dataset: str, image_id: str) -> str:
-        """Return who sat for an image; empty where that is not known."""
+        """Return the sitter of an image; empty where the sitter is unknown."""
         return self._study.sitter(dataset, image_id)
 
     def credit(self, dataset: str, image_id: str) -> Credit:
-        """Return what the source of an image says of it."""
+        """Return caption and link from an image's source."""
         return self._study.credit(dataset, image_id)
 
     def sheet(self, dataset: str) -> Picture | None:
-        """Return the contact sheet of a painted data set, made small enough to be read on a page."""
+        """Return the contact sheet of a painted data set, reduced until its JPEG is small enough for the page."""
         pixels = self._study.contact_sheet(dataset)
         return None if pixels is None else sheet(pixels)
 
 
 def sheet(pixels: RGBImage) -> Picture:
-    """Return a contact sheet, made small enough to be read on a page."""
+    """Return a contact sheet, reduced until its data URI has at most `SHEET_BYTES` or its side `SHEET // 2`."""
     for side in (SHEET, SHEET * 3 // 4, SHEET // 2):
         found = picture("contact-sheet", pixels, side)
         if len(found.uri) <= SHEET_BYTES:
@@ -130,7 +130,7 @@ def sheet(pixels: RGBImage) -> Picture:
 
 
 def tinted(crop: Any, tints: Any) -> Any:
-    """uint8 [h, w, 3]: a pale grey copy of the crop, dyed the more the further from 0 its tint is."""
+    """Return uint8 [h, w, 3]: a pale grey copy of the crop; a tint further from 0 gives a stronger colour."""
     import numpy as np
 
     grey = 70 + 0.62 * (crop @ np.array([0.299, 0.587, 0.114]))[..., None]
@@ -140,7 +140,7 @@ def tinted(crop: Any, tints: Any) -> Any:
 
 
 def picture(name: str, pixels: Any, longest: int | None = None) -> Picture:
-    """uint8 [height, width, 3] RGB as a JPEG data URI, no side longer than `longest`."""
+    """Return uint8 [height, width, 3] RGB as a JPEG data URI, reduced so that no side is longer than `longest`."""
     from PIL import Image
 
     image = Image.fromarray(pixels)
@@ -153,7 +153,7 @@ def picture(name: str, pixels: Any, longest: int | None = None) -> Picture:
 
 
 def spread(items: Sequence[Any], most: int) -> list[Any]:
-    """At most so many items, evenly from the whole.
+    """Return at most `most` items, spread evenly over all items.
 
     >>> spread([0, 1, 2, 3, 4, 5], 3)
     [0, 2, 4]

@@ -1,4 +1,4 @@
-"""What the models look at: the maps that `explain` made, the models side by side on the same pairs."""
+"""What the models look at: the attribution maps that `explain` made, with the models side by side."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ TITLES = {
     "easiest_genuine": "Same sitter, scored highest",
 }
 STRONGEST = 99.0
-"""Percentile of a pair's two maps, without their signs, that has the full colour."""
+"""Percentile of the absolute values of a pair's two maps that gets the full colour."""
 
 
 @dataclass(frozen=True)
 class View:
-    """A pair as one model sees it."""
+    """The attribution maps of a pair by one model."""
 
     style: Series
     score: float | None
@@ -33,7 +33,7 @@ class View:
 
 @dataclass(frozen=True)
 class Explained:
-    """A pair, plain and as each model sees it."""
+    """A pair of faces, and its attribution maps by each model."""
 
     probe: Side
     gallery: Side
@@ -42,7 +42,7 @@ class Explained:
 
 @dataclass(frozen=True)
 class Explanations:
-    """All pairs by sort, and how they were explained."""
+    """All explained pairs by sort, and the method."""
 
     method: str
     chooser: str
@@ -55,14 +55,14 @@ def explanations(
     """Return the maps of every model that has them; None where there are none.
 
     Args:
-        method: by which they were made.
+        method: the method of attribution.
         chooser: the model that chose the pairs.
         made: by model, its pairs and their maps.
-        album: gets the pictures.
-        styles: how the models look.
+        album: collects the pictures.
+        styles: the look of the models.
     """
     every = [(model, found) for model, found in made.items() if model in styles]
-    same = {m: found for m, found in every if _keys(found.pairs) == _keys(every[0][1].pairs)}  # others: other pairs
+    same = {m: found for m, found in every if _keys(found.pairs) == _keys(every[0][1].pairs)}  # others have other pairs
     if not same:
         return None
     groups: dict[str, list[Explained]] = {}
@@ -79,7 +79,7 @@ def _keys(pairs: Sequence[ExplainedPair]) -> list[ExplainedPair]:
 
 
 def _images(pair: ExplainedPair) -> tuple[tuple[str, str], tuple[str, str]]:
-    """Data set and id of both images."""
+    """Return data set and id of both images."""
     return (pair.probe_dataset, pair.probe), (pair.gallery_dataset, pair.gallery)
 
 

@@ -1,4 +1,4 @@
-"""Errors by group, at one common threshold: rates with intervals, and which groups differ from the rest."""
+"""Errors by group at one common threshold: rates with intervals, and tests of each group against the rest."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ NAMES = {"same": "same {}, all pairs", "different": "different {}"}
 
 @dataclass(frozen=True)
 class GroupRow:
-    """One group under one model."""
+    """The errors of one model in one group."""
 
     style: Series
     group: str
     errors: GroupErrors
     rates: list[tuple[GroupRate, Bar | None]]
-    """FNMR and FMR."""
+    """FNMR and FMR, with a bar for each."""
 
 
 @dataclass(frozen=True)
 class ByGroup:
-    """The table of one column."""
+    """The table for one column of the manifest."""
 
     column: str
     scales: list[Scale]
@@ -33,7 +33,7 @@ class ByGroup:
 
 
 def by_group(benchmark: Benchmark, styles: Styles) -> list[ByGroup]:
-    """Return a table for each column that errors were broken down by."""
+    """Return a table for each column that defines groups."""
     every = [(styles[model], errors) for model, found in benchmark.groups.items() for errors in found]
     columns = dict.fromkeys(errors.column for _, errors in every)
     return [_table(column, [(style, found) for style, found in every if found.column == column]) for column in columns]

@@ -1,4 +1,4 @@
-"""How well the models' likelihood ratios are calibrated: a table and three figures for each benchmark."""
+"""The calibration of the models' likelihood ratios: a table and three plots for each benchmark."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ WIDEST = 6.0
 
 @dataclass(frozen=True)
 class Calibrated:
-    """One model's row."""
+    """The row of one model."""
 
     style: Series
     figures: list[Cell]
-    """Cllr, its minimum, and the loss."""
+    """Cllr, its minimum, and the calibration loss."""
     reach: str
-    """The strongest statement that the data support for the same sitter, in words; empty where there is none."""
+    """The strongest support for "same sitter" that the data allow, in words; empty where there is none."""
     note: str
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The fold of a benchmark."""
+    """The calibration of all models on one benchmark."""
 
     rows: list[Calibrated]
     charts: list[tuple[str, Chart]]
-    """Caption, picture."""
+    """Caption and picture of each plot."""
 
 
 def calibration(benchmark: Benchmark, styles: Styles) -> Calibration | None:
@@ -57,12 +57,12 @@ def calibration(benchmark: Benchmark, styles: Styles) -> Calibration | None:
     if not rows:
         return None
     charts = [
-        ("Tippett plot: the share of genuine pairs (upper line) and of impostor pairs (lower line) whose LR is at "
-         "least as high.",
+        ("Tippett plot: the share of genuine pairs (upper line) and of impostor pairs (lower line) with at "
+         "least this LR.",
          _drawn(benchmark, styles, "tippett", ("llr", ("genuine", "impostor")), ("log10 LR", "pairs, %"))),
-        ("Reliability: what an LR is worth by PAV; on the dotted line it is worth what it says.",
+        ("Reliability: LRs recalibrated by PAV over the LRs given; on the dotted line both are equal.",
          _drawn(benchmark, styles, "reliability", ("llr", ("pav",)), ("log10 LR given", "log10 LR by PAV"))),
-        ("Empirical cross-entropy over the prior odds: lower is better; dotted, without any comparison.",
+        ("Empirical cross-entropy over the prior odds: lower is better. The dotted line is for no comparison at all.",
          _drawn(benchmark, styles, "ece", ("log10_odds", ("ece",)), ("prior log10 odds", "cross-entropy, bits"))),
     ]  # fmt: skip
     return Calibration(rows, [(caption, chart) for caption, chart in charts if chart])
@@ -75,14 +75,14 @@ def _drawn(
     columns: tuple[str, tuple[str, ...]],
     titles: tuple[str, str],
 ) -> Chart | None:
-    """One figure with a line for each model and column; None where no model has the curve."""
+    """Return a plot with a line for each model and column; None where no model has the curve."""
     by_model = benchmark.curves.get(curve, {})
     what = Lines(f"{curve} of the models on {benchmark.name}.", *columns, titles, WIDEST)
     return drawn(by_model, styles, what, _rule(by_model, curve))
 
 
 def _rule(by_model: Mapping[str, Curve], curve: str) -> list[Point]:
-    """What a figure's lines are compared with."""
+    """Return the points of the dotted line that a plot's lines are compared with; none for other curves."""
     if curve == "reliability":
         llrs = [p[0] for found in by_model.values() for p in points(found, "llr", "pav", WIDEST)]
         return [(min(llrs), min(llrs)), (max(llrs), max(llrs))] if llrs else []

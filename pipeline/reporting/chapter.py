@@ -1,4 +1,4 @@
-"""A chapter of the report: all that is shown of one benchmark."""
+"""A chapter of the report: everything that is shown about one benchmark."""
 
 from __future__ import annotations
 
@@ -27,47 +27,47 @@ from pipeline.reporting.words import listing
 from pipeline.store.benchmarks import Benchmark, Difference
 
 CAPTIONS = {
-    "roc": Markup("<b>ROC.</b> Higher is better. Dotted uprights: the FARs of the table; on grey, a FAR rests on fewer "
-                  "than 30 impostor pairs."),
-    "det": Markup("<b>DET.</b> Lower left is better, both axes on the normal-deviate scale; a curve meets the dotted "
+    "roc": Markup("<b>ROC.</b> Higher is better. Dotted vertical lines: the FARs of the table. Grey: FARs that rest on "
+                  "fewer than 30 impostor pairs."),
+    "det": Markup("<b>DET.</b> Lower left is better. Both axes have the normal-deviate scale; a curve meets the dotted "
                   "diagonal at its EER."),
-    "dir": Markup("<b>Open set.</b> Probes whose sitter comes first and above the threshold, over the FAR of searches "
-                  "without a mate."),
-    "cmc": Markup("<b>CMC.</b> Probes whose sitter is among the first so many."),
-    "nearest_mean": Markup("<b>Nearest training sitter.</b> How far each test image lies from the mean embedding of "
-                           "the training sitter most like it. Close to one: the model takes strangers for people it "
-                           "knows. The same measure for every model."),
-    "nearest_centre": Markup("<b>Nearest class centre.</b> The same to the class centres that the loss has learned, of "
-                             "the models whose loss has such."),
+    "dir": Markup("<b>Open set.</b> Share of probes with their sitter first and above the threshold, over the FAR of "
+                  "searches without a mate."),
+    "cmc": Markup("<b>CMC.</b> Share of probes with their sitter among the first k candidates, over the rank k."),
+    "nearest_mean": Markup("<b>Nearest training sitter.</b> The angle between each test image and the nearest mean "
+                           "embedding of a training sitter. Small angles: the model takes strangers for people whom "
+                           "it knows. This measure is the same for every model."),
+    "nearest_centre": Markup("<b>Nearest class centre.</b> The same angle to the class centres that the loss has "
+                             "learned, for models with class centres."),
 }  # fmt: skip
 NOTES = {
-    "geometry": "Similarities are cosines. Nearest centre: the class centre, as the loss has learned it, most like "
-    "image A, or B, of a genuine pair; nearest mean: the training sitter (mean embedding) most like it, which models "
-    "of every loss have. Closer to …: how often an image is more like that stranger than like its own pair.",
-    "template-pairs": "Templates are several images of one sitter, pooled to one vector; the pairs are those that the "
-    "data set's protocol lists.",
+    "geometry": "Similarities are cosines. Nearest centre: the learned class centre with the highest cosine to image "
+    "A, or B, of a genuine pair. Nearest mean: the mean embedding of a training sitter with the highest cosine; models "
+    "with any loss have it. Closer to …: how often an image is more like this stranger than like its own pair.",
+    "template-pairs": "A template is several images of one sitter, pooled to one vector. The data set's protocol lists "
+    "the pairs.",
     "embedding-map": "Trustworthiness says how far neighbours in the map are neighbours in the embedding space (1: all "
-    "are). Beside it: how often the image nearest to one is of the same sitter, in the space and in the map.",
-    "linear-probe": "How often a linear classifier tells it from the embedding of a sitter that it has not seen, the "
-    "mean over the classes. Around chance, the model does not carry it; far above, two portraits may look alike for "
-    "it.",
+    "are). Beside it: how often an image's nearest neighbour shows the same sitter, in the space and in the map.",
+    "linear-probe": "How often a linear classifier predicts this property from the embeddings of sitters that it was "
+    "not trained on: the mean over the classes. Around chance, the embeddings do not contain the property; far above "
+    "chance, two portraits may get a high score because they share it.",
 }
-"""What the figures of a kind of benchmark mean, where the table does not say it."""
+"""The meaning of the figures of a kind of benchmark, where the table does not explain them."""
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """All that is shown of one benchmark."""
+    """Everything that is shown about one benchmark."""
 
     data: Benchmark
     about: str
     note: str
-    """What its figures mean."""
+    """The meaning of its figures."""
     trained: list[str]
-    """Test sitters whom models have learned from in another data set."""
+    """Sentences on test sitters whom models were trained on in another data set."""
     table: Standings
     charts: list[tuple[str, Chart]]
-    """Name, picture."""
+    """Name and picture of each curve."""
     scores: list[tuple[Series, Chart]]
     declared: Declared | None
     """The tests against the declared baseline."""
@@ -76,19 +76,19 @@ class Chapter:
     tests: list[Difference]
     calibration: Calibration | None
     thresholds: Choice | None
-    """Which threshold to use."""
+    """The thresholds to use."""
     searched: Searched | None
-    """Candidates for a human, and decisions without one."""
+    """The tables of identification: candidates for a human, and decisions without a human."""
     failures: Failures | None
-    """Images without a usable face, counted."""
+    """Error rates that count images without a usable face."""
     discard: Discard | None
     """Error against discard."""
     by_group: list[ByGroup]
     """Errors by the columns that the study names."""
     maps: list[Map]
-    """Of the embeddings, coloured by a column each."""
+    """Maps of the embeddings, each coloured by a column."""
     galleries: list[tuple[Series, float | None, list[Group]]]
-    """Model, its threshold of equal errors, its pairs."""
+    """Model, its threshold at the EER, and its hardest pairs."""
     verdict: Verdict | None
     """The best model against its rivals."""
 
@@ -96,15 +96,15 @@ class Chapter:
 def chapter(
     benchmark: Benchmark, styles: Styles, far: Sequence[float], pairs: int, trained: list[str], album: StudyAlbum
 ) -> Chapter:
-    """Return all that is shown of a benchmark.
+    """Return everything that is shown about a benchmark.
 
     Args:
-        benchmark: as it was found.
-        styles: how the models look.
-        far: FARs that curves mark.
-        pairs: how many of the hardest pairs of each sort are shown.
-        trained: sentences on test sitters whom models have learned from.
-        album: gets the pictures.
+        benchmark: the benchmark's results.
+        styles: the look of the models.
+        far: FARs that are marked in the curves.
+        pairs: number of hardest pairs of each sort that are shown.
+        trained: sentences on test sitters whom models were trained on.
+        album: collects the pictures.
     """
     table = standings(benchmark, styles)
     order = [row.style for row in table.rows] or [styles[m] for m in benchmark.models]
@@ -137,7 +137,7 @@ def chapter(
 
 
 def _about(benchmark: Benchmark, styles: Styles) -> str:
-    """Kind, data, number of pairs, and which models could not be judged, in a line."""
+    """Return one line with kind, data, number of pairs, and the models that were not evaluated."""
     words = [benchmark.kind.replace("-", " ")] if benchmark.kind else []
     if benchmark.probe:
         across = benchmark.gallery != benchmark.probe

@@ -1,4 +1,4 @@
-"""The answer to the question that was declared beforehand: every model against the baseline."""
+"""Tests of every model against the baseline that the study declared beforehand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.store.benchmarks import Benchmark, Difference
 
 @dataclass(frozen=True)
 class Test:
-    """One model against the baseline in one figure."""
+    """The comparison of one model with the baseline in one figure."""
 
     style: Series
     difference: Difference
@@ -27,16 +27,16 @@ class Declared:
 
     baseline: str
     family: int
-    """How many comparisons Holm's correction was made over."""
+    """Number of comparisons in the family that Holm's correction was made for."""
     figures: list[str]
-    """In which figures."""
+    """The figures that are compared."""
     across: bool
-    """Whether these are comparisons on other benchmarks, too."""
+    """Whether the family contains comparisons on other benchmarks, too."""
     rows: list[Test]
 
 
 def declared(benchmark: Benchmark, styles: Styles) -> Declared | None:
-    """The tests against the baseline; None where none was declared, or nothing could be tested."""
+    """Return the tests against the baseline; None where no baseline was declared or nothing could be tested."""
     if not benchmark.against_baseline:
         return None
     tests = benchmark.against_baseline
@@ -57,10 +57,10 @@ def _gain(benchmark: Benchmark, test: Difference) -> float:
 
 
 def answer(found: Sequence[Benchmark]) -> list[str]:
-    """Return the answer to the declared question, a sentence a benchmark: does a model beat the baseline?
+    """Return one sentence for each benchmark: does a model beat the declared baseline?
 
-    The first of the primary figures decides. Of models that are significantly better, the one that gains most is named;
-    where none is, the sentence says so, and how many are significantly worse.
+    The first primary figure decides. If models are significantly better, the sentence names the one with the largest
+    gain. If none is, the sentence says so and names the models that are significantly worse.
     """
     sentences = []
     for benchmark in found:

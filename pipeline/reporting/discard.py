@@ -1,4 +1,4 @@
-"""How the error falls when the images of the worst quality are left out: a table, and a figure for each quality."""
+"""Error against discard: a table, and a chart for each quality measure."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ NAMES = {"score": "detection score", "size": "face size", "norm": "length of the
 
 @dataclass(frozen=True)
 class Discard:
-    """The fold of a benchmark."""
+    """Error against discard of all models on one benchmark."""
 
     qualities: list[str]
     rows: list[tuple[Series, list[float | None]]]
-    """Model, and its area under the curve by each quality."""
+    """Model, and its area under the curve for each quality measure."""
     charts: list[tuple[str, Chart]]
-    """Quality, picture."""
+    """Quality measure and picture."""
 
 
 def discard(benchmark: Benchmark, styles: Styles) -> Discard | None:
-    """Return the curves of every model of a benchmark; None where none has any."""
+    """Return the table and charts of a benchmark; None where no model has a curve."""
     by_model = benchmark.discard
     qualities = list(dict.fromkeys(quality for curves in by_model.values() for quality in curves))
     if not qualities:
@@ -34,7 +34,7 @@ def discard(benchmark: Benchmark, styles: Styles) -> Discard | None:
         chosen = {m: curves[quality] for m, curves in by_model.items() if quality in curves}
         name = NAMES.get(quality, quality)
         label = (
-            f"FNMR on {benchmark.name} over the share of images that are left out, those of the lowest {name} first."
+            f"FNMR on {benchmark.name} over the share of images that are left out, beginning with the lowest {name}."
         )
         what = Lines(label, "discarded", ("fnmr",), ("images left out, %", "FNMR of the others, %"))
         if chart := drawn(chosen, styles, what):

@@ -1,7 +1,7 @@
-"""A page of the images that want a human's look: no face, several, a low score, half a face, an odd one.
+"""A page of the images that a human should check: no face, several faces, a low score, half a face, odd landmarks.
 
-Each is shown with a frame around the face that was taken and numbered ones around others, and with the lines that can
-be copied into the corrections file as they stand. The page is one file without links, the same bytes each time.
+Each image is shown with a frame around the chosen face and numbered frames around other faces. Beside it are lines
+that can be copied into the corrections file. The page is one file without links; equal input gives equal bytes.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from pipeline.store.accounts import DOUBTFUL
 
 TEMPLATE = "doubtful_faces.html.j2"
 SHOWN = 48
-"""Images of each sort on the page; `faces.csv` has all."""
+"""Largest number of images of each sort on the page; `faces.csv` has all."""
 LONG = 260
 """Longer side of a picture on the page, in pixels."""
 QUALITY = 80
 NAMED = 5
 CHUNK = 8
-# Of the faces of frontal portraits, one in thirty fits the template worse (see `aligner.misfit`).
+# One in thirty faces of frontal portraits has a larger misfit to the template (see `aligner.misfit`).
 MISFIT = 10.0
-# Pixels between the sides of a face's box below which the crop is mostly invented by enlarging it.
+# Smallest side of a face's box in pixels; below it, most of the crop's detail is made up by the enlargement.
 SMALL = 20.0
 
 NONE, SEVERAL, SURENESS, HALF, ODD, SMALL_FACE, FALLBACK = (
@@ -46,7 +46,7 @@ SORTS = (NONE, SEVERAL, SURENESS, HALF, ODD, SMALL_FACE, FALLBACK)
 
 @dataclass(frozen=True)
 class Face:
-    """A face that was not taken: its place in pixels of the image, and the line that would take it."""
+    """A face that was not chosen: its box in pixels of the image, and the line of the corrections that chooses it."""
 
     box: tuple[float, ...]
     score: str
@@ -55,7 +55,7 @@ class Face:
 
 @dataclass(frozen=True)
 class Case:
-    """An image on the page; `line` drops it."""
+    """An image on the page; `line` is the line of the corrections that drops it."""
 
     image_id: str
     sitter: str
@@ -66,11 +66,11 @@ class Case:
 
 
 def doubts(row: Mapping[str, Any], score: float) -> list[str]:
-    """What is doubtful about a row of `faces.csv`, gravest first; nothing where a human has corrected it.
+    """Return what is doubtful about a row of `faces.csv`, the worst first; nothing if a human has corrected it.
 
     Args:
         row: status, reason, faces, score, x0 …, misfit, corrected, as text or numbers.
-        score: lower ones are doubtful.
+        score: faces with a lower detection score are doubtful.
     """
     if row.get("corrected") or row["status"] not in ("aligned", "no_face"):
         return []
@@ -89,19 +89,19 @@ def doubts(row: Mapping[str, Any], score: float) -> list[str]:
 
 
 class Doubtful:
-    """Collects the doubtful rows as they come, the most doubtful of each sort, and makes the page."""
+    """Collector of doubtful rows: it keeps the most doubtful rows of each sort, and writes the page."""
 
     def __init__(self, score: float) -> None:
-        """`score`: see `doubts`."""
+        """Start without rows; `score` is explained in `doubts`."""
         self.score = score
         self.counts = dict.fromkeys(SORTS, 0)
         self._kept: dict[str, list[tuple[float, int, dict[str, Any], list[str]]]] = {sort: [] for sort in SORTS}
         self._seen = 0
         self.unreadable: list[str] = []
-        """The first images that cannot be read, and why."""
+        """The first images that cannot be read, with the reason."""
 
     def add(self, row: dict[str, Any]) -> None:
-        """Look at one row of `faces.csv`."""
+        """Count one row of `faces.csv`, and keep it if it is among the most doubtful."""
         self._seen += 1
         if row["status"] == "unreadable" and len(self.unreadable) < NAMED:
             self.unreadable.append(f"{row['path']}: {row['reason']}")
@@ -116,11 +116,11 @@ class Doubtful:
 
     @property
     def total(self) -> int:
-        """Doubtful images, shown or not."""
+        """Number of doubtful images, including the ones that are not shown."""
         return sum(self.counts.values())
 
     def write(self, folder: Path, dataset: str, raw: Path, max_megapixels: float, corrections: str | None) -> None:
-        """Make `doubtful.html` in a folder; `raw` holds the images."""
+        """Write `doubtful.html` into a folder; `raw` is the folder of the images."""
         from pipeline.reporting.templates import templates
 
         chosen = {sort: sorted(kept, key=lambda case: case[:2])[:SHOWN] for sort, kept in self._kept.items() if kept}
@@ -158,14 +158,17 @@ def _case(row: Mapping[str, Any], found: list[str]) -> Case:
 
 
 def _line(*cells: str) -> str:
-    """A row of the corrections file."""
+    """Return a line of the corrections file."""
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(cells)
     return text.getvalue()
 
 
 def _small(raw: Path, max_megapixels: float) -> Callable[[str], tuple[str, int, int, int, int]]:
-    """In a worker: makes pictures small. Data URI, its width and height, the image's width and height."""
+    """Return a function for workers, which makes a small picture of the image at a path.
+
+    The function returns a data URI, the picture's width and height, and the image's width and height.
+    """
     from PIL import Image
 
     from pipeline.faces.image import read_image

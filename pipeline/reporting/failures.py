@@ -1,4 +1,4 @@
-"""Error rates of comparisons alone beside those in which images without a usable face count as rejected."""
+"""Error rates of comparisons alone beside generalised ones, where images without a usable face count as rejected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.store.benchmarks import Benchmark
 
 @dataclass(frozen=True)
 class Counted:
-    """One figure of one model without failures and with them."""
+    """One figure of one model: of comparisons alone, and with failures counted."""
 
     style: Series
     alone_name: str
@@ -26,15 +26,15 @@ class Failures:
     """The table of a benchmark."""
 
     failed_pairs: int | None
-    """Further pairs in which an image has no usable face, where the pairs are given."""
+    """Number of further pairs in which an image has no usable face; None if the benchmark does not list its pairs."""
     fta: float | None
     fte: float | None
     rows: list[Counted]
-    """Empty where none did."""
+    """Empty where failures change no figure."""
 
 
 def failures(benchmark: Benchmark, styles: Styles) -> Failures | None:
-    """Return the table of a benchmark; None where nobody has kept account of failures."""
+    """Return the table of a benchmark; None where failures were not counted."""
     values = next(iter(benchmark.metrics.values()), {})
     rows = [
         Counted(
@@ -55,7 +55,10 @@ def failures(benchmark: Benchmark, styles: Styles) -> Failures | None:
 
 
 def _alone(counted: str) -> tuple[str, bool, str, str] | None:
-    """Return what a figure with failures stands beside: the figure, whether 1 − it is meant, and both headings."""
+    """Return the counterpart of a figure that counts failures; None if there is none.
+
+    The result is the name of the figure of comparisons alone, whether 1 minus this figure is meant, and both headings.
+    """
     kind, _, far = counted.partition("@")
     if kind == "geer":
         return "eer", False, heading("eer"), heading(counted)

@@ -1,4 +1,4 @@
-"""The report's figures: ROC, DET, score distributions, training curves."""
+"""Charts of the report: ROC, DET, score distributions, training curves."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pipeline.store.benchmarks import Benchmark
 from pipeline.store.curves import Curve, Point
 
 FIRM_ACCEPTS = 30
-"""Where a FAR stands for fewer false accepts it is known to worse than ±30 % (rule of 30, ISO/IEC 19795-1): on grey."""
+"""FARs with fewer false accepts are known less precisely than to ±30 % (rule of 30, ISO/IEC 19795-1); drawn on grey."""
 FAR = "false accept rate (FAR), %"
 DET_TICKS = (0.0001, 0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95)
 
 
 def charts(benchmark: Benchmark, styles: Styles, far: Sequence[float]) -> list[tuple[str, Chart]]:
-    """Return the curves that a benchmark has, all models in each: name, picture."""
+    """Return name and chart of each curve that a benchmark has; each chart shows all models."""
     found = {
         "roc": _over_far(benchmark, styles, far, "roc", "tar", "true accept rate (TAR), %"),
         "det": det(benchmark, styles),
@@ -33,7 +33,7 @@ def charts(benchmark: Benchmark, styles: Styles, far: Sequence[float]) -> list[t
 def _over_far(
     benchmark: Benchmark, styles: Styles, far: Sequence[float], curve: str, column: str, title: str
 ) -> Chart | None:
-    """Return a rate over FAR on a logarithmic axis, with the FARs of the study as rules; None without curves."""
+    """Return a rate over FAR on a logarithmic axis; vertical rules mark the study's FARs. None without curves."""
     curves = _by_model(benchmark, styles, curve, "far", column)
     lowest = min((x for points in curves.values() for x, _ in points if x > 0), default=None)
     if lowest is None:
@@ -49,19 +49,19 @@ def _over_far(
 
 
 def _by_model(benchmark: Benchmark, styles: Styles, curve: str, x: str, y: str) -> dict[str, list[Point]]:
-    """Two columns of a curve of each model that has it."""
+    """Return two columns of a curve as points, for each model that has the curve."""
     found = benchmark.curves.get(curve, {})
     return {model: found[model].points(x, y) for model in styles if model in found}
 
 
 def _from_zero(points: list[Point], low: float) -> list[Point]:
-    """A FAR of 0 has no place on a logarithmic axis: what is reached there holds from the axis's end."""
+    """Return the points for a logarithmic axis from `low` on; the best rate at a FAR up to `low` is placed at `low`."""
     at_zero = [y for x, y in points if x <= low]
     return [*([(low, max(at_zero))] if at_zero else []), *((x, y) for x, y in points if x > low)]
 
 
 def cmc(benchmark: Benchmark, styles: Styles) -> Chart | None:
-    """Return the cumulative match characteristic: the share of probes whose sitter is among the first k."""
+    """Return the cumulative match characteristic: the share of probes with their sitter among the first k."""
     curves = _by_model(benchmark, styles, "cmc", "rank", "rate")
     points = [p for c in curves.values() for p in c]
     if not points:
@@ -70,13 +70,13 @@ def cmc(benchmark: Benchmark, styles: Styles) -> Chart | None:
     return Chart(
         Axis(1, last, [(t, plain(t)) for t in (1, *linear_ticks(2, last, 6)) if t == int(t)], "rank"),
         Axis(min(low, 0.9), 1, [(t, plain(100 * t)) for t in linear_ticks(min(low, 0.9), 1)], "identified, %"),
-        f"CMC curves on {benchmark.name}: share of probes whose sitter is among the first, by rank.",
+        f"CMC curves on {benchmark.name}: share of probes with their sitter among the first, by rank.",
         [Line(p, styles[m].css, m) for m, p in curves.items()],
     )
 
 
 def nearest(benchmark: Benchmark, styles: Styles, sort: str, what: str) -> Chart | None:
-    """Return how far test images are from the nearest centre of a sort, in degrees; None where no model has such."""
+    """Return a histogram of the angles from test images to the nearest centre; None where no model has any."""
     outlines: dict[str, list[Point]] = {}
     by_model = benchmark.curves.get(f"nearest_{sort}", {})
     for model in styles:
@@ -99,7 +99,7 @@ def nearest(benchmark: Benchmark, styles: Styles, sort: str, what: str) -> Chart
 
 
 def det(benchmark: Benchmark, styles: Styles) -> Chart | None:
-    """Return the DET curves, FRR over FAR on normal-deviate axes, in which EERs lie on the diagonal."""
+    """Return the DET curves: FRR over FAR on normal-deviate axes. EERs lie on the diagonal."""
     curves = _by_model(benchmark, styles, "det", "far", "frr")
     inner = [(x, y) for points in curves.values() for x, y in points if 0 < x < 1 and 0 < y < 1]
     if not inner:
@@ -120,12 +120,12 @@ def det(benchmark: Benchmark, styles: Styles) -> Chart | None:
 
 
 def _far_end(curves: Mapping[str, list[Point]], axis: int) -> list[float]:
-    """Where each curve falls to 2 % on the other axis: what lies beyond interests nobody."""
+    """Return for each curve the value on an axis where the other axis falls to 2 %; the chart need not show more."""
     return [max((p[axis] for p in points if p[1 - axis] >= 0.02), default=0.5) for points in curves.values()]
 
 
 def _few(benchmark: Benchmark, low: float) -> list[Shade]:
-    """Grey where a FAR rests on only a few impostor pairs."""
+    """Return a grey band where a FAR rests on fewer than `FIRM_ACCEPTS` impostor pairs."""
     impostors = max((benchmark.value(m, "impostor") or 0 for m in benchmark.models), default=0)
     end = FIRM_ACCEPTS / impostors if impostors else 0
     title = f"FARs here rest on fewer than {FIRM_ACCEPTS} of the {count(impostors)} impostor pairs"
@@ -133,7 +133,7 @@ def _few(benchmark: Benchmark, low: float) -> list[Shade]:
 
 
 def scores(benchmark: Benchmark, model: str) -> Chart | None:
-    """Return how the genuine and the impostor scores of a model are distributed, each of area one; None without."""
+    """Return the densities of the genuine and the impostor scores of a model; None without scores of both."""
     curve = benchmark.curves.get("scores", {}).get(model, Curve())
     bins = curve.rows("score_left", "score_right", "genuine", "impostor")
     totals = [sum(b[i] * 1.0 for b in bins) for i in (2, 3)]
@@ -159,7 +159,7 @@ def scores(benchmark: Benchmark, model: str) -> Chart | None:
 
 
 def history(training: Curve, style: Series) -> list[Chart]:
-    """Return the curves of a training: the loss, and the EER on the val sitters with the best epoch marked."""
+    """Return the charts of a training: the losses, and the EER on the validation sitters with the best epoch marked."""
     made = [
         _training_curve(training.points("epoch", "loss"), "training loss", style, is_rate=False),
         _training_curve(training.points("epoch", "val_loss"), "loss, val faces", style, is_rate=False),

@@ -1,4 +1,4 @@
-"""Everything that the report is made of, read and typed: neither files nor the study are looked into after that."""
+"""Everything that the report shows, as typed objects: after reading, neither files nor the study are needed."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ from pipeline.store.results import Results
 
 @dataclass(frozen=True)
 class Answers:
-    """What a user came for."""
+    """The results of a study that are printed on the terminal, too."""
 
     results: Results
     swept: Mapping[str, Swept]
-    """The models of sweeps, and the sweep that each belongs to."""
+    """By model of a sweep, the sweep that it belongs to."""
     overlaps: Overlaps
     questions: Mapping[str, Asked]
-    """Those that have been answered."""
+    """The questions that have been answered, by name."""
     page: Path
-    """Where the report is."""
+    """The path of the report."""
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What a study has found, and what the page says of how."""
+    """The results of a study, and everything that the page says about how they were made."""
 
     title: str
     answers: Answers
     styles: Styles
-    """Every model that was judged, and how it looks."""
+    """The look of every evaluated model."""
     far: Sequence[float]
     """The FARs of the tables."""
     pairs: int
-    """How many of the hardest pairs of each sort are shown."""
+    """Number of hardest pairs of each sort that are shown."""
     models: Mapping[str, Made]
-    """Those that were judged."""
+    """The evaluated models."""
     data_sets: Sequence[Images]
-    """Those whose faces were looked for."""
+    """The data sets that have been aligned."""
     materials: Sequence[Material]
     explain: Explain | None
     attributions: Mapping[str, Attributions]
-    """By model that has been explained."""
+    """By explained model."""
     versions: Mapping[str, Sequence[Mapping[str, str]]]
-    """What was made with which versions of which packages: of the models, the embeddings and the figures."""
+    """Versions of packages by sort of output: models, embeddings and figures."""
     params: Mapping[str, Any]
     """The study with all defaults."""

@@ -1,4 +1,4 @@
-"""The pair gallery: the pairs that each model gets most wrong, to be looked at."""
+"""The pair gallery: pictures of the pairs with each model's largest errors."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Side:
     sitter: str
     picture: Picture | None
     credit: Credit = UNKNOWN
-    """What its source says of it."""
+    """Caption and link from the image's source."""
 
     @classmethod
     def of(cls, album: StudyAlbum, dataset: str, image_id: str, sitter: str | None = None) -> Side:
-        """Return an image of a data set with its face; without `sitter`, it is the one of the data set."""
+        """Return an image with its face; without `sitter`, the sitter is taken from the data set."""
         who = album.sitter(dataset, image_id) if sitter is None else sitter
         return cls(image_id, who, album.crop(dataset, image_id), album.credit(dataset, image_id))
 
@@ -40,12 +40,12 @@ class Pair:
     gallery: Side
     score: float | None
     others: int
-    """Other models among whose hardest pairs it is, too."""
+    """Number of other models that have this pair among their hardest pairs."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Pairs of one sort, the hardest first."""
+    """Pairs of one sort with the hardest first."""
 
     title: str
     relation: str
@@ -53,7 +53,7 @@ class Group:
 
 
 def groups(benchmark: Benchmark, model: str, most: int, album: StudyAlbum) -> list[Group]:
-    """Return the pairs of one model on one benchmark, `most` of each sort."""
+    """Return the hardest pairs of one model on one benchmark, at most `most` of each sort."""
     found = []
     shared = Counter(key for key, _ in {(_key(pair), pair.model) for pair in benchmark.pairs})
     for sort, (title, relation) in SORTS.items():
@@ -65,7 +65,7 @@ def groups(benchmark: Benchmark, model: str, most: int, album: StudyAlbum) -> li
 
 
 def _key(pair: HardPair) -> tuple[str, frozenset[tuple[str, str]]]:
-    """A pair, whichever of its images is the probe."""
+    """Return a key that is equal for both orders of a pair (either image may be the probe)."""
     return pair.sort, frozenset(((pair.probe_dataset, pair.probe), (pair.gallery_dataset, pair.gallery)))
 
 

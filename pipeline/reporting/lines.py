@@ -1,4 +1,4 @@
-"""One figure with a line for each model, over linear axes."""
+"""A chart with a line for each model, over linear axes."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from pipeline.store.curves import Curve, Point
 
 @dataclass(frozen=True)
 class Lines:
-    """What a figure shows."""
+    """The description of a chart."""
 
     label: str
-    """The words that stand for it where it is not seen."""
+    """The text for screen readers."""
     x: str
     """Column of the horizontal axis."""
     ys: Sequence[str]
-    """Columns of the vertical axis, a line each."""
+    """Columns of the vertical axis; each column is a line."""
     titles: tuple[str, str]
-    """Of both axes; a title that ends in % is of rates, which are shown in percent."""
+    """Titles of both axes; a title that ends in % belongs to rates, which are shown in percent."""
     widest: float = float("inf")
-    """Values beyond ± this are drawn at the edge."""
+    """Values beyond ± `widest` are drawn at the edge."""
 
 
 def drawn(curve: Mapping[str, Curve], styles: Styles, what: Lines, rule: Sequence[Point] = ()) -> Chart | None:
-    """Return the figure; None where no model has the curve, or it is a single point.
+    """Return the chart; None where no model has the curve, or all points have the same x.
 
     Args:
         curve: by model, its points.
-        styles: how the models look.
-        what: the figure.
-        rule: a dotted line that the others are compared with.
+        styles: colour and line of each model.
+        what: the description of the chart.
+        rule: points of a dotted line for comparison.
     """
     lines = [
         (m, found)
@@ -59,6 +59,6 @@ def drawn(curve: Mapping[str, Curve], styles: Styles, what: Lines, rule: Sequenc
 
 
 def points(curve: Curve, x: str, y: str, widest: float = float("inf")) -> list[Point]:
-    """Return two columns as points in their order, those beyond ± `widest` at the edge."""
+    """Return two columns as sorted points; values beyond ± `widest` are set to ± `widest`."""
     found = curve.points(x, y)
     return sorted((max(-widest, min(widest, a)), max(-widest, min(widest, b))) for a, b in found)

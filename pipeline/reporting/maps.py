@@ -1,4 +1,4 @@
-"""Maps of the embeddings, as small pictures: one for each model, coloured by the commonest values of a column."""
+"""Maps of the embeddings as small pictures: one for each model, coloured by the most frequent values of a column."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Map:
 
     column: str
     legend: list[tuple[str, str]]
-    """The class of the colour, and the value that it stands for."""
+    """CSS class of each colour, and the value that it stands for."""
     more: int
-    """Values that have no colour of their own."""
+    """Number of values that have no colour of their own."""
     pictures: list[tuple[Series, Chart]]
 
 
@@ -38,7 +38,7 @@ def _map(column: str, first: Sequence[Placed], by_model: Mapping[str, Sequence[P
 
 
 def _picture(model: str, column: str, images: Sequence[Placed], css: Mapping[str, str]) -> Chart:
-    """One model's map: a mark for each colour, the colourless first, below the others."""
+    """Return the map of one model: a mark for each colour; grey dots are drawn first, below the others."""
     xs, ys = [image.x for image in images], [image.y for image in images]
     marks = []
     for value in ["", *css]:
@@ -47,6 +47,6 @@ def _picture(model: str, column: str, images: Sequence[Placed], css: Mapping[str
             marks.append(Spots(dots, css.get(value, "rest"), value or "all others"))
     return Chart(
         Axis(min(xs), max(xs) + 1e-9, [], ""), Axis(min(ys), max(ys) + 1e-9, [], ""),
-        f"Map of {len(images)} embeddings by {model}, coloured by {column}; a picture for the eye alone.", marks,
+        f"Map of {len(images)} embeddings by {model}, coloured by {column}; only a picture for the eye.", marks,
         width=220, height=220, left=6, right=6, bottom=6, top=6,
     )  # fmt: skip

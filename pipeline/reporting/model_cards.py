@@ -1,4 +1,4 @@
-"""The models of the report: what each is made of, how it was trained, and how the training went."""
+"""Model cards of the report: the parts of each model, its training settings, and the curves of its training."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from pipeline.store.curves import Curve
 
 @dataclass(frozen=True)
 class Made:
-    """A system as the study asks for it, and as its folder has it."""
+    """A system: its entry in the study, and the records in its folder."""
 
     asked: Asked | None
-    """None for one that is not of this study."""
+    """Entry of params.yaml; None for a system that is not part of this study."""
     use: tuple[Use, list[str]] | None
-    """What the licences of its materials allow, and which of them forbid more."""
+    """The use that the licences of its materials allow, and the materials that forbid any further use."""
     record: Mapping[str, Any]
     """Its `model.json`; empty where there is none."""
     training: Curve
-    """Epoch by epoch; empty where nothing was trained."""
+    """Values of each epoch; empty where nothing was trained."""
 
 
 @dataclass(frozen=True)
@@ -40,23 +40,23 @@ class ModelCard:
 
     style: Series
     makeup: str
-    """Backbone, or method and parts of a fusion."""
+    """The backbone; for a fusion, its method and its models."""
     trained: str
-    """What of it was trained, by which loss."""
+    """The part that was trained, and the loss."""
     dim: int | None
     parameters: Mapping[str, int]
-    """How many are `trained`, and how many there are in `total`; empty where that is not recorded."""
+    """Number of parameters: `trained` and `total`; empty where this is not recorded."""
     weights: Mapping[str, Any]
-    """`file` and `sha256` of what it started from; empty where it started from nothing."""
+    """`file` and `sha256` of the weights at the start; empty where it started without weights."""
     record: str
     """Its `model.json` in full."""
     use: str
-    """What the licences of its materials allow, and which of them forbid more."""
+    """The use that the licences of its materials allow, and the materials that forbid any further use."""
     curves: list[Chart]
 
 
 def model_cards(made: Mapping[str, Made], styles: Styles) -> list[ModelCard]:
-    """Return a card of every model that was judged, in the order of the styles."""
+    """Return a card for every evaluated model, in the order of the styles."""
     return [_card(style, made[name]) for name, style in styles.items()]
 
 
@@ -68,7 +68,7 @@ def _card(style: Series, found: Made) -> ModelCard:
         *made_of(found.asked, record),
         dim=record.get("dim"),
         parameters=record.get("parameters") or {},
-        weights=weights if isinstance(weights, dict) and "file" in weights else {},  # those of a fusion are numbers
+        weights=weights if isinstance(weights, dict) and "file" in weights else {},  # in a fusion: numbers
         record=json.dumps(record, indent=1, ensure_ascii=False) if record else "",
         use=_use(*found.use) if found.use else "",
         curves=history(found.training, style),
@@ -80,10 +80,10 @@ def _use(use: Use, due: list[str]) -> str:
 
 
 def made_of(asked: Asked | None, record: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what a system is made of, and what of it was trained and how.
+    """Return two descriptions of a system: its parts, and what was trained and how.
 
     Args:
-        asked: what params.yaml says of it; None where it says nothing.
+        asked: its entry in params.yaml; None where there is none.
         record: its `model.json`.
     """
     if isinstance(asked, Model):
@@ -104,7 +104,7 @@ def made_of(asked: Asked | None, record: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _options(options: Options) -> str:
-    """A kind and the options that the study sets (weights have a column of their own)."""
+    """Return a kind and the options that the study sets, without weights, which have a column of their own."""
     untold = {"kind", "file"} if isinstance(options, OutsideOptions) else {"kind"}
     untold |= {"weights"} if isinstance(options, HasWeights) else set()
     told = options.model_fields_set - untold

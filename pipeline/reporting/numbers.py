@@ -1,14 +1,14 @@
-"""Numbers as the report writes them: one way for each sort, everywhere."""
+"""The format of numbers in the report: one format for each sort, used everywhere."""
 
 from __future__ import annotations
 
 NONE = "–"
-"""What stands where the data cannot support a number."""
+"""Placeholder where the data cannot support a number."""
 NBSP = "\N{NO-BREAK SPACE}"
 
 
 def percent(rate: float | None, unit: bool = True) -> str:
-    """A rate in [0, 1] as a percentage with one decimal.
+    """Return a rate in [0, 1] as a percentage with one decimal.
 
     >>> percent(0.1234, unit=False), percent(None)
     ('12.3', '–')
@@ -17,7 +17,7 @@ def percent(rate: float | None, unit: bool = True) -> str:
 
 
 def interval(low: float | None, high: float | None, is_rate: bool = True) -> str:
-    """The ends of an interval, of rates in percent; empty where one is unknown.
+    """Return the ends of an interval, rates in percent; empty if an end is unknown.
 
     >>> interval(0.101, 0.15), interval(1.5, 2.25, is_rate=False)
     ('10.1–15.0', '1.50–2.25')
@@ -30,7 +30,7 @@ def interval(low: float | None, high: float | None, is_rate: bool = True) -> str
 
 
 def measured(value: float | None, low: float | None, high: float | None, is_rate: bool = True) -> str:
-    """A figure with its interval.
+    """Return a figure with its interval.
 
     >>> measured(0.125, 0.1, 0.15), measured(0.5, None, None, is_rate=False)
     ('12.5\xa0% 10.0–15.0', '0.500')
@@ -41,7 +41,7 @@ def measured(value: float | None, low: float | None, high: float | None, is_rate
 
 
 def figure(value: float | str | None, is_rate: bool) -> str:
-    """What stands in the cell of a table: a rate in percent without its sign, a count, a number, or a word.
+    """Return the text in the cell of a table: a rate in percent without its unit, a count, a number, or a word.
 
     >>> figure(0.125, True), figure(1250, False), figure(0.25, False), figure("oil", False), figure(None, True)
     ('12.5', '1,250', '0.250', 'oil', '–')
@@ -54,7 +54,7 @@ def figure(value: float | str | None, is_rate: bool) -> str:
 
 
 def signed(difference: float | None, is_rate: bool = True) -> str:
-    """A difference with its sign, of rates in percentage points.
+    """Return a difference with its sign, of rates in percentage points.
 
     >>> signed(-0.0312), signed(0.0), signed(1.5, is_rate=False)
     ('−3.1', '0.0', '+1.50')
@@ -66,7 +66,7 @@ def signed(difference: float | None, is_rate: bool = True) -> str:
 
 
 def ends(low: float | None, high: float | None, is_rate: bool = True) -> str:
-    """The ends of a difference's interval, with their signs; empty where one is unknown.
+    """Return the ends of a difference's interval with their signs; empty if an end is unknown.
 
     >>> ends(-0.0312, 0.01)
     '−3.1 to +1.0'
@@ -75,7 +75,7 @@ def ends(low: float | None, high: float | None, is_rate: bool = True) -> str:
 
 
 def p_value(p: float | None) -> str:
-    """A p-value with its relation.
+    """Return a p-value with its relation.
 
     >>> p_value(0.0004), p_value(0.0312), p_value(0.2)
     ('p\xa0<\xa00.001', 'p\xa0=\xa00.031', 'p\xa0=\xa00.20')
@@ -88,7 +88,7 @@ def p_value(p: float | None) -> str:
 
 
 def p_bare(p: float | None) -> str:
-    """A p-value for a column that says what it is.
+    """Return a p-value without the letter p, for a column with a heading.
 
     >>> p_bare(0.0004), p_bare(0.2)
     ('<\xa00.001', '0.20')
@@ -97,7 +97,7 @@ def p_bare(p: float | None) -> str:
 
 
 def rate(value: float, unit: bool = True) -> str:
-    """A rate that was set rather than measured, in percent, without needless digits.
+    """Return a rate from the settings (not a measured one) in percent, without needless digits.
 
     >>> rate(0.01), rate(0.001), rate(1e-6)
     ('1\xa0%', '0.1\xa0%', '0.0001\xa0%')
@@ -106,7 +106,7 @@ def rate(value: float, unit: bool = True) -> str:
 
 
 def count(value: float | None) -> str:
-    """A whole number with thousands set apart.
+    """Return a whole number with commas between thousands.
 
     >>> count(1234567), count(None)
     ('1,234,567', '–')
@@ -115,7 +115,7 @@ def count(value: float | None) -> str:
 
 
 def decimal(value: float | None) -> str:
-    """A measured number of no known unit: three decimals below one, two above, so that a column lines up.
+    """Return a measured number without a unit: three decimals below one, two from one on, so that columns line up.
 
     >>> decimal(0.5), decimal(4.6), decimal(-0.25)
     ('0.500', '4.60', '−0.250')
@@ -126,7 +126,7 @@ def decimal(value: float | None) -> str:
 
 
 def ratio(log10_lr: float | None) -> str:
-    """A likelihood ratio with two significant digits, those below one as a fraction.
+    """Return a likelihood ratio with two significant digits; a ratio below one is written as a fraction.
 
     >>> ratio(1.0), ratio(2.551), ratio(-0.5), ratio(None)
     ('10', '360', '1/3.2', '')
@@ -139,7 +139,7 @@ def ratio(log10_lr: float | None) -> str:
 
 
 def threshold(value: float | None) -> str:
-    """A threshold with the digits that tell scores apart.
+    """Return a threshold with four significant digits.
 
     >>> threshold(0.4321987), threshold(-0.41)
     ('0.4322', '−0.41')
@@ -148,7 +148,7 @@ def threshold(value: float | None) -> str:
 
 
 def plain(value: float | None) -> str:
-    """A number of no known unit, with three decimals at most.
+    """Return a number without a unit, with three decimals at most.
 
     >>> plain(0.5), plain(12.0), plain(0.12345), plain(0.00002)
     ('0.5', '12', '0.123', '2e−05')

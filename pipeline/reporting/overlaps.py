@@ -1,4 +1,4 @@
-"""What test sets share with training sets, as `overlap` found it."""
+"""The overlap of test sets with training sets, found by the stage `overlap`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pipeline.reporting.gallery import Side
 from pipeline.store.overlaps import FoundOverlap, SharedSitter
 
 SHOWN = 12
-"""Near-duplicate pictures that are shown; `images.csv` has them all."""
+"""Largest number of near-duplicate pictures that are shown; `images.csv` has them all."""
 LISTED = 200
-"""Shared sitters that are listed; `sitters.csv` has them all."""
+"""Largest number of shared sitters that are listed; `sitters.csv` has them all."""
 COLUMNS = ["test images", "near-duplicates of training images", "test sitters", "training sitters",
            "shared by name", "shared by embedding", "expected by chance", "images left out"]  # fmt: skip
 Overlaps = Mapping[str, tuple[Overlap, FoundOverlap]]
-"""By entry under `overlap`, what was asked and what was found."""
+"""By entry under `overlap`, its options and its results."""
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,17 @@ class Shared:
     train: str
     test: str
     counts: list[int | None]
-    """Images and sitters of both sides, and what they share, in the order of `COLUMNS` without chance."""
+    """Counts in the order of `COLUMNS`, without the number that is expected by chance."""
     chance: float | None
     sitters: list[SharedSitter]
     more: int
-    """Shared sitters beyond those that are listed."""
+    """Number of shared sitters that are not listed."""
     copies: list[tuple[Side, Side, float | None]]
-    """Test image, training image, correlation."""
+    """Test image, training image, and their correlation."""
 
 
 def overlaps(made: Overlaps, album: StudyAlbum) -> list[Shared]:
-    """Return every entry, with pictures."""
+    """Return every entry with its pictures."""
     return [_shared(name, asked, found, album) for name, (asked, found) in made.items()]
 
 
@@ -61,7 +61,7 @@ def _shared(name: str, asked: Overlap, found: FoundOverlap, album: StudyAlbum) -
 
 
 def lines(made: Overlaps) -> list[str]:
-    """Return the same for the terminal: a sentence for each entry."""
+    """Return a sentence for each entry, for the terminal."""
     sentences = []
     for entry, found in made.values():
         told = found.summary

@@ -1,4 +1,4 @@
-"""The page: all that the templates beside this file show, put together."""
+"""The page of the report: compute what the templates beside this file show, and render them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from pipeline.reporting.templates import templates
 from pipeline.reporting.verdict import certainty, headline
 from pipeline.reporting.words import listing
 
-# Every file that the page is rendered from (so that a change of one counts as a change of the report's code).
+# All templates of the page: a change of any of them counts as a change of the report's code.
 TEMPLATES = ("page.html.j2", "macros.html.j2", "summary.html.j2", "benchmark.html.j2", "evidence.html.j2",
              "analysis.html.j2", "sweeps.html.j2", "questions.html.j2")  # fmt: skip
 STYLE = "page.css"
@@ -42,11 +42,11 @@ SORTS = {
 
 
 def page(found: Findings, album: StudyAlbum) -> str:
-    """Return the whole page as HTML; it loads nothing from outside, though captions link to the pages of pictures.
+    """Return the whole page as HTML. It loads nothing from outside; captions link to the sources of pictures.
 
     Args:
-        found: all that it is made of.
-        album: gets the pictures, in the order in which they are asked for.
+        found: everything that the page shows.
+        album: collects the pictures in the order in which they are used.
     """
     answers, styles, run = found.answers, found.styles, found.answers.results.run
     benchmarks = answers.results.benchmarks
@@ -107,7 +107,7 @@ def _facts(styles: Styles, benchmarks: int) -> str:
 
 
 def _starts(chapters: Sequence[Chapter]) -> list[int]:
-    """Columns of the summary at which a benchmark begins."""
+    """Return the columns of the summary at which a benchmark begins."""
     starts, at = [], 0
     for one in chapters:
         starts.append(at)
@@ -116,7 +116,7 @@ def _starts(chapters: Sequence[Chapter]) -> list[int]:
 
 
 def _versions(recorded: Mapping[str, Sequence[Mapping[str, str]]]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return what was made with which versions of which packages; several where they differ."""
+    """Return for each sort of output the packages and their versions; several versions where the records differ."""
     found = []
     for what, records in recorded.items():
         by_package: dict[str, set[str]] = {}

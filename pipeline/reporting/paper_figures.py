@@ -1,6 +1,6 @@
-"""Figures of a study for a paper, by matplotlib, as SVG and PDF with their letters as text.
+"""Plots of a study for a paper, by matplotlib, as SVG and PDF with text kept as text.
 
-The report draws its own pictures, which follow the reader's colours; a paper wants files with a fixed look.
+The report draws its own pictures, which follow the reader's colour scheme; a paper needs files with a fixed look.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pipeline.store.benchmarks import Benchmark
 from pipeline.store.curves import Curve
 
 SIZE = (3.5, 2.8)
-"""Inches: a column of a page of two."""
-# Told apart in colour, in grey, and by people who see few colours (Okabe and Ito, 2008).
+"""Width and height in inches: one column of a page with two columns."""
+# These colours can be distinguished in colour, in grey, and by colour-blind people (Okabe and Ito, 2008).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = {"frozen": "--", "trained": "-", "fusion": "-.", "outside": ":", "other": ":"}
 LOOK: dict[Any, Any] = {
@@ -30,17 +30,17 @@ CURVES = {
     "dir": ("far", "dir", "false accept rate, %", "detection and identification rate, %"),
     "cmc": ("rank", "rate", "rank", "identified, %"),
 }
-"""The columns of x and y of a curve, and the titles of its axes."""
+"""For each curve, the columns of x and y and the titles of the axes."""
 
 
 def draw(folder: Path, found: Iterable[Benchmark], styles: Styles, trainings: Mapping[str, Curve]) -> int:
-    """Write every figure of a study into an existing folder, each as SVG and PDF; return how many there are.
+    """Write every plot of a study into an existing folder, each as SVG and PDF; return the number of plots.
 
     Args:
         folder: gets `BENCHMARK-roc.svg`, `MODEL-training.pdf` and so on.
         found: the benchmarks.
-        styles: how each model looks.
-        trainings: how the training of each model went.
+        styles: colour and line of each model.
+        trainings: by model, the values of each training epoch.
     """
     import matplotlib as mpl
 

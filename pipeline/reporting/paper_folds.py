@@ -1,6 +1,6 @@
-"""The further tables of a benchmark for a paper, as the report has them: tests, thresholds, calibration, groups.
+"""Further tables of a benchmark for a paper, the same as in the report: tests, thresholds, calibration, groups.
 
-Their CSV files hold the same text; the numbers with all their digits are in `results/tables/` and `results/curves/`.
+Their CSV files hold the same text. Numbers with all their digits are in `results/tables/` and `results/curves/`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ LATEX = {"–": "--", "−": "$-$", "\N{NO-BREAK SPACE}": "~", "′": "$'$", "�
 
 
 def folds(benchmark: Benchmark, styles: Styles) -> dict[str, Table]:
-    """Return the tables by name; those of which a benchmark says nothing are left out."""
+    """Return the tables by name; tables without rows are left out."""
     found: dict[str, Table] = {
         "baseline": _baseline(benchmark, styles),
         "differences": _differences(benchmark),
@@ -66,7 +66,7 @@ def folds(benchmark: Benchmark, styles: Styles) -> dict[str, Table]:
 
 
 def written(table: Table) -> dict[str, str]:
-    """Return a table by the ending of its file: `.tex`, `.md` and `.csv`."""
+    """Return the text of a table in each format, by the ending of the file: `.tex`, `.md` and `.csv`."""
     headings, rows = table
     told = {end: tabulate(rows, headings, form, disable_numparse=True) + "\n" for end, form in FORMS.items()}
     for character, latex in LATEX.items():
@@ -141,7 +141,7 @@ def _measured(cell: Cell) -> str:
 
 
 def _tested(test: Difference, is_rate: bool) -> tuple[str, str, str]:
-    """Difference, interval and p-value."""
+    """Return difference, interval and p-value as text."""
     return signed(test.difference, is_rate), ends(test.low, test.high, is_rate), p_bare(test.p)
 
 
@@ -150,7 +150,7 @@ def _pairs(errors: GroupErrors) -> str:
 
 
 def _of_group(rate: GroupRate) -> tuple[str, str, str]:
-    """An error rate in percent, its interval, and whether it differs from the rest."""
+    """Return an error rate in percent, its interval, and whether it differs from the rest."""
     if rate.value is None:
         return NONE, "", ""
     verdict = f"{rate.verdict}, {p_value(rate.p)}" if rate.verdict else ""

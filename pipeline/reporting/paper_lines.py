@@ -1,4 +1,4 @@
-"""Further figures of a benchmark for a paper: calibration, expected performance, discard, groups and maps."""
+"""Further plots of a benchmark for a paper: calibration, expected performance, discard, groups and maps."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Of = TypeVar("Of")
 
 
 class Plot(NamedTuple):
-    """The columns of a curve, and the titles of its axes; one that ends in % is of rates."""
+    """The columns of a curve, and the titles of its axes; a title that ends in % belongs to rates."""
 
     x: str
     ys: tuple[str, ...]
     titles: tuple[str, str]
     rule: str = ""
-    """A column to compare with, or `equal` for the diagonal."""
+    """Dotted line for comparison: the name of a column, or `equal` for the diagonal."""
 
 
 PLOTS = {
@@ -35,7 +35,7 @@ MOST_COLOURS = 7
 
 
 def lines(benchmark: Benchmark, looks: Mapping[str, Look], axes: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the name and the figure of every curve that a benchmark has; `axes` makes an empty one."""
+    """Yield the name and the plot of every curve that a benchmark has; `axes` makes an empty plot."""
     for curve, plot in PLOTS.items():
         if by_model := _known(benchmark.curves.get(curve, {}), looks):
             yield curve, _drawn(by_model, plot, looks, axes)
@@ -55,7 +55,7 @@ def lines(benchmark: Benchmark, looks: Mapping[str, Look], axes: Any) -> Iterato
 
 
 def _known(by_model: Mapping[str, Of], looks: Mapping[str, Look]) -> dict[str, Of]:
-    """What models have that are shown, in their order."""
+    """Return the entries of the models that are shown, in the models' order; empty entries are left out."""
     return {model: by_model[model] for model in looks if by_model.get(model)}
 
 
@@ -82,7 +82,7 @@ def _drawn(by_model: Mapping[str, Curve], plot: Plot, looks: Mapping[str, Look],
 def _groups(
     by_model: Mapping[str, Sequence[GroupErrors]], title: str, place: int, looks: Mapping[str, Look], axes: Any
 ) -> Any:
-    """A point with its interval for each group and model, of the rate at a place among `GroupErrors.rates`."""
+    """Draw a rate of each group and model as a point with its interval; `place` is its index in `GroupErrors.rates`."""
     figure, ax = axes()
     groups = list(dict.fromkeys(errors.group for every in by_model.values() for errors in every))
     for n, (model, every) in enumerate(by_model.items()):
@@ -104,7 +104,7 @@ def _groups(
 
 
 def _map(images: Sequence[Placed], column: str, axes: Any) -> Any:
-    """Dots of the commonest values in colours, the others in grey."""
+    """Draw a dot for each image; the most frequent values have colours, all others are grey."""
     figure, ax = axes()
     values = [image.values[column] for image in images]
     common = [value for value, _ in Counter(filter(None, values)).most_common(MOST_COLOURS)]

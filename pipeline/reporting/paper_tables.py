@@ -1,4 +1,4 @@
-"""Tables of a study for a paper: LaTeX (booktabs), Markdown and CSV, with digits that their intervals support."""
+"""Tables of a study for a paper: LaTeX (booktabs), Markdown and CSV, with only the digits that intervals support."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pipeline.reporting.tables import heading
 from pipeline.store.benchmarks import Benchmark
 
 FORMS: Mapping[str, str] = {".tex": "latex_booktabs", ".md": "pipe"}
-"""tabulate's name of a form, by the ending of its file."""
+"""tabulate's name of each format, by the ending of the file."""
 
 
 def paper_tables(benchmark: Benchmark) -> dict[str, str]:
     """Return the table of a benchmark by the ending of its file: `.tex`, `.md` and `.csv`.
 
-    A line for each model, and a column for each figure that models are judged by, with its interval. In LaTeX and
-    Markdown the best value is bold. In CSV values and the ends of intervals have columns of their own.
+    The table has a row for each model, and a column for each figure that models are judged by, with its interval. In
+    LaTeX and Markdown the best value is bold. In CSV, values and the ends of intervals have columns of their own.
     """
     told = {ending: tabulate(_cells(benchmark, ending), _headings(benchmark), form, disable_numparse=True)
             for ending, form in FORMS.items()}  # fmt: skip
@@ -28,7 +28,7 @@ def paper_tables(benchmark: Benchmark) -> dict[str, str]:
     return {ending: text + "\n" for ending, text in told.items()} | {".csv": _csv(benchmark)}
 
 
-# tabulate escapes braces and backslashes in LaTeX: these stand for them until it has.
+# tabulate escapes braces and backslashes in LaTeX: these placeholders are replaced by them afterwards.
 BOLD_LATEX, BOLD_END = "\ue000", "\ue001"
 
 
@@ -58,8 +58,8 @@ def _cells(benchmark: Benchmark, ending: str) -> list[list[str]]:
 def rounded(benchmark: Benchmark, model: str, figure: str) -> tuple[str, str, str] | None:
     """Return a figure and the ends of its interval as text, rates in percent; None where there is none.
 
-    The value has so many decimals that the half width of its interval has two significant digits, and three decimals at
-    most; without an interval it has one decimal (a rate) or three.
+    The number of decimals is chosen so that half the width of the interval has two significant digits; it is three at
+    most. Without an interval, a rate has one decimal and any other figure three.
     """
     scale = 100 if benchmark.percent(figure) else 1
     value, low, high = (benchmark.value(model, name) for name in (figure, f"{figure}_low", f"{figure}_high"))

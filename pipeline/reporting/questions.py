@@ -1,4 +1,4 @@
-"""Who sat for unidentified portraits, in the report and on the terminal: the first candidate of each portrait."""
+"""Answers to "who sat?" in the report and on the terminal: the first candidate of each unidentified portrait."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pipeline.store.candidates import Asked, Listed
 
 ABSENT = ", not in the gallery"
 SHOWN = 12
-"""Portraits that are shown; the question's own page has all."""
+"""Largest number of portraits shown; the question's own page shows all of them."""
 
 
 @dataclass(frozen=True)
 class First:
-    """A portrait, and what its list says first."""
+    """A portrait and the first candidate on its list."""
 
     probe: Side
     reference: Side | None
     sitter: str
-    """The first candidate, or whom a person has accepted."""
+    """The first candidate, or the sitter whom a person has accepted."""
     log10_lr: float | None
     posterior: float | None
     none: float | None
@@ -48,12 +48,12 @@ class Question:
 
 
 def questions(answered: Mapping[str, Asked], album: StudyAlbum | None) -> list[Question]:
-    """Return every question that has been answered; without an album without pictures."""
+    """Return every question that has been answered; without an album, there are no pictures."""
     return [_question(name, asked, album) for name, asked in answered.items()]
 
 
 def lines(answered: Mapping[str, Asked]) -> list[str]:
-    """Return the same for the terminal: a table and some sentences for each question."""
+    """Return the questions as lines for the terminal: a table and some sentences for each."""
     found = []
     for question in questions(answered, None):
         head = ["portrait", "first candidate", "ratio", "posterior", "none of these", "in truth"]
@@ -94,18 +94,18 @@ def _side(album: StudyAlbum | None, dataset: str, image_id: str, sitter: str) ->
 
 
 def sentences(record: Mapping[str, Any]) -> list[str]:
-    """Return what is said of a question as a whole, from its `question.json`."""
+    """Return sentences on a question as a whole, from its `question.json`."""
     known, pretended, candidates = record["known"], record["pretended"], record["candidates"]
     found = []
     if pretended["in_gallery"]:
         found.append(
-            f"of {pretended['in_gallery']} portraits whose sitter is known, and in the gallery, the right one comes "
+            f"of {pretended['in_gallery']} portraits of known sitters who are in the gallery, the right one comes "
             f"first for {pretended['first']} and among the first {candidates} for {pretended['among']}"
         )
     if pretended["not_in_gallery"] and not record["no_ratios_because"]:
         found.append(
-            f"of {pretended['not_in_gallery']} whose sitter is not there, “none of these” is the likeliest answer for "
-            f"{pretended['none_likelier']}"
+            f"of {pretended['not_in_gallery']} portraits of sitters who are not there, “none of these” is the likeliest "
+            f"answer for {pretended['none_likelier']}"
         )
     if known["first"]:
         shares = [[percent(value, unit=False) for value in known[key]] for key in ("first", "among")]

@@ -1,4 +1,4 @@
-"""Mean and standard deviation over trainings that differ in nothing but their seed (`sweep: {training.seed: [...]}`).
+"""Mean and standard deviation over trainings that differ only by their seed (`sweep: {training.seed: [...]}`).
 
 The interval of a single model shows how far its figures depend on the test sitters; the standard deviation here shows
 how far they depend on the random start and on the order of the batches.
@@ -23,9 +23,9 @@ class Repeated:
     """A model, or a fusion, that was trained with several seeds."""
 
     name: str
-    """The entry of params.yaml, with the values of other swept fields."""
+    """The entry of params.yaml, followed by the values of other swept fields."""
     models: tuple[str, ...]
-    """The model of each seed."""
+    """The models, one for each seed."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Spread:
     deviation: float
     """Standard deviation of one training (n − 1 in the denominator)."""
     count: int
-    """Trainings that have the figure."""
+    """Number of trainings that have the figure."""
 
     @property
     def error(self) -> float:
@@ -61,13 +61,13 @@ def repeated(sweeps: Mapping[str, Swept], judged: Sequence[str]) -> list[Repeate
 
 
 def spread(benchmark: Benchmark, models: Sequence[str], figure: str) -> Spread | None:
-    """One figure over several models; None where fewer than two of them have it."""
+    """Return the mean and deviation of a figure over models; None where fewer than two of them have it."""
     values = [v for m in models if (v := benchmark.value(m, figure)) is not None]
     return Spread(mean(values), stdev(values), len(values)) if len(values) > 1 else None
 
 
 def words(found: Spread | None, is_rate: bool) -> str:
-    """Mean ± standard deviation, of rates in percent.
+    """Return mean ± standard deviation as text, rates in percent.
 
     >>> words(Spread(0.1234, 0.0056, 5), True), words(Spread(2.5, 0.25, 5), False), words(None, True)
     ('12.3 ± 0.6', '2.50 ± 0.250', '–')
@@ -79,7 +79,7 @@ def words(found: Spread | None, is_rate: bool) -> str:
 
 
 def over_seeds(sweeps: Mapping[str, Swept], found: Sequence[Benchmark]) -> list[str]:
-    """Return a table of each benchmark as lines of text; none where no model was trained with several seeds."""
+    """Return a table for each benchmark as lines of text; no lines where no model was trained with several seeds."""
     lines = []
     for benchmark in found:
         rows = [

@@ -1,7 +1,7 @@
-"""Identification as it is used: a list of candidates for a human, and a decision without one.
+"""The two uses of identification: a list of candidates for a human, and a decision without a human.
 
-The two tables are those of NIST's evaluations (FRTE 1:N): investigation, where a person looks at the k best candidates
-whatever their scores, and identification, where the first candidate counts if its score reaches a threshold.
+The two tables follow NIST's evaluations (FRTE 1:N). In investigation, a person looks at the k best candidates, whatever
+their scores. In identification, the first candidate counts if its score reaches a threshold.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pipeline.store.benchmarks import Benchmark
 
 @dataclass(frozen=True)
 class Automatic:
-    """One model at one FPIR."""
+    """The result of one model at one FPIR."""
 
     style: Series
     fpir: str
-    """The highest that the threshold is set for, as a heading has it."""
+    """The highest FPIR that the threshold allows, as text."""
     threshold: float | None
     fnir: Cell
 
@@ -31,11 +31,11 @@ class Searched:
     """Both tables of a benchmark."""
 
     size: str
-    """How large the gallery is and how many searches there were, in a sentence."""
+    """A sentence on the size of the gallery and the number of searches."""
     ranks: list[str]
-    """What the columns of the first table are called."""
+    """Headings of the columns of the first table."""
     human: list[tuple[Series, list[Cell]]]
-    """Model, and its FNIR within each number of candidates."""
+    """Model, and its FNIR for each number of candidates."""
     automatic: list[Automatic]
 
 
@@ -59,7 +59,7 @@ def _automatic(benchmark: Benchmark, style: Series, far: str) -> Automatic:
 
 
 def _missed(benchmark: Benchmark, model: str, counted: str, found: str) -> Cell:
-    """Return the share of searches that miss: with failures, where there are any, or 1 − the share that hit."""
+    """Return the FNIR: the figure that counts failures if there is one, else 1 minus the share that was found."""
     if benchmark.value(model, counted) is not None:
         return rate_cell(benchmark, model, counted)
     return rate_cell(benchmark, model, found, turned=True)
@@ -69,6 +69,6 @@ def _size(benchmark: Benchmark, model: str) -> str:
     counts = ("probes", "gallery", "gallery_sitters", "mated", "unmated")
     probes, images, sitters, mated, unmated = (count(benchmark.value(model, name) or 0) for name in counts)
     return (
-        f"{probes} searches in a gallery of {images} images of {sitters} sitters: {mated} with their sitter in it, and "
-        f"{unmated} in which nobody is to be found."
+        f"{probes} searches in a gallery of {images} images of {sitters} sitters: {mated} for sitters who are in it, "
+        f"and {unmated} for people who are not."
     )

@@ -1,4 +1,4 @@
-"""How the models look on the whole page."""
+"""Colours and line styles of the models, the same on the whole page."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ COLOURS = 7
 
 @dataclass(frozen=True)
 class Series:
-    """How one model looks: its colour from the palette, its line by what sort of model it is."""
+    """The look of one model: a colour from the palette, and a line style for its sort."""
 
     name: str
     sort: str
-    """frozen, trained, outside, fusion, or other (of which the study knows nothing)."""
+    """frozen, trained, outside, fusion, or other (a model that the study does not contain)."""
     index: int
 
     @property
     def css(self) -> str:
-        """Classes of everything drawn for this model."""
+        """CSS classes of everything that is drawn for this model."""
         return f"series s{self.index} c{self.index % COLOURS} {self.sort} turn{self.index // COLOURS % 3}"
 
 
@@ -30,10 +30,10 @@ Styles = Mapping[str, Series]
 
 
 def series(systems: Mapping[str, System], found: Iterable[Benchmark]) -> dict[str, Series]:
-    """Return the look of every model that was judged: those of the study in its order, then any others.
+    """Return the look of every evaluated model: the study's systems in its order, then any others.
 
     Args:
-        systems: those of the study.
+        systems: the systems of the study.
         found: the benchmarks.
     """
     judged = dict.fromkeys(m for benchmark in found for m in benchmark.models)

@@ -1,6 +1,6 @@
-"""The page of a question: a sheet for each portrait, and how good such lists of candidates are.
+"""The page of a question: a sheet for each portrait, and how often such lists of candidates were right.
 
-One file without links to others: pictures are embedded once each.
+The page is one file without links to others; each picture is embedded once.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class Shown:
     right: str
     cautions: Sequence[str]
     said: list[str]
-    """What people have said of it."""
+    """Sentences on people's decisions about the candidate."""
     true: bool
-    """Whether it is the right answer, where that is known."""
+    """Whether it is known to be the right answer."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class Portrait:
     anchor: str
     whole: Picture | None
     scale: float
-    """From pixels of the image to those of the picture."""
+    """Width of the picture divided by the width of the image."""
     caption: list[str]
     candidates: list[Shown]
     none: Shown | None
     said: list[str]
-    """What people have said of it that is of no candidate on the list."""
+    """Sentences on people's decisions about the portrait that concern no candidate on the list."""
 
 
 def page(
@@ -72,12 +72,12 @@ def page(
     """Return the whole page as HTML; it refers to nothing outside itself.
 
     Args:
-        name: of the question.
-        entry: the question.
+        name: the name of the question.
+        entry: the options of the question.
         sheets: a sheet for each portrait.
-        known: how often candidates were right.
-        question: what `question.json` holds.
-        album: gets the pictures.
+        known: how often candidates were right for known sitters.
+        question: the content of `question.json`.
+        album: collects the pictures.
     """
     portraits = [_portrait(n, sheet, album, bool(known.cells)) for n, sheet in enumerate(sheets, start=1)]
     folder = Path(__file__).parent
@@ -96,7 +96,7 @@ def page(
 
 
 def _every(sheets: Sequence[Sheet]) -> Iterator[Mapping[str, str]]:
-    """Yield what is known of each picture on the page."""
+    """Yield the manifest's columns of each picture on the page."""
     for sheet in sheets:
         yield sheet.columns
         yield from (candidate.columns for candidate in sheet.candidates)
@@ -142,7 +142,7 @@ def _shown(
 
 
 def right(cell: Cell | None) -> str:
-    """Return how often known candidates like this one were right, in words."""
+    """Return in words how often such candidates were right for known sitters."""
     if cell is None:
         return "no known portrait had such a candidate"
     ends = f"{percent(cell.low, unit=False)}–{percent(cell.high)}"

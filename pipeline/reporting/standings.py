@@ -1,4 +1,4 @@
-"""Tables of the report: how the models stand on a benchmark, against each other, and on all benchmarks together."""
+"""Tables of the report: the models on one benchmark, against each other, and on all benchmarks together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.store.benchmarks import Benchmark, Difference
 
 ENDS = ("", "_low", "_high")
 SUFFIXES = ("_low", "_high", "_note")
-"""Of the figures that stand in the cell of another."""
+"""Endings of figures that are shown in the cell of another figure: ends of its interval, and notes on it."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class Cell:
     note: str = ""
     best: bool = False
     par: bool = False
-    """Not told from the best by the paired test."""
+    """Whether the paired test finds no statistically significant difference from the best model."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """An interval on a scale, in percent of the scale's length."""
+    """A value and its interval on a scale, in percent of the scale's length."""
 
     at: float
     low: float
@@ -39,7 +39,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Standing:
-    """One model's row."""
+    """The row of one model."""
 
     style: Series
     cells: list[Cell]
@@ -48,18 +48,18 @@ class Standing:
 
 @dataclass(frozen=True)
 class Scale:
-    """A linear scale below which bars are drawn."""
+    """A linear scale. Bars are drawn below it."""
 
     low: float
     high: float
     is_rate: bool
 
     def place(self, value: float) -> float:
-        """Return the place of a value in percent of the length, within the scale."""
+        """Return the place of a value in percent of the length; a value beyond the scale is placed at its end."""
         return round(100 * (min(max(value, self.low), self.high) - self.low) / (self.high - self.low), 2)
 
     def bar(self, value: float | None, low: float | None, high: float | None) -> Bar | None:
-        """Return a value and its interval."""
+        """Return the bar of a value and its interval; None if there is no value."""
         if value is None:
             return None
         start, end = self.place(value if low is None else low), self.place(value if high is None else high)
@@ -67,7 +67,7 @@ class Scale:
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
-        """Places in percent of the length, and their labels, of rates in percent."""
+        """The tick marks: places in percent of the length, and labels (rates in percent)."""
         factor = 100 if self.is_rate else 1
         marks = linear_ticks(self.low, self.high, 4)
         return [(self.place(t), f"{factor * t:g}".replace("-", "−")) for t in marks]
@@ -75,16 +75,16 @@ class Scale:
 
 @dataclass(frozen=True)
 class Standings:
-    """How the models stand on one benchmark."""
+    """The table of all models on one benchmark."""
 
     figures: list[str]
-    """The first is the one that models are ranked by."""
+    """The figures in the columns. The first one ranks the models."""
     rows: list[Standing]
     scale: Scale | None
 
 
 def standings(benchmark: Benchmark, styles: Styles) -> Standings:
-    """Return the table of one benchmark, the best model first; models without the ranking figure come last."""
+    """Return the table of one benchmark with the best model first; models without the ranking figure come last."""
     figures = benchmark.figures
     if not figures:
         return Standings([], [Standing(styles[m], [], None) for m in benchmark.models], None)
@@ -102,7 +102,7 @@ def standings(benchmark: Benchmark, styles: Styles) -> Standings:
 
 
 def on_a_par(benchmark: Benchmark, figure: str) -> set[str]:
-    """Return the models that the paired test does not tell from the best one (which is not among them)."""
+    """Return the models that do not differ significantly from the best one by the paired test, without the best one."""
     ranked = benchmark.ranked(figure)
     tests = {m: benchmark.difference(ranked[0], m, figure) for m in ranked[1:]}
     return {m for m, test in tests.items() if test is not None and test.p is not None and not test.significant}
@@ -116,7 +116,7 @@ def _cell(benchmark: Benchmark, model: str, figure: str, best: bool, par: bool) 
 
 
 def rate_cell(benchmark: Benchmark, model: str, figure: str, turned: bool = False) -> Cell:
-    """Return a rate with its interval; `turned`, 1 minus it."""
+    """Return a rate with its interval; if `turned`, return 1 minus the rate."""
     value, (low, high) = benchmark.value(model, figure), benchmark.interval(model, figure)
     if turned:
         value, low, high = (None if v is None else 1 - v for v in (value, high, low))
@@ -124,7 +124,7 @@ def rate_cell(benchmark: Benchmark, model: str, figure: str, turned: bool = Fals
 
 
 def _scale(benchmark: Benchmark, figure: str) -> Scale | None:
-    """From zero for error rates, else from the lowest end of an interval, to the highest."""
+    """Return the scale of a figure: error rates begin at zero, other figures at the lowest end of an interval."""
     values = [benchmark.value(m, f"{figure}{end}") for m in benchmark.models for end in ENDS]
     known = [v for v in values if v is not None]
     if not known or min(known) == max(known) == 0:
@@ -136,7 +136,7 @@ def _scale(benchmark: Benchmark, figure: str) -> Scale | None:
 
 
 def summary(tables: Mapping[str, Standings], styles: Styles) -> list[Standing]:
-    """Return a row for each model with its cells of all benchmarks in turn; where it was not judged, empty ones."""
+    """Return a row for each model with its cells of all benchmarks; cells of benchmarks without the model are empty."""
     rows = []
     for name, style in styles.items():
         cells: list[Cell] = []
@@ -149,14 +149,14 @@ def summary(tables: Mapping[str, Standings], styles: Styles) -> list[Standing]:
 
 @dataclass(frozen=True)
 class Generic:
-    """All figures of a benchmark."""
+    """The table of all figures of a benchmark."""
 
     figures: list[str]
     rows: list[tuple[Series, list[Cell]]]
 
 
 def everything(benchmark: Benchmark, styles: Styles) -> Generic:
-    """Return every figure of every model; ends of intervals stand in the cells that they belong to."""
+    """Return every figure of every model; each cell holds the ends of its interval, too."""
     every = dict.fromkeys(f for values in benchmark.metrics.values() for f in values)
     figures = [f for f in every if not f.endswith(SUFFIXES)]
     rows = [(styles[model], [_whole_or_not(benchmark, model, f) for f in figures]) for model in benchmark.models]
@@ -172,7 +172,7 @@ def _whole_or_not(benchmark: Benchmark, model: str, figure: str) -> Cell:
 
 @dataclass(frozen=True)
 class Lead:
-    """One model against the best one."""
+    """The comparison of one model with the best one."""
 
     style: Series
     test: Difference
@@ -181,7 +181,7 @@ class Lead:
 
 @dataclass(frozen=True)
 class Against:
-    """One model against another."""
+    """The comparison of one model with another."""
 
     test: Difference | None
     css: str
@@ -189,7 +189,7 @@ class Against:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Paired differences of the models on one benchmark, in the figure that ranks them."""
+    """Paired differences between the models on one benchmark, in the figure that ranks them."""
 
     figure: str
     is_rate: bool
@@ -197,13 +197,13 @@ class Comparison:
     leads: list[Lead]
     scale: Scale
     matrix: list[tuple[Series, list[Against]]]
-    """For each model, the cell against each other one."""
+    """For each model, a cell for the comparison with each model."""
     family: int
-    """How many comparisons Holm's correction was made over."""
+    """Number of comparisons in the family that Holm's correction was made for."""
 
 
 def comparison(benchmark: Benchmark, styles: Styles) -> Comparison | None:
-    """Return every model against the best, and every model against every other; None without paired tests."""
+    """Return the tests of every model against the best and of every two models; None without paired tests."""
     figure = next(iter(benchmark.figures), "")
     ranked, is_rate = benchmark.ranked(figure), benchmark.percent(figure)
     tests = [t for m in ranked[1:] if (t := benchmark.difference(m, ranked[0], figure)) and t.difference is not None]

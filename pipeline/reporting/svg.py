@@ -1,9 +1,9 @@
-"""Line charts as small inline SVG whose colours the page sets: one picture serves light, dark and paper.
+"""Line charts as small inline SVG with colours from the page: one picture serves light mode, dark mode and paper.
 
-A chart is data, its axes and its marks, until a template shows it: only then is it drawn.
+A chart is an object with axes and marks. It is drawn when a template shows it.
 
 matplotlib's SVG would be tens of times larger and could not follow the reader's colour scheme. All coordinates are in
-the units of the view box, rounded to a tenth, so that equal data gives equal bytes.
+the units of the view box, rounded to a tenth, so that equal data give equal bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.store.curves import Point
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis: its limits, the values that are marked with their labels, its title, and its scale."""
+    """One axis: its limits, its tick marks with their labels, its title, and its scale."""
 
     low: float
     high: float
@@ -30,18 +30,18 @@ class Axis:
     forward: Callable[[float], float] = float
 
     def place(self, value: float) -> float:
-        """Position of a value between the axis's ends (0 … 1); beyond them, the nearer end."""
+        """Return the position of a value on the axis (0 … 1); a value beyond the limits is placed at the nearer end."""
         low, high = self.forward(self.low), self.forward(self.high)
         return (self.forward(min(max(value, self.low), self.high)) - low) / (high - low)
 
 
 def probit(rate: float) -> float:
-    """Quantile of the standard normal distribution: the scale of DET curves (Martin et al., 1997)."""
+    """Return the quantile of the standard normal distribution: the scale of DET curves (Martin et al., 1997)."""
     return NormalDist().inv_cdf(min(max(rate, 1e-9), 1 - 1e-9))
 
 
 def linear_ticks(low: float, high: float, about: int = 5) -> list[float]:
-    """Round values between two limits, about as many as asked for.
+    """Return round values between two limits; `about` is their approximate number.
 
     >>> linear_ticks(0, 1)
     [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
@@ -64,7 +64,7 @@ class Mark(Protocol):
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart: the two axes, the words that stand for it where it is not seen, its marks, and the box's sizes."""
+    """A chart: two axes, a label for screen readers, marks, and the size and margins of the box."""
 
     x: Axis
     y: Axis
@@ -87,7 +87,7 @@ class Chart:
         return round(self.top + (1 - self.y.place(value)) * (self.height - self.top - self.bottom), 1)
 
     def path(self, points: Iterable[Point], close: bool = False) -> str:
-        """Return the `d` of a path through points in data units; points that fall together are drawn once."""
+        """Return the attribute `d` of a path through points in data units; points at one place are drawn once."""
         placed: list[Point] = []
         for x, y in points:
             here = (self.px(x), self.py(y))
@@ -100,7 +100,7 @@ class Chart:
         return "M" + "L".join(f"{x:g},{y:g}" for x, y in placed) + ("Z" if close else "")
 
     def __html__(self) -> Markup:
-        """Return the whole picture, as a template asks for it: grid, ticks and titles, then the marks in order."""
+        """Return the whole picture for a template: grid, ticks and titles, then the marks in their order."""
         opened = Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">')
         parts = [opened.format(self.width, self.height, self.label), *self._grid(), *self._titles()]
         return Markup("").join([*parts, *(mark.drawn(self) for mark in self.marks), Markup("</svg>")])
@@ -128,7 +128,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Line:
-    """A line through points, with a title that shows under the mouse."""
+    """A line through points, with a title that is shown when the mouse is over it."""
 
     points: Sequence[Point]
     css: str
@@ -142,7 +142,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Rule:
-    """A dotted line through points, which others are compared with."""
+    """A dotted line through points, for comparison with other lines."""
 
     points: Sequence[Point]
 
@@ -153,7 +153,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Area:
-    """The area between points and the foot of the chart; nothing without points."""
+    """The area between points and the bottom of the chart; without points, nothing is drawn."""
 
     points: Sequence[Point]
     css: str
@@ -212,7 +212,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Spots:
-    """Many small points of one colour: a path of parts that have no length and are drawn as dots."""
+    """Many small points of one colour, drawn as one path: each part has no length and appears as a dot."""
 
     points: Sequence[Point]
     css: str

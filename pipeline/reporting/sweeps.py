@@ -1,4 +1,4 @@
-"""What the sweeps of a study show: a figure of each benchmark over the values that were tried."""
+"""Results of a study's sweeps: the first figure of each benchmark over the swept values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.reporting.tables import heading
 from pipeline.store.benchmarks import Benchmark
 
 LOGARITHMIC = 8
-"""Numbers whose largest is so many times the smallest are drawn on a logarithmic axis."""
+"""The axis is logarithmic if the largest value is at least this many times the smallest."""
 
 
 @dataclass(frozen=True)
@@ -32,28 +32,28 @@ class Measured:
 
 @dataclass(frozen=True)
 class Sweep:
-    """One entry under `models` that stands for many."""
+    """One entry under `models` that stands for several models."""
 
     name: str
     fields: list[str]
     columns: list[str]
     """Benchmark and figure of each column."""
     rows: list[tuple[Series, list[str], list[Measured]]]
-    """Model, its value of each field, and what was measured."""
+    """Model, its value of each field, and its figure for each column."""
     charts: list[tuple[str, Chart]]
-    """Where one field of numbers was swept: a caption and a picture for each column."""
+    """A caption and a picture for each column, if a single field of numbers was swept."""
     over_seeds: list[tuple[str, int, list[str]]]
-    """Where trainings were repeated with other seeds: a name, how many there are, and mean ± standard deviation of
-    each column."""
+    """If trainings were repeated with other seeds: name, number of trainings, and mean ± standard deviation of each
+    column."""
 
 
 def sweeps(swept: Mapping[str, Swept], found: Sequence[Benchmark], styles: Styles) -> list[Sweep]:
-    """Return every sweep of which at least two models were judged.
+    """Return every sweep with at least two evaluated models.
 
     Args:
-        swept: the models of sweeps, and the sweep that each belongs to.
+        swept: by model of a sweep, the sweep that it belongs to.
         found: the benchmarks.
-        styles: how the models look.
+        styles: the look of the models.
     """
     members: dict[str, dict[str, Swept]] = {}
     for model in styles:
@@ -98,7 +98,7 @@ def _measured(benchmark: Benchmark, model: str, models: Mapping[str, Any]) -> Me
 
 
 def _chart(benchmark: Benchmark, numbers: Mapping[str, float], field: str, styles: Styles) -> Chart | None:
-    """Points with their intervals over the values; None with fewer than two."""
+    """Return a chart of points with their intervals over the values; None with fewer than two different values."""
     figure = benchmark.figures[0]
     points = sorted((x, y, m) for m, x in numbers.items() if (y := benchmark.value(m, figure)) is not None)
     if len({x for x, _, _ in points}) < 2:

@@ -1,4 +1,4 @@
-"""The table that a user came for, as text."""
+"""The table of a benchmark as text, for the terminal."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ HEADINGS |= {"geer": "generalised EER", "gaccuracy": "accuracy, failures counted
 
 
 def results_table(results: Results) -> str:
-    """Return one aligned table for each benchmark: a line a model, rates in %, intervals in brackets.
+    """Return one aligned table for each benchmark, with a line for each model, rates in % and intervals in brackets.
 
-    The best model of each column has an asterisk; notes stand below.
+    The best model of each column has an asterisk. Notes stand below the table.
     """
     return "\n\n".join(_benchmark(benchmark, results.run) for benchmark in results.benchmarks)
 
 
 def heading(name: str) -> str:
-    """What a scalar is called in a table.
+    """Return the heading of a figure in a table.
 
     >>> heading("tar@0.001"), heading("eer"), heading("rank-1")
     ('TAR@0.1%', 'EER', 'rank-1')
@@ -50,17 +50,17 @@ def heading(name: str) -> str:
 
 
 def _word(part: str) -> str:
-    """Return one part of a scalar's name as a table writes it: a FAR in percent, an abbreviation in capitals."""
+    """Return the heading for one part of a figure's name: a FAR in percent, an abbreviation in capitals."""
     if part.replace(".", "", 1).isdigit():
         return f"{float(part) * 100:.10g}%"
-    # A threshold's `val` names the subset it was chosen on; elsewhere VAL is a rate.
+    # In the name of a threshold, `val` is the subset that the threshold was chosen on; elsewhere VAL is a rate.
     of_subset = "threshold" in part
     words = (word if word == "val" and of_subset else HEADINGS.get(word, word) for word in part.split("_"))
     return HEADINGS.get(part, " ".join(words))
 
 
 def cell(values: Mapping[str, Any], name: str, percent: bool) -> str:
-    """A value with its interval; an en dash where the data cannot support one.
+    """Return a value with its interval; an en dash where the data cannot support a value.
 
     >>> cell({"eer": 0.1234, "eer_low": 0.1, "eer_high": 0.151}, "eer", True)
     '12.3 [10.0, 15.1]'
@@ -95,11 +95,11 @@ def _benchmark(benchmark: Benchmark, run: Mapping[str, Any]) -> str:
 
 
 def trained_sitters(run: Mapping[str, Any], benchmark: Mapping[str, Any]) -> list[str]:
-    """Say which test sitters of a benchmark some models have learned from in another data set.
+    """Return sentences on the test sitters of a benchmark that some models were trained on in another data set.
 
     Args:
         run: the content of run.json.
-        benchmark: `benchmarks.NAME` of it, or its options, which name the data sets.
+        benchmark: the entry `benchmarks.NAME` of run.json, or the benchmark's options; both name its data sets.
     """
     told = run.get("trained_sitters", {})
     what = "left out for all models" if told.get("exclude") else "figures on these sitters are too good"
@@ -108,7 +108,7 @@ def trained_sitters(run: Mapping[str, Any], benchmark: Mapping[str, Any]) -> lis
 
 
 def _counts(models: Mapping[str, Mapping[str, Any]], scalars: Mapping[str, Mapping[str, Any]]) -> str:
-    """Whole numbers that are the same for all models."""
+    """Return in words the whole numbers that are the same for all models."""
     first = next(iter(models.values()), {})
     counts = [n for n, how in scalars.items() if isinstance(first.get(n), int) and not how["better"]]
     same = [n for n in counts if all(values.get(n) == first[n] for values in models.values())]
@@ -116,6 +116,6 @@ def _counts(models: Mapping[str, Mapping[str, Any]], scalars: Mapping[str, Mappi
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines whose columns stand below each other."""
+    """Return rows of cells as lines of text with aligned columns."""
     widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
     return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]

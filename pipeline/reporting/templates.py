@@ -1,4 +1,4 @@
-"""How every page and card is rendered: one environment of Jinja for the templates of a folder."""
+"""The Jinja environment that renders every page and model card."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ WRITTEN = (
     *(numbers.p_value, numbers.percent, numbers.plain, numbers.rate, numbers.ratio, numbers.signed, numbers.threshold),
     heading,
 )
-"""How a template writes numbers, and what figures are called."""
+"""Functions that templates use to write numbers and the headings of figures."""
 
 
 def templates(folder: Path, html: bool = True) -> jinja2.Environment:
-    """Return the templates of a folder; a name that a template does not know is an error.
+    """Return the environment for the templates of a folder; an undefined name in a template is an error.
 
     Args:
-        folder: that holds the templates.
-        html: escape what is put in, as HTML wants it; Markdown does not.
+        folder: the folder of the templates.
+        html: whether to escape values for HTML; false for Markdown.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),

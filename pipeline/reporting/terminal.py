@@ -1,4 +1,4 @@
-"""What a run says at its end: a table for each benchmark, notes on it, answers, and where the report is."""
+"""The text that a run prints at its end: a table for each benchmark, notes, answers, and the path of the report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.reporting.tables import results_table
 
 
 def told(found: Answers) -> str:
-    """Return what a user came for, as lines of text."""
+    """Return the tables, notes and answers of a run as lines of text, with the path of the report."""
     benchmarks = found.results.benchmarks
     tables = [results_table(found.results), *over_seeds(found.swept, benchmarks)]
     answers = [*answer(benchmarks), *questions.lines(found.questions)]

@@ -1,4 +1,4 @@
-"""Which threshold to use, for each model: the box of a benchmark that answers it."""
+"""The box of a benchmark that says which threshold to use for each model."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pipeline.store.benchmarks import Benchmark
 
 @dataclass(frozen=True)
 class Point:
-    """One operating point of one model: its thresholds, and the errors at the one chosen on validation sitters."""
+    """One operating point of a model: its thresholds, and the errors at the threshold chosen on validation sitters."""
 
     aim: str
-    """What the threshold is chosen for: EER, or an FMR."""
+    """The aim of the threshold: equal errors, or an FMR."""
     own: float | None
     chosen: float | None
     fmr: Cell
@@ -36,12 +36,13 @@ class Choice:
 
 EPC_LABEL = "Expected performance on {}: half total error rate at thresholds chosen on validation sitters."
 CHOSEN = (
-    "Use the threshold that was chosen on validation sitters for the share of strangers that you can bear: the errors "
-    "beside it are those of sitters that had no part in the choice. The test's own thresholds know the answers."
+    "Use the threshold that was chosen on validation sitters for the share of false matches that you can accept. The "
+    "errors beside it are measured on other sitters, who had no part in the choice. The test's own thresholds were "
+    "chosen on the test sitters, so their errors are too low."
 )
 NOT_CHOSEN = (
-    "These thresholds were read off the test sitters themselves, so that other sitters will give more errors: set a "
-    "`val` share in the split to have them chosen on validation sitters."
+    "These thresholds were chosen on the test sitters themselves, so that other sitters will give more errors. Set a "
+    "`val` share in the split: thresholds are then chosen on validation sitters."
 )
 
 

@@ -17,15 +17,15 @@ class Rival:
 
     model: str
     role: str
-    """What it is: one or both of `RUNNER_UP` and `FROZEN`."""
+    """`RUNNER_UP`, `FROZEN`, or both."""
     value: float | None
     test: Difference | None
-    """The best model's figure minus this one's."""
+    """The paired test: the best model's figure minus this model's figure."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one benchmark says."""
+    """The best model on one benchmark, and its rivals."""
 
     benchmark: str
     figure: str
@@ -37,10 +37,10 @@ class Verdict:
 
 
 def verdict(benchmark: Benchmark, styles: Styles) -> Verdict | None:
-    """The best model against the runner-up and the best frozen model.
+    """Return the best model with its comparisons against the runner-up and the best frozen model.
 
-    None where no model has the ranking figure, or where that is no rate of being right: a shape of the embedding space
-    says which model is different, not which is better.
+    Return None if no model has the ranking figure, or if this figure is no rate: a measure of the shape of the
+    embedding space says that a model is different, not that it is better.
     """
     figure = next(iter(benchmark.figures), "")
     ranked = benchmark.ranked(figure)
@@ -62,7 +62,7 @@ def verdict(benchmark: Benchmark, styles: Styles) -> Verdict | None:
 
 
 def headline(verdicts: list[Verdict]) -> list[tuple[str, list[str]]]:
-    """The best models, each with the benchmarks that it is best on, most first."""
+    """Return the best models, each with the benchmarks that it is best on; the model with the most comes first."""
     wins: dict[str, list[str]] = {}
     for v in verdicts:
         wins.setdefault(v.best, []).append(v.benchmark)
@@ -85,7 +85,7 @@ def certainty(verdicts: list[Verdict]) -> str:
 
 
 def _where(part: int, tested: int, benchmarks: int) -> str:
-    """On how many of the benchmarks where there was a test, in words; a model is not tested against itself."""
+    """Return in words on how many benchmarks this holds, among those with a test; no model is tested against itself."""
     if benchmarks == 1:
         return ""
     if tested < benchmarks:

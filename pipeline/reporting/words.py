@@ -1,4 +1,4 @@
-"""Words as a sentence lists them."""
+"""Lists of words in a sentence."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def listing(words: Sequence[str]) -> str:
-    """Return words as a sentence lists them.
+    """Return words joined by commas and "and", as in a sentence.
 
     >>> listing(["a", "b", "c"]), listing(["a"])
     ('a, b and c', 'a')

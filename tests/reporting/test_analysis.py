@@ -111,7 +111,7 @@ def test_probe_stands_with_its_chance_level_and_interval(page: PageReader) -> No
     assert "balanced accuracy, %" in text
     assert "chance, %" in text
     assert re.search(r"dlib-head\s*\d+\.\d\s*\d+\.\d–\d+\.\d\s*33\.3", text), "three styles: chance is a third"
-    assert "a linear classifier tells it" in text
+    assert "a linear classifier predicts this property" in text
 
 
 def test_probe_ranks_no_model(page: PageReader) -> None:
