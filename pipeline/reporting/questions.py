@@ -104,8 +104,8 @@ def sentences(record: Mapping[str, Any]) -> list[str]:
         )
     if pretended["not_in_gallery"] and not record["no_ratios_because"]:
         found.append(
-            f"of {pretended['not_in_gallery']} portraits of sitters who are not there, “none of these” is the likeliest "
-            f"answer for {pretended['none_likelier']}"
+            f"of {pretended['not_in_gallery']} portraits of sitters who are not there, “none of these” is the "
+            f"likeliest answer for {pretended['none_likelier']}"
         )
     if known["first"]:
         shares = [[percent(value, unit=False) for value in known[key]] for key in ("first", "among")]

@@ -91,7 +91,7 @@ def test_maps_of_all_models_stand_beside_their_pair(page: PageReader) -> None:
             assert labels.count(f"What {model} looks at in the {side} image") == 2
     text = " ".join(page.text.split())
     assert "What the models look at" in text
-    assert "The pairs are those of dlib" in text
+    assert "The pairs were chosen by dlib" in text
     assert "0.500" in text
     after = zip(page.tags, page.tags[1:], strict=False)
     maps = [b["href"] for (tag, a), (_, b) in after if tag == "svg" and "looks at" in a.get("aria-label", "")]
