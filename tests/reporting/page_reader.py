@@ -1,4 +1,4 @@
-"""What a browser would make of a page: its tags and its text, and whatever it would fetch."""
+"""A reader of HTML pages: tags, text, and every address that a browser would fetch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ VOID = {"meta", "link", "input", "img", "br", "hr"}
 
 
 class PageReader(HTMLParser):
-    """Tags with their attributes, text, addresses; `unclosed` holds tags that were closed out of order."""
+    """Tags with attributes, text and addresses of a page; `unclosed` holds tags that were closed out of order."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -56,5 +56,5 @@ class PageReader(HTMLParser):
 
 
 def addresses_in_css(css: str) -> list[str]:
-    """Arguments of `url()` and `@import`."""
+    """Return the arguments of `url()` and `@import`."""
     return re.findall(r"url\(\s*['\"]?([^'\")]*)", css) + re.findall(r"@import\s+['\"]?([^'\";\s]*)", css)

@@ -1,4 +1,4 @@
-"""A finished run to report on: faces, splits, models and embeddings are made up, the results are `evaluate`'s own."""
+"""A finished run for tests of the report: data and models are made up; `evaluate` makes the results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.store.faces import Face, encode, write_faces
 
 Crops = Sequence[tuple[str, NDArray[np.uint8]]]
 """Sitter, uint8 [112, 112, 3]."""
-# Noise of a model's vectors around their sitter, on photographs; on paintings there is more.
+# Noise of each model's vectors around their sitter on photographs; there is more noise on paintings.
 NOISE = {"effnet": 3.0, "dlib": 1.3, "dlib-head": 1.1, "dlib-lora": 1.05, "effnet-lora": 1.5}
 FUSED = 0.95
 LANDMARKS = np.array([[38.3, 51.7], [73.5, 51.5], [56.0, 71.7], [41.5, 92.4], [70.7, 92.2]], np.float32)
@@ -28,7 +28,7 @@ WEIGHTS = "model_v1.dat"
 
 
 def small_study(**changes: Any) -> Study:
-    """Two networks, a fusion, a benchmark of each kind."""
+    """Return a study with two networks, a fusion, and a benchmark of each kind."""
     package = {"kind": "package", "name": "some-faces", "version": "1.0", "sha256": "ab" * 32, "member": "faces"}
     faces = {"detectors": [{"kind": "retinaface-mobilenet", "weights": "net"}]}
     backbone = {"kind": "dlib-resnet29", "weights": "net"}
@@ -66,7 +66,7 @@ def small_study(**changes: Any) -> Study:
 
 
 def drawn_crops(count: int, sitters: int, seed: int = 0) -> list[tuple[str, NDArray[np.uint8]]]:
-    """Something to see where real faces are not at hand: an oval of a sitter's colour."""
+    """Return a drawn crop instead of a real face: an oval in the colour of the sitter."""
     rng = np.random.default_rng(seed)
     hues = rng.integers(60, 230, (sitters, 3))
     y, x = np.mgrid[-1:1:112j, -1:1:112j]
@@ -79,7 +79,7 @@ def drawn_crops(count: int, sitters: int, seed: int = 0) -> list[tuple[str, NDAr
 
 
 def write_run(study: Study, crops: Crops) -> None:
-    """Everything below the current folder that `report` reads."""
+    """Write everything that `report` reads below the current folder."""
     for dataset in study.align:
         write_data(study, dataset, crops)
     for name in (*study.models, *study.fuse):
@@ -90,7 +90,7 @@ def write_run(study: Study, crops: Crops) -> None:
 
 
 def write_data(study: Study, dataset: str, crops: Crops) -> None:
-    """Images, faces, their account and the split: each eleventh image has no face, one cannot be read."""
+    """Write images, faces, account and split: every eleventh image has no face, and one image cannot be read."""
     raw, faces, painted = layout.raw(dataset), layout.faces(dataset), dataset in study.render
     rows: list[dict[str, Any]] = []
     stored: list[Face] = []

@@ -1,4 +1,4 @@
-"""The account of the data counts what a human has dropped and put right, and names the page of doubtful cases."""
+"""The account of the data counts the images that a human dropped or corrected, and names the page of doubtful faces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page shows of overlaps, attribution maps, probes and distances; all of it inside the page."""
+"""The page shows overlaps, attribution maps, linear probes and distances, and loads nothing for them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def full_study() -> Study:
 
 
 def write_maps(model: str, pairs: list[tuple[str, str, str]]) -> None:
-    """`explain`'s files for (sort, probe, gallery)."""
+    """Write the files of `explain` for pairs (sort, probe, gallery)."""
     folder = layout.attributions(model)
     folder.mkdir(parents=True)
     rows = [

@@ -1,4 +1,4 @@
-"""Errors by group in the report."""
+"""Tests of errors by group in the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Under the faces of the report stands what the sources of the pictures say of them."""
+"""The report shows captions and links from the pictures' sources below the faces."""
 
 from __future__ import annotations
 

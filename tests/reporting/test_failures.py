@@ -1,4 +1,4 @@
-"""Failures stand beside comparisons alone in the report."""
+"""The report shows error rates with failures beside error rates of comparisons alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.reporting.standin import drawn_crops, small_study, write_run
 
 
 def test_every_benchmark_that_knows_its_failures_shows_both_rates(tmp_path, monkeypatch) -> None:
-    """In the stand-in each eleventh image has no face."""
+    """In the made-up run, every eleventh image has no face."""
     monkeypatch.chdir(tmp_path)
     study = small_study()
     write_run(study, drawn_crops(132, 24))

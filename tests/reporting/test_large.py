@@ -1,4 +1,4 @@
-"""A report of ten models and a thousand faces is small, reads on desk and phone, and axe finds nothing serious."""
+"""A report of ten models and a thousand faces is small, fits a desktop and a phone, and axe finds nothing serious."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ pytestmark = pytest.mark.slow
 
 MOST_BYTES = 20_000_000
 IMAGES, SITTERS = 500, 100  # in each of two data sets
-# What moderate rules of axe may find; nothing that is serious or critical.
+# Moderate findings of axe that are allowed; serious or critical findings are not.
 BEARABLE = {"minor", "moderate"}
 
 
 def large_study() -> Study:
-    """Seven models and three fusions under every kind of benchmark that needs no list of pairs."""
+    """Return a study with seven models, three fusions, and every kind of benchmark that needs no list of pairs."""
     small = small_study().model_dump(mode="json", exclude_unset=True)
     backbone = small["models"]["dlib"]["backbone"]
     frozen = {"backbone": backbone, "adaptation": {"kind": "none"}, "loss": {"kind": "none"}}
@@ -55,7 +55,7 @@ def large_study() -> Study:
 
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of the large study."""
+    """Write the report of the large study, and return its path."""
     folder, before = tmp_path_factory.mktemp("large"), Path.cwd()
     os.chdir(folder)
     try:

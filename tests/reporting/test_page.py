@@ -1,4 +1,4 @@
-"""What the page is made of is known to the workflow, and its words are put together rightly."""
+"""The workflow knows every file that the page is rendered from, and lists of words read well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables and figures for a paper: every figure of the study in every form, with the digits that intervals support."""
+"""Tables and plots for a paper: every figure of the study in every format, with the digits that intervals support."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 
 def benchmark(**figures: dict[str, float]) -> Benchmark:
-    """A benchmark with an EER of each model."""
+    """Return a benchmark with an EER for each model."""
     scalars = {"eer": {"percent": True, "better": "lower"}, "d_prime": {"percent": False, "better": "higher"}}
     return Benchmark("faces", "all-pairs", "faces", "faces", scalars, figures)
 

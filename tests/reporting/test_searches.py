@@ -23,7 +23,7 @@ def benchmark(values: dict[str, Any], kind: str = "identification") -> Benchmark
 
 
 def written(cell: Cell) -> str:
-    """A rate as the template writes it."""
+    """Return a rate in the format of the template."""
     assert not isinstance(cell.value, str)
     return measured(cell.value, cell.low, cell.high)
 

@@ -1,4 +1,4 @@
-"""Charts put values where they belong, escape what they are given, and leave out what is not there."""
+"""Charts place values correctly, escape text, and leave out what is absent."""
 
 from __future__ import annotations
 

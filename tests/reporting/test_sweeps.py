@@ -1,4 +1,4 @@
-"""A sweep on the page: its values, what each gave with its interval, and a figure over the values."""
+"""A sweep on the page: its values, the figure of each value with its interval, and a chart over the values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FROZEN = NETWORK | {"adaptation": {"kind": "none"}, "loss": {"kind": "none"}}
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[PageReader, dict[str, dict[str, float]]]:
-    """The page of a study with a sweep of numbers and one of two fields, and its metrics."""
+    """Return the page and metrics of a study with a sweep over numbers and a sweep over two fields."""
     folder, before = tmp_path_factory.mktemp("sweeps"), Path.cwd()
     os.chdir(folder)
     try:

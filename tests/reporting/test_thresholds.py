@@ -1,4 +1,4 @@
-"""The box that says which threshold to use."""
+"""Tests of the box that says which threshold to use."""
 
 from __future__ import annotations
 

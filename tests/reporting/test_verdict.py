@@ -1,4 +1,4 @@
-"""The answer in words says no more than the paired tests do."""
+"""The answer in words claims no more than the paired tests support."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOOKS = {
 def benchmark(
     eers: Mapping[str, float | None], significant: set[frozenset[str]] | None = None, name: str = "paintings"
 ) -> Benchmark:
-    """A benchmark with these EERs whose paired tests call these pairs of models different."""
+    """Return a benchmark with these EERs; its paired tests find significant differences for these pairs of models."""
     known = {m: v for m, v in eers.items() if v is not None}
     tests = [
         Difference(
