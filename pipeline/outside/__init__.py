@@ -1,1 +1,1 @@
-"""Outside systems: files of vectors or of scores, checked and brought into the form of our own."""
+"""Outside systems: check their files of vectors or scores, and convert them into the formats of Sitter."""

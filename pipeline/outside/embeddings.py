@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.outside.file import OutsideFile, read_columns, some
+from pipeline.outside.file import FAILED, OutsideFile, read_columns, some
 from pipeline.outside.number_columns import counting, family
 from pipeline.params.outside_systems.embeddings import OutsideEmbeddingsOptions
 from pipeline.store.embeddings import Floats, write_embeddings, write_failed
@@ -31,7 +31,7 @@ class EmbeddingsFile(OutsideFile):
         self.columns = options.columns
 
     def describe(self) -> dict[str, Any]:
-        """Return the length of a vector, the rows of the file, and other columns; this reads the whole file."""
+        """Return the length of a vector, the number of rows, and the columns left out; this reads the whole file."""
         table, failed = self._table()
         vectors = self._vectors(table)
         used = {IMAGE, DATASET, VECTOR} if VECTOR in table.column_names else {IMAGE, DATASET, *self._family(table)}
@@ -53,7 +53,7 @@ class EmbeddingsFile(OutsideFile):
         both = [image_id for image_id in failed if image_id in row_of_id]
         if both:
             raise SitterError(
-                f"{self.file}: {some(both)} has a vector in one row, but has failed in another: delete one of them."
+                f"{self.file}: {some(both)} has a vector in one row, but failed in another row: delete one of them."
             )
         gone = set(failed)
         known = [image_id for image_id in image_ids if image_id not in gone]
@@ -95,11 +95,14 @@ class EmbeddingsFile(OutsideFile):
         if bad.any():
             finite = np.isfinite(vectors[bad.argmax()]).all()
             what = "all zeros" if finite else "not finite, at least in single precision"
-            raise SitterError(f"{self.file}: the vector in {self.rows(pa.array(bad))} is {what}: it has no cosine.")
+            raise SitterError(
+                f"{self.file}: the vector in {self.rows(pa.array(bad))} is {what}, so it has no cosine. Correct it, or "
+                f"mark the image by 1 in the column `{FAILED}`."
+            )
         counter = counting(vectors)
         if counter is not None:
             raise SitterError(
-                f"{self.file}: value {counter} of the vectors counts the rows (0, 1, 2 …): that is an index and no "
+                f"{self.file}: value {counter} of the vectors counts the rows (0, 1, 2 …): it is an index and no "
                 "part of a vector. Delete it."
             )
         return vectors
@@ -121,7 +124,8 @@ class EmbeddingsFile(OutsideFile):
         if not width or pc.any(other).as_py():
             where = self.rows(other) if width else self.place(0)
             raise SitterError(
-                f"{self.file}: the vector in {where} has another number of values than the first, which has {width}."
+                f"{self.file}: the vector in {where} has another number of values than the first vector, which has "
+                f"{width}. All vectors must have the same length."
             )
         flat = column.flatten().cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False)
         return cast(Floats, flat.reshape(-1, width))

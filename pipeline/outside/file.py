@@ -27,15 +27,15 @@ YES, NO = ["1", "1.0", "true", "yes"], ["0", "0.0", "false", "no", ""]
 
 
 class OutsideFile(ABC):
-    """The file of an outside system; nothing is computed."""
+    """The file of an outside system. It is only read and checked; nothing is computed by a network."""
 
     key: ClassVar[str]
-    """A column that every file of the kind has."""
+    """A column that every file of this kind has."""
 
     def __init__(self, file: Path) -> None:
         """Take the file, without reading it yet."""
         self.file = file
-        self._kept: NDArray[np.intp] | None = None  # rows of the file that are no failures, if there are failures
+        self._kept: NDArray[np.intp] | None = None  # numbers of the rows without failure; None if none failed
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class OutsideFile(ABC):
             datasets: all data sets of the study; if there are several, each row of the file must name its data set.
 
         Raises:
-            SitterError: a face is not in the file, or none is.
+            SitterError: the file lacks a face, contradicts itself, or does not name data sets where it must.
         """
 
     def parted(self, table: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -78,7 +78,7 @@ class OutsideFile(ABC):
         if pc.any(odd).as_py():
             raise SitterError(
                 f"{self.file}: column {FAILED} holds {words.filter(odd)[0].as_py()!r} in {self.rows(odd)}; expected: 1 "
-                "where the system could not process the image, else 0 or nothing."
+                "where the system could not process the image, else 0 or an empty cell."
             )
         table, holds = table.drop([FAILED]), pc.invert(failed)
         if not pc.any(holds).as_py():
@@ -151,7 +151,7 @@ class OutsideFile(ABC):
         """Whether the file names the data set of each row.
 
         Raises:
-            SitterError: it does not, but the study has several data sets, where one id may mean two images.
+            SitterError: the file does not, but the study has several data sets, so that two images may have one id.
         """
         absent = [column for column in columns if column not in table.column_names]
         if not absent:
@@ -194,24 +194,25 @@ def read_columns(file: Path, texts: Sequence[str]) -> pa.Table:
                 return pa.table({name: _column(archive[name]) for name in archive.files})
     except SitterError:
         raise
-    except Exception as error:  # errors of Arrow, NumPy and zipfile; NumPy reads a lone array whatever its name
+    except Exception as error:  # of Arrow, NumPy or zipfile; NumPy reads a lone array whatever the file's ending
         what = known(beginning(file))
         said = (str(error).splitlines() or [type(error).__name__])[0]
         reason = f"it is {what}" if what and ending not in (".npz", ".npy") else said
-        raise SitterError(f"{file} is no {ending} file that can be read: {reason}") from None
+        raise SitterError(f"{file} cannot be read as a {ending} file: {reason}") from None
     raise SitterError(
-        f"{file}: its name must end in .csv, .arrow, .feather, .npz, .npy or .five-column, which say how to read it."
+        f"{file}: its name must end in .csv, .arrow, .feather, .npz, .npy or .five-column, because "
+        "the ending says how to read it."
     )
 
 
 def _of_bob(file: Path) -> pa.Table:
-    """Return bob's five columns under our names; a data set before a colon becomes a column of its own."""
+    """Return bob's five columns under Sitter's names; a data set before a colon becomes a column of its own."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     table = read_bob(file)
     if MODEL not in table.column_names:
-        raise SitterError(f"{file} has four columns, which do not say the gallery's image: write it with five.")
+        raise SitterError(f"{file} has four columns, which do not name the gallery image: write it with five columns.")
     columns = {"score": table[SCORE]}
     for name, label in (("probe", PROBE), ("gallery", MODEL)):
         parts = pc.split_pattern(table[label], ":", max_splits=1)

@@ -1,4 +1,4 @@
-"""Find the columns of a table that hold the values of a vector."""
+"""The columns of a table that hold the values of a vector."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def family(file: Path, columns: Sequence[str], prefix: str | None = None) -> lis
         prefix = _only(file, columns, families)
     if prefix not in families:
         raise SitterError(
-            f"{file}: `columns` of the backbone is {prefix!r}, but no column is named {prefix!r} and a number; found: "
-            f"{_names(columns)}."
+            f"{file}: `columns` of the outside system is {prefix!r}, but no column is named {prefix!r} and a number; "
+            f"found: {_names(columns)}."
         )
     numbers = families[prefix]
     first, last = min(numbers), max(numbers)
@@ -67,16 +67,16 @@ def _only(file: Path, columns: Sequence[str], families: dict[str, dict[int, str]
         return large[0]
     if not large and len(columns) == 1 and families:
         return next(iter(families))
-    mend = "Name the vector's columns v0, v1 …, and no other columns like this."
+    mend = "Name the vector's columns v0, v1 … and give no other columns such names."
     if len(large) > 1:
         shown = ", ".join(f"{p!r} ({len(families[p])} columns)" for p in large)
         raise SitterError(
-            f"{file}: several families of columns have numbers: {shown}. Choose the vector with the backbone's "
-            f"option, as in `columns: {max(large, key=lambda p: len(families[p])) or chr(34) * 2}`."
+            f"{file}: several families of columns have numbers: {shown}. Choose the vector with the system's "
+            f"option `columns`, for example `columns: {max(large, key=lambda p: len(families[p])) or chr(34) * 2}`."
         )
     raise SitterError(
-        f"{file} has no values: neither a column embedding nor one for each value, with consecutive numbers in their "
-        f"names; found beside the ids: {_names(columns)}. {mend}"
+        f"{file} has no vectors: expected a column embedding, or a column for each value with consecutive numbers in "
+        f"the names; found beside the ids: {_names(columns)}. {mend}"
     )
 
 

@@ -36,9 +36,9 @@ class ScoresFile(OutsideFile):
         return {"dim": None, "rows": table.num_rows} | ({"failed": failed.num_rows} if failed.num_rows else {})
 
     def write(self, folder: Path, dataset: str, image_ids: Sequence[str], datasets: Sequence[str]) -> str:
-        """Write `scores.arrow`, every pair with a face of this data set as its probe, and `failed.csv`.
+        """Write `scores.arrow` (every pair with a face of this data set as its probe) and `failed.csv`.
 
-        The benchmarks decide which pairs are needed: `evaluate` names the pairs that are missing.
+        The benchmarks decide which pairs are needed; `evaluate` names the missing pairs.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -84,9 +84,9 @@ class ScoresFile(OutsideFile):
         bad = pc.invert(pc.is_finite(values).fill_null(False))
         if pc.any(bad).as_py():
             raise SitterError(
-                f"{self.file}: {SCORE} is no finite number in {self.rows(bad)}. A pair that the system refused "
-                "counts as not accepted: give it the lowest score of all. For an image that it could not process, "
-                f"write a row with its {PROBE} and 1 in the column `failed`."
+                f"{self.file}: {SCORE} is no finite number in {self.rows(bad)}. If the system refused to "
+                "compare the pair, which counts as not accepted, write the lowest score of all. If it could not "
+                f"process an image, write a row with its {PROBE} and 1 in the column `failed`."
             )
         return pc.negate(values) if self.distance else values
 

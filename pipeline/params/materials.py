@@ -1,4 +1,4 @@
-"""The materials of a study: what it fetches, from where, under which licence, and what is made of each."""
+"""The materials of a study: what it downloads, from where, under which licence, and what uses each of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pipeline.params import Study
 
 PLACE = ("name", "version", "revision", "path", "url", "member")
-"""Options of a source that say where something is from, in this order."""
+"""Options of a source that say where its files are from, in display order."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Material:
 
     name: str
     sort: str
-    """A data set, weights, or the file of an outside system."""
+    """`data set`, `weights` or `outside system`."""
     kind: str
     place: list[str]
     sha256: str

@@ -1,3 +1,3 @@
-"""Section `outside`: systems that others have run, by the files of what they made of the faces."""
+"""Section `outside`: systems that others have run on the faces, known by files of their vectors or scores."""
 
 from pipeline.params.outside_systems import Outside as Outside

@@ -1,4 +1,4 @@
-"""The systems of a study: models, outside systems and fusions, which stand side by side in every table."""
+"""The systems of a study: models, outside systems and fusions. Every table shows them side by side."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Asked = Model | OutsideOptions | Fusion
 
 @dataclass(frozen=True)
 class System:
-    """Something that is judged by the benchmarks, and what it can do."""
+    """A system that the benchmarks evaluate, and its abilities."""
 
     asked: Asked
-    """What params.yaml says of it."""
+    """Its entry in params.yaml."""
     sort: Literal["frozen", "trained", "outside", "fusion"]
     vectors: bool
-    """Whether it gives a vector of each face; if not, it gives scores of pairs."""
+    """Whether it gives a vector for each face; if not, it gives scores of pairs."""
 
 
 def systems(study: Study) -> dict[str, System]:
@@ -43,7 +43,7 @@ def _system(entry: Asked) -> System:
 
 
 def system_problems(study: Study) -> list[str]:
-    """Return what is wrong with the entries of outside systems, and which systems lack the vectors asked of them."""
+    """Return the problems of outside systems' entries, and of entries that need vectors from a system without them."""
     problems = []
     for name in study.outside:
         if name in study.models or name in study.fuse:
@@ -60,5 +60,7 @@ def system_problems(study: Study) -> list[str]:
     for field, names in asked.items():
         for name in names:
             if name in known and not known[name].vectors:
-                problems.append(f"{field} is {name!r}, which gives scores and no vectors: name a model that gives them")
+                problems.append(
+                    f"{field} is {name!r}, which gives scores and no vectors: name a system that gives vectors"
+                )
     return problems

@@ -1,7 +1,7 @@
-"""Stage `outside`: check the file of an outside system, and bring its vectors or scores into the form of our own.
+"""Stage `outside`: check the file of an outside system, and convert its vectors or scores into Sitter's formats.
 
-Reads `data/raw/ENTRY/` and `data/faces/`, writes `models/SYSTEM/` and `embeddings/SYSTEM/DATASET/` (with
-`embeddings.arrow` or `scores.arrow`): to every later stage an outside system is a model like any other.
+The stage reads `data/raw/ENTRY/` and `data/faces/`, and writes `models/SYSTEM/` and `embeddings/SYSTEM/DATASET/` (with
+`embeddings.arrow` or `scores.arrow`). Every later stage treats an outside system like any other model.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def run(study: Study, system: str, root: Path = Path()) -> None:
     """Write `models/<system>/` and `embeddings/<system>/<dataset>/` for every data set under `embed.datasets`.
 
     Raises:
-        SitterError: there is no such system, its file is none that can be read, or faces are missing in it; names row,
-            column and mend.
+        SitterError: there is no such system, its file cannot be read, or faces are missing in it. The message names
+            row and column, and says what to do.
     """
     at = Layout.of(study, root)
     if system not in study.outside:
@@ -49,4 +49,4 @@ def run(study: Study, system: str, root: Path = Path()) -> None:
     logger.info(f"{system}: an outside system, {found['rows']} rows in {file.name}")
     if left_out := found.get("left_out"):
         names = ", ".join(map(repr, left_out[:SHOWN])) + (" …" if len(left_out) > SHOWN else "")
-        logger.info(f"{system}: columns of {file.name} that are no part of a vector and left out: {names}")
+        logger.info(f"{system}: these columns of {file.name} are no part of a vector and were left out: {names}")

@@ -1,4 +1,4 @@
-"""What the tests of outside systems share: a project with one."""
+"""Fixtures for the tests of outside systems: a project with an outside system."""
 
 from tests.outside.project import project
 

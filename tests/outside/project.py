@@ -1,4 +1,4 @@
-"""A project with a model of its own and an outside system, for the tests of the latter."""
+"""A project with a model and an outside system, for the tests of outside systems."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ SCORES = {"kind": "scores"}
 
 @pytest.fixture
 def project(at):
-    """Faces, splits, and embeddings of a model of our own; `cots` has the very same ones to say."""
+    """Write faces, splits and the embeddings of a model; the outside system `cots` will give the same vectors."""
     crop = encode(np.zeros((112, 112, 3), np.uint8))
     for dataset in ("photos", "art"):
         with output_folder(at.faces(dataset)) as folder:
@@ -67,7 +67,7 @@ def project(at):
 
 
 def given(at, name):
-    """The file `name` of the entry `cots`, as download leaves it: write into it."""
+    """Return the path of the file `name` of the entry `cots` after download; the test writes the file."""
     folder = at.raw("cots")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).write_text("")

@@ -1,4 +1,4 @@
-"""Outside systems: vectors from a user's file, judged and fused as any other model."""
+"""Outside systems: vectors from a user's file are evaluated and fused like those of any other model."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_ids_that_look_like_numbers_stay_names_and_data_sets_are_told_apart(at):
     [
         (["id", "a"], [["x", 1]], r"cots.csv: column image_id is missing; found: id, a"),
         (["image_id", "v0"], [], r"cots.csv has no rows"),
-        (["image_id"], [["x"]], r"has no values: neither a column embedding nor one for each value"),
+        (["image_id"], [["x"]], r"has no vectors: expected a column embedding, or a column for each value"),
         (["image_id", "v0", "v1"], [["x", 1, 2], ["y", 3, "z"]], r"column v1 holds string"),
         (["image_id", "v0", "v1"], [["x", 1, 2], ["y", 3, ""]], r"column v1 is empty in line 3"),
         (["image_id", "v0", "v1"], [["x", 1, 2], ["y", 0, 0]], r"vector in line 3 is all zeros"),
@@ -89,7 +89,7 @@ def test_a_file_of_another_form_is_refused_before_anything_is_computed(at, heade
 
 def test_a_file_that_is_none_or_would_run_code_is_refused(at):
     np.savez(given(at, "cots.npz"), image_id=np.array(["a", None], object))
-    with pytest.raises(SitterError, match=r"cots.npz is no .npz file that can be read: Object arrays cannot be loaded"):
+    with pytest.raises(SitterError, match=r"cots.npz cannot be read as a .npz file: Object arrays cannot be loaded"):
         run(at, study())
     given(at, "cots.npz").rename(given(at, "cots.xlsx"))
     with pytest.raises(SitterError, match=r"cots.xlsx: its name must end in .csv, .arrow"):

@@ -1,4 +1,4 @@
-"""An outside system that makes nothing of single images: these count as images without a face do."""
+"""Images that an outside system could not process count like images without a face."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FAILED = [
     "s4/14",
     "s0/1",
 ]
-"""One of a sitter's, all of a sitter's, and one of a train sitter's."""
+"""One image of a sitter, all images of another sitter, and one image of a train sitter."""
 GONE = [i for i in FAILED if i in TEST]
 BENCHMARKS: dict[str, Any] = {
     "all": {"kind": "all-pairs", "probe": "photos"},
@@ -32,7 +32,7 @@ BENCHMARKS: dict[str, Any] = {
 
 
 def vectors(at, form: str = "csv") -> None:
-    """The system's vectors, with no vector where it failed; in an archive, with whatever stands there."""
+    """Write the system's vectors: in a CSV the cells of a failed image are empty, in an archive its vector is NaN."""
     if form == "npz":
         nothing = np.where(np.isin(IDS, FAILED)[:, None], np.nan, VECTORS)
         np.savez(given(at, "cots.npz"), image_id=np.array(IDS), embedding=nothing, failed=np.isin(IDS, FAILED))
@@ -48,7 +48,7 @@ def figures(at) -> dict[str, Any]:
 
 
 def expected_gfrr(far: float) -> float:
-    """FRR where FAR is kept, over all pairs of test images, those with a failed one below all others."""
+    """Return the GFRR at a GFAR over all pairs of test images; pairs with a failed image have the lowest score."""
     x, who = normalise(VECTORS), np.array(NAMES)
     scores, same = [], []
     for n, a in enumerate(TEST):
@@ -129,5 +129,5 @@ def test_a_column_of_failures_that_cannot_be_is_told_with_its_line(at, rows: lis
 def test_an_image_that_failed_and_has_a_vector_is_refused(at) -> None:
     rows = [[i, 1 + n % 5, n * n, 0] for n, i in enumerate(IDS)]
     put_csv(at, ["image_id", "v0", "v1", "failed"], [*rows, [IDS[2], "", "", 1]])
-    with pytest.raises(SitterError, match="'s0/2' has a vector in one row, but has failed in another"):
+    with pytest.raises(SitterError, match="'s0/2' has a vector in one row, but failed in another"):
         run(at, study())

@@ -1,4 +1,4 @@
-"""Only a family of numbered columns is a vector: no row number, label or id ever becomes part of one."""
+"""Only a family of numbered columns is a vector: row numbers, labels and ids never become part of it."""
 
 from __future__ import annotations
 

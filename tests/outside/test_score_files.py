@@ -1,4 +1,4 @@
-"""Scores are written as other programs read them, and read back they give the same figures."""
+"""Scores are written in formats that other programs read; read back, they give the same figures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KINDS = {name: BENCHMARKS[name] for name in ("all", "who", "folds")}
 
 @pytest.fixture(autouse=True)
 def in_the_project(at: Layout, project: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work in the project's folder."""
+    """Work in the folder of the project."""
     monkeypatch.chdir(at.root)
 
 
@@ -116,14 +116,14 @@ def test_what_cannot_be_written_or_read_is_told(tmp_path):
             scores.run(studied, benchmark, model, file)
         assert not Path(file).exists()
     (tmp_path / "four.five-column").write_text("a b c 0.1\n")
-    with pytest.raises(SitterError, match="four columns, which do not say the gallery's image"):
+    with pytest.raises(SitterError, match="four columns, which do not name the gallery image"):
         read_columns(tmp_path / "four.five-column", ["probe_id"])
     with pytest.raises(SystemExit):
         main(["scores", "--help"])
 
 
 def test_error_rates_of_a_file_are_those_of_pyeer(tmp_path):
-    """Recorded from pyeer 0.5.6 (`eer_stats`) on the last column of this file, as it reads score files.
+    """The figures were recorded from pyeer 0.5.6 (`eer_stats`) on the last column of this file, as it reads scores.
 
     pyeer itself cannot be a dependency of the tests: it imports `pkg_resources`, which setuptools no longer has.
     """

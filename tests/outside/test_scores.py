@@ -1,4 +1,4 @@
-"""Outside systems that give scores and no vectors, judged as any other model."""
+"""Outside systems that give scores and no vectors are evaluated like any other model."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def put_pairs(at):
 
 @pytest.mark.parametrize("distance", [False, True])
 def test_scores_that_are_the_cosines_of_a_model_are_judged_as_it_is(at, distance, capsys):
-    """In either direction, shuffled, or as distances: the same errors, rates and intervals, and no difference."""
+    """Scores in either direction, shuffled, or as distances give the same errors, rates and intervals."""
     put_pairs(at)
     rng = np.random.default_rng(4)
     rows = [(a, b, s) if rng.random() < 0.5 else (b, a, s) for a, b, s in pairs()]
@@ -80,7 +80,7 @@ def test_scores_that_are_the_cosines_of_a_model_are_judged_as_it_is(at, distance
 
 
 def test_scores_that_depend_on_the_probe_count_in_both_directions_everywhere(at):
-    """A pair's score is the mean of both, in all pairs, in searches and in listed pairs."""
+    """The score of a pair is the mean of both directions, in all pairs, in searches and in listed pairs."""
     put_pairs(at)
     kinds = {name: BENCHMARKS[name] for name in ("all", "who", "folds")}
     rng = np.random.default_rng(8)
@@ -101,7 +101,7 @@ def test_scores_that_depend_on_the_probe_count_in_both_directions_everywhere(at)
 
 
 def test_ties_of_whole_number_scores_are_kept(at):
-    """Against the counts by hand: 0, 1 or 2 for every pair."""
+    """Every pair has the score 0, 1 or 2; the figures are compared with counts by hand."""
     rows = [(a, b, int(a.split("/")[0] == b.split("/")[0]) + (n % 2)) for n, (a, b, _) in enumerate(pairs())]
     put_scores(at, rows)
     studied = study(SCORES)
@@ -161,7 +161,7 @@ NEAR_ONE = [  # changes of scale that single precision would not survive
 
 @pytest.mark.parametrize("change", NEAR_ONE)
 def test_scores_keep_the_precision_in_which_they_come(at, change):
-    """Probabilities near 1, or small differences beside a large offset, rank as the cosines behind them."""
+    """Probabilities near 1, or small differences on a large offset, keep the order of the cosines behind them."""
     put_pairs(at)
     studied = study(SCORES, benchmarks=BENCHMARKS)
     metrics = []
@@ -220,7 +220,7 @@ def test_whole_numbers_that_double_precision_cannot_hold_are_refused(at):
 
 
 def test_listed_pairs_need_no_score_of_others(at):
-    """The k-fold protocol asks for the listed pairs alone, whatever else the file lacks."""
+    """The k-fold protocol needs only the listed pairs; the file may lack all others."""
     put_pairs(at)
     with open(at.split("photos") / "pairs.csv", newline="") as file:
         listed = {frozenset((r["image_a"], r["image_b"])) for r in csv.DictReader(file)}

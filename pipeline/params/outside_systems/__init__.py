@@ -1,4 +1,4 @@
-"""Options of outside systems: by what their files hold, a kind a module."""
+"""Options of outside systems: one module for each kind (vectors or scores)."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ from pipeline.params.outside_systems.scores import OutsideScoresOptions
 
 Outside = Annotated[OutsideEmbeddingsOptions | OutsideScoresOptions, Field(discriminator="kind")]
 OUTSIDE = by_kind(Outside)
-"""By kind."""
+"""The option classes by kind."""

@@ -1,4 +1,4 @@
-"""What all outside systems share."""
+"""Options that all outside systems share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pipeline.core.registry import Options
 
 
 class OutsideOptions(Options):
-    """Options of a system that is known by a file of what it made of the faces, and by no network."""
+    """Options of a system without a network here: it is known only by a file of its vectors or scores."""
 
     file: str
     """The entry under `download` with the file."""

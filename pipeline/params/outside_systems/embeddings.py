@@ -12,7 +12,7 @@ from pipeline.params.outside_systems.base import OutsideOptions
 class OutsideEmbeddingsOptions(OutsideOptions):
     """A system's vectors: CSV, Arrow, npz or npy with image_id and embedding (one column per value in a CSV).
 
-    A 1 in a column `failed` means that the system could not process the image: its vector is not read.
+    A row with 1 in the column `failed` means that the system could not process the image; its vector is not read.
     """
 
     implementation: ClassVar[str] = "pipeline.outside.embeddings:EmbeddingsFile"
@@ -20,7 +20,7 @@ class OutsideEmbeddingsOptions(OutsideOptions):
     columns: Annotated[
         str | None,
         Field(
-            description="How the names of the vector's columns begin, before their numbers: `v` for v0, v1 … "
-            "Needed only where several families of columns have numbers."
+            description="Prefix of the names of the vector's columns, before their numbers: `v` for v0, v1 … "
+            "Needed only if several families of columns have numbers."
         ),
     ] = None

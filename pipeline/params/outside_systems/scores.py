@@ -10,10 +10,10 @@ from pipeline.params.outside_systems.base import OutsideOptions
 class OutsideScoresOptions(OutsideOptions):
     """A system's scores of pairs: CSV, Arrow, npz or npy with probe_id, gallery_id and score, or bob's five columns.
 
-    A row with 1 in a column `failed` means that the system could not process the image `probe_id`.
+    A row with 1 in the column `failed` means that the system could not process the image `probe_id`.
     """
 
     implementation: ClassVar[str] = "pipeline.outside.scores:ScoresFile"
     kind: Literal["scores"] = "scores"
     distance: bool = False
-    """true: a smaller value means more alike. false: a larger one does."""
+    """true: a smaller value means more alike. false: a larger value means more alike."""
