@@ -1,4 +1,4 @@
-"""What is behind the portraits of a gallery, and the pictures that were handed in."""
+"""The pictures of a gallery's portraits, and the pictures that were handed in."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ if TYPE_CHECKING:
 
 
 class Pictures(Protocol):
-    """What is behind the portraits of a gallery."""
+    """The pictures of a gallery's portraits, and what is known about them."""
 
     def path(self, portrait: Portrait) -> Path:
-        """Return where its picture lies."""
+        """Return the path of a portrait's picture."""
 
     def crop(self, portrait: Portrait) -> RGBImage:
-        """Return its face: uint8 [112, 112, 3], RGB."""
+        """Return a portrait's aligned face: uint8 [112, 112, 3], RGB."""
 
     def whole(self, portrait: Portrait) -> RGBImage | None:
-        """Return the picture: uint8 [height, width, 3], RGB; None where it cannot be read."""
+        """Return a portrait's picture: uint8 [height, width, 3], RGB; None where it cannot be read."""
 
     def account(self, portrait: Portrait) -> Mapping[str, Any]:
-        """Return its row of `faces.csv`."""
+        """Return a portrait's row of `faces.csv`."""
 
     def doubtful(self, dataset: str) -> float:
-        """Return the score below which a face of a data set is doubtful."""
+        """Return the detection score below which a face of a data set counts as doubtful."""
 
 
 class HandedIn:
-    """The pixels of a page about faces that were handed in, beside portraits of a gallery."""
+    """The pixels for a page about faces that were handed in, with portraits of a gallery."""
 
     def __init__(self, faces: Mapping[tuple[str, str], Face], gallery: Pictures) -> None:
-        """Show faces by what stands for their data set, and their name; all other crops are the gallery's."""
+        """Take the faces that were handed in by (data set's name, file name); all other crops come from `gallery`."""
         self._faces, self._gallery = faces, gallery
 
     def crop(self, dataset: str, image_id: str) -> RGBImage | None:

@@ -1,7 +1,7 @@
-"""Where each stage keeps its files below a project's root: the contract between the stages.
+"""The folders of each stage below a project's root: the contract between the stages.
 
-The outputs of `params.yaml` lie in the project's root, and the outputs of any other study in `runs/NAME/`, so that no
-study overwrites another. Files of the user's own are named from the project's root in every study.
+The outputs of `params.yaml` lie in the project's root. The outputs of any other study lie in `runs/NAME/`, so that no
+study overwrites another. Paths of the user's own files start at the project's root in every study.
 
 Each output folder holds a `manifest.csv`, which is written last: Snakemake and DVC depend on it.
 """
@@ -15,11 +15,11 @@ from typing import Protocol
 from pipeline.core.files import MANIFEST as MANIFEST
 
 RUNS = Path("runs")
-"""The folder with a folder for each named study."""
+"""The folder that holds a folder for each named study."""
 
 
 class Named(Protocol):
-    """A study, of which the layout knows nothing but the name."""
+    """A study. The layout knows only its name."""
 
     @property
     def name(self) -> str:
@@ -29,7 +29,7 @@ class Named(Protocol):
 
 @dataclass(frozen=True)
 class Layout:
-    """The folders of a study; without a root, the folders below the working directory, as both engines name them."""
+    """The folders of a study. Without a root, they are relative to the working directory, as both engines name them."""
 
     root: Path = Path()
     """The root of the project."""
@@ -56,7 +56,7 @@ class Layout:
         return self.home / "data/raw" / name
 
     def faces(self, dataset: str) -> Path:
-        """Return the folder of aligned faces and of the account of every input image (align)."""
+        """Return the folder of the aligned faces and the account of every input image (align)."""
         return self.home / "data/faces" / dataset
 
     def split(self, dataset: str) -> Path:
@@ -68,7 +68,7 @@ class Layout:
         return self.home / "models" / name
 
     def checkpoints(self, name: str) -> Path:
-        """Return the folder of checkpoints in training, which is no stage's output, so that a killed job can resume."""
+        """Return the folder of checkpoints. It is no output of a stage, so that a killed job can resume from it."""
         return self.home / "checkpoints" / name
 
     def embeddings(self, name: str, dataset: str) -> Path:
@@ -76,7 +76,7 @@ class Layout:
         return self.home / "embeddings" / name / dataset
 
     def overlap(self, name: str) -> Path:
-        """Return the folder of what a test set shares with training sets: `images.csv`, `sitters.csv`, … (overlap)."""
+        """Return the folder of the overlap with training sets: `images.csv`, `sitters.csv`, … (overlap)."""
         return self.home / "data/overlap" / name
 
     def attributions(self, model: str) -> Path:

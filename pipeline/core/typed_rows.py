@@ -1,4 +1,4 @@
-"""Rows of CSV files as objects: what is no word becomes a number, or yes or no, where the file is read."""
+"""Rows of CSV files as objects: cells become numbers, booleans or text when the file is read."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Row = TypeVar("Row")
 
 
 def each_typed(path: Path, kind: type[Row]) -> Iterator[Row]:
-    """Rows of a CSV file as objects, one at a time; a field is a column, and further columns are left out.
+    """Yield the rows of a CSV file as objects; each field is a column, and further columns are ignored.
 
     Args:
         path: the file.
-        kind: a dataclass, whose annotations say what becomes of a cell; columns of fields with a default may be absent.
+        kind: a dataclass. Its annotations are the types of the cells; a column with a default may be absent.
 
     Raises:
-        SitterError: the file or a column is absent, or a cell is not what its field wants; the message names it.
+        SitterError: the file or a column is absent, or a cell does not have its field's type; the message names it.
     """
     from pydantic import TypeAdapter, ValidationError
 
@@ -37,5 +37,5 @@ def each_typed(path: Path, kind: type[Row]) -> Iterator[Row]:
 
 
 def read_typed(path: Path, kind: type[Row], optional: bool = False) -> list[Row]:
-    """Rows of a CSV file as objects; none of an `optional` file that is absent. Else as `each_typed`."""
+    """Return the rows of a CSV file as `each_typed` does; an absent `optional` file has no rows."""
     return [] if optional and not path.exists() else list(each_typed(path, kind))

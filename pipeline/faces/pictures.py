@@ -1,4 +1,4 @@
-"""Pictures of a project's data sets: aligned faces and images as delivered, read when somebody asks for one."""
+"""Pictures of a project's data sets: aligned faces and images as delivered, read on demand."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class Pictures:
         return None if store is None else store.crop(place)
 
     def sitter(self, dataset: str, image_id: str) -> str:
-        """Return who sat for an image; empty where it has no face."""
+        """Return the sitter of an image; empty where the image has no face."""
         store, place = self._find(dataset, image_id)
         return "" if store is None else store.sitters[place]
 
     def credit(self, dataset: str, image_id: str) -> Credit:
-        """Return what the source of an image says of it: artist, title, year and so on."""
+        """Return caption (artist, title, year and so on) and link of an image from its source."""
         if dataset not in self._credits:
             self._credits[dataset] = read_credits(dataset, self._at)
         return self._credits[dataset].get(image_id, UNKNOWN)
 
     def whole(self, dataset: str, path: str) -> RGBImage | None:
-        """Return an image as delivered; None where it cannot be read, as its account says."""
+        """Return an image as delivered; None where it cannot be read (the account of images gives the reason)."""
         try:
             return read_image(self._at.raw(dataset) / path)
         except UnreadableImage:

@@ -53,7 +53,7 @@ def results(study: Study, at: Layout = HERE) -> str:
 
 
 def read_answers(study: Study, at: Layout) -> Answers:
-    """Read what a user came for."""
+    """Read the results that are printed on the terminal, too."""
     from pipeline.reporting.findings import Answers
     from pipeline.store.candidates import find_answers
     from pipeline.store.overlaps import find_overlap
@@ -67,10 +67,10 @@ def read_answers(study: Study, at: Layout) -> Answers:
 
 
 def read(study: Study, at: Layout) -> Findings:
-    """Read everything that the report is made of.
+    """Read everything that the report shows.
 
     Raises:
-        SitterError: there are no results, or a file of them is broken.
+        SitterError: there are no results, or one of their files is broken.
     """
     from pipeline.params.materials import materials
     from pipeline.reporting.findings import Findings
@@ -107,7 +107,7 @@ def read(study: Study, at: Layout) -> Findings:
 
 
 def _models(study: Study, judged: Iterable[str], records: Mapping[str, Record], at: Layout) -> dict[str, Made]:
-    """The models and fusions that were judged: what the study asks of each, and what its folder says of it."""
+    """Return for each evaluated system its entry in the study and the records in its folder."""
     from pipeline.params.licences import use_of_model
     from pipeline.reporting.model_cards import Made
     from pipeline.store.models import read_history
@@ -123,7 +123,7 @@ def _models(study: Study, judged: Iterable[str], records: Mapping[str, Record], 
 
 
 def images_of(study: Study, dataset: str, at: Layout) -> Images:
-    """Return what is known of the images of a data set."""
+    """Return everything that the report shows about the images of a data set."""
     from pipeline.reporting.account import Images
     from pipeline.store.accounts import doubtful_file, each_accounted
     from pipeline.store.splits import count_copies, each_image, has_split

@@ -1,4 +1,4 @@
-"""The attributions of a model, `attributions/<model>/`: pairs of test images, and a map of each image of a pair.
+"""The attributions of a model, `attributions/<model>/`: pairs of test images, and a map for each image of a pair.
 
 `pairs.csv` has the pairs with the model's cosines. `maps.arrow` has pair, side, and the map, float32 [112 × 112] row by
 row: how much each pixel raises or lowers the cosine.
@@ -29,7 +29,7 @@ Maps = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class ExplainedPair:
-    """A pair of test images that a model was asked about."""
+    """A pair of test images with attribution maps by a model."""
 
     pair: int
     sort: str
@@ -44,11 +44,11 @@ class ExplainedPair:
 
 @dataclass(frozen=True)
 class Attributions:
-    """What a model looks at."""
+    """The explained pairs of a model and their attribution maps."""
 
     pairs: list[ExplainedPair]
     maps: Maps
-    """float32 [pairs, 2, 112, 112], of probe and gallery."""
+    """float32 [pairs, 2, 112, 112]: the maps of probe and gallery image."""
 
 
 def write_attributions(folder: Path, pairs: Sequence[Mapping[str, Any]], maps: Sequence[Maps]) -> None:
@@ -72,10 +72,10 @@ def write_attributions(folder: Path, pairs: Sequence[Mapping[str, Any]], maps: S
 
 
 def find_attributions(model: str, at: Layout = HERE) -> Attributions | None:
-    """Read the pairs of a model and their maps; None where it has not been explained.
+    """Read the pairs of a model and their maps; None if it has not been explained.
 
     Raises:
-        SitterError: a column of `PAIR` is absent, or the maps are.
+        SitterError: a column of `PAIR` or the file of the maps is absent.
     """
     file = at.attributions(model) / PAIRS
     if not file.is_file():
@@ -84,7 +84,7 @@ def find_attributions(model: str, at: Layout = HERE) -> Attributions | None:
 
 
 def read_maps(model: str, at: Layout = HERE) -> Maps:
-    """Read the maps of a model: float32 [pairs, 2, 112, 112] of probe and gallery."""
+    """Read the maps of a model: float32 [pairs, 2, 112, 112], for probe and gallery image."""
     column = read_table(at.attributions(model) / MAPS)["map"].combine_chunks()
     flat = column.flatten().to_numpy(zero_copy_only=False)
     side = round(column.type.list_size**0.5)

@@ -1,4 +1,4 @@
-"""A benchmark as the results have it: figures of each model, tests of two models, curves, and the hardest pairs."""
+"""The results of one benchmark: figures of each model, tests of two models, curves, and the hardest pairs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from pipeline.store.curves import Curve, Number, Yes
 
 Scalars = Mapping[str, Mapping[str, Any]]
-"""Figure → whether it is a rate (`percent`), and what counts as good (`better`: lower, higher, or None)."""
+"""Figure → whether it is a rate (`percent`), and which values are better (`better`: lower, higher, or None)."""
 Figures = Mapping[str, Any]
-"""The figures of one model: a number, or None where the data could not support one; and `FIGURE_note`, in words."""
+"""The figures of one model: each is a number, or None if the data cannot support it; `FIGURE_note` is text."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Difference:
     p: Number
     significant: bool
     family: int | None = None
-    """How many comparisons the p-value was corrected for together."""
+    """Number of comparisons that the p-value was corrected for (the family)."""
 
     def turned(self) -> Difference:
-        """Return the same, as `model_b` minus `model_a`."""
+        """Return the same comparison as `model_b` minus `model_a`."""
         d, low, high = (None if v is None else -v for v in (self.difference, self.high, self.low))
         return Difference(self.model_b, self.model_a, self.metric, d, low, high, self.p, self.significant, self.family)
 
@@ -62,7 +62,7 @@ class GroupRate:
 
     @property
     def verdict(self) -> str:
-        """Whether it is higher or lower than that of all others, or may be so by chance; empty where untested."""
+        """Result of the test against all other groups: "higher", "lower" or "may be chance"; empty if untested."""
         if self.value is None or self.p is None:
             return ""
         if not self.significant:
@@ -72,7 +72,7 @@ class GroupRate:
 
 @dataclass(frozen=True)
 class GroupErrors:
-    """The errors of one model in one group at the threshold that all groups share."""
+    """The errors of one model in one group, at the common threshold of all groups."""
 
     model: str
     column: str
@@ -95,7 +95,7 @@ class GroupErrors:
 
     @property
     def rates(self) -> tuple[GroupRate, GroupRate]:
-        """FNMR and FMR."""
+        """FNMR and FMR, in this order."""
         return (
             GroupRate(
                 self.fnmr, self.fnmr_low, self.fnmr_high, self.fnmr_difference, self.fnmr_p, self.fnmr_significant
@@ -115,7 +115,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One benchmark and all that is known of it; what was not written is empty."""
+    """All results of one benchmark; results without a file are empty."""
 
     name: str
     kind: str
@@ -126,26 +126,26 @@ class Benchmark:
     """Model → the name of a figure → its value."""
     differences: Sequence[Difference] = ()
     against_baseline: Sequence[Difference] = ()
-    """Every other model minus the declared baseline, in the declared figures."""
+    """Tests of every other model minus the declared baseline, in the declared figures."""
     curves: Mapping[str, Mapping[str, Curve]] = field(default_factory=dict)
     """Name of a curve → model → its points."""
     discard: Mapping[str, Mapping[str, Curve]] = field(default_factory=dict)
-    """Model → quality of an image → the error over the share of images that are left out."""
+    """Model → quality measure → FNMR over the share of images that are left out."""
     groups: Mapping[str, Sequence[GroupErrors]] = field(default_factory=dict)
     """Model → its errors by group."""
     maps: Mapping[str, Sequence[Placed]] = field(default_factory=dict)
     """Model → its map of the embeddings."""
     pairs: Sequence[HardPair] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
-    """What params.yaml said of it."""
+    """Its options in params.yaml when it was evaluated."""
 
     @property
     def models(self) -> list[str]:
-        """Models that were judged, in the file's order."""
+        """The evaluated models, in the file's order."""
         return list(self.metrics)
 
     def value(self, model: str, metric: str) -> float | None:
-        """Return one figure; None where the data could not support it."""
+        """Return one figure; None if it is absent or the data cannot support it."""
         found = self.metrics.get(model, {}).get(metric)
         return float(found) if isinstance(found, int | float) else None
 
@@ -154,11 +154,11 @@ class Benchmark:
         return self.value(model, f"{metric}_low"), self.value(model, f"{metric}_high")
 
     def note(self, model: str, metric: str) -> str:
-        """Return what is to be known of a figure; mostly nothing."""
+        """Return the note on a figure; empty if there is none."""
         return str(self.metrics.get(model, {}).get(f"{metric}_note") or "")
 
     def difference(self, a: str, b: str, metric: str) -> Difference | None:
-        """Return the paired comparison of two models, as `a` minus `b`."""
+        """Return the paired comparison of two models as `a` minus `b`; None if there is none."""
         for found in self.differences:
             if found.metric == metric and {found.model_a, found.model_b} == {a, b} and a != b:
                 return found if found.model_a == a else found.turned()
@@ -178,13 +178,13 @@ class Benchmark:
         return bool(self.scalars.get(metric, {}).get("better") == "lower")
 
     def ranked(self, metric: str) -> list[str]:
-        """Return the models that have this figure, the best first; equals in the file's order."""
+        """Return the models that have this figure, the best first; equal models stay in the file's order."""
         sign = 1 if self.lower_is_better(metric) else -1
         known = [(sign * v, i, m) for i, m in enumerate(self.models) if (v := self.value(m, metric)) is not None]
         return [m for _, _, m in sorted(known)]
 
     def best(self, metric: str) -> set[str]:
-        """Return the models with the best value, several where they are equal; none where only one has a value."""
+        """Return the models with the best value (several if equal); none if fewer than two models have a value."""
         known = {m: v for m in self.models if (v := self.value(m, metric)) is not None}
         better = self.scalars.get(metric, {}).get("better")
         if len(known) < 2 or better is None:
@@ -194,6 +194,6 @@ class Benchmark:
 
 
 def judged_by(scalars: Scalars) -> list[str]:
-    """Return the figures that models are judged by: rates that are better high or low; without such, other figures."""
+    """Return the figures that models are judged by: rates with a better direction; if there are none, other figures."""
     judged = [name for name, how in scalars.items() if how["better"] and not how.get("beside")]
     return [name for name in judged if scalars[name]["percent"]] or judged

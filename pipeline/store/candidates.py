@@ -1,8 +1,8 @@
 """The answers to a question, `results/identify/<question>/`: candidates, tests of such lists, a page, annotations.
 
-`candidates.csv` has a row for each candidate of each portrait and one for "none of these" (rank `none`); portraits that
-a person has decided on have one row with the decision. `known.csv` tells how often candidates were right for portraits
-with known sitters. `question.json` records the settings and models that were used.
+`candidates.csv` has a row for each candidate of each portrait and one for "none of these" (rank `none`). A portrait
+that a person has decided on has one row with the decision. `known.csv` says how often candidates were right for
+portraits of known sitters. `question.json` records the settings and models that were used.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ KNOWN_COLUMNS = (
     *("rank", "likelihood_ratio", "searches", "sitters", "claimed", "right", "right_low", "right_high"),
 )  # fmt: skip
 OPEN, IDENTIFIED, UNSUITABLE = "unidentified", "identified", "unsuitable"
-"""Status of a portrait after the decisions: still open, accepted by a person, or not to be searched."""
+"""Status of a portrait after the decisions: open, identified by a person, or unsuitable for a search."""
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A row of the list of a portrait: a candidate, "none of these" (rank `NONE`), or what a person has decided."""
+    """A row of the list of a portrait: a candidate, "none of these" (rank `NONE`), or the decision of a person."""
 
     dataset: str
     image: str
@@ -51,7 +51,7 @@ class Listed:
     truth: str
     reference_dataset: str
     reference: str
-    """The portrait of the sitter that is most like the probe; empty where there is none."""
+    """The sitter's portrait with the highest score against the probe; empty if there is none."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class Asked:
     """The answers to a question."""
 
     record: Mapping[str, Any]
-    """What it was answered with, and how good the lists are: `question.json`."""
+    """The content of `question.json`: settings, models, and how often candidates were right."""
     lists: list[list[Listed]]
-    """Of each portrait."""
+    """The list of each portrait."""
     page: Path
 
 
@@ -74,7 +74,7 @@ def write_answers(
     page: str,
     annotations: Mapping[str, Any],
 ) -> None:
-    """Write the files of a question into an existing folder; `further` are the columns of reference images."""
+    """Write the files of a question into an existing folder; `further` names the columns of reference images."""
     write_csv(folder / CANDIDATES, rows, [*COLUMNS, *(f"reference_{column}" for column in further), *LAST])
     write_csv(folder / KNOWN, known, KNOWN_COLUMNS)
     write_json(folder / QUESTION, question)
@@ -88,20 +88,20 @@ def question_file(name: str, at: Layout = HERE) -> Path:
 
 
 def read_question(name: str, at: Layout = HERE) -> Any:
-    """Read the record of a question: settings and models, and how good the lists are."""
+    """Read the record of a question: settings, models, and how often candidates were right."""
     return read_json(question_file(name, at))
 
 
 def read_candidates(name: str, at: Layout = HERE) -> list[dict[str, str]]:
-    """Read the lists of candidates as text."""
+    """Read the rows of `candidates.csv` as text."""
     return read_csv(at.identify(name) / CANDIDATES, COLUMNS)
 
 
 def find_answers(name: str, at: Layout = HERE) -> Asked | None:
-    """Read the answers to a question; None where it has not been answered.
+    """Read the answers to a question; None if it has not been answered.
 
     Raises:
-        SitterError: the lists of candidates are not there, or lack a column.
+        SitterError: `candidates.csv` is absent or lacks a column.
     """
     if not question_file(name, at).exists():
         return None

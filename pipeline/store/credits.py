@@ -1,4 +1,4 @@
-"""What the sources of pictures say of them, as a caption shows it: artist, title, year and so on, and a link."""
+"""Captions and links of pictures from their sources: artist, title, year and so on."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from pipeline.core.layout import HERE, Layout
 from pipeline.store.accounts import each_account, has_account
 
 CAPTION = ("artist", "title", "year", "medium", "institution", "inventory", "credit")
-"""Columns of a caption, in this order; others stand in candidates.csv."""
+"""Columns of a caption, in this order; candidates.csv has all columns."""
 LINK = ("url", "page")
-"""Columns of addresses: of the picture, and of the page that shows it."""
+"""Columns of addresses: the picture, and the page that shows it."""
 
 
 @dataclass(frozen=True)
 class Credit:
-    """What the source of a picture says of it; empty where it says nothing."""
+    """Caption and link of a picture from its source; empty if the source has none."""
 
     caption: str = ""
     """Artist, title, year and so on."""
     link: str = ""
-    """The address of the picture's page, or else of the picture."""
+    """The address of the picture's page; if there is none, the address of the picture."""
 
 
 UNKNOWN = Credit()
 
 
 def caption(columns: Mapping[str, str]) -> list[str]:
-    """Return what a caption says of a picture: artist, title, year and so on, as far as its source knows them."""
+    """Return the parts of a caption: artist, title, year and so on, as far as the source has them."""
     return [columns[column] for column in CAPTION if columns.get(column)]
 
 
 def read_credits(dataset: str, at: Layout = HERE) -> dict[str, Credit]:
-    """Read what the source of a data set says of its images, by image id; those of which it says nothing are left out.
+    """Read the credits of a data set by image id; images without caption and link are left out.
 
-    Addresses that are not of the web are left out, so that no page links to a script or a file.
+    Only addresses with http or https are kept, so that no page links to a script or a file.
     """
     rows = each_account(dataset, at=at) if has_account(dataset, at) else ()
     found = ((row["image_id"], _credit(row)) for row in rows)

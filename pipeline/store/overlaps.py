@@ -1,7 +1,7 @@
-"""What a test set shares with training sets, `data/overlap/<entry>/`.
+"""The overlap of a test set with training sets, `data/overlap/<entry>/`.
 
-`images.csv` has pairs of images that show the same picture, `sitters.csv` the persons on both sides, `excluded.csv` the
-test images that benchmarks and `explain` leave out, and `summary.json` the counts.
+`images.csv` has pairs of images that show the same picture. `sitters.csv` has the persons on both sides. `excluded.csv`
+has the test images that benchmarks and `explain` leave out. `summary.json` has the counts.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class SharedImage:
     test_sitter: str
     train_sitter: str
     similarity: Number
-    """Correlation of the two, registered."""
+    """Correlation of the two pictures after registration."""
 
 
 @dataclass(frozen=True)
 class SharedSitter:
-    """A test sitter and a training sitter who are one person, or may be."""
+    """A test sitter and a training sitter who are, or may be, one person."""
 
     test_sitter: str
     train_sitter: str
@@ -44,12 +44,12 @@ class SharedSitter:
     by_name: bool
     by_embedding: bool
     similarity: Number
-    """Cosine of their embeddings; None where no model was asked."""
+    """Cosine of their mean embeddings; None if the entry names no model."""
 
 
 @dataclass(frozen=True)
 class FoundOverlap:
-    """What a test set shares with training sets."""
+    """The overlap of a test set with training sets."""
 
     summary: Mapping[str, Any]
     images: list[SharedImage]
@@ -69,7 +69,7 @@ def write_overlap(
         folder: the folder of the entry, while it is being made.
         images: the rows of `images.csv`, with `IMAGE_COLUMNS`.
         sitters: the rows of `sitters.csv`, with `SITTER_COLUMNS`.
-        excluded: ids of the images that no benchmark counts.
+        excluded: ids of the test images that benchmarks and `explain` leave out.
         summary: the content of `summary.json`.
     """
     write_csv(folder / IMAGES, images, IMAGE_COLUMNS)
@@ -79,7 +79,7 @@ def write_overlap(
 
 
 def read_excluded(names: Iterable[str], at: Layout = HERE) -> set[str]:
-    """Return the ids of the images that some entries of `overlap` leave out.
+    """Return the ids of the images that the named entries of `overlap` leave out.
 
     Raises:
         SitterError: the file of an entry is missing, or is no table with the column `image_id`.
@@ -88,10 +88,10 @@ def read_excluded(names: Iterable[str], at: Layout = HERE) -> set[str]:
 
 
 def find_overlap(name: str, at: Layout = HERE) -> FoundOverlap | None:
-    """Read what was found for an entry of `overlap`; None where it has not been made.
+    """Read the results of an entry of `overlap`; None if there are none yet.
 
     Raises:
-        SitterError: one of its tables is not there, or lacks a column.
+        SitterError: one of its tables is absent or lacks a column.
     """
     folder = at.overlap(name)
     if not (folder / SUMMARY).is_file():

@@ -1,4 +1,4 @@
-"""The figures of a study, `results/`: what was measured, and on what.
+"""The figures of a study, `results/`, with a record of the data that they were measured on.
 
 `metrics.json` holds {benchmark: {model: {figure: value}}}; `run.json` says what the figures mean, and which data they
 were measured on. Each benchmark has `tables/NAME.csv` (the same figures), `tables/NAME-differences.csv` and
@@ -21,15 +21,15 @@ from pipeline.store.curves import Curve, number
 METRICS, RUN = "metrics.json", "run.json"
 TABLES, CURVES, PAIRS = FOLDERS = "tables", "curves", "pairs"
 DRAWN = ("roc", "det", "scores", "cmc", "dir", "nearest_mean", "nearest_centre", "tippett", "reliability", "ece", "epc")
-"""Curves of which every column is a number."""
+"""Curves with only numbers in their columns."""
 DISCARD, GROUPS, MAP = "discard", "groups", "map"
-"""Further files among the curves, which have words in them, too."""
+"""Further files in `curves/`; these contain words, too."""
 TESTED = (
     *("model_a", "model_b", "metric", "difference", "low", "high", "p", "significant", "p_uncorrected", "family"),
 )  # fmt: skip
 PAIR_COLUMNS = ("model", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_dataset", "score")
 PLACE = ("model", "image_id", "x", "y")
-"""Columns of a map that do not colour it."""
+"""Columns of a map with the place of an image; the other columns colour the map."""
 Text = Mapping[str, str]
 
 
@@ -39,12 +39,12 @@ class Results:
 
     benchmarks: list[Benchmark]
     run: Mapping[str, Any]
-    """What the figures were measured on: seed, level and number of the resamplings, counts, versions."""
+    """The record of the measurement: seed, level and number of bootstrap replicates, counts, versions."""
 
 
 def write_results(folder: Path, metrics: Mapping[str, Any], run: Mapping[str, Any]) -> None:
-    """Write the figures, and the record of their measurement, into an existing folder."""
-    for part in FOLDERS:  # also where nothing lies in them
+    """Write the figures and the record of their measurement into an existing folder."""
+    for part in FOLDERS:  # even if it stays empty
         (folder / part).mkdir(exist_ok=True)
     write_json(folder / METRICS, metrics)
     write_json(folder / RUN, run)
@@ -62,13 +62,13 @@ def write_benchmark(
     """Write the tables, curves and pairs of a benchmark into an existing folder.
 
     Args:
-        folder: of the results, while it is being made.
-        name: of the benchmark.
+        folder: the folder of the results, while it is being made.
+        name: the name of the benchmark.
         metrics: by model, its figures.
-        differences: every two models, with the columns `TESTED`.
-        baseline: every other model and its baseline, with these columns; no file without any.
+        differences: the tests of every two models, with the columns `TESTED`.
+        baseline: the tests of every other model against the baseline, with the same columns; if empty, no file.
         curves: by curve, its points with the column `model`.
-        pairs: the hardest pairs, with `PAIR_COLUMNS`; no file without any.
+        pairs: the hardest pairs, with `PAIR_COLUMNS`; if empty, no file.
     """
     for part in FOLDERS:
         (folder / part).mkdir(exist_ok=True)
@@ -84,12 +84,12 @@ def write_benchmark(
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Union of the rows' keys in order of appearance."""
+    """Return the union of the rows' keys in order of appearance."""
     return list(dict.fromkeys(key for row in rows for key in row)) or ["model"]
 
 
 def curve_file(folder: Path, curve: str, benchmark: str) -> Path:
-    """Return the path of a curve of a benchmark, of all models."""
+    """Return the path of a curve of a benchmark; the file holds all models."""
     return folder / CURVES / f"{curve}-{benchmark}.csv"
 
 
@@ -106,17 +106,17 @@ def _pairs_file(folder: Path, benchmark: str) -> Path:
 
 
 def has_results(folder: Path) -> bool:
-    """Whether anything has been evaluated."""
+    """Whether the folder holds results."""
     return (folder / METRICS).is_file()
 
 
 def read_metrics(folder: Path) -> Any:
-    """Read the figures as the file has them."""
+    """Read the content of `metrics.json`."""
     return read_json(folder / METRICS)
 
 
 def read_results(folder: Path, first: Iterable[str] = ()) -> Results:
-    """Read every benchmark in `metrics.json`: those that are named first and in that order, then all others.
+    """Read every benchmark in `metrics.json`: first the benchmarks in `first`, in this order, then all others.
 
     Raises:
         SitterError: there are no results, or `metrics.json` does not hold models below benchmarks.
@@ -146,7 +146,7 @@ def _benchmark(folder: Path, name: str, metrics: Mapping[str, Figures], about: M
     pairs = read_typed(_pairs_file(folder, name), HardPair, optional=True)
 
     def of(curve: str) -> dict[str, list[Text]]:
-        """A curve by model; what models had that are judged no more is left out."""
+        """Return a curve by model, without models that are no longer evaluated."""
         return {model: rows for model, rows in _parted("model", text.get(curve, [])).items() if model in metrics}
 
     probe = str(about.get("probe") or about.get("dataset") or "")
@@ -172,7 +172,7 @@ def _benchmark(folder: Path, name: str, metrics: Mapping[str, Figures], about: M
 
 
 def _parted(column: str, rows: Iterable[Text]) -> dict[str, list[Text]]:
-    """Rows by their word in a column."""
+    """Return the rows by their word in a column."""
     found: dict[str, list[Text]] = {}
     for row in rows:
         found.setdefault(row.get(column, ""), []).append(row)
