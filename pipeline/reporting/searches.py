@@ -31,7 +31,10 @@ class Searched:
     """Both tables of a benchmark."""
 
     size: str
-    """A sentence on the size of the gallery and the number of searches."""
+    """A sentence on the size of the gallery and the number of searches.
+
+    One probe can be searched twice: with its sitter in the gallery, and with all images of its sitter left out.
+    """
     ranks: list[str]
     """Headings of the columns of the first table."""
     human: list[tuple[Series, list[Cell]]]
@@ -69,6 +72,6 @@ def _size(benchmark: Benchmark, model: str) -> str:
     counts = ("probes", "gallery", "gallery_sitters", "mated", "unmated")
     probes, images, sitters, mated, unmated = (count(benchmark.value(model, name) or 0) for name in counts)
     return (
-        f"{probes} searches in a gallery of {images} images of {sitters} sitters: {mated} for sitters who are in it, "
-        f"and {unmated} for people who are not."
+        f"{probes} probes against a gallery of {images} images of {sitters} sitters: {mated} searches with the probe's "
+        f"sitter in the gallery, and {unmated} searches without."
     )

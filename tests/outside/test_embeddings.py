@@ -1,4 +1,4 @@
-"""Outside systems: vectors from a user's file are evaluated and fused like those of any other model."""
+"""Outside systems: vectors from a user's file are evaluated and fused like any other model's vectors."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def test_misses_are_what_hits_leave_and_failures_count_where_there_are_any() -> 
     hits = {"rank-1": 0.9, "rank-1_low": 0.85, "rank-1_high": 0.95, "rank-5": 0.97, "dir@0.01": 0.7}
     found = searched(benchmark(hits | counts | {"threshold@0.01": -0.51234}), LOOKS)
     assert found is not None
-    assert found.size.startswith("1,200 searches in a gallery of 300 images of 100 sitters: 1,100 with their sitter")
+    assert found.size.startswith("1,200 probes against a gallery of 300 images of 100 sitters: 1,100 searches with")
     assert found.ranks == ["the first", "the first 5"]
     assert [[written(rate) for rate in rates] for _, rates in found.human] == [
         ["10.0\N{NO-BREAK SPACE}% 5.0–15.0", "3.0\N{NO-BREAK SPACE}%"]
