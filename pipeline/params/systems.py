@@ -31,14 +31,17 @@ class System:
 def systems(study: Study) -> dict[str, System]:
     """Return every system of a study by its name: the models, then the outside systems, then the fusions."""
     entries: dict[str, Asked] = {**study.models, **study.outside, **study.fuse}
-    return {name: _system(entry) for name, entry in entries.items()}
+    return {name: _system(entry, study) for name, entry in entries.items()}
 
 
-def _system(entry: Asked) -> System:
+def _system(entry: Asked, study: Study) -> System:
     if isinstance(entry, OutsideOptions):
         return System(entry, "outside", not isinstance(entry, OutsideScoresOptions))
     if isinstance(entry, Fusion):
-        return System(entry, "fusion", entry.score_norm is None)
+        # A model with `crossval: true` is a fusion of the trainings of its folds, but to a reader it is a trained model.
+        members = [study.models[name] for name in entry.models if name in study.models]
+        one_model = entry.method.kind == "folds" and any(member.adaptation.kind != "none" for member in members)
+        return System(entry, "trained" if one_model else "fusion", entry.score_norm is None)
     return System(entry, "frozen" if entry.adaptation.kind == "none" else "trained", True)
 
 
