@@ -38,7 +38,7 @@ def _system(entry: Asked, study: Study) -> System:
     if isinstance(entry, OutsideOptions):
         return System(entry, "outside", not isinstance(entry, OutsideScoresOptions))
     if isinstance(entry, Fusion):
-        # A model with `crossval: true` is a fusion of the trainings of its folds, but to a reader it is a trained model.
+        # A model with `crossval: true` is a fusion of its folds' trainings, but tables show it as a trained model.
         members = [study.models[name] for name in entry.models if name in study.models]
         one_model = entry.method.kind == "folds" and any(member.adaptation.kind != "none" for member in members)
         return System(entry, "trained" if one_model else "fusion", entry.score_norm is None)
