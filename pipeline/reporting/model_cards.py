@@ -96,7 +96,8 @@ def made_of(asked: Asked | None, record: Mapping[str, Any]) -> tuple[str, str]:
     if isinstance(asked, Fusion):
         learned = f"fitted on {', '.join(asked.fit_on)}" if asked.fit_on else "nothing"
         learned += ", fold by fold" if asked.crossval else ""
-        learned += f"; scores normalised by a cohort of the {asked.score_norm.cohort} nearest faces" if asked.score_norm else ""
+        if asked.score_norm:
+            learned += f"; scores normalised by a cohort of the {asked.score_norm.cohort} nearest faces"
         weights = record.get("weights") or {}
         parts = [m if weights.get(m) is None else f"{m} ({weights[m]:.2f})" for m in asked.models]
         return f"{_options(asked.method)} of {', '.join(parts)}", learned
