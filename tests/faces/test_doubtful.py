@@ -142,7 +142,7 @@ def test_it_has_the_same_bytes_each_time_and_no_more_pictures_than_it_can_bear(
         align.run(study(detectors=[{"kind": "aligned"}]), "people", at.root)
         pages.append(doubtful_file("people", at).read_bytes())
     assert pages[0] == pages[1]
-    assert page(at).headings == ["No face 3 of 30, the least sure"]
+    assert page(at).headings == ["No face 3 of 30, the most doubtful"]
     assert [code for code in page(at).codes if code.endswith("drop") and "image_id" not in code] == [
         f"{i}.png,,,drop" for i in range(3)
     ]
