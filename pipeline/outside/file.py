@@ -198,7 +198,7 @@ def read_columns(file: Path, texts: Sequence[str]) -> pa.Table:
         what = known(beginning(file))
         said = (str(error).splitlines() or [type(error).__name__])[0]
         reason = f"it is {what}" if what and ending not in (".npz", ".npy") else said
-        raise SitterError(f"{file} cannot be read as a {ending} file: {reason}") from None
+        raise SitterError(f"{file} is no {ending} file that can be read: {reason}") from None
     raise SitterError(
         f"{file}: its name must end in .csv, .arrow, .feather, .npz, .npy or .five-column, because "
         "the ending says how to read it."

@@ -89,7 +89,7 @@ def test_a_file_of_another_form_is_refused_before_anything_is_computed(at, heade
 
 def test_a_file_that_is_none_or_would_run_code_is_refused(at):
     np.savez(given(at, "cots.npz"), image_id=np.array(["a", None], object))
-    with pytest.raises(SitterError, match=r"cots.npz cannot be read as a .npz file: Object arrays cannot be loaded"):
+    with pytest.raises(SitterError, match=r"cots.npz is no .npz file that can be read: Object arrays cannot be loaded"):
         run(at, study())
     given(at, "cots.npz").rename(given(at, "cots.xlsx"))
     with pytest.raises(SitterError, match=r"cots.xlsx: its name must end in .csv, .arrow"):
