@@ -43,10 +43,19 @@ def run(study: Study, model: str, root: Path = Path()) -> None:
     if model not in study.models:
         raise SitterError(f"there is no model {model!r} in the study; {nearest(model, study.models)}")
     recipe, at = recipe_of(study, model), Layout.of(study, root)
-    watch = watch_of(study) if recipe.is_trained else None
-    from pipeline.training.fitting import frozen, trained
+    if recipe.is_trained:
+        from pipeline.training.stop import stop_request
 
-    with frozen(recipe, at) if watch is None else trained(recipe, watch, at) as made:
+        with stop_request() as stop:  # before torch is imported: a signal in the meantime is a stop, not a failure
+            from pipeline.training.fitting import trained
+
+            with trained(recipe, watch_of(study), stop, at) as made:
+                if made is not None:
+                    write(recipe, made, at)
+        return
+    from pipeline.training.fitting import frozen
+
+    with frozen(recipe, at) as made:
         if made is not None:
             write(recipe, made, at)
 

@@ -19,12 +19,12 @@ from pipeline.training.data import Faces, read_faces
 from pipeline.training.launch import start
 from pipeline.training.prepare import prepare
 from pipeline.training.processes import Processes, several
-from pipeline.training.stop import stop_request
 from pipeline.training.tracking import tracked
 
 if TYPE_CHECKING:
     from pipeline.params.recipe import Recipe
     from pipeline.params.tracking import Watch
+    from pipeline.training.stop import StopRequest
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def frozen(recipe: Recipe, at: Layout = HERE) -> Iterator[Made | None]:
 
 
 @contextmanager
-def trained(recipe: Recipe, watch: Watch, at: Layout = HERE) -> Iterator[Made | None]:
+def trained(recipe: Recipe, watch: Watch, stop: StopRequest, at: Layout = HERE) -> Iterator[Made | None]:
     """Build a network, train it, from a checkpoint if there is one, and yield it with the weights of the best epoch.
 
     The first process gets the network and must write the model in the block; the others get None and wait. An error in
@@ -70,7 +70,7 @@ def trained(recipe: Recipe, watch: Watch, at: Layout = HERE) -> Iterator[Made | 
             process of this training failed.
         SystemExit: one of the processes got SIGTERM or SIGUSR1; the status is 75, and a checkpoint is written.
     """
-    with stop_request() as stop, ExitStack() as held:
+    with ExitStack() as held:
         accelerator = start(recipe.training.precision, watch.options.tracker, at.home / "logs/tracking")
         processes = Processes.of(accelerator)
         held.enter_context(processes.connected())
