@@ -103,7 +103,7 @@ def test_mistakes():
         study(evaluate={"benchmarks": {"all": {"kind": "all-pairs", "probe": "faces"}}})
     with pytest.raises(SitterError, match="a fusion is of two or more"):
         study(fuse={"alone": {"models": ["base"], "method": {"kind": "concat"}, "centre": False}})
-    with pytest.raises(SitterError, match="fuse.first.models is 'both'"):
+    with pytest.raises(SitterError, match=r"fuse\.first\.models is 'both'"):
         study(fuse={"first": {"models": ["base", "both"], "method": {"kind": "concat"}, "centre": False}})
 
 

@@ -114,8 +114,8 @@ def test_drop_a_picture_and_see_who_it_may_be(page: Page, museum: Served) -> Non
     drop(page, {"unknown <b>.png": png(photograph("s3"))})
     assert said(page, "first candidate s3").startswith("unknown <b>.png: 1 face")
     assert first(page) == "s3"
-    assert page.get_by_text("support for this sitter").first.is_visible()
-    assert page.get_by_role("heading", name="None of these").is_visible()
+    page.get_by_text("support for this sitter").first.wait_for()
+    page.get_by_role("heading", name="None of these").wait_for()
     page.wait_for_function("() => [...document.querySelectorAll('main img')].every((image) => image.naturalWidth > 20)")
     with page.expect_download() as download:
         page.get_by_role("link", name="Save the sheet").click()
@@ -153,7 +153,7 @@ def test_choose_another_face_and_correct_the_box(page: Page) -> None:
     page.mouse.move(x1, y1)
     page.mouse.up()
     said(page, "first candidate s3")
-    assert page.get_by_text("The box was drawn by a person.").is_visible()
+    page.get_by_text("The box was drawn by a person.").wait_for()
     assert page.get_by_role("button", name="Face 2").count() == 0
 
     page.get_by_text("The box in numbers").click()
@@ -220,7 +220,7 @@ def test_two_pictures_are_compared(page: Page) -> None:
     assert page.inner_text(".alike") != alike
     assert [first(page, 0), first(page, 1)] == ["s3", "s9"]
     page.get_by_role("button", name="Compare with s3, enlarged").first.click()
-    assert page.get_by_role("dialog", name="Side by side").is_visible()
+    page.get_by_role("dialog", name="Side by side").wait_for()
 
 
 def test_a_new_run_is_noticed(page: Page) -> None:
@@ -290,7 +290,7 @@ def test_too_many_and_too_long_files_are_told_before_they_are_sent(page: Page) -
 def test_a_picture_without_a_face_asks_for_a_box(page: Page) -> None:
     drop(page, {"white.png": png(Image.new("RGB", (400, 400), "white"))})
     said(page, "no face was found")
-    assert page.get_by_role("button", name="Draw the box").is_visible()
+    page.get_by_role("button", name="Draw the box").wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -31,7 +31,7 @@ def rows() -> list[tuple[str, str, str]]:
 
 def test_page_through_accept_reload_undo(page: Page) -> None:
     page.get_by_role("link", name="Review them one by one").click()
-    assert page.get_by_text(f"0 of {PORTRAITS} reviewed").is_visible()
+    page.get_by_text(f"0 of {PORTRAITS} reviewed").wait_for()
     first = page.inner_text("#who")
     page.get_by_role("link", name="Next →").click()
     page.wait_for_function("name => document.querySelector('#who').textContent !== name", arg=first)
@@ -48,13 +48,13 @@ def test_page_through_accept_reload_undo(page: Page) -> None:
     assert (row["image"], row["verdict"], row["sitter"], row["by"]) == (FOUND, "accept", "s03", "E. H.")
     assert row["evidence"] == "the nose, and the collar"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", row["when"])
-    assert page.get_by_text(f"1 of {PORTRAITS} reviewed").is_visible()
+    page.get_by_text(f"1 of {PORTRAITS} reviewed").wait_for()
     assert page.input_value("#note") == ""
 
     page.reload()
     assert page.get_attribute("#accept-1", "aria-pressed") == "true"
     assert page.input_value("#by") == "E. H."
-    assert page.get_by_text("Accepted as s03 by E. H.").is_visible()
+    page.get_by_text("Accepted as s03 by E. H.").wait_for()
     page.get_by_role("button", name="Undo").click()
     said(page, "Undone")
     assert rows() == []
@@ -138,12 +138,12 @@ def test_filters_progress_and_what_is_saved_from_the_page(page: Page) -> None:
     open_portrait(page, "s05/1")
     page.keyboard.press("a")
     said(page, "Accepted as s05")
-    assert page.get_by_text("In truth: s05").is_visible()
+    page.get_by_text("In truth: s05").wait_for()
     open_portrait(page, LOST)
     page.keyboard.press("x")
     said(page, "Set aside")
     page.get_by_role("link", name="who", exact=True).click()
-    assert page.get_by_text(f"2 of {PORTRAITS} reviewed").is_visible()
+    page.get_by_text(f"2 of {PORTRAITS} reviewed").wait_for()
     page.get_by_role("link", name="To review").click()
     page.wait_for_url("**show=to+review*")
     assert page.locator(".portraits li").count() == PORTRAITS - 2
@@ -169,7 +169,7 @@ def test_the_next_run_honours_what_was_decided_and_the_page_shows_the_run(page: 
     identify.run(study(**ASKED), "who")
     page.reload()
     assert "s03" not in page.inner_text(".cards")
-    assert page.get_by_text("Ruled out: s03").is_visible()
+    page.get_by_text("Ruled out: s03").wait_for()
 
 
 def test_two_browsers_at_once(browser: Browser, server: Served, page: Page) -> None:
@@ -225,7 +225,7 @@ def test_without_a_file_for_decisions_the_page_says_which_line_is_missing(
     with served(study()) as server, browser.new_context() as context:
         page = context.new_page()
         page.goto(server.address)
-        assert page.get_by_text("decisions: decisions-who.csv").is_visible()
+        page.get_by_text("decisions: decisions-who.csv").wait_for()
         open_portrait(page, FOUND)
         page.keyboard.press("a")
         complains(page, "Decisions cannot be saved here")
@@ -235,7 +235,7 @@ def test_without_a_file_for_decisions_the_page_says_which_line_is_missing(
 def test_a_fault_in_the_file_is_shown_and_the_file_is_left_alone(page: Page) -> None:
     DECISIONS.write_text("image,verdict,sitter\nnobody/7,accept,s03\n")
     open_portrait(page, FOUND)
-    assert page.get_by_text("image 'nobody/7' is not among the portraits").is_visible()
+    page.get_by_text("image 'nobody/7' is not among the portraits").wait_for()
     page.keyboard.press("a")
     complains(page, "Decisions cannot be saved here")
     assert text_of(DECISIONS) == "image,verdict,sitter\nnobody/7,accept,s03\n"
