@@ -16,7 +16,6 @@ from pipeline.store.columns import SITTER_ID
 from pipeline.store.credits import LINK
 
 MACHINE, PERSON = "machine", "person"
-NONE_WORDS = "none of these"
 
 
 @dataclass(frozen=True)

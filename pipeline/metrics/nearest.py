@@ -1,9 +1,9 @@
-"""The sitters of a gallery who are most like a probe: exact, and about as fast as the gallery is read from memory.
+"""Finds the sitters of a gallery who are most like a probe: exactly, and about as fast as memory is read.
 
-Cosines with a block of the gallery, small enough for the caches, are one product of matrices in single precision. Those
-that may be among the k highest, by a bound on the rounding of such a product (Higham 2002, section 3.1), are computed
-again in double precision. The result is that of double precision, without a matrix of all scores or a copy of the
-gallery.
+The gallery is read in blocks that fit into the caches. The cosines with a block are one matrix product in single
+precision. A bound on the rounding of such a product (Higham 2002, section 3.1) says which cosines may be among the k
+highest; these are computed again in double precision. The result is the same as in double precision, but it takes
+neither a matrix of all scores nor a copy of the gallery.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from pipeline.metrics.result import Floats, Ints, rounded, unit
 Singles = NDArray[np.float32]
 
 PROBES = 256
-"""Searched for at once."""
+"""Number of probes that are searched for at once."""
 CELLS = 2**19
-"""Scores of a block, which stay in the caches."""
+"""Number of scores of a block: few enough to stay in the caches."""
 LEAST_ROWS, MOST_ROWS = 4096, 65536
-"""Of the gallery in a block: products of matrices with fewer rows are slow."""
+"""Bounds on the rows of the gallery in a block; matrix products with fewer rows are slow."""
 LOWEST = np.finfo(np.float32).min
 EXACT_ROWS = 4096
-"""Pairs that are computed in double precision at once."""
+"""Number of pairs that are computed in double precision at once."""
 SAFE_NORMS = (1e-9, 1e9)
-"""Between these, products of single precision neither overflow nor lose digits to underflow."""
+"""Between these norms, products in single precision neither overflow nor lose digits to underflow."""
 
 
 class Gallery:
-    """Images that probes are compared with, a sitter's side by side."""
+    """The images that probes are compared with; the images of a sitter stand side by side."""
 
     def __init__(self, vectors: Singles, order: Ints | None = None, starts: Ints | None = None) -> None:
-        """Take the vectors as they are; they are copied only where their norms are too far from 1.
+        """Take the vectors without a copy, unless their norms are too far from 1.
 
         Args:
             vectors: [n, d], float32, finite and not zero.
             order: [g] rows of the vectors, in the order of the sitters; None: as they stand.
-            starts: [s] place in that order of each sitter's first image, ascending from 0; None: each image for itself.
+            starts: [s] place of each sitter's first image in that order, ascending from 0. None: an image each.
         """
         norms = np.empty(len(vectors))
         for n in range(0, len(vectors), MOST_ROWS):
@@ -59,14 +59,14 @@ class Gallery:
         self.sizes = np.diff(np.append(self.starts, self.images))
         self.alone = len(self.starts) == self.images
         self.margin = (vectors.shape[1] + 8) * 2.0**-24
-        """A bound on the rounding of a score."""
+        """The largest rounding error of a score in single precision."""
 
     def __len__(self) -> int:
-        """How many sitters there are."""
+        """Return the number of sitters."""
         return len(self.starts)
 
     def blocks(self, probes: int) -> Iterator[tuple[slice, slice]]:
-        """Give the sitters and their images of each block, for so many probes."""
+        """Yield the sitters and the images of each block; `probes` is the number of probes."""
         size = min(max(CELLS // probes, LEAST_ROWS), MOST_ROWS)
         first = 0
         while first < len(self):
@@ -94,7 +94,7 @@ class Gallery:
 
 
 def _norms(vectors: Singles) -> Floats:
-    """Norms in double precision, [n]."""
+    """Return the norms in double precision: [n]."""
     found: Floats = np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
     return found
 
@@ -108,22 +108,22 @@ class Struck:
 
     @classmethod
     def of(cls, rows: Ints, images: Ints) -> Struck:
-        """Return pairs in the order of the images."""
+        """Return the pairs, sorted by image."""
         order = np.argsort(images, kind="stable")
         return cls(rows[order], images[order])
 
     def among(self, probes: slice) -> Struck:
-        """Return those of some probes, whose rows count from 0."""
+        """Return the pairs of some probes; their rows count from the first of these probes."""
         here = (self.rows >= probes.start) & (self.rows < probes.stop)
         return Struck(self.rows[here] - probes.start, self.images[here])
 
     def strike(self, scores: NDArray[Any], images: slice) -> None:
-        """Set to −inf in a block of scores [images, probes]."""
+        """Set these pairs to −inf in a block of scores [images, probes]."""
         here = slice(*np.searchsorted(self.images, [images.start, images.stop]))
         scores[self.images[here] - images.start, self.rows[here]] = -np.inf
 
     def holds(self, rows: Ints, images: Ints, many: int) -> NDArray[np.bool_]:
-        """Return whether pairs [n] are among these; there are so many images."""
+        """Return whether pairs [n] are among these; `many` is the number of images of the gallery."""
         return np.isin(rows * many + images, self.rows * many + self.images)
 
 
@@ -135,32 +135,32 @@ class Nearest:
     """The sitters who are most like each probe, the likest first; of equals, the first in the gallery."""
 
     sitters: Ints
-    """[p, k] places in the gallery; −1 where there are no more."""
+    """[p, k] places in the gallery; −1 if the gallery has no further sitter."""
     scores: Floats
-    """[p, k] of the image that is most like the probe, in double precision; −inf where there are no more."""
+    """[p, k] score of the sitter's image that is most like the probe, in double precision; −inf if there is none."""
     own: Floats
     """[p] score of the probe's own sitter; −inf where it is not in the gallery."""
     before: Ints
-    """[p] how many other sitters score at least as much; 0 where there is no own score."""
+    """[p] number of other sitters with at least this score; 0 if there is no own score."""
 
 
 def nearest(
     gallery: Gallery, probes: NDArray[Any], k: int, *, struck: Struck = NOTHING, own: Ints | None = None
 ) -> Nearest:
-    """Return the k sitters who are most like each probe; their own is not among them.
+    """Return the k sitters who are most like each probe, without the probe's own sitter.
 
     Args:
-        gallery: s sitters.
+        gallery: the gallery, with s sitters.
         probes: vectors [p, d], finite and not zero.
-        k: how many; where the gallery has fewer, all.
+        k: number of sitters; all of them if the gallery has fewer.
         struck: pairs that are not compared.
-        own: [p] place of each probe's own sitter, −1 where it is not in the gallery; None: nobody knows any.
+        own: [p] place of each probe's own sitter, −1 where it is not in the gallery; None: no own sitter is known.
 
     Raises:
         ValueError: k is not positive.
     """
     if k < 1:
-        raise ValueError(f"k is {k}: at least one sitter is looked for")
+        raise ValueError(f"k is {k}; expected: at least 1")
     k, count = min(k, max(len(gallery), 1)), len(probes)
     mine = np.full(count, -1) if own is None else own
     found = Nearest(
@@ -173,7 +173,7 @@ def nearest(
 
 
 def _search(gallery: Gallery, probes: Floats, k: int, struck: Struck, mine: Ints, found: Nearest, where: slice) -> None:
-    """Search for some probes, and enter what is found."""
+    """Search for some probes, and write the results into `found`."""
     at_home = np.flatnonzero(mine >= 0)
     own = np.full(len(probes), -np.inf)
     own[at_home] = _pooled(gallery, probes, at_home, mine[at_home], struck)
@@ -199,23 +199,23 @@ class _Screen:
     """One pass over the gallery in single precision, for some probes."""
 
     def __init__(self, gallery: Gallery, probes: Singles, k: int, struck: Struck, mine: Ints, own: Floats) -> None:
-        """Find nothing yet; for the arguments see `nearest`, `own` [p] are the scores of the probes' own sitters."""
+        """Start without results; see `nearest` for the arguments. `own` [p]: scores of the probes' own sitters."""
         self.gallery, self.probes, self.k, self.struck, self.mine = gallery, probes, k, struck, mine
         self.slack = np.float32(2 * gallery.margin)
         there = np.where(np.isfinite(own), own, np.inf).astype(np.float32)
         self.least, self.surely = there - self.slack, there + self.slack
         self.top = np.full((len(probes), k), LOWEST)
         self.limit = np.full(len(probes), LOWEST)
-        """[p] below this, a sitter is not among the k nearest."""
+        """[p] a sitter with a lower score is not among the k nearest."""
         self.near: list[tuple[Ints, Ints, Singles]] = []
-        """Probes and sitters that may be near, and their scores."""
+        """Probes, sitters who may be among their k nearest, and the scores."""
         self.unsure: list[tuple[Ints, Ints]] = []
-        """Probes and sitters of whom only double precision says whether they are ahead of the own sitter."""
+        """Probes and sitters; only double precision can tell whether these sitters are ahead of the own sitter."""
         self.before = np.zeros(len(probes), np.int64)
-        """[p] sitters who are surely ahead."""
+        """[p] number of sitters who are certainly ahead of the own sitter."""
 
     def run(self) -> None:
-        """Look at all blocks, with as many threads as this process may use cores."""
+        """Look at all blocks, with a thread for each core that this process may use."""
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         blocks = list(self.gallery.blocks(len(self.probes)))
@@ -250,7 +250,7 @@ class _Screen:
         return _Hits((rows, who + sitters.start, scores[who, rows]), unsure, before)
 
     def enter(self, hits: _Hits) -> None:
-        """Take what was found in a block."""
+        """Take over the hits of a block."""
         self.near.append(hits.near)
         self.unsure.append(hits.unsure)
         self.before += hits.before
@@ -261,7 +261,7 @@ class _Screen:
 
 
 class _Hits(NamedTuple):
-    """What was found in a block; see `_Screen`."""
+    """The hits of a block; see `_Screen` for the fields."""
 
     near: tuple[Ints, Ints, Singles]
     unsure: tuple[Ints, Ints]
@@ -269,13 +269,13 @@ class _Hits(NamedTuple):
 
 
 def _where(chosen: NDArray[np.bool_]) -> tuple[Ints, Ints]:
-    """As `np.nonzero`, which is slow where few of many cells are chosen."""
+    """Return the same as `np.nonzero`, which is slow if few of many cells are chosen."""
     rows, columns = np.divmod(np.flatnonzero(chosen), chosen.shape[1])
     return rows, columns
 
 
 def _pooled(gallery: Gallery, probes: Floats, rows: Ints, sitters: Ints, struck: Struck) -> Floats:
-    """Return scores [n] of pairs of a probe and a sitter in double precision; −inf where no image is compared."""
+    """Return scores [n] of pairs of a probe and a sitter in double precision; −inf if no image is compared."""
     if not len(rows):
         return np.zeros(0)
     sizes = gallery.sizes[sitters]

@@ -68,27 +68,27 @@ class Account:
 
 @dataclass(frozen=True)
 class Accounted:
-    """What became of one image."""
+    """One image of a data set as the report shows it; further columns of the account are not read."""
 
     image_id: str
     status: str
     path: str = ""
-    """Below the folder of the data set's images; empty where it is not known."""
+    """Path below the folder of the data set's images; empty if it is not known."""
     sitter: str = ""
     reason: str = ""
     faces: Number = None
-    """How many were found."""
+    """Number of faces that were found."""
     corrected: str = ""
-    """What a person has put right."""
+    """What a person has corrected."""
     style: str = ""
-    """Of a painted image."""
+    """Style of a painted image."""
     x0: Number = None
     y0: Number = None
     x1: Number = None
     y1: Number = None
-    """The face that was taken: left, top, right and bottom in pixels of the image."""
+    """The chosen face: left, top, right and bottom in pixels of the image."""
     width: Number = None
-    """Of the image, in pixels."""
+    """Width of the image in pixels."""
 
 
 @contextmanager

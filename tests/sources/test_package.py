@@ -73,8 +73,9 @@ def fetch(at: Layout, checksum: str, **options: str) -> list[dict[str, str]] | N
 
 
 def test_a_package_is_fetched_verified_and_unpacked_but_neither_installed_nor_run(
-    at: Layout, project: Path, index: Path, tmp_path: Path
+    at: Layout, project: Path, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(project)  # where the package's code would leave its mark
     rows = fetch(at, sha256(index))
     assert rows is not None
     assert [(r["image_id"], r["sitter"]) for r in rows] == [("ada/1", "ada"), ("eve/1", "eve")]
