@@ -211,7 +211,7 @@ def each_batch(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
 
 
 def repeated_checksums(path: Path, column: str) -> frozenset[str]:
-    """Return the SHA-256 that stand in several rows of a CSV file; it is read twice, and 8 bytes are kept of each row.
+    """Return the SHA-256 checksums that occur in several rows of a CSV file; 8 bytes a row are kept in memory.
 
     Raises:
         SitterError: the file is broken, or the column is absent.
@@ -230,7 +230,7 @@ def repeated_checksums(path: Path, column: str) -> frozenset[str]:
 
 
 def _keys(checksums: pa.StringArray) -> NDArray[np.uint64]:
-    """A number for each checksum, from its first 16 digits; 0 where there is none."""
+    """Return a number for each checksum, made of its first 16 digits; 0 for an empty cell."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -10,7 +10,7 @@ from pathlib import Path
 from sys import intern
 from typing import Any, NamedTuple
 
-from pipeline.core.files import each_row, read_csv, repeated_checksums
+from pipeline.core.files import each_batch, each_row, read_csv, repeated_checksums
 from pipeline.core.layout import HERE, Layout
 from pipeline.core.typed_rows import each_typed
 from pipeline.store.columns import FOUND
@@ -153,12 +153,18 @@ def read_images(dataset: str, at: Layout = HERE) -> Account:
         SitterError: the file or one of the columns of `REQUIRED` is absent.
     """
     path = account_file(dataset, at)
-    columns = frozenset(next(each_row(path), {}))
+    columns = frozenset(next(each_row(path, REQUIRED), {}))
     repeated = repeated_checksums(path, "sha256") if "sha256" in columns else frozenset()
     images = []
-    for row in each_row(path, REQUIRED):
-        words = [intern(row.get(column) or "") for column in SHARED]  # equal words of millions of rows are kept once
-        file = row["sha256"] if repeated and row["sha256"] in repeated else ""
-        box = tuple(row.get(column) or "" for column in BOX) if file else ()
-        images.append(AccountedImage._make((row["image_id"], *words, row.get("score") or "", file, box)))
+    for batch in each_batch(path, [c for c in ("image_id", *SHARED, "score", "sha256", *BOX) if c in columns]):
+        text = {name: column.to_pylist() for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+        nothing = [""] * batch.num_rows
+        shared = (
+            map(intern, text.get(name, nothing)) for name in SHARED
+        )  # equal words of millions of rows are kept once
+        boxes = zip(*(text.get(name, nothing) for name in BOX), strict=True)
+        rest = zip(text.get("score", nothing), text.get("sha256", nothing), boxes, strict=True)
+        for image_id, words, (score, file, box) in zip(text["image_id"], zip(*shared, strict=True), rest, strict=True):
+            same = file in repeated
+            images.append(AccountedImage._make((image_id, *words, score, file if same else "", box if same else ())))
     return Account(path, columns, images)
