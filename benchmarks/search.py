@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from pipeline.answering.recogniser import Prints, matrix
 from pipeline.core.parallel import cores
 from pipeline.identification.search import Portrait, arranged, search
-from pipeline.metrics.nearest import Gallery, nearest
+from pipeline.metrics.nearest import SearchGallery, nearest
 from pipeline.metrics.result import Ints, rounded, unit
 
 CANDIDATES = 10
@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{given.images:,} vectors of {given.dimension}, {size:.2f} GB, {cores()} cores, {CANDIDATES} candidates")
 
     expected = plainly(vectors, probes[:4])
-    gallery = Gallery(vectors)
+    gallery = SearchGallery(vectors)
     searches: dict[str, Callable[[Vectors], Ints]] = {
         "nearest": lambda some: nearest(gallery, some, CANDIDATES).sitters,
         "identify": identifying(vectors),

@@ -14,7 +14,7 @@ from pipeline import params
 from pipeline.commands import pack
 from pipeline.core.files import read_csv, write_csv
 from pipeline.core.layout import Layout
-from pipeline.faces.pictures import Pictures
+from pipeline.faces.project_pictures import ProjectPictures
 from pipeline.plan.stages import jobs
 from pipeline.reporting.account import data_set
 from pipeline.reporting.album import StudyAlbum
@@ -197,7 +197,7 @@ def test_the_account_has_their_images_and_no_sitter(at: Layout) -> None:
     portraits(at, 6, 2, "Unknown")
     stages.store(at, {"kind": "sitters", "test": 0.5}, **FOLDER)
     images = images_of(stages.study(FOLDER, {"kind": "sitters", "test": 0.5}), "set", at)
-    found = data_set(images, StudyAlbum(Pictures(at)))
+    found = data_set(images, StudyAlbum(ProjectPictures(at)))
     assert found.subsets[-1] == ("unidentified", 0, 2)
     assert sum(sitters for _, sitters, _ in found.subsets) == 6
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.answering.faces import Box, Face, Picture
-from pipeline.answering.pictures import HandedIn, Pictures
+from pipeline.answering.gallery_pictures import GalleryPictures, HandedIn
 from pipeline.answering.recogniser import Prints, matrix
 from pipeline.answering.sheets import Shown, record, sheets
 from pipeline.calibration.fit import Calibration
@@ -111,7 +111,7 @@ class Gallery:
         ready: Tried,
         prints: Prints,
         places: Mapping[Image, int],
-        pictures: Pictures,
+        pictures: GalleryPictures,
         learned: set[str],
         note: str,
         portraits: Sequence[Portrait] = (),
@@ -144,7 +144,7 @@ class Gallery:
         return self.ready.within.sitters
 
     @property
-    def pictures(self) -> Pictures:
+    def pictures(self) -> GalleryPictures:
         """The pictures and faces behind its portraits."""
         return self._pictures
 

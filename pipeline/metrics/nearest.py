@@ -34,7 +34,7 @@ SAFE_NORMS = (1e-9, 1e9)
 """Between these norms, products in single precision neither overflow nor lose digits to underflow."""
 
 
-class Gallery:
+class SearchGallery:
     """The images that probes are compared with; the images of a sitter stand side by side."""
 
     def __init__(self, vectors: Singles, order: Ints | None = None, starts: Ints | None = None) -> None:
@@ -145,7 +145,7 @@ class Nearest:
 
 
 def nearest(
-    gallery: Gallery, probes: NDArray[Any], k: int, *, struck: Struck = NOTHING, own: Ints | None = None
+    gallery: SearchGallery, probes: NDArray[Any], k: int, *, struck: Struck = NOTHING, own: Ints | None = None
 ) -> Nearest:
     """Return the k sitters who are most like each probe, without the probe's own sitter.
 
@@ -172,7 +172,9 @@ def nearest(
     return found
 
 
-def _search(gallery: Gallery, probes: Floats, k: int, struck: Struck, mine: Ints, found: Nearest, where: slice) -> None:
+def _search(
+    gallery: SearchGallery, probes: Floats, k: int, struck: Struck, mine: Ints, found: Nearest, where: slice
+) -> None:
     """Search for some probes, and write the results into `found`."""
     at_home = np.flatnonzero(mine >= 0)
     own = np.full(len(probes), -np.inf)
@@ -198,7 +200,9 @@ def _search(gallery: Gallery, probes: Floats, k: int, struck: Struck, mine: Ints
 class _Screen:
     """One pass over the gallery in single precision, for some probes."""
 
-    def __init__(self, gallery: Gallery, probes: Singles, k: int, struck: Struck, mine: Ints, own: Floats) -> None:
+    def __init__(
+        self, gallery: SearchGallery, probes: Singles, k: int, struck: Struck, mine: Ints, own: Floats
+    ) -> None:
         """Start without results; see `nearest` for the arguments. `own` [p]: scores of the probes' own sitters."""
         self.gallery, self.probes, self.k, self.struck, self.mine = gallery, probes, k, struck, mine
         self.slack = np.float32(2 * gallery.margin)
@@ -274,7 +278,7 @@ def _where(chosen: NDArray[np.bool_]) -> tuple[Ints, Ints]:
     return rows, columns
 
 
-def _pooled(gallery: Gallery, probes: Floats, rows: Ints, sitters: Ints, struck: Struck) -> Floats:
+def _pooled(gallery: SearchGallery, probes: Floats, rows: Ints, sitters: Ints, struck: Struck) -> Floats:
     """Return scores [n] of pairs of a probe and a sitter in double precision; −inf if no image is compared."""
     if not len(rows):
         return np.zeros(0)

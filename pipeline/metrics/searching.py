@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.errors import SitterError
-from pipeline.metrics.nearest import Gallery, Struck, nearest
+from pipeline.metrics.nearest import SearchGallery, Struck, nearest
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Floats, Ints, Scored, rounded
 from pipeline.metrics.search_rates import Searches
@@ -102,7 +102,7 @@ def _by_vectors(pairing: Pairing, within: _Arranged, ranks: Sequence[int]) -> Se
     """Search by cosines, of which only those that decide are computed in double precision."""
     from scipy.sparse import coo_array
 
-    gallery = Gallery(pairing.columns.vectors, within.order, within.starts)
+    gallery = SearchGallery(pairing.columns.vectors, within.order, within.starts)
     wanted = max([1, *ranks]) + 1
     found = nearest(gallery, pairing.probe.vectors, wanted, struck=within.struck, own=within.mine)
     rank = np.where(np.isfinite(found.own), 1 + found.before, 0)

@@ -14,14 +14,14 @@ from pipeline.params.train import Model
 if TYPE_CHECKING:
     from pipeline.params import Study
 
-Asked = Model | OutsideOptions | Fusion
+Entry = Model | OutsideOptions | Fusion
 
 
 @dataclass(frozen=True)
 class System:
     """A system that the benchmarks evaluate, and its abilities."""
 
-    asked: Asked
+    asked: Entry
     """Its entry in params.yaml."""
     sort: Literal["frozen", "trained", "outside", "fusion"]
     vectors: bool
@@ -30,11 +30,11 @@ class System:
 
 def systems(study: Study) -> dict[str, System]:
     """Return every system of a study by its name: the models, then the outside systems, then the fusions."""
-    entries: dict[str, Asked] = {**study.models, **study.outside, **study.fuse}
+    entries: dict[str, Entry] = {**study.models, **study.outside, **study.fuse}
     return {name: _system(entry, study) for name, entry in entries.items()}
 
 
-def _system(entry: Asked, study: Study) -> System:
+def _system(entry: Entry, study: Study) -> System:
     if isinstance(entry, OutsideOptions):
         return System(entry, "outside", not isinstance(entry, OutsideScoresOptions))
     if isinstance(entry, Fusion):

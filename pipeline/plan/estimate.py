@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.plan.materials import Material, materials, train_share
 from pipeline.plan.networks import Network, network_of
+from pipeline.plan.sizes import DataSize, sizes, train_share
 
 if TYPE_CHECKING:
     from pipeline.core.layout import Layout
@@ -71,7 +71,7 @@ class Estimate:
 
 def estimate(study: Study, at: Layout) -> Estimate:
     """Return what a study takes, as far as its data are known."""
-    known = materials(study, at)
+    known = sizes(study, at)
     costs = {name: _model(study, name, known) for name in study.models}
     costs |= dict.fromkeys(study.outside)
     dims = {name: _dim(study, name) for name in study.systems}
@@ -84,7 +84,7 @@ def estimate(study: Study, at: Layout) -> Estimate:
     return Estimate(costs, float(data + faces), [name for name, material in known.items() if material is None])
 
 
-def _total(known: dict[str, Material | None], datasets: tuple[str, ...]) -> int | None:
+def _total(known: dict[str, DataSize | None], datasets: tuple[str, ...]) -> int | None:
     """Return the number of images in some data sets; None if one of them is unknown."""
     found = [material.images for name in datasets if (material := known.get(name))]
     return sum(found) if len(found) == len(datasets) else None
@@ -109,7 +109,7 @@ def _embedding_bytes(images: int, dim: int, ways: int = 1) -> float:
     return images * (4.0 * dim * ways + 30)  # 30 bytes for the name of the image
 
 
-def _model(study: Study, name: str, known: dict[str, Material | None]) -> Cost | None:
+def _model(study: Study, name: str, known: dict[str, DataSize | None]) -> Cost | None:
     """Return the cost of a network's training and embeddings; None if a part of it is unknown."""
     model, network = study.models[name], network_of(study.models[name].backbone)
     embedded = _total(known, study.embed.datasets)
@@ -140,7 +140,7 @@ def _trained(
     model: Model,
     training: Training,
     network: Network,
-    sets: list[Material],
+    sets: list[DataSize],
     study: Study,
     world: int,
     gpu: bool,

@@ -11,7 +11,7 @@ from pipeline.core.registry import Options
 from pipeline.params.fuse import Fusion
 from pipeline.params.licences import Use
 from pipeline.params.outside_systems.base import OutsideOptions
-from pipeline.params.systems import Asked
+from pipeline.params.systems import Entry
 from pipeline.params.train import Model
 from pipeline.params.weights import HasWeights
 from pipeline.reporting.figures import history
@@ -21,10 +21,10 @@ from pipeline.store.curves import Curve
 
 
 @dataclass(frozen=True)
-class Made:
+class SystemRecord:
     """A system: its entry in the study, and the records in its folder."""
 
-    asked: Asked | None
+    asked: Entry | None
     """Entry of params.yaml; None for a system that is not part of this study."""
     use: tuple[Use, list[str]] | None
     """The use that the licences of its materials allow, and the materials that forbid any further use."""
@@ -55,12 +55,12 @@ class ModelCard:
     curves: list[Chart]
 
 
-def model_cards(made: Mapping[str, Made], styles: Styles) -> list[ModelCard]:
+def model_cards(made: Mapping[str, SystemRecord], styles: Styles) -> list[ModelCard]:
     """Return a card for every evaluated model, in the order of the styles."""
     return [_card(style, made[name]) for name, style in styles.items()]
 
 
-def _card(style: Series, found: Made) -> ModelCard:
+def _card(style: Series, found: SystemRecord) -> ModelCard:
     record = found.record
     weights = record.get("weights")
     return ModelCard(
@@ -79,7 +79,7 @@ def _use(use: Use, due: list[str]) -> str:
     return f"{use}: {', '.join(due)}" if due else use
 
 
-def made_of(asked: Asked | None, record: Mapping[str, Any]) -> tuple[str, str]:
+def made_of(asked: Entry | None, record: Mapping[str, Any]) -> tuple[str, str]:
     """Return two descriptions of a system: its parts, and what was trained and how.
 
     Args:

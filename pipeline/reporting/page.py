@@ -48,8 +48,8 @@ def page(found: Findings, album: StudyAlbum) -> str:
         found: everything that the page shows.
         album: collects the pictures in the order in which they are used.
     """
-    answers, styles, run = found.answers, found.styles, found.answers.results.run
-    benchmarks = answers.results.benchmarks
+    outcome, styles, run = found.outcome, found.styles, found.outcome.results.run
+    benchmarks = outcome.results.benchmarks
     chapters = [
         chapter(benchmark, styles, found.far, found.pairs, trained_sitters(run, benchmark.options), album)
         for benchmark in benchmarks
@@ -79,9 +79,9 @@ def page(found: Findings, album: StudyAlbum) -> str:
         any_pairs=any(c.galleries for c in chapters),
         data_sets=[data_set(images, album) for images in found.data_sets],
         explained=explanations(asked.method, asked.models[0], found.attributions, album, styles) if asked else None,
-        overlaps=overlaps(answers.overlaps, album),
-        questions=questions(answers.questions, album),
-        sweeps=sweeps(answers.swept, benchmarks, styles),
+        overlaps=overlaps(outcome.overlaps, album),
+        questions=questions(outcome.questions, album),
+        sweeps=sweeps(outcome.swept, benchmarks, styles),
         overlap_columns=COLUMNS,
         any_training=any(card.curves for card in cards),
         model_cards=cards,

@@ -11,7 +11,7 @@ from pipeline.reporting.gallery import Side
 from pipeline.reporting.numbers import NBSP, NONE, percent, ratio
 from pipeline.reporting.tables import aligned
 from pipeline.store.candidates import NONE as NONE_OF_THESE
-from pipeline.store.candidates import Asked, Listed
+from pipeline.store.candidates import AnswerRow, QuestionAnswers
 
 ABSENT = ", not in the gallery"
 SHOWN = 12
@@ -47,12 +47,12 @@ class Question:
     candidates: int
 
 
-def questions(answered: Mapping[str, Asked], album: StudyAlbum | None) -> list[Question]:
+def questions(answered: Mapping[str, QuestionAnswers], album: StudyAlbum | None) -> list[Question]:
     """Return every question that has been answered; without an album, there are no pictures."""
     return [_question(name, asked, album) for name, asked in answered.items()]
 
 
-def lines(answered: Mapping[str, Asked]) -> list[str]:
+def lines(answered: Mapping[str, QuestionAnswers]) -> list[str]:
     """Return the questions as lines for the terminal: a table and some sentences for each."""
     found = []
     for question in questions(answered, None):
@@ -71,14 +71,14 @@ def lines(answered: Mapping[str, Asked]) -> list[str]:
     return found
 
 
-def _question(name: str, asked: Asked, album: StudyAlbum | None) -> Question:
+def _question(name: str, asked: QuestionAnswers, album: StudyAlbum | None) -> Question:
     record, sitters = asked.record, int(asked.record["gallery"]["sitters"])
     firsts = [_first(rows, record["pretended"]["absent"], album) for rows in spread(asked.lists, SHOWN)]
     page = asked.page.as_posix()
     return Question(name, record["model"], page, sentences(record), firsts, len(asked.lists), sitters)
 
 
-def _first(rows: Sequence[Listed], absent: Collection[str], album: StudyAlbum | None) -> First:
+def _first(rows: Sequence[AnswerRow], absent: Collection[str], album: StudyAlbum | None) -> First:
     head = next((row for row in rows if row.rank != NONE_OF_THESE), rows[0])
     none = next((row.posterior for row in rows if row.rank == NONE_OF_THESE), None)
     reference = None

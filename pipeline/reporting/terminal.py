@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pipeline.reporting import overlaps, questions
 from pipeline.reporting.declared import answer
-from pipeline.reporting.findings import Answers
+from pipeline.reporting.findings import Outcome
 from pipeline.reporting.repeats import over_seeds
 from pipeline.reporting.tables import results_table
 
 
-def told(found: Answers) -> str:
+def told(found: Outcome) -> str:
     """Return the tables, notes and answers of a run as lines of text, with the path of the report."""
     benchmarks = found.results.benchmarks
     tables = [results_table(found.results), *over_seeds(found.swept, benchmarks)]

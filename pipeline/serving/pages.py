@@ -18,7 +18,7 @@ from starlette.routing import Route
 from pipeline.core.errors import SitterError
 from pipeline.core.own_files import located
 from pipeline.faces.image import UnreadableImage
-from pipeline.faces.pictures import Pictures
+from pipeline.faces.project_pictures import ProjectPictures
 from pipeline.identification.deciding import Outdated
 from pipeline.identification.decisions import Image
 from pipeline.identification.sheets import Sheet
@@ -177,7 +177,9 @@ class Pages:
             "accepted": decided.count("accept"),
             "unsuitable": decided.count("unsuitable"),
         }
-        html = sheet_page(question.name, question.entry, chosen, question.known, record, Album(Pictures(self.desk.at)))
+        html = sheet_page(
+            question.name, question.entry, chosen, question.known, record, Album(ProjectPictures(self.desk.at))
+        )
         return HTMLResponse(html, headers=kept_as(f"{question.name}.html"))
 
     def decisions(self, request: Request) -> Response:

@@ -60,7 +60,7 @@ def write(
 ) -> None:
     """Write the files of a question."""
     from pipeline.answering.sheets import record
-    from pipeline.faces.pictures import Pictures
+    from pipeline.faces.project_pictures import ProjectPictures
     from pipeline.identification.annotations import annotation_page
     from pipeline.reporting.album import Album
     from pipeline.reporting.sheets import page
@@ -74,7 +74,7 @@ def write(
     rows = [row | {"question": name, "model": entry.model} for sheet in told for row in sheet.rows()]
     notes = annotation_page(name, entry.model, (sheet.annotated(at) for sheet in told if sheet.box is not None))
     with output_folder(at.identify(name)) as folder:
-        html = page(name, entry, told, answers.known, question, Album(Pictures(at)))
+        html = page(name, entry, told, answers.known, question, Album(ProjectPictures(at)))
         write_answers(folder, rows, further, _known_rows(answers), question, html, notes)
 
 

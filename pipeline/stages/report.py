@@ -17,8 +17,8 @@ from pipeline.core.layout import HERE, Layout
 if TYPE_CHECKING:
     from pipeline.params import Study
     from pipeline.reporting.account import Images
-    from pipeline.reporting.findings import Answers, Findings
-    from pipeline.reporting.model_cards import Made
+    from pipeline.reporting.findings import Findings, Outcome
+    from pipeline.reporting.model_cards import SystemRecord
     from pipeline.store.models import Record
 
 
@@ -28,17 +28,17 @@ def run(study: Study, root: Path = Path()) -> None:
     Raises:
         SitterError: there are no results, or one of their files is broken.
     """
-    from pipeline.faces.pictures import Pictures
+    from pipeline.faces.project_pictures import ProjectPictures
     from pipeline.reporting.album import StudyAlbum
     from pipeline.reporting.page import page
     from pipeline.reporting.terminal import told
 
     at = Layout.of(study, root)
     found = read(study, at)
-    html = page(found, StudyAlbum(Pictures(at)))
-    with atomic_file(found.answers.page) as part:
+    html = page(found, StudyAlbum(ProjectPictures(at)))
+    with atomic_file(found.outcome.page) as part:
         part.write_text(html, encoding="utf-8")
-    print(told(found.answers))
+    print(told(found.outcome))
 
 
 def results(study: Study, at: Layout = HERE) -> str:
@@ -49,12 +49,12 @@ def results(study: Study, at: Layout = HERE) -> str:
     """
     from pipeline.reporting.terminal import told
 
-    return told(read_answers(study, at))
+    return told(read_outcome(study, at))
 
 
-def read_answers(study: Study, at: Layout) -> Answers:
+def read_outcome(study: Study, at: Layout) -> Outcome:
     """Read the results that are printed on the terminal, too."""
-    from pipeline.reporting.findings import Answers
+    from pipeline.reporting.findings import Outcome
     from pipeline.store.candidates import find_answers
     from pipeline.store.overlaps import find_overlap
     from pipeline.store.results import read_results
@@ -63,7 +63,7 @@ def read_answers(study: Study, at: Layout) -> Answers:
     swept = {name: swept for name in study.judged if (swept := study.swept(name))}
     shared = {name: (asked, s) for name, asked in study.overlap.items() if (s := find_overlap(name, at))}
     answered = {name: answers for name in study.identify if (answers := find_answers(name, at))}
-    return Answers(found, swept, shared, answered, at.report())
+    return Outcome(found, swept, shared, answered, at.report())
 
 
 def read(study: Study, at: Layout) -> Findings:
@@ -80,15 +80,15 @@ def read(study: Study, at: Layout) -> Findings:
     from pipeline.store.embeddings import read_versions
     from pipeline.store.models import find_record
 
-    answers = read_answers(study, at)
+    outcome = read_outcome(study, at)
     systems = study.systems
-    styles = series(systems, answers.results.benchmarks)
+    styles = series(systems, outcome.results.benchmarks)
     records = {name: find_record(name, at) for name in (*study.models, *styles)}
     explained = study.explain.models if study.explain else ()
     embedded = product(systems, study.embed.datasets)
     return Findings(
         title=study.report.title,
-        answers=answers,
+        outcome=outcome,
         styles=styles,
         far=study.evaluate.far,
         pairs=study.report.pairs,
@@ -100,16 +100,16 @@ def read(study: Study, at: Layout) -> Findings:
         versions={
             "Models": [records[name].get("versions", {}) for name in study.models],
             "Embeddings": [read_versions(name, dataset, at) for name, dataset in embedded],
-            "Figures": [answers.results.run.get("versions", {})],
+            "Figures": [outcome.results.run.get("versions", {})],
         },
         params=study.model_dump(mode="json"),
     )
 
 
-def _models(study: Study, judged: Iterable[str], records: Mapping[str, Record], at: Layout) -> dict[str, Made]:
+def _models(study: Study, judged: Iterable[str], records: Mapping[str, Record], at: Layout) -> dict[str, SystemRecord]:
     """Return for each evaluated system its entry in the study and the records in its folder."""
     from pipeline.params.licences import use_of_model
-    from pipeline.reporting.model_cards import Made
+    from pipeline.reporting.model_cards import SystemRecord
     from pipeline.store.models import read_history
     from pipeline.store.raw import licences_of_images
 
@@ -118,7 +118,7 @@ def _models(study: Study, judged: Iterable[str], records: Mapping[str, Record], 
     for name in judged:
         asked = systems[name].asked if name in systems else None
         use = use_of_model(study, name, images) if asked else None
-        found[name] = Made(asked, use, records[name], read_history(name, at))
+        found[name] = SystemRecord(asked, use, records[name], read_history(name, at))
     return found
 
 

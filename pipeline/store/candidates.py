@@ -38,7 +38,7 @@ OPEN, IDENTIFIED, UNSUITABLE = "unidentified", "identified", "unsuitable"
 
 
 @dataclass(frozen=True)
-class Listed:
+class AnswerRow:
     """A row of the list of a portrait: a candidate, "none of these" (rank `NONE`), or the decision of a person."""
 
     dataset: str
@@ -55,12 +55,12 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Asked:
+class QuestionAnswers:
     """The answers to a question."""
 
     record: Mapping[str, Any]
     """The content of `question.json`: settings, models, and how often candidates were right."""
-    lists: list[list[Listed]]
+    lists: list[list[AnswerRow]]
     """The list of each portrait."""
     page: Path
 
@@ -97,7 +97,7 @@ def read_candidates(name: str, at: Layout = HERE) -> list[dict[str, str]]:
     return read_csv(at.identify(name) / CANDIDATES, COLUMNS)
 
 
-def find_answers(name: str, at: Layout = HERE) -> Asked | None:
+def find_answers(name: str, at: Layout = HERE) -> QuestionAnswers | None:
     """Read the answers to a question; None if it has not been answered.
 
     Raises:
@@ -105,7 +105,7 @@ def find_answers(name: str, at: Layout = HERE) -> Asked | None:
     """
     if not question_file(name, at).exists():
         return None
-    by_image: dict[tuple[str, str], list[Listed]] = {}
-    for listed in read_typed(at.identify(name) / CANDIDATES, Listed):
+    by_image: dict[tuple[str, str], list[AnswerRow]] = {}
+    for listed in read_typed(at.identify(name) / CANDIDATES, AnswerRow):
         by_image.setdefault((listed.dataset, listed.image), []).append(listed)
-    return Asked(read_question(name, at), list(by_image.values()), at.identify(name) / PAGE)
+    return QuestionAnswers(read_question(name, at), list(by_image.values()), at.identify(name) / PAGE)

@@ -245,7 +245,7 @@ def test_evaluation_leaves_the_answers_alone() -> None:
 
 
 def test_the_report_and_the_terminal_say_who_comes_first_and_how_often_that_is_right() -> None:
-    from pipeline.faces.pictures import Pictures
+    from pipeline.faces.project_pictures import ProjectPictures
     from pipeline.reporting.album import StudyAlbum
     from pipeline.reporting.questions import lines, questions
     from pipeline.store.candidates import find_answers
@@ -261,6 +261,6 @@ def test_the_report_and_the_terminal_say_who_comes_first_and_how_often_that_is_r
     first = read_question("who")["pretended"]["first"]
     assert f"the right one comes first for {first} and among the first 3 for 3" in "\n".join(told)
     assert "results/identify/who/index.html" in told[-2]
-    (question,) = questions(answered, StudyAlbum(Pictures()))
+    (question,) = questions(answered, StudyAlbum(ProjectPictures()))
     assert len(question.firsts) == 8
     assert all(f.probe.picture is not None and f.reference is not None for f in question.firsts)

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.search import main as benchmark
 from pipeline.metrics import nearest as module
-from pipeline.metrics.nearest import Gallery, Struck, nearest
+from pipeline.metrics.nearest import SearchGallery, Struck, nearest
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import COSINE_GRID, Embedded, Floats, Ints, Scored, rounded, unit
 from pipeline.metrics.searching import searches
@@ -54,7 +54,7 @@ def test_the_nearest_are_those_of_double_precision(
     rows = rng.permutation(size)
     given, order = np.empty_like(vectors), np.empty(size, np.int64)
     given[rows], order[:] = vectors, rows
-    found = nearest(Gallery(given, order, starts), asked, k, struck=Struck.of(*out), own=own)
+    found = nearest(SearchGallery(given, order, starts), asked, k, struck=Struck.of(*out), own=own)
     np.testing.assert_array_equal(found.sitters, expected[0])
     np.testing.assert_allclose(found.scores, expected[1], rtol=0, atol=2 * COSINE_GRID)
     np.testing.assert_allclose(found.own, expected[2], rtol=0, atol=2 * COSINE_GRID)
@@ -66,12 +66,12 @@ def test_images_that_are_each_a_sitter_are_searched_as_they_stand() -> None:
     vectors, probes = (rng.normal(size=(n, 64)).astype(np.float32) for n in (20_000, 3))
     nobody = np.full(3, -1)
     expected = plainly(vectors, probes, np.arange(20_000), 10, (np.zeros(0, int), np.zeros(0, int)), nobody)
-    found = nearest(Gallery(vectors), probes, 10)
+    found = nearest(SearchGallery(vectors), probes, 10)
     np.testing.assert_array_equal(found.sitters, expected[0])
     np.testing.assert_allclose(found.scores, expected[1], rtol=0, atol=2 * COSINE_GRID)
-    assert nearest(Gallery(vectors[:0]), probes, 10).sitters.tolist() == [[-1]] * 3
+    assert nearest(SearchGallery(vectors[:0]), probes, 10).sitters.tolist() == [[-1]] * 3
     with pytest.raises(ValueError, match="k is 0"):
-        nearest(Gallery(vectors), probes, 0)
+        nearest(SearchGallery(vectors), probes, 0)
 
 
 def test_identification_by_vectors_is_identification_by_their_scores() -> None:

@@ -9,7 +9,7 @@ import pytest
 from pipeline.core import layout
 from pipeline.core.files import write_csv
 from pipeline.core.layout import Layout
-from pipeline.faces.pictures import Pictures
+from pipeline.faces.project_pictures import ProjectPictures
 from pipeline.reporting.account import DataSet, data_set
 from pipeline.reporting.album import StudyAlbum
 from pipeline.stages.report import images_of
@@ -18,7 +18,7 @@ from tests.test_align import study
 
 
 def shown() -> DataSet:
-    return data_set(images_of(study(), "people", Layout()), StudyAlbum(Pictures()))
+    return data_set(images_of(study(), "people", Layout()), StudyAlbum(ProjectPictures()))
 
 
 def test_what_a_human_did_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

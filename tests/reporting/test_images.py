@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline.core.layout import Layout
-from pipeline.faces.pictures import Pictures
+from pipeline.faces.project_pictures import ProjectPictures
 from pipeline.reporting.album import SHEET_BYTES, THUMBNAIL, StudyAlbum, sheet, spread
 from tests.reporting.standin import drawn_crops, small_study, write_data
 
@@ -20,7 +20,7 @@ from tests.reporting.standin import drawn_crops, small_study, write_data
 def album(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StudyAlbum:
     monkeypatch.chdir(tmp_path)
     write_data(small_study(), "photos", drawn_crops(24, 6))
-    return StudyAlbum(Pictures())
+    return StudyAlbum(ProjectPictures())
 
 
 def test_crop_is_the_face_of_that_image(album: StudyAlbum) -> None:
@@ -60,7 +60,7 @@ def test_thumbnail_keeps_the_shape(album: StudyAlbum) -> None:
 def test_contact_sheet_is_made_small_enough(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (2400, 2400, 3), np.uint8)
     assert len(sheet(noise).uri) <= SHEET_BYTES
-    assert StudyAlbum(Pictures(Layout(tmp_path))).sheet("none") is None
+    assert StudyAlbum(ProjectPictures(Layout(tmp_path))).sheet("none") is None
 
 
 def test_spread_takes_from_the_whole() -> None:

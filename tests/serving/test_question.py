@@ -16,7 +16,7 @@ import yaml
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv
 from pipeline.core.layout import Layout
-from pipeline.faces.pictures import Pictures
+from pipeline.faces.project_pictures import ProjectPictures
 from pipeline.identification.deciding import Said, decide
 from pipeline.reporting.album import Album
 from pipeline.reporting.sheets import page
@@ -48,7 +48,7 @@ def test_the_sheets_that_are_read_make_the_page_that_the_run_has_made() -> None:
     asked = study(**ASKED)
     identify.run(asked, "who")
     read = question.read(asked, "who", Layout())
-    made = page("who", read.entry, read.sheets, read.known, read.record, Album(Pictures()))
+    made = page("who", read.entry, read.sheets, read.known, read.record, Album(ProjectPictures()))
     assert_same(made, (Layout().identify("who") / "index.html").read_text())
 
 
@@ -56,7 +56,7 @@ def test_the_same_where_there_are_scores_only() -> None:
     asked = study(as_unidentified=[f"s{n:02}" for n in range(6)])
     identify.run(asked, "who")
     read = question.read(asked, "who", Layout())
-    made = page("who", read.entry, read.sheets, read.known, read.record, Album(Pictures()))
+    made = page("who", read.entry, read.sheets, read.known, read.record, Album(ProjectPictures()))
     assert_same(made, (Layout().identify("who") / "index.html").read_text())
     assert review.view(read, read.sheets, 0, review.Filter()).none is None
 

@@ -10,7 +10,7 @@ from pipeline.store.faces import FaceStore
 from pipeline.store.raw import contact_sheet_file
 
 
-class Pictures:
+class ProjectPictures:
     """The pictures of the project `at`; the faces of a data set are opened once, and its credits are read once."""
 
     def __init__(self, at: Layout = HERE) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipeline.core.pixels import RGBImage
 
 
-class Pictures(Protocol):
+class GalleryPictures(Protocol):
     """The pictures of a gallery's portraits, and what is known about them."""
 
     def path(self, portrait: Portrait) -> Path:
@@ -35,7 +35,7 @@ class Pictures(Protocol):
 class HandedIn:
     """The pixels for a page about faces that were handed in, with portraits of a gallery."""
 
-    def __init__(self, faces: Mapping[tuple[str, str], Face], gallery: Pictures) -> None:
+    def __init__(self, faces: Mapping[tuple[str, str], Face], gallery: GalleryPictures) -> None:
         """Take the faces that were handed in by (data set's name, file name); all other crops come from `gallery`."""
         self._faces, self._gallery = faces, gallery
 

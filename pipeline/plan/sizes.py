@@ -26,7 +26,7 @@ LISTED = 60_000
 
 
 @dataclass(frozen=True)
-class Material:
+class DataSize:
     """A data set, or weights."""
 
     images: int
@@ -42,42 +42,42 @@ class Material:
         return self.bytes if self.aligned else CROP * self.images
 
 
-def materials(study: Study, at: Layout) -> dict[str, Material | None]:
+def sizes(study: Study, at: Layout) -> dict[str, DataSize | None]:
     """Return every entry of `download` and `render` by its name; None where its size is unknown."""
     found = {name: _downloaded(study, name, at) for name in study.download}
     for name, render in study.render.items():
         of = found.get(render.dataset)
         images = of.images * render.renderings if of else 0
-        found[name] = Material(images, of.sitters, PAINTED * images) if of else None
+        found[name] = DataSize(images, of.sitters, PAINTED * images) if of else None
     return found
 
 
-def _downloaded(study: Study, name: str, at: Layout) -> Material | None:
+def _downloaded(study: Study, name: str, at: Layout) -> DataSize | None:
     source = study.download[name]
     aligned = name in study.align and study.align[name].detectors[0].kind == "aligned" and source.kind == "recordio"
     if source.size is not None:
         size = source.size
-        return Material(size.images, size.sitters, round(1e9 * size.gb), aligned)
+        return DataSize(size.images, size.sitters, round(1e9 * size.gb), aligned)
     folder = at.raw(name)
     if (folder / MANIFEST).is_file():
         return _found_in(folder)
     return _own(source, at.root)
 
 
-def _own(source: Source, root: Path) -> Material | None:
+def _own(source: Source, root: Path) -> DataSize | None:
     """Return what a source's own files hold, if they are on this machine."""
     paths = [root / located(path) for path in named(source).values()]
     if source.kind == "folder" and paths[0].is_dir():
         return _found_in(paths[0])
     if source.kind == "manifest" and paths[0].is_file():
         rows, sitters = _listed(paths[0], source.separator, (source.columns or {}).get("sitter", "sitter"))
-        return Material(rows, sitters, LISTED * rows)
+        return DataSize(rows, sitters, LISTED * rows)
     if source.kind == "file" and paths and paths[0].is_file():
-        return Material(0, 0, paths[0].stat().st_size)
+        return DataSize(0, 0, paths[0].stat().st_size)
     return None
 
 
-def _found_in(folder: Path) -> Material | None:
+def _found_in(folder: Path) -> DataSize | None:
     """Return the content of a folder with a folder per sitter; None if it holds too many files to count."""
     images = size = 0
     sitters = set()
@@ -89,7 +89,7 @@ def _found_in(folder: Path) -> Material | None:
                 sitters.add(Path(place).relative_to(folder).parts[0])
         if images > COUNTED:
             return None
-    return Material(images, len(sitters), size)
+    return DataSize(images, len(sitters), size)
 
 
 def _listed(file: Path, separator: str, column: str) -> tuple[int, int]:
