@@ -81,7 +81,7 @@ def certainty(verdicts: list[Verdict]) -> str:
                 f"over the {role}"
             )
     parts = [f"{' and '.join(roles)} {judgement}" for judgement, roles in found.items()]
-    return f"The lead {', that '.join(parts)}." if parts else ""
+    return f"The lead {', the lead '.join(parts)}." if parts else ""
 
 
 def _where(part: int, tested: int, benchmarks: int) -> str:

@@ -84,7 +84,7 @@ def test_certainty_counts_the_benchmarks() -> None:
     assert headline(found) == [("both", ["one", "two"])]
     assert certainty(found) == (
         "The lead over the best frozen model is significant on 1 of 2 benchmarks, "
-        f"that over the {RUNNER_UP} may be chance on both benchmarks."
+        f"the lead over the {RUNNER_UP} may be chance on both benchmarks."
     )
 
 
