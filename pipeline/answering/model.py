@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from pipeline.answering.faces import Box, Face, Finder, Picture, fingerprint
 from pipeline.answering.recogniser import Prints, Recogniser, scores
-from pipeline.calibration.verbal import verbal
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import Layout
 from pipeline.core.nobody import nobody
+from pipeline.identification.verbal import verbal
 from pipeline.metrics.result import Floats
 
 if TYPE_CHECKING:

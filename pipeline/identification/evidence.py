@@ -29,10 +29,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.calibration.fit import Calibration, Method, fit
 from pipeline.identification.search import Searches
 from pipeline.metrics.result import Floats, Ints
 from pipeline.metrics.verification import tally
+from pipeline.scoring.calibration.fit import Calibration, Method, fit
 from pipeline.scoring.search_norm import normalised, of_sitters
 
 FOLDS = 5

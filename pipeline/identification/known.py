@@ -14,9 +14,9 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.calibration.verbal import STEPS
 from pipeline.identification.evidence import Evidence, equal, places, posteriors
 from pipeline.identification.search import Searches
+from pipeline.identification.verbal import STEPS
 from pipeline.metrics.result import Floats, Ints
 
 NONE = 0

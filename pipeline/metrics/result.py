@@ -192,10 +192,10 @@ class Context:
     """Returns the images of a data set's validation sitters; None if there are none."""
     calibrate: Callable[..., tuple[dict[str, Scalar], dict[str, dict[str, Column]]]] | None = None
     """Returns scalars and curves of a calibration, from the test pairs, the counts of the validation pairs, the number
-    of validation sitters and the draws: `pipeline.calibration.measure.calibrated`. None: scores are not calibrated."""
+    of validation sitters and the draws: `scoring.calibration.measure.calibrated`. None: scores are not calibrated."""
     likelihood: Callable[..., Callable[[Floats], Floats]] | None = None
     """Returns a function from scores to natural log-likelihood ratios, fitted on counts of pairs
-    (`verification.Tally`): `pipeline.calibration.fit.fit`."""
+    (`verification.Tally`): `pipeline.scoring.calibration.fit.fit`."""
     learned: Callable[[], Iterator[NDArray[Any]] | None] = lambda: None
     """Returns the class centres that the model's loss has learned, of length 1, in blocks [n, d]; None if it has
     none."""

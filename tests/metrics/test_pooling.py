@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.calibration.fit import fit
 from pipeline.core.errors import SitterError
 from pipeline.metrics import score_pooling
 from pipeline.metrics.all_pairs import all_pairs
@@ -22,6 +21,7 @@ from pipeline.metrics.verification import tally
 from pipeline.params.metrics.all_pairs import AllPairsOptions
 from pipeline.params.metrics.identification import IdentificationOptions
 from pipeline.params.metrics.template_pairs import TemplatePairsOptions
+from pipeline.scoring.calibration.fit import fit
 from tests.metrics.simulated import context, embedded
 
 PHOTOGRAPHS = embedded("photos", 12, 6, seed=1, noise=1.2)

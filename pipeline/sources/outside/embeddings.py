@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.outside.file import FAILED, OutsideFile, read_columns, some
-from pipeline.outside.number_columns import counting, family
 from pipeline.params.outside_systems.embeddings import OutsideEmbeddingsOptions
+from pipeline.sources.outside.file import FAILED, OutsideFile, read_columns, some
+from pipeline.sources.outside.number_columns import counting, family
 from pipeline.store.embeddings import Floats, write_embeddings, write_failed
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.calibration.elub import elub
-from pipeline.calibration.pav import pav
 from pipeline.metrics.result import Floats
 from pipeline.metrics.verification import Tally
+from pipeline.scoring.calibration.elub import elub
+from pipeline.scoring.calibration.pav import pav
 
 Method = Literal["logistic", "pav"]
 # If there are more distinct scores than this, neighbours are merged before a fit.
