@@ -13,11 +13,11 @@ from pipeline.answering.faces import Face
 from pipeline.answering.kept import Made, Vectors
 from pipeline.core.errors import SitterError
 from pipeline.core.names import nfc
+from pipeline.core.numbers import Singles
 from pipeline.core.progress import progress
 from pipeline.identification.search import Portrait
 from pipeline.sources.clutter import clutter
 from pipeline.sources.image_files import is_image, natural, tree
-from pipeline.store.embeddings import Floats
 
 if TYPE_CHECKING:
     from pipeline.answering.model import Model
@@ -32,7 +32,7 @@ AT_ONCE = 32
 REMEMBERED = 64
 
 
-def folder_portraits(model: Model, folder: Path) -> tuple[list[Portrait], Floats]:
+def folder_portraits(model: Model, folder: Path) -> tuple[list[Portrait], Singles]:
     """Return the portraits in a folder and their vectors, float32 [n, d].
 
     The first folder of a picture's path names its sitter (`folder/SITTER/…/picture.jpg`). A picture directly in

@@ -16,8 +16,8 @@ from pipeline.answering.recogniser import Prints, Recogniser, scores
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import Layout
 from pipeline.core.nobody import nobody
+from pipeline.core.numbers import Floats
 from pipeline.identification.verbal import verbal
-from pipeline.metrics.result import Floats
 
 if TYPE_CHECKING:
     from pipeline.answering.pairs import PairCalibration

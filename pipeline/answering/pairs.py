@@ -12,11 +12,11 @@ from pipeline.answering.portraits import learned, seen
 from pipeline.answering.recogniser import Prints, Recogniser, scores
 from pipeline.core.errors import SitterError, nearest
 from pipeline.core.layout import Layout
+from pipeline.core.numbers import Singles
 from pipeline.identification.question import thinned
 from pipeline.identification.search import Portrait
 from pipeline.metrics.verification import tally
 from pipeline.scoring.calibration.fit import Calibration, fit
-from pipeline.store.embeddings import Floats as Singles
 from pipeline.store.splits import UNIDENTIFIED, UNUSED
 
 if TYPE_CHECKING:

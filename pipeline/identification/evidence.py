@@ -29,8 +29,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.numbers import Floats, Ints
 from pipeline.identification.search import Searches
-from pipeline.metrics.result import Floats, Ints
 from pipeline.metrics.verification import tally
 from pipeline.scoring.calibration.fit import Calibration, Method, fit
 from pipeline.scoring.search_norm import normalised, of_sitters

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
 from pipeline.core.nobody import nobody
+from pipeline.core.numbers import Floats, Ints
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Column = Sequence[Any] | NDArray[Any]
 Subset = Literal["train", "val", "test"]
 
@@ -246,22 +245,3 @@ def at(name: str, far: float) -> str:
     'tar@0.00001'
     """
     return f"{name}@{np.format_float_positional(far, trim='-')}"
-
-
-# Cosines of the same two directions may differ in their last bits, depending on their places in a matrix.
-COSINE_GRID = 2.0**-40
-
-
-def rounded(cosines: Floats) -> Floats:
-    """Round cosines, float64, in place to about 12 decimals, so that equal ones are equal and none exceeds ± 1."""
-    cosines *= 1 / COSINE_GRID
-    np.rint(cosines, out=cosines)
-    cosines *= COSINE_GRID
-    return cosines
-
-
-def unit(vectors: NDArray[Any]) -> Floats:
-    """Return vectors [n, d] scaled to length 1, float64."""
-    x = np.asarray(vectors, dtype=np.float64)
-    scaled: Floats = x / np.linalg.norm(x, axis=1, keepdims=True)
-    return scaled

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.store.embeddings import Floats
+from pipeline.core.numbers import Singles
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +24,7 @@ MOST_SCORES = 1_000_000
 LEAST_SPREAD = 1e-6
 
 
-def strangers(units: Floats, cohort: Floats, most: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def strangers(units: Singles, cohort: Singles, most: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean and standard deviation of each image's cosines with the `most` most similar cohort images.
 
     Args:
@@ -41,7 +41,7 @@ def strangers(units: Floats, cohort: Floats, most: int) -> tuple[NDArray[np.floa
     return nearest.mean(1), np.maximum(nearest.std(1), LEAST_SPREAD)
 
 
-def normalised(probes: Floats, gallery: Floats, cohort: Floats, most: int) -> NDArray[np.float64]:
+def normalised(probes: Singles, gallery: Singles, cohort: Singles, most: int) -> NDArray[np.float64]:
     """Return the scores (s − μ_p) / 2σ_p + (s − μ_g) / 2σ_g, where s is the cosine; `strangers` gives μ and σ.
 
     Args:

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import unit
 from pipeline.metrics import score_pooling
 from pipeline.metrics.all_pairs import all_pairs
 from pipeline.metrics.identification import identification
-from pipeline.metrics.result import Context, Embedded, Scored, unit
+from pipeline.metrics.result import Context, Embedded, Scored
 from pipeline.metrics.score_list import every_pair
 from pipeline.metrics.template_pairs import template_pairs
 from pipeline.metrics.verification import tally

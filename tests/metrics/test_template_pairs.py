@@ -13,9 +13,10 @@ import pytest
 
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import Layout
+from pipeline.core.numbers import unit
 from pipeline.metrics import template_pairs as module
 from pipeline.metrics.intervals import ScoredPairs
-from pipeline.metrics.result import Embedded, unit
+from pipeline.metrics.result import Embedded
 from pipeline.metrics.score_list import every_pair
 from pipeline.metrics.template_pairs import template_pairs
 from pipeline.params import check

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.metrics.result import Floats
+from pipeline.core.numbers import Floats
 from pipeline.metrics.verification import Tally
 from pipeline.scoring.calibration.elub import elub
 from pipeline.scoring.calibration.pav import pav

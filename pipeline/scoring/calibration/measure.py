@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.numbers import Floats
 from pipeline.metrics.pair_table import PairTable
-from pipeline.metrics.result import Column, Floats, Scalar
+from pipeline.metrics.result import Column, Scalar
 from pipeline.metrics.verification import Tally, tally
 from pipeline.scoring.calibration.cost import cross_entropy, genuine_cost, impostor_cost
 from pipeline.scoring.calibration.fit import Method, condensed

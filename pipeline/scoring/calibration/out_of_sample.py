@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.numbers import Floats
 from pipeline.metrics.pair_table import PairTable
-from pipeline.metrics.result import Floats
 from pipeline.metrics.verification import Tally
 from pipeline.scoring.calibration.fit import Calibration, Method, fit
 
