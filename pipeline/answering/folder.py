@@ -32,6 +32,12 @@ AT_ONCE = 32
 REMEMBERED = 64
 
 
+def pictures_in(folder: Path) -> list[PurePosixPath]:
+    """Return the pictures below a folder, relative to it, in natural order; what programs left there is passed over."""
+    files = (PurePosixPath(path.as_posix()) for path in tree(folder))
+    return sorted((f for f in files if clutter(f) is None and is_image(f.name)), key=lambda path: natural(str(path)))
+
+
 def folder_portraits(model: Model, folder: Path) -> tuple[list[Portrait], Singles]:
     """Return the portraits in a folder and their vectors, float32 [n, d].
 
@@ -42,8 +48,7 @@ def folder_portraits(model: Model, folder: Path) -> tuple[list[Portrait], Single
     Raises:
         SitterError: there is no picture with a face.
     """
-    files = sorted((PurePosixPath(path.as_posix()) for path in tree(folder)), key=lambda path: natural(str(path)))
-    pictures = [path for path in files if clutter(path) is None and is_image(path.name)]
+    pictures = pictures_in(folder)
     named = {path: nfc(path.parts[0] if len(path.parts) > 1 else path.stem) for path in pictures}
     pictures = [path for path in pictures if not _of_nobody(path, model)]
     if not pictures:

@@ -16,9 +16,10 @@ from pipeline.crossval.vectors import folds_of
 from pipeline.fusions.fit_data import FitData, FitImage, fit, inputs, strangers_only
 from pipeline.params.effective import tested_elsewhere
 from pipeline.params.fuse import members, without
-from pipeline.scoring.score_norm import check_size, normalised, table_of
+from pipeline.scoring.score_norm import check_size, normalised
 from pipeline.store.embeddings import write_embeddings
 from pipeline.store.models import fusion_record, write_record
+from pipeline.store.scores import table_of
 from pipeline.store.splits import TESTED, each_seated, sitters_of
 
 if TYPE_CHECKING:

@@ -114,8 +114,8 @@ def _write_scores(
     """
     import pyarrow as pa
 
-    from pipeline.scoring.score_norm import check_size, normalised, table_of
-    from pipeline.store.scores import write_scores
+    from pipeline.scoring.score_norm import check_size, normalised
+    from pipeline.store.scores import table_of, write_scores
 
     tested: dict[str, tuple[list[str], Singles]] = {}
     for dataset, (image_ids, values) in vectors.items():
