@@ -17,13 +17,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from filelock import FileLock, Timeout
 
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import Layout
@@ -36,10 +33,10 @@ from pipeline.stages.report import results
 from rules import records
 from rules.dvc_yaml import in_step, stage_name, write_dvc_yaml
 from rules.homes import asked_for, bring_home, follow_files, homes, params_file
+from rules.lock import acquire, lock
 from rules.plan import write_plan
 
-logger = logging.getLogger("rules.agree")  # it may also run as a script
-LOCK = Path(".snakemake/sitter.lock")
+logger = logging.getLogger("rules.sync")  # it may also run as a script
 
 
 def before_snakemake(dry: bool, study: Study) -> None:
@@ -53,7 +50,7 @@ def before_snakemake(dry: bool, study: Study) -> None:
     if os.environ.get(records.HOLDER):
         return
     if not dry:
-        _acquire(wait=bool(by_dvc))
+        acquire(wait=bool(by_dvc))
         records.give_up_kept(jobs(study), Layout.of(study))
     if by_dvc:
         bring_into_step(study)
@@ -74,7 +71,7 @@ def after_snakemake(study: Study) -> None:
 
 def run(arguments: Sequence[str]) -> None:
     """Run `snakemake all`, then commit; if nothing is to do, make sure that DVC knows this, too."""
-    with _lock():
+    with lock():
         study = bring_home(asked_for(arguments))
         write_dvc_yaml(study)
         follow_dvc(study)
@@ -89,7 +86,7 @@ def run(arguments: Sequence[str]) -> None:
 
 def repro(arguments: Sequence[str]) -> None:
     """Run `dvc repro`, then record in Snakemake what it restored."""
-    with _lock():
+    with lock():
         _check_dvc()
         study = bring_home(asked_for(arguments))
         write_dvc_yaml(study)
@@ -102,7 +99,7 @@ def repro(arguments: Sequence[str]) -> None:
 
 def pull(arguments: Sequence[str]) -> None:
     """Run `dvc pull`, then record in Snakemake what it brought."""
-    with _lock():
+    with lock():
         _check_dvc()
         _stop(_call("dvc", "pull", *arguments))
         for file in homes():
@@ -256,37 +253,6 @@ def _stop(code: int) -> None:
     if code:
         logger.error("stopped; finished outputs stay: run the same command again to resume")
         raise SystemExit(code)
-
-
-def _acquire(wait: bool) -> FileLock:
-    """Return the lock of this project, held until the process ends."""
-    LOCK.parent.mkdir(exist_ok=True)
-    lock = FileLock(LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        holder = LOCK.with_suffix(".holder")
-        who = holder.read_text() if holder.exists() else "another run"
-        if not wait:
-            raise SitterError(f"{who} is at work in this folder: wait for it to end, then run this again.") from None
-        logger.warning(f"waiting for {who}, which is at work in this folder")
-        lock.acquire()
-    command = " ".join(Path(word).name if i == 0 else word for i, word in enumerate(sys.argv))
-    LOCK.with_suffix(".holder").write_text(f"«{command}» (process {os.getpid()})")
-    _HELD.append(lock)
-    return lock
-
-
-_HELD: list[FileLock] = []  # a lock is released when its object is deleted, so it is kept here
-
-
-@contextmanager
-def _lock() -> Iterator[None]:
-    lock = _acquire(wait=False)
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def main(arguments: Sequence[str]) -> int:
