@@ -6,19 +6,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.files import each_row, output_folder, read_columns, read_csv, write_csv
 from pipeline.core.layout import HERE, Layout
+from pipeline.core.typed_files import from_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 KNOWN, TESTED = ("train", "val"), ("test",)
 """The subsets that models are made with, and the subsets that evaluate them."""
+SPLIT, COPIES = "split.csv", "near-duplicates.csv"
 SUBSETS = ("test", "val", "train")
 """Subsets that images are dealt to. Where an artist or a picture stands on two sides, the first one keeps it."""
 UNUSED = "unused"
@@ -49,7 +51,7 @@ class Seated:
 
 def split_file(dataset: str, at: Layout = HERE) -> Path:
     """Return the path of the table of a data set's subsets."""
-    return at.split(dataset) / "split.csv"
+    return at.split(dataset) / SPLIT
 
 
 def pairs_file(dataset: str, at: Layout = HERE) -> Path:
@@ -59,14 +61,7 @@ def pairs_file(dataset: str, at: Layout = HERE) -> Path:
 
 def copies_file(dataset: str, at: Layout = HERE) -> Path:
     """Return the path of the pairs of images that show the same picture."""
-    return at.split(dataset) / "near-duplicates.csv"
-
-
-def count_copies(dataset: str, at: Layout = HERE) -> tuple[int, int]:
-    """Return how many pairs of images show the same picture, under one sitter's name and under two."""
-    file = copies_file(dataset, at)
-    found = Counter(row.get("sitters") or "different" for row in each_row(file)) if file.exists() else Counter[str]()
-    return found["same"], found["different"]
+    return at.split(dataset) / COPIES
 
 
 def write_split(
@@ -88,10 +83,10 @@ def write_split(
         at: the project that the data set is in.
     """
     with output_folder(at.split(dataset)) as folder:
-        write_csv(folder / split_file(dataset).name, map(_as_text, images), COLUMNS)
+        write_csv(folder / SPLIT, map(_as_text, images), COLUMNS)
         if pairs:
             write_csv(folder / pairs_file(dataset).name, pairs, PAIR_COLUMNS)
-        write_csv(folder / copies_file(dataset).name, copies, COPY_COLUMNS)
+        write_csv(folder / COPIES, copies, COPY_COLUMNS)
         if artists:
             write_csv(folder / "artists.csv", artists, ARTIST_COLUMNS)
 
@@ -144,7 +139,26 @@ def sitters_of(dataset: str, subsets: Collection[str], at: Layout = HERE) -> dic
 
 def each_image(dataset: str, at: Layout = HERE) -> Iterator[tuple[str, str, str]]:
     """Yield image id, sitter and subset of each image, in the split's order; images of one sitter share one text."""
-    columns = split_columns(dataset, *REQUIRED, at=at)
+    return _each_image(split_file(dataset, at))
+
+
+def _each_image(path: Path) -> Iterator[tuple[str, str, str]]:
+    columns = read_columns(path, REQUIRED)
     names = columns["sitter"].dictionary_encode()
     sitters = map(names.dictionary.to_pylist().__getitem__, names.indices.to_pylist())
     return zip(columns["image_id"].to_pylist(), sitters, columns["subset"].to_pylist(), strict=True)
+
+
+def _count_copies(path: Path) -> tuple[int, int]:
+    found = Counter(row.get("sitters") or "different" for row in each_row(path))
+    return found["same"], found["different"]
+
+
+@dataclass(frozen=True)
+class Division:
+    """The folder of a data set's split, as the report shows it; without images where the data set is not split."""
+
+    images: Iterable[tuple[str, str, str]] = from_file(SPLIT, _each_image, absent=())
+    """Image id, sitter and subset of each image."""
+    copies: tuple[int, int] = from_file(COPIES, _count_copies, absent=(0, 0))
+    """Number of pairs of images that show the same picture: of one sitter, and under the names of two sitters."""
