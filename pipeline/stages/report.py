@@ -32,7 +32,8 @@ def run(study: Study, root: Path = Path()) -> None:
 
     at = Layout.of(study, root)
     found = read(study, at)
-    html = page(found, StudyAlbum(ProjectPictures(at)))
+    album = StudyAlbum(ProjectPictures(at))
+    html = page(found, album)
     with atomic_file(found.outcome.page) as part:
         part.write_text(html, encoding="utf-8")
     print(told(found.outcome))
