@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.core.files import each_row, output_folder, read_columns, read_csv, write_csv
 from pipeline.core.layout import HERE, Layout
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 KNOWN, TESTED = ("train", "val"), ("test",)
 """The subsets that models are made with, and the subsets that evaluate them."""
-SPLIT, COPIES = "split.csv", "near-duplicates.csv"
+SPLIT, PAIRS, COPIES, ARTISTS = "split.csv", "pairs.csv", "near-duplicates.csv", "artists.csv"
 SUBSETS = ("test", "val", "train")
 """Subsets that images are dealt to. Where an artist or a picture stands on two sides, the first one keeps it."""
 UNUSED = "unused"
@@ -31,7 +32,6 @@ REQUIRED = ("image_id", "sitter", "subset")
 COLUMNS = (*REQUIRED, "fold", "origin", "picture")
 PAIR_COLUMNS = ("image_a", "image_b", "genuine", "fold")
 COPY_COLUMNS = ("image_a", "image_b", "sitter_a", "sitter_b", "similarity", "sitters", "found_by")
-ARTIST_COLUMNS = ("artist", "sitters", "images", "subset", "unused")
 
 
 @dataclass(slots=True)
@@ -49,6 +49,59 @@ class Seated:
     """The best of the images that show the same picture; empty if no other image shows it."""
 
 
+class CopyPair(NamedTuple):
+    """Two images of a data set that show the same picture."""
+
+    image_a: str
+    image_b: str
+    sitter_a: str
+    sitter_b: str
+    similarity: float
+    """Correlation of the two pictures; 1 for the same file."""
+    found_by: str
+    """`same file` or `likeness`."""
+
+
+class SeatedArtist(NamedTuple):
+    """An artist, with the number of their images and of the sitters whom these show."""
+
+    artist: str
+    sitters: int
+    images: int
+    subset: str
+    """The subsets that use their images, separated by spaces."""
+    unused: int
+    """Number of their images that are not used."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The split of a data set: everything that its files hold."""
+
+    folder: Path
+    images: Sequence[Seated]
+    pairs: Sequence[Mapping[str, str]]
+    """The pairs that the data set comes with, with `PAIR_COLUMNS`; most data sets have none."""
+    copies: Sequence[CopyPair]
+    artists_of: Mapping[str, tuple[str, ...]]
+    """The artists of each image, by image id; empty if artists are ignored."""
+
+    @cached_property
+    def artists(self) -> list[SeatedArtist]:
+        """The artists in the order of their names."""
+        images_of: dict[str, list[Seated]] = defaultdict(list)
+        for image in self.images:
+            for artist in self.artists_of.get(image.image_id, ()):
+                images_of[artist].append(image)
+        found = []
+        for name, own in sorted(images_of.items()):
+            sides = {image.subset for image in own} & set(SUBSETS)
+            unused = sum(image.subset == UNUSED for image in own)
+            sitters = len({image.sitter for image in own})
+            found.append(SeatedArtist(name, sitters, len(own), " ".join(sorted(sides)), unused))
+        return found
+
+
 def split_file(dataset: str, at: Layout = HERE) -> Path:
     """Return the path of the table of a data set's subsets."""
     return at.split(dataset) / SPLIT
@@ -56,7 +109,7 @@ def split_file(dataset: str, at: Layout = HERE) -> Path:
 
 def pairs_file(dataset: str, at: Layout = HERE) -> Path:
     """Return the path of the pairs that a data set comes with; most have none."""
-    return at.split(dataset) / "pairs.csv"
+    return at.split(dataset) / PAIRS
 
 
 def copies_file(dataset: str, at: Layout = HERE) -> Path:
@@ -64,37 +117,26 @@ def copies_file(dataset: str, at: Layout = HERE) -> Path:
     return at.split(dataset) / COPIES
 
 
-def write_split(
-    dataset: str,
-    images: Sequence[Seated],
-    pairs: Sequence[Mapping[str, Any]],
-    copies: Sequence[Mapping[str, Any]],
-    artists: Sequence[Mapping[str, Any]],
-    at: Layout = HERE,
-) -> None:
-    """Write the folder of a split; the files of pairs and artists only if there are any.
-
-    Args:
-        dataset: the data set of the images.
-        images: the rows of `split.csv`.
-        pairs: the rows of `pairs.csv`, with `PAIR_COLUMNS`.
-        copies: the rows of `near-duplicates.csv`, with `COPY_COLUMNS`.
-        artists: the rows of `artists.csv`, with `ARTIST_COLUMNS`.
-        at: the project that the data set is in.
-    """
-    with output_folder(at.split(dataset)) as folder:
-        write_csv(folder / SPLIT, map(_as_text, images), COLUMNS)
-        if pairs:
-            write_csv(folder / pairs_file(dataset).name, pairs, PAIR_COLUMNS)
-        write_csv(folder / COPIES, copies, COPY_COLUMNS)
-        if artists:
-            write_csv(folder / "artists.csv", artists, ARTIST_COLUMNS)
+def write_split(split: Split) -> None:
+    """Write the folder of a split; the files of pairs and artists only if there are any."""
+    with output_folder(split.folder) as folder:
+        write_csv(folder / SPLIT, map(_image_as_text, split.images), COLUMNS)
+        if split.pairs:
+            write_csv(folder / PAIRS, split.pairs, PAIR_COLUMNS)
+        write_csv(folder / COPIES, map(_copy_as_text, split.copies), COPY_COLUMNS)
+        if split.artists:
+            write_csv(folder / ARTISTS, (artist._asdict() for artist in split.artists), SeatedArtist._fields)
 
 
-def _as_text(image: Seated) -> dict[str, str]:
+def _image_as_text(image: Seated) -> dict[str, str]:
     fold = "" if image.subset == UNIDENTIFIED else str(image.fold)
     values = (image.image_id, image.sitter, image.subset, fold, image.origin, image.picture)
     return dict(zip(COLUMNS, values, strict=True))
+
+
+def _copy_as_text(pair: CopyPair) -> dict[str, str]:
+    sitters = "same" if pair.sitter_a == pair.sitter_b else "different"
+    return pair._asdict() | {"similarity": f"{pair.similarity:.4f}", "sitters": sitters}
 
 
 def has_split(dataset: str, at: Layout = HERE) -> bool:
