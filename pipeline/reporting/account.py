@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.params.render import Render
 from pipeline.params.sources.base import SourceOptions
 from pipeline.reporting.album import Picture, StudyAlbum, spread
 from pipeline.store.accounts import ALIGNED, DROPPED, Accounted, Alignment
-from pipeline.store.splits import UNIDENTIFIED, UNUSED, Division
+from pipeline.store.splits import UNIDENTIFIED, UNUSED, SplitCounts
 
 SUBSETS = ("train", "val", "test", UNUSED, UNIDENTIFIED)
 LISTED = 200
@@ -28,7 +28,7 @@ class Images:
     name: str
     source: SourceOptions | Render
     aligned: Alignment
-    split: Division
+    split: SplitCounts
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,7 @@ def data_set(found: Images, album: StudyAlbum) -> DataSet:
         if (image.faces or 0) > 1:
             several += 1
             crowds += [image] if len(crowds) < KEPT else []
+    numbers = found.split.subsets
     shown = [_case(found.name, image, album) for image in spread([i for i in failed if i.status == "no_face"], SHOWN)]
     return DataSet(
         name=found.name,
@@ -113,7 +114,7 @@ def data_set(found: Images, album: StudyAlbum) -> DataSet:
         shown=[case for case in shown if case.picture is not None],
         crowds=[_case(found.name, image, album) for image in spread(crowds, SHOWN)],
         styles=[(s, n, aligned_styles[s]) for s, n in sorted(styles.items()) if s],
-        subsets=_subsets(found.split.images),
+        subsets=[(subset, *numbers[subset]) for subset in SUBSETS if subset in numbers],
         copies=found.split.copies,
         sheet=album.sheet(found.name) if isinstance(found.source, Render) else None,
     )
@@ -138,12 +139,3 @@ def _box(image: Accounted, picture: Picture | None) -> tuple[float, float, float
         return None
     scale = picture.width / image.width
     return round(x0 * scale, 1), round(y0 * scale, 1), round((x1 - x0) * scale, 1), round((y1 - y0) * scale, 1)
-
-
-def _subsets(seated: Iterable[tuple[str, str, str]]) -> Sequence[tuple[str, int, int]]:
-    images: Counter[str] = Counter()
-    sitters: dict[str, set[str]] = {}
-    for _, sitter, subset in seated:
-        images[subset] += 1
-        sitters.setdefault(subset, set()).add(sitter)
-    return [(s, len(sitters[s] - {""}), images[s]) for s in SUBSETS if s in images]

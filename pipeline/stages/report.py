@@ -60,8 +60,14 @@ def read_outcome(study: Study, at: Layout) -> Outcome:
 
     found = read_results(at.results(), study.evaluate.benchmarks)
     swept = {name: swept for name in study.judged if (swept := study.swept(name))}
-    shared = {n: (asked, s) for n, asked in study.overlap.items() if (s := find_folder(at.overlap(n), FoundOverlap))}
-    answered = {n: answers for n in study.identify if (answers := find_folder(at.identify(n), QuestionAnswers))}
+    shared = {
+        name: (asked, overlap)
+        for name, asked in study.overlap.items()
+        if (overlap := find_folder(at.overlap(name), FoundOverlap))
+    }
+    answered = {
+        name: answers for name in study.identify if (answers := find_folder(at.identify(name), QuestionAnswers))
+    }
     return Outcome(found, swept, shared, answered, at.report())
 
 
@@ -84,8 +90,8 @@ def read(study: Study, at: Layout) -> Findings:
 
     outcome = read_outcome(study, at)
     systems, explained = study.systems, study.explain.models if study.explain else ()
-    names = [*study.models, *(model for benchmark in outcome.results.benchmarks for model in benchmark.models)]
-    files = {name: read_folder(at.model(name), SystemFiles) for name in names}
+    judged = [name for benchmark in outcome.results.benchmarks for name in benchmark.models]
+    files = {name: read_folder(at.model(name), SystemFiles) for name in dict.fromkeys([*study.models, *judged])}
     maps = {name: found for name in explained if (found := find_folder(at.attributions(name), Attributions))}
     data_sets = [images for name in study.align if (images := images_of(study, name, at))]
     embedded = [read_versions(name, dataset, at) for name, dataset in product(systems, study.embed.datasets)]
@@ -120,10 +126,10 @@ def images_of(study: Study, dataset: str, at: Layout) -> Images | None:
     from pipeline.core.typed_files import find_folder, read_folder
     from pipeline.reporting.account import Images
     from pipeline.store.accounts import Alignment
-    from pipeline.store.splits import Division
+    from pipeline.store.splits import SplitCounts
 
     aligned = find_folder(at.faces(dataset), Alignment)
     if aligned is None:
         return None
     source = study.render.get(dataset) or study.download[dataset]
-    return Images(dataset, source, aligned, read_folder(at.split(dataset), Division))
+    return Images(dataset, source, aligned, read_folder(at.split(dataset), SplitCounts))

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -139,11 +139,6 @@ def _copy_as_text(pair: CopyPair) -> dict[str, str]:
     return pair._asdict() | {"similarity": f"{pair.similarity:.4f}", "sitters": sitters}
 
 
-def has_split(dataset: str, at: Layout = HERE) -> bool:
-    """Whether a data set has been split."""
-    return split_file(dataset, at).is_file()
-
-
 def read_split(dataset: str, columns: Sequence[str] = REQUIRED, at: Layout = HERE) -> list[dict[str, str]]:
     """Read the rows of a data set's split as text; equal texts share memory.
 
@@ -191,16 +186,25 @@ def _each_image(path: Path) -> Iterator[tuple[str, str, str]]:
     return zip(columns["image_id"].to_pylist(), sitters, columns["subset"].to_pylist(), strict=True)
 
 
+def _count_subsets(path: Path) -> dict[str, tuple[int, int]]:
+    images: Counter[str] = Counter()
+    sitters: dict[str, set[str]] = defaultdict(set)
+    for _, sitter, subset in _each_image(path):
+        images[subset] += 1
+        sitters[subset].add(sitter)
+    return {subset: (len(sitters[subset] - {""}), number) for subset, number in images.items()}
+
+
 def _count_copies(path: Path) -> tuple[int, int]:
     found = Counter(row.get("sitters") or "different" for row in each_row(path))
     return found["same"], found["different"]
 
 
 @dataclass(frozen=True)
-class Division:
-    """The folder of a data set's split, as the report shows it; without images where the data set is not split."""
+class SplitCounts:
+    """The numbers of a split, counted in the files of its folder."""
 
-    images: Iterable[tuple[str, str, str]] = from_file(SPLIT, _each_image, absent=())
-    """Image id, sitter and subset of each image."""
+    subsets: Mapping[str, tuple[int, int]] = from_file(SPLIT, _count_subsets, absent={})
+    """By subset, the numbers of its sitters and images; empty if the data set has not been split."""
     copies: tuple[int, int] = from_file(COPIES, _count_copies, absent=(0, 0))
     """Number of pairs of images that show the same picture: of one sitter, and under the names of two sitters."""
