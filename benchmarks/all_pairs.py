@@ -75,7 +75,7 @@ def _context(data: Embedded) -> Context:
 
 
 def _with_validation(data: Embedded) -> Context:
-    from pipeline.calibration.measure import calibrated as fitted
+    from pipeline.scoring.calibration.measure import calibrated as fitted
 
     validation = embeddings(max(200, len(data) // 10), data.vectors.shape[1], seed=2)
     calibrate = partial(fitted, method="logistic", seed=1)

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.core.numbers import Floats, Ints
 from pipeline.metrics.comparisons import Measured, differences, effective
 from pipeline.metrics.intervals import ScoredPairs, resample, verification_replicates
-from pipeline.metrics.result import Floats, Ints
 from pipeline.metrics.verification import d_prime, eer, roc, tally, tar_at_far
 
 FAR = 0.01

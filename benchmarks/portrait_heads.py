@@ -13,12 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pipeline.core.numbers import Singles
 from pipeline.losses.infonce import InfoNCE
 from pipeline.losses.triplet import Triplet
 from pipeline.models.adaptations.head import LinearHead
 from pipeline.params.losses.infonce import InfoNCEOptions
 from pipeline.params.losses.triplet import TripletOptions
-from pipeline.store.embeddings import Floats, normalise
+from pipeline.store.embeddings import normalise
 
 Loss = Literal["infonce", "triplet"]
 PULL: dict[Loss, float] = {"infonce": 0.1, "triplet": 0.01}
@@ -27,7 +28,7 @@ STEPS, LR = 200, 1e-3
 SITTERS, IMAGES = 16, 3
 
 
-def train(units: Floats, sitter: NDArray[np.integer], loss: Loss, seed: int) -> LinearHead:
+def train(units: Singles, sitter: NDArray[np.integer], loss: Loss, seed: int) -> LinearHead:
     """Return a head that tells sitters apart, trained by Adam on batches of 16 sitters with up to 3 images each.
 
     Args:
@@ -61,6 +62,6 @@ def _criterion(loss: Loss, dim: int) -> nn.Module:
 
 
 @torch.no_grad()
-def applied(head: LinearHead, units: Floats) -> Floats:
+def applied(head: LinearHead, units: Singles) -> Singles:
     """Return the head's vectors, brought to length 1."""
     return normalise(head(torch.from_numpy(units)).numpy())

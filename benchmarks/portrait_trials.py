@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from benchmarks.portrait_heads import PULL, Loss, applied, train
 from benchmarks.portrait_vectors import CROPS, MEMBERS, Portraits
+from pipeline.core.numbers import Singles
 from pipeline.fusions.plda import Axes, TwoCovariance, fit_axes
 from pipeline.fusions.wccn import whitening
 from pipeline.params.fusions.plda import TwoCovarianceOptions
 from pipeline.scoring.score_norm import normalised
-from pipeline.store.embeddings import Floats, normalise
+from pipeline.store.embeddings import normalise
 
 Rows = NDArray[np.intp]
 Scores = NDArray[np.float64]
@@ -118,7 +119,7 @@ class Fitted:
             self.learned[True] = np.concatenate([fit, np.arange(n, len(self.labels))])
         self.kept: dict[tuple[Any, ...], Any] = {}
 
-    def units(self, trial: Trial) -> Floats:
+    def units(self, trial: Trial) -> Singles:
         """Return the vectors of all images by a trial, rows of length 1."""
         if trial.between is not None:
             kind = TwoCovariance(TwoCovarianceOptions(shrink=trial.shrink or 1.0, shrink_between=trial.between))
@@ -126,11 +127,11 @@ class Fitted:
             return kind.apply([self._plain(member, trial) for member in trial.members])
         return normalise(np.concatenate([self._white(member, trial) for member in trial.members], axis=1))
 
-    def _plain(self, member: str, trial: Trial) -> Floats:
+    def _plain(self, member: str, trial: Trial) -> Singles:
         """Vectors of the portraits, as a network gives them."""
         return self._rows(member, replace(trial, painted=False))
 
-    def _rows(self, member: str, trial: Trial) -> Floats:
+    def _rows(self, member: str, trial: Trial) -> Singles:
         key = (member, trial.mirror, trial.centre, trial.crops, trial.painted)
         if key not in self.kept:
             units = self._centred(member, trial, self.these, self.fit)
@@ -138,16 +139,16 @@ class Fitted:
                 painted = self.these.painted
                 units = np.concatenate([units, self._centred(member, trial, painted, np.arange(len(painted.sitter)))])
             self.kept[key] = units
-        found: Floats = self.kept[key]
+        found: Singles = self.kept[key]
         return found
 
-    def _centred(self, member: str, trial: Trial, images: Portraits, among: Rows) -> Floats:
+    def _centred(self, member: str, trial: Trial, images: Portraits, among: Rows) -> Singles:
         """Vectors of length 1; portraits and painted photographs are each brought to a mean of zero of their own."""
         name = member + CROPS * trial.crops
         units = normalise(images.plain[name] + images.mirrored[name] if trial.mirror else images.plain[name])
         return normalise(units - units[among].mean(0)) if trial.centre else units
 
-    def _headed(self, member: str, trial: Trial) -> Floats:
+    def _headed(self, member: str, trial: Trial) -> Singles:
         units = self._rows(member, trial)
         if trial.head is None:
             return units
@@ -155,10 +156,10 @@ class Fitted:
         if key not in self.kept:
             learned = self.learned[trial.painted]
             self.kept[key] = applied(train(units[learned], self.labels[learned], trial.head, seed=1), units)
-        found: Floats = self.kept[key]
+        found: Singles = self.kept[key]
         return found
 
-    def _white(self, member: str, trial: Trial) -> Floats:
+    def _white(self, member: str, trial: Trial) -> Singles:
         key = (member, trial.mirror, trial.centre, trial.crops, trial.painted, trial.head, trial.shrink)
         if key not in self.kept:
             units = self._headed(member, trial)
@@ -168,7 +169,7 @@ class Fitted:
                 several = [group for group in groups if len(group) > 1]
                 units = normalise((units @ whitening(units, several, trial.shrink)).astype(np.float32))
             self.kept[key] = units[: len(self.these.sitter)]
-        found: Floats = self.kept[key]
+        found: Singles = self.kept[key]
         return found
 
     def _axes(self, member: str, trial: Trial) -> Axes:
@@ -195,7 +196,7 @@ def scored(these: Portraits, every: Sequence[Trial], fit: Rows, test: Rows) -> l
     return found
 
 
-def _scores(probes: Floats, gallery: Floats, cohort: Floats, trial: Trial) -> Scores:
+def _scores(probes: Singles, gallery: Singles, cohort: Singles, trial: Trial) -> Scores:
     if trial.cohort is None:
         return probes.astype(np.float64) @ gallery.astype(np.float64).T
     return normalised(probes, gallery, cohort, trial.cohort)

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from pipeline import params
 from pipeline.core import layout
 from pipeline.core.files import read_table
+from pipeline.core.numbers import Singles
 from pipeline.plan.stages import jobs
 from pipeline.store.accounts import read_account
-from pipeline.store.embeddings import Floats
 from pipeline.store.splits import each_image
 
 CROPS = "-crops"
@@ -29,10 +29,10 @@ MEMBERS = ("dlib", "mobilefacenet", "dlib-features", "mobilefacenet-features")
 class Portraits:
     """The vectors of every portrait by network, and of their mirror images; sitters are numbered from 0."""
 
-    plain: Mapping[str, Floats]
-    mirrored: Mapping[str, Floats]
+    plain: Mapping[str, Singles]
+    mirrored: Mapping[str, Singles]
     sitter: NDArray[np.int32]
-    size: Floats
+    size: Singles
     """Of each face in its picture: the root of its box's area, in pixels."""
     painted: Portraits | None = None
     """Painted photographs of other people, for training alone."""

@@ -27,10 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.answering.recogniser import Prints, matrix
+from pipeline.core.numbers import Ints, rounded, unit
 from pipeline.core.parallel import cores
 from pipeline.identification.search import Portrait, arranged, search
 from pipeline.metrics.nearest import SearchGallery, nearest
-from pipeline.metrics.result import Ints, rounded, unit
 
 CANDIDATES = 10
 SLICE = 50_000

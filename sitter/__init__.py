@@ -18,11 +18,11 @@ from pipeline.core.errors import SitterError
 
 if TYPE_CHECKING:
     from pipeline.answering.default import default_model
+    from pipeline.answering.exporting.opened import open_model
     from pipeline.answering.faces import Face
     from pipeline.answering.galleries import open_gallery
     from pipeline.answering.gallery import Gallery, PictureAnswer
     from pipeline.answering.model import Comparison, Model
-    from pipeline.exporting.opened import open_model
 
 __all__ = [
     "Comparison",
@@ -40,7 +40,7 @@ __all__ = [
 _WHERE = {
     "default_model": "pipeline.answering.default",
     "open_gallery": "pipeline.answering.galleries",
-    "open_model": "pipeline.exporting.opened",
+    "open_model": "pipeline.answering.exporting.opened",
     "Face": "pipeline.answering.faces",
     "Gallery": "pipeline.answering.gallery",
     "PictureAnswer": "pipeline.answering.gallery",

@@ -17,7 +17,7 @@ from pipeline.metrics.kfold import kfold
 from pipeline.metrics.result import Context, Embedded, PairList
 from pipeline.params import Study
 from pipeline.params.metrics.kfold import KfoldOptions
-from pipeline.published.papers import comparisons, tables
+from pipeline.reporting.published import comparisons, tables
 from tests.metrics.simulated import context
 from tests.reporting.standin import small_study
 
@@ -55,7 +55,7 @@ def test_rows_of_the_study_stand_beside_the_papers(at: Layout, capsys) -> None:
 
 def test_equal_names_need_no_entry() -> None:
     metrics = {"lfw-geometry": {"arcface": {"genuine_similarity": 0.7, "closer_to_centre_a": 0.5}}, "other": {}}
-    (found,) = comparisons(study(), metrics)
+    (found,) = comparisons(study().published, metrics)
     ((model, row, values),) = found.rows
     assert (found.benchmark, model, row.title) == ("lfw-geometry", "arcface", "ArcFace")
     assert values["genuine_similarity"].difference == pytest.approx(-0.014)
@@ -67,9 +67,9 @@ def test_unlike_figures_are_refused() -> None:
     """InsightFace's accuracy is not the accuracy at FAR 0.001 that the second study's tables hold."""
     unlike = {"lfw": {"arcface": {"accuracy": 0.998, "accuracy_low": 0.99, "val@0.001": 0.99}}}
     with pytest.raises(SitterError, match=r"'lfw'.*holds accuracy@0\.001 .*hold accuracy, val@0\.001"):
-        comparisons(study(), unlike)
+        comparisons(study().published, unlike)
     unlike["lfw"]["arcface"]["accuracy@0.001"] = 0.9962
-    (found,) = comparisons(study(), unlike)
+    (found,) = comparisons(study().published, unlike)
     assert found.rows[0][2]["accuracy@0.001"].difference == pytest.approx(-0.001)
 
 
@@ -86,7 +86,7 @@ def as_published(table: Any) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("name", tables())
 def test_results_that_repeat_a_paper_have_no_difference_and_every_column_says_what_it_holds(name: str) -> None:
     table = tables()[name]
-    (found,) = comparisons(study(), {name: as_published(table)})
+    (found,) = comparisons(study().published, {name: as_published(table)})
     assert [model for model, _, _ in found.rows] == list(table.rows)
     assert not found.absent
     for _, row, values in found.rows:
@@ -121,20 +121,20 @@ def test_recorded_scores_measured_as_the_authors_did_come_out_near_their_figures
     wrong = {"arcface": 13, "infonce": 23}  # of genuine pairs; further ones are impostors at the threshold
     results = {model: kfold(lfw(missed), KfoldOptions(dataset="lfw")) for model, missed in wrong.items()}
     metrics = {model: {name: s.value for name, s in result.scalars.items()} for model, result in results.items()}
-    (found,) = comparisons(study(), {"lfw": metrics})
+    (found,) = comparisons(study().published, {"lfw": metrics})
     for _, _, values in found.rows:
         assert abs(values["accuracy@0.001"].difference or 1) < 0.0006
     for figures in metrics.values():
         del figures["accuracy@0.001"]
         assert {"accuracy", "val@0.001"} <= figures.keys()
     with pytest.raises(SitterError, match=r"accuracy@0.001 \(accuracy at the threshold that has a FAR of 0.001"):
-        comparisons(study(), {"lfw": metrics})
+        comparisons(study().published, {"lfw": metrics})
 
 
 def test_several_models_may_stand_for_one_row() -> None:
     named = {"models": {"dlib": "clip-base", "dlib-head": "clip-base"}}
     both = {"dlib": figures(0.2, 0.1, 0.3), "dlib-head": figures(0.1, 0.05, 0.2)}
-    (found,) = comparisons(study(published=named), {"historical-faces": both})
+    (found,) = comparisons(study(published=named).published, {"historical-faces": both})
     assert [(model, row.title) for model, row, _ in found.rows] == [("dlib", "CLIP-Base"), ("dlib-head", "CLIP-Base")]
 
 

@@ -12,7 +12,7 @@ from pipeline.commands import pack
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, write_csv
 from pipeline.core.layout import Layout
-from pipeline.sources.verification_bin import read_bin
+from pipeline.formats.verification_bin import read_bin
 from pipeline.stages import align, download, split
 from pipeline.store.faces import FaceStore
 from tests.training.study import STUDY, make_faces, study

@@ -11,7 +11,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from pipeline.calibration.verbal import verbal
+from pipeline.identification.verbal import verbal
 from pipeline.reporting import album
 from pipeline.reporting.album import picture, tinted
 from pipeline.reporting.numbers import ratio

@@ -13,11 +13,11 @@ from pipeline.answering.faces import Face
 from pipeline.answering.kept import Made, Vectors
 from pipeline.core.errors import SitterError
 from pipeline.core.names import nfc
+from pipeline.core.numbers import Singles
 from pipeline.core.progress import progress
 from pipeline.identification.search import Portrait
 from pipeline.sources.clutter import clutter
 from pipeline.sources.image_files import is_image, natural, tree
-from pipeline.store.embeddings import Floats
 
 if TYPE_CHECKING:
     from pipeline.answering.model import Model
@@ -32,7 +32,13 @@ AT_ONCE = 32
 REMEMBERED = 64
 
 
-def folder_portraits(model: Model, folder: Path) -> tuple[list[Portrait], Floats]:
+def pictures_in(folder: Path) -> list[PurePosixPath]:
+    """Return the pictures below a folder, relative to it, in natural order; what programs left there is passed over."""
+    files = (PurePosixPath(path.as_posix()) for path in tree(folder))
+    return sorted((f for f in files if clutter(f) is None and is_image(f.name)), key=lambda path: natural(str(path)))
+
+
+def folder_portraits(model: Model, folder: Path) -> tuple[list[Portrait], Singles]:
     """Return the portraits in a folder and their vectors, float32 [n, d].
 
     The first folder of a picture's path names its sitter (`folder/SITTER/…/picture.jpg`). A picture directly in
@@ -42,8 +48,7 @@ def folder_portraits(model: Model, folder: Path) -> tuple[list[Portrait], Floats
     Raises:
         SitterError: there is no picture with a face.
     """
-    files = sorted((PurePosixPath(path.as_posix()) for path in tree(folder)), key=lambda path: natural(str(path)))
-    pictures = [path for path in files if clutter(path) is None and is_image(path.name)]
+    pictures = pictures_in(folder)
     named = {path: nfc(path.parts[0] if len(path.parts) > 1 else path.stem) for path in pictures}
     pictures = [path for path in pictures if not _of_nobody(path, model)]
     if not pictures:

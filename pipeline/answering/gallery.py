@@ -13,11 +13,11 @@ from pipeline.answering.faces import Box, Face, Picture
 from pipeline.answering.gallery_pictures import GalleryPictures, HandedIn
 from pipeline.answering.recogniser import Prints, matrix
 from pipeline.answering.sheets import Shown, record, sheets
-from pipeline.calibration.fit import Calibration
 from pipeline.identification.answer import Answer, Answers, Candidate, Tried
 from pipeline.identification.decisions import Decision, Image
 from pipeline.identification.evidence import Evidence
 from pipeline.identification.search import Matrix, Portrait, Searches
+from pipeline.scoring.calibration.fit import Calibration
 
 if TYPE_CHECKING:
     from pipeline.answering.model import Model

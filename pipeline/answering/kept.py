@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import Singles
 from pipeline.sources.cache import cache
-from pipeline.store.embeddings import Floats
 
 FILE = "vectors.sqlite"
 TABLES = """
@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS vectors (maker TEXT, sha256 TEXT, vector BLOB, reason
 """
 WAIT_SECONDS = 60.0
 
-Made = Floats | str
+Made = Singles | str
 """The vector [d] that the model makes of a picture's face, or the reason why there is none."""
 
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from pipeline.answering.faces import Box, Face, Finder, Picture, fingerprint
 from pipeline.answering.recogniser import Prints, Recogniser, scores
-from pipeline.calibration.verbal import verbal
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import Layout
 from pipeline.core.nobody import nobody
-from pipeline.metrics.result import Floats
+from pipeline.core.numbers import Floats
+from pipeline.identification.verbal import verbal
 
 if TYPE_CHECKING:
     from pipeline.answering.pairs import PairCalibration

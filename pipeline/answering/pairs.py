@@ -10,13 +10,12 @@ import numpy as np
 
 from pipeline.answering.portraits import learned, seen
 from pipeline.answering.recogniser import Prints, Recogniser, scores
-from pipeline.calibration.fit import Calibration, fit
 from pipeline.core.errors import SitterError, nearest
 from pipeline.core.layout import Layout
+from pipeline.core.numbers import Singles
 from pipeline.identification.question import thinned
 from pipeline.identification.search import Portrait
-from pipeline.metrics.verification import tally
-from pipeline.store.embeddings import Floats as Singles
+from pipeline.scoring.calibration.fit import Calibration, fit_scores
 from pipeline.store.splits import UNIDENTIFIED, UNUSED
 
 if TYPE_CHECKING:
@@ -84,12 +83,12 @@ def pair_calibration(params: Study, at: Layout, recogniser: Recogniser, datasets
         return PairCalibration(None, f"the known sitters of {where} have no genuine pairs or no impostor pairs")
     matrix = scores(vectors := stored_prints(recogniser, known, at), vectors)
     found = matrix[one, other]
-    counts = tally(found[same], found[~same], weights[same], weights[~same])
     method = params.evaluate.calibration if params.evaluate.calibration != "none" else "logistic"
     note = (
         f"{int(same.sum()):,} pairs of one sitter and {int((~same).sum()):,} of two, {len(sitters)} sitters of {where}"
     )
-    return PairCalibration(fit(counts, method), note)
+    calibration = fit_scores(found[same], found[~same], weights[same], weights[~same], method)
+    return PairCalibration(calibration, note)
 
 
 def _pairs(known: Sequence[Portrait]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -17,13 +17,12 @@ from pipeline.answering.faces import Face, fingerprint
 from pipeline.core.errors import SitterError, nearest
 from pipeline.core.files import sha256
 from pipeline.core.layout import MANIFEST, Layout
+from pipeline.core.numbers import Floats, Singles, rounded, unit
 from pipeline.fusions.fit_data import FitData, inputs, strangers_only, train_and_val
 from pipeline.fusions.fused import Fused, load_fusion
-from pipeline.metrics.result import Floats, rounded, unit
 from pipeline.scoring.score_norm import strangers
 from pipeline.splits.trained import tested_elsewhere
 from pipeline.store.embeddings import FILE, Embeddings, check_vectors, read_embeddings
-from pipeline.store.embeddings import Floats as Singles
 from pipeline.store.models import find_record
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.answering.cautions import BOUND, COPY, LEARNED, SAME_ARTIST, same_picture, shared_artist
 from pipeline.answering.portraits import Accounts, columns
 from pipeline.identification.answer import Answers
-from pipeline.identification.cautions import BOUND, COPY, LEARNED, SAME_ARTIST, same_picture, shared_artist
 from pipeline.identification.search import Portrait
 from pipeline.identification.sheets import CandidateSheet, Sheet
 from pipeline.reporting.doubtful_faces import doubts

@@ -34,6 +34,6 @@ def run(named: Sequence[Path], *, model: str, to: Literal["onnx", "folder"], out
     study = OpenStudy(found, Layout.of(found))
     if model not in (known := [*study.params.models, *study.params.fuse]):
         raise SitterError(f"{model!r} is no model or fusion of the study; {nearest(model, known)}")
-    from pipeline.exporting.export import export
+    from pipeline.answering.exporting.export import export
 
     print(export(study, model, to, out or Path("exports") / model))

@@ -102,13 +102,13 @@ def _line(answer: PictureAnswer) -> str:
 
 def _pictures(asked: Sequence[str]) -> list[Path]:
     """Return the pictures that are named; pictures in a folder come in natural order."""
-    from pipeline.sources.image_files import is_image, natural, tree
+    from pipeline.answering.folder import pictures_in
 
     found: list[Path] = []
     for word in asked:
         path = Path(word).expanduser()
         if path.is_dir():
-            inside = sorted((p for p in tree(path) if is_image(p.name)), key=lambda p: natural(p.as_posix()))
+            inside = pictures_in(path)
             if not inside:
                 raise SitterError(f"{word} is a folder without pictures: name a folder with pictures, or a picture.")
             found += [path / p for p in inside]

@@ -73,7 +73,7 @@ def verification_set(study: Study, first: str, second: str, path: Path, at: Layo
         path: the `.bin` file to write.
         at: the project with the faces.
     """
-    from pipeline.sources.verification_bin import write_bin
+    from pipeline.formats.verification_bin import write_bin
 
     sitters, encoded = [], []
     for dataset in dict.fromkeys((first, second)):

@@ -1,6 +1,6 @@
 """Print the study's results beside the figures that papers published, with the differences.
 
-`pipeline/published/` holds the papers' tables. The section `published` maps names that differ.
+`pipeline/params/papers/` holds the papers' tables. The section `published` maps names that differ.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import Layout
-from pipeline.published.papers import Beside, Comparison, comparisons, tables
 from pipeline.reporting.numbers import NONE, signed
+from pipeline.reporting.published import Beside, Comparison, comparisons, tables
 from pipeline.reporting.tables import aligned, cell, heading
 from pipeline.store.results import read_metrics
 
@@ -26,7 +26,7 @@ def run(study: Study, root: Path = Path()) -> None:
         SitterError: there are no results, or no paper has figures for any of them.
     """
     metrics = read_metrics(Layout.of(study, root).results())
-    found = comparisons(study, metrics)
+    found = comparisons(study.published, metrics)
     if not found:
         raise SitterError(
             f"none of the results ({', '.join(metrics)}) has published figures. The published tables are "

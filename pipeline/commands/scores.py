@@ -35,7 +35,7 @@ def run(study: Study, benchmark: str, model: str, file: str) -> None:
         raise SitterError(f"there is no {benchmark!r} under evaluate.benchmarks; {nearest(benchmark, known)}")
     if model not in study.judged:
         raise SitterError(f"there is no model or fusion {model!r}; {nearest(model, study.judged)}")
-    from pipeline.calibration.fit import fit
+    from pipeline.scoring.calibration.fit import fit
 
     context = replace(Reader(study, Layout.of(study)).context(model), likelihood=partial(fit, method="logistic"))
     count = write_scores(Path(file), every_pair(context, known[benchmark]))

@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pipeline.core.numbers import Floats
 from pipeline.core.pixels import RGBImage
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

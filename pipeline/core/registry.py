@@ -77,6 +77,10 @@ class Options(Strict):
         options = (self,) if type(self).model_fields.keys() - {"kind"} else ()
         return vars(importlib.import_module(module))[name](*given, *options, **named)
 
+    def entries(self) -> dict[str, str]:
+        """Return the entries under `download` that the kind reads, by the field that names each."""
+        return {}
+
     def kinds(self) -> tuple[str, ...]:
         """Return this kind, and the kinds of the options within it."""
         return (self.kind,)

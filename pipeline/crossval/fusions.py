@@ -11,14 +11,15 @@ import numpy as np
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file, output_folder
 from pipeline.core.layout import HERE, Layout
+from pipeline.core.numbers import Singles
 from pipeline.crossval.vectors import folds_of
 from pipeline.fusions.fit_data import FitData, FitImage, fit, inputs, strangers_only
-from pipeline.fusions.fused import Array
 from pipeline.params.effective import tested_elsewhere
 from pipeline.params.fuse import members, without
-from pipeline.scoring.score_norm import check_size, normalised, table_of
-from pipeline.store.embeddings import Floats, write_embeddings
+from pipeline.scoring.score_norm import check_size, normalised
+from pipeline.store.embeddings import write_embeddings
 from pipeline.store.models import fusion_record, write_record
+from pipeline.store.scores import table_of
 from pipeline.store.splits import TESTED, each_seated, sitters_of
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ def cross_fit(study: Study, name: str, at: Layout = HERE) -> None:
     folds = {dataset: folds_of(dataset, at) for dataset in datasets}
     count = _number_of_folds(name, folds)
     sitters = {dataset: sitters_of(dataset, TESTED, at) for dataset in datasets}
-    state: dict[str, Array] = {}
-    vectors: dict[str, list[Floats]] = defaultdict(list)
+    state: dict[str, Singles] = {}
+    vectors: dict[str, list[Singles]] = defaultdict(list)
     ids: dict[str, list[list[str]]] = defaultdict(list)
     scores: dict[str, list[Any]] = defaultdict(list)
     facts: list[dict[str, Any]] = []
@@ -136,7 +137,7 @@ def _fitted(fit_data: FitData) -> dict[str, Any]:
     return {"fitted": {word: {"images": images[word], "sitters": people[word]} for word in sorted(images)}}
 
 
-def _weights(state: dict[str, Array], models: tuple[str, ...]) -> dict[str, Any]:
+def _weights(state: dict[str, Singles], models: tuple[str, ...]) -> dict[str, Any]:
     found = state.get("weights")
     if found is None:
         return {}

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
 from pipeline.core.layout import HERE, Layout
+from pipeline.core.numbers import Singles
 from pipeline.params.fuse import without
-from pipeline.store.embeddings import Embeddings, Floats, normalise, write_embeddings
+from pipeline.store.embeddings import Embeddings, normalise, write_embeddings
 from pipeline.store.models import fusion_record, write_record
 from pipeline.store.splits import KNOWN, TESTED, each_seated, split_file
 
@@ -36,10 +37,10 @@ def assemble(study: Study, name: str, at: Layout = HERE) -> None:
     from pipeline.store.embeddings import read_embeddings
 
     entry = study.fuse[name]
-    made: dict[str, tuple[list[str], Floats]] = {}
+    made: dict[str, tuple[list[str], Singles]] = {}
     for dataset in study.embed.datasets:
         folds = folds_of(dataset, at)
-        vectors: list[Floats] = []
+        vectors: list[Singles] = []
         members = [without(study, entry.models, fold) for fold in range(1 + max(folds.values()))]
         tables = {model: read_embeddings(model, dataset, at) for model in dict.fromkeys(members)}
         for fold, model in enumerate(members):
@@ -72,11 +73,11 @@ def folds_of(dataset: str, at: Layout = HERE) -> dict[str, int]:
     return {row.image_id: row.fold for row in rows if row.subset in TESTED}
 
 
-def tested(table: Embeddings, folds: dict[str, int], fold: int, centre: bool) -> Floats:
+def tested(table: Embeddings, folds: dict[str, int], fold: int, centre: bool) -> Singles:
     """Return the unit vectors of a fold's images, float32 [n, d]; with `centre`, centred on all other folds."""
     unit = normalise(table.vectors)
     of: NDArray[np.int64] = np.array([folds.get(image_id, -1) for image_id in table.image_ids])
-    here: Floats = unit[of == fold]
+    here: Singles = unit[of == fold]
     if not centre:
         return here
     middle = unit[(of != fold) & (of >= 0)].mean(0, dtype=np.float64).astype(np.float32)

@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from PIL import ImageCms
 
 from pipeline.faces.headers import LOW_BYTES, Header, Unsuitable
-from pipeline.faces.profiles import convert, convert_deep, convert_grey, rounded
+from pipeline.faces.profiles import convert, convert_deep, convert_grey, eight_bits
 
 # 16-bit samples that stay below a sixteenth of their range hold 12 bits or fewer and would be read as black.
 DIM = 4096
@@ -53,7 +53,7 @@ def _colours(image: Pillow.Image, profile: bytes | None, grey: Deep | None, deep
         samples = convert_grey(grey, profile) if profile else None
         if samples is not None:
             return Pillow.fromarray(samples).convert("RGB")
-        image = Pillow.fromarray(rounded(grey))
+        image = Pillow.fromarray(eight_bits(grey))
     if deep is not None and profile:
         if deep.shape[2] < 3:
             samples = convert_grey(deep[..., 0], profile)

@@ -1,4 +1,4 @@
-"""Writes the place of a face into the user's CSV of corrections, as safely as decisions are written."""
+"""Write the place of a face into the user's CSV of corrections, as safely as decisions are written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from pathlib import Path
 from pipeline.core.names import nfc
 from pipeline.faces.corrections import COLUMNS
 from pipeline.formats.user_csv import open_table
-from pipeline.formats.user_csv_writing import turn, write_back
+from pipeline.formats.user_csv_writing import make_table, turn, write_back
+
+
+def make_corrections(file: Path) -> bool:
+    """Make the CSV of corrections with only its header line, if there is none yet; return whether it was made.
+
+    Raises:
+        SitterError: another process does not release the file.
+        OSError: it cannot be written.
+    """
+    return make_table(file, COLUMNS)
 
 
 def correct_box(file: Path, image_id: str, box: tuple[float, float, float, float]) -> None:

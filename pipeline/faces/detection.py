@@ -8,14 +8,13 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import Singles
 from pipeline.core.pixels import RGBImage
 
-Floats = NDArray[np.float32]
 # A function that finds faces in one picture: boxes [n, 4], landmarks [n, 5, 2], scores [n], in the picture's pixels.
-Find = Callable[[RGBImage], tuple[Floats, Floats, Floats]]
+Find = Callable[[RGBImage], tuple[Singles, Singles, Singles]]
 # The sides of a picture are multiples of this, since the networks halve it five times.
 MULTIPLE = 32
 GREY = (128, 128, 128)
@@ -31,8 +30,8 @@ class Detection:
     scale: by how much the image was enlarged when the face was found.
     """
 
-    box: Floats
-    landmarks: Floats
+    box: Singles
+    landmarks: Singles
     score: float
     scale: float = 1.0
 

@@ -28,13 +28,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.numbers import Singles
 from pipeline.core.parallel import cores
 from pipeline.core.pixels import RGBImage
 from pipeline.core.progress import progress
 from pipeline.faces.frames import AT_LEAST, Frames, SameFrame
 from pipeline.faces.sketches import COARSE, HASH, contrast, grey, reduced, sketch, unit
-
-Floats = NDArray[np.float32]
 
 SIGNS = 102  # least agreement (equal bits minus different bits, of 255): a Hamming distance of at most 76
 COARSE_AT_LEAST = 0.85
@@ -136,7 +135,7 @@ def nearest_of_another(hashes: NDArray[np.int8], sitters: Sequence[str]) -> list
     best = np.full(len(order), -np.inf, np.float32)
     other = np.zeros(len(order), np.int64)
 
-    def better(first: int, start: int, similarity: Floats, axis: int) -> None:
+    def better(first: int, start: int, similarity: Singles, axis: int) -> None:
         """Keep what lies nearer, along one axis of a tile, than everything seen before for its faces."""
         highest = similarity.max(axis)
         mine = best[first : first + TILE]

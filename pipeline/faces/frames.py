@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 
 from pipeline.core.alignment import ARCFACE, similarity
 from pipeline.core.files import each_row, read_columns
+from pipeline.core.numbers import Singles
 from pipeline.core.pixels import RGBImage
-from pipeline.faces.sketches import COARSE, Floats, contrast, grey, unit
+from pipeline.faces.sketches import COARSE, contrast, grey, unit
 from pipeline.store.accounts import ACCOUNT
 from pipeline.store.faces import FaceStore
 
@@ -119,7 +120,7 @@ class SameFrame:
                 pairs.update(self._nearest(own, patches[own].astype(np.float32)))
         return sorted(pairs)
 
-    def _nearest(self, own: NDArray[np.int64], patches: Floats) -> Iterator[tuple[int, int]]:
+    def _nearest(self, own: NDArray[np.int64], patches: Singles) -> Iterator[tuple[int, int]]:
         for start in range(0, len(own), ROWS):
             rows = own[start : start + ROWS]
             alike = patches[start : start + ROWS] @ patches.T
@@ -152,7 +153,7 @@ class SameFrame:
         across: NDArray[np.float64] = self.maps[j] @ scaled @ np.linalg.inv(self.maps[i])
         return across
 
-    def patches_agree(self, i: int, j: int, a: Floats, b: Floats) -> bool:
+    def patches_agree(self, i: int, j: int, a: Singles, b: Singles) -> bool:
         """Whether two patches [576] nearly agree, with the second moved to its place in the frame of the first."""
         across = (_PATCH @ self._across(i, j) @ np.linalg.inv(_PATCH))[:2]
         side = COARSE - 4

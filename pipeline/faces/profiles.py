@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageCms
 
-Floats = NDArray[np.float64]
+from pipeline.core.numbers import Floats
 
 # The colour space of profiles that describe pixels of a Pillow mode.
 SPACES = {"RGB": b"RGB ", "CMYK": b"CMYK", "LAB": b"Lab "}
@@ -83,14 +83,14 @@ def convert_deep(samples: NDArray[np.uint16], profile: bytes) -> Pillow.Image | 
     channels = []
     for number, curve in enumerate(CURVES):
         channel = convert_grey(samples[..., number], make(b"GRAY", {b"kTRC": tags[curve]}))
-        channels.append(rounded(samples[..., number]) if channel is None else channel)
+        channels.append(eight_bits(samples[..., number]) if channel is None else channel)
     image = Pillow.fromarray(np.stack(channels, -1))
     primaries = {name: tags[name] for name in (b"rXYZ", b"gXYZ", b"bXYZ") if name in tags}
     converted = convert(image, make(b"RGB ", primaries | dict.fromkeys(CURVES, SRGB_CURVE)))
     return image if converted is None else converted
 
 
-def rounded(samples: NDArray[np.uint16]) -> NDArray[np.uint8]:
+def eight_bits(samples: NDArray[np.uint16]) -> NDArray[np.uint8]:
     """Scale 16-bit samples to 8 bits."""
     return (samples / 257 + 0.5).astype(np.uint8)
 
@@ -128,7 +128,7 @@ def _table(profile: bytes) -> NDArray[np.uint8] | None:
         table = np.asarray(ImageCms.applyTransform(Pillow.fromarray(ramp[None]), way))[0, :, 1]
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
-    return table if np.abs(table.astype(np.int16) - rounded(ramp)).max() > SAME else None
+    return table if np.abs(table.astype(np.int16) - eight_bits(ramp)).max() > SAME else None
 
 
 def _probe() -> NDArray[np.uint8]:

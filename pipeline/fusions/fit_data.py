@@ -12,8 +12,9 @@ import numpy as np
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import HERE, Layout
 from pipeline.core.names import SHOWN, same
+from pipeline.core.numbers import Singles
 from pipeline.fusions.fused import Fused, Kind, mean_units
-from pipeline.store.embeddings import Embeddings, Floats, read_embeddings, refuse_failed
+from pipeline.store.embeddings import Embeddings, read_embeddings, refuse_failed
 from pipeline.store.splits import KNOWN, each_image
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ FitImage = tuple[str, str, str]
 class FitData:
     """Images with their sitters, and whether these are `train` or `val` sitters."""
 
-    vectors: Sequence[Floats]
+    vectors: Sequence[Singles]
     """float32 [n, d_m] of each model."""
     sitters: Sequence[str]
     subset: Sequence[str]
@@ -51,7 +52,7 @@ class FitData:
         Raises:
             SitterError: an image has no vector.
         """
-        parts: list[list[Floats]] = [[] for _ in models]
+        parts: list[list[Singles]] = [[] for _ in models]
         for dataset, rows in images.items():
             ids = [image_id for image_id, _, _ in rows]
             for model, table, part in zip(models, tables[dataset], parts, strict=True):
@@ -65,7 +66,7 @@ class FitData:
         return [row for row, word in enumerate(self.subset) if word == subset]
 
     @property
-    def train(self) -> list[Floats]:
+    def train(self) -> list[Singles]:
         """Return each model's vectors of the train images."""
         rows = self.images("train")
         return [vectors[rows] for vectors in self.vectors]

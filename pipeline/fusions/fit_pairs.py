@@ -11,9 +11,8 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from pipeline.core.errors import SitterError
-from pipeline.store.embeddings import Floats
+from pipeline.core.numbers import Floats, Singles
 
-Matrix = NDArray[np.float64]
 Truth = NDArray[np.bool_]
 # Keeps the solution finite if the scores separate the pairs without error.
 RIDGE = 1e-4
@@ -27,7 +26,7 @@ def rows_of(subset: Sequence[str], word: str, most: int, seed: int) -> NDArray[n
     return rows
 
 
-def cosines(units: Sequence[Floats], rows: NDArray[np.intp]) -> Matrix:
+def cosines(units: Sequence[Singles], rows: NDArray[np.intp]) -> Floats:
     """Return each model's cosines of all pairs of these rows: float64 [p, k], in the order of `np.triu_indices`."""
     i, j = np.triu_indices(len(rows), 1)
     return np.stack([(u[rows] @ u[rows].T)[i, j] for u in units], 1).astype(np.float64)
@@ -53,7 +52,7 @@ def truth(sitters: Sequence[str], rows: NDArray[np.intp], kind: str, word: str) 
     return genuine
 
 
-def regress(scores: Matrix, genuine: Truth, pull: float = 0.0) -> tuple[Matrix, float]:
+def regress(scores: Floats, genuine: Truth, pull: float = 0.0) -> tuple[Floats, float]:
     """Fit a logistic regression of `genuine` on scores: return coefficients β ≥ 0, float64 [k], and the intercept.
 
     Genuine and impostor pairs have the same total weight, so that β · s + intercept is a log likelihood ratio (to the
@@ -76,7 +75,7 @@ def regress(scores: Matrix, genuine: Truth, pull: float = 0.0) -> tuple[Matrix, 
     sign = np.where(genuine, 1.0, -1.0)
     mass = np.where(genuine, 0.5 / genuine.sum(), 0.5 / (~genuine).sum())
 
-    def loss(p: Matrix) -> tuple[float, Matrix]:
+    def loss(p: Floats) -> tuple[float, Floats]:
         beta, margin = p[:k], sign * (x @ p[:k] + p[k])
         apart = beta - beta.mean()
         value = mass @ np.logaddexp(0, -margin) + pull * (apart @ apart) + RIDGE * (beta @ beta)
@@ -89,18 +88,18 @@ def regress(scores: Matrix, genuine: Truth, pull: float = 0.0) -> tuple[Matrix, 
     return beta, float(found.x[k] - beta @ mean)
 
 
-def shares(beta: Matrix) -> Matrix:
+def shares(beta: Floats) -> Floats:
     """Return coefficients as weights that sum to 1; equal weights if all coefficients are 0."""
-    return cast(Matrix, beta / beta.sum()) if beta.sum() > 0 else np.full(len(beta), 1.0 / len(beta))
+    return cast(Floats, beta / beta.sum()) if beta.sum() > 0 else np.full(len(beta), 1.0 / len(beta))
 
 
-def cllr(ratios: Matrix, genuine: Truth) -> float:
+def cllr(ratios: Floats, genuine: Truth) -> float:
     """Return Cllr of log likelihood ratios (base e) in bits: 0 is perfect, 1 says nothing (Brümmer & du Preez 2006)."""
     costs = [np.logaddexp(0, -ratios[genuine]).mean(), np.logaddexp(0, ratios[~genuine]).mean()]
     return float(np.mean(costs) / np.log(2))
 
 
-def calibrate(scores: Matrix, genuine: Truth) -> tuple[float, float, float]:
+def calibrate(scores: Floats, genuine: Truth) -> tuple[float, float, float]:
     """Return the slope ≥ 0 and the offset that turn scores [p] into log likelihood ratios, and the Cllr of these."""
     beta, offset = regress(scores[:, None], genuine)
     return float(beta[0]), offset, cllr(beta[0] * scores + offset, genuine)

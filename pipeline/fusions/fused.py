@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
 from pipeline.core.layout import HERE, Layout
+from pipeline.core.numbers import Singles
 from pipeline.params.fusions import FUSIONS
-from pipeline.store.embeddings import Floats, normalise
+from pipeline.store.embeddings import normalise
 from pipeline.store.models import WEIGHTS, read_record
 
-Array = NDArray[np.float32]
 CENTRE = "centre."
 
 
@@ -30,7 +29,7 @@ class Kind(ABC):
     """Whether `fit` learns from the val sitters, or makes choices on them."""
 
     @abstractmethod
-    def fit(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
+    def fit(self, units: Sequence[Singles], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
         """Fit the fusion.
 
         Args:
@@ -41,14 +40,14 @@ class Kind(ABC):
         """
 
     @abstractmethod
-    def apply(self, units: Sequence[Floats]) -> Floats:
+    def apply(self, units: Sequence[Singles]) -> Singles:
         """Return the fused vectors: float32 [n, d], rows of length 1."""
 
-    def state(self) -> dict[str, Array]:
+    def state(self) -> dict[str, Singles]:
         """Return what `fit` learned."""
         return {}
 
-    def load(self, state: dict[str, Array]) -> None:  # noqa: B027  (nothing to load where nothing is learned)
+    def load(self, state: dict[str, Singles]) -> None:  # noqa: B027  (nothing to load where nothing is learned)
         """Restore what `state` returned."""
 
     def findings(self) -> dict[str, Any]:
@@ -59,7 +58,7 @@ class Kind(ABC):
 class Fused:
     """A fitted fusion, from the models' vectors to fused vectors."""
 
-    def __init__(self, models: Sequence[str], kind: Kind, centres: Sequence[Array] | None) -> None:
+    def __init__(self, models: Sequence[str], kind: Kind, centres: Sequence[Singles] | None) -> None:
         """Join a fitted kind with the centres.
 
         Args:
@@ -69,7 +68,7 @@ class Fused:
         """
         self.models, self.kind, self.centres = list(models), kind, centres
 
-    def units(self, inputs: Sequence[Floats]) -> list[Floats]:
+    def units(self, inputs: Sequence[Singles]) -> list[Singles]:
         """Return each model's vectors [n, d_m] scaled to length 1 and, if there are centres, centred and scaled again.
 
         The raw cosines of one network may all lie between 0.85 and 0.95, and another's between 0 and 1: without
@@ -78,11 +77,11 @@ class Fused:
         units = [normalise(x) for x in inputs]
         return units if self.centres is None else [normalise(u - c) for u, c in zip(units, self.centres, strict=True)]
 
-    def apply(self, inputs: Sequence[Floats]) -> Floats:
+    def apply(self, inputs: Sequence[Singles]) -> Singles:
         """Return the fused vectors [n, d] of each model's vectors [n, d_m] (unnormalised, in the order of `models`)."""
         return self.kind.apply(self.units(inputs))
 
-    def state(self) -> dict[str, Array]:
+    def state(self) -> dict[str, Singles]:
         """Return what was learned: the state of the kind, and the centre of each model."""
         centres = zip(self.models, self.centres or (), strict=False)
         return {**self.kind.state(), **{CENTRE + model: centre for model, centre in centres}}
@@ -97,7 +96,7 @@ class Fused:
                 save_file({name: np.ascontiguousarray(value) for name, value in state.items()}, part)
 
 
-def mean_units(inputs: Sequence[Floats]) -> list[Array]:
+def mean_units(inputs: Sequence[Singles]) -> list[Singles]:
     """Return for each model the mean of its vectors scaled to length 1: float32 [d_m]."""
     return [normalise(x).mean(0, dtype=np.float64).astype(np.float32) for x in inputs]
 
@@ -114,7 +113,7 @@ def load_fusion(name: str, at: Layout = HERE) -> Fused:
         raise SitterError(f"{name} is a network, no fusion: load it with pipeline.models.load.load_model.")
     if description.get("crossval") or description["method"]["kind"] == "folds":
         raise SitterError(f"{name} was fitted fold by fold: there is no single fusion of all sitters to load.")
-    state: dict[str, Array] = {}
+    state: dict[str, Singles] = {}
     if (folder / WEIGHTS).is_file():
         from safetensors.numpy import load_file
 

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pipeline.core.numbers import Singles
 from pipeline.fusions.fit_pairs import Truth, calibrate, cosines, rows_of, truth
-from pipeline.fusions.fused import Array, Kind
+from pipeline.fusions.fused import Kind
 from pipeline.fusions.score import Score
 from pipeline.params.fusions.learned import LearnedOptions
-from pipeline.store.embeddings import Floats
 
 # Sitters in a batch, images of each, and the least number of batches in an epoch, if fewer would hold all images.
 SITTERS, IMAGES, BATCHES = 16, 8, 10
@@ -70,14 +70,14 @@ class Learned(Kind):
 
     def __init__(self, options: LearnedOptions) -> None:
         self.epochs, self.lr, self.dropout = options.epochs, options.lr, options.dropout
-        self.kept: dict[str, Array] = {}
+        self.kept: dict[str, Singles] = {}
         self.found: dict[str, Any] = {}
 
     @abstractmethod
     def network(self, dims: Sequence[int]) -> Net:
         """Return a new network for vectors of these lengths; the state of torch's generator determines it."""
 
-    def fit(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
+    def fit(self, units: Sequence[Singles], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
         """Train by balanced logistic loss on the pairs of a batch; slope and offset are learned, too.
 
         Training starts from the fusion `score` (which may choose plain concatenation). The epoch with the lowest Cllr
@@ -90,7 +90,7 @@ class Learned(Kind):
             torch.manual_seed(seed)
             self._train(units, sitters, subset, seed)
 
-    def _train(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
+    def _train(self, units: Sequence[Singles], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
         linear = Score()
         linear.name = self.name
         linear.fit(units, sitters, subset, seed)
@@ -130,7 +130,7 @@ class Learned(Kind):
             "weights_deviation": [round(float(w), 6) for w in spread.std(0)],
         }
 
-    def apply(self, units: Sequence[Floats]) -> Floats:
+    def apply(self, units: Sequence[Singles]) -> Singles:
         """Fuse float32 [n, d_1] … [n, d_k] to [n, d] with rows of length 1."""
         net = self._restored([u.shape[1] for u in units])
         with torch.inference_mode():
@@ -138,13 +138,13 @@ class Learned(Kind):
                 net([torch.from_numpy(np.ascontiguousarray(u[start : start + BLOCK])) for u in units])
                 for start in range(0, len(units[0]), BLOCK)
             ]
-        return cast(Floats, torch.cat(blocks).numpy())
+        return cast(Singles, torch.cat(blocks).numpy())
 
-    def state(self) -> dict[str, Array]:
+    def state(self) -> dict[str, Singles]:
         """Return the network's parameters, by name."""
         return self.kept
 
-    def load(self, state: dict[str, Array]) -> None:
+    def load(self, state: dict[str, Singles]) -> None:
         """Restore the network's parameters."""
         self.kept = dict(state)
 
@@ -184,5 +184,5 @@ def _cost(net: Net, trials: Sequence[Tensor], genuine: Truth) -> float:
     """Return Cllr on all pairs of val images, after calibration on these pairs."""
     net.eval()
     with torch.inference_mode():
-        fused = cast(Floats, net(trials).numpy())
+        fused = cast(Singles, net(trials).numpy())
     return calibrate(cosines([fused], np.arange(len(fused)))[:, 0], genuine)[2]

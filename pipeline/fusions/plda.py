@@ -26,12 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.fusions.fused import Array, Kind
+from pipeline.core.numbers import Floats, Singles
+from pipeline.fusions.fused import Kind
 from pipeline.fusions.wccn import sitters_with_two, whitening, within_covariance
 from pipeline.params.fusions.plda import TwoCovarianceOptions
-from pipeline.store.embeddings import Floats, normalise
+from pipeline.store.embeddings import normalise
 
-Matrix = NDArray[np.float64]
 LIFT = 4.0
 LEAST = 1e-6
 """An axis with a ψ up to this value carries no information and is left out."""
@@ -41,23 +41,23 @@ LEAST = 1e-6
 class Axes:
     """The fitted model of one recogniser's vectors."""
 
-    mean: Array
+    mean: Singles
     """float32 [d], the mean of the sitters."""
-    map: Array
+    map: Singles
     """float32 [d, r]: the covariance of (x − mean) @ map within sitters is the identity."""
-    psi: Array
+    psi: Singles
     """float32 [r]: the variance of (x − mean) @ map between sitters."""
 
-    def scaled(self, x: Floats) -> Matrix:
+    def scaled(self, x: Singles) -> Floats:
         """Return u of vectors [n, d], scaled to the length at which h equals its expectation: float64 [n, r]."""
         u = (x.astype(np.float64) - self.mean) @ self.map.astype(np.float64)
         psi = self.psi.astype(np.float64)
         weight = psi / ((2 * psi + 1) * (psi + 1))
         size = (u**2 @ weight)[:, None]
-        found: Matrix = u * np.sqrt((weight @ (psi + 1)) / np.maximum(size, np.finfo(np.float64).tiny))
+        found: Floats = u * np.sqrt((weight @ (psi + 1)) / np.maximum(size, np.finfo(np.float64).tiny))
         return found
 
-    def phi(self, x: Floats) -> Matrix:
+    def phi(self, x: Singles) -> Floats:
         """Return φ of vectors [n, d]: float64 [n, r]."""
         psi = self.psi.astype(np.float64)
         return self.scaled(x) * np.sqrt(psi / (2 * psi + 1))
@@ -88,7 +88,7 @@ class TwoCovariance(Kind):
         self.shrink, self.shrink_between = options.shrink, options.shrink_between
         self.axes: list[Axes] = []
 
-    def fit(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
+    def fit(self, units: Sequence[Singles], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
         """Fit the axes of each model on train and val sitters alike, because nothing is chosen on the val sitters.
 
         Raises:
@@ -99,7 +99,7 @@ class TwoCovariance(Kind):
         several = sitters_with_two(sitters, "plda")
         self.axes = [fit_axes(unit, rows, several, self.shrink, self.shrink_between) for unit in units]
 
-    def apply(self, units: Sequence[Floats]) -> Floats:
+    def apply(self, units: Sequence[Singles]) -> Singles:
         """Fuse float32 [n, d_1] … [n, d_k] to [n, r_1 + … + r_k + 1] with rows of length 1."""
         phi = np.concatenate([axes.phi(unit) for axes, unit in zip(self.axes, units, strict=True)], axis=1)
         limit = self.slope
@@ -117,17 +117,17 @@ class TwoCovariance(Kind):
         """The constant that is added in the log likelihood ratio."""
         return sum(axes.most for axes in self.axes) - self.slope
 
-    def ratios(self, scores: Floats) -> NDArray[np.float64]:
+    def ratios(self, scores: Singles) -> NDArray[np.float64]:
         """Return log likelihood ratios (base e) of cosines of fused vectors, in the shape given."""
         return self.slope * scores.astype(np.float64) + self.offset
 
-    def state(self) -> dict[str, Array]:
+    def state(self) -> dict[str, Singles]:
         """Return `mean.0`, `map.0`, `psi.0`, `mean.1` …; see `Axes`."""
         return {
             f"{part}.{n}": getattr(axes, part) for n, axes in enumerate(self.axes) for part in ("mean", "map", "psi")
         }
 
-    def load(self, state: dict[str, Array]) -> None:
+    def load(self, state: dict[str, Singles]) -> None:
         """Restore the axes."""
         self.axes = [Axes(state[f"mean.{n}"], state[f"map.{n}"], state[f"psi.{n}"]) for n in range(len(state) // 3)]
 
@@ -137,7 +137,7 @@ class TwoCovariance(Kind):
 
 
 def fit_axes(
-    units: Floats,
+    units: Singles,
     rows: Sequence[NDArray[np.intp]],
     several: Sequence[NDArray[np.intp]],
     shrink: float,

@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.numbers import Singles
 from pipeline.fusions.fit_pairs import calibrate, cosines, regress, rows_of, shares, truth
-from pipeline.fusions.fused import Array
 from pipeline.fusions.weighted import Weighted
 from pipeline.params.fusions.weighted import WeightedOptions
-from pipeline.store.embeddings import Floats
 
 # At most this many images of each subset, because there are several regressions on all their pairs.
 MOST_IMAGES = 1500
@@ -34,7 +33,7 @@ class Score(Weighted):
         super().__init__(WeightedOptions())
         self.slope, self.offset = 0.0, 0.0
 
-    def fit(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
+    def fit(self, units: Sequence[Singles], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
         """Fit coefficients on pairs of train images at each pull, and choose the pull by Cllr on pairs of val images.
 
         The models may have been trained on the train sitters and be too sure of them, so slope and offset are fitted on
@@ -57,16 +56,16 @@ class Score(Weighted):
                 self.val_cllr, self.pull, self.slope, self.offset = cost, pull, slope, offset
                 self.weights = weights.astype(np.float32)
 
-    def ratios(self, scores: Floats) -> Floats:
+    def ratios(self, scores: Singles) -> Singles:
         """Return log likelihood ratios (base e) of cosines of fused vectors, in the given shape."""
-        found: Floats = np.float32(self.slope) * scores + np.float32(self.offset)
+        found: Singles = np.float32(self.slope) * scores + np.float32(self.offset)
         return found
 
-    def state(self) -> dict[str, Array]:
+    def state(self) -> dict[str, Singles]:
         """Return `weights`, float32 [k], and `calibration`, float32 [2]: slope and offset."""
         return {**super().state(), "calibration": np.array([self.slope, self.offset], np.float32)}
 
-    def load(self, state: dict[str, Array]) -> None:
+    def load(self, state: dict[str, Singles]) -> None:
         """Restore weights and calibration."""
         super().load(state)
         self.slope, self.offset = (float(v) for v in state["calibration"])

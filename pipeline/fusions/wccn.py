@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.fusions.fused import Array, Kind
+from pipeline.core.numbers import Singles
+from pipeline.fusions.fused import Kind
 from pipeline.params.fusions.wccn import WithinClassOptions
-from pipeline.store.embeddings import Floats, normalise
+from pipeline.store.embeddings import normalise
 
 
 class WithinClass(Kind):
@@ -26,9 +27,9 @@ class WithinClass(Kind):
 
     def __init__(self, options: WithinClassOptions) -> None:
         self.shrink = options.shrink
-        self.maps: list[Array] = []
+        self.maps: list[Singles] = []
 
-    def fit(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
+    def fit(self, units: Sequence[Singles], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
         """Fit the map of each model on train and val sitters alike, because nothing is chosen on the val sitters.
 
         Raises:
@@ -37,16 +38,16 @@ class WithinClass(Kind):
         rows = sitters_with_two(sitters, "wccn")
         self.maps = [whitening(unit, rows, self.shrink).astype(np.float32) for unit in units]
 
-    def apply(self, units: Sequence[Floats]) -> Floats:
+    def apply(self, units: Sequence[Singles]) -> Singles:
         """Fuse float32 [n, d_1] … [n, d_k] to [n, d_1 + … + d_k] with rows of length 1."""
         parts = [normalise(unit @ m) for unit, m in zip(units, self.maps, strict=True)]
-        return normalise(cast(Floats, np.concatenate(parts, axis=1)))
+        return normalise(cast(Singles, np.concatenate(parts, axis=1)))
 
-    def state(self) -> dict[str, Array]:
+    def state(self) -> dict[str, Singles]:
         """Return `map.0`, `map.1` …: float32 [d_m, d_m]."""
         return {f"map.{n}": m for n, m in enumerate(self.maps)}
 
-    def load(self, state: dict[str, Array]) -> None:
+    def load(self, state: dict[str, Singles]) -> None:
         """Restore the maps."""
         self.maps = [state[f"map.{n}"] for n in range(len(state))]
 
@@ -65,7 +66,7 @@ def sitters_with_two(sitters: Sequence[str], kind: str) -> list[NDArray[np.intp]
     return rows
 
 
-def within_covariance(units: Floats, rows: Sequence[NDArray[np.intp]]) -> NDArray[np.float64]:
+def within_covariance(units: Singles, rows: Sequence[NDArray[np.intp]]) -> NDArray[np.float64]:
     """Return the mean over sitters of the unbiased covariance of a sitter's images, float64 [d, d].
 
     A sitter with thirty images has the same weight as a sitter with two.
@@ -81,7 +82,7 @@ def within_covariance(units: Floats, rows: Sequence[NDArray[np.intp]]) -> NDArra
     return within / len(rows)
 
 
-def whitening(units: Floats, rows: Sequence[NDArray[np.intp]], shrink: float) -> NDArray[np.float64]:
+def whitening(units: Singles, rows: Sequence[NDArray[np.intp]], shrink: float) -> NDArray[np.float64]:
     """Return W^(−½) with W = (1 − shrink) Σ + shrink · tr(Σ) / d · I, symmetric, float64 [d, d].
 
     Σ is `within_covariance`.

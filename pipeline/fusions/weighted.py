@@ -7,10 +7,11 @@ from typing import cast
 
 import numpy as np
 
-from pipeline.fusions.fit_pairs import Matrix, Truth, cosines, regress, rows_of, shares, truth
-from pipeline.fusions.fused import Array, Kind
+from pipeline.core.numbers import Floats, Singles
+from pipeline.fusions.fit_pairs import Truth, cosines, regress, rows_of, shares, truth
+from pipeline.fusions.fused import Kind
 from pipeline.params.fusions.weighted import WeightedOptions
-from pipeline.store.embeddings import Floats, normalise
+from pipeline.store.embeddings import normalise
 
 # The number of pairs grows with the square of the number of images, but their information does not.
 MOST_IMAGES = 3000
@@ -25,9 +26,9 @@ class Weighted(Kind):
 
     def __init__(self, options: WeightedOptions) -> None:
         self.pull = options.pull
-        self.weights: Array = np.zeros(0, np.float32)
+        self.weights: Singles = np.zeros(0, np.float32)
 
-    def fit(self, units: Sequence[Floats], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
+    def fit(self, units: Sequence[Singles], sitters: Sequence[str], subset: Sequence[str], seed: int) -> None:
         """Learn the weights from all pairs of the val images (`subset`); see `learn`.
 
         Raises:
@@ -38,21 +39,21 @@ class Weighted(Kind):
         names = {sitters[row] for row in rows}
         self.weights = learn(cosines(units, rows), genuine, self.pull / len(names)).astype(np.float32)
 
-    def apply(self, units: Sequence[Floats]) -> Floats:
+    def apply(self, units: Sequence[Singles]) -> Singles:
         """Fuse float32 [n, d_1] … [n, d_k] to [n, d_1 + … + d_k]; models of weight 0 give zeros."""
         parts = [np.sqrt(w) * u for w, u in zip(self.weights, units, strict=True)]
-        return normalise(cast(Floats, np.concatenate(parts, axis=1, dtype=np.float32)))
+        return normalise(cast(Singles, np.concatenate(parts, axis=1, dtype=np.float32)))
 
-    def state(self) -> dict[str, Array]:
+    def state(self) -> dict[str, Singles]:
         """Return `weights`: float32 [k]."""
         return {"weights": self.weights}
 
-    def load(self, state: dict[str, Array]) -> None:
+    def load(self, state: dict[str, Singles]) -> None:
         """Restore the weights."""
         self.weights = state["weights"]
 
 
-def learn(scores: Matrix, genuine: Truth, pull: float) -> Matrix:
+def learn(scores: Floats, genuine: Truth, pull: float) -> Floats:
     """Return the weights of the models' cosines: float64 [k], not negative, with the sum 1.
 
     They are the coefficients of `regress` divided by their sum. The logistic loss is a smooth stand-in for the equal

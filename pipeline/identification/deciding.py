@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline.core.errors import SitterError
 from pipeline.core.names import nfc
 from pipeline.formats.user_csv import Row, open_table
-from pipeline.formats.user_csv_writing import turn, write_back
+from pipeline.formats.user_csv_writing import make_table, turn, write_back
 from pipeline.identification.decisions import COLUMNS, NEEDED, Decision, Image, Verdict, read_decisions
 
 
@@ -35,6 +35,15 @@ class DecisionFile:
     def read(self) -> dict[Image, list[Decision]]:
         """Return the decisions by image; none if the file does not exist yet. Errors are as in `read_decisions`."""
         return read_decisions(self.file, self.field, self.images, self.sitters) if self.file.exists() else {}
+
+    def make(self) -> bool:
+        """Make the file with only its header line, if there is none yet; return whether it was made.
+
+        Raises:
+            SitterError: another process does not release the file.
+            OSError: it cannot be written.
+        """
+        return make_table(self.file, COLUMNS)
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.calibration.fit import Calibration, Method, fit
+from pipeline.core.numbers import Floats, Ints
 from pipeline.identification.search import Searches
-from pipeline.metrics.result import Floats, Ints
-from pipeline.metrics.verification import tally
+from pipeline.scoring.calibration.fit import Calibration, Method, fit_scores
 from pipeline.scoring.search_norm import normalised, of_sitters
 
 FOLDS = 5
@@ -156,8 +155,8 @@ class Calibrations:
         if not (there & same).any() or not (there & ~same).any():
             return None
         heavy = np.broadcast_to(weights[:, None], scores.shape)
-        sides = there & same, there & ~same
-        return fit(tally(*(scores[side] for side in sides), *(heavy[side] for side in sides)), self.method)
+        genuine, impostor = there & same, there & ~same
+        return fit_scores(scores[genuine], scores[impostor], heavy[genuine], heavy[impostor], self.method)
 
     def _evidence(self, scores: Floats, rows: Ints, columns: Ints) -> Evidence:
         llr, low, high = (np.full(scores.shape, -np.inf) for _ in range(3))

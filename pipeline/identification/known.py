@@ -14,10 +14,10 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.calibration.verbal import STEPS
+from pipeline.core.numbers import Floats, Ints
 from pipeline.identification.evidence import Evidence, equal, places, posteriors
 from pipeline.identification.search import Searches
-from pipeline.metrics.result import Floats, Ints
+from pipeline.identification.verbal import STEPS
 
 NONE = 0
 """The rank of "none of these" in the table."""

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import HERE, Layout
+from pipeline.core.numbers import Floats, rounded, unit
 from pipeline.identification.search import Matrix, Portrait, Scorer
-from pipeline.metrics.result import Floats, rounded, unit
 from pipeline.store.embeddings import FILE, check_vectors, read_embeddings
 from pipeline.store.scores import Scores, either_way, gives_scores, read_scores
 

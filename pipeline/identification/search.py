@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from pipeline.metrics.result import Floats, Ints
+from pipeline.core.numbers import Floats, Ints
 
 Pooling = Literal["best", "mean"]
 CELLS = 2**19

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.calibration.verbal import verbal
 from pipeline.core.layout import Layout
 from pipeline.identification.annotations import Target
 from pipeline.identification.answer import Answer, Candidate
 from pipeline.identification.decisions import Decision
+from pipeline.identification.verbal import verbal
 from pipeline.store.candidates import COLUMNS, IDENTIFIED, NONE, OPEN, UNSUITABLE
 from pipeline.store.columns import SITTER_ID
 from pipeline.store.credits import LINK

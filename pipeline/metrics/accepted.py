@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.numbers import Ints, rounded, unit
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.products import SINGLE
-from pipeline.metrics.result import Ints, Scored, rounded, unit
+from pipeline.metrics.result import Scored
 
 BLOCK = 1024
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import Floats, Ints, rounded
 from pipeline.metrics import intervals, streaming
 from pipeline.metrics.discard import discard
 from pipeline.metrics.failures import with_failures
@@ -23,7 +24,7 @@ from pipeline.metrics.operating_points import (
 )
 from pipeline.metrics.pair_table import PairTable, exact_table, streamed_table
 from pipeline.metrics.pairing import EXAMPLES, Example, Pairing, extremes
-from pipeline.metrics.result import Context, Floats, Ints, Result, Scalar, Scored, Unjudged, at, rounded
+from pipeline.metrics.result import Context, Result, Scalar, Scored, Unjudged, at
 from pipeline.metrics.support import with_effective_support
 from pipeline.metrics.templates import pooled
 from pipeline.metrics.verification import (

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.metrics.result import Floats, Ints
+from pipeline.core.numbers import Floats, Ints
 
 # Most bins: their numbers are stored in 16 bits.
 MOST = 1 << 16

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.layout import HERE, Layout
-from pipeline.metrics.result import Floats, Ints, unit
+from pipeline.core.numbers import Floats, Ints, unit
 from pipeline.store.embeddings import check_complete, open_embeddings
 
 BLOCK = 1024

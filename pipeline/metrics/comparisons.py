@@ -23,8 +23,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pipeline.core.numbers import Floats
 from pipeline.metrics.intervals import FEWEST_UNITS, interval, tested
-from pipeline.metrics.result import Floats
 
 # With fewer effective sitters, a comparison says little about other sitters.
 FEW_EFFECTIVE = 10

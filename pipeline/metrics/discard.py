@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import Floats, Ints, rounded, unit
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.qualities import quality
-from pipeline.metrics.result import Column, Context, Embedded, Floats, Ints, Scalar, Scored, rounded, unit
+from pipeline.metrics.result import Column, Context, Embedded, Scalar, Scored
 from pipeline.params.metrics.all_pairs import KNOWN_QUALITIES
 
 # Largest number of genuine pairs, because each pair is listed.

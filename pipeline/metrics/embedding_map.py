@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import Floats, unit
 from pipeline.metrics.manifest_values import classes, values_of
-from pipeline.metrics.result import Column, Context, Floats, Result, Scalar, unit
+from pipeline.metrics.result import Column, Context, Result, Scalar
 from pipeline.params.metrics.embedding_map import EmbeddingMapOptions
 
 FEWEST = 10

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.core.numbers import Floats, Ints
 from pipeline.metrics.intervals import ScoredPairs
 from pipeline.metrics.pairing import Pairing
-from pipeline.metrics.result import Context, Embedded, Floats, Ints, Scalar
+from pipeline.metrics.result import Context, Embedded, Scalar
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.numbers import Floats
 from pipeline.metrics import intervals
 from pipeline.metrics.failures import WithFailures, floor, listed, lost_by_group
 from pipeline.metrics.levels import level_means, level_replicates
 from pipeline.metrics.operating_points import generalised_errors
 from pipeline.metrics.pair_table import PairTable, exact_table, streamed_table
-from pipeline.metrics.result import Context, Floats, Result, Scalar, at
+from pipeline.metrics.result import Context, Result, Scalar, at
 from pipeline.metrics.streaming import Histograms
 from pipeline.metrics.verification import Tally, eer, roc, support, tally, tar_at_far
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import Floats, Ints, unit
 from pipeline.metrics.centres import in_blocks, nearest
 from pipeline.metrics.intervals import resample
-from pipeline.metrics.result import Column, Context, Embedded, Floats, Ints, Result, Scalar, first_of_each, unit
+from pipeline.metrics.result import Column, Context, Embedded, Result, Scalar, first_of_each
 from pipeline.params.metrics.geometry import GeometryOptions
 
 BLOCK = 1024

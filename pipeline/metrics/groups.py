@@ -16,13 +16,14 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.numbers import Floats, Ints
 from pipeline.metrics.accepted import accepted
 from pipeline.metrics.comparisons import Difference, Measured, differences, effective, in_one_family
 from pipeline.metrics.discard import genuine_pairs, genuine_scores
 from pipeline.metrics.intervals import FEWEST_UNITS, draws, share_interval
 from pipeline.metrics.manifest_values import classes, values_of
 from pipeline.metrics.pairing import Pairing
-from pipeline.metrics.result import Column, Context, Floats, Ints
+from pipeline.metrics.result import Column, Context
 
 SAME, DIFFERENT = "same", "different"
 """Pairs of images with the same value, and pairs with two different values."""

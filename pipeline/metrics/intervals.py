@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.metrics.result import Floats, Ints
+from pipeline.core.numbers import Floats, Ints
 
 Points = NDArray[np.intp]
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.numbers import Floats, Ints, rounded, unit
 from pipeline.metrics.intervals import resample
-from pipeline.metrics.result import Column, Context, Floats, Ints, PairList, Result, Scalar, Scored, at, rounded, unit
+from pipeline.metrics.result import Column, Context, PairList, Result, Scalar, Scored, at
 from pipeline.metrics.verification import auc, reversed_by, roc, support, tally
 from pipeline.params.metrics.kfold import KfoldOptions
 

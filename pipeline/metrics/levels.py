@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.numbers import Floats, Ints
 from pipeline.metrics.bins import bin_of, fitted
 from pipeline.metrics.intervals import CHUNK, ScoredPairs
-from pipeline.metrics.result import Floats, Ints
 from pipeline.metrics.verification import Tally, d_prime, eer, roc, tar_at_far
 
 GROUPS = 128

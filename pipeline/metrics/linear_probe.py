@@ -7,9 +7,10 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.numbers import Floats, Ints, unit
 from pipeline.metrics.intervals import resample
 from pipeline.metrics.manifest_values import classes, values_of
-from pipeline.metrics.result import Column, Context, Floats, Ints, Result, Scalar, unit
+from pipeline.metrics.result import Column, Context, Result, Scalar
 from pipeline.params.metrics.linear_probe import LinearProbeOptions
 
 FEWEST_SITTERS = 2

@@ -16,10 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.numbers import Floats, Ints, Singles, rounded, unit
 from pipeline.core.parallel import cores
-from pipeline.metrics.result import Floats, Ints, rounded, unit
-
-Singles = NDArray[np.float32]
 
 PROBES = 256
 """Number of probes that are searched for at once."""

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.numbers import Floats
 from pipeline.metrics.pair_table import PairTable
-from pipeline.metrics.result import Column, Floats, Scalar, at
+from pipeline.metrics.result import Column, Scalar, at
 from pipeline.metrics.verification import Roc, Tally, eer, roc, support, tar_at_far
 
 Draws = Callable[[], Iterator[NDArray[np.int32]]]

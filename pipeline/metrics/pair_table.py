@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.metrics.result import Floats, Ints
+from pipeline.core.numbers import Floats, Ints
 from pipeline.metrics.verification import Tally, tally
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.metrics.result import Embedded, Floats, Ints, Scored, unit
+from pipeline.core.numbers import Floats, Ints, unit
+from pipeline.metrics.result import Embedded, Scored
 
 # Sorts of examples: genuine or impostor pairs, and whether their highest or their lowest scores are wanted.
 EXAMPLES = {

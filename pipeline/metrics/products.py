@@ -9,9 +9,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.numbers import Floats, Ints, rounded, unit
 from pipeline.metrics.bins import is_resolved
 from pipeline.metrics.pairing import Pairing
-from pipeline.metrics.result import Floats, Ints, Scored, rounded, unit
+from pipeline.metrics.result import Scored
 
 BLOCK = 1024
 # Rounding error of single-precision cosines: a few times the error for random vectors.

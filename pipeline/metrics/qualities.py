@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pipeline.metrics.result import Context, Embedded, Floats
+from pipeline.core.numbers import Floats
+from pipeline.metrics.result import Context, Embedded
 
 
 def quality(context: Context, images: Embedded, name: str) -> Floats:

@@ -33,7 +33,8 @@ from pipeline.store.splits import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipeline.metrics.result import Context, Embedded, Floats, Ints, PairList, Subset
+    from pipeline.core.numbers import Floats, Ints
+    from pipeline.metrics.result import Context, Embedded, PairList, Subset
     from pipeline.params import Study
 
 logger = logging.getLogger(__name__)

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
 from pipeline.core.nobody import nobody
+from pipeline.core.numbers import Floats, Ints
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Column = Sequence[Any] | NDArray[Any]
 Subset = Literal["train", "val", "test"]
 
@@ -192,10 +191,10 @@ class Context:
     """Returns the images of a data set's validation sitters; None if there are none."""
     calibrate: Callable[..., tuple[dict[str, Scalar], dict[str, dict[str, Column]]]] | None = None
     """Returns scalars and curves of a calibration, from the test pairs, the counts of the validation pairs, the number
-    of validation sitters and the draws: `pipeline.calibration.measure.calibrated`. None: scores are not calibrated."""
+    of validation sitters and the draws: `scoring.calibration.measure.calibrated`. None: scores are not calibrated."""
     likelihood: Callable[..., Callable[[Floats], Floats]] | None = None
     """Returns a function from scores to natural log-likelihood ratios, fitted on counts of pairs
-    (`verification.Tally`): `pipeline.calibration.fit.fit`."""
+    (`verification.Tally`): `pipeline.scoring.calibration.fit.fit`."""
     learned: Callable[[], Iterator[NDArray[Any]] | None] = lambda: None
     """Returns the class centres that the model's loss has learned, of length 1, in blocks [n, d]; None if it has
     none."""
@@ -246,22 +245,3 @@ def at(name: str, far: float) -> str:
     'tar@0.00001'
     """
     return f"{name}@{np.format_float_positional(far, trim='-')}"
-
-
-# Cosines of the same two directions may differ in their last bits, depending on their places in a matrix.
-COSINE_GRID = 2.0**-40
-
-
-def rounded(cosines: Floats) -> Floats:
-    """Round cosines, float64, in place to about 12 decimals, so that equal ones are equal and none exceeds ± 1."""
-    cosines *= 1 / COSINE_GRID
-    np.rint(cosines, out=cosines)
-    cosines *= COSINE_GRID
-    return cosines
-
-
-def unit(vectors: NDArray[Any]) -> Floats:
-    """Return vectors [n, d] scaled to length 1, float64."""
-    x = np.asarray(vectors, dtype=np.float64)
-    scaled: Floats = x / np.linalg.norm(x, axis=1, keepdims=True)
-    return scaled

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import Floats, Ints, rounded
 from pipeline.formats.score_files import ScoreBlock
 from pipeline.metrics.kfold import similarities
 from pipeline.metrics.pairing import Pairing
-from pipeline.metrics.result import Context, Embedded, Floats, Ints, Scored, rounded
+from pipeline.metrics.result import Context, Embedded, Scored
 from pipeline.metrics.template_pairs import compared
 from pipeline.metrics.templates import sides
 from pipeline.params.metrics.base import BenchmarkOptions, ComparisonOptions

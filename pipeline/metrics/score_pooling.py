@@ -14,9 +14,10 @@ from typing import Literal
 import numpy as np
 
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import Floats, Ints, rounded, unit
 from pipeline.metrics import streaming
 from pipeline.metrics.pairing import Pairing
-from pipeline.metrics.result import Context, Embedded, Floats, Ints, Scored, rounded, unit
+from pipeline.metrics.result import Context, Embedded, Scored
 from pipeline.metrics.verification import tally
 
 # Number of scores of images in memory at once.

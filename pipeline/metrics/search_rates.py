@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.numbers import Floats, Ints
 from pipeline.metrics.intervals import CHUNK
-from pipeline.metrics.result import Floats, Ints
 
 Draws = Iterable[NDArray[np.int32]]
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import Floats, Ints, rounded
 from pipeline.metrics.nearest import SearchGallery, Struck, nearest
 from pipeline.metrics.pairing import Pairing
-from pipeline.metrics.result import Floats, Ints, Scored, rounded
+from pipeline.metrics.result import Scored
 from pipeline.metrics.search_rates import Searches
 
 # Number of scores in memory at once.

@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.numbers import Floats, Ints
 from pipeline.core.parallel import cores
 from pipeline.core.progress import progress
 from pipeline.metrics.bins import Bins, Numbers, bin_of, fitted
 from pipeline.metrics.levels import GROUPS, dealt, level_edges
 from pipeline.metrics.pairing import Example, Pairing, extremes
 from pipeline.metrics.products import Products, products
-from pipeline.metrics.result import Floats, Ints
 from pipeline.metrics.verification import Tally
 
 BLOCK = 1024

@@ -13,8 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from pipeline.core.numbers import Floats
 from pipeline.metrics.pair_table import Side
-from pipeline.metrics.result import Floats, Scalar, at
+from pipeline.metrics.result import Scalar, at
 from pipeline.metrics.verification import FEWEST_ACCEPTS, FIRM_ACCEPTS
 
 

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import Floats, Ints, rounded, unit
 from pipeline.formats.ijb import TemplatePairs, read_template_pairs
 from pipeline.metrics import intervals
 from pipeline.metrics.failures import floor
 from pipeline.metrics.failures_counted import with_generalised
 from pipeline.metrics.levels import level_means, level_replicates, levelled
 from pipeline.metrics.pair_table import PairTable, exact_table, streamed_table
-from pipeline.metrics.result import Context, Embedded, Floats, Ints, Result, Scalar, Scored, rounded, unit
+from pipeline.metrics.result import Context, Embedded, Result, Scalar, Scored
 from pipeline.metrics.support import with_effective_support
 from pipeline.metrics.templates import failed_templates, pool, rule_of
 from pipeline.metrics.verification import auc, d_prime, reversed_by, roc, tally

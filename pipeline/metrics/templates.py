@@ -15,8 +15,9 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import Floats, unit
 from pipeline.metrics.qualities import quality
-from pipeline.metrics.result import Context, Embedded, Floats, Subset, unit
+from pipeline.metrics.result import Context, Embedded, Subset
 from pipeline.metrics.score_pooling import ByImage, Rule, likelihood_rule
 from pipeline.params.metrics.base import ComparisonOptions, Pooling
 

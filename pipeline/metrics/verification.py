@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.metrics.result import Floats
+from pipeline.core.numbers import Floats
 
 # With N impostor pairs, a FAR means N × FAR falsely accepted pairs. If this is below 3, not even a threshold that
 # accepts none of the pairs would show that the FAR is met (rule of 3: none in N means at most 3/N, at 95 %). If it is

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from pipeline.core.numbers import Floats, Ints
 from pipeline.metrics.comparisons import FEW_EFFECTIVE, effective
 from pipeline.metrics.operating_points import own_thresholds
-from pipeline.metrics.result import Column, Floats, Ints, Result, Scalar, at
+from pipeline.metrics.result import Column, Result, Scalar, at
 from pipeline.metrics.verification import Tally, auc, eer, roc, support, tar_at_far, thin
 
 SCORE_BARS = 60

@@ -7,16 +7,15 @@ from typing import cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from pipeline.core.numbers import Singles
 from pipeline.core.pixels import RGBImage
 from pipeline.models.load import Embedder
 
-Floats = NDArray[np.float32]
 BATCH = 32
 
 
-def vectors_of(embedder: Embedder, crops: Sequence[RGBImage], landmarks: Sequence[Floats]) -> Floats:
+def vectors_of(embedder: Embedder, crops: Sequence[RGBImage], landmarks: Sequence[Singles]) -> Singles:
     """Return the vectors of faces in the form of `read_embeddings`, float32 [n, dim], with mirrored images added.
 
     Args:
@@ -32,5 +31,5 @@ def vectors_of(embedder: Embedder, crops: Sequence[RGBImage], landmarks: Sequenc
             x = torch.stack([embedder.prepare(crop, points) for crop, points in faces]).to(embedder.device)
             x = x.contiguous(memory_format=torch.channels_last)
             ways = (x, x.flip(3)) if embedder.mirror else (x,)
-            found.append(cast(Floats, sum(embedder.module(way).float() for way in ways).cpu().numpy()))
+            found.append(cast(Singles, sum(embedder.module(way).float() for way in ways).cpu().numpy()))
     return np.concatenate(found)

@@ -9,8 +9,8 @@ import yaml
 from pipeline.core.registry import Strict
 from pipeline.params.reading import Loader
 
-# The papers' tables, in a file for each paper; `pipeline.published.papers` reads their figures.
-PAPERS = Path(__file__).parents[1] / "published"
+# The papers' tables, in a file for each paper; `pipeline.reporting.published` reads their figures.
+PAPERS = Path(__file__).parent / "papers"
 
 
 class Published(Strict):

@@ -12,5 +12,5 @@ class HasWeights(Options):
     """The entry under `download` with the weights."""
 
     def entries(self) -> dict[str, str]:
-        """Return the entries under `download` that the kind reads, by the field that names each."""
+        """Return the entry with the weights, if there is one."""
         return {} if self.weights is None else {"weights": self.weights}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.calibration.verbal import verbal
+from pipeline.identification.verbal import verbal
 from pipeline.reporting.lines import Lines, drawn, points
 from pipeline.reporting.series import Series, Styles
 from pipeline.reporting.standings import Cell

@@ -7,16 +7,11 @@ multilingual speaker recognition") expresses each cosine in units of the two ima
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.store.embeddings import Floats
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from pipeline.core.numbers import Singles
 
 # Each score is stored, and evaluation accepts no more of them (pipeline/metrics/all_pairs.py).
 MOST_SCORES = 1_000_000
@@ -24,7 +19,7 @@ MOST_SCORES = 1_000_000
 LEAST_SPREAD = 1e-6
 
 
-def strangers(units: Floats, cohort: Floats, most: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def strangers(units: Singles, cohort: Singles, most: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean and standard deviation of each image's cosines with the `most` most similar cohort images.
 
     Args:
@@ -41,7 +36,7 @@ def strangers(units: Floats, cohort: Floats, most: int) -> tuple[NDArray[np.floa
     return nearest.mean(1), np.maximum(nearest.std(1), LEAST_SPREAD)
 
 
-def normalised(probes: Floats, gallery: Floats, cohort: Floats, most: int) -> NDArray[np.float64]:
+def normalised(probes: Singles, gallery: Singles, cohort: Singles, most: int) -> NDArray[np.float64]:
     """Return the scores (s − μ_p) / 2σ_p + (s − μ_g) / 2σ_g, where s is the cosine; `strangers` gives μ and σ.
 
     Args:
@@ -58,33 +53,6 @@ def normalised(probes: Floats, gallery: Floats, cohort: Floats, most: int) -> ND
     found: NDArray[np.float64] = (cosines - mean_p[:, None]) / spread_p[:, None]
     found += (cosines - mean_g) / spread_g
     return found / 2
-
-
-def table_of(
-    probe_ids: list[str], gallery_dataset: str, gallery_ids: list[str], scores: NDArray[np.float64]
-) -> pa.Table:
-    """Return scores as a table of `pipeline.store.scores`; pairs within one list are listed once.
-
-    Args:
-        probe_ids: n image ids.
-        gallery_dataset: data set of the gallery's images.
-        gallery_ids: m image ids; if it is the same list object as the probes, the pairs are within this list.
-        scores: float64 [n, m].
-    """
-    import pyarrow as pa
-
-    from pipeline.store.scores import GALLERY, GALLERY_DATASET, PROBE, SCORE
-
-    within = gallery_ids is probe_ids
-    rows, columns = np.triu_indices(len(probe_ids), 1) if within else np.indices(scores.shape).reshape(2, -1)
-    return pa.table(
-        {
-            PROBE: pa.array(probe_ids, pa.string()).take(pa.array(rows)),
-            GALLERY_DATASET: pa.array([gallery_dataset] * len(rows), pa.string()),
-            GALLERY: pa.array(gallery_ids, pa.string()).take(pa.array(columns)),
-            SCORE: pa.array(scores[rows, columns], pa.float64()),
-        }
-    )
 
 
 def check_size(name: str, probes: int, gallery: int) -> None:

@@ -8,10 +8,9 @@ units of the impostor scores of both. Here it is applied to the scores of sitter
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from pipeline.core.numbers import Floats, Ints
+
 LEAST_SPREAD = 1e-6
 
 

@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -17,10 +16,8 @@ from pipeline.core.errors import SitterError
 from pipeline.core.layout import HERE, Layout
 from pipeline.core.names import nfc
 from pipeline.core.own_files import located
-from pipeline.faces.corrections import COLUMNS as CORRECTIONS
-from pipeline.formats.user_csv_writing import make_table
+from pipeline.faces.correcting import make_corrections
 from pipeline.identification.deciding import Change, DecisionFile, Said, decide, undo, withdraw
-from pipeline.identification.decisions import COLUMNS as DECISIONS
 from pipeline.identification.decisions import Verdict
 from pipeline.identification.sheets import Sheet
 from pipeline.serving.question import NO_FILE, Question, read
@@ -109,12 +106,11 @@ class Desk:
         for name in self.answered():
             question = self.question(name)
             named = [self.study.align[dataset].corrections for dataset in question.entry.probes]
-            files: dict[Path, Sequence[str]] = {located(path): CORRECTIONS for path in named if path is not None}
-            if question.decision_file is not None:
-                files[question.decision_file.file] = DECISIONS
-            for file, columns in files.items():
-                if make_table(file, columns):
-                    logger.info(f"{file} was made, with its header line.")
+            made = [file for path in named if path is not None and make_corrections(file := located(path))]
+            if question.decision_file is not None and question.decision_file.make():
+                made.append(question.decision_file.file)
+            for file in made:
+                logger.info(f"{file} was made, with its header line.")
 
     def sheets(self, question: Question) -> tuple[list[Sheet], str]:
         """Return the sheets of a question with the current decisions, and why decisions cannot be saved (or "")."""

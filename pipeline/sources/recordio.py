@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import Ints
 from pipeline.core.progress import progress
 from pipeline.formats.recordio import RecordFile, read_index
 from pipeline.formats.recordio_files import index_and_property
@@ -28,7 +29,6 @@ from pipeline.sources.local import own_file
 
 logger = logging.getLogger(__name__)
 
-Ints = NDArray[np.int64]
 # The first bytes of images: JPEG, PNG, BMP, WebP. A record 0 with several labels and such content is an image, too.
 IMAGES = (b"\xff\xd8\xff", b"\x89PNG", b"BM", b"RIFF")
 WITHOUT = "Without one the records are found by reading through the file."

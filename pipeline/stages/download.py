@@ -143,10 +143,9 @@ def _full_disk_explained(entry: str, target: Path) -> Iterator[None]:
 
 def _summary(entry: str, sitters: Counter[str] | None, at: Layout) -> str:
     if sitters is None:
-        from pipeline.formats.companions import companions
-        from pipeline.store.weights import weights_file
+        from pipeline.store.weights import weights_files
 
-        files = [file := weights_file(entry, at), *companions(file)]
+        files = weights_files(entry, at)
         size = sum(path.stat().st_size for path in files) / 1e6
         return f"{', '.join(str(path.relative_to(at.raw(entry))) for path in files[:3])}, {size:.1f} MB,"
     unidentified = sitters[""]

@@ -21,8 +21,9 @@ import numpy as np
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
 from pipeline.core.layout import Layout
+from pipeline.core.numbers import Singles
 from pipeline.core.progress import progress
-from pipeline.store.embeddings import Floats, check_vectors, write_as_they_come, write_versions
+from pipeline.store.embeddings import check_vectors, write_as_they_come, write_versions
 
 if TYPE_CHECKING:
     import torch
@@ -71,7 +72,7 @@ def run(study: Study, model: str, dataset: str, root: Path = Path()) -> None:
 
 def embed(
     embedder: Embedder, store: FaceStore, batch: int, precision: Literal["auto", "fp32", "fp16", "bf16"] = "fp32"
-) -> Iterator[list[Floats]]:
+) -> Iterator[list[Singles]]:
     """Yield the vectors of the faces batch by batch, in order: float32 [≤ batch, dim], with mirrored faces a second.
 
     A GPU gets the next batch before the vectors of the last one are checked.
@@ -135,7 +136,7 @@ class Sent:
         ready.record()
         return cls(here, ready)
 
-    def arrived(self) -> list[Floats]:
+    def arrived(self) -> list[Singles]:
         """Wait for the vectors and return them as arrays."""
         if self.ready is not None:
             self.ready.synchronize()

@@ -73,8 +73,8 @@ def _context(study: Study, read: Reader, model: str) -> Context:
     from dataclasses import replace
     from functools import partial
 
-    from pipeline.calibration.fit import fit
-    from pipeline.calibration.measure import calibrated
+    from pipeline.scoring.calibration.fit import fit
+    from pipeline.scoring.calibration.measure import calibrated
 
     method = study.evaluate.calibration
     context = replace(read.context(model), likelihood=partial(fit, method="logistic"))

@@ -80,8 +80,8 @@ def chosen(study: Study, explain: Explain, at: Layout = HERE) -> list[Pair]:
     """Return the hardest and easiest pairs by the first model, for each of `SORTS`; a sort has no image twice."""
     import numpy as np
 
+    from pipeline.core.numbers import unit
     from pipeline.metrics.pairing import Pairing, extremes
-    from pipeline.metrics.result import unit
 
     across = explain.gallery not in (None, explain.probe)
     gallery = explain.gallery if across else None

@@ -18,11 +18,11 @@ from pipeline.store.models import fusion_record, write_record
 from pipeline.store.splits import TESTED, sitters_of
 
 if TYPE_CHECKING:
+    from pipeline.core.numbers import Singles
     from pipeline.fusions.fit_data import FitData
     from pipeline.fusions.fused import Fused
     from pipeline.params import Study
     from pipeline.params.fuse import Fusion
-    from pipeline.store.embeddings import Floats
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def _describe(entry: Fusion, fused: Fused, fit_data: FitData, dim: int) -> dict[
 
 
 def _write(
-    at: Layout, name: str, fused: Fused, description: dict[str, Any], vectors: dict[str, tuple[list[str], Floats]]
+    at: Layout, name: str, fused: Fused, description: dict[str, Any], vectors: dict[str, tuple[list[str], Singles]]
 ) -> None:
     from pipeline.store.embeddings import write_embeddings
 
@@ -104,8 +104,8 @@ def _write_scores(
     name: str,
     fused: Fused,
     description: dict[str, Any],
-    vectors: dict[str, tuple[list[str], Floats]],
-    cohort: Floats,
+    vectors: dict[str, tuple[list[str], Singles]],
+    cohort: Singles,
     most: int,
 ) -> None:
     """Write the normalised scores of all pairs of test images, and the fusion itself.
@@ -114,10 +114,10 @@ def _write_scores(
     """
     import pyarrow as pa
 
-    from pipeline.scoring.score_norm import check_size, normalised, table_of
-    from pipeline.store.scores import write_scores
+    from pipeline.scoring.score_norm import check_size, normalised
+    from pipeline.store.scores import table_of, write_scores
 
-    tested: dict[str, tuple[list[str], Floats]] = {}
+    tested: dict[str, tuple[list[str], Singles]] = {}
     for dataset, (image_ids, values) in vectors.items():
         wanted = sitters_of(dataset, TESTED, at)
         kept = [n for n, image_id in enumerate(image_ids) if image_id in wanted]

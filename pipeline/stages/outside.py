@@ -18,8 +18,8 @@ from pipeline.store.models import weights_record, write_record
 from pipeline.store.weights import weights_file
 
 if TYPE_CHECKING:
-    from pipeline.outside.file import OutsideFile
     from pipeline.params import Study
+    from pipeline.sources.outside.file import OutsideFile
 
 logger = logging.getLogger(__name__)
 SHOWN = 8

@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json, read_table, write_csv, write_json, write_table
 from pipeline.core.layout import HERE, Layout
+from pipeline.core.numbers import Singles
 from pipeline.core.versions import versions
 from pipeline.store.splits import split_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Floats = NDArray[np.float32]
 FILE = "embeddings.arrow"
 FAILED = "failed.csv"
 VERSIONS = "versions.json"
@@ -35,12 +34,12 @@ class Embeddings:
     """Vectors by image: `vectors[i]` (float32 [n, d], unnormalised) belongs to `image_ids[i]`."""
 
     image_ids: list[str]
-    vectors: Floats
+    vectors: Singles
 
     def __len__(self) -> int:
         return len(self.image_ids)
 
-    def select(self, image_ids: Sequence[str], source: str = "the embeddings") -> Floats:
+    def select(self, image_ids: Sequence[str], source: str = "the embeddings") -> Singles:
         """Return the vectors of these images, in this order: float32 [k, d].
 
         Raises:
@@ -56,13 +55,13 @@ class Embeddings:
         return self.vectors[[rows[i] for i in image_ids]]
 
 
-def normalise(x: Floats) -> Floats:
+def normalise(x: Singles) -> Singles:
     """Return the rows [n, d] scaled to length 1; rows of zeros stay zeros."""
     length = np.linalg.norm(x, axis=-1, keepdims=True)
-    return cast(Floats, x / np.maximum(length, np.finfo(np.float32).tiny))
+    return cast(Singles, x / np.maximum(length, np.finfo(np.float32).tiny))
 
 
-def write_embeddings(folder: Path, image_ids: Sequence[str], vectors: Floats, mirrored: Floats | None = None) -> None:
+def write_embeddings(folder: Path, image_ids: Sequence[str], vectors: Singles, mirrored: Singles | None = None) -> None:
     """Write `embeddings.arrow` into an existing folder.
 
     Args:
@@ -100,7 +99,7 @@ def read_versions(name: str, dataset: str, at: Layout = HERE) -> dict[str, str]:
     return dict(read_json(file)) if file.is_file() else {}
 
 
-def write_as_they_come(folder: Path, image_ids: Sequence[str], blocks: Iterable[Sequence[Floats]]) -> None:
+def write_as_they_come(folder: Path, image_ids: Sequence[str], blocks: Iterable[Sequence[Singles]]) -> None:
     """Streaming variant of `write_embeddings`: blocks wait on disk, so that memory holds only one of them.
 
     Args:
@@ -134,7 +133,7 @@ def read_embeddings(name: str, dataset: str, at: Layout = HERE) -> Embeddings:
     return Embeddings(image_ids, sum(mirrored, start=vectors))
 
 
-def open_embeddings(name: str, dataset: str, at: Layout = HERE) -> tuple[list[str], list[Floats]]:
+def open_embeddings(name: str, dataset: str, at: Layout = HERE) -> tuple[list[str], list[Singles]]:
     """Return image ids and the terms of the sum: their vectors and, if they were kept, the mirrored images' vectors.
 
     They are memory-mapped, so that only the vectors in use are read. Raises as `read_embeddings` does.
@@ -195,7 +194,7 @@ def refuse_failed(model: str, dataset: str, missing: Collection[str], at: Layout
         )
 
 
-def check_vectors(vectors: Floats, image_ids: Sequence[str], source: str) -> None:
+def check_vectors(vectors: Singles, image_ids: Sequence[str], source: str) -> None:
     """Raise SitterError, naming the first image, where a vector is not finite or all zeros: its cosine is undefined."""
     blocks = (vectors[n : n + CHECKED_AT_ONCE] for n in range(0, len(vectors), CHECKED_AT_ONCE))
     bad = np.concatenate([np.zeros(0, bool), *(~np.isfinite(block).all(1) | ~block.any(1) for block in blocks)])
@@ -208,8 +207,8 @@ def check_vectors(vectors: Floats, image_ids: Sequence[str], source: str) -> Non
         )
 
 
-def _matrix(table: pa.Table, column: str) -> Floats:
+def _matrix(table: pa.Table, column: str) -> Singles:
     chunks = table[column]
     array = chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks()  # which copies a single one, too
     width = array.type.list_size
-    return cast(Floats, array.flatten().to_numpy(zero_copy_only=False).reshape(-1, width))
+    return cast(Singles, array.flatten().to_numpy(zero_copy_only=False).reshape(-1, width))

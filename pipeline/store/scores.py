@@ -20,6 +20,31 @@ SCORES = "scores.arrow"
 PROBE, GALLERY_DATASET, GALLERY, SCORE = "probe_id", "gallery_dataset", "gallery_id", "score"
 
 
+def table_of(
+    probe_ids: list[str], gallery_dataset: str, gallery_ids: list[str], scores: NDArray[np.float64]
+) -> pa.Table:
+    """Return scores as a table for `write_scores`; pairs within one list are listed once.
+
+    Args:
+        probe_ids: n image ids.
+        gallery_dataset: data set of the gallery's images.
+        gallery_ids: m image ids; if it is the same list object as the probes, the pairs are within this list.
+        scores: float64 [n, m].
+    """
+    import pyarrow as pa
+
+    within = gallery_ids is probe_ids
+    rows, columns = np.triu_indices(len(probe_ids), 1) if within else np.indices(scores.shape).reshape(2, -1)
+    return pa.table(
+        {
+            PROBE: pa.array(probe_ids, pa.string()).take(pa.array(rows)),
+            GALLERY_DATASET: pa.array([gallery_dataset] * len(rows), pa.string()),
+            GALLERY: pa.array(gallery_ids, pa.string()).take(pa.array(columns)),
+            SCORE: pa.array(scores[rows, columns], pa.float64()),
+        }
+    )
+
+
 def write_scores(folder: Path, table: pa.Table) -> None:
     """Write `scores.arrow` into an existing folder: probe_id, gallery_dataset, gallery_id (text), score (float64)."""
     write_table(folder / SCORES, table.select([PROBE, GALLERY_DATASET, GALLERY, SCORE]))

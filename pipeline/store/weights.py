@@ -9,7 +9,6 @@ from pipeline.core.errors import SitterError
 from pipeline.core.layout import HERE, MANIFEST, Layout
 from pipeline.core.registry import Options
 from pipeline.formats.companions import companions
-from pipeline.params.weights import HasWeights
 from pipeline.store.raw import SOURCE
 
 # Files that `download` writes beside the file itself.
@@ -18,12 +17,20 @@ ACCOUNT = {MANIFEST, SOURCE}
 
 def make_with_weights(options: Options, at: Layout = HERE) -> Any:
     """Make the implementation of an option; if it names weights, tell it the project where they lie."""
-    reads = isinstance(options, HasWeights) and options.entries()
-    return options.make(at=at) if reads else options.make()
+    return options.make(at=at) if options.entries() else options.make()
 
 
 def weights_file(name: str, at: Layout = HERE) -> Path:
-    """Return the one file of `data/raw/<name>/`, an entry of section `download`; an ONNX file may have companions.
+    """Return the one file of `data/raw/<name>/`, an entry of section `download`, without its companions.
+
+    Raises:
+        SitterError: as `weights_files` does.
+    """
+    return weights_files(name, at)[0]
+
+
+def weights_files(name: str, at: Layout = HERE) -> list[Path]:
+    """Return the one file of weights in `data/raw/<name>/`, and behind it its companions, such as ONNX's external data.
 
     Raises:
         SitterError: nothing was downloaded under that name, or the entry holds images or several files.
@@ -34,12 +41,12 @@ def weights_file(name: str, at: Layout = HERE) -> Path:
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in ACCOUNT)
     if len(files) > 1:  # an ONNX network, and its external data
         for file in files:
-            if {file, *companions(file)} == set(files):
-                return file
+            if {file, *(beside := companions(file))} == set(files):
+                return [file, *beside]
     if len(files) != 1:
         found = ", ".join(p.name for p in files[:3]) + (" …" if len(files) > 3 else "")
         raise SitterError(
             f"{folder} should hold one file of weights, but holds {len(files)} ({found or 'nothing'}): is "
             f"download.{name} a data set of images? Name an entry with `contents: file` or `python-literal`."
         )
-    return files[0]
+    return [files[0], *companions(files[0])]

@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from pipeline.core.numbers import rounded
 from pipeline.metrics.kfold import ACCURACY_THRESHOLDS, VAL_THRESHOLDS, in_folds
 from pipeline.metrics.result import at as at_rate
-from pipeline.metrics.result import rounded
 from pipeline.metrics.verification import eer, roc, tally, tar_at_far
 from pipeline.models.preprocess import Normalise, Preprocess
 from pipeline.store.faces import FaceStore

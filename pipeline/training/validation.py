@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.core.errors import SitterError
-from pipeline.metrics.result import rounded
+from pipeline.core.numbers import rounded
 from pipeline.metrics.verification import eer, roc, tally
 from pipeline.training.features import Inputs
 

@@ -66,12 +66,14 @@ def test_a_reference_that_is_the_picture_itself_is_said(here: Path, capsys: pyte
 def test_a_broken_picture_does_not_stop_the_others(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "pictures").mkdir()
     (here / "pictures" / "0.png").write_text("no picture")
+    (here / "pictures" / "._a.png").write_text("a note that an operating system leaves beside a picture")
     (here / "a.png").rename(here / "pictures" / "a.png")
     arguments = ["identify", "pictures", "--gallery", "photos", "--model", "one", "--align", "photos", "--json"]
     assert cli.main(arguments) == 1
     told = capsys.readouterr()
     assert [json.loads(line)["picture"] for line in told.out.splitlines()] == ["pictures/a.png"]
     assert "pictures/0.png: no image but text" in told.err
+    assert "._a.png" not in told.err
 
 
 def test_a_name_of_params_yaml_runs_the_stage(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

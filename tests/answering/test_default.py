@@ -15,8 +15,8 @@ from pipeline.answering import default
 from pipeline.answering.folder import folder_portraits
 from pipeline.answering.pairs import _pairs
 from pipeline.answering.recogniser import scores
-from pipeline.calibration.cost import cllr
 from pipeline.core.errors import SitterError
+from pipeline.scoring.calibration.cost import cllr
 from pipeline.sources import package
 from tests.faces.real import PROJECT, photograph, shared
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import sitter
-from pipeline.exporting.export import export
+from pipeline.answering.exporting.export import export
 from pipeline.stages import evaluate
 from tests.answering.test_gallery import picture
 

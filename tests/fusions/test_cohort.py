@@ -8,8 +8,9 @@ import pytest
 from pipeline.core.errors import SitterError
 from pipeline.metrics.verification import eer, roc, tally
 from pipeline.scoring import score_norm as module
-from pipeline.scoring.score_norm import check_size, normalised, strangers, table_of
+from pipeline.scoring.score_norm import check_size, normalised, strangers
 from pipeline.store.embeddings import normalise
+from pipeline.store.scores import table_of
 
 
 def units(n, seed, d=6):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipeline.core.numbers import Floats
 from pipeline.identification.evidence import Calibrations, equal, posteriors
 from pipeline.identification.known import Cell, band, judge, share
 from pipeline.identification.search import Searches
-from pipeline.metrics.result import Floats
 
 SITTERS, EACH, APART = 60, 5, 3.0
 

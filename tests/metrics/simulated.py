@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import Floats
 from pipeline.metrics.centres import in_blocks, mean_embeddings
-from pipeline.metrics.result import Context, Embedded, Floats, PairList, Subset
+from pipeline.metrics.result import Context, Embedded, PairList, Subset
 
 
 def embedded(

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import unit
 from pipeline.metrics import all_pairs as module
 from pipeline.metrics import levels, streaming
 from pipeline.metrics.all_pairs import all_pairs
 from pipeline.metrics.pairing import Pairing
-from pipeline.metrics.result import unit
 from pipeline.params.metrics.all_pairs import AllPairsOptions
 from tests.metrics.simulated import context, embedded
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import unit
 from pipeline.metrics import all_pairs as module
 from pipeline.metrics.all_pairs import all_pairs
 from pipeline.metrics.discard import area_up_to, characteristic
 from pipeline.metrics.operating_points import expected_performance
-from pipeline.metrics.result import Embedded, unit
+from pipeline.metrics.result import Embedded
 from pipeline.metrics.verification import tally
 from pipeline.params.metrics.all_pairs import AllPairsOptions
 from tests.metrics.simulated import context, embedded

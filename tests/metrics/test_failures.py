@@ -7,12 +7,13 @@ import dataclasses
 import numpy as np
 import pytest
 
+from pipeline.core.numbers import unit
 from pipeline.metrics import all_pairs as module
 from pipeline.metrics.all_pairs import all_pairs
 from pipeline.metrics.failed_images import failed_images
 from pipeline.metrics.identification import identification
 from pipeline.metrics.kfold import kfold
-from pipeline.metrics.result import Embedded, PairList, Scalar, unit
+from pipeline.metrics.result import Embedded, PairList, Scalar
 from pipeline.params.metrics.all_pairs import AllPairsOptions
 from pipeline.params.metrics.identification import IdentificationOptions
 from pipeline.params.metrics.kfold import KfoldOptions

@@ -5,10 +5,11 @@ import pytest
 from safetensors.numpy import save_file
 
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import unit
 from pipeline.metrics import centres as centre_blocks
 from pipeline.metrics import geometry as module
 from pipeline.metrics.geometry import geometry
-from pipeline.metrics.result import PairList, unit
+from pipeline.metrics.result import PairList
 from pipeline.params.metrics.geometry import GeometryOptions
 from tests.metrics.simulated import context, embedded
 

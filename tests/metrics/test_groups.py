@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import unit
 from pipeline.metrics import all_pairs as module
 from pipeline.metrics import groups as grouping
 from pipeline.metrics.all_pairs import all_pairs
-from pipeline.metrics.result import Embedded, unit
+from pipeline.metrics.result import Embedded
 from pipeline.params.metrics.all_pairs import AllPairsOptions
 from tests.metrics.simulated import context, embedded
 

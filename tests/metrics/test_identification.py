@@ -7,9 +7,10 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import unit
 from pipeline.metrics import searching as module
 from pipeline.metrics.identification import identification
-from pipeline.metrics.result import Embedded, unit
+from pipeline.metrics.result import Embedded
 from pipeline.params.metrics.all_pairs import AllPairsOptions
 from pipeline.params.metrics.identification import IdentificationOptions
 from tests.metrics.simulated import context, embedded

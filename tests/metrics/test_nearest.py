@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from benchmarks.search import main as benchmark
+from pipeline.core.numbers import COSINE_GRID, Floats, Ints, rounded, unit
 from pipeline.metrics import nearest as module
 from pipeline.metrics.nearest import SearchGallery, Struck, nearest
 from pipeline.metrics.pairing import Pairing
-from pipeline.metrics.result import COSINE_GRID, Embedded, Floats, Ints, Scored, rounded, unit
+from pipeline.metrics.result import Embedded, Scored
 from pipeline.metrics.searching import searches
 
 

@@ -10,18 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.calibration.fit import fit
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import unit
 from pipeline.metrics import score_pooling
 from pipeline.metrics.all_pairs import all_pairs
 from pipeline.metrics.identification import identification
-from pipeline.metrics.result import Context, Embedded, Scored, unit
+from pipeline.metrics.result import Context, Embedded, Scored
 from pipeline.metrics.score_list import every_pair
 from pipeline.metrics.template_pairs import template_pairs
 from pipeline.metrics.verification import tally
 from pipeline.params.metrics.all_pairs import AllPairsOptions
 from pipeline.params.metrics.identification import IdentificationOptions
 from pipeline.params.metrics.template_pairs import TemplatePairsOptions
+from pipeline.scoring.calibration.fit import fit
 from tests.metrics.simulated import context, embedded
 
 PHOTOGRAPHS = embedded("photos", 12, 6, seed=1, noise=1.2)

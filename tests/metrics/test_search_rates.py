@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from benchmarks.identification_test import coverage, rejections
+from pipeline.core.numbers import unit
 from pipeline.metrics.intervals import draws, share_interval
 from pipeline.metrics.pairing import Pairing
-from pipeline.metrics.result import Embedded, unit
+from pipeline.metrics.result import Embedded
 from pipeline.metrics.search_rates import dir_rate, rank_rate, replicates
 from pipeline.metrics.searching import searches
 from tests.metrics.simulated import embedded

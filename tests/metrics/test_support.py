@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipeline.core.numbers import rounded
 from pipeline.metrics import all_pairs as module
 from pipeline.metrics.all_pairs import all_pairs
 from pipeline.metrics.pair_table import Side
-from pipeline.metrics.result import rounded
 from pipeline.metrics.support import effective_pairs, effective_support
 from pipeline.params.metrics.all_pairs import AllPairsOptions
 from tests.metrics.simulated import context, embedded

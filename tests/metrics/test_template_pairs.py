@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.calibration.measure import calibrated
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import Layout
+from pipeline.core.numbers import unit
 from pipeline.metrics import template_pairs as module
 from pipeline.metrics.intervals import ScoredPairs
-from pipeline.metrics.result import Embedded, unit
+from pipeline.metrics.result import Embedded
 from pipeline.metrics.score_list import every_pair
 from pipeline.metrics.template_pairs import template_pairs
 from pipeline.params import check
 from pipeline.params.metrics.template_pairs import TemplatePairsOptions
+from pipeline.scoring.calibration.measure import calibrated
 from pipeline.stages import align, download, evaluate, split
 from pipeline.store.accounts import ALIGNED, read_images
 from pipeline.store.embeddings import write_embeddings

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import SitterError
+from pipeline.core.numbers import unit
 from pipeline.metrics.all_pairs import all_pairs
 from pipeline.metrics.identification import identification
-from pipeline.metrics.result import Embedded, unit
+from pipeline.metrics.result import Embedded
 from pipeline.metrics.score_list import every_pair
 from pipeline.metrics.templates import pool
 from pipeline.params.metrics.all_pairs import AllPairsOptions

@@ -23,7 +23,7 @@ from pipeline.models.build import build
 from pipeline.models.load import load_model
 from pipeline.params.sources.file import FileOptions
 from pipeline.plan.stages import jobs
-from pipeline.published.papers import comparisons
+from pipeline.reporting.published import comparisons
 from pipeline.sources import file as source
 from tests.models.conftest import PROJECT, adaptation_options, backbone_options
 from tests.models.test_backbones import put_weights
@@ -244,7 +244,7 @@ def test_the_first_study_takes_the_authors_own_adapter_by_the_lines_that_it_show
     study = params.check(deepcopy(raw))
     trained = next(job for job in jobs(study) if job.names == ("clip-lora-theirs",))
     assert trained.inputs == (Path("data/raw/clip"), Path("data/raw/artface-lora"))
-    (found,) = comparisons(study, {"historical-faces": {"clip-lora-theirs": {"eer": 0.131}}})
+    (found,) = comparisons(study.published, {"historical-faces": {"clip-lora-theirs": {"eer": 0.131}}})
     assert found.rows[0][2]["eer"].difference == 0
     del raw["models"]["clip-lora-theirs"]["backbone"]["weights"]
     with pytest.raises(SitterError, match=r"clip-lora-theirs.backbone.adapter needs the weights that it was trained w"):

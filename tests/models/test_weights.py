@@ -24,11 +24,11 @@ from pipeline.faces.session import session
 from pipeline.models.backbones.dlib_resnet29 import DlibResNet29
 from pipeline.models.backbones.onnx_network import ONNXNetwork
 from pipeline.models.weights import is_torchscript, read_state
-from pipeline.outside.file import read_columns
 from pipeline.params.backbones.dlib_resnet29 import DlibResNet29Options
 from pipeline.params.backbones.onnx_network import ONNXNetworkOptions
 from pipeline.params.detectors.retinaface_mobilenet import RetinaFaceMobileNetOptions
 from pipeline.params.detectors.scrfd import SCRFDOptions
+from pipeline.sources.outside.file import read_columns
 from pipeline.store.weights import make_with_weights
 from tests.models.test_backbones import put_weights
 

@@ -21,7 +21,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv
 from pipeline.core.layout import Layout
 from pipeline.formats.unpickle import OPCODES, Refused, unpickle
-from pipeline.sources.verification_bin import read_bin, write_bin
+from pipeline.formats.verification_bin import read_bin, write_bin
 from tests.sources.pictures import picture
 from tests.sources.stages import fetch, store
 

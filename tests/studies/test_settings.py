@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from pipeline import params
-from pipeline.published.papers import tables
+from pipeline.reporting.published import tables
 from tests.studies.conftest import PROJECT
 
 # Settings of a training that change nothing of what comes of it, and those that only another sampler or another `keep`

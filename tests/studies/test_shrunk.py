@@ -18,7 +18,7 @@ from pipeline import params
 from pipeline.core.files import read_json
 from pipeline.core.layout import Layout
 from pipeline.plan.stages import jobs
-from pipeline.published.papers import tables
+from pipeline.reporting.published import tables
 from tests.studies.conftest import PROJECT, SHRUNK, run
 from tests.suite.environment import environment
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from pipeline.core.numbers import Singles
 
 STRIDES = (8, 16, 32)
 SIZES = ((16, 32), (64, 128), (256, 512))
@@ -16,7 +15,7 @@ VARIANCES = (0.1, 0.2)
 
 
 @lru_cache(maxsize=16)
-def anchors(height: int, width: int) -> Floats:
+def anchors(height: int, width: int) -> Singles:
     """Return the anchors of a picture: float32 [n, 3], centre x and y and side in pixels, in the network's order."""
     found = []
     for stride, sizes in zip(STRIDES, SIZES, strict=True):
@@ -27,8 +26,13 @@ def anchors(height: int, width: int) -> Floats:
 
 
 def decode(
-    offsets: Floats, scores: Floats, landmarks: Floats, shape: tuple[int, ...], threshold: float, overlap: float = 0.4
-) -> tuple[Floats, Floats, Floats]:
+    offsets: Singles,
+    scores: Singles,
+    landmarks: Singles,
+    shape: tuple[int, ...],
+    threshold: float,
+    overlap: float = 0.4,
+) -> tuple[Singles, Singles, Singles]:
     """Decode faces from a network's outputs.
 
     Args:
@@ -54,7 +58,7 @@ def decode(
     return boxes[keep], points[keep], scores[chosen][keep]
 
 
-def suppress(boxes: Floats, overlap: float) -> list[int]:
+def suppress(boxes: Singles, overlap: float) -> list[int]:
     """Return the indices of the boxes ([n, 4], best first) that overlap no better box by more than this."""
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     keep: list[int] = []

@@ -6,8 +6,9 @@ import cv2
 
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import HERE, Layout
+from pipeline.core.numbers import Singles
 from pipeline.core.pixels import RGBImage
-from pipeline.faces.detection import Detection, Floats, Search
+from pipeline.faces.detection import Detection, Search
 from pipeline.faces.detectors.retinaface import decode
 from pipeline.faces.session import session
 from pipeline.params.detectors.retinaface_mobilenet import RetinaFaceMobileNetOptions
@@ -38,7 +39,7 @@ class RetinaFaceMobileNet:
         """Return the faces in an image, best first."""
         return self.search.run(image, self.find)
 
-    def find(self, picture: RGBImage) -> tuple[Floats, Floats, Floats]:
+    def find(self, picture: RGBImage) -> tuple[Singles, Singles, Singles]:
         """Return boxes, landmarks and scores in one picture."""
         x = cv2.dnn.blobFromImage(picture, mean=MEAN, swapRB=True)
         offsets, scores, landmarks = self.network.run(None, {self.input: x})

@@ -15,8 +15,9 @@ import pipeline.core.torchvision_ops  # noqa: F401  (before retinaface, which im
 from pipeline.core.errors import SitterError
 from pipeline.core.file_types import beginning, known
 from pipeline.core.layout import HERE, Layout
+from pipeline.core.numbers import Singles
 from pipeline.core.pixels import RGBImage
-from pipeline.faces.detection import Detection, Floats, Search
+from pipeline.faces.detection import Detection, Search
 from pipeline.faces.detectors.retinaface import decode
 from pipeline.params.detectors.retinaface_resnet50 import RetinaFaceResNet50Options
 from pipeline.store.weights import weights_file
@@ -41,7 +42,7 @@ class RetinaFaceResNet50:
         return self.search.run(image, self.find)
 
     @torch.inference_mode()
-    def find(self, picture: RGBImage) -> tuple[Floats, Floats, Floats]:
+    def find(self, picture: RGBImage) -> tuple[Singles, Singles, Singles]:
         """Return boxes, landmarks and scores in one picture."""
         x = torch.from_numpy(cv2.dnn.blobFromImage(picture, mean=MEAN)) / torch.tensor(DEVIATION).view(3, 1, 1)
         offsets, scores, landmarks = self.network(x.to(self.device))

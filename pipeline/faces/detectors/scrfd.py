@@ -6,8 +6,9 @@ import numpy as np
 
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import HERE, Layout
+from pipeline.core.numbers import Singles
 from pipeline.core.pixels import RGBImage
-from pipeline.faces.detection import Detection, Floats, Search
+from pipeline.faces.detection import Detection, Search
 from pipeline.faces.session import session
 from pipeline.params.detectors.scrfd import SCRFDOptions
 from pipeline.store.weights import weights_file
@@ -36,7 +37,7 @@ class SCRFD:
         """Return the faces in an image, best first."""
         return self.search.run(image, self.find)
 
-    def find(self, picture: RGBImage) -> tuple[Floats, Floats, Floats]:
+    def find(self, picture: RGBImage) -> tuple[Singles, Singles, Singles]:
         """Return boxes, landmarks and scores in one picture."""
         bgr = np.ascontiguousarray(picture[..., ::-1])
         found, landmarks = self.network.detect(bgr, input_size=picture.shape[1::-1])

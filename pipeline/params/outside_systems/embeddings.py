@@ -15,7 +15,7 @@ class OutsideEmbeddingsOptions(OutsideOptions):
     A row with 1 in the column `failed` means that the system could not process the image; its vector is not read.
     """
 
-    implementation: ClassVar[str] = "pipeline.outside.embeddings:EmbeddingsFile"
+    implementation: ClassVar[str] = "pipeline.sources.outside.embeddings:EmbeddingsFile"
     kind: Literal["embeddings"] = "embeddings"
     columns: Annotated[
         str | None,

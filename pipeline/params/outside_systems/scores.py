@@ -13,7 +13,7 @@ class OutsideScoresOptions(OutsideOptions):
     A row with 1 in the column `failed` means that the system could not process the image `probe_id`.
     """
 
-    implementation: ClassVar[str] = "pipeline.outside.scores:ScoresFile"
+    implementation: ClassVar[str] = "pipeline.sources.outside.scores:ScoresFile"
     kind: Literal["scores"] = "scores"
     distance: bool = False
     """true: a smaller value means more alike. false: a larger value means more alike."""

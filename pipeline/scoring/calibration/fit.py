@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.calibration.elub import elub
-from pipeline.calibration.pav import pav
-from pipeline.metrics.result import Floats
-from pipeline.metrics.verification import Tally
+from pipeline.core.numbers import Floats
+from pipeline.metrics.verification import Tally, tally
+from pipeline.scoring.calibration.elub import elub
+from pipeline.scoring.calibration.pav import pav
 
 Method = Literal["logistic", "pav"]
 # If there are more distinct scores than this, neighbours are merged before a fit.
@@ -39,6 +39,13 @@ class Calibration:
             return line
         found: Floats = np.interp(scores, self.knots, self.llr)
         return found
+
+
+def fit_scores(
+    genuine: Floats, impostor: Floats, genuine_weights: Floats, impostor_weights: Floats, method: Method
+) -> Calibration:
+    """Fit a calibration as `fit` does, on the scores and weights [n] of genuine pairs and [m] of impostor pairs."""
+    return fit(tally(genuine, impostor, genuine_weights, impostor_weights), method)
 
 
 def fit(counts: Tally, method: Method) -> Calibration:

@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline.answering.exporting.card import model_card
+from pipeline.answering.exporting.network import Exported
+from pipeline.answering.exporting.onnx_graph import FILE, OUTPUT, write_onnx
+from pipeline.answering.exporting.plain import NETWORK, write_plain
 from pipeline.answering.faces import Face
 from pipeline.answering.recogniser import FusedRecogniser, Network, Recogniser
 from pipeline.answering.study import OpenStudy
 from pipeline.core.errors import SitterError
 from pipeline.core.files import MANIFEST, output_folder, write_json
-from pipeline.exporting.card import model_card
-from pipeline.exporting.network import Exported
-from pipeline.exporting.onnx_graph import FILE, OUTPUT, write_onnx
-from pipeline.exporting.plain import NETWORK, write_plain
 from pipeline.store.models import RECORD, WEIGHTS
 
 if TYPE_CHECKING:

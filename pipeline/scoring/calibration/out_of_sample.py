@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.calibration.fit import Calibration, Method, fit
+from pipeline.core.numbers import Floats
 from pipeline.metrics.pair_table import PairTable
-from pipeline.metrics.result import Floats
 from pipeline.metrics.verification import Tally
+from pipeline.scoring.calibration.fit import Calibration, Method, fit
 
 FOLDS = 5
 # With fewer sitters, a calibration would reflect these sitters more than the model.

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from pipeline.exporting.network import Exported
+from pipeline.answering.exporting.network import Exported
 
 FILE = "model.onnx"
 OPSET = 17

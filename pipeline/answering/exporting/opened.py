@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.answering.default import open_default
+from pipeline.answering.exporting.export import CALIBRATION, run_onnx, run_plain
 from pipeline.answering.faces import Face, fingerprint
 from pipeline.answering.model import Model
 from pipeline.answering.pairs import PairCalibration
@@ -17,8 +18,7 @@ from pipeline.answering.study import OpenStudy
 from pipeline.core.alignment import ARCFACE, Template, align
 from pipeline.core.errors import SitterError
 from pipeline.core.files import MANIFEST, read_json, sha256
-from pipeline.exporting.export import CALIBRATION, run_onnx, run_plain
-from pipeline.store.embeddings import Floats
+from pipeline.core.numbers import Singles
 from pipeline.store.models import RECORD
 
 PICTURES = "pictures"
@@ -40,7 +40,7 @@ class OfExport(Recogniser):
         self.name, self.key = str(self.record["name"]), fingerprint("export", sha256(folder / MANIFEST))
         self._templates = [_template(one) for one in self.record["inputs"]]
 
-    def vectors(self, faces: Sequence[Face]) -> Floats:
+    def vectors(self, faces: Sequence[Face]) -> Singles:
         """Run the export on the faces' crops."""
         if not faces:
             return np.zeros((0, int(self.record["dim"])), np.float32)

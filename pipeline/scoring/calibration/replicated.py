@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.calibration.cost import cllr
-from pipeline.calibration.pav import pav
+from pipeline.core.numbers import Floats
 from pipeline.metrics.pair_table import PairTable, Side
-from pipeline.metrics.result import Floats
 from pipeline.metrics.verification import Tally
+from pipeline.scoring.calibration.cost import cllr
+from pipeline.scoring.calibration.pav import pav
 
 LEVELS = 300
 # Number of weights in memory at once.

@@ -12,7 +12,19 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import write_csv
 from pipeline.stages import evaluate, fuse
 from pipeline.store.embeddings import normalise, read_embeddings
-from tests.outside.project import IDS, NAMES, SCORES, TEST, VECTORS, given, pairs, put_csv, put_scores, run, study
+from tests.sources.outside.project import (
+    IDS,
+    NAMES,
+    SCORES,
+    TEST,
+    VECTORS,
+    given,
+    pairs,
+    put_csv,
+    put_scores,
+    run,
+    study,
+)
 
 pytestmark = pytest.mark.usefixtures("project")
 

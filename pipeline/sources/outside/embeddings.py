@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.outside.file import FAILED, OutsideFile, read_columns, some
-from pipeline.outside.number_columns import counting, family
+from pipeline.core.numbers import Singles
 from pipeline.params.outside_systems.embeddings import OutsideEmbeddingsOptions
-from pipeline.store.embeddings import Floats, write_embeddings, write_failed
+from pipeline.sources.outside.file import FAILED, OutsideFile, read_columns, some
+from pipeline.sources.outside.number_columns import counting, family
+from pipeline.store.embeddings import write_embeddings, write_failed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -86,7 +87,7 @@ class EmbeddingsFile(OutsideFile):
                 )
         return found
 
-    def _vectors(self, table: pa.Table) -> Floats:
+    def _vectors(self, table: pa.Table) -> Singles:
         """Return float32 [rows, d]; every vector is finite and not all zeros."""
         import pyarrow as pa
 
@@ -111,7 +112,7 @@ class EmbeddingsFile(OutsideFile):
         """Return the columns of the vector, in the order of their numbers."""
         return family(self.file, [n for n in table.column_names if n not in (IMAGE, DATASET)], self.columns)
 
-    def _listed(self, table: pa.Table) -> Floats:
+    def _listed(self, table: pa.Table) -> Singles:
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -128,9 +129,9 @@ class EmbeddingsFile(OutsideFile):
                 f"{width}. All vectors must have the same length."
             )
         flat = column.flatten().cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False)
-        return cast(Floats, flat.reshape(-1, width))
+        return cast(Singles, flat.reshape(-1, width))
 
-    def _spread(self, table: pa.Table) -> Floats:
+    def _spread(self, table: pa.Table) -> Singles:
         import pyarrow as pa
         import pyarrow.compute as pc
 

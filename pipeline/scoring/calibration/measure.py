@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.calibration.cost import cross_entropy, genuine_cost, impostor_cost
-from pipeline.calibration.fit import Method, condensed
-from pipeline.calibration.out_of_sample import FEWEST_SITTERS, Llrs, by_folds, by_validation
-from pipeline.calibration.pav import pav
-from pipeline.calibration.replicated import minimum, minimum_replicates
+from pipeline.core.numbers import Floats
 from pipeline.metrics.pair_table import PairTable
-from pipeline.metrics.result import Column, Floats, Scalar
+from pipeline.metrics.result import Column, Scalar
 from pipeline.metrics.verification import Tally, tally
+from pipeline.scoring.calibration.cost import cross_entropy, genuine_cost, impostor_cost
+from pipeline.scoring.calibration.fit import Method, condensed
+from pipeline.scoring.calibration.out_of_sample import FEWEST_SITTERS, Llrs, by_folds, by_validation
+from pipeline.scoring.calibration.pav import pav
+from pipeline.scoring.calibration.replicated import minimum, minimum_replicates
 
 Draws = Callable[[], Iterator[NDArray[np.int32]]]
 LOG10 = float(np.log(10))

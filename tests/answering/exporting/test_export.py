@@ -16,11 +16,11 @@ from PIL import Image
 
 import sitter
 from pipeline import cli, params
+from pipeline.answering.exporting.export import Form, export, sample
+from pipeline.answering.exporting.network import Exported
 from pipeline.answering.recogniser import FusedRecogniser
 from pipeline.answering.study import OpenStudy
 from pipeline.core.layout import HERE
-from pipeline.exporting.export import Form, export, sample
-from pipeline.exporting.network import Exported
 from pipeline.stages import align, download, split
 from pipeline.store.embeddings import read_embeddings
 from tests.answering.conftest import portrait

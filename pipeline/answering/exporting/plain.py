@@ -15,9 +15,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from pipeline.answering.exporting.network import Exported
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
-from pipeline.exporting.network import Exported
 from pipeline.store.models import WEIGHTS
 
 NETWORK, EXAMPLE = "network.py", "example.py"

@@ -12,7 +12,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import write_csv
 from pipeline.stages import evaluate, report
 from pipeline.store.embeddings import normalise
-from tests.outside.project import (
+from tests.sources.outside.project import (
     IDS,
     IMAGES,
     SCORES,

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.core.errors import SitterError
-
-if TYPE_CHECKING:
-    from pipeline.params import Study
+from pipeline.params.published import PAPERS, Published
 
 FILES = ("artface.yaml", "arcface-vs-infonce.yaml")
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedTable:
     """One table of a paper."""
 
     name: str
@@ -68,7 +65,7 @@ class Comparison:
     """One benchmark of a study beside a table of a paper."""
 
     benchmark: str
-    published: Published
+    published: PublishedTable
     rows: list[tuple[str, Row, dict[str, Beside]]]
     """Our model, its row in the paper, and the figures, in the paper's order."""
 
@@ -80,13 +77,13 @@ class Comparison:
 
 
 @cache
-def tables() -> dict[str, Published]:
+def tables() -> dict[str, PublishedTable]:
     """Return every published table by its name."""
     import yaml
 
     found = {}
     for file in FILES:
-        paper = yaml.safe_load((Path(__file__).parent / file).read_text(encoding="utf-8"))
+        paper = yaml.safe_load((PAPERS / file).read_text(encoding="utf-8"))
         for name, table in paper["tables"].items():
             figures = table["figures"]
             rates = frozenset(figures if table["percent"] is True else table["percent"])
@@ -94,7 +91,7 @@ def tables() -> dict[str, Published]:
                 model: Row(title, {f: _value(v, f in rates) for f, v in zip(figures, values, strict=True)})
                 for model, (title, *values) in table["rows"].items()
             }
-            found[name] = Published(name, paper["citation"], paper["about"], figures, rates, rows)
+            found[name] = PublishedTable(name, paper["citation"], paper["about"], figures, rates, rows)
     return found
 
 
@@ -102,11 +99,11 @@ def _value(number: float | None, percent: bool) -> float | None:
     return None if number is None else round(number / 100, 6) if percent else number
 
 
-def comparisons(study: Study, metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[Comparison]:
+def comparisons(named: Published, metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[Comparison]:
     """Return every benchmark for which a paper has a table, with the models of that table.
 
     Args:
-        study: its section `published` maps its names to the published ones where they differ.
+        named: the published names of the study's benchmarks and models, where they differ.
         metrics: `results/metrics.json`: {benchmark: {model: {figure: value}}}.
 
     Raises:
@@ -114,14 +111,14 @@ def comparisons(study: Study, metrics: Mapping[str, Mapping[str, Mapping[str, An
     """
     found = []
     for benchmark, by_model in metrics.items():
-        table = tables().get(study.published.benchmarks.get(benchmark, benchmark))
+        table = tables().get(named.benchmarks.get(benchmark, benchmark))
         if table is None:
             continue
         rows = [
             (model, row, {f: _beside(by_model[model], f, row, f in table.rates) for f in table.figures})
             for name, row in table.rows.items()
             for model in by_model
-            if study.published.models.get(model, model) == name
+            if named.models.get(model, model) == name
         ]
         if rows:
             _same_figures(benchmark, table, {model: by_model[model] for model, _, _ in rows})
@@ -129,7 +126,7 @@ def comparisons(study: Study, metrics: Mapping[str, Mapping[str, Mapping[str, An
     return found
 
 
-def _same_figures(benchmark: str, table: Published, by_model: Mapping[str, Mapping[str, Any]]) -> None:
+def _same_figures(benchmark: str, table: PublishedTable, by_model: Mapping[str, Mapping[str, Any]]) -> None:
     """Raise SitterError if a benchmark has none of the figures of a table."""
     have = dict.fromkeys(figure for values in by_model.values() for figure in values)
     if have.keys() & table.figures.keys():

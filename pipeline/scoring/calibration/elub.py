@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.metrics.result import Floats
+from pipeline.core.numbers import Floats
 
 # The grid of natural LLRs in which bounds are looked for.
 WIDEST, STEP = 20.0, 0.01

@@ -1,5 +1,5 @@
 """Fixtures for the tests of outside systems: a project with an outside system."""
 
-from tests.outside.project import project
+from tests.sources.outside.project import project
 
 __all__ = ["project"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.metrics.result import Floats
+from pipeline.core.numbers import Floats
 
 
 def genuine_cost(llr: Floats) -> Floats:

@@ -11,9 +11,9 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from pipeline.core.errors import SitterError
-from pipeline.outside.number_columns import counting, family
+from pipeline.sources.outside.number_columns import counting, family
 from pipeline.store.embeddings import read_embeddings
-from tests.outside.project import IDS, VECTORS, given, put_csv, run, study
+from tests.sources.outside.project import IDS, VECTORS, given, put_csv, run, study
 
 FILE = Path("vectors.csv")
 OTHERS = ["", "Unnamed: 0", "index", "level_0", "label", "id", "sitter", "fold1", "path", "2", "score (%)", "v"]

@@ -7,16 +7,16 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.calibration.cost import cllr, cross_entropy
-from pipeline.calibration.elub import elub
-from pipeline.calibration.fit import fit
-from pipeline.calibration.measure import calibrated
-from pipeline.calibration.out_of_sample import by_folds
-from pipeline.calibration.pav import pav
-from pipeline.calibration.replicated import minimum, minimum_replicates
 from pipeline.metrics.intervals import ScoredPairs, resample
 from pipeline.metrics.pair_table import exact_table
 from pipeline.metrics.verification import tally
+from pipeline.scoring.calibration.cost import cllr, cross_entropy
+from pipeline.scoring.calibration.elub import elub
+from pipeline.scoring.calibration.fit import fit
+from pipeline.scoring.calibration.measure import calibrated
+from pipeline.scoring.calibration.out_of_sample import by_folds
+from pipeline.scoring.calibration.pav import pav
+from pipeline.scoring.calibration.replicated import minimum, minimum_replicates
 
 RNG = np.random.default_rng(4)
 GENUINE, IMPOSTOR = RNG.normal(1.5, 1, 60), RNG.normal(0, 1, 400)

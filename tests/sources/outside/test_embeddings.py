@@ -12,7 +12,7 @@ import pytest
 from pipeline.core.errors import SitterError
 from pipeline.stages import evaluate, fuse
 from pipeline.store.embeddings import normalise, read_embeddings
-from tests.outside.project import (
+from tests.sources.outside.project import (
     IDS,
     PEOPLE,
     SCORES,
@@ -187,7 +187,7 @@ def test_recording_and_embedding_import_no_torch(at):
     put_vectors(at)
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from tests.outside.test_embeddings import study; from pipeline.stages import outside\n"
+        "from tests.sources.outside.test_embeddings import study; from pipeline.stages import outside\n"
         "assert 'torch' not in sys.modules\n"
         "outside.run(study(), 'cots')\n"
         "print('torch' in sys.modules)"
