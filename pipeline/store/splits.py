@@ -90,7 +90,7 @@ class Split:
     def artists(self) -> list[SeatedArtist]:
         """The artists in the order of their names."""
         images_of: dict[str, list[Seated]] = defaultdict(list)
-        for image in self.images:
+        for image in self.images if self.artists_of else ():
             for artist in self.artists_of.get(image.image_id, ()):
                 images_of[artist].append(image)
         found = []
