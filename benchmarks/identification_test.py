@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.metrics.comparisons import LEAST_EFFECTIVE, Measured, differences
+from pipeline.metrics.comparisons import LEAST_EFFECTIVE, ReplicatedScalar, differences
 from pipeline.metrics.identification import identification
 from pipeline.metrics.intervals import share_interval
 from pipeline.metrics.result import Context, Embedded, PairList, Result
@@ -51,11 +51,11 @@ def _only(table: Embedded, replicates: int) -> Context:
     return Context(lambda dataset, subset: table, pairs, (FAR,), replicates, seed=0)
 
 
-def _measured(result: Result, figure: str) -> Measured:
+def _measured(result: Result, figure: str) -> ReplicatedScalar:
     scalar = result.scalars[figure]
     if scalar.value is None or scalar.replicates is None:
         raise SystemExit(f"{result.units} sitters are too few for {figure}: {scalar.note}")
-    return Measured(float(scalar.value), scalar.replicates, scalar.effective)
+    return ReplicatedScalar(float(scalar.value), scalar.replicates, scalar.effective)
 
 
 def rejections(trials: int, sitters: int, images: int, noise: float, replicates: int = 300) -> dict[str, float]:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.core.numbers import Floats, Ints
-from pipeline.metrics.comparisons import Measured, differences, effective
+from pipeline.metrics.comparisons import ReplicatedScalar, differences, effective
 from pipeline.metrics.intervals import ScoredPairs, resample, verification_replicates
 from pipeline.metrics.verification import d_prime, eer, roc, tally, tar_at_far
 
@@ -47,13 +47,13 @@ def two_models(rng: np.random.Generator, images: Ints) -> list[ScoredPairs]:
     return found
 
 
-def measured(pairs: ScoredPairs, drawn: Ints) -> dict[str, Measured]:
+def measured(pairs: ScoredPairs, drawn: Ints) -> dict[str, ReplicatedScalar]:
     """Return EER, TAR at FAR 1 % and d′ of one model with their replicates."""
     counts = tally(pairs.genuine, pairs.impostor)
     curve = roc(counts)
     values = {"eer": eer(curve)[0], "tar": tar_at_far(curve, FAR)[0], "d_prime": d_prime(counts)}
     replicates: dict[str, Floats] = verification_replicates(pairs, [drawn.astype(np.int32)], (FAR,))
-    return {m: Measured(values[m], replicates[m][:, 0] if m == "tar" else replicates[m]) for m in METRICS}
+    return {m: ReplicatedScalar(values[m], replicates[m][:, 0] if m == "tar" else replicates[m]) for m in METRICS}
 
 
 def rejections(trials: int, sitters: int, dominant: bool, replicates: int = 200) -> dict[str, tuple[float, float]]:

@@ -25,9 +25,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from filelock import FileLock, Timeout
 
-from pipeline.cli import configure_logging
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import Layout
+from pipeline.core.messages import configure_logging
 from pipeline.params import Study, read
 from pipeline.plan.jobs import Job
 from pipeline.plan.stages import jobs

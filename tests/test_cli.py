@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import cli
+from pipeline.core.messages import configure_logging
 from pipeline.core.progress import progress
+from pipeline.plan.commands import EVERY
 from tests.suite.environment import environment
 
 PROJECT = Path(__file__).parents[1]
@@ -32,7 +34,7 @@ def test_each_stage_documents_itself(stage: str, capsys: pytest.CaptureFixture[s
         cli.main([stage, "--help"])
     assert stopped.value.code == 0
     told = capsys.readouterr().out
-    assert cli.EVERY[stage].what.split(",")[0].split(".")[0] in " ".join(told.split())
+    assert EVERY[stage].what.split(",")[0].split(".")[0] in " ".join(told.split())
     assert "--params" in told
 
 
@@ -76,13 +78,13 @@ def test_files_that_make_no_valid_study_are_not_merged(tmp_path: Path, capsys: p
 
 def test_messages_go_to_stderr_and_only_a_warning_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     told = logging.getLogger("pipeline.stages.split")
-    cli.configure_logging()
+    configure_logging()
     told.info("done: 100 %")
     told.warning("look")
     told.debug("nobody asked")
     logging.getLogger("another.package").info("chatter")
     assert capsys.readouterr() == ("", "done: 100 %\nwarning: look\n")
-    cli.configure_logging(logging.WARNING)
+    configure_logging(logging.WARNING)
     told.info("done")
     told.warning("look")
     assert capsys.readouterr().err == "warning: look\n", "and each message once"
@@ -97,6 +99,6 @@ def test_quiet_leaves_the_results(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_quiet_shows_no_progress_either(capsys: pytest.CaptureFixture[str]) -> None:
     for level, shown in ((logging.WARNING, False), (logging.INFO, True)):
-        cli.configure_logging(level)
+        configure_logging(level)
         assert list(progress([1, 2], "count")) == [1, 2]
         assert ("count" in capsys.readouterr().err) == shown

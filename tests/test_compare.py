@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import cli
 from pipeline.commands import published
 from pipeline.core.errors import SitterError
 from pipeline.core.files import write_json
@@ -17,6 +16,7 @@ from pipeline.metrics.kfold import kfold
 from pipeline.metrics.result import Context, Embedded, PairList
 from pipeline.params import Study
 from pipeline.params.metrics.kfold import KfoldOptions
+from pipeline.plan.commands import COMMANDS
 from pipeline.reporting.published import comparisons, tables
 from tests.metrics.simulated import context
 from tests.reporting.standin import small_study
@@ -182,4 +182,4 @@ def test_unknown_names_are_told_before_any_work(section: dict[str, Any], message
 
 
 def test_it_is_a_command() -> None:
-    assert "published" in cli.COMMANDS
+    assert "published" in COMMANDS

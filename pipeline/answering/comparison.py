@@ -26,7 +26,7 @@ STRONGEST = 99.0
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class ComparedFace:
     """A face that was compared."""
 
     name: str
@@ -36,7 +36,7 @@ class Compared:
     """[112, 112], positive where the pixels speak for one person."""
 
 
-def page(model: str, faces: Sequence[Compared], score: float, log10_lr: float | None, note: str) -> str:
+def page(model: str, faces: Sequence[ComparedFace], score: float, log10_lr: float | None, note: str) -> str:
     """Return the page as HTML.
 
     Args:

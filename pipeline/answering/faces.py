@@ -22,7 +22,7 @@ from pipeline.faces.detection import Detection
 from pipeline.faces.image import decode_image, read_image
 from pipeline.params.align import Align
 
-Picture = str | Path | bytes | NDArray[np.uint8]
+PictureSource = str | Path | bytes | NDArray[np.uint8]
 """A file, the bytes of a file, or pixels: uint8 [height, width, 3], RGB."""
 Box = tuple[float, float, float, float]
 
@@ -72,11 +72,11 @@ class Finder:
         self.settings = settings
         self._aligner = Aligner(at.root, settings.model_dump(), at=at)
 
-    def faces(self, picture: Picture, name: str = "", box: Box | None = None) -> list[Face]:
+    def faces(self, picture: PictureSource, name: str = "", box: Box | None = None) -> list[Face]:
         """Return the faces of a picture: first the one that `align` would take, then the others by falling confidence.
 
         Args:
-            picture: see `Picture`.
+            picture: see `PictureSource`.
             name: name of the picture if it is no file.
             box: x0, y0, x1, y1 that a person has drawn around a face: only this face is returned.
 
@@ -113,7 +113,7 @@ class Finder:
         return Face(name, number, (x0, y0, x1, y1), found.landmarks, round(found.score, 4), crop, account, image)
 
 
-def pixels_of(picture: Picture, name: str, max_megapixels: float) -> RGBImage:
+def pixels_of(picture: PictureSource, name: str, max_megapixels: float) -> RGBImage:
     """Return the pixels of a picture: uint8 [height, width, 3], RGB. Raises the same errors as `read_image`."""
     if isinstance(picture, bytes):
         return decode_image(picture, name, max_megapixels)
@@ -131,4 +131,4 @@ def fingerprint(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
 
 
-Find = Callable[[Picture], list[Face]]
+Find = Callable[[PictureSource], list[Face]]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.answering.faces import Face
-from pipeline.answering.kept import Made, Vectors
+from pipeline.answering.vector_cache import CachedVector, VectorCache
 from pipeline.core.errors import SitterError
 from pipeline.core.names import nfc
 from pipeline.core.numbers import Singles
@@ -56,7 +56,7 @@ def folder_portraits(model: Model, folder: Path) -> tuple[list[Portrait], Single
             f"{folder} holds no pictures: a gallery has a folder for each sitter (SITTER/picture.jpg), or one picture "
             "for each sitter, named after the sitter."
         )
-    kept = Vectors(model.key)
+    kept = VectorCache(model.key)
     checksums = kept.checksums([folder / path for path in pictures])
     vectors = kept.get(checksums)
     new = {checksum: path for path, checksum in zip(pictures, checksums, strict=True) if checksum not in vectors}
@@ -81,7 +81,11 @@ def _of_nobody(path: PurePosixPath, model: Model) -> bool:
 
 
 def _make(
-    model: Model, folder: Path, todo: list[tuple[str, PurePosixPath]], kept: Vectors, vectors: dict[str, Made]
+    model: Model,
+    folder: Path,
+    todo: list[tuple[str, PurePosixPath]],
+    kept: VectorCache,
+    vectors: dict[str, CachedVector],
 ) -> None:
     """Make the vectors that are not cached yet, enter them into `vectors` and cache them."""
     if not todo:
@@ -94,8 +98,8 @@ def _make(
             bar.update(len(made))
 
 
-def _made(model: Model, folder: Path, todo: list[tuple[str, PurePosixPath]]) -> dict[str, Made]:
-    found: dict[str, Made] = {}
+def _made(model: Model, folder: Path, todo: list[tuple[str, PurePosixPath]]) -> dict[str, CachedVector]:
+    found: dict[str, CachedVector] = {}
     faces: list[tuple[str, Face]] = []
     for checksum, path in todo:
         try:

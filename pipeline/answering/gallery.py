@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.answering.faces import Box, Face, Picture
+from pipeline.answering.faces import Box, Face, PictureSource
 from pipeline.answering.gallery_pictures import GalleryPictures, HandedIn
 from pipeline.answering.recogniser import Prints, matrix
-from pipeline.answering.sheets import Shown, record, sheets
+from pipeline.answering.sheets import ShownPortraits, record, sheets
 from pipeline.identification.answer import Answer, Answers, Candidate, Tried
-from pipeline.identification.decisions import Decision, Image
+from pipeline.identification.decisions import Decision, ImageKey
 from pipeline.identification.evidence import Evidence
 from pipeline.identification.search import Matrix, Portrait, Searches
 from pipeline.scoring.calibration.fit import Calibration
@@ -69,7 +69,7 @@ class PictureAnswer:
     faces: list[FaceAnswer]
     answers: Answers | None
     """All details, for a sheet; None where there is no face."""
-    references: Mapping[Image, str]
+    references: Mapping[ImageKey, str]
     """Paths of the references' pictures."""
 
     def record(self) -> dict[str, Any]:
@@ -110,12 +110,12 @@ class Gallery:
         model: Model,
         ready: Tried,
         prints: Prints,
-        places: Mapping[Image, int],
+        places: Mapping[ImageKey, int],
         pictures: GalleryPictures,
         learned: set[str],
         note: str,
         portraits: Sequence[Portrait] = (),
-        decisions: Mapping[Image, Sequence[Decision]] | None = None,
+        decisions: Mapping[ImageKey, Sequence[Decision]] | None = None,
     ) -> None:
         """Join the parts of a gallery.
 
@@ -133,7 +133,7 @@ class Gallery:
         """
         self.name, self.model, self.ready, self.note = name, model, ready, note
         self.portraits = list(portraits)
-        self.decisions: dict[Image, Sequence[Decision]] = dict(decisions or {})
+        self.decisions: dict[ImageKey, Sequence[Decision]] = dict(decisions or {})
         self._prints, self._places, self._pictures, self._learned = prints, places, pictures, learned
         self._rows = np.array([places[portrait[:2]] for portrait in ready.within.portraits], dtype=np.int64)
         self._ordered = prints.of(self._rows)
@@ -158,7 +158,7 @@ class Gallery:
 
     def identify(
         self,
-        picture: Picture | Face | Sequence[Face],
+        picture: PictureSource | Face | Sequence[Face],
         *,
         name: str = "",
         box: Box | None = None,
@@ -198,7 +198,7 @@ class Gallery:
         return PictureAnswer(faces[0].picture, found, answers, references)
 
     def _score(
-        self, prints: Prints, rows: Mapping[Image, int], probes: Sequence[Portrait], gallery: Sequence[Portrait]
+        self, prints: Prints, rows: Mapping[ImageKey, int], probes: Sequence[Portrait], gallery: Sequence[Portrait]
     ) -> Matrix:
         theirs = self._ordered if gallery is self.ready.within.portraits else self._of(gallery)
         return matrix(prints.of([rows[probe[:2]] for probe in probes]), theirs)
@@ -206,7 +206,7 @@ class Gallery:
     def _of(self, portraits: Sequence[Portrait]) -> Prints:
         return self._prints.of([self._places[portrait[:2]] for portrait in portraits])
 
-    def answers(self, decisions: Mapping[Image, Sequence[Decision]] | None = None) -> Answers:
+    def answers(self, decisions: Mapping[ImageKey, Sequence[Decision]] | None = None) -> Answers:
         """Answer this gallery's question of params.yaml for all its portraits.
 
         Args:
@@ -228,7 +228,7 @@ class Gallery:
         accounts = {
             p[:2]: handed[p[:2]].account if p[:2] in handed else self._pictures.account(p) for p in sorted(portraits)
         }
-        shown = Shown(
+        shown = ShownPortraits(
             accounts,
             lambda portrait: handed[portrait[:2]].crop if portrait[:2] in handed else self._pictures.crop(portrait),
             lambda dataset: self.model.doubtful if dataset == ASKED else self._pictures.doubtful(dataset),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.answering.faces import Box, Face, Finder, Picture, fingerprint
+from pipeline.answering.faces import Box, Face, Finder, PictureSource, fingerprint
 from pipeline.answering.recogniser import Prints, Recogniser, scores
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import Layout
@@ -101,7 +101,7 @@ class Model:
         settings = self.params.align[self.seen_as].model_dump(exclude={"doubtful", "corrections"})
         return fingerprint(self.recogniser.key, settings)
 
-    def faces(self, picture: Picture, *, name: str = "", box: Box | None = None) -> list[Face]:
+    def faces(self, picture: PictureSource, *, name: str = "", box: Box | None = None) -> list[Face]:
         """Return the faces of a picture: first the one that `align` would take, then the others by falling confidence.
 
         Args:
@@ -114,7 +114,7 @@ class Model:
         """
         return self.finder.faces(picture, name, box)
 
-    def face(self, picture: Picture | Face, *, name: str = "", box: Box | None = None) -> Face:
+    def face(self, picture: PictureSource | Face, *, name: str = "", box: Box | None = None) -> Face:
         """Return the face of a picture that `align` would take.
 
         Raises:
@@ -130,7 +130,7 @@ class Model:
             )
         return found[0]
 
-    def embed(self, pictures: Picture | Face | Sequence[Picture | Face]) -> Floats:
+    def embed(self, pictures: PictureSource | Face | Sequence[PictureSource | Face]) -> Floats:
         """Return the vectors of faces, or of pictures: then of the face that `align` would take of each.
 
         Returns:
@@ -153,7 +153,9 @@ class Model:
         """Return the scores of n faces against m others, float64 [n, m]."""
         return scores(self.prints(first), self.prints(second))
 
-    def compare(self, first: Picture | Face, second: Picture | Face, *, datasets: Sequence[str] = ()) -> Comparison:
+    def compare(
+        self, first: PictureSource | Face, second: PictureSource | Face, *, datasets: Sequence[str] = ()
+    ) -> Comparison:
         """Compare the faces of two pictures.
 
         Args:

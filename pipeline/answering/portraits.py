@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from pipeline.core.layout import Layout
 from pipeline.core.names import same
 from pipeline.core.own_files import located
-from pipeline.identification.decisions import Decision, Image, read_decisions
-from pipeline.identification.question import QuestionPortraits, Seen
+from pipeline.identification.decisions import Decision, ImageKey, read_decisions
+from pipeline.identification.question import QuestionPortraits, SplitPortrait
 from pipeline.identification.search import Portrait
 from pipeline.splits.pictures import picture_names
 from pipeline.splits.trained import taught, training_data
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from pipeline.params import Study
     from pipeline.params.identify import Identify
 
-Accounts = Mapping[Image, Mapping[str, str]]
+Accounts = Mapping[ImageKey, Mapping[str, str]]
 """Rows of `faces.csv` by data set and image id."""
 OURS = {*GIVEN, *FOUND, *DEALT, *RENDERED}
 
 
-def seen(study: Study, datasets: Iterable[str], at: Layout) -> list[Seen]:
+def seen(study: Study, datasets: Iterable[str], at: Layout) -> list[SplitPortrait]:
     """Return all portraits of some data sets, each data set once."""
     found = []
     for dataset in dict.fromkeys(datasets):
         picture = picture_names(study, dataset, at)
         for row in each_seated(dataset, at):
             named = picture({"image_id": row.image_id, "origin": row.origin, "picture": row.picture})
-            found.append(Seen(Portrait(dataset, row.image_id, row.sitter, named), row.subset))
+            found.append(SplitPortrait(Portrait(dataset, row.image_id, row.sitter, named), row.subset))
     return found
 
 
@@ -45,7 +45,7 @@ def learned(study: Study, model: str, sitters: Collection[str], at: Layout) -> s
     return {sitter for sitter in sitters if same(sitter) in keys}
 
 
-def decisions(name: str, entry: Identify, portraits: QuestionPortraits, at: Layout) -> dict[Image, list[Decision]]:
+def decisions(name: str, entry: Identify, portraits: QuestionPortraits, at: Layout) -> dict[ImageKey, list[Decision]]:
     """Return people's decisions on the portraits of a question, by image."""
     if entry.decisions is None:
         return {}
@@ -54,7 +54,7 @@ def decisions(name: str, entry: Identify, portraits: QuestionPortraits, at: Layo
     return read_decisions(file, f"identify.{name}.decisions", images, portraits.sitters)
 
 
-def accounts(wanted: Collection[Image], at: Layout) -> Accounts:
+def accounts(wanted: Collection[ImageKey], at: Layout) -> Accounts:
     """Return the rows of `faces.csv` of some images."""
     found = {}
     for dataset in sorted({dataset for dataset, _ in wanted}):

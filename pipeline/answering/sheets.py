@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownPortraits:
     """Access to what is shown of portraits."""
 
     accounts: Accounts
@@ -30,7 +30,9 @@ class Shown:
     """Whether an artist's name is a word for nobody."""
 
 
-def sheets(answers: Answers, shown: Shown, learned: Collection[str], pretended: Collection[str]) -> list[Sheet]:
+def sheets(
+    answers: Answers, shown: ShownPortraits, learned: Collection[str], pretended: Collection[str]
+) -> list[Sheet]:
     """Return a sheet for each portrait.
 
     Args:

@@ -128,25 +128,25 @@ class OpenStudy:
         Raises:
             SitterError: nothing has been evaluated yet.
         """
-        from pipeline.answering.frames import results
+        from pipeline.answering.data_frames import results
 
         return results(self.at)
 
     def faces(self, dataset: str) -> pd.DataFrame:
         """Return what became of a data set's images (`faces.csv`): one row per image, with numbers as numbers."""
-        from pipeline.answering.frames import faces
+        from pipeline.answering.data_frames import faces
 
         return faces(self.params, dataset, self.at)
 
     def embeddings(self, model: str, dataset: str) -> pd.DataFrame:
         """Return a model's or fusion's unnormalised vectors on a data set: one row per image, indexed by image id."""
-        from pipeline.answering.frames import embeddings
+        from pipeline.answering.data_frames import embeddings
 
         return embeddings(model, dataset, self.at)
 
     def candidates(self, question: str) -> pd.DataFrame:
         """Return the answers to a question of params.yaml (`candidates.csv`): one row per candidate."""
-        from pipeline.answering.frames import candidates
+        from pipeline.answering.data_frames import candidates
 
         return candidates(self.params, question, self.at)
 

@@ -60,11 +60,11 @@ def run(
     found = by.compare(first, second, datasets=[like] if like else [])
     print(as_json.dumps(_record(found), ensure_ascii=False) if json else "\n".join(_lines(found, by.name)))
     if html is not None:
-        from pipeline.answering.comparison import Compared, page
+        from pipeline.answering.comparison import ComparedFace, page
 
         maps = by.looks(found.first, found.second)
         shown = [
-            Compared(face.picture, face.crop, looks)
+            ComparedFace(face.picture, face.crop, looks)
             for face, looks in zip((found.first, found.second), maps, strict=True)
         ]
         html.write_text(page(by.name, shown, found.score, found.log10_lr, found.note), encoding="utf-8")

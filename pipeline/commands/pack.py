@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 FOLDS = 10
 MOST = 6000
 """Number of pairs, half of them genuine, as in LFW."""
-Pairs = list[tuple[str, str, bool]]
+PackedPairs = list[tuple[str, str, bool]]
 
 
 def run(study: Study, dataset: str, folder: str, root: Path = Path()) -> None:
@@ -101,7 +101,7 @@ def _faces(dataset: str, subsets: tuple[str, ...], at: Layout) -> tuple[FaceStor
     return store, [i for i, image_id in enumerate(store.image_ids) if image_id in wanted]
 
 
-def drawn(first: Mapping[str, str], second: Mapping[str, str], seed: int) -> Pairs:
+def drawn(first: Mapping[str, str], second: Mapping[str, str], seed: int) -> PackedPairs:
     """Draw as many genuine as impostor pairs at random; in each of ten folds the genuine pairs come first.
 
     Args:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import Layout
 from pipeline.reporting.numbers import NONE, signed
-from pipeline.reporting.published import Beside, Comparison, comparisons, tables
+from pipeline.reporting.published import Beside, PublishedComparison, comparisons, tables
 from pipeline.reporting.tables import aligned, cell, heading
 from pipeline.store.results import read_metrics
 
@@ -36,7 +36,7 @@ def run(study: Study, root: Path = Path()) -> None:
     print("\n\n".join(as_text(comparison) for comparison in found))
 
 
-def as_text(comparison: Comparison) -> str:
+def as_text(comparison: PublishedComparison) -> str:
     """Return a comparison as an aligned table: for each figure our value, the paper's value and the difference."""
     figures = comparison.published.figures
     rates = comparison.published.rates

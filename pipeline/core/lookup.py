@@ -24,7 +24,7 @@ class NotFound(Exception):
     """A path matches no file, or more than one; the message is the reason."""
 
 
-class Finder:
+class FileFinder:
     """Finds the files below a folder that paths from another computer refer to, and counts them."""
 
     def __init__(self, root: Path) -> None:

@@ -12,7 +12,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file, output_folder
 from pipeline.core.layout import HERE, Layout
 from pipeline.core.numbers import Singles
-from pipeline.crossval.vectors import folds_of
+from pipeline.crossval.models import folds_of
 from pipeline.fusions.fit_data import FitData, FitImage, fit, inputs, strangers_only
 from pipeline.params.effective import tested_elsewhere
 from pipeline.params.fuse import members, without

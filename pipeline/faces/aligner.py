@@ -36,7 +36,7 @@ OTHERS = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class AlignedImage:
     """A row of `faces.csv`, and the face if there is one."""
 
     row: dict[str, Any]
@@ -63,7 +63,7 @@ class Aligner:
         self.detectors = [(options.kind, make_with_weights(options, at)) for options in self.settings.detectors]
         self.corrections = corrections or {}
 
-    def __call__(self, row: Mapping[str, str]) -> Outcome:
+    def __call__(self, row: Mapping[str, str]) -> AlignedImage:
         """Find and crop the face of one image; `row` holds image_id, path, sitter."""
         account: dict[str, Any] = {"image_id": row["image_id"], "path": row["path"], "sitter": row["sitter"]}
         correction = self.corrections.get(row["image_id"])
@@ -71,16 +71,16 @@ class Aligner:
             account["corrected"] = correction.how
             if correction.how == "drop":
                 said = f"dropped by line {correction.line} of the corrections"
-                return Outcome(account | {"status": "dropped", "reason": said, "faces": 0})
+                return AlignedImage(account | {"status": "dropped", "reason": said, "faces": 0})
         try:
             image = read_image(self.folder / row["path"], self.settings.max_megapixels)
         except UnreadableImage as error:
-            return Outcome(account | {"status": "unreadable", "reason": error.reason, "faces": 0})
+            return AlignedImage(account | {"status": "unreadable", "reason": error.reason, "faces": 0})
         height, width = image.shape[:2]
         account |= {"width": width, "height": height}
         kind, found, reasons = self.detect(image) if correction is None else self.corrected(image, correction)
         if not found:
-            return Outcome(account | {"status": "no_face", "reason": "; ".join(reasons), "faces": 0})
+            return AlignedImage(account | {"status": "no_face", "reason": "; ".join(reasons), "faces": 0})
         chosen, why = choose(found, self.settings.choose, width, height)
         reasons += [why] if why else []
         others = [face for face in found if face is not chosen]
@@ -91,7 +91,7 @@ class Aligner:
         as_delivered = kind == "aligned" and image.shape[:2] == (ARCFACE.size, ARCFACE.size)
         crop = self._delivered(row, image) if as_delivered else encode(align(image, chosen.landmarks))
         face = Face(row["image_id"], row["sitter"], crop, chosen.landmarks, kind, chosen.score)
-        return Outcome(account, face)
+        return AlignedImage(account, face)
 
     def detect(self, image: RGBImage) -> tuple[str, list[Detection], list[str]]:
         """Return the faces of the first detector that finds any, its kind, and remarks on detectors that found none."""

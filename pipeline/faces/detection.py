@@ -14,7 +14,7 @@ from pipeline.core.numbers import Singles
 from pipeline.core.pixels import RGBImage
 
 # A function that finds faces in one picture: boxes [n, 4], landmarks [n, 5, 2], scores [n], in the picture's pixels.
-Find = Callable[[RGBImage], tuple[Singles, Singles, Singles]]
+Detect = Callable[[RGBImage], tuple[Singles, Singles, Singles]]
 # The sides of a picture are multiples of this, since the networks halve it five times.
 MULTIPLE = 32
 GREY = (128, 128, 128)
@@ -79,7 +79,7 @@ class Search:
                 tries.append(scale)
         return tries
 
-    def run(self, image: RGBImage, find: Find) -> list[Detection]:
+    def run(self, image: RGBImage, find: Detect) -> list[Detection]:
         """Return the faces at the first size at which there is one, best first."""
         if self.border:
             frame = cv2.copyMakeBorder(image, *(self.border,) * 4, cv2.BORDER_CONSTANT, value=GREY)
@@ -96,7 +96,7 @@ class Search:
         return []
 
 
-def look(image: RGBImage, find: Find, scale: float, padding: float) -> list[Detection]:
+def look(image: RGBImage, find: Detect, scale: float, padding: float) -> list[Detection]:
     """Return the faces in an image that is enlarged and laid on a ground of its mean colour, best first.
 
     A face is dropped if its middle lies outside the image.

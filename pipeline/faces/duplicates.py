@@ -32,7 +32,7 @@ from pipeline.core.numbers import Singles
 from pipeline.core.parallel import cores
 from pipeline.core.pixels import RGBImage
 from pipeline.core.progress import progress
-from pipeline.faces.frames import AT_LEAST, Frames, SameFrame
+from pipeline.faces.same_frame import AT_LEAST, Frames, SameFrame
 from pipeline.faces.sketches import COARSE, HASH, contrast, grey, reduced, sketch, unit
 
 SIGNS = 102  # least agreement (equal bits minus different bits, of 255): a Hamming distance of at most 76

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.core.files import MANIFEST
-from pipeline.faces.aligner import Outcome
+from pipeline.faces.aligner import AlignedImage
 from pipeline.store.accounts import ALIGNED, each_account_in
 from pipeline.store.faces import FaceStore
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 POLL = 0.2
 
 
-def joined(folders: Sequence[Path]) -> Iterator[Outcome]:
+def joined(folders: Sequence[Path]) -> Iterator[AlignedImage]:
     """Yield the outcomes of all parts in order, each part as soon as it exists."""
     for folder in folders:
         if not (folder / MANIFEST).exists():
@@ -31,13 +31,13 @@ def joined(folders: Sequence[Path]) -> Iterator[Outcome]:
         yield from read_part(folder)
 
 
-def read_part(folder: Path) -> Iterator[Outcome]:
+def read_part(folder: Path) -> Iterator[AlignedImage]:
     """Yield the outcomes that an aligned folder holds, row by row."""
     store, faces = None, 0
     for row in each_account_in(folder):
         if row["status"] != ALIGNED:
-            yield Outcome(row)
+            yield AlignedImage(row)
             continue
         store = store or FaceStore(folder)
-        yield Outcome(row, store.face(faces))
+        yield AlignedImage(row, store.face(faces))
         faces += 1

@@ -13,33 +13,33 @@ from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
 from pipeline.formats.iiif_presentation import WHOLE, Unreadable
 
-Pixels = Annotated[int, Field(ge=1)]
+PixelCount = Annotated[int, Field(ge=1)]
 
 
-class Size(BaseModel):
+class ImageSize(BaseModel):
     """A size in pixels."""
 
-    width: Pixels
-    height: Pixels
+    width: PixelCount
+    height: PixelCount
 
 
 class Profile(BaseModel):
     """What a server of version 2 states beside its level, and a server of version 3 at the top."""
 
     supports: list[str] = Field(default=[], validation_alias=AliasChoices("supports", "extraFeatures"))
-    max_width: Pixels | None = Field(default=None, validation_alias="maxWidth")
-    max_height: Pixels | None = Field(default=None, validation_alias="maxHeight")
-    max_area: Pixels | None = Field(default=None, validation_alias="maxArea")
+    max_width: PixelCount | None = Field(default=None, validation_alias="maxWidth")
+    max_height: PixelCount | None = Field(default=None, validation_alias="maxHeight")
+    max_area: PixelCount | None = Field(default=None, validation_alias="maxArea")
 
 
-class ImageInfo(Size, Profile):
+class ImageInfo(ImageSize, Profile):
     """An `info.json`."""
 
     uri: str = Field(validation_alias=AliasChoices("id", "@id"))
     context: Any = Field(default=None, validation_alias="@context")
     type: str = ""
     profile: Any = None
-    sizes: list[Size] = []
+    sizes: list[ImageSize] = []
 
     @property
     def version(self) -> int:

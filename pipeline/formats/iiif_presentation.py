@@ -23,7 +23,7 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True)
-class Picture:
+class CanvasImage:
     """An image on a canvas."""
 
     service: str
@@ -41,7 +41,7 @@ class Canvas:
     label: Any
     metadata: list[tuple[Any, Any]]
     """Pairs of a label and a value."""
-    pictures: list[Picture]
+    pictures: list[CanvasImage]
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _parts(document: Mapping[str, Any]) -> Iterator[str | Manifest | Collection]
             yield uri
 
 
-def _pictures(canvas: Mapping[str, Any]) -> Iterator[Picture]:
+def _pictures(canvas: Mapping[str, Any]) -> Iterator[CanvasImage]:
     """Yield the images that are painted on a canvas; where there is a choice, the first."""
     annotations = [a for page in _dicts(canvas.get("items")) for a in _of(page, "items")] + _list(canvas.get("images"))
     for annotation in _dicts(annotations):
@@ -122,7 +122,7 @@ def _pictures(canvas: Mapping[str, Any]) -> Iterator[Picture]:
             yield from _picture(body)
 
 
-def _picture(body: Mapping[str, Any]) -> Iterator[Picture]:
+def _picture(body: Mapping[str, Any]) -> Iterator[CanvasImage]:
     if _type(body) == "Choice":
         for chosen in _dicts(body.get("default") or body.get("items"))[:1]:
             yield from _picture(chosen)
@@ -130,12 +130,12 @@ def _picture(body: Mapping[str, Any]) -> Iterator[Picture]:
         source = body.get("source") or body.get("full")
         region = _selected(body)
         for found in _picture(source if isinstance(source, dict) else {"id": source, "type": "Image"}):
-            yield Picture(found.service, found.url, region or found.region)
+            yield CanvasImage(found.service, found.url, region or found.region)
     elif _type(body) == "Image":
         url, _, fragment = _uri(body).partition("#xywh=")
         service = next((_uri(s) for s in _dicts(body.get("service")) if _is_image_service(s)), "").rstrip("/")
         if url or service:
-            yield Picture(service, url, _region(fragment) or _cut(url, service) or WHOLE)
+            yield CanvasImage(service, url, _region(fragment) or _cut(url, service) or WHOLE)
 
 
 def _selected(body: Mapping[str, Any]) -> str:

@@ -20,22 +20,22 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import each_row
 
 BOX = ("FACE_X", "FACE_Y", "FACE_WIDTH", "FACE_HEIGHT")
-Box = tuple[int, int, int, int]
+PixelBox = tuple[int, int, int, int]
 """Left, top, width and height in pixels."""
 
 
-class Listed(NamedTuple):
+class NISTImage(NamedTuple):
     """An image of a template, as NIST's lists have it."""
 
     template: str
     subject: str
     file: str
     """Path below the folder of images."""
-    box: Box
+    box: PixelBox
     medium: str
 
 
-class Member(NamedTuple):
+class InsightFaceImage(NamedTuple):
     """An image of a template, as InsightFace's text files have it."""
 
     file: str
@@ -72,7 +72,7 @@ def subjects(path: Path) -> dict[str, str]:
     return found
 
 
-def read_list(path: Path) -> list[Listed]:
+def read_list(path: Path) -> list[NISTImage]:
     """Return the images in one of NIST's lists.
 
     Frames of one video (`frames/VIDEO_NUMBER.png`) are one medium, every other image is its own, unless the list has a
@@ -93,7 +93,7 @@ def read_list(path: Path) -> list[Listed]:
             raise SitterError(f"{path}, line {line}: found {given}; expected a face's box in pixels.")
         template, file = row["TEMPLATE_ID"].strip(), row["FILENAME"].strip()
         medium = (row.get("MEDIA_ID") or "").strip() or medium_of(file)
-        found.append(Listed(template, subject[template], file, (box[0], box[1], box[2], box[3]), medium))
+        found.append(NISTImage(template, subject[template], file, (box[0], box[1], box[2], box[3]), medium))
     return found
 
 
@@ -109,13 +109,13 @@ def medium_of(file: str) -> str:
     return str(path)
 
 
-def read_members(path: Path) -> list[Member]:
+def read_members(path: Path) -> list[InsightFaceImage]:
     """Return the rows of `ijbc_face_tid_mid.txt`: image, template and medium.
 
     Raises:
         SitterError: a row does not have three words.
     """
-    return [Member(*row) for row in zip(*_words(path, 3), strict=True)]
+    return [InsightFaceImage(*row) for row in zip(*_words(path, 3), strict=True)]
 
 
 def read_scores(path: Path) -> dict[str, str]:

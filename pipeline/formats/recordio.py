@@ -35,7 +35,7 @@ class BrokenRecord(SitterError):
     """A record that cannot be read; the message names the file and the byte offset."""
 
 
-class Record(NamedTuple):
+class PackedRecord(NamedTuple):
     """A record's labels and what follows them: an encoded image, or nothing."""
 
     labels: tuple[float, ...]
@@ -81,7 +81,7 @@ class RecordFile:
             parts.append(part)
         return memoryview(WORD.join(parts)), after
 
-    def record(self, offset: int) -> Record:
+    def record(self, offset: int) -> PackedRecord:
         """Return labels and content of the record that begins at a byte offset.
 
         Raises:
@@ -89,18 +89,18 @@ class RecordFile:
         """
         return self.read(offset)[0]
 
-    def read(self, offset: int) -> tuple[Record, int]:
+    def read(self, offset: int) -> tuple[PackedRecord, int]:
         """Return the record that begins at a byte offset, and the offset after it; raises as `record` does."""
         payload, after = self.payload(offset)
         if len(payload) < HEADER.size:
             raise self._broken(offset, f"holds {len(payload)} bytes, fewer than an image header's {HEADER.size}")
         count, label, _, _ = HEADER.unpack_from(payload)
         if not count:
-            return Record((label,), payload[HEADER.size :]), after
+            return PackedRecord((label,), payload[HEADER.size :]), after
         start = HEADER.size + 4 * count
         if len(payload) < start:
             raise self._broken(offset, f"should hold {count} labels, but has {len(payload)} bytes")
-        return Record(tuple(np.frombuffer(payload, "<f4", count, HEADER.size).tolist()), payload[start:]), after
+        return PackedRecord(tuple(np.frombuffer(payload, "<f4", count, HEADER.size).tolist()), payload[start:]), after
 
     def offsets(self) -> Iterator[int]:
         """Yield the byte at which each record begins, going from one record to the next.

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from pipeline.core.errors import SitterError
-from pipeline.identification.decisions import Decision, Image, accepted
+from pipeline.identification.decisions import Decision, ImageKey, accepted
 from pipeline.identification.evidence import Calibrations, Evidence, places, posteriors
-from pipeline.identification.known import LOG10, NONE, Cell, Known, foremost, judge
+from pipeline.identification.known import LOG10, NONE, CalibratedCell, KnownSearches, foremost, judge
 from pipeline.identification.question import QuestionPortraits
 from pipeline.identification.search import Arranged, Portrait, Scorer, Searches, arranged, search
 
@@ -32,7 +32,7 @@ class Candidate:
     bounds: tuple[float, float] | None
     """The smallest and the largest log10 ratio that the known portraits support."""
     posterior: float | None
-    cell: Cell | None
+    cell: CalibratedCell | None
     """How often known candidates like this one were right."""
     reference: Portrait | None
     """The sitter's portrait with the highest score against the probe."""
@@ -65,7 +65,7 @@ class Answers:
     """All answers to a question."""
 
     answers: list[Answer]
-    known: Known
+    known: KnownSearches
     sitters: list[str]
     """The sitters of the gallery."""
     calibrated_on: int
@@ -98,10 +98,10 @@ class Tried:
     calibrations: Weighing
     trouble: str
     """Why there are no likelihood ratios; empty if there are some."""
-    judged: Known
+    judged: KnownSearches
 
     def answers(
-        self, probes: Sequence[Portrait], decisions: Mapping[Image, Sequence[Decision]], score: Scorer
+        self, probes: Sequence[Portrait], decisions: Mapping[ImageKey, Sequence[Decision]], score: Scorer
     ) -> Answers:
         """Search the gallery for portraits, and weigh the evidence.
 
@@ -167,7 +167,7 @@ def tried(
 def answer(
     entry: Identify,
     portraits: QuestionPortraits,
-    decisions: Mapping[Image, Sequence[Decision]],
+    decisions: Mapping[ImageKey, Sequence[Decision]],
     learned: Collection[str],
     score: Scorer,
     seed: int,
@@ -205,9 +205,9 @@ def _lists(
     gallery: Sequence[Portrait],
     found: Searches,
     weighed: Evidence | None,
-    decisions: Mapping[Image, Sequence[Decision]],
-    judged: Known,
-) -> dict[Image, tuple[list[Candidate], Candidate | None]]:
+    decisions: Mapping[ImageKey, Sequence[Decision]],
+    judged: KnownSearches,
+) -> dict[ImageKey, tuple[list[Candidate], Candidate | None]]:
     """Return the candidates and "none of these", by image."""
     ruled_out = np.zeros(found.scores.shape, dtype=bool)
     for row, probe in enumerate(wanted):
@@ -218,7 +218,7 @@ def _lists(
     likely = found.scores if weighed is None else weighed.llr
     scores = found.scores if weighed is None else weighed.scores
     ranked = foremost(scores, np.where(named, likely, -np.inf), entry.candidates)
-    lists: dict[Image, tuple[list[Candidate], Candidate | None]] = {}
+    lists: dict[ImageKey, tuple[list[Candidate], Candidate | None]] = {}
     for row, probe in enumerate(wanted):
         there = [n for n in ranked[row] if named[row, n]]
         candidates = []

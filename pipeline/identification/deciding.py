@@ -15,7 +15,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.names import nfc
 from pipeline.formats.user_csv import Row, open_table
 from pipeline.formats.user_csv_writing import make_table, turn, write_back
-from pipeline.identification.decisions import COLUMNS, NEEDED, Decision, Image, Verdict, read_decisions
+from pipeline.identification.decisions import COLUMNS, NEEDED, Decision, ImageKey, Verdict, read_decisions
 
 
 class Outdated(SitterError):
@@ -29,10 +29,10 @@ class DecisionFile:
     file: Path
     field: str
     """The field of params.yaml that names the file, for messages."""
-    images: Sequence[Image]
+    images: Sequence[ImageKey]
     sitters: Sequence[str]
 
-    def read(self) -> dict[Image, list[Decision]]:
+    def read(self) -> dict[ImageKey, list[Decision]]:
         """Return the decisions by image; none if the file does not exist yet. Errors are as in `read_decisions`."""
         return read_decisions(self.file, self.field, self.images, self.sitters) if self.file.exists() else {}
 
@@ -50,7 +50,7 @@ class DecisionFile:
 class Change:
     """The rows of a portrait before a change and after it."""
 
-    image: Image
+    image: ImageKey
     before: tuple[Row, ...]
     after: tuple[Row, ...]
 
@@ -65,13 +65,13 @@ class Said:
     when: str = ""
     evidence: str = ""
 
-    def row(self, image: Image) -> Row:
+    def row(self, image: ImageKey) -> Row:
         """Return the verdict as a row of the file."""
         cells = (image[1], self.verdict, self.sitter, image[0], self.by, self.when, self.evidence)
         return dict(zip(COLUMNS, cells, strict=True))
 
 
-def decide(at: DecisionFile, image: Image, said: Sequence[Said], seen: str | None = None) -> Change:
+def decide(at: DecisionFile, image: ImageKey, said: Sequence[Said], seen: str | None = None) -> Change:
     """Record a person's verdicts on a portrait, and remove the earlier verdicts that they contradict.
 
     A new verdict on a sitter replaces the earlier one. A portrait is accepted as one sitter only: `accept` removes an
@@ -92,7 +92,7 @@ def decide(at: DecisionFile, image: Image, said: Sequence[Said], seen: str | Non
     return _change(at, image, lambda kept: _joined(kept, [one.row(image) for one in said]), seen)
 
 
-def withdraw(at: DecisionFile, image: Image, sitters: Sequence[str], seen: str | None = None) -> Change:
+def withdraw(at: DecisionFile, image: ImageKey, sitters: Sequence[str], seen: str | None = None) -> Change:
     """Remove the verdicts on a portrait and these sitters ("": the portrait as a whole). Errors are as in `decide`."""
     return _change(at, image, lambda kept: [row for row in kept if _cell(row, "sitter") not in sitters], seen)
 
@@ -124,7 +124,7 @@ def fingerprint(decisions: Sequence[Decision]) -> str:
     return json.dumps([[d.verdict, d.sitter, d.by, d.when, d.evidence] for d in decisions])
 
 
-def _change(at: DecisionFile, image: Image, edit: Callable[[list[Row]], list[Row]], seen: str | None) -> Change:
+def _change(at: DecisionFile, image: ImageKey, edit: Callable[[list[Row]], list[Row]], seen: str | None) -> Change:
     with turn(at.file):
         decisions = at.read().get(image, [])
         if seen is not None and seen != fingerprint(decisions):

@@ -22,7 +22,7 @@ COLUMNS = ("image", "verdict", "sitter", "dataset", "by", "when", "evidence")
 NEEDED = ("image", "verdict")
 SHOWN = 10
 
-Image = tuple[str, str]
+ImageKey = tuple[str, str]
 """Data set and image id."""
 
 
@@ -52,8 +52,8 @@ class Decision:
 
 
 def read_decisions(
-    file: Path, field: str, images: Sequence[Image], sitters: Sequence[str]
-) -> dict[Image, list[Decision]]:
+    file: Path, field: str, images: Sequence[ImageKey], sitters: Sequence[str]
+) -> dict[ImageKey, list[Decision]]:
     """Return the decisions by image, in the order of the file.
 
     Args:
@@ -70,11 +70,11 @@ def read_decisions(
             f"{field} is {file}, which {'is no file' if file.exists() else 'does not exist'}: make it a CSV with the "
             f"header line {','.join(COLUMNS)}, or delete the field."
         )
-    by_id: dict[str, list[Image]] = {}
+    by_id: dict[str, list[ImageKey]] = {}
     for image in images:
         by_id.setdefault(image[1], []).append(image)
     known = set(sitters)
-    found: dict[Image, list[Decision]] = {}
+    found: dict[ImageKey, list[Decision]] = {}
     faults: list[str] = []
     for line, row in open_table(file, NEEDED, needed=COLUMNS).rows():
         try:
@@ -114,7 +114,7 @@ def _near(name: str, known: set[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else "copy the name from candidates.csv"
 
 
-def _image(row: Row, by_id: Mapping[str, Sequence[Image]]) -> Image:
+def _image(row: Row, by_id: Mapping[str, Sequence[ImageKey]]) -> ImageKey:
     image_id, dataset = _cell(row, "image"), _cell(row, "dataset")
     every = by_id.get(image_id, [])
     chosen = [image for image in every if dataset in ("", image[0])]
@@ -142,6 +142,6 @@ def _check_others(decision: Decision, others: Sequence[Decision]) -> None:
             )
 
 
-def accepted(decisions: Mapping[Image, Sequence[Decision]]) -> dict[Image, Decision]:
+def accepted(decisions: Mapping[ImageKey, Sequence[Decision]]) -> dict[ImageKey, Decision]:
     """Return the decisions that accept a sitter, by image."""
     return {image: d for image, every in decisions.items() for d in every if d.verdict == "accept"}

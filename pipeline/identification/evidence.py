@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.numbers import Floats, Ints
 from pipeline.identification.search import Searches
-from pipeline.scoring.calibration.fit import Calibration, Method, fit_scores
+from pipeline.scoring.calibration.fit import Calibration, CalibrationMethod, fit_scores
 from pipeline.scoring.search_norm import normalised, of_sitters
 
 FOLDS = 5
@@ -74,7 +74,7 @@ class Calibrations:
         own: Sequence[str],
         held_out: Collection[str],
         *,
-        method: Method,
+        method: CalibrationMethod,
         normalise: bool,
         seed: int,
     ) -> None:

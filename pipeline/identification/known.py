@@ -26,7 +26,7 @@ LEVEL = 0.95
 
 
 @dataclass(frozen=True)
-class Cell:
+class CalibratedCell:
     """Candidates of the same rank with about the same ratio, and how often they were right."""
 
     rank: int
@@ -45,17 +45,17 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownSearches:
     """The results of the searches for known portraits."""
 
-    cells: list[Cell]
+    cells: list[CalibratedCell]
     first: tuple[float, float, float, int]
     """Of the portraits with their sitter in the gallery, the share with the right sitter first; the two ends of its
     interval; and the number of these portraits."""
     among: tuple[float, float, float, int]
     """The same for the right sitter anywhere among the listed candidates."""
 
-    def of(self, rank: int, log10_lr: float) -> Cell | None:
+    def of(self, rank: int, log10_lr: float) -> CalibratedCell | None:
         """Return the cell of a candidate; None if no known candidate was like it."""
         return next((cell for cell in self.cells if cell.rank == rank and cell.band == band(log10_lr)), None)
 
@@ -110,7 +110,9 @@ def ahead(scores: Floats, llr: Floats | None, mine: Ints) -> Ints:
     return found
 
 
-def judge(searches: Searches, own: Sequence[str], evidence: Evidence | None, prior: float, candidates: int) -> Known:
+def judge(
+    searches: Searches, own: Sequence[str], evidence: Evidence | None, prior: float, candidates: int
+) -> KnownSearches:
     """Return how often candidates were right in searches for portraits of known sitters.
 
     Args:
@@ -128,7 +130,7 @@ def judge(searches: Searches, own: Sequence[str], evidence: Evidence | None, pri
     alike = equal([name for name, there in zip(own, mated, strict=True) if there])
     first, among = ((*share(place[mated] < k, alike, who[mated]), int(mated.sum())) for k in (1, candidates))
     cells = [] if evidence is None else _cells(own, mine, mated, who, evidence, prior, candidates)
-    return Known(cells, first, among)
+    return KnownSearches(cells, first, among)
 
 
 def _cells(
@@ -139,7 +141,7 @@ def _cells(
     evidence: Evidence,
     prior: float,
     candidates: int,
-) -> list[Cell]:
+) -> list[CalibratedCell]:
     """Return the cells of both sorts of searches together: by rank and ratio, and by rank alone."""
     without = evidence.llr.copy()
     without[np.flatnonzero(mine >= 0), mine[mine >= 0]] = -np.inf
@@ -167,7 +169,7 @@ def _cells(
         weights, claimed, right, units = (np.array(values) for values in zip(*entries, strict=True))
         observed, low, high = share(right, weights, units)
         mean = float(np.average(claimed, weights=weights))
-        cells.append(Cell(rank, name, len(entries), len(set(units.tolist())), mean, observed, low, high))
+        cells.append(CalibratedCell(rank, name, len(entries), len(set(units.tolist())), mean, observed, low, high))
     return sorted(cells, key=lambda cell: (cell.rank or 10**6, cell.band != "", _least(cell.band)))
 
 

@@ -18,7 +18,7 @@ MOST_KNOWN = 1000
 
 
 @dataclass(frozen=True)
-class Seen:
+class SplitPortrait:
     """A portrait, and its subset in the split."""
 
     portrait: Portrait
@@ -42,7 +42,7 @@ class QuestionPortraits:
 
 
 def question_portraits(
-    name: str, entry: Identify, seen: Sequence[Seen], learned: Collection[str], seed: int
+    name: str, entry: Identify, seen: Sequence[SplitPortrait], learned: Collection[str], seed: int
 ) -> QuestionPortraits:
     """Return the portraits of a question.
 
@@ -69,7 +69,7 @@ def question_portraits(
 
 
 def gallery_and_known(
-    name: str, entry: Identify, seen: Sequence[Seen], learned: Collection[str], seed: int
+    name: str, entry: Identify, seen: Sequence[SplitPortrait], learned: Collection[str], seed: int
 ) -> tuple[list[Portrait], list[Portrait]]:
     """Return the gallery of a question, and the known portraits that test its lists; see `question_portraits`."""
     shown = [one.portrait for one in seen if one.subset not in (UNUSED, UNIDENTIFIED)]

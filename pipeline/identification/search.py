@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.core.numbers import Floats, Ints
 
-Pooling = Literal["best", "mean"]
+SitterPooling = Literal["best", "mean"]
 CELLS = 2**19
 """Number of scores in a block, which fits into the caches."""
 LEAST_PORTRAITS, MOST_PORTRAITS = 4096, 65536
@@ -80,7 +80,7 @@ def search(
     probes: Sequence[Portrait],
     gallery: Sequence[Portrait] | Arranged,
     score: Scorer,
-    pooling: Pooling,
+    pooling: SitterPooling,
     *,
     apart: bool,
     apart_of: Collection[str] = (),
@@ -144,7 +144,7 @@ def _blocks(within: Arranged, probes: int) -> Iterator[tuple[slice, slice]]:
         first = last
 
 
-def _pooled(scores: Floats, starts: Ints, pooling: Pooling) -> tuple[Floats, Ints]:
+def _pooled(scores: Floats, starts: Ints, pooling: SitterPooling) -> tuple[Floats, Ints]:
     """Return the scores of sitters [p, s] and the places of their portraits that are most like the probe.
 
     Args:

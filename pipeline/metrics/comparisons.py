@@ -51,7 +51,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Measured:
+class ReplicatedScalar:
     """One scalar of one model, with its replicates; every model has the same replicates."""
 
     value: float
@@ -71,7 +71,7 @@ def effective(sizes: ArrayLike) -> float:
 
 
 def differences(
-    measured: Mapping[str, Mapping[str, Measured]],
+    measured: Mapping[str, Mapping[str, ReplicatedScalar]],
     pairs: Iterable[tuple[str, str]],
     level: float,
     units: int,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.numbers import Floats, Ints
 from pipeline.metrics.accepted import accepted
-from pipeline.metrics.comparisons import Difference, Measured, differences, effective, in_one_family
+from pipeline.metrics.comparisons import Difference, ReplicatedScalar, differences, effective, in_one_family
 from pipeline.metrics.discard import genuine_pairs, genuine_scores
 from pipeline.metrics.intervals import FEWEST_UNITS, draws, share_interval
 from pipeline.metrics.manifest_values import classes, values_of
@@ -242,8 +242,8 @@ def _rows(
                 few.append(rate.upper())
             row[f"{rate}_low"], row[f"{rate}_high"] = bounds or (None, None)
             if bounds and 0 < own.value < 1 and rate in others and np.isfinite(others[rate].value):
-                pair = {"own": Measured(own.value, own.replicates, many[rate]),
-                        "rest": Measured(others[rate].value, others[rate].replicates)}  # fmt: skip
+                pair = {"own": ReplicatedScalar(own.value, own.replicates, many[rate]),
+                        "rest": ReplicatedScalar(others[rate].value, others[rate].replicates)}  # fmt: skip
                 tests += [(row, replace(d, metric=rate)) for d in
                           differences({rate: pair}, [("own", "rest")], context.level, units)]  # fmt: skip
         row["note"] = (

@@ -14,7 +14,7 @@ from pipeline.metrics.failures import WithFailures, mates, with_failures
 from pipeline.metrics.intervals import draws
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Column, Context, Result, Scalar, Scored, at
-from pipeline.metrics.search_rates import Rate, Searches, dir_rate, rank_rate, replicates, threshold
+from pipeline.metrics.search_rates import Rate, SearchOutcomes, dir_rate, rank_rate, replicates, threshold
 from pipeline.metrics.searching import searches, units
 from pipeline.metrics.templates import sides
 from pipeline.metrics.verification import reversed_by, support
@@ -98,19 +98,19 @@ def identification(context: Context, options: IdentificationOptions) -> Result:
     )
 
 
-def _threshold(found: Searches, rivals: NDArray[np.bool_], far: float) -> float | None:
+def _threshold(found: SearchOutcomes, rivals: NDArray[np.bool_], far: float) -> float | None:
     """Return the least score at which a search may name somebody, so that FPIR is at most `far`; None: any score."""
     exceeded = float(threshold(found.foremost_other[rivals], np.ones((1, int(rivals.sum()))), far)[0])
     return float(np.nextafter(exceeded, np.inf)) if np.isfinite(exceeded) else None
 
 
-def _draws(context: Context, found: Searches) -> Iterator[NDArray[np.int32]]:
+def _draws(context: Context, found: SearchOutcomes) -> Iterator[NDArray[np.int32]]:
     further = found.units - found.probe_units
     return draws(found.probe_units, context.replicates, context.seed, further)
 
 
 def _with_failures(
-    context: Context, options: IdentificationOptions, failed: WithFailures | None, found: Searches
+    context: Context, options: IdentificationOptions, failed: WithFailures | None, found: SearchOutcomes
 ) -> dict[str, Scalar]:
     """Return FTA, FTE and, if images have failed, FNIR with misses: `fnir-rank-1`, … and `fnir@0.01`, …
 
@@ -157,7 +157,7 @@ def _with_failures(
     )
 
 
-def _every_search(failed: WithFailures, found: Searches) -> Searches:
+def _every_search(failed: WithFailures, found: SearchOutcomes) -> SearchOutcomes:
     """Return the searches followed by the searches of failed probes, which return nobody; units are renumbered."""
     from scipy.sparse import coo_array
 
@@ -173,7 +173,7 @@ def _every_search(failed: WithFailures, found: Searches) -> Searches:
     ahead = {k: counts.tocoo() for k, counts in found.ahead.items()}
 
     nobody = np.full(more, -np.inf)
-    return Searches(
+    return SearchOutcomes(
         total,
         probe_units,
         enrolled,
@@ -188,7 +188,7 @@ def _every_search(failed: WithFailures, found: Searches) -> Searches:
     )
 
 
-def _reversed(found: Searches, mated: NDArray[np.bool_], sitters: int) -> str:
+def _reversed(found: SearchOutcomes, mated: NDArray[np.bool_], sitters: int) -> str:
     """Return a message if the probes' own sitters come last in the gallery rather than first; else ""."""
     if not mated.any() or sitters < 2:
         return ""
@@ -197,7 +197,7 @@ def _reversed(found: Searches, mated: NDArray[np.bool_], sitters: int) -> str:
     return reversed_by(1 - ahead, int(mated.sum()), int(mated.sum()) * (sitters - 1), units)
 
 
-def _mean_precision(context: Context, found: Searches, mated: NDArray[np.bool_], nobody: str) -> Scalar:
+def _mean_precision(context: Context, found: SearchOutcomes, mated: NDArray[np.bool_], nobody: str) -> Scalar:
     """Return the mean average precision; its interval is for other sitters as probes, in the same gallery."""
     if not mated.any():
         return Scalar(None, nobody, percent=True, better="higher")
@@ -210,7 +210,7 @@ def _mean_precision(context: Context, found: Searches, mated: NDArray[np.bool_],
 
 
 def _curves(
-    found: Searches, mated: NDArray[np.bool_], rivals: NDArray[np.bool_], places: int
+    found: SearchOutcomes, mated: NDArray[np.bool_], rivals: NDArray[np.bool_], places: int
 ) -> dict[str, dict[str, Column]]:
     """Return the CMC, and DIR as a function of FAR."""
     if not mated.any():

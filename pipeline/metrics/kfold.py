@@ -24,7 +24,7 @@ ABOVE_ALL = 1e-6
 
 
 @dataclass(frozen=True)
-class Folds:
+class FoldFigures:
     """The figures of each fold at thresholds from the other folds: arrays [folds]; VAL and FAR: [folds, len(far)]."""
 
     fold: Ints
@@ -102,7 +102,7 @@ def kfold(context: Context, options: KfoldOptions) -> Result:
 
 
 def _with_failures(
-    listed: PairList, folds: Folds, far: tuple[float, ...], scalars: Mapping[str, Scalar], drawn: Floats
+    listed: PairList, folds: FoldFigures, far: tuple[float, ...], scalars: Mapping[str, Scalar], drawn: Floats
 ) -> dict[str, Scalar]:
     """Return `gaccuracy` and `gval@0.001`: accuracy and VAL over all pairs that the data set comes with.
 
@@ -205,7 +205,7 @@ def in_folds(
     fold: Ints,
     far: tuple[float, ...],
     grids: tuple[Floats, Floats] = (ACCURACY_THRESHOLDS, VAL_THRESHOLDS),
-) -> Folds:
+) -> FoldFigures:
     """Test each fold at thresholds that are chosen on the others from two grids, one for accuracy and one for VAL.
 
     VAL is NaN in a fold without genuine pairs, FAR in a fold without impostor pairs, and both if the other folds lack
@@ -226,7 +226,7 @@ def in_folds(
             val[n, column] = _share(squared[test & genuine], limit)
             measured[n, column] = _share(squared[test & ~genuine], limit)
     counts_g, counts_i = (np.array([(s & (fold == f)).sum() for f in numbers]) for s in (genuine, ~genuine))
-    return Folds(numbers, accuracy, threshold, val, measured, counts_g, counts_i)
+    return FoldFigures(numbers, accuracy, threshold, val, measured, counts_g, counts_i)
 
 
 def val_threshold(impostor: Floats, far: float, grid: Floats = VAL_THRESHOLDS) -> float:

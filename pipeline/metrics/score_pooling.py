@@ -27,7 +27,7 @@ EXACT_PAIRS = 1_000_000
 
 
 @dataclass(frozen=True)
-class Rule:
+class PoolingRule:
     """The rule that makes one score of the scores of two templates' images."""
 
     name: Literal["best-score", "mean-score", "likelihood"]
@@ -51,7 +51,7 @@ class Rule:
         return found / np.multiply.outer(*counts)
 
 
-def likelihood_rule(context: Context, probe: str, gallery: str | None) -> Rule:
+def likelihood_rule(context: Context, probe: str, gallery: str | None) -> PoolingRule:
     """Return the rule `likelihood`, calibrated on all pairs of the validation images.
 
     Args:
@@ -77,14 +77,14 @@ def likelihood_rule(context: Context, probe: str, gallery: str | None) -> Rule:
         counts = tally(scores[same], scores[~same])
     if not counts.genuine.sum() or not counts.impostor.sum():
         raise SitterError(f"{lacking} has no genuine or no impostor ones: add validation sitters, or pool otherwise.")
-    return Rule("likelihood", context.likelihood(counts))
+    return PoolingRule("likelihood", context.likelihood(counts))
 
 
-class ByImage(Scored):
+class PooledTemplates(Scored):
     """Templates with scores that are pooled from the scores of their images."""
 
     def __init__(
-        self, named: Embedded, images: Embedded, places: Sequence[int], starts: Sequence[int] | Ints, rule: Rule
+        self, named: Embedded, images: Embedded, places: Sequence[int], starts: Sequence[int] | Ints, rule: PoolingRule
     ) -> None:
         """Take the templates' images.
 
@@ -106,7 +106,7 @@ class ByImage(Scored):
     images: Embedded
     places: Ints
     starts: Ints
-    rule: Rule
+    rule: PoolingRule
 
     def _known(self, other: Embedded) -> Floats:
         return self._some(np.arange(len(self)), other)
@@ -124,7 +124,7 @@ class ByImage(Scored):
 
     def _some(self, templates: Ints, other: Embedded) -> Floats:
         """Return the scores of some templates, ascending, with all others: [k, m]."""
-        if not isinstance(other, ByImage):
+        if not isinstance(other, PooledTemplates):
             raise TypeError("templates that are compared image by image can only be compared with such templates")
         ends = np.append(self.starts, len(self.places))
         score, found = self._score(other), np.empty((len(templates), len(other)))
@@ -138,7 +138,7 @@ class ByImage(Scored):
             done += len(part)
         return found
 
-    def _score(self, other: ByImage) -> Callable[[Ints], Floats]:
+    def _score(self, other: PooledTemplates) -> Callable[[Ints], Floats]:
         """Return a function from images [k] to their scores with all images of the other side, [k, places]."""
         if isinstance(self.images, Scored):
             given = self.images.known(other.images)

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from pipeline.core.numbers import Floats, Ints
 from pipeline.metrics.intervals import CHUNK
 
-Draws = Iterable[NDArray[np.int32]]
+DrawnUnits = Iterable[NDArray[np.int32]]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Rate:
         return float(self.drawn(np.ones((1, len(self.effects)), np.int32))[0])
 
 
-def replicates(rates: Mapping[str, Rate], drawn: Draws) -> dict[str, Floats]:
+def replicates(rates: Mapping[str, Rate], drawn: DrawnUnits) -> dict[str, Floats]:
     """Return the rates in each replicate, for other probes and another gallery.
 
     Args:
@@ -88,7 +88,7 @@ def _combined(rate: Rate, probes: Floats, gallery: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class Searches:
+class SearchOutcomes:
     """One search of the gallery for each probe; arrays [probes] unless stated. Units are sitters, the probes' first."""
 
     units: int
@@ -118,7 +118,7 @@ class Searches:
     """Average precision of each search over the gallery's images, if it was asked for; NaN without a mate."""
 
 
-def rank_rate(found: Searches, mated: NDArray[np.bool_], k: int) -> Rate:
+def rank_rate(found: SearchOutcomes, mated: NDArray[np.bool_], k: int) -> Rate:
     """Return the share of the `mated` probes with their sitter among the k best."""
     hits, every = (
         np.bincount(found.sitter[chosen], minlength=found.units)
@@ -138,7 +138,7 @@ def rank_rate(found: Searches, mated: NDArray[np.bool_], k: int) -> Rate:
     return Rate(rate, effects, pairs, effects + (hits - hits.sum() / mated.sum() * every) / mated.sum())
 
 
-def dir_rate(found: Searches, mated: NDArray[np.bool_], rivals: NDArray[np.bool_], far: float) -> Rate:
+def dir_rate(found: SearchOutcomes, mated: NDArray[np.bool_], rivals: NDArray[np.bool_], far: float) -> Rate:
     """Return the share of the `mated` probes with their sitter first and above the threshold for a FAR of `rivals`."""
 
     def rate(drawn: NDArray[np.int32]) -> Floats:
@@ -158,7 +158,7 @@ def dir_rate(found: Searches, mated: NDArray[np.bool_], rivals: NDArray[np.bool_
 
 
 def _copies(
-    found: Searches,
+    found: SearchOutcomes,
     mated: NDArray[np.bool_],
     rivals: NDArray[np.bool_],
     far: float,
@@ -197,7 +197,9 @@ def threshold(rivals: Floats, weight: Floats, far: float) -> Floats:
     return limit
 
 
-def _removals(found: Searches, mated: NDArray[np.bool_], rivals: NDArray[np.bool_], far: float) -> tuple[Floats, float]:
+def _removals(
+    found: SearchOutcomes, mated: NDArray[np.bool_], rivals: NDArray[np.bool_], far: float
+) -> tuple[Floats, float]:
     """Return the change of DIR when a unit is removed from the gallery, [units], and the variance that lies in pairs.
 
     If the removed unit is the only one ahead of a probe's own sitter, the probe becomes a hit; if it holds the
@@ -226,7 +228,7 @@ def _removals(found: Searches, mated: NDArray[np.bool_], rivals: NDArray[np.bool
     return by_unit / count, float(sum(float(n) ** 2 for n in by_pair.values()) / count**2)
 
 
-def _centred(found: Searches, change: Floats) -> Floats:
+def _centred(found: SearchOutcomes, change: Floats) -> Floats:
     """Return what a copy of each unit adds to a rate, from the changes by removal [units]; 0 outside the gallery."""
     effects = np.zeros(found.units)
     effects[found.enrolled] = change[found.enrolled].mean() - change[found.enrolled]

@@ -13,7 +13,7 @@ from pipeline.core.numbers import Floats, Ints, rounded
 from pipeline.metrics.nearest import SearchGallery, Struck, nearest
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Scored
-from pipeline.metrics.search_rates import Searches
+from pipeline.metrics.search_rates import SearchOutcomes
 
 # Number of scores in memory at once.
 CELLS = 8_000_000
@@ -29,7 +29,7 @@ def units(pairing: Pairing) -> tuple[Ints, int]:
     return found, int(probing.sum())
 
 
-def searches(pairing: Pairing, ranks: Sequence[int] = (), by_image: bool = False) -> Searches:
+def searches(pairing: Pairing, ranks: Sequence[int] = (), by_image: bool = False) -> SearchOutcomes:
     """Search for each probe.
 
     Args:
@@ -69,12 +69,12 @@ class _Arranged:
 
     def result(
         self, rank: Ints, position: Ints, own: Floats, foremost: Ints, others: Floats, ahead: Any, precision: Floats
-    ) -> Searches:
+    ) -> SearchOutcomes:
         """Return the searches; `foremost` are places of sitters, `others` [p, 2] their scores and the next."""
         enrolled = np.zeros(self.units, bool)
         enrolled[self.unit_of] = True
         who = np.where(np.isfinite(others[:, 0]), self.unit_of[foremost], -1)
-        return Searches(
+        return SearchOutcomes(
             self.units, self.probe_units, enrolled, self.who, rank, position, own, others[:, 0], who, others[:, 1],
             ahead, precision,
         )  # fmt: skip
@@ -99,7 +99,7 @@ def _arranged(pairing: Pairing) -> _Arranged:
     )
 
 
-def _by_vectors(pairing: Pairing, within: _Arranged, ranks: Sequence[int]) -> Searches:
+def _by_vectors(pairing: Pairing, within: _Arranged, ranks: Sequence[int]) -> SearchOutcomes:
     """Search by cosines, of which only those that decide are computed in double precision."""
     from scipy.sparse import coo_array
 
@@ -118,7 +118,7 @@ def _by_vectors(pairing: Pairing, within: _Arranged, ranks: Sequence[int]) -> Se
     return within.result(rank, rank, found.own, found.sitters[:, 0], others, ahead, np.full(0, np.nan))
 
 
-def _by_matrix(pairing: Pairing, within: _Arranged, ranks: Sequence[int], by_image: bool) -> Searches:
+def _by_matrix(pairing: Pairing, within: _Arranged, ranks: Sequence[int], by_image: bool) -> SearchOutcomes:
     """Search by a score of each pair, in blocks of probes."""
     from scipy.sparse import coo_array
 

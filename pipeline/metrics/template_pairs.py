@@ -67,7 +67,7 @@ def template_pairs(context: Context, options: TemplatePairsOptions) -> Result:
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedTemplates:
     """Listed pairs of templates; arrays [n] unless stated."""
 
     templates: Embedded
@@ -86,7 +86,7 @@ class Compared:
     """Whether it is known which templates failed."""
 
 
-def compared(context: Context, options: TemplatePairsOptions) -> Compared:
+def compared(context: Context, options: TemplatePairsOptions) -> ComparedTemplates:
     """Return the listed pairs with their scores. Raises the same errors as `template_pairs`."""
     path = Path(options.pairs)
     listed, column = read_template_pairs(path), options.templates.column
@@ -101,7 +101,7 @@ def compared(context: Context, options: TemplatePairsOptions) -> Compared:
     genuine = _genuine(path, listed, sitter[a] == sitter[b])
     usable = (a < len(known)) & (b < len(known))
     scores = _scores(known, a[usable], b[usable])
-    return Compared(known, a, b, genuine, usable, scores, sitter, failed is not None)
+    return ComparedTemplates(known, a, b, genuine, usable, scores, sitter, failed is not None)
 
 
 def _places(path: Path, listed: TemplatePairs, known: Embedded, failed: Embedded | None, column: str) -> Ints:

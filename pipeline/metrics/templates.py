@@ -18,7 +18,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.numbers import Floats, unit
 from pipeline.metrics.qualities import quality
 from pipeline.metrics.result import Context, Embedded, Subset
-from pipeline.metrics.score_pooling import ByImage, Rule, likelihood_rule
+from pipeline.metrics.score_pooling import PooledTemplates, PoolingRule, likelihood_rule
 from pipeline.params.metrics.base import ComparisonOptions, Pooling
 
 SITTER = "sitter"
@@ -50,7 +50,7 @@ def sides(context: Context, options: ComparisonOptions) -> tuple[Context, Contex
     return of_probes, _pooled(context, {options.searched: asked.gallery}, asked, rule)
 
 
-def rule_of(context: Context, asked: Pooling, probe: str, gallery: str | None) -> Rule | None:
+def rule_of(context: Context, asked: Pooling, probe: str, gallery: str | None) -> PoolingRule | None:
     """Return the rule by which templates are compared image by image; None if each is one vector.
 
     Args:
@@ -60,10 +60,10 @@ def rule_of(context: Context, asked: Pooling, probe: str, gallery: str | None) -
     """
     if asked.pool == "vector":
         return None
-    return likelihood_rule(context, probe, gallery) if asked.pool == "likelihood" else Rule(asked.pool)
+    return likelihood_rule(context, probe, gallery) if asked.pool == "likelihood" else PoolingRule(asked.pool)
 
 
-def _pooled(context: Context, by: Mapping[str, str | None], asked: Pooling, rule: Rule | None) -> Context:
+def _pooled(context: Context, by: Mapping[str, str | None], asked: Pooling, rule: PoolingRule | None) -> Context:
     """Return a context with templates for some data sets; a column names them, without one each image is a template."""
 
     def templates(images: Embedded, column: str | None) -> Embedded:
@@ -97,7 +97,9 @@ def _pooled(context: Context, by: Mapping[str, str | None], asked: Pooling, rule
     return replace(context, embedded=embedded, validation=validation, failures=failures, column=column)
 
 
-def pool(context: Context, images: Embedded, column: str | None, asked: Pooling, rule: Rule | None = None) -> Embedded:
+def pool(
+    context: Context, images: Embedded, column: str | None, asked: Pooling, rule: PoolingRule | None = None
+) -> Embedded:
     """Return templates in place of images, in the order of their first images.
 
     Args:
@@ -123,7 +125,7 @@ def pool(context: Context, images: Embedded, column: str | None, asked: Pooling,
     named = _named(images, members)
     if rule is not None and asked.media is None:
         every = [n for some in members.values() for n in some]
-        return ByImage(named, images, every, np.cumsum([0, *map(len, members.values())])[:-1], rule)
+        return PooledTemplates(named, images, every, np.cumsum([0, *map(len, members.values())])[:-1], rule)
     vectors = unit(images.vectors)
     weights = _weights(context, images, asked.weights)
     media = context.column(images.dataset, asked.media) if asked.media else {}
@@ -142,7 +144,7 @@ def pool(context: Context, images: Embedded, column: str | None, asked: Pooling,
     if rule is None:
         return replace(named, vectors=pooled_vectors)
     media_only = Embedded(images.dataset, [], [], [], pooled_vectors)
-    return ByImage(named, media_only, range(len(found)), starts, rule)
+    return PooledTemplates(named, media_only, range(len(found)), starts, rule)
 
 
 def _named(images: Embedded, members: Mapping[str, list[int]]) -> Embedded:

@@ -22,7 +22,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.pixels import RGBImage
 from pipeline.models.load import Embedder
 
-Map = NDArray[np.float32]
+HeatMap = NDArray[np.float32]
 Landmarks = NDArray[np.float32]
 BLUR = 10.0
 """Standard deviation of the blur, in pixels of the 112×112 crop: eyes, nose and mouth are no longer visible."""
@@ -51,7 +51,7 @@ def vector(embedder: Embedder, crop: RGBImage, landmarks: Landmarks) -> Tensor:
 
 def occlusion(
     embedder: Embedder, crop: RGBImage, landmarks: Landmarks, other: Tensor, patch: int, stride: int, batch: int
-) -> Map:
+) -> HeatMap:
     """Return how far the cosine falls when a patch is hidden (Zeiler & Fergus 2014): float32 [112, 112].
 
     A pixel's value is the mean over the patches that cover it.
@@ -83,7 +83,7 @@ def hidden(crop: RGBImage, patch: int, stride: int) -> Iterator[RGBImage]:
         yield face
 
 
-def laid_out(drops: NDArray[np.float64], size: int, patch: int, stride: int) -> Map:
+def laid_out(drops: NDArray[np.float64], size: int, patch: int, stride: int) -> HeatMap:
     """Return the map, float32 [size, size], of the drops of the cosine [n] for each patch, in the order of `hidden`."""
     total, count = np.zeros((size, size)), np.zeros((size, size))
     for (y, x), drop in zip(_corners(size, patch, stride), drops, strict=True):
@@ -102,7 +102,7 @@ def _cosines(embedder: Embedder, faces: Iterator[Tensor], other: Tensor, batch: 
 
 def gradient(
     embedder: Embedder, crop: RGBImage, landmarks: Landmarks, other: Tensor, steps: int, batch: int
-) -> tuple[Map, float]:
+) -> tuple[HeatMap, float]:
     """Return integrated gradients of the cosine, from the blurred face to the face.
 
     Sundararajan et al. 2017, with the midpoint rule. The arguments are as for `occlusion`; `steps` is the number of
@@ -129,7 +129,7 @@ def gradient(
     return _to_crop(values, embedder, landmarks, len(crop)), float(values.sum(dtype=np.float64))
 
 
-def _to_crop(values: NDArray[np.float32], embedder: Embedder, landmarks: Landmarks, size: int) -> Map:
+def _to_crop(values: NDArray[np.float32], embedder: Embedder, landmarks: Landmarks, size: int) -> HeatMap:
     """Transform a map from the frame of the network's template to the frame of the crop, and smooth it."""
     template = embedder.prepare.template
     if template is not ARCFACE:

@@ -45,7 +45,7 @@ class Patches(nn.Module):
         return cast(Tensor, self.norm(x if only_patches else x + self.positions))
 
 
-class Attention(nn.Module):
+class SelfAttention(nn.Module):
     """Self-attention over all tokens, with separate linear layers for query, key, value and output."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, out: nn.Linear, heads: int) -> None:
@@ -83,7 +83,7 @@ class Block(nn.Module):
     """x + attention(norm(x)), then x + mlp(norm(x)); both addends are scaled if the network does so."""
 
     def __init__(
-        self, norms: tuple[nn.Module, nn.Module], attention: Attention, mlp: nn.Module, scales: Iterable[nn.Module]
+        self, norms: tuple[nn.Module, nn.Module], attention: SelfAttention, mlp: nn.Module, scales: Iterable[nn.Module]
     ) -> None:
         super().__init__()
         self.norm1, self.norm2 = norms
@@ -96,7 +96,7 @@ class Block(nn.Module):
         return cast(Tensor, x + self.scale2(self.mlp(self.norm2(x))))
 
 
-class Head(nn.Module):
+class TokenReadout(nn.Module):
     """Maps tokens to a vector: normalises, takes the class token or the mean of the patches, and may project it."""
 
     def __init__(self, norm: nn.Module, prefix: int, class_token: bool, projection: Tensor | None = None) -> None:
@@ -118,7 +118,7 @@ class Head(nn.Module):
         return cast(Tensor, self.fc(x[:, 0] if self.class_token else x[:, self.prefix :].mean(1)))
 
 
-def stages(patches: Patches, blocks: Iterable[Block], head: Head) -> nn.Sequential:
+def stages(patches: Patches, blocks: Iterable[Block], head: TokenReadout) -> nn.Sequential:
     """Return the stages `patches`, `block1` …, `head`."""
     named = OrderedDict[str, nn.Module](patches=patches)
     named.update((f"block{n}", block) for n, block in enumerate(blocks, 1))

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from pipeline.core.errors import SitterError
-from pipeline.core.lookup import Finder, NotFound
+from pipeline.core.lookup import FileFinder, NotFound
 from pipeline.core.names import nfc
 from pipeline.core.own_files import located
 from pipeline.formats.companions import companions
@@ -57,12 +57,12 @@ def _named(file: Path, sitter: str, path: str, separator: str, *_: int) -> tuple
     table = open_table(file, [nfc(sitter)], separator, quiet=True)
     if nfc(path) not in table.columns:
         return ()
-    finder = Finder(file.parent)
+    finder = FileFinder(file.parent)
     written = dict.fromkeys(row[nfc(path)].strip() for _, row in table.rows())
     return tuple(_found(finder, name) for name in written if name)
 
 
-def _found(finder: Finder, written: str) -> Path:
+def _found(finder: FileFinder, written: str) -> Path:
     """Return the file that the download reads for a path in a list."""
     path = finder.root / written
     if not path.exists():

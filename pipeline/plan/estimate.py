@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.plan.networks import Network, network_of
+from pipeline.plan.networks import NetworkCost, network_of
 from pipeline.plan.sizes import DataSize, sizes, train_share
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _model(study: Study, name: str, known: dict[str, DataSize | None]) -> Cost |
 def _trained(
     model: Model,
     training: Training,
-    network: Network,
+    network: NetworkCost,
     sets: list[DataSize],
     study: Study,
     world: int,
@@ -191,7 +191,7 @@ def _trained(
     )
 
 
-def _trained_parameters(model: Model, network: Network) -> int:
+def _trained_parameters(model: Model, network: NetworkCost) -> int:
     """Return the number of trained parameters; for LoRA and single layers, an estimate from a usual network."""
     adaptation = model.adaptation
     if adaptation.kind == "full":
@@ -203,7 +203,7 @@ def _trained_parameters(model: Model, network: Network) -> int:
     return network.dim**2
 
 
-def _kept_bytes(model: Model, training: Training, network: Network, images: int) -> float:
+def _kept_bytes(model: Model, training: Training, network: NetworkCost, images: int) -> float:
     """Return the bytes of the frozen part's cached output for all images; 0 where each step computes it."""
     if training.augment is not None or model.adaptation.kind not in ("head", "layers"):
         return 0.0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Network:
+class NetworkCost:
     """One network."""
 
     parameters: int
@@ -67,16 +67,16 @@ _TIMM = {
 }
 # Networks of a single size, as counted by PyTorch.
 _FIXED = {
-    "dlib-resnet29": Network(5_614_592, 541_708_288, 1_388_140, 128, 256),
-    "efficientnet-lite0": Network(3_371_008, 211_222_176, 5_193_555, 1280, 1280 * 4 * 4),
-    "mobilefacenet": Network(999_936, 467_620_864, 9_428_864, 128, 512),
+    "dlib-resnet29": NetworkCost(5_614_592, 541_708_288, 1_388_140, 128, 256),
+    "efficientnet-lite0": NetworkCost(3_371_008, 211_222_176, 5_193_555, 1280, 1280 * 4 * 4),
+    "mobilefacenet": NetworkCost(999_936, 467_620_864, 9_428_864, 128, 512),
 }
 # IResNet: blocks of each layer by depth, and channels.
 _BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 14, 3), 100: (3, 13, 30, 3)}
 _CHANNELS = (64, 128, 256, 512)
 
 
-def network_of(options: Backbone) -> Network | None:
+def network_of(options: Backbone) -> NetworkCost | None:
     """Return the measures of a backbone; None where they are unknown: for an ONNX graph, or a kind of your own.
 
     >>> from pipeline.params.backbones.iresnet import IResNetOptions
@@ -92,7 +92,7 @@ def network_of(options: Backbone) -> Network | None:
     return _FIXED.get(options.kind)
 
 
-def _iresnet(options: IResNetOptions) -> Network:
+def _iresnet(options: IResNetOptions) -> NetworkCost:
     channels = [max(1, round(c * options.width)) for c in _CHANNELS]
     here, pixels = channels[0], options.size**2
     parameters = 27 * here + 3 * here  # convolution, batch normalisation, PReLU
@@ -112,17 +112,17 @@ def _iresnet(options: IResNetOptions) -> Network:
     last = here * (options.size // 16) ** 2
     parameters += 2 * here + last * options.embedding + 3 * options.embedding
     flops += 2.0 * last * options.embedding
-    return Network(parameters, flops, kept + 2 * last + options.embedding, options.embedding, last)
+    return NetworkCost(parameters, flops, kept + 2 * last + options.embedding, options.embedding, last)
 
 
-def _clip(options: CLIPOptions) -> Network:
+def _clip(options: CLIPOptions) -> NetworkCost:
     shape = _CLIP[options.architecture.removesuffix("-quickgelu")]
     d = options.width or shape.width
     more = 4 * d + (d * shape.dim if options.projected else 0)  # two normalisations, the projection
     return _transformer(shape, options, more, patch_bias=0, dim=shape.dim if options.projected else d)
 
 
-def _timm_vit(options: TimmViTOptions) -> Network:
+def _timm_vit(options: TimmViTOptions) -> NetworkCost:
     shape = _TIMM[options.architecture]
     d = options.width or shape.width
     return _transformer(shape, options, more=2 * d, patch_bias=d, dim=d)
@@ -130,7 +130,7 @@ def _timm_vit(options: TimmViTOptions) -> Network:
 
 def _transformer(
     shape: _Transformer, options: CLIPOptions | TimmViTOptions, more: int, patch_bias: int, dim: int
-) -> Network:
+) -> NetworkCost:
     """Return the measures of a transformer (Dosovitskiy et al. 2020) with `more` parameters outside its blocks."""
     d, depth = options.width or shape.width, options.depth or shape.depth
     patches = (options.size // shape.patch) ** 2
@@ -143,4 +143,4 @@ def _transformer(
     flops = 2.0 * patches * pixels * d + depth * (24.0 * tokens * d * d + 4.0 * tokens**2 * d) + 2.0 * projection
     # Kept for each token: two normalisations (before and after), query, key, value and result, the MLP's 4 d twice.
     kept = 3 * options.size**2 + depth * tokens * d * (16 + 2 * shape.scaled)
-    return Network(parameters, flops, kept, dim, tokens * d)
+    return NetworkCost(parameters, flops, kept, dim, tokens * d)

@@ -25,12 +25,12 @@ class PublishedTable:
     """Its columns in order, with what each of them means: one name has several meanings in the literature."""
     rates: frozenset[str]
     """Figures that are shares; the paper gives them in percent."""
-    rows: Mapping[str, Row]
+    rows: Mapping[str, PublishedRow]
     """Rows by our name of the model, in the paper's order."""
 
 
 @dataclass(frozen=True)
-class Row:
+class PublishedRow:
     """One model of a table: its title there, and its figures as the results hold them (rates in 0 … 1)."""
 
     title: str
@@ -61,12 +61,12 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PublishedComparison:
     """One benchmark of a study beside a table of a paper."""
 
     benchmark: str
     published: PublishedTable
-    rows: list[tuple[str, Row, dict[str, Beside]]]
+    rows: list[tuple[str, PublishedRow, dict[str, Beside]]]
     """Our model, its row in the paper, and the figures, in the paper's order."""
 
     @property
@@ -88,7 +88,7 @@ def tables() -> dict[str, PublishedTable]:
             figures = table["figures"]
             rates = frozenset(figures if table["percent"] is True else table["percent"])
             rows = {
-                model: Row(title, {f: _value(v, f in rates) for f, v in zip(figures, values, strict=True)})
+                model: PublishedRow(title, {f: _value(v, f in rates) for f, v in zip(figures, values, strict=True)})
                 for model, (title, *values) in table["rows"].items()
             }
             found[name] = PublishedTable(name, paper["citation"], paper["about"], figures, rates, rows)
@@ -99,7 +99,7 @@ def _value(number: float | None, percent: bool) -> float | None:
     return None if number is None else round(number / 100, 6) if percent else number
 
 
-def comparisons(named: Published, metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[Comparison]:
+def comparisons(named: Published, metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[PublishedComparison]:
     """Return every benchmark for which a paper has a table, with the models of that table.
 
     Args:
@@ -122,7 +122,7 @@ def comparisons(named: Published, metrics: Mapping[str, Mapping[str, Mapping[str
         ]
         if rows:
             _same_figures(benchmark, table, {model: by_model[model] for model, _, _ in rows})
-            found.append(Comparison(benchmark, table, rows))
+            found.append(PublishedComparison(benchmark, table, rows))
     return found
 
 
@@ -141,6 +141,6 @@ def _same_figures(benchmark: str, table: PublishedTable, by_model: Mapping[str, 
     )
 
 
-def _beside(ours: Mapping[str, Any], figure: str, row: Row, percent: bool) -> Beside:
+def _beside(ours: Mapping[str, Any], figure: str, row: PublishedRow, percent: bool) -> Beside:
     low, high = ours.get(f"{figure}_low"), ours.get(f"{figure}_high")
     return Beside(ours.get(figure), low, high, row.values[figure], percent)

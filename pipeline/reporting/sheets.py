@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from pipeline.identification.answer import Candidate
-from pipeline.identification.known import Cell, Known
+from pipeline.identification.known import CalibratedCell, KnownSearches
 from pipeline.identification.sheets import Sheet, words
 from pipeline.reporting.album import Album, Picture
 from pipeline.reporting.numbers import count, percent, ratio
@@ -65,7 +65,7 @@ def page(
     name: str,
     entry: Identify,
     sheets: Sequence[Sheet],
-    known: Known,
+    known: KnownSearches,
     question: Mapping[str, Any],
     album: Album,
 ) -> str:
@@ -141,7 +141,7 @@ def _shown(
     )  # fmt: skip
 
 
-def right(cell: Cell | None) -> str:
+def right(cell: CalibratedCell | None) -> str:
     """Return in words how often such candidates were right for known sitters."""
     if cell is None:
         return "no known portrait had such a candidate"

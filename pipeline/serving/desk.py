@@ -20,7 +20,7 @@ from pipeline.faces.correcting import make_corrections
 from pipeline.identification.deciding import Change, DecisionFile, Said, decide, undo, withdraw
 from pipeline.identification.decisions import Verdict
 from pipeline.identification.sheets import Sheet
-from pipeline.serving.question import NO_FILE, Question, read
+from pipeline.serving.answered_question import NO_FILE, AnsweredQuestion, read
 from pipeline.store.candidates import question_file
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Desk:
 
     study: Study
     at: Layout = HERE
-    _read: dict[str, tuple[int, Question]] = field(default_factory=dict)
+    _read: dict[str, tuple[int, AnsweredQuestion]] = field(default_factory=dict)
     _done: OrderedDict[str, list[Done]] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -77,7 +77,7 @@ class Desk:
         """Return the questions that have been answered, in the study's order."""
         return [name for name in self.study.identify if question_file(name, self.at).exists()]
 
-    def question(self, name: str) -> Question:
+    def question(self, name: str) -> AnsweredQuestion:
         """Return a question; it is read again after each run.
 
         Raises:
@@ -112,7 +112,7 @@ class Desk:
             for file in made:
                 logger.info(f"{file} was made, with its header line.")
 
-    def sheets(self, question: Question) -> tuple[list[Sheet], str]:
+    def sheets(self, question: AnsweredQuestion) -> tuple[list[Sheet], str]:
         """Return the sheets of a question with the current decisions, and why decisions cannot be saved (or "")."""
         file = question.decision_file
         if file is None:
@@ -174,7 +174,7 @@ class Desk:
         """Whether a browser has a change that it can undo."""
         return bool(self._done.get(browser))
 
-    def _file(self, question: Question) -> DecisionFile:
+    def _file(self, question: AnsweredQuestion) -> DecisionFile:
         file = question.decision_file
         if file is None:
             raise SitterError(NO_FILE.format(name=question.name))

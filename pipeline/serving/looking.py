@@ -9,7 +9,16 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from pipeline.faces.image import encoded_image
-from pipeline.serving.lookup import MOST_BYTES, MOST_MEGAPIXELS, PLACES, Correct, FromQuestion, Handed, Lookup, Origin
+from pipeline.serving.dropped_pictures import (
+    MOST_BYTES,
+    MOST_MEGAPIXELS,
+    PLACES,
+    Correct,
+    FromQuestion,
+    Handed,
+    Lookup,
+    Origin,
+)
 from pipeline.serving.pages import SIZES, Pages, body, kept_as
 from pipeline.serving.shown import box_of, study_picture
 

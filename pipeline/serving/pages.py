@@ -20,15 +20,15 @@ from pipeline.core.own_files import located
 from pipeline.faces.image import UnreadableImage
 from pipeline.faces.project_pictures import ProjectPictures
 from pipeline.identification.deciding import Outdated
-from pipeline.identification.decisions import Image
+from pipeline.identification.decisions import ImageKey
 from pipeline.identification.sheets import Sheet
 from pipeline.reporting.album import Album
 from pipeline.reporting.numbers import count, percent, rate
 from pipeline.reporting.sheets import page as sheet_page
 from pipeline.reporting.templates import templates as reporting_templates
 from pipeline.serving import review
+from pipeline.serving.answered_question import OPEN, STATES, AnsweredQuestion, state
 from pipeline.serving.desk import Desk, Wish
-from pipeline.serving.question import OPEN, STATES, Question, state
 from pipeline.serving.shown import FACE, SMALL, WHOLE, box_of, study_picture
 
 FOLDER = Path(__file__).parent
@@ -36,7 +36,7 @@ STYLES = (FOLDER.parent / "reporting" / "page.css", FOLDER.parent / "reporting" 
 SCRIPT, ICON = FOLDER / "serve.js", FOLDER / "icon.svg"
 SIZES = {"whole": (WHOLE, False), "face": (FACE, True), "small": (SMALL, True)}
 """For each size: the longer side in pixels, and whether only the face is shown."""
-Form = TypeVar("Form", bound=BaseModel)
+Submitted = TypeVar("Submitted", bound=BaseModel)
 FOR_A_WHILE = {"Cache-Control": "private, max-age=300"}
 
 
@@ -128,7 +128,7 @@ class Pages:
         """Answer with a portrait, or with the reference picture of one of its candidates."""
         question = self._question(request)
         sheet = question.sheets[self._portrait(request, question)]
-        image: Image | None = sheet.answer.probe[:2]
+        image: ImageKey | None = sheet.answer.probe[:2]
         if "rank" in request.path_params:
             image = _reference(sheet, request.path_params["rank"])
         size = request.path_params["size"]
@@ -205,17 +205,17 @@ class Pages:
             return JSONResponse({"error": text}, status)
         return self.page(request, "failed.html.j2", status, text=text)
 
-    def _question(self, request: Request) -> Question:
+    def _question(self, request: Request) -> AnsweredQuestion:
         return self.question(request.path_params["name"])
 
-    def question(self, name: str) -> Question:
+    def question(self, name: str) -> AnsweredQuestion:
         """Return a question; raise HTTPException if the study has none of this name."""
         try:
             return self.desk.question(name)
         except KeyError:
             raise HTTPException(404, "The study has no such question.") from None
 
-    def _portrait(self, request: Request, question: Question) -> int:
+    def _portrait(self, request: Request, question: AnsweredQuestion) -> int:
         number = int(request.path_params["number"])
         if number >= len(question.sheets):
             raise HTTPException(404, f"The question has {len(question.sheets)} portraits, and none of this number.")
@@ -236,13 +236,13 @@ def _number(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) < 10 else -1
 
 
-def _reference(sheet: Sheet, rank: int) -> Image | None:
+def _reference(sheet: Sheet, rank: int) -> ImageKey | None:
     """Return the reference image of the candidate with this rank; None where there is none."""
     found = (c.candidate.reference for c in sheet.candidates if c.candidate.rank == rank)
     return next((reference[:2] for reference in found if reference is not None), None)
 
 
-async def body(request: Request, form: type[Form]) -> Form:
+async def body(request: Request, form: type[Submitted]) -> Submitted:
     """Return the form that the script has sent; raise HTTPException if the body is not such a form."""
     if request.headers.get("content-type", "").partition(";")[0] != "application/json":
         raise HTTPException(415, "This address takes JSON.")

@@ -13,7 +13,7 @@ from pipeline.identification.decisions import Decision
 from pipeline.identification.sheets import Sheet, words
 from pipeline.reporting.numbers import percent, ratio
 from pipeline.reporting.sheets import right
-from pipeline.serving.question import OPEN, STATES, Question, state
+from pipeline.serving.answered_question import OPEN, STATES, AnsweredQuestion, state
 from pipeline.serving.shown import Box, box_of
 from pipeline.store.columns import SITTER_ID
 from pipeline.store.credits import caption
@@ -67,7 +67,7 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Progress:
+class ReviewProgress:
     """The progress of a review."""
 
     counts: dict[str, int]
@@ -90,7 +90,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ReviewEntry:
     """A portrait in the list."""
 
     number: int
@@ -130,7 +130,7 @@ class Card:
 
 
 @dataclass(frozen=True)
-class View:
+class ReviewView:
     """One portrait, ready for the page."""
 
     number: int
@@ -160,27 +160,27 @@ class View:
     sitters: Sequence[str] = field(default=())
 
 
-def progress(sheets: Sequence[Sheet]) -> Progress:
+def progress(sheets: Sequence[Sheet]) -> ReviewProgress:
     """Return how many portraits are in each state."""
     found = Counter(state(sheet) for sheet in sheets)
-    return Progress({name: found[name] for name in STATES})
+    return ReviewProgress({name: found[name] for name in STATES})
 
 
-def entries(sheets: Sequence[Sheet], wanted: Filter) -> list[Entry]:
+def entries(sheets: Sequence[Sheet], wanted: Filter) -> list[ReviewEntry]:
     """Return the portraits that pass a filter, as the list shows them."""
     return [_entry(n, sheet, now) for n, sheet in enumerate(sheets) if wanted.passes(sheet, now := state(sheet))]
 
 
-def _entry(number: int, sheet: Sheet, now: str) -> Entry:
+def _entry(number: int, sheet: Sheet, now: str) -> ReviewEntry:
     final, name, title = sheet.answer.final, sheet.answer.probe.image_id, sheet.columns.get("title", "")
     if final is not None and final.sitter:
-        return Entry(number, name, now, final.sitter, "", title)
+        return ReviewEntry(number, name, now, final.sitter, "", title)
     first = sheet.candidates[0].candidate if sheet.candidates else None
     shown = "" if first is None or first.posterior is None else percent(first.posterior)
-    return Entry(number, name, now, "" if first is None else first.sitter, shown, title)
+    return ReviewEntry(number, name, now, "" if first is None else first.sitter, shown, title)
 
 
-def view(question: Question, sheets: Sequence[Sheet], number: int, wanted: Filter) -> View:
+def view(question: AnsweredQuestion, sheets: Sequence[Sheet], number: int, wanted: Filter) -> ReviewView:
     """Return a portrait and its candidates.
 
     Args:
@@ -198,7 +198,7 @@ def view(question: Question, sheets: Sequence[Sheet], number: int, wanted: Filte
         size = None
     captioned = caption(sheet.columns)
     listed, none = cards(sheet)
-    return View(
+    return ReviewView(
         number=number,
         image_id=sheet.answer.probe.image_id,
         caption=captioned,

@@ -12,8 +12,8 @@ from pipeline.answering.study import OpenStudy
 from pipeline.core.errors import SitterError
 from pipeline.serving.desk import Desk
 from pipeline.serving.door import HOST, Door, TooLarge, too_large
+from pipeline.serving.dropped_pictures import MOST_BYTES, Lookup
 from pipeline.serving.looking import UPLOAD, Looking
-from pipeline.serving.lookup import MOST_BYTES, Lookup
 from pipeline.serving.pages import Pages
 
 MOST_JSON = 200_000

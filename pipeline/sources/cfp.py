@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.core.errors import SitterError
 from pipeline.params.sources.cfp import CFPOptions
-from pipeline.sources.given_pairs import Pair, copied
 from pipeline.sources.image_files import Row
 from pipeline.sources.local import own_path
+from pipeline.sources.pair_images import PublishedPair, copied
 
 PROTOCOL = "Protocol"
 LISTS = {"F": "Pair_list_F.txt", "P": "Pair_list_P.txt"}
@@ -38,7 +38,7 @@ def fetch(folder: Path, entry: str, options: CFPOptions) -> list[Row]:
     return copied(folder, entry, root, listed, lambda image: PurePosixPath(image).parts[-3], options.licence)
 
 
-def read_protocol(root: Path, protocol: str) -> list[Pair]:
+def read_protocol(root: Path, protocol: str) -> list[PublishedPair]:
     """Return the pairs of a protocol, FF or FP, fold by fold, with genuine pairs first in each.
 
     Raises:
@@ -63,7 +63,7 @@ def read_protocol(root: Path, protocol: str) -> list[Pair]:
                 if one is None or other is None:
                     absent, kind = (ends[0], protocol[0]) if one is None else (ends[1], protocol[1])
                     raise SitterError(f"{file}, line {number}: image {absent} does not stand in {LISTS[kind]}.")
-                pairs.append(Pair(one, other, genuine))
+                pairs.append(PublishedPair(one, other, genuine))
     return pairs
 
 

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline.sources.listed import Portrait
+from pipeline.sources.listed import ListedPortrait
 from pipeline.store.columns import SITTER_ID, WRITTEN
 
 logger = logging.getLogger(__name__)
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 SHOWN = 5
 
 
-def joined(portraits: Sequence[Portrait], where: str) -> list[Portrait]:
+def joined(portraits: Sequence[ListedPortrait], where: str) -> list[ListedPortrait]:
     """Return the portraits of a list with one name for each identifier in the column `sitter_id`.
 
     Of several spellings, the most frequent one is used, or the first of equally frequent ones. If two people have one
@@ -40,7 +40,7 @@ def joined(portraits: Sequence[Portrait], where: str) -> list[Portrait]:
         for spelling in counts:
             of_spelling[spelling].add(identifier)
 
-    def one(portrait: Portrait) -> Portrait:
+    def one(portrait: ListedPortrait) -> ListedPortrait:
         identifier = portrait.known.get(SITTER_ID) or ""
         if not identifier and len(of_spelling.get(portrait.sitter, ())) == 1:
             (identifier,) = of_spelling[portrait.sitter]

@@ -20,7 +20,7 @@ import requests
 
 from pipeline.core.errors import SitterError, nearest
 from pipeline.formats.iiif_image import ImageInfo, image_url
-from pipeline.formats.iiif_presentation import WHOLE, Manifest, Picture, Unreadable
+from pipeline.formats.iiif_presentation import WHOLE, CanvasImage, Manifest, Unreadable
 from pipeline.formats.iiif_text import text
 from pipeline.params.sources.iiif import IIIFOptions
 from pipeline.sources.cache import cache, locked
@@ -37,7 +37,7 @@ from pipeline.sources.iiif_documents import (
     parsed_info,
 )
 from pipeline.sources.image_files import Row
-from pipeline.sources.listed import Portrait
+from pipeline.sources.listed import ListedPortrait
 from pipeline.sources.listing import one_line, with_ids
 from pipeline.sources.taken import account, fetched, place
 
@@ -53,7 +53,7 @@ class Wanted:
     """An image that is asked for, or a document that could not be fetched."""
 
     source: str
-    picture: Picture | None
+    picture: CanvasImage | None
     cells: dict[str, str]
 
 
@@ -95,7 +95,7 @@ def _fetch(folder: Path, entry: str, options: IIIFOptions, roots: Sequence[Docum
     def info_of(service: str, session: requests.Session) -> ImageInfo:
         return kept_document(f"{service}/info.json", session, scratch, options, parsed_info)
 
-    def take(portrait: Portrait, session: requests.Session) -> Row:
+    def take(portrait: ListedPortrait, session: requests.Session) -> Row:
         source = fetched(portrait, session, options.retries, options.backoff)
         return place(portrait, source, folder, options.licence)
 
@@ -126,7 +126,7 @@ def _wanted(parts: Sequence[Manifest | ImageInfo | str], options: IIIFOptions) -
         if isinstance(part, str):
             yield Wanted(part, None, {"sitter": ""})
         elif isinstance(part, ImageInfo):
-            yield Wanted(part.uri, Picture(part.uri, ""), {"sitter": ""})
+            yield Wanted(part.uri, CanvasImage(part.uri, ""), {"sitter": ""})
         else:
             canvases = [canvas for canvas in part.canvases if canvas.pictures]
             for canvas in canvases[: 1 if options.canvases == "first" else None]:
@@ -138,16 +138,16 @@ def _wanted(parts: Sequence[Manifest | ImageInfo | str], options: IIIFOptions) -
 
 def _listed(
     wanted: Sequence[Wanted], infos: dict[str, ImageInfo | str], unread: dict[str, str], size: int
-) -> tuple[list[Portrait], dict[int, str]]:
+) -> tuple[list[ListedPortrait], dict[int, str]]:
     """Return portraits with the URLs of their images, each once for a sitter, and the reasons of failures by line."""
-    able: list[Portrait] = []
-    unable: list[Portrait] = []
+    able: list[ListedPortrait] = []
+    unable: list[ListedPortrait] = []
     reasons: dict[int, str] = {}
     seen: set[tuple[str, str]] = set()
     for number, want in enumerate(wanted, 1):
         cells = dict(want.cells)
         sitter, name = one_line(cells.pop("sitter")), _name(want.picture) if want.picture else ""
-        portrait = Portrait(number, "", sitter, None, name, want.source, "", cells)
+        portrait = ListedPortrait(number, "", sitter, None, name, want.source, "", cells)
         try:
             if want.picture is None:
                 raise Unreadable(unread[want.source])
@@ -163,7 +163,7 @@ def _listed(
     return sorted([*named, *unable], key=lambda portrait: portrait.line), reasons
 
 
-def _url(picture: Picture, infos: dict[str, ImageInfo | str], size: int) -> str:
+def _url(picture: CanvasImage, infos: dict[str, ImageInfo | str], size: int) -> str:
     if not picture.service:
         if picture.region != WHOLE:
             raise Unreadable(f"has no image service to cut out the region {picture.region}: set region: full")
@@ -174,7 +174,7 @@ def _url(picture: Picture, infos: dict[str, ImageInfo | str], size: int) -> str:
     return image_url(info, picture.region, size)
 
 
-def _name(picture: Picture) -> str:
+def _name(picture: CanvasImage) -> str:
     """Return the server's name of an image: the identifier, or the name of the file."""
     path = unquote(IMAGE_REQUEST.sub("", urlsplit(picture.service or picture.url).path).rstrip("/"))
     name = PurePosixPath(path.rpartition(":")[2] or path)

@@ -12,7 +12,15 @@ import numpy as np
 from pipeline.core.errors import SitterError
 from pipeline.core.files import sha256
 from pipeline.core.progress import progress
-from pipeline.formats.ijb import Box, Listed, read_list, read_members, read_scores, read_template_pairs, subjects
+from pipeline.formats.ijb import (
+    NISTImage,
+    PixelBox,
+    read_list,
+    read_members,
+    read_scores,
+    read_template_pairs,
+    subjects,
+)
 from pipeline.params.sources.ijb import IJBOptions
 from pipeline.sources.image_files import Row, check_id, natural
 from pipeline.sources.local import own_path
@@ -101,7 +109,9 @@ def _originals(folder: Path, entry: str, root: Path, lists: Mapping[str, Path], 
     checked = [name for name in lists if name.startswith(OF_VERIFICATION)]
     _merged({name: lists[name] for name in checked}, {name: templates[name] for name in checked})
     images = root / "images" if (root / "images").is_dir() else root
-    faces: dict[str, dict[tuple[str, Box], dict[str, list[Listed]]]] = {}  # by image, so that each is decoded only once
+    faces: dict[
+        str, dict[tuple[str, PixelBox], dict[str, list[NISTImage]]]
+    ] = {}  # by image, so that each is decoded only once
     for name, some in every.items():
         for one in some:
             faces.setdefault(one.file, {}).setdefault((one.subject, one.box), {}).setdefault(name, []).append(one)
@@ -127,7 +137,7 @@ def _originals(folder: Path, entry: str, root: Path, lists: Mapping[str, Path], 
     ]
 
 
-def _cut(source: Path, targets: Iterable[tuple[Path, Box]], margin: float) -> None:
+def _cut(source: Path, targets: Iterable[tuple[Path, PixelBox]], margin: float) -> None:
     from PIL import Image
 
     with Image.open(source) as opened:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pipeline.core.errors import SitterError
 from pipeline.params.sources.lfw import LFWOptions
-from pipeline.sources.given_pairs import Pair, copied
 from pipeline.sources.image_files import Row
 from pipeline.sources.local import own_path
+from pipeline.sources.pair_images import PublishedPair, copied
 
 
 def fetch(folder: Path, entry: str, options: LFWOptions) -> list[Row]:
@@ -34,7 +34,7 @@ def fetch(folder: Path, entry: str, options: LFWOptions) -> list[Row]:
     return copied(folder, entry, root, listed, lambda image: image.partition("/")[0], options.licence)
 
 
-def read_pairs(path: Path) -> list[Pair]:
+def read_pairs(path: Path) -> list[PublishedPair]:
     """Return the pairs of a list like LFW's `pairs.txt`, fold by fold, with genuine pairs first in each.
 
     The first line holds the number of folds, and the number of genuine (and of impostor) pairs in each. A genuine pair
@@ -64,7 +64,7 @@ def read_pairs(path: Path) -> list[Pair]:
         if len(words) != (3 if genuine else 4) or not all(word.isdigit() for word in ends):
             raise SitterError(f"{path}, line {number}: found {' '.join(words)!r}; expected {form}.")
         one, other = (words[0], words[0]) if genuine else (words[0], words[2])
-        pairs.append(Pair(_image(one, ends[0]), _image(other, ends[1]), genuine))
+        pairs.append(PublishedPair(_image(one, ends[0]), _image(other, ends[1]), genuine))
     return pairs
 
 

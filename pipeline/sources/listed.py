@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Portrait:
+class ListedPortrait:
     """One row: where an image comes from and what is known of it."""
 
     line: int

@@ -17,7 +17,7 @@ from pipeline.core.names import nfc
 from pipeline.formats.user_csv import Row, open_table
 from pipeline.sources.identifiers import joined
 from pipeline.sources.image_files import check_id
-from pipeline.sources.listed import Portrait
+from pipeline.sources.listed import ListedPortrait
 from pipeline.sources.local import check_url
 from pipeline.store.columns import RESERVED, SITTER_ID, kept_as
 
@@ -37,7 +37,7 @@ UNNAMED = "unidentified"
 SHOWN = 10
 
 
-def read_listing(file: Path, root: Path, columns: Mapping[str, str], separator: str = ",") -> list[Portrait]:
+def read_listing(file: Path, root: Path, columns: Mapping[str, str], separator: str = ",") -> list[ListedPortrait]:
     """Return the rows of a user's CSV.
 
     Args:
@@ -51,7 +51,7 @@ def read_listing(file: Path, root: Path, columns: Mapping[str, str], separator: 
     Raises:
         SitterError: the CSV has faults; the message lists them, each with its line.
     """
-    portraits: list[Portrait] = []
+    portraits: list[ListedPortrait] = []
     faults: list[str] = []
     for line, cells in _rows(file, columns, separator):
         try:
@@ -90,7 +90,7 @@ def _rows(file: Path, columns: Mapping[str, str], separator: str) -> Iterator[tu
     return ((line, {name[column]: cell for column, cell in row.items()}) for line, row in table.rows())
 
 
-def _portrait(line: int, row: Row, root: Path, where: str) -> Portrait:
+def _portrait(line: int, row: Row, root: Path, where: str) -> ListedPortrait:
     cells = {k: v.strip() if k in VERBATIM else plain_text(v) for k, v in row.items()}
     sitter = one_line(cells["sitter"])
     image_id, path, url, sha256 = (cells.get(k, "") for k in ("image_id", "path", "url", "sha256"))
@@ -105,10 +105,10 @@ def _portrait(line: int, row: Row, root: Path, where: str) -> Portrait:
     if image_id:
         check_id(image_id, where)
     known = {k: v for k, v in cells.items() if k not in OWN}
-    return Portrait(line, image_id, sitter, root / path if path else None, path, url, sha256.lower(), known)
+    return ListedPortrait(line, image_id, sitter, root / path if path else None, path, url, sha256.lower(), known)
 
 
-def with_ids(portraits: Sequence[Portrait], name: Callable[[Portrait], str]) -> list[Portrait]:
+def with_ids(portraits: Sequence[ListedPortrait], name: Callable[[ListedPortrait], str]) -> list[ListedPortrait]:
     """Return the portraits with an id for each: SITTER/NAME where there is none.
 
     Where two would be equal, a piece of the source's hash is appended.
@@ -118,7 +118,7 @@ def with_ids(portraits: Sequence[Portrait], name: Callable[[Portrait], str]) -> 
         name: returns the NAME for an image.
     """
 
-    def plain(p: Portrait) -> str:
+    def plain(p: ListedPortrait) -> str:
         return p.image_id or f"{_slug(p.sitter or UNNAMED)}/{_slug(nfc(name(p)))}"
 
     count = Counter(map(plain, portraits))
@@ -128,7 +128,7 @@ def with_ids(portraits: Sequence[Portrait], name: Callable[[Portrait], str]) -> 
     ]
 
 
-def _stem(portrait: Portrait) -> str:
+def _stem(portrait: ListedPortrait) -> str:
     name = unquote(urlsplit(portrait.url).path) if portrait.url else portrait.written.replace("\\", "/")
     return PurePosixPath(name).stem
 
@@ -151,7 +151,7 @@ def _piece(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()[:8]
 
 
-def _repeated(portraits: list[Portrait], file: Path) -> list[str]:
+def _repeated(portraits: list[ListedPortrait], file: Path) -> list[str]:
     """Return faults: images that are listed twice for one sitter, and ids that are used twice."""
     faults = []
     for what, key in (("image", lambda p: (p.sitter, _plain(p))), ("image_id", lambda p: p.image_id)):
@@ -166,6 +166,6 @@ def _repeated(portraits: list[Portrait], file: Path) -> list[str]:
     return faults
 
 
-def _plain(p: Portrait) -> str:
+def _plain(p: ListedPortrait) -> str:
     """Return the source in a form that is equal for two spellings of one path."""
     return p.url or nfc(p.written.replace("\\", "/"))

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import requests
 
-from pipeline.core.lookup import Finder, NotFound
+from pipeline.core.lookup import FileFinder, NotFound
 from pipeline.core.progress import progress
 from pipeline.params.sources.manifest import ManifestOptions
 from pipeline.sources import web
 from pipeline.sources.image_files import Row
-from pipeline.sources.listed import Portrait
+from pipeline.sources.listed import ListedPortrait
 from pipeline.sources.listing import read_listing
 from pipeline.sources.local import own_path
 from pipeline.sources.rate_limit import politely
@@ -39,7 +39,7 @@ def fetch(folder: Path, entry: str, options: ManifestOptions) -> list[Row]:
     file = own_path(entry, options.path)
     base = own_path(entry, options.root) if options.root else file.parent
     listed = read_listing(file, base, options.columns or {}, options.separator)
-    finder = Finder(base)
+    finder = FileFinder(base)
     got: dict[int, Row] = {}
     reasons: dict[int, str] = {}
 
@@ -47,7 +47,7 @@ def fetch(folder: Path, entry: str, options: ManifestOptions) -> list[Row]:
     def lines() -> dict[tuple[str, Path], int]:
         return {(p.sitter, p.path): p.line for p in listed if p.path}
 
-    def find(portrait: Portrait) -> Path:
+    def find(portrait: ListedPortrait) -> Path:
         """Return the file that a path without a file must mean, unless another row of the sitter names it."""
         try:
             found = finder.find(portrait.written)
@@ -57,7 +57,7 @@ def fetch(folder: Path, entry: str, options: ManifestOptions) -> list[Row]:
             raise web.Unfetched(f"must mean {found}, which line {line} names already: delete one")
         return found
 
-    def take(portrait: Portrait, session: requests.Session | None) -> Row | str:
+    def take(portrait: ListedPortrait, session: requests.Session | None) -> Row | str:
         try:
             source = fetched(portrait, session, options.retries, options.backoff) if session else portrait.path
             assert source is not None, portrait

@@ -65,7 +65,7 @@ def fetch(folder: Path, entry: str, options: RecordIOOptions) -> Iterator[Row]:
 
 
 @dataclass(frozen=True, eq=False)
-class Listed:
+class ImageRecords:
     """The records that hold images, in the order of the file; int64 [n] each."""
 
     keys: Ints
@@ -78,7 +78,7 @@ class Listed:
     index: Path | None = None
 
 
-def listed(file: RecordFile, index: Path | None) -> Listed:
+def listed(file: RecordFile, index: Path | None) -> ImageRecords:
     """Find the records that hold images.
 
     Args:
@@ -108,7 +108,7 @@ def listed(file: RecordFile, index: Path | None) -> Listed:
     first = np.flatnonzero(keys == 0)
     header = file.record(int(offsets[first[0]])) if len(first) else None
     if header is None or len(header.labels) < 2 or bytes(header.content[:4]).startswith(IMAGES):
-        return Listed(keys, offsets, nexts, index=index)
+        return ImageRecords(keys, offsets, nexts, index=index)
     end = header.labels[0]
     if not 1 < end < 1 << 62 or end != int(end):
         raise SitterError(f"{file.path}: record 0 says that images are the keys before {end:g}: it is no header.")
@@ -125,7 +125,7 @@ def listed(file: RecordFile, index: Path | None) -> Listed:
             raise _partial(file, file.path, index, offsets)
     others = len(keys) - int(images.sum())
     why = f"record 0, which is a header, and {others - 1} that hold the range of keys of an identity"
-    return Listed(keys[images], offsets[images], nexts[images], others, why, index)
+    return ImageRecords(keys[images], offsets[images], nexts[images], others, why, index)
 
 
 def _check_ends(file: RecordFile, index: Path, keys: Ints, offsets: Ints) -> None:
@@ -170,7 +170,7 @@ def before(end: float, keys: Ints, is_image: Callable[[int], bool]) -> NDArray[n
 
 
 def _rows(
-    file: RecordFile, found: Listed, entry: str, source: Path, label: int, classes: int | None, further: Row
+    file: RecordFile, found: ImageRecords, entry: str, source: Path, label: int, classes: int | None, further: Row
 ) -> Iterator[Row]:
     """Yield a row of the manifest for each image."""
     pairs = zip(found.keys, found.offsets, found.nexts, strict=True)

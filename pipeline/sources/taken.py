@@ -17,7 +17,7 @@ from pipeline.core.files import sha256, write_csv
 from pipeline.sources import web
 from pipeline.sources.cache import cache
 from pipeline.sources.image_files import Row
-from pipeline.sources.listed import Portrait
+from pipeline.sources.listed import ListedPortrait
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ ENDINGS |= {"GIF": ".gif", "JPEG2000": ".jp2", "AVIF": ".avif"}
 SHOWN = 5
 
 
-def fetched(portrait: Portrait, session: requests.Session, retries: int, backoff: float) -> Path:
+def fetched(portrait: ListedPortrait, session: requests.Session, retries: int, backoff: float) -> Path:
     """Return the image behind a URL, from the cache or the net; the cache takes only whole and right images.
 
     The received part of a file stays until the next run, which resumes there.
@@ -55,7 +55,7 @@ def fetched(portrait: Portrait, session: requests.Session, retries: int, backoff
     return kept
 
 
-def place(portrait: Portrait, source: Path, folder: Path, licence: str | None) -> Row:
+def place(portrait: ListedPortrait, source: Path, folder: Path, licence: str | None) -> Row:
     """Copy an image to its name in the output, and return its row of the manifest.
 
     Raises:
@@ -82,7 +82,7 @@ def place(portrait: Portrait, source: Path, folder: Path, licence: str | None) -
     return row | ({"licence": licence} if licence and not row.get("licence") else {})
 
 
-def _check(portrait: Portrait, found: str) -> None:
+def _check(portrait: ListedPortrait, found: str) -> None:
     if portrait.sha256 not in ("", found):
         raise web.Unfetched(
             f"has sha256 {found}, but the list says {portrait.sha256}: correct the list, or find the file that is meant"
@@ -122,7 +122,7 @@ def _check_whole(file: Path) -> None:
 def account(
     folder: Path,
     entry: str,
-    listed: Sequence[Portrait],
+    listed: Sequence[ListedPortrait],
     reasons: Mapping[int, str],
     complete: bool,
     mend: str = "Correct the list",

@@ -138,7 +138,7 @@ def _searcher(
     import numpy as np
 
     from pipeline.faces.duplicates import near_duplicates
-    from pipeline.faces.frames import Frames
+    from pipeline.faces.same_frame import Frames
 
     size = np.array([[float(image.width or 0), float(image.height or 0)] for image in originals])
     frames = Frames(faces.landmarks, size)

@@ -21,7 +21,7 @@ from pipeline.store.splits import each_seated, split_file
 
 if TYPE_CHECKING:
     from pipeline.core.pixels import RGBImage
-    from pipeline.faces.frames import Frames
+    from pipeline.faces.same_frame import Frames
     from pipeline.params import Study
 
 logger = logging.getLogger(__name__)
@@ -166,7 +166,7 @@ class Crops:
         """Return the place of each face in its image."""
         import numpy as np
 
-        from pipeline.faces.frames import Frames, frames_of
+        from pipeline.faces.same_frame import Frames, frames_of
 
         known = {dataset: frames_of(store) for dataset, store in self.faces.stores.items()}
         landmarks = np.stack([known[dataset].landmarks[row] for dataset, row in self.places])

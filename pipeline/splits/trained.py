@@ -43,7 +43,7 @@ class TrainingData(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenSitters:
     """Test sitters of a data set who are training sitters of some models in other data sets."""
 
     dataset: str
@@ -114,7 +114,7 @@ def taught(data: TrainingData, at: Layout = HERE) -> frozenset[str]:
 
 def seen(
     study: Study, names: Iterable[str], splits: Mapping[str, Mapping[str, Mapping[str, str]]], at: Layout = HERE
-) -> list[Seen]:
+) -> list[SeenSitters]:
     """Find the test sitters who are training sitters of models in other data sets.
 
     Args:
@@ -147,7 +147,7 @@ def seen(
             if sitters:
                 found.setdefault((dataset, tuple(sorted(sitters)), tuple(where)), []).append(name)
     return [
-        Seen(dataset, sizes[dataset], models, list(sitters), list(where))
+        SeenSitters(dataset, sizes[dataset], models, list(sitters), list(where))
         for (dataset, sitters, where), models in found.items()
     ]
 
@@ -160,7 +160,7 @@ def _cross_validated(study: Study, name: str) -> bool:
     return entry.method.kind == "folds" or entry.crossval or any(_cross_validated(study, part) for part in entry.models)
 
 
-def warn(found: Collection[Seen], excluded: bool) -> None:
+def warn(found: Collection[SeenSitters], excluded: bool) -> None:
     """Log a warning for each entry; `excluded`: whether benchmarks leave these sitters out."""
     for one in found:
         what = "their images are left out for all models" if excluded else (

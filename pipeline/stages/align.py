@@ -29,7 +29,7 @@ from pipeline.store.columns import FOUND, kept_as
 from pipeline.store.raw import REQUIRED, each_raw, manifest_file, raw_ids, read_raw
 
 if TYPE_CHECKING:
-    from pipeline.faces.aligner import Outcome
+    from pipeline.faces.aligner import AlignedImage
     from pipeline.faces.corrections import Correction
     from pipeline.params import Study
     from pipeline.reporting.doubtful_faces import Doubtful
@@ -54,7 +54,7 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
     mine = share(images, rank, world)
     make = partial(_aligner, raw, settings, corrections, at)
     workers = min(cores(), -(-len(mine) // CHUNK))
-    outcomes: Iterable[Outcome] = in_order(make, _rows(dataset, mine, at), workers, CHUNK)
+    outcomes: Iterable[AlignedImage] = in_order(make, _rows(dataset, mine, at), workers, CHUNK)
     if rank == 0:
         outcomes = progress(outcomes, f"align {dataset}", len(mine))
     if world > 1:
@@ -137,7 +137,7 @@ def _corrections(study: Study, dataset: str, at: Layout) -> dict[str, Correction
 
 def _aligner(
     raw: Path, settings: Mapping[str, Any], corrections: Mapping[str, Correction], at: Layout
-) -> Callable[[Mapping[str, str]], Outcome]:
+) -> Callable[[Mapping[str, str]], AlignedImage]:
     """Make the aligner. Each worker calls this, so that the main process loads neither OpenCV nor a network."""
     from pipeline.faces.aligner import Aligner
 
@@ -146,7 +146,7 @@ def _aligner(
 
 def _write(
     folder: Path,
-    outcomes: Iterator[tuple[dict[str, str], Outcome]],
+    outcomes: Iterator[tuple[dict[str, str], AlignedImage]],
     look: Callable[[dict[str, Any]], None] = lambda row: None,
 ) -> tuple[Counter[str], Counter[str]]:
     """Write the store and the account as the outcomes arrive; `look` is called with each row of the account.

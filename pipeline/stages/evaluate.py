@@ -24,13 +24,13 @@ from pipeline.store.benchmarks import judged_by
 from pipeline.store.results import write_benchmark, write_results
 
 if TYPE_CHECKING:
-    from pipeline.metrics.comparisons import Difference, Measured
+    from pipeline.metrics.comparisons import Difference, ReplicatedScalar
     from pipeline.metrics.result import Column, Context, Result, Scalar
     from pipeline.params import Study
 
 logger = logging.getLogger(__name__)
 
-Results = Mapping[str, Mapping[str, "Result"]]
+ResultsByModel = Mapping[str, Mapping[str, "Result"]]
 """Results by benchmark, then by model."""
 
 
@@ -101,7 +101,7 @@ def _doubted(study: Study, benchmark: str, model: str, result: Result) -> Result
     return replace(result, scalars={**result.scalars, first: noted})
 
 
-def write(folder: Path, study: Study, results: Results, read: Reader) -> None:
+def write(folder: Path, study: Study, results: ResultsByModel, read: Reader) -> None:
     """Write everything in `results/` except the manifest."""
     level = study.evaluate.bootstrap.level
     metrics: dict[str, Any] = {}
@@ -163,7 +163,7 @@ def _row(difference: Difference) -> dict[str, Any]:
     return {**vars(difference), "significant": int(difference.significant)}
 
 
-def _against_baselines(study: Study, results: Results) -> dict[str, list[Difference]]:
+def _against_baselines(study: Study, results: ResultsByModel) -> dict[str, list[Difference]]:
     """Compare, in each benchmark, every other model with the baseline; p-values are corrected in declared families."""
     from pipeline.metrics.comparisons import in_one_family
 
@@ -190,16 +190,18 @@ def _against_baseline(study: Study, benchmark: str, by_model: Mapping[str, Resul
     return differences(family, pairs, evaluate.bootstrap.level, *_units(by_model, list(by_model)))
 
 
-def _measured(by_model: Mapping[str, Result]) -> dict[str, dict[str, Measured]]:
+def _measured(by_model: Mapping[str, Result]) -> dict[str, dict[str, ReplicatedScalar]]:
     """Return the scalars that have replicates, by name and model."""
-    from pipeline.metrics.comparisons import Measured
+    from pipeline.metrics.comparisons import ReplicatedScalar
 
-    found: dict[str, dict[str, Measured]] = {}
+    found: dict[str, dict[str, ReplicatedScalar]] = {}
     for name in dict.fromkeys(n for result in by_model.values() for n in result.scalars):
         for model, result in by_model.items():
             scalar = result.scalars.get(name)
             if scalar is not None and scalar.value is not None and scalar.replicates is not None:
-                found.setdefault(name, {})[model] = Measured(float(scalar.value), scalar.replicates, scalar.effective)
+                found.setdefault(name, {})[model] = ReplicatedScalar(
+                    float(scalar.value), scalar.replicates, scalar.effective
+                )
     return found
 
 
@@ -221,7 +223,7 @@ def _how(scalar: Scalar) -> dict[str, Any]:
     return how | ({"beside": True} if scalar.beside else {})
 
 
-def _run(study: Study, results: Results, read: Reader) -> dict[str, Any]:
+def _run(study: Study, results: ResultsByModel, read: Reader) -> dict[str, Any]:
     """Return the content of `run.json`: settings, data and versions behind the numbers, and how to show them."""
     benchmarks = {}
     for benchmark, by_model in results.items():

@@ -39,7 +39,7 @@ def run(study: Study, fusion: str, root: Path = Path()) -> None:
         raise SitterError(f"fuse has no entry {fusion!r}; its entries: {', '.join(study.fuse) or 'none'}.")
     entry = study.fuse[fusion]
     if entry.method.kind == "folds":
-        from pipeline.crossval.vectors import assemble
+        from pipeline.crossval.models import assemble
 
         assemble(study, fusion, at)
         return

@@ -81,14 +81,14 @@ def write(
 def _sheets(study: Study, entry: Identify, answers: Answers, learned: set[str], at: Layout) -> list[Sheet]:
     """Return the sheet of each portrait."""
     from pipeline.answering.portraits import accounts
-    from pipeline.answering.sheets import Shown, sheets
+    from pipeline.answering.sheets import ShownPortraits, sheets
     from pipeline.store.faces import FacesById
 
     wanted = {answer.probe[:2] for answer in answers.answers}
     wanted |= {c.reference[:2] for answer in answers.answers for c in answer.candidates if c.reference}
     rows = accounts(wanted, at)
     faces = FacesById(dict.fromkeys(dataset for dataset, _ in rows), at)
-    shown = Shown(
+    shown = ShownPortraits(
         rows,
         lambda portrait: faces.crop(*portrait[:2])[0],
         lambda dataset: study.align[dataset].doubtful,

@@ -19,7 +19,7 @@ from pipeline.store.weights import weights_file
 
 if TYPE_CHECKING:
     from pipeline.params import Study
-    from pipeline.sources.outside.file import OutsideFile
+    from pipeline.sources.outside.outside_file import OutsideFile
 
 logger = logging.getLogger(__name__)
 SHOWN = 8

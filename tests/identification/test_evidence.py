@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.core.numbers import Floats
 from pipeline.identification.evidence import Calibrations, equal, posteriors
-from pipeline.identification.known import Cell, band, judge, share
+from pipeline.identification.known import CalibratedCell, band, judge, share
 from pipeline.identification.search import Searches
 
 SITTERS, EACH, APART = 60, 5, 3.0
@@ -64,7 +64,7 @@ def test_claimed_and_observed_shares_agree_within_their_intervals(method: str, n
     assert boasts <= 0.05 * counted
 
 
-def bounded(cell: Cell) -> bool:
+def bounded(cell: CalibratedCell) -> bool:
     """Cells of ratios near the bound, which by design claim too little; "none of these" is claimed too often then."""
     return cell.band in ("100 to 1,000", "1,000 to 10,000", "")
 

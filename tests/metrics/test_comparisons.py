@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.paired_test import images_of, rejections
-from pipeline.metrics.comparisons import Measured, differences, effective
+from pipeline.metrics.comparisons import ReplicatedScalar, differences, effective
 
 
 def test_one_sitter_that_owns_half_of_the_pairs_leaves_few_effective_sitters() -> None:
@@ -20,8 +20,8 @@ def test_one_sitter_that_owns_half_of_the_pairs_leaves_few_effective_sitters() -
 def test_the_family_is_every_comparison_that_is_handed_in() -> None:
     rng = np.random.default_rng(1)
 
-    def model(value: float) -> Measured:
-        return Measured(value, value + rng.normal(0, 0.01, 500))
+    def model(value: float) -> ReplicatedScalar:
+        return ReplicatedScalar(value, value + rng.normal(0, 0.01, 500))
 
     measured = {m: {"base": model(0.2), "one": model(0.1), "two": model(0.19)} for m in ("eer", "tar")}
     found = differences(measured, [("one", "base"), ("two", "base")], 0.95, 100)
@@ -33,7 +33,7 @@ def test_the_family_is_every_comparison_that_is_handed_in() -> None:
 def test_replicates_with_a_long_tail_give_no_small_p_value() -> None:
     """The standard error alone would say p < 0.05, though the percentiles hold zero."""
     tail = np.concatenate([np.full(960, 1.0), np.full(40, -0.001)])
-    measured = {"eer": {"a": Measured(0.96, tail), "b": Measured(0.0, np.zeros(1000))}}
+    measured = {"eer": {"a": ReplicatedScalar(0.96, tail), "b": ReplicatedScalar(0.0, np.zeros(1000))}}
     (found,) = differences(measured, [("a", "b")], 0.95, 100)
     assert found.p > 0.05
     assert found.low <= 0 <= found.high
@@ -49,7 +49,10 @@ def test_an_interval_and_its_p_value_never_contradict_each_other(level: float) -
         shift = rng.normal(0, 0.03)
         spread[: n % 15] = np.nan
         measured = {
-            "eer": {"a": Measured(shift + rng.normal(0, 0.002), shift + spread), "b": Measured(0.0, np.zeros(200))}
+            "eer": {
+                "a": ReplicatedScalar(shift + rng.normal(0, 0.002), shift + spread),
+                "b": ReplicatedScalar(0.0, np.zeros(200)),
+            }
         }
         (found,) = differences(measured, [("a", "b")], level, 20, effective_units=rng.uniform(3, 20))
         apart = not found.low <= 0 <= found.high

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.metrics.comparisons import Measured, differences, holm
+from pipeline.metrics.comparisons import ReplicatedScalar, differences, holm
 from pipeline.metrics.intervals import (
     ScoredPairs,
     draws,
@@ -31,7 +31,7 @@ def simulate(seed: int, sitters: int, images: int, decimals: int = 12) -> Scored
 
 def compared(values, replicates, sitters):
     """The comparison of models a and b in one figure."""
-    measured = {"eer": {name: Measured(values[name], replicates[name]) for name in "ab"}}
+    measured = {"eer": {name: ReplicatedScalar(values[name], replicates[name]) for name in "ab"}}
     return differences(measured, [("a", "b")], 0.95, sitters)
 
 

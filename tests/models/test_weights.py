@@ -28,7 +28,7 @@ from pipeline.params.backbones.dlib_resnet29 import DlibResNet29Options
 from pipeline.params.backbones.onnx_network import ONNXNetworkOptions
 from pipeline.params.detectors.retinaface_mobilenet import RetinaFaceMobileNetOptions
 from pipeline.params.detectors.scrfd import SCRFDOptions
-from pipeline.sources.outside.file import read_columns
+from pipeline.sources.outside.outside_file import read_columns
 from pipeline.store.weights import make_with_weights
 from tests.models.test_backbones import put_weights
 

@@ -12,7 +12,7 @@ import pytest
 from pipeline.core.errors import SitterError
 from pipeline.params.sources.archive import ArchiveOptions
 from pipeline.params.sources.base import SourceOptions
-from pipeline.params.sources.catalogue import CATALOGUE, CatalogueOptions, Known
+from pipeline.params.sources.catalogue import CATALOGUE, CatalogueEntry, CatalogueOptions
 from pipeline.params.sources.file import FileOptions
 from pipeline.sources import catalogue
 from tests.sources.site import Site
@@ -29,7 +29,7 @@ def packed() -> bytes:
 
 def enter(monkeypatch: pytest.MonkeyPatch, source: SourceOptions) -> CatalogueOptions:
     """Weights that this machine serves, in the catalogue."""
-    monkeypatch.setitem(CATALOGUE, "ours", Known("weights", {"kind": "onnx"}, "none", "MIT", source))  # type: ignore[arg-type]
+    monkeypatch.setitem(CATALOGUE, "ours", CatalogueEntry("weights", {"kind": "onnx"}, "none", "MIT", source))  # type: ignore[arg-type]
     return CatalogueOptions(name="ours")
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.core.lookup import ACCENTS, BACKSLASHES, CAPITALS, Finder, NotFound
+from pipeline.core.lookup import ACCENTS, BACKSLASHES, CAPITALS, FileFinder, NotFound
 
 NFD = unicodedata.normalize("NFD", "Zoë.png")
 
@@ -37,7 +37,7 @@ def root(tmp_path: Path) -> Path:
     ],
 )
 def test_the_one_file_that_can_be_meant_is_found(root: Path, written: str, file: str, how: set[str]) -> None:
-    finder = Finder(root)
+    finder = FileFinder(root)
     assert finder.find(written).read_text() == file
     assert set(finder.counts) == how
     assert repr(written) in finder.example
@@ -56,7 +56,7 @@ def test_the_one_file_that_can_be_meant_is_found(root: Path, written: str, file:
     ],
 )
 def test_where_none_or_several_can_be_meant_the_nearest_are_named(root: Path, written: str, words: list[str]) -> None:
-    finder = Finder(root)
+    finder = FileFinder(root)
     with pytest.raises(NotFound) as caught:
         finder.find(written)
     for word in words:
@@ -66,7 +66,7 @@ def test_where_none_or_several_can_be_meant_the_nearest_are_named(root: Path, wr
 
 def test_no_file_outside_the_root_is_found(root: Path) -> None:
     with pytest.raises(NotFound, match="outside"):
-        Finder(root / "Ann").find("..\\big.png")
+        FileFinder(root / "Ann").find("..\\big.png")
 
 
 @given(st.text(st.sampled_from("aAeéÉßİ ñ"), min_size=1, max_size=6).filter(lambda n: n.strip(" ") == n), st.booleans())
@@ -77,14 +77,14 @@ def test_any_name_in_other_capitals_or_another_encoding_is_found(tmp_path: Path,
     (folder / unicodedata.normalize("NFD", name)).write_text("x")
     written = unicodedata.normalize("NFC", name.upper() if upper else name)
     if not (folder / written).exists():
-        assert Finder(folder).find(written).read_text() == "x"
+        assert FileFinder(folder).find(written).read_text() == "x"
 
 
 def test_each_folder_is_listed_once_for_any_number_of_rows(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listed: list[str] = []
     real = os.listdir
     monkeypatch.setattr(os, "listdir", lambda path: listed.append(str(path)) or real(path))
-    finder = Finder(root)
+    finder = FileFinder(root)
     for _ in range(500):
         assert finder.find("ann\\0.PNG").name == "0.png"
         with pytest.raises(NotFound):

@@ -14,7 +14,7 @@ from pipeline.core.layout import Layout
 from pipeline.params.sources import SOURCES
 from pipeline.params.sources.manifest import ManifestOptions
 from pipeline.sources import manifest
-from pipeline.sources.listed import Portrait
+from pipeline.sources.listed import ListedPortrait
 from pipeline.sources.listing import read_listing
 from tests.sources.pictures import picture
 from tests.sources.site import Site
@@ -75,7 +75,7 @@ def entries() -> list[dict[str, Any]]:
     return [entry for block in blocks for entry in yaml.safe_load(block)["download"].values()]
 
 
-def listed(folder: Path, name: str, file: str, content: str, **replaced: str) -> list[Portrait]:
+def listed(folder: Path, name: str, file: str, content: str, **replaced: str) -> list[ListedPortrait]:
     """What a recipe makes of a file."""
     (folder / file).write_text(content, encoding="utf-8")
     source = code(name)

@@ -48,7 +48,7 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Figures:
+class FigureTable:
     """A table of figures with intervals."""
 
     benchmark: str
@@ -122,7 +122,7 @@ def _data(study: Study, name: str, at: Layout) -> Iterator[Data]:
         yield Data(dataset, words, len(set(images.values()) - {""}), len(images), source.licence or UNKNOWN)
 
 
-def _figures(study: Study, name: str, at: Layout) -> Iterator[Figures]:
+def _figures(study: Study, name: str, at: Layout) -> Iterator[FigureTable]:
     if not has_results(at.results()):
         return
     for benchmark in read_results(at.results(), study.evaluate.benchmarks).benchmarks:
@@ -140,7 +140,7 @@ def _figures(study: Study, name: str, at: Layout) -> Iterator[Figures]:
         on = f"{benchmark.kind} on {between}; {_counts(values)}"
         said = (benchmark.note(name, f) for f in benchmark.figures)
         notes = [note[0].upper() + note[1:] for note in said if note]
-        yield Figures(benchmark.name, on, rows, list(dict.fromkeys(notes)))
+        yield FigureTable(benchmark.name, on, rows, list(dict.fromkeys(notes)))
 
 
 def _counts(values: Mapping[str, Any]) -> str:

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import HERE, Layout
 from pipeline.models.adapter_files import add_adapter
+from pipeline.models.alignment_templates import arcface
 from pipeline.models.backbone import Backbone
-from pipeline.models.templates import arcface
-from pipeline.models.transformer import Attention, Block, Head, Patches, stages
+from pipeline.models.transformer import Block, Patches, SelfAttention, TokenReadout, stages
 from pipeline.models.weights import fill, is_torchscript, read_state
 from pipeline.params.backbones.clip import CLIPOptions
 from pipeline.store.raw import read_source
@@ -44,7 +44,7 @@ class CLIP(Backbone):
                 _check_activation(options.architecture, file, read_source(options.weights, at))
             _fill(tower, file, options.architecture)
         patches = Patches(tower.conv1, tower.class_embedding[None], tower.positional_embedding, tower.ln_pre)
-        head = Head(tower.ln_post, 1, class_token=True, projection=tower.proj if options.projected else None)
+        head = TokenReadout(tower.ln_post, 1, class_token=True, projection=tower.proj if options.projected else None)
         self.stages = stages(patches, [_block(block) for block in tower.transformer.resblocks], head)
         self.dim = tower.output_dim if options.projected else tower.proj.shape[0]
         if options.adapter is not None:
@@ -70,7 +70,7 @@ def _tower(architecture: str, size: int, depth: int | None, width: int | None) -
 
 def _block(block: Any) -> Block:
     attn = block.attn
-    attention = Attention(attn.in_proj_weight, attn.in_proj_bias, attn.out_proj, attn.num_heads)
+    attention = SelfAttention(attn.in_proj_weight, attn.in_proj_bias, attn.out_proj, attn.num_heads)
     return Block((block.ln_1, block.ln_2), attention, block.mlp, (block.ls_1, block.ls_2))
 
 

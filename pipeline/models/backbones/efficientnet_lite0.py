@@ -15,8 +15,8 @@ from torch import nn
 
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import HERE, Layout
+from pipeline.models.alignment_templates import arcface
 from pipeline.models.backbone import Backbone
-from pipeline.models.templates import arcface
 from pipeline.models.weights import fill, read_state
 from pipeline.params.backbones.efficientnet_lite0 import EfficientNetLite0Options
 from pipeline.store.weights import weights_file

@@ -12,8 +12,8 @@ from typing import cast
 from torch import Tensor, nn
 
 from pipeline.core.layout import HERE, Layout
+from pipeline.models.alignment_templates import arcface
 from pipeline.models.backbone import Backbone
-from pipeline.models.templates import arcface
 from pipeline.models.weights import fill, read_state
 from pipeline.params.backbones.iresnet import IResNetOptions
 from pipeline.store.weights import weights_file

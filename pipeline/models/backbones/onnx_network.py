@@ -13,8 +13,8 @@ from pipeline.core.alignment import Template
 from pipeline.core.errors import SitterError, nearest
 from pipeline.core.layout import HERE, Layout
 from pipeline.faces.session import session, tried
+from pipeline.models.alignment_templates import arcface
 from pipeline.models.backbone import Backbone
-from pipeline.models.templates import arcface
 from pipeline.params.backbones.onnx_network import ONNXNetworkOptions
 from pipeline.store.weights import weights_file
 

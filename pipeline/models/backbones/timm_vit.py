@@ -14,9 +14,9 @@ import torch
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import HERE, Layout
 from pipeline.models.adapter_files import add_adapter
+from pipeline.models.alignment_templates import arcface
 from pipeline.models.backbone import Backbone
-from pipeline.models.templates import arcface
-from pipeline.models.transformer import Attention, Block, Head, Patches, stages
+from pipeline.models.transformer import Block, Patches, SelfAttention, TokenReadout, stages
 from pipeline.models.weights import WRAPPERS, fill, read_state
 from pipeline.params.backbones.timm_vit import TimmViTOptions
 from pipeline.store.weights import weights_file
@@ -61,7 +61,7 @@ class TimmViT(Backbone):
             _fill(net, self.weights_file, what, options.encoder)
         prefix = [token[0] for token in (net.cls_token, net.reg_token) if token is not None]
         patches = Patches(net.patch_embed.proj, torch.cat(prefix) if prefix else None, net.pos_embed[0], net.norm_pre)
-        head = Head(net.norm, net.num_prefix_tokens, class_token=net.global_pool == "token")
+        head = TokenReadout(net.norm, net.num_prefix_tokens, class_token=net.global_pool == "token")
         self.stages = stages(patches, [_block(block) for block in net.blocks], head)
         self.dim = net.embed_dim
         if options.adapter is not None:
@@ -76,7 +76,7 @@ def _of_pixels(values: tuple[float, float, float]) -> tuple[float, float, float]
 
 def _block(block: Any) -> Block:
     attn = block.attn
-    attention = Attention(attn.qkv.weight, attn.qkv.bias, attn.proj, attn.num_heads)
+    attention = SelfAttention(attn.qkv.weight, attn.qkv.bias, attn.proj, attn.num_heads)
     return Block((block.norm1, block.norm2), attention, block.mlp, (block.ls1, block.ls2))
 
 

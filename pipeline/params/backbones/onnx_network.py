@@ -8,7 +8,7 @@ from pydantic import Field
 
 from pipeline.params.backbones.base import BackboneOptions
 
-Point = tuple[float, float]
+Landmark = tuple[float, float]
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -21,7 +21,7 @@ class ONNXNetworkOptions(BackboneOptions):
     """The ONNX file."""
     size: Annotated[int | None, Field(ge=16, le=1024)] = None
     """Side of the input; null: the size that the graph states."""
-    points: tuple[Point, Point, Point, Point, Point] | None = None
+    points: tuple[Landmark, Landmark, Landmark, Landmark, Landmark] | None = None
     """Positions of eyes, nose and mouth corners in the input, left first; null: ArcFace's positions."""
     colour: Literal["rgb", "bgr"] = "rgb"
     """Order of the channels."""

@@ -10,5 +10,5 @@ from pipeline.core.registry import Options
 class FoldsOptions(Options):
     """Take each image's embedding from the model that held out the image's fold (`training.fold`)."""
 
-    implementation: ClassVar[str] = "pipeline.crossval.vectors:Folds"
+    implementation: ClassVar[str] = "pipeline.crossval.models:HeldOutEmbeddings"
     kind: Literal["folds"] = "folds"

@@ -12,7 +12,7 @@ from pipeline.core.registry import Options, Strict
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-class Size(Strict):
+class SourceSize(Strict):
     """The size of a source, for the estimates of `sitter check` before anything is fetched."""
 
     gb: Annotated[float, Field(gt=0)]
@@ -30,7 +30,7 @@ class SourceOptions(Options):
     """Terms of use, which are kept beside the data."""
     obtain: str | None = None
     """How to obtain the data; shown if it is missing."""
-    size: Size | None = None
+    size: SourceSize | None = None
     """Size of the data; null: the files on this machine are counted."""
 
 

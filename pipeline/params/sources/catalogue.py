@@ -28,7 +28,7 @@ IMAGENET = {"mean": (123.675, 116.28, 103.53), "scale": (58.395, 57.12, 57.375)}
 
 
 @dataclass(frozen=True)
-class Known:
+class CatalogueEntry:
     """An entry of the catalogue."""
 
     what: str
@@ -56,8 +56,8 @@ def _openai(sha256: str, file: str) -> FileOptions:
     return FileOptions(url=f"{OPENAI}/{sha256}/{file}", sha256=sha256)  # the address contains the checksum
 
 
-CATALOGUE: Mapping[str, Known] = {
-    "antelopev2": Known(
+CATALOGUE: Mapping[str, CatalogueEntry] = {
+    "antelopev2": CatalogueEntry(
         "IResNet-100 of InsightFace's pack antelopev2 (glintr100), trained on Glint360K",
         {"kind": "iresnet", "depth": 100},
         ARCFACE,
@@ -69,7 +69,7 @@ CATALOGUE: Mapping[str, Known] = {
         ),
         also=({"kind": "onnx"},),
     ),
-    "buffalo-l": Known(
+    "buffalo-l": CatalogueEntry(
         "IResNet-50 of InsightFace's pack buffalo_l (w600k_r50), trained on WebFace600K",
         {"kind": "iresnet", "depth": 50},
         ARCFACE,
@@ -77,7 +77,7 @@ CATALOGUE: Mapping[str, Known] = {
         _of_pack("buffalo_l", "80ffe37d8a5940d59a7384c201a2a38d4741f2f3c51eef46ebb28218a7b0ca2f", "w600k_r50.onnx"),
         also=({"kind": "onnx"},),
     ),
-    "lvface-b": Known(
+    "lvface-b": CatalogueEntry(
         "LVFace-B, a vision transformer trained on Glint360K (arXiv:2501.13420)",
         {"kind": "onnx"},
         ARCFACE,
@@ -89,7 +89,7 @@ CATALOGUE: Mapping[str, Known] = {
             sha256="9d834ed8e927fd35b9123b2bf97c40aad05785b1f9ecfb1c4c1f6242d38d1382",
         ),
     ),
-    "dlib-resnet29": Known(
+    "dlib-resnet29": CatalogueEntry(
         "dlib's face descriptor, trained on 3 million photographs",
         {"kind": "dlib-resnet29"},
         "dlib's, 150×150",
@@ -102,28 +102,28 @@ CATALOGUE: Mapping[str, Known] = {
             contents="file",
         ),
     ),
-    "clip-vit-b-32": Known(
+    "clip-vit-b-32": CatalogueEntry(
         "OpenAI's CLIP ViT-B/32",
         {"kind": "clip", "architecture": "ViT-B-32-quickgelu"},
         WHOLE_CROP,
         "MIT",
         _openai("40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af", "ViT-B-32.pt"),
     ),
-    "clip-vit-b-16": Known(
+    "clip-vit-b-16": CatalogueEntry(
         "OpenAI's CLIP ViT-B/16",
         {"kind": "clip", "architecture": "ViT-B-16-quickgelu"},
         WHOLE_CROP,
         "MIT",
         _openai("5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f", "ViT-B-16.pt"),
     ),
-    "clip-vit-l-14": Known(
+    "clip-vit-l-14": CatalogueEntry(
         "OpenAI's CLIP ViT-L/14",
         {"kind": "clip", "architecture": "ViT-L-14-quickgelu"},
         WHOLE_CROP,
         "MIT",
         _openai("b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836", "ViT-L-14.pt"),
     ),
-    "dinov2-vit-b-14": Known(
+    "dinov2-vit-b-14": CatalogueEntry(
         "Meta's DINOv2 ViT-B/14",
         {"kind": "timm-vit", "architecture": "vit_base_patch14_dinov2.lvd142m"},
         WHOLE_CROP,
@@ -133,7 +133,7 @@ CATALOGUE: Mapping[str, Known] = {
             sha256="0b8b82f85de91b424aded121c7e1dcc2b7bc6d0adeea651bf73a13307fad8c73",
         ),
     ),
-    "artface-clip-lora": Known(
+    "artface-clip-lora": CatalogueEntry(
         "ArtFace's LoRA of CLIP ViT-B/16, tuned on historical portraits (arXiv:2508.20626)",
         {"kind": "clip", "architecture": "ViT-B-16-quickgelu"},
         WHOLE_CROP,
@@ -142,7 +142,7 @@ CATALOGUE: Mapping[str, Known] = {
         "Hugging Face hub; the model takes clip-vit-b-16 as its weights",
         field="adapter",
     ),
-    "adaface-ir101": Known(
+    "adaface-ir101": CatalogueEntry(
         "AdaFace's IR-101, trained on WebFace12M (arXiv:2204.00964)",
         {"kind": "onnx", "colour": "bgr"},
         ARCFACE,
@@ -150,7 +150,7 @@ CATALOGUE: Mapping[str, Known] = {
         obtain="adaface_ir101_webface12m.ckpt on the page of the repository mk-minchul/AdaFace, exported to ONNX "
         "with the vector as its only output",
     ),
-    "edgeface-s": Known(
+    "edgeface-s": CatalogueEntry(
         "EdgeFace-S (γ = 0.5), a small network (arXiv:2307.01838)",
         {"kind": "onnx"},
         ARCFACE,
@@ -158,14 +158,14 @@ CATALOGUE: Mapping[str, Known] = {
         obtain="edgeface_s_gamma_05.pt of Idiap/EdgeFace-S-GAMMA on the Hugging Face hub, exported to ONNX with the "
         "vector as its only output",
     ),
-    "siglip2-b-16": Known(
+    "siglip2-b-16": CatalogueEntry(
         "Google's SigLIP 2 ViT-B/16 at 224 pixels, the tower for images",
         {"kind": "onnx", "size": 224, "output": "pooler_output"},
         WHOLE_CROP,
         "Apache-2.0",
         obtain="onnx/vision_model.onnx of onnx-community/siglip2-base-patch16-224-ONNX on the Hugging Face hub",
     ),
-    "dinov3-vit-b-16": Known(
+    "dinov3-vit-b-16": CatalogueEntry(
         "Meta's DINOv3 ViT-B/16",
         {"kind": "onnx", "size": 224, "output": "pooler_output", **IMAGENET},
         WHOLE_CROP,

@@ -12,7 +12,7 @@ from pipeline.metrics.verification import Tally, tally
 from pipeline.scoring.calibration.elub import elub
 from pipeline.scoring.calibration.pav import pav
 
-Method = Literal["logistic", "pav"]
+CalibrationMethod = Literal["logistic", "pav"]
 # If there are more distinct scores than this, neighbours are merged before a fit.
 MOST_LEVELS = 5000
 
@@ -42,13 +42,13 @@ class Calibration:
 
 
 def fit_scores(
-    genuine: Floats, impostor: Floats, genuine_weights: Floats, impostor_weights: Floats, method: Method
+    genuine: Floats, impostor: Floats, genuine_weights: Floats, impostor_weights: Floats, method: CalibrationMethod
 ) -> Calibration:
     """Fit a calibration as `fit` does, on the scores and weights [n] of genuine pairs and [m] of impostor pairs."""
     return fit(tally(genuine, impostor, genuine_weights, impostor_weights), method)
 
 
-def fit(counts: Tally, method: Method) -> Calibration:
+def fit(counts: Tally, method: CalibrationMethod) -> Calibration:
     """Fit a calibration, with the bounds of ELUB, on a tally that has genuine and impostor pairs.
 
     `logistic` gives an affine function of the score by logistic regression, in which genuine and impostor pairs have

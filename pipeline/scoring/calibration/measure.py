@@ -12,7 +12,7 @@ from pipeline.metrics.pair_table import PairTable
 from pipeline.metrics.result import Column, Scalar
 from pipeline.metrics.verification import Tally, tally
 from pipeline.scoring.calibration.cost import cross_entropy, genuine_cost, impostor_cost
-from pipeline.scoring.calibration.fit import Method, condensed
+from pipeline.scoring.calibration.fit import CalibrationMethod, condensed
 from pipeline.scoring.calibration.out_of_sample import FEWEST_SITTERS, Llrs, by_folds, by_validation
 from pipeline.scoring.calibration.pav import pav
 from pipeline.scoring.calibration.replicated import minimum, minimum_replicates
@@ -25,7 +25,7 @@ ODDS = np.linspace(-3, 3, 61)
 
 
 def calibrated(
-    table: PairTable, validation: Tally | None, sitters: int, draws: Draws, *, method: Method, seed: int
+    table: PairTable, validation: Tally | None, sitters: int, draws: Draws, *, method: CalibrationMethod, seed: int
 ) -> tuple[dict[str, Scalar], dict[str, dict[str, Column]]]:
     """Return the scalars and the curves (`tippett`, `reliability`, `ece`) of a benchmark's calibration.
 
@@ -51,7 +51,7 @@ def calibrated(
     return _scalars(table, found, method, draws), _curves(table, found)
 
 
-def _scalars(table: PairTable, llrs: Llrs, method: Method, draws: Draws) -> dict[str, Scalar]:
+def _scalars(table: PairTable, llrs: Llrs, method: CalibrationMethod, draws: Draws) -> dict[str, Scalar]:
     """Return `cllr`, `cllr_min`, `cllr_cal` (their difference, the calibration loss) and the bounds of the LLRs.
 
     Replicates resample the test sitters; the calibration is not fitted again.

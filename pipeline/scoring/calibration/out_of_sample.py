@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.core.numbers import Floats
 from pipeline.metrics.pair_table import PairTable
 from pipeline.metrics.verification import Tally
-from pipeline.scoring.calibration.fit import Calibration, Method, fit
+from pipeline.scoring.calibration.fit import Calibration, CalibrationMethod, fit
 
 FOLDS = 5
 # With fewer sitters, a calibration would reflect these sitters more than the model.
@@ -28,14 +28,14 @@ class Llrs:
     """The narrowest bounds of all fits."""
 
 
-def by_validation(table: PairTable, validation: Tally, sitters: int, method: Method) -> Llrs:
+def by_validation(table: PairTable, validation: Tally, sitters: int, method: CalibrationMethod) -> Llrs:
     """Return the LLRs of the test pairs by a calibration on validation sitters."""
     calibration = fit(validation, method)
     genuine, impostor = calibration(table.genuine.score), calibration(table.impostor.score)
     return Llrs(genuine, impostor, f"the {sitters} validation sitters", calibration.bounds)
 
 
-def by_folds(table: PairTable, method: Method, seed: int) -> Llrs | str:
+def by_folds(table: PairTable, method: CalibrationMethod, seed: int) -> Llrs | str:
     """Return the LLRs of the test pairs, each calibrated on sitters of other folds; or the reason why there are none.
 
     The sitters are dealt at random into 5 folds. A pair with sitters in folds a and b is calibrated on the pairs of
@@ -63,6 +63,6 @@ def by_folds(table: PairTable, method: Method, seed: int) -> Llrs | str:
     )
 
 
-def _without(table: PairTable, chosen: NDArray[np.bool_], method: Method) -> Calibration | None:
+def _without(table: PairTable, chosen: NDArray[np.bool_], method: CalibrationMethod) -> Calibration | None:
     counts = table.of_units(chosen).tally()
     return fit(counts, method) if counts.genuine.sum() and counts.impostor.sum() else None

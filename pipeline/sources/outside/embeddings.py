@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pipeline.core.errors import SitterError
 from pipeline.core.numbers import Singles
 from pipeline.params.outside_systems.embeddings import OutsideEmbeddingsOptions
-from pipeline.sources.outside.file import FAILED, OutsideFile, read_columns, some
 from pipeline.sources.outside.number_columns import counting, family
+from pipeline.sources.outside.outside_file import FAILED, OutsideFile, read_columns, some
 from pipeline.store.embeddings import write_embeddings, write_failed
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.core.errors import SitterError
 from pipeline.params.outside_systems.scores import OutsideScoresOptions
-from pipeline.sources.outside.file import OutsideFile, read_columns
+from pipeline.sources.outside.outside_file import OutsideFile, read_columns
 from pipeline.store.embeddings import write_failed
 from pipeline.store.scores import GALLERY, GALLERY_DATASET, PROBE, SCORE, write_scores
 

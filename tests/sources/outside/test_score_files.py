@@ -15,7 +15,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.layout import HERE, Layout
 from pipeline.formats.score_files import ScoreBlock, read_bob, write_scores
 from pipeline.metrics.verification import eer, roc, tally, tar_at_far
-from pipeline.sources.outside.file import read_columns
+from pipeline.sources.outside.outside_file import read_columns
 from pipeline.stages import evaluate
 from tests.sources.outside.project import SCORES, given, put_vectors, run, study
 from tests.sources.outside.test_scores import BENCHMARKS, put_pairs

@@ -25,11 +25,11 @@ CREATE TABLE IF NOT EXISTS vectors (maker TEXT, sha256 TEXT, vector BLOB, reason
 """
 WAIT_SECONDS = 60.0
 
-Made = Singles | str
+CachedVector = Singles | str
 """The vector [d] that the model makes of a picture's face, or the reason why there is none."""
 
 
-class Vectors:
+class VectorCache:
     """The cached vectors of one model; each picture's vector is of the face that the model's detector takes."""
 
     def __init__(self, maker: str) -> None:
@@ -53,9 +53,9 @@ class Vectors:
                 found.append(row[3])
         return found
 
-    def get(self, checksums: Iterable[str]) -> dict[str, Made]:
+    def get(self, checksums: Iterable[str]) -> dict[str, CachedVector]:
         """Return the cached vectors of pictures, by checksum."""
-        found: dict[str, Made] = {}
+        found: dict[str, CachedVector] = {}
         with self._open() as database:
             for checksum in set(checksums):
                 known = database.execute(
@@ -65,7 +65,7 @@ class Vectors:
                     found[checksum] = np.frombuffer(row[0], "<f4") if row[0] else row[1]
         return found
 
-    def put(self, made: Iterable[tuple[str, Made]]) -> None:
+    def put(self, made: Iterable[tuple[str, CachedVector]]) -> None:
         """Cache vectors by the checksums of their pictures."""
         with self._open() as database:
             for checksum, one in made:

@@ -14,8 +14,8 @@ from pipeline.core.layout import Layout
 from pipeline.core.own_files import located
 from pipeline.identification.answer import Answer, Candidate
 from pipeline.identification.deciding import DecisionFile
-from pipeline.identification.decisions import Decision, Image
-from pipeline.identification.known import NONE, Cell, Known, band
+from pipeline.identification.decisions import Decision, ImageKey
+from pipeline.identification.known import NONE, CalibratedCell, KnownSearches, band
 from pipeline.identification.search import Portrait
 from pipeline.identification.sheets import CandidateSheet, Sheet
 from pipeline.reporting.doubtful_faces import doubts
@@ -41,7 +41,7 @@ NO_FILE = (
 
 
 @dataclass(frozen=True)
-class Question:
+class AnsweredQuestion:
     """One entry under `identify` that has been answered."""
 
     name: str
@@ -50,12 +50,12 @@ class Question:
     """The contents of `question.json`."""
     sheets: Sequence[Sheet]
     """The sheet of each portrait, with the decisions of the last run."""
-    known: Known
-    accounts: Mapping[Image, Mapping[str, str]]
+    known: KnownSearches
+    accounts: Mapping[ImageKey, Mapping[str, str]]
     """Rows of `faces.csv` of all pictures that are shown."""
     sitters: Sequence[str]
     """The sitters of the gallery, sorted."""
-    faceless: Sequence[Image]
+    faceless: Sequence[ImageKey]
     """Unidentified portraits on which no face was found, so that they have no candidates."""
 
     @property
@@ -67,11 +67,11 @@ class Question:
         return DecisionFile(located(self.entry.decisions), f"identify.{self.name}.decisions", images, self.sitters)
 
     @cached_property
-    def numbers(self) -> dict[Image, int]:
+    def numbers(self) -> dict[ImageKey, int]:
         """The place of each portrait among the sheets."""
         return {sheet.answer.probe[:2]: n for n, sheet in enumerate(self.sheets)}
 
-    def decided(self, decisions: Mapping[Image, Sequence[Decision]]) -> list[Sheet]:
+    def decided(self, decisions: Mapping[ImageKey, Sequence[Decision]]) -> list[Sheet]:
         """Return the sheets with these decisions in place of the last run's decisions."""
         return [
             replace(sheet, answer=replace(sheet.answer, decisions=list(decisions.get(sheet.answer.probe[:2], []))))
@@ -91,7 +91,7 @@ def state(sheet: Sheet) -> str:
     return NOBODY if said and all(("reject", sitter) in verdicts for sitter in listed) else OPEN
 
 
-def read(study: Study, name: str, at: Layout) -> Question:
+def read(study: Study, name: str, at: Layout) -> AnsweredQuestion:
     """Read the answers to a question.
 
     Raises:
@@ -99,7 +99,7 @@ def read(study: Study, name: str, at: Layout) -> Question:
     """
     entry, record = study.identify[name], read_question(name, at)
     rows = read_candidates(name, at)
-    by_image: dict[Image, list[dict[str, str]]] = {}
+    by_image: dict[ImageKey, list[dict[str, str]]] = {}
     for row in rows:
         by_image.setdefault((row["dataset"], row["image"]), []).append(row)
     shown = {*by_image, *((row["reference_dataset"], row["reference"]) for row in rows if row["reference"])}
@@ -108,7 +108,7 @@ def read(study: Study, name: str, at: Layout) -> Question:
     absent = set(record["pretended"]["absent"])
     sheets = [_sheet(study, image, of, found, known, absent) for image, of in by_image.items()]
     without = _faceless(entry, at)
-    return Question(
+    return AnsweredQuestion(
         name, entry, record, sheets, known, {**found, **without}, gallery_sitters(entry, at), list(without)
     )  # fmt: skip
 
@@ -120,7 +120,7 @@ def gallery_sitters(entry: Identify, at: Layout) -> list[str]:
     return sorted(found - set(entry.without))
 
 
-def _faceless(entry: Identify, at: Layout) -> dict[Image, dict[str, str]]:
+def _faceless(entry: Identify, at: Layout) -> dict[ImageKey, dict[str, str]]:
     """Return the rows of `faces.csv` for the unidentified portraits on which no face was found."""
     return {
         (dataset, row["image_id"]): row
@@ -130,25 +130,25 @@ def _faceless(entry: Identify, at: Layout) -> dict[Image, dict[str, str]]:
     }
 
 
-def _known(file: Path, record: Mapping[str, Any]) -> Known:
+def _known(file: Path, record: Mapping[str, Any]) -> KnownSearches:
     """Return how often candidates were right, from `known.csv` and `question.json`."""
     cells = []
     for row in read_csv(file):
         rank = NONE if row["rank"] == NONE_RANK else int(row["rank"])
         kind = "" if row["likelihood_ratio"] == "any" else row["likelihood_ratio"]
         shares = (float(row[column]) for column in ("claimed", "right", "right_low", "right_high"))
-        cells.append(Cell(rank, kind, int(row["searches"]), int(row["sitters"]), *shares))
+        cells.append(CalibratedCell(rank, kind, int(row["searches"]), int(row["sitters"]), *shares))
     tried = int(record["known"]["with_their_sitter_in_the_gallery"])
     first, among = ((*(record["known"][key] or (float("nan"),) * 3), tried) for key in ("first", "among"))
-    return Known(cells, first, among)
+    return KnownSearches(cells, first, among)
 
 
 def _sheet(
     study: Study,
-    image: Image,
+    image: ImageKey,
     rows: Sequence[Mapping[str, str]],
     known_images: Accounts,
-    known: Known,
+    known: KnownSearches,
     absent: Collection[str],
 ) -> Sheet:
     """Return the sheet of one portrait from its rows of `candidates.csv`."""
@@ -168,7 +168,7 @@ def _sheet(
     return Sheet(answer, candidates, account, columns(account), doubtful, truth, truth not in absent)
 
 
-def _candidate(row: Mapping[str, str], rank: int, known: Known) -> Candidate:
+def _candidate(row: Mapping[str, str], rank: int, known: KnownSearches) -> Candidate:
     log10_lr = number(row["log10_lr"])
     low, high = number(row["log10_lr_lowest"]), number(row["log10_lr_highest"])
     bounds = None if low is None or high is None else (low, high)

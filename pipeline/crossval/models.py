@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class Folds:
+class HeldOutEmbeddings:
     """Return each image's embedding by the model that held out this image's fold (`training.fold`).
 
     A model without a fold (a frozen one) embeds the images of all folds. With `centre`, the mean unit vector of the

@@ -20,9 +20,9 @@ from pipeline.faces.project_pictures import ProjectPictures
 from pipeline.identification.deciding import Said, decide
 from pipeline.reporting.album import Album
 from pipeline.reporting.sheets import page
-from pipeline.serving import question, review
+from pipeline.serving import answered_question, review
+from pipeline.serving.answered_question import IDENTIFIED, NOBODY, OPEN, STATES, UNSURE, UNUSABLE
 from pipeline.serving.desk import Desk
-from pipeline.serving.question import IDENTIFIED, NOBODY, OPEN, STATES, UNSURE, UNUSABLE
 from pipeline.stages import identify
 from tests.identification.project import FOUND, LOST, study, write_project
 
@@ -47,7 +47,7 @@ def assert_same(made: str, wanted: str) -> None:
 def test_the_sheets_that_are_read_make_the_page_that_the_run_has_made() -> None:
     asked = study(**ASKED)
     identify.run(asked, "who")
-    read = question.read(asked, "who", Layout())
+    read = answered_question.read(asked, "who", Layout())
     made = page("who", read.entry, read.sheets, read.known, read.record, Album(ProjectPictures()))
     assert_same(made, (Layout().identify("who") / "index.html").read_text())
 
@@ -55,7 +55,7 @@ def test_the_sheets_that_are_read_make_the_page_that_the_run_has_made() -> None:
 def test_the_same_where_there_are_scores_only() -> None:
     asked = study(as_unidentified=[f"s{n:02}" for n in range(6)])
     identify.run(asked, "who")
-    read = question.read(asked, "who", Layout())
+    read = answered_question.read(asked, "who", Layout())
     made = page("who", read.entry, read.sheets, read.known, read.record, Album(ProjectPictures()))
     assert_same(made, (Layout().identify("who") / "index.html").read_text())
     assert review.view(read, read.sheets, 0, review.Filter()).none is None
@@ -63,7 +63,7 @@ def test_the_same_where_there_are_scores_only() -> None:
 
 def test_a_question_without_an_answer_is_told() -> None:
     with pytest.raises(SitterError, match="run the stage that makes it first"):
-        question.read(study(), "who", Layout())
+        answered_question.read(study(), "who", Layout())
     assert Desk(study()).answered() == []
 
 
@@ -87,7 +87,7 @@ def test_states_progress_and_filters_follow_the_decisions() -> None:
         decide(file, ("photos", image), said)
     sheets, trouble = desk.sheets(read)
     assert trouble == ""
-    now = {sheet.answer.probe.image_id: question.state(sheet) for sheet in sheets}
+    now = {sheet.answer.probe.image_id: answered_question.state(sheet) for sheet in sheets}
     assert now == {FOUND: IDENTIFIED, LOST: UNUSABLE, "s05/0": UNSURE, "s05/2": NOBODY} | dict.fromkeys(
         ["s05/1", "s06/0", "s06/1", "s06/2"], OPEN
     )

@@ -13,7 +13,7 @@ from pipeline.core.progress import progress
 from pipeline.sources.image_files import Row, rows
 
 
-class Pair(NamedTuple):
+class PublishedPair(NamedTuple):
     """Two images of a benchmark, by their paths below its folder."""
 
     a: str
@@ -22,7 +22,12 @@ class Pair(NamedTuple):
 
 
 def copied(
-    folder: Path, entry: str, root: Path, pairs: Sequence[Pair], sitter: Callable[[str], str], licence: str | None
+    folder: Path,
+    entry: str,
+    root: Path,
+    pairs: Sequence[PublishedPair],
+    sitter: Callable[[str], str],
+    licence: str | None,
 ) -> list[Row]:
     """Copy the images that occur in pairs, each once, and return their rows with the pairs in which they occur.
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.core.alignment import ARCFACE, align, apply
 from pipeline.core.pixels import RGBImage
 from pipeline.faces.duplicates import near_duplicates
-from pipeline.faces.frames import AT_LEAST, Frames, SameFrame
+from pipeline.faces.same_frame import AT_LEAST, Frames, SameFrame
 from pipeline.faces.sketches import sketch
 from tests.faces.test_duplicates import CHANGES, LFW
 from tests.faces_of_noise import face
