@@ -197,6 +197,7 @@ def test_the_account_has_their_images_and_no_sitter(at: Layout) -> None:
     portraits(at, 6, 2, "Unknown")
     stages.store(at, {"kind": "sitters", "test": 0.5}, **FOLDER)
     images = images_of(stages.study(FOLDER, {"kind": "sitters", "test": 0.5}), "set", at)
+    assert images is not None
     found = data_set(images, StudyAlbum(ProjectPictures(at)))
     assert found.subsets[-1] == ("unidentified", 0, 2)
     assert sum(sitters for _, sitters, _ in found.subsets) == 6

@@ -23,11 +23,12 @@ def run(study: Study, folder: str, root: Path = Path()) -> None:
     Raises:
         SitterError: there are no results.
     """
+    from pipeline.core.typed_files import read_folder
     from pipeline.reporting.paper_figures import draw
     from pipeline.reporting.paper_folds import folds, written
     from pipeline.reporting.paper_tables import paper_tables
     from pipeline.reporting.series import series
-    from pipeline.store.models import read_history
+    from pipeline.store.models import SystemFiles
     from pipeline.store.results import read_results
 
     at, out = Layout.of(study, root), Path(folder)
@@ -43,6 +44,6 @@ def run(study: Study, folder: str, root: Path = Path()) -> None:
             with atomic_file(out / "tables" / f"{name}{ending}") as part:
                 part.write_text(text, encoding="utf-8")
     (out / "figures").mkdir(parents=True, exist_ok=True)
-    histories = {name: read_history(name, at) for name in study.models}
+    histories = {name: read_folder(at.model(name), SystemFiles).training for name in study.models}
     count = draw(out / "figures", found, styles, histories)
     print(f"{out}/: {len(tables)} tables (.tex, .md, .csv) and {count} figures (.svg, .pdf)")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pipeline.params.render import Render
 from pipeline.params.sources.base import SourceOptions
 from pipeline.reporting.album import Picture, StudyAlbum, spread
-from pipeline.store.accounts import ALIGNED, DROPPED, Accounted
-from pipeline.store.splits import UNIDENTIFIED, UNUSED
+from pipeline.store.accounts import ALIGNED, DROPPED, Accounted, Alignment
+from pipeline.store.splits import UNIDENTIFIED, UNUSED, SplitCounts
 
 SUBSETS = ("train", "val", "test", UNUSED, UNIDENTIFIED)
 LISTED = 200
@@ -28,14 +27,8 @@ class Images:
 
     name: str
     source: SourceOptions | Render
-    accounts: Iterable[Accounted]
-    """The account of each image. It is iterated only once, because it may be large."""
-    seated: Iterable[tuple[str, str, str]]
-    """Image id, sitter and subset of each image; empty if the data set has not been split."""
-    copies: tuple[int, int]
-    """Number of pairs of images that show the same picture: of one sitter, and under the names of two sitters."""
-    doubtful: Path | None
-    """The page of doubtful faces for a human to check; None where there is none."""
+    aligned: Alignment
+    split: SplitCounts
 
 
 @dataclass(frozen=True)
@@ -89,7 +82,7 @@ def data_set(found: Images, album: StudyAlbum) -> DataSet:
     failed: list[Accounted] = []
     crowds: list[Accounted] = []
     several = corrected = 0
-    for image in found.accounts:
+    for image in found.aligned.images:
         statuses[image.status] += 1
         styles[image.style] += 1
         if image.status == DROPPED:
@@ -103,6 +96,7 @@ def data_set(found: Images, album: StudyAlbum) -> DataSet:
         if (image.faces or 0) > 1:
             several += 1
             crowds += [image] if len(crowds) < KEPT else []
+    numbers = found.split.subsets
     shown = [_case(found.name, image, album) for image in spread([i for i in failed if i.status == "no_face"], SHOWN)]
     return DataSet(
         name=found.name,
@@ -114,14 +108,14 @@ def data_set(found: Images, album: StudyAlbum) -> DataSet:
         several=several,
         dropped=statuses[DROPPED],
         corrected=corrected,
-        doubtful=found.doubtful.as_posix() if found.doubtful else "",
+        doubtful=found.aligned.doubtful.as_posix() if found.aligned.doubtful else "",
         reasons=reasons.most_common(),
         failures=[_case(found.name, image, None) for image in failed[:LISTED]],
         shown=[case for case in shown if case.picture is not None],
         crowds=[_case(found.name, image, album) for image in spread(crowds, SHOWN)],
         styles=[(s, n, aligned_styles[s]) for s, n in sorted(styles.items()) if s],
-        subsets=_subsets(found.seated),
-        copies=found.copies,
+        subsets=[(subset, *numbers[subset]) for subset in SUBSETS if subset in numbers],
+        copies=found.split.copies,
         sheet=album.sheet(found.name) if isinstance(found.source, Render) else None,
     )
 
@@ -145,12 +139,3 @@ def _box(image: Accounted, picture: Picture | None) -> tuple[float, float, float
         return None
     scale = picture.width / image.width
     return round(x0 * scale, 1), round(y0 * scale, 1), round((x1 - x0) * scale, 1), round((y1 - y0) * scale, 1)
-
-
-def _subsets(seated: Iterable[tuple[str, str, str]]) -> Sequence[tuple[str, int, int]]:
-    images: Counter[str] = Counter()
-    sitters: dict[str, set[str]] = {}
-    for _, sitter, subset in seated:
-        images[subset] += 1
-        sitters.setdefault(subset, set()).add(sitter)
-    return [(s, len(sitters[s] - {""}), images[s]) for s in SUBSETS if s in images]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from pipeline.core.pixels import RGBImage
+    from pipeline.faces.project_pictures import ProjectPictures
     from pipeline.store.credits import Credit
 
 QUALITY = 82
@@ -40,19 +41,6 @@ class Pixels(Protocol):
 
     def whole(self, dataset: str, path: str) -> RGBImage | None:
         """Return an image as delivered; None where it cannot be read."""
-
-
-class StudyPixels(Pixels, Protocol):
-    """The pixels of a study's pictures, with sitters and credits."""
-
-    def sitter(self, dataset: str, image_id: str) -> str:
-        """Return the sitter of an image; empty where the sitter is unknown."""
-
-    def credit(self, dataset: str, image_id: str) -> Credit:
-        """Return caption and link from an image's source."""
-
-    def contact_sheet(self, dataset: str) -> RGBImage | None:
-        """Return samples of a painted data set; None where there are none."""
 
 
 class Album:
@@ -99,12 +87,12 @@ class Album:
 
 
 class StudyAlbum(Album):
-    """The pictures of a study's report."""
+    """The pictures of a study's report, with their sitters and credits."""
 
-    def __init__(self, pixels: StudyPixels) -> None:
-        """Read pictures from the study, each picture once."""
-        super().__init__(pixels)
-        self._study = pixels
+    def __init__(self, study: ProjectPictures) -> None:
+        """Read pictures from the study's project, each picture once."""
+        super().__init__(study)
+        self._study = study
 
     def sitter(self, dataset: str, image_id: str) -> str:
         """Return the sitter of an image; empty where the sitter is unknown."""

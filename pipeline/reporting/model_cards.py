@@ -17,7 +17,7 @@ from pipeline.params.weights import HasWeights
 from pipeline.reporting.figures import history
 from pipeline.reporting.series import Series, Styles
 from pipeline.reporting.svg import Chart
-from pipeline.store.curves import Curve
+from pipeline.store.models import SystemFiles
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,7 @@ class SystemRecord:
     """Entry of params.yaml; None for a system that is not part of this study."""
     use: tuple[Use, list[str]] | None
     """The use that the licences of its materials allow, and the materials that forbid any further use."""
-    record: Mapping[str, Any]
-    """Its `model.json`; empty where there is none."""
-    training: Curve
-    """Values of each epoch; empty where nothing was trained."""
+    files: SystemFiles
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ def model_cards(made: Mapping[str, SystemRecord], styles: Styles) -> list[ModelC
 
 
 def _card(style: Series, found: SystemRecord) -> ModelCard:
-    record = found.record
+    record = found.files.record
     weights = record.get("weights")
     return ModelCard(
         style,
@@ -71,7 +68,7 @@ def _card(style: Series, found: SystemRecord) -> ModelCard:
         weights=weights if isinstance(weights, dict) and "file" in weights else {},  # in a fusion: numbers
         record=json.dumps(record, indent=1, ensure_ascii=False) if record else "",
         use=_use(*found.use) if found.use else "",
-        curves=history(found.training, style),
+        curves=history(found.files.training, style),
     )
 
 

@@ -17,14 +17,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pipeline.store.accounts import AccountedImage
-from pipeline.store.splits import COPY_COLUMNS
+from pipeline.store.splits import CopyPair
 
 if TYPE_CHECKING:
     from pipeline.store.faces import ChosenFaces
 
 PLACEHOLDER = 5
 """A picture under the names of this many sitters or more is a placeholder."""
-Row = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,7 @@ class Picture:
 class Copies:
     """The images of a data set that show the same picture as another."""
 
-    rows: list[Row]
-    """Rows of `near-duplicates.csv`."""
+    pairs: list[CopyPair]
     pictures: list[Picture]
     ties: list[tuple[str, str]]
     """Pairs of sitters who share a picture that is no placeholder."""
@@ -64,43 +62,40 @@ def find_copies(originals: Sequence[AccountedImage], faces: ChosenFaces | None =
     root = list(range(len(originals)))
     found: list[tuple[int, int, float, str]] = []
 
+    def root_of(n: int) -> int:
+        """Return the image that stands for the picture of image n, and shorten the way to it."""
+        while root[n] != n:
+            root[n] = n = root[root[n]]
+        return n
+
     def join(links: Iterable[tuple[int, int, float]], how: str) -> set[int]:
         """Record the pairs, join their pictures, and return the pictures that grew."""
         joined = []
         for a, b, similarity in links:
             found.append((a, b, similarity, how))
-            first, second = sorted((_root(root, a), _root(root, b)))
+            first, second = sorted((root_of(a), root_of(b)))
             if first != second:
                 root[second] = first
                 joined.append(first)
-        return {_root(root, n) for n in joined}
+        return {root_of(n) for n in joined}
 
     join(_same_files(originals), "same file")
     if faces is not None:
         search = _searcher(originals, faces)
-        looked_at = sorted({_root(root, n) for n in range(len(originals))})
+        looked_at = sorted({root_of(n) for n in range(len(originals))})
         while looked_at:  # an image finds only its nearest, so one image of each chain that grew searches again
             looked_at = sorted(join(search(looked_at), "likeness"))
     shown: dict[int, list[AccountedImage]] = defaultdict(list)
     for n in {n for a, b, _, _ in found for n in (a, b)}:
-        shown[_root(root, n)].append(originals[n])
+        shown[root_of(n)].append(originals[n])
     ordered = sorted([sorted(own, key=_rank) for own in shown.values()], key=lambda own: own[0].image_id)
     pictures = [Picture([i.image_id for i in own], sorted({i.sitter for i in own})) for own in ordered]
     ties = [pair for picture in pictures if not picture.is_placeholder for pair in pairwise(picture.sitters)]
-    rows = [_row(originals[a], originals[b], similarity, how) for a, b, similarity, how in sorted(found)]
-    return Copies(rows, pictures, ties)
-
-
-def _root(root: list[int], n: int) -> int:
-    while root[n] != n:
-        root[n] = n = root[root[n]]
-    return n
-
-
-def _row(a: AccountedImage, b: AccountedImage, similarity: float, how: str) -> Row:
-    same = "same" if a.sitter == b.sitter else "different"
-    values = (a.image_id, b.image_id, a.sitter, b.sitter, f"{similarity:.4f}", same, how)
-    return dict(zip(COPY_COLUMNS, values, strict=True))
+    pairs = []
+    for m, n, similarity, how in sorted(found):
+        a, b = originals[m], originals[n]
+        pairs.append(CopyPair(a.image_id, b.image_id, a.sitter, b.sitter, similarity, how))
+    return Copies(pairs, pictures, ties)
 
 
 def _rank(image: AccountedImage) -> tuple[float, float, str]:

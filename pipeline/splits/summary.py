@@ -1,90 +1,61 @@
-"""The summary of a split: a few lines for the log, and a table of the artists."""
+"""The summary of a split: a few lines for the log."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
 
-from pipeline.splits.artists import Artists
-from pipeline.splits.copies import Copies, Picture
-from pipeline.store.splits import SUBSETS, UNIDENTIFIED, UNUSED, Seated
+from pipeline.splits.copies import Picture
+from pipeline.store.splits import COPIES, SUBSETS, UNIDENTIFIED, UNUSED, Split
 
 SHOWN = 5
-Row = dict[str, str]
+Message = tuple[int, str]
+"""Level (see `logging`) and text."""
 
 
-class Summary(NamedTuple):
-    """The summary of a split."""
-
-    artists: list[Row]
-    """Rows of `artists.csv`."""
-    messages: list[tuple[int, str]]
-    """Level (see `logging`) and text of each message."""
-
-
-def summarise(
-    rows: Sequence[Seated], pairs: Sequence[Row], copies: Copies, artists_of: Artists, how: str, listed: Path
-) -> Summary:
+def summarise(split: Split, pictures: Sequence[Picture], apart: str) -> list[Message]:
     """Return the numbers of images and sitters in each subset, and warnings about what is missing or unused.
 
     Args:
-        rows: the rows of `split.csv`.
-        pairs: the pairs that the data set comes with.
-        copies: the images that show the same picture.
-        artists_of: the artists of each image; empty if artists are ignored.
-        how: the way in which artists are kept apart.
-        listed: the file that lists the copies, for the message.
+        split: the split of a data set.
+        pictures: the pictures that several images show.
+        apart: the way in which artists are kept apart.
     """
-    artists = _by_artist(rows, artists_of)
-    messages = []
-    if artists_of:
-        unknown = sum(row.subset != UNIDENTIFIED and row.image_id not in artists_of for row in rows)
-        left = sum(row.subset == UNUSED for row in rows if row.image_id in artists_of)
-        several = sum(artist["sitters"] != "1" for artist in artists)
+    messages: list[Message] = []
+    if split.artists:
+        artists, artists_of = split.artists, split.artists_of
+        unknown = sum(row.subset != UNIDENTIFIED and row.image_id not in artists_of for row in split.images)
+        left = sum(row.subset == UNUSED for row in split.images if row.image_id in artists_of)
+        several = sum(artist.sitters > 1 for artist in artists)
         told = (
-            f"{len(artists)} artists, each on one side (artists: {how}), {several} of them of several sitters; "
+            f"{len(artists)} artists, each on one side (artists: {apart}), {several} of them of several sitters; "
             f"{left} of their images unused; {unknown} images without a known artist tie nobody"
         )
         messages.append((logging.INFO, told))
     images: dict[str, Counter[str]] = {s: Counter() for s in ("train", "val", "test", UNUSED, UNIDENTIFIED)}
-    for row in rows:
+    for row in split.images:
         images[row.subset][row.sitter] += 1
     for subset, sitters in images.items():
         alone = sorted(name for name, n in sitters.items() if n == 1)
-        if alone and subset in SUBSETS and not pairs:
+        if alone and subset in SUBSETS and not split.pairs:
             none = "none has a second one, so there are no genuine pairs"
             what = none if len(alone) == len(sitters) else "they give no genuine pairs"
             names = ", ".join(alone[:SHOWN]) + (" …" if len(alone) > SHOWN else "")
             told = f"{len(alone)} of {len(sitters)} {subset} sitters have one image: {what}. "
             messages.append((logging.WARNING, f"{told}Add images of them where you can: {names}"))
-    if copies.pictures:
-        told = _of_copies(copies.pictures, stay=bool(pairs))
-        messages.append((logging.WARNING, f"{told}; look at {listed}"))
+    if pictures:
+        told = _of_copies(pictures, stay=bool(split.pairs))
+        messages.append((logging.WARNING, f"{told}; look at {split.folder / COPIES}"))
     parts = [f"{s} {len(n)} sitters, {n.total()} images" for s, n in images.items() if n and s in SUBSETS]
     parts += [f"{images[UNUSED].total()} images unused"] if images[UNUSED] else []
     if images[UNIDENTIFIED]:
         number = images[UNIDENTIFIED].total()
         parts.append(f"{number} portraits of unidentified sitters, in no training and no benchmark")
-    parts += [f"{len(pairs)} pairs, {sum(p['genuine'] == '1' for p in pairs)} genuine"] if pairs else []
-    return Summary(artists, [*messages, (logging.INFO, "; ".join(parts))])
-
-
-def _by_artist(rows: Sequence[Seated], artists_of: Artists) -> list[Row]:
-    """Return a row for each artist: the numbers of sitters, images and unused images, and the artist's subset."""
-    images_of: dict[str, list[Seated]] = defaultdict(list)
-    for row in rows:
-        for artist in artists_of.get(row.image_id, ()):
-            images_of[artist].append(row)
-    found = []
-    for name, own in sorted(images_of.items()):
-        sides = {row.subset for row in own} & set(SUBSETS)
-        unused = sum(row.subset == UNUSED for row in own)
-        numbers = {"sitters": len({row.sitter for row in own}), "images": len(own), "unused": unused}
-        found.append({"artist": name, "subset": " ".join(sorted(sides))} | {k: str(v) for k, v in numbers.items()})
-    return found
+    if split.pairs:
+        genuine = sum(pair["genuine"] == "1" for pair in split.pairs)
+        parts.append(f"{len(split.pairs)} pairs, {genuine} genuine")
+    return [*messages, (logging.INFO, "; ".join(parts))]
 
 
 def _of_copies(pictures: Sequence[Picture], stay: bool) -> str:

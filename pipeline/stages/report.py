@@ -6,7 +6,6 @@ records, and writes `results/report.html`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from pipeline.params import Study
     from pipeline.reporting.account import Images
     from pipeline.reporting.findings import Findings, Outcome
-    from pipeline.reporting.model_cards import SystemRecord
-    from pipeline.store.models import Record
 
 
 def run(study: Study, root: Path = Path()) -> None:
@@ -35,7 +32,8 @@ def run(study: Study, root: Path = Path()) -> None:
 
     at = Layout.of(study, root)
     found = read(study, at)
-    html = page(found, StudyAlbum(ProjectPictures(at)))
+    album = StudyAlbum(ProjectPictures(at))
+    html = page(found, album)
     with atomic_file(found.outcome.page) as part:
         part.write_text(html, encoding="utf-8")
     print(told(found.outcome))
@@ -54,15 +52,22 @@ def results(study: Study, at: Layout = HERE) -> str:
 
 def read_outcome(study: Study, at: Layout) -> Outcome:
     """Read the results that are printed on the terminal, too."""
+    from pipeline.core.typed_files import find_folder
     from pipeline.reporting.findings import Outcome
-    from pipeline.store.candidates import find_answers
-    from pipeline.store.overlaps import find_overlap
+    from pipeline.store.candidates import QuestionAnswers
+    from pipeline.store.overlaps import FoundOverlap
     from pipeline.store.results import read_results
 
     found = read_results(at.results(), study.evaluate.benchmarks)
     swept = {name: swept for name in study.judged if (swept := study.swept(name))}
-    shared = {name: (asked, s) for name, asked in study.overlap.items() if (s := find_overlap(name, at))}
-    answered = {name: answers for name in study.identify if (answers := find_answers(name, at))}
+    shared = {
+        name: (asked, overlap)
+        for name, asked in study.overlap.items()
+        if (overlap := find_folder(at.overlap(name), FoundOverlap))
+    }
+    answered = {
+        name: answers for name in study.identify if (answers := find_folder(at.identify(name), QuestionAnswers))
+    }
     return Outcome(found, swept, shared, answered, at.report())
 
 
@@ -72,68 +77,59 @@ def read(study: Study, at: Layout) -> Findings:
     Raises:
         SitterError: there are no results, or one of their files is broken.
     """
+    from pipeline.core.typed_files import find_folder, read_folder
+    from pipeline.params.licences import use_of_model
     from pipeline.params.materials import materials
     from pipeline.reporting.findings import Findings
+    from pipeline.reporting.model_cards import SystemRecord
     from pipeline.reporting.series import series
-    from pipeline.store.accounts import has_account
-    from pipeline.store.attributions import find_attributions
+    from pipeline.store.attributions import Attributions
     from pipeline.store.embeddings import read_versions
-    from pipeline.store.models import find_record
+    from pipeline.store.models import SystemFiles
+    from pipeline.store.raw import licences_of_images
 
     outcome = read_outcome(study, at)
-    systems = study.systems
+    systems, explained = study.systems, study.explain.models if study.explain else ()
+    judged = [name for benchmark in outcome.results.benchmarks for name in benchmark.models]
+    files = {name: read_folder(at.model(name), SystemFiles) for name in dict.fromkeys([*study.models, *judged])}
+    maps = {name: found for name in explained if (found := find_folder(at.attributions(name), Attributions))}
+    data_sets = [images for name in study.align if (images := images_of(study, name, at))]
+    embedded = [read_versions(name, dataset, at) for name, dataset in product(systems, study.embed.datasets)]
+    licences = {entry: licences_of_images(entry, at) for entry in study.download if entry in study.align}
     styles = series(systems, outcome.results.benchmarks)
-    records = {name: find_record(name, at) for name in (*study.models, *styles)}
-    explained = study.explain.models if study.explain else ()
-    embedded = product(systems, study.embed.datasets)
+    uses = {name: use_of_model(study, name, licences) for name in styles if name in systems}
     return Findings(
         title=study.report.title,
         outcome=outcome,
         styles=styles,
         far=study.evaluate.far,
         pairs=study.report.pairs,
-        models=_models(study, styles, records, at),
-        data_sets=[images_of(study, name, at) for name in study.align if has_account(name, at)],
+        models={
+            name: SystemRecord(systems[name].asked if name in systems else None, uses.get(name), files[name])
+            for name in styles
+        },
+        data_sets=data_sets,
         materials=materials(study),
         explain=study.explain,
-        attributions={name: found for name in explained if (found := find_attributions(name, at))},
+        attributions=maps,
         versions={
-            "Models": [records[name].get("versions", {}) for name in study.models],
-            "Embeddings": [read_versions(name, dataset, at) for name, dataset in embedded],
+            "Models": [files[name].record.get("versions", {}) for name in study.models],
+            "Embeddings": embedded,
             "Figures": [outcome.results.run.get("versions", {})],
         },
         params=study.model_dump(mode="json"),
     )
 
 
-def _models(study: Study, judged: Iterable[str], records: Mapping[str, Record], at: Layout) -> dict[str, SystemRecord]:
-    """Return for each evaluated system its entry in the study and the records in its folder."""
-    from pipeline.params.licences import use_of_model
-    from pipeline.reporting.model_cards import SystemRecord
-    from pipeline.store.models import read_history
-    from pipeline.store.raw import licences_of_images
-
-    images = {entry: licences_of_images(entry, at) for entry in study.download if entry in study.align}
-    found, systems = {}, study.systems
-    for name in judged:
-        asked = systems[name].asked if name in systems else None
-        use = use_of_model(study, name, images) if asked else None
-        found[name] = SystemRecord(asked, use, records[name], read_history(name, at))
-    return found
-
-
-def images_of(study: Study, dataset: str, at: Layout) -> Images:
-    """Return everything that the report shows about the images of a data set."""
+def images_of(study: Study, dataset: str, at: Layout) -> Images | None:
+    """Return everything that the report shows about the images of a data set; None if it has not been aligned."""
+    from pipeline.core.typed_files import find_folder, read_folder
     from pipeline.reporting.account import Images
-    from pipeline.store.accounts import doubtful_file, each_accounted
-    from pipeline.store.splits import count_copies, each_image, has_split
+    from pipeline.store.accounts import Alignment
+    from pipeline.store.splits import SplitCounts
 
-    doubtful = doubtful_file(dataset, at)
-    return Images(
-        dataset,
-        study.render.get(dataset) or study.download[dataset],
-        each_accounted(dataset, at),
-        each_image(dataset, at) if has_split(dataset, at) else (),
-        count_copies(dataset, at),
-        doubtful if doubtful.exists() else None,
-    )
+    aligned = find_folder(at.faces(dataset), Alignment)
+    if aligned is None:
+        return None
+    source = study.render.get(dataset) or study.download[dataset]
+    return Images(dataset, source, aligned, read_folder(at.split(dataset), SplitCounts))

@@ -24,7 +24,7 @@ from pipeline.splits.like import seats_of_another
 from pipeline.splits.seats import NO_SEAT, check_filled, seated
 from pipeline.splits.summary import summarise
 from pipeline.store.accounts import ALIGNED, read_images
-from pipeline.store.splits import copies_file, each_seated, split_file, write_split
+from pipeline.store.splits import Split, each_seated, split_file, write_split
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -86,8 +86,8 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
         check_filled(rows, entry, dataset)
     elif entry.kind == "sitters" and entry.artists == "drop" and artists_of:
         keep_artists_apart(rows, entry, ties, artists_of, study.seed, dataset)
-    how = entry.artists if entry.kind == "sitters" else "ignore"
-    summary = summarise(rows, pairs, copies, artists_of, how, copies_file(dataset, at))
-    write_split(dataset, rows, pairs, copies.rows, summary.artists, at)
-    for level, text in summary.messages:
+    split = Split(at.split(dataset), rows, pairs, copies.pairs, artists_of)
+    write_split(split)
+    apart = entry.artists if entry.kind == "sitters" else "ignore"
+    for level, text in summarise(split, copies.pictures, apart):
         logger.log(level, f"{dataset}: {text}")

@@ -6,13 +6,14 @@ import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from sys import intern
 from typing import Any, NamedTuple
 
 from pipeline.core.files import each_batch, each_row, read_csv, repeated_checksums
 from pipeline.core.layout import HERE, Layout
-from pipeline.core.typed_rows import each_typed
+from pipeline.core.typed_files import each_typed, from_file
 from pipeline.store.columns import FOUND
 from pipeline.store.curves import Number
 
@@ -91,6 +92,16 @@ class Accounted:
     """Width of the image in pixels."""
 
 
+@dataclass(frozen=True)
+class Alignment:
+    """The folder of a data set's faces, as the report shows it."""
+
+    images: Iterator[Accounted] = from_file(ACCOUNT, partial(each_typed, kind=Accounted))
+    """The outcome for each image, read from the file one at a time, because there may be many."""
+    doubtful: Path | None = from_file(DOUBTFUL, Path, absent=None)
+    """The page of doubtful faces for a human to check; None where there is none."""
+
+
 @contextmanager
 def account_writer(folder: Path, carried: Iterable[str]) -> Iterator[Callable[[Mapping[str, Any]], object]]:
     """Open a new account in an existing folder, and yield a function that writes a row.
@@ -123,11 +134,6 @@ def has_account(dataset: str, at: Layout = HERE) -> bool:
 def each_account(dataset: str, columns: Sequence[str] = ("image_id",), at: Layout = HERE) -> Iterator[dict[str, str]]:
     """Yield the rows of a data set's account as text; `columns` must exist."""
     return each_row(account_file(dataset, at), columns)
-
-
-def each_accounted(dataset: str, at: Layout = HERE) -> Iterator[Accounted]:
-    """Yield what became of each image of a data set; raises SitterError where image_id or status is no column."""
-    return each_typed(account_file(dataset, at), Accounted)
 
 
 def each_account_in(folder: Path) -> Iterator[dict[str, str]]:

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.files import read_table, write_csv, write_table
-from pipeline.core.layout import HERE, Layout
-from pipeline.core.typed_rows import read_typed
+from pipeline.core.typed_files import from_file, rows_of
 from pipeline.store.curves import Number
 
 PAIRS, MAPS = "pairs.csv", "maps.arrow"
@@ -42,12 +41,19 @@ class ExplainedPair:
     """The model's own cosine."""
 
 
+def _read_maps(path: Path) -> Maps:
+    column = read_table(path)["map"].combine_chunks()
+    flat = column.flatten().to_numpy(zero_copy_only=False)
+    side = round(column.type.list_size**0.5)
+    return cast(Maps, flat.reshape(-1, 2, side, side))
+
+
 @dataclass(frozen=True)
 class Attributions:
-    """The explained pairs of a model and their attribution maps."""
+    """The explained pairs of a model and their attribution maps: the model's folder."""
 
-    pairs: list[ExplainedPair]
-    maps: Maps
+    pairs: list[ExplainedPair] = from_file(PAIRS, rows_of(ExplainedPair))
+    maps: Maps = from_file(MAPS, _read_maps)
     """float32 [pairs, 2, 112, 112]: the maps of probe and gallery image."""
 
 
@@ -69,23 +75,3 @@ def write_attributions(folder: Path, pairs: Sequence[Mapping[str, Any]], maps: S
         "map": pa.FixedSizeListArray.from_arrays(pa.array(flat.reshape(-1)), flat.shape[1]),
     }
     write_table(folder / MAPS, pa.table(columns))
-
-
-def find_attributions(model: str, at: Layout = HERE) -> Attributions | None:
-    """Read the pairs of a model and their maps; None if it has not been explained.
-
-    Raises:
-        SitterError: a column of `PAIR` or the file of the maps is absent.
-    """
-    file = at.attributions(model) / PAIRS
-    if not file.is_file():
-        return None
-    return Attributions(read_typed(file, ExplainedPair), read_maps(model, at))
-
-
-def read_maps(model: str, at: Layout = HERE) -> Maps:
-    """Read the maps of a model: float32 [pairs, 2, 112, 112], for probe and gallery image."""
-    column = read_table(at.attributions(model) / MAPS)["map"].combine_chunks()
-    flat = column.flatten().to_numpy(zero_copy_only=False)
-    side = round(column.type.list_size**0.5)
-    return cast(Maps, flat.reshape(-1, 2, side, side))

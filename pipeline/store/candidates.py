@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import read_csv, read_json, write_csv, write_json
 from pipeline.core.layout import HERE, Layout
-from pipeline.core.typed_rows import read_typed
+from pipeline.core.typed_files import from_file, rows_of
 from pipeline.store.curves import Number
 
 CANDIDATES, KNOWN, QUESTION = "candidates.csv", "known.csv", "question.json"
@@ -56,13 +57,20 @@ class AnswerRow:
 
 @dataclass(frozen=True)
 class QuestionAnswers:
-    """The answers to a question."""
+    """The answers to a question: its folder."""
 
-    record: Mapping[str, Any]
-    """The content of `question.json`: settings, models, and how often candidates were right."""
-    lists: list[list[AnswerRow]]
-    """The list of each portrait."""
-    page: Path
+    record: Mapping[str, Any] = from_file(QUESTION, read_json)
+    """Settings, models, and how often candidates were right."""
+    rows: list[AnswerRow] = from_file(CANDIDATES, rows_of(AnswerRow))
+    page: Path = from_file(PAGE, Path)
+
+    @cached_property
+    def lists(self) -> list[list[AnswerRow]]:
+        """The list of each portrait."""
+        by_image: dict[tuple[str, str], list[AnswerRow]] = {}
+        for row in self.rows:
+            by_image.setdefault((row.dataset, row.image), []).append(row)
+        return list(by_image.values())
 
 
 def write_answers(
@@ -95,17 +103,3 @@ def read_question(name: str, at: Layout = HERE) -> Any:
 def read_candidates(name: str, at: Layout = HERE) -> list[dict[str, str]]:
     """Read the rows of `candidates.csv` as text."""
     return read_csv(at.identify(name) / CANDIDATES, COLUMNS)
-
-
-def find_answers(name: str, at: Layout = HERE) -> QuestionAnswers | None:
-    """Read the answers to a question; None if it has not been answered.
-
-    Raises:
-        SitterError: `candidates.csv` is absent or lacks a column.
-    """
-    if not question_file(name, at).exists():
-        return None
-    by_image: dict[tuple[str, str], list[AnswerRow]] = {}
-    for listed in read_typed(at.identify(name) / CANDIDATES, AnswerRow):
-        by_image.setdefault((listed.dataset, listed.image), []).append(listed)
-    return QuestionAnswers(read_question(name, at), list(by_image.values()), at.identify(name) / PAGE)

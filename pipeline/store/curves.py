@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator
+
+from pipeline.core.files import read_csv
 
 Point = tuple[float, float]
 
@@ -55,3 +58,8 @@ class Curve:
     def points(self, x: str, y: str) -> list[Point]:
         """Return two columns as points, sorted by the first column; incomplete points are left out."""
         return sorted(((a, b) for a, b in self.rows(x, y)), key=lambda point: point[0])
+
+
+def read_curve(path: Path) -> Curve:
+    """Read a CSV file as one curve."""
+    return Curve.of(read_csv(path))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import read_csv, read_json, write_csv, write_json
+from pipeline.core.files import read_json, write_csv, write_json
 from pipeline.core.layout import HERE, Layout
-from pipeline.store.curves import Curve
+from pipeline.core.typed_files import from_file
+from pipeline.store.curves import Curve, read_curve
 
 RECORD = "model.json"
 WEIGHTS = "weights.safetensors"
@@ -22,6 +24,16 @@ VAL_LOSS = "val_loss"
 """A further column, where the loss on val faces chooses the epoch."""
 
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SystemFiles:
+    """The records in the folder of a model or fusion."""
+
+    record: Record = from_file(RECORD, read_json, absent={})
+    """Empty where the model has not been made."""
+    training: Curve = from_file(HISTORY, read_curve, absent=Curve())
+    """Values of each epoch; empty where nothing was trained."""
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
@@ -91,12 +103,6 @@ def read_record(name: str, stage: str, at: Layout = HERE) -> Record:
     if not (found := find_record(name, at)):
         raise SitterError(f"{record_file(name, at)} does not exist: run `python -m pipeline {stage} {name}` first.")
     return found
-
-
-def read_history(name: str, at: Layout = HERE) -> Curve:
-    """Read how a training went, epoch by epoch; empty where nothing was trained."""
-    file = at.model(name) / HISTORY
-    return Curve.of(read_csv(file)) if file.exists() else Curve()
 
 
 def weights_record(name: str, size: int, sha256: str) -> Record:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.core.files import read_csv, read_json, write_csv, write_json
 from pipeline.core.layout import HERE, Layout
-from pipeline.core.typed_rows import read_typed
+from pipeline.core.typed_files import from_file, rows_of
 from pipeline.store.curves import Number
 
 IMAGES, SITTERS, EXCLUDED, SUMMARY = "images.csv", "sitters.csv", "excluded.csv", "summary.json"
@@ -49,11 +49,11 @@ class SharedSitter:
 
 @dataclass(frozen=True)
 class FoundOverlap:
-    """The overlap of a test set with training sets."""
+    """The overlap of a test set with training sets: the folder of an entry of `overlap`."""
 
-    summary: Mapping[str, Any]
-    images: list[SharedImage]
-    sitters: list[SharedSitter]
+    summary: Mapping[str, Any] = from_file(SUMMARY, read_json)
+    images: list[SharedImage] = from_file(IMAGES, rows_of(SharedImage))
+    sitters: list[SharedSitter] = from_file(SITTERS, rows_of(SharedSitter))
 
 
 def write_overlap(
@@ -85,17 +85,3 @@ def read_excluded(names: Iterable[str], at: Layout = HERE) -> set[str]:
         SitterError: the file of an entry is missing, or is no table with the column `image_id`.
     """
     return {row["image_id"] for name in names for row in read_csv(at.overlap(name) / EXCLUDED, ["image_id"])}
-
-
-def find_overlap(name: str, at: Layout = HERE) -> FoundOverlap | None:
-    """Read the results of an entry of `overlap`; None if there are none yet.
-
-    Raises:
-        SitterError: one of its tables is absent or lacks a column.
-    """
-    folder = at.overlap(name)
-    if not (folder / SUMMARY).is_file():
-        return None
-    images = read_typed(folder / IMAGES, SharedImage)
-    sitters = read_typed(folder / SITTERS, SharedSitter)
-    return FoundOverlap(read_json(folder / SUMMARY), images, sitters)

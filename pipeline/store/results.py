@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json, write_csv, write_json
-from pipeline.core.typed_rows import read_typed
+from pipeline.core.typed_files import read_typed
 from pipeline.store.benchmarks import Benchmark, Difference, Figures, GroupErrors, HardPair, Placed
 from pipeline.store.curves import Curve, number
 

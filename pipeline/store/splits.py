@@ -5,20 +5,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.core.files import each_row, output_folder, read_columns, read_csv, write_csv
 from pipeline.core.layout import HERE, Layout
+from pipeline.core.typed_files import from_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 KNOWN, TESTED = ("train", "val"), ("test",)
 """The subsets that models are made with, and the subsets that evaluate them."""
+SPLIT, PAIRS, COPIES, ARTISTS = "split.csv", "pairs.csv", "near-duplicates.csv", "artists.csv"
 SUBSETS = ("test", "val", "train")
 """Subsets that images are dealt to. Where an artist or a picture stands on two sides, the first one keeps it."""
 UNUSED = "unused"
@@ -29,7 +32,6 @@ REQUIRED = ("image_id", "sitter", "subset")
 COLUMNS = (*REQUIRED, "fold", "origin", "picture")
 PAIR_COLUMNS = ("image_a", "image_b", "genuine", "fold")
 COPY_COLUMNS = ("image_a", "image_b", "sitter_a", "sitter_b", "similarity", "sitters", "found_by")
-ARTIST_COLUMNS = ("artist", "sitters", "images", "subset", "unused")
 
 
 @dataclass(slots=True)
@@ -47,64 +49,94 @@ class Seated:
     """The best of the images that show the same picture; empty if no other image shows it."""
 
 
+class CopyPair(NamedTuple):
+    """Two images of a data set that show the same picture."""
+
+    image_a: str
+    image_b: str
+    sitter_a: str
+    sitter_b: str
+    similarity: float
+    """Correlation of the two pictures; 1 for the same file."""
+    found_by: str
+    """`same file` or `likeness`."""
+
+
+class SeatedArtist(NamedTuple):
+    """An artist, with the number of their images and of the sitters whom these show."""
+
+    artist: str
+    sitters: int
+    images: int
+    subset: str
+    """The subsets that use their images, separated by spaces."""
+    unused: int
+    """Number of their images that are not used."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The split of a data set: everything that its files hold."""
+
+    folder: Path
+    images: Sequence[Seated]
+    pairs: Sequence[Mapping[str, str]]
+    """The pairs that the data set comes with, with `PAIR_COLUMNS`; most data sets have none."""
+    copies: Sequence[CopyPair]
+    artists_of: Mapping[str, tuple[str, ...]]
+    """The artists of each image, by image id; empty if artists are ignored."""
+
+    @cached_property
+    def artists(self) -> list[SeatedArtist]:
+        """The artists in the order of their names."""
+        images_of: dict[str, list[Seated]] = defaultdict(list)
+        for image in self.images if self.artists_of else ():
+            for artist in self.artists_of.get(image.image_id, ()):
+                images_of[artist].append(image)
+        found = []
+        for name, own in sorted(images_of.items()):
+            sides = {image.subset for image in own} & set(SUBSETS)
+            unused = sum(image.subset == UNUSED for image in own)
+            sitters = len({image.sitter for image in own})
+            found.append(SeatedArtist(name, sitters, len(own), " ".join(sorted(sides)), unused))
+        return found
+
+
 def split_file(dataset: str, at: Layout = HERE) -> Path:
     """Return the path of the table of a data set's subsets."""
-    return at.split(dataset) / "split.csv"
+    return at.split(dataset) / SPLIT
 
 
 def pairs_file(dataset: str, at: Layout = HERE) -> Path:
     """Return the path of the pairs that a data set comes with; most have none."""
-    return at.split(dataset) / "pairs.csv"
+    return at.split(dataset) / PAIRS
 
 
 def copies_file(dataset: str, at: Layout = HERE) -> Path:
     """Return the path of the pairs of images that show the same picture."""
-    return at.split(dataset) / "near-duplicates.csv"
+    return at.split(dataset) / COPIES
 
 
-def count_copies(dataset: str, at: Layout = HERE) -> tuple[int, int]:
-    """Return how many pairs of images show the same picture, under one sitter's name and under two."""
-    file = copies_file(dataset, at)
-    found = Counter(row.get("sitters") or "different" for row in each_row(file)) if file.exists() else Counter[str]()
-    return found["same"], found["different"]
+def write_split(split: Split) -> None:
+    """Write the folder of a split; the files of pairs and artists only if there are any."""
+    with output_folder(split.folder) as folder:
+        write_csv(folder / SPLIT, map(_image_as_text, split.images), COLUMNS)
+        if split.pairs:
+            write_csv(folder / PAIRS, split.pairs, PAIR_COLUMNS)
+        write_csv(folder / COPIES, map(_copy_as_text, split.copies), COPY_COLUMNS)
+        if split.artists:
+            write_csv(folder / ARTISTS, (artist._asdict() for artist in split.artists), SeatedArtist._fields)
 
 
-def write_split(
-    dataset: str,
-    images: Sequence[Seated],
-    pairs: Sequence[Mapping[str, Any]],
-    copies: Sequence[Mapping[str, Any]],
-    artists: Sequence[Mapping[str, Any]],
-    at: Layout = HERE,
-) -> None:
-    """Write the folder of a split; the files of pairs and artists only if there are any.
-
-    Args:
-        dataset: the data set of the images.
-        images: the rows of `split.csv`.
-        pairs: the rows of `pairs.csv`, with `PAIR_COLUMNS`.
-        copies: the rows of `near-duplicates.csv`, with `COPY_COLUMNS`.
-        artists: the rows of `artists.csv`, with `ARTIST_COLUMNS`.
-        at: the project that the data set is in.
-    """
-    with output_folder(at.split(dataset)) as folder:
-        write_csv(folder / split_file(dataset).name, map(_as_text, images), COLUMNS)
-        if pairs:
-            write_csv(folder / pairs_file(dataset).name, pairs, PAIR_COLUMNS)
-        write_csv(folder / copies_file(dataset).name, copies, COPY_COLUMNS)
-        if artists:
-            write_csv(folder / "artists.csv", artists, ARTIST_COLUMNS)
-
-
-def _as_text(image: Seated) -> dict[str, str]:
+def _image_as_text(image: Seated) -> dict[str, str]:
     fold = "" if image.subset == UNIDENTIFIED else str(image.fold)
     values = (image.image_id, image.sitter, image.subset, fold, image.origin, image.picture)
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def has_split(dataset: str, at: Layout = HERE) -> bool:
-    """Whether a data set has been split."""
-    return split_file(dataset, at).is_file()
+def _copy_as_text(pair: CopyPair) -> dict[str, str]:
+    sitters = "same" if pair.sitter_a == pair.sitter_b else "different"
+    return pair._asdict() | {"similarity": f"{pair.similarity:.4f}", "sitters": sitters}
 
 
 def read_split(dataset: str, columns: Sequence[str] = REQUIRED, at: Layout = HERE) -> list[dict[str, str]]:
@@ -144,7 +176,35 @@ def sitters_of(dataset: str, subsets: Collection[str], at: Layout = HERE) -> dic
 
 def each_image(dataset: str, at: Layout = HERE) -> Iterator[tuple[str, str, str]]:
     """Yield image id, sitter and subset of each image, in the split's order; images of one sitter share one text."""
-    columns = split_columns(dataset, *REQUIRED, at=at)
+    return _each_image(split_file(dataset, at))
+
+
+def _each_image(path: Path) -> Iterator[tuple[str, str, str]]:
+    columns = read_columns(path, REQUIRED)
     names = columns["sitter"].dictionary_encode()
     sitters = map(names.dictionary.to_pylist().__getitem__, names.indices.to_pylist())
     return zip(columns["image_id"].to_pylist(), sitters, columns["subset"].to_pylist(), strict=True)
+
+
+def _count_subsets(path: Path) -> dict[str, tuple[int, int]]:
+    images: Counter[str] = Counter()
+    sitters: dict[str, set[str]] = defaultdict(set)
+    for _, sitter, subset in _each_image(path):
+        images[subset] += 1
+        sitters[subset].add(sitter)
+    return {subset: (len(sitters[subset] - {""}), number) for subset, number in images.items()}
+
+
+def _count_copies(path: Path) -> tuple[int, int]:
+    found = Counter(row.get("sitters") or "different" for row in each_row(path))
+    return found["same"], found["different"]
+
+
+@dataclass(frozen=True)
+class SplitCounts:
+    """The numbers of a split, counted in the files of its folder."""
+
+    subsets: Mapping[str, tuple[int, int]] = from_file(SPLIT, _count_subsets, absent={})
+    """By subset, the numbers of its sitters and images; empty if the data set has not been split."""
+    copies: tuple[int, int] = from_file(COPIES, _count_copies, absent=(0, 0))
+    """Number of pairs of images that show the same picture: of one sitter, and under the names of two sitters."""

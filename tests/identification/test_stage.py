@@ -245,15 +245,16 @@ def test_evaluation_leaves_the_answers_alone() -> None:
 
 
 def test_the_report_and_the_terminal_say_who_comes_first_and_how_often_that_is_right() -> None:
+    from pipeline.core.typed_files import find_folder
     from pipeline.faces.project_pictures import ProjectPictures
     from pipeline.reporting.album import StudyAlbum
     from pipeline.reporting.questions import lines, questions
-    from pipeline.store.candidates import find_answers
+    from pipeline.store.candidates import QuestionAnswers
 
     asked = study(as_unidentified=["s05", "s06"], without=["s06"])
-    assert find_answers("who") is None  # nothing has been answered yet
+    assert find_folder(layout.identify("who"), QuestionAnswers) is None  # nothing has been answered yet
     identify.run(asked, "who")
-    answered = {"who": find_answers("who")}
+    answered = {"who": find_folder(layout.identify("who"), QuestionAnswers)}
     told = lines(answered)
     assert told[0] == "who (who sat? 8 portraits; 13 candidates, compared by dlib)"
     assert any(line.startswith(FOUND) and line.split()[2] == "s03" for line in told)

@@ -1,4 +1,4 @@
-"""Tables are read as objects once: cells become what the fields say, and a broken one is named."""
+"""Tables and folders are read as objects once: cells become what the fields say, and a broken one is named."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import SitterError
-from pipeline.core.typed_rows import read_typed
+from pipeline.core.files import read_json, write_json
+from pipeline.core.typed_files import find_folder, from_file, read_folder, read_typed, rows_of
 from pipeline.store.curves import Curve, Number, Yes
 
 
@@ -19,6 +20,13 @@ class Row:
     score: Number
     sure: Yes
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Results:
+    summary: dict[str, int] = from_file("summary.json", read_json)
+    rows: list[Row] = from_file("rows.csv", rows_of(Row))
+    note: dict[str, int] = from_file("note.json", read_json, absent={})
 
 
 def written(folder: Path, *lines: str) -> Path:
@@ -49,6 +57,25 @@ def test_an_absent_file_is_an_error_unless_it_is_optional(tmp_path: Path) -> Non
     assert read_typed(tmp_path / "none.csv", Row, optional=True) == []
     with pytest.raises(SitterError, match="does not exist"):
         read_typed(tmp_path / "none.csv", Row)
+
+
+def test_a_folder_becomes_an_object_with_a_field_for_each_file(tmp_path: Path) -> None:
+    write_json(tmp_path / "summary.json", {"faces": 3})
+    written(tmp_path, "a,1,0.5,1,")
+    assert read_folder(tmp_path, Results) == Results({"faces": 3}, [Row("a", 1, 0.5, True)], {})
+    write_json(tmp_path / "note.json", {"of": 1})
+    assert read_folder(tmp_path, Results).note == {"of": 1}
+
+
+def test_a_folder_is_found_by_its_first_file_and_must_then_be_whole(tmp_path: Path) -> None:
+    assert find_folder(tmp_path, Results) is None
+    written(tmp_path, "a,1,0.5,1,")
+    assert find_folder(tmp_path, Results) is None
+    write_json(tmp_path / "summary.json", {})
+    assert find_folder(tmp_path, Results) == read_folder(tmp_path, Results)
+    (tmp_path / "rows.csv").unlink()
+    with pytest.raises(SitterError, match=r"rows\.csv does not exist"):
+        find_folder(tmp_path, Results)
 
 
 def test_a_curve_leaves_out_incomplete_points_and_orders_them(tmp_path: Path) -> None:
