@@ -153,11 +153,11 @@ def plain(of: Study) -> tuple[list[float], list[float]]:
     trained = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=settings.lr, weight_decay=0.0)
     mean, scale = (torch.tensor(v)[:, None, None] for v in (network.mean, network.scale))
-    sampler = SitterBatches(faces.labels, settings.sitters, settings.images, of.seed, mirror=settings.mirror)
+    sampler = SitterBatches(faces.labels, settings.sitters, settings.images, mirror=settings.mirror)
     seconds, losses = [], []
     for epoch in range(settings.epochs):
         start, total = clock(), 0.0
-        for batch in sampler.batches(epoch):
+        for batch in sampler.batches(of.seed, epoch):
             images = []
             for i, mirrored in zip(batch.images, batch.mirrored, strict=True):
                 x = torch.from_numpy(align(*faces.face(i), network.template)).permute(2, 0, 1)

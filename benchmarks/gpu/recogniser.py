@@ -50,7 +50,7 @@ def measure(given: argparse.Namespace, rec: Path, depth: int) -> None:
                 stage.run(plain, "set")
     run = prepared(plain)
     sitters = run.train.dataset.faces.sitters
-    pixels = next(run.train.batches([run.sampler.batch(0, 0)]))
+    pixels = next(run.train.batches([run.sampler.batch(run.seed, 0, 0)]))
     each = flops(run.embed, pixels[:2])
     peer = ArcFaceTorch(depth, given.width, given.embedding, sitters, DEVICE, fp16=CUDA)
     images, labels = torch.randn(len(pixels), 3, 112, 112, device=DEVICE), torch.randint(sitters, (len(pixels),))
@@ -135,7 +135,7 @@ def ours(run: Run, pixels: torch.Tensor | None) -> Steps:
     def endless() -> Iterator[torch.Tensor]:
         while True:
             run.state.position = 0
-            yield from run.train.batches(run.sampler.batches(run.state.epoch))
+            yield from run.train.batches(run.sampler.batches(run.seed, run.state.epoch))
             run.state.epoch += 1
 
     batches = endless()
@@ -145,7 +145,7 @@ def ours(run: Run, pixels: torch.Tensor | None) -> Steps:
             if pixels is not None:
                 run.state.epoch = run.state.position = 0
             inputs = next(batches) if pixels is None else pixels
-            images = run.sampler.whole(run.state.epoch, run.state.position).images
+            images = run.sampler.whole(run.seed, run.state.epoch, run.state.position).images
             run.batch(inputs, torch.from_numpy(run.sampler.labels[images]))
         run.settle()
 

@@ -15,13 +15,12 @@ if TYPE_CHECKING:
     from pipeline.params.train import Training
 
 
-def make_sampler(training: Training, labels: NDArray[np.int64], seed: int, rank: int = 0, world: int = 1) -> Batches:
+def make_sampler(training: Training, labels: NDArray[np.int64], rank: int = 0, world: int = 1) -> Batches:
     """Return the sampler that makes batches of some faces.
 
     Args:
         training: the checked settings; a sampler of whole batches has `batch`.
         labels: int64 [n], the sitter of each face.
-        seed: random seed of the sampler.
         rank, world: number of this process, and number of all processes.
 
     Raises:
@@ -30,12 +29,9 @@ def make_sampler(training: Training, labels: NDArray[np.int64], seed: int, rank:
     mirror, per_process = training.mirror, training.batch_per == "process"
     if training.sampler == "sitters":
         return SitterBatches(
-            labels, training.sitters, training.images, seed,
-            mirror=mirror, rank=rank, world=world, per_process=per_process,
-        )  # fmt: skip
+            labels, training.sitters, training.images, mirror=mirror, rank=rank, world=world, per_process=per_process
+        )
     assert training.batch is not None, "checked with the study"
     if training.sampler == "pairs":
-        return PairBatches(
-            labels, training.batch // 2, seed, mirror=mirror, rank=rank, world=world, per_process=per_process
-        )
-    return ShuffledBatches(labels, training.batch, seed, mirror=mirror, rank=rank, world=world, per_process=per_process)
+        return PairBatches(labels, training.batch // 2, mirror=mirror, rank=rank, world=world, per_process=per_process)
+    return ShuffledBatches(labels, training.batch, mirror=mirror, rank=rank, world=world, per_process=per_process)

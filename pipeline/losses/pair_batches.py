@@ -22,19 +22,18 @@ class PairBatches(Batches):
     The code behind "Face Verification: ArcFace vs InfoNCE" does the same (github.com/enazari/ArcFace-vs-InfoNCE).
     """
 
-    def __init__(self, labels: Sequence[int] | NDArray[np.int64], pairs: int, seed: int, **further: Any) -> None:
+    def __init__(self, labels: Sequence[int] | NDArray[np.int64], pairs: int, **further: Any) -> None:
         """Check that batches can be made.
 
         Args:
             labels: the sitter of each image, 0 … n − 1, in the order of the training set.
             pairs: number of pairs in a batch.
-            seed: random seed of the sampler.
             further: see `Batches`.
 
         Raises:
             SitterError: too few sitters have two images to fill a batch, or a process would get no pair.
         """
-        super().__init__(labels, seed, **further)
+        super().__init__(labels, **further)
         self.pairs = pairs
         self._pairs_of = np.bincount(self.labels) // 2 if len(self.labels) else np.zeros(0, np.int64)
         rounds = range(int(self._pairs_of.max(initial=0)))
@@ -51,9 +50,9 @@ class PairBatches(Batches):
         """Number of batches in an epoch."""
         return self._dealt
 
-    def _deal(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _deal(self, seed: int, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the pairs of an epoch, int64 [pairs of all batches, 2], and where each batch starts."""
-        rng = np.random.default_rng([self.seed, epoch])
+        rng = np.random.default_rng([seed, epoch])
         order = np.lexsort((rng.random(len(self.labels)), self.labels))  # sitter by sitter, with shuffled images
         first = np.searchsorted(self.labels[order], np.arange(len(self._pairs_of)))
         number = np.arange(self._pairs_of.sum()) - np.repeat(np.cumsum(self._pairs_of) - self._pairs_of, self._pairs_of)

@@ -37,7 +37,6 @@ class Batches(ABC):
     def __init__(
         self,
         labels: Sequence[int] | NDArray[np.int64],
-        seed: int,
         *,
         mirror: bool = False,
         rank: int = 0,
@@ -48,14 +47,12 @@ class Batches(ABC):
 
         Args:
             labels: the sitter of each image, 0 … n − 1, in the order of the training set.
-            seed: random seed of the sampler.
             mirror: mirror each image with probability one half.
             rank, world: number of this process, and number of all processes.
             per_process: whether a batch is for a single process.
         """
         self.labels = np.asarray(labels, dtype=np.int64)
-        self.seed, self.mirror = seed, mirror
-        self.rank, self.world, self.per_process = rank, world, per_process
+        self.mirror, self.rank, self.world, self.per_process = mirror, rank, world, per_process
         self._plan = lru_cache(maxsize=1)(self._deal)
 
     @property
@@ -64,7 +61,7 @@ class Batches(ABC):
         """Number of batches in an epoch, the same in every epoch."""
 
     @abstractmethod
-    def _deal(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _deal(self, seed: int, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the groups of an epoch in the order of the batches, int64 [groups, images] with −1 for no image, and
         where each batch starts, int64 [batches + 1]."""
 
@@ -95,37 +92,37 @@ class Batches(ABC):
         """Return the number of positions in an epoch, the same in every epoch and on every process."""
         return self.dealt // self.world if self.per_process else self.dealt
 
-    def batch(self, epoch: int, position: int) -> Batch:
+    def batch(self, seed: int, epoch: int, position: int) -> Batch:
         """Return this process's part of the batch at a position (0 … len − 1) of an epoch, in the batch's order."""
-        whole = self.whole(epoch, position)
+        whole = self.whole(seed, epoch, position)
         if self.world == 1:
             return whole
-        mine = self.owners(epoch, position) == self.rank
+        mine = self.owners(seed, epoch, position) == self.rank
         return Batch(whole.images[mine], whole.mirrored[mine])
 
-    def whole(self, epoch: int, position: int) -> Batch:
+    def whole(self, seed: int, epoch: int, position: int) -> Batch:
         """Return the batch of all processes together; it is the same on each of them and, unless batches are
         `per_process`, for any number of them."""
-        groups = self._groups(epoch, position)
+        groups = self._groups(seed, epoch, position)
         images = groups[groups >= 0]
-        draws = np.random.default_rng([self.seed, epoch, position]).random(len(images))
+        draws = np.random.default_rng([seed, epoch, position]).random(len(images))
         return Batch(images, (draws < 0.5) & self.mirror)
 
-    def owners(self, epoch: int, position: int) -> NDArray[np.int64]:
+    def owners(self, seed: int, epoch: int, position: int) -> NDArray[np.int64]:
         """Return the process of each image in the whole batch, int64 [B]; each process has at least one image."""
-        sizes = (self._groups(epoch, position) >= 0).sum(axis=1)
+        sizes = (self._groups(seed, epoch, position) >= 0).sum(axis=1)
         if not self.per_process:
             return np.repeat(np.arange(len(sizes)) % self.world, sizes)
-        start = self._plan(epoch)[1][position * self.world : (position + 1) * self.world + 1]
+        start = self._plan(seed, epoch)[1][position * self.world : (position + 1) * self.world + 1]
         return np.repeat(np.repeat(np.arange(self.world), np.diff(start)), sizes)
 
-    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+    def batches(self, seed: int, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Return the batches of an epoch from a position on."""
-        return (self.batch(epoch, position) for position in range(start, len(self)))
+        return (self.batch(seed, epoch, position) for position in range(start, len(self)))
 
-    def _groups(self, epoch: int, position: int) -> NDArray[np.int64]:
+    def _groups(self, seed: int, epoch: int, position: int) -> NDArray[np.int64]:
         """Return the groups of all processes' batch, int64 [groups, images] with −1 for no image."""
-        groups, start = self._plan(epoch)
+        groups, start = self._plan(seed, epoch)
         each = self.world if self.per_process else 1
         return groups[start[position * each] : start[(position + 1) * each]]
 
@@ -144,7 +141,6 @@ class SitterBatches(Batches):
         labels: Sequence[int] | NDArray[np.int64],
         sitters: int,
         images: int,
-        seed: int,
         *,
         mirror: bool = False,
         rank: int = 0,
@@ -157,13 +153,12 @@ class SitterBatches(Batches):
             labels: the sitter of each image, 0 … n − 1, in the order of the training set.
             sitters: number of sitters in a batch (P).
             images: number of images of a sitter in a batch (K).
-            seed: random seed of the sampler.
             mirror, rank, world, per_process: see `Batches`.
 
         Raises:
             SitterError: no sitter has two images, there is one sitter only, or a process would get no sitter.
         """
-        super().__init__(labels, seed, mirror=mirror, rank=rank, world=world, per_process=per_process)
+        super().__init__(labels, mirror=mirror, rank=rank, world=world, per_process=per_process)
         self.sitters, self.images = sitters, images
         counts = np.bincount(self.labels) if len(self.labels) else np.zeros(0, np.int64)
         if (counts > 0).sum() < 2:
@@ -212,10 +207,10 @@ class SitterBatches(Batches):
             "raise training.sitters."
         )
 
-    def _deal(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _deal(self, seed: int, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the groups of an epoch in the order of the batches, int64 [groups, images] with −1 for no image, and
         where each batch starts."""
-        rng = np.random.default_rng([self.seed, epoch])
+        rng = np.random.default_rng([seed, epoch])
         sitters = rng.permutation(self.labels.max() + 1)  # the order in which the sitters are dealt
         place = np.argsort(sitters)[self.labels]
         order = np.lexsort((rng.random(len(self.labels)), place))  # sitter by sitter, with shuffled images

@@ -69,7 +69,7 @@ class Run:
             loss: the loss of the embeddings; its class centres may be sharded across processes.
             sampler: makes batches of the train faces.
             parts: the parts of the backbone, from `split_network`, with their inputs for train and val faces.
-            seed: the seed of everything random within a step.
+            seed: the seed of the batches, and of everything random within a step.
             validation_loss: the loss on val faces, if it chooses the epoch to keep.
         """
         self.accelerator, self.training, self.seed = accelerator, training, seed
@@ -122,9 +122,11 @@ class Run:
                     self.end_of_epoch()  # the network before training: epoch 0 of the history
                     log.say(self.figures())
                 self.backbone.train()
-                batches = self.sampler.batches(self.state.epoch, self.state.position)
-                for inputs in self.processes.each(log.waited(self.train.batches(batches, self.state.epoch))):
-                    images = self.sampler.whole(self.state.epoch, self.state.position).images
+                batches = self.sampler.batches(self.seed, self.state.epoch, self.state.position)
+                for inputs in self.processes.each(
+                    log.waited(self.train.batches(batches, (self.seed, self.state.epoch)))
+                ):
+                    images = self.sampler.whole(self.seed, self.state.epoch, self.state.position).images
                     with self.processes.together(SitterError) as told:
                         if self.batch(inputs, torch.from_numpy(self.sampler.labels[images])):
                             told.wish = stop.by or self.due(saved)
@@ -182,11 +184,12 @@ class Run:
         first = state.position - state.position % every
         last = min(first + every, len(self.sampler)) - 1
         whole_step = state.position == last
+        place = (self.seed, state.epoch, state.position)
         value = self.gradients.add(
             inputs,
             labels,
-            torch.from_numpy(self.sampler.owners(state.epoch, state.position)),
-            place=(self.seed, state.epoch, state.position),
+            torch.from_numpy(self.sampler.owners(*place)),
+            place=place,
             part=last - first + 1,
             last=whole_step,
         )
@@ -278,15 +281,16 @@ class Run:
 
     def names(self, place: Place) -> list[str]:
         """Return the names of the images of a batch."""
-        return [self.train.dataset.faces.name(i) for i in self.sampler.whole(place.epoch, place.position).images]
+        images = self.sampler.whole(self.seed, place.epoch, place.position).images
+        return [self.train.dataset.faces.name(i) for i in images]
 
     def log(self) -> Log:
         """Return the progress of the training, counted in faces over all epochs."""
         device, work = self.accelerator.device, 0.0
-        epoch = sum(len(self.sampler.whole(0, p).images) for p in range(len(self.sampler)))
+        epoch = sum(len(self.sampler.whole(self.seed, 0, p).images) for p in range(len(self.sampler)))
         if device.type == "cuda":  # all processes do it, since they may exchange batch statistics
             self.backbone.train()
-            work = flops(self.embed, next(self.train.batches([self.sampler.batch(0, 0)]))[:2].to(device))
+            work = flops(self.embed, next(self.train.batches([self.sampler.batch(self.seed, 0, 0)]))[:2].to(device))
         return Log(
             self.training.epochs * epoch,
             epoch * self.state.epoch + epoch * self.state.position // len(self.sampler),

@@ -57,7 +57,7 @@ def prepare(recipe: Recipe, accelerator: Accelerator, stop: StopRequest, at: Lay
         unjudged = ""
         if training.keep == "val-eer":
             unjudged = check_patience(model, training.patience, val.labels, training.train_on)
-        sampler = make_sampler(training, faces.labels, recipe.seed, processes.rank, processes.world)
+        sampler = make_sampler(training, faces.labels, processes.rank, processes.world)
         network, adaptation = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed, at)
         torch.manual_seed(recipe.seed)
         loss = FullPrecision(recipe.model.loss.make(network.dim, faces.sitters))
@@ -67,7 +67,7 @@ def prepare(recipe: Recipe, accelerator: Accelerator, stop: StopRequest, at: Lay
             judges = every_val.known_to(faces) if alone else every_val
             check_val_faces(model, training.train_on, len(judges), alone, processes.world)
             if not alone:
-                of_val = make_sampler(training, judges.labels, recipe.study_seed, processes.rank, processes.world)
+                of_val = make_sampler(training, judges.labels, processes.rank, processes.world)
             subsets, mirrored = [*subsets, judges], [*mirrored, False]
     device = accelerator.device
     if processes.world > 1 and device.type == "cuda" and training.batch_norm == "all":
@@ -75,7 +75,7 @@ def prepare(recipe: Recipe, accelerator: Accelerator, stop: StopRequest, at: Lay
     network.to(device)
     if device.type == "cuda":  # faster on tensor cores; on a CPU, oneDNN crashes with it when small networks train
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    augment = None if training.augment is None else Augment(training.augment, recipe.seed)
+    augment = None if training.augment is None else Augment(training.augment)
 
     def leave() -> None:
         processes.leave(stop, "no step was made yet, so only time is lost")

@@ -46,7 +46,7 @@ class ValidationLoss:
             val: the inputs of the val faces; if `sampler` is None, their sitters have the training sitters' numbers.
             sampler: makes batches of val faces, for a loss without class centres.
             processes: the processes that share each batch.
-            at: the seed of the loss's random draws.
+            at: the seed of the batches and of the loss's random draws.
         """
         self.whole, self.val, self.sampler, self.processes, self.at = loss, val, sampler, processes, at
         inner = loss.loss
@@ -86,8 +86,8 @@ class ValidationLoss:
                 yield images, labels[images], np.arange(len(images)) * world // len(images)
         else:
             for position in range(len(self.sampler)):
-                images = self.sampler.whole(0, position).images
-                yield images, labels[images], self.sampler.owners(0, position)
+                images = self.sampler.whole(self.at, 0, position).images
+                yield images, labels[images], self.sampler.owners(self.at, 0, position)
 
     def _inputs(self, images: NDArray[np.int64]) -> Iterator[Tensor]:
         """Return the inputs of a process's share, in small batches."""

@@ -99,7 +99,7 @@ def test_the_validation_loss_is_that_of_all_val_faces_of_the_network_at_rest(pro
         inputs = torch.stack([run.val.dataset.prepare(*faces.face(i)) for i in range(12)])
         vectors, labels = run.backbone(inputs), torch.from_numpy(faces.labels)
         if loss == "infonce":
-            batches = [run.validation_loss.sampler.whole(0, p).images for p in range(2)]  # type: ignore[union-attr]
+            batches = [run.validation_loss.sampler.whole(run.validation_loss.at, 0, p).images for p in range(2)]  # type: ignore[union-attr]
             assert sorted(i for b in batches for i in b) == list(range(12))
             expected = sum(float(run.loss(vectors[b], labels[b])) * len(b) for b in batches) / 12
         else:
