@@ -37,9 +37,9 @@ from pipeline.params import Study
 from pipeline.params.recipe import recipe_of
 from pipeline.store.faces import Face, encode, write_faces
 from pipeline.training.data import read_faces
-from pipeline.training.launch import start
 from pipeline.training.loop import Run
 from pipeline.training.prepare import prepare
+from pipeline.training.processes import start
 from pipeline.training.stop import StopRequest
 
 HERE = Path(__file__).parent.parent

@@ -21,9 +21,9 @@ from pipeline.formats.recordio import write_training_set
 from pipeline.params import Study
 from pipeline.params.recipe import recipe_of
 from pipeline.stages import align, download, split
-from pipeline.training.launch import start
 from pipeline.training.loop import Run
 from pipeline.training.prepare import prepare
+from pipeline.training.processes import start
 from pipeline.training.stop import StopRequest
 from pipeline.training.throughput import flops, peak
 

@@ -16,9 +16,8 @@ from pipeline.models.device import device
 from pipeline.training import checkpoint
 from pipeline.training.checkpoint import State
 from pipeline.training.data import Faces, read_faces
-from pipeline.training.launch import start
 from pipeline.training.prepare import prepare
-from pipeline.training.processes import Processes, several
+from pipeline.training.processes import Processes, several, start
 from pipeline.training.tracking import tracked
 
 if TYPE_CHECKING:

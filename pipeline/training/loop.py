@@ -27,14 +27,12 @@ from pipeline.training.features import Parts
 from pipeline.training.finite import Figures, Place, check
 from pipeline.training.gradients import FullPrecision, Gradients
 from pipeline.training.log import Log
-from pipeline.training.optimiser import make_optimiser, rate
+from pipeline.training.optimiser import SharedOut, make_optimiser, rate
 from pipeline.training.processes import Processes
-from pipeline.training.sharded import SharedOut
 from pipeline.training.stop import StopRequest
 from pipeline.training.throughput import flops, peak
 from pipeline.training.tracking import Tracked
-from pipeline.training.validation import val_eer
-from pipeline.training.validation_loss import ValidationLoss
+from pipeline.training.validation import ValidationLoss, val_eer
 
 if TYPE_CHECKING:
     from pipeline.params.train import Training

@@ -22,8 +22,7 @@ from pipeline.training.gradients import FullPrecision
 from pipeline.training.loop import Run
 from pipeline.training.processes import Processes
 from pipeline.training.stop import StopRequest
-from pipeline.training.validation import check_patience
-from pipeline.training.validation_loss import ValidationLoss, check_val_faces, judges_alone
+from pipeline.training.validation import ValidationLoss, check_patience, check_val_faces, judges_alone
 
 if TYPE_CHECKING:
     from pipeline.params.recipe import Recipe

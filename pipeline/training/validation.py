@@ -1,9 +1,10 @@
-"""The equal error rate of a network on the val sitters, which chooses the epoch to keep."""
+"""How the epochs of a training are judged, on val sitters: by an equal error rate, or by the loss."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,9 +12,21 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.core.errors import SitterError
+from pipeline.losses.samplers import Batch, Batches
+from pipeline.losses.sharded_centres import Centres
+from pipeline.losses.within_process import tell_own
 from pipeline.metrics.result import rounded
 from pipeline.metrics.verification import eer, roc, tally
-from pipeline.training.features import Inputs
+from pipeline.training.features import FACES_AT_ONCE, Inputs
+from pipeline.training.gather import gather
+from pipeline.training.gradients import FullPrecision, seed
+from pipeline.training.processes import Processes
+
+if TYPE_CHECKING:
+    pass
+
+BATCH = 256
+"""The number of faces of a process in a batch, if each face is measured by itself."""
 
 
 @torch.no_grad()
@@ -70,3 +83,98 @@ def check_patience(model: str, patience: int | None, labels: NDArray[np.int64], 
             "make val_images large enough for them)."
         )
     return why
+
+
+def judges_alone(loss: nn.Module) -> bool:
+    """Whether a loss, or a part of a sum, has class centres, so that it needs no other face to measure a face."""
+    return any(isinstance(module, Centres) for module in loss.modules())
+
+
+class ValidationLoss:
+    """The mean loss over val faces, with the network in evaluation mode and in full precision.
+
+    A loss with class centres measures every face by itself, in the class of its training sitter. In a sum of losses
+    with such a part, only the parts with class centres count, with their weights, as in the code of "ArcFace vs
+    InfoNCE". Other losses measure batches of val faces, which are made like training batches and are the same after
+    each epoch.
+    """
+
+    def __init__(
+        self, loss: FullPrecision, val: Inputs, sampler: Batches | None, processes: Processes, at: int
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            loss: the loss of the training.
+            val: the inputs of the val faces; if `sampler` is None, their sitters have the training sitters' numbers.
+            sampler: makes batches of val faces, for a loss without class centres.
+            processes: the processes that share each batch.
+            at: the seed of the batches and of the loss's random draws.
+        """
+        self.whole, self.val, self.sampler, self.processes, self.at = loss, val, sampler, processes, at
+        inner = loss.loss
+        weighted = zip(getattr(inner, "weights", [1.0]), getattr(inner, "losses", [inner]), strict=True)
+        self.parts = [(w, FullPrecision(part)) for w, part in weighted if sampler is not None or judges_alone(part)]
+
+    @torch.no_grad()
+    def __call__(self, embed: nn.Module) -> float:
+        """Return the mean loss over the faces; every process must call.
+
+        Args:
+            embed: the network in evaluation mode, from inputs to vectors.
+        """
+        buffers = [(buffer, buffer.clone()) for buffer in self.whole.buffers()]  # running means belong to the training
+        total, faces = 0.0, 0
+        for number, (images, labels, owners) in enumerate(self._batches()):
+            mine = owners == self.processes.rank
+            with self.processes.together():
+                x = torch.cat([embed(part).float() for part in self._inputs(images[mine])])
+            places = torch.from_numpy(owners)
+            if self.processes.world > 1:
+                x = gather(x, places, self.processes.rank)
+                tell_own(self.whole, torch.from_numpy(mine).to(x.device))
+            seed(self.at, number)
+            given = torch.from_numpy(labels).to(x.device)
+            value = sum((w * part(x, given) for w, part in self.parts), start=x.new_zeros(()))
+            total, faces = total + float(value) * len(images), faces + len(images)
+        for buffer, before in buffers:
+            buffer.copy_(before)
+        return self.processes.from_first(lambda: total / faces)
+
+    def _batches(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+        """Yield images, sitters and owning processes of each batch, int64 [B] each."""
+        labels, world = self.val.dataset.faces.labels, self.processes.world
+        if self.sampler is None:
+            for images in np.array_split(np.arange(len(labels)), max(1, len(labels) // (BATCH * world))):
+                yield images, labels[images], np.arange(len(images)) * world // len(images)
+        else:
+            for position in range(len(self.sampler)):
+                images = self.sampler.whole(self.at, 0, position).images
+                yield images, labels[images], self.sampler.owners(self.at, 0, position)
+
+    def _inputs(self, images: NDArray[np.int64]) -> Iterator[Tensor]:
+        """Return the inputs of a process's share, in small batches."""
+        parts = np.array_split(images, -(-len(images) // FACES_AT_ONCE))
+        return self.val.batches([Batch(part, np.zeros(len(part), bool)) for part in parts])
+
+
+def check_val_faces(model: str, datasets: tuple[str, ...], faces: int, known: bool, world: int) -> None:
+    """Check that there are val faces for a choice of the epoch by the loss.
+
+    Args:
+        model: the name of the model.
+        datasets: the data sets that it is trained on.
+        faces: the number of val faces that the loss can measure.
+        known: whether only faces of training sitters count, as class centres need them.
+        world: the number of processes.
+
+    Raises:
+        SitterError: there are fewer faces than processes.
+    """
+    if faces < world:
+        of = "val faces of training sitters" if known else "val faces"
+        raise SitterError(
+            f"models.{model}: keep is val-loss, but {', '.join(datasets)} have {faces} {of}. "
+            + ("Split them by images (kind: images) with a share of val" if known else "Give split.….val a share")
+            + ", or set keep: val-eer, train-loss or last."
+        )

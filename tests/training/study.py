@@ -15,9 +15,9 @@ from pipeline.core.layout import Layout
 from pipeline.params import Study, check
 from pipeline.params.recipe import recipe_of
 from pipeline.store.faces import Face, encode, write_faces
-from pipeline.training.launch import start
 from pipeline.training.loop import Run
 from pipeline.training.prepare import prepare
+from pipeline.training.processes import start
 from pipeline.training.stop import StopRequest
 
 TINY: dict[str, Any] = {"kind": "iresnet", "depth": 18, "width": 0.03, "embedding": 8}

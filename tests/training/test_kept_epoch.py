@@ -16,9 +16,9 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json, write_csv
 from pipeline.params import check
 from pipeline.params.recipe import recipe_of
-from pipeline.training.launch import start
 from pipeline.training.loop import Run
 from pipeline.training.prepare import prepare
+from pipeline.training.processes import start
 from pipeline.training.stop import StopRequest
 from tests.training.launch import LORA, new_project
 from tests.training.study import STUDY

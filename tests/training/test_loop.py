@@ -19,9 +19,9 @@ from pipeline.models.backbone import trained_state
 from pipeline.params.losses.triplet import TripletOptions
 from pipeline.store.embeddings import normalise
 from pipeline.training import checkpoint
-from pipeline.training.launch import start
 from pipeline.training.loop import Run
 from pipeline.training.optimiser import rate
+from pipeline.training.processes import start
 from pipeline.training.stop import StopRequest
 from tests.suite.devices import on_both
 from tests.training.study import make_faces, prepared
