@@ -125,7 +125,10 @@ def clock() -> float:
 def prepared(of: Study) -> Run:
     """Return a training that has not begun, without its first messages."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        return prepare(recipe_of(of, "m"), start(of.train.precision), StopRequest())
+        recipe = recipe_of(of, "m")
+        made = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed)
+        faces = read_faces(recipe.training.train_on, recipe.splits)
+        return prepare(recipe, *made, *faces, start(recipe.precision), StopRequest())
 
 
 def ours(of: Study) -> tuple[list[float], list[float]]:

@@ -18,9 +18,11 @@ from benchmarks.gpu.timing import CUDA, DEVICE, Steps, rates, row
 from pipeline import params
 from pipeline.core import layout
 from pipeline.formats.recordio import write_training_set
+from pipeline.models.build import build
 from pipeline.params import Study
 from pipeline.params.recipe import recipe_of
 from pipeline.stages import align, download, split
+from pipeline.training.data import read_faces
 from pipeline.training.loop import Run
 from pipeline.training.prepare import prepare
 from pipeline.training.processes import start
@@ -116,7 +118,10 @@ def study(given: argparse.Namespace, rec: Path, depth: int, precision: str, comp
 def prepared(of: Study) -> Run:
     """Return a training that has not begun."""
     with silence():
-        run = prepare(recipe_of(of, "m"), start(of.train.precision), StopRequest())
+        recipe = recipe_of(of, "m")
+        made = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed)
+        faces = read_faces(recipe.training.train_on, recipe.splits)
+        run = prepare(recipe, *made, *faces, start(recipe.precision), StopRequest())
     run.backbone.train()
     return run
 

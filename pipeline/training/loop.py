@@ -51,7 +51,7 @@ class Run:
         training: Training,
         backbone: Backbone,
         adaptation: Adaptation,
-        loss: FullPrecision,
+        loss: nn.Module,
         sampler: Batches,
         parts: Parts,
         seed: int,
@@ -64,20 +64,22 @@ class Run:
             training: the settings.
             backbone: the adapted network, on the device.
             adaptation: its penalty is added to the loss.
-            loss: the loss of the embeddings; its class centres may be sharded across processes.
+            loss: computes the loss of embeddings and labels; its class centres may be sharded across processes.
             sampler: makes batches of the train faces.
-            parts: the parts of the backbone, from `split_network`, with their inputs for train and val faces.
+            parts: the parts of the backbone, from `split_network`, with their inputs for train and val faces, and for
+                the faces of the validation loss.
             seed: the seed of the batches, and of everything random within a step.
             validation_loss: the loss on val faces, if it chooses the epoch to keep.
         """
         self.accelerator, self.training, self.seed = accelerator, training, seed
         self.processes, self.validation_loss = Processes.of(accelerator), validation_loss
-        train, self.val = parts.inputs[:2]
+        train, self.val, *judges = parts.inputs
+        self.judges = judges[0] if judges else None
         self.backbone, self.sampler = backbone, sampler
         # With chunks, the rest of the batch waits on the CPU.
         self.train = train if training.chunk is None else replace(train, device=torch.device("cpu"))
         self.embed = nn.Sequential(*parts.trained)  # the same modules in full precision, for validation
-        self.loss = loss.to(accelerator.device)
+        self.loss = FullPrecision(loss).to(accelerator.device)
         self.parameters = [p for p in (*backbone.parameters(), *loss.parameters()) if p.requires_grad]
         self.optimiser = accelerator.prepare_optimizer(make_optimiser(training, self.parameters))
         self.shared_out = SharedOut(self.processes, shares(self.loss), self.loss, self.parameters)
@@ -91,7 +93,7 @@ class Run:
             accelerator,
             network,
             accelerator.prepare_model(self.loss) if alike else self.loss,
-            lambda: adaptation.penalty(backbone),
+            partial(adaptation.penalty, backbone),
             training.chunk,
         )
         self.tracked: Tracked | None = None
@@ -99,7 +101,7 @@ class Run:
         self.sent: list[Figures] = []  # figures of batches that the device may not have finished
 
     def fit(self, folder: Path, key: str, stop: StopRequest) -> State:
-        """Train until the last epoch, or until patience ends.
+        """Train until the last epoch, or until patience ends; the network then has the weights of the best epoch.
 
         Args:
             folder: the folder of the checkpoints.
@@ -107,7 +109,7 @@ class Run:
             stop: a request to stop, which is checked after each step.
 
         Returns:
-            The state at the end; `best` holds the weights to keep.
+            The state at the end.
 
         Raises:
             SitterError: loss or gradients are not finite.
@@ -146,6 +148,7 @@ class Run:
                 self.end_of_epoch()
                 log.say(said | self.state.error())
         self.save_together(folder, key)
+        load_trained_state(self.backbone, self.state.best)
         return self.state
 
     def due(self, saved: float) -> int:
@@ -222,8 +225,8 @@ class Run:
         loss = state.loss / len(self.sampler)
         row = state.row(loss, error, self.optimiser.param_groups[0]["lr"])
         figures = {"val-eer": error, "train-loss": loss, "last": -float(state.epoch)}
-        if self.validation_loss is not None:
-            figures["val-loss"] = row["val_loss"] = self.validation_loss(self.embed)
+        if self.validation_loss is not None and self.judges is not None:
+            figures["val-loss"] = row["val_loss"] = self.validation_loss(self.embed, self.judges)
         state.history.append(row)
         if (tracked := self.tracked) is not None:
             self.processes.from_first(lambda: tracked.epoch(row, self.backbone))

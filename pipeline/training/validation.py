@@ -12,18 +12,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.core.errors import SitterError
+from pipeline.losses.make_sampler import make_sampler
 from pipeline.losses.samplers import Batch, Batches
 from pipeline.losses.sharded_centres import Centres
 from pipeline.losses.within_process import tell_own
 from pipeline.metrics.result import rounded
 from pipeline.metrics.verification import eer, roc, tally
+from pipeline.training.data import Faces
 from pipeline.training.features import FACES_AT_ONCE, Inputs
 from pipeline.training.gather import gather
 from pipeline.training.gradients import FullPrecision, seed
 from pipeline.training.processes import Processes
 
 if TYPE_CHECKING:
-    pass
+    from pipeline.params.train import Training
 
 BATCH = 256
 """The number of faces of a process in a batch, if each face is measured by itself."""
@@ -99,36 +101,71 @@ class ValidationLoss:
     each epoch.
     """
 
-    def __init__(
-        self, loss: FullPrecision, val: Inputs, sampler: Batches | None, processes: Processes, at: int
-    ) -> None:
+    def __init__(self, loss: nn.Module, faces: Faces, sampler: Batches | None, processes: Processes, at: int) -> None:
         """Put the parts together.
 
         Args:
             loss: the loss of the training.
-            val: the inputs of the val faces; if `sampler` is None, their sitters have the training sitters' numbers.
+            faces: the val faces; if `sampler` is None, their sitters have the training sitters' numbers.
             sampler: makes batches of val faces, for a loss without class centres.
             processes: the processes that share each batch.
             at: the seed of the batches and of the loss's random draws.
         """
-        self.whole, self.val, self.sampler, self.processes, self.at = loss, val, sampler, processes, at
-        inner = loss.loss
-        weighted = zip(getattr(inner, "weights", [1.0]), getattr(inner, "losses", [inner]), strict=True)
+        self.whole, self.faces, self.sampler, self.processes, self.at = loss, faces, sampler, processes, at
+        weighted = zip(getattr(loss, "weights", [1.0]), getattr(loss, "losses", [loss]), strict=True)
         self.parts = [(w, FullPrecision(part)) for w, part in weighted if sampler is not None or judges_alone(part)]
 
+    @classmethod
+    def of(
+        cls,
+        model: str,
+        training: Training,
+        loss: nn.Module,
+        train: Faces,
+        val: Faces,
+        processes: Processes,
+        at: int,
+    ) -> ValidationLoss:
+        """Choose the val faces that the loss of a training can measure, and how they are batched.
+
+        Args:
+            model: the name of the model, for messages.
+            training: the settings.
+            loss: the loss of the training.
+            train: the faces of the train sitters.
+            val: all faces of the val sitters.
+            processes: the processes that share each batch.
+            at: the seed of the batches and of the loss's random draws.
+
+        Raises:
+            SitterError: there are fewer faces than processes, or no batch can be made of them.
+        """
+        alone = judges_alone(loss)
+        faces = val.known_to(train) if alone else val
+        if len(faces) < processes.world:
+            of = "val faces of training sitters" if alone else "val faces"
+            raise SitterError(
+                f"models.{model}: keep is val-loss, but {', '.join(training.train_on)} have {len(faces)} {of}. "
+                + ("Split them by images (kind: images) with a share of val" if alone else "Give split.….val a share")
+                + ", or set keep: val-eer, train-loss or last."
+            )
+        sampler = None if alone else make_sampler(training, faces.labels, processes.rank, processes.world)
+        return cls(loss, faces, sampler, processes, at)
+
     @torch.no_grad()
-    def __call__(self, embed: nn.Module) -> float:
+    def __call__(self, embed: nn.Module, inputs: Inputs) -> float:
         """Return the mean loss over the faces; every process must call.
 
         Args:
             embed: the network in evaluation mode, from inputs to vectors.
+            inputs: the inputs of the faces.
         """
         buffers = [(buffer, buffer.clone()) for buffer in self.whole.buffers()]  # running means belong to the training
         total, faces = 0.0, 0
         for number, (images, labels, owners) in enumerate(self._batches()):
             mine = owners == self.processes.rank
             with self.processes.together():
-                x = torch.cat([embed(part).float() for part in self._inputs(images[mine])])
+                x = torch.cat([embed(part).float() for part in _shares(inputs, images[mine])])
             places = torch.from_numpy(owners)
             if self.processes.world > 1:
                 x = gather(x, places, self.processes.rank)
@@ -143,7 +180,7 @@ class ValidationLoss:
 
     def _batches(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
         """Yield images, sitters and owning processes of each batch, int64 [B] each."""
-        labels, world = self.val.dataset.faces.labels, self.processes.world
+        labels, world = self.faces.labels, self.processes.world
         if self.sampler is None:
             for images in np.array_split(np.arange(len(labels)), max(1, len(labels) // (BATCH * world))):
                 yield images, labels[images], np.arange(len(images)) * world // len(images)
@@ -152,29 +189,8 @@ class ValidationLoss:
                 images = self.sampler.whole(self.at, 0, position).images
                 yield images, labels[images], self.sampler.owners(self.at, 0, position)
 
-    def _inputs(self, images: NDArray[np.int64]) -> Iterator[Tensor]:
-        """Return the inputs of a process's share, in small batches."""
-        parts = np.array_split(images, -(-len(images) // FACES_AT_ONCE))
-        return self.val.batches([Batch(part, np.zeros(len(part), bool)) for part in parts])
 
-
-def check_val_faces(model: str, datasets: tuple[str, ...], faces: int, known: bool, world: int) -> None:
-    """Check that there are val faces for a choice of the epoch by the loss.
-
-    Args:
-        model: the name of the model.
-        datasets: the data sets that it is trained on.
-        faces: the number of val faces that the loss can measure.
-        known: whether only faces of training sitters count, as class centres need them.
-        world: the number of processes.
-
-    Raises:
-        SitterError: there are fewer faces than processes.
-    """
-    if faces < world:
-        of = "val faces of training sitters" if known else "val faces"
-        raise SitterError(
-            f"models.{model}: keep is val-loss, but {', '.join(datasets)} have {faces} {of}. "
-            + ("Split them by images (kind: images) with a share of val" if known else "Give split.….val a share")
-            + ", or set keep: val-eer, train-loss or last."
-        )
+def _shares(inputs: Inputs, images: NDArray[np.int64]) -> Iterator[Tensor]:
+    """Return the inputs of some faces, in small batches."""
+    parts = np.array_split(images, -(-len(images) // FACES_AT_ONCE))
+    return inputs.batches([Batch(part, np.zeros(len(part), bool)) for part in parts])

@@ -17,11 +17,9 @@ from pipeline.core.files import read_csv, read_json, write_csv
 from pipeline.params import check
 from pipeline.params.recipe import recipe_of
 from pipeline.training.loop import Run
-from pipeline.training.prepare import prepare
-from pipeline.training.processes import start
 from pipeline.training.stop import StopRequest
 from tests.training.launch import LORA, new_project
-from tests.training.study import STUDY
+from tests.training.study import STUDY, prepared_by
 from tests.training.test_processes import assert_same, train_all
 
 pytestmark = pytest.mark.training
@@ -57,7 +55,7 @@ def prepared(loss: str, **training: Any) -> Run:
     raw = copy.deepcopy(STUDY) | {"split": BY_IMAGES}
     raw["models"] = {"m": {**LORA, "loss": LOSSES[loss]}}
     raw["models"]["m"]["training"] = LORA["training"] | {"images": 2, "batch_per": "training"} | training
-    return prepare(recipe_of(check(raw), "m"), start("fp32"), StopRequest())
+    return prepared_by(recipe_of(check(raw), "m"), layout.HERE)
 
 
 @pytest.mark.parametrize("keep", ["val-eer", "val-loss", "train-loss", "last"])
@@ -89,7 +87,7 @@ def test_the_validation_loss_is_that_of_all_val_faces_of_the_network_at_rest(pro
     run.fit(project / "c", "key", StopRequest())
     assert run.validation_loss is not None
     run.backbone.eval()
-    faces = run.validation_loss.val.dataset.faces
+    faces = run.validation_loss.faces
     assert (len(faces), len(run.val.dataset.faces)) == (12, 4)
     names = [faces.name(i).split("/")[1] for i in range(12)]
     trained = [run.train.dataset.faces.name(i).split("/")[1] for i in range(18)]
