@@ -66,7 +66,7 @@ def recipe_of(study: Study, name: str) -> Recipe:
         SitterError: the model is trained, and the tracker of trainings is not installed.
     """
     model = study.models[name]
-    training = changed(study.train, model.training)
+    training, own_seed = changed(study.train, model.training), seed(study, name)
     tested_in = {dataset: tested_elsewhere(study, dataset) for dataset in training.train_on if model.centre}
     watch = watch_of(study) if model.adaptation.kind != "none" else Watch()
-    return Recipe(name, model, training, seed(study, name), study.seed, study.split, tested_in, watch)
+    return Recipe(name, model, training, own_seed, study.seed, study.split, tested_in, watch)

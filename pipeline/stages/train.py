@@ -41,26 +41,26 @@ def run(study: Study, model: str, root: Path = Path()) -> None:
     if model not in study.models:
         raise SitterError(f"there is no model {model!r} in the study; {nearest(model, study.models)}")
     recipe, at = recipe_of(study, model), Layout.of(study, root)
-    from pipeline.plan.fingerprint import code
     from pipeline.training.stop import stop_request
 
     # Signals are watched before torch is imported: a signal in the meantime is a stop, not a failure.
     with stop_request() if recipe.is_trained else nullcontext() as stop:
+        from pipeline.plan.fingerprint import code, module_code
         from pipeline.training.fitting import made
 
-        with made(recipe, code("train", *recipe.kinds), stop, at) as found:
+        trained_by = code("train", *recipe.kinds)
+        built_by = module_code("pipeline.models.build", *recipe.network_kinds)
+        with made(recipe, trained_by, stop, at) as found:
             if found is not None:
-                write(recipe, found, at)
+                write(recipe, found, built_by, at)
 
 
-def write(recipe: Recipe, made: Made, at: Layout) -> None:
-    """Write the folder of a model, and log how the training went."""
+def write(recipe: Recipe, made: Made, code: str, at: Layout) -> None:
+    """Write the folder of a model, with the fingerprint of the code that builds it, and log how the training went."""
     from pipeline.models.save import write_model
-    from pipeline.plan.fingerprint import module_code
     from pipeline.store.models import VAL_LOSS, Story
 
     model, state = recipe.name, made.state
-    code = module_code("pipeline.models.build", *recipe.network_kinds)
     story = Story(state.history, state.best_epoch, state.epoch, state.step) if state else None
     training, centres = (recipe.training, state.centres) if state else (None, {})
     write_model(at.model(model), made.network, recipe.model, recipe.seed, code, made.mean, training, centres, story)

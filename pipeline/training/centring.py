@@ -14,7 +14,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.layout import HERE, Layout
 from pipeline.core.names import tested
 from pipeline.core.progress import progress
-from pipeline.losses.samplers import Batch
+from pipeline.losses.batches import Batch
 from pipeline.models.backbone import Backbone
 from pipeline.models.crops import add_crops
 from pipeline.models.preprocess import Normalise, Preprocess

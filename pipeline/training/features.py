@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from pipeline.core.progress import progress
-from pipeline.losses.samplers import Batch
+from pipeline.losses.batches import Batch
 from pipeline.models.backbone import Backbone, frozen_prefix
 from pipeline.models.preprocess import Normalise, Preprocess
 from pipeline.training.data import Faces

@@ -16,7 +16,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from pipeline.core.errors import SitterError
-from pipeline.losses.samplers import Batches
+from pipeline.losses.batches import Batches
 from pipeline.losses.sharded_centres import class_centres, shares
 from pipeline.models.adaptation import Adaptation
 from pipeline.models.backbone import Backbone, load_trained_state, trained_state

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from accelerate import Accelerator
 
-from pipeline.losses.make_sampler import make_sampler
+from pipeline.losses.samplers import make_sampler
 from pipeline.losses.sharded_centres import share_out
 from pipeline.models.adaptation import Adaptation
 from pipeline.models.backbone import Backbone, count_parameters
@@ -60,7 +60,6 @@ def prepare(
     with processes.together():
         if training.compile is True:
             check_compiler(accelerator.device.type)
-        sampler = make_sampler(training, faces.labels, processes.rank, processes.world)
         torch.manual_seed(recipe.seed)
         loss = recipe.model.loss.make(network.dim, faces.sitters)
         val = every_val.at_most(training.val_images, recipe.study_seed)
@@ -71,6 +70,7 @@ def prepare(
         elif training.keep == "val-loss":
             judge = ValidationLoss.of(model, training, loss, faces, every_val, processes, recipe.study_seed)
             subsets, mirrored = [*subsets, judge.faces], [*mirrored, False]
+        sampler = make_sampler(training, faces.labels, processes.rank, processes.world)
     device = accelerator.device
     if processes.world > 1 and device.type == "cuda" and training.batch_norm == "all":
         network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.core.errors import SitterError
-from pipeline.losses.make_sampler import make_sampler
-from pipeline.losses.samplers import Batch, Batches
+from pipeline.losses.batches import Batch, Batches
+from pipeline.losses.samplers import make_sampler
 from pipeline.losses.sharded_centres import Centres
 from pipeline.losses.within_process import tell_own
 from pipeline.metrics.result import rounded

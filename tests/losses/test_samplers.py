@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import SitterError
-from pipeline.losses.pair_batches import PairBatches
-from pipeline.losses.samplers import Batches, SitterBatches
-from pipeline.losses.shuffled_batches import ShuffledBatches
+from pipeline.losses.batches import Batches
+from pipeline.losses.samplers import PairBatches, ShuffledBatches, SitterBatches
 
 counts = st.lists(st.integers(1, 12), min_size=2, max_size=12).filter(lambda c: max(c) >= 2)
 

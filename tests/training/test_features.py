@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from pipeline.core.layout import Layout
-from pipeline.losses.samplers import Batch, SitterBatches
+from pipeline.losses.batches import Batch
+from pipeline.losses.samplers import SitterBatches
 from pipeline.models.backbone import Backbone
 from pipeline.models.backbones.dlib_resnet29 import DlibResNet29
 from pipeline.models.build import build
