@@ -37,9 +37,9 @@ from pipeline.params import Study
 from pipeline.params.recipe import recipe_of
 from pipeline.store.faces import Face, encode, write_faces
 from pipeline.training.data import read_faces
-from pipeline.training.launch import start
 from pipeline.training.loop import Run
 from pipeline.training.prepare import prepare
+from pipeline.training.processes import start
 from pipeline.training.stop import StopRequest
 
 HERE = Path(__file__).parent.parent
@@ -125,7 +125,10 @@ def clock() -> float:
 def prepared(of: Study) -> Run:
     """Return a training that has not begun, without its first messages."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        return prepare(recipe_of(of, "m"), start(of.train.precision), StopRequest())
+        recipe = recipe_of(of, "m")
+        made = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed)
+        faces = read_faces(recipe.training.train_on, recipe.splits)
+        return prepare(recipe, *made, *faces, start(recipe.precision), StopRequest())
 
 
 def ours(of: Study) -> tuple[list[float], list[float]]:
@@ -153,11 +156,11 @@ def plain(of: Study) -> tuple[list[float], list[float]]:
     trained = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=settings.lr, weight_decay=0.0)
     mean, scale = (torch.tensor(v)[:, None, None] for v in (network.mean, network.scale))
-    sampler = SitterBatches(faces.labels, settings.sitters, settings.images, of.seed, mirror=settings.mirror)
+    sampler = SitterBatches(faces.labels, settings.sitters, settings.images, mirror=settings.mirror)
     seconds, losses = [], []
     for epoch in range(settings.epochs):
         start, total = clock(), 0.0
-        for batch in sampler.batches(epoch):
+        for batch in sampler.batches(of.seed, epoch):
             images = []
             for i, mirrored in zip(batch.images, batch.mirrored, strict=True):
                 x = torch.from_numpy(align(*faces.face(i), network.template)).permute(2, 0, 1)

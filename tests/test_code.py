@@ -26,7 +26,7 @@ def test_a_model_depends_on_its_own_loss_and_no_other() -> None:
     assert "pipeline/losses/triplet.py" in with_triplet
     assert "pipeline/losses/mining.py" in with_triplet
     assert "pipeline/losses/arcface.py" not in with_triplet
-    shared = ["samplers", "make_sampler", "pair_batches", "shuffled_batches", "sharded_centres", "within_process"]
+    shared = ["batches", "samplers", "sharded_centres", "within_process"]
     of_training = {f"pipeline/losses/{module}.py" for module in shared}
     assert {f for f in files("train", "losses/none") if f.startswith("pipeline/losses/")} == of_training
 

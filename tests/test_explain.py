@@ -55,7 +55,7 @@ def study(at: Layout, monkeypatch: pytest.MonkeyPatch) -> Study:
     split.run(study, "photos", at.root)
     for name, model in study.models.items():
         network, _ = build(model.backbone, model.adaptation, 7, at)
-        write_model(at.model(name), network, model, 7)
+        write_model(at.model(name), network, model, 7, "code")
     embed.run(study, "one", "photos", at.root)
     return study
 

@@ -17,7 +17,7 @@ from pipeline.models.preprocess import Normalise
 from pipeline.params.backbones.iresnet import IResNetOptions
 from pipeline.params.losses.infonce import InfoNCEOptions
 from pipeline.training.gradients import FullPrecision, Gradients
-from pipeline.training.launch import start
+from pipeline.training.processes import start
 
 
 def measure(given: argparse.Namespace) -> None:

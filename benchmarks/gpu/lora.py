@@ -20,8 +20,8 @@ def measure(given: argparse.Namespace, architecture: str) -> None:
     make_faces(given.lora_batch // 2, 2)
     plain = lora(given, architecture, compile=False)
     run = prepared(plain)
-    pixels = next(run.train.batches([run.sampler.batch(0, 0)]))
-    labels = torch.from_numpy(run.sampler.labels[run.sampler.whole(0, 0).images]).to(DEVICE)
+    pixels = next(run.train.batches([run.sampler.batch(run.seed, 0, 0)]))
+    labels = torch.from_numpy(run.sampler.labels[run.sampler.whole(run.seed, 0, 0).images]).to(DEVICE)
     each, best = flops(run.embed, pixels[:2]), peak(DEVICE, "bf16")
     print(f"{architecture}, LoRA 16 on q and v, InfoNCE, batch {len(pixels)}; {each / 1e9:.2f} GFLOPs an image")
     ways = {"sitter, bf16": ours(run, pixels), "PyTorch and peft, bf16": by_hand(plain, pixels, labels)}

@@ -18,12 +18,14 @@ from benchmarks.gpu.timing import CUDA, DEVICE, Steps, rates, row
 from pipeline import params
 from pipeline.core import layout
 from pipeline.formats.recordio import write_training_set
+from pipeline.models.build import build
 from pipeline.params import Study
 from pipeline.params.recipe import recipe_of
 from pipeline.stages import align, download, split
-from pipeline.training.launch import start
+from pipeline.training.data import read_faces
 from pipeline.training.loop import Run
 from pipeline.training.prepare import prepare
+from pipeline.training.processes import start
 from pipeline.training.stop import StopRequest
 from pipeline.training.throughput import flops, peak
 
@@ -50,7 +52,7 @@ def measure(given: argparse.Namespace, rec: Path, depth: int) -> None:
                 stage.run(plain, "set")
     run = prepared(plain)
     sitters = run.train.dataset.faces.sitters
-    pixels = next(run.train.batches([run.sampler.batch(0, 0)]))
+    pixels = next(run.train.batches([run.sampler.batch(run.seed, 0, 0)]))
     each = flops(run.embed, pixels[:2])
     peer = ArcFaceTorch(depth, given.width, given.embedding, sitters, DEVICE, fp16=CUDA)
     images, labels = torch.randn(len(pixels), 3, 112, 112, device=DEVICE), torch.randint(sitters, (len(pixels),))
@@ -116,7 +118,10 @@ def study(given: argparse.Namespace, rec: Path, depth: int, precision: str, comp
 def prepared(of: Study) -> Run:
     """Return a training that has not begun."""
     with silence():
-        run = prepare(recipe_of(of, "m"), start(of.train.precision), StopRequest())
+        recipe = recipe_of(of, "m")
+        made = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed)
+        faces = read_faces(recipe.training.train_on, recipe.splits)
+        run = prepare(recipe, *made, *faces, start(recipe.precision), StopRequest())
     run.backbone.train()
     return run
 
@@ -135,7 +140,7 @@ def ours(run: Run, pixels: torch.Tensor | None) -> Steps:
     def endless() -> Iterator[torch.Tensor]:
         while True:
             run.state.position = 0
-            yield from run.train.batches(run.sampler.batches(run.state.epoch))
+            yield from run.train.batches(run.sampler.batches(run.seed, run.state.epoch))
             run.state.epoch += 1
 
     batches = endless()
@@ -145,7 +150,7 @@ def ours(run: Run, pixels: torch.Tensor | None) -> Steps:
             if pixels is not None:
                 run.state.epoch = run.state.position = 0
             inputs = next(batches) if pixels is None else pixels
-            images = run.sampler.whole(run.state.epoch, run.state.position).images
+            images = run.sampler.whole(run.seed, run.state.epoch, run.state.position).images
             run.batch(inputs, torch.from_numpy(run.sampler.labels[images]))
         run.settle()
 

@@ -129,9 +129,7 @@ def small_batches(study: Study, at: Layout) -> Iterator[str]:
             ]
             number = {sitter: i for i, sitter in enumerate(dict.fromkeys(who))}
             try:
-                sampler = SitterBatches(
-                    np.array([number[sitter] for sitter in who]), training.sitters, training.images, 0
-                )
+                sampler = SitterBatches(np.array([number[sitter] for sitter in who]), training.sitters, training.images)
             except SitterError as error:
                 yield f"models.{name}: {error}"
                 continue

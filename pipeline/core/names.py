@@ -70,6 +70,27 @@ def warn_of_alike(names: Iterable[str], others: Iterable[str], where: str, other
         )
 
 
+def tested(sitters: Iterable[str], elsewhere: Iterable[str], dataset: str, name: str) -> set[str]:
+    """Return the sitters of a data set who are tested in another one; the same name means the same person.
+
+    A fusion or a mean that is fitted on them would learn from test sitters, and a cohort has to consist of strangers.
+
+    Args:
+        sitters: the sitters of the data set.
+        elsewhere: the sitters who are tested in data sets that are split independently of it.
+        dataset: the data set, for the log, which says how many sitters are left out.
+        name: what is fitted, for the log.
+    """
+    known = {same(sitter) for sitter in elsewhere} - {""}
+    out = {sitter for sitter in set(sitters) if same(sitter) in known}
+    if out:
+        logger.info(
+            f"{name} is not fitted on {len(out)} sitters of {dataset}, who are tested in another data set: "
+            f"{', '.join(sorted(out)[:SHOWN])}{' …' if len(out) > SHOWN else ''}"
+        )
+    return out
+
+
 def spelled_alike(names: Iterable[str]) -> list[tuple[str, str]]:
     """Return pairs of sitters' names in one data set that differ only by their spelling; warns of them."""
     by_key: dict[str, list[str]] = defaultdict(list)

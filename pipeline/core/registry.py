@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from pipeline.core.errors import nearest
+
+if TYPE_CHECKING:
+    from pipeline.core.layout import Layout
 
 
 class Strict(BaseModel):
@@ -70,16 +73,22 @@ class Options(Strict):
         """Return the full name of the module that holds the implementation."""
         return cls.implementation.partition(":")[0] if cls.implementation else None
 
-    def make(self, *given: Any, **named: Any) -> Any:
-        """Import the implementation and call it with the pipeline's arguments and, where it has any, these options."""
+    def entries(self) -> dict[str, str]:
+        """Return the entries under `download` that the kind reads, by the field that names each; most read none."""
+        return {}
+
+    def make(self, *given: Any, at: Layout | None = None) -> Any:
+        """Import the implementation and call it with the pipeline's arguments and, where it has any, these options.
+
+        Args:
+            given: the arguments.
+            at: the project that holds the downloads; only a kind that reads some of them is told.
+        """
         assert self.implementation is not None, f"there is nothing behind kind {self.kind!r}"
         module, _, name = self.implementation.partition(":")
         options = (self,) if type(self).model_fields.keys() - {"kind"} else ()
-        return vars(importlib.import_module(module))[name](*given, *options, **named)
-
-    def entries(self) -> dict[str, str]:
-        """Return the entries under `download` that the kind reads, by the field that names each."""
-        return {}
+        where = {"at": at} if at is not None and self.entries() else {}
+        return vars(importlib.import_module(module))[name](*given, *options, **where)
 
     def kinds(self) -> tuple[str, ...]:
         """Return this kind, and the kinds of the options within it."""

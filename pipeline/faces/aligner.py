@@ -19,7 +19,6 @@ from pipeline.faces.detection import Detection
 from pipeline.faces.image import UnreadableImage, encoded_image, read_image
 from pipeline.params.align import Align
 from pipeline.store.faces import Face, decode, encode
-from pipeline.store.weights import make_with_weights
 
 LANDMARKS = ("left eye", "right eye", "nose", "left mouth corner", "right mouth corner")
 # In 3 of 14 paintings with two detections or more, the largest was no face but lace, a shoe or a shadow, with scores of
@@ -60,7 +59,7 @@ class Aligner:
         cv2.setNumThreads(1)
         self.folder = folder
         self.settings = Align.model_validate(settings)
-        self.detectors = [(options.kind, make_with_weights(options, at)) for options in self.settings.detectors]
+        self.detectors = [(options.kind, options.make(at=at)) for options in self.settings.detectors]
         self.corrections = corrections or {}
 
     def __call__(self, row: Mapping[str, str]) -> AlignedImage:

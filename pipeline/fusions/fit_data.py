@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ import numpy as np
 
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import HERE, Layout
-from pipeline.core.names import SHOWN, same
+from pipeline.core.names import tested
 from pipeline.core.numbers import Singles
 from pipeline.fusions.fused import Fused, Kind, mean_units
 from pipeline.store.embeddings import Embeddings, read_embeddings, refuse_failed
@@ -19,8 +18,6 @@ from pipeline.store.splits import KNOWN, each_image
 
 if TYPE_CHECKING:
     from pipeline.params.fuse import Fusion
-
-logger = logging.getLogger(__name__)
 
 # Image id, sitter, and `train` or `val`.
 FitImage = tuple[str, str, str]
@@ -99,28 +96,19 @@ def train_and_val(dataset: str, at: Layout = HERE) -> list[FitImage]:
 
 
 def strangers_only(
-    images: Mapping[str, Sequence[FitImage]], tested: Mapping[str, Collection[str]], name: str
+    images: Mapping[str, Sequence[FitImage]], elsewhere: Mapping[str, Collection[str]], name: str
 ) -> dict[str, list[FitImage]]:
-    """Leave out the images of sitters who are tested in another data set; the same name means the same person.
-
-    Otherwise a fusion would learn from its test sitters, and a cohort would contain test sitters, although it has to
-    consist of strangers.
+    """Leave out the images of sitters who are tested in another data set (`pipeline.core.names.tested`).
 
     Args:
         images: images by data set.
-        tested: for each data set, the sitters who are tested in data sets that are split independently of it.
-        name: name of the fusion, for the log, which says how many sitters are left out.
+        elsewhere: for each data set, the sitters who are tested in data sets that are split independently of it.
+        name: name of the fusion, for the log.
     """
     kept = {}
     for dataset, rows in images.items():
-        known = {same(sitter) for sitter in tested.get(dataset, ())} - {""}
-        out = {sitter for sitter in {sitter for _, sitter, _ in rows} if same(sitter) in known}
+        out = tested((sitter for _, sitter, _ in rows), elsewhere.get(dataset, ()), dataset, name)
         kept[dataset] = [row for row in rows if row[1] not in out]
-        if out:
-            logger.info(
-                f"{name} is not fitted on {len(out)} sitters of {dataset}, who are tested in another data set: "
-                f"{', '.join(sorted(out)[:SHOWN])}{' …' if len(out) > SHOWN else ''}"
-            )
     return kept
 
 

@@ -1,133 +1,43 @@
-"""Samplers: the images of a batch are a pure function of (seed, epoch, position).
-
-There is no state from batch to batch. So a resumed run gets the same batches as one that was never stopped, also on
-another number of processes.
-"""
+"""The samplers: which images come together in a batch."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
+from pipeline.losses.batches import Batches
+
+if TYPE_CHECKING:
+    from pipeline.params.train import Training
 
 
-@dataclass(frozen=True)
-class Batch:
-    """The images of a batch: their positions in the training set, and which of them are mirrored."""
+def make_sampler(training: Training, labels: NDArray[np.int64], rank: int = 0, world: int = 1) -> Batches:
+    """Return the sampler that makes batches of some faces.
 
-    images: NDArray[np.int64]
-    mirrored: NDArray[np.bool_]
+    Args:
+        training: the checked settings; a sampler of whole batches has `batch`.
+        labels: int64 [n], the sitter of each face.
+        rank, world: number of this process, and number of all processes.
 
-
-class Batches(ABC):
-    """Base class of samplers.
-
-    A sampler deals the images of an epoch into groups that stay on one process, and the groups into batches. A batch is
-    for all processes together: process `rank` of `world` gets every `world`-th of its groups. With `per_process`, a
-    batch is for a single process, as if it trained alone: at each position, the `world` processes take `world`
-    consecutive batches, so that an epoch has `world` times fewer positions.
+    Raises:
+        SitterError: no batch can be made of these faces, or a process would get no part of a batch.
     """
-
-    def __init__(
-        self,
-        labels: Sequence[int] | NDArray[np.int64],
-        seed: int,
-        *,
-        mirror: bool = False,
-        rank: int = 0,
-        world: int = 1,
-        per_process: bool = False,
-    ) -> None:
-        """Keep the settings of all samplers.
-
-        Args:
-            labels: the sitter of each image, 0 … n − 1, in the order of the training set.
-            seed: random seed of the sampler.
-            mirror: mirror each image with probability one half.
-            rank, world: number of this process, and number of all processes.
-            per_process: whether a batch is for a single process.
-        """
-        self.labels = np.asarray(labels, dtype=np.int64)
-        self.seed, self.mirror = seed, mirror
-        self.rank, self.world, self.per_process = rank, world, per_process
-        self._plan = lru_cache(maxsize=1)(self._deal)
-
-    @property
-    @abstractmethod
-    def dealt(self) -> int:
-        """Number of batches in an epoch, the same in every epoch."""
-
-    @abstractmethod
-    def _deal(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the groups of an epoch in the order of the batches, int64 [groups, images] with −1 for no image, and
-        where each batch starts, int64 [batches + 1]."""
-
-    def shortfall(self) -> str:
-        """Return a message if batches are much smaller than asked for: how small, why, and what to change; else ""."""
-        return ""
-
-    def check_shared_out(self, groups: int, what: str, field: str) -> None:
-        """Raise SitterError if a process would get no part of a batch, or no batch.
-
-        Args:
-            groups: number of groups in the smallest batch.
-            what: the word for the groups, for the message.
-            field: the field of `training` that gives their number.
-        """
-        if self.per_process and self.dealt < self.world:
-            raise SitterError(
-                f"an epoch has {self.dealt} batches, too few to give each of {self.world} processes one of its own. "
-                f"Lower training.{field} or start fewer processes."
-            )
-        if not self.per_process and groups < self.world:
-            raise SitterError(
-                f"batches of {groups} {what} cannot be divided among {self.world} processes. "
-                f"Raise training.{field} or start fewer processes."
-            )
-
-    def __len__(self) -> int:
-        """Return the number of positions in an epoch, the same in every epoch and on every process."""
-        return self.dealt // self.world if self.per_process else self.dealt
-
-    def batch(self, epoch: int, position: int) -> Batch:
-        """Return this process's part of the batch at a position (0 … len − 1) of an epoch, in the batch's order."""
-        whole = self.whole(epoch, position)
-        if self.world == 1:
-            return whole
-        mine = self.owners(epoch, position) == self.rank
-        return Batch(whole.images[mine], whole.mirrored[mine])
-
-    def whole(self, epoch: int, position: int) -> Batch:
-        """Return the batch of all processes together; it is the same on each of them and, unless batches are
-        `per_process`, for any number of them."""
-        groups = self._groups(epoch, position)
-        images = groups[groups >= 0]
-        draws = np.random.default_rng([self.seed, epoch, position]).random(len(images))
-        return Batch(images, (draws < 0.5) & self.mirror)
-
-    def owners(self, epoch: int, position: int) -> NDArray[np.int64]:
-        """Return the process of each image in the whole batch, int64 [B]; each process has at least one image."""
-        sizes = (self._groups(epoch, position) >= 0).sum(axis=1)
-        if not self.per_process:
-            return np.repeat(np.arange(len(sizes)) % self.world, sizes)
-        start = self._plan(epoch)[1][position * self.world : (position + 1) * self.world + 1]
-        return np.repeat(np.repeat(np.arange(self.world), np.diff(start)), sizes)
-
-    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """Return the batches of an epoch from a position on."""
-        return (self.batch(epoch, position) for position in range(start, len(self)))
-
-    def _groups(self, epoch: int, position: int) -> NDArray[np.int64]:
-        """Return the groups of all processes' batch, int64 [groups, images] with −1 for no image."""
-        groups, start = self._plan(epoch)
-        each = self.world if self.per_process else 1
-        return groups[start[position * each] : start[(position + 1) * each]]
+    further = {
+        "mirror": training.mirror,
+        "rank": rank,
+        "world": world,
+        "per_process": training.batch_per == "process",
+    }
+    if training.sampler == "sitters":
+        return SitterBatches(labels, training.sitters, training.images, **further)
+    assert training.batch is not None, "checked with the study"
+    if training.sampler == "pairs":
+        return PairBatches(labels, training.batch // 2, **further)
+    return ShuffledBatches(labels, training.batch, **further)
 
 
 class SitterBatches(Batches):
@@ -144,12 +54,7 @@ class SitterBatches(Batches):
         labels: Sequence[int] | NDArray[np.int64],
         sitters: int,
         images: int,
-        seed: int,
-        *,
-        mirror: bool = False,
-        rank: int = 0,
-        world: int = 1,
-        per_process: bool = False,
+        **further: Any,
     ) -> None:
         """Check that batches can be made.
 
@@ -157,13 +62,12 @@ class SitterBatches(Batches):
             labels: the sitter of each image, 0 … n − 1, in the order of the training set.
             sitters: number of sitters in a batch (P).
             images: number of images of a sitter in a batch (K).
-            seed: random seed of the sampler.
-            mirror, rank, world, per_process: see `Batches`.
+            further: see `Batches`.
 
         Raises:
             SitterError: no sitter has two images, there is one sitter only, or a process would get no sitter.
         """
-        super().__init__(labels, seed, mirror=mirror, rank=rank, world=world, per_process=per_process)
+        super().__init__(labels, **further)
         self.sitters, self.images = sitters, images
         counts = np.bincount(self.labels) if len(self.labels) else np.zeros(0, np.int64)
         if (counts > 0).sum() < 2:
@@ -212,10 +116,10 @@ class SitterBatches(Batches):
             "raise training.sitters."
         )
 
-    def _deal(self, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _deal(self, seed: int, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the groups of an epoch in the order of the batches, int64 [groups, images] with −1 for no image, and
         where each batch starts."""
-        rng = np.random.default_rng([self.seed, epoch])
+        rng = np.random.default_rng([seed, epoch])
         sitters = rng.permutation(self.labels.max() + 1)  # the order in which the sitters are dealt
         place = np.argsort(sitters)[self.labels]
         order = np.lexsort((rng.random(len(self.labels)), place))  # sitter by sitter, with shuffled images
@@ -232,3 +136,92 @@ class SitterBatches(Batches):
         batch = rng.permutation(self._batches)[np.arange(len(groups)) % self._batches]
         sizes = np.bincount(batch, minlength=self._batches)
         return groups[np.argsort(batch, kind="stable")], np.concatenate([[0], np.cumsum(sizes)])
+
+
+class PairBatches(Batches):
+    """Batches of `pairs` genuine pairs, each of another sitter; an epoch contains nearly every image once.
+
+    An epoch shuffles each sitter's images and groups them into pairs; if their number is odd, one image is left out.
+    Round r takes the r-th pair of every sitter with at least r pairs. Each round is shuffled and cut into batches; an
+    incomplete last batch is dropped. The batches of all rounds are then shuffled.
+
+    The code behind "Face Verification: ArcFace vs InfoNCE" does the same (github.com/enazari/ArcFace-vs-InfoNCE).
+    """
+
+    def __init__(self, labels: Sequence[int] | NDArray[np.int64], pairs: int, **further: Any) -> None:
+        """Check that batches can be made.
+
+        Args:
+            labels: the sitter of each image, 0 … n − 1, in the order of the training set.
+            pairs: number of pairs in a batch.
+            further: see `Batches`.
+
+        Raises:
+            SitterError: too few sitters have two images to fill a batch, or a process would get no pair.
+        """
+        super().__init__(labels, **further)
+        self.pairs = pairs
+        self._pairs_of = np.bincount(self.labels) // 2 if len(self.labels) else np.zeros(0, np.int64)
+        rounds = range(int(self._pairs_of.max(initial=0)))
+        self._dealt = sum(int((self._pairs_of > number).sum()) // pairs for number in rounds)
+        if not self._dealt:
+            raise SitterError(
+                f"{(self._pairs_of > 0).sum()} sitters have two training images or more, too few for a batch of "
+                f"{pairs} pairs of different sitters. Lower training.batch, or train on more images."
+            )
+        self.check_shared_out(pairs, "pairs", "batch")
+
+    @property
+    def dealt(self) -> int:
+        """Number of batches in an epoch."""
+        return self._dealt
+
+    def _deal(self, seed: int, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the pairs of an epoch, int64 [pairs of all batches, 2], and where each batch starts."""
+        rng = np.random.default_rng([seed, epoch])
+        order = np.lexsort((rng.random(len(self.labels)), self.labels))  # sitter by sitter, with shuffled images
+        first = np.searchsorted(self.labels[order], np.arange(len(self._pairs_of)))
+        number = np.arange(self._pairs_of.sum()) - np.repeat(np.cumsum(self._pairs_of) - self._pairs_of, self._pairs_of)
+        place = np.repeat(first, self._pairs_of) + 2 * number
+        pairs = order[np.stack([place, place + 1], axis=1)]
+        by_round = np.lexsort((rng.random(len(pairs)), number))
+        size = np.bincount(number)
+        within = np.arange(len(pairs)) - np.repeat(np.cumsum(size) - size, size)
+        whole = within < np.repeat(size // self.pairs * self.pairs, size)
+        batches = pairs[by_round[whole]].reshape(self._dealt, self.pairs, 2)
+        return rng.permutation(batches).reshape(-1, 2), np.arange(self._dealt + 1) * self.pairs
+
+
+class ShuffledBatches(Batches):
+    """All images in random order, cut into batches of `size`; an incomplete last batch is dropped."""
+
+    def __init__(self, labels: Sequence[int] | NDArray[np.int64], size: int, **further: Any) -> None:
+        """Check that batches can be made.
+
+        Args:
+            labels: the sitter of each image, 0 … n − 1, in the order of the training set.
+            size: number of images in a batch.
+            further: see `Batches`.
+
+        Raises:
+            SitterError: there are fewer images than a batch has, or a process would get none.
+        """
+        super().__init__(labels, **further)
+        self.size = size
+        if len(self.labels) < size:
+            raise SitterError(
+                f"the {len(self.labels)} training images are fewer than the {size} of a batch, so that no batch can be "
+                "made (sampler shuffle drops the last, incomplete one). Lower training.batch."
+            )
+        self.check_shared_out(size, "images", "batch")
+
+    @property
+    def dealt(self) -> int:
+        """Number of batches in an epoch."""
+        return len(self.labels) // self.size
+
+    def _deal(self, seed: int, epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return groups of one image each, int64 [images, 1], and where each batch starts."""
+        order = np.random.default_rng([seed, epoch]).permutation(len(self.labels))
+        start = np.arange(self.dealt + 1) * self.size
+        return order[: start[-1], None], start

@@ -9,7 +9,6 @@ from pipeline.models.adaptation import Adaptation
 from pipeline.models.backbone import Backbone
 from pipeline.params.adaptations import Adaptation as AdaptationOptions
 from pipeline.params.backbones import Backbone as BackboneOptions
-from pipeline.store.weights import make_with_weights
 
 
 def build(
@@ -28,7 +27,7 @@ def build(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network: Backbone = make_with_weights(backbone, at)
+        network: Backbone = backbone.make(at=at)
         way: Adaptation = Adaptation() if adaptation.kind == "none" else adaptation.make()
         way.adapt(network)
     return network.eval(), way

@@ -12,7 +12,6 @@ from pipeline.core.files import atomic_file, output_folder
 from pipeline.core.versions import versions
 from pipeline.formats.companions import checksum
 from pipeline.models.backbone import Backbone, count_parameters, trained_state
-from pipeline.plan.fingerprint import module_code
 from pipeline.store.models import CENTRES, MEAN, WEIGHTS, Story, weights_record, write_record, write_story
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ def write_model(
     network: Backbone,
     model: Model,
     seed: int,
+    code: str,
     mean: Tensor | None = None,
     training: Training | None = None,
     centres: Mapping[str, Tensor] | None = None,
@@ -38,6 +38,7 @@ def write_model(
         network: the adapted network, with the weights to keep.
         model: its entry in `params.yaml`.
         seed: the seed that the network was built with.
+        code: the fingerprint of the code that builds it.
         mean: mean unit vector of the training faces, float32 [dim], for a centred model; written to `mean.safetensors`.
         training: resolved settings; None for a frozen model.
         centres: class centres that the loss has learned; written to `centres.safetensors`.
@@ -45,7 +46,7 @@ def write_model(
     """
     state = {name: value.cpu().contiguous() for name, value in trained_state(network).items()}
     learned = {WEIGHTS: state, CENTRES: dict(centres or {}), MEAN: {} if mean is None else {"mean": mean.contiguous()}}
-    record = describe(network, model, training, seed)
+    record = describe(network, model, training, seed, code)
     with output_folder(folder) as part:
         for name, tensors in learned.items():
             if tensors:
@@ -56,11 +57,10 @@ def write_model(
             write_story(part, story)
 
 
-def describe(network: Backbone, model: Model, training: Training | None, seed: int) -> dict[str, Any]:
+def describe(network: Backbone, model: Model, training: Training | None, seed: int, code: str) -> dict[str, Any]:
     """Return the contents of `model.json`."""
     trained, total = count_parameters(network)
     file, adapter = network.weights_file, network.adapter_file
-    kinds = f"backbones/{model.backbone.kind}", f"adaptations/{model.adaptation.kind}"
     return {
         "backbone": model.backbone.model_dump(mode="json"),
         "adaptation": model.adaptation.model_dump(mode="json"),
@@ -81,7 +81,7 @@ def describe(network: Backbone, model: Model, training: Training | None, seed: i
         },
         "dim": network.dim,
         "parameters": {"trained": trained, "total": total},
-        "code": module_code("pipeline.models.build", *kinds),
+        "code": code,
         "versions": versions(),
     }
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.params.effective import changed, seed, tested_elsewhere
+from pipeline.params.tracking import Watch, watch_of
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -29,16 +30,43 @@ class Recipe:
     splits: Mapping[str, Split]
     tested_in: Mapping[str, Sequence[str]]
     """For a centred model: by training data set, the data sets that keep their test sitters out of its mean."""
+    watch: Watch
+    """How the training is watched; a frozen model is not."""
 
     @property
     def is_trained(self) -> bool:
         """Whether anything of the network is trained."""
         return self.model.adaptation.kind != "none"
 
+    @property
+    def reads_faces(self) -> bool:
+        """Whether the model is made with the faces of its data sets: to learn from them, or for their mean."""
+        return self.is_trained or self.model.centre
+
+    @property
+    def precision(self) -> Literal["fp32", "fp16", "bf16"]:
+        """The precision of the training; nothing of a frozen network is computed in another than fp32."""
+        return self.training.precision if self.is_trained else "fp32"
+
+    @property
+    def network_kinds(self) -> tuple[str, ...]:
+        """The kinds that make the network, as `pipeline.plan.fingerprint` names them."""
+        return f"backbones/{self.model.backbone.kind}", f"adaptations/{self.model.adaptation.kind}"
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that make and train the network."""
+        return *self.network_kinds, *(f"losses/{kind}" for kind in self.model.loss.kinds())
+
 
 def recipe_of(study: Study, name: str) -> Recipe:
-    """Return how one of the study's models is made."""
+    """Return how one of the study's models is made.
+
+    Raises:
+        SitterError: the model is trained, and the tracker of trainings is not installed.
+    """
     model = study.models[name]
-    training = changed(study.train, model.training)
+    training, own_seed = changed(study.train, model.training), seed(study, name)
     tested_in = {dataset: tested_elsewhere(study, dataset) for dataset in training.train_on if model.centre}
-    return Recipe(name, model, training, seed(study, name), study.seed, study.split, tested_in)
+    watch = watch_of(study) if model.adaptation.kind != "none" else Watch()
+    return Recipe(name, model, training, own_seed, study.seed, study.split, tested_in, watch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -49,12 +49,12 @@ class Tracking(Strict):
 
 @dataclass(frozen=True)
 class Watch:
-    """How trainings are watched: the section, and what it names."""
+    """How trainings are watched: the section, and what it names; by default, they are not."""
 
-    options: Tracking
-    benchmarks: Mapping[str, AllPairsOptions | KfoldOptions]
+    options: Tracking = field(default_factory=Tracking)
+    benchmarks: Mapping[str, AllPairsOptions | KfoldOptions] = field(default_factory=dict)
     """Those that a network is measured by."""
-    far: tuple[float, ...]
+    far: tuple[float, ...] = ()
     """At which FARs."""
 
 

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import HERE, MANIFEST, Layout
-from pipeline.core.registry import Options
 from pipeline.formats.companions import companions
 from pipeline.store.raw import SOURCE
 
 # Files that `download` writes beside the file itself.
 ACCOUNT = {MANIFEST, SOURCE}
-
-
-def make_with_weights(options: Options, at: Layout = HERE) -> Any:
-    """Make the implementation of an option; if it names weights, tell it the project where they lie."""
-    return options.make(at=at) if options.entries() else options.make()
 
 
 def weights_file(name: str, at: Layout = HERE) -> Path:

@@ -21,11 +21,10 @@ class Augment:
     For the same seed, epoch and face, the result is the same in every worker and process, and after a resume.
     """
 
-    def __init__(self, options: Augmentation, seed: int) -> None:
+    def __init__(self, options: Augmentation) -> None:
         import pipeline.core.torchvision_ops  # noqa: F401, I001  (before torchvision)
         from torchvision.transforms import InterpolationMode, v2
 
-        self.seed = seed
         colours = v2.ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.05)
         blurs = v2.RandomChoice([v2.GaussianBlur(kernel_size=9, sigma=(0.3, 2.0)), LowResolution()])
         affine = v2.RandomAffine(
@@ -37,15 +36,16 @@ class Augment:
         ways.append((JPEG(), options.jpeg))
         self.change = v2.Compose([v2.RandomApply([way], p) for way, p in ways])
 
-    def __call__(self, pixels: NDArray[np.uint8], image: int, epoch: int) -> NDArray[np.uint8]:
+    def __call__(self, pixels: NDArray[np.uint8], seed: int, epoch: int, image: int) -> NDArray[np.uint8]:
         """Return a face as it is changed in an epoch, uint8 [S, S, 3], RGB.
 
         Args:
             pixels: the face, uint8 [S, S, 3], RGB.
-            image: the number of the face among the training faces.
+            seed: the seed of the training.
             epoch: the epoch, counted from 0.
+            image: the number of the face among the training faces.
         """
-        (state,) = np.random.SeedSequence([self.seed, epoch, image]).generate_state(1, np.uint64).tolist()
+        (state,) = np.random.SeedSequence([seed, epoch, image]).generate_state(1, np.uint64).tolist()
         before = torch.get_rng_state()
         try:
             torch.default_generator.manual_seed(state >> 1)  # torch.manual_seed would seed the GPUs, too

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
 from pipeline.core.layout import HERE, MANIFEST, Layout
-from pipeline.plan import fingerprint
 from pipeline.training import status
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FILE = "checkpoint.pt"
-KINDS = ("backbones", "adaptations", "losses")
 # Settings that change how a model is trained, but not the result.
 WITHOUT_EFFECT = {"checkpoint_seconds", "workers", "shard_centres"}
 
@@ -85,11 +83,12 @@ class State:
         return {} if error is None else {"val EER": f"{100 * error:.2f} %"}
 
 
-def key(recipe: Recipe, world: int = 1, at: Layout = HERE) -> str:
+def key(recipe: Recipe, code: str, world: int = 1, at: Layout = HERE) -> str:
     """Return a hash of parameters, inputs and code. A checkpoint with another key belongs to another training.
 
     Args:
         recipe: the recipe of the model.
+        code: the fingerprint of the code that trains it.
         world: the number of processes; it counts only if each process has its own batches or negatives.
         at: the project that holds the inputs.
     """
@@ -98,14 +97,12 @@ def key(recipe: Recipe, world: int = 1, at: Layout = HERE) -> str:
     entry, training = recipe.model, recipe.training
     inputs = [folder(d) / MANIFEST for d in training.train_on for folder in (at.faces, at.split)]
     inputs += [at.raw(weights) / MANIFEST for weights in entry.backbone.entries().values()]
-    options = zip(KINDS, (entry.backbone, entry.adaptation, entry.loss), strict=True)
-    kinds = [f"{sort}/{kind}" for sort, chosen in options for kind in chosen.kinds()]
     of = {
         "seed": [recipe.study_seed, recipe.seed],  # for the choice of val faces, and for the training
         "model": entry.model_dump(exclude={"training"}),
         "training": training.model_dump(exclude=WITHOUT_EFFECT),
         "inputs": {str(path.relative_to(at.home)): _content(path) for path in inputs},
-        "code": fingerprint.code("train", *kinds),
+        "code": code,
         "world": world if per_process(training, entry.loss) else None,
         "torch": torch.__version__,
     }

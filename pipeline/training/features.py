@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from pipeline.core.progress import progress
-from pipeline.losses.samplers import Batch
+from pipeline.losses.batches import Batch
 from pipeline.models.backbone import Backbone, frozen_prefix
 from pipeline.models.preprocess import Normalise, Preprocess
 from pipeline.training.data import Faces
@@ -38,8 +38,8 @@ class View(NamedTuple):
 
     position: int
     mirrored: bool = False
-    epoch: int | None = None
-    """The epoch, on which the augmentation depends; None: the face is not augmented."""
+    drawn: tuple[int, int] | None = None
+    """Seed and epoch, on which the augmentation depends; None: the face is not augmented."""
 
 
 class PreparedFaces(Dataset[Tensor]):
@@ -60,14 +60,14 @@ class PreparedFaces(Dataset[Tensor]):
         if get_worker_info():
             # Memory shared with the training process. Moved there after it is filled, the batch would be copied.
             batch.share_memory_()  # type: ignore[no-untyped-call]
-        for pixels, (position, mirrored, epoch) in zip(batch.numpy(), views, strict=True):
+        for pixels, (position, mirrored, drawn) in zip(batch.numpy(), views, strict=True):
             face = self.faces.crop(position) if stored else self.prepare.pixels(*self.faces.face(position))
             if mirrored:
                 cv2.flip(face, 1, dst=pixels)
             else:
                 pixels[...] = face
-            if self.augment is not None and epoch is not None:
-                pixels[...] = self.augment(pixels, position, epoch)
+            if self.augment is not None and drawn is not None:
+                pixels[...] = self.augment(pixels, *drawn, position)
         return batch
 
 
@@ -75,13 +75,13 @@ class Views:
     """The batches of an epoch in the form of a loader's sampler: a list of views for each batch, made when needed."""
 
     batches: Iterable[Batch] = ()
-    epoch: int | None = None
+    drawn: tuple[int, int] | None = None
 
     def __iter__(self) -> Iterator[list[View]]:
-        epoch = self.epoch
+        drawn = self.drawn
         for batch in self.batches:
             each = zip(batch.images.tolist(), batch.mirrored.tolist(), strict=True)
-            yield [View(position, mirrored, epoch) for position, mirrored in each]
+            yield [View(position, mirrored, drawn) for position, mirrored in each]
 
 
 def ignore_signals(worker: int) -> None:
@@ -126,19 +126,19 @@ class Inputs:
         )
         return views, loader
 
-    def batches(self, batches: Iterable[Batch], epoch: int | None = None) -> Iterator[Tensor]:
+    def batches(self, batches: Iterable[Batch], drawn: tuple[int, int] | None = None) -> Iterator[Tensor]:
         """Yield the inputs of each batch, on the device: kept features, [B, …], or pixels, uint8 [B, S, S, 3].
 
         Args:
             batches: the faces of each batch.
-            epoch: the epoch, on which the augmentation depends; None: faces are not augmented.
+            drawn: seed and epoch, on which the augmentation depends; None: faces are not augmented.
         """
         if self.kept is not None:
             for batch in batches:
                 yield self.kept[batch.images, batch.mirrored.astype(np.int64)].to(self.device)
         else:
             views, loader = self._loader
-            views.batches, views.epoch = batches, epoch
+            views.batches, views.drawn = batches, drawn
             for pixels in loader:
                 yield pixels.to(self.device, non_blocking=True)
 

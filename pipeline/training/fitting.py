@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from pipeline.core.layout import HERE, Layout
-from pipeline.models.backbone import Backbone, load_trained_state
+from pipeline.models.backbone import Backbone
 from pipeline.models.build import build
 from pipeline.models.device import device
 from pipeline.training import checkpoint
+from pipeline.training.centring import mean_vector
 from pipeline.training.checkpoint import State
-from pipeline.training.data import Faces, read_faces
-from pipeline.training.launch import start
+from pipeline.training.data import read_faces
 from pipeline.training.prepare import prepare
-from pipeline.training.processes import Processes, several
+from pipeline.training.processes import Processes, start
 from pipeline.training.tracking import tracked
 
 if TYPE_CHECKING:
     from pipeline.params.recipe import Recipe
-    from pipeline.params.tracking import Watch
     from pipeline.training.stop import StopRequest
 
 
@@ -32,60 +32,56 @@ class Made:
     """A network that is ready to be written."""
 
     network: Backbone
-    device: torch.device
-    faces: Faces | None
-    """The faces of the train sitters; None for a frozen model that is not centred."""
-    state: State | None = None
+    mean: Tensor | None
+    """The mean unit vector of the training faces, float32 [dim]; None: the model is not centred."""
+    state: State | None
     """The state at the end of the training; the network has the weights of the best epoch. None: it is frozen."""
 
 
 @contextmanager
-def frozen(recipe: Recipe, at: Layout = HERE) -> Iterator[Made | None]:
-    """Build a frozen network and yield it on the first process; on the others, yield None.
-
-    Raises:
-        SitterError: weights or faces are absent or do not fit, or another process failed.
-    """
-    processes = Processes.of(start("fp32")) if several() else Processes()
-    with processes.connected(), processes.together():
-        if processes.first:
-            network, _ = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed, at)
-            faces = None
-            if recipe.model.centre:
-                faces, _ = read_faces(recipe.training.train_on, recipe.splits, recipe.training.fold, at)
-            yield Made(network, torch.device(device()), faces)
-        else:
-            yield None
-
-
-@contextmanager
-def trained(recipe: Recipe, watch: Watch, stop: StopRequest, at: Layout = HERE) -> Iterator[Made | None]:
-    """Build a network, train it, from a checkpoint if there is one, and yield it with the weights of the best epoch.
+def made(recipe: Recipe, code: str, stop: StopRequest | None, at: Layout = HERE) -> Iterator[Made | None]:
+    """Build a network, train it unless it is frozen, and yield it.
 
     The first process gets the network and must write the model in the block; the others get None and wait. An error in
-    the block ends all processes. The checkpoint is kept until the block ends.
+    the block ends all processes. A training goes on from its checkpoint, which is kept until the block ends.
+
+    Args:
+        recipe: the recipe of the model.
+        code: the fingerprint of the code that trains it.
+        stop: a request to stop the training; None: the model is frozen.
+        at: the project that holds faces and weights.
 
     Raises:
         SitterError: inputs do not fit, another run is training the same model, the loss is not finite, or another
             process of this training failed.
         SystemExit: one of the processes got SIGTERM or SIGUSR1; the status is 75, and a checkpoint is written.
     """
+    training, watch = recipe.training, recipe.watch
     with ExitStack() as held:
-        accelerator = start(recipe.training.precision, watch.options.tracker, at.home / "logs/tracking")
+        accelerator = start(recipe.precision, watch.options.tracker, at.home / "logs/tracking")
         processes = Processes.of(accelerator)
         held.enter_context(processes.connected())
         with processes.together():
-            key = checkpoint.key(recipe, processes.world, at)
-            folder = held.enter_context(checkpoint.locked(recipe.name, processes.first, at))
-        stop.folder = folder
-        run = prepare(recipe, accelerator, stop, at)
-        run.tracked = tracked(recipe, watch, accelerator, at)
-        held.callback(run.tracked.end)
-        state = run.fit(folder, key, stop)
+            if stop is not None:
+                key = checkpoint.key(recipe, code, processes.world, at)
+                folder = stop.folder = held.enter_context(checkpoint.locked(recipe.name, processes.first, at))
+            faces = read_faces(training.train_on, recipe.splits, training.fold, at) if recipe.reads_faces else None
+            network, adaptation = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed, at)
+        state = None
+        if stop is not None:
+            assert faces is not None, "a trained model reads faces"
+            run = prepare(recipe, network, adaptation, *faces, accelerator, stop)
+            run.tracked = tracked(recipe, accelerator, at)
+            held.callback(run.tracked.end)
+            state, network = run.fit(folder, key, stop), run.backbone
         with processes.together():  # all wait until the model is written: a launcher may end the others once one leaves
-            if processes.first:
-                load_trained_state(run.backbone, state.best)
-                yield Made(run.backbone, accelerator.device, run.train.dataset.faces, state)
-                checkpoint.remove(folder)
-            else:
+            if not processes.first:
                 yield None
+                return
+            mean = None
+            if recipe.model.centre and faces is not None:
+                place = torch.device(device()) if state is None else accelerator.device
+                mean = mean_vector(recipe, network, faces[0], place, at)
+            yield Made(network, mean, state)
+            if stop is not None:
+                checkpoint.remove(folder)

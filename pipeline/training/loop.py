@@ -16,7 +16,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from pipeline.core.errors import SitterError
-from pipeline.losses.samplers import Batches
+from pipeline.losses.batches import Batches
 from pipeline.losses.sharded_centres import class_centres, shares
 from pipeline.models.adaptation import Adaptation
 from pipeline.models.backbone import Backbone, load_trained_state, trained_state
@@ -27,14 +27,12 @@ from pipeline.training.features import Parts
 from pipeline.training.finite import Figures, Place, check
 from pipeline.training.gradients import FullPrecision, Gradients
 from pipeline.training.log import Log
-from pipeline.training.optimiser import make_optimiser, rate
+from pipeline.training.optimiser import SharedOut, make_optimiser, rate
 from pipeline.training.processes import Processes
-from pipeline.training.sharded import SharedOut
 from pipeline.training.stop import StopRequest
 from pipeline.training.throughput import flops, peak
 from pipeline.training.tracking import Tracked
-from pipeline.training.validation import val_eer
-from pipeline.training.validation_loss import ValidationLoss
+from pipeline.training.validation import ValidationLoss, val_eer
 
 if TYPE_CHECKING:
     from pipeline.params.train import Training
@@ -53,7 +51,7 @@ class Run:
         training: Training,
         backbone: Backbone,
         adaptation: Adaptation,
-        loss: FullPrecision,
+        loss: nn.Module,
         sampler: Batches,
         parts: Parts,
         seed: int,
@@ -66,20 +64,22 @@ class Run:
             training: the settings.
             backbone: the adapted network, on the device.
             adaptation: its penalty is added to the loss.
-            loss: the loss of the embeddings; its class centres may be sharded across processes.
+            loss: computes the loss of embeddings and labels; its class centres may be sharded across processes.
             sampler: makes batches of the train faces.
-            parts: the parts of the backbone, from `split_network`, with their inputs for train and val faces.
-            seed: the seed of everything random within a step.
+            parts: the parts of the backbone, from `split_network`, with their inputs for train and val faces, and for
+                the faces of the validation loss.
+            seed: the seed of the batches, and of everything random within a step.
             validation_loss: the loss on val faces, if it chooses the epoch to keep.
         """
         self.accelerator, self.training, self.seed = accelerator, training, seed
         self.processes, self.validation_loss = Processes.of(accelerator), validation_loss
-        train, self.val = parts.inputs[:2]
+        train, self.val, *judges = parts.inputs
+        self.judges = judges[0] if judges else None
         self.backbone, self.sampler = backbone, sampler
         # With chunks, the rest of the batch waits on the CPU.
         self.train = train if training.chunk is None else replace(train, device=torch.device("cpu"))
         self.embed = nn.Sequential(*parts.trained)  # the same modules in full precision, for validation
-        self.loss = loss.to(accelerator.device)
+        self.loss = FullPrecision(loss).to(accelerator.device)
         self.parameters = [p for p in (*backbone.parameters(), *loss.parameters()) if p.requires_grad]
         self.optimiser = accelerator.prepare_optimizer(make_optimiser(training, self.parameters))
         self.shared_out = SharedOut(self.processes, shares(self.loss), self.loss, self.parameters)
@@ -93,7 +93,7 @@ class Run:
             accelerator,
             network,
             accelerator.prepare_model(self.loss) if alike else self.loss,
-            lambda: adaptation.penalty(backbone),
+            partial(adaptation.penalty, backbone),
             training.chunk,
         )
         self.tracked: Tracked | None = None
@@ -101,7 +101,7 @@ class Run:
         self.sent: list[Figures] = []  # figures of batches that the device may not have finished
 
     def fit(self, folder: Path, key: str, stop: StopRequest) -> State:
-        """Train until the last epoch, or until patience ends.
+        """Train until the last epoch, or until patience ends; the network then has the weights of the best epoch.
 
         Args:
             folder: the folder of the checkpoints.
@@ -109,7 +109,7 @@ class Run:
             stop: a request to stop, which is checked after each step.
 
         Returns:
-            The state at the end; `best` holds the weights to keep.
+            The state at the end.
 
         Raises:
             SitterError: loss or gradients are not finite.
@@ -122,9 +122,11 @@ class Run:
                     self.end_of_epoch()  # the network before training: epoch 0 of the history
                     log.say(self.figures())
                 self.backbone.train()
-                batches = self.sampler.batches(self.state.epoch, self.state.position)
-                for inputs in self.processes.each(log.waited(self.train.batches(batches, self.state.epoch))):
-                    images = self.sampler.whole(self.state.epoch, self.state.position).images
+                batches = self.sampler.batches(self.seed, self.state.epoch, self.state.position)
+                for inputs in self.processes.each(
+                    log.waited(self.train.batches(batches, (self.seed, self.state.epoch)))
+                ):
+                    images = self.sampler.whole(self.seed, self.state.epoch, self.state.position).images
                     with self.processes.together(SitterError) as told:
                         if self.batch(inputs, torch.from_numpy(self.sampler.labels[images])):
                             told.wish = stop.by or self.due(saved)
@@ -146,6 +148,7 @@ class Run:
                 self.end_of_epoch()
                 log.say(said | self.state.error())
         self.save_together(folder, key)
+        load_trained_state(self.backbone, self.state.best)
         return self.state
 
     def due(self, saved: float) -> int:
@@ -182,11 +185,12 @@ class Run:
         first = state.position - state.position % every
         last = min(first + every, len(self.sampler)) - 1
         whole_step = state.position == last
+        place = (self.seed, state.epoch, state.position)
         value = self.gradients.add(
             inputs,
             labels,
-            torch.from_numpy(self.sampler.owners(state.epoch, state.position)),
-            place=(self.seed, state.epoch, state.position),
+            torch.from_numpy(self.sampler.owners(*place)),
+            place=place,
             part=last - first + 1,
             last=whole_step,
         )
@@ -221,8 +225,8 @@ class Run:
         loss = state.loss / len(self.sampler)
         row = state.row(loss, error, self.optimiser.param_groups[0]["lr"])
         figures = {"val-eer": error, "train-loss": loss, "last": -float(state.epoch)}
-        if self.validation_loss is not None:
-            figures["val-loss"] = row["val_loss"] = self.validation_loss(self.embed)
+        if self.validation_loss is not None and self.judges is not None:
+            figures["val-loss"] = row["val_loss"] = self.validation_loss(self.embed, self.judges)
         state.history.append(row)
         if (tracked := self.tracked) is not None:
             self.processes.from_first(lambda: tracked.epoch(row, self.backbone))
@@ -278,15 +282,16 @@ class Run:
 
     def names(self, place: Place) -> list[str]:
         """Return the names of the images of a batch."""
-        return [self.train.dataset.faces.name(i) for i in self.sampler.whole(place.epoch, place.position).images]
+        images = self.sampler.whole(self.seed, place.epoch, place.position).images
+        return [self.train.dataset.faces.name(i) for i in images]
 
     def log(self) -> Log:
         """Return the progress of the training, counted in faces over all epochs."""
         device, work = self.accelerator.device, 0.0
-        epoch = sum(len(self.sampler.whole(0, p).images) for p in range(len(self.sampler)))
+        epoch = sum(len(self.sampler.whole(self.seed, 0, p).images) for p in range(len(self.sampler)))
         if device.type == "cuda":  # all processes do it, since they may exchange batch statistics
             self.backbone.train()
-            work = flops(self.embed, next(self.train.batches([self.sampler.batch(0, 0)]))[:2].to(device))
+            work = flops(self.embed, next(self.train.batches([self.sampler.batch(self.seed, 0, 0)]))[:2].to(device))
         return Log(
             self.training.epochs * epoch,
             epoch * self.state.epoch + epoch * self.state.position // len(self.sampler),

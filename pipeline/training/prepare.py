@@ -9,21 +9,18 @@ from typing import TYPE_CHECKING
 import torch
 from accelerate import Accelerator
 
-from pipeline.core.layout import HERE, Layout
-from pipeline.losses.make_sampler import make_sampler
+from pipeline.losses.samplers import make_sampler
 from pipeline.losses.sharded_centres import share_out
-from pipeline.models.backbone import count_parameters
-from pipeline.models.build import build
+from pipeline.models.adaptation import Adaptation
+from pipeline.models.backbone import Backbone, count_parameters
 from pipeline.training.augment import Augment
 from pipeline.training.compiling import check_compiler
-from pipeline.training.data import read_faces
+from pipeline.training.data import Faces
 from pipeline.training.features import split_network
-from pipeline.training.gradients import FullPrecision
 from pipeline.training.loop import Run
 from pipeline.training.processes import Processes
 from pipeline.training.stop import StopRequest
-from pipeline.training.validation import check_patience
-from pipeline.training.validation_loss import ValidationLoss, check_val_faces, judges_alone
+from pipeline.training.validation import ValidationLoss, check_patience
 
 if TYPE_CHECKING:
     from pipeline.params.recipe import Recipe
@@ -31,7 +28,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def prepare(recipe: Recipe, accelerator: Accelerator, stop: StopRequest, at: Layout = HERE) -> Run:
+def prepare(
+    recipe: Recipe,
+    network: Backbone,
+    adaptation: Adaptation,
+    faces: Faces,
+    every_val: Faces,
+    accelerator: Accelerator,
+    stop: StopRequest,
+) -> Run:
     """Return a training that has not begun.
 
     On GPUs, trained batch normalisation computes its statistics over the batches of all processes. Torch has no such
@@ -40,9 +45,12 @@ def prepare(recipe: Recipe, accelerator: Accelerator, stop: StopRequest, at: Lay
 
     Args:
         recipe: the recipe of the model.
+        network: the adapted network.
+        adaptation: its adaptation.
+        faces: the faces of the train sitters.
+        every_val: the faces of the val sitters; `training.val_images` of them give an error rate.
         accelerator: decides on device, processes and precision.
         stop: a request to stop, which is checked while features are computed.
-        at: the project that holds faces and weights.
 
     Raises:
         SitterError: the settings, the faces and the machine do not fit each other.
@@ -52,30 +60,24 @@ def prepare(recipe: Recipe, accelerator: Accelerator, stop: StopRequest, at: Lay
     with processes.together():
         if training.compile is True:
             check_compiler(accelerator.device.type)
-        faces, every_val = read_faces(training.train_on, recipe.splits, training.fold, at)
+        torch.manual_seed(recipe.seed)
+        loss = recipe.model.loss.make(network.dim, faces.sitters)
         val = every_val.at_most(training.val_images, recipe.study_seed)
-        unjudged = ""
+        subsets, mirrored = [faces, val], [training.mirror, recipe.model.mirror]
+        unjudged, judge = "", None
         if training.keep == "val-eer":
             unjudged = check_patience(model, training.patience, val.labels, training.train_on)
-        sampler = make_sampler(training, faces.labels, recipe.seed, processes.rank, processes.world)
-        network, adaptation = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed, at)
-        torch.manual_seed(recipe.seed)
-        loss = FullPrecision(recipe.model.loss.make(network.dim, faces.sitters))
-        subsets, mirrored, of_val = [faces, val], [training.mirror, recipe.model.mirror], None
-        if training.keep == "val-loss":
-            alone = judges_alone(loss)
-            judges = every_val.known_to(faces) if alone else every_val
-            check_val_faces(model, training.train_on, len(judges), alone, processes.world)
-            if not alone:
-                of_val = make_sampler(training, judges.labels, recipe.study_seed, processes.rank, processes.world)
-            subsets, mirrored = [*subsets, judges], [*mirrored, False]
+        elif training.keep == "val-loss":
+            judge = ValidationLoss.of(model, training, loss, faces, every_val, processes, recipe.study_seed)
+            subsets, mirrored = [*subsets, judge.faces], [*mirrored, False]
+        sampler = make_sampler(training, faces.labels, processes.rank, processes.world)
     device = accelerator.device
     if processes.world > 1 and device.type == "cuda" and training.batch_norm == "all":
         network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     network.to(device)
     if device.type == "cuda":  # faster on tensor cores; on a CPU, oneDNN crashes with it when small networks train
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    augment = None if training.augment is None else Augment(training.augment, recipe.seed)
+    augment = None if training.augment is None else Augment(training.augment)
 
     def leave() -> None:
         processes.leave(stop, "no step was made yet, so only time is lost")
@@ -84,12 +86,12 @@ def prepare(recipe: Recipe, accelerator: Accelerator, stop: StopRequest, at: Lay
         network, subsets, mirrored, device, training.cache_gb, training.workers, leave, processes,
         augment=augment, wants_first=adaptation.wants_features,
     )  # fmt: skip
+    own, total = count_parameters(network)
     if parts.first is not None:
         adaptation.initialise(network, parts.first.to(device))
     if processes.world > 1 and faces.sitters >= max(processes.world, training.shard_centres or math.inf):
         share_out(loss, processes.rank, processes.world)
     if processes.first:
-        own, total = count_parameters(network)
         logger.info(f"{model}: {own:,} of {total:,} parameters are trained")
         logger.info(
             f"{model}: {len(faces)} faces of {faces.sitters} sitters, validated on {len(val)} of {val.sitters}; "
@@ -99,7 +101,4 @@ def prepare(recipe: Recipe, accelerator: Accelerator, stop: StopRequest, at: Lay
             logger.warning(f"{model}: {shortfall}")
         if unjudged:
             logger.info(f"{model}: {unjudged}: epochs cannot be compared, so the last one is kept")
-    judge = None
-    if training.keep == "val-loss":
-        judge = ValidationLoss(loss, parts.inputs[-1], of_val, processes, recipe.study_seed)
     return Run(accelerator, training, network, adaptation, loss, sampler, parts, recipe.seed, judge)

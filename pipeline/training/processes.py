@@ -1,4 +1,4 @@
-"""The processes that train one model together, and their agreement on errors, stops and values of the first process.
+"""The processes that train one model together: their start, and their agreement on errors, stops and values.
 
 Every process makes the same exchanges in the same order. Whatever could make processes differ (a file that one cannot
 read, a signal to one, a clock, a figure's last digit) is agreed on here. A single process exchanges nothing.
@@ -12,17 +12,18 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import Tensor
 
 from pipeline.core.errors import SitterError
+from pipeline.models.device import repeatable
 from pipeline.training.stop import StopRequest
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator
 
 T = TypeVar("T")
 FAILED = 255  # above every signal's number
@@ -141,6 +142,36 @@ class Processes:
         if told.wish:
             stop.by = signal.Signals(told.wish)
             stop.leave(what_remains, self.rank, self.world)
+
+
+def start(precision: str, tracker: str | None = None, tracked: Path | None = None) -> Accelerator:
+    """Return an Accelerator with device, processes and precision: by the launcher's variables, else the GPU or CPU.
+
+    Args:
+        precision: `training.precision`.
+        tracker: the tracker that records the training, if any.
+        tracked: the folder of a tracker's files.
+
+    Raises:
+        SitterError: the launcher's variables or the GPUs are incomplete, the processes do not find each other, or the
+            precision needs a GPU.
+    """
+    check_launch(torch.cuda.device_count())
+    if torch.cuda.is_available():
+        repeatable("warn")
+    AcceleratorState._reset_state()  # one process may train several models, each in its own precision
+    with meeting():
+        accelerator = Accelerator(
+            mixed_precision="no" if precision == "fp32" else precision,
+            cpu=several() and not torch.cuda.is_available(),  # else Accelerate runs each process alone on a CPU
+            log_with=tracker,
+            project_dir=tracked if tracker else None,
+        )
+    if precision == "fp16" and accelerator.scaler is None:
+        raise SitterError(
+            f"training.precision is fp16, which needs a GPU; found: {accelerator.device}. Use bf16 or fp32."
+        )
+    return accelerator
 
 
 def several() -> bool:

@@ -136,9 +136,9 @@ class Tracked:
         return units
 
 
-def tracked(recipe: Recipe, watch: Watch, accelerator: Accelerator, at: Layout) -> Tracked:
+def tracked(recipe: Recipe, accelerator: Accelerator, at: Layout) -> Tracked:
     """Open the tracker of a training, and return it."""
-    found = Tracked(accelerator, recipe.name, watch, recipe.model.mirror, recipe.study_seed, at)
+    found = Tracked(accelerator, recipe.name, recipe.watch, recipe.model.mirror, recipe.study_seed, at)
     kinds = {"backbone": recipe.model.backbone.kind, "loss": recipe.model.loss.kind}
     found.begin(kinds | recipe.training.model_dump())
     return found

@@ -17,7 +17,6 @@ from pipeline.core.files import write_manifest
 from pipeline.faces.detectors.retinaface import anchors, decode, suppress
 from pipeline.faces.image import read_image
 from pipeline.params.detectors import DETECTORS
-from pipeline.store.weights import make_with_weights
 from tests.faces.real import download_demo, install_scrfd, no_face, photograph, shared
 
 # The astronaut's landmarks, read off the photograph by eye.
@@ -25,7 +24,7 @@ ASTRONAUT = np.array([[203, 102], [246, 103], [223, 127], [203, 141], [244, 141]
 
 
 def make(at, kind: str, **options):
-    return make_with_weights(DETECTORS[kind].model_validate({"kind": kind, **options}), at)
+    return DETECTORS[kind].model_validate({"kind": kind, **options}).make(at=at)
 
 
 @pytest.fixture

@@ -26,7 +26,6 @@ from pipeline.params.sources.file import FileOptions
 from pipeline.params.sources.hub import HubOptions
 from pipeline.plan.requirements import missing
 from pipeline.sources import catalogue
-from pipeline.store.weights import make_with_weights
 from tests.demo import demo
 from tests.models import test_backbones, test_transformers
 from tests.models.test_adapter_files import adapted
@@ -158,7 +157,7 @@ def test_an_entry_gives_the_vectors_of_its_network(at: Layout, name: str) -> Non
     put_weights(at, name, lambda folder: catalogue.fetch(folder, name, CatalogueOptions(name=name, path=str(file))))
     for backbone in (known.backbone, *known.also):
         options = {**backbone, **(small if backbone is known.backbone else {}), known.field: name}
-        ours = make_with_weights(BACKBONES[options["kind"]].model_validate(options), at)
+        ours = BACKBONES[options["kind"]].model_validate(options).make(at=at)
         alike(ours, theirs, faces(side))
 
 
@@ -173,7 +172,7 @@ def test_an_entry_gives_the_vectors_of_its_network(at: Layout, name: str) -> Non
 def test_pixels_are_as_the_authors_feed_them(at: Layout, name: str, expected: list[float]) -> None:
     _, file, _, side = MAKERS[name](name, at.root)
     put_weights(at, name, lambda folder: catalogue.fetch(folder, name, CatalogueOptions(name=name, path=str(file))))
-    ours = make_with_weights(BACKBONES["onnx"].model_validate({**CATALOGUE[name].backbone, "weights": name}), at)
+    ours = BACKBONES["onnx"].model_validate({**CATALOGUE[name].backbone, "weights": name}).make(at=at)
     x = Preprocess(ours)(np.tile(np.array([10, 20, 30], np.uint8), (112, 112, 1)), ARCFACE.points)
     assert x.shape == (3, side, side)
     np.testing.assert_allclose(x[:, side // 2, side // 2], expected, atol=1e-5)
@@ -196,7 +195,7 @@ def test_artfaces_adapter_is_added_to_its_base(at: Layout, monkeypatch: pytest.M
     copy = CatalogueOptions(name="artface-clip-lora", path="from-elsewhere/adapter_model.safetensors")
     put_weights(at, "lora", lambda folder: catalogue.fetch(folder, "lora", copy))
     options = {**CATALOGUE["artface-clip-lora"].backbone, **test_transformers.CLIP_SMALL, "adapter": "lora"}
-    ours = make_with_weights(BACKBONES["clip"].model_validate({**options, "weights": "base"}), at)
+    ours = BACKBONES["clip"].model_validate({**options, "weights": "base"}).make(at=at)
     with torch.inference_mode():
         same(ours, faces(64), model.base_model.model.encode_image(faces(64)))
 

@@ -31,7 +31,7 @@ def written(at, way, backbone=None, folder="models/m"):
     for parameter in network.parameters():
         if parameter.requires_grad:
             parameter.data += 0.05 * torch.randn_like(parameter)
-    write_model(at.root / folder, network, model, 7)
+    write_model(at.root / folder, network, model, 7, "code")
     return network
 
 

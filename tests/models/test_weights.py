@@ -29,7 +29,6 @@ from pipeline.params.backbones.onnx_network import ONNXNetworkOptions
 from pipeline.params.detectors.retinaface_mobilenet import RetinaFaceMobileNetOptions
 from pipeline.params.detectors.scrfd import SCRFDOptions
 from pipeline.sources.outside.outside_file import read_columns
-from pipeline.store.weights import make_with_weights
 from tests.models.test_backbones import put_weights
 
 STATE = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(4)}
@@ -133,7 +132,7 @@ def test_a_cut_off_onnx_network_is_refused_in_plain_words(tmp_path):
 def test_another_network_in_a_detectors_place_is_refused(at, detector):
     put_weights(at, "net", lambda folder: onnx.save_model(identity([1, 3, 8, 8]), folder / "net.onnx"))
     with pytest.raises(SitterError, match=r"net\.onnx (is no SCRFD|finds no landmarks|has 1 inputs and 1 outputs)"):
-        make_with_weights(detector(weights="net"), at)
+        detector(weights="net").make(at=at)
 
 
 def test_a_recogniser_of_another_precision_or_size_is_refused(at):

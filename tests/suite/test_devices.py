@@ -8,7 +8,7 @@ import sys
 import torch
 
 from pipeline.models.device import device as of_models
-from pipeline.training.launch import start
+from pipeline.training.processes import start
 from tests.suite.devices import on_both
 
 ASK = "import torch; print(torch.cuda.is_available())"

@@ -12,12 +12,14 @@ import yaml
 from pipeline.core.alignment import ARCFACE
 from pipeline.core.files import output_folder, write_csv
 from pipeline.core.layout import Layout
+from pipeline.models.build import build
 from pipeline.params import Study, check
-from pipeline.params.recipe import recipe_of
+from pipeline.params.recipe import Recipe, recipe_of
 from pipeline.store.faces import Face, encode, write_faces
-from pipeline.training.launch import start
+from pipeline.training.data import read_faces
 from pipeline.training.loop import Run
 from pipeline.training.prepare import prepare
+from pipeline.training.processes import start
 from pipeline.training.stop import StopRequest
 
 TINY: dict[str, Any] = {"kind": "iresnet", "depth": 18, "width": 0.03, "embedding": 8}
@@ -82,5 +84,11 @@ def make_faces(
 
 def prepared(at: Layout, model: str = "small", seed: int = 3, training_seed: int | None = None, **training: Any) -> Run:
     """Return a training that has not begun."""
-    recipe = recipe_of(study(model, seed, training_seed, **training), model)
-    return prepare(recipe, start(recipe.training.precision), StopRequest(), at)
+    return prepared_by(recipe_of(study(model, seed, training_seed, **training), model), at)
+
+
+def prepared_by(recipe: Recipe, at: Layout) -> Run:
+    """Return a training by a recipe that has not begun."""
+    faces = read_faces(recipe.training.train_on, recipe.splits, recipe.training.fold, at)
+    made = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed, at)
+    return prepare(recipe, *made, *faces, start(recipe.precision), StopRequest())

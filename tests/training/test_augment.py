@@ -31,31 +31,31 @@ def in_the_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def changed(way: str, epochs: int = 40, size: int = 112) -> tuple[Image, list[Image]]:
     """Return a face, and its results in several epochs with one kind of change alone."""
-    augment, image = Augment(Augmentation(**OFF | {way: 1.0}), seed=1), face(3)[:size, :size]
-    return image, [augment(image, 0, epoch) for epoch in range(epochs)]
+    augment, image = Augment(Augmentation(**OFF | {way: 1.0})), face(3)[:size, :size]
+    return image, [augment(image, 1, epoch, 0) for epoch in range(epochs)]
 
 
 def test_a_face_is_the_same_again_only_in_the_same_epoch_of_the_same_seed() -> None:
     options, image = Augmentation(colour=1.0, blur=1.0, jpeg=1.0, affine=1.0, occlusion=1.0), face(1)
     before = image.copy()
-    first = Augment(options, 1)(image, 4, 2)
+    first = Augment(options)(image, 1, 2, 4)
     torch.manual_seed(99)
     torch.rand(7)
     state = torch.get_rng_state()
-    assert np.array_equal(Augment(options, 1)(image, 4, 2), first)
+    assert np.array_equal(Augment(options)(image, 1, 2, 4), first)
     assert torch.equal(torch.get_rng_state(), state), "the state of the global generator stays unchanged"
     assert np.array_equal(image, before)
     assert first.shape == image.shape
     assert first.dtype == np.uint8
-    others = [Augment(options, seed)(image, n, epoch) for seed, n, epoch in ((2, 4, 2), (1, 5, 2), (1, 4, 3))]
+    others = [Augment(options)(image, *drawn) for drawn in ((2, 2, 4), (1, 2, 5), (1, 3, 4))]
     assert not any(np.array_equal(other, first) for other in others)
 
 
 def test_each_way_has_its_own_probability() -> None:
     image = face(1)
-    assert all(np.array_equal(Augment(Augmentation(**OFF), 1)(image, n, 0), image) for n in range(20))
-    often = Augment(Augmentation(**OFF | {"colour": 0.3}), 1)
-    share = np.mean([not np.array_equal(often(image, n, 0), image) for n in range(300)])
+    assert all(np.array_equal(Augment(Augmentation(**OFF))(image, 1, 0, n), image) for n in range(20))
+    often = Augment(Augmentation(**OFF | {"colour": 0.3}))
+    share = np.mean([not np.array_equal(often(image, 1, 0, n), image) for n in range(300)])
     assert 0.2 < share < 0.4
 
 
@@ -83,14 +83,14 @@ def test_jpeg_stays_near_the_image_in_its_own_colours() -> None:
     assert np.max(errors) < 20
     red = np.zeros((64, 64, 3), np.uint8)
     red[..., 0] = 200
-    assert np.abs(Augment(Augmentation(**OFF | {"jpeg": 1.0}), 1)(red, 0, 0).astype(float) - red).max() < 12
+    assert np.abs(Augment(Augmentation(**OFF | {"jpeg": 1.0}))(red, 1, 0, 0).astype(float) - red).max() < 12
 
 
 def test_affine_moves_the_face_a_little() -> None:
     spot = np.zeros((112, 112, 3), np.uint8)
     spot[20:24, 20:24] = 255
-    augment = Augment(Augmentation(**OFF | {"affine": 1.0}), 1)
-    where = [np.argwhere(augment(spot, 0, epoch)[..., 0] > 100).mean(0) for epoch in range(40)]
+    augment = Augment(Augmentation(**OFF | {"affine": 1.0}))
+    where = [np.argwhere(augment(spot, 1, epoch, 0)[..., 0] > 100).mean(0) for epoch in range(40)]
     moved = np.linalg.norm(np.array(where) - 21.5, axis=1)
     assert moved.max() > 4
     assert moved.max() < 24  # 10 % of the distance from the middle, 10° around it, and 5.6 pixels each way
@@ -116,14 +116,14 @@ def test_it_is_off_unless_asked_for_and_reaches_only_what_is_learned_from(projec
     assert augmented.train.kept is None, "each epoch has its own images"
     assert augmented.train.dataset.augment is not None
     assert augmented.val.dataset.augment is None
-    batch = augmented.sampler.batch(0, 0)
-    (as_it_is,), *epochs = (list(augmented.train.batches([batch], epoch)) for epoch in (None, 0, 0, 1))
+    batch = augmented.sampler.batch(3, 0, 0)
+    (as_it_is,), *epochs = (list(augmented.train.batches([batch], drawn)) for drawn in (None, (3, 0), (3, 0), (3, 1)))
     (first,), (again,), (later,) = epochs
     assert torch.equal(first, again)
     assert not torch.equal(first, later)
     assert not torch.equal(first, as_it_is)
     workers = prepared(layout.HERE, "lora", augment={}, workers=2)
-    (by_workers,) = workers.train.batches([batch], 0)
+    (by_workers,) = workers.train.batches([batch], (3, 0))
     assert torch.equal(by_workers, first)
 
 

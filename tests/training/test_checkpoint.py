@@ -12,37 +12,42 @@ import torch
 
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import Layout
-from pipeline.params.recipe import recipe_of
+from pipeline.params.recipe import Recipe, recipe_of
 from pipeline.training import checkpoint
 from tests.suite.environment import environment
 from tests.training.study import make_faces, study
 
 
+def key(recipe: Recipe, at: Layout) -> str:
+    """Return the key of a training on one process."""
+    return checkpoint.key(recipe, "code", at=at)
+
+
 @pytest.mark.parametrize("changes", [{"lr": 0.5}, {"epochs": 9}, {"images": 2}, {"mirror": False}])
 def test_a_changed_parameter_is_another_training(at: Layout, project: Path, changes: dict[str, Any]) -> None:
     plain, changed = recipe_of(study(), "small"), recipe_of(study(**changes), "small")
-    assert checkpoint.key(changed, at=at) != checkpoint.key(plain, at=at)
+    assert key(changed, at) != key(plain, at)
 
 
 def test_other_seeds_models_and_inputs_are_other_trainings(at: Layout, project: Path) -> None:
-    keys = {checkpoint.key(recipe_of(study(), m), at=at) for m in ("small", "head", "lora")} | {
-        checkpoint.key(recipe_of(study(seed=4), "small"), at=at)
+    keys = {key(recipe_of(study(), m), at) for m in ("small", "head", "lora")} | {
+        key(recipe_of(study(seed=4), "small"), at)
     }
-    keys.add(checkpoint.key(recipe_of(study(training_seed=4), "small"), at=at))
+    keys.add(key(recipe_of(study(training_seed=4), "small"), at))
     make_faces(at, images=6)
-    keys.add(checkpoint.key(recipe_of(study(), "small"), at=at))
+    keys.add(key(recipe_of(study(), "small"), at))
     assert len(keys) == 6
 
 
 def test_how_often_checkpoints_are_written_is_no_other_training(at: Layout, project: Path) -> None:
-    plain = checkpoint.key(recipe_of(study(), "small"), at=at)
-    assert checkpoint.key(recipe_of(study(checkpoint_seconds=5, workers=2), "small"), at=at) == plain
+    plain = key(recipe_of(study(), "small"), at)
+    assert key(recipe_of(study(checkpoint_seconds=5, workers=2), "small"), at) == plain
 
 
 def test_absent_inputs_are_named(at: Layout, project: Path) -> None:
     (at.faces("tiny") / "manifest.csv").unlink()
     with pytest.raises(SitterError, match=r"data/faces/tiny/manifest\.csv does not exist"):
-        checkpoint.key(recipe_of(study(), "small"), at=at)
+        key(recipe_of(study(), "small"), at)
 
 
 def test_a_checkpoint_comes_back_whole_and_only_to_its_own_training(

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from pipeline.core.layout import Layout
-from pipeline.losses.samplers import Batch, SitterBatches
+from pipeline.losses.batches import Batch
+from pipeline.losses.samplers import SitterBatches
 from pipeline.models.backbone import Backbone
 from pipeline.models.backbones.dlib_resnet29 import DlibResNet29
 from pipeline.models.build import build
@@ -38,7 +39,7 @@ def parts(
 
 
 def batch_of(faces: Faces) -> Batch:
-    return SitterBatches(faces.labels, 4, 3, seed=0, mirror=True).batch(0, 0)
+    return SitterBatches(faces.labels, 4, 3, mirror=True).batch(0, 0, 0)
 
 
 def prepared(inputs: Inputs, batch: Batch) -> torch.Tensor:
@@ -85,14 +86,14 @@ def test_where_memory_is_short_faces_are_decoded_anew_and_nothing_else_changes(
 
 def test_workers_start_once_and_serve_every_epoch_even_after_one_that_was_left_early(at: Layout, project: Path) -> None:
     _, _, train, _ = parts(at, "small", cache_gb=0, workers=2)
-    sampler = SitterBatches(train.dataset.faces.labels, 4, 3, seed=0, mirror=True)
+    sampler = SitterBatches(train.dataset.faces.labels, 4, 3, mirror=True)
     before = {p.pid for p in psutil.Process().children()}
     started = []
     for epoch in range(3):
-        expected = [prepared(train, sampler.batch(epoch, position)) for position in range(len(sampler))]
-        for pixels, face in zip(train.batches(sampler.batches(epoch)), expected, strict=True):
+        expected = [prepared(train, sampler.batch(0, epoch, position)) for position in range(len(sampler))]
+        for pixels, face in zip(train.batches(sampler.batches(0, epoch)), expected, strict=True):
             assert torch.equal(pixels.permute(0, 3, 1, 2).float().sub(127.5).mul(1 / 127.5), face)
-        next(train.batches(sampler.batches(epoch)))
+        next(train.batches(sampler.batches(0, epoch)))
         started.append({p.pid for p in psutil.Process().children()} - before)
     assert started == [started[0]] * 3
     assert len(started[0]) == 2

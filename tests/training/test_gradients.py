@@ -31,7 +31,7 @@ def without_steps(at: Layout, model: str, dropout: bool = True, **training: Any)
 def gradients_after(run: Run, batches: int = 1) -> list[torch.Tensor]:
     """Return the gradients after a number of batches."""
     for position in range(batches):
-        batch = run.sampler.batch(0, position)
+        batch = run.sampler.batch(run.seed, 0, position)
         (inputs,) = run.train.batches([batch])
         run.batch(inputs, torch.from_numpy(run.sampler.labels[batch.images]))
     return [p.grad.clone() for p in run.parameters if p.grad is not None]
@@ -61,7 +61,7 @@ def test_both_passes_in_chunks_meet_the_same_statistics_and_dropout(
     at: Layout, project: Path, device: str, model: str
 ) -> None:
     run = without_steps(at, model, chunk=2)
-    batch = run.sampler.batch(0, 0)
+    batch = run.sampler.batch(run.seed, 0, 0)
     assert len(batch.images) == 6
     (inputs,) = run.train.batches([batch])
     by_hand = without_steps(at, model)

@@ -16,12 +16,10 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json, write_csv
 from pipeline.params import check
 from pipeline.params.recipe import recipe_of
-from pipeline.training.launch import start
 from pipeline.training.loop import Run
-from pipeline.training.prepare import prepare
 from pipeline.training.stop import StopRequest
 from tests.training.launch import LORA, new_project
-from tests.training.study import STUDY
+from tests.training.study import STUDY, prepared_by
 from tests.training.test_processes import assert_same, train_all
 
 pytestmark = pytest.mark.training
@@ -57,7 +55,7 @@ def prepared(loss: str, **training: Any) -> Run:
     raw = copy.deepcopy(STUDY) | {"split": BY_IMAGES}
     raw["models"] = {"m": {**LORA, "loss": LOSSES[loss]}}
     raw["models"]["m"]["training"] = LORA["training"] | {"images": 2, "batch_per": "training"} | training
-    return prepare(recipe_of(check(raw), "m"), start("fp32"), StopRequest())
+    return prepared_by(recipe_of(check(raw), "m"), layout.HERE)
 
 
 @pytest.mark.parametrize("keep", ["val-eer", "val-loss", "train-loss", "last"])
@@ -89,7 +87,7 @@ def test_the_validation_loss_is_that_of_all_val_faces_of_the_network_at_rest(pro
     run.fit(project / "c", "key", StopRequest())
     assert run.validation_loss is not None
     run.backbone.eval()
-    faces = run.validation_loss.val.dataset.faces
+    faces = run.validation_loss.faces
     assert (len(faces), len(run.val.dataset.faces)) == (12, 4)
     names = [faces.name(i).split("/")[1] for i in range(12)]
     trained = [run.train.dataset.faces.name(i).split("/")[1] for i in range(18)]
@@ -99,7 +97,7 @@ def test_the_validation_loss_is_that_of_all_val_faces_of_the_network_at_rest(pro
         inputs = torch.stack([run.val.dataset.prepare(*faces.face(i)) for i in range(12)])
         vectors, labels = run.backbone(inputs), torch.from_numpy(faces.labels)
         if loss == "infonce":
-            batches = [run.validation_loss.sampler.whole(0, p).images for p in range(2)]  # type: ignore[union-attr]
+            batches = [run.validation_loss.sampler.whole(run.validation_loss.at, 0, p).images for p in range(2)]  # type: ignore[union-attr]
             assert sorted(i for b in batches for i in b) == list(range(12))
             expected = sum(float(run.loss(vectors[b], labels[b])) * len(b) for b in batches) / 12
         else:

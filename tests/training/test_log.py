@@ -95,7 +95,7 @@ def test_a_training_says_where_it_is_after_every_epoch(
     capsys.readouterr()
     state = run.fit(project / "c", "key", StopRequest())
     start, *epochs = (line for line in capsys.readouterr().err.splitlines() if line.startswith("training: "))
-    faces = sum(len(run.sampler.whole(0, p).images) for p in range(len(run.sampler)))
+    faces = sum(len(run.sampler.whole(run.seed, 0, p).images) for p in range(len(run.sampler)))
     assert start.startswith(f"training: 0 of {2 * faces} faces, ? left; epoch 0 of 2, val EER")
     assert len(epochs) == 2
     for number, line in enumerate(epochs, 1):

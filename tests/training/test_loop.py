@@ -19,9 +19,9 @@ from pipeline.models.backbone import trained_state
 from pipeline.params.losses.triplet import TripletOptions
 from pipeline.store.embeddings import normalise
 from pipeline.training import checkpoint
-from pipeline.training.launch import start
 from pipeline.training.loop import Run
 from pipeline.training.optimiser import rate
+from pipeline.training.processes import start
 from pipeline.training.stop import StopRequest
 from tests.suite.devices import on_both
 from tests.training.study import make_faces, prepared
@@ -61,7 +61,10 @@ def test_the_seed_of_a_training_decides_its_start_and_its_batches_and_not_which_
     assert same(own.backbone.state_dict(), alike.backbone.state_dict())
     assert same(own.loss.state_dict(), alike.loss.state_dict())
     assert not same(own.backbone.state_dict(), other.backbone.state_dict())
-    images = [[run.sampler.batch(0, n).images.tolist() for n in range(len(run.sampler))] for run in (own, alike, other)]
+    images = [
+        [run.sampler.batch(run.seed, 0, n).images.tolist() for n in range(len(run.sampler))]
+        for run in (own, alike, other)
+    ]
     assert images[0] == images[1] != images[2]
     assert own.seed == 3
     names = [[run.val.dataset.faces.name(i) for i in range(len(run.val.dataset))] for run in (own, other)]
@@ -117,7 +120,7 @@ def test_gradients_accumulated_over_batches_are_their_mean(at: Layout, project: 
         run.optimiser.zero_grad = lambda: None
         for position in batches:
             run.state.position = position
-            batch = run.sampler.batch(0, position)
+            batch = run.sampler.batch(run.seed, 0, position)
             (inputs,) = run.train.batches([batch])
             run.batch(inputs, torch.from_numpy(run.sampler.labels[batch.images]))
         return [p.grad.clone() for p in run.parameters if p.grad is not None]
@@ -251,7 +254,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_batch(
     spoil(run, in_the_fifth_step)
     with pytest.raises(SitterError, match=r"diverged at epoch 2, step 5: the loss is (nan|inf)") as error:
         run.fit(project / "c", "key", StopRequest())
-    names = [run.train.dataset.faces.name(i) for i in run.sampler.batch(1, 4 - len(run.sampler)).images]
+    names = [run.train.dataset.faces.name(i) for i in run.sampler.batch(run.seed, 1, 4 - len(run.sampler)).images]
     assert ", ".join(names) in str(error.value)
     found = checkpoint.load(project / "c", "key")
     assert found is not None
@@ -274,7 +277,7 @@ def test_gradients_are_clipped_to_the_norm_that_was_asked_for(at: Layout, projec
     run = prepared(at, "small", clip=0.01)
     run.optimiser.step = run.optimiser.zero_grad = lambda: None
     run.backbone.train()
-    batch = run.sampler.batch(0, 0)
+    batch = run.sampler.batch(run.seed, 0, 0)
     (inputs,) = run.train.batches([batch])
     run.batch(inputs, torch.from_numpy(run.sampler.labels[batch.images]))
     norm = torch.nn.utils.get_total_norm([p.grad for p in run.parameters if p.grad is not None])

@@ -15,6 +15,7 @@ from pipeline.core.files import read_csv, read_json
 from pipeline.core.layout import Layout
 from pipeline.metrics.verification import eer, roc, tally
 from pipeline.params.recipe import recipe_of
+from pipeline.plan.fingerprint import code
 from pipeline.stages import train
 from pipeline.training import checkpoint
 from pipeline.training.loop import Run
@@ -66,7 +67,8 @@ def test_a_changed_parameter_does_not_go_on_from_the_checkpoint(
 ) -> None:
     stop = StopRequest()
     stop.by = signal.SIGUSR1
-    key = checkpoint.key(recipe_of(study("head"), "head"), at=at)
+    recipe = recipe_of(study("head"), "head")
+    key = checkpoint.key(recipe, code("train", *recipe.kinds), at=at)
     with checkpoint.locked("head", at=at) as folder, pytest.raises(SystemExit) as left:
         prepared(at, "head").fit(folder, key, stop)
     assert left.value.code == 75

@@ -37,7 +37,7 @@ def test_counting_leaves_the_network_as_it_was(at: Layout, project: Path) -> Non
     run = prepared(at, "small")
     run.backbone.train()
     before = {name: value.clone() for name, value in run.backbone.state_dict().items()}
-    inputs = next(run.train.batches([run.sampler.batch(0, 0)]))
+    inputs = next(run.train.batches([run.sampler.batch(run.seed, 0, 0)]))
     assert flops(run.embed, inputs[:2]) == pytest.approx(flops(run.embed, inputs), rel=1e-12)
     assert flops(run.embed, inputs) > 1e6
     assert all(torch.equal(before[name], value) for name, value in run.backbone.state_dict().items())
@@ -50,7 +50,7 @@ def test_low_rank_updates_cost_less_than_training_the_layers_they_update(at: Lay
     for model in ("small", "lora"):
         run = prepared(at, model, cache_gb=0)
         run.backbone.train()
-        counted[model] = flops(run.embed, next(run.train.batches([run.sampler.batch(0, 0)])))
+        counted[model] = flops(run.embed, next(run.train.batches([run.sampler.batch(run.seed, 0, 0)])))
     assert 0.3 < counted["lora"] / counted["small"] < 0.9
 
 
@@ -78,7 +78,7 @@ def test_figures_that_arrive_a_batch_late_stop_the_run_and_name_their_own_batch(
     run.state.epoch, run.state.position = 1, 2
     with pytest.raises(SitterError, match="diverged at epoch 2, step 5: the loss is nan") as error:
         run.settle(1)
-    names = [run.train.dataset.faces.name(i) for i in run.sampler.whole(1, 1).images]
+    names = [run.train.dataset.faces.name(i) for i in run.sampler.whole(run.seed, 1, 1).images]
     assert str(error.value).endswith(f"The images of the batch: {', '.join(names)}")
 
 
