@@ -29,7 +29,7 @@ from pipeline.models.preprocess import Preprocess
 from pipeline.params.adaptations.none import NoAdaptation
 from pipeline.params.backbones import BACKBONES
 from pipeline.stages import embed
-from pipeline.store.faces import Face, FaceStore, encode, write_faces
+from pipeline.store.faces import FaceStore, StoredFace, encode, write_faces
 
 BATCH, REPEATS = 64, 5
 
@@ -80,7 +80,7 @@ def make_faces(n: int) -> FaceStore:
     with output_folder(folder) as part:
         small = (rng.integers(0, 256, (28, 28, 3), np.uint8) for _ in range(n))
         crops = (np.kron(s, np.ones((4, 4, 1), np.uint8)) for s in small)
-        write_faces(part, (Face(f"i{i}", "s", encode(c), ARCFACE.points, "", 1.0) for i, c in enumerate(crops)))
+        write_faces(part, (StoredFace(f"i{i}", "s", encode(c), ARCFACE.points, "", 1.0) for i, c in enumerate(crops)))
     return FaceStore(folder)
 
 

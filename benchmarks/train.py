@@ -35,7 +35,7 @@ from pipeline.losses.samplers import SitterBatches
 from pipeline.models.build import build
 from pipeline.params import Study
 from pipeline.params.recipe import recipe_of
-from pipeline.store.faces import Face, encode, write_faces
+from pipeline.store.faces import StoredFace, encode, write_faces
 from pipeline.training.data import read_faces
 from pipeline.training.loop import Run
 from pipeline.training.prepare import prepare
@@ -90,7 +90,7 @@ def make_faces(sitters: int, images: int) -> None:
     for number in range(sitters * images):
         crop = np.kron(rng.integers(0, 256, (28, 28, 3), np.uint8), np.ones((4, 4, 1), np.uint8))
         name, sitter = f"i{number:06}", f"s{number // images:05}"
-        faces.append(Face(name, sitter, encode(crop), ARCFACE.points, "", 1.0))
+        faces.append(StoredFace(name, sitter, encode(crop), ARCFACE.points, "", 1.0))
         rows.append({"image_id": name, "sitter": sitter, "subset": "train", "fold": 0})
     with output_folder(layout.faces("noise")) as folder:
         write_faces(folder, faces)

@@ -16,7 +16,7 @@ from pipeline.models.load import load_model
 from pipeline.params import check
 from pipeline.stages import embed, train
 from pipeline.store.embeddings import normalise, open_embeddings, read_embeddings, write_as_they_come, write_embeddings
-from pipeline.store.faces import Face, FaceStore, encode, write_faces
+from pipeline.store.faces import FaceStore, StoredFace, encode, write_faces
 from tests.suite.devices import on_both
 
 SMALL = {"kind": "iresnet", "depth": 18, "width": 0.0625, "embedding": 16}
@@ -54,7 +54,7 @@ def face(rng, i):
 
     crop = gaussian_filter(rng.normal(128, 900, (112, 112, 3)), (6, 6, 0)).clip(0, 255).astype(np.uint8)
     points = ARCFACE.points * 2 + rng.normal(0, 4, (5, 2)).astype(np.float32)
-    return Face(f"s{i // 3}/{i}", f"s{i // 3}", encode(crop), points, "aligned", 1.0)
+    return StoredFace(f"s{i // 3}/{i}", f"s{i // 3}", encode(crop), points, "aligned", 1.0)
 
 
 @on_both

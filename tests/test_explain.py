@@ -18,7 +18,7 @@ from pipeline.params import Study
 from pipeline.params.overlap import Overlap
 from pipeline.plan.stages import jobs
 from pipeline.stages import embed, explain, split
-from pipeline.store.faces import Face, encode, write_faces
+from pipeline.store.faces import StoredFace, encode, write_faces
 from tests.faces_of_noise import face
 from tests.reporting.standin import LANDMARKS, small_study
 
@@ -49,7 +49,7 @@ def study(at: Layout, monkeypatch: pytest.MonkeyPatch) -> Study:
     at.faces("photos").mkdir(parents=True)
     crops = [face(n) for n in range(24)]
     rows = zip(names, crops, strict=True)
-    write_faces(at.faces("photos"), (Face(i, s, encode(c), LANDMARKS, "d", 1.0) for (i, s), c in rows))
+    write_faces(at.faces("photos"), (StoredFace(i, s, encode(c), LANDMARKS, "d", 1.0) for (i, s), c in rows))
     account = [{"image_id": i, "sitter": s, "status": "aligned"} for i, s in names]
     write_csv(at.faces("photos") / "faces.csv", account, ["image_id", "sitter", "status"])
     split.run(study, "photos", at.root)

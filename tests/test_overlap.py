@@ -15,7 +15,7 @@ from pipeline.metrics.reader import Reader
 from pipeline.params import Study
 from pipeline.stages import overlap
 from pipeline.store.embeddings import read_embeddings, write_embeddings
-from pipeline.store.faces import Face, encode, write_faces
+from pipeline.store.faces import StoredFace, encode, write_faces
 from tests.faces_of_noise import face
 from tests.reporting.standin import LANDMARKS, small_study
 
@@ -29,7 +29,7 @@ def data_set(
 ) -> None:
     """Faces, split and embeddings of (image, sitter, subset, crop)."""
     at.faces(name).mkdir(parents=True)
-    write_faces(at.faces(name), [Face(i, s, encode(c), LANDMARKS, "d", 1.0) for i, s, _, c in images])
+    write_faces(at.faces(name), [StoredFace(i, s, encode(c), LANDMARKS, "d", 1.0) for i, s, _, c in images])
     columns = ["image_id", "sitter", "subset", "fold", "origin"]
     rows = [dict(zip(columns, (i, s, subset, 0, ""), strict=True)) for i, s, subset, _ in images]
     write_csv(at.split(name) / "split.csv", rows, columns)

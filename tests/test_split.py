@@ -16,7 +16,7 @@ from pipeline.core.files import read_csv, write_csv
 from pipeline.core.layout import Layout
 from pipeline.params import Study, check
 from pipeline.stages import split
-from pipeline.store.faces import Face, encode, write_faces
+from pipeline.store.faces import StoredFace, encode, write_faces
 from pipeline.store.splits import split_file
 from tests.demo import data_only
 from tests.faces_of_noise import face
@@ -43,7 +43,7 @@ def aligned(root: Path, dataset: str, rows: Sequence[dict[str, str]], crops: Seq
     if crops is not None:
         landmarks = np.zeros((5, 2), np.float32)
         found = [(r, c) for r, c in zip(rows, crops, strict=True) if r["status"] == "aligned"]
-        write_faces(folder, (Face(r["image_id"], r["sitter"], encode(c), landmarks, "d", 1.0) for r, c in found))
+        write_faces(folder, (StoredFace(r["image_id"], r["sitter"], encode(c), landmarks, "d", 1.0) for r, c in found))
 
 
 def people(count: int, images: int = 3, name: str = "sitter {}") -> list[dict[str, str]]:

@@ -15,7 +15,7 @@ from pipeline.identification.verbal import verbal
 from pipeline.reporting import album
 from pipeline.reporting.album import picture, tinted
 from pipeline.reporting.numbers import ratio
-from pipeline.reporting.templates import templates
+from pipeline.reporting.page_templates import templates
 
 if TYPE_CHECKING:
     from pipeline.core.pixels import RGBImage

@@ -18,7 +18,7 @@ from pipeline.faces.corrections import Correction
 from pipeline.faces.detection import Detection
 from pipeline.faces.image import UnreadableImage, encoded_image, read_image
 from pipeline.params.align import Align
-from pipeline.store.faces import Face, decode, encode
+from pipeline.store.faces import StoredFace, decode, encode
 
 LANDMARKS = ("left eye", "right eye", "nose", "left mouth corner", "right mouth corner")
 # In 3 of 14 paintings with two detections or more, the largest was no face but lace, a shoe or a shadow, with scores of
@@ -39,7 +39,7 @@ class AlignedImage:
     """A row of `faces.csv`, and the face if there is one."""
 
     row: dict[str, Any]
-    face: Face | None = None
+    face: StoredFace | None = None
 
 
 class Aligner:
@@ -89,7 +89,7 @@ class Aligner:
         }
         as_delivered = kind == "aligned" and image.shape[:2] == (ARCFACE.size, ARCFACE.size)
         crop = self._delivered(row, image) if as_delivered else encode(align(image, chosen.landmarks))
-        face = Face(row["image_id"], row["sitter"], crop, chosen.landmarks, kind, chosen.score)
+        face = StoredFace(row["image_id"], row["sitter"], crop, chosen.landmarks, kind, chosen.score)
         return AlignedImage(account, face)
 
     def detect(self, image: RGBImage) -> tuple[str, list[Detection], list[str]]:

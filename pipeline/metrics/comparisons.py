@@ -33,7 +33,7 @@ LEAST_EFFECTIVE = 1.5
 
 
 @dataclass(frozen=True)
-class Difference:
+class ScalarDifference:
     """The difference of two models in one scalar, its interval, and its p-value before and after Holm's correction."""
 
     model_a: str
@@ -76,7 +76,7 @@ def differences(
     level: float,
     units: int,
     effective_units: float | None = None,
-) -> list[Difference]:
+) -> list[ScalarDifference]:
     """Return the comparisons of pairs of models in some scalars, as one family for Holm's correction.
 
     p is two-sided, for "no difference". Shares of replicates alone would be no finer than 1 / replicates, which is too
@@ -113,11 +113,11 @@ def differences(
             low, high = min(bounds[0], difference - reach), max(bounds[1], difference + reach)
             p = float(2 * stdtr(of_these - 1, -abs(difference) / error)) if error > 0 else float(difference == 0)
             found.append((a, b, metric, difference, low, high, max(p, tested(change, of_these))))
-    every = [Difference(*row, p=row[-1], significant=False, family=1) for row in found]
+    every = [ScalarDifference(*row, p=row[-1], significant=False, family=1) for row in found]
     return in_one_family(every, level)
 
 
-def in_one_family(found: Sequence[Difference], level: float) -> list[Difference]:
+def in_one_family(found: Sequence[ScalarDifference], level: float) -> list[ScalarDifference]:
     """Return comparisons with p-values that are corrected for all of them together.
 
     Args:

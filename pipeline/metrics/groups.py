@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.numbers import Floats, Ints
 from pipeline.metrics.accepted import accepted
-from pipeline.metrics.comparisons import Difference, ReplicatedScalar, differences, effective, in_one_family
+from pipeline.metrics.comparisons import ReplicatedScalar, ScalarDifference, differences, effective, in_one_family
 from pipeline.metrics.discard import genuine_pairs, genuine_scores
 from pipeline.metrics.intervals import FEWEST_UNITS, draws, share_interval
 from pipeline.metrics.manifest_values import classes, values_of
@@ -256,7 +256,7 @@ def _rows(
     return rows
 
 
-def _tested(row: dict[str, object], d: Difference) -> None:
+def _tested(row: dict[str, object], d: ScalarDifference) -> None:
     row |= {
         f"{d.metric}_difference": d.difference,
         f"{d.metric}_difference_low": d.low,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pipeline.models.backbone import Backbone
 
 
-class Crops(nn.Module):
+class CentralCrops(nn.Module):
     """Maps images [B, 3, S, S] to the images followed by their k central crops, [B·(1 + k), 3, S, S].
 
     A crop of 0.9 has nine tenths of the side, and is scaled to the size of the image by linear interpolation. For a
@@ -62,7 +62,7 @@ def add_crops(backbone: Backbone, sides: Sequence[float]) -> None:
         backbone.stages = nn.Sequential(
             OrderedDict(
                 [
-                    ("crops", Crops(sides, backbone.template.size)),
+                    ("crops", CentralCrops(sides, backbone.template.size)),
                     *backbone.stages.named_children(),
                     ("sum_of_crops", SumOfCrops(1 + len(sides))),
                 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.params.render import Render
 from pipeline.params.sources.base import SourceOptions
-from pipeline.reporting.album import Picture, StudyAlbum, spread
+from pipeline.reporting.album import EmbeddedPicture, StudyAlbum, spread
 from pipeline.store.accounts import ALIGNED, DROPPED, Accounted, Alignment
 from pipeline.store.splits import UNIDENTIFIED, UNUSED, SplitCounts
 
@@ -32,14 +32,14 @@ class Images:
 
 
 @dataclass(frozen=True)
-class Case:
+class ImageToCheck:
     """An image that a human should check: no face found, unreadable, or several faces."""
 
     image_id: str
     sitter: str
     status: str
     reason: str
-    picture: Picture | None
+    picture: EmbeddedPicture | None
     box: tuple[float, float, float, float] | None
     """The chosen face: x, y, width, height in pixels of the picture."""
 
@@ -61,16 +61,16 @@ class DataSet:
     doubtful: str
     """The page of doubtful faces for a human to check; empty where there is none."""
     reasons: list[tuple[str, int]]
-    failures: list[Case]
-    shown: list[Case]
-    crowds: list[Case]
+    failures: list[ImageToCheck]
+    shown: list[ImageToCheck]
+    crowds: list[ImageToCheck]
     styles: list[tuple[str, int, int]]
     """For painted sets: style, number of images, number of aligned images."""
     subsets: Sequence[tuple[str, int, int]]
     """Subset, number of sitters, number of images."""
     copies: tuple[int, int]
     """Number of pairs of images that show the same picture: of one sitter, and under the names of two sitters."""
-    sheet: Picture | None
+    sheet: EmbeddedPicture | None
 
 
 def data_set(found: Images, album: StudyAlbum) -> DataSet:
@@ -126,13 +126,13 @@ def _about(source: SourceOptions | Render) -> str:
     return f"as delivered ({source.kind})"
 
 
-def _case(dataset: str, image: Accounted, album: StudyAlbum | None) -> Case:
+def _case(dataset: str, image: Accounted, album: StudyAlbum | None) -> ImageToCheck:
     picture = album.thumbnail(dataset, image.path) if album and image.path else None
     box = _box(image, picture) if image.status == ALIGNED else None
-    return Case(image.image_id, image.sitter, image.status, image.reason, picture, box)
+    return ImageToCheck(image.image_id, image.sitter, image.status, image.reason, picture, box)
 
 
-def _box(image: Accounted, picture: Picture | None) -> tuple[float, float, float, float] | None:
+def _box(image: Accounted, picture: EmbeddedPicture | None) -> tuple[float, float, float, float] | None:
     """Return the box of the chosen face in the picture, which is smaller than the image; None where it is unknown."""
     x0, y0, x1, y1 = image.x0, image.y0, image.x1, image.y1
     if picture is None or not image.width or x0 is None or y0 is None or x1 is None or y1 is None:

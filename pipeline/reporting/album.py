@@ -24,7 +24,7 @@ RED, BLUE = (196, 30, 20), (25, 85, 190)
 
 
 @dataclass(frozen=True)
-class Picture:
+class EmbeddedPicture:
     """An embedded picture: its name in the page, its data URI, and its size in pixels."""
 
     name: str
@@ -49,18 +49,18 @@ class Album:
     def __init__(self, pixels: Pixels) -> None:
         """Read pictures from `pixels`, each picture once."""
         self._pixels = pixels
-        self._pictures: dict[tuple[str, str, str], Picture | None] = {}
+        self._pictures: dict[tuple[str, str, str], EmbeddedPicture | None] = {}
 
     @property
-    def pictures(self) -> list[Picture]:
+    def pictures(self) -> list[EmbeddedPicture]:
         """All pictures that have been used and could be read, in the order of first use."""
         return [p for p in self._pictures.values() if p is not None]
 
-    def crop(self, dataset: str, image_id: str) -> Picture | None:
+    def crop(self, dataset: str, image_id: str) -> EmbeddedPicture | None:
         """Return the aligned face of an image."""
         return self._kept(("crop", dataset, image_id), lambda: self._pixels.crop(dataset, image_id))
 
-    def tinted(self, dataset: str, image_id: str, model: str, tints: Any) -> Picture | None:
+    def tinted(self, dataset: str, image_id: str, model: str, tints: Any) -> EmbeddedPicture | None:
         """Return the aligned face in grey with coloured tints: `tints` is float32 [112, 112] in −1 (blue) … 1 (red)."""
 
         def dyed() -> RGBImage | None:
@@ -69,17 +69,17 @@ class Album:
 
         return self._kept(("tinted", f"{dataset}/{model}", image_id), dyed)
 
-    def thumbnail(self, dataset: str, path: str) -> Picture | None:
+    def thumbnail(self, dataset: str, path: str) -> EmbeddedPicture | None:
         """Return an image as delivered, as a thumbnail."""
         return self.portrait(dataset, path, THUMBNAIL)
 
-    def portrait(self, dataset: str, path: str, longest: int) -> Picture | None:
+    def portrait(self, dataset: str, path: str, longest: int) -> EmbeddedPicture | None:
         """Return an image as delivered, reduced so that no side is longer than `longest` pixels."""
         return self._kept((f"image {longest}", dataset, path), lambda: self._pixels.whole(dataset, path), longest)
 
     def _kept(
         self, key: tuple[str, str, str], pixels: Callable[[], RGBImage | None], longest: int | None = None
-    ) -> Picture | None:
+    ) -> EmbeddedPicture | None:
         if key not in self._pictures:
             found = pixels()
             self._pictures[key] = None if found is None else picture(f"p{len(self._pictures)}", found, longest)
@@ -102,13 +102,13 @@ class StudyAlbum(Album):
         """Return caption and link from an image's source."""
         return self._study.credit(dataset, image_id)
 
-    def sheet(self, dataset: str) -> Picture | None:
+    def sheet(self, dataset: str) -> EmbeddedPicture | None:
         """Return the contact sheet of a painted data set, reduced until its JPEG is small enough for the page."""
         pixels = self._study.contact_sheet(dataset)
         return None if pixels is None else sheet(pixels)
 
 
-def sheet(pixels: RGBImage) -> Picture:
+def sheet(pixels: RGBImage) -> EmbeddedPicture:
     """Return a contact sheet, reduced until its data URI has at most `SHEET_BYTES` or its side `SHEET // 2`."""
     for side in (SHEET, SHEET * 3 // 4, SHEET // 2):
         found = picture("contact-sheet", pixels, side)
@@ -127,7 +127,7 @@ def tinted(crop: Any, tints: Any) -> Any:
     return (grey * (1 - share) + dye * share).round().clip(0, 255).astype(np.uint8)
 
 
-def picture(name: str, pixels: Any, longest: int | None = None) -> Picture:
+def picture(name: str, pixels: Any, longest: int | None = None) -> EmbeddedPicture:
     """Return uint8 [height, width, 3] RGB as a JPEG data URI, reduced so that no side is longer than `longest`."""
     from PIL import Image
 
@@ -137,7 +137,7 @@ def picture(name: str, pixels: Any, longest: int | None = None) -> Picture:
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=QUALITY, optimize=True)
     uri = "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
-    return Picture(name, uri, *image.size)
+    return EmbeddedPicture(name, uri, *image.size)
 
 
 def spread(items: Sequence[Any], most: int) -> list[Any]:

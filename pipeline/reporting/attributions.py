@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.reporting.album import Picture, StudyAlbum
-from pipeline.reporting.gallery import Side
+from pipeline.reporting.album import EmbeddedPicture, StudyAlbum
+from pipeline.reporting.pair_gallery import PairImage
 from pipeline.reporting.series import Series, Styles
 from pipeline.store.attributions import Attributions, ExplainedPair, Maps
 
@@ -22,22 +22,22 @@ STRONGEST = 99.0
 
 
 @dataclass(frozen=True)
-class View:
+class AttributionView:
     """The attribution maps of a pair by one model."""
 
     style: Series
     score: float | None
-    probe: Picture | None
-    gallery: Picture | None
+    probe: EmbeddedPicture | None
+    gallery: EmbeddedPicture | None
 
 
 @dataclass(frozen=True)
 class Explained:
     """A pair of faces, and its attribution maps by each model."""
 
-    probe: Side
-    gallery: Side
-    views: list[View]
+    probe: PairImage
+    gallery: PairImage
+    views: list[AttributionView]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def explanations(
     groups: dict[str, list[Explained]] = {}
     for n, pair in enumerate(every[0][1].pairs):
         views = [_view(styles[m], found.pairs[n], found.maps[n], album) for m, found in same.items()]
-        probe, gallery = (Side.of(album, *image) for image in _images(pair))
+        probe, gallery = (PairImage.of(album, *image) for image in _images(pair))
         explained = Explained(probe, gallery, views)
         groups.setdefault(TITLES.get(pair.sort, pair.sort), []).append(explained)
     return Explanations(method, chooser, list(groups.items()))
@@ -83,10 +83,10 @@ def _images(pair: ExplainedPair) -> tuple[tuple[str, str], tuple[str, str]]:
     return (pair.probe_dataset, pair.probe), (pair.gallery_dataset, pair.gallery)
 
 
-def _view(style: Series, pair: ExplainedPair, both: Maps, album: StudyAlbum) -> View:
+def _view(style: Series, pair: ExplainedPair, both: Maps, album: StudyAlbum) -> AttributionView:
     strongest = float(np.percentile(np.abs(both), STRONGEST)) or 1.0
     pictures = [
         album.tinted(*side, f"{style.name}/{pair.pair}", values / strongest)
         for side, values in zip(_images(pair), both, strict=True)
     ]
-    return View(style, pair.score, *pictures)
+    return AttributionView(style, pair.score, *pictures)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipeline.identification.verbal import verbal
 from pipeline.reporting.lines import Lines, drawn, points
 from pipeline.reporting.series import Series, Styles
-from pipeline.reporting.standings import Cell
+from pipeline.reporting.standings import FigureCell
 from pipeline.reporting.svg import Chart
 from pipeline.store.benchmarks import Benchmark
 from pipeline.store.curves import Curve, Point
@@ -23,7 +23,7 @@ class Calibrated:
     """The row of one model."""
 
     style: Series
-    figures: list[Cell]
+    figures: list[FigureCell]
     """Cllr, its minimum, and the calibration loss."""
     reach: str
     """The strongest support for "same sitter" that the data allow, in words; empty where there is none."""
@@ -31,7 +31,7 @@ class Calibrated:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class CalibrationChapter:
     """The calibration of all models on one benchmark."""
 
     rows: list[Calibrated]
@@ -39,7 +39,7 @@ class Calibration:
     """Caption and picture of each plot."""
 
 
-def calibration(benchmark: Benchmark, styles: Styles) -> Calibration | None:
+def calibration(benchmark: Benchmark, styles: Styles) -> CalibrationChapter | None:
     """Return the calibration of every model of a benchmark; None where none has any."""
     rows = []
     for model in benchmark.models:
@@ -49,7 +49,7 @@ def calibration(benchmark: Benchmark, styles: Styles) -> Calibration | None:
         rows.append(
             Calibrated(
                 styles[model],
-                [Cell(benchmark.value(model, f), False, *benchmark.interval(model, f)) for f in COSTS],
+                [FigureCell(benchmark.value(model, f), False, *benchmark.interval(model, f)) for f in COSTS],
                 "" if highest is None else verbal(highest),
                 benchmark.note(model, "cllr"),
             )
@@ -65,7 +65,7 @@ def calibration(benchmark: Benchmark, styles: Styles) -> Calibration | None:
         ("Empirical cross-entropy over the prior odds: lower is better. The dotted line is for no comparison at all.",
          _drawn(benchmark, styles, "ece", ("log10_odds", ("ece",)), ("prior log10 odds", "cross-entropy, bits"))),
     ]  # fmt: skip
-    return Calibration(rows, [(caption, chart) for caption, chart in charts if chart])
+    return CalibrationChapter(rows, [(caption, chart) for caption, chart in charts if chart])
 
 
 def _drawn(

@@ -10,19 +10,19 @@ from markupsafe import Markup
 from pipeline.reporting import figures
 from pipeline.reporting.album import StudyAlbum
 from pipeline.reporting.by_group import ByGroup, by_group
-from pipeline.reporting.calibration import Calibration, calibration
+from pipeline.reporting.calibration import CalibrationChapter, calibration
 from pipeline.reporting.declared import Declared, declared
 from pipeline.reporting.discard import Discard, discard
 from pipeline.reporting.failures import Failures, failures
-from pipeline.reporting.gallery import Group, groups
 from pipeline.reporting.maps import Map, maps
 from pipeline.reporting.numbers import count
+from pipeline.reporting.pair_gallery import Group, groups
 from pipeline.reporting.searches import Searched, searched
 from pipeline.reporting.series import Series, Styles
-from pipeline.reporting.standings import Comparison, Generic, Standings, comparison, everything, listed, standings
+from pipeline.reporting.standings import FigureComparison, Generic, Standings, comparison, everything, listed, standings
 from pipeline.reporting.svg import Chart
 from pipeline.reporting.thresholds import Choice, thresholds
-from pipeline.reporting.verdict import Verdict, verdict
+from pipeline.reporting.verdict import BestModel, verdict
 from pipeline.reporting.words import listing
 from pipeline.store.benchmarks import Benchmark, Difference
 
@@ -71,10 +71,10 @@ class Chapter:
     scores: list[tuple[Series, Chart]]
     declared: Declared | None
     """The tests against the declared baseline."""
-    comparison: Comparison | None
+    comparison: FigureComparison | None
     generic: Generic
     tests: list[Difference]
-    calibration: Calibration | None
+    calibration: CalibrationChapter | None
     thresholds: Choice | None
     """The thresholds to use."""
     searched: Searched | None
@@ -89,7 +89,7 @@ class Chapter:
     """Maps of the embeddings, each coloured by a column."""
     galleries: list[tuple[Series, float | None, list[Group]]]
     """Model, its threshold at the EER, and its hardest pairs."""
-    verdict: Verdict | None
+    verdict: BestModel | None
     """The best model against its rivals."""
 
 

@@ -45,7 +45,7 @@ SORTS = (NONE, SEVERAL, SURENESS, HALF, ODD, SMALL_FACE, FALLBACK)
 
 
 @dataclass(frozen=True)
-class Face:
+class RejectedFace:
     """A face that was not chosen: its box in pixels of the image, and the line of the corrections that chooses it."""
 
     box: tuple[float, ...]
@@ -54,14 +54,14 @@ class Face:
 
 
 @dataclass(frozen=True)
-class Case:
+class DoubtfulImage:
     """An image on the page; `line` is the line of the corrections that drops it."""
 
     image_id: str
     sitter: str
     said: str
     box: tuple[float, ...] | None
-    others: list[Face]
+    others: list[RejectedFace]
     line: str
 
 
@@ -121,7 +121,7 @@ class Doubtful:
 
     def write(self, folder: Path, dataset: str, raw: Path, max_megapixels: float, corrections: str | None) -> None:
         """Write `doubtful.html` into a folder; `raw` is the folder of the images."""
-        from pipeline.reporting.templates import templates
+        from pipeline.reporting.page_templates import templates
 
         chosen = {sort: sorted(kept, key=lambda case: case[:2])[:SHOWN] for sort, kept in self._kept.items() if kept}
         rows = [row for cases in chosen.values() for _, _, row, _ in cases]
@@ -145,16 +145,20 @@ class Doubtful:
         (folder / DOUBTFUL).write_text(page, encoding="utf-8")
 
 
-def _case(row: Mapping[str, Any], found: list[str]) -> Case:
+def _case(row: Mapping[str, Any], found: list[str]) -> DoubtfulImage:
     box = tuple(float(row[c]) for c in ("x0", "y0", "x1", "y1")) if row["status"] == "aligned" else None
     others = []
     for other in filter(None, str(row.get("others") or "").split("; ")):
         *corners, score = other.split()
-        others.append(Face(tuple(map(float, corners)), score, _line(row["image_id"], " ".join(corners), "", "")))
+        others.append(
+            RejectedFace(tuple(map(float, corners)), score, _line(row["image_id"], " ".join(corners), "", ""))
+        )
     said = [str(row["reason"])] if row["reason"] else []
     said += [f"score {row['score']}"] if row.get("score") not in (None, "") else []
     said += [sort for sort in found if sort in (ODD, SMALL_FACE)]
-    return Case(row["image_id"], row["sitter"], "; ".join(said), box, others, _line(row["image_id"], "", "", "drop"))
+    return DoubtfulImage(
+        row["image_id"], row["sitter"], "; ".join(said), box, others, _line(row["image_id"], "", "", "drop")
+    )
 
 
 def _line(*cells: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.reporting.series import Series, Styles
-from pipeline.reporting.standings import Cell, rate_cell
+from pipeline.reporting.standings import FigureCell, rate_cell
 from pipeline.reporting.tables import heading
 from pipeline.store.benchmarks import Benchmark
 
@@ -16,9 +16,9 @@ class Counted:
 
     style: Series
     alone_name: str
-    alone: Cell
+    alone: FigureCell
     name: str
-    counted: Cell
+    counted: FigureCell
 
 
 @dataclass(frozen=True)

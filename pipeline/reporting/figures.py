@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.reporting.numbers import count, percent, plain, rate
 from pipeline.reporting.series import Series, Styles
-from pipeline.reporting.svg import Area, Axis, Chart, Dot, Line, Mark, Rule, Shade, Upright, linear_ticks, probit
+from pipeline.reporting.svg import Area, Axis, Chart, Dot, DottedLine, Line, Mark, Shade, Upright, linear_ticks, probit
 from pipeline.store.benchmarks import Benchmark
 from pipeline.store.curves import Curve, Point
 
@@ -111,7 +111,7 @@ def det(benchmark: Benchmark, styles: Styles) -> Chart | None:
         for low, high, title in ((low_x, high_x, FAR), (low_y, high_y, "false reject rate (FRR), %"))
     )
     low, high = max(low_x, low_y), min(high_x, high_y)
-    marks: list[Mark] = [*_few(benchmark, low_x), Rule([(low, low), (high, high)])]
+    marks: list[Mark] = [*_few(benchmark, low_x), DottedLine([(low, low), (high, high)])]
     for model, points in curves.items():
         within = [p for p in points if low_x <= p[0] <= high_x and low_y <= p[1] <= high_y]
         marks += [Line(within, styles[model].css, model)] if len(within) > 1 else []
@@ -181,7 +181,7 @@ def _training_curve(points: list[Point], title: str, style: Series, is_rate: boo
     trained = [p for p in points if p[0] >= 1]  # epoch 0 is the network before training, which is never kept
     if is_rate and trained:
         if points[0][0] == 0:
-            marks.insert(0, Rule([(first, points[0][1]), (last, points[0][1])]))
+            marks.insert(0, DottedLine([(first, points[0][1]), (last, points[0][1])]))
         epoch, best = min(trained, key=lambda p: (p[1], p[0]))
         marks.append(Dot(epoch, best, style.css, f"best: {percent(best)} at epoch {plain(epoch)}"))
     return Chart(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline.reporting.numbers import plain
 from pipeline.reporting.series import Styles
-from pipeline.reporting.svg import Axis, Chart, Line, Rule, linear_ticks
+from pipeline.reporting.svg import Axis, Chart, DottedLine, Line, linear_ticks
 from pipeline.store.curves import Curve, Point
 
 
@@ -54,7 +54,7 @@ def drawn(curve: Mapping[str, Curve], styles: Styles, what: Lines, rule: Sequenc
         return Axis(low, end, [(t, plain(scale * t)) for t in linear_ticks(low, high, about)], title)
 
     x, y = axis(low, high, high, 6, what.titles[0]), axis(bottom, top, top * 1.02, 5, what.titles[1])
-    dotted = [Rule(rule)] if rule else []
+    dotted = [DottedLine(rule)] if rule else []
     return Chart(x, y, what.label, [*dotted, *(Line(found, styles[model].css, model) for model, found in lines)])
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline.params.overlap import Overlap
 from pipeline.reporting.album import StudyAlbum, spread
-from pipeline.reporting.gallery import Side
+from pipeline.reporting.pair_gallery import PairImage
 from pipeline.store.overlaps import FoundOverlap, SharedSitter
 
 SHOWN = 12
@@ -33,7 +33,7 @@ class Shared:
     sitters: list[SharedSitter]
     more: int
     """Number of shared sitters that are not listed."""
-    copies: list[tuple[Side, Side, float | None]]
+    copies: list[tuple[PairImage, PairImage, float | None]]
     """Test image, training image, and their correlation."""
 
 
@@ -48,8 +48,8 @@ def _shared(name: str, asked: Overlap, found: FoundOverlap, album: StudyAlbum) -
               told["sitters_by_name"], told["sitters_by_embedding"], told["excluded"]]  # fmt: skip
     copies = [
         (
-            Side.of(album, asked.test, image.test, image.test_sitter),
-            Side.of(album, image.train_dataset, image.train, image.train_sitter),
+            PairImage.of(album, asked.test, image.test, image.test_sitter),
+            PairImage.of(album, image.train_dataset, image.train, image.train_sitter),
             image.similarity,
         )
         for image in spread(found.images, SHOWN)

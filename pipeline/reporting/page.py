@@ -19,12 +19,12 @@ from pipeline.reporting.findings import Findings
 from pipeline.reporting.model_cards import model_cards
 from pipeline.reporting.numbers import NBSP
 from pipeline.reporting.overlaps import COLUMNS, overlaps
+from pipeline.reporting.page_templates import templates
 from pipeline.reporting.questions import questions
 from pipeline.reporting.series import Styles
 from pipeline.reporting.standings import summary
 from pipeline.reporting.sweeps import sweeps
 from pipeline.reporting.tables import trained_sitters
-from pipeline.reporting.templates import templates
 from pipeline.reporting.verdict import certainty, headline
 from pipeline.reporting.words import listing
 

@@ -31,7 +31,7 @@ from pipeline.reporting.numbers import (
 from pipeline.reporting.paper_tables import FORMS
 from pipeline.reporting.searches import searched
 from pipeline.reporting.series import Styles
-from pipeline.reporting.standings import Cell, listed
+from pipeline.reporting.standings import FigureCell, listed
 from pipeline.reporting.tables import heading
 from pipeline.reporting.thresholds import thresholds
 from pipeline.store.benchmarks import Benchmark, Difference, GroupErrors, GroupRate
@@ -136,7 +136,7 @@ def _searched(benchmark: Benchmark, styles: Styles) -> dict[str, Table]:
     }
 
 
-def _measured(cell: Cell) -> str:
+def _measured(cell: FigureCell) -> str:
     return measured(None if isinstance(cell.value, str) else cell.value, cell.low, cell.high, cell.is_rate)
 
 

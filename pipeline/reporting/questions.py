@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.reporting.album import StudyAlbum, spread
-from pipeline.reporting.gallery import Side
 from pipeline.reporting.numbers import NBSP, NONE, percent, ratio
+from pipeline.reporting.pair_gallery import PairImage
 from pipeline.reporting.tables import aligned
 from pipeline.store.candidates import NONE as NONE_OF_THESE
 from pipeline.store.candidates import AnswerRow, QuestionAnswers
@@ -22,8 +22,8 @@ SHOWN = 12
 class First:
     """A portrait and the first candidate on its list."""
 
-    probe: Side
-    reference: Side | None
+    probe: PairImage
+    reference: PairImage | None
     sitter: str
     """The first candidate, or the sitter whom a person has accepted."""
     log10_lr: float | None
@@ -35,7 +35,7 @@ class First:
 
 
 @dataclass(frozen=True)
-class Question:
+class QuestionChapter:
     """One entry under `identify`."""
 
     name: str
@@ -47,7 +47,7 @@ class Question:
     candidates: int
 
 
-def questions(answered: Mapping[str, QuestionAnswers], album: StudyAlbum | None) -> list[Question]:
+def questions(answered: Mapping[str, QuestionAnswers], album: StudyAlbum | None) -> list[QuestionChapter]:
     """Return every question that has been answered; without an album, there are no pictures."""
     return [_question(name, asked, album) for name, asked in answered.items()]
 
@@ -71,11 +71,11 @@ def lines(answered: Mapping[str, QuestionAnswers]) -> list[str]:
     return found
 
 
-def _question(name: str, asked: QuestionAnswers, album: StudyAlbum | None) -> Question:
+def _question(name: str, asked: QuestionAnswers, album: StudyAlbum | None) -> QuestionChapter:
     record, sitters = asked.record, int(asked.record["gallery"]["sitters"])
     firsts = [_first(rows, record["pretended"]["absent"], album) for rows in spread(asked.lists, SHOWN)]
     page = asked.page.as_posix()
-    return Question(name, record["model"], page, sentences(record), firsts, len(asked.lists), sitters)
+    return QuestionChapter(name, record["model"], page, sentences(record), firsts, len(asked.lists), sitters)
 
 
 def _first(rows: Sequence[AnswerRow], absent: Collection[str], album: StudyAlbum | None) -> First:
@@ -89,8 +89,8 @@ def _first(rows: Sequence[AnswerRow], absent: Collection[str], album: StudyAlbum
     return First(probe, reference, head.sitter, head.log10_lr, head.posterior, none, truth, head.decision)
 
 
-def _side(album: StudyAlbum | None, dataset: str, image_id: str, sitter: str) -> Side:
-    return Side.of(album, dataset, image_id, sitter) if album else Side(image_id, sitter, None)
+def _side(album: StudyAlbum | None, dataset: str, image_id: str, sitter: str) -> PairImage:
+    return PairImage.of(album, dataset, image_id, sitter) if album else PairImage(image_id, sitter, None)
 
 
 def sentences(record: Mapping[str, Any]) -> list[str]:

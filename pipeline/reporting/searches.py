@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pipeline.reporting.numbers import count
 from pipeline.reporting.series import Series, Styles
-from pipeline.reporting.standings import Cell, rate_cell
+from pipeline.reporting.standings import FigureCell, rate_cell
 from pipeline.reporting.tables import heading
 from pipeline.store.benchmarks import Benchmark
 
@@ -23,7 +23,7 @@ class Automatic:
     fpir: str
     """The highest FPIR that the threshold allows, as text."""
     threshold: float | None
-    fnir: Cell
+    fnir: FigureCell
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Searched:
     """
     ranks: list[str]
     """Headings of the columns of the first table."""
-    human: list[tuple[Series, list[Cell]]]
+    human: list[tuple[Series, list[FigureCell]]]
     """Model, and its FNIR for each number of candidates."""
     automatic: list[Automatic]
 
@@ -61,7 +61,7 @@ def _automatic(benchmark: Benchmark, style: Series, far: str) -> Automatic:
     return Automatic(style, heading(far), limit, _missed(benchmark, style.name, f"fnir@{far}", f"dir@{far}"))
 
 
-def _missed(benchmark: Benchmark, model: str, counted: str, found: str) -> Cell:
+def _missed(benchmark: Benchmark, model: str, counted: str, found: str) -> FigureCell:
     """Return the FNIR: the figure that counts failures if there is one, else 1 minus the share that was found."""
     if benchmark.value(model, counted) is not None:
         return rate_cell(benchmark, model, counted)

@@ -15,9 +15,9 @@ from markupsafe import Markup
 from pipeline.identification.answer import Candidate
 from pipeline.identification.known import CalibratedCell, KnownSearches
 from pipeline.identification.sheets import Sheet, words
-from pipeline.reporting.album import Album, Picture
+from pipeline.reporting.album import Album, EmbeddedPicture
 from pipeline.reporting.numbers import count, percent, ratio
-from pipeline.reporting.templates import templates
+from pipeline.reporting.page_templates import templates
 from pipeline.store.credits import caption
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ PORTRAIT = 360
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownCandidate:
     """A candidate on the page."""
 
     candidate: Candidate
-    crop: Picture | None
+    crop: EmbeddedPicture | None
     caption: list[str]
     ratio: str
     words: str
@@ -46,17 +46,17 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Portrait:
+class ShownPortrait:
     """A portrait on the page."""
 
     sheet: Sheet
     anchor: str
-    whole: Picture | None
+    whole: EmbeddedPicture | None
     scale: float
     """Width of the picture divided by the width of the image."""
     caption: list[str]
-    candidates: list[Shown]
-    none: Shown | None
+    candidates: list[ShownCandidate]
+    none: ShownCandidate | None
     said: list[str]
     """Sentences on people's decisions about the portrait that concern no candidate on the list."""
 
@@ -106,7 +106,7 @@ def _rank(rank: int) -> str:
     return f"number {rank}" if rank else "none of these"
 
 
-def _portrait(number: int, sheet: Sheet, album: Album, tried: bool) -> Portrait:
+def _portrait(number: int, sheet: Sheet, album: Album, tried: bool) -> ShownPortrait:
     probe = sheet.answer.probe
     whole = album.portrait(probe.dataset, sheet.account.get("path", ""), PORTRAIT)
     width = float(sheet.account.get("width") or 0)
@@ -121,21 +121,21 @@ def _portrait(number: int, sheet: Sheet, album: Album, tried: bool) -> Portrait:
     none = None if sheet.answer.none is None else _shown(sheet, sheet.answer.none, None, [], [], tried)
     said = [d.sentence() for d in sheet.answer.decisions if d.sitter not in listed]
     scale = whole.width / width if whole and width else 1.0
-    return Portrait(sheet, f"portrait-{number}", whole, scale, caption(sheet.columns), candidates, none, said)
+    return ShownPortrait(sheet, f"portrait-{number}", whole, scale, caption(sheet.columns), candidates, none, said)
 
 
 def _shown(
     sheet: Sheet,
     candidate: Candidate,
-    crop: Picture | None,
+    crop: EmbeddedPicture | None,
     caption: list[str],
     cautions: Sequence[str],
     tried: bool,
-) -> Shown:
+) -> ShownCandidate:
     truth = sheet.truth if sheet.in_gallery else ""
     true = bool(sheet.truth) and candidate.sitter == truth
     said = [d.sentence() for d in sheet.decision_on(candidate.sitter)] if candidate.sitter else []
-    return Shown(
+    return ShownCandidate(
         candidate, crop, caption, ratio(candidate.log10_lr), words(candidate), right(candidate.cell) if tried else "",
         cautions, said, true,
     )  # fmt: skip

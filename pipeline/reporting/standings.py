@@ -15,7 +15,7 @@ SUFFIXES = ("_low", "_high", "_note")
 
 
 @dataclass(frozen=True)
-class Cell:
+class FigureCell:
     """One figure of one model."""
 
     value: float | str | None
@@ -42,7 +42,7 @@ class Standing:
     """The row of one model."""
 
     style: Series
-    cells: list[Cell]
+    cells: list[FigureCell]
     bar: Bar | None
 
 
@@ -108,19 +108,19 @@ def on_a_par(benchmark: Benchmark, figure: str) -> set[str]:
     return {m for m, test in tests.items() if test is not None and test.p is not None and not test.significant}
 
 
-def _cell(benchmark: Benchmark, model: str, figure: str, best: bool, par: bool) -> Cell:
+def _cell(benchmark: Benchmark, model: str, figure: str, best: bool, par: bool) -> FigureCell:
     value, note = benchmark.value(model, figure), benchmark.note(model, figure)
     if value is None:
-        return Cell(None, note=note)
-    return Cell(value, benchmark.percent(figure), *benchmark.interval(model, figure), note, best, par)
+        return FigureCell(None, note=note)
+    return FigureCell(value, benchmark.percent(figure), *benchmark.interval(model, figure), note, best, par)
 
 
-def rate_cell(benchmark: Benchmark, model: str, figure: str, turned: bool = False) -> Cell:
+def rate_cell(benchmark: Benchmark, model: str, figure: str, turned: bool = False) -> FigureCell:
     """Return a rate with its interval; if `turned`, return 1 minus the rate."""
     value, (low, high) = benchmark.value(model, figure), benchmark.interval(model, figure)
     if turned:
         value, low, high = (None if v is None else 1 - v for v in (value, high, low))
-    return Cell(value, True, low, high)
+    return FigureCell(value, True, low, high)
 
 
 def _scale(benchmark: Benchmark, figure: str) -> Scale | None:
@@ -139,10 +139,10 @@ def summary(tables: Mapping[str, Standings], styles: Styles) -> list[Standing]:
     """Return a row for each model with its cells of all benchmarks; cells of benchmarks without the model are empty."""
     rows = []
     for name, style in styles.items():
-        cells: list[Cell] = []
+        cells: list[FigureCell] = []
         for benchmark, table in tables.items():
             row = next((r for r in table.rows if r.style.name == name), None)
-            cells += row.cells if row else [Cell(None, note=f"not judged on {benchmark}")] * len(table.figures)
+            cells += row.cells if row else [FigureCell(None, note=f"not judged on {benchmark}")] * len(table.figures)
         rows.append(Standing(style, cells, None))
     return rows
 
@@ -152,7 +152,7 @@ class Generic:
     """The table of all figures of a benchmark."""
 
     figures: list[str]
-    rows: list[tuple[Series, list[Cell]]]
+    rows: list[tuple[Series, list[FigureCell]]]
 
 
 def everything(benchmark: Benchmark, styles: Styles) -> Generic:
@@ -163,11 +163,11 @@ def everything(benchmark: Benchmark, styles: Styles) -> Generic:
     return Generic(figures, rows)
 
 
-def _whole_or_not(benchmark: Benchmark, model: str, figure: str) -> Cell:
+def _whole_or_not(benchmark: Benchmark, model: str, figure: str) -> FigureCell:
     value, is_rate = benchmark.metrics[model].get(figure), benchmark.percent(figure)
     if value is None or isinstance(value, str) or (isinstance(value, int) and not is_rate):
-        return Cell(value)
-    return Cell(value, is_rate, *benchmark.interval(model, figure))
+        return FigureCell(value)
+    return FigureCell(value, is_rate, *benchmark.interval(model, figure))
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ class Against:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FigureComparison:
     """Paired differences between the models on one benchmark, in the figure that ranks them."""
 
     figure: str
@@ -202,7 +202,7 @@ class Comparison:
     """Number of comparisons in the family that Holm's correction was made for."""
 
 
-def comparison(benchmark: Benchmark, styles: Styles) -> Comparison | None:
+def comparison(benchmark: Benchmark, styles: Styles) -> FigureComparison | None:
     """Return the tests of every model against the best and of every two models; None without paired tests."""
     figure = next(iter(benchmark.figures), "")
     ranked, is_rate = benchmark.ranked(figure), benchmark.percent(figure)
@@ -215,7 +215,7 @@ def comparison(benchmark: Benchmark, styles: Styles) -> Comparison | None:
     scale = Scale(low - margin, high + margin, is_rate)
     leads = [Lead(styles[t.model_a], t, scale.bar(t.difference, t.low, t.high)) for t in tests]
     matrix = [(styles[a], [_against(benchmark, a, b, figure) for b in ranked]) for a in ranked]
-    return Comparison(figure, is_rate, styles[ranked[0]], leads, scale, matrix, _family(benchmark, figure))
+    return FigureComparison(figure, is_rate, styles[ranked[0]], leads, scale, matrix, _family(benchmark, figure))
 
 
 def _family(benchmark: Benchmark, figure: str) -> int:

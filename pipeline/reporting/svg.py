@@ -141,7 +141,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Rule:
+class DottedLine:
     """A dotted line through points, for comparison with other lines."""
 
     points: Sequence[Point]

@@ -20,7 +20,7 @@ LOGARITHMIC = 8
 
 
 @dataclass(frozen=True)
-class Measured:
+class SweptFigure:
     """A figure and its interval."""
 
     value: float | None
@@ -38,7 +38,7 @@ class Sweep:
     fields: list[str]
     columns: list[str]
     """Benchmark and figure of each column."""
-    rows: list[tuple[Series, list[str], list[Measured]]]
+    rows: list[tuple[Series, list[str], list[SweptFigure]]]
     """Model, its value of each field, and its figure for each column."""
     charts: list[tuple[str, Chart]]
     """A caption and a picture for each column, if a single field of numbers was swept."""
@@ -90,11 +90,11 @@ def _spread(benchmark: Benchmark, models: Sequence[str]) -> str:
     return words(spread(benchmark, models, figure), benchmark.percent(figure))
 
 
-def _measured(benchmark: Benchmark, model: str, models: Mapping[str, Any]) -> Measured:
+def _measured(benchmark: Benchmark, model: str, models: Mapping[str, Any]) -> SweptFigure:
     figure = benchmark.figures[0]
     best = next((m for m in benchmark.ranked(figure) if m in models), None)
     value, ends = benchmark.value(model, figure), benchmark.interval(model, figure)
-    return Measured(value, *ends, benchmark.percent(figure), model == best)
+    return SweptFigure(value, *ends, benchmark.percent(figure), model == best)
 
 
 def _chart(benchmark: Benchmark, numbers: Mapping[str, float], field: str, styles: Styles) -> Chart | None:

@@ -6,22 +6,22 @@ from dataclasses import dataclass
 
 from pipeline.reporting.lines import Lines, drawn
 from pipeline.reporting.series import Series, Styles
-from pipeline.reporting.standings import Cell, rate_cell
+from pipeline.reporting.standings import FigureCell, rate_cell
 from pipeline.reporting.svg import Chart
 from pipeline.reporting.tables import heading
 from pipeline.store.benchmarks import Benchmark
 
 
 @dataclass(frozen=True)
-class Point:
+class ThresholdRow:
     """One operating point of a model: its thresholds, and the errors at the threshold chosen on validation sitters."""
 
     aim: str
     """The aim of the threshold: equal errors, or an FMR."""
     own: float | None
     chosen: float | None
-    fmr: Cell
-    fnmr: Cell
+    fmr: FigureCell
+    fnmr: FigureCell
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Choice:
     """The box of a benchmark."""
 
     advice: str
-    rows: list[tuple[Series, list[Point]]]
+    rows: list[tuple[Series, list[ThresholdRow]]]
     epc: Chart | None
     """The expected performance curve; None without validation sitters."""
 
@@ -64,10 +64,10 @@ def thresholds(benchmark: Benchmark, styles: Styles) -> Choice | None:
     return Choice(CHOSEN if validated else NOT_CHOSEN, rows, epc)
 
 
-def _point(benchmark: Benchmark, model: str, own: str) -> Point:
+def _point(benchmark: Benchmark, model: str, own: str) -> ThresholdRow:
     chosen = f"val_{own}"
     far = own.partition("@")[2]
-    return Point(
+    return ThresholdRow(
         aim=f"FMR {heading(far)}" if far else "equal errors",
         own=benchmark.value(model, own),
         chosen=benchmark.value(model, chosen),

@@ -24,7 +24,7 @@ class Rival:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class BestModel:
     """The best model on one benchmark, and its rivals."""
 
     benchmark: str
@@ -36,7 +36,7 @@ class Verdict:
     rivals: list[Rival]
 
 
-def verdict(benchmark: Benchmark, styles: Styles) -> Verdict | None:
+def verdict(benchmark: Benchmark, styles: Styles) -> BestModel | None:
     """Return the best model with its comparisons against the runner-up and the best frozen model.
 
     Return None if no model has the ranking figure, or if this figure is no rate: a measure of the shape of the
@@ -58,10 +58,10 @@ def verdict(benchmark: Benchmark, styles: Styles) -> Verdict | None:
         Rival(m, role, benchmark.value(m, figure), benchmark.difference(best, m, figure)) for m, role in roles.items()
     ]
     ends = benchmark.interval(best, figure)
-    return Verdict(benchmark.name, figure, best, benchmark.value(best, figure), *ends, rivals)
+    return BestModel(benchmark.name, figure, best, benchmark.value(best, figure), *ends, rivals)
 
 
-def headline(verdicts: list[Verdict]) -> list[tuple[str, list[str]]]:
+def headline(verdicts: list[BestModel]) -> list[tuple[str, list[str]]]:
     """Return the best models, each with the benchmarks that it is best on; the model with the most comes first."""
     wins: dict[str, list[str]] = {}
     for v in verdicts:
@@ -69,7 +69,7 @@ def headline(verdicts: list[Verdict]) -> list[tuple[str, list[str]]]:
     return sorted(wins.items(), key=lambda item: -len(item[1]))
 
 
-def certainty(verdicts: list[Verdict]) -> str:
+def certainty(verdicts: list[BestModel]) -> str:
     """Return whether the best models' leads are significant, over all benchmarks; empty where nothing was tested."""
     found: dict[str, list[str]] = {}
     for role in (FROZEN, RUNNER_UP):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.answering.faces import Box
 from pipeline.answering.study import OpenStudy
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import MANIFEST
@@ -25,7 +26,7 @@ from pipeline.faces.correcting import correct_box
 from pipeline.faces.image import UnreadableImage, decode_image
 from pipeline.reporting.numbers import ratio
 from pipeline.serving.review import Card, cards
-from pipeline.serving.shown import FACE, WHOLE, Box, jpeg
+from pipeline.serving.shown import FACE, WHOLE, jpeg
 from pipeline.store.candidates import question_file
 
 if TYPE_CHECKING:

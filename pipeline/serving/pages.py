@@ -24,8 +24,8 @@ from pipeline.identification.decisions import ImageKey
 from pipeline.identification.sheets import Sheet
 from pipeline.reporting.album import Album
 from pipeline.reporting.numbers import count, percent, rate
+from pipeline.reporting.page_templates import templates as reporting_templates
 from pipeline.reporting.sheets import page as sheet_page
-from pipeline.reporting.templates import templates as reporting_templates
 from pipeline.serving import review
 from pipeline.serving.answered_question import OPEN, STATES, AnsweredQuestion, state
 from pipeline.serving.desk import Desk, Wish

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
+from pipeline.answering.faces import Box
 from pipeline.identification.answer import Candidate
 from pipeline.identification.deciding import fingerprint
 from pipeline.identification.decisions import Decision
@@ -14,7 +15,7 @@ from pipeline.identification.sheets import Sheet, words
 from pipeline.reporting.numbers import percent, ratio
 from pipeline.reporting.sheets import right
 from pipeline.serving.answered_question import OPEN, STATES, AnsweredQuestion, state
-from pipeline.serving.shown import Box, box_of
+from pipeline.serving.shown import box_of
 from pipeline.store.columns import SITTER_ID
 from pipeline.store.credits import caption
 

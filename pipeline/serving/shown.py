@@ -10,6 +10,7 @@ from threading import Lock
 
 from PIL import Image
 
+from pipeline.answering.faces import Box
 from pipeline.core.pixels import RGBImage
 from pipeline.faces.image import read_image
 
@@ -21,7 +22,6 @@ AROUND = 0.45
 KEPT = 300
 """Number of encoded pictures in the cache."""
 
-Box = tuple[float, float, float, float]
 
 _one_at_a_time = Lock()
 """One picture is decoded at a time, because decoding a large painting takes gigabytes."""

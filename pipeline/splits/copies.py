@@ -27,7 +27,7 @@ PLACEHOLDER = 5
 
 
 @dataclass(frozen=True)
-class Picture:
+class CopiedPicture:
     """One picture that several images show."""
 
     images: list[str]
@@ -46,7 +46,7 @@ class Copies:
     """The images of a data set that show the same picture as another."""
 
     pairs: list[CopyPair]
-    pictures: list[Picture]
+    pictures: list[CopiedPicture]
     ties: list[tuple[str, str]]
     """Pairs of sitters who share a picture that is no placeholder."""
 
@@ -89,7 +89,7 @@ def find_copies(originals: Sequence[AccountedImage], faces: ChosenFaces | None =
     for n in {n for a, b, _, _ in found for n in (a, b)}:
         shown[root_of(n)].append(originals[n])
     ordered = sorted([sorted(own, key=_rank) for own in shown.values()], key=lambda own: own[0].image_id)
-    pictures = [Picture([i.image_id for i in own], sorted({i.sitter for i in own})) for own in ordered]
+    pictures = [CopiedPicture([i.image_id for i in own], sorted({i.sitter for i in own})) for own in ordered]
     ties = [pair for picture in pictures if not picture.is_placeholder for pair in pairwise(picture.sitters)]
     pairs = []
     for m, n, similarity, how in sorted(found):

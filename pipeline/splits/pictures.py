@@ -30,7 +30,7 @@ Row = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class PicturedImage:
     """An image of a data set."""
 
     dataset: str
@@ -82,7 +82,7 @@ def across(
 
     for pair in compared:
         images = [
-            Image(dataset, image_id, row["sitter"])
+            PicturedImage(dataset, image_id, row["sitter"])
             for dataset in pair
             for image_id, row in splits[dataset].items()
             if row["subset"] == "test" and row["sitter"] and not row.get("origin")
@@ -108,9 +108,9 @@ def across(
     return {name: find(name) for name in root}
 
 
-def _same_files(images: Sequence[Image], at: Layout) -> Iterable[tuple[Image, Image]]:
+def _same_files(images: Sequence[PicturedImage], at: Layout) -> Iterable[tuple[PicturedImage, PicturedImage]]:
     """Yield pairs of images of different data sets that are the same file with the face at the same place."""
-    by_file: dict[str, list[tuple[Image, list[str]]]] = defaultdict(list)
+    by_file: dict[str, list[tuple[PicturedImage, list[str]]]] = defaultdict(list)
     wanted = {(image.dataset, image.image_id): image for image in images}
     for dataset in dict.fromkeys(image.dataset for image in images):
         for row in each_account(dataset, at=at):
@@ -126,18 +126,18 @@ def _same_files(images: Sequence[Image], at: Layout) -> Iterable[tuple[Image, Im
             by_file[row["sha256"]].append((image, box))
 
 
-def _near(images: Sequence[Image], at: Layout) -> list[tuple[Image, Image]]:
+def _near(images: Sequence[PicturedImage], at: Layout) -> list[tuple[PicturedImage, PicturedImage]]:
     from pipeline.faces.duplicates import near_duplicates
 
-    crops = Crops(images, at)
+    crops = ImageCrops(images, at)
     found = near_duplicates(crops, [image.sitter for image in images], crops.frames())
     return [(images[a], images[b]) for a, b, _ in found]
 
 
-class Crops:
+class ImageCrops:
     """The crops of a list of images from several data sets, by the image's number in the list."""
 
-    def __init__(self, images: Sequence[Image], at: Layout = HERE) -> None:
+    def __init__(self, images: Sequence[PicturedImage], at: Layout = HERE) -> None:
         """Open the faces of the data sets.
 
         Raises:

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
-from pipeline.splits.copies import Picture
+from pipeline.splits.copies import CopiedPicture
 from pipeline.store.splits import COPIES, SUBSETS, UNIDENTIFIED, UNUSED, Split
 
 SHOWN = 5
@@ -14,7 +14,7 @@ Message = tuple[int, str]
 """Level (see `logging`) and text."""
 
 
-def summarise(split: Split, pictures: Sequence[Picture], apart: str) -> list[Message]:
+def summarise(split: Split, pictures: Sequence[CopiedPicture], apart: str) -> list[Message]:
     """Return the numbers of images and sitters in each subset, and warnings about what is missing or unused.
 
     Args:
@@ -58,7 +58,7 @@ def summarise(split: Split, pictures: Sequence[Picture], apart: str) -> list[Mes
     return [*messages, (logging.INFO, "; ".join(parts))]
 
 
-def _of_copies(pictures: Sequence[Picture], stay: bool) -> str:
+def _of_copies(pictures: Sequence[CopiedPicture], stay: bool) -> str:
     """Return a sentence on the pictures that several images show, and on the use of these images.
 
     Args:

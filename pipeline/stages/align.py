@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pipeline.faces.corrections import Correction
     from pipeline.params import Study
     from pipeline.reporting.doubtful_faces import Doubtful
-    from pipeline.store.faces import Face
+    from pipeline.store.faces import StoredFace
 
 logger = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ def _write(
     first = next(outcomes, None)  # a process may have no images at all
     with account_writer(folder, _carried(first[0]) if first else ()) as write:
 
-        def faces() -> Iterator[Face]:
+        def faces() -> Iterator[StoredFace]:
             for given, outcome in chain([first] if first else [], outcomes):
                 row = outcome.row | _carried(given)
                 write(row)

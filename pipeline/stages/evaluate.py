@@ -24,7 +24,7 @@ from pipeline.store.benchmarks import judged_by
 from pipeline.store.results import write_benchmark, write_results
 
 if TYPE_CHECKING:
-    from pipeline.metrics.comparisons import Difference, ReplicatedScalar
+    from pipeline.metrics.comparisons import ReplicatedScalar, ScalarDifference
     from pipeline.metrics.result import Column, Context, Result, Scalar
     from pipeline.params import Study
 
@@ -159,11 +159,11 @@ def _compare(by_model: Mapping[str, Result], level: float) -> Iterator[dict[str,
             yield _row(d)
 
 
-def _row(difference: Difference) -> dict[str, Any]:
+def _row(difference: ScalarDifference) -> dict[str, Any]:
     return {**vars(difference), "significant": int(difference.significant)}
 
 
-def _against_baselines(study: Study, results: ResultsByModel) -> dict[str, list[Difference]]:
+def _against_baselines(study: Study, results: ResultsByModel) -> dict[str, list[ScalarDifference]]:
     """Compare, in each benchmark, every other model with the baseline; p-values are corrected in declared families."""
     from pipeline.metrics.comparisons import in_one_family
 
@@ -174,7 +174,7 @@ def _against_baselines(study: Study, results: ResultsByModel) -> dict[str, list[
     return {benchmark: [next(every) for _ in of_one] for benchmark, of_one in found.items()}
 
 
-def _against_baseline(study: Study, benchmark: str, by_model: Mapping[str, Result]) -> list[Difference]:
+def _against_baseline(study: Study, benchmark: str, by_model: Mapping[str, Result]) -> list[ScalarDifference]:
     """Compare every other model with the declared baseline in the declared figures, which are one family."""
     from pipeline.metrics.comparisons import differences
 

@@ -39,7 +39,7 @@ SORTS = ("hardest_genuine", "hardest_impostor", "easiest_genuine")
 
 
 @dataclass(frozen=True)
-class ExplainedPair:
+class ChosenPair:
     """Two images, by data set and image id."""
 
     sort: str
@@ -76,7 +76,7 @@ def run(study: Study, model: str, root: Path = Path()) -> None:
     logger.info(f"{model}: {len(pairs)} pairs explained by {study.explain.method}")
 
 
-def chosen(study: Study, explain: Explain, at: Layout = HERE) -> list[ExplainedPair]:
+def chosen(study: Study, explain: Explain, at: Layout = HERE) -> list[ChosenPair]:
     """Return the hardest and easiest pairs by the first model, for each of `SORTS`; a sort has no image twice."""
     import numpy as np
 
@@ -106,7 +106,7 @@ def chosen(study: Study, explain: Explain, at: Layout = HERE) -> list[ExplainedP
             b = pairing.columns.dataset, pairing.columns.image_ids[example.column]
             if len(seen) < 2 * explain.pairs and not {a, b} & seen:
                 seen |= {a, b}
-                pairs.append(ExplainedPair(sort, len(seen) // 2, a, b))
+                pairs.append(ChosenPair(sort, len(seen) // 2, a, b))
     return pairs
 
 
@@ -141,7 +141,7 @@ def _tested(study: Study, model: str, dataset: str, shared: Mapping[str, str], a
 
 
 def explained(
-    embedder: Embedder, faces: FacesById, pair: ExplainedPair, explain: Explain, batch: int
+    embedder: Embedder, faces: FacesById, pair: ChosenPair, explain: Explain, batch: int
 ) -> tuple[float, list[NDArray[np.float32]]]:
     """Return the model's cosine of a pair and two maps, float32 [112, 112], one for each face.
 

@@ -15,7 +15,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
 from pipeline.core.layout import HERE, Layout
 from pipeline.core.names import warn_of_alike
-from pipeline.splits.pictures import Crops, Image
+from pipeline.splits.pictures import ImageCrops, PicturedImage
 from pipeline.store.overlaps import SITTER_COLUMNS, write_overlap
 from pipeline.store.splits import KNOWN, TESTED, sitters_of
 
@@ -70,11 +70,11 @@ def run(study: Study, name: str, root: Path = Path()) -> None:
     )
 
 
-def _images(dataset: str, subsets: tuple[str, ...], at: Layout) -> list[Image]:
-    return [Image(dataset, image_id, sitter) for image_id, sitter in sitters_of(dataset, subsets, at).items()]
+def _images(dataset: str, subsets: tuple[str, ...], at: Layout) -> list[PicturedImage]:
+    return [PicturedImage(dataset, image_id, sitter) for image_id, sitter in sitters_of(dataset, subsets, at).items()]
 
 
-def shared_pictures(train: list[Image], test: list[Image], at: Layout = HERE) -> list[Row]:
+def shared_pictures(train: list[PicturedImage], test: list[PicturedImage], at: Layout = HERE) -> list[Row]:
     """Find test images that show the same picture as a training image: by perceptual hash, then by registration.
 
     Each image is compared with the nearest one of the other side. So of a picture with many copies, at least one pair
@@ -84,7 +84,7 @@ def shared_pictures(train: list[Image], test: list[Image], at: Layout = HERE) ->
 
     both = train + test
     sides = ["train"] * len(train) + ["test"] * len(test)
-    found = near_duplicates(Crops(both, at), sides)
+    found = near_duplicates(ImageCrops(both, at), sides)
     return [
         {
             "test": both[b].image_id,
@@ -98,7 +98,9 @@ def shared_pictures(train: list[Image], test: list[Image], at: Layout = HERE) ->
     ]
 
 
-def shared_sitters(entry: Overlap, train: list[Image], test: list[Image], at: Layout = HERE) -> tuple[list[Row], Row]:
+def shared_sitters(
+    entry: Overlap, train: list[PicturedImage], test: list[PicturedImage], at: Layout = HERE
+) -> tuple[list[Row], Row]:
     """Find the persons on both sides, and the threshold that finds them by their embeddings.
 
     A sitter is represented by the mean of its unit-length embeddings. Two sitters of the test set are different
@@ -139,7 +141,7 @@ def _person(test: str, train: str, dataset: str, named: bool, cosine: float | No
     return dict(zip(SITTER_COLUMNS, values, strict=True))
 
 
-def _by_dataset(images: list[Image]) -> dict[str, dict[str, str]]:
+def _by_dataset(images: list[PicturedImage]) -> dict[str, dict[str, str]]:
     """Return the sitters by data set, then by image id."""
     found: dict[str, dict[str, str]] = {}
     for image in images:
@@ -163,7 +165,7 @@ def _threshold(tested: NDArray[np.float64], far: float) -> tuple[float, float]:
     return float(np.nextafter(cosine[allowed], np.inf)), max(allowed, 1) / len(cosine)
 
 
-def _excluded(entry: Overlap, test: list[Image], pictures: list[Row], persons: list[Row]) -> list[str]:
+def _excluded(entry: Overlap, test: list[PicturedImage], pictures: list[Row], persons: list[Row]) -> list[str]:
     """Return the ids of images that no benchmark counts, in the order of the split."""
     if entry.exclude == "nothing":
         return []

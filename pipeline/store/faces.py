@@ -39,7 +39,7 @@ SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True, eq=False)
-class Face:
+class StoredFace:
     """One row of the store. `crop` is an encoded image of 112×112; `landmarks` are [5, 2], pixels of the raw image."""
 
     image_id: str
@@ -63,7 +63,7 @@ def decode(data: bytes | memoryview) -> RGBImage | None:
     return None if image is None else np.asarray(image, np.uint8)
 
 
-def write_faces(folder: Path, faces: Iterable[Face]) -> int:
+def write_faces(folder: Path, faces: Iterable[StoredFace]) -> int:
     """Write `faces-00000.arrow`, … into a folder, one face at a time; return the number of faces."""
     rows, count = iter(faces), 0
     while first := next(rows, None):
@@ -76,7 +76,7 @@ def write_faces(folder: Path, faces: Iterable[Face]) -> int:
     return count
 
 
-def _batch(faces: Sequence[Face]) -> pa.RecordBatch:
+def _batch(faces: Sequence[StoredFace]) -> pa.RecordBatch:
     landmarks = np.array([face.landmarks for face in faces], np.float32).reshape(-1)
     columns = {
         "image_id": [face.image_id for face in faces],
@@ -160,7 +160,7 @@ class FaceStore:
 
     @cached_property
     def landmarks(self) -> NDArray[np.float32]:
-        """Return the landmarks, float32 [n, 5, 2], x and y in pixels of the raw images (order as in `Face`)."""
+        """Return the landmarks, float32 [n, 5, 2], x and y in pixels of the raw images (order as in `StoredFace`)."""
         parts = [batch.column("landmarks").flatten().to_numpy() for batch in self._batches]
         return np.concatenate(parts).reshape(-1, 5, 2)
 
@@ -177,11 +177,11 @@ class FaceStore:
             raise IndexError(f"face {i} of {self._len} in {self.folder}")
         return memoryview(self._crops[batch][i - self._starts[batch]].as_buffer())
 
-    def face(self, i: int) -> Face:
+    def face(self, i: int) -> StoredFace:
         """Return the whole row of a face."""
         batch = bisect_right(self._starts, i) - 1
         row = self._batches[batch].slice(i - self._starts[batch], 1).to_pylist()[0]
-        return Face(**row | {"landmarks": np.array(row["landmarks"], np.float32).reshape(5, 2)})
+        return StoredFace(**row | {"landmarks": np.array(row["landmarks"], np.float32).reshape(5, 2)})
 
     def crop(self, i: int) -> RGBImage:
         """Return a face as uint8 [112, 112, 3], RGB."""

@@ -22,7 +22,7 @@ class Place:
 
 
 @dataclass(frozen=True, eq=False)
-class Figures:
+class StepFigures:
     """The loss of a batch and the norm of its gradients, on their way from the device."""
 
     place: Place
@@ -32,7 +32,7 @@ class Figures:
     """The end of the copy; None if there was nothing to copy."""
 
     @classmethod
-    def of(cls, place: Place, loss: Tensor, norm: Tensor | None) -> Figures:
+    def of(cls, place: Place, loss: Tensor, norm: Tensor | None) -> StepFigures:
         """Start the copy to the CPU, without waiting for the computation of the figures.
 
         Args:

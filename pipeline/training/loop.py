@@ -24,7 +24,7 @@ from pipeline.training import checkpoint, status
 from pipeline.training.checkpoint import State
 from pipeline.training.compiling import compiles
 from pipeline.training.features import Parts
-from pipeline.training.finite import Figures, Place, check
+from pipeline.training.finite import Place, StepFigures, check
 from pipeline.training.gradients import FullPrecision, Gradients
 from pipeline.training.log import Log
 from pipeline.training.optimiser import SharedOut, make_optimiser, rate
@@ -98,7 +98,7 @@ class Run:
         )
         self.tracked: Tracked | None = None
         self.state = State()
-        self.sent: list[Figures] = []  # figures of batches that the device may not have finished
+        self.sent: list[StepFigures] = []  # figures of batches that the device may not have finished
 
     def fit(self, folder: Path, key: str, stop: StopRequest) -> State:
         """Train until the last epoch, or until patience ends; the network then has the weights of the best epoch.
@@ -195,7 +195,7 @@ class Run:
             last=whole_step,
         )
         norm = self.shared_out.clip(self.accelerator, self.training.clip) if whole_step else None
-        self.sent.append(Figures.of(Place(state.epoch, state.position, state.step), value, norm))
+        self.sent.append(StepFigures.of(Place(state.epoch, state.position, state.step), value, norm))
         # A GPU gets the next batch before this one's figures arrive. `save_together` checks them all before it saves.
         self.settle(1 if value.is_cuda else 0)
         if whole_step:

@@ -12,7 +12,7 @@ import pytest
 from pipeline.core.pixels import RGBImage
 from pipeline.faces.duplicates import HASH, near_duplicates, nearest_of_another, registered_similarity
 from pipeline.params.sources.package import PackageOptions
-from pipeline.store.faces import Face, FaceStore, encode, write_faces
+from pipeline.store.faces import FaceStore, StoredFace, encode, write_faces
 from tests.faces_of_noise import face
 
 LFW = Path(__file__).parents[2] / "../shared/data/lfw-100"
@@ -22,7 +22,7 @@ Change = Callable[[RGBImage], RGBImage]
 def store(folder: Path, crops: list[RGBImage], sitters: list[str]) -> FaceStore:
     landmarks = np.zeros((5, 2), np.float32)
     rows = zip(crops, sitters, strict=True)
-    write_faces(folder, (Face(str(i), s, encode(c), landmarks, "d", 1.0) for i, (c, s) in enumerate(rows)))
+    write_faces(folder, (StoredFace(str(i), s, encode(c), landmarks, "d", 1.0) for i, (c, s) in enumerate(rows)))
     return FaceStore(folder)
 
 

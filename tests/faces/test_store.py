@@ -12,7 +12,7 @@ import pytest
 from pipeline.core.alignment import ARCFACE
 from pipeline.core.errors import SitterError
 from pipeline.store import faces as faces_store
-from pipeline.store.faces import Face, FaceStore, decode, encode, write_faces
+from pipeline.store.faces import FaceStore, StoredFace, decode, encode, write_faces
 from tests.faces.real import photograph
 
 N = 25
@@ -31,7 +31,7 @@ def written(tmp_path, monkeypatch, crops):
     monkeypatch.setattr(faces_store, "SHARD", 10)
     monkeypatch.setattr(faces_store, "BATCH", 4)
     faces = (
-        Face(f"s{i % 5}/{i}", f"s{i % 5}", encode(crop), ARCFACE.points * 2 + i, "scrfd", i / N)
+        StoredFace(f"s{i % 5}/{i}", f"s{i % 5}", encode(crop), ARCFACE.points * 2 + i, "scrfd", i / N)
         for i, crop in enumerate(crops)
     )
     assert write_faces(tmp_path, faces) == N

@@ -14,7 +14,7 @@ from pipeline.params import Study
 from pipeline.store.columns import FOUND as FOUND_BY_ALIGN
 from pipeline.store.columns import GIVEN
 from pipeline.store.embeddings import write_embeddings
-from pipeline.store.faces import Face, encode, write_faces
+from pipeline.store.faces import StoredFace, encode, write_faces
 from tests.faces_of_noise import face
 from tests.reporting.standin import LANDMARKS, small_study
 
@@ -50,7 +50,7 @@ def write_project(root: Path, model: str = "dlib") -> None:
         rows.append(row | {"width": 112, "height": 112, "misfit": 1.0} | known)
         subset = "test" if sitter else "unidentified"
         split.append({"image_id": image_id, "sitter": sitter, "subset": subset, "fold": 0 if sitter else ""})
-        stored.append(Face(image_id, sitter, encode(crop), LANDMARKS, "retinaface-mobilenet", 0.99))
+        stored.append(StoredFace(image_id, sitter, encode(crop), LANDMARKS, "retinaface-mobilenet", 0.99))
     at.faces("photos").mkdir(parents=True)
     write_faces(at.faces("photos"), stored)
     write_csv(at.faces("photos") / "faces.csv", rows, [*GIVEN, *FOUND_BY_ALIGN, *KNOWN])

@@ -14,7 +14,7 @@ from pipeline.core.files import write_csv, write_json
 from pipeline.params import Study, check
 from pipeline.stages import evaluate
 from pipeline.store.embeddings import write_embeddings
-from pipeline.store.faces import Face, encode, write_faces
+from pipeline.store.faces import StoredFace, encode, write_faces
 
 Crops = Sequence[tuple[str, NDArray[np.uint8]]]
 """Sitter, uint8 [112, 112, 3]."""
@@ -93,7 +93,7 @@ def write_data(study: Study, dataset: str, crops: Crops) -> None:
     """Write images, faces, account and split: every eleventh image has no face, and one image cannot be read."""
     raw, faces, painted = layout.raw(dataset), layout.faces(dataset), dataset in study.render
     rows: list[dict[str, Any]] = []
-    stored: list[Face] = []
+    stored: list[StoredFace] = []
     for i, (sitter, crop) in enumerate(crops):
         image_id, found = f"s{i}/{i}", i % 11 != 5
         (raw / image_id).parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ def write_data(study: Study, dataset: str, crops: Crops) -> None:
         if found:
             row |= {"status": "aligned", "faces": 1 + (i % 23 == 7), "detector": "retinaface-mobilenet"}
             row |= {"scale": 2, "score": 0.99, "x0": 20, "y0": 15, "x1": 90, "y1": 100}
-            stored.append(Face(image_id, sitter, encode(crop), LANDMARKS, "retinaface-mobilenet", 0.99))
+            stored.append(StoredFace(image_id, sitter, encode(crop), LANDMARKS, "retinaface-mobilenet", 0.99))
         else:
             row |= {"status": "no_face", "reason": "no face scored above 0.5", "faces": 0}
         rows.append(row)
@@ -120,7 +120,7 @@ def write_data(study: Study, dataset: str, crops: Crops) -> None:
         Image.fromarray(sheet).save(raw / "contact-sheet.png")
 
 
-def _write_split(dataset: str, stored: Sequence[Face]) -> None:
+def _write_split(dataset: str, stored: Sequence[StoredFace]) -> None:
     names = list(dict.fromkeys(face.sitter for face in stored))
     subsets = {name: "test" if i % 2 else "val" if i % 8 == 0 else "train" for i, name in enumerate(names)}
     rows = [

@@ -10,7 +10,7 @@ from pipeline.params.metrics.identification import IdentificationOptions
 from pipeline.reporting.numbers import measured, threshold
 from pipeline.reporting.searches import searched
 from pipeline.reporting.series import Series
-from pipeline.reporting.standings import Cell
+from pipeline.reporting.standings import FigureCell
 from pipeline.store.benchmarks import Benchmark
 from tests.metrics.simulated import context, embedded
 
@@ -22,7 +22,7 @@ def benchmark(values: dict[str, Any], kind: str = "identification") -> Benchmark
     return Benchmark("who", kind, "photos", "photos", scalars, {"dlib": values})
 
 
-def written(cell: Cell) -> str:
+def written(cell: FigureCell) -> str:
     """Return a rate in the format of the template."""
     assert not isinstance(cell.value, str)
     return measured(cell.value, cell.low, cell.high)

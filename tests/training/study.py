@@ -15,7 +15,7 @@ from pipeline.core.layout import Layout
 from pipeline.models.build import build
 from pipeline.params import Study, check
 from pipeline.params.recipe import Recipe, recipe_of
-from pipeline.store.faces import Face, encode, write_faces
+from pipeline.store.faces import StoredFace, encode, write_faces
 from pipeline.training.data import read_faces
 from pipeline.training.loop import Run
 from pipeline.training.prepare import prepare
@@ -73,7 +73,7 @@ def make_faces(
         for image in range(images):
             crop = np.clip(pattern + rng.normal(0, 50, pattern.shape), 0, 255).astype(np.uint8)
             name = f"s{sitter}/{image}"
-            faces.append(Face(name, f"s{sitter}", encode(crop), ARCFACE.points, "aligned", 1.0))
+            faces.append(StoredFace(name, f"s{sitter}", encode(crop), ARCFACE.points, "aligned", 1.0))
             subset = "train" if sitter < train else "val" if sitter < train + val else "test"
             rows.append({"image_id": name, "sitter": f"s{sitter}", "subset": subset, "fold": 0})
     with output_folder(at.faces(dataset)) as folder:

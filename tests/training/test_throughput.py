@@ -11,7 +11,7 @@ from torch import nn
 
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import Layout
-from pipeline.training.finite import Figures, Place
+from pipeline.training.finite import Place, StepFigures
 from pipeline.training.throughput import PEAKS, flops, peak, peak_of
 from tests.suite.devices import on_both
 from tests.training.study import prepared
@@ -72,7 +72,7 @@ def test_figures_that_arrive_a_batch_late_stop_the_run_and_name_their_own_batch(
     """A GPU gets a batch before the figures of the last one have arrived; this is imitated here."""
     run = prepared(at, "small")
     for position, loss in enumerate((1.5, math.nan, 2.0)):
-        run.sent.append(Figures.of(Place(1, position, 3 + position), torch.tensor(loss), torch.tensor(1.0)))
+        run.sent.append(StepFigures.of(Place(1, position, 3 + position), torch.tensor(loss), torch.tensor(1.0)))
     run.settle(2)
     assert run.state.loss == 1.5
     run.state.epoch, run.state.position = 1, 2
@@ -84,7 +84,7 @@ def test_figures_that_arrive_a_batch_late_stop_the_run_and_name_their_own_batch(
 
 def test_a_checkpoint_is_not_written_before_the_figures_have_arrived(at: Layout, project: Path) -> None:
     run = prepared(at, "small")
-    run.sent.append(Figures.of(Place(0, 0, 0), torch.tensor(1.0), torch.tensor(math.inf)))
+    run.sent.append(StepFigures.of(Place(0, 0, 0), torch.tensor(1.0), torch.tensor(math.inf)))
     with pytest.raises(SitterError, match="the gradients are not finite"):
         run.save_together(project, "key")
     assert not (project / "checkpoint.pt").exists()

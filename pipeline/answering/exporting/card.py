@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.core.layout import Layout
 from pipeline.params.sources.base import SourceOptions
 from pipeline.reporting.model_cards import made_of
+from pipeline.reporting.page_templates import templates
 from pipeline.reporting.tables import cell, heading
-from pipeline.reporting.templates import templates
 from pipeline.splits.trained import training_data
 from pipeline.store.models import find_record
 from pipeline.store.results import has_results, read_results

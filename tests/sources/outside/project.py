@@ -13,7 +13,7 @@ from pipeline.core.layout import MANIFEST
 from pipeline.params import check
 from pipeline.stages import outside
 from pipeline.store.embeddings import normalise, write_embeddings
-from pipeline.store.faces import Face, encode, write_faces
+from pipeline.store.faces import StoredFace, encode, write_faces
 
 SITTERS, IMAGES = 8, 3
 NAMES = [f"s{s}" for s in range(SITTERS) for _ in range(IMAGES)]
@@ -55,7 +55,8 @@ def project(at):
     for dataset in ("photos", "art"):
         with output_folder(at.faces(dataset)) as folder:
             write_faces(
-                folder, [Face(i, s, crop, ARCFACE.points, "aligned", 1.0) for i, s in zip(IDS, NAMES, strict=True)]
+                folder,
+                [StoredFace(i, s, crop, ARCFACE.points, "aligned", 1.0) for i, s in zip(IDS, NAMES, strict=True)],
             )
             aligned = [{"image_id": i, "sitter": s, "status": "aligned"} for i, s in zip(IDS, NAMES, strict=True)]
             write_csv(folder / "faces.csv", aligned, ["image_id", "sitter", "status"])

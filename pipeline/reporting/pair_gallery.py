@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from pipeline.reporting.album import Picture, StudyAlbum
+from pipeline.reporting.album import EmbeddedPicture, StudyAlbum
 from pipeline.store.benchmarks import Benchmark, HardPair
 from pipeline.store.credits import UNKNOWN, Credit
 
@@ -16,28 +16,28 @@ SORTS = {
 
 
 @dataclass(frozen=True)
-class Side:
+class PairImage:
     """One image of a pair."""
 
     image_id: str
     sitter: str
-    picture: Picture | None
+    picture: EmbeddedPicture | None
     credit: Credit = UNKNOWN
     """Caption and link from the image's source."""
 
     @classmethod
-    def of(cls, album: StudyAlbum, dataset: str, image_id: str, sitter: str | None = None) -> Side:
+    def of(cls, album: StudyAlbum, dataset: str, image_id: str, sitter: str | None = None) -> PairImage:
         """Return an image with its face; without `sitter`, the sitter is taken from the data set."""
         who = album.sitter(dataset, image_id) if sitter is None else sitter
         return cls(image_id, who, album.crop(dataset, image_id), album.credit(dataset, image_id))
 
 
 @dataclass(frozen=True)
-class Pair:
+class GalleryPair:
     """A pair of images as the gallery shows it."""
 
-    probe: Side
-    gallery: Side
+    probe: PairImage
+    gallery: PairImage
     score: float | None
     others: int
     """Number of other models that have this pair among their hardest pairs."""
@@ -49,7 +49,7 @@ class Group:
 
     title: str
     relation: str
-    pairs: list[Pair]
+    pairs: list[GalleryPair]
 
 
 def groups(benchmark: Benchmark, model: str, most: int, album: StudyAlbum) -> list[Group]:
@@ -69,7 +69,7 @@ def _key(pair: HardPair) -> tuple[str, frozenset[tuple[str, str]]]:
     return pair.sort, frozenset(((pair.probe_dataset, pair.probe), (pair.gallery_dataset, pair.gallery)))
 
 
-def _pair(benchmark: Benchmark, pair: HardPair, others: int, album: StudyAlbum) -> Pair:
-    probe = Side.of(album, pair.probe_dataset or benchmark.probe, pair.probe)
-    gallery = Side.of(album, pair.gallery_dataset or benchmark.gallery, pair.gallery)
-    return Pair(probe, gallery, pair.score, others)
+def _pair(benchmark: Benchmark, pair: HardPair, others: int, album: StudyAlbum) -> GalleryPair:
+    probe = PairImage.of(album, pair.probe_dataset or benchmark.probe, pair.probe)
+    gallery = PairImage.of(album, pair.gallery_dataset or benchmark.gallery, pair.gallery)
+    return GalleryPair(probe, gallery, pair.score, others)
