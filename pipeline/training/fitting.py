@@ -17,6 +17,7 @@ from pipeline.models.device import device
 from pipeline.training import checkpoint
 from pipeline.training.centring import mean_vector
 from pipeline.training.checkpoint import State
+from pipeline.training.compiling import check_compiler
 from pipeline.training.data import read_faces
 from pipeline.training.prepare import prepare
 from pipeline.training.processes import Processes, start
@@ -63,6 +64,8 @@ def made(recipe: Recipe, code: str, stop: StopRequest | None, at: Layout = HERE)
         held.enter_context(processes.connected())
         with processes.together():
             if stop is not None:
+                if training.compile is True:
+                    check_compiler(accelerator.device.type)
                 key = checkpoint.key(recipe, code, processes.world, at)
                 folder = stop.folder = held.enter_context(checkpoint.locked(recipe.name, processes.first, at))
             faces = read_faces(training.train_on, recipe.splits, training.fold, at) if recipe.reads_faces else None

@@ -14,7 +14,6 @@ from pipeline.losses.sharded_centres import share_out
 from pipeline.models.adaptation import Adaptation
 from pipeline.models.backbone import Backbone, count_parameters
 from pipeline.training.augment import Augment
-from pipeline.training.compiling import check_compiler
 from pipeline.training.data import Faces
 from pipeline.training.features import split_network
 from pipeline.training.loop import Run
@@ -58,8 +57,6 @@ def prepare(
     """
     model, training, processes = recipe.name, recipe.training, Processes.of(accelerator)
     with processes.together():
-        if training.compile is True:
-            check_compiler(accelerator.device.type)
         torch.manual_seed(recipe.seed)
         loss = recipe.model.loss.make(network.dim, faces.sitters)
         val = every_val.at_most(training.val_images, recipe.study_seed)

@@ -12,11 +12,12 @@ import torch
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import Layout
 from pipeline.models.backbone import trained_state
+from pipeline.stages import train
 from pipeline.training.compiling import PAYS_FROM, check_compiler, compiles
 from pipeline.training.loop import Run
 from pipeline.training.stop import StopRequest
 from tests.programs import needs
-from tests.training.study import prepared
+from tests.training.study import prepared, study
 
 
 def without_dropout(at: Layout, **training: Any) -> Run:
@@ -65,7 +66,7 @@ def test_without_a_compiler_it_is_refused_before_any_face_is_read(
     (project / "data").rename(project / "gone")
     words = "no g\\+\\+ was found" if given is None else "CXX is 'no-such-compiler', which was not found"
     with pytest.raises(SitterError, match=rf"training\.compile needs a C\+\+ compiler \({words}\).*compile: false"):
-        prepared(at, "lora", compile=True)
+        train.run(study("lora", compile=True), "lora", at.root)
 
 
 def test_what_a_gpu_needs_is_named_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
