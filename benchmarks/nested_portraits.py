@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from benchmarks.portrait_page import ALL, FOLDS, MEAN, SIMPLE, TOGETHER, Figures, page, shown
 from benchmarks.portrait_trials import Rows, Scores, Trial, scored, trials
 from benchmarks.portrait_vectors import Portraits, embedded
-from pipeline.core.numbers import Singles
+from pipeline.core.numbers import Floats
 from pipeline.metrics.intervals import ScoredPairs, resample, verification_replicates
 from pipeline.metrics.verification import eer, roc, tally, tar_at_far
 
@@ -115,7 +115,7 @@ def dealt(these: Portraits, seed: int) -> NDArray[np.int64]:
     return fold[these.sitter]
 
 
-def inner_errors(these: Portraits, every: Sequence[Trial], fold: NDArray[np.int64], left_out: int) -> Singles:
+def inner_errors(these: Portraits, every: Sequence[Trial], fold: NDArray[np.int64], left_out: int) -> Floats:
     """Return the EER of each trial in a cross-validation of all folds but one."""
     parts: list[list[tuple[Scores, Rows]]] = [[] for _ in every]
     for inner in range(FOLDS):

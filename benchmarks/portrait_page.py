@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.portrait_heads import PULL
 from benchmarks.portrait_trials import trials
 from benchmarks.portrait_vectors import MEMBERS, SIDES, Portraits
-from pipeline.core.numbers import Singles
+from pipeline.core.numbers import Floats
 
 FOLDS = 5
 TOGETHER = 10
@@ -48,7 +48,7 @@ class Figures:
     best: float
     mean: float
     size: float
-    replicates: Singles
+    replicates: Floats
     """EER [replicates]."""
 
 
@@ -144,7 +144,7 @@ def _times(counts: Counter[str]) -> str:
 
 
 def _row(name: str, row: Figures, base: Figures) -> str:
-    def ends(values: Singles) -> str:
+    def ends(values: Floats) -> str:
         return "{:.1f} to {:.1f}".format(*(100 * np.nanquantile(values, [0.025, 0.975])))
 
     cells = [name, f"{100 * row.eer:.1f}", ends(row.replicates)]
