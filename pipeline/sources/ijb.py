@@ -109,9 +109,8 @@ def _originals(folder: Path, entry: str, root: Path, lists: Mapping[str, Path], 
     checked = [name for name in lists if name.startswith(OF_VERIFICATION)]
     _merged({name: lists[name] for name in checked}, {name: templates[name] for name in checked})
     images = root / "images" if (root / "images").is_dir() else root
-    faces: dict[
-        str, dict[tuple[str, PixelBox], dict[str, list[NISTImage]]]
-    ] = {}  # by image, so that each is decoded only once
+    # By image, so that each is decoded only once.
+    faces: dict[str, dict[tuple[str, PixelBox], dict[str, list[NISTImage]]]] = {}
     for name, some in every.items():
         for one in some:
             faces.setdefault(one.file, {}).setdefault((one.subject, one.box), {}).setdefault(name, []).append(one)
