@@ -39,7 +39,7 @@ from pipeline.store.faces import StoredFace, encode, write_faces
 from pipeline.training.data import read_faces
 from pipeline.training.loop import Run
 from pipeline.training.prepare import prepare
-from pipeline.training.processes import start
+from pipeline.training.processes import connect
 from pipeline.training.stop import StopRequest
 
 HERE = Path(__file__).parent.parent
@@ -126,9 +126,8 @@ def prepared(of: Study) -> Run:
     """Return a training that has not begun, without its first messages."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         recipe = recipe_of(of, "m")
-        made = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed)
-        faces = read_faces(recipe.training.train_on, recipe.splits)
-        return prepare(recipe, *made, *faces, start(recipe.precision), StopRequest())
+        built = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed)
+        return prepare(recipe, built, read_faces(recipe), connect(), StopRequest())
 
 
 def ours(of: Study) -> tuple[list[float], list[float]]:
@@ -149,7 +148,7 @@ def ours(of: Study) -> tuple[list[float], list[float]]:
 def plain(of: Study) -> tuple[list[float], list[float]]:
     """Return the same for a plain loop with PyTorch and peft (which `build` calls)."""
     entry, settings, device = of.models["m"], of.train, torch.device("cuda" if CUDA else "cpu")
-    faces, _ = read_faces(["noise"], of.split)
+    faces = read_faces(recipe_of(of, "m")).train
     network, _ = build(entry.backbone, entry.adaptation, of.seed)
     network.to(device).train()
     loss = entry.loss.make(network.dim, faces.sitters)

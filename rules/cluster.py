@@ -61,7 +61,7 @@ def _gpus(study: Study, stage: str, name: str, job: JobResources, defaults: Mapp
 
 
 def _trained(study: Study, model: str) -> bool:
-    return bool(study.models[model].adaptation.kind != "none")
+    return bool(study.models[model].is_trained)
 
 
 def _step(shape: str, found: Mapping[str, Any]) -> dict[str, str]:

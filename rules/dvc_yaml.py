@@ -129,7 +129,7 @@ def _filled(lists: list[list[str]]) -> list[list[str]]:
 
 def _metrics(study: Study) -> list[str]:
     """Return the files for `dvc metrics`: the results, and the summary of each training."""
-    trained = [name for name, model in study.models.items() if model.adaptation.kind != "none"]
+    trained = [name for name, model in study.models.items() if model.is_trained]
     # Paths start at the folder of dvc.yaml.
     at = Layout()
     return [(at.results() / "metrics.json").as_posix(), *(f"{at.model(name)}/metrics.json" for name in trained)]
@@ -143,7 +143,7 @@ def _plots(study: Study) -> list[dict[str, Any]]:
             curve, x, y = CURVES[benchmark.kind]
             file = curve_file(Layout().results(), curve, name).as_posix()
             found.append({f"{curve}, {name}": {"template": TEMPLATE, "x": {file: x}, "y": {file: y}}})
-    trained = [name for name, model in study.models.items() if model.adaptation.kind != "none"]
+    trained = [name for name, model in study.models.items() if model.is_trained]
     files = [f"{Layout().model(name)}/history.csv" for name in trained]
     for title, column in TRAINING.items() if files else ():
         found.append({title: {"x": dict.fromkeys(files, "epoch"), "y": dict.fromkeys(files, column)}})

@@ -17,13 +17,15 @@ from pipeline.models.preprocess import Normalise
 from pipeline.params.backbones.iresnet import IResNetOptions
 from pipeline.params.losses.infonce import InfoNCEOptions
 from pipeline.training.gradients import FullPrecision, Gradients
-from pipeline.training.processes import start
+from pipeline.training.prepare import accelerated
+from pipeline.training.processes import connect
 
 
 def measure(given: argparse.Namespace) -> None:
     """Print the seconds of a step, and of each of its parts alone."""
     with silence():
-        accelerator = start(given.precision)
+        connect()
+        accelerator = accelerated(given.precision)
     backbone = IResNet(IResNetOptions(depth=given.depths[0], width=given.width, embedding=given.embedding))
     network = nn.Sequential(Normalise(backbone), *backbone.stages).to(DEVICE)
     if CUDA:

@@ -25,7 +25,7 @@ from pipeline.stages import align, download, split
 from pipeline.training.data import read_faces
 from pipeline.training.loop import Run
 from pipeline.training.prepare import prepare
-from pipeline.training.processes import start
+from pipeline.training.processes import connect
 from pipeline.training.stop import StopRequest
 from pipeline.training.throughput import flops, peak
 
@@ -119,9 +119,8 @@ def prepared(of: Study) -> Run:
     """Return a training that has not begun."""
     with silence():
         recipe = recipe_of(of, "m")
-        made = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed)
-        faces = read_faces(recipe.training.train_on, recipe.splits)
-        run = prepare(recipe, *made, *faces, start(recipe.precision), StopRequest())
+        built = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed)
+        run = prepare(recipe, built, read_faces(recipe), connect(), StopRequest())
     run.backbone.train()
     return run
 

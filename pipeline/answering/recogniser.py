@@ -170,7 +170,7 @@ def open_recogniser(study: Study, name: str, at: Layout) -> Recogniser:
 
     if find_record(name, at):
         return Network(load_model(name, device(), at), fingerprint("model", _made_of(name, at)))
-    if entry.adaptation.kind != "none":
+    if entry.is_trained:
         raise SitterError(f"{at.model(name)} holds no model yet: run `sitter train {name}` first.")
     from pipeline.models.build import build
     from pipeline.models.crops import add_crops

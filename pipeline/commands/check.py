@@ -110,7 +110,7 @@ def small_batches(study: Study, at: Layout) -> Iterator[str]:
     """Yield a message for each model with smaller batches than asked for, as far as its splits have been made."""
     for name, model in study.models.items():
         training = study.training(name)
-        datasets = training.train_on if model.adaptation.kind != "none" else ()
+        datasets = training.train_on if model.is_trained else ()
         if training.sampler != "sitters" or training.fold is not None or not datasets:
             continue
         if all(split_file(dataset, at).is_file() for dataset in datasets):

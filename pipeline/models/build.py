@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 
 from pipeline.core.layout import HERE, Layout
@@ -11,10 +13,15 @@ from pipeline.params.adaptations import Adaptation as AdaptationOptions
 from pipeline.params.backbones import Backbone as BackboneOptions
 
 
-def build(
-    backbone: BackboneOptions, adaptation: AdaptationOptions, seed: int, at: Layout = HERE
-) -> tuple[Backbone, Adaptation]:
-    """Return the network with its weights loaded, adapted, in evaluation mode on the CPU; and the adaptation.
+class AdaptedNetwork(NamedTuple):
+    """A network with its weights, adapted as its options say."""
+
+    network: Backbone
+    adaptation: Adaptation
+
+
+def build(backbone: BackboneOptions, adaptation: AdaptationOptions, seed: int, at: Layout = HERE) -> AdaptedNetwork:
+    """Return the network with its weights loaded, adapted, in evaluation mode on the CPU.
 
     Args:
         backbone: options of the network.
@@ -30,4 +37,4 @@ def build(
         network: Backbone = backbone.make(at=at)
         way: Adaptation = Adaptation() if adaptation.kind == "none" else adaptation.make()
         way.adapt(network)
-    return network.eval(), way
+    return AdaptedNetwork(network.eval(), way)

@@ -44,7 +44,7 @@ def judged(study: Study) -> list[str]:
 
 def learned_from(study: Study) -> list[str]:
     """Return the data sets that models are trained on, including models that leave out a fold."""
-    trained = (name for name, model in study.models.items() if model.adaptation.kind != "none")
+    trained = (name for name, model in study.models.items() if model.is_trained)
     return list(dict.fromkeys(dataset for name in trained for dataset in study.training(name).train_on))
 
 

@@ -72,7 +72,7 @@ def _by_folds(study: Study, name: str) -> bool:
 def learned_from_by(study: Study, name: str) -> list[str]:
     """Return the data sets that a model, or a fusion and its members, have learned from."""
     if name in study.models:
-        frozen = study.models[name].adaptation.kind == "none"
+        frozen = not study.models[name].is_trained
         return [] if frozen else list(study.training(name).train_on)
     if name in study.outside:
         return []

@@ -62,7 +62,7 @@ def _entries(study: Study, name: str) -> list[str]:
     if name in study.outside:
         return [study.outside[name].file]
     model = study.models[name]
-    learned = study.training(name).train_on if model.adaptation.kind != "none" or model.centre else ()
+    learned = study.training(name).train_on if model.is_trained or model.centre else ()
     return [*model.backbone.entries().values(), *(_origin(study, dataset) for dataset in learned)]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pipeline.params.effective import changed, seed, tested_elsewhere
-from pipeline.params.tracking import Watch, watch_of
+from pipeline.params.tracking import Watch
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -36,7 +36,7 @@ class Recipe:
     @property
     def is_trained(self) -> bool:
         """Whether anything of the network is trained."""
-        return self.model.adaptation.kind != "none"
+        return self.model.is_trained
 
     @property
     def reads_faces(self) -> bool:
@@ -60,13 +60,18 @@ class Recipe:
 
 
 def recipe_of(study: Study, name: str) -> Recipe:
-    """Return how one of the study's models is made.
-
-    Raises:
-        SitterError: the model is trained, and the tracker of trainings is not installed.
-    """
+    """Return how one of the study's models is made."""
     model = study.models[name]
+    watch = _watch_of(study) if model.is_trained else Watch()
     training, own_seed = changed(study.train, model.training), seed(study, name)
     tested_in = {dataset: tested_elsewhere(study, dataset) for dataset in training.train_on if model.centre}
-    watch = watch_of(study) if model.adaptation.kind != "none" else Watch()
     return Recipe(name, model, training, own_seed, study.seed, study.split, tested_in, watch)
+
+
+def _watch_of(study: Study) -> Watch:
+    from pipeline.params.metrics.all_pairs import AllPairsOptions
+    from pipeline.params.metrics.kfold import KfoldOptions
+
+    named = {name: study.evaluate.benchmarks[name] for name in study.tracking.benchmarks}
+    measured = {name: b for name, b in named.items() if isinstance(b, AllPairsOptions | KfoldOptions)}
+    return Watch(study.tracking, measured, tuple(study.evaluate.far))

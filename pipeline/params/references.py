@@ -102,7 +102,7 @@ class _References:
             )
         self.problems += [*wrong_weights(name, model), *wrong_roles(name, model)]
         self.problems += unlike_the_catalogue(name, model, study.download)
-        trained = model.adaptation.kind != "none"
+        trained = model.is_trained
         if trained != (model.loss.kind != "none"):
             self.problems.append(
                 f"models.{name}: adaptation is {model.adaptation.kind!r} but loss is {model.loss.kind!r}; "
@@ -170,7 +170,7 @@ def _too_many_processes(study: Study, model: str) -> list[str]:
     of = {"sitters": training.sitters, "pairs": (training.batch or 0) // 2, "shuffle": training.batch or 0}
     what = {"shuffle": "images"}.get(training.sampler, training.sampler)
     parts = of[training.sampler]
-    if study.models[model].adaptation.kind == "none" or training.batch_per == "process" or asked.world <= parts:
+    if not study.models[model].is_trained or training.batch_per == "process" or asked.world <= parts:
         return []
     field, number = ("processes", asked.processes) if asked.processes else ("gpus", asked.gpus or 1)
     return [

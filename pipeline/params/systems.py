@@ -40,9 +40,9 @@ def _system(entry: Entry, study: Study) -> System:
     if isinstance(entry, Fusion):
         # A model with `crossval: true` is a fusion of its folds' trainings, but tables show it as a trained model.
         members = [study.models[name] for name in entry.models if name in study.models]
-        one_model = entry.method.kind == "folds" and any(member.adaptation.kind != "none" for member in members)
+        one_model = entry.method.kind == "folds" and any(member.is_trained for member in members)
         return System(entry, "trained" if one_model else "fusion", entry.score_norm is None)
-    return System(entry, "frozen" if entry.adaptation.kind == "none" else "trained", True)
+    return System(entry, "frozen" if not entry.is_trained else "trained", True)
 
 
 def system_problems(study: Study) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.core.errors import SitterError, nearest
+from pipeline.core.errors import nearest
 from pipeline.core.registry import Strict
 
 if TYPE_CHECKING:
@@ -56,22 +56,6 @@ class Watch:
     """Those that a network is measured by."""
     far: tuple[float, ...] = ()
     """At which FARs."""
-
-
-def watch_of(study: Study) -> Watch:
-    """Return how the trainings of a study are watched.
-
-    Raises:
-        SitterError: the tracker is not installed.
-    """
-    from pipeline.params.metrics.all_pairs import AllPairsOptions
-    from pipeline.params.metrics.kfold import KfoldOptions
-
-    if sentence := study.tracking.lacking():
-        raise SitterError(sentence)
-    named = {name: study.evaluate.benchmarks[name] for name in study.tracking.benchmarks}
-    measured = {name: b for name, b in named.items() if isinstance(b, AllPairsOptions | KfoldOptions)}
-    return Watch(study.tracking, measured, tuple(study.evaluate.far))
 
 
 def tracking_problems(study: Study) -> Iterator[str]:

@@ -132,3 +132,8 @@ class Model(Strict):
     crossval: bool = Field(default=False, exclude=True)
     """Train the model once for each fold of its data set's split, without the sitters of that fold. The name then
     represents all these trainings: each image's vector comes from the training that has not seen its sitter."""
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether anything of the network is trained."""
+        return self.adaptation.kind != "none"

@@ -120,7 +120,7 @@ def _model(study: Study, name: str, known: dict[str, DataSize | None]) -> Cost |
     ways = 2 if model.mirror else 1
     embed = embedded * ways * network.flops / (GPU_RATE["fp16"] if gpu else CORE_RATE)
     disk = _embedding_bytes(embedded, network.dim, ways)
-    if model.adaptation.kind == "none":
+    if not model.is_trained:
         memory = 4.0 * network.parameters + 4.0 * study.embed.batch * network.activations / 8
         return Cost(
             hours=embed / 3600,

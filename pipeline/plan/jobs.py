@@ -121,7 +121,7 @@ def _train(study: Study, at: Layout, name: str) -> Job:
     model = study.models[name]
     inputs = list(_weights(study, at, name))
     learned_from = study.training(name).train_on
-    if model.adaptation.kind != "none" or model.centre:
+    if model.is_trained or model.centre:
         for dataset in learned_from:
             inputs += [at.faces(dataset), at.split(dataset)]
     if model.centre:

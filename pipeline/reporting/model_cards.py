@@ -84,7 +84,7 @@ def made_of(asked: Entry | None, record: Mapping[str, Any]) -> tuple[str, str]:
         record: its `model.json`.
     """
     if isinstance(asked, Model):
-        if asked.adaptation.kind == "none":
+        if not asked.is_trained:
             return _options(asked.backbone), f"nothing (frozen{', centred' * asked.centre})"
         how = f"{_options(asked.adaptation)}, by {_options(asked.loss)}{'; centred' * asked.centre}"
         return _options(asked.backbone), how

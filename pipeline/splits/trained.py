@@ -19,7 +19,7 @@ from pipeline.core.names import same
 from pipeline.params import effective
 from pipeline.params.effective import seated_by
 from pipeline.params.fuse import members, without
-from pipeline.store.splits import TESTED, sitters_of, split_columns
+from pipeline.store.splits import TESTED, read_seats, sitters_of
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -70,7 +70,7 @@ class SeenSitters:
 def training_data(study: Study, name: str, fold: int | None = None) -> Iterator[TrainingData]:
     """Yield the training data of a model or fusion; with `fold`, of the models that evaluate this fold's images."""
     if name in study.models:
-        if study.models[name].adaptation.kind != "none":
+        if study.models[name].is_trained:
             training = study.training(name)
             for dataset in training.train_on:
                 yield TrainingData(dataset, fold=training.fold)
@@ -95,21 +95,8 @@ def tested_elsewhere(study: Study, dataset: str, at: Layout) -> set[str]:
 
 
 def taught(data: TrainingData, at: Layout = HERE) -> frozenset[str]:
-    """Return the keys (see `names.same`) of the sitters of training data; columns of Arrow keep this fast."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    columns = split_columns(data.dataset, "sitter", "subset", "fold", at=at)
-    subset = columns["subset"]
-    if data.fold is None or pc.any(pc.is_in(subset, value_set=pa.array(["train", "val"]))).as_py():
-        chosen = pc.is_in(subset, value_set=pa.array(data.subsets))
-    else:
-        tested = pc.equal(subset, "test")
-        folds = pc.fill_null(pc.if_else(tested, columns["fold"], "0").cast(pa.int64()), 0)
-        count = 1 + (pc.max(folds).as_py() or 0)
-        left_out = {data.fold} | (set() if "val" in data.subsets else {(data.fold + 1) % count})
-        chosen = pc.and_(tested, pc.invert(pc.is_in(folds, value_set=pa.array(sorted(left_out)))))
-    return frozenset(same(name) for name in pc.unique(columns["sitter"].filter(chosen)).to_pylist()) - {""}
+    """Return the keys (see `names.same`) of the sitters of training data."""
+    return frozenset(map(same, read_seats(data.dataset, data.fold, at).sitters_in(data.subsets))) - {""}
 
 
 def seen(

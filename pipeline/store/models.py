@@ -56,6 +56,14 @@ class Story(NamedTuple):
         """The row of the epoch that was kept."""
         return self.history[self.best_epoch]
 
+    @property
+    def words(self) -> str:
+        """Say which epoch was kept, and its figures."""
+        kept = self.kept
+        error = "" if kept["val_eer"] is None else f", val EER {100 * kept['val_eer']:.2f} %"
+        error += f", val loss {kept[VAL_LOSS]:.4g}" if VAL_LOSS in kept else ""
+        return f"epoch {kept['epoch']} of {self.epochs} kept, loss {kept['loss']:.4g}{error}"
+
 
 def write_story(folder: Path, story: Story) -> None:
     """Write how a training went into an existing folder: a row for each epoch, and what `dvc metrics` shows."""

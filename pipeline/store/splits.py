@@ -17,7 +17,9 @@ from pipeline.core.layout import HERE, Layout
 from pipeline.core.typed_files import from_file
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 KNOWN, TESTED = ("train", "val"), ("test",)
 """The subsets that models are made with, and the subsets that evaluate them."""
@@ -159,9 +161,72 @@ def each_seated(dataset: str, at: Layout = HERE) -> Iterator[Seated]:
         yield Seated(row["image_id"], row["sitter"], row["subset"], int(fold or 0), origin, picture)
 
 
-def split_columns(dataset: str, *columns: str, at: Layout = HERE) -> dict[str, pa.StringArray]:
-    """Read columns of a data set's split as text; fast even for millions of rows."""
-    return read_columns(split_file(dataset, at), list(columns))
+@dataclass(frozen=True, eq=False)
+class Seats:
+    """The images of a data set by columns, which are fast even for millions of images."""
+
+    table: Path
+    columns: Mapping[str, pa.StringArray]
+    fold: int | None = None
+    """In a data set without train and val sitters, the fold for testing; the next one is then for validation, and the
+    others for training. A data set with train or val sitters keeps its subsets."""
+
+    @cached_property
+    def subsets(self) -> NDArray[np.str_]:
+        """The subset of each image [n]."""
+        import numpy as np
+
+        subsets = _words(self.columns["subset"])
+        if not self.folds:
+            return subsets
+        assert self.fold is not None
+        dealt = np.where(self._folds == (self.fold + 1) % self.folds, "val", "train")
+        dealt = np.where(self._folds == self.fold, "test", dealt)
+        return np.where(np.isin(subsets, TESTED), dealt, subsets)
+
+    @cached_property
+    def folds(self) -> int:
+        """The number of folds that are dealt to the subsets; 0: the split's own subsets are kept."""
+        import numpy as np
+
+        if self.fold is None or np.isin(_words(self.columns["subset"]), KNOWN).any():
+            return 0
+        return 1 + int(self._folds.max(initial=0))
+
+    @cached_property
+    def _folds(self) -> NDArray[np.int64]:
+        import numpy as np
+
+        tested = np.isin(_words(self.columns["subset"]), TESTED)
+        return np.where(tested, _words(self.columns["fold"]), "0").astype(np.int64)
+
+    def sitters_in(self, subsets: Collection[str]) -> list[str]:
+        """Return the names of the sitters of some subsets, each once."""
+        import numpy as np
+        import pyarrow as pa
+
+        chosen = pa.array(np.isin(self.subsets, list(subsets)))
+        names: list[str] = self.columns["sitter"].filter(chosen).unique().to_pylist()
+        return names
+
+
+def read_seats(dataset: str, fold: int | None = None, at: Layout = HERE) -> Seats:
+    """Read the images of a data set by columns, with `REQUIRED` and, if a fold is left out, `fold`.
+
+    Raises:
+        SitterError: the file or one of the columns is absent.
+    """
+    table = split_file(dataset, at)
+    return Seats(table, read_columns(table, [*REQUIRED, *(["fold"] if fold is not None else [])]), fold)
+
+
+def _words(column: pa.StringArray) -> NDArray[np.str_]:
+    """Return the values of a column that has few different ones."""
+    import numpy as np
+
+    encoded = column.dictionary_encode()
+    words: NDArray[np.str_] = np.array(encoded.dictionary.to_pylist(), dtype=str)[encoded.indices.to_numpy()]
+    return words
 
 
 def read_pairs(dataset: str, at: Layout = HERE) -> list[dict[str, str]]:

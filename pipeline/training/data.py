@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -12,13 +11,12 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import HERE, Layout
+from pipeline.core.names import tested
 from pipeline.store.faces import FaceStore
-from pipeline.store.splits import split_columns, split_file
+from pipeline.store.splits import TESTED, Seats, read_seats
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from pipeline.params.split import Split
+    from pipeline.params.recipe import Recipe
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,47 +81,61 @@ class Faces:
         return self.select(np.flatnonzero(np.isin(self.labels, chosen)))
 
 
-def read_faces(
-    datasets: Sequence[str], splits: Mapping[str, Split], fold: int | None = None, at: Layout = HERE
-) -> tuple[Faces, Faces]:
-    """Return the faces of the train sitters and of the val sitters (in a split by images: train and val images).
+@dataclass(frozen=True, eq=False)
+class FacesToLearn:
+    """The faces that a model is made with."""
+
+    train: Faces
+    val: Faces
+    """The faces of all val sitters."""
+    judging: Faces
+    """The val faces that give an error rate: whole sitters drawn at random, `training.val_images` faces at most."""
+    for_mean: Faces | None
+    """For a centred model, the train faces that its mean is computed of."""
+
+
+def read_faces(recipe: Recipe, at: Layout = HERE) -> FacesToLearn:
+    """Choose the faces of the train sitters and of the val sitters (in a split by images: train and val images).
 
     A name means the same sitter in a data set and in data sets that are split like it. In other data sets, the same
-    name means another person.
+    name means another person. Only the mean of a centred model leaves out sitters whose name is tested anywhere else.
 
     Args:
-        datasets: the names of the data sets, which are aligned and split.
-        splits: the section `split`, which says which data sets are split like another.
-        fold: in data sets without train and val sitters, the fold to leave out; the next fold is for validation.
+        recipe: the recipe of the model; its data sets are aligned and split.
         at: the project that holds the data sets.
 
     Raises:
-        SitterError: files are absent or do not fit each other.
+        SitterError: files are absent or do not fit each other, or no face is left for the mean.
     """
+    training, datasets = recipe.training, recipe.training.train_on
     stores = tuple(FaceStore(at.faces(dataset)) for dataset in datasets)
+    others = {other for dataset in datasets for other in recipe.tested_in.get(dataset, ())} - {*datasets}
+    folds = dict.fromkeys(datasets, training.fold) | dict.fromkeys(others)
+    seats = {dataset: read_seats(dataset, fold, at) for dataset, fold in folds.items()}
     where: dict[str, list[NDArray[np.int64]]] = {"train": [], "val": []}
     who: dict[str, list[_Who]] = {"train": [], "val": []}
     for number, (dataset, store) in enumerate(zip(datasets, stores, strict=True)):
-        table = split_file(dataset, at)
-        split = splits[dataset]
-        identity = split.dataset if split.kind == "like" else dataset
-        images = split_columns(dataset, "image_id", "sitter", "subset", "fold", at=at)
-        sitters, subsets = images["sitter"].dictionary_encode(), _words(images["subset"])
+        split, own = recipe.splits[dataset], seats[dataset]
+        if own.folds and not (training.fold or 0) < own.folds >= 3:
+            raise SitterError(
+                f"training.fold is {training.fold}, but {own.table} has the folds 0 to {own.folds - 1}: at least three "
+                "are needed, one to test, one to validate and the rest to train. Set more folds in its split, or "
+                "another fold."
+            )
+        identity, ids = split.dataset if split.kind == "like" else dataset, own.columns["image_id"]
+        sitters, rows = own.columns["sitter"].dictionary_encode(), store.rows(ids).fill_null(-1).to_numpy()
         names = [(identity, name) for name in sitters.dictionary.to_pylist()]
-        if fold is not None:
-            subsets = _without_fold(subsets, _words(images["fold"]), fold, table)
-        rows = store.rows(images["image_id"]).fill_null(-1).to_numpy()
-        absent = np.flatnonzero(np.isin(subsets, list(where)) & (rows < 0))
+        absent = np.flatnonzero(np.isin(own.subsets, list(where)) & (rows < 0))
         if len(absent):
             raise SitterError(
-                f"{table}, line {absent[0] + 2}: image {images['image_id'][absent[0]].as_py()!r} is not among the "
+                f"{own.table}, line {absent[0] + 2}: image {ids[absent[0]].as_py()!r} is not among the "
                 f"{len(store)} faces of {at.faces(dataset)}. The faces changed after the split: split {dataset} again."
             )
         for subset in where:
-            chosen = np.flatnonzero(subsets == subset)
+            chosen = np.flatnonzero(own.subsets == subset)
             where[subset].append(np.stack([np.full(len(chosen), number), rows[chosen]], axis=1))
             who[subset].append((names, sitters.indices.to_numpy()[chosen]))
-    both = {name for name in _names(who["train"]) & _names(who["val"]) if splits[name[0]].kind != "images"}
+    both = {name for name in _names(who["train"]) & _names(who["val"]) if recipe.splits[name[0]].kind != "images"}
     if both:
         identity, sitter = min(both)
         raise SitterError(
@@ -136,37 +148,31 @@ def read_faces(
     )
     if not len(train):
         raise SitterError(f"no image of {', '.join(datasets)} has the subset train: check the section split.")
-    return train, val
+    judging = val.at_most(training.val_images, recipe.study_seed)
+    return FacesToLearn(train, val, judging, _strangers(recipe, train, seats) if recipe.model.centre else None)
 
 
 _Who: TypeAlias = tuple[list[tuple[str, str]], NDArray[np.int32]]
 """Names (the data set in which a name is used, sitter), and the position of each image's name among them."""
 
 
-def _words(column: pa.StringArray) -> NDArray[np.str_]:
-    """Return the values of a column that has few different ones."""
-    encoded = column.dictionary_encode()
-    words: NDArray[np.str_] = np.array(encoded.dictionary.to_pylist(), dtype=str)[encoded.indices.to_numpy()]
-    return words
-
-
-def _without_fold(subsets: NDArray[np.str_], folds: NDArray[np.str_], fold: int, table: Path) -> NDArray[np.str_]:
-    """Return the subset of each image if one fold is for testing, the next for validation and the rest for training.
-
-    A data set that has train or val sitters keeps its subsets.
-    """
-    if np.isin(subsets, ["train", "val"]).any():
-        return subsets
-    tested = subsets == "test"
-    own = np.where(tested, folds, "0").astype(int)
-    count = 1 + int(own.max())
-    if not fold < count or count < 3:
+def _strangers(recipe: Recipe, faces: Faces, seats: Mapping[str, Seats]) -> Faces:
+    """Return the faces of sitters who are tested in no other data set."""
+    keep: list[NDArray[np.int64]] = []
+    for number, dataset in enumerate(faces.datasets):
+        here = np.flatnonzero(faces.where[:, 0] == number)
+        sitters = {faces.names[label][1] for label in np.unique(faces.labels[here])}
+        elsewhere = (name for other in recipe.tested_in[dataset] for name in seats[other].sitters_in(TESTED))
+        left_out = tested(sitters, elsewhere, dataset, recipe.name)
+        own = np.array([name not in left_out for _, name in faces.names])
+        keep.append(here[own[faces.labels[here]]])
+    rows = np.sort(np.concatenate(keep))
+    if not len(rows):
         raise SitterError(
-            f"training.fold is {fold}, but {table} has the folds 0 to {count - 1}: at least three are needed, one to "
-            "test, one to validate and the rest to train. Set more folds in its split, or another fold."
+            f"models.{recipe.name}.centre: all train sitters of {', '.join(faces.datasets)} are tested in other data "
+            "sets, so no face is left for the mean: set centre: false, or name other data sets in train_on."
         )
-    dealt = np.where(own == fold, "test", np.where(own == (fold + 1) % count, "val", "train"))
-    return np.where(tested, dealt, subsets)
+    return faces.select(rows)
 
 
 def _names(who: list[_Who]) -> set[tuple[str, str]]:

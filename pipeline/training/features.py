@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
@@ -151,6 +152,29 @@ class Inputs:
         starts = range(0, n, FACES_AT_ONCE)[rank::world]
         rows = [np.arange(start, min(start + FACES_AT_ONCE, n)) for start in starts]
         return self.batches([Batch(row, np.full(len(row), mirrored)) for row in rows])
+
+
+def whole_network(
+    backbone: Backbone, faces: Faces, device: torch.device, workers: int = 0, mirrored: bool = False
+) -> tuple[nn.Sequential, Inputs]:
+    """Return a network from pixels to vectors, in evaluation mode on a device, and its inputs for some faces."""
+    network = nn.Sequential(Normalise(backbone), backbone).to(device).eval()
+    return network, Inputs(PreparedFaces(faces, Preprocess(backbone)), device, workers, mirrored)
+
+
+@torch.no_grad()
+def unit_vectors(network: nn.Module, inputs: Inputs) -> NDArray[np.float64]:
+    """Return the vector of each face, scaled to length 1, in double precision: float64 [n, dim].
+
+    Args:
+        network: the network in evaluation mode, from inputs to vectors.
+        inputs: the inputs; if mirrored faces are wanted, a face's vector is the sum of both vectors.
+    """
+    ways = (False, True) if inputs.mirrored else (False,)
+    vectors = sum(torch.cat([network(x).float() for x in inputs.in_order(way)]) for way in ways)
+    assert isinstance(vectors, Tensor)
+    units: NDArray[np.float64] = nn.functional.normalize(vectors.cpu().double()).numpy()
+    return units
 
 
 class Parts(NamedTuple):

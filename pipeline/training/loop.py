@@ -6,6 +6,7 @@ import logging
 import math
 import signal
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -48,6 +49,7 @@ class Run:
     def __init__(
         self,
         accelerator: Accelerator,
+        processes: Processes,
         training: Training,
         backbone: Backbone,
         adaptation: Adaptation,
@@ -60,7 +62,8 @@ class Run:
         """Put the parts together.
 
         Args:
-            accelerator: decides on device, processes and precision.
+            accelerator: decides on the precision, and averages gradients over the processes.
+            processes: the processes that train together.
             training: the settings.
             backbone: the adapted network, on the device.
             adaptation: its penalty is added to the loss.
@@ -72,22 +75,22 @@ class Run:
             validation_loss: the loss on val faces, if it chooses the epoch to keep.
         """
         self.accelerator, self.training, self.seed = accelerator, training, seed
-        self.processes, self.validation_loss = Processes.of(accelerator), validation_loss
+        self.processes, self.validation_loss = processes, validation_loss
         train, self.val, *judges = parts.inputs
         self.judges = judges[0] if judges else None
         self.backbone, self.sampler = backbone, sampler
         # With chunks, the rest of the batch waits on the CPU.
         self.train = train if training.chunk is None else replace(train, device=torch.device("cpu"))
         self.embed = nn.Sequential(*parts.trained)  # the same modules in full precision, for validation
-        self.loss = FullPrecision(loss).to(accelerator.device)
+        self.loss = FullPrecision(loss).to(processes.device)
         self.parameters = [p for p in (*backbone.parameters(), *loss.parameters()) if p.requires_grad]
         self.optimiser = accelerator.prepare_optimizer(make_optimiser(training, self.parameters))
-        self.shared_out = SharedOut(self.processes, shares(self.loss), self.loss, self.parameters)
+        self.shared_out = SharedOut(processes, shares(self.loss), self.loss, self.parameters)
         # All processes compute the same loss. A prepared loss averages its gradients over them, against rounding drift.
         alike = list(loss.parameters()) and not self.shared_out.rows
         network: nn.Module = accelerator.prepare_model(parts.trained)
         steps = training.epochs * math.ceil(len(sampler) / training.accumulate) if train.kept is None else 0
-        if compiles(training.compile, accelerator.device.type, steps, self.processes.first):
+        if compiles(training.compile, processes.device.type, steps, processes.first):
             network = cast(nn.Module, torch.compile(network))
         self.gradients = Gradients(
             accelerator,
@@ -100,13 +103,14 @@ class Run:
         self.state = State()
         self.sent: list[StepFigures] = []  # figures of batches that the device may not have finished
 
-    def fit(self, folder: Path, key: str, stop: StopRequest) -> State:
+    def fit(self, folder: Path, key: str, stop: StopRequest, tracked: Tracked | None = None) -> State:
         """Train until the last epoch, or until patience ends; the network then has the weights of the best epoch.
 
         Args:
             folder: the folder of the checkpoints.
             key: the key of this training (`checkpoint.key`).
             stop: a request to stop, which is checked after each step.
+            tracked: records the epochs.
 
         Returns:
             The state at the end.
@@ -114,9 +118,10 @@ class Run:
         Raises:
             SitterError: loss or gradients are not finite.
         """
+        self.tracked = tracked
         self.resume(self.processes.from_first(lambda: checkpoint.load(folder, key)))
         saved = time.monotonic()
-        with self.log() as log:
+        with tracked or nullcontext(), self.log() as log:
             while not self.at_end():
                 if not self.state.history:
                     self.end_of_epoch()  # the network before training: epoch 0 of the history
@@ -287,7 +292,7 @@ class Run:
 
     def log(self) -> Log:
         """Return the progress of the training, counted in faces over all epochs."""
-        device, work = self.accelerator.device, 0.0
+        device, work = self.processes.device, 0.0
         epoch = sum(len(self.sampler.whole(self.seed, 0, p).images) for p in range(len(self.sampler)))
         if device.type == "cuda":  # all processes do it, since they may exchange batch statistics
             self.backbone.train()

@@ -7,25 +7,26 @@ read, a signal to one, a clock, a figure's last digit) is agreed on here. A sing
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
+from accelerate import PartialState
 from torch import Tensor
 
 from pipeline.core.errors import SitterError
+from pipeline.core.messages import configure_logging
 from pipeline.models.device import repeatable
 from pipeline.training.stop import StopRequest
 
 T = TypeVar("T")
+CPU = torch.device("cpu")
 FAILED = 255  # above every signal's number
 LAUNCH = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
@@ -43,13 +44,8 @@ class Processes:
 
     rank: int = 0
     world: int = 1
-    device: torch.device | str = "cpu"
-    """The device of exchanged tensors: NCCL exchanges tensors on GPUs only."""
-
-    @classmethod
-    def of(cls, accelerator: Accelerator) -> Processes:
-        """Return the processes that the launcher started."""
-        return cls(accelerator.process_index, accelerator.num_processes, accelerator.device)
+    device: torch.device = CPU
+    """The device of this process: the GPU that the launcher gave it, else the CPU."""
 
     @property
     def first(self) -> bool:
@@ -85,23 +81,6 @@ class Processes:
         if found:
             raise found
         raise SitterError(next(f"process {i} of {self.world} found: {w}" for i, w in enumerate(words) if w is not None))
-
-    @contextmanager
-    def connected(self) -> Iterator[None]:
-        """Run a block in which the loss of another process (killed, out of memory) gets a clear message.
-
-        Raises:
-            SitterError: another process has ended, or did not answer within the connection's time limit.
-        """
-        try:
-            yield
-        except RuntimeError as error:  # gloo raises no more specific kind
-            if self.world == 1 or not (isinstance(error, dist.DistError) or "/gloo/" in str(error)):
-                raise
-            raise SitterError(
-                f"process {self.rank} of {self.world} lost the other processes: one was killed or failed, see its last "
-                f"message. Run all again to resume from the last checkpoint. ({str(error).partition('. This')[0]})"
-            ) from error
 
     def each(self, items: Iterable[T]) -> Iterator[T]:
         """Yield the items of this process; every process has the same number, and an error in one ends all."""
@@ -144,34 +123,37 @@ class Processes:
             stop.leave(what_remains, self.rank, self.world)
 
 
-def start(precision: str, tracker: str | None = None, tracked: Path | None = None) -> Accelerator:
-    """Return an Accelerator with device, processes and precision: by the launcher's variables, else the GPU or CPU.
-
-    Args:
-        precision: `training.precision`.
-        tracker: the tracker that records the training, if any.
-        tracked: the folder of a tracker's files.
+@contextmanager
+def connected() -> Iterator[Processes]:
+    """Run a block in which the processes of a launch are connected; the loss of one gets a clear message.
 
     Raises:
-        SitterError: the launcher's variables or the GPUs are incomplete, the processes do not find each other, or the
-            precision needs a GPU.
+        SitterError: the launcher's variables or the GPUs are incomplete, the processes do not find each other, or
+            another process has ended or did not answer within the connection's time limit.
     """
+    processes = connect()
+    try:
+        yield processes
+    except RuntimeError as error:  # gloo raises no more specific kind
+        if processes.world == 1 or not (isinstance(error, dist.DistError) or "/gloo/" in str(error)):
+            raise
+        raise SitterError(
+            f"process {processes.rank} of {processes.world} lost the other processes: one was killed or failed, see "
+            f"its last message. Run all again to resume from the last checkpoint. ({str(error).partition('. This')[0]})"
+        ) from error
+
+
+def connect() -> Processes:
+    """Connect the processes of a launch, by the launcher's variables; without them, there is this process alone."""
     check_launch(torch.cuda.device_count())
     if torch.cuda.is_available():
         repeatable("warn")
-    AcceleratorState._reset_state()  # one process may train several models, each in its own precision
     with meeting():
-        accelerator = Accelerator(
-            mixed_precision="no" if precision == "fp32" else precision,
-            cpu=several() and not torch.cuda.is_available(),  # else Accelerate runs each process alone on a CPU
-            log_with=tracker,
-            project_dir=tracked if tracker else None,
-        )
-    if precision == "fp16" and accelerator.scaler is None:
-        raise SitterError(
-            f"training.precision is fp16, which needs a GPU; found: {accelerator.device}. Use bf16 or fp32."
-        )
-    return accelerator
+        # Without `cpu`, Accelerate would run each of several processes alone on a machine without a GPU.
+        state = PartialState(cpu=several() and not torch.cuda.is_available())
+    if state.process_index:  # all processes would say the same
+        configure_logging(logging.WARNING)
+    return Processes(state.process_index, state.num_processes, state.device)
 
 
 def several() -> bool:

@@ -8,22 +8,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from pipeline.core.numbers import rounded
 from pipeline.metrics.kfold import ACCURACY_THRESHOLDS, VAL_THRESHOLDS, in_folds
 from pipeline.metrics.result import at as at_rate
 from pipeline.metrics.verification import eer, roc, tally, tar_at_far
-from pipeline.models.preprocess import Normalise, Preprocess
 from pipeline.store.faces import FaceStore
 from pipeline.store.splits import TESTED, each_image, pairs_file, read_pairs, split_file
 from pipeline.training.data import Faces
-from pipeline.training.features import Inputs, PreparedFaces
+from pipeline.training.features import unit_vectors, whole_network
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -33,7 +30,6 @@ if TYPE_CHECKING:
     from pipeline.params.metrics.all_pairs import AllPairsOptions
     from pipeline.params.metrics.kfold import KfoldOptions
     from pipeline.params.recipe import Recipe
-    from pipeline.params.tracking import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -41,29 +37,31 @@ PROJECT = "sitter"
 """The name of the project, for trackers that have projects."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Tracked:
-    """A training, its tracker and its benchmarks."""
+    """A training, its tracker and its benchmarks; the tracker is open within a `with` block."""
 
     accelerator: Accelerator
-    model: str
-    watch: Watch
-    mirror: bool
-    """Whether the model also embeds mirrored faces."""
-    seed: int
+    recipe: Recipe
     at: Layout
 
-    def begin(self, settings: Mapping[str, Any]) -> None:
+    def __enter__(self) -> Tracked:
         """Open the tracker, if there is one, with the settings of the training."""
-        if self.watch.options.tracker is None:
-            return
-        plain = {
-            name: value if isinstance(value, int | float | str) else str(value) for name, value in settings.items()
-        }
-        of = {"wandb": {"name": self.model}, "mlflow": {"run_name": self.model}}
-        # TensorBoard has no projects, so the name of the run stands there.
-        project = self.model if self.watch.options.tracker == "tensorboard" else PROJECT
-        self.accelerator.init_trackers(project, config=plain, init_kwargs=of)
+        model, tracker = self.recipe.name, self.recipe.watch.options.tracker
+        if tracker is not None:
+            kinds = {"backbone": self.recipe.model.backbone.kind, "loss": self.recipe.model.loss.kind}
+            settings = kinds | self.recipe.training.model_dump()
+            config = {name: v if isinstance(v, int | float | str) else str(v) for name, v in settings.items()}
+            of = {"wandb": {"name": model}, "mlflow": {"run_name": model}}
+            # TensorBoard has no projects, so the name of the run stands there.
+            project = model if tracker == "tensorboard" else PROJECT
+            self.accelerator.init_trackers(project, config=config, init_kwargs=of)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close the tracker."""
+        if self.recipe.watch.options.tracker is not None:
+            self.accelerator.end_training()
 
     def epoch(self, row: Mapping[str, float | int | None], network: Backbone) -> None:
         """Record the figures of an epoch, and measure the network on benchmarks every `tracking.every` epochs.
@@ -74,31 +72,28 @@ class Tracked:
         """
         epoch = int(row["epoch"] or 0)
         figures = {name: float(value) for name, value in row.items() if value is not None and name != "epoch"}
-        if epoch % self.watch.options.every == 0:
-            for name, benchmark in self.watch.benchmarks.items():
+        if epoch % self.recipe.watch.options.every == 0:
+            for name, benchmark in self.recipe.watch.benchmarks.items():
                 found = self._measure(name, benchmark, network)
                 figures |= {f"{name}/{figure}": value for figure, value in found.items()}
                 if found:
                     told = ", ".join(f"{figure} {100 * value:.2f} %" for figure, value in found.items())
-                    logger.info(f"{self.model}: epoch {epoch}, {name}: {told}")
-        if self.watch.options.tracker is not None:
+                    logger.info(f"{self.recipe.name}: epoch {epoch}, {name}: {told}")
+        if self.recipe.watch.options.tracker is not None:
             self.accelerator.log(figures, step=epoch)
-
-    def end(self) -> None:
-        """Close the tracker."""
-        if self.watch.options.tracker is not None:
-            self.accelerator.end_training()
 
     def _measure(self, name: str, benchmark: AllPairsOptions | KfoldOptions, network: Backbone) -> dict[str, float]:
         dataset = benchmark.dataset if benchmark.kind == "kfold" else benchmark.probe
         needed = [split_file(dataset, self.at), self.at.faces(dataset) / "manifest.csv"]
         needed += [pairs_file(dataset, self.at)] if benchmark.kind == "kfold" else []
         if absent := [str(file) for file in needed if not file.is_file()]:
-            logger.warning(f"{self.model}: {name} is not measured yet, since {', '.join(absent)} does not exist yet")
+            logger.warning(
+                f"{self.recipe.name}: {name} is not measured yet, since {', '.join(absent)} does not exist yet"
+            )
             return {}
         if benchmark.kind == "kfold":
             return self._pairs(dataset, network)
-        faces = tested_faces(dataset, self.at).at_most(self.watch.options.images, self.seed)
+        faces = tested_faces(dataset, self.at).at_most(self.recipe.watch.options.images, self.recipe.study_seed)
         units = self._units(faces, network)
         upper = np.triu_indices(len(units), 1)
         return self._rates(rounded(units @ units.T)[upper], (faces.labels[:, None] == faces.labels)[upper])
@@ -106,8 +101,8 @@ class Tracked:
     def _pairs(self, dataset: str, network: Backbone) -> dict[str, float]:
         """Return the k-fold accuracy and the error rates on pairs that are drawn at random."""
         pairs = read_pairs(dataset, self.at)
-        order = np.random.default_rng([self.seed, len(pairs)]).permutation(len(pairs))
-        pairs = [pairs[i] for i in np.sort(order[: self.watch.options.images // 2])]
+        order = np.random.default_rng([self.recipe.study_seed, len(pairs)]).permutation(len(pairs))
+        pairs = [pairs[i] for i in np.sort(order[: self.recipe.watch.options.images // 2])]
         names = list(dict.fromkeys(pair[side] for pair in pairs for side in ("image_a", "image_b")))
         units = self._units(_faces(dataset, names, [0] * len(names), self.at), network)
         row = {name: number for number, name in enumerate(names)}
@@ -115,33 +110,19 @@ class Tracked:
         genuine = np.array([pair["genuine"] == "1" for pair in pairs])
         fold = np.array([int(pair["fold"]) for pair in pairs])
         grids = (ACCURACY_THRESHOLDS, VAL_THRESHOLDS)
-        folds = in_folds(((a - b) ** 2).sum(1), genuine, fold, tuple(self.watch.far), grids)
+        folds = in_folds(((a - b) ** 2).sum(1), genuine, fold, tuple(self.recipe.watch.far), grids)
         return {"accuracy": float(np.mean(folds.accuracy)), **self._rates(rounded((a * b).sum(1)), genuine)}
 
     def _rates(self, scores: NDArray[np.float64], genuine: NDArray[np.bool_]) -> dict[str, float]:
         curve = roc(tally(scores[genuine], scores[~genuine]))
-        rates = {"eer": eer(curve)[0]} | {at_rate("tar", far): tar_at_far(curve, far)[0] for far in self.watch.far}
+        rates = {"eer": eer(curve)[0]} | {
+            at_rate("tar", far): tar_at_far(curve, far)[0] for far in self.recipe.watch.far
+        }
         return {name: rate for name, rate in rates.items() if np.isfinite(rate)}
 
-    @torch.no_grad()
     def _units(self, faces: Faces, network: Backbone) -> NDArray[np.float64]:
         """Return the faces' vectors, scaled to length 1: float64 [n, dim]."""
-        device = self.accelerator.device
-        inputs = Inputs(PreparedFaces(faces, Preprocess(network)), device, 0, self.mirror)
-        whole = nn.Sequential(Normalise(network).to(device), network).eval()
-        ways = (False, True) if self.mirror else (False,)
-        vectors = sum(torch.cat([whole(x).float() for x in inputs.in_order(way)]) for way in ways)
-        assert isinstance(vectors, Tensor)
-        units: NDArray[np.float64] = nn.functional.normalize(vectors.cpu().double()).numpy()
-        return units
-
-
-def tracked(recipe: Recipe, accelerator: Accelerator, at: Layout) -> Tracked:
-    """Open the tracker of a training, and return it."""
-    found = Tracked(accelerator, recipe.name, recipe.watch, recipe.model.mirror, recipe.study_seed, at)
-    kinds = {"backbone": recipe.model.backbone.kind, "loss": recipe.model.loss.kind}
-    found.begin(kinds | recipe.training.model_dump())
-    return found
+        return unit_vectors(*whole_network(network, faces, self.accelerator.device, mirrored=self.recipe.model.mirror))
 
 
 def tested_faces(dataset: str, at: Layout) -> Faces:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +19,7 @@ from pipeline.losses.sharded_centres import Centres
 from pipeline.losses.within_process import tell_own
 from pipeline.metrics.verification import eer, roc, tally
 from pipeline.training.data import Faces
-from pipeline.training.features import FACES_AT_ONCE, Inputs
+from pipeline.training.features import FACES_AT_ONCE, Inputs, unit_vectors
 from pipeline.training.gather import gather
 from pipeline.training.gradients import FullPrecision, seed
 from pipeline.training.processes import Processes
@@ -31,7 +31,6 @@ BATCH = 256
 """The number of faces of a process in a batch, if each face is measured by itself."""
 
 
-@torch.no_grad()
 def val_eer(embed: nn.Module, val: Inputs, epoch: int) -> float:
     """Return the equal error rate of the cosines of all pairs of val faces; NaN without genuine or impostor pairs.
 
@@ -46,15 +45,12 @@ def val_eer(embed: nn.Module, val: Inputs, epoch: int) -> float:
     labels = val.dataset.faces.labels
     if not len(labels):
         return math.nan
-    ways = 2 if val.mirrored else 1
-    vectors = sum(torch.cat([embed(x).float() for x in val.in_order(bool(m))]) for m in range(ways))
-    assert isinstance(vectors, Tensor)
-    if not torch.isfinite(vectors).all():
+    units = unit_vectors(embed, val)  # in double precision: single precision cannot tell cosines near 1 apart
+    if not np.isfinite(units).all():
         raise SitterError(
             f"training diverged: after epoch {epoch}, vectors of val faces are not finite. "
             "Lower training.lr, set training.clip or use precision fp32."
         )
-    units = nn.functional.normalize(vectors.cpu().double()).numpy()  # single precision cannot tell cosines near 1 apart
     pairs = np.triu(np.ones((len(labels), len(labels)), dtype=bool), 1)
     scores, same = rounded(units @ units.T)[pairs], (labels[:, None] == labels)[pairs]
     return eer(roc(tally(scores[same], scores[~same])))[0]
@@ -69,22 +65,6 @@ def lacking(labels: NDArray[np.int64]) -> str:
     if images.max() < 2:
         return f"the {sitters} val sitters have one image each, so there is no genuine pair"
     return "all val images are of one sitter, so there is no impostor pair" if sitters < 2 else ""
-
-
-def check_patience(model: str, patience: int | None, labels: NDArray[np.int64], datasets: Sequence[str]) -> str:
-    """Return the text of `lacking`; with a patience, which needs an error rate, raise it as an error.
-
-    Raises:
-        SitterError: there is a patience, but the val faces have no equal error rate.
-    """
-    why = lacking(labels)
-    if why and patience is not None:
-        raise SitterError(
-            f"models.{model}: patience is {patience}, but no epoch can be judged: in {', '.join(datasets)}, {why}. Set "
-            "patience: null, or give split.….val a share with at least two sitters, one of them with two images (and "
-            "make val_images large enough for them)."
-        )
-    return why
 
 
 def judges_alone(loss: nn.Module) -> bool:

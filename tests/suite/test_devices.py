@@ -8,7 +8,7 @@ import sys
 import torch
 
 from pipeline.models.device import device as of_models
-from pipeline.training.processes import start
+from pipeline.training.processes import connect
 from tests.suite.devices import on_both
 
 ASK = "import torch; print(torch.cuda.is_available())"
@@ -28,7 +28,7 @@ def test_without_a_word_there_is_no_gpu() -> None:
 def test_models_and_trainings_are_where_the_test_asks_for(device: str) -> None:
     try:
         assert of_models() == device
-        assert start("fp32").device.type == device
+        assert connect().device.type == device
         assert ask_a_process() == str(device == "cuda")
     finally:
         torch.use_deterministic_algorithms(False)

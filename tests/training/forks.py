@@ -17,7 +17,7 @@ IMPORTED = [
     *(
         "pipeline.cli",
         "pipeline.stages.train",
-        "pipeline.training.fitting",
+        "pipeline.training.prepare",
         "pipeline.losses",
     ),
 ]

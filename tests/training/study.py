@@ -19,7 +19,7 @@ from pipeline.store.faces import StoredFace, encode, write_faces
 from pipeline.training.data import read_faces
 from pipeline.training.loop import Run
 from pipeline.training.prepare import prepare
-from pipeline.training.processes import start
+from pipeline.training.processes import connect
 from pipeline.training.stop import StopRequest
 
 TINY: dict[str, Any] = {"kind": "iresnet", "depth": 18, "width": 0.03, "embedding": 8}
@@ -89,6 +89,5 @@ def prepared(at: Layout, model: str = "small", seed: int = 3, training_seed: int
 
 def prepared_by(recipe: Recipe, at: Layout) -> Run:
     """Return a training by a recipe that has not begun."""
-    faces = read_faces(recipe.training.train_on, recipe.splits, recipe.training.fold, at)
-    made = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed, at)
-    return prepare(recipe, *made, *faces, start(recipe.precision), StopRequest())
+    built = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed, at)
+    return prepare(recipe, built, read_faces(recipe, at), connect(), StopRequest(), at)

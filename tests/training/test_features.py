@@ -18,6 +18,7 @@ from pipeline.models.backbones.dlib_resnet29 import DlibResNet29
 from pipeline.models.build import build
 from pipeline.models.preprocess import Preprocess
 from pipeline.params.backbones.dlib_resnet29 import DlibResNet29Options
+from pipeline.params.recipe import recipe_of
 from pipeline.store.faces import FaceStore
 from pipeline.training.data import Faces, read_faces
 from pipeline.training.features import Inputs, PreparedFaces, View, split_network
@@ -31,9 +32,9 @@ def parts(
 ) -> tuple[Backbone, torch.nn.Sequential, Inputs, Inputs]:
     entry = study().models[model]
     network, _ = build(entry.backbone, entry.adaptation, 0, at)
-    faces = read_faces(["tiny"], study().split, at=at)
+    faces = read_faces(recipe_of(study(), model), at)
     trained, inputs, *_ = split_network(
-        network, faces, (mirrored, False), torch.device("cpu"), cache_gb, workers, lambda: None
+        network, (faces.train, faces.val), (mirrored, False), torch.device("cpu"), cache_gb, workers, lambda: None
     )
     return network, trained, *inputs
 
@@ -124,9 +125,9 @@ def test_being_asked_to_stop_is_noticed_while_features_are_computed(at: Layout, 
 
     entry = study().models["head"]
     network, _ = build(entry.backbone, entry.adaptation, 0, at)
-    faces = read_faces(["tiny"], study().split, at=at)
+    faces = read_faces(recipe_of(study(), "head"), at)
     with pytest.raises(SystemExit):
-        split_network(network, faces, (False, False), torch.device("cpu"), 4.0, 0, stop)
+        split_network(network, (faces.train, faces.val), (False, False), torch.device("cpu"), 4.0, 0, stop)
 
 
 def test_workers_start_where_opencv_has_threads_already(at: Layout, project: Path) -> None:

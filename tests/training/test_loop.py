@@ -17,14 +17,14 @@ from pipeline.losses.triplet import Triplet
 from pipeline.metrics.verification import eer, roc, tally
 from pipeline.models.backbone import trained_state
 from pipeline.params.losses.triplet import TripletOptions
+from pipeline.stages import train
 from pipeline.store.embeddings import normalise
 from pipeline.training import checkpoint
 from pipeline.training.loop import Run
 from pipeline.training.optimiser import rate
-from pipeline.training.processes import start
 from pipeline.training.stop import StopRequest
 from tests.suite.devices import on_both
-from tests.training.study import make_faces, prepared
+from tests.training.study import make_faces, prepared, study
 
 pytestmark = pytest.mark.training
 
@@ -297,9 +297,9 @@ def test_mixed_precision_learns_and_its_loss_is_in_full_precision(at: Layout, pr
     assert all(v.dtype != torch.bfloat16 for v in run.state.best.values())
 
 
-def test_fp16_without_a_gpu_is_refused(project: Path) -> None:
+def test_fp16_without_a_gpu_is_refused(at: Layout, project: Path) -> None:
     with pytest.raises(SitterError, match="precision is fp16, which needs a GPU; found: cpu"):
-        start("fp16")
+        train.run(study(precision="fp16"), "small", at.root)
 
 
 @pytest.mark.parametrize("device", ["cuda"], indirect=True)

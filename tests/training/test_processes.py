@@ -275,7 +275,7 @@ def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         for name, value in place.items():
             monkeypatch.setenv(name, str(value))
         ((status, _, err),) = finish(
-            start(ROOT, 1, program="from pipeline.training.processes import start; start('fp32')")
+            start(ROOT, 1, program="from pipeline.training.processes import connect; connect()")
         )
     assert status == 1
     assert f"SitterError: process 0 of 2 did not meet the others at 127.0.0.1:{port}" in err

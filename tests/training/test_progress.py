@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.core.layout import Layout
 from pipeline.stages import train
-from pipeline.training import fitting, status
+from pipeline.training import prepare, status
 from pipeline.training.stop import StopRequest
 from tests.training.study import prepared, study
 
@@ -39,12 +39,12 @@ def test_a_stop_before_the_first_step_is_recorded_too(
     at: Layout, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def told(*given: object) -> None:
-        stop = given[-1]
+        stop = given[-2]
         assert isinstance(stop, StopRequest)
         stop.by = signal.SIGUSR1
         stop.leave("no step was made yet")
 
-    monkeypatch.setattr(fitting, "prepare", told)
+    monkeypatch.setattr(prepare, "prepare", told)
     with pytest.raises(SystemExit):
         train.run(study(), "small", at.root)
     folder = at.checkpoints("small")

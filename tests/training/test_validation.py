@@ -14,9 +14,13 @@ from pipeline.core.errors import SitterError
 from pipeline.core.layout import Layout
 from pipeline.metrics.verification import eer, roc, tally
 from pipeline.params import check
+from pipeline.params.recipe import recipe_of
 from pipeline.stages import train
-from pipeline.training.validation import check_patience, lacking
+from pipeline.training.prepare import check_patience
+from pipeline.training.validation import lacking
 from tests.training.study import STUDY, make_faces, study
+
+PATIENCE = {patience: recipe_of(study(patience=patience), "small") for patience in (None, 3)}
 
 
 @given(st.lists(st.integers(0, 4), max_size=9))
@@ -27,9 +31,9 @@ def test_an_error_rate_is_lacking_exactly_where_none_can_be_computed(sitters: li
     same = labels[i] == labels[j]
     assert bool(lacking(labels)) == bool(np.isnan(eer(roc(tally(scores[same], scores[~same])))[0]))
     if lacking(labels):
-        assert check_patience("m", None, labels, ["d"]) == lacking(labels)
-        with pytest.raises(SitterError, match=r"models\.m: patience is 3, .* in d, "):
-            check_patience("m", 3, labels, ["d"])
+        assert check_patience(PATIENCE[None], labels) == lacking(labels)
+        with pytest.raises(SitterError, match=r"models\.small: patience is 3, .* in tiny, "):
+            check_patience(PATIENCE[3], labels)
 
 
 @pytest.mark.training
