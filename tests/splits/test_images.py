@@ -16,8 +16,7 @@ from pipeline.params.split import ByImage
 from pipeline.splits.by_images import seat, seats_of_each_sitter
 from pipeline.store.accounts import AccountedImage
 from tests.test_split import aligned, people, run
-from tests.training.study import make_faces
-from tests.training.test_faces import read
+from tests.training.study import make_faces, train_and_val
 
 IMAGES: dict[str, Any] = {"kind": "images", "val": 0.2}
 
@@ -118,7 +117,7 @@ def test_sitters_may_both_train_and_validate_if_split_by_image(at: Layout) -> No
         row["subset"], fold = seat(row["image_id"], splits["tiny"], 1)
         row["fold"] = str(fold)
     write_csv(table, rows, list(rows[0]))
-    train, val = read(at, splits)
+    train, val = train_and_val(at, splits)
     assert (train.sitters, val.sitters, len(train) + len(val)) == (4, 4, 120)
     with pytest.raises(SitterError, match="both trains and validates"):
-        read(at)
+        train_and_val(at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from pipeline.core.layout import Layout
 from pipeline.models.build import build
 from pipeline.params import Study, check
 from pipeline.params.recipe import Recipe, recipe_of
+from pipeline.params.split import Split
 from pipeline.store.faces import StoredFace, encode, write_faces
-from pipeline.training.data import read_faces
+from pipeline.training.data import Faces, read_faces
 from pipeline.training.loop import Run
 from pipeline.training.prepare import prepare
 from pipeline.training.processes import connect
@@ -91,3 +93,10 @@ def prepared_by(recipe: Recipe, at: Layout) -> Run:
     """Return a training by a recipe that has not begun."""
     built = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed, at)
     return prepare(recipe, built, read_faces(recipe, at), connect(), StopRequest(), at)
+
+
+def train_and_val(at: Layout, splits: dict[str, Split] | None = None, **training: Any) -> tuple[Faces, Faces]:
+    """Return the faces of the train sitters and of the val sitters."""
+    recipe = recipe_of(study(**training), "small")
+    found = read_faces(recipe if splits is None else replace(recipe, splits=splits), at)
+    return found.train, found.val
