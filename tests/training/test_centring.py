@@ -121,8 +121,10 @@ def test_sitters_who_are_tested_in_another_data_set_are_left_out_of_the_mean(
     strangers = [n for n, image in enumerate(ids) if image.startswith(("s0/", "s1/", "s4/", "s5/"))]
     np.testing.assert_allclose(mean, mean_units([plain[strangers]])[0], atol=1e-5)
     make_faces(layout.HERE, "more", sitters=6, images=3, train=0, val=0)
-    with pytest.raises(SitterError, match=r"frozen-centred.centre: all train sitters of tiny are tested in other"):
-        train.run(made, "frozen-centred")
+    for model in ("frozen-centred", "lora-centred"):
+        with pytest.raises(SitterError, match=rf"{model}.centre: all train sitters of tiny are tested in other"):
+            train.run(made, model)
+    assert "features of" not in capsys.readouterr().err, "it is told before anything is computed"
 
 
 def test_the_job_depends_on_the_faces_of_the_mean_and_on_who_is_tested(project: Path) -> None:

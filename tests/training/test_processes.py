@@ -114,6 +114,9 @@ def test_one_process_writes_and_speaks_for_all(two: tuple[Path, list[tuple[int, 
     assert other_out == ""
     assert not any(f"{model}: " in other_err for model in MODELS)
     assert "training" not in other_err
+    left_out = "centred is not fitted on 2 sitters of tiny, who are tested in another data set: s2, s3"
+    assert left_out in err
+    assert left_out not in other_err
 
 
 def test_torchrun_trains_what_one_process_trains(alone: Path, tmp_path: Path) -> None:
