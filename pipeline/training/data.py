@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -116,7 +116,7 @@ def read_faces(recipe: Recipe, at: Layout = HERE) -> FacesToLearn:
     who: dict[str, list[_Who]] = {"train": [], "val": []}
     for number, (dataset, store) in enumerate(zip(datasets, stores, strict=True)):
         split, own = recipe.splits[dataset], seats[dataset]
-        if own.folds and not (training.fold or 0) < own.folds >= 3:
+        if own.folds and (own.folds < 3 or (training.fold or 0) >= own.folds):
             raise SitterError(
                 f"training.fold is {training.fold}, but {own.table} has the folds 0 to {own.folds - 1}: at least three "
                 "are needed, one to test, one to validate and the rest to train. Set more folds in its split, or "
@@ -162,7 +162,9 @@ def _strangers(recipe: Recipe, faces: Faces, seats: Mapping[str, Seats]) -> Face
     for number, dataset in enumerate(faces.datasets):
         here = np.flatnonzero(faces.where[:, 0] == number)
         sitters = {faces.names[label][1] for label in np.unique(faces.labels[here])}
-        elsewhere = (name for other in recipe.tested_in[dataset] for name in seats[other].sitters_in(TESTED))
+        # Whoever is in the test subset there is tested, whichever fold this training leaves out.
+        others = [replace(seats[other], fold=None) for other in recipe.tested_in[dataset]]
+        elsewhere = (name for other in others for name in other.sitters_in(TESTED))
         left_out = tested(sitters, elsewhere, dataset, recipe.name)
         own = np.array([name not in left_out for _, name in faces.names])
         keep.append(here[own[faces.labels[here]]])
