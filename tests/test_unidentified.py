@@ -22,12 +22,10 @@ from pipeline.stages import download, evaluate, split
 from pipeline.stages.report import images_of
 from pipeline.store.embeddings import read_embeddings, write_embeddings
 from pipeline.store.faces import FaceStore
-from pipeline.training.data import read_faces
 from tests.faces_of_noise import face
 from tests.sources import stages
 from tests.test_evaluate import study as finished
-from tests.training.study import make_faces
-from tests.training.study import study as tiny
+from tests.training.study import make_faces, train_and_val
 
 __all__ = ["finished"]
 WORDS = ("Unknown", "unidentified man", "N.N.", "?", "Unknown woman", "Inconnue", "unbekannt")
@@ -181,14 +179,14 @@ def test_no_benchmark_counts_them(at: Layout, finished: params.Study) -> None:
 
 def test_nothing_is_learned_from_them_and_nothing_packed(at: Layout) -> None:
     make_faces(at, train=4, val=1)
-    before = [len(faces) for faces in read_faces(["tiny"], tiny().split, at=at)]
+    before = [len(faces) for faces in train_and_val(at)]
     path = at.split("tiny") / "split.csv"
     rows = read_csv(path)
     gone = [row for row in rows if row["subset"] == "train"][:2]
     for row in gone:
         row |= {"sitter": "", "subset": "unidentified", "fold": ""}
     write_csv(path, rows, list(rows[0]))
-    train, val = read_faces(["tiny"], tiny().split, at=at)
+    train, val = train_and_val(at)
     assert [len(train), len(val)] == [before[0] - 2, before[1]]
     assert pack.training_set(["tiny"], at.root / "out/train.rec", at) == sum(before) - 2
 
