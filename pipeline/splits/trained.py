@@ -96,7 +96,7 @@ def tested_elsewhere(study: Study, dataset: str, at: Layout) -> set[str]:
 
 def taught(data: TrainingData, at: Layout = HERE) -> frozenset[str]:
     """Return the keys (see `names.same`) of the sitters of training data."""
-    return frozenset(map(same, read_seats(data.dataset, data.fold, at).sitters_in(data.subsets))) - {""}
+    return frozenset(map(same, read_seats(data.dataset, data.fold, at).sitters_in(*data.subsets))) - {""}
 
 
 def seen(

@@ -172,42 +172,49 @@ class Seats:
     others for training. A data set with train or val sitters keeps its subsets."""
 
     @cached_property
-    def subsets(self) -> NDArray[np.str_]:
-        """The subset of each image [n]."""
-        import numpy as np
-
-        subsets = _words(self.columns["subset"])
-        if not self.folds:
-            return subsets
-        assert self.fold is not None
-        dealt = np.where(self._folds == (self.fold + 1) % self.folds, "val", "train")
-        dealt = np.where(self._folds == self.fold, "test", dealt)
-        return np.where(np.isin(subsets, TESTED), dealt, subsets)
-
-    @cached_property
     def folds(self) -> int:
         """The number of folds that are dealt to the subsets; 0: the split's own subsets are kept."""
-        import numpy as np
-
-        if self.fold is None or np.isin(_words(self.columns["subset"]), KNOWN).any():
+        if self.fold is None or self._as_written(KNOWN).any():
             return 0
-        return 1 + int(self._folds.max(initial=0))
+        return 1 + int(self._fold_of_tested.max(initial=0))
 
-    @cached_property
-    def _folds(self) -> NDArray[np.int64]:
+    def are_in(self, *subsets: str) -> NDArray[np.bool_]:
+        """Return whether each image is in one of the subsets: bool [n]."""
         import numpy as np
 
-        tested = np.isin(_words(self.columns["subset"]), TESTED)
-        return np.where(tested, _words(self.columns["fold"]), "0").astype(np.int64)
+        own = self._as_written(subsets)
+        if self.fold is None or not self.folds:
+            return own
+        test, val = self.fold, (self.fold + 1) % self.folds
+        dealt = {"test": self._fold_of_tested == test, "val": self._fold_of_tested == val}
+        dealt["train"] = ~(dealt["test"] | dealt["val"])
+        wanted = np.any([np.zeros_like(own), *(dealt[subset] for subset in subsets if subset in dealt)], axis=0)
+        return np.where(self._as_written(TESTED), wanted, own)
 
-    def sitters_in(self, subsets: Collection[str]) -> list[str]:
+    def sitters_in(self, *subsets: str) -> list[str]:
         """Return the names of the sitters of some subsets, each once."""
-        import numpy as np
         import pyarrow as pa
 
-        chosen = pa.array(np.isin(self.subsets, list(subsets)))
-        names: list[str] = self.columns["sitter"].filter(chosen).unique().to_pylist()
+        names: list[str] = self.columns["sitter"].filter(pa.array(self.are_in(*subsets))).unique().to_pylist()
         return names
+
+    def _as_written(self, subsets: Sequence[str]) -> NDArray[np.bool_]:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        found = pc.is_in(self.columns["subset"], value_set=pa.array(subsets, pa.string()))
+        mask: NDArray[np.bool_] = found.to_numpy(zero_copy_only=False)
+        return mask
+
+    @cached_property
+    def _fold_of_tested(self) -> NDArray[np.int64]:
+        """The fold of each image of the test subset; 0 for the others [n]."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        tested = pa.array(self._as_written(TESTED))
+        folds: NDArray[np.int64] = pc.if_else(tested, self.columns["fold"], "0").cast(pa.int64()).to_numpy()
+        return folds
 
 
 def read_seats(dataset: str, fold: int | None = None, at: Layout = HERE) -> Seats:
@@ -218,15 +225,6 @@ def read_seats(dataset: str, fold: int | None = None, at: Layout = HERE) -> Seat
     """
     table = split_file(dataset, at)
     return Seats(table, read_columns(table, [*REQUIRED, *(["fold"] if fold is not None else [])]), fold)
-
-
-def _words(column: pa.StringArray) -> NDArray[np.str_]:
-    """Return the values of a column that has few different ones."""
-    import numpy as np
-
-    encoded = column.dictionary_encode()
-    words: NDArray[np.str_] = np.array(encoded.dictionary.to_pylist(), dtype=str)[encoded.indices.to_numpy()]
-    return words
 
 
 def read_pairs(dataset: str, at: Layout = HERE) -> list[dict[str, str]]:

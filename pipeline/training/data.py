@@ -125,14 +125,14 @@ def read_faces(recipe: Recipe, at: Layout = HERE) -> FacesToLearn:
         identity, ids = split.dataset if split.kind == "like" else dataset, own.columns["image_id"]
         sitters, rows = own.columns["sitter"].dictionary_encode(), store.rows(ids).fill_null(-1).to_numpy()
         names = [(identity, name) for name in sitters.dictionary.to_pylist()]
-        absent = np.flatnonzero(np.isin(own.subsets, list(where)) & (rows < 0))
+        absent = np.flatnonzero(own.are_in(*where) & (rows < 0))
         if len(absent):
             raise SitterError(
                 f"{own.table}, line {absent[0] + 2}: image {ids[absent[0]].as_py()!r} is not among the "
                 f"{len(store)} faces of {at.faces(dataset)}. The faces changed after the split: split {dataset} again."
             )
         for subset in where:
-            chosen = np.flatnonzero(own.subsets == subset)
+            chosen = np.flatnonzero(own.are_in(subset))
             where[subset].append(np.stack([np.full(len(chosen), number), rows[chosen]], axis=1))
             who[subset].append((names, sitters.indices.to_numpy()[chosen]))
     both = {name for name in _names(who["train"]) & _names(who["val"]) if recipe.splits[name[0]].kind != "images"}
@@ -164,7 +164,7 @@ def _strangers(recipe: Recipe, faces: Faces, seats: Mapping[str, Seats]) -> Face
         sitters = {faces.names[label][1] for label in np.unique(faces.labels[here])}
         # Whoever is in the test subset there is tested, whichever fold this training leaves out.
         others = [replace(seats[other], fold=None) for other in recipe.tested_in[dataset]]
-        elsewhere = (name for other in others for name in other.sitters_in(TESTED))
+        elsewhere = (name for other in others for name in other.sitters_in(*TESTED))
         left_out = tested(sitters, elsewhere, dataset, recipe.name)
         own = np.array([name not in left_out for _, name in faces.names])
         keep.append(here[own[faces.labels[here]]])
