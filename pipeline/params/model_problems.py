@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pipeline.core.errors import nearest
 from pipeline.params.adaptations.base import HasRoles
+from pipeline.params.backbones.clip import CLIPOptions
 from pipeline.params.losses.margin import MarginOptions
 from pipeline.params.losses.sum import SumOptions
 from pipeline.params.sources import Source
@@ -46,11 +47,12 @@ def unlike_the_catalogue(name: str, model: Model, sources: Mapping[str, Source])
             continue
         right = type(backbone).model_validate({**same[0], "weights": entry})
         told = {*same[0]} | ({*PREPARED} & {*type(backbone).model_fields})
-        told -= {"architecture"} if getattr(backbone, "other_activation", False) else set()
+        told -= {"architecture"} if isinstance(backbone, CLIPOptions) and backbone.other_activation else set()
+        expected, found = dict(right), dict(backbone)
         problems += [
-            f"{where}: {option} has to be {getattr(right, option)}, not {getattr(backbone, option)}"
+            f"{where}: {option} has to be {expected[option]}, not {found[option]}"
             for option in sorted(told)
-            if getattr(right, option) != getattr(backbone, option)
+            if expected[option] != found[option]
         ]
     return problems
 

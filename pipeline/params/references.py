@@ -20,7 +20,7 @@ from pipeline.params.model_problems import (
     wrong_roles,
     wrong_weights,
 )
-from pipeline.params.resources import ALL, TrainJobResources
+from pipeline.params.resources import ALL
 from pipeline.params.systems import system_problems
 from pipeline.params.tracking import tracking_problems
 
@@ -164,8 +164,7 @@ class _References:
 
 def _too_many_processes(study: Study, model: str) -> list[str]:
     """Return a sentence if a batch has fewer sitters, pairs or images than processes that share it."""
-    asked = study.resources.of("train", model)
-    assert isinstance(asked, TrainJobResources)
+    asked = study.resources.of_training(model)
     training = study.training(model)
     of = {"sitters": training.sitters, "pairs": (training.batch or 0) // 2, "shuffle": training.batch or 0}
     what = {"shuffle": "images"}.get(training.sampler, training.sampler)

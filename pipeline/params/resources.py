@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
 from pipeline.core.registry import Strict
 
 ALL = "all"
+Requests = TypeVar("Requests", bound="JobResources")
 
 
 class JobResources(Strict):
@@ -84,7 +86,13 @@ class Resources(Strict):
 
     def of(self, stage: str, name: str) -> JobResources:
         """Return the requests of one job: its own fields, then the fields under `all`."""
-        asked = getattr(self, stage)
-        kind = _KINDS.get(stage, JobResources)
-        own = (asked[key].model_dump(exclude_unset=True) for key in (ALL, name) if key in asked)
-        return kind.model_validate({key: value for fields in own for key, value in fields.items()})
+        return _for_one(_KINDS.get(stage, JobResources), getattr(self, stage), name)
+
+    def of_training(self, model: str) -> TrainJobResources:
+        """Return the requests of the training of a model."""
+        return _for_one(TrainJobResources, self.train, model)
+
+
+def _for_one(kind: type[Requests], asked: Mapping[str, JobResources], name: str) -> Requests:
+    own = (asked[key].model_dump(exclude_unset=True) for key in (ALL, name) if key in asked)
+    return kind.model_validate({key: value for fields in own for key, value in fields.items()})

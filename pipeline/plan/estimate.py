@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.params.adaptations.base import HasRoles
 from pipeline.plan.networks import NetworkCost, network_of
 from pipeline.plan.sizes import DataSize, sizes, train_share
 
@@ -115,8 +116,8 @@ def _model(study: Study, name: str, known: dict[str, DataSize | None]) -> Cost |
     embedded = _total(known, study.embed.datasets)
     if network is None or embedded is None:
         return None
-    asked = study.resources.of("train", name)
-    gpu = getattr(asked, "gpus", None) != 0
+    asked = study.resources.of_training(name)
+    gpu = asked.gpus != 0
     ways = 2 if model.mirror else 1
     embed = embedded * ways * network.flops / (GPU_RATE["fp16"] if gpu else CORE_RATE)
     disk = _embedding_bytes(embedded, network.dim, ways)
@@ -133,7 +134,7 @@ def _model(study: Study, name: str, known: dict[str, DataSize | None]) -> Cost |
     sets = [material for dataset in training.train_on if (material := known.get(dataset))]
     if len(sets) < len(training.train_on):
         return None
-    return _trained(model, training, network, sets, study, getattr(asked, "world", 1), gpu, embed, disk)
+    return _trained(model, training, network, sets, study, asked.world, gpu, embed, disk)
 
 
 def _trained(
@@ -170,7 +171,7 @@ def _trained(
     centres = network.dim * sitters if _has_centres(model) else 0
     held = centres / (world if training.shard_centres and sitters >= training.shard_centres else 1)
     # Gradients end at the first stage that is adapted: for single late stages, half of the network is assumed.
-    late = getattr(model.adaptation, "stages", None) is not None
+    late = isinstance(model.adaptation, HasRoles) and model.adaptation.stages is not None
     memory = (
         4.0 * network.parameters
         + (4.0 + states) * (trained + held)

@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-BY_VALUES = ("linear-probe", "embedding-map")
-"""Benchmarks that read values of the manifest, where a word for nobody is no value."""
-
-
 @dataclass(frozen=True)
 class Job:
     """One run of a stage."""
@@ -205,7 +201,7 @@ def evaluate(study: Study, at: Layout) -> Iterator[Job]:
     keys = (
         "seed",
         "evaluate",
-        *(_nobody(study) if any(b.kind in BY_VALUES or getattr(b, "groups", ()) for b in benchmarks) else ()),
+        *(_nobody(study) if any(b.groups_by_columns() for b in benchmarks) else ()),
     )
     own = _unique(path for benchmark in benchmarks for path in _own(benchmark))
     yield Job("evaluate", (), tuple(inputs), outputs, keys, kinds, own)

@@ -111,8 +111,7 @@ def key(recipe: Recipe, code: str, world: int = 1, at: Layout = HERE) -> str:
 
 def per_process(training: Training, loss: Loss) -> bool:
     """Whether the result depends on the number of processes, because each has its own batches or negatives."""
-    losses = getattr(loss, "losses", [loss])  # names no kind, so that a model depends on the code of its own kinds only
-    return training.batch_per == "process" or any(getattr(one, "negatives", "all") == "process" for one in losses)
+    return training.batch_per == "process" or loss.is_per_process
 
 
 def _content(path: Path) -> str:

@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from pipeline.core.registry import Options
+from pipeline.params.losses.base import LossOptions
 
 
-class ContrastiveOptions(Options):
+class ContrastiveOptions(LossOptions):
     """Contrastive: d² of genuine pairs, max(0, margin − d)² of impostor pairs; the means of the two are added."""
 
     implementation: ClassVar[str] = "pipeline.losses.contrastive:Contrastive"

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.core.registry import Options
+from pipeline.params.losses.base import LossOptions
 
 
-class MarginOptions(Options):
+class MarginOptions(LossOptions):
     """Options of a `pipeline.losses.margin.MarginSoftmax`."""
 
     scale: Annotated[float, Field(gt=0)] = 64.0

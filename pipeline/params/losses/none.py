@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pipeline.core.registry import Options
+from pipeline.params.losses.base import LossOptions
 
 
-class NoLoss(Options):
+class NoLoss(LossOptions):
     """No loss, for a model that is not trained."""
 
     kind: Literal["none"] = "none"

@@ -6,11 +6,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from pipeline.core.registry import Options
+from pipeline.params.losses.base import LossOptions
 from pipeline.params.losses.single import Single
 
 
-class SumOptions(Options):
+class SumOptions(LossOptions):
     """Sum: Σ weight_i · loss_i of the same embeddings, such as ArcFace + 0.5 × InfoNCE."""
 
     implementation: ClassVar[str] = "pipeline.losses.sum:Sum"
@@ -23,3 +23,8 @@ class SumOptions(Options):
     def kinds(self) -> tuple[str, ...]:
         """Return `sum`, and the kinds of its losses."""
         return tuple(dict.fromkeys((self.kind, *(loss.kind for loss in self.losses))))
+
+    @property
+    def is_per_process(self) -> bool:
+        """Whether one of the losses is."""
+        return any(loss.is_per_process for loss in self.losses)

@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from pipeline.core.registry import Options
+from pipeline.params.losses.base import LossOptions
 
 
-class SupConOptions(Options):
+class SupConOptions(LossOptions):
     """Supervised contrastive: −1/|P(a)| Σ_{p∈P(a)} log( e^{s(a,p)/τ} / Σ_{i≠a} e^{s(a,i)/τ} ), mean over samples a."""
 
     implementation: ClassVar[str] = "pipeline.losses.supcon:SupCon"

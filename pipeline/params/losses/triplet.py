@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from pipeline.core.registry import Options
+from pipeline.params.losses.base import LossOptions
 
 
-class TripletOptions(Options):
+class TripletOptions(LossOptions):
     """Triplet loss: max(0, d(anchor, positive) − d(anchor, negative) + margin), mean over the triplets."""
 
     implementation: ClassVar[str] = "pipeline.losses.triplet:Triplet"

@@ -35,6 +35,10 @@ class AllPairsOptions(ComparisonOptions):
             )
         return self
 
+    def groups_by_columns(self) -> bool:
+        """Return whether there are `groups`."""
+        return bool(self.groups)
+
     def columns(self) -> list[tuple[str, str]]:
         """Return the columns for templates, groups and qualities."""
         named = ["year" if column == "century" else column for column in self.groups]

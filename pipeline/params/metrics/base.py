@@ -21,6 +21,10 @@ class BenchmarkOptions(Options):
         """Return the data sets and columns of their manifests that the benchmark needs."""
         return []
 
+    def groups_by_columns(self) -> bool:
+        """Return whether the benchmark reads values of a column, among which a word for nobody is no value."""
+        return False
+
     def stays_within_folds(self) -> bool:
         """Return whether the benchmark compares only images of one fold, as cross-validated models need."""
         return False

@@ -30,3 +30,7 @@ class EmbeddingMapOptions(BenchmarkOptions):
         """Return the columns that colour the images."""
         found = ["year" if name == "century" else name for name in self.colour if name != "sitter"]
         return [(self.dataset, name) for name in found]
+
+    def groups_by_columns(self) -> bool:
+        """Return that it does."""
+        return True

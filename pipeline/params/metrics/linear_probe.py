@@ -22,3 +22,7 @@ class LinearProbeOptions(BenchmarkOptions):
     """Folds of the cross-validation."""
     images: Literal["test", "all"] = "test"
     """Images to use: images of test sitters, or all."""
+
+    def groups_by_columns(self) -> bool:
+        """Return that it does."""
+        return True
