@@ -32,9 +32,11 @@ def test_a_model_depends_on_its_own_loss_and_no_other() -> None:
 
 
 def test_a_model_depends_on_the_options_of_its_own_loss_and_no_other() -> None:
-    assert _options("losses", "losses/triplet") == {"triplet"}
-    assert _options("losses", "losses/arcface") == {"arcface", "margin"}, "what all losses with a margin share, too"
-    assert _options("losses", "losses/sum", "losses/cosface") == {"sum", "cosface", "margin"}
+    assert _options("losses", "losses/triplet") == {"base", "triplet"}
+    assert _options("losses", "losses/arcface") == {"base", "arcface", "margin"}, (
+        "what all losses with a margin share, too"
+    )
+    assert _options("losses", "losses/sum", "losses/cosface") == {"base", "sum", "cosface", "margin"}
     assert _options("backbones", "backbones/iresnet") == {"base", "iresnet"}
     assert "pipeline/params/weights.py" in files("train", "backbones/iresnet")
 
