@@ -28,7 +28,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         faces["download"]["photographs"]["pattern"] = "[1-4].pgm"
         faces["render"]["paintings"]["renderings"] = 1
         with one_core():
-            prepare.make(params.check(faces), folder / "data")
+            prepare.make(params.check(faces, files=[SHRUNK / "faces.yaml"]), folder / "data")
 
     return once(tmp_path_factory, "shrunk", make) / "data"
 
