@@ -10,7 +10,7 @@ import yaml
 from pipeline import params
 from pipeline.cli import main
 from pipeline.core.errors import SitterError
-from pipeline.core.layout import HERE
+from pipeline.core.layout import MANIFEST
 from pipeline.plan import jobs
 from pipeline.plan.requirements import missing
 from pipeline.stages import download
@@ -26,7 +26,7 @@ SAID = (
 
 
 @pytest.fixture
-def study(tmp_path, monkeypatch):
+def study(tmp_path):
     """The demo with two models whose weights are a file of the user's own, in an empty project."""
     raw = demo()
     raw["download"]["antelope"] = {
@@ -38,24 +38,31 @@ def study(tmp_path, monkeypatch):
     }
     for name in ("base", "tuned"):
         raw["models"][name] = {"backbone": {"kind": "iresnet", "depth": 100, "weights": "antelope"}, **FROZEN}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw))
+    return params.load(tmp_path / "params.yaml", root=tmp_path)
+
+
+@pytest.fixture
+def _here(tmp_path, monkeypatch):
+    """Work in the project, as its commands do."""
     monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text(yaml.safe_dump(raw))
-    return params.load(Path("params.yaml"))
 
 
+@pytest.mark.usefixtures("_here")
 def test_check_says_who_wants_what_where_it_was_looked_for_and_how_to_get_it(study, capsys):
     assert main(["check"]) == 0
     assert SAID.format(here=Path.cwd()) in capsys.readouterr().out
     assert missing(study).keys() == {"antelope"}
 
 
-def test_download_says_the_same_and_makes_nothing(study):
+def test_download_says_the_same_and_makes_nothing(study, at):
     with pytest.raises(SitterError) as said:
-        download.run(study, "antelope")
-    assert str(said.value) == SAID.format(here=Path.cwd())
-    assert not Path("data/raw/antelope").exists()
+        download.run(study, "antelope", at.root)
+    assert str(said.value) == SAID.format(here=at.root)
+    assert not at.raw("antelope").exists()
 
 
+@pytest.mark.usefixtures("_here")
 def test_what_was_fetched_for_another_source_of_the_same_name_hides_nothing(study):
     own = Path("mine.onnx")
     own.write_bytes(b"x")
@@ -73,6 +80,7 @@ def test_what_was_fetched_for_another_source_of_the_same_name_hides_nothing(stud
     assert missing(params.load(Path("other.yaml"))).keys() == {"antelope"}
 
 
+@pytest.mark.usefixtures("_here")
 def test_a_record_of_what_was_replaced_since_says_nothing(study):
     Path("mine.onnx").write_bytes(b"x")
     raw = yaml.safe_load(Path("params.yaml").read_text())
@@ -84,24 +92,24 @@ def test_a_record_of_what_was_replaced_since_says_nothing(study):
     assert not missing(study)
 
 
-def test_what_is_here_or_was_downloaded_before_is_not_missing(study):
-    Path("data/raw/antelope").mkdir(parents=True)
-    Path("data/raw/antelope/manifest.csv").touch()
-    assert not missing(study)
-    Path("data/raw/antelope/manifest.csv").unlink()
-    Path("weights").mkdir()
-    Path("weights/glintr100.onnx").touch()
-    assert not missing(study)
+def test_what_is_here_or_was_downloaded_before_is_not_missing(study, at):
+    at.raw("antelope").mkdir(parents=True)
+    (at.raw("antelope") / MANIFEST).touch()
+    assert not missing(study, at)
+    (at.raw("antelope") / MANIFEST).unlink()
+    (at.root / "weights").mkdir()
+    (at.root / "weights/glintr100.onnx").touch()
+    assert not missing(study, at)
 
 
-def test_the_pairs_of_a_benchmark_are_watched_and_said_where_they_are_not_here(study):
-    raw = yaml.safe_load(Path("params.yaml").read_text())
+def test_the_pairs_of_a_benchmark_are_watched_and_said_where_they_are_not_here(study, at):
+    raw = yaml.safe_load((at.root / "params.yaml").read_text())
     raw["evaluate"]["benchmarks"]["listed"] = {"kind": "template-pairs", "dataset": "orl", "pairs": "lists/pairs.txt"}
     study = params.check(raw)
-    (job,) = jobs.evaluate(study, HERE)
+    (job,) = jobs.evaluate(study, at)
     assert job.own == (Path("lists/pairs.txt"),)
-    said = missing(study)["evaluate"]
+    said = missing(study, at)["evaluate"]
     assert said.startswith("evaluate.benchmarks.listed.pairs is lists/pairs.txt, which does not exist (looked for")
-    Path("lists").mkdir()
-    Path("lists/pairs.txt").write_text("1 2 1\n")
-    assert "evaluate" not in missing(study)
+    (at.root / "lists").mkdir()
+    (at.root / "lists/pairs.txt").write_text("1 2 1\n")
+    assert "evaluate" not in missing(study, at)

@@ -21,7 +21,7 @@ def _run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A study with results in the working directory."""
     monkeypatch.chdir(tmp_path)
     study = small_study()
-    write_run(study, drawn_crops(60, 20))
+    write_run(study, drawn_crops(60, 20), tmp_path)
     text = yaml.safe_dump(study.model_dump(mode="json", exclude_unset=True), sort_keys=False)
     Path("params.yaml").write_text(text)
     logging.getLogger("pipeline").setLevel(logging.INFO)

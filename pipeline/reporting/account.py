@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.params.render import Render
 from pipeline.params.sources.base import SourceOptions
@@ -29,6 +30,8 @@ class Images:
     source: SourceOptions | Render
     aligned: Alignment
     split: SplitCounts
+    root: Path
+    """Root of the project, at which paths on the page start."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def data_set(found: Images, album: StudyAlbum) -> DataSet:
         several=several,
         dropped=statuses[DROPPED],
         corrected=corrected,
-        doubtful=found.aligned.doubtful.as_posix() if found.aligned.doubtful else "",
+        doubtful=found.aligned.doubtful.relative_to(found.root).as_posix() if found.aligned.doubtful else "",
         reasons=reasons.most_common(),
         failures=[_case(found.name, image, None) for image in failed[:LISTED]],
         shown=[case for case in shown if case.picture is not None],

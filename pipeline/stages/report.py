@@ -132,4 +132,4 @@ def images_of(study: Study, dataset: str, at: Layout) -> Images | None:
     if aligned is None:
         return None
     source = study.render.get(dataset) or study.download[dataset]
-    return Images(dataset, source, aligned, read_folder(at.split(dataset), SplitCounts))
+    return Images(dataset, source, aligned, read_folder(at.split(dataset), SplitCounts), at.root)

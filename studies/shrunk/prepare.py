@@ -17,7 +17,6 @@ runs and that trained models learn; only the full studies show how well CLIP, DI
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -29,9 +28,10 @@ from torch import Tensor, nn
 
 from pipeline import params
 from pipeline.commands import pack
-from pipeline.core import layout
-from pipeline.core.files import output_folder, read_csv
+from pipeline.core.files import output_folder
+from pipeline.core.layout import Layout
 from pipeline.stages import align, download, render, split
+from pipeline.store.raw import read_raw
 from pipeline.store.splits import sitters_of
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -47,15 +47,10 @@ def make(study: params.Study, target: Path) -> None:
 
     Args:
         study: the study of the faces, as in faces.yaml.
-        target: the folder, absolute.
+        target: the folder.
     """
-    before = Path.cwd()
     with output_folder(target) as folder, tempfile.TemporaryDirectory() as scratch:
-        os.chdir(scratch)
-        try:
-            pack_faces(study, folder)
-        finally:
-            os.chdir(before)
+        pack_faces(study, folder, Layout.of(study, Path(scratch)))
         torch.manual_seed(study.seed)
         clip(folder / "ViT-B-32.pt")
         torch.save(transformer("vit_base_patch14_dinov2.lvd142m"), folder / "dinov2.pth")
@@ -67,28 +62,28 @@ def make(study: params.Study, target: Path) -> None:
     print(f"{target}: {', '.join(sorted(file.name for file in target.iterdir()))}")
 
 
-def pack_faces(study: params.Study, folder: Path) -> None:
-    """Write the training set and the three verification sets, through the pipeline's own stages."""
+def pack_faces(study: params.Study, folder: Path, at: Layout) -> None:
+    """Write the training set and the verification sets, through the pipeline's own stages in the project `at`."""
     for entry in study.download:
-        download.run(study, entry)
-    render.run(study, "paintings")
+        download.run(study, entry, at.root)
+    render.run(study, "paintings", at.root)
     for dataset in study.align:
-        align.run(study, dataset)
-        split.run(study, dataset)
-    pack.training_set(list(study.split), folder / "train.rec")
-    pack.verification_set(study, "photographs", "photographs", folder / "photographs.bin")
-    pack.verification_set(study, "paintings", "paintings", folder / "paintings.bin")
-    pack.verification_set(study, "photographs", "paintings", folder / "across.bin")
-    lfw(study, folder)
-    cfp(study, folder / "cfp-dataset")
+        align.run(study, dataset, at.root)
+        split.run(study, dataset, at.root)
+    pack.training_set(list(study.split), folder / "train.rec", at)
+    pack.verification_set(study, "photographs", "photographs", folder / "photographs.bin", at)
+    pack.verification_set(study, "paintings", "paintings", folder / "paintings.bin", at)
+    pack.verification_set(study, "photographs", "paintings", folder / "across.bin", at)
+    lfw(study, folder, at)
+    cfp(study, folder / "cfp-dataset", at)
 
 
-def lfw(study: params.Study, folder: Path) -> None:
+def lfw(study: params.Study, folder: Path, at: Layout) -> None:
     """Write photographs of the test sitters, and pairs of them, in the form of LFW."""
-    tested = sitters_of("photographs", ("test",))
+    tested = sitters_of("photographs", ("test",), at)
     number = _numbers(tested)
     for image_id, sitter in tested.items():
-        _as_jpeg("photographs", image_id, folder / f"lfw/{sitter}/{sitter}_{number[image_id]:04d}.jpg")
+        _as_jpeg("photographs", image_id, folder / f"lfw/{sitter}/{sitter}_{number[image_id]:04d}.jpg", at)
     pairs = pack.drawn(tested, tested, study.seed)
     lines = [f"{pack.FOLDS}\t{len(pairs) // (2 * pack.FOLDS)}"]
     for a, b, genuine in pairs:
@@ -97,10 +92,10 @@ def lfw(study: params.Study, folder: Path) -> None:
     (folder / "pairs.txt").write_text("\n".join(lines) + "\n")
 
 
-def cfp(study: params.Study, folder: Path) -> None:
+def cfp(study: params.Study, folder: Path, at: Layout) -> None:
     """Write paintings (frontal images), photographs (profiles) and pairs of the test sitters in the form of CFP."""
     sets = {"F": ("paintings", "frontal"), "P": ("photographs", "profile")}
-    tested = {kind: sitters_of(dataset, ("test",)) for kind, (dataset, _) in sets.items()}
+    tested = {kind: sitters_of(dataset, ("test",), at) for kind, (dataset, _) in sets.items()}
     person = {sitter: n for n, sitter in enumerate(sorted(set(tested["F"].values())), 1)}
     listed: dict[str, dict[str, int]] = {}
     for kind, (dataset, name) in sets.items():
@@ -108,7 +103,7 @@ def cfp(study: params.Study, folder: Path) -> None:
         number, lines = _numbers(tested[kind]), []
         for image_id, sitter in tested[kind].items():
             path = f"Data/Images/{person[sitter]:03d}/{name}/{number[image_id]:02d}.jpg"
-            _as_jpeg(dataset, image_id, folder / path)
+            _as_jpeg(dataset, image_id, folder / path, at)
             lines.append(f"{listed[kind][image_id]} ../{path}\n")
         (folder / "Protocol").mkdir(exist_ok=True)
         (folder / f"Protocol/Pair_list_{kind}.txt").write_text("".join(lines))
@@ -134,11 +129,11 @@ def _numbers(sitters: dict[str, str]) -> dict[str, int]:
     return found
 
 
-def _as_jpeg(dataset: str, image_id: str, target: Path) -> None:
+def _as_jpeg(dataset: str, image_id: str, target: Path, at: Layout) -> None:
     """Write an original image of a data set as JPEG."""
-    paths = {row["image_id"]: row["path"] for row in read_csv(layout.raw(dataset) / layout.MANIFEST)}
+    paths = {row["image_id"]: row["path"] for row in read_raw(dataset, at=at)}
     target.parent.mkdir(parents=True, exist_ok=True)
-    with Image.open(layout.raw(dataset) / paths[image_id]) as image:
+    with Image.open(at.raw(dataset) / paths[image_id]) as image:
         image.convert("RGB").save(target, quality=95)
 
 

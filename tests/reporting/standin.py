@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.core import layout
 from pipeline.core.files import write_csv, write_json
+from pipeline.core.layout import Layout
 from pipeline.params import Study, check
 from pipeline.stages import evaluate
 from pipeline.store.embeddings import write_embeddings
@@ -78,20 +79,21 @@ def drawn_crops(count: int, sitters: int, seed: int = 0) -> list[tuple[str, NDAr
     return crops
 
 
-def write_run(study: Study, crops: Crops) -> None:
-    """Write everything that `report` reads below the current folder."""
+def write_run(study: Study, crops: Crops, root: Path) -> None:
+    """Write everything that `report` reads of the project in `root`."""
+    at = Layout.of(study, root)
     for dataset in study.align:
-        write_data(study, dataset, crops)
+        write_data(study, dataset, crops, at)
     for name in (*study.models, *study.fuse):
-        _write_model(study, name)
+        _write_model(study, name, at)
         for dataset in study.embed.datasets:
-            _write_embeddings(study, name, dataset)
-    evaluate.run(study)
+            _write_embeddings(study, name, dataset, at)
+    evaluate.run(study, root)
 
 
-def write_data(study: Study, dataset: str, crops: Crops) -> None:
+def write_data(study: Study, dataset: str, crops: Crops, at: Layout) -> None:
     """Write images, faces, account and split: every eleventh image has no face, and one image cannot be read."""
-    raw, faces, painted = layout.raw(dataset), layout.faces(dataset), dataset in study.render
+    raw, faces, painted = at.raw(dataset), at.faces(dataset), dataset in study.render
     rows: list[dict[str, Any]] = []
     stored: list[StoredFace] = []
     for i, (sitter, crop) in enumerate(crops):
@@ -113,40 +115,40 @@ def write_data(study: Study, dataset: str, crops: Crops) -> None:
     faces.mkdir(parents=True, exist_ok=True)
     write_faces(faces, stored)
     write_csv(faces / "faces.csv", rows, COLUMNS.split())
-    _write_split(dataset, stored)
+    _write_split(dataset, stored, at)
     if painted:
         tiles = [[c for _, c in crops[r * SHEET_COLUMNS : (r + 1) * SHEET_COLUMNS]] for r in range(SHEET_ROWS)]
         sheet = np.concatenate([np.concatenate(row, axis=1) for row in tiles], axis=0)
         Image.fromarray(sheet).save(raw / "contact-sheet.png")
 
 
-def _write_split(dataset: str, stored: Sequence[StoredFace]) -> None:
+def _write_split(dataset: str, stored: Sequence[StoredFace], at: Layout) -> None:
     names = list(dict.fromkeys(face.sitter for face in stored))
     subsets = {name: "test" if i % 2 else "val" if i % 8 == 0 else "train" for i, name in enumerate(names)}
     rows = [
         {"image_id": f.image_id, "sitter": f.sitter, "subset": subsets[f.sitter], "fold": 0, "origin": f.image_id}
         for f in stored
     ]
-    layout.split(dataset).mkdir(parents=True, exist_ok=True)
-    write_csv(layout.split(dataset) / "split.csv", rows, ["image_id", "sitter", "subset", "fold", "origin"])
+    at.split(dataset).mkdir(parents=True, exist_ok=True)
+    write_csv(at.split(dataset) / "split.csv", rows, ["image_id", "sitter", "subset", "fold", "origin"])
 
 
-def _write_embeddings(study: Study, name: str, dataset: str) -> None:
+def _write_embeddings(study: Study, name: str, dataset: str, at: Layout) -> None:
     from pipeline.store.faces import FaceStore
 
-    store = FaceStore(layout.faces(dataset))
+    store = FaceStore(at.faces(dataset))
     centres = np.random.default_rng(1).normal(size=(len(set(store.sitters)), 16))
     place = {sitter: i for i, sitter in enumerate(dict.fromkeys(store.sitters))}
     rng = np.random.default_rng([[*study.models, *study.fuse].index(name), list(study.align).index(dataset)])
     noise = NOISE.get(name, FUSED) * (1.5 if dataset in study.render else 0.8)
     vectors = np.array([centres[place[s]] for s in store.sitters]) + noise * rng.normal(size=(len(store), 16))
-    folder = layout.embeddings(name, dataset)
+    folder = at.embeddings(name, dataset)
     folder.mkdir(parents=True, exist_ok=True)
     write_embeddings(folder, store.image_ids, vectors.astype(np.float32))
 
 
-def _write_model(study: Study, name: str) -> None:
-    folder = layout.model(name)
+def _write_model(study: Study, name: str, at: Layout) -> None:
+    folder = at.model(name)
     folder.mkdir(parents=True, exist_ok=True)
     if name in study.fuse:
         fusion = study.fuse[name]

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
-from pipeline.core import layout
 from pipeline.core.files import write_csv
 from pipeline.core.layout import Layout
 from pipeline.core.typed_files import read_folder
@@ -18,33 +13,31 @@ from pipeline.store.splits import SplitCounts, copies_file
 from tests.test_align import study
 
 
-def shown() -> DataSet:
-    images = images_of(study(), "people", Layout())
+def shown(at: Layout) -> DataSet:
+    images = images_of(study(), "people", at)
     assert images is not None
-    return data_set(images, StudyAlbum(ProjectPictures()))
+    return data_set(images, StudyAlbum(ProjectPictures(at)))
 
 
-def test_what_a_human_did_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_what_a_human_did_is_counted(at: Layout) -> None:
     rows = [
         {"image_id": str(i), "path": f"{i}.png", "sitter": "ada", "status": "aligned", "faces": "1"} for i in range(5)
     ]
     rows[1]["corrected"], rows[2]["corrected"] = "box", "landmarks"
     rows[3] |= {"status": "dropped", "corrected": "drop", "reason": "dropped by row 2 of the corrections", "faces": "0"}
     rows[4] |= {"status": "no_face", "reason": "no face with a score of 0.5 or more", "faces": "0"}
-    layout.faces("people").mkdir(parents=True)
-    write_csv(layout.faces("people") / "faces.csv", rows, [*rows[0], "reason", "corrected"])
-    found = shown()
+    at.faces("people").mkdir(parents=True)
+    write_csv(at.faces("people") / "faces.csv", rows, [*rows[0], "reason", "corrected"])
+    found = shown(at)
     assert (found.images, found.aligned, found.no_face, found.dropped, found.corrected) == (5, 3, 1, 1, 2)
     assert [case.image_id for case in found.failures] == ["4"]
     assert found.reasons == [("no face with a score of 0.5 or more", 1)]
     assert found.doubtful == ""
-    (layout.faces("people") / "doubtful.html").touch()
-    assert shown().doubtful == "data/faces/people/doubtful.html"
+    (at.faces("people") / "doubtful.html").touch()
+    assert shown(at).doubtful == "data/faces/people/doubtful.html"
 
 
-def test_pictures_that_stand_twice_are_counted(tmp_path: Path) -> None:
-    at = Layout(tmp_path)
+def test_pictures_that_stand_twice_are_counted(at: Layout) -> None:
     table = copies_file("people", at)
     assert read_folder(at.split("people"), SplitCounts).copies == (0, 0)
     table.parent.mkdir(parents=True)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipeline.core import layout
 from pipeline.core.files import read_csv
+from pipeline.core.layout import Layout
 from pipeline.params import Study
 from pipeline.reporting.album import BLUE, RED, tinted
 from pipeline.stages import report
@@ -19,7 +17,6 @@ from pipeline.store.overlaps import write_overlap
 from tests.reporting.page_reader import PageReader
 from tests.reporting.standin import drawn_crops, small_study, write_run
 
-PAGE = Path("results/report.html")
 IDS = ["s1/1", "s3/3"]
 
 
@@ -36,9 +33,9 @@ def full_study() -> Study:
     )
 
 
-def write_maps(model: str, pairs: list[tuple[str, str, str]]) -> None:
+def write_maps(model: str, pairs: list[tuple[str, str, str]], at: Layout) -> None:
     """Write the files of `explain` for pairs (sort, probe, gallery)."""
-    folder = layout.attributions(model)
+    folder = at.attributions(model)
     folder.mkdir(parents=True)
     rows = [
         dict(zip(COLUMNS, (n, sort, 1, a, b, "photos", "photos", f"{0.5 + n / 10}"), strict=True))
@@ -51,30 +48,25 @@ def write_maps(model: str, pairs: list[tuple[str, str, str]]) -> None:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> PageReader:
-    folder, before = tmp_path_factory.mktemp("analysis"), Path.cwd()
-    os.chdir(folder)
-    try:
-        study = full_study()
-        write_run(study, drawn_crops(48, 12))
-        ids = [r["image_id"] for r in read_csv(layout.split("photos") / "split.csv") if r["subset"] == "test"]
-        pairs = [("hardest_genuine", ids[0], ids[1]), ("hardest_impostor", ids[2], ids[3])]
-        write_maps("dlib", pairs)
-        write_maps("dlib-head", pairs)
-        known = [r["image_id"] for r in read_csv(layout.split("painted") / "split.csv") if r["subset"] == "train"]
-        where = layout.overlap("mine")
-        where.mkdir(parents=True)
-        images = {"test": ids[0], "train": known[0], "train_dataset": "painted", "test_sitter": "<b>",
-                  "train_sitter": "you", "similarity": "0.9812"}  # fmt: skip
-        sitters = {"test_sitter": "s2", "train_sitter": "me", "train_dataset": "painted", "by_name": 0,
-                   "by_embedding": 1, "similarity": "0.77"}  # fmt: skip
-        sides = {"train": {"images": 1234, "sitters": 77}, "test": {"images": 43, "sitters": 6}}
-        summary = {**sides, "near_duplicates": 1, "sitters_by_name": 0, "sitters_by_embedding": 1, "by_chance": 0.25,
-                   "excluded": 3}  # fmt: skip
-        write_overlap(where, [images], [sitters], [], summary)
-        report.run(study)
-        return PageReader(PAGE.read_text(encoding="utf-8"))
-    finally:
-        os.chdir(before)
+    study, at = full_study(), Layout(tmp_path_factory.mktemp("analysis"))
+    write_run(study, drawn_crops(48, 12), at.root)
+    ids = [r["image_id"] for r in read_csv(at.split("photos") / "split.csv") if r["subset"] == "test"]
+    pairs = [("hardest_genuine", ids[0], ids[1]), ("hardest_impostor", ids[2], ids[3])]
+    write_maps("dlib", pairs, at)
+    write_maps("dlib-head", pairs, at)
+    known = [r["image_id"] for r in read_csv(at.split("painted") / "split.csv") if r["subset"] == "train"]
+    where = at.overlap("mine")
+    where.mkdir(parents=True)
+    images = {"test": ids[0], "train": known[0], "train_dataset": "painted", "test_sitter": "<b>",
+              "train_sitter": "you", "similarity": "0.9812"}  # fmt: skip
+    sitters = {"test_sitter": "s2", "train_sitter": "me", "train_dataset": "painted", "by_name": 0,
+               "by_embedding": 1, "similarity": "0.77"}  # fmt: skip
+    sides = {"train": {"images": 1234, "sitters": 77}, "test": {"images": 43, "sitters": 6}}
+    summary = {**sides, "near_duplicates": 1, "sitters_by_name": 0, "sitters_by_embedding": 1, "by_chance": 0.25,
+               "excluded": 3}  # fmt: skip
+    write_overlap(where, [images], [sitters], [], summary)
+    report.run(study, at.root)
+    return PageReader(at.report().read_text(encoding="utf-8"))
 
 
 def test_page_stands_alone_and_is_well_formed(page: PageReader) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.core.layout import Layout
 from pipeline.reporting.by_group import by_group
 from pipeline.reporting.series import series
 from pipeline.stages import report
@@ -11,14 +12,14 @@ from pipeline.store.results import read_results
 from tests.reporting.standin import drawn_crops, small_study, write_run
 
 
-def test_every_group_has_its_rates_and_says_whether_it_differs(tmp_path, monkeypatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_every_group_has_its_rates_and_says_whether_it_differs(tmp_path: Path) -> None:
+    at = Layout(tmp_path)
     by_style = {"kind": "all-pairs", "probe": "painted", "groups": ["style"]}
     study = small_study(
         evaluate={"far": [0.1], "bootstrap": {"replicates": 100}, "benchmarks": {"paintings": by_style}}
     )
-    write_run(study, drawn_crops(132, 24))
-    (found,) = read_results(Path("results")).benchmarks
+    write_run(study, drawn_crops(132, 24), tmp_path)
+    (found,) = read_results(at.results()).benchmarks
     (table,) = by_group(found, series(study.systems, [found]))
     assert table.column == "style"
     mine = [row for row in table.rows if row.style.name == "dlib"]
@@ -29,8 +30,8 @@ def test_every_group_has_its_rates_and_says_whether_it_differs(tmp_path, monkeyp
             assert rate.low is None or bar is not None
     assert all(rate.low is not None for rate, _ in mine[3].rates)
     assert any(rate.low is None for row in mine for rate, _ in row.rates)
-    report.run(study)
-    page = Path("results/report.html").read_text(encoding="utf-8")
+    report.run(study, tmp_path)
+    page = at.report().read_text(encoding="utf-8")
     assert "Errors by style" in page
     assert "same style, all pairs" in page
     assert "too few sitters" in page

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.layout import Layout
 from pipeline.reporting.failures import failures
 from pipeline.reporting.series import series
 from pipeline.stages import report
@@ -13,12 +14,11 @@ from pipeline.store.results import read_results
 from tests.reporting.standin import drawn_crops, small_study, write_run
 
 
-def test_every_benchmark_that_knows_its_failures_shows_both_rates(tmp_path, monkeypatch) -> None:
+def test_every_benchmark_that_knows_its_failures_shows_both_rates(tmp_path: Path) -> None:
     """In the made-up run, every eleventh image has no face."""
-    monkeypatch.chdir(tmp_path)
-    study = small_study()
-    write_run(study, drawn_crops(132, 24))
-    found = read_results(Path("results")).benchmarks
+    study, at = small_study(), Layout(tmp_path)
+    write_run(study, drawn_crops(132, 24), tmp_path)
+    found = read_results(at.results()).benchmarks
     looks = series(study.systems, found)
     tables = {b.name: failures(b, looks) for b in found}
     assert tables["space"] is None
@@ -35,8 +35,8 @@ def test_every_benchmark_that_knows_its_failures_shows_both_rates(tmp_path, monk
     assert rows["generalised EER"].alone.value == eer
     search = {row.name for row in tables["search"].rows}  # type: ignore[union-attr]
     assert {"FNIR at FPIR 10%", "FNIR, rank-1"} <= search
-    report.run(study)
-    page = Path("results/report.html").read_text(encoding="utf-8")
+    report.run(study, tmp_path)
+    page = at.report().read_text(encoding="utf-8")
     assert "Failures counted" in page
     assert "of the probe images have no usable face" in page
     assert "Error against discard" in page

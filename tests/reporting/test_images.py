@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,10 +16,9 @@ from tests.reporting.standin import drawn_crops, small_study, write_data
 
 
 @pytest.fixture
-def album(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StudyAlbum:
-    monkeypatch.chdir(tmp_path)
-    write_data(small_study(), "photos", drawn_crops(24, 6))
-    return StudyAlbum(ProjectPictures())
+def album(at: Layout) -> StudyAlbum:
+    write_data(small_study(), "photos", drawn_crops(24, 6), at)
+    return StudyAlbum(ProjectPictures(at))
 
 
 def test_crop_is_the_face_of_that_image(album: StudyAlbum) -> None:
@@ -49,18 +47,18 @@ def test_unknown_images_and_data_sets_have_no_picture(album: StudyAlbum) -> None
     assert album.pictures == []
 
 
-def test_thumbnail_keeps_the_shape(album: StudyAlbum) -> None:
-    Image.new("RGB", (400, 200), "red").save("data/raw/photos/wide.png")
+def test_thumbnail_keeps_the_shape(album: StudyAlbum, at: Layout) -> None:
+    Image.new("RGB", (400, 200), "red").save(at.raw("photos") / "wide.png")
     picture = album.thumbnail("photos", "wide.png")
     assert picture is not None
     assert (picture.width, picture.height) == (THUMBNAIL, THUMBNAIL // 2)
 
 
 @pytest.mark.slow
-def test_contact_sheet_is_made_small_enough(tmp_path: Path) -> None:
+def test_contact_sheet_is_made_small_enough(at: Layout) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (2400, 2400, 3), np.uint8)
     assert len(sheet(noise).uri) <= SHEET_BYTES
-    assert StudyAlbum(ProjectPictures(Layout(tmp_path))).sheet("none") is None
+    assert StudyAlbum(ProjectPictures(at)).sheet("none") is None
 
 
 def test_spread_takes_from_the_whole() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline.core.layout import Layout
 from pipeline.params import Study
 from pipeline.stages import report
 from tests.programs import needs
@@ -56,15 +56,10 @@ def large_study() -> Study:
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the report of the large study, and return its path."""
-    folder, before = tmp_path_factory.mktemp("large"), Path.cwd()
-    os.chdir(folder)
-    try:
-        study = large_study()
-        write_run(study, drawn_crops(IMAGES, SITTERS))
-        report.run(study)
-    finally:
-        os.chdir(before)
-    return folder / "results/report.html"
+    study, root = large_study(), tmp_path_factory.mktemp("large")
+    write_run(study, drawn_crops(IMAGES, SITTERS), root)
+    report.run(study, root)
+    return Layout.of(study, root).report()
 
 
 def test_ten_models_and_a_thousand_faces_are_under_20_mb(page_file: Path) -> None:

@@ -70,14 +70,13 @@ def test_names_with_characters_of_latex_are_escaped_and_the_best_is_bold() -> No
 
 
 def test_a_study_becomes_tables_and_figures_equal_in_every_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    study = small_study()
-    write_run(study, drawn_crops(48, 12))
-    paper.run(study, "one")
-    paper.run(study, "two")
-    names = {path.relative_to("one") for path in Path("one").rglob("*") if path.is_file()}
+    study, one, two = small_study(), tmp_path / "one", tmp_path / "two"
+    write_run(study, drawn_crops(48, 12), tmp_path)
+    for folder in (one, two):
+        paper.run(study, str(folder), tmp_path)
+    names = {path.relative_to(one) for path in one.rglob("*") if path.is_file()}
     assert {path.suffix for path in names} == {".tex", ".md", ".csv", ".svg", ".pdf"}
     for benchmark in study.evaluate.benchmarks:
         assert {f"tables/{benchmark}{ending}" for ending in (".tex", ".md", ".csv")} <= {str(name) for name in names}
@@ -87,23 +86,22 @@ def test_a_study_becomes_tables_and_figures_equal_in_every_run(
     assert {f"tables/{table}{ending}" for table in tables for ending in (".tex", ".md", ".csv")} <= set(map(str, names))
     assert {"figures/photographs-discard-norm.svg", "figures/photographs-discard-norm.pdf"} <= set(map(str, names))
     for name in names:
-        assert (Path("one") / name).read_bytes() == (Path("two") / name).read_bytes(), name
+        assert (one / name).read_bytes() == (two / name).read_bytes(), name
         if name.suffix == ".tex":
-            text = (Path("one") / name).read_text(encoding="utf-8").replace("′", "")
+            text = (one / name).read_text(encoding="utf-8").replace("′", "")
             assert not re.search(r"[^\x00-\x7f]", text), f"{name}: plain LaTeX"
         if name.suffix == ".svg":
-            picture = ElementTree.parse(Path("one") / name).getroot()
+            picture = ElementTree.parse(one / name).getroot()
             assert any(element.tag.endswith("text") for element in picture.iter()), "letters stay letters"
     count = len({name.stem for name in names if name.suffix == ".tex"})
-    assert f"one/: {count} tables" in capsys.readouterr().out
+    assert f"{one}/: {count} tables" in capsys.readouterr().out
 
 
-def test_letters_of_a_pdf_are_embedded_as_truetype(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    study = small_study()
-    write_run(study, drawn_crops(48, 12))
-    paper.run(study, "out")
-    content = next(Path("out").rglob("*-roc.pdf")).read_bytes()
+def test_letters_of_a_pdf_are_embedded_as_truetype(tmp_path: Path) -> None:
+    study, out = small_study(), tmp_path / "out"
+    write_run(study, drawn_crops(48, 12), tmp_path)
+    paper.run(study, str(out), tmp_path)
+    content = next(out.rglob("*-roc.pdf")).read_bytes()
     assert b"/CIDFontType2" in content or b"/TrueType" in content
     assert b"/Type3" not in content
 

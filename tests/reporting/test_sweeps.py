@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from pipeline.core.files import read_json
+from pipeline.core.layout import Layout
 from pipeline.reporting.repeats import repeated, spread
 from pipeline.stages import report
 from pipeline.store.benchmarks import Benchmark
+from pipeline.store.results import read_metrics
 from tests.reporting.page_reader import PageReader
 from tests.reporting.standin import drawn_crops, small_study, write_run
 
@@ -24,27 +22,21 @@ FROZEN = NETWORK | {"adaptation": {"kind": "none"}, "loss": {"kind": "none"}}
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[PageReader, dict[str, dict[str, float]]]:
     """Return the page and metrics of a study with a sweep over numbers and a sweep over two fields."""
-    folder, before = tmp_path_factory.mktemp("sweeps"), Path.cwd()
-    os.chdir(folder)
-    try:
-        models = {
-            "dlib": FROZEN,
-            "head": NETWORK | {"sweep": {"loss.hard": [0.01, 0.1, 1.0]}},
-            "grid": NETWORK | {"sweep": {"loss.margin": [0.1, 0.5], "mirror": [False, True]}},
-        }
-        benchmarks = {"photographs": {"kind": "all-pairs", "probe": "photos"}}
-        study = small_study(
-            models=models,
-            fuse={},
-            evaluate={"far": [0.1], "bootstrap": {"replicates": 100}, "benchmarks": benchmarks},
-        )
-        write_run(study, drawn_crops(48, 12))
-        report.run(study)
-        return PageReader(Path("results/report.html").read_text(encoding="utf-8")), read_json(
-            Path("results/metrics.json")
-        )["photographs"]
-    finally:
-        os.chdir(before)
+    models = {
+        "dlib": FROZEN,
+        "head": NETWORK | {"sweep": {"loss.hard": [0.01, 0.1, 1.0]}},
+        "grid": NETWORK | {"sweep": {"loss.margin": [0.1, 0.5], "mirror": [False, True]}},
+    }
+    benchmarks = {"photographs": {"kind": "all-pairs", "probe": "photos"}}
+    study = small_study(
+        models=models,
+        fuse={},
+        evaluate={"far": [0.1], "bootstrap": {"replicates": 100}, "benchmarks": benchmarks},
+    )
+    at = Layout(tmp_path_factory.mktemp("sweeps"))
+    write_run(study, drawn_crops(48, 12), at.root)
+    report.run(study, at.root)
+    return PageReader(at.report().read_text(encoding="utf-8")), read_metrics(at.results())["photographs"]
 
 
 def test_each_value_stands_with_its_figure_and_interval(swept) -> None:
@@ -69,9 +61,8 @@ def test_numbers_of_one_field_are_drawn_and_a_grid_is_not(swept) -> None:
 
 
 def test_seeds_are_summed_up_as_mean_and_deviation_on_the_page_and_in_the_terminal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    at: Layout, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     models = {
         "dlib": FROZEN,
         "again": NETWORK | {"sweep": {"training.seed": [1, 2, 3]}},
@@ -81,12 +72,12 @@ def test_seeds_are_summed_up_as_mean_and_deviation_on_the_page_and_in_the_termin
     benchmarks = {"photographs": {"kind": "all-pairs", "probe": "photos"}}
     evaluated = {"bootstrap": {"replicates": 100}, "benchmarks": benchmarks}
     study = small_study(models=models, fuse=fuse, evaluate=evaluated)
-    write_run(study, drawn_crops(48, 12))
-    report.run(study)
+    write_run(study, drawn_crops(48, 12), at.root)
+    report.run(study, at.root)
     said = {line.split("  ")[0]: line for line in capsys.readouterr().out.partition("over seeds")[2].splitlines()}
-    page = PageReader(Path("results/report.html").read_text(encoding="utf-8"))
+    page = PageReader(at.report().read_text(encoding="utf-8"))
     text = " ".join(page.text.split())
-    metrics = read_json(Path("results/metrics.json"))["photographs"]
+    metrics = read_metrics(at.results())["photographs"]
     for shown, members in {
         "again": [f"again-seed-{seed}" for seed in (1, 2, 3)],
         "fused": [f"fused-seed-{seed}" for seed in (1, 2, 3)],

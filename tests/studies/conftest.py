@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,8 +27,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         faces = params.read(SHRUNK / "faces.yaml")
         faces["download"]["photographs"]["pattern"] = "[1-4].pgm"
         faces["render"]["paintings"]["renderings"] = 1
-        with at_work(folder):
-            prepare.make(params.check(faces), folder / "data")
+        with one_core():
+            prepare.make(params.check(faces, files=[SHRUNK / "faces.yaml"]), folder / "data")
 
     return once(tmp_path_factory, "shrunk", make) / "data"
 
@@ -38,19 +37,17 @@ def run(study: params.Study, folder: Path, data: Path) -> None:
     """Run every stage of a study in a folder that finds the prepared faces where the study looks for them."""
     (folder / "studies/shrunk").mkdir(parents=True)
     (folder / "studies/shrunk/data").symlink_to(data)
-    with at_work(folder):
-        for job in jobs(study):
-            importlib.import_module(f"pipeline.stages.{job.stage}").run(study, *job.names)
+    with one_core():
+        for job in jobs(study, folder):
+            importlib.import_module(f"pipeline.stages.{job.stage}").run(study, *job.names, root=folder)
 
 
 @contextmanager
-def at_work(folder: Path) -> Iterator[None]:
-    """Work in a folder, on one core."""
-    before, threads = Path.cwd(), torch.get_num_threads()
-    os.chdir(folder)
+def one_core() -> Iterator[None]:
+    """Compute on one core."""
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         yield
     finally:
-        os.chdir(before)
         torch.set_num_threads(threads)

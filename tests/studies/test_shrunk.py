@@ -82,12 +82,11 @@ def test_the_epoch_is_kept_by_the_loss_that_the_authors_go_by(results: Path) -> 
 
 
 def test_published_figures_stand_beside_those_of_the_same_kind(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from pipeline.commands import published
 
-    monkeypatch.chdir(project)
-    published.run(params.load(*FILES))
+    published.run(params.load(*FILES), project)
     printed = capsys.readouterr().out
     assert printed.count("accuracy@0.001: accuracy at the threshold that has a FAR of 0.001") == 3
 

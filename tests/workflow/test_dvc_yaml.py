@@ -18,28 +18,29 @@ from rules.plan import planned
 PROJECT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def study() -> Study:
+    """The study of the project's params.yaml."""
+    return load(PROJECT / "params.yaml", root=PROJECT)
+
+
+def test_dvc_yaml_as_checked_in_follows_params_and_the_imports(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(PROJECT)
+    assert dvc_yaml.in_step(study), "run: python rules/dvc_yaml.py"
 
 
-def test_dvc_yaml_as_checked_in_follows_params_and_the_imports() -> None:
-    assert dvc_yaml.in_step(load()), "run: python rules/dvc_yaml.py"
-
-
-def test_every_rule_is_a_stage_of_dvc_and_has_a_file_a_module_and_a_section() -> None:
+def test_every_rule_is_a_stage_of_dvc_and_has_a_file_a_module_and_a_section(study: Study) -> None:
     stages = set(yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"])
     rules = {path.stem for path in (PROJECT / "rules").glob("*.smk")} - {"common"}
     assert rules == set(STAGES)
-    assert stages == {job.stage for job in jobs(load())} | {"plan"}
+    assert stages == {job.stage for job in jobs(study)} | {"plan"}
     for stage in rules:
         assert (PROJECT / f"pipeline/stages/{stage}.py").is_file()
         assert (PROJECT / f"pipeline/params/{stage}.py").is_file()
         assert stage in Study.model_fields
 
 
-def test_plots_and_metrics_of_the_users_own_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    study = load()
+def test_plots_and_metrics_of_the_users_own_stay(study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     own = tmp_path / "dvc.yaml"
     own.write_text("stages: {}\nplots: [{mine.csv: {x: far}}]\n")
@@ -53,9 +54,9 @@ def test_plots_and_metrics_of_the_users_own_stay(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("named", [False, True], ids=["of params.yaml", "of another file"])
-@pytest.mark.parametrize("study", ["params.yaml", "tests/workflow/study.yaml", "studies/own-portraits.yaml"])
+@pytest.mark.parametrize("file", ["params.yaml", "tests/workflow/study.yaml", "studies/own-portraits.yaml"])
 def test_dvc_knows_every_input_fingerprint_parameter_and_output_of_every_job(
-    study: str, named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    file: str, named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DVC itself reads the templates here, also for studies with entries that depend on more than others do."""
     from dvc.repo import Repo
@@ -63,11 +64,11 @@ def test_dvc_knows_every_input_fingerprint_parameter_and_output_of_every_job(
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     Repo.init(str(tmp_path)).close()
     monkeypatch.chdir(tmp_path)
-    file = Path("mine.yaml" if named else "params.yaml")
-    file.write_text((PROJECT / study).read_text())
-    checked = bring_home([file])
-    found = jobs(checked)
-    dvc_yaml.write_dvc_yaml(checked)
+    copy = Path("mine.yaml" if named else "params.yaml")
+    copy.write_text((PROJECT / file).read_text())
+    study = bring_home([copy])
+    found = jobs(study)
+    dvc_yaml.write_dvc_yaml(study)
     with Repo(str(tmp_path)) as repo:
         stages = {stage.name: stage for stage in repo.index.stages}
         assert stages.keys() == {"plan", *(dvc_yaml.stage_name(job) for job in found)}
@@ -85,6 +86,7 @@ def test_dvc_knows_every_input_fingerprint_parameter_and_output_of_every_job(
 def test_dvc_reads_it() -> None:
     listed = subprocess.run(
         [Path(sys.executable).parent / "dvc", "stage", "list", "--name-only"],
+        cwd=PROJECT,
         capture_output=True,
         text=True,
         check=True,
