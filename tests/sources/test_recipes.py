@@ -81,7 +81,7 @@ def listed(folder: Path, name: str, file: str, content: str, **replaced: str) ->
     source = code(name)
     for was, now in replaced.items():
         source = re.sub(rf'^{was} = ".*"$', f'{was} = "{now}"', source, flags=re.MULTILINE)
-    with contextlib.chdir(folder):  # a recipe is run in the folder of its file, as the page says
+    with contextlib.chdir(folder):  # where a recipe reads its file and writes the list
         exec(compile(source, name, "exec"), {})
     return read_listing(folder / "portraits.csv", folder, {"path": "image"} if name == "tms" else {})
 
