@@ -106,6 +106,17 @@ def read_rows(at: Layout) -> list[dict[str, str]]:
     return read_csv(at.identify("who") / "candidates.csv")
 
 
+def test_files_that_are_named_and_absent_are_made_in_the_project(at: Layout, decisions: Path) -> None:
+    asked = study(decisions=decisions.name)
+    decisions.write_text("image,verdict,sitter\n")
+    identify.run(asked, "who", at.root)
+    decisions.unlink()
+    asked.align["photos"] = asked.align["photos"].model_copy(update={"corrections": "corrections.csv"})
+    Desk(asked, at).prepare()
+    assert decisions.read_text().startswith("image,verdict,sitter,")
+    assert (at.root / "corrections.csv").read_text().startswith("image_id,")
+
+
 def test_a_new_run_is_read_anew(at: Layout, decisions: Path) -> None:
     asked = study(decisions="decisions.csv")
     decisions.write_text(f"image,verdict,sitter\n{FOUND},reject,s03\n")
