@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def run(study: Study, benchmark: str, model: str, file: str) -> None:
+def run(study: Study, benchmark: str, model: str, file: str, root: Path = Path()) -> None:
     """Write every pair that the benchmark counts.
 
     Raises:
@@ -37,6 +37,6 @@ def run(study: Study, benchmark: str, model: str, file: str) -> None:
         raise SitterError(f"there is no model or fusion {model!r}; {nearest(model, study.judged)}")
     from pipeline.scoring.calibration.fit import fit
 
-    context = replace(Reader(study, Layout.of(study)).context(model), likelihood=partial(fit, method="logistic"))
+    context = replace(Reader(study, Layout.of(study, root)).context(model), likelihood=partial(fit, method="logistic"))
     count = write_scores(Path(file), every_pair(context, known[benchmark]))
     logger.info(f"{file}: {count:,} scores of {model} on {benchmark}")

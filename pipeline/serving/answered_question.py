@@ -57,14 +57,16 @@ class AnsweredQuestion:
     """The sitters of the gallery, sorted."""
     faceless: Sequence[ImageKey]
     """Unidentified portraits on which no face was found, so that they have no candidates."""
+    file: Path | None
+    """The path of the file with the decisions; None if params.yaml names none."""
 
     @property
     def decision_file(self) -> DecisionFile | None:
         """The file with the decisions; None if params.yaml names none."""
-        if self.entry.decisions is None:
+        if self.file is None:
             return None
         images = [sheet.answer.probe[:2] for sheet in self.sheets]
-        return DecisionFile(located(self.entry.decisions), f"identify.{self.name}.decisions", images, self.sitters)
+        return DecisionFile(self.file, f"identify.{self.name}.decisions", images, self.sitters)
 
     @cached_property
     def numbers(self) -> dict[ImageKey, int]:
@@ -108,8 +110,9 @@ def read(study: Study, name: str, at: Layout) -> AnsweredQuestion:
     absent = set(record["pretended"]["absent"])
     sheets = [_sheet(study, image, of, found, known, absent) for image, of in by_image.items()]
     without = _faceless(entry, at)
+    file = None if entry.decisions is None else at.root / located(entry.decisions)
     return AnsweredQuestion(
-        name, entry, record, sheets, known, {**found, **without}, gallery_sitters(entry, at), list(without)
+        name, entry, record, sheets, known, {**found, **without}, gallery_sitters(entry, at), list(without), file
     )  # fmt: skip
 
 

@@ -106,7 +106,9 @@ class Desk:
         for name in self.answered():
             question = self.question(name)
             named = [self.study.align[dataset].corrections for dataset in question.entry.probes]
-            made = [file for path in named if path is not None and make_corrections(file := located(path))]
+            made = [
+                file for path in named if path is not None and make_corrections(file := self.at.root / located(path))
+            ]
             if question.decision_file is not None and question.decision_file.make():
                 made.append(question.decision_file.file)
             for file in made:

@@ -176,7 +176,7 @@ class Lookup:
         return handed
 
     def keep(self, browser: str, place: int) -> Path:
-        """Write the box of the chosen face into the data set's CSV of corrections, and return the file.
+        """Write the box of the chosen face into the data set's CSV of corrections, and return its path in params.yaml.
 
         Raises:
             KeyError: the browser has no picture in this place.
@@ -193,7 +193,7 @@ class Lookup:
                 f"Corrections cannot be saved: params.yaml names no file for them. Add the line `corrections: "
                 f"corrections-{dataset}.csv` under `align: {dataset}:` and start again."
             )
-        correct_box(located(named), handed.origin.image_id, handed.face.box)
+        correct_box(self.study.at.root / located(named), handed.origin.image_id, handed.face.box)
         return located(named)
 
     def forget(self, browser: str) -> None:

@@ -16,7 +16,6 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from pipeline.core.errors import SitterError
-from pipeline.core.own_files import located
 from pipeline.faces.image import UnreadableImage
 from pipeline.faces.project_pictures import ProjectPictures
 from pipeline.identification.deciding import Outdated
@@ -185,8 +184,7 @@ class Pages:
     def decisions(self, request: Request) -> Response:
         """Answer with the current decisions as a CSV."""
         question = self._question(request)
-        named = question.entry.decisions
-        file = None if named is None else located(named)
+        file = question.file
         if file is None or not file.is_file():
             raise HTTPException(404, "Nothing has been decided yet.")
         return Response(file.read_bytes(), media_type="text/csv", headers=kept_as(f"{question.name}-decisions.csv"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -66,22 +65,18 @@ def write_portraits(folder: Path, sitters: int = SITTERS, each: int = EACH) -> N
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the project, all stages up to `fuse` done; not the working directory."""
-    folder, before = tmp_path_factory.mktemp("answering") / "project", Path.cwd()
+    folder = tmp_path_factory.mktemp("answering") / "project"
     write_portraits(folder / "portraits")
     (folder / "params.yaml").write_text(yaml.safe_dump(STUDY, sort_keys=False))
-    os.chdir(folder)
-    try:
-        study = params.load()
-        download.run(study, "photos")
-        align.run(study, "photos")
-        split.run(study, "photos")
-        for model in study.models:
-            train.run(study, model)
-            embed.run(study, model, "photos")
-        for fusion in study.fuse:
-            fuse.run(study, fusion)
-    finally:
-        os.chdir(before)
+    study = params.load(folder / "params.yaml", root=folder)
+    download.run(study, "photos", folder)
+    align.run(study, "photos", folder)
+    split.run(study, "photos", folder)
+    for model in study.models:
+        train.run(study, model, folder)
+        embed.run(study, model, "photos", folder)
+    for fusion in study.fuse:
+        fuse.run(study, fusion, folder)
     return folder
 
 

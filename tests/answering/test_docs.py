@@ -22,10 +22,9 @@ def test_every_block_of_the_page_runs(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study = sitter.open_study(project)
-    monkeypatch.chdir(project)
-    evaluate.run(study.params)
+    evaluate.run(study.params, project)
     export(study, "both", "folder", tmp_path / "export")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path)  # no folder of the project: a gallery may be a folder of the working directory
     monkeypatch.setattr(sitter.OpenStudy, "seen_as", lambda self, name: "photos")  # whose pictures come aligned
     names: dict[str, Any] = {
         "PROJECT": project,

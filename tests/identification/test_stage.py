@@ -25,23 +25,22 @@ HEADER = "image,verdict,sitter,by,when,evidence\n"
 
 
 @pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_project(Path())
+def project(at: Layout) -> None:
+    write_project(at.root)
 
 
-def decided(rows: str, **changes: object) -> Study:
-    Path("decisions.csv").write_text(HEADER + rows)
+def decided(at: Layout, rows: str, **changes: object) -> Study:
+    (at.root / "decisions.csv").write_text(HEADER + rows)
     return study(decisions="decisions.csv", **changes)
 
 
-def of(image: str) -> list[dict[str, str]]:
-    return [row for row in read_candidates("who") if row["image"] == image]
+def of(at: Layout, image: str) -> list[dict[str, str]]:
+    return [row for row in read_candidates("who", at) if row["image"] == image]
 
 
-def test_the_right_sitter_comes_first_with_evidence_and_the_absent_one_is_none_of_these() -> None:
-    identify.run(study(), "who")
-    found, lost = of(FOUND), of(LOST)
+def test_the_right_sitter_comes_first_with_evidence_and_the_absent_one_is_none_of_these(at: Layout) -> None:
+    identify.run(study(), "who", at.root)
+    found, lost = of(at, FOUND), of(at, LOST)
     assert [row["rank"] for row in found] == ["1", "2", "3", "none"]
     assert found[0]["sitter"] == "s03"
     assert float(found[0]["posterior"]) > 0.5
@@ -59,101 +58,105 @@ def test_the_right_sitter_comes_first_with_evidence_and_the_absent_one_is_none_o
     assert "Frans Hals" not in lost[0]["warnings"]
 
 
-def test_the_same_bytes_at_each_run() -> None:
-    identify.run(study(), "who")
-    first = read_csv(layout.identify("who") / "manifest.csv")
-    identify.run(study(), "who")
-    assert read_csv(layout.identify("who") / "manifest.csv") == first
+def test_the_same_bytes_at_each_run(at: Layout) -> None:
+    identify.run(study(), "who", at.root)
+    first = read_csv(at.identify("who") / "manifest.csv")
+    identify.run(study(), "who", at.root)
+    assert read_csv(at.identify("who") / "manifest.csv") == first
 
 
-def test_how_good_the_lists_are_stands_beside_them() -> None:
-    identify.run(study(), "who")
-    record = read_question("who")
+def test_how_good_the_lists_are_stands_beside_them(at: Layout) -> None:
+    identify.run(study(), "who", at.root)
+    record = read_question("who", at)
     assert record["known"]["with_their_sitter_in_the_gallery"] == SITTERS * EACH
     first, low, high = record["known"]["first"]
     assert 0.5 < low <= first <= high <= 1
-    rows = read_csv(layout.identify("who") / "known.csv")
+    rows = read_csv(at.identify("who") / "known.csv")
     whole = next(row for row in rows if (row["rank"], row["likelihood_ratio"]) == ("1", "any"))
     assert int(whole["searches"]) == 2 * SITTERS * EACH
     assert float(whole["right_low"]) <= float(whole["right"]) <= float(whole["right_high"])
-    assert of(FOUND)[0]["right"]
+    assert of(at, FOUND)[0]["right"]
 
 
-def test_an_accepted_portrait_is_identified_and_helps_to_find_others() -> None:
-    identify.run(study(), "who")
-    before = of(FOUND)
-    identify.run(decided(f'{LOST},accept,s03,E. H.,2026-05-01,"signed, and dated"\n'), "who")
-    (row,) = of(LOST)
+def test_an_accepted_portrait_is_identified_and_helps_to_find_others(at: Layout) -> None:
+    identify.run(study(), "who", at.root)
+    before = of(at, FOUND)
+    identify.run(decided(at, f'{LOST},accept,s03,E. H.,2026-05-01,"signed, and dated"\n'), "who", at.root)
+    (row,) = of(at, LOST)
     assert (row["status"], row["sitter"], row["made_by"]) == ("identified", "s03", "person")
     assert row["decision"] == "accepted as s03 by E. H., 2026-05-01: signed, and dated"
-    assert of(FOUND)[0]["score"] != before[0]["score"]  # a further portrait of s03
-    assert read_csv(layout.split("photos") / "split.csv")[-1]["subset"] == "unidentified"  # for no benchmark
-    record = read_question("who")
+    assert of(at, FOUND)[0]["score"] != before[0]["score"]  # a further portrait of s03
+    assert read_csv(at.split("photos") / "split.csv")[-1]["subset"] == "unidentified"  # for no benchmark
+    record = read_question("who", at)
     assert record["accepted"] == 1
     assert record["known"]["portraits"] == SITTERS * EACH
 
 
-def test_rejected_pairs_are_not_proposed_again_and_nothing_else_changes() -> None:
-    identify.run(study(candidates=13), "who")
-    before, untouched = of(FOUND), of(LOST)
-    identify.run(decided(f"{FOUND},reject,s03,,,\n", candidates=13), "who")
-    after = of(FOUND)
+def test_rejected_pairs_are_not_proposed_again_and_nothing_else_changes(at: Layout) -> None:
+    identify.run(study(candidates=13), "who", at.root)
+    before, untouched = of(at, FOUND), of(at, LOST)
+    identify.run(decided(at, f"{FOUND},reject,s03,,,\n", candidates=13), "who", at.root)
+    after = of(at, FOUND)
     assert "s03" not in {row["sitter"] for row in after}
     assert [row["sitter"] for row in after[:2]] == [row["sitter"] for row in before[1:3]]
     assert float(after[-1]["posterior"]) > float(before[-1]["posterior"])
-    assert of(LOST) == untouched
-    assert "ruled out: s03" in Path("results/identify/who/index.html").read_text().lower()
+    assert of(at, LOST) == untouched
+    assert "ruled out: s03" in (at.root / "results/identify/who/index.html").read_text().lower()
 
 
-def test_the_unsure_stays_and_the_unsuitable_goes() -> None:
-    identify.run(decided(f"{FOUND},unsure,s03,A. B.,,the nose\n{LOST},unsuitable,,A. B.,,a caricature\n"), "who")
-    assert of(FOUND)[0]["decision"] == "left open s03 by A. B.: the nose"
-    (row,) = of(LOST)
+def test_the_unsure_stays_and_the_unsuitable_goes(at: Layout) -> None:
+    identify.run(
+        decided(at, f"{FOUND},unsure,s03,A. B.,,the nose\n{LOST},unsuitable,,A. B.,,a caricature\n"), "who", at.root
+    )
+    assert of(at, FOUND)[0]["decision"] == "left open s03 by A. B.: the nose"
+    (row,) = of(at, LOST)
     assert (row["status"], row["sitter"]) == ("unsuitable", "")
 
 
-def test_a_decision_on_somebody_unknown_names_the_row_before_anything_is_searched() -> None:
+def test_a_decision_on_somebody_unknown_names_the_row_before_anything_is_searched(at: Layout) -> None:
     with pytest.raises(SitterError, match=r"decisions\.csv, line 2: sitter 's99' is not in the gallery"):
-        identify.run(decided(f"{FOUND},accept,s99,,,\n"), "who")
+        identify.run(decided(at, f"{FOUND},accept,s99,,,\n"), "who", at.root)
     with pytest.raises(SitterError, match=r"decisions\.csv, line 2: image 's03/1' is not among"):
-        identify.run(decided("s03/1,accept,s03,,,\n"), "who")
-    assert not layout.identify("who").exists()
+        identify.run(decided(at, "s03/1,accept,s03,,,\n"), "who", at.root)
+    assert not at.identify("who").exists()
 
 
-def test_known_sitters_are_asked_about_as_if_nobody_knew_them() -> None:
-    identify.run(study(as_unidentified=["s05", "s06"], without=["s06"]), "who")
-    assert {row["truth"] for row in of("s05/1")} == {"s05"}
-    assert of("s05/1")[0]["sitter"] == "s05"
-    assert all(row["reference"] != "s05/1" for row in of("s05/1"))
-    record = read_question("who")
+def test_known_sitters_are_asked_about_as_if_nobody_knew_them(at: Layout) -> None:
+    identify.run(study(as_unidentified=["s05", "s06"], without=["s06"]), "who", at.root)
+    assert {row["truth"] for row in of(at, "s05/1")} == {"s05"}
+    assert of(at, "s05/1")[0]["sitter"] == "s05"
+    assert all(row["reference"] != "s05/1" for row in of(at, "s05/1"))
+    record = read_question("who", at)
     assert record["pretended"]["in_gallery"] == EACH
     assert record["pretended"]["first"] >= EACH - 1
     assert record["pretended"]["not_in_gallery"] == EACH
     assert record["known"]["sitters"] == SITTERS - 2
-    assert {row["sitter"] for row in read_candidates("who")} & {"s06"} == set()
+    assert {row["sitter"] for row in read_candidates("who", at)} & {"s06"} == set()
 
 
-def test_few_known_sitters_give_scores_and_say_why_there_is_no_more(caplog: pytest.LogCaptureFixture) -> None:
+def test_few_known_sitters_give_scores_and_say_why_there_is_no_more(
+    at: Layout, caplog: pytest.LogCaptureFixture
+) -> None:
     hidden = [f"s{n:02}" for n in range(6)]
-    identify.run(study(as_unidentified=hidden), "who")
+    identify.run(study(as_unidentified=hidden), "who", at.root)
     assert "it takes 10" in caplog.text
-    assert of(FOUND)[0]["sitter"] == "s03"
-    assert {row["log10_lr"] for row in read_candidates("who")} == {""}
-    assert "no likelihood ratios" in Path("results/identify/who/index.html").read_text()
+    assert of(at, FOUND)[0]["sitter"] == "s03"
+    assert {row["log10_lr"] for row in read_candidates("who", at)} == {""}
+    assert "no likelihood ratios" in (at.root / "results/identify/who/index.html").read_text()
 
 
-def test_faults_of_a_question_are_told() -> None:
+def test_faults_of_a_question_are_told(at: Layout) -> None:
     with pytest.raises(SitterError, match=r"identify\.who\.as_unidentified: 's5' has no portrait there; did you mean"):
-        identify.run(study(as_unidentified=["s5"]), "who")
+        identify.run(study(as_unidentified=["s5"]), "who", at.root)
     with pytest.raises(SitterError, match=r"identify\.who\.model is 'dlip'.*did you mean 'dlib'"):
         study(model="dlip")
     with pytest.raises(SitterError, match=r"identify\.who\.gallery is 'foto'"):
         study(gallery=["foto"])
 
 
-def test_the_annotations_are_a_w3c_page_marked_as_a_machines() -> None:
-    identify.run(decided(f"{LOST},accept,s04,E. H.,,\n"), "who")
-    page = read_json(layout.identify("who") / "annotations.json")
+def test_the_annotations_are_a_w3c_page_marked_as_a_machines(at: Layout) -> None:
+    identify.run(decided(at, f"{LOST},accept,s04,E. H.,,\n"), "who", at.root)
+    page = read_json(at.identify("who") / "annotations.json")
     assert page["type"] == "AnnotationPage"
     assert page["@context"][0] == "http://www.w3.org/ns/anno.jsonld"
     assert {item["motivation"] for item in page["items"]} == {"identifying"}
@@ -167,9 +170,9 @@ def test_the_annotations_are_a_w3c_page_marked_as_a_machines() -> None:
     assert len({item["id"] for item in page["items"]}) == len(page["items"]) == 3 + 1
 
 
-def test_the_page_stands_alone_and_shows_what_the_table_says() -> None:
-    identify.run(study(), "who")
-    text = (layout.identify("who") / "index.html").read_text()
+def test_the_page_stands_alone_and_shows_what_the_table_says(at: Layout) -> None:
+    identify.run(study(), "who", at.root)
+    text = (at.identify("who") / "index.html").read_text()
     assert "http" not in text.replace("http://www.w3.org", "").replace("http-equiv", "")
     assert "Portrait &lt;" in text
     assert "<script" not in text
@@ -180,22 +183,22 @@ def test_the_page_stands_alone_and_shows_what_the_table_says() -> None:
     assert {address[:5] for address in page.addresses} <= {"data:", *(a[:5] for a in page.addresses if a[0] == "#")}
 
 
-def test_both_engines_know_what_a_question_is_made_of() -> None:
-    (job,) = (job for job in jobs(decided("", prior=0.25)) if job.stage == "identify")
+def test_both_engines_know_what_a_question_is_made_of(at: Layout) -> None:
+    (job,) = (job for job in jobs(decided(at, "", prior=0.25), at.root) if job.stage == "identify")
     folders = [
-        layout.faces("photos"),
-        layout.raw("photos"),
-        layout.split("photos"),
-        layout.embeddings("dlib", "photos"),
+        at.faces("photos"),
+        at.raw("photos"),
+        at.split("photos"),
+        at.embeddings("dlib", "photos"),
     ]
-    assert {*folders, layout.model("dlib")} == set(job.inputs)
-    assert job.outputs == (layout.identify("who"),)
+    assert {*folders, at.model("dlib")} == set(job.inputs)
+    assert job.outputs == (at.identify("who"),)
     assert job.own == (Path("decisions.csv"),)
     assert job.parameters == ("seed", "identify.who")
-    report = next(job for job in jobs(study()) if job.stage == "report")
-    assert layout.identify("who") in report.inputs
-    adapted = next(job for job in jobs(study(model="both")) if job.stage == "identify")
-    assert layout.split("painted") in adapted.inputs  # whom its members have learned from
+    report = next(job for job in jobs(study(), at.root) if job.stage == "report")
+    assert at.identify("who") in report.inputs
+    adapted = next(job for job in jobs(study(model="both"), at.root) if job.stage == "identify")
+    assert at.split("painted") in adapted.inputs  # whom its members have learned from
 
 
 def test_one_decision_touches_its_question_and_the_report() -> None:
@@ -211,8 +214,8 @@ def test_one_decision_touches_its_question_and_the_report() -> None:
     assert {(j.stage, *j.names) for j in work if j.outputs in stale} == {("identify", "who-sat"), ("report",)}
 
 
-def test_a_file_of_decisions_that_is_not_there_is_missed_before_any_work() -> None:
-    found = missing(study(decisions="nowhere.csv"))
+def test_a_file_of_decisions_that_is_not_there_is_missed_before_any_work(at: Layout) -> None:
+    found = missing(study(decisions="nowhere.csv"), at)
     assert "identify.who.decisions is nowhere.csv, which does not exist" in found["identify.who"]
 
 
@@ -232,19 +235,19 @@ def test_a_model_that_is_fitted_by_folds_is_refused() -> None:
         small_study(split=split, fuse=fuse, identify={"who": entry}, evaluate={"benchmarks": benchmarks})
 
 
-def test_evaluation_leaves_the_answers_alone() -> None:
+def test_evaluation_leaves_the_answers_alone(at: Layout) -> None:
     from pipeline.core.files import output_parts
 
-    identify.run(study(), "who")
-    before = json.dumps(read_csv(layout.identify("who") / "manifest.csv"))
-    with output_parts(layout.results()) as folder:
+    identify.run(study(), "who", at.root)
+    before = json.dumps(read_csv(at.identify("who") / "manifest.csv"))
+    with output_parts(at.results()) as folder:
         (folder / "metrics.json").write_text("{}")
-    assert json.dumps(read_csv(layout.identify("who") / "manifest.csv")) == before
-    assert {row["path"] for row in read_csv(layout.results() / "manifest.csv")} == {"metrics.json"}
+    assert json.dumps(read_csv(at.identify("who") / "manifest.csv")) == before
+    assert {row["path"] for row in read_csv(at.results() / "manifest.csv")} == {"metrics.json"}
     assert Layout(Path()).identify("who") == layout.identify("who")
 
 
-def test_the_report_and_the_terminal_say_who_comes_first_and_how_often_that_is_right() -> None:
+def test_the_report_and_the_terminal_say_who_comes_first_and_how_often_that_is_right(at: Layout) -> None:
     from pipeline.core.typed_files import find_folder
     from pipeline.faces.project_pictures import ProjectPictures
     from pipeline.reporting.album import StudyAlbum
@@ -252,16 +255,16 @@ def test_the_report_and_the_terminal_say_who_comes_first_and_how_often_that_is_r
     from pipeline.store.candidates import QuestionAnswers
 
     asked = study(as_unidentified=["s05", "s06"], without=["s06"])
-    assert find_folder(layout.identify("who"), QuestionAnswers) is None  # nothing has been answered yet
-    identify.run(asked, "who")
-    answered = {"who": find_folder(layout.identify("who"), QuestionAnswers)}
+    assert find_folder(at.identify("who"), QuestionAnswers) is None  # nothing has been answered yet
+    identify.run(asked, "who", at.root)
+    answered = {"who": find_folder(at.identify("who"), QuestionAnswers)}
     told = lines(answered)
     assert told[0] == "who (who sat? 8 portraits; 13 candidates, compared by dlib)"
     assert any(line.startswith(FOUND) and line.split()[2] == "s03" for line in told)
     assert any(line.startswith("s06/0") and line.endswith("s06, not in the gallery") for line in told)
-    first = read_question("who")["pretended"]["first"]
+    first = read_question("who", at)["pretended"]["first"]
     assert f"the right one comes first for {first} and among the first 3 for 3" in "\n".join(told)
     assert "results/identify/who/index.html" in told[-2]
-    (question,) = questions(answered, StudyAlbum(ProjectPictures()))
+    (question,) = questions(answered, StudyAlbum(ProjectPictures(at)))
     assert len(question.firsts) == 8
     assert all(f.probe.picture is not None and f.reference is not None for f in question.firsts)

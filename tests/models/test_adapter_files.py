@@ -15,7 +15,6 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from pipeline import params
-from pipeline.core import layout
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import Layout
 from pipeline.models.backbone import Backbone
@@ -34,15 +33,11 @@ from tests.models.test_transformers import CLIP_SMALL, DINO, VIT_SMALL, faces, s
 CLIP = {"kind": "clip", **CLIP_SMALL, "weights": "base", "adapter": "adapter"}
 VIT = {"kind": "timm-vit", "architecture": DINO, **VIT_SMALL, "weights": "base", "adapter": "adapter"}
 Config = dict[str, Any]
+ELSEWHERE = "from-elsewhere"
+"""A folder of the user's own, below the project's root, in which the adapter lies as peft has written it."""
 
 
-@pytest.fixture(autouse=True)
-def in_the_project(at: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work in the project's folder."""
-    monkeypatch.chdir(at.root)
-
-
-def adapted(network: torch.nn.Module, base: str | None = None, **config: Any) -> torch.nn.Module:
+def adapted(at: Layout, network: torch.nn.Module, base: str | None = None, **config: Any) -> torch.nn.Module:
     """The network with random updates, which peft has written and the project has fetched as the entry `adapter`."""
     import pipeline.core.torchvision_ops  # noqa: F401, I001  (peft imports transformers, and that torchvision)
     from peft import LoraConfig, get_peft_model
@@ -51,33 +46,38 @@ def adapted(network: torch.nn.Module, base: str | None = None, **config: Any) ->
     options = {"r": 4, "lora_alpha": 6, **config}
     model = get_peft_model(network, LoraConfig(init_lora_weights=False, **options)).eval()
     model.peft_config["default"].base_model_name_or_path = base
-    model.save_pretrained("from-elsewhere", save_embedding_layers=False)
-    fetched()
+    model.save_pretrained(at.root / ELSEWHERE, save_embedding_layers=False)
+    fetched(at)
     return model
 
 
-def fetched() -> None:
+def fetched(at: Layout) -> None:
     def fetch(folder: Path) -> None:
-        source.fetch(folder, "adapter", FileOptions(path="from-elsewhere/adapter_model.safetensors"))
+        source.fetch(folder, "adapter", FileOptions(path=str(adapter_file(at))))
 
-    shutil.rmtree("data/raw/adapter", ignore_errors=True)
-    put_weights(layout.HERE, "adapter", fetch)
+    shutil.rmtree(at.raw("adapter"), ignore_errors=True)
+    put_weights(at, "adapter", fetch)
 
 
-def rewritten(changes: Config) -> None:
+def adapter_file(at: Layout) -> Path:
+    """The path of the adapter's weights as peft has written them."""
+    return at.root / ELSEWHERE / "adapter_model.safetensors"
+
+
+def rewritten(at: Layout, changes: Config) -> None:
     """The adapter's configuration with other values, fetched again."""
-    file = Path("from-elsewhere/adapter_config.json")
+    file = at.root / ELSEWHERE / "adapter_config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
-    fetched()
+    fetched(at)
 
 
-def our(options: Config, adaptation: str = "none") -> Backbone:
-    return build(backbone_options(**options), adaptation_options(kind=adaptation), 1)[0]
+def our(at: Layout, options: Config, adaptation: str = "none") -> Backbone:
+    return build(backbone_options(**options), adaptation_options(kind=adaptation), 1, at)[0]
 
 
 def put_clip(at: Layout) -> Any:
     theirs = their_clip()
-    put_weights(layout.HERE, "base", lambda folder: torch.save(theirs.state_dict(), folder / "clip.pt"))
+    put_weights(at, "base", lambda folder: torch.save(theirs.state_dict(), folder / "clip.pt"))
     return theirs
 
 
@@ -110,7 +110,7 @@ def of_transformers(at: Layout) -> torch.nn.Module:
                 f"{other}.mlp.c_proj.{end}": theirs[f"{one}.mlp.fc2.{end}"],
             }
     visual = {f"visual.{name}": value for name, value in state.items()}
-    put_weights(layout.HERE, "base", lambda folder: torch.save(visual, folder / "clip.pt"))
+    put_weights(at, "base", lambda folder: torch.save(visual, folder / "clip.pt"))
     return network
 
 
@@ -125,57 +125,57 @@ def of_transformers(at: Layout) -> torch.nn.Module:
 )
 def test_an_adapter_of_transformers_gives_the_vectors_of_pefts_model(at: Layout, config: Config) -> None:
     network = of_transformers(at)
-    same(our({**CLIP, "adapter": None}), faces(64), network(faces(64)).image_embeds)
-    model = adapted(network, "openai/clip-vit-base-patch16", **config)
-    same(our(CLIP), faces(64), model(pixel_values=faces(64)).image_embeds)
-    assert not torch.allclose(our(CLIP)(faces(64)), our({**CLIP, "adapter": None})(faces(64)), atol=1e-2)
+    same(our(at, {**CLIP, "adapter": None}), faces(64), network(faces(64)).image_embeds)
+    model = adapted(at, network, "openai/clip-vit-base-patch16", **config)
+    same(our(at, CLIP), faces(64), model(pixel_values=faces(64)).image_embeds)
+    assert not torch.allclose(our(at, CLIP)(faces(64)), our(at, {**CLIP, "adapter": None})(faces(64)), atol=1e-2)
 
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_an_adapter_of_open_clip_is_split_and_that_of_its_tower_for_text_left_out(at: Layout, whole: bool) -> None:
     theirs = put_clip(at)
-    model = adapted(theirs if whole else theirs.visual, target_modules=["attn", "c_proj"])
-    same(our(CLIP), faces(64), model.encode_image(faces(64)) if whole else model(faces(64)))
+    model = adapted(at, theirs if whole else theirs.visual, target_modules=["attn", "c_proj"])
+    same(our(at, CLIP), faces(64), model.encode_image(faces(64)) if whole else model(faces(64)))
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_names_of_a_network_that_is_part_of_another_are_known_and_its_text_is_left_out(at: Layout) -> None:
     network = of_transformers(at)
-    model = adapted(network, target_modules=["q_proj", "visual_projection"])
+    model = adapted(at, network, target_modules=["q_proj", "visual_projection"])
     expected = model(pixel_values=faces(64)).image_embeds
-    file = Path("from-elsewhere/adapter_model.safetensors")
+    file = adapter_file(at)
     state = {name.replace("base_model.model.", "base_model.model.clip."): v for name, v in load_file(file).items()}
     text = {
         name.replace("vision_model", "text_model").replace("visual_proj", "text_proj"): value + 1
         for name, value in state.items()
     }
     save_file(state | text, file)
-    fetched()
-    same(our(CLIP), faces(64), expected)
+    fetched(at)
+    same(our(at, CLIP), faces(64), expected)
 
 
 def test_an_adapter_of_timm_is_split(at: Layout) -> None:
     theirs = their_vit(DINO)
-    put_weights(layout.HERE, "base", lambda folder: save_file(theirs.state_dict(), folder / "vit.safetensors"))
-    model = adapted(theirs, target_modules=["qkv", "attn.proj", "fc2"])
-    same(our(VIT), faces(56), model(faces(56)))
+    put_weights(at, "base", lambda folder: save_file(theirs.state_dict(), folder / "vit.safetensors"))
+    model = adapted(at, theirs, target_modules=["qkv", "attn.proj", "fc2"])
+    same(our(at, VIT), faces(56), model(faces(56)))
 
 
 def test_a_training_starts_from_an_adapter_and_the_model_records_both_files(at: Layout) -> None:
     theirs = put_clip(at)
-    model = adapted(theirs.visual, target_modules=["attn"])
+    model = adapted(at, theirs.visual, target_modules=["attn"])
     way = {"kind": "lora", "rank": 2, "roles": ["q", "v"]}
-    start, _ = build(backbone_options(**CLIP), adaptation_options(**way), 1)
+    start, _ = build(backbone_options(**CLIP), adaptation_options(**way), 1, at)
     same(start, faces(64), model(faces(64)))
-    trained = written(layout.HERE, way, CLIP)
-    same(load_model("m").module, faces(64), trained(faces(64)).detach())
+    trained = written(at, way, CLIP)
+    same(load_model("m", at=at).module, faces(64), trained(faces(64)).detach())
     assert not torch.allclose(a_few_steps(start)(faces(64)), model(faces(64)), atol=1e-3)
     record = json.loads((at.root / "models/m/model.json").read_text())
     assert record["adapter"]["file"] == "adapter_model.safetensors"
     assert record["weights"]["file"] == "clip.pt"
-    rewritten({"lora_alpha": 7})
+    rewritten(at, {"lora_alpha": 7})
     with pytest.raises(SitterError, match=r"adapter_model.safetensors has changed since model m was made"):
-        load_model("m")
+        load_model("m", at=at)
 
 
 @pytest.mark.parametrize(
@@ -191,23 +191,23 @@ def test_a_training_starts_from_an_adapter_and_the_model_records_both_files(at: 
     ],
 )
 def test_an_adapter_of_another_base_or_sort_is_refused(at: Layout, changes: Config, message: str) -> None:
-    adapted(put_clip(at).visual, "ViT-B/16", target_modules=["c_fc"])
-    our(CLIP)
-    rewritten(changes)
+    adapted(at, put_clip(at).visual, "ViT-B/16", target_modules=["c_fc"])
+    our(at, CLIP)
+    rewritten(at, changes)
     with pytest.raises(SitterError, match=message):
-        our(CLIP)
+        our(at, CLIP)
 
 
 def test_layers_that_are_not_there_and_other_shapes_are_named(at: Layout) -> None:
-    adapted(put_clip(at).visual, target_modules=["c_fc"])
-    file = Path("from-elsewhere/adapter_model.safetensors")
+    adapted(at, put_clip(at).visual, target_modules=["c_fc"])
+    file = adapter_file(at)
     state = load_file(file)
     first = "base_model.model.transformer.resblocks.0.mlp.c_fc"
 
     def of(changed: dict[str, torch.Tensor]) -> None:
         save_file(changed, file)
-        fetched()
-        our(CLIP)
+        fetched(at)
+        our(at, CLIP)
 
     with pytest.raises(SitterError, match=r"updates transformer.resblocks.7.mlp.c_fc, but ViT-B-16.* has 3 blocks"):
         of({name.replace(".2.", ".7."): value for name, value in state.items()})
@@ -227,11 +227,11 @@ def test_layers_that_are_not_there_and_other_shapes_are_named(at: Layout) -> Non
 def test_an_adapter_needs_its_configuration_and_weights_are_none(at: Layout) -> None:
     put_clip(at)
     with pytest.raises(SitterError, match=r"clip.pt is no adapter in the format of peft"):
-        our({**CLIP, "adapter": "base"})
-    Path("from-elsewhere").mkdir()
-    save_file({"a": torch.ones(1)}, "from-elsewhere/adapter_model.safetensors")
+        our(at, {**CLIP, "adapter": "base"})
+    (at.root / ELSEWHERE).mkdir()
+    save_file({"a": torch.ones(1)}, adapter_file(at))
     with pytest.raises(SitterError, match=r"LoRA adapter without its adapter_config.json"):
-        fetched()
+        fetched(at)
 
 
 def test_the_first_study_takes_the_authors_own_adapter_by_the_lines_that_it_shows() -> None:
@@ -253,8 +253,8 @@ def test_the_first_study_takes_the_authors_own_adapter_by_the_lines_that_it_show
 
 @pytest.mark.parametrize("content", ['{"peft_type": "LO', "[]"])
 def test_a_configuration_that_was_cut_off_is_named(at: Layout, content: str) -> None:
-    adapted(put_clip(at).visual, target_modules=["c_fc"])
-    Path("from-elsewhere/adapter_config.json").write_text(content)
-    fetched()
+    adapted(at, put_clip(at).visual, target_modules=["c_fc"])
+    (at.root / ELSEWHERE / "adapter_config.json").write_text(content)
+    fetched(at)
     with pytest.raises(SitterError, match=r"adapter_config.json is not the configuration of an adapter.*fetch it"):
-        our(CLIP)
+        our(at, CLIP)

@@ -28,7 +28,7 @@ from pipeline.plan.requirements import missing
 from pipeline.sources import catalogue
 from tests.demo import demo
 from tests.models import test_backbones, test_transformers
-from tests.models.test_adapter_files import adapted
+from tests.models.test_adapter_files import adapted, adapter_file
 from tests.models.test_backbones import put_weights
 from tests.models.test_onnx import exported
 from tests.models.test_transformers import faces, same
@@ -187,12 +187,11 @@ def test_dlibs_is_that_of_the_demo() -> None:
     assert known.licence == source.licence
 
 
-def test_artfaces_adapter_is_added_to_its_base(at: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(at.root)
+def test_artfaces_adapter_is_added_to_its_base(at: Layout) -> None:
     theirs = test_transformers.their_clip()
     put_weights(at, "base", lambda folder: torch.save(theirs.state_dict(), folder / "clip.pt"))
-    model = adapted(theirs, "openai/clip-vit-base-patch16", target_modules=["c_fc"])
-    copy = CatalogueOptions(name="artface-clip-lora", path="from-elsewhere/adapter_model.safetensors")
+    model = adapted(at, theirs, "openai/clip-vit-base-patch16", target_modules=["c_fc"])
+    copy = CatalogueOptions(name="artface-clip-lora", path=str(adapter_file(at)))
     put_weights(at, "lora", lambda folder: catalogue.fetch(folder, "lora", copy))
     options = {**CATALOGUE["artface-clip-lora"].backbone, **test_transformers.CLIP_SMALL, "adapter": "lora"}
     ours = BACKBONES["clip"].model_validate({**options, "weights": "base"}).make(at=at)

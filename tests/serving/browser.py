@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.core.layout import Layout
 from pipeline.params import Study
 from pipeline.serving.desk import Desk
 from pipeline.serving.server import Served
@@ -19,16 +20,17 @@ from tests.programs import find
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-DECISIONS = Path("decisions.csv")
-ASKED = {"as_unidentified": ["s05", "s06"], "without": ["s06"], "decisions": DECISIONS.name}
+DECISIONS = "decisions.csv"
+"""The file of decisions, in the project's root."""
+ASKED = {"as_unidentified": ["s05", "s06"], "without": ["s06"], "decisions": DECISIONS}
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 QUIET += ["--disable-background-networking", "--disable-component-update"]
 
 
 @contextmanager
-def served(study: Study) -> Iterator[Served]:
-    """Serve the study of the working directory from another thread."""
-    server = Served(Desk(study))
+def served(study: Study, at: Layout) -> Iterator[Served]:
+    """Serve the study of a project from another thread."""
+    server = Served(Desk(study, at))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

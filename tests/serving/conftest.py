@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.core.layout import Layout
 from pipeline.stages import identify
 from tests.identification.project import study, write_project
 from tests.serving.browser import ASKED, DECISIONS, chromium, served
@@ -25,13 +26,18 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    monkeypatch.chdir(tmp_path)
-    write_project(Path())
-    DECISIONS.write_text("image,verdict,sitter,by,when,evidence\n")
-    identify.run(study(**ASKED), "who")
-    DECISIONS.unlink()
-    with served(study(**ASKED)) as server:
+def decisions(at: Layout) -> Path:
+    """Return the path of the file of decisions."""
+    return at.root / DECISIONS
+
+
+@pytest.fixture
+def server(at: Layout, decisions: Path) -> Iterator[Served]:
+    write_project(at.root)
+    decisions.write_text("image,verdict,sitter,by,when,evidence\n")
+    identify.run(study(**ASKED), "who", at.root)
+    decisions.unlink()
+    with served(study(**ASKED), at) as server:
         yield server
 
 

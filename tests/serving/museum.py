@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 from PIL import Image
 
-from pipeline.core import layout
+from pipeline.core.layout import Layout
 from pipeline.params import Study
 from pipeline.stages import align, download, embed, identify, split, train
 from tests.demo import demo
@@ -22,7 +21,7 @@ BLANK = "blank"
 
 
 def study() -> Study:
-    """The study, in the working directory."""
+    """The study."""
     raw = demo() | {"models": {}, "fuse": {}, "render": {}, "overlap": {}, "explain": None}
     raw["download"] = {k: raw["download"][k] for k in ("orl", "retinaface", "dlib")}
     raw["download"]["few"] = {"kind": "folder", "path": "few", "licence": "free for research"}
@@ -36,25 +35,25 @@ def study() -> Study:
     return Study.model_validate(raw)
 
 
-def write_museum() -> Study:
-    """Make the whole museum in the working directory; fetches three packages."""
+def write_museum(at: Layout) -> Study:
+    """Make the whole museum in a project; fetches three packages."""
     asked = study()
     for entry in ("orl", "retinaface", "dlib"):
-        download.run(asked, entry)
+        download.run(asked, entry, at.root)
     for sitter in SITTERS:
-        for path in sorted((layout.raw("orl") / sitter).iterdir())[:EACH]:
-            target = Path("few") / sitter / path.name
+        for path in sorted((at.raw("orl") / sitter).iterdir())[:EACH]:
+            target = at.root / "few" / sitter / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
-    blank = Path("few/_unidentified") / f"{BLANK}.png"
+    blank = at.root / "few/_unidentified" / f"{BLANK}.png"
     blank.parent.mkdir()
     Image.new("RGB", (160, 200), "white").save(blank)
-    Path("decisions.csv").write_text("image,verdict,sitter\n")
-    Path("corrections.csv").write_text("image_id,box,landmarks,drop\n")
-    download.run(asked, "few")
-    align.run(asked, "few")
-    split.run(asked, "few")
-    train.run(asked, "dlib")
-    embed.run(asked, "dlib", "few")
-    identify.run(asked, "who")
+    (at.root / "decisions.csv").write_text("image,verdict,sitter\n")
+    (at.root / "corrections.csv").write_text("image_id,box,landmarks,drop\n")
+    download.run(asked, "few", at.root)
+    align.run(asked, "few", at.root)
+    split.run(asked, "few", at.root)
+    train.run(asked, "dlib", at.root)
+    embed.run(asked, "dlib", "few", at.root)
+    identify.run(asked, "who", at.root)
     return asked

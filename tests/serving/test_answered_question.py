@@ -31,9 +31,8 @@ ASKED = {"as_unidentified": ["s05", "s06"], "without": ["s06"]}
 
 
 @pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_project(Path())
+def project(at: Layout) -> None:
+    write_project(at.root)
 
 
 def assert_same(made: str, wanted: str) -> None:
@@ -44,34 +43,34 @@ def assert_same(made: str, wanted: str) -> None:
     assert max(apart) < 0.101
 
 
-def test_the_sheets_that_are_read_make_the_page_that_the_run_has_made() -> None:
+def test_the_sheets_that_are_read_make_the_page_that_the_run_has_made(at: Layout) -> None:
     asked = study(**ASKED)
-    identify.run(asked, "who")
-    read = answered_question.read(asked, "who", Layout())
-    made = page("who", read.entry, read.sheets, read.known, read.record, Album(ProjectPictures()))
-    assert_same(made, (Layout().identify("who") / "index.html").read_text())
+    identify.run(asked, "who", at.root)
+    read = answered_question.read(asked, "who", at)
+    made = page("who", read.entry, read.sheets, read.known, read.record, Album(ProjectPictures(at)))
+    assert_same(made, (at.identify("who") / "index.html").read_text())
 
 
-def test_the_same_where_there_are_scores_only() -> None:
+def test_the_same_where_there_are_scores_only(at: Layout) -> None:
     asked = study(as_unidentified=[f"s{n:02}" for n in range(6)])
-    identify.run(asked, "who")
-    read = answered_question.read(asked, "who", Layout())
-    made = page("who", read.entry, read.sheets, read.known, read.record, Album(ProjectPictures()))
-    assert_same(made, (Layout().identify("who") / "index.html").read_text())
+    identify.run(asked, "who", at.root)
+    read = answered_question.read(asked, "who", at)
+    made = page("who", read.entry, read.sheets, read.known, read.record, Album(ProjectPictures(at)))
+    assert_same(made, (at.identify("who") / "index.html").read_text())
     assert review.view(read, read.sheets, 0, review.Filter()).none is None
 
 
-def test_a_question_without_an_answer_is_told() -> None:
+def test_a_question_without_an_answer_is_told(at: Layout) -> None:
     with pytest.raises(SitterError, match="run the stage that makes it first"):
-        answered_question.read(study(), "who", Layout())
-    assert Desk(study()).answered() == []
+        answered_question.read(study(), "who", at)
+    assert Desk(study(), at).answered() == []
 
 
-def test_states_progress_and_filters_follow_the_decisions() -> None:
+def test_states_progress_and_filters_follow_the_decisions(at: Layout, decisions: Path) -> None:
     asked = study(**ASKED, decisions="decisions.csv")
-    Path("decisions.csv").write_text("image,verdict,sitter\n")
-    identify.run(asked, "who")
-    desk = Desk(asked)
+    decisions.write_text("image,verdict,sitter\n")
+    identify.run(asked, "who", at.root)
+    desk = Desk(asked, at)
     read = desk.question("who")
     file = read.decision_file
     assert file is not None
@@ -97,41 +96,52 @@ def test_states_progress_and_filters_follow_the_decisions() -> None:
         assert {entry.image_id for entry in shown} == {image for image, state in now.items() if state == name}
     likely = review.entries(sheets, review.Filter.of("", "0.5", ""))
     assert {e.image_id for e in likely} == {
-        row["image"] for row in read_rows() if row["rank"] == "1" and float(row["posterior"]) >= 0.5
+        row["image"] for row in read_rows(at) if row["rank"] == "1" and float(row["posterior"]) >= 0.5
     }
     assert review.Filter.of("nonsense", "7", "  ") == review.Filter()
     assert review.Filter.of("unsure", "", "a & b").query == "?show=unsure&words=a+%26+b"
 
 
-def read_rows() -> list[dict[str, str]]:
-    return read_csv(Layout().identify("who") / "candidates.csv")
+def read_rows(at: Layout) -> list[dict[str, str]]:
+    return read_csv(at.identify("who") / "candidates.csv")
 
 
-def test_a_new_run_is_read_anew() -> None:
+def test_files_that_are_named_and_absent_are_made_in_the_project(at: Layout, decisions: Path) -> None:
+    asked = study(decisions=decisions.name)
+    decisions.write_text("image,verdict,sitter\n")
+    identify.run(asked, "who", at.root)
+    decisions.unlink()
+    asked.align["photos"] = asked.align["photos"].model_copy(update={"corrections": "corrections.csv"})
+    Desk(asked, at).prepare()
+    assert decisions.read_text().startswith("image,verdict,sitter,")
+    assert (at.root / "corrections.csv").read_text().startswith("image_id,")
+
+
+def test_a_new_run_is_read_anew(at: Layout, decisions: Path) -> None:
     asked = study(decisions="decisions.csv")
-    Path("decisions.csv").write_text(f"image,verdict,sitter\n{FOUND},reject,s03\n")
-    identify.run(asked, "who")
-    desk = Desk(asked)
+    decisions.write_text(f"image,verdict,sitter\n{FOUND},reject,s03\n")
+    identify.run(asked, "who", at.root)
+    desk = Desk(asked, at)
     before = desk.question("who")
     assert desk.question("who") is before
-    Path("decisions.csv").write_text("image,verdict,sitter\n")
-    identify.run(asked, "who")
+    decisions.write_text("image,verdict,sitter\n")
+    identify.run(asked, "who", at.root)
     names = [[c.candidate.sitter for c in q.sheets[0].candidates] for q in (before, desk.question("who"))]
     assert "s03" not in names[0]
     assert names[1][0] == "s03"
 
 
 @pytest.mark.slow
-def test_the_command_serves_prints_an_address_and_ends_by_ctrl_c() -> None:
+def test_the_command_serves_prints_an_address_and_ends_by_ctrl_c(at: Layout, decisions: Path) -> None:
     asked = study(decisions="decisions.csv")
-    Path("decisions.csv").write_text("image,verdict,sitter\n")
-    identify.run(asked, "who")
-    Path("decisions.csv").unlink()
-    Path("params.yaml").write_text(yaml.safe_dump(asked.model_dump(mode="json", exclude_unset=True)))
+    decisions.write_text("image,verdict,sitter\n")
+    identify.run(asked, "who", at.root)
+    decisions.unlink()
+    (at.root / "params.yaml").write_text(yaml.safe_dump(asked.model_dump(mode="json", exclude_unset=True)))
     environment = os.environ | {"PYTHONPATH": str(PROJECT)}
     with subprocess.Popen(
         [sys.executable, "-m", "pipeline", "serve"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=environment,
+        env=environment, cwd=at.root,
     ) as process:  # fmt: skip
         assert process.stdout is not None
         assert process.stderr is not None
@@ -142,7 +152,7 @@ def test_the_command_serves_prints_an_address_and_ends_by_ctrl_c() -> None:
             )
             opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
             assert "Who sat for these portraits?" in opener.open(address, timeout=20).read().decode()
-            assert Path("decisions.csv").read_text().startswith("image,verdict,sitter,")
+            assert decisions.read_text().startswith("image,verdict,sitter,")
         finally:
             process.send_signal(signal.SIGINT)
             told = process.communicate(timeout=30)[1]

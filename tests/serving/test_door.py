@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.layout import Layout
 from pipeline.serving.server import MOST_JSON, Served
 from pipeline.stages import identify
 from tests.identification.project import study, write_project
@@ -20,19 +21,17 @@ from tests.serving.browser import chromium, served
 
 pytestmark = pytest.mark.slow
 
-DECISIONS = Path("decisions.csv")
 WISH = {"verdict": "unsuitable", "sitters": [""], "by": "", "note": "", "seen": "[]"}
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    monkeypatch.chdir(tmp_path)
-    write_project(Path())
-    DECISIONS.write_text("image,verdict,sitter\n")
-    asked = study(decisions=DECISIONS.name)
-    identify.run(asked, "who")
-    DECISIONS.unlink()
-    with served(asked) as server:
+def server(at: Layout, decisions: Path) -> Iterator[Served]:
+    write_project(at.root)
+    decisions.write_text("image,verdict,sitter\n")
+    asked = study(decisions=decisions.name)
+    identify.run(asked, "who", at.root)
+    decisions.unlink()
+    with served(asked, at) as server:
         yield server
 
 
@@ -111,7 +110,7 @@ def test_another_name_of_this_machine_leads_nowhere(caller: Caller, host: str) -
     assert caller.ask("GET", f"/?key={caller.key}", Host=named)[0] == 421
 
 
-def test_a_request_that_changes_something_has_to_come_from_a_page_of_its_own(caller: Caller) -> None:
+def test_a_request_that_changes_something_has_to_come_from_a_page_of_its_own(caller: Caller, decisions: Path) -> None:
     assert caller.decide() == 403  # no cookie
     caller.come_in()
     for origin in ("http://evil.example", "null", "http://127.0.0.1:1", f"https://{caller.host}"):
@@ -120,9 +119,9 @@ def test_a_request_that_changes_something_has_to_come_from_a_page_of_its_own(cal
     assert caller.decide(Sec_Fetch_Site="cross-site") == 403
     assert caller.decide(Sec_Fetch_Site="same-site") == 403
     assert caller.decide(Content_Type="text/plain") == 415
-    assert not DECISIONS.exists()
+    assert not decisions.exists()
     assert caller.decide() == 200
-    assert DECISIONS.exists()
+    assert decisions.exists()
 
 
 def test_pictures_are_not_for_other_sites_either(caller: Caller) -> None:
@@ -154,7 +153,7 @@ def test_an_address_names_a_question_and_a_number_and_no_file(caller: Caller, pa
     assert "root:" not in text
 
 
-def test_what_is_too_long_or_no_wish_is_told_politely(caller: Caller) -> None:
+def test_what_is_too_long_or_no_wish_is_told_politely(caller: Caller, decisions: Path) -> None:
     caller.come_in()
     own = {"Origin": f"http://{caller.host}", "Content_Type": "application/json"}
     status, _, text = caller.ask("POST", "/who/who/0/decide", b" " * (MOST_JSON + 1), **own)
@@ -177,7 +176,7 @@ def test_what_is_too_long_or_no_wish_is_told_politely(caller: Caller) -> None:
     unknown = json.dumps({**WISH, "verdict": "accept", "sitters": ["nobody"]}).encode()
     status, _, text = caller.ask("POST", "/who/who/0/decide", unknown, **own)
     assert (status, "nobody in the gallery" in text) == (422, True)
-    assert not DECISIONS.exists()
+    assert not decisions.exists()
 
 
 def test_it_listens_on_this_machine_only(server: Served) -> None:
@@ -222,7 +221,9 @@ class Hostile(BaseHTTPRequestHandler):
 @pytest.mark.service
 @needs("chromium")
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
-def test_a_hostile_page_in_the_same_browser_reads_and_changes_nothing(server: Served, name: str) -> None:
+def test_a_hostile_page_in_the_same_browser_reads_and_changes_nothing(
+    server: Served, decisions: Path, name: str
+) -> None:
     page_text = HOSTILE.format(host=server.door.hosts[0], wish=json.dumps(WISH))
     site = ThreadingHTTPServer(("127.0.0.1", 0), partial(Hostile, page_text))
     threading.Thread(target=site.serve_forever, daemon=True).start()
@@ -239,12 +240,12 @@ def test_a_hostile_page_in_the_same_browser_reads_and_changes_nothing(server: Se
             assert page.evaluate("document.images[0].naturalWidth") == 0
             assert page.evaluate("typeof KEYS") == "undefined"
             assert not any("reviewed" in frame.content() for frame in page.frames[1:] if "error" not in frame.url)
-            assert not DECISIONS.exists()
+            assert not decisions.exists()
             own.goto(f"http://{server.door.hosts[0]}/who/who/0")
             own.wait_for_selector(".card.chosen")
             own.keyboard.press("x")
             own.wait_for_function("() => document.querySelector('#status').textContent.includes('Set aside')")
-            assert DECISIONS.exists()  # which its own page can
+            assert decisions.exists()  # which its own page can
     finally:
         site.shutdown()
         site.server_close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from pipeline.core import layout
 from pipeline.core.files import read_csv
+from pipeline.core.layout import Layout
 from pipeline.stages import align, identify
 from pipeline.store.embeddings import read_embeddings, write_embeddings
 from tests.programs import needs
@@ -32,14 +31,15 @@ SCALE = 3
 
 
 @pytest.fixture(scope="module")
-def museum(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    before, folder = Path.cwd(), tmp_path_factory.mktemp("museum")
-    os.chdir(folder)
-    try:
-        with served(write_museum()) as server:
-            yield server
-    finally:
-        os.chdir(before)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    """Return the layout of the museum's project."""
+    return Layout(tmp_path_factory.mktemp("museum"))
+
+
+@pytest.fixture(scope="module")
+def museum(home: Layout) -> Iterator[Served]:
+    with served(write_museum(home), home) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -60,16 +60,16 @@ def page(browser: Browser, museum: Served) -> Iterator[Page]:
         yield page
 
 
-def photograph(sitter: str, number: int = EACH + 2) -> Image.Image:
+def photograph(home: Layout, sitter: str, number: int = EACH + 2) -> Image.Image:
     """A photograph that is not in the study: RGB, 276×336."""
-    path = sorted((layout.raw("orl") / sitter).iterdir())[number]
+    path = sorted((home.raw("orl") / sitter).iterdir())[number]
     image = Image.open(path).convert("RGB")
     return image.resize((image.width * SCALE, image.height * SCALE), Image.Resampling.LANCZOS)
 
 
-def both(left: str, right: str) -> Image.Image:
+def both(home: Layout, left: str, right: str) -> Image.Image:
     """Two sitters side by side; the left one is larger."""
-    one, other = photograph(left), photograph(right)
+    one, other = photograph(home, left), photograph(home, right)
     other = other.resize((other.width * 4 // 5, other.height * 4 // 5))
     image = Image.new("RGB", (one.width + other.width + 60, one.height), "white")
     image.paste(one, (0, 0))
@@ -107,11 +107,11 @@ def first(page: Page, place: int = 0) -> str:
     return page.inner_text(f"#name-{place}-1").partition(". ")[2]
 
 
-def test_drop_a_picture_and_see_who_it_may_be(page: Page, museum: Served) -> None:
+def test_drop_a_picture_and_see_who_it_may_be(page: Page, museum: Served, home: Layout) -> None:
     heard: list[str] = []
     watched(page, heard)
-    before = sorted(path for path in Path().rglob("*") if path.is_file())
-    drop(page, {"unknown <b>.png": png(photograph("s3"))})
+    before = sorted(path for path in home.root.rglob("*") if path.is_file())
+    drop(page, {"unknown <b>.png": png(photograph(home, "s3"))})
     assert said(page, "first candidate s3").startswith("unknown <b>.png: 1 face")
     assert first(page) == "s3"
     page.get_by_text("support for this sitter").first.wait_for()
@@ -130,11 +130,11 @@ def test_drop_a_picture_and_see_who_it_may_be(page: Page, museum: Served) -> Non
     said(page, "the pictures are no longer kept")
     assert page.locator(".handed").count() == 0
     assert page.request.get(f"http://{museum.door.hosts[0]}/look/0/whole.jpg").status == 404
-    assert sorted(path for path in Path().rglob("*") if path.is_file()) == before
+    assert sorted(path for path in home.root.rglob("*") if path.is_file()) == before
 
 
-def test_choose_another_face_and_correct_the_box(page: Page) -> None:
-    drop(page, {"both.png": png(both("s3", "s9"))})
+def test_choose_another_face_and_correct_the_box(page: Page, home: Layout) -> None:
+    drop(page, {"both.png": png(both(home, "s3", "s9"))})
     said(page, "2 faces")
     assert first(page) == "s3"
     page.get_by_role("button", name="Face 2").click()
@@ -144,7 +144,7 @@ def test_choose_another_face_and_correct_the_box(page: Page) -> None:
     page.get_by_role("button", name="Draw the box").click()
     frame = page.locator("svg.whole-picture").bounding_box()
     assert frame is not None
-    scale = frame["width"] / both("s3", "s9").width
+    scale = frame["width"] / both(home, "s3", "s9").width
     corners = [(40, 60), (240, 300)]
     (x0, y0), (x1, y1) = ((frame["x"] + x * scale, frame["y"] + y * scale) for x, y in corners)
     page.mouse.move(x0, y0)
@@ -165,7 +165,9 @@ def test_choose_another_face_and_correct_the_box(page: Page) -> None:
     said(page, "2 faces")
 
 
-def test_the_wrong_face_of_a_portrait_in_review_is_corrected_for_the_next_run(page: Page, museum: Served) -> None:
+def test_the_wrong_face_of_a_portrait_in_review_is_corrected_for_the_next_run(
+    page: Page, museum: Served, home: Layout
+) -> None:
     page.goto(f"http://{museum.door.hosts[0]}/who/who/1")
     page.wait_for_selector(".card.chosen")
     image_id = page.inner_text("#who")
@@ -181,18 +183,22 @@ def test_the_wrong_face_of_a_portrait_in_review_is_corrected_for_the_next_run(pa
     box = [float(page.input_value(f"#box-0-{n}")) for n in range(4)]
     page.get_by_role("button", name="Keep this box for the next run").click()
     said(page, "Saved in corrections.csv")
-    row = read_csv(Path("corrections.csv"))[-1]
+    row = read_csv(home.root / "corrections.csv")[-1]
     assert row["image_id"] == image_id
     assert [round(float(side)) for side in row["box"].split()] == box
     page.get_by_role("link", name="Back to the review").click()
     assert page.inner_text("#who") == image_id
-    align.run(study(), "few")
-    found = {row["image_id"]: row for row in read_csv(layout.faces("few") / "faces.csv")}
+    align.run(study(), "few", home.root)
+    found = {row["image_id"]: row for row in read_csv(home.faces("few") / "faces.csv")}
     assert found[image_id]["corrected"] == "box"
-    assert len([name for name, row in found.items() if row["corrected"]]) == len(read_csv(Path("corrections.csv")))
+    assert len([name for name, row in found.items() if row["corrected"]]) == len(
+        read_csv(home.root / "corrections.csv")
+    )
 
 
-def test_a_portrait_without_a_face_is_named_and_its_box_is_drawn_for_the_next_run(page: Page, museum: Served) -> None:
+def test_a_portrait_without_a_face_is_named_and_its_box_is_drawn_for_the_next_run(
+    page: Page, museum: Served, home: Layout
+) -> None:
     page.goto(f"http://{museum.door.hosts[0]}/who/who")
     page.get_by_text("No face was found on 1 unidentified portrait").click()
     page.get_by_role("button", name=f"{BLANK}").click()
@@ -204,18 +210,18 @@ def test_a_portrait_without_a_face_is_named_and_its_box_is_drawn_for_the_next_ru
     page.get_by_text("The box was drawn by a person.").wait_for()
     page.get_by_role("button", name="Keep this box for the next run").click()
     said(page, "Saved in corrections.csv")
-    row = next(row for row in read_csv(Path("corrections.csv")) if BLANK in row["image_id"])
+    row = next(row for row in read_csv(home.root / "corrections.csv") if BLANK in row["image_id"])
     assert [float(side) for side in row["box"].split()] == [40, 0, 160, 200]
     assert page.get_by_role("link", name="Back to the review").get_attribute("href") == "/who/who"
 
 
-def test_two_pictures_are_compared(page: Page) -> None:
-    drop(page, {"a.png": png(photograph("s3", 5)), "b.png": png(photograph("s3", 7))})
+def test_two_pictures_are_compared(page: Page, home: Layout) -> None:
+    drop(page, {"a.png": png(photograph(home, "s3", 5)), "b.png": png(photograph(home, "s3", 7))})
     page.wait_for_selector(".alike")
     alike = page.inner_text(".alike")
     assert "support for the same sitter" in alike
     assert "Likelihood ratio" in alike
-    drop(page, {"c.png": png(photograph("s9"))}, place=1)
+    drop(page, {"c.png": png(photograph(home, "s9"))}, place=1)
     said(page, "c.png: 1 face")
     assert page.inner_text(".alike") != alike
     assert [first(page, 0), first(page, 1)] == ["s3", "s9"]
@@ -223,22 +229,22 @@ def test_two_pictures_are_compared(page: Page) -> None:
     page.get_by_role("dialog", name="Side by side").wait_for()
 
 
-def test_a_new_run_is_noticed(page: Page) -> None:
-    drop(page, {"a.png": png(photograph("s3"))})
+def test_a_new_run_is_noticed(page: Page, home: Layout) -> None:
+    drop(page, {"a.png": png(photograph(home, "s3"))})
     said(page, "first candidate s3")
-    folder, table = layout.embeddings("dlib", "few"), read_embeddings("dlib", "few")
+    folder, table = home.embeddings("dlib", "few"), read_embeddings("dlib", "few", home)
     other = {"s3": "s4", "s4": "s3"}
     names = [f"{other.get(sitter, sitter)}/{name}" for sitter, _, name in (i.partition("/") for i in table.image_ids)]
     write_embeddings(folder, table.image_ids, table.select(names))  # both change places
-    identify.run(study(), "who")
-    drop(page, {"a.png": png(photograph("s3"))})
+    identify.run(study(), "who", home.root)
+    drop(page, {"a.png": png(photograph(home, "s3"))})
     said(page, "first candidate s4")
     write_embeddings(folder, table.image_ids, table.vectors)
-    identify.run(study(), "who")
+    identify.run(study(), "who", home.root)
 
 
-def test_another_browser_sees_nothing_of_it(browser: Browser, museum: Served, page: Page) -> None:
-    drop(page, {"mine.png": png(photograph("s3"))})
+def test_another_browser_sees_nothing_of_it(browser: Browser, museum: Served, page: Page, home: Layout) -> None:
+    drop(page, {"mine.png": png(photograph(home, "s3"))})
     said(page, "mine.png")
     with browser.new_context() as context:
         other = context.new_page()
@@ -271,11 +277,11 @@ def bomb(side: int) -> bytes:
     ],
     ids=lambda value: value if isinstance(value, str) and " " not in value else "",
 )
-def test_what_is_no_picture_is_told_politely(page: Page, name: str, data: bytes, told: str) -> None:
+def test_what_is_no_picture_is_told_politely(page: Page, name: str, data: bytes, told: str, home: Layout) -> None:
     drop(page, {name: data})
     said(page, told, "trouble")
     assert page.locator(".handed").count() == 0
-    drop(page, {"good.png": png(photograph("s3"))})
+    drop(page, {"good.png": png(photograph(home, "s3"))})
     said(page, "first candidate s3")
 
 
@@ -294,7 +300,7 @@ def test_a_picture_without_a_face_asks_for_a_box(page: Page) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(browser: Browser, museum: Served, scheme: str) -> None:
+def test_axe_finds_nothing_serious(browser: Browser, museum: Served, scheme: str, home: Layout) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     with browser.new_context(viewport={"width": 500, "height": 900}, color_scheme=scheme, bypass_csp=True) as context:
@@ -303,7 +309,7 @@ def test_axe_finds_nothing_serious(browser: Browser, museum: Served, scheme: str
         page.goto(museum.address)
         page.goto(f"http://{museum.door.hosts[0]}/look")
         assert Axe().run(page).response["violations"] == []
-        drop(page, {"both.png": png(both("s3", "s9")), "b.png": png(photograph("s3"))})
+        drop(page, {"both.png": png(both(home, "s3", "s9")), "b.png": png(photograph(home, "s3"))})
         page.wait_for_selector(".alike")
         page.wait_for_load_state("networkidle")
         page.get_by_text("The box in numbers").first.click()

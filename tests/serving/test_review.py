@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.core.files import read_csv
+from pipeline.core.layout import Layout
 from pipeline.stages import identify
 from tests.identification.project import FOUND, LOST, study, write_project
 from tests.programs import needs
-from tests.serving.browser import ASKED, DECISIONS, complains, open_portrait, said, served, text_of
+from tests.serving.browser import ASKED, complains, open_portrait, said, served, text_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -24,12 +25,12 @@ PORTRAITS = 8
 """Two that nobody knows, and three each of two sitters who are asked about as if nobody did."""
 
 
-def rows() -> list[tuple[str, str, str]]:
+def rows(decisions: Path) -> list[tuple[str, str, str]]:
     """Image, verdict and sitter of each decision in the file."""
-    return [(row["image"], row["verdict"], row["sitter"]) for row in read_csv(DECISIONS)] if DECISIONS.exists() else []
+    return [(row["image"], row["verdict"], row["sitter"]) for row in read_csv(decisions)] if decisions.exists() else []
 
 
-def test_page_through_accept_reload_undo(page: Page) -> None:
+def test_page_through_accept_reload_undo(page: Page, decisions: Path) -> None:
     page.get_by_role("link", name="Review them one by one").click()
     page.get_by_text(f"0 of {PORTRAITS} reviewed").wait_for()
     first = page.inner_text("#who")
@@ -44,7 +45,7 @@ def test_page_through_accept_reload_undo(page: Page) -> None:
     page.fill("#note", "the nose,\nand the collar")
     page.get_by_role("group", name="Verdict on s03").get_by_role("button", name="Accept").click()
     said(page, "Accepted as s03")
-    (row,) = read_csv(DECISIONS)
+    (row,) = read_csv(decisions)
     assert (row["image"], row["verdict"], row["sitter"], row["by"]) == (FOUND, "accept", "s03", "E. H.")
     assert row["evidence"] == "the nose, and the collar"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", row["when"])
@@ -57,12 +58,12 @@ def test_page_through_accept_reload_undo(page: Page) -> None:
     page.get_by_text("Accepted as s03 by E. H.").wait_for()
     page.get_by_role("button", name="Undo").click()
     said(page, "Undone")
-    assert rows() == []
+    assert rows(decisions) == []
     assert page.get_attribute("#accept-1", "aria-pressed") == "false"
     assert page.get_by_role("button", name="Undo").is_disabled()
 
 
-def test_every_verdict_has_a_key_and_the_same_key_takes_it_back(page: Page) -> None:
+def test_every_verdict_has_a_key_and_the_same_key_takes_it_back(page: Page, decisions: Path) -> None:
     open_portrait(page, FOUND)
     second = page.inner_text("#name-2").partition(". ")[2]
     listed = [page.inner_text(f"#name-{n}").partition(". ")[2] for n in (1, 2, 3)]
@@ -77,14 +78,14 @@ def test_every_verdict_has_a_key_and_the_same_key_takes_it_back(page: Page) -> N
             for key in keys:
                 page.keyboard.press(key)
             said(page, "Undo: z" if turn else "Taken back")
-            assert [row[1:] for row in rows()] == turn
+            assert [row[1:] for row in rows(decisions)] == turn
             page.evaluate("document.querySelector('#status').textContent = ''")
     page.keyboard.press("z")
     said(page, "Undone")
-    assert len(rows()) == len(listed)
+    assert len(rows(decisions)) == len(listed)
 
 
-def test_keys_are_text_in_a_field_and_can_be_turned_off(page: Page) -> None:
+def test_keys_are_text_in_a_field_and_can_be_turned_off(page: Page, decisions: Path) -> None:
     open_portrait(page, FOUND)
     page.keyboard.press("m")
     page.keyboard.type("axaruz1")
@@ -99,10 +100,10 @@ def test_keys_are_text_in_a_field_and_can_be_turned_off(page: Page) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("x")
     said(page, "Set aside")
-    assert rows() == [(FOUND, "unsuitable", "")]
+    assert rows(decisions) == [(FOUND, "unsuitable", "")]
 
 
-def test_after_a_verdict_it_goes_on_to_the_next_where_that_is_wished(page: Page) -> None:
+def test_after_a_verdict_it_goes_on_to_the_next_where_that_is_wished(page: Page, decisions: Path) -> None:
     page.get_by_role("link", name="Review them one by one").click()
     page.wait_for_selector(".card.chosen")
     first = page.inner_text("#who")
@@ -119,22 +120,22 @@ def test_after_a_verdict_it_goes_on_to_the_next_where_that_is_wished(page: Page)
     page.keyboard.press("z")
     page.wait_for_function("name => document.querySelector('#who').textContent === name", arg=first)
     said(page, f"Undone: the last decision on {first}")
-    assert [row[1] for row in rows()] == ["reject"]
+    assert [row[1] for row in rows(decisions)] == ["reject"]
 
 
-def test_somebody_who_is_not_on_the_list_can_be_accepted(page: Page) -> None:
+def test_somebody_who_is_not_on_the_list_can_be_accepted(page: Page, decisions: Path) -> None:
     open_portrait(page, LOST)
     page.get_by_text("Somebody else in the gallery").click()
     page.select_option("#other", "s09")
     page.get_by_role("button", name="Accept this sitter").click()
     said(page, "Accepted as s09")
-    assert rows() == [(LOST, "accept", "s09")]
+    assert rows(decisions) == [(LOST, "accept", "s09")]
     page.get_by_role("button", name="Take back").click()
     said(page, "Taken back")
-    assert rows() == []
+    assert rows(decisions) == []
 
 
-def test_filters_progress_and_what_is_saved_from_the_page(page: Page) -> None:
+def test_filters_progress_and_what_is_saved_from_the_page(page: Page, decisions: Path) -> None:
     open_portrait(page, "s05/1")
     page.keyboard.press("a")
     said(page, "Accepted as s05")
@@ -159,20 +160,20 @@ def test_filters_progress_and_what_is_saved_from_the_page(page: Page) -> None:
     assert "<script" not in sheet
     with page.expect_download() as download:
         page.get_by_role("link", name="Save the decisions").click()
-    assert Path(download.value.path()).read_bytes() == DECISIONS.read_bytes()
+    assert Path(download.value.path()).read_bytes() == decisions.read_bytes()
 
 
-def test_the_next_run_honours_what_was_decided_and_the_page_shows_the_run(page: Page) -> None:
+def test_the_next_run_honours_what_was_decided_and_the_page_shows_the_run(page: Page, at: Layout) -> None:
     open_portrait(page, FOUND)
     page.keyboard.press("r")
     said(page, "Ruled out: s03")
-    identify.run(study(**ASKED), "who")
+    identify.run(study(**ASKED), "who", at.root)
     page.reload()
     assert "s03" not in page.inner_text(".cards")
     page.get_by_text("Ruled out: s03").wait_for()
 
 
-def test_two_browsers_at_once(browser: Browser, server: Served, page: Page) -> None:
+def test_two_browsers_at_once(browser: Browser, server: Served, page: Page, decisions: Path) -> None:
     with browser.new_context() as other_context:
         other = other_context.new_page()
         other.set_default_timeout(15_000)
@@ -183,19 +184,19 @@ def test_two_browsers_at_once(browser: Browser, server: Served, page: Page) -> N
         said(page, "Accepted as s03")
         other.keyboard.press("x")  # on what it has not seen
         complains(other, "Somebody else has decided on this portrait in the meantime")
-        assert rows() == [(FOUND, "accept", "s03")]
+        assert rows(decisions) == [(FOUND, "accept", "s03")]
         assert other.get_attribute("#accept-1", "aria-pressed") == "true"  # and now it has
 
         open_portrait(other, LOST)
         other.keyboard.press("u")
         said(other, "Left open")
-        assert set(rows()) == {(FOUND, "accept", "s03"), (LOST, "unsure", "")}
+        assert set(rows(decisions)) == {(FOUND, "accept", "s03"), (LOST, "unsure", "")}
         page.keyboard.press("z")  # each undoes its own
         said(page, "Undone")
-        assert rows() == [(LOST, "unsure", "")]
+        assert rows(decisions) == [(LOST, "unsure", "")]
         other.keyboard.press("z")
         said(other, "Undone")
-        assert rows() == []
+        assert rows(decisions) == []
 
 
 def test_enlarged_side_by_side_with_zoom_and_keys(page: Page) -> None:
@@ -217,12 +218,11 @@ def test_enlarged_side_by_side_with_zoom_and_keys(page: Page) -> None:
 
 
 def test_without_a_file_for_decisions_the_page_says_which_line_is_missing(
-    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, at: Layout, tmp_path: Path
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_project(Path())
-    identify.run(study(), "who")
-    with served(study()) as server, browser.new_context() as context:
+    write_project(at.root)
+    identify.run(study(), "who", at.root)
+    with served(study(), at) as server, browser.new_context() as context:
         page = context.new_page()
         page.goto(server.address)
         page.get_by_text("decisions: decisions-who.csv").wait_for()
@@ -232,10 +232,10 @@ def test_without_a_file_for_decisions_the_page_says_which_line_is_missing(
     assert list(tmp_path.glob("*.csv")) == []
 
 
-def test_a_fault_in_the_file_is_shown_and_the_file_is_left_alone(page: Page) -> None:
-    DECISIONS.write_text("image,verdict,sitter\nnobody/7,accept,s03\n")
+def test_a_fault_in_the_file_is_shown_and_the_file_is_left_alone(page: Page, decisions: Path) -> None:
+    decisions.write_text("image,verdict,sitter\nnobody/7,accept,s03\n")
     open_portrait(page, FOUND)
     page.get_by_text("image 'nobody/7' is not among the portraits").wait_for()
     page.keyboard.press("a")
     complains(page, "Decisions cannot be saved here")
-    assert text_of(DECISIONS) == "image,verdict,sitter\nnobody/7,accept,s03\n"
+    assert text_of(decisions) == "image,verdict,sitter\nnobody/7,accept,s03\n"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.core import layout
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv
+from pipeline.core.layout import Layout
 from pipeline.sources.cfp import read_protocol
 from pipeline.sources.lfw import read_pairs
 from pipeline.stages import align, download, split
@@ -30,24 +30,23 @@ Bo\t2\tAnn_Lee\t2
 
 
 @pytest.fixture(autouse=True)
-def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def here(project: Path) -> None:
     """An empty project."""
-    monkeypatch.chdir(project)
 
 
-def lfw(text: str = LFW) -> dict[str, Any]:
-    Path("pairs.txt").write_text(text)
+def lfw(at: Layout, text: str = LFW) -> dict[str, Any]:
+    (at.root / "pairs.txt").write_text(text)
     for number, (name, count) in enumerate({"Ann_Lee": 2, "Bo": 4, "Cy": 12}.items()):
-        folder = Path("lfw") / name
+        folder = at.root / "lfw" / name
         folder.mkdir(parents=True, exist_ok=True)
         for i in range(1, count + 1):
             (folder / f"{name}_{i:04d}.jpg").write_bytes(picture(20 * number + i))
     return {"kind": "lfw", "path": "lfw", "pairs": "pairs.txt"}
 
 
-def cfp(protocol: str) -> dict[str, Any]:
+def cfp(at: Layout, protocol: str) -> dict[str, Any]:
     """Four people with three frontal and two profile pictures each, two folds of two and two pairs."""
-    root, lists = Path("cfp-dataset"), {"F": "", "P": ""}
+    root, lists = at.root / "cfp-dataset", {"F": "", "P": ""}
     for person in range(1, 5):
         for kind, name, count in (("F", "frontal", 3), ("P", "profile", 2)):
             folder = root / f"Data/Images/{person:03d}/{name}"
@@ -76,8 +75,8 @@ def standing(rows: list[dict[str, str]]) -> dict[int, tuple[str, str, bool]]:
     return {number: (s["a"], s["b"], s["sign"] == "+") for number, s in sorted(sides.items())}
 
 
-def test_lfw_s_list_gives_its_pairs_in_their_order_and_only_their_images_are_copied() -> None:
-    rows = fetch(layout.HERE, **lfw())
+def test_lfw_s_list_gives_its_pairs_in_their_order_and_only_their_images_are_copied(at: Layout) -> None:
+    rows = fetch(at, **lfw(at))
     assert list(standing(rows).values()) == [
         ("Ann_Lee/Ann_Lee-Ann_Lee_0001", "Ann_Lee/Ann_Lee-Ann_Lee_0002", True),
         ("Bo/Bo-Bo_0001", "Bo/Bo-Bo_0003", True),
@@ -90,16 +89,16 @@ def test_lfw_s_list_gives_its_pairs_in_their_order_and_only_their_images_are_cop
     ]
     assert {row["sitter"] for row in rows} == {"Ann_Lee", "Bo", "Cy"}
     assert len(rows) == 7
-    copied = layout.raw("set") / next(row["path"] for row in rows if row["image_id"].endswith("Cy_0012"))
-    assert copied.read_bytes() == Path("lfw/Cy/Cy_0012.jpg").read_bytes()
+    copied = at.raw("set") / next(row["path"] for row in rows if row["image_id"].endswith("Cy_0012"))
+    assert copied.read_bytes() == (at.root / "lfw/Cy/Cy_0012.jpg").read_bytes()
 
 
-def test_lfw_s_own_list_has_ten_folds_of_six_hundred() -> None:
+def test_lfw_s_own_list_has_ten_folds_of_six_hundred(at: Layout) -> None:
     lines = ["10\t300"]
     for _ in range(10):
         lines += [f"A_{i}\t1\t2" for i in range(300)] + [f"A_{i}\t1\tB_{i}\t3" for i in range(300)]
-    Path("pairs.txt").write_text("\n".join(lines) + "\n")
-    pairs = read_pairs(Path("pairs.txt"))
+    (at.root / "pairs.txt").write_text("\n".join(lines) + "\n")
+    pairs = read_pairs(at.root / "pairs.txt")
     assert len(pairs) == 6000
     assert [pair.genuine for pair in pairs] == ([True] * 300 + [False] * 300) * 10
 
@@ -116,16 +115,16 @@ def test_lfw_s_own_list_has_ten_folds_of_six_hundred() -> None:
         (LFW.replace("Bo\t1\t3", "../Bo\t1\t3"), "names '../Bo/../Bo_0001.jpg', which leads out of lfw"),
     ],
 )
-def test_a_list_that_is_not_lfw_s_is_refused_with_the_line(text: str, message: str) -> None:
-    source = lfw(text)
+def test_a_list_that_is_not_lfw_s_is_refused_with_the_line(at: Layout, text: str, message: str) -> None:
+    source = lfw(at, text)
     with pytest.raises(SitterError) as error:
-        fetch(layout.HERE, **source)
-    assert message in str(error.value)
+        fetch(at, **source)
+    assert message in str(error.value).replace(f"{at.root}/", "")  # paths as in params.yaml
 
 
 @pytest.mark.parametrize(("protocol", "side"), [("FF", "frontal"), ("FP", "profile")])
-def test_cfp_s_protocol_gives_frontal_images_against_its_other_list(protocol: str, side: str) -> None:
-    rows = fetch(layout.HERE, **cfp(protocol))
+def test_cfp_s_protocol_gives_frontal_images_against_its_other_list(at: Layout, protocol: str, side: str) -> None:
+    rows = fetch(at, **cfp(at, protocol))
     found = standing(rows)
     assert len(found) == 8
     second = {"FF": ("frontal-02", "frontal-03", "frontal-01", "frontal-01")}.get(
@@ -141,9 +140,9 @@ def test_cfp_s_protocol_gives_frontal_images_against_its_other_list(protocol: st
     assert {row["sitter"] for row in rows if side in row["image_id"]} <= {"001", "002", "003", "004"}
 
 
-def test_what_is_wrong_with_a_protocol_is_named_with_file_and_line() -> None:
-    cfp("FP")
-    root = Path("cfp-dataset")
+def test_what_is_wrong_with_a_protocol_is_named_with_file_and_line(at: Layout) -> None:
+    cfp(at, "FP")
+    root = at.root / "cfp-dataset"
     same = root / "Protocol/Split/FP/01/same.txt"
     for text, message in (
         ("1;2\n", r"same\.txt, line 1: found '1;2'; expected two numbers"),
@@ -159,25 +158,25 @@ def test_what_is_wrong_with_a_protocol_is_named_with_file_and_line() -> None:
     (root / "Protocol/Pair_list_P.txt").write_text("1\n")
     with pytest.raises(SitterError, match=r"Pair_list_P\.txt, line 1: found '1'; expected a number and the path"):
         read_protocol(root, "FP")
-    cfp("FP")
+    cfp(at, "FP")
     shutil.rmtree(root / "Protocol/Split/FP")
     with pytest.raises(SitterError, match="holds no folds 01, 02"):
         read_protocol(root, "FP")
 
 
 def test_a_pair_without_a_face_is_dropped_from_its_fold_and_counted(
-    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    at: Layout, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """From the files to the pairs; what is not square has no face for the detector `aligned`."""
     from PIL import Image
 
-    source = lfw()
-    Image.new("RGB", (30, 20)).save("lfw/Cy/Cy_0012.jpg")
+    source = lfw(at)
+    Image.new("RGB", (30, 20)).save(at.root / "lfw/Cy/Cy_0012.jpg")
     whole = study(source, {"kind": "pairs", "folds": 2})
-    download.run(whole, "set")
-    align.run(whole, "set")
-    split.run(whole, "set")
-    listed = read_csv(layout.split("set") / "pairs.csv")
+    download.run(whole, "set", at.root)
+    align.run(whole, "set", at.root)
+    split.run(whole, "set", at.root)
+    listed = read_csv(at.split("set") / "pairs.csv")
     assert [(row["genuine"], row["fold"]) for row in listed] == [
         ("1", "0"), ("1", "0"), ("0", "0"), ("1", "1"), ("0", "1"), ("0", "1"),
     ]  # fmt: skip

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from pipeline.core.layout import Layout
@@ -81,7 +81,8 @@ def listed(folder: Path, name: str, file: str, content: str, **replaced: str) ->
     source = code(name)
     for was, now in replaced.items():
         source = re.sub(rf'^{was} = ".*"$', f'{was} = "{now}"', source, flags=re.MULTILINE)
-    exec(compile(source, name, "exec"), {})
+    with contextlib.chdir(folder):  # where a recipe reads its file and writes the list
+        exec(compile(source, name, "exec"), {})
     return read_listing(folder / "portraits.csv", folder, {"path": "image"} if name == "tms" else {})
 
 
@@ -92,8 +93,7 @@ def test_every_entry_on_the_page_is_one(project: Path) -> None:
         SOURCES[entry["kind"]].model_validate(entry)
 
 
-def test_wikidata(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(project)
+def test_wikidata(project: Path) -> None:
     query = re.search(r"^```sparql\nSELECT ([^{]*) WHERE", PAGE, re.MULTILINE)
     assert query is not None
     assert WIKIDATA.partition("\n")[0] == query[1].replace(" ?", ",").lstrip("?")
@@ -103,8 +103,7 @@ def test_wikidata(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (woman.sitter, woman.known["sitter_id"], woman.known["page"]) == ("", "", f"{ENTITY}Q3")
 
 
-def test_the_met(project: Path, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(project)
+def test_the_met(project: Path, site: Site) -> None:
     site.files = {"/436": json.dumps({"objectID": 436, "primaryImage": f"{site.url}/a.jpg"}).encode()}
     site.files["/438"] = json.dumps({"objectID": 438, "primaryImage": ""}).encode()
     (man,) = listed(project, "met", "MetObjects.csv", MET, API=f"{site.url}/")
@@ -114,8 +113,7 @@ def test_the_met(project: Path, site: Site, monkeypatch: pytest.MonkeyPatch) -> 
     assert man.known["licence"] == "CC0-1.0"
 
 
-def test_the_rijksmuseum(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(project)
+def test_the_rijksmuseum(project: Path) -> None:
     marten, woman = listed(project, "rijksmuseum", "collection.csv", RIJKSMUSEUM)
     assert (marten.sitter, marten.known["artist"], marten.known["year"]) == (
         "Marten Soolmans", "Rijn, Rembrandt van", "1634",
@@ -123,8 +121,7 @@ def test_the_rijksmuseum(project: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert (woman.sitter, woman.known["inventory"]) == ("", "SK-A-2")
 
 
-def test_tms(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(project)
+def test_tms(project: Path) -> None:
     queen, lady = listed(project, "tms", "export.csv", TMS)
     assert (queen.sitter, queen.known["artist"], queen.written) == ("Elizabeth I", "Nicholas Hilliard", "0001.jpg")
     assert (lady.sitter, lady.known["artist"], lady.known["credit"]) == ("", "Unknown", "Bequest")

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from pipeline.core import layout
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import Layout
 from pipeline.params.augment import Augmentation
 from pipeline.params.train import Training
 from pipeline.stages import train
@@ -21,12 +21,6 @@ from tests.training.study import prepared, study
 
 Image = NDArray[np.uint8]
 OFF = dict.fromkeys(Augmentation.model_fields, 0.0)
-
-
-@pytest.fixture(autouse=True)
-def in_the_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work in the project's folder."""
-    monkeypatch.chdir(project)
 
 
 def changed(way: str, epochs: int = 40, size: int = 112) -> tuple[Image, list[Image]]:
@@ -109,9 +103,9 @@ def test_occlusion_is_one_grey_rectangle(size: int) -> None:
         assert hidden.sum() > 0.9 * area * size**2
 
 
-def test_it_is_off_unless_asked_for_and_reaches_only_what_is_learned_from(project: Path) -> None:
+def test_it_is_off_unless_asked_for_and_reaches_only_what_is_learned_from(at: Layout, project: Path) -> None:
     assert Training().augment is None
-    plain, augmented = prepared(layout.HERE, "lora"), prepared(layout.HERE, "lora", augment={})
+    plain, augmented = prepared(at, "lora"), prepared(at, "lora", augment={})
     assert plain.train.kept is not None
     assert augmented.train.kept is None, "each epoch has its own images"
     assert augmented.train.dataset.augment is not None
@@ -122,16 +116,18 @@ def test_it_is_off_unless_asked_for_and_reaches_only_what_is_learned_from(projec
     assert torch.equal(first, again)
     assert not torch.equal(first, later)
     assert not torch.equal(first, as_it_is)
-    workers = prepared(layout.HERE, "lora", augment={}, workers=2)
+    workers = prepared(at, "lora", augment={}, workers=2)
     (by_workers,) = workers.train.batches([batch], (3, 0))
     assert torch.equal(by_workers, first)
 
 
 @pytest.mark.training
-def test_a_stopped_training_goes_on_with_the_same_images(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_training_goes_on_with_the_same_images(
+    at: Layout, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = {"augment": {}, "epochs": 2}
-    train.run(study("lora", **settings), "lora")
-    whole = load_file(layout.model("lora") / "weights.safetensors")
+    train.run(study("lora", **settings), "lora", project)
+    whole = load_file(at.model("lora") / "weights.safetensors")
     batch, count = train_batch(), iter(range(100))
 
     def stopped(run, *given):  # type: ignore[no-untyped-def]
@@ -142,12 +138,12 @@ def test_a_stopped_training_goes_on_with_the_same_images(project: Path, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr("pipeline.training.loop.Run.batch", stopped)
         with pytest.raises(SitterError, match="stopped"):
-            train.run(study("lora", **settings), "lora")
-    train.run(study("lora", **settings), "lora")
-    resumed = load_file(layout.model("lora") / "weights.safetensors")
+            train.run(study("lora", **settings), "lora", project)
+    train.run(study("lora", **settings), "lora", project)
+    resumed = load_file(at.model("lora") / "weights.safetensors")
     assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
-    train.run(study("lora", epochs=2), "lora")
-    plain = load_file(layout.model("lora") / "weights.safetensors")
+    train.run(study("lora", epochs=2), "lora", project)
+    plain = load_file(at.model("lora") / "weights.safetensors")
     assert not all(torch.equal(value, plain[name]) for name, value in whole.items())
 
 
@@ -157,6 +153,6 @@ def train_batch():  # type: ignore[no-untyped-def]
     return Run.batch
 
 
-def test_a_head_starts_from_the_mean_of_the_faces_as_they_are(project: Path) -> None:
-    means = [prepared(layout.HERE, "head", **settings).backbone.stages[-1].mean for settings in ({}, {"augment": {}})]
+def test_a_head_starts_from_the_mean_of_the_faces_as_they_are(at: Layout, project: Path) -> None:
+    means = [prepared(at, "head", **settings).backbone.stages[-1].mean for settings in ({}, {"augment": {}})]
     torch.testing.assert_close(*means)

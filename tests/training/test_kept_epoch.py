@@ -11,9 +11,9 @@ import pytest
 import torch
 import yaml
 
-from pipeline.core import layout
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json, write_csv
+from pipeline.core.layout import Layout
 from pipeline.params import check
 from pipeline.params.recipe import recipe_of
 from pipeline.training.loop import Run
@@ -33,15 +33,9 @@ LOSSES: dict[str, dict[str, Any]] = {
 BY_IMAGES = {"tiny": {"kind": "images", "val": 0.4}, "more": {"kind": "sitters", "test": 0.2}}
 
 
-@pytest.fixture(autouse=True)
-def in_the_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work in the project's folder."""
-    monkeypatch.chdir(project)
-
-
-def split_by_images(folder: Path = Path()) -> None:
+def split_by_images(at: Layout) -> None:
     """Move two of the five images of each train sitter to val."""
-    table = folder / layout.split("tiny") / "split.csv"
+    table = at.split("tiny") / "split.csv"
     rows = read_csv(table)
     for row in rows:
         if row["subset"] == "train":
@@ -51,17 +45,17 @@ def split_by_images(folder: Path = Path()) -> None:
     write_csv(table, rows, list(rows[0]))
 
 
-def prepared(loss: str, **training: Any) -> Run:
+def prepared(at: Layout, loss: str, **training: Any) -> Run:
     raw = copy.deepcopy(STUDY) | {"split": BY_IMAGES}
     raw["models"] = {"m": {**LORA, "loss": LOSSES[loss]}}
     raw["models"]["m"]["training"] = LORA["training"] | {"images": 2, "batch_per": "training"} | training
-    return prepared_by(recipe_of(check(raw), "m"), layout.HERE)
+    return prepared_by(recipe_of(check(raw), "m"), at)
 
 
 @pytest.mark.parametrize("keep", ["val-eer", "val-loss", "train-loss", "last"])
-def test_the_epoch_is_kept_that_has_the_lowest_of_the_figure_asked_for(project: Path, keep: str) -> None:
-    split_by_images()
-    run = prepared("both", keep=keep, epochs=6, lr=0.3)
+def test_the_epoch_is_kept_that_has_the_lowest_of_the_figure_asked_for(at: Layout, project: Path, keep: str) -> None:
+    split_by_images(at)
+    run = prepared(at, "both", keep=keep, epochs=6, lr=0.3)
     kept: list[dict[str, torch.Tensor]] = []
     end = run.end_of_epoch
 
@@ -81,9 +75,11 @@ def test_the_epoch_is_kept_that_has_the_lowest_of_the_figure_asked_for(project: 
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_the_validation_loss_is_that_of_all_val_faces_of_the_network_at_rest(project: Path, loss: str) -> None:
-    split_by_images()
-    run = prepared(loss, keep="val-loss", val_images=4, sitters=3)
+def test_the_validation_loss_is_that_of_all_val_faces_of_the_network_at_rest(
+    at: Layout, project: Path, loss: str
+) -> None:
+    split_by_images(at)
+    run = prepared(at, loss, keep="val-loss", val_images=4, sitters=3)
     run.fit(project / "c", "key", StopRequest())
     assert run.validation_loss is not None
     run.backbone.eval()
@@ -106,20 +102,20 @@ def test_the_validation_loss_is_that_of_all_val_faces_of_the_network_at_rest(pro
     assert run.state.history[-1]["val_loss"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_measuring_it_changes_nothing_of_the_training(project: Path) -> None:
-    split_by_images()
+def test_measuring_it_changes_nothing_of_the_training(at: Layout, project: Path) -> None:
+    split_by_images(at)
     with_it, without = (
-        prepared("both", keep=keep).fit(project / keep, "key", StopRequest()) for keep in ("val-loss", "train-loss")
+        prepared(at, "both", keep=keep).fit(project / keep, "key", StopRequest()) for keep in ("val-loss", "train-loss")
     )
     assert [row["loss"] for row in with_it.history] == [row["loss"] for row in without.history]
 
 
-def test_a_loss_with_class_centres_needs_val_faces_of_training_sitters(project: Path) -> None:
+def test_a_loss_with_class_centres_needs_val_faces_of_training_sitters(at: Layout, project: Path) -> None:
     with pytest.raises(
         SitterError, match=r"models\.m: keep is val-loss, but tiny have 0 val faces of training sitters"
     ):
-        prepared("arcface", keep="val-loss")
-    assert math.isfinite(prepared("infonce", keep="val-loss").val_eer())
+        prepared(at, "arcface", keep="val-loss")
+    assert math.isfinite(prepared(at, "infonce", keep="val-loss").val_eer())
 
 
 @pytest.mark.parametrize(
@@ -144,7 +140,7 @@ def test_two_processes_choose_by_the_loss_that_one_has(tmp_path: Path) -> None:
         folder = new_project(tmp_path / str(world), models, keep="val-loss", shard_centres=6)
         raw = yaml.safe_load((folder / "params.yaml").read_text()) | {"split": BY_IMAGES}
         (folder / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
-        split_by_images(folder)
+        split_by_images(Layout(folder))
         train_all(folder, world, *models)
         folders.append(folder)
     for name in models:

@@ -20,7 +20,7 @@ from pipeline.answering.exporting.export import Form, export, sample
 from pipeline.answering.exporting.network import Exported
 from pipeline.answering.recogniser import FusedRecogniser
 from pipeline.answering.study import OpenStudy
-from pipeline.core.layout import HERE
+from pipeline.core.layout import Layout
 from pipeline.stages import align, download, split
 from pipeline.store.embeddings import read_embeddings
 from tests.answering.conftest import portrait
@@ -155,10 +155,9 @@ def test_an_export_that_gives_other_vectors_is_not_kept(
 
 
 @pytest.mark.slow
-def test_real_weights_on_a_hundred_real_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_real_weights_on_a_hundred_real_faces(at: Layout, tmp_path: Path) -> None:
     weights, photographs = shared("weights"), shared("data", "lfw-100")
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(photographs, "lfw")
+    shutil.copytree(photographs, tmp_path / "lfw")
     scrfd = {"kind": "file", "path": str(weights / "scrfd_500m.onnx"), "licence": "MIT"}
     network = {"kind": "file", "path": str(weights / "mobilefacenet.pt"), "licence": "MIT"}
     backbone = {"kind": "mobilefacenet", "weights": "network"}
@@ -174,13 +173,13 @@ def test_real_weights_on_a_hundred_real_faces(tmp_path: Path, monkeypatch: pytes
         "embed": {"datasets": ["lfw"], "batch": 32},
         "evaluate": {"benchmarks": {}},
     }
-    study = OpenStudy(params.check(raw), HERE)
+    study = OpenStudy(params.check(raw), at)
     for entry in raw["download"]:  # type: ignore[attr-defined]
-        download.run(study.params, entry)
-    align.run(study.params, "lfw")
-    split.run(study.params, "lfw")
+        download.run(study.params, entry, tmp_path)
+    align.run(study.params, "lfw", tmp_path)
+    split.run(study.params, "lfw", tmp_path)
     for form in ("onnx", "folder"):
-        export(study, "m", form, Path(form))  # type: ignore[arg-type]
-        checked = json.loads(Path(form, "model.json").read_text())["checked"]
+        export(study, "m", form, tmp_path / form)  # type: ignore[arg-type]
+        checked = json.loads((tmp_path / form / "model.json").read_text())["checked"]
         assert checked["faces"] == 100
         assert checked["least_cosine"] > 0.99999

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pyarrow
@@ -12,7 +11,7 @@ import pytest
 from pipeline.cli import main
 from pipeline.commands import scores
 from pipeline.core.errors import SitterError
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.formats.score_files import ScoreBlock, read_bob, write_scores
 from pipeline.metrics.verification import eer, roc, tally, tar_at_far
 from pipeline.sources.outside.outside_file import read_columns
@@ -26,52 +25,47 @@ PYEER = {"eer": 0.2128036, "fmr100": 0.7885714, "fmr1000": 0.8942857, "zero_fmr"
 KINDS = {name: BENCHMARKS[name] for name in ("all", "who", "folds")}
 
 
-@pytest.fixture(autouse=True)
-def in_the_project(at: Layout, project: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work in the folder of the project."""
-    monkeypatch.chdir(at.root)
+def figures(at: Layout) -> dict:
+    return json.loads((at.results() / "metrics.json").read_text())
 
 
-def figures() -> dict:
-    return json.loads(Path("results/metrics.json").read_text())
-
-
-def test_scores_that_are_read_back_give_the_figures_of_the_model_that_they_came_from():
-    put_pairs(HERE)
-    put_vectors(HERE)
+def test_scores_that_are_read_back_give_the_figures_of_the_model_that_they_came_from(at):
+    put_pairs(at)
+    put_vectors(at)
     first = study(benchmarks=KINDS)
-    run(HERE, first)
-    evaluate.run(first)
-    before = figures()
-    given(HERE, "cots.csv").unlink()
-    scores.run(first, "who", "own", str(given(HERE, "cots.five-column")))
+    run(at, first)
+    evaluate.run(first, at.root)
+    before = figures(at)
+    given(at, "cots.csv").unlink()
+    scores.run(first, "who", "own", str(given(at, "cots.five-column")), at.root)
     second = study(SCORES, benchmarks=KINDS)
-    run(HERE, second)
-    evaluate.run(second)
-    after = figures()
+    run(at, second)
+    evaluate.run(second, at.root)
+    after = figures(at)
     for benchmark, names in (("all", ("eer", "tar@0.1", "auc", "d_prime")), ("who", ("rank-1", "dir@0.1"))):
         for name in names:
             assert after[benchmark]["cots"][name] == pytest.approx(before[benchmark]["own"][name], abs=1e-9), name
 
 
 @pytest.mark.parametrize("ending", ["four-column", "five-column", "csv", "arrow"])
-def test_every_format_holds_the_pairs_that_the_benchmark_counts(ending):
-    put_pairs(HERE)
-    put_vectors(HERE)
+def test_every_format_holds_the_pairs_that_the_benchmark_counts(at, ending):
+    put_pairs(at)
+    put_vectors(at)
     studied = study(benchmarks=KINDS)
-    run(HERE, studied)
-    evaluate.run(studied)
-    scores.run(studied, "all", "own", f"all.{ending}")
+    run(at, studied)
+    evaluate.run(studied, at.root)
+    file = at.root / f"all.{ending}"
+    scores.run(studied, "all", "own", str(file), at.root)
     if ending == "csv":
         import pandas
 
-        table = pyarrow.Table.from_pandas(pandas.read_csv("all.csv"))
+        table = pyarrow.Table.from_pandas(pandas.read_csv(file))
     else:
-        table = read_bob(Path(f"all.{ending}")) if ending != "arrow" else pyarrow.ipc.open_file("all.arrow").read_all()
+        table = read_bob(file) if ending != "arrow" else pyarrow.ipc.open_file(file).read_all()
     assert table.num_columns == 4 + (ending != "four-column")
     genuine = np.array(table["claimed_id"].to_pylist()) == np.array(table["real_id"].to_pylist())
     score = table["score"].to_numpy()
-    mine = figures()["all"]["own"]
+    mine = figures(at)["all"]["own"]
     assert (genuine.sum(), (~genuine).sum()) == (mine["genuine"], mine["impostor"])
     curve = roc(tally(score[genuine], score[~genuine]))
     assert eer(curve)[0] == mine["eer"]
@@ -104,7 +98,7 @@ def test_a_broken_line_is_named(tmp_path, text, message):
         read_bob(tmp_path / "a.five-column")
 
 
-def test_what_cannot_be_written_or_read_is_told(tmp_path):
+def test_what_cannot_be_written_or_read_is_told(at, tmp_path):
     studied = study(benchmarks=BENCHMARKS)
     for benchmark, model, file, message in (
         ("al", "own", "a.csv", "no 'al' under evaluate.benchmarks; did you mean 'all'"),
@@ -113,8 +107,8 @@ def test_what_cannot_be_written_or_read_is_told(tmp_path):
         ("shape", "own", "a.csv", "a benchmark of kind geometry compares no images"),
     ):
         with pytest.raises(SitterError, match=message):
-            scores.run(studied, benchmark, model, file)
-        assert not Path(file).exists()
+            scores.run(studied, benchmark, model, str(tmp_path / file), at.root)
+        assert not (tmp_path / file).exists()
     (tmp_path / "four.five-column").write_text("a b c 0.1\n")
     with pytest.raises(SitterError, match="four columns, which do not name the gallery image"):
         read_columns(tmp_path / "four.five-column", ["probe_id"])
