@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError, nearest
-from pipeline.core.messages import configure_logging
+from pipeline.core.log_format import configure_logging
 from pipeline.plan.commands import ASKED, EVERY, WORDS, Command
 from pipeline.plan.stages import STAGES, Stage
 

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import Layout
-from pipeline.core.messages import configure_logging
+from pipeline.core.log_format import configure_logging
 from pipeline.params import Study, read
 from pipeline.plan.jobs import Job
 from pipeline.plan.stages import jobs

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import cli
-from pipeline.core.messages import configure_logging
+from pipeline.core.log_format import configure_logging
 from pipeline.core.progress import progress
 from pipeline.plan.commands import EVERY
 from tests.suite.environment import environment

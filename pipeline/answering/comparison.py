@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.identification.verbal import verbal
 from pipeline.reporting import album
 from pipeline.reporting.album import picture, tinted
-from pipeline.reporting.numbers import ratio
+from pipeline.reporting.number_format import ratio
 from pipeline.reporting.page_templates import templates
 
 if TYPE_CHECKING:

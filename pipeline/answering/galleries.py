@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.answering import portraits as of_study
-from pipeline.answering.folder import FOLDER, FolderPictures, folder_portraits
+from pipeline.answering.folder_gallery import FOLDER, FolderPictures, folder_portraits
 from pipeline.answering.gallery import Fixed, Gallery
 from pipeline.answering.pairs import stored_prints
 from pipeline.core.errors import SitterError, nearest

@@ -87,7 +87,7 @@ def _record(found: Comparison) -> dict[str, Any]:
 
 
 def _lines(found: Comparison, model: str) -> list[str]:
-    from pipeline.reporting.numbers import ratio
+    from pipeline.reporting.number_format import ratio
 
     lines = [f"score {found.score:.3f}, by {model}"]
     if found.log10_lr is None or found.bounds is None:

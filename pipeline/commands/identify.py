@@ -102,7 +102,7 @@ def _line(answer: PictureAnswer) -> str:
 
 def _pictures(asked: Sequence[str]) -> list[Path]:
     """Return the pictures that are named; pictures in a folder come in natural order."""
-    from pipeline.answering.folder import pictures_in
+    from pipeline.answering.folder_gallery import pictures_in
 
     found: list[Path] = []
     for word in asked:
@@ -121,7 +121,7 @@ def _pictures(asked: Sequence[str]) -> list[Path]:
 
 def _table(answer: PictureAnswer, gallery: Gallery) -> list[str]:
     """Return the lines that are printed for a picture: a row for each candidate, then the cautions."""
-    from pipeline.reporting.numbers import percent
+    from pipeline.reporting.number_format import percent
     from pipeline.reporting.tables import aligned
 
     lines = [] if answer.faces else [f"{answer.picture}: no face was found"]
@@ -145,6 +145,6 @@ def _table(answer: PictureAnswer, gallery: Gallery) -> list[str]:
 
 def _evidence(candidate: Candidate, posterior: str) -> tuple[str, str, str]:
     from pipeline.identification.sheets import words
-    from pipeline.reporting.numbers import ratio
+    from pipeline.reporting.number_format import ratio
 
     return ratio(candidate.log10_lr), posterior, words(candidate)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import Layout
-from pipeline.reporting.numbers import NONE, signed
+from pipeline.reporting.number_format import NONE, signed
 from pipeline.reporting.published import Beside, PublishedComparison, comparisons, tables
 from pipeline.reporting.tables import aligned, cell, heading
 from pipeline.store.results import read_metrics

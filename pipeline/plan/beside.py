@@ -12,7 +12,7 @@ from pathlib import Path
 from pipeline.core.errors import SitterError
 from pipeline.core.lookup import FileFinder, NotFound
 from pipeline.core.names import nfc
-from pipeline.core.own_files import located
+from pipeline.core.own_files import below, located
 from pipeline.formats.companions import companions
 from pipeline.formats.recordio_files import index_and_property
 from pipeline.formats.user_csv import open_table
@@ -23,12 +23,18 @@ from pipeline.params.sources.manifest import ManifestOptions
 from pipeline.params.sources.recordio import RecordIOOptions
 
 
-def read_beside(source: Source) -> list[Path]:
+def read_beside(source: Source, root: Path = Path()) -> list[Path]:
     """Return the further files of the user's own that the download of an entry reads, whether they exist or not.
 
     Args:
         source: an entry of the section `download`.
+        root: root of the project; the paths are relative to it, as in params.yaml, or absolute.
     """
+    found = _read_beside(below(root, source))
+    return [path.relative_to(root) if path.is_relative_to(root) else path for path in found]
+
+
+def _read_beside(source: Source) -> list[Path]:
     if isinstance(source, ManifestOptions):
         return _of_list(source)
     if isinstance(source, RecordIOOptions) and source.path is not None:

@@ -65,7 +65,9 @@ def download(study: Study, at: Layout) -> Iterator[Job]:
         code = (f"sources/{source.kind}",)
         images = name in study.align or any(render.dataset == name for render in study.render.values())
         keys = (f"download.{name}", *(_nobody(study) if images else ()))
-        yield Job("download", (name,), (), (at.raw(name),), keys, code, _own(source), tuple(read_beside(source)))
+        yield Job(
+            "download", (name,), (), (at.raw(name),), keys, code, _own(source), tuple(read_beside(source, at.root))
+        )
 
 
 def render(study: Study, at: Layout) -> Iterator[Job]:

@@ -15,7 +15,7 @@ from pipeline.reporting.declared import Declared, declared
 from pipeline.reporting.discard import Discard, discard
 from pipeline.reporting.failures import Failures, failures
 from pipeline.reporting.maps import Map, maps
-from pipeline.reporting.numbers import count
+from pipeline.reporting.number_format import count
 from pipeline.reporting.pair_gallery import Group, groups
 from pipeline.reporting.searches import Searched, searched
 from pipeline.reporting.series import Series, Styles

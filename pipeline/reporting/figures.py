@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from pipeline.reporting.numbers import count, percent, plain, rate
+from pipeline.reporting.number_format import count, percent, plain, rate
 from pipeline.reporting.series import Series, Styles
 from pipeline.reporting.svg import Area, Axis, Chart, Dot, DottedLine, Line, Mark, Shade, Upright, linear_ticks, probit
 from pipeline.store.benchmarks import Benchmark

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.reporting.numbers import plain
+from pipeline.reporting.number_format import plain
 from pipeline.reporting.series import Styles
 from pipeline.reporting.svg import Axis, Chart, DottedLine, Line, linear_ticks
 from pipeline.store.curves import Curve, Point

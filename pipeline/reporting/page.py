@@ -17,7 +17,7 @@ from pipeline.reporting.chapter import CAPTIONS, Chapter, chapter
 from pipeline.reporting.declared import answer
 from pipeline.reporting.findings import Findings
 from pipeline.reporting.model_cards import model_cards
-from pipeline.reporting.numbers import NBSP
+from pipeline.reporting.number_format import NBSP
 from pipeline.reporting.overlaps import COLUMNS, overlaps
 from pipeline.reporting.page_templates import templates
 from pipeline.reporting.questions import questions

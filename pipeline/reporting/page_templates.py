@@ -6,12 +6,28 @@ from pathlib import Path
 
 import jinja2
 
-from pipeline.reporting import numbers
+from pipeline.reporting import number_format
 from pipeline.reporting.tables import heading
 
 WRITTEN = (
-    *(numbers.count, numbers.decimal, numbers.ends, numbers.figure, numbers.interval, numbers.measured, numbers.p_bare),
-    *(numbers.p_value, numbers.percent, numbers.plain, numbers.rate, numbers.ratio, numbers.signed, numbers.threshold),
+    *(
+        number_format.count,
+        number_format.decimal,
+        number_format.ends,
+        number_format.figure,
+        number_format.interval,
+        number_format.measured,
+        number_format.p_bare,
+    ),
+    *(
+        number_format.p_value,
+        number_format.percent,
+        number_format.plain,
+        number_format.rate,
+        number_format.ratio,
+        number_format.signed,
+        number_format.threshold,
+    ),
     heading,
 )
 """Functions that templates use to write numbers and the headings of figures."""
@@ -32,7 +48,7 @@ def templates(folder: Path, html: bool = True) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals |= {write.__name__: write for write in WRITTEN} | {"nbsp": numbers.NBSP}
+    environment.globals |= {write.__name__: write for write in WRITTEN} | {"nbsp": number_format.NBSP}
     environment.filters["heading"] = heading
     environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
     return environment

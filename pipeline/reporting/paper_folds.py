@@ -15,7 +15,7 @@ from pipeline.reporting.calibration import calibration
 from pipeline.reporting.declared import declared
 from pipeline.reporting.discard import discard
 from pipeline.reporting.failures import failures
-from pipeline.reporting.numbers import (
+from pipeline.reporting.number_format import (
     NONE,
     count,
     decimal,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.reporting.album import StudyAlbum, spread
-from pipeline.reporting.numbers import NBSP, NONE, percent, ratio
+from pipeline.reporting.number_format import NBSP, NONE, percent, ratio
 from pipeline.reporting.pair_gallery import PairImage
 from pipeline.reporting.tables import aligned
 from pipeline.store.candidates import NONE as NONE_OF_THESE

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 
 from pipeline.params.sweep import SEED, Swept
-from pipeline.reporting.numbers import NONE, decimal, percent
+from pipeline.reporting.number_format import NONE, decimal, percent
 from pipeline.reporting.tables import aligned, heading
 from pipeline.store.benchmarks import Benchmark
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.reporting.numbers import count
+from pipeline.reporting.number_format import count
 from pipeline.reporting.series import Series, Styles
 from pipeline.reporting.standings import FigureCell, rate_cell
 from pipeline.reporting.tables import heading

@@ -16,7 +16,7 @@ from pipeline.identification.answer import Candidate
 from pipeline.identification.known import CalibratedCell, KnownSearches
 from pipeline.identification.sheets import Sheet, words
 from pipeline.reporting.album import Album, EmbeddedPicture
-from pipeline.reporting.numbers import count, percent, ratio
+from pipeline.reporting.number_format import count, percent, ratio
 from pipeline.reporting.page_templates import templates
 from pipeline.store.credits import caption
 

@@ -24,7 +24,7 @@ from pipeline.core.own_files import located
 from pipeline.core.pixels import RGBImage
 from pipeline.faces.correcting import correct_box
 from pipeline.faces.image import UnreadableImage, decode_image
-from pipeline.reporting.numbers import ratio
+from pipeline.reporting.number_format import ratio
 from pipeline.serving.review import Card, cards
 from pipeline.serving.shown import FACE, WHOLE, jpeg
 from pipeline.store.candidates import question_file

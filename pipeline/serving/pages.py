@@ -22,7 +22,7 @@ from pipeline.identification.deciding import Outdated
 from pipeline.identification.decisions import ImageKey
 from pipeline.identification.sheets import Sheet
 from pipeline.reporting.album import Album
-from pipeline.reporting.numbers import count, percent, rate
+from pipeline.reporting.number_format import count, percent, rate
 from pipeline.reporting.page_templates import templates as reporting_templates
 from pipeline.reporting.sheets import page as sheet_page
 from pipeline.serving import review

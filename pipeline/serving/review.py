@@ -12,7 +12,7 @@ from pipeline.identification.answer import Candidate
 from pipeline.identification.deciding import fingerprint
 from pipeline.identification.decisions import Decision
 from pipeline.identification.sheets import Sheet, words
-from pipeline.reporting.numbers import percent, ratio
+from pipeline.reporting.number_format import percent, ratio
 from pipeline.reporting.sheets import right
 from pipeline.serving.answered_question import OPEN, STATES, AnsweredQuestion, state
 from pipeline.serving.shown import box_of

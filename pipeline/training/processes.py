@@ -21,7 +21,7 @@ from accelerate import PartialState
 from torch import Tensor
 
 from pipeline.core.errors import SitterError
-from pipeline.core.messages import configure_logging
+from pipeline.core.log_format import configure_logging
 from pipeline.models.device import repeatable
 from pipeline.training.stop import StopRequest
 

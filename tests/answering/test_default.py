@@ -12,7 +12,7 @@ import pytest
 import sitter
 from pipeline import cli, params
 from pipeline.answering import default
-from pipeline.answering.folder import folder_portraits
+from pipeline.answering.folder_gallery import folder_portraits
 from pipeline.answering.pairs import _pairs
 from pipeline.answering.recogniser import scores
 from pipeline.core.errors import SitterError

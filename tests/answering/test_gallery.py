@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import sitter
-from pipeline.answering import folder as folders
+from pipeline.answering import folder_gallery as folders
 from pipeline.answering.study import OpenStudy
 from pipeline.core.files import read_csv
 from pipeline.core.layout import Layout

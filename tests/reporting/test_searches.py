@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.metrics.identification import identification
 from pipeline.metrics.result import Embedded
 from pipeline.params.metrics.identification import IdentificationOptions
-from pipeline.reporting.numbers import measured, threshold
+from pipeline.reporting.number_format import measured, threshold
 from pipeline.reporting.searches import searched
 from pipeline.reporting.series import Series
 from pipeline.reporting.standings import FigureCell

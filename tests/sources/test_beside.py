@@ -6,15 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.own_files import below
 from pipeline.params.sources import SOURCES
 from pipeline.plan.beside import read_beside
 
 
 def beside(home: Path, **options) -> list[Path]:
     """What a download reads, relative to the project's root."""
-    found = read_beside(below(home, SOURCES[options["kind"]].model_validate(options)))
-    return [path.relative_to(home) for path in found]
+    return read_beside(SOURCES[options["kind"]].model_validate(options), home)
 
 
 def test_the_images_that_a_list_names_are_known_in_whatever_way_it_is_written(tmp_path):

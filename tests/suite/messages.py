@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.core.messages import configure_logging
+from pipeline.core.log_format import configure_logging
 
 
 @pytest.fixture(autouse=True)

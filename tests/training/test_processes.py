@@ -28,7 +28,7 @@ import sys
 from pipeline.stages import train
 from pipeline.params import load
 from pathlib import Path
-from pipeline.core.messages import configure_logging
+from pipeline.core.log_format import configure_logging
 configure_logging()
 for model in sys.argv[1:]:
     train.run(load(Path("params.yaml")), model)
