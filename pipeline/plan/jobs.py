@@ -65,9 +65,8 @@ def download(study: Study, at: Layout) -> Iterator[Job]:
         code = (f"sources/{source.kind}",)
         images = name in study.align or any(render.dataset == name for render in study.render.values())
         keys = (f"download.{name}", *(_nobody(study) if images else ()))
-        yield Job(
-            "download", (name,), (), (at.raw(name),), keys, code, _own(source), tuple(read_beside(source, at.root))
-        )
+        beside = tuple(read_beside(source, at.root))
+        yield Job("download", (name,), (), (at.raw(name),), keys, code, _own(source), beside)
 
 
 def render(study: Study, at: Layout) -> Iterator[Job]:

@@ -10,24 +10,20 @@ from pipeline.reporting import number_format
 from pipeline.reporting.tables import heading
 
 WRITTEN = (
-    *(
-        number_format.count,
-        number_format.decimal,
-        number_format.ends,
-        number_format.figure,
-        number_format.interval,
-        number_format.measured,
-        number_format.p_bare,
-    ),
-    *(
-        number_format.p_value,
-        number_format.percent,
-        number_format.plain,
-        number_format.rate,
-        number_format.ratio,
-        number_format.signed,
-        number_format.threshold,
-    ),
+    number_format.count,
+    number_format.decimal,
+    number_format.ends,
+    number_format.figure,
+    number_format.interval,
+    number_format.measured,
+    number_format.p_bare,
+    number_format.p_value,
+    number_format.percent,
+    number_format.plain,
+    number_format.rate,
+    number_format.ratio,
+    number_format.signed,
+    number_format.threshold,
     heading,
 )
 """Functions that templates use to write numbers and the headings of figures."""
