@@ -62,16 +62,8 @@ class Recipe:
 def recipe_of(study: Study, name: str) -> Recipe:
     """Return how one of the study's models is made."""
     model = study.models[name]
-    watch = _watch_of(study) if model.is_trained else Watch()
+    measured = {name: study.evaluate.benchmarks[name] for name in study.tracking.benchmarks}
+    watch = Watch(study.tracking, measured, tuple(study.evaluate.far)) if model.is_trained else Watch()
     training, own_seed = changed(study.train, model.training), seed(study, name)
     tested_in = {dataset: tested_elsewhere(study, dataset) for dataset in training.train_on if model.centre}
     return Recipe(name, model, training, own_seed, study.seed, study.split, tested_in, watch)
-
-
-def _watch_of(study: Study) -> Watch:
-    from pipeline.params.metrics.all_pairs import AllPairsOptions
-    from pipeline.params.metrics.kfold import KfoldOptions
-
-    named = {name: study.evaluate.benchmarks[name] for name in study.tracking.benchmarks}
-    measured = {name: b for name, b in named.items() if isinstance(b, AllPairsOptions | KfoldOptions)}
-    return Watch(study.tracking, measured, tuple(study.evaluate.far))

@@ -14,8 +14,7 @@ from pipeline.core.registry import Strict
 
 if TYPE_CHECKING:
     from pipeline.params import Study
-    from pipeline.params.metrics.all_pairs import AllPairsOptions
-    from pipeline.params.metrics.kfold import KfoldOptions
+    from pipeline.params.metrics import Benchmark
 
 PACKAGES = {"tensorboard": ("tensorboard", "tensorboardX"), "wandb": ("wandb",), "mlflow": ("mlflow",)}
 """Modules by tracker, which needs one of them."""
@@ -52,7 +51,7 @@ class Watch:
     """How trainings are watched: the section, and what it names; by default, they are not."""
 
     options: Tracking = field(default_factory=Tracking)
-    benchmarks: Mapping[str, AllPairsOptions | KfoldOptions] = field(default_factory=dict)
+    benchmarks: Mapping[str, Benchmark] = field(default_factory=dict)
     """Those that a network is measured by."""
     far: tuple[float, ...] = ()
     """At which FARs."""

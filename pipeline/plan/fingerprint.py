@@ -46,6 +46,7 @@ WORDS = {
     for name in (
         "__init__.py",
         "core/errors.py",
+        "core/log_format.py",
         "core/progress.py",
         "core/file_types.py",
         "core/registry.py",

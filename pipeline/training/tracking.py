@@ -17,6 +17,8 @@ from pipeline.core.numbers import rounded
 from pipeline.metrics.kfold import ACCURACY_THRESHOLDS, VAL_THRESHOLDS, in_folds
 from pipeline.metrics.result import at as at_rate
 from pipeline.metrics.verification import eer, roc, tally, tar_at_far
+from pipeline.params.metrics.all_pairs import AllPairsOptions
+from pipeline.params.metrics.kfold import KfoldOptions
 from pipeline.store.faces import FaceStore
 from pipeline.store.splits import TESTED, each_image, pairs_file, read_pairs, split_file
 from pipeline.training.data import Faces
@@ -27,8 +29,7 @@ if TYPE_CHECKING:
 
     from pipeline.core.layout import Layout
     from pipeline.models.backbone import Backbone
-    from pipeline.params.metrics.all_pairs import AllPairsOptions
-    from pipeline.params.metrics.kfold import KfoldOptions
+    from pipeline.params.metrics import Benchmark
     from pipeline.params.recipe import Recipe
 
 logger = logging.getLogger(__name__)
@@ -82,16 +83,18 @@ class Tracked:
         if self.recipe.watch.options.tracker is not None:
             self.accelerator.log(figures, step=epoch)
 
-    def _measure(self, name: str, benchmark: AllPairsOptions | KfoldOptions, network: Backbone) -> dict[str, float]:
-        dataset = benchmark.dataset if benchmark.kind == "kfold" else benchmark.probe
+    def _measure(self, name: str, benchmark: Benchmark, network: Backbone) -> dict[str, float]:
+        assert isinstance(benchmark, KfoldOptions | AllPairsOptions), "the check of a study refuses the others"
+        listed = isinstance(benchmark, KfoldOptions)
+        dataset = benchmark.probe if isinstance(benchmark, AllPairsOptions) else benchmark.dataset
         needed = [split_file(dataset, self.at), self.at.faces(dataset) / "manifest.csv"]
-        needed += [pairs_file(dataset, self.at)] if benchmark.kind == "kfold" else []
+        needed += [pairs_file(dataset, self.at)] if listed else []
         if absent := [str(file) for file in needed if not file.is_file()]:
             logger.warning(
                 f"{self.recipe.name}: {name} is not measured yet, since {', '.join(absent)} does not exist yet"
             )
             return {}
-        if benchmark.kind == "kfold":
+        if listed:
             return self._pairs(dataset, network)
         faces = tested_faces(dataset, self.at).at_most(self.recipe.watch.options.images, self.recipe.study_seed)
         units = self._units(faces, network)
