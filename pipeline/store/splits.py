@@ -171,6 +171,16 @@ class Seats:
     """In a data set without train and val sitters, the fold for testing; the next one is then for validation, and the
     others for training. A data set with train or val sitters keeps its subsets."""
 
+    @property
+    def image_ids(self) -> pa.StringArray:
+        """The id of each image [n]."""
+        return self.columns["image_id"]
+
+    @property
+    def sitters(self) -> pa.StringArray:
+        """The sitter of each image [n]."""
+        return self.columns["sitter"]
+
     @cached_property
     def folds(self) -> int:
         """The number of folds that are dealt to the subsets; 0: the split's own subsets are kept."""
@@ -185,9 +195,9 @@ class Seats:
         own = self._as_written(subsets)
         if self.fold is None or not self.folds:
             return own
-        test, val = self.fold, (self.fold + 1) % self.folds
-        dealt = {"test": self._fold_of_tested == test, "val": self._fold_of_tested == val}
-        dealt["train"] = ~(dealt["test"] | dealt["val"])
+        test = self._fold_of_tested == self.fold
+        val = ~test & (self._fold_of_tested == (self.fold + 1) % self.folds)
+        dealt = {"test": test, "val": val, "train": ~(test | val)}
         wanted = np.any([np.zeros_like(own), *(dealt[subset] for subset in subsets if subset in dealt)], axis=0)
         return np.where(self._as_written(TESTED), wanted, own)
 
@@ -195,7 +205,7 @@ class Seats:
         """Return the names of the sitters of some subsets, each once."""
         import pyarrow as pa
 
-        names: list[str] = self.columns["sitter"].filter(pa.array(self.are_in(*subsets))).unique().to_pylist()
+        names: list[str] = self.sitters.filter(pa.array(self.are_in(*subsets))).unique().to_pylist()
         return names
 
     def _as_written(self, subsets: Sequence[str]) -> NDArray[np.bool_]:

@@ -91,7 +91,7 @@ class FacesToLearn:
     judging: Faces
     """The val faces that give an error rate: whole sitters drawn at random, `training.val_images` faces at most."""
     for_mean: Faces | None
-    """For a centred model, the train faces that its mean is computed of."""
+    """For a centred model, the train faces that its mean is computed from."""
 
 
 def read_faces(recipe: Recipe, at: Layout = HERE) -> FacesToLearn:
@@ -122,8 +122,8 @@ def read_faces(recipe: Recipe, at: Layout = HERE) -> FacesToLearn:
                 "are needed, one to test, one to validate and the rest to train. Set more folds in its split, or "
                 "another fold."
             )
-        identity, ids = split.dataset if split.kind == "like" else dataset, own.columns["image_id"]
-        sitters, rows = own.columns["sitter"].dictionary_encode(), store.rows(ids).fill_null(-1).to_numpy()
+        identity, ids = split.dataset if split.kind == "like" else dataset, own.image_ids
+        sitters, rows = own.sitters.dictionary_encode(), store.rows(ids).fill_null(-1).to_numpy()
         names = [(identity, name) for name in sitters.dictionary.to_pylist()]
         absent = np.flatnonzero(own.are_in(*where) & (rows < 0))
         if len(absent):
