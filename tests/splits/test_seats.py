@@ -27,7 +27,7 @@ def dealt(rows: list[tuple[str, str, int]], fold: int | None) -> list[str]:
     return [roles.get(own, "train") if subset == "test" else subset for _, subset, own in rows]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ROWS, st.none() | st.integers(0, 4), st.booleans())
 def test_each_image_is_in_the_subset_that_the_rule_gives_it(
     tmp_path: Path, rows: list[tuple[str, str, int]], fold: int | None, only_test: bool
