@@ -44,7 +44,7 @@ def asked(study: Study, stage: str, name: str, defaults: Mapping[str, Any]) -> d
     }
     if isinstance(job, AlignJobResources) and (job.parts or 1) > 1:
         found |= {"tasks": job.parts, **_step(f"--ntasks={job.parts}", found)}
-    if isinstance(job, TrainJobResources) and _trained(study, name):
+    if isinstance(job, TrainJobResources) and study.models[name].is_trained:
         nodes, each = job.nodes or 1, job.processes or gpus or 1
         if nodes * each > 1:
             # The executor takes tasks per node if there are several, or else the total, which it multiplies by GPUs.
@@ -55,13 +55,9 @@ def asked(study: Study, stage: str, name: str, defaults: Mapping[str, Any]) -> d
 
 def _gpus(study: Study, stage: str, name: str, job: JobResources, defaults: Mapping[str, Any]) -> int:
     """Return the GPUs on each node: the study's request, or else the profile's number if the job can use one."""
-    if not isinstance(job, GpuJobResources) or (stage == "train" and not _trained(study, name)):
+    if not isinstance(job, GpuJobResources) or (stage == "train" and not study.models[name].is_trained):
         return 0
     return int(defaults.get("gpu_count", 0)) if job.gpus is None else job.gpus
-
-
-def _trained(study: Study, model: str) -> bool:
-    return bool(study.models[model].is_trained)
 
 
 def _step(shape: str, found: Mapping[str, Any]) -> dict[str, str]:
@@ -74,7 +70,12 @@ def _step(shape: str, found: Mapping[str, Any]) -> dict[str, str]:
 def locally(study: Study, stage: str, name: str) -> dict[str, Any]:
     """Return the same without a cluster: a training on several GPUs starts a process for each of them."""
     job = study.resources.of(stage, name)
-    if stage == "train" and _trained(study, name) and isinstance(job, TrainJobResources) and (job.gpus or 0) > 1:
+    if (
+        stage == "train"
+        and study.models[name].is_trained
+        and isinstance(job, TrainJobResources)
+        and (job.gpus or 0) > 1
+    ):
         each = job.processes or job.gpus
         return {"launch": f"python -m torch.distributed.run --standalone --nproc-per-node={each} --no-python"}
     return {"launch": ""}

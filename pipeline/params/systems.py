@@ -42,7 +42,7 @@ def _system(entry: Entry, study: Study) -> System:
         members = [study.models[name] for name in entry.models if name in study.models]
         one_model = entry.method.kind == "folds" and any(member.is_trained for member in members)
         return System(entry, "trained" if one_model else "fusion", entry.score_norm is None)
-    return System(entry, "frozen" if not entry.is_trained else "trained", True)
+    return System(entry, "trained" if entry.is_trained else "frozen", True)
 
 
 def system_problems(study: Study) -> list[str]:

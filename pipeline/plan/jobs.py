@@ -202,7 +202,7 @@ def evaluate(study: Study, at: Layout) -> Iterator[Job]:
     keys = (
         "seed",
         "evaluate",
-        *(_nobody(study) if any(b.groups_by_columns() for b in benchmarks) else ()),
+        *(_nobody(study) if any(b.counts_nobody_as_missing() for b in benchmarks) else ()),
     )
     own = _unique(path for benchmark in benchmarks for path in _own(benchmark))
     yield Job("evaluate", (), tuple(inputs), outputs, keys, kinds, own)

@@ -35,8 +35,8 @@ class AllPairsOptions(ComparisonOptions):
             )
         return self
 
-    def groups_by_columns(self) -> bool:
-        """Return whether there are `groups`."""
+    def counts_nobody_as_missing(self) -> bool:
+        """Return whether there are `groups`, which are made of a column's values."""
         return bool(self.groups)
 
     def columns(self) -> list[tuple[str, str]]:

@@ -21,8 +21,8 @@ class BenchmarkOptions(Options):
         """Return the data sets and columns of their manifests that the benchmark needs."""
         return []
 
-    def groups_by_columns(self) -> bool:
-        """Return whether the benchmark reads values of a column, among which a word for nobody is no value."""
+    def counts_nobody_as_missing(self) -> bool:
+        """Return whether a word for nobody in a column of the manifest counts as a missing value."""
         return False
 
     def stays_within_folds(self) -> bool:

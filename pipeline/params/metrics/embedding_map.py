@@ -31,6 +31,6 @@ class EmbeddingMapOptions(BenchmarkOptions):
         found = ["year" if name == "century" else name for name in self.colour if name != "sitter"]
         return [(self.dataset, name) for name in found]
 
-    def groups_by_columns(self) -> bool:
-        """Return that it does."""
+    def counts_nobody_as_missing(self) -> bool:
+        """Return True."""
         return True

@@ -23,6 +23,6 @@ class LinearProbeOptions(BenchmarkOptions):
     images: Literal["test", "all"] = "test"
     """Images to use: images of test sitters, or all."""
 
-    def groups_by_columns(self) -> bool:
-        """Return that it does."""
+    def counts_nobody_as_missing(self) -> bool:
+        """Return True."""
         return True
