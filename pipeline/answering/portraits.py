@@ -11,7 +11,7 @@ from pipeline.core.own_files import located
 from pipeline.identification.decisions import Decision, ImageKey, read_decisions
 from pipeline.identification.question import QuestionPortraits, SplitPortrait
 from pipeline.identification.search import Portrait
-from pipeline.splits.pictures import picture_names
+from pipeline.splits.pictures import picture_names, shown
 from pipeline.splits.trained import taught, training_data
 from pipeline.store.accounts import each_account
 from pipeline.store.columns import DEALT, FOUND, GIVEN, RENDERED
@@ -32,7 +32,7 @@ def seen(study: Study, datasets: Iterable[str], at: Layout) -> list[SplitPortrai
     for dataset in dict.fromkeys(datasets):
         picture = picture_names(study, dataset, at)
         for row in each_seated(dataset, at):
-            named = picture({"image_id": row.image_id, "origin": row.origin, "picture": row.picture})
+            named = shown(picture, row)
             found.append(SplitPortrait(Portrait(dataset, row.image_id, row.sitter, named), row.subset))
     return found
 

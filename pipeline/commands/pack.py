@@ -82,7 +82,7 @@ def verification_set(study: Study, first: str, second: str, path: Path, at: Layo
         encoded.append({store.image_ids[i]: bytes(store.encoded(i)) for i in rows})
     listed = pairs_file(first, at)
     if first == second and listed.is_file():
-        pairs = [(r["image_a"], r["image_b"], r["genuine"] == "1") for r in read_pairs(first, at)]
+        pairs = [(*pair.images, pair.genuine) for pair in read_pairs(first, at)]
     else:
         pairs = drawn(sitters[0], sitters[-1], study.seed)
     if pairs:

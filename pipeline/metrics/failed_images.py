@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from pipeline.metrics.result import Embedded
-from pipeline.store.accounts import ALIGNED
-from pipeline.store.splits import UNIDENTIFIED, UNUSED
+from pipeline.store.accounts import ALIGNED, AccountedImage
+from pipeline.store.splits import TESTED, UNIDENTIFIED, UNUSED, Seated
 
-Row = Mapping[str, str]
 DROPPED = "dropped"
 """The status of an image that a person has taken out: it is no failure."""
 
 
 def failed_images(
-    dataset: str, account: Iterable[Row], split: Mapping[str, Row], picture: Callable[[Row], str], paired: bool
+    dataset: str,
+    account: Iterable[AccountedImage],
+    split: Mapping[str, Seated],
+    picture: Callable[[AccountedImage], str],
+    paired: bool,
 ) -> Embedded | None:
     """Return the images of test sitters that have no usable face, without vectors.
 
@@ -28,36 +31,36 @@ def failed_images(
 
     Args:
         dataset: name of the data set.
-        account: rows of `faces.csv`.
-        split: rows of `split.csv` by image id.
-        picture: returns the name of the picture that an image of this data set shows, from its row.
+        account: the images of the account.
+        split: the images of the split, by image id.
+        picture: returns the name of the picture that an image of this data set shows.
         paired: whether the data set comes with pairs; then only images in these pairs count.
     """
     subsets: dict[str, set[str]] = {}
     folds: dict[str, int] = {}
-    for row in split.values():
-        if row["subset"] != UNIDENTIFIED:
-            subsets.setdefault(row["sitter"], set()).add(row["subset"])
-        if row["subset"] == "test":
-            folds[row["sitter"]] = int(row.get("fold") or 0)
+    for seated in split.values():
+        if seated.subset != UNIDENTIFIED:
+            subsets.setdefault(seated.sitter, set()).add(seated.subset)
+        if seated.subset in TESTED:
+            folds[seated.sitter] = seated.fold
     only_test = {s for found in subsets.values() for s in found} <= {"test", UNUSED}
     failed = []
-    for row in account:
-        if row["status"] in (ALIGNED, DROPPED) or not row["sitter"] or row.get("rendering") not in (None, "", "0"):
+    for image in account:
+        if image.status in (ALIGNED, DROPPED) or not image.sitter or image.rendering not in ("", "0"):
             continue
-        among = subsets.get(row["sitter"], {"test"} if only_test else set())
-        if "test" not in among or (paired and not row.get("pairs")):
+        among = subsets.get(image.sitter, {"test"} if only_test else set())
+        if "test" not in among or (paired and not image.pairs):
             continue
         if not among <= {"test", UNUSED}:
             return None
-        failed.append(row)
+        failed.append(image)
     return Embedded(
         dataset,
-        [row["image_id"] for row in failed],
-        [row["sitter"] for row in failed],
-        [picture(row) for row in failed],
+        [image.image_id for image in failed],
+        [image.sitter for image in failed],
+        [picture(image) for image in failed],
         np.empty((len(failed), 0), np.float32),
-        [folds.get(row["sitter"], 0) for row in failed],
+        [folds.get(image.sitter, 0) for image in failed],
     )
 
 

@@ -13,19 +13,20 @@ from pipeline.core.layout import HERE, Layout
 from pipeline.core.names import warn_of_alike
 from pipeline.core.nobody import nobody
 from pipeline.splits.given_pairs import lost_pairs
-from pipeline.splits.pictures import across, picture_names
+from pipeline.splits.pictures import across, picture_names, shown
 from pipeline.splits.trained import seen
-from pipeline.store.accounts import REQUIRED as ACCOUNTED
-from pipeline.store.accounts import account_file, each_account, has_account, read_account, read_images
+from pipeline.store.accounts import AccountedImage, account_file, each_account, has_account, read_account, read_images
 from pipeline.store.overlaps import read_excluded
 from pipeline.store.splits import (
     TESTED,
     UNIDENTIFIED,
     UNUSED,
+    ListedPair,
+    Seated,
     each_image,
+    each_seated,
     pairs_file,
     read_pairs,
-    read_split,
     sitters_of,
     split_file,
 )
@@ -66,18 +67,18 @@ class Reader:
         excluded = {d: read_excluded(names, self.at) for d in self.splits if (names := self.study.excluding(d))}
         for dataset, image_ids in excluded.items():
             for image_id in image_ids & self.splits[dataset].keys():
-                self.splits[dataset][image_id]["subset"] = UNUSED
+                self.splits[dataset][image_id].subset = UNUSED
         return excluded
 
     def _exclude_seen(self) -> None:
         """Leave out the test sitters that any model was trained on, so that all models have the same pairs."""
         for one in self.seen:
             rows, sitters = self.splits[one.dataset], set(one.sitters)
-            image_ids = {i for i, row in rows.items() if row["subset"] == "test" and row["sitter"] in sitters}
+            image_ids = {i for i, row in rows.items() if row.subset in TESTED and row.sitter in sitters}
             self.excluded.setdefault(one.dataset, set()).update(image_ids)
             for image_id in image_ids:
-                rows[image_id]["subset"] = UNUSED
-            if not any(row["subset"] == "test" for row in rows.values()):
+                rows[image_id].subset = UNUSED
+            if not any(row.subset in TESTED for row in rows.values()):
                 raise SitterError(
                     f"evaluate.trained_sitters is exclude, and that leaves {one.dataset} without test sitters: "
                     f"{one.sentence()}. Set it to keep, or change the splits."
@@ -104,7 +105,7 @@ class Reader:
                     raise SitterError(f"benchmark {name!r}: {error}") from None
         for probe, gallery in self.study.compared:
             one, other = (
-                {row["sitter"] for row in self.splits[dataset].values() if row["subset"] in TESTED}
+                {image.sitter for image in self.splits[dataset].values() if image.subset in TESTED}
                 for dataset in (probe, gallery)
             )
             warn_of_alike(one, other, probe, gallery)
@@ -160,14 +161,14 @@ class Reader:
         table = read_embeddings(model, dataset, self.at)
         failed = self._failed(model, dataset)
         rows = self.splits[dataset].items()
-        used = [i for i, row in rows if row["subset"] not in (UNUSED, UNIDENTIFIED) and i not in failed]
+        used = [i for i, row in rows if row.subset not in (UNUSED, UNIDENTIFIED) and i not in failed]
         check_complete(model, dataset, used, table.image_ids, self.at)
         check_vectors(table.vectors, table.image_ids, str(self.at.embeddings(model, dataset) / FILE))
         return table
 
     def _embedded(self, model: str, dataset: str, subset: Subset) -> Embedded:
         failed, rows = self._failed(model, dataset), self.splits[dataset].items()
-        return self._select(model, dataset, [i for i, r in rows if r["subset"] == subset and i not in failed])
+        return self._select(model, dataset, [i for i, r in rows if r.subset == subset and i not in failed])
 
     def _validation(self, model: str, dataset: str) -> Embedded | None:
         found = self._embedded(model, dataset, "val")
@@ -180,9 +181,9 @@ class Reader:
         from pipeline.metrics.result import Embedded
 
         rows, name = self.splits[dataset], self._names(dataset)
-        origins = [self._shared.get(own, own) for own in (name(rows[i]) for i in image_ids)]
-        folds = [int(rows[i]["fold"] or 0) for i in image_ids]
-        sitters = [rows[i]["sitter"] for i in image_ids]
+        origins = [self._shared.get(own, own) for own in (shown(name, rows[i]) for i in image_ids)]
+        folds = [rows[i].fold for i in image_ids]
+        sitters = [rows[i].sitter for i in image_ids]
         return Embedded(dataset, image_ids, sitters, origins, np.empty((len(image_ids), 0), np.float32), folds)
 
     def _select(self, model: str, dataset: str, image_ids: list[str]) -> Embedded:
@@ -220,7 +221,7 @@ class Reader:
         from pipeline.metrics.failed_images import joined
 
         failed = self._failed(model, dataset)
-        own = [i for i, row in self.splits[dataset].items() if row["subset"] == "test" and i in failed]
+        own = [i for i, row in self.splits[dataset].items() if row.subset in TESTED and i in failed]
         faceless = self._faceless(dataset)
         return joined(faceless, self._known(dataset, own)) if own else faceless
 
@@ -232,11 +233,11 @@ class Reader:
             return None
         name, paired = self._names(dataset), self.study.split[dataset].kind == "pairs"
 
-        def picture(row: Mapping[str, str]) -> str:
-            own = name(row)
+        def picture(image: AccountedImage) -> str:
+            own = name(image.image_id, image.origin)
             return self._shared.get(own, own)
 
-        return failed_images(dataset, each_account(dataset, ACCOUNTED, self.at), self.splits[dataset], picture, paired)
+        return failed_images(dataset, read_images(dataset, self.at).images, self.splits[dataset], picture, paired)
 
     def _read_means(self, model: str, dataset: str, subset: Subset) -> Floats:
         """Return the mean embeddings of the sitters of a subset; their images are read in blocks."""
@@ -261,9 +262,9 @@ class Reader:
         path, listed = pairs_file(dataset, self.at), read_pairs(dataset, self.at)
         check_pairs(path, listed, self.splits[dataset])
         left_out, failed = self.excluded.get(dataset, set()), self._failed(model, dataset)
-        listed = [r for r in listed if r["image_a"] not in left_out and r["image_b"] not in left_out]
-        lost = self._lost_pairs(dataset) + [r for r in listed if r["image_a"] in failed or r["image_b"] in failed]
-        listed = [r for r in listed if r["image_a"] not in failed and r["image_b"] not in failed]
+        listed = [pair for pair in listed if left_out.isdisjoint(pair.images)]
+        lost = self._lost_pairs(dataset) + [pair for pair in listed if not failed.isdisjoint(pair.images)]
+        listed = [pair for pair in listed if failed.isdisjoint(pair.images)]
         if not listed:
             raise SitterError(
                 f"{model} has failed on an image of every pair of {dataset}: nothing is left to evaluate."
@@ -271,7 +272,7 @@ class Reader:
         elsewhere = any(self._failed(other, dataset) for other in self.models)
         return pair_list(listed, lost, elsewhere, lambda image_ids: self._select(model, dataset, image_ids))
 
-    def _lost_pairs(self, dataset: str) -> list[dict[str, str]]:
+    def _lost_pairs(self, dataset: str) -> list[ListedPair]:
         """Return the data set's own pairs with an image without a face; none if there is no `faces.csv`."""
         entry = self.study.split[dataset]
         if entry.kind != "pairs" or not has_account(dataset, self.at):
@@ -279,13 +280,13 @@ class Reader:
         return lost_pairs(read_images(dataset, self.at), entry.folds, dataset)
 
 
-def _images(rows: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str, str]]:
-    return ((image_id, row["sitter"], row["subset"]) for image_id, row in rows.items())
+def _images(rows: Mapping[str, Seated]) -> Iterator[tuple[str, str, str]]:
+    return ((image.image_id, image.sitter, image.subset) for image in rows.values())
 
 
-def _split(dataset: str, at: Layout) -> dict[str, dict[str, str]]:
-    rows = read_split(dataset, at=at)
-    by_id = {r["image_id"]: r for r in rows}
+def _split(dataset: str, at: Layout) -> dict[str, Seated]:
+    rows = list(each_seated(dataset, at))
+    by_id = {image.image_id: image for image in rows}
     if len(by_id) < len(rows):
         twice = len(rows) - len(by_id)
         raise SitterError(f"{split_file(dataset, at)}: {twice} image ids occur twice. Run split again.")

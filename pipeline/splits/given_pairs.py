@@ -15,38 +15,40 @@ from pipeline.core.errors import SitterError
 from pipeline.splits.copies import Copies
 from pipeline.splits.seats import NO_SEAT, Seat
 from pipeline.store.accounts import ALIGNED, Account, AccountedImage
+from pipeline.store.splits import ListedPair
 
 logger = logging.getLogger(__name__)
 
 PLACE = re.compile(r"(\d{1,9})([ab])([+-])")
 SHOWN = 3
-Row = dict[str, str]
 
 
-def seats_of_pairs(images: Sequence[AccountedImage], pairs: Sequence[Row], copies: Copies, dataset: str) -> list[Seat]:
+def seats_of_pairs(
+    images: Sequence[AccountedImage], pairs: Sequence[ListedPair], copies: Copies, dataset: str
+) -> list[Seat]:
     """Return a seat for each image: images in a pair go to test, in the fold of their first pair.
 
     A warning names pairs with the same picture in both images; they stay, since the protocol lists them.
     """
     picture_of = {image_id: picture.images[0] for picture in copies.pictures for image_id in picture.images}
-    alike = [row for row in pairs if len({picture_of.get(row[side], row[side]) for side in ("image_a", "image_b")}) < 2]
+    alike = [pair for pair in pairs if len({picture_of.get(image_id, image_id) for image_id in pair.images}) < 2]
     if alike:
-        genuine = sum(row["genuine"] == "1" for row in alike)
-        shown = ", ".join(f"{row['image_a']} and {row['image_b']}" for row in alike[:SHOWN])
+        genuine = sum(pair.genuine for pair in alike)
+        shown = ", ".join(" and ".join(pair.images) for pair in alike[:SHOWN])
         logger.warning(
             f"{dataset}: in {genuine} genuine and {len(alike) - genuine} impostor pairs of {len(pairs)} both "
             f"images are the same picture ({shown}{' …' if len(alike) > SHOWN else ''}). They count, because the "
             "protocol lists them."
         )
     seats: dict[str, Seat] = {}
-    for row in pairs:
-        for side in ("image_a", "image_b"):
-            seats.setdefault(row[side], Seat("test", int(row["fold"])))
+    for pair in pairs:
+        for image_id in pair.images:
+            seats.setdefault(image_id, Seat("test", pair.fold))
     return [seats.get(image.image_id, NO_SEAT) for image in images]
 
 
-def listed_pairs(account: Account, folds: int, dataset: str) -> list[Row]:
-    """Return the rows of `pairs.csv` (image_a, image_b, genuine, fold), in the order of the pairs' numbers.
+def listed_pairs(account: Account, folds: int, dataset: str) -> list[ListedPair]:
+    """Return the pairs that the data set comes with, in the order of their numbers.
 
     Folds are consecutive pairs, as equal in size as possible (`KFold(folds, shuffle=False)` of scikit-learn, which
     InsightFace uses). A pair is left out, with a warning, if one of its images has no face; others keep their folds.
@@ -56,29 +58,29 @@ def listed_pairs(account: Account, folds: int, dataset: str) -> list[Row]:
     """
     every, faceless = _every_pair(account, folds, dataset)
     table = account.path
-    rows = [row for row, without in zip(every, faceless, strict=True) if not without]
-    if not rows:
+    pairs = [pair for pair, without in zip(every, faceless, strict=True) if not without]
+    if not pairs:
         raise SitterError(f"split.{dataset}: none of its {len(every)} pairs has a face in both images: see {table}.")
-    if len(rows) < len(every):
+    if len(pairs) < len(every):
         names = sorted({without for without in faceless if without})
-        dropped = Counter(row["fold"] for row, without in zip(every, faceless, strict=True) if without)
+        dropped = Counter(pair.fold for pair, without in zip(every, faceless, strict=True) if without)
         logger.warning(
             f"{dataset}: {dropped.total()} of {len(every)} pairs are left out, since an image has no face "
             f"({', '.join(names[:SHOWN])}{' …' if len(names) > SHOWN else ''}; see {table}), "
             f"{', '.join(f'{n} of fold {fold}' for fold, n in dropped.items())}: "
             "figures are not comparable with figures on all pairs"
         )
-    return rows
+    return pairs
 
 
-def lost_pairs(account: Account, folds: int, dataset: str) -> list[Row]:
-    """Return the rows of the pairs that `listed_pairs` leaves out, since an image has no face."""
+def lost_pairs(account: Account, folds: int, dataset: str) -> list[ListedPair]:
+    """Return the pairs that `listed_pairs` leaves out, since an image has no face."""
     every, faceless = _every_pair(account, folds, dataset)
-    return [row for row, without in zip(every, faceless, strict=True) if without]
+    return [pair for pair, without in zip(every, faceless, strict=True) if without]
 
 
-def _every_pair(account: Account, folds: int, dataset: str) -> tuple[list[Row], list[str]]:
-    """Return the rows of all pairs and, for each pair, an image without a face (empty if both have a face)."""
+def _every_pair(account: Account, folds: int, dataset: str) -> tuple[list[ListedPair], list[str]]:
+    """Return all pairs and, for each pair, an image without a face (empty if both have a face)."""
     table = account.path
     if not any(image.pairs for image in account.images):
         raise SitterError(
@@ -101,7 +103,7 @@ def _every_pair(account: Account, folds: int, dataset: str) -> tuple[list[Row], 
             pair[side] = (image.image_id, sign, image.status)
     if len(sides) < folds:
         raise SitterError(f"split.{dataset}.folds is {folds}, but {table} has only {len(sides)} pairs: ask for fewer.")
-    rows, without = [], []
+    pairs, without = [], []
     for rank, number in enumerate(sorted(sides)):
         pair = sides[number]
         if len(pair) < 2 or pair["a"][1] != pair["b"][1]:
@@ -110,10 +112,9 @@ def _every_pair(account: Account, folds: int, dataset: str) -> tuple[list[Row], 
             )
             raise SitterError(f"{table}: pair {number} {how} in the column pairs: correct the manifest.")
         (a, sign, _), (b, _, _) = pair["a"], pair["b"]
-        fold = str(fold_of(rank, len(sides), folds))
-        rows.append({"image_a": a, "image_b": b, "genuine": str(int(sign == "+")), "fold": fold})
+        pairs.append(ListedPair(a, b, sign == "+", fold_of(rank, len(sides), folds)))
         without.append(next((image_id for image_id, _, status in pair.values() if status != ALIGNED), ""))
-    return rows, without
+    return pairs, without
 
 
 def fold_of(place: int, pairs: int, folds: int) -> int:

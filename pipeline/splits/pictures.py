@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import HERE, Layout
 from pipeline.splits.copies import same_place
 from pipeline.store.accounts import BOX, each_account
-from pipeline.store.splits import each_seated, split_file
+from pipeline.store.splits import TESTED, Seated, each_seated, split_file
 
 if TYPE_CHECKING:
     from pipeline.core.pixels import RGBImage
@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Row = Mapping[str, str]
+
+class PictureName(Protocol):
+    """Names the picture that an image of a data set shows."""
+
+    def __call__(self, image_id: str, origin: str, picture: str = "") -> str:
+        """Return the name; the arguments are as in `Seated`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +43,8 @@ class PicturedImage:
     sitter: str
 
 
-def picture_names(study: Study, dataset: str, at: Layout = HERE) -> Callable[[Row], str]:
-    """Return a function that names the picture of an image of a data set, from the image's row in `split.csv`.
+def picture_names(study: Study, dataset: str, at: Layout = HERE) -> PictureName:
+    """Return a function that names the picture of an image of a data set.
 
     The name holds the data set and id of a photograph (`orl:s1/10`): the image itself, the best of its copies, or the
     photograph that a rendering was made from.
@@ -49,16 +54,19 @@ def picture_names(study: Study, dataset: str, at: Layout = HERE) -> Callable[[Ro
     if photographs != dataset and photographs in study.split:
         copies = {row.image_id: row.picture for row in each_seated(photographs, at) if row.picture}
 
-    def name(row: Row) -> str:
-        if origin := row.get("origin"):
-            return f"{photographs}:{copies.get(origin, origin)}"
-        return f"{dataset}:{row.get('picture') or row['image_id']}"
+    def name(image_id: str, origin: str, picture: str = "") -> str:
+        return f"{photographs}:{copies.get(origin, origin)}" if origin else f"{dataset}:{picture or image_id}"
 
     return name
 
 
+def shown(name: PictureName, image: Seated) -> str:
+    """Return the name of the picture that an image of a split shows."""
+    return name(image.image_id, image.origin, image.picture)
+
+
 def across(
-    study: Study, splits: Mapping[str, Mapping[str, Row]], compared: Iterable[tuple[str, str]], at: Layout = HERE
+    study: Study, splits: Mapping[str, Mapping[str, Seated]], compared: Iterable[tuple[str, str]], at: Layout = HERE
 ) -> dict[str, str]:
     """Find the pictures that two compared data sets both hold; renderings are skipped.
 
@@ -66,7 +74,7 @@ def across(
 
     Args:
         study: the study, which says how the data sets are split.
-        splits: rows of `split.csv` by data set and image id.
+        splits: the images of the splits, by data set and image id.
         compared: pairs of different data sets.
         at: the project that holds them.
 
@@ -82,10 +90,10 @@ def across(
 
     for pair in compared:
         images = [
-            PicturedImage(dataset, image_id, row["sitter"])
+            PicturedImage(dataset, image_id, image.sitter)
             for dataset in pair
-            for image_id, row in splits[dataset].items()
-            if row["subset"] == "test" and row["sitter"] and not row.get("origin")
+            for image_id, image in splits[dataset].items()
+            if image.subset in TESTED and image.sitter and not image.origin
         ]
         if len({image.dataset for image in images}) < 2:
             continue
@@ -95,7 +103,7 @@ def across(
         names = {dataset: picture_names(study, dataset, at) for dataset in pair}
         shared = set()
         for a, b in links:
-            low, high = sorted(find(names[i.dataset](splits[i.dataset][i.image_id])) for i in (a, b))
+            low, high = sorted(find(shown(names[i.dataset], splits[i.dataset][i.image_id])) for i in (a, b))
             if low != high:
                 root[high] = low
             if a.dataset != b.dataset:

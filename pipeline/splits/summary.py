@@ -53,7 +53,7 @@ def summarise(split: Split, pictures: Sequence[CopiedPicture], apart: str) -> li
         number = images[UNIDENTIFIED].total()
         parts.append(f"{number} portraits of unidentified sitters, in no training and no benchmark")
     if split.pairs:
-        genuine = sum(pair["genuine"] == "1" for pair in split.pairs)
+        genuine = sum(pair.genuine for pair in split.pairs)
         parts.append(f"{len(split.pairs)} pairs, {genuine} genuine")
     return [*messages, (logging.INFO, "; ".join(parts))]
 

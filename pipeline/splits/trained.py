@@ -19,7 +19,7 @@ from pipeline.core.names import same
 from pipeline.params import effective
 from pipeline.params.effective import seated_by
 from pipeline.params.fuse import members, without
-from pipeline.store.splits import TESTED, read_seats, sitters_of
+from pipeline.store.splits import TESTED, Seated, read_seats, sitters_of
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -100,14 +100,14 @@ def taught(data: TrainingData, at: Layout = HERE) -> frozenset[str]:
 
 
 def seen(
-    study: Study, names: Iterable[str], splits: Mapping[str, Mapping[str, Mapping[str, str]]], at: Layout = HERE
+    study: Study, names: Iterable[str], splits: Mapping[str, Mapping[str, Seated]], at: Layout = HERE
 ) -> list[SeenSitters]:
     """Find the test sitters who are training sitters of models in other data sets.
 
     Args:
         study: the study, which says what each model is trained on.
         names: the models and fusions that are evaluated.
-        splits: rows of `split.csv` by data set and image id, of the data sets that they are evaluated on.
+        splits: the images of the splits, by data set and image id, of the data sets that they are evaluated on.
         at: the project that holds the splits of the training sets.
 
     Returns:
@@ -117,7 +117,7 @@ def seen(
     found: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[str]] = {}
     sizes = {}
     for dataset, rows in splits.items():
-        tested = {(row["sitter"], int(row.get("fold") or 0)) for row in rows.values() if row["subset"] == "test"}
+        tested = {(image.sitter, image.fold) for image in rows.values() if image.subset in TESTED}
         tested = {(sitter, fold) for sitter, fold in tested if sitter}
         sizes[dataset] = len({sitter for sitter, _ in tested})
         folds = sorted({fold for _, fold in tested})

@@ -113,31 +113,30 @@ def chosen(study: Study, explain: Explain, at: Layout = HERE) -> list[ChosenPair
 def _shared(study: Study, probe: str, gallery: str, at: Layout) -> Mapping[str, str]:
     """Return one name for each other name of a picture that both data sets hold; nothing if `render` painted one."""
     from pipeline.splits.pictures import across
-    from pipeline.store.splits import read_split
+    from pipeline.store.splits import each_seated
 
     if {probe, gallery} & study.render.keys():
         return {}
-    tables = {dataset: read_split(dataset, at=at) for dataset in (probe, gallery)}
-    by_id = {d: {row["image_id"]: row for row in rows} for d, rows in tables.items()}
+    by_id = {dataset: {image.image_id: image for image in each_seated(dataset, at)} for dataset in (probe, gallery)}
     return across(study, by_id, [(probe, gallery)], at)
 
 
 def _tested(study: Study, model: str, dataset: str, shared: Mapping[str, str], at: Layout) -> Embedded:
     from pipeline.metrics.result import Embedded
-    from pipeline.splits.pictures import picture_names
+    from pipeline.splits.pictures import picture_names, shown
     from pipeline.store.embeddings import read_embeddings
     from pipeline.store.overlaps import read_excluded
-    from pipeline.store.splits import REQUIRED, read_split
+    from pipeline.store.splits import TESTED, each_seated
 
     own = study.training(model).fold  # a model that leaves out a fold was trained on the other folds
     left_out = read_excluded(study.excluding(dataset), at)
-    rows = [r for r in read_split(dataset, (*REQUIRED, "fold"), at) if r["subset"] == "test"]
-    rows = [r for r in rows if (own is None or r["fold"] == str(own)) and r["image_id"] not in left_out]
-    ids = [r["image_id"] for r in rows]
+    images = [image for image in each_seated(dataset, at) if image.subset in TESTED]
+    images = [image for image in images if own in (None, image.fold) and image.image_id not in left_out]
+    ids = [image.image_id for image in images]
     vectors = read_embeddings(model, dataset, at).select(ids, f"embeddings/{model}/{dataset}")
-    names = picture_names(study, dataset, at)
-    origins = [shared.get(own, own) for own in map(names, rows)]
-    return Embedded(dataset, ids, [r["sitter"] for r in rows], origins, vectors)
+    name = picture_names(study, dataset, at)
+    origins = [shared.get(picture, picture) for picture in (shown(name, image) for image in images)]
+    return Embedded(dataset, ids, [image.sitter for image in images], origins, vectors)
 
 
 def explained(

@@ -24,7 +24,7 @@ from pipeline.splits.like import seats_of_another
 from pipeline.splits.seats import NO_SEAT, check_filled, seated
 from pipeline.splits.summary import summarise
 from pipeline.store.accounts import ALIGNED, read_images
-from pipeline.store.splits import Split, each_seated, split_file, write_split
+from pipeline.store.splits import ListedPair, Split, each_seated, split_file, write_split
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -62,7 +62,7 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
         faces = FaceStore(at.faces(dataset)).chosen(image.image_id for image in originals)
     copies = find_copies(originals, faces)
 
-    pairs: list[dict[str, str]] = []
+    pairs: list[ListedPair] = []
     artists_of: Artists = {}
     ties: list[tuple[str, str]] = []
     if entry.kind == "pairs":

@@ -10,8 +10,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
 
+from pipeline.core.errors import SitterError
 from pipeline.core.files import each_row, output_folder, read_columns, read_csv, write_csv
 from pipeline.core.layout import HERE, Layout
 from pipeline.core.typed_files import from_file
@@ -32,7 +34,6 @@ UNIDENTIFIED = "unidentified"
 """The subset of portraits with an empty sitter, since nobody knows who it is."""
 REQUIRED = ("image_id", "sitter", "subset")
 COLUMNS = (*REQUIRED, "fold", "origin", "picture")
-PAIR_COLUMNS = ("image_a", "image_b", "genuine", "fold")
 COPY_COLUMNS = ("image_a", "image_b", "sitter_a", "sitter_b", "similarity", "sitters", "found_by")
 
 
@@ -49,6 +50,20 @@ class Seated:
     """The photograph that a rendering was made of; empty for photographs."""
     picture: str
     """The best of the images that show the same picture; empty if no other image shows it."""
+
+
+class ListedPair(NamedTuple):
+    """A pair of images that a data set comes with."""
+
+    image_a: str
+    image_b: str
+    genuine: bool
+    fold: int
+
+    @property
+    def images(self) -> tuple[str, str]:
+        """The ids of both images."""
+        return self.image_a, self.image_b
 
 
 class CopyPair(NamedTuple):
@@ -82,8 +97,8 @@ class Split:
 
     folder: Path
     images: Sequence[Seated]
-    pairs: Sequence[Mapping[str, str]]
-    """The pairs that the data set comes with, with `PAIR_COLUMNS`; most data sets have none."""
+    pairs: Sequence[ListedPair]
+    """The pairs that the data set comes with; most data sets have none."""
     copies: Sequence[CopyPair]
     artists_of: Mapping[str, tuple[str, ...]]
     """The artists of each image, by image id; empty if artists are ignored."""
@@ -124,7 +139,7 @@ def write_split(split: Split) -> None:
     with output_folder(split.folder) as folder:
         write_csv(folder / SPLIT, map(_image_as_text, split.images), COLUMNS)
         if split.pairs:
-            write_csv(folder / PAIRS, split.pairs, PAIR_COLUMNS)
+            write_csv(folder / PAIRS, map(_pair_as_text, split.pairs), ListedPair._fields)
         write_csv(folder / COPIES, map(_copy_as_text, split.copies), COPY_COLUMNS)
         if split.artists:
             write_csv(folder / ARTISTS, (artist._asdict() for artist in split.artists), SeatedArtist._fields)
@@ -136,18 +151,13 @@ def _image_as_text(image: Seated) -> dict[str, str]:
     return dict(zip(COLUMNS, values, strict=True))
 
 
+def _pair_as_text(pair: ListedPair) -> dict[str, str | int]:
+    return pair._asdict() | {"genuine": int(pair.genuine)}
+
+
 def _copy_as_text(pair: CopyPair) -> dict[str, str]:
     sitters = "same" if pair.sitter_a == pair.sitter_b else "different"
     return pair._asdict() | {"similarity": f"{pair.similarity:.4f}", "sitters": sitters}
-
-
-def read_split(dataset: str, columns: Sequence[str] = REQUIRED, at: Layout = HERE) -> list[dict[str, str]]:
-    """Read the rows of a data set's split as text; equal texts share memory.
-
-    Raises:
-        SitterError: the file or one of `columns` is absent.
-    """
-    return read_csv(split_file(dataset, at), columns, only=COLUMNS)
 
 
 def each_seated(dataset: str, at: Layout = HERE) -> Iterator[Seated]:
@@ -157,8 +167,9 @@ def each_seated(dataset: str, at: Layout = HERE) -> Iterator[Seated]:
         SitterError: the file or one of its first three columns is absent.
     """
     for row in each_row(split_file(dataset, at), REQUIRED):
+        sitter, subset = intern(row["sitter"]), intern(row["subset"])  # equal words of millions of rows are kept once
         fold, origin, picture = (row.get(column) or "" for column in COLUMNS[len(REQUIRED) :])
-        yield Seated(row["image_id"], row["sitter"], row["subset"], int(fold or 0), origin, picture)
+        yield Seated(row["image_id"], sitter, subset, int(fold or 0), origin, picture)
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,9 +248,21 @@ def read_seats(dataset: str, fold: int | None = None, at: Layout = HERE) -> Seat
     return Seats(table, read_columns(table, [*REQUIRED, *(["fold"] if fold is not None else [])]), fold)
 
 
-def read_pairs(dataset: str, at: Layout = HERE) -> list[dict[str, str]]:
-    """Read the pairs that a data set comes with: image_a, image_b, genuine (1 or 0) and fold, as text."""
-    return read_csv(pairs_file(dataset, at), PAIR_COLUMNS)
+def read_pairs(dataset: str, at: Layout = HERE) -> list[ListedPair]:
+    """Read the pairs that a data set comes with, in the order of the file, from line 2 on.
+
+    Raises:
+        SitterError: the file or a column is absent, or a cell is wrong; the message names the line.
+    """
+    file, found = pairs_file(dataset, at), []
+    for line, row in enumerate(read_csv(file, ListedPair._fields), start=2):
+        if row["genuine"] not in ("0", "1") or not row["fold"].isdigit():
+            raise SitterError(
+                f"{file}, line {line}: genuine is {row['genuine']!r} and fold {row['fold']!r}, but they must be 0 or 1 "
+                "and a whole number."
+            )
+        found.append(ListedPair(row["image_a"], row["image_b"], row["genuine"] == "1", int(row["fold"])))
+    return found
 
 
 def sitters_of(dataset: str, subsets: Collection[str], at: Layout = HERE) -> dict[str, str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.files import MANIFEST
 from pipeline.core.numbers import rounded
 from pipeline.metrics.kfold import ACCURACY_THRESHOLDS, VAL_THRESHOLDS, in_folds
 from pipeline.metrics.result import at as at_rate
@@ -87,7 +88,7 @@ class Tracked:
         assert isinstance(benchmark, KfoldOptions | AllPairsOptions), "the check of a study refuses the others"
         listed = isinstance(benchmark, KfoldOptions)
         dataset = benchmark.probe if isinstance(benchmark, AllPairsOptions) else benchmark.dataset
-        needed = [split_file(dataset, self.at), self.at.faces(dataset) / "manifest.csv"]
+        needed = [split_file(dataset, self.at), self.at.faces(dataset) / MANIFEST]
         needed += [pairs_file(dataset, self.at)] if listed else []
         if absent := [str(file) for file in needed if not file.is_file()]:
             logger.warning(
@@ -106,12 +107,12 @@ class Tracked:
         pairs = read_pairs(dataset, self.at)
         order = np.random.default_rng([self.recipe.study_seed, len(pairs)]).permutation(len(pairs))
         pairs = [pairs[i] for i in np.sort(order[: self.recipe.watch.options.images // 2])]
-        names = list(dict.fromkeys(pair[side] for pair in pairs for side in ("image_a", "image_b")))
+        names = list(dict.fromkeys(image_id for pair in pairs for image_id in pair.images))
         units = self._units(_faces(dataset, names, [0] * len(names), self.at), network)
         row = {name: number for number, name in enumerate(names)}
-        a, b = (units[[row[pair[side]] for pair in pairs]] for side in ("image_a", "image_b"))
-        genuine = np.array([pair["genuine"] == "1" for pair in pairs])
-        fold = np.array([int(pair["fold"]) for pair in pairs])
+        a, b = (units[[row[pair.images[side]] for pair in pairs]] for side in (0, 1))
+        genuine = np.array([pair.genuine for pair in pairs])
+        fold = np.array([pair.fold for pair in pairs])
         grids = (ACCURACY_THRESHOLDS, VAL_THRESHOLDS)
         folds = in_folds(((a - b) ** 2).sum(1), genuine, fold, tuple(self.recipe.watch.far), grids)
         return {"accuracy": float(np.mean(folds.accuracy)), **self._rates(rounded((a * b).sum(1)), genuine)}

@@ -17,6 +17,8 @@ from pipeline.metrics.result import Embedded, PairList, Scalar
 from pipeline.params.metrics.all_pairs import AllPairsOptions
 from pipeline.params.metrics.identification import IdentificationOptions
 from pipeline.params.metrics.kfold import KfoldOptions
+from pipeline.store.accounts import AccountedImage
+from pipeline.store.splits import Seated
 from tests.metrics.simulated import context, embedded
 
 PHOTOGRAPHS = embedded("photos", 12, 4, seed=1, noise=1.5)
@@ -200,23 +202,23 @@ def test_kfold_counts_pairs_without_a_face_as_rejected():
 
 def test_failed_images_are_those_of_test_sitters_that_no_human_dropped():
     split = {
-        "a/1": {"sitter": "a", "subset": "test", "fold": "2"},
-        "b/1": {"sitter": "b", "subset": "train", "fold": "0"},
-        "c/1": {"sitter": "c", "subset": "unused", "fold": "0"},
+        "a/1": Seated("a/1", "a", "test", 2, "", ""),
+        "b/1": Seated("b/1", "b", "train", 0, "", ""),
+        "c/1": Seated("c/1", "c", "unused", 0, "", ""),
     }
     account = [
-        {"image_id": "a/1", "sitter": "a", "status": "aligned"},
-        {"image_id": "a/2", "sitter": "a", "status": "no_face"},
-        {"image_id": "a/3", "sitter": "a", "status": "dropped"},
-        {"image_id": "a/4~1", "sitter": "a", "status": "no_face", "rendering": "1"},
-        {"image_id": "b/2", "sitter": "b", "status": "no_face"},
-        {"image_id": "c/2", "sitter": "c", "status": "unreadable"},
-        {"image_id": "d/1", "sitter": "d", "status": "no_face"},
-        {"image_id": "e/1", "sitter": "", "status": "no_face"},
+        AccountedImage("a/1", "a", "aligned"),
+        AccountedImage("a/2", "a", "no_face"),
+        AccountedImage("a/3", "a", "dropped"),
+        AccountedImage("a/4~1", "a", "no_face", rendering="1"),
+        AccountedImage("b/2", "b", "no_face"),
+        AccountedImage("c/2", "c", "unreadable"),
+        AccountedImage("d/1", "d", "no_face"),
+        AccountedImage("e/1", "", "no_face"),
     ]
 
-    def found(split: dict[str, dict[str, str]], paired: bool = False) -> Embedded | None:
-        return failed_images("x", account, split, lambda row: f"x:{row['image_id']}", paired)
+    def found(split: dict[str, Seated], paired: bool = False) -> Embedded | None:
+        return failed_images("x", account, split, lambda image: f"x:{image.image_id}", paired)
 
     some = found(split)
     assert some is not None
@@ -224,7 +226,7 @@ def test_failed_images_are_those_of_test_sitters_that_no_human_dropped():
     only_test = found({"a/1": split["a/1"], "c/1": split["c/1"]})
     assert only_test is not None
     assert only_test.image_ids == ["a/2", "b/2", "d/1"]  # nobody trains: who has no face at all was to be tested
-    assert found(split | {"a/9": {"sitter": "a", "subset": "train", "fold": "0"}}) is None
+    assert found(split | {"a/9": Seated("a/9", "a", "train", 0, "", "")}) is None
     paired = found(split, paired=True)
     assert paired is not None
     assert not paired.image_ids

@@ -9,31 +9,31 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import write_csv
 from pipeline.core.layout import Layout
 from pipeline.metrics.reader import Reader
 from pipeline.params import Study, check
 from pipeline.reporting.tables import trained_sitters
 from pipeline.splits.trained import seen, warn
 from pipeline.store.embeddings import write_embeddings
+from pipeline.store.splits import Seated, Split, write_split
 from tests.fusions.test_folds import NETWORK
 from tests.fusions.test_folds import study as folded
 
 FROZEN = NETWORK | {"adaptation": {"kind": "none"}, "loss": {"kind": "none"}}
 BOTH = {"kind": "sitters", "test": 0.5, "val": 0.2}
-Splits = dict[str, dict[str, dict[str, str]]]
+Splits = dict[str, dict[str, Seated]]
 
 
-def split(at: Layout, dataset: str, sitters: Mapping[str, str], folds: Iterable[int] = ()) -> dict[str, dict[str, str]]:
-    """Write a split with two images of each sitter, in the sitter's subset; return its rows by image id."""
+def split(at: Layout, dataset: str, sitters: Mapping[str, str], folds: Iterable[int] = ()) -> dict[str, Seated]:
+    """Write a split with two images of each sitter, in the sitter's subset; return its images by image id."""
     fold_of = dict(zip(sitters, folds, strict=True)) if folds else dict.fromkeys(sitters, 0)
-    rows = [
-        {"image_id": f"{n}/{i}", "sitter": name, "subset": subset, "fold": str(fold_of[name]), "origin": ""}
+    images = [
+        Seated(f"{n}/{i}", name, subset, fold_of[name], "", "")
         for n, (name, subset) in enumerate(sitters.items())
         for i in range(2)
     ]
-    write_csv(at.split(dataset) / "split.csv", rows, list(rows[0]))
-    return {row["image_id"]: row for row in rows}
+    write_split(Split(at.split(dataset), images, [], [], {}))
+    return {image.image_id: image for image in images}
 
 
 def study(splits: Mapping[str, Any] | None = None, **changes: Any) -> Study:
