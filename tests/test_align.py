@@ -22,6 +22,7 @@ from pipeline.faces.image import read_image
 from pipeline.stages import align
 from pipeline.store.accounts import doubtful_file
 from pipeline.store.faces import FaceStore
+from pipeline.store.raw import RawImage
 from tests.faces.real import PROJECT, download_demo, install_scrfd, no_face, photograph, shared
 from tests.faces.test_image import bomb
 from tests.suite.environment import environment
@@ -294,6 +295,6 @@ def test_one_image_by_hand(at):
     install_scrfd(at)
     path = sorted(shared("data", "lfw-100").glob("*/*"))[0]
     aligner = Aligner(path.parent, study().align["people"].model_dump(), at=at)
-    outcome = aligner({"image_id": "a", "path": path.name, "sitter": "x"})
+    outcome = aligner(RawImage("a", path.name, "x", {}))
     assert outcome.row["status"] == "aligned"
     assert outcome.face is not None

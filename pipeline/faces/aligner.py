@@ -19,6 +19,7 @@ from pipeline.faces.detection import Detection
 from pipeline.faces.image import UnreadableImage, encoded_image, read_image
 from pipeline.params.align import Align
 from pipeline.store.faces import StoredFace, decode, encode
+from pipeline.store.raw import RawImage
 
 LANDMARKS = ("left eye", "right eye", "nose", "left mouth corner", "right mouth corner")
 # In 3 of 14 paintings with two detections or more, the largest was no face but lace, a shoe or a shadow, with scores of
@@ -62,17 +63,17 @@ class Aligner:
         self.detectors = [(options.kind, options.make(at=at)) for options in self.settings.detectors]
         self.corrections = corrections or {}
 
-    def __call__(self, row: Mapping[str, str]) -> AlignedImage:
-        """Find and crop the face of one image; `row` holds image_id, path, sitter."""
-        account: dict[str, Any] = {"image_id": row["image_id"], "path": row["path"], "sitter": row["sitter"]}
-        correction = self.corrections.get(row["image_id"])
+    def __call__(self, raw: RawImage) -> AlignedImage:
+        """Find and crop the face of one image."""
+        account: dict[str, Any] = {"image_id": raw.image_id, "path": raw.path, "sitter": raw.sitter}
+        correction = self.corrections.get(raw.image_id)
         if correction is not None:
             account["corrected"] = correction.how
             if correction.how == "drop":
                 said = f"dropped by line {correction.line} of the corrections"
                 return AlignedImage(account | {"status": "dropped", "reason": said, "faces": 0})
         try:
-            image = read_image(self.folder / row["path"], self.settings.max_megapixels)
+            image = read_image(self.folder / raw.path, self.settings.max_megapixels)
         except UnreadableImage as error:
             return AlignedImage(account | {"status": "unreadable", "reason": error.reason, "faces": 0})
         height, width = image.shape[:2]
@@ -88,8 +89,8 @@ class Aligner:
             "others": "; ".join(f"{' '.join(f'{x:.0f}' for x in f.box)} {f.score:.4f}" for f in others[:OTHERS]),
         }
         as_delivered = kind == "aligned" and image.shape[:2] == (ARCFACE.size, ARCFACE.size)
-        crop = self._delivered(row, image) if as_delivered else encode(align(image, chosen.landmarks))
-        face = StoredFace(row["image_id"], row["sitter"], crop, chosen.landmarks, kind, chosen.score)
+        crop = self._delivered(raw, image) if as_delivered else encode(align(image, chosen.landmarks))
+        face = StoredFace(raw.image_id, raw.sitter, crop, chosen.landmarks, kind, chosen.score)
         return AlignedImage(account, face)
 
     def detect(self, image: RGBImage) -> tuple[str, list[Detection], list[str]]:
@@ -127,9 +128,9 @@ class Aligner:
         points = correction.points[0] + FRONTAL * size
         return "correction", [Detection(box, points, 1.0)], [f"{said}, landmarks as in a frontal face"]
 
-    def _delivered(self, row: Mapping[str, str], image: RGBImage) -> bytes:
+    def _delivered(self, raw: RawImage, image: RGBImage) -> bytes:
         """Return the image's own bytes, if the store decodes them to the same pixels; else the image encoded anew."""
-        data = encoded_image(self.folder / row["path"])
+        data = encoded_image(self.folder / raw.path)
         same = decode(data)
         return data if same is not None and np.array_equal(same, image) else encode(image)
 

@@ -12,7 +12,7 @@ the user.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -25,6 +25,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.names import nfc
 from pipeline.faces.image import UnreadableImage, read_image
 from pipeline.formats.user_csv import Row, open_table
+from pipeline.store.raw import RawImage
 
 COLUMNS = ("image_id", "box", "landmarks", "drop")
 How = Literal["box", "landmarks", "drop"]
@@ -47,14 +48,14 @@ class Correction:
 
 
 def read_corrections(
-    file: Path, field: str, images: Sequence[Mapping[str, str]], folder: Path, max_megapixels: float
+    file: Path, field: str, images: Iterable[RawImage], folder: Path, max_megapixels: float
 ) -> dict[str, Correction]:
     """Return the corrections of a data set by image id.
 
     Args:
         file: the CSV.
         field: the field of params.yaml that names it, for messages.
-        images: rows of the raw manifest (image_id, path); a correction of any other image is a fault.
+        images: the images of the raw manifest; a correction of any other image is a fault.
         folder: the folder that their paths are relative to.
         max_megapixels: see `read_image`.
 
@@ -66,7 +67,7 @@ def read_corrections(
             f"{field} is {file}, which {'is no file' if file.exists() else 'does not exist'}: make it a CSV with the "
             f"header line {','.join(COLUMNS)}, or delete the field."
         )
-    paths = {row["image_id"]: folder / row["path"] for row in images}
+    paths = {image.image_id: folder / image.path for image in images}
     found: dict[str, Correction] = {}
     faults: list[str] = []
     for line, row in _rows(file):

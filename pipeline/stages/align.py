@@ -26,7 +26,7 @@ from pipeline.core.progress import progress
 from pipeline.plan.fingerprint import code
 from pipeline.store.accounts import account_file, account_writer, doubtful_file
 from pipeline.store.columns import FOUND, kept_as
-from pipeline.store.raw import REQUIRED, each_raw, manifest_file, raw_ids, read_raw
+from pipeline.store.raw import RawImage, each_raw, manifest_file, raw_ids
 
 if TYPE_CHECKING:
     from pipeline.faces.aligner import AlignedImage
@@ -54,7 +54,7 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
     mine = share(images, rank, world)
     make = partial(_aligner, raw, settings, corrections, at)
     workers = min(cores(), -(-len(mine) // CHUNK))
-    outcomes: Iterable[AlignedImage] = in_order(make, _rows(dataset, mine, at), workers, CHUNK)
+    outcomes: Iterable[AlignedImage] = in_order(make, _delivered(dataset, mine, at), workers, CHUNK)
     if rank == 0:
         outcomes = progress(outcomes, f"align {dataset}", len(mine))
     if world > 1:
@@ -63,7 +63,7 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
         parts = [_parts(study, dataset, at) / f"{part + 1}-of-{world}" for part in range(world)]
         if not (parts[rank] / MANIFEST).exists():
             with output_folder(parts[rank]) as folder:
-                _write(folder, zip(_rows(dataset, mine, at), outcomes, strict=True))
+                _write(folder, zip(_delivered(dataset, mine, at), outcomes, strict=True))
         if rank:
             return
         outcomes = joined(parts)
@@ -71,7 +71,7 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
 
     doubtful = Doubtful(study.align[dataset].doubtful)
     with output_folder(at.faces(dataset)) as folder:
-        tally, reasons = _write(folder, zip(_rows(dataset, images, at), outcomes, strict=True), doubtful.add)
+        tally, reasons = _write(folder, zip(_delivered(dataset, images, at), outcomes, strict=True), doubtful.add)
         if not tally["aligned"]:
             common = "; ".join(f"{n} × {reason}" for reason, n in reasons.most_common(3))
             raise SitterError(
@@ -114,8 +114,8 @@ def _count(dataset: str, at: Layout) -> int:
     return len(ids)
 
 
-def _rows(dataset: str, images: Sequence[int], at: Layout) -> Iterator[dict[str, str]]:
-    """Yield consecutive rows of a raw manifest, read only when they are needed: there may be millions."""
+def _delivered(dataset: str, images: Sequence[int], at: Layout) -> Iterator[RawImage]:
+    """Yield consecutive images of a raw manifest, read only when they are needed: there may be millions."""
     return islice(each_raw(dataset, at), images[0], images[-1] + 1) if images else iter(())
 
 
@@ -126,18 +126,17 @@ def _corrections(study: Study, dataset: str, at: Layout) -> dict[str, Correction
         return {}
     from pipeline.faces.corrections import read_corrections
 
-    rows = read_raw(dataset, at=at)
     file, field = at.root / located(settings.corrections), f"align.{dataset}.corrections"
     if file.resolve().is_relative_to(at.faces(dataset).resolve()):
         raise SitterError(
             f"{field} is {file}, in the folder that align replaces: keep it elsewhere, beside params.yaml."
         )
-    return read_corrections(file, field, rows, at.raw(dataset), settings.max_megapixels)
+    return read_corrections(file, field, each_raw(dataset, at), at.raw(dataset), settings.max_megapixels)
 
 
 def _aligner(
     raw: Path, settings: Mapping[str, Any], corrections: Mapping[str, Correction], at: Layout
-) -> Callable[[Mapping[str, str]], AlignedImage]:
+) -> Callable[[RawImage], AlignedImage]:
     """Make the aligner. Each worker calls this, so that the main process loads neither OpenCV nor a network."""
     from pipeline.faces.aligner import Aligner
 
@@ -146,7 +145,7 @@ def _aligner(
 
 def _write(
     folder: Path,
-    outcomes: Iterator[tuple[dict[str, str], AlignedImage]],
+    outcomes: Iterator[tuple[RawImage, AlignedImage]],
     look: Callable[[dict[str, Any]], None] = lambda row: None,
 ) -> tuple[Counter[str], Counter[str]]:
     """Write the store and the account as the outcomes arrive; `look` is called with each row of the account.
@@ -179,16 +178,16 @@ def _write(
     return tally, reasons
 
 
-def _carried(given: Mapping[str, str]) -> dict[str, str]:
+def _carried(given: RawImage) -> dict[str, str]:
     """Return the further columns of an image from its source, renamed where the account has a column of that name."""
-    kept = _kept(tuple(given))
-    return {kept[name]: value for name, value in given.items() if name in kept}
+    kept = _kept(tuple(given.further))
+    return {kept[name]: value for name, value in given.further.items()}
 
 
 @cache
 def _kept(columns: tuple[str, ...]) -> dict[str, str]:
     """Return the name under which the account keeps each further column of a manifest."""
-    return kept_as([name for name in columns if name not in REQUIRED], FOUND)
+    return kept_as(columns, FOUND)
 
 
 def _summarise(dataset: str, tally: Counter[str], choose: str, doubtful: Doubtful, at: Layout) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,16 @@ from pipeline.core.layout import Layout
 from pipeline.core.parallel import cores, in_order
 from pipeline.core.progress import progress
 from pipeline.store.columns import GIVEN, RENDERED
-from pipeline.store.raw import CONTACT_SHEET, PASSED_OVER, manifest_file, read_raw, write_manifest, write_passed_over
+from pipeline.store.raw import (
+    CONTACT_SHEET,
+    PASSED_OVER,
+    PassedOver,
+    RawImage,
+    each_raw,
+    manifest_file,
+    write_manifest,
+    write_passed_over,
+)
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -28,8 +37,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CHUNK = 8
-
-Row = Mapping[str, str]
 
 
 def run(study: Study, dataset: str, root: Path = Path()) -> None:
@@ -50,43 +57,43 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
         )
         painted = [row for rows, _ in done for row in rows]
         unread = [
-            {"image_id": given["image_id"], "path": given["path"], "reason": reason}
+            PassedOver(given.image_id, given.path, reason)
             for given, (_, reason) in zip(photographs, done, strict=True)
             if reason
         ]
         if not painted:
             raise SitterError(
                 f"none of the {len(unread)} photographs of {settings.dataset} can be read; the first: "
-                f"{unread[0]['path']}: {unread[0]['reason']}. Replace them, and run download again."
+                f"{unread[0].path}: {unread[0].reason}. Replace them, and run download again."
             )
         if unread:
             write_passed_over(folder, unread)
         _contact_sheet(
-            folder / CONTACT_SHEET, source, photographs, {row["image_id"] for row in unread}, study, settings
+            folder / CONTACT_SHEET, source, photographs, {photograph.image_id for photograph in unread}, study, settings
         )
         write_manifest(folder, painted, [name for name in painted[0] if name not in GIVEN])
     _summarise(at.raw(dataset), settings, len(photographs), len(painted), unread)
 
 
-def _photographs(dataset: str, at: Layout) -> list[dict[str, str]]:
-    """Return the rows of the source's manifest; raises SitterError if an id cannot serve as the name of a file."""
-    manifest, rows = manifest_file(dataset, at), read_raw(dataset, GIVEN, at)
-    if not rows:
+def _photographs(dataset: str, at: Layout) -> list[RawImage]:
+    """Return the images of the source; raises SitterError if an id cannot serve as the name of a file."""
+    manifest, photographs = manifest_file(dataset, at), list(each_raw(dataset, at, GIVEN))
+    if not photographs:
         raise SitterError(f"{manifest} names no images: check the entry under download.")
     seen: set[str] = set()
-    for row in rows:
-        image_id = PurePosixPath(row["image_id"])
-        if not row["image_id"] or image_id.is_absolute() or ".." in image_id.parts:
-            raise SitterError(f"{manifest}: image_id {row['image_id']!r} is no relative path: rename it.")
-        if row["image_id"] in seen:
-            raise SitterError(f"{manifest}: image_id {row['image_id']!r} stands in several rows: name it once.")
-        seen.add(row["image_id"])
-    return rows
+    for photograph in photographs:
+        image_id = PurePosixPath(photograph.image_id)
+        if not photograph.image_id or image_id.is_absolute() or ".." in image_id.parts:
+            raise SitterError(f"{manifest}: image_id {photograph.image_id!r} is no relative path: rename it.")
+        if photograph.image_id in seen:
+            raise SitterError(f"{manifest}: image_id {photograph.image_id!r} stands in several rows: name it once.")
+        seen.add(photograph.image_id)
+    return photographs
 
 
 def _painter(
     source: Path, folder: Path, seed: int, settings: Render
-) -> Callable[[Row], tuple[list[dict[str, Any]], str]]:
+) -> Callable[[RawImage], tuple[list[dict[str, Any]], str]]:
     """Make a function that paints all renderings of a photograph and returns their rows, or why there are none.
 
     Each worker calls this.
@@ -99,29 +106,29 @@ def _painter(
 
     cv2.setNumThreads(1)
 
-    def painter(row: Row) -> tuple[list[dict[str, Any]], str]:
+    def painter(given: RawImage) -> tuple[list[dict[str, Any]], str]:
         try:
-            photograph = read_image(source / row["path"])
+            photograph = read_image(source / given.path)
         except UnreadableImage as error:
             return [], error.reason
         canvas = mount(photograph, settings.margin, settings.face)
         rows = []
         for k in range(settings.renderings):
-            style = style_of(seed, row["image_id"], k, settings.styles)
+            style = style_of(seed, given.image_id, k, settings.styles)
             painting = paint(
                 canvas,
                 style,
                 settings.strength,
-                seed_of(seed, row["image_id"], k),
+                seed_of(seed, given.image_id, k),
                 face=settings.face,
                 margin=settings.margin,
             )
-            path = f"{row['image_id']}~{k}.jpg"
+            path = f"{given.image_id}~{k}.jpg"
             rows.append(
-                {"image_id": f"{row['image_id']}~{k}", "path": path, "sitter": row["sitter"]}
+                {"image_id": f"{given.image_id}~{k}", "path": path, "sitter": given.sitter}
                 | {"sha256": write_jpeg(folder / path, painting)}
-                | {"origin": row["image_id"], "rendering": k, "style": style}
-                | {name: value for name, value in row.items() if name not in (*GIVEN, *RENDERED)}
+                | {"origin": given.image_id, "rendering": k, "style": style}
+                | {name: value for name, value in given.further.items() if name not in (*GIVEN, *RENDERED)}
             )
         return rows, ""
 
@@ -140,21 +147,21 @@ def style_of(seed: int, image_id: str, rendering: int, styles: tuple[str, ...]) 
 
 
 def _contact_sheet(
-    path: Path, source: Path, photographs: list[dict[str, str]], unread: set[str], study: Study, settings: Render
+    path: Path, source: Path, photographs: list[RawImage], unread: set[str], study: Study, settings: Render
 ) -> None:
     """Write a sheet with photographs of a few sitters in every style, and one of them at several strengths."""
     from pipeline.faces.image import read_image
     from pipeline.painting.sheet import ROWS, contact_sheet
 
-    first = {row["sitter"]: row for row in reversed(photographs) if row["image_id"] not in unread}
+    first = {given.sitter: given for given in reversed(photographs) if given.image_id not in unread}
     sitters = list(first)[::-1]
     chosen = [first[s] for s in sitters[:: max(len(sitters) // ROWS, 1)][:ROWS]]
-    pictures = [(row["image_id"], read_image(source / row["path"])) for row in chosen]
-    seeds = [[seed_of(study.seed, row["image_id"], 1000 + k) for k in range(len(settings.styles))] for row in chosen]
+    pictures = [(given.image_id, read_image(source / given.path)) for given in chosen]
+    seeds = [[seed_of(study.seed, given.image_id, 1000 + k) for k in range(len(settings.styles))] for given in chosen]
     contact_sheet(path, pictures, seeds, settings.styles, settings.strength, settings.margin, settings.face)
 
 
-def _summarise(folder: Path, settings: Render, photographs: int, paintings: int, unread: list[dict[str, str]]) -> None:
+def _summarise(folder: Path, settings: Render, photographs: int, paintings: int, unread: list[PassedOver]) -> None:
     """Log the number of paintings and of unreadable photographs, and the files that show them."""
     dataset = folder.name
     styles = f"{len(set(settings.styles))} style{'s' if len(set(settings.styles)) > 1 else ''}"

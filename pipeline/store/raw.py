@@ -9,9 +9,9 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from pipeline.core.files import MANIFEST, each_row, read_columns, read_csv, read_json, write_csv, write_json
+from pipeline.core.files import MANIFEST, each_row, read_columns, read_json, write_csv, write_json
 from pipeline.core.layout import HERE, Layout
 from pipeline.store.columns import GIVEN
 
@@ -24,6 +24,25 @@ LICENCE = "licence"
 REQUIRED = ("image_id", "path", "sitter")
 
 
+class RawImage(NamedTuple):
+    """One image as its source delivered it."""
+
+    image_id: str
+    path: str
+    """The file, relative to the entry's folder."""
+    sitter: str
+    further: Mapping[str, str]
+    """The other columns of the manifest, by name: the checksum, and whatever the source knows about the image."""
+
+
+class PassedOver(NamedTuple):
+    """A photograph that could not be painted."""
+
+    image_id: str
+    path: str
+    reason: str
+
+
 def manifest_file(entry: str, at: Layout = HERE) -> Path:
     """Return the path of the manifest of an entry's images, or of its weights."""
     return at.raw(entry) / MANIFEST
@@ -34,9 +53,9 @@ def write_manifest(folder: Path, rows: Iterable[Mapping[str, Any]], further: Ite
     write_csv(folder / MANIFEST, rows, [*GIVEN, *further])
 
 
-def write_passed_over(folder: Path, unread: Iterable[Mapping[str, Any]]) -> None:
-    """Write into an existing folder the list of photographs that could not be painted: image_id, path, reason."""
-    write_csv(folder / PASSED_OVER, unread, ["image_id", "path", "reason"])
+def write_passed_over(folder: Path, unread: Iterable[PassedOver]) -> None:
+    """Write into an existing folder the list of photographs that could not be painted."""
+    write_csv(folder / PASSED_OVER, (photograph._asdict() for photograph in unread), PassedOver._fields)
 
 
 def contact_sheet_file(dataset: str, at: Layout = HERE) -> Path:
@@ -44,18 +63,14 @@ def contact_sheet_file(dataset: str, at: Layout = HERE) -> Path:
     return at.raw(dataset) / CONTACT_SHEET
 
 
-def each_raw(entry: str, at: Layout = HERE) -> Iterator[dict[str, str]]:
-    """Yield the rows of a manifest of images, one at a time.
+def each_raw(entry: str, at: Layout = HERE, required: Sequence[str] = REQUIRED) -> Iterator[RawImage]:
+    """Yield the images of a manifest, one at a time.
 
     Raises:
-        SitterError: the file or one of the columns image_id, path and sitter is absent.
+        SitterError: the file or one of the columns `required` is absent.
     """
-    return each_row(manifest_file(entry, at), REQUIRED)
-
-
-def read_raw(entry: str, columns: Sequence[str] = REQUIRED, at: Layout = HERE) -> list[dict[str, str]]:
-    """Read a manifest of images; raises as `each_raw` does, and where one of `columns` is absent."""
-    return read_csv(manifest_file(entry, at), columns)
+    for row in each_row(manifest_file(entry, at), required):
+        yield RawImage(row.pop("image_id"), row.pop("path"), row.pop("sitter"), row)
 
 
 def raw_ids(entry: str, at: Layout = HERE) -> Any:

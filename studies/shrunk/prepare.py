@@ -31,7 +31,7 @@ from pipeline.commands import pack
 from pipeline.core.files import output_folder
 from pipeline.core.layout import Layout
 from pipeline.stages import align, download, render, split
-from pipeline.store.raw import read_raw
+from pipeline.store.raw import each_raw
 from pipeline.store.splits import sitters_of
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -131,7 +131,7 @@ def _numbers(sitters: dict[str, str]) -> dict[str, int]:
 
 def _as_jpeg(dataset: str, image_id: str, target: Path, at: Layout) -> None:
     """Write an original image of a data set as JPEG."""
-    paths = {row["image_id"]: row["path"] for row in read_raw(dataset, at=at)}
+    paths = {image.image_id: image.path for image in each_raw(dataset, at)}
     target.parent.mkdir(parents=True, exist_ok=True)
     with Image.open(at.raw(dataset) / paths[image_id]) as image:
         image.convert("RGB").save(target, quality=95)
