@@ -18,6 +18,7 @@ from pipeline.params import Study
 from pipeline.params.overlap import Overlap
 from pipeline.plan.stages import jobs
 from pipeline.stages import embed, explain, split
+from pipeline.store.attributions import COLUMNS
 from pipeline.store.faces import StoredFace, encode, write_faces
 from tests.faces_of_noise import face
 from tests.reporting.standin import LANDMARKS, small_study
@@ -61,7 +62,7 @@ def study(at: Layout, monkeypatch: pytest.MonkeyPatch) -> Study:
 
 
 def pairs(at: Layout, model: str) -> list[dict[str, str]]:
-    return read_csv(at.attributions(model) / "pairs.csv", explain.COLUMNS)
+    return read_csv(at.attributions(model) / "pairs.csv", COLUMNS)
 
 
 def test_every_model_is_shown_on_the_pairs_that_the_first_finds_hardest(at: Layout, study: Study) -> None:

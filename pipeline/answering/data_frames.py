@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.core.errors import SitterError, nearest
 from pipeline.core.layout import Layout
 from pipeline.store.accounts import account_file
-from pipeline.store.candidates import read_candidates
+from pipeline.store.candidates import MEASURED, each_candidate_as_text
 from pipeline.store.embeddings import read_embeddings
 from pipeline.store.results import read_metrics
 
@@ -70,7 +70,7 @@ def candidates(study: Study, question: str, at: Layout) -> pd.DataFrame:
     """
     if question not in study.identify:
         raise SitterError(f"identify has no entry {question!r}; {nearest(question, study.identify)}")
-    found = pd.DataFrame(read_candidates(question, at))
-    for column in ("score", "log10_lr", "log10_lr_lowest", "log10_lr_highest", "posterior", "right"):
+    found = pd.DataFrame(list(each_candidate_as_text(question, at)))
+    for column in MEASURED:
         found[column] = pd.to_numeric(found[column])
     return found

@@ -11,9 +11,10 @@ import numpy as np
 from pipeline.core.errors import SitterError
 from pipeline.identification.decisions import Decision, ImageKey, accepted
 from pipeline.identification.evidence import Calibrations, Evidence, places, posteriors
-from pipeline.identification.known import LOG10, NONE, CalibratedCell, KnownSearches, foremost, judge
+from pipeline.identification.known import LOG10, CalibratedCell, KnownSearches, foremost, judge
 from pipeline.identification.question import QuestionPortraits
 from pipeline.identification.search import Arranged, Portrait, Scorer, Searches, arranged, search
+from pipeline.store.candidates import NONE
 
 if TYPE_CHECKING:
     from pipeline.params.identify import Identify

@@ -18,9 +18,8 @@ from pipeline.core.numbers import Floats, Ints
 from pipeline.identification.evidence import Evidence, equal, places, posteriors
 from pipeline.identification.search import Searches
 from pipeline.identification.verbal import STEPS
+from pipeline.store.candidates import NONE
 
-NONE = 0
-"""The rank of "none of these" in the table."""
 LOG10 = float(np.log(10))
 LEVEL = 0.95
 

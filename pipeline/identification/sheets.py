@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.core.layout import Layout
@@ -11,7 +11,7 @@ from pipeline.identification.annotations import Target
 from pipeline.identification.answer import Answer, Candidate
 from pipeline.identification.decisions import Decision
 from pipeline.identification.verbal import verbal
-from pipeline.store.candidates import COLUMNS, IDENTIFIED, NONE, OPEN, UNSUITABLE
+from pipeline.store.candidates import IDENTIFIED, OPEN, UNSUITABLE, AnswerRow
 from pipeline.store.columns import SITTER_ID
 from pipeline.store.credits import LINK
 
@@ -63,39 +63,39 @@ class Sheet:
         """Return people's decisions on the portrait and a sitter."""
         return [decision for decision in self.answer.decisions if decision.sitter == sitter]
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield its rows of `candidates.csv`."""
-        probe = self.answer.probe
-        own = {"dataset": probe.dataset, "image": probe.image_id, "status": self.status, "truth": self.truth}
-        final = self.answer.final
+    def rows(self, question: str, model: str) -> Iterator[AnswerRow]:
+        """Yield its rows of `candidates.csv`, for a question that a model has answered."""
+        probe, final, none = self.answer.probe, self.answer.final, self.answer.none
+        own = AnswerRow(
+            probe.dataset, probe.image_id, self.status, None, "", truth=self.truth, question=question, model=model
+        )  # fmt: skip
         if final is not None:
-            yield own | {"sitter": final.sitter, "decision": final.sentence(), "made_by": PERSON}
+            yield replace(own, sitter=final.sitter, decision=final.sentence(), made_by=PERSON)
             return
-        none = self.answer.none
         for sheet in [*self.candidates, *([CandidateSheet(none, {}, self.doubts)] if none else [])]:
-            candidate = sheet.candidate
-            said = self.decision_on(candidate.sitter) if candidate.sitter else self.decision_on("")
-            row = own | {
-                "rank": candidate.rank or NONE,
-                "sitter": candidate.sitter,
-                "sitter_id": sheet.columns.get(SITTER_ID, ""),
-                "score": _number(candidate.score, 6),
-                "log10_lr": _number(candidate.log10_lr, 4),
-                "words": words(candidate),
-                "posterior": _number(candidate.posterior, 6),
-                "warnings": "; ".join(sheet.cautions),
-                "decision": "; ".join(d.sentence() for d in said),
-                "made_by": MACHINE,
-            }
-            if candidate.bounds is not None:
-                row["log10_lr_lowest"], row["log10_lr_highest"] = (_number(bound, 4) for bound in candidate.bounds)
-            if (cell := candidate.cell) is not None:
-                names = ("right", "right_low", "right_high")
-                row |= dict(zip(names, (_number(v, 4) for v in (cell.observed, cell.low, cell.high)), strict=True))
-            if candidate.reference is not None:
-                row |= {"reference_dataset": candidate.reference.dataset, "reference": candidate.reference.image_id}
-            assert row.keys() <= {*COLUMNS, "made_by"}
-            yield row | {f"reference_{column}": value for column, value in sheet.columns.items()}
+            candidate, cell, reference = sheet.candidate, sheet.candidate.cell, sheet.candidate.reference
+            lowest, highest = candidate.bounds or (None, None)
+            yield replace(
+                own,
+                rank=candidate.rank,
+                sitter=candidate.sitter,
+                sitter_id=sheet.columns.get(SITTER_ID, ""),
+                score=candidate.score,
+                log10_lr=candidate.log10_lr,
+                log10_lr_lowest=lowest,
+                log10_lr_highest=highest,
+                words=words(candidate),
+                posterior=candidate.posterior,
+                right=cell.observed if cell else None,
+                right_low=cell.low if cell else None,
+                right_high=cell.high if cell else None,
+                warnings=sheet.cautions,
+                decision="; ".join(d.sentence() for d in self.decision_on(candidate.sitter)),
+                reference_dataset=reference.dataset if reference else "",
+                reference=reference.image_id if reference else "",
+                columns=sheet.columns,
+                made_by=MACHINE,
+            )
 
     def annotated(self, at: Layout) -> tuple[Target, list[dict[str, Any]]]:
         """Return the face and its candidates in the form that `annotation_page` takes; there has to be a box."""
@@ -133,7 +133,3 @@ def words(candidate: Candidate) -> str:
         mine = ("none of these", "one of these")[theirs != "the same sitter"] if not candidate.rank else ours
         said = said.replace(theirs, mine)
     return said
-
-
-def _number(value: float | None, decimals: int) -> str:
-    return "" if value is None else f"{value:.{decimals}f}"

@@ -37,6 +37,7 @@ from pipeline.metrics.verification import (
 )
 from pipeline.metrics.verification_figures import curves, rates, weighed
 from pipeline.params.metrics.all_pairs import AllPairsOptions
+from pipeline.store.benchmarks import HardPair
 
 # Up to this many pairs, each score is kept; beyond, scores are counted in a histogram.
 EXACT_PAIRS = 1_000_000
@@ -206,17 +207,18 @@ def _lacking(genuine: int, impostors: int, pairing: Pairing) -> str:
     return "" if impostors else "there is no impostor pair: all images are of one sitter"
 
 
-def _examples(pairing: Pairing, examples: dict[str, list[Example]]) -> list[dict[str, str | int | float]]:
+def _examples(pairing: Pairing, examples: dict[str, list[Example]]) -> list[HardPair]:
     return [
-        {
-            "sort": sort,
-            "rank": rank,
-            "probe": pairing.probe.image_ids[e.row],
-            "gallery": pairing.columns.image_ids[e.column],
-            "probe_dataset": pairing.probe.dataset,
-            "gallery_dataset": pairing.columns.dataset,
-            "score": e.score,
-        }
+        HardPair(
+            model="",
+            sort=sort,
+            rank=rank,
+            probe=pairing.probe.image_ids[e.row],
+            gallery=pairing.columns.image_ids[e.column],
+            probe_dataset=pairing.probe.dataset,
+            gallery_dataset=pairing.columns.dataset,
+            score=e.score,
+        )
         for sort in EXAMPLES
         for rank, e in enumerate(examples.get(sort, ()), start=1)
     ]

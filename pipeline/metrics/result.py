@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from pipeline.core.errors import SitterError
 from pipeline.core.nobody import nobody
 from pipeline.core.numbers import Floats, Ints
+
+if TYPE_CHECKING:
+    from pipeline.store.benchmarks import HardPair
 
 Column = Sequence[Any] | NDArray[Any]
 Subset = Literal["train", "val", "test"]
@@ -230,8 +233,8 @@ class Result:
     """Number of independent units (sitters, folds) that the bootstrap drew from."""
     curves: dict[str, dict[str, Column]] = field(default_factory=dict)
     """Long tables by name, `{"roc": {"far": …, "tar": …}}`; columns of one length."""
-    examples: list[dict[str, str | int | float]] = field(default_factory=list)
-    """Pairs worth looking at: sort, rank, probe, gallery, probe_dataset, gallery_dataset, score."""
+    examples: list[HardPair] = field(default_factory=list)
+    """Pairs worth looking at, without the name of the model."""
     reversed: str = ""
     """A message if scores from a file look like distances, because genuine pairs have the lower ones; else empty."""
     effective: float | None = None

@@ -9,28 +9,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.answering.portraits import Accounts, accounts, columns
-from pipeline.core.files import read_csv
 from pipeline.core.layout import Layout
 from pipeline.core.own_files import located
 from pipeline.identification.answer import Answer, Candidate
 from pipeline.identification.deciding import DecisionFile
 from pipeline.identification.decisions import Decision, ImageKey
-from pipeline.identification.known import NONE, CalibratedCell, KnownSearches, band
+from pipeline.identification.known import CalibratedCell, KnownSearches
 from pipeline.identification.search import Portrait
 from pipeline.identification.sheets import CandidateSheet, Sheet
 from pipeline.reporting.doubtful_faces import doubts
 from pipeline.store.accounts import REQUIRED, each_account
-from pipeline.store.candidates import KNOWN as KNOWN_TABLE
-from pipeline.store.candidates import NONE as NONE_RANK
-from pipeline.store.candidates import read_candidates, read_question
-from pipeline.store.curves import number
+from pipeline.store.candidates import NONE, AnswerRow, read_candidates, read_known, read_question
 from pipeline.store.splits import UNIDENTIFIED, UNUSED, each_seated
 
 if TYPE_CHECKING:
     from pipeline.params import Study
     from pipeline.params.identify import Identify
 
-REFERENCE, NO_FACE = "reference_", "no_face"
+NO_FACE = "no_face"
 OPEN, IDENTIFIED, NOBODY, UNSURE, UNUSABLE = "to review", "identified", "none of these", "unsure", "unsuitable"
 STATES = (OPEN, IDENTIFIED, NOBODY, UNSURE, UNUSABLE)
 """The states of a portrait after the decisions; all but the first count as reviewed."""
@@ -101,12 +97,12 @@ def read(study: Study, name: str, at: Layout) -> AnsweredQuestion:
     """
     entry, record = study.identify[name], read_question(name, at)
     rows = read_candidates(name, at)
-    by_image: dict[ImageKey, list[dict[str, str]]] = {}
+    by_image: dict[ImageKey, list[AnswerRow]] = {}
     for row in rows:
-        by_image.setdefault((row["dataset"], row["image"]), []).append(row)
-    shown = {*by_image, *((row["reference_dataset"], row["reference"]) for row in rows if row["reference"])}
+        by_image.setdefault((row.dataset, row.image), []).append(row)
+    shown = {*by_image, *((row.reference_dataset, row.reference) for row in rows if row.reference)}
     found = accounts(shown, at)
-    known = _known(at.identify(name) / KNOWN_TABLE, record)
+    known = _known(name, record, at)
     absent = set(record["pretended"]["absent"])
     sheets = [_sheet(study, image, of, found, known, absent) for image, of in by_image.items()]
     without = _faceless(entry, at)
@@ -133,14 +129,15 @@ def _faceless(entry: Identify, at: Layout) -> dict[ImageKey, dict[str, str]]:
     }
 
 
-def _known(file: Path, record: Mapping[str, Any]) -> KnownSearches:
-    """Return how often candidates were right, from `known.csv` and `question.json`."""
-    cells = []
-    for row in read_csv(file):
-        rank = NONE if row["rank"] == NONE_RANK else int(row["rank"])
-        kind = "" if row["likelihood_ratio"] == "any" else row["likelihood_ratio"]
-        shares = (float(row[column]) for column in ("claimed", "right", "right_low", "right_high"))
-        cells.append(CalibratedCell(rank, kind, int(row["searches"]), int(row["sitters"]), *shares))
+def _known(name: str, record: Mapping[str, Any], at: Layout) -> KnownSearches:
+    """Return how often candidates were right, from the tables of a question and its record."""
+    cells = [
+        CalibratedCell(
+            row.rank, row.likelihood_ratio, row.searches, row.sitters,
+            row.claimed, row.right, row.right_low, row.right_high,
+        )
+        for row in read_known(name, at)
+    ]  # fmt: skip
     tried = int(record["known"]["with_their_sitter_in_the_gallery"])
     first, among = ((*(record["known"][key] or (float("nan"),) * 3), tried) for key in ("first", "among"))
     return KnownSearches(cells, first, among)
@@ -149,38 +146,31 @@ def _known(file: Path, record: Mapping[str, Any]) -> KnownSearches:
 def _sheet(
     study: Study,
     image: ImageKey,
-    rows: Sequence[Mapping[str, str]],
+    rows: Sequence[AnswerRow],
     known_images: Accounts,
     known: KnownSearches,
     absent: Collection[str],
 ) -> Sheet:
     """Return the sheet of one portrait from its rows of `candidates.csv`."""
-    account, truth = known_images.get(image, {}), rows[0]["truth"]
+    account, truth = known_images.get(image, {}), rows[0].truth
     probe = Portrait(*image, truth, "")
     candidates, none = [], None
     for row in rows:
-        if row["rank"] == NONE_RANK:
+        if row.rank == NONE:
             none = _candidate(row, NONE, known)
-        elif row["rank"]:  # a portrait that a person has decided on has a row without a rank
-            kept = {k.removeprefix(REFERENCE): v for k, v in row.items() if k.startswith(REFERENCE) and v}
-            kept.pop("dataset", None)
-            candidate = _candidate(row, int(row["rank"]), known)
-            candidates.append(CandidateSheet(candidate, kept, [w for w in row["warnings"].split("; ") if w]))
+        elif row.rank is not None:  # a portrait that a person has decided on has a row without a rank
+            kept = {column: cell for column, cell in row.columns.items() if cell}
+            candidates.append(CandidateSheet(_candidate(row, row.rank, known), kept, row.warnings))
     doubtful = doubts(account, study.align[image[0]].doubtful) if account else []
     answer = Answer(probe, [], [c.candidate for c in candidates], none)
     return Sheet(answer, candidates, account, columns(account), doubtful, truth, truth not in absent)
 
 
-def _candidate(row: Mapping[str, str], rank: int, known: KnownSearches) -> Candidate:
-    log10_lr = number(row["log10_lr"])
-    low, high = number(row["log10_lr_lowest"]), number(row["log10_lr_highest"])
+def _candidate(row: AnswerRow, rank: int, known: KnownSearches) -> Candidate:
+    low, high = row.log10_lr_lowest, row.log10_lr_highest
     bounds = None if low is None or high is None else (low, high)
     cell = None
-    if log10_lr is not None and row["right"]:
-        cell = next((c for c in known.cells if c.rank == rank and c.band == band(log10_lr)), None)
-    reference = None
-    if row["reference"]:
-        reference = Portrait(row["reference_dataset"], row["reference"], row["sitter"], "")
-    return Candidate(
-        rank, row["sitter"], number(row["score"]), log10_lr, bounds, number(row["posterior"]), cell, reference
-    )
+    if row.log10_lr is not None and row.right is not None:
+        cell = known.of(rank, row.log10_lr)
+    reference = Portrait(row.reference_dataset, row.reference, row.sitter, "") if row.reference else None
+    return Candidate(rank, row.sitter, row.score, row.log10_lr, bounds, row.posterior, cell, reference)

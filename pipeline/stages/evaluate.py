@@ -103,6 +103,8 @@ def _doubted(study: Study, benchmark: str, model: str, result: Result) -> Result
 
 def write(folder: Path, study: Study, results: ResultsByModel, read: Reader) -> None:
     """Write everything in `results/` except the manifest."""
+    from dataclasses import replace
+
     level = study.evaluate.bootstrap.level
     metrics: dict[str, Any] = {}
     against = _against_baselines(study, results)
@@ -113,7 +115,7 @@ def write(folder: Path, study: Study, results: ResultsByModel, read: Reader) -> 
             curve: [p for model, result in by_model.items() for p in _points(model, result.curves.get(curve, {}))]
             for curve in dict.fromkeys(c for result in by_model.values() for c in result.curves)
         }
-        examples = [{"model": model, **e} for model, result in by_model.items() for e in result.examples]
+        examples = [replace(e, model=model) for model, result in by_model.items() for e in result.examples]
         write_benchmark(folder, benchmark, metrics[benchmark], compared, declared, curves, examples)
     write_results(folder, metrics, _run(study, results, read))
 

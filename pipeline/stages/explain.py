@@ -15,13 +15,13 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
 from pipeline.core.layout import HERE, Layout
 from pipeline.core.progress import progress
-from pipeline.store.attributions import COLUMNS, write_attributions
+from pipeline.store.attributions import ExplainedPair, write_attributions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,13 +64,13 @@ def run(study: Study, model: str, root: Path = Path()) -> None:
     pairs = chosen(study, study.explain, at)
     embedder = load_model(model, device(), at)
     faces = FacesById({dataset for pair in pairs for dataset, _ in (pair.probe, pair.gallery)}, at)
-    rows: list[dict[str, Any]] = []
+    rows: list[ExplainedPair] = []
     maps: list[NDArray[np.float32]] = []
     for n, pair in enumerate(progress(pairs, f"explain {model}", len(pairs), "pair")):
         score, both = explained(embedder, faces, pair, study.explain, study.embed.batch)
         maps += both
-        names = pair.sort, pair.rank, pair.probe[1], pair.gallery[1], pair.probe[0], pair.gallery[0]
-        rows.append(dict(zip(COLUMNS, (n, *names, f"{score:.6f}"), strict=True)))
+        (probe_dataset, probe), (gallery_dataset, gallery) = pair.probe, pair.gallery
+        rows.append(ExplainedPair(n, pair.sort, pair.rank, probe, gallery, probe_dataset, gallery_dataset, score))
     with output_folder(at.attributions(model)) as folder:
         write_attributions(folder, rows, maps)
     logger.info(f"{model}: {len(pairs)} pairs explained by {study.explain.method}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError, nearest
 from pipeline.core.files import output_folder, sha256
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline.identification.sheets import Sheet
     from pipeline.params import Study
     from pipeline.params.identify import Identify
+    from pipeline.store.candidates import KnownRow
 
 logger = logging.getLogger(__name__)
 
@@ -70,12 +71,11 @@ def write(
     told = _sheets(study, entry, answers, learned, at)
     question = record(entry.model_dump(mode="json"), answers, name, len(portraits.gallery), portraits.known)
     question["model_manifest"] = sha256(at.model(entry.model) / MANIFEST)
-    further = list(dict.fromkeys(key for sheet in told for c in sheet.candidates for key in c.columns))
-    rows = [row | {"question": name, "model": entry.model} for sheet in told for row in sheet.rows()]
+    rows = [row for sheet in told for row in sheet.rows(name, entry.model)]
     notes = annotation_page(name, entry.model, (sheet.annotated(at) for sheet in told if sheet.box is not None))
     with output_folder(at.identify(name)) as folder:
         html = page(name, entry, told, answers.known, question, Album(ProjectPictures(at)))
-        write_answers(folder, rows, further, _known_rows(answers), question, html, notes)
+        write_answers(folder, rows, _known_rows(answers), question, html, notes)
 
 
 def _sheets(study: Study, entry: Identify, answers: Answers, learned: set[str], at: Layout) -> list[Sheet]:
@@ -97,15 +97,13 @@ def _sheets(study: Study, entry: Identify, answers: Answers, learned: set[str], 
     return sheets(answers, shown, learned, entry.as_unidentified)
 
 
-def _known_rows(answers: Answers) -> list[dict[str, Any]]:
-    from pipeline.store.candidates import KNOWN_COLUMNS, NONE
+def _known_rows(answers: Answers) -> list[KnownRow]:
+    from pipeline.store.candidates import KnownRow
 
-    rows = []
-    for cell in answers.known.cells:
-        values = (cell.rank or NONE, cell.band or "any", cell.searches, cell.sitters)
-        shares = (f"{value:.4f}" for value in (cell.claimed, cell.observed, cell.low, cell.high))
-        rows.append(dict(zip(KNOWN_COLUMNS, (*values, *shares), strict=True)))
-    return rows
+    return [
+        KnownRow(c.rank, c.band, c.searches, c.sitters, c.claimed, c.observed, c.low, c.high)
+        for c in answers.known.cells
+    ]
 
 
 def _sentence(entry: Identify, answers: Answers) -> str:

@@ -16,7 +16,7 @@ from pipeline.core.files import output_folder
 from pipeline.core.layout import HERE, Layout
 from pipeline.core.names import warn_of_alike
 from pipeline.splits.pictures import ImageCrops, PicturedImage
-from pipeline.store.overlaps import SITTER_COLUMNS, write_overlap
+from pipeline.store.overlaps import SharedImage, SharedSitter, write_overlap
 from pipeline.store.splits import KNOWN, TESTED, sitters_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 
 SITTERS_COMPARED = 4096
 """At most this many test sitters, spread evenly over all, are paired to find the threshold: 8 million pairs."""
-Row = dict[str, Any]
 
 
 def run(study: Study, name: str, root: Path = Path()) -> None:
@@ -53,9 +52,9 @@ def run(study: Study, name: str, root: Path = Path()) -> None:
     summary = {
         "train": {"images": len(train), "sitters": len({i.sitter for i in train})},
         "test": {"images": len(test), "sitters": len({i.sitter for i in test})},
-        "near_duplicates": len({p["test"] for p in pictures}),
-        "sitters_by_name": len({p["test_sitter"] for p in persons if p["by_name"]}),
-        "sitters_by_embedding": len({p["test_sitter"] for p in persons if p["by_embedding"]}) if entry.model else None,
+        "near_duplicates": len({p.test for p in pictures}),
+        "sitters_by_name": len({p.test_sitter for p in persons if p.by_name}),
+        "sitters_by_embedding": len({p.test_sitter for p in persons if p.by_embedding}) if entry.model else None,
         **threshold,
         "exclude": entry.exclude,
         "excluded": len(excluded),
@@ -74,7 +73,7 @@ def _images(dataset: str, subsets: tuple[str, ...], at: Layout) -> list[Pictured
     return [PicturedImage(dataset, image_id, sitter) for image_id, sitter in sitters_of(dataset, subsets, at).items()]
 
 
-def shared_pictures(train: list[PicturedImage], test: list[PicturedImage], at: Layout = HERE) -> list[Row]:
+def shared_pictures(train: list[PicturedImage], test: list[PicturedImage], at: Layout = HERE) -> list[SharedImage]:
     """Find test images that show the same picture as a training image: by perceptual hash, then by registration.
 
     Each image is compared with the nearest one of the other side. So of a picture with many copies, at least one pair
@@ -86,21 +85,21 @@ def shared_pictures(train: list[PicturedImage], test: list[PicturedImage], at: L
     sides = ["train"] * len(train) + ["test"] * len(test)
     found = near_duplicates(ImageCrops(both, at), sides)
     return [
-        {
-            "test": both[b].image_id,
-            "train": both[a].image_id,
-            "train_dataset": both[a].dataset,
-            "test_sitter": both[b].sitter,
-            "train_sitter": both[a].sitter,
-            "similarity": f"{similarity:.4f}",
-        }
+        SharedImage(
+            test=both[b].image_id,
+            train=both[a].image_id,
+            train_dataset=both[a].dataset,
+            test_sitter=both[b].sitter,
+            train_sitter=both[a].sitter,
+            similarity=similarity,
+        )
         for a, b, similarity in found  # a comes before b, so a is the training image
     ]
 
 
 def shared_sitters(
     entry: Overlap, train: list[PicturedImage], test: list[PicturedImage], at: Layout = HERE
-) -> tuple[list[Row], Row]:
+) -> tuple[list[SharedSitter], dict[str, Any]]:
     """Find the persons on both sides, and the threshold that finds them by their embeddings.
 
     A sitter is represented by the mean of its unit-length embeddings. Two sitters of the test set are different
@@ -111,8 +110,12 @@ def shared_sitters(
     warn_of_alike({i.sitter for i in test}, {i.sitter for i in train}, entry.test, ", ".join(entry.train))
     by_name = {i.sitter for i in test} & {i.sitter for i in train}
     if entry.model is None:
-        rows = [_person(i.sitter, i.sitter, i.dataset, True) for i in train if i.sitter in by_name]
-        return list({r["test_sitter"]: r for r in rows}.values()), {"model": None, "threshold": None, "by_chance": None}
+        rows = [
+            SharedSitter(i.sitter, i.sitter, i.dataset, by_name=True, by_embedding=False, similarity=None)
+            for i in train
+            if i.sitter in by_name
+        ]
+        return list({r.test_sitter: r for r in rows}.values()), {"model": None, "threshold": None, "by_chance": None}
     import numpy as np
 
     from pipeline.metrics.centres import in_blocks, nearest, sitter_means
@@ -126,19 +129,13 @@ def shared_sitters(
     for n, name in enumerate(names):
         if name in by_name:
             same = float(tested[n] @ known[row_of[name]])
-            rows.append(_person(name, name, dataset_of[name], True, same, same >= threshold))
+            rows.append(SharedSitter(name, name, dataset_of[name], True, same >= threshold, same))
         elif cosine[n] >= threshold:
             other = sitters[which[n]]
-            rows.append(_person(name, other, dataset_of[other], False, float(cosine[n]), True))
+            rows.append(SharedSitter(name, other, dataset_of[other], False, True, float(cosine[n])))
     by_chance = None if np.isnan(far) else float(len(names) * (1 - (1 - far) ** len(sitters)))
     found = {"model": entry.model, "threshold": None if np.isnan(far) else threshold, "by_chance": by_chance}
     return rows, found
-
-
-def _person(test: str, train: str, dataset: str, named: bool, cosine: float | None = None, alike: bool = False) -> Row:
-    similarity = "" if cosine is None else f"{cosine:.4f}"
-    values = (test, train, dataset, int(named), int(alike), similarity)
-    return dict(zip(SITTER_COLUMNS, values, strict=True))
 
 
 def _by_dataset(images: list[PicturedImage]) -> dict[str, dict[str, str]]:
@@ -165,10 +162,12 @@ def _threshold(tested: NDArray[np.float64], far: float) -> tuple[float, float]:
     return float(np.nextafter(cosine[allowed], np.inf)), max(allowed, 1) / len(cosine)
 
 
-def _excluded(entry: Overlap, test: list[PicturedImage], pictures: list[Row], persons: list[Row]) -> list[str]:
+def _excluded(
+    entry: Overlap, test: list[PicturedImage], pictures: list[SharedImage], persons: list[SharedSitter]
+) -> list[str]:
     """Return the ids of images that no benchmark counts, in the order of the split."""
     if entry.exclude == "nothing":
         return []
-    copies = {p["test"] for p in pictures}
-    sitters = {p["test_sitter"] for p in persons} if entry.exclude == "sitters" else set()
+    copies = {p.test for p in pictures}
+    sitters = {p.test_sitter for p in persons} if entry.exclude == "sitters" else set()
     return [i.image_id for i in test if i.image_id in copies or i.sitter in sitters]

@@ -6,10 +6,10 @@ row: how much each pixel raises or lowers the cosine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,17 +57,18 @@ class Attributions:
     """float32 [pairs, 2, 112, 112]: the maps of probe and gallery image."""
 
 
-def write_attributions(folder: Path, pairs: Sequence[Mapping[str, Any]], maps: Sequence[Maps]) -> None:
+def write_attributions(folder: Path, pairs: Sequence[ExplainedPair], maps: Sequence[Maps]) -> None:
     """Write the files of a model into an existing folder.
 
     Args:
         folder: the folder of the model, while it is being made.
-        pairs: the rows of `pairs.csv`, with `COLUMNS`.
+        pairs: the rows of `pairs.csv`.
         maps: the maps of probe and gallery image of each pair in turn, float32 [112, 112].
     """
     import pyarrow as pa
 
-    write_csv(folder / PAIRS, pairs, COLUMNS)
+    rows = (asdict(pair) | {"score": "" if pair.score is None else f"{pair.score:.6f}"} for pair in pairs)
+    write_csv(folder / PAIRS, rows, COLUMNS)
     flat = np.stack(maps).reshape(len(maps), -1)
     columns = {
         "pair": pa.array([n // 2 for n in range(len(maps))], pa.int32()),

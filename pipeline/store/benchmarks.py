@@ -40,6 +40,7 @@ class HardPair:
     """One of the pairs that a model gets most wrong."""
 
     model: str
+    """Empty until the pairs of several models are gathered."""
     sort: str
     rank: int
     probe: str

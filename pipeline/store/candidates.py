@@ -7,21 +7,24 @@ portraits of known sitters. `question.json` records the settings and models that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.files import read_csv, read_json, write_csv, write_json
+from pipeline.core.errors import SitterError
+from pipeline.core.files import each_row, read_csv, read_json, write_csv, write_json
 from pipeline.core.layout import HERE, Layout
-from pipeline.core.typed_files import from_file, rows_of
-from pipeline.store.curves import Number
+from pipeline.core.typed_files import from_file
 
 CANDIDATES, KNOWN, QUESTION = "candidates.csv", "known.csv", "question.json"
 PAGE, ANNOTATIONS = "index.html", "annotations.json"
-NONE = "none"
+NONE = 0
 """The rank of "none of these"."""
+NONE_AS_TEXT, ANY_RATIO = "none", "any"
+"""The cell for this rank, and the cell of `known.csv` for all likelihood ratios together."""
 PROBE_COLUMNS = ("dataset", "image", "status")
 COLUMNS = (
     *PROBE_COLUMNS,
@@ -30,7 +33,12 @@ COLUMNS = (
     *("reference_dataset", "reference"),
 )
 """Columns of `candidates.csv`; the columns of the reference image follow, with `reference_` before their names."""
+REFERENCE = "reference_"
 LAST = ("question", "model", "made_by")
+MEASURED = ("score", "log10_lr", "log10_lr_lowest", "log10_lr_highest", "posterior", "right")
+"""Columns of `candidates.csv` that a data frame of all columns has as numbers."""
+BETWEEN = "; "
+"""What separates the warnings in a cell."""
 KNOWN_COLUMNS = (
     *("rank", "likelihood_ratio", "searches", "sitters", "claimed", "right", "right_low", "right_high"),
 )  # fmt: skip
@@ -44,15 +52,142 @@ class AnswerRow:
 
     dataset: str
     image: str
-    rank: str
+    status: str
+    rank: int | None
+    """The rank from 1; `NONE`; None for the decision of a person."""
     sitter: str
-    log10_lr: Number
-    posterior: Number
-    decision: str
-    truth: str
-    reference_dataset: str
-    reference: str
+    sitter_id: str = ""
+    score: float | None = None
+    log10_lr: float | None = None
+    log10_lr_lowest: float | None = None
+    log10_lr_highest: float | None = None
+    words: str = ""
+    """The strength of the evidence in words."""
+    posterior: float | None = None
+    right: float | None = None
+    """How often known candidates like this one were right; None if there were none."""
+    right_low: float | None = None
+    right_high: float | None = None
+    warnings: Sequence[str] = ()
+    decision: str = ""
+    truth: str = ""
+    reference_dataset: str = ""
+    reference: str = ""
     """The sitter's portrait with the highest score against the probe; empty if there is none."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Columns of the reference image: artist, title, year and whatever else the source has."""
+    question: str = ""
+    model: str = ""
+    made_by: str = ""
+
+
+@dataclass(frozen=True)
+class KnownRow:
+    """How often candidates of the same rank with about the same likelihood ratio were right for known sitters."""
+
+    rank: int
+    """The rank from 1, or `NONE`."""
+    likelihood_ratio: str
+    """The range of the ratio in words; empty: all ratios."""
+    searches: int
+    sitters: int
+    claimed: float
+    right: float
+    right_low: float
+    right_high: float
+
+
+def _read_rows(path: Path) -> list[AnswerRow]:
+    return [_row(path, number, text) for number, text in enumerate(each_row(path, COLUMNS), start=2)]
+
+
+def _row(path: Path, number: int, text: Mapping[str, str]) -> AnswerRow:
+    """Return a row of `candidates.csv`, which stands in row `number` of the file."""
+
+    def value(column: str) -> float | None:
+        try:
+            return float(text[column]) if text[column] else None
+        except ValueError:
+            raise SitterError(f"{path}, row {number}: {column} is {text[column]!r} and no number.") from None
+
+    def finite(column: str) -> float | None:
+        found = value(column)
+        return found if found is not None and isfinite(found) else None
+
+    rank = NONE if text["rank"] == NONE_AS_TEXT else value("rank")
+    return AnswerRow(
+        dataset=text["dataset"],
+        image=text["image"],
+        status=text["status"],
+        rank=None if rank is None else int(rank),
+        sitter=text["sitter"],
+        sitter_id=text["sitter_id"],
+        score=finite("score"),
+        log10_lr=finite("log10_lr"),
+        log10_lr_lowest=finite("log10_lr_lowest"),
+        log10_lr_highest=finite("log10_lr_highest"),
+        words=text["words"],
+        posterior=finite("posterior"),
+        right=value("right"),
+        right_low=value("right_low"),
+        right_high=value("right_high"),
+        warnings=[warning for warning in text["warnings"].split(BETWEEN) if warning],
+        decision=text["decision"],
+        truth=text["truth"],
+        reference_dataset=text["reference_dataset"],
+        reference=text["reference"],
+        columns={
+            column.removeprefix(REFERENCE): cell
+            for column, cell in text.items()
+            if column.startswith(REFERENCE) and column not in COLUMNS
+        },
+        question=text.get("question", ""),
+        model=text.get("model", ""),
+        made_by=text.get("made_by", ""),
+    )
+
+
+def _as_text(row: AnswerRow) -> dict[str, str]:
+    return {
+        "dataset": row.dataset,
+        "image": row.image,
+        "status": row.status,
+        "rank": "" if row.rank is None else _rank_as_text(row.rank),
+        "sitter": row.sitter,
+        "sitter_id": row.sitter_id,
+        "score": _decimals(row.score, 6),
+        "log10_lr": _decimals(row.log10_lr, 4),
+        "log10_lr_lowest": _decimals(row.log10_lr_lowest, 4),
+        "log10_lr_highest": _decimals(row.log10_lr_highest, 4),
+        "words": row.words,
+        "posterior": _decimals(row.posterior, 6),
+        "right": _decimals(row.right, 4),
+        "right_low": _decimals(row.right_low, 4),
+        "right_high": _decimals(row.right_high, 4),
+        "warnings": BETWEEN.join(row.warnings),
+        "decision": row.decision,
+        "truth": row.truth,
+        "reference_dataset": row.reference_dataset,
+        "reference": row.reference,
+        **{f"{REFERENCE}{column}": cell for column, cell in row.columns.items()},
+        "question": row.question,
+        "model": row.model,
+        "made_by": row.made_by,
+    }
+
+
+def _known_as_text(row: KnownRow) -> dict[str, str]:
+    shares = (_decimals(share, 4) for share in (row.claimed, row.right, row.right_low, row.right_high))
+    counts = (_rank_as_text(row.rank), row.likelihood_ratio or ANY_RATIO, str(row.searches), str(row.sitters))
+    return dict(zip(KNOWN_COLUMNS, (*counts, *shares), strict=True))
+
+
+def _rank_as_text(rank: int) -> str:
+    return NONE_AS_TEXT if rank == NONE else str(rank)
+
+
+def _decimals(value: float | None, decimals: int) -> str:
+    return "" if value is None else f"{value:.{decimals}f}"
 
 
 @dataclass(frozen=True)
@@ -61,7 +196,7 @@ class QuestionAnswers:
 
     record: Mapping[str, Any] = from_file(QUESTION, read_json)
     """Settings, models, and how often candidates were right."""
-    rows: list[AnswerRow] = from_file(CANDIDATES, rows_of(AnswerRow))
+    rows: list[AnswerRow] = from_file(CANDIDATES, _read_rows)
     page: Path = from_file(PAGE, Path)
 
     @cached_property
@@ -75,16 +210,16 @@ class QuestionAnswers:
 
 def write_answers(
     folder: Path,
-    rows: Sequence[Mapping[str, Any]],
-    further: Sequence[str],
-    known: Iterable[Mapping[str, Any]],
+    rows: Sequence[AnswerRow],
+    known: Iterable[KnownRow],
     question: Mapping[str, Any],
     page: str,
     annotations: Mapping[str, Any],
 ) -> None:
-    """Write the files of a question into an existing folder; `further` names the columns of reference images."""
-    write_csv(folder / CANDIDATES, rows, [*COLUMNS, *(f"reference_{column}" for column in further), *LAST])
-    write_csv(folder / KNOWN, known, KNOWN_COLUMNS)
+    """Write the files of a question into an existing folder."""
+    further = dict.fromkeys(f"{REFERENCE}{column}" for row in rows for column in row.columns)
+    write_csv(folder / CANDIDATES, map(_as_text, rows), [*COLUMNS, *further, *LAST])
+    write_csv(folder / KNOWN, map(_known_as_text, known), KNOWN_COLUMNS)
     write_json(folder / QUESTION, question)
     write_json(folder / ANNOTATIONS, annotations)
     (folder / PAGE).write_text(page, encoding="utf-8")
@@ -100,6 +235,26 @@ def read_question(name: str, at: Layout = HERE) -> Any:
     return read_json(question_file(name, at))
 
 
-def read_candidates(name: str, at: Layout = HERE) -> list[dict[str, str]]:
-    """Read the rows of `candidates.csv` as text."""
-    return read_csv(at.identify(name) / CANDIDATES, COLUMNS)
+def read_candidates(name: str, at: Layout = HERE) -> list[AnswerRow]:
+    """Read the rows of `candidates.csv`.
+
+    Raises:
+        SitterError: the file or a column is absent, or a cell is no number where one belongs; the message names it.
+    """
+    return _read_rows(at.identify(name) / CANDIDATES)
+
+
+def each_candidate_as_text(name: str, at: Layout = HERE) -> Iterator[dict[str, str]]:
+    """Yield the rows of `candidates.csv` with all columns, for a table that shows them as they are."""
+    return each_row(at.identify(name) / CANDIDATES, COLUMNS)
+
+
+def read_known(name: str, at: Layout = HERE) -> list[KnownRow]:
+    """Read how often candidates were right for portraits of known sitters: `known.csv`."""
+    found = []
+    for row in read_csv(at.identify(name) / KNOWN, KNOWN_COLUMNS):
+        rank = NONE if row["rank"] == NONE_AS_TEXT else int(row["rank"])
+        ratio = "" if row["likelihood_ratio"] == ANY_RATIO else row["likelihood_ratio"]
+        shares = (float(row[column]) for column in ("claimed", "right", "right_low", "right_high"))
+        found.append(KnownRow(rank, ratio, int(row["searches"]), int(row["sitters"]), *shares))
+    return found

@@ -7,7 +7,7 @@ has the test images that benchmarks and `explain` leave out. `summary.json` has 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +58,8 @@ class FoundOverlap:
 
 def write_overlap(
     folder: Path,
-    images: Iterable[Mapping[str, Any]],
-    sitters: Iterable[Mapping[str, Any]],
+    images: Iterable[SharedImage],
+    sitters: Iterable[SharedSitter],
     excluded: Iterable[str],
     summary: Mapping[str, Any],
 ) -> None:
@@ -67,15 +67,28 @@ def write_overlap(
 
     Args:
         folder: the folder of the entry, while it is being made.
-        images: the rows of `images.csv`, with `IMAGE_COLUMNS`.
-        sitters: the rows of `sitters.csv`, with `SITTER_COLUMNS`.
+        images: the rows of `images.csv`.
+        sitters: the rows of `sitters.csv`.
         excluded: ids of the test images that benchmarks and `explain` leave out.
         summary: the content of `summary.json`.
     """
-    write_csv(folder / IMAGES, images, IMAGE_COLUMNS)
-    write_csv(folder / SITTERS, sitters, SITTER_COLUMNS)
+    write_csv(folder / IMAGES, map(_image_as_text, images), IMAGE_COLUMNS)
+    write_csv(folder / SITTERS, map(_sitter_as_text, sitters), SITTER_COLUMNS)
     write_csv(folder / EXCLUDED, [{"image_id": i} for i in excluded], ["image_id"])
     write_json(folder / SUMMARY, summary)
+
+
+def _image_as_text(image: SharedImage) -> dict[str, str]:
+    return asdict(image) | {"similarity": _similarity(image.similarity)}
+
+
+def _sitter_as_text(sitter: SharedSitter) -> dict[str, str]:
+    found = {"by_name": str(int(sitter.by_name)), "by_embedding": str(int(sitter.by_embedding))}
+    return asdict(sitter) | found | {"similarity": _similarity(sitter.similarity)}
+
+
+def _similarity(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
 
 
 def read_excluded(names: Iterable[str], at: Layout = HERE) -> set[str]:

@@ -8,7 +8,7 @@ were measured on. Each benchmark has `tables/NAME.csv` (the same figures), `tabl
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ def write_benchmark(
     differences: Iterable[Mapping[str, Any]],
     baseline: Sequence[Mapping[str, Any]],
     curves: Mapping[str, Sequence[Mapping[str, Any]]],
-    pairs: Sequence[Mapping[str, Any]],
+    pairs: Sequence[HardPair],
 ) -> None:
     """Write the tables, curves and pairs of a benchmark into an existing folder.
 
@@ -68,7 +68,7 @@ def write_benchmark(
         differences: the tests of every two models, with the columns `TESTED`.
         baseline: the tests of every other model against the baseline, with the same columns; if empty, no file.
         curves: by curve, its points with the column `model`.
-        pairs: the hardest pairs, with `PAIR_COLUMNS`; if empty, no file.
+        pairs: the hardest pairs; if empty, no file.
     """
     for part in FOLDERS:
         (folder / part).mkdir(exist_ok=True)
@@ -80,7 +80,7 @@ def write_benchmark(
     for curve, points in curves.items():
         write_csv(curve_file(folder, curve, name), points, _columns(points))
     if pairs:
-        write_csv(_pairs_file(folder, name), pairs, PAIR_COLUMNS)
+        write_csv(_pairs_file(folder, name), map(asdict, pairs), PAIR_COLUMNS)
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -15,7 +15,7 @@ from pipeline.params import Study, check
 from pipeline.plan.requirements import missing
 from pipeline.plan.stages import jobs
 from pipeline.stages import identify
-from pipeline.store.candidates import read_candidates, read_question
+from pipeline.store.candidates import COLUMNS, NONE, AnswerRow, read_candidates, read_question
 from tests.demo import demo
 from tests.identification.project import EACH, FOUND, LOST, SITTERS, study, write_project
 from tests.reporting.page_reader import PageReader
@@ -34,28 +34,55 @@ def decided(at: Layout, rows: str, **changes: object) -> Study:
     return study(decisions="decisions.csv", **changes)
 
 
-def of(at: Layout, image: str) -> list[dict[str, str]]:
-    return [row for row in read_candidates("who", at) if row["image"] == image]
+def of(at: Layout, image: str) -> list[AnswerRow]:
+    return [row for row in read_candidates("who", at) if row.image == image]
+
+
+def present(number: float | None) -> float:
+    assert number is not None
+    return number
 
 
 def test_the_right_sitter_comes_first_with_evidence_and_the_absent_one_is_none_of_these(at: Layout) -> None:
     identify.run(study(), "who", at.root)
     found, lost = of(at, FOUND), of(at, LOST)
-    assert [row["rank"] for row in found] == ["1", "2", "3", "none"]
-    assert found[0]["sitter"] == "s03"
-    assert float(found[0]["posterior"]) > 0.5
-    assert "support for this sitter" in found[0]["words"]
-    assert float(found[0]["log10_lr_lowest"]) < 0 < float(found[0]["log10_lr"]) <= float(found[0]["log10_lr_highest"])
-    assert found[0]["reference"].startswith("s03/")
-    assert found[0]["reference_title"].startswith("Portrait <")
-    assert found[0]["sitter_id"] == found[0]["reference_sitter_id"] != ""
-    assert found[0]["made_by"] == "machine"
-    assert lost[-1]["rank"] == "none"
-    assert float(lost[-1]["posterior"]) > max(float(row["posterior"]) for row in lost[:-1])
+    assert [row.rank for row in found] == [1, 2, 3, NONE]
+    first = found[0]
+    assert first.sitter == "s03"
+    assert present(first.posterior) > 0.5
+    assert "support for this sitter" in first.words
+    assert present(first.log10_lr_lowest) < 0 < present(first.log10_lr) <= present(first.log10_lr_highest)
+    assert first.reference.startswith("s03/")
+    assert first.columns["title"].startswith("Portrait <")
+    assert first.sitter_id == first.columns["sitter_id"] != ""
+    assert first.made_by == "machine"
+    assert lost[-1].rank == NONE
+    assert present(lost[-1].posterior) > max(present(row.posterior) for row in lost[:-1])
     for rows in (found, lost):
-        assert sum(float(row["posterior"]) for row in rows) < 1 + 1e-4
-    assert "both by Frans Hals" in found[0]["warnings"]
-    assert "Frans Hals" not in lost[0]["warnings"]
+        assert sum(present(row.posterior) for row in rows) < 1 + 1e-4
+    assert "both by Frans Hals" in "; ".join(found[0].warnings)
+    assert "Frans Hals" not in "; ".join(lost[0].warnings)
+
+
+def test_the_table_has_the_columns_of_the_contract_and_empty_cells_where_there_is_no_number(at: Layout) -> None:
+    identify.run(decided(at, f"{LOST},accept,s03,E. H.,,\n"), "who", at.root)
+    rows = [row for row in read_csv(at.identify("who") / "candidates.csv") if row["image"] in (FOUND, LOST)]
+    assert tuple(rows[0])[: len(COLUMNS)] == COLUMNS
+    assert [row["rank"] for row in rows if row["image"] == FOUND] == ["1", "2", "3", "none"]
+    assert rows[0]["reference_title"].startswith("Portrait <")
+    (person,) = (row for row in rows if row["image"] == LOST)
+    filled = {column: cell for column, cell in person.items() if cell}
+    decision = {"status": "identified", "sitter": "s03", "decision": "accepted as s03 by E. H.", "made_by": "person"}
+    assert filled == {"dataset": "photos", "image": LOST, **decision, "question": "who", "model": "dlib"}
+    assert [f"{present(row.score):.6f}" for row in of(at, FOUND)[:3]] == [row["score"] for row in rows[:3]]
+
+
+def test_a_cell_that_is_no_number_is_told(at: Layout) -> None:
+    identify.run(study(), "who", at.root)
+    file = at.identify("who") / "candidates.csv"
+    file.write_text(file.read_text().replace(f"{FOUND},unidentified,1,", f"{FOUND},unidentified,first,", 1))
+    with pytest.raises(SitterError, match=r"candidates\.csv, row \d+: rank is 'first' and no number"):
+        read_candidates("who", at)
 
 
 def test_the_same_bytes_at_each_run(at: Layout) -> None:
@@ -75,7 +102,7 @@ def test_how_good_the_lists_are_stands_beside_them(at: Layout) -> None:
     whole = next(row for row in rows if (row["rank"], row["likelihood_ratio"]) == ("1", "any"))
     assert int(whole["searches"]) == 2 * SITTERS * EACH
     assert float(whole["right_low"]) <= float(whole["right"]) <= float(whole["right_high"])
-    assert of(at, FOUND)[0]["right"]
+    assert of(at, FOUND)[0].right
 
 
 def test_an_accepted_portrait_is_identified_and_helps_to_find_others(at: Layout) -> None:
@@ -83,9 +110,9 @@ def test_an_accepted_portrait_is_identified_and_helps_to_find_others(at: Layout)
     before = of(at, FOUND)
     identify.run(decided(at, f'{LOST},accept,s03,E. H.,2026-05-01,"signed, and dated"\n'), "who", at.root)
     (row,) = of(at, LOST)
-    assert (row["status"], row["sitter"], row["made_by"]) == ("identified", "s03", "person")
-    assert row["decision"] == "accepted as s03 by E. H., 2026-05-01: signed, and dated"
-    assert of(at, FOUND)[0]["score"] != before[0]["score"]  # a further portrait of s03
+    assert (row.status, row.sitter, row.made_by) == ("identified", "s03", "person")
+    assert row.decision == "accepted as s03 by E. H., 2026-05-01: signed, and dated"
+    assert of(at, FOUND)[0].score != before[0].score  # a further portrait of s03
     assert read_csv(at.split("photos") / "split.csv")[-1]["subset"] == "unidentified"  # for no benchmark
     record = read_question("who", at)
     assert record["accepted"] == 1
@@ -97,9 +124,9 @@ def test_rejected_pairs_are_not_proposed_again_and_nothing_else_changes(at: Layo
     before, untouched = of(at, FOUND), of(at, LOST)
     identify.run(decided(at, f"{FOUND},reject,s03,,,\n", candidates=13), "who", at.root)
     after = of(at, FOUND)
-    assert "s03" not in {row["sitter"] for row in after}
-    assert [row["sitter"] for row in after[:2]] == [row["sitter"] for row in before[1:3]]
-    assert float(after[-1]["posterior"]) > float(before[-1]["posterior"])
+    assert "s03" not in {row.sitter for row in after}
+    assert [row.sitter for row in after[:2]] == [row.sitter for row in before[1:3]]
+    assert present(after[-1].posterior) > present(before[-1].posterior)
     assert of(at, LOST) == untouched
     assert "ruled out: s03" in (at.root / "results/identify/who/index.html").read_text().lower()
 
@@ -108,9 +135,9 @@ def test_the_unsure_stays_and_the_unsuitable_goes(at: Layout) -> None:
     identify.run(
         decided(at, f"{FOUND},unsure,s03,A. B.,,the nose\n{LOST},unsuitable,,A. B.,,a caricature\n"), "who", at.root
     )
-    assert of(at, FOUND)[0]["decision"] == "left open s03 by A. B.: the nose"
+    assert of(at, FOUND)[0].decision == "left open s03 by A. B.: the nose"
     (row,) = of(at, LOST)
-    assert (row["status"], row["sitter"]) == ("unsuitable", "")
+    assert (row.status, row.sitter) == ("unsuitable", "")
 
 
 def test_a_decision_on_somebody_unknown_names_the_row_before_anything_is_searched(at: Layout) -> None:
@@ -123,15 +150,15 @@ def test_a_decision_on_somebody_unknown_names_the_row_before_anything_is_searche
 
 def test_known_sitters_are_asked_about_as_if_nobody_knew_them(at: Layout) -> None:
     identify.run(study(as_unidentified=["s05", "s06"], without=["s06"]), "who", at.root)
-    assert {row["truth"] for row in of(at, "s05/1")} == {"s05"}
-    assert of(at, "s05/1")[0]["sitter"] == "s05"
-    assert all(row["reference"] != "s05/1" for row in of(at, "s05/1"))
+    assert {row.truth for row in of(at, "s05/1")} == {"s05"}
+    assert of(at, "s05/1")[0].sitter == "s05"
+    assert all(row.reference != "s05/1" for row in of(at, "s05/1"))
     record = read_question("who", at)
     assert record["pretended"]["in_gallery"] == EACH
     assert record["pretended"]["first"] >= EACH - 1
     assert record["pretended"]["not_in_gallery"] == EACH
     assert record["known"]["sitters"] == SITTERS - 2
-    assert {row["sitter"] for row in read_candidates("who", at)} & {"s06"} == set()
+    assert {row.sitter for row in read_candidates("who", at)} & {"s06"} == set()
 
 
 def test_few_known_sitters_give_scores_and_say_why_there_is_no_more(
@@ -140,8 +167,8 @@ def test_few_known_sitters_give_scores_and_say_why_there_is_no_more(
     hidden = [f"s{n:02}" for n in range(6)]
     identify.run(study(as_unidentified=hidden), "who", at.root)
     assert "it takes 10" in caplog.text
-    assert of(at, FOUND)[0]["sitter"] == "s03"
-    assert {row["log10_lr"] for row in read_candidates("who", at)} == {""}
+    assert of(at, FOUND)[0].sitter == "s03"
+    assert {row.log10_lr for row in read_candidates("who", at)} == {None}
     assert "no likelihood ratios" in (at.root / "results/identify/who/index.html").read_text()
 
 

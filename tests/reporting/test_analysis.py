@@ -12,8 +12,8 @@ from pipeline.core.layout import Layout
 from pipeline.params import Study
 from pipeline.reporting.album import BLUE, RED, tinted
 from pipeline.stages import report
-from pipeline.store.attributions import COLUMNS, write_attributions
-from pipeline.store.overlaps import write_overlap
+from pipeline.store.attributions import ExplainedPair, write_attributions
+from pipeline.store.overlaps import SharedImage, SharedSitter, write_overlap
 from tests.reporting.page_reader import PageReader
 from tests.reporting.standin import drawn_crops, small_study, write_run
 
@@ -37,10 +37,7 @@ def write_maps(model: str, pairs: list[tuple[str, str, str]], at: Layout) -> Non
     """Write the files of `explain` for pairs (sort, probe, gallery)."""
     folder = at.attributions(model)
     folder.mkdir(parents=True)
-    rows = [
-        dict(zip(COLUMNS, (n, sort, 1, a, b, "photos", "photos", f"{0.5 + n / 10}"), strict=True))
-        for n, (sort, a, b) in enumerate(pairs)
-    ]
+    rows = [ExplainedPair(n, sort, 1, a, b, "photos", "photos", 0.5 + n / 10) for n, (sort, a, b) in enumerate(pairs)]
     rng = np.random.default_rng(len(model))
     maps = [rng.normal(size=(112, 112)).astype(np.float32) for _ in range(2 * len(pairs))]
     write_attributions(folder, rows, maps)
@@ -57,14 +54,12 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> PageReader:
     known = [r["image_id"] for r in read_csv(at.split("painted") / "split.csv") if r["subset"] == "train"]
     where = at.overlap("mine")
     where.mkdir(parents=True)
-    images = {"test": ids[0], "train": known[0], "train_dataset": "painted", "test_sitter": "<b>",
-              "train_sitter": "you", "similarity": "0.9812"}  # fmt: skip
-    sitters = {"test_sitter": "s2", "train_sitter": "me", "train_dataset": "painted", "by_name": 0,
-               "by_embedding": 1, "similarity": "0.77"}  # fmt: skip
+    image = SharedImage(ids[0], known[0], "painted", test_sitter="<b>", train_sitter="you", similarity=0.9812)
+    sitter = SharedSitter("s2", "me", "painted", by_name=False, by_embedding=True, similarity=0.77)
     sides = {"train": {"images": 1234, "sitters": 77}, "test": {"images": 43, "sitters": 6}}
     summary = {**sides, "near_duplicates": 1, "sitters_by_name": 0, "sitters_by_embedding": 1, "by_chance": 0.25,
                "excluded": 3}  # fmt: skip
-    write_overlap(where, [images], [sitters], [], summary)
+    write_overlap(where, [image], [sitter], [], summary)
     report.run(study, at.root)
     return PageReader(at.report().read_text(encoding="utf-8"))
 

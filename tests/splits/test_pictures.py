@@ -87,7 +87,7 @@ def test_a_picture_in_probes_and_gallery_is_excluded_and_counted(
     assert {name: result.scalars[name].value for name in ("genuine", "impostor", "excluded")} == {
         "genuine": 6 * 4 - 3, "impostor": 144 - 24, "excluded": 3,
     }  # fmt: skip
-    assert max(float(e["score"]) for e in result.examples) < 0.99
+    assert max(e.score for e in result.examples) < 0.99
     ranks = identification(read.context("net"), IdentificationOptions(probe="photos", gallery="portraits")).scalars
     assert ranks["excluded"].value == 3
     assert {at.faces("photos"), at.faces("portraits")} <= set(jobs(found, at.root)[-2].inputs)
@@ -116,7 +116,7 @@ def test_a_picture_under_two_names_is_no_impostor_pair(at: Layout, capsys: pytes
     write_dataset(at, found, "portraits", people(3, 2), [face(200 + n) for n in range(6)])
     result = all_pairs(Reader(found, at).context("net"), AllPairsOptions(probe="photos"))
     assert (result.scalars["excluded"].value, result.scalars["impostor"].value) == (1, 18 * 17 // 2 - 18 - 1)
-    assert max(float(e["score"]) for e in result.examples) < 0.99
+    assert max(e.score for e in result.examples) < 0.99
     assert "1 pictures stand under different sitters' names" in capsys.readouterr().err
     context = Reader(found, at).context("net")
     images = context.embedded("photos", "test")

@@ -229,7 +229,7 @@ def test_one_decision_touches_its_question_and_the_report_in_both(workplace: Wor
     assert workplace.jobs_of("snakemake", "all") == {"identify/who", "identify/other", "report"}
     assert_both_have_nothing_to_do(workplace)
     (portrait, *_) = read_candidates("who", Layout(workplace.folder))
-    decisions.write_text(f"image,verdict,sitter\n{portrait['image']},reject,{portrait['sitter']}\n")
+    decisions.write_text(f"image,verdict,sitter\n{portrait.image},reject,{portrait.sitter}\n")
     assert workplace.snakemake_would_run() == {"identify/who", "report"}
     assert workplace.dvc_would_run() == {"identify/who"}  # DVC names changed jobs, not the jobs that follow
     assert workplace.jobs_of("snakemake", "all") == {"identify/who", "report"}
