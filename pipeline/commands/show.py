@@ -69,16 +69,16 @@ def _study(study: Study, name: str) -> Iterator[str]:
 
 
 def _dataset(study: Study, dataset: str) -> tuple[str, ...]:
-    from pipeline.store.accounts import ALIGNED, has_account, read_account
+    from pipeline.store.accounts import ALIGNED, has_account, read_images
     from pipeline.store.splits import each_image, split_file
 
     at = Layout.of(study)
     source = study.download[study.render[dataset].dataset if dataset in study.render else dataset]
     images = found = sitters = subsets = NONE
     if has_account(dataset, at):
-        rows = read_account(dataset, only=("sitter", "status"), at=at)
-        images, found = f"{len(rows):,}", f"{sum(row['status'] == ALIGNED for row in rows):,}"
-        sitters = f"{len({row['sitter'] for row in rows} - {''}):,}"
+        every = read_images(dataset, at).images
+        images, found = f"{len(every):,}", f"{sum(image.status == ALIGNED for image in every):,}"
+        sitters = f"{len({image.sitter for image in every} - {''}):,}"
     if split_file(dataset, at).is_file():
         counts = Counter(subset for _, _, subset in each_image(dataset, at))
         subsets = " / ".join(f"{counts[subset]:,}" for subset in ("train", "val", "test"))

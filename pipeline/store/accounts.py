@@ -11,6 +11,7 @@ from pathlib import Path
 from sys import intern
 from typing import Any, NamedTuple
 
+from pipeline.core.errors import SitterError, nearest
 from pipeline.core.files import each_batch, each_row, read_csv, repeated_checksums
 from pipeline.core.layout import HERE, Layout
 from pipeline.core.typed_files import each_typed, from_file
@@ -65,6 +66,16 @@ class Account:
     """The columns that the file has."""
     images: list[AccountedImage]
     """The images in the order of the file, from line 2 on."""
+
+
+class ImageFile(NamedTuple):
+    """The file of one image of a data set, to find the same file in other data sets."""
+
+    image_id: str
+    sha256: str
+    """Empty where the account does not say it."""
+    box: tuple[str, ...]
+    """The place of the face in the image, x0 to y1, as text; empty words where there is no face."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +161,27 @@ def read_account(
         SitterError: the file or one of the columns is absent.
     """
     return read_csv(account_file(dataset, at), columns, only=only)
+
+
+def each_file(dataset: str, at: Layout = HERE) -> Iterator[ImageFile]:
+    """Yield the file of each image of a data set; none if the account has no checksums."""
+    for row in each_row(account_file(dataset, at), ("image_id",)):
+        if "sha256" not in row:
+            return
+        yield ImageFile(row["image_id"], row["sha256"], tuple(row.get(column) or "" for column in BOX))
+
+
+def read_column(dataset: str, column: str, at: Layout = HERE) -> dict[str, str]:
+    """Read one column of a data set's account, such as one that the user brought along, by image id.
+
+    Raises:
+        SitterError: the file or the column is absent.
+    """
+    file = account_file(dataset, at)
+    known = next(each_row(file, ("image_id",)), None)
+    if known is not None and column not in known:
+        raise SitterError(f"{file} has no column {column!r}; {nearest(column, known)}")
+    return {row["image_id"]: intern(row[column] or "") for row in each_row(file)}
 
 
 def read_images(dataset: str, at: Layout = HERE) -> Account:
