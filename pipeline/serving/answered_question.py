@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.answering.portraits import Accounts, accounts, columns
+from pipeline.answering.portraits import Accounts, accounts
 from pipeline.core.files import read_csv
 from pipeline.core.layout import Layout
 from pipeline.core.own_files import located
@@ -19,7 +19,7 @@ from pipeline.identification.known import NONE, CalibratedCell, KnownSearches, b
 from pipeline.identification.search import Portrait
 from pipeline.identification.sheets import CandidateSheet, Sheet
 from pipeline.reporting.doubtful_faces import doubts
-from pipeline.store.accounts import REQUIRED, each_account
+from pipeline.store.accounts import NO_FACE, ImageAccount, each_account
 from pipeline.store.candidates import KNOWN as KNOWN_TABLE
 from pipeline.store.candidates import NONE as NONE_RANK
 from pipeline.store.candidates import read_candidates, read_question
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pipeline.params import Study
     from pipeline.params.identify import Identify
 
-REFERENCE, NO_FACE = "reference_", "no_face"
+REFERENCE = "reference_"
 OPEN, IDENTIFIED, NOBODY, UNSURE, UNUSABLE = "to review", "identified", "none of these", "unsure", "unsuitable"
 STATES = (OPEN, IDENTIFIED, NOBODY, UNSURE, UNUSABLE)
 """The states of a portrait after the decisions; all but the first count as reviewed."""
@@ -51,8 +51,8 @@ class AnsweredQuestion:
     sheets: Sequence[Sheet]
     """The sheet of each portrait, with the decisions of the last run."""
     known: KnownSearches
-    accounts: Mapping[ImageKey, Mapping[str, str]]
-    """Rows of `faces.csv` of all pictures that are shown."""
+    accounts: Accounts
+    """What the accounts say about all pictures that are shown."""
     sitters: Sequence[str]
     """The sitters of the gallery, sorted."""
     faceless: Sequence[ImageKey]
@@ -123,13 +123,13 @@ def gallery_sitters(entry: Identify, at: Layout) -> list[str]:
     return sorted(found - set(entry.without))
 
 
-def _faceless(entry: Identify, at: Layout) -> dict[ImageKey, dict[str, str]]:
-    """Return the rows of `faces.csv` for the unidentified portraits on which no face was found."""
+def _faceless(entry: Identify, at: Layout) -> dict[ImageKey, ImageAccount]:
+    """Return what the accounts say about the unidentified portraits on which no face was found."""
     return {
-        (dataset, row["image_id"]): row
+        (dataset, image.image_id): image
         for dataset in entry.probes
-        for row in each_account(dataset, REQUIRED, at)
-        if row["status"] == NO_FACE and not row["sitter"]
+        for image in each_account(dataset, at=at)
+        if image.status == NO_FACE and not image.sitter
     }
 
 
@@ -155,7 +155,7 @@ def _sheet(
     absent: Collection[str],
 ) -> Sheet:
     """Return the sheet of one portrait from its rows of `candidates.csv`."""
-    account, truth = known_images.get(image, {}), rows[0]["truth"]
+    account, truth = known_images.get(image), rows[0]["truth"]
     probe = Portrait(*image, truth, "")
     candidates, none = [], None
     for row in rows:
@@ -167,8 +167,9 @@ def _sheet(
             candidate = _candidate(row, int(row["rank"]), known)
             candidates.append(CandidateSheet(candidate, kept, [w for w in row["warnings"].split("; ") if w]))
     doubtful = doubts(account, study.align[image[0]].doubtful) if account else []
+    columns = account.columns if account else {}
     answer = Answer(probe, [], [c.candidate for c in candidates], none)
-    return Sheet(answer, candidates, account, columns(account), doubtful, truth, truth not in absent)
+    return Sheet(answer, candidates, account, columns, doubtful, truth, truth not in absent)
 
 
 def _candidate(row: Mapping[str, str], rank: int, known: KnownSearches) -> Candidate:

@@ -24,7 +24,7 @@ from pipeline.core.own_files import located
 from pipeline.core.parallel import cores, in_order, rank_and_world, share
 from pipeline.core.progress import progress
 from pipeline.plan.fingerprint import code
-from pipeline.store.accounts import account_file, account_writer, doubtful_file
+from pipeline.store.accounts import ImageAccount, account_file, account_writer, as_account, doubtful_file
 from pipeline.store.columns import FOUND, kept_as
 from pipeline.store.raw import REQUIRED, each_raw, manifest_file, raw_ids, read_raw
 
@@ -147,9 +147,9 @@ def _aligner(
 def _write(
     folder: Path,
     outcomes: Iterator[tuple[dict[str, str], AlignedImage]],
-    look: Callable[[dict[str, Any]], None] = lambda row: None,
+    look: Callable[[ImageAccount], None] = lambda image: None,
 ) -> tuple[Counter[str], Counter[str]]:
-    """Write the store and the account as the outcomes arrive; `look` is called with each row of the account.
+    """Write the store and the account as the outcomes arrive; `look` is called with each image in the account.
 
     Returns:
         The number of images with each status, and the number with each reason for which there is no face.
@@ -165,13 +165,14 @@ def _write(
             for given, outcome in chain([first] if first else [], outcomes):
                 row = outcome.row | _carried(given)
                 write(row)
-                look(row)
-                tally[row["status"]] += 1
-                tally["several"] += int(row["faces"]) > 1
-                tally["half"] += "half a face" in row["reason"]
-                tally["corrected"] += row.get("corrected") in ("box", "landmarks")
+                image = as_account(row)
+                look(image)
+                tally[image.status] += 1
+                tally["several"] += image.faces > 1
+                tally["half"] += "half a face" in image.reason
+                tally["corrected"] += image.corrected in ("box", "landmarks")
                 if outcome.face is None:
-                    reasons[row["reason"]] += 1
+                    reasons[image.reason] += 1
                 else:
                     yield outcome.face
 

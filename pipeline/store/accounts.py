@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from sys import intern
 from typing import Any, NamedTuple
 
 from pipeline.core.errors import SitterError, nearest
-from pipeline.core.files import each_batch, each_row, read_csv, repeated_checksums
+from pipeline.core.files import each_batch, each_row, repeated_checksums
 from pipeline.core.layout import HERE, Layout
 from pipeline.core.typed_files import each_typed, from_file
-from pipeline.store.columns import FOUND
+from pipeline.store.columns import DEALT, FOUND, GIVEN, RENDERED
 from pipeline.store.curves import Number
 
 ACCOUNT = "faces.csv"
@@ -24,6 +24,10 @@ OWN = ("image_id", "path", "sitter", *FOUND)
 """Columns that every account has, in order; the columns of the source follow."""
 ALIGNED = "aligned"
 """The status of an image with a face in the store."""
+NO_FACE = "no_face"
+"""The status of an image on which no face was found."""
+UNREADABLE = "unreadable"
+"""The status of an image that cannot be read."""
 DROPPED = "dropped"
 """The status of an image that a person has taken out."""
 DOUBTFUL = "doubtful.html"
@@ -32,6 +36,49 @@ BOX = ("x0", "y0", "x1", "y1")
 """Columns of the place of a face in its image."""
 SHARED = ("sitter", "status", "origin", "rendering", "artist", "pairs", "width", "height")
 """Columns in which many images have the same word."""
+OURS = frozenset({*GIVEN, *FOUND, *DEALT, *RENDERED})
+"""Columns that are not facts of the source about a picture."""
+
+Box = tuple[float, float, float, float]
+
+
+class OtherFace(NamedTuple):
+    """A face in an image that was not chosen."""
+
+    corners: str
+    """Left, top, right and bottom in whole pixels of the image, separated by spaces."""
+    score: str
+    """The detector's score."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageAccount:
+    """One image of a data set with all that the account says about it."""
+
+    image_id: str
+    path: str
+    """Path below the folder of the data set's images."""
+    sitter: str
+    status: str
+    reason: str = ""
+    faces: int = 0
+    """Number of faces that were found."""
+    detector: str = ""
+    """The kind of the detector that found the chosen face."""
+    score: float | None = None
+    """The detector's score of the chosen face."""
+    box: Box | None = None
+    """The chosen face: left, top, right and bottom in pixels of the image."""
+    size: tuple[int, int] | None = None
+    """Width and height of the image in pixels."""
+    misfit: float | None = None
+    """How far the landmarks are from a frontal face's, in pixels of the crop."""
+    others: tuple[OtherFace, ...] = ()
+    """The surest of the faces that were not chosen."""
+    corrected: str = ""
+    """What a person has corrected."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Facts from the source, as far as it has them: artist, title, year and so on, in the order of the file."""
 
 
 class AccountedImage(NamedTuple):
@@ -142,25 +189,49 @@ def has_account(dataset: str, at: Layout = HERE) -> bool:
     return account_file(dataset, at).exists()
 
 
-def each_account(dataset: str, columns: Sequence[str] = ("image_id",), at: Layout = HERE) -> Iterator[dict[str, str]]:
-    """Yield the rows of a data set's account as text; `columns` must exist."""
-    return each_row(account_file(dataset, at), columns)
+def each_account(dataset: str, only: Collection[str] | None = None, at: Layout = HERE) -> Iterator[ImageAccount]:
+    """Yield all that the account says about each image of a data set; None: about all images, not `only` some.
+
+    Raises:
+        SitterError: the file or one of the columns of `REQUIRED` is absent.
+    """
+    rows = each_row(account_file(dataset, at), REQUIRED)
+    return (as_account(row) for row in rows if only is None or row["image_id"] in only)
+
+
+def as_account(row: Mapping[str, Any]) -> ImageAccount:
+    """Return what a row of an account says; its cells are text, or the values that are written as this text."""
+
+    def word(column: str) -> str:
+        value = row.get(column)
+        return "" if value is None else str(value)
+
+    def number(column: str) -> float | None:
+        return float(text) if (text := word(column)) else None
+
+    x0, y0, x1, y1 = (number(side) for side in BOX)
+    width, height = number("width"), number("height")
+    return ImageAccount(
+        image_id=row["image_id"],
+        path=word("path"),
+        sitter=intern(word("sitter")),
+        status=intern(word("status")),
+        reason=intern(word("reason")),
+        faces=int(word("faces") or 0),
+        detector=intern(word("detector")),
+        score=number("score"),
+        box=None if x0 is None or y0 is None or x1 is None or y1 is None else (x0, y0, x1, y1),
+        size=None if width is None or height is None else (int(width), int(height)),
+        misfit=number("misfit"),
+        others=tuple(OtherFace(*other.rsplit(" ", 1)) for other in word("others").split("; ") if other),
+        corrected=intern(word("corrected")),
+        columns={column: value for column, value in row.items() if value and column not in OURS},
+    )
 
 
 def each_account_in(folder: Path) -> Iterator[dict[str, str]]:
     """Yield the rows of the account in a folder, such as the folder of a part of a data set, as text."""
     return each_row(folder / ACCOUNT)
-
-
-def read_account(
-    dataset: str, columns: Sequence[str] = ("image_id",), only: Sequence[str] | None = None, at: Layout = HERE
-) -> list[dict[str, str]]:
-    """Read a data set's account as text: `columns` must exist, and only the columns in `only` are kept.
-
-    Raises:
-        SitterError: the file or one of the columns is absent.
-    """
-    return read_csv(account_file(dataset, at), columns, only=only)
 
 
 def each_file(dataset: str, at: Layout = HERE) -> Iterator[ImageFile]:
