@@ -20,7 +20,7 @@ from pipeline.faces.corrections import Correction
 from pipeline.faces.detection import Detection
 from pipeline.faces.image import decode_image, read_image
 from pipeline.params.align import Align
-from pipeline.store.accounts import ImageAccount, as_account
+from pipeline.store.accounts import ALIGNED, ImageAccount
 
 PictureSource = str | Path | bytes | NDArray[np.uint8]
 """A file, the bytes of a file, or pixels: uint8 [height, width, 3], RGB."""
@@ -106,8 +106,7 @@ class Finder:
         self, image: RGBImage, name: str, number: int, found: Detection, kind: str, reasons: Sequence[str]
     ) -> Face:
         height, width = image.shape[:2]
-        row = {"image_id": name, "path": name, "sitter": "", "width": width, "height": height}
-        account = as_account(row | described(kind, found, reasons, width, height))
+        account = described(ImageAccount(name, name, "", ALIGNED, size=(width, height)), kind, found, reasons)
         x0, y0, x1, y1 = (round(float(x), 2) for x in found.box)
         crop = align(image, found.landmarks)
         return Face(name, number, (x0, y0, x1, y1), found.landmarks, round(found.score, 4), crop, account, image)

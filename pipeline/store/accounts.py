@@ -65,6 +65,8 @@ class ImageAccount:
     """Number of faces that were found."""
     detector: str = ""
     """The kind of the detector that found the chosen face."""
+    scale: float | None = None
+    """By how much the image was enlarged when the face was found."""
     score: float | None = None
     """The detector's score of the chosen face."""
     box: Box | None = None
@@ -74,7 +76,7 @@ class ImageAccount:
     misfit: float | None = None
     """How far the landmarks are from a frontal face's, in pixels of the crop."""
     others: tuple[OtherFace, ...] = ()
-    """The surest of the faces that were not chosen."""
+    """Some of the faces that were not chosen."""
     corrected: str = ""
     """What a person has corrected."""
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -161,8 +163,10 @@ class Alignment:
 
 
 @contextmanager
-def account_writer(folder: Path, carried: Iterable[str]) -> Iterator[Callable[[Mapping[str, Any]], object]]:
-    """Open a new account in an existing folder, and yield a function that writes a row.
+def account_writer(
+    folder: Path, carried: Iterable[str]
+) -> Iterator[Callable[[ImageAccount, Mapping[str, str]], object]]:
+    """Open a new account in an existing folder, and yield a function that writes an image and its carried columns.
 
     Args:
         folder: the folder of the data set's faces, while it is being made.
@@ -171,7 +175,26 @@ def account_writer(folder: Path, carried: Iterable[str]) -> Iterator[Callable[[M
     with open(folder / ACCOUNT, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [*OWN, *carried], restval="", lineterminator="\n")
         writer.writeheader()
-        yield writer.writerow
+        yield lambda image, cells: writer.writerow({**_as_row(image), **cells})
+
+
+def _as_row(image: ImageAccount) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "image_id": image.image_id,
+        "path": image.path,
+        "sitter": image.sitter,
+        "status": image.status,
+        "reason": image.reason,
+        "faces": image.faces,
+        "detector": image.detector,
+        "scale": image.scale,
+        "score": image.score,
+        "misfit": image.misfit,
+        "others": "; ".join(" ".join(other) for other in image.others),
+        "corrected": image.corrected,
+    }
+    row |= dict(zip(BOX, image.box or (), strict=bool(image.box)))
+    return row | dict(zip(("width", "height"), image.size or (), strict=bool(image.size)))
 
 
 def doubtful_file(dataset: str, at: Layout = HERE) -> Path:
@@ -199,12 +222,11 @@ def each_account(dataset: str, only: Collection[str] | None = None, at: Layout =
     return (as_account(row) for row in rows if only is None or row["image_id"] in only)
 
 
-def as_account(row: Mapping[str, Any]) -> ImageAccount:
-    """Return what a row of an account says; its cells are text, or the values that are written as this text."""
+def as_account(row: Mapping[str, str]) -> ImageAccount:
+    """Return what a row of an account says."""
 
     def word(column: str) -> str:
-        value = row.get(column)
-        return "" if value is None else str(value)
+        return row.get(column) or ""
 
     def number(column: str) -> float | None:
         return float(text) if (text := word(column)) else None
@@ -219,6 +241,7 @@ def as_account(row: Mapping[str, Any]) -> ImageAccount:
         reason=intern(word("reason")),
         faces=int(word("faces") or 0),
         detector=intern(word("detector")),
+        scale=number("scale"),
         score=number("score"),
         box=None if x0 is None or y0 is None or x1 is None or y1 is None else (x0, y0, x1, y1),
         size=None if width is None or height is None else (int(width), int(height)),
@@ -229,9 +252,9 @@ def as_account(row: Mapping[str, Any]) -> ImageAccount:
     )
 
 
-def each_account_in(folder: Path) -> Iterator[dict[str, str]]:
-    """Yield the rows of the account in a folder, such as the folder of a part of a data set, as text."""
-    return each_row(folder / ACCOUNT)
+def each_account_in(folder: Path) -> Iterator[ImageAccount]:
+    """Yield the images of the account in a folder, such as the folder of a part of a data set."""
+    return map(as_account, each_row(folder / ACCOUNT))
 
 
 def each_file(dataset: str, at: Layout = HERE) -> Iterator[ImageFile]:
