@@ -15,7 +15,7 @@ from pipeline.core import layout
 from pipeline.core.files import read_table
 from pipeline.core.numbers import Singles
 from pipeline.plan.stages import jobs
-from pipeline.store.accounts import read_account
+from pipeline.store.accounts import each_account
 from pipeline.store.splits import each_image
 
 CROPS = "-crops"
@@ -80,7 +80,7 @@ def _read(dataset: str, models: list[str]) -> Portraits:
         {name: np.array(table[column].to_pylist(), np.float32) for name, table in tables.items()}
         for column in ("embedding", "mirrored")
     )
-    faces = {row["image_id"]: row for row in read_account(dataset)}
-    boxes = np.array([[float(faces[i][c]) for c in ("x0", "y0", "x1", "y1")] for i in ids])
+    faces = {image.image_id: image.box for image in each_account(dataset)}
+    boxes = np.array([faces[i] for i in ids])
     size = np.sqrt((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
     return Portraits(plain, mirrored, np.array([number[sitter[i]] for i in ids], np.int32), size)

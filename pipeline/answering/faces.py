@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from pipeline.faces.corrections import Correction
 from pipeline.faces.detection import Detection
 from pipeline.faces.image import decode_image, read_image
 from pipeline.params.align import Align
+from pipeline.store.accounts import ALIGNED, ImageAccount
 
 PictureSource = str | Path | bytes | NDArray[np.uint8]
 """A file, the bytes of a file, or pixels: uint8 [height, width, 3], RGB."""
@@ -44,8 +44,8 @@ class Face:
     """The detector's confidence, 0 … 1."""
     crop: RGBImage
     """uint8 [112, 112, 3], RGB, aligned to ArcFace's template."""
-    account: Mapping[str, Any] = field(repr=False)
-    """The row that `faces.csv` would have for it."""
+    account: ImageAccount = field(repr=False)
+    """What an account would say about it."""
     pixels: RGBImage = field(repr=False)
     """The whole picture: uint8 [height, width, 3], RGB."""
 
@@ -106,8 +106,7 @@ class Finder:
         self, image: RGBImage, name: str, number: int, found: Detection, kind: str, reasons: Sequence[str]
     ) -> Face:
         height, width = image.shape[:2]
-        account = {"image_id": name, "path": name, "sitter": "", "width": width, "height": height}
-        account |= described(kind, found, reasons, width, height)
+        account = described(ImageAccount(name, name, "", ALIGNED, size=(width, height)), kind, found, reasons)
         x0, y0, x1, y1 = (round(float(x), 2) for x in found.box)
         crop = align(image, found.landmarks)
         return Face(name, number, (x0, y0, x1, y1), found.landmarks, round(found.score, 4), crop, account, image)

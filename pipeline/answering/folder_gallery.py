@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from pipeline.sources.image_files import is_image, natural, tree
 if TYPE_CHECKING:
     from pipeline.answering.model import Model
     from pipeline.core.pixels import RGBImage
+    from pipeline.store.accounts import ImageAccount
 
 logger = logging.getLogger(__name__)
 
@@ -135,10 +137,10 @@ class FolderPictures:
         """Return the picture: uint8 [height, width, 3], RGB."""
         return self._face(portrait.image_id).pixels
 
-    def account(self, portrait: Portrait) -> dict[str, Any]:
-        """Return the row that `faces.csv` would have for it."""
+    def account(self, portrait: Portrait) -> ImageAccount:
+        """Return what an account would say about it."""
         face = self._face(portrait.image_id)
-        return {**face.account, "image_id": portrait.image_id, "sitter": portrait.sitter}
+        return replace(face.account, image_id=portrait.image_id, sitter=portrait.sitter)
 
     def doubtful(self, dataset: str) -> float:
         """Return the score below which a face is doubtful."""

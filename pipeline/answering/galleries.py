@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.answering.recogniser import Prints
     from pipeline.core.pixels import RGBImage
     from pipeline.params import Study
+    from pipeline.store.accounts import ImageAccount
 
 logger = logging.getLogger(__name__)
 
@@ -177,14 +178,14 @@ class StudyPictures:
         return FacesById(self._datasets, self._at)
 
     @cached_property
-    def _accounts(self) -> Mapping[tuple[str, str], Mapping[str, str]]:
+    def _accounts(self) -> Mapping[tuple[str, str], ImageAccount]:
         from pipeline.store.accounts import each_account
 
-        return {(d, row["image_id"]): row for d in self._datasets for row in each_account(d, at=self._at)}
+        return {(d, image.image_id): image for d in self._datasets for image in each_account(d, at=self._at)}
 
     def path(self, portrait: Portrait) -> Path:
         """Return the path of its picture."""
-        return self._at.raw(portrait.dataset) / str(self.account(portrait)["path"])
+        return self._at.raw(portrait.dataset) / self.account(portrait).path
 
     def crop(self, portrait: Portrait) -> RGBImage:
         """Return its face: uint8 [112, 112, 3], RGB."""
@@ -200,8 +201,8 @@ class StudyPictures:
         except UnreadableImage:
             return None
 
-    def account(self, portrait: Portrait) -> Mapping[str, Any]:
-        """Return its row of `faces.csv`."""
+    def account(self, portrait: Portrait) -> ImageAccount:
+        """Return what the account says about it."""
         return self._accounts[portrait[:2]]
 
     def doubtful(self, dataset: str) -> float:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pipeline.identification.search import Portrait
 
 if TYPE_CHECKING:
     from pipeline.answering.faces import Face
     from pipeline.core.pixels import RGBImage
+    from pipeline.store.accounts import ImageAccount
 
 
 class GalleryPictures(Protocol):
@@ -25,8 +26,8 @@ class GalleryPictures(Protocol):
     def whole(self, portrait: Portrait) -> RGBImage | None:
         """Return a portrait's picture: uint8 [height, width, 3], RGB; None where it cannot be read."""
 
-    def account(self, portrait: Portrait) -> Mapping[str, Any]:
-        """Return a portrait's row of `faces.csv`."""
+    def account(self, portrait: Portrait) -> ImageAccount:
+        """Return what the account says about a portrait."""
 
     def doubtful(self, dataset: str) -> float:
         """Return the detection score below which a face of a data set counts as doubtful."""

@@ -13,17 +13,15 @@ from pipeline.identification.question import QuestionPortraits, SplitPortrait
 from pipeline.identification.search import Portrait
 from pipeline.splits.pictures import picture_names, shown
 from pipeline.splits.trained import taught, training_data
-from pipeline.store.accounts import each_account
-from pipeline.store.columns import DEALT, FOUND, GIVEN, RENDERED
+from pipeline.store.accounts import ImageAccount, each_account
 from pipeline.store.splits import each_seated
 
 if TYPE_CHECKING:
     from pipeline.params import Study
     from pipeline.params.identify import Identify
 
-Accounts = Mapping[ImageKey, Mapping[str, str]]
-"""Rows of `faces.csv` by data set and image id."""
-OURS = {*GIVEN, *FOUND, *DEALT, *RENDERED}
+Accounts = Mapping[ImageKey, ImageAccount]
+"""What the accounts say about images, by data set and image id."""
 
 
 def seen(study: Study, datasets: Iterable[str], at: Layout) -> list[SplitPortrait]:
@@ -55,15 +53,12 @@ def decisions(name: str, entry: Identify, portraits: QuestionPortraits, at: Layo
 
 
 def accounts(wanted: Collection[ImageKey], at: Layout) -> Accounts:
-    """Return the rows of `faces.csv` of some images."""
-    found = {}
-    for dataset in sorted({dataset for dataset, _ in wanted}):
-        for row in each_account(dataset, at=at):
-            if (dataset, row["image_id"]) in wanted:
-                found[dataset, row["image_id"]] = row
-    return found
-
-
-def columns(row: Mapping[str, str]) -> dict[str, str]:
-    """Return the columns that the source has for an image beside its name: artist, title, year and so on."""
-    return {key: value for key, value in row.items() if key not in OURS and value}
+    """Return what the accounts say about some images."""
+    by_dataset: dict[str, set[str]] = {}
+    for dataset, image_id in wanted:
+        by_dataset.setdefault(dataset, set()).add(image_id)
+    return {
+        (dataset, image.image_id): image
+        for dataset in sorted(by_dataset)
+        for image in each_account(dataset, by_dataset[dataset], at)
+    }

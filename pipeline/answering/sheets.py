@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.answering.cautions import BOUND, COPY, LEARNED, SAME_ARTIST, same_picture, shared_artist
-from pipeline.answering.portraits import Accounts, columns
+from pipeline.answering.portraits import Accounts
 from pipeline.identification.answer import Answers
 from pipeline.identification.search import Portrait
 from pipeline.identification.sheets import CandidateSheet, Sheet
@@ -43,24 +43,24 @@ def sheets(
     """
     found = []
     for answer in answers.answers:
-        probe, row = answer.probe, shown.accounts[answer.probe[:2]]
+        probe, image = answer.probe, shown.accounts[answer.probe[:2]]
         candidates = []
         for candidate in answer.candidates:
             reference = candidate.reference
             assert reference is not None
             theirs = shown.accounts[reference[:2]]
             cautions = []
-            if artist := shared_artist(row, theirs, shown.is_nobody):
+            if artist := shared_artist(image.columns, theirs.columns, shown.is_nobody):
                 cautions.append(SAME_ARTIST.format(artist=artist))
             if same_picture(shown.crop(probe), shown.crop(reference)):
                 cautions.append(COPY)
             cautions += [BOUND] * candidate.at_bound + [LEARNED] * (candidate.sitter in learned)
             cautions += [f"the reference has {doubt}" for doubt in doubts(theirs, shown.doubtful(reference.dataset))]
-            candidates.append(CandidateSheet(candidate, columns(theirs), cautions))
+            candidates.append(CandidateSheet(candidate, theirs.columns, cautions))
         truth = probe.sitter if probe.sitter in pretended else ""
         found.append(
             Sheet(
-                answer, candidates, row, columns(row), doubts(row, shown.doubtful(probe.dataset)), truth,
+                answer, candidates, image, image.columns, doubts(image, shown.doubtful(probe.dataset)), truth,
                 probe.sitter in answers.sitters,
             )
         )  # fmt: skip

@@ -69,16 +69,16 @@ def _study(study: Study, name: str) -> Iterator[str]:
 
 
 def _dataset(study: Study, dataset: str) -> tuple[str, ...]:
-    from pipeline.store.accounts import ALIGNED, has_account, read_account
+    from pipeline.store.accounts import ALIGNED, has_account, read_images
     from pipeline.store.splits import each_image, split_file
 
     at = Layout.of(study)
     source = study.download[study.render[dataset].dataset if dataset in study.render else dataset]
     images = found = sitters = subsets = NONE
     if has_account(dataset, at):
-        rows = read_account(dataset, only=("sitter", "status"), at=at)
-        images, found = f"{len(rows):,}", f"{sum(row['status'] == ALIGNED for row in rows):,}"
-        sitters = f"{len({row['sitter'] for row in rows} - {''}):,}"
+        every = read_images(dataset, at).images
+        images, found = f"{len(every):,}", f"{sum(image.status == ALIGNED for image in every):,}"
+        sitters = f"{len({image.sitter for image in every} - {''}):,}"
     if split_file(dataset, at).is_file():
         counts = Counter(subset for _, _, subset in each_image(dataset, at))
         subsets = " / ".join(f"{counts[subset]:,}" for subset in ("train", "val", "test"))
@@ -151,7 +151,7 @@ def _params(study: Study, name: str) -> Iterator[str]:
 
 def _faces(study: Study, name: str) -> Iterator[str]:
     from pipeline.reporting.doubtful_faces import doubts
-    from pipeline.store.accounts import account_file, doubtful_file, has_account, read_account
+    from pipeline.store.accounts import account_file, doubtful_file, each_account, has_account
 
     if name not in study.align:
         told = f"{name!r} is no data set under align" if name else "show faces needs a data set"
@@ -159,15 +159,15 @@ def _faces(study: Study, name: str) -> Iterator[str]:
     at = Layout.of(study)
     if not has_account(name, at):
         raise SitterError(f"{account_file(name, at)} does not exist: run `sitter align {name}` first.")
-    rows = read_account(name, at=at)
-    for title, column in (("status", "status"), ("detector", "detector")):
-        counts = Counter(row[column] for row in rows if row[column])
+    images = list(each_account(name, at=at))
+    for title, words in (("status", [i.status for i in images]), ("detector", [i.detector for i in images])):
+        counts = Counter(filter(None, words))
         yield from aligned([(title, "images"), *((word, f"{n:,}") for word, n in counts.most_common())])
         yield ""
-    found = [(row, sorts) for row in rows if (sorts := doubts(row, study.align[name].doubtful))]
-    yield f"doubtful: {len(found):,} of {len(rows):,}"
+    found = [(image, sorts) for image in images if (sorts := doubts(image, study.align[name].doubtful))]
+    yield f"doubtful: {len(found):,} of {len(images):,}"
     if found:
-        lines = [("image", "sitter", "doubt"), *((r["image_id"], r["sitter"], sorts[0]) for r, sorts in found[:SHOWN])]
+        lines = [("image", "sitter", "doubt"), *((i.image_id, i.sitter, sorts[0]) for i, sorts in found[:SHOWN])]
         yield from (f"  {line}" for line in aligned(lines))
         page = doubtful_file(name, at)
         yield f"  {'… ' if len(found) > SHOWN else ''}all of them with pictures: {page}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pipeline.faces.corrections import Correction
 from pipeline.faces.detection import Detection
 from pipeline.faces.image import UnreadableImage, encoded_image, read_image
 from pipeline.params.align import Align
+from pipeline.store.accounts import ALIGNED, DROPPED, NO_FACE, UNREADABLE, ImageAccount, OtherFace
 from pipeline.store.faces import StoredFace, decode, encode
 from pipeline.store.raw import RawImage
 
@@ -37,9 +38,9 @@ OTHERS = 4
 
 @dataclass(frozen=True, eq=False)
 class AlignedImage:
-    """A row of `faces.csv`, and the face if there is one."""
+    """What the account says about an image, and the face if there is one."""
 
-    row: dict[str, Any]
+    account: ImageAccount
     face: StoredFace | None = None
 
 
@@ -65,29 +66,29 @@ class Aligner:
 
     def __call__(self, raw: RawImage) -> AlignedImage:
         """Find and crop the face of one image."""
-        account: dict[str, Any] = {"image_id": raw.image_id, "path": raw.path, "sitter": raw.sitter}
         correction = self.corrections.get(raw.image_id)
-        if correction is not None:
-            account["corrected"] = correction.how
-            if correction.how == "drop":
-                said = f"dropped by line {correction.line} of the corrections"
-                return AlignedImage(account | {"status": "dropped", "reason": said, "faces": 0})
+        how = "" if correction is None else correction.how
+        account = ImageAccount(raw.image_id, raw.path, raw.sitter, NO_FACE, corrected=how)
+        if correction is not None and correction.how == "drop":
+            said = f"dropped by line {correction.line} of the corrections"
+            return AlignedImage(replace(account, status=DROPPED, reason=said))
         try:
             image = read_image(self.folder / raw.path, self.settings.max_megapixels)
         except UnreadableImage as error:
-            return AlignedImage(account | {"status": "unreadable", "reason": error.reason, "faces": 0})
+            return AlignedImage(replace(account, status=UNREADABLE, reason=error.reason))
         height, width = image.shape[:2]
-        account |= {"width": width, "height": height}
+        account = replace(account, size=(width, height))
         kind, found, reasons = self.detect(image) if correction is None else self.corrected(image, correction)
         if not found:
-            return AlignedImage(account | {"status": "no_face", "reason": "; ".join(reasons), "faces": 0})
+            return AlignedImage(replace(account, reason="; ".join(reasons)))
         chosen, why = choose(found, self.settings.choose, width, height)
         reasons += [why] if why else []
         others = [face for face in found if face is not chosen]
-        account |= described(kind, chosen, reasons, width, height) | {
-            "faces": len(found),
-            "others": "; ".join(f"{' '.join(f'{x:.0f}' for x in f.box)} {f.score:.4f}" for f in others[:OTHERS]),
-        }
+        account = replace(
+            described(account, kind, chosen, reasons),
+            faces=len(found),
+            others=tuple(OtherFace(" ".join(f"{x:.0f}" for x in f.box), f"{f.score:.4f}") for f in others[:OTHERS]),
+        )
         as_delivered = kind == "aligned" and image.shape[:2] == (ARCFACE.size, ARCFACE.size)
         crop = self._delivered(raw, image) if as_delivered else encode(align(image, chosen.landmarks))
         face = StoredFace(raw.image_id, raw.sitter, crop, chosen.landmarks, kind, chosen.score)
@@ -135,27 +136,30 @@ class Aligner:
         return data if same is not None and np.array_equal(same, image) else encode(image)
 
 
-def described(kind: str, face: Detection, reasons: Sequence[str], width: int, height: int) -> dict[str, Any]:
-    """Return what the account says of a face that was taken.
+def described(image: ImageAccount, kind: str, face: Detection, reasons: Sequence[str]) -> ImageAccount:
+    """Return an image in the account with the face that was taken.
 
     Args:
+        image: the image, with its size.
         kind: the kind of the detector.
         face: the face, in pixels of the image.
         reasons: further remarks.
-        width, height: the size of the image.
     """
-    outside = beyond(face, width, height)
+    assert image.size is not None
+    outside = beyond(face, *image.size)
     said = [*reasons, *([f"half a face: {', '.join(outside)} beyond the edge"] if outside else [])]
-    return {
-        "status": "aligned",
-        "reason": "; ".join(said),
-        "faces": 1,
-        "detector": kind,
-        "scale": round(face.scale, 4),
-        "score": round(face.score, 4),
-        **{name: round(float(x), 2) for name, x in zip(("x0", "y0", "x1", "y1"), face.box, strict=True)},
-        "misfit": round(misfit(face), 2),
-    }
+    x0, y0, x1, y1 = (round(float(x), 2) for x in face.box)
+    return replace(
+        image,
+        status=ALIGNED,
+        reason="; ".join(said),
+        faces=1,
+        detector=kind,
+        scale=round(face.scale, 4),
+        score=round(face.score, 4),
+        box=(x0, y0, x1, y1),
+        misfit=round(misfit(face), 2),
+    )
 
 
 def choose(found: Sequence[Detection], how: str, width: int, height: int) -> tuple[Detection, str]:

@@ -34,10 +34,10 @@ def joined(folders: Sequence[Path]) -> Iterator[AlignedImage]:
 def read_part(folder: Path) -> Iterator[AlignedImage]:
     """Yield the outcomes that an aligned folder holds, row by row."""
     store, faces = None, 0
-    for row in each_account_in(folder):
-        if row["status"] != ALIGNED:
-            yield AlignedImage(row)
+    for image in each_account_in(folder):
+        if image.status != ALIGNED:
+            yield AlignedImage(image)
             continue
         store = store or FaceStore(folder)
-        yield AlignedImage(row, store.face(faces))
+        yield AlignedImage(image, store.face(faces))
         faces += 1

@@ -11,6 +11,7 @@ from pipeline.identification.annotations import Target
 from pipeline.identification.answer import Answer, Candidate
 from pipeline.identification.decisions import Decision
 from pipeline.identification.verbal import verbal
+from pipeline.store.accounts import ImageAccount
 from pipeline.store.candidates import IDENTIFIED, OPEN, UNSUITABLE, AnswerRow
 from pipeline.store.columns import SITTER_ID
 from pipeline.store.credits import LINK
@@ -34,8 +35,8 @@ class Sheet:
 
     answer: Answer
     candidates: list[CandidateSheet]
-    account: Mapping[str, str]
-    """Its row of `faces.csv`."""
+    account: ImageAccount | None
+    """What the account says about it; None if it is no longer there."""
     columns: Mapping[str, str]
     doubts: Sequence[str]
     """Reasons why its face is doubtful."""
@@ -52,12 +53,8 @@ class Sheet:
 
     @property
     def box(self) -> tuple[float, float, float, float] | None:
-        """The face's box in pixels of the image; None if `faces.csv` has none."""
-        try:
-            x0, y0, x1, y1 = (float(self.account[side]) for side in ("x0", "y0", "x1", "y1"))
-        except (KeyError, ValueError):
-            return None
-        return x0, y0, x1, y1
+        """The face's box in pixels of the image; None if the account has none."""
+        return None if self.account is None else self.account.box
 
     def decision_on(self, sitter: str) -> list[Decision]:
         """Return people's decisions on the portrait and a sitter."""
@@ -100,9 +97,10 @@ class Sheet:
     def annotated(self, at: Layout) -> tuple[Target, list[dict[str, Any]]]:
         """Return the face and its candidates in the form that `annotation_page` takes; there has to be a box."""
         probe, box, final = self.answer.probe, self.box, self.answer.final
+        assert self.account is not None
         assert box is not None
         page = next((self.columns[column] for column in LINK if self.columns.get(column)), "")
-        source = page or (at.raw(probe.dataset) / self.account["path"]).relative_to(at.root).as_posix()
+        source = page or (at.raw(probe.dataset) / self.account.path).relative_to(at.root).as_posix()
         target = Target(source, box, f"{probe.dataset}:{probe.image_id}")
         if final is not None:
             decided = {"sitter": final.sitter, "sitter_id": "", "rank": 1, "log10_lr": None, "posterior": None}

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline.core.errors import SitterError, nearest
+from pipeline.core.errors import SitterError
 from pipeline.core.layout import HERE, Layout
 from pipeline.core.names import warn_of_alike
 from pipeline.core.nobody import nobody
 from pipeline.splits.given_pairs import lost_pairs
 from pipeline.splits.pictures import across, picture_names, shown
 from pipeline.splits.trained import seen
-from pipeline.store.accounts import AccountedImage, account_file, each_account, has_account, read_account, read_images
+from pipeline.store.accounts import AccountedImage, has_account, read_column, read_images
 from pipeline.store.overlaps import read_excluded
 from pipeline.store.splits import (
     TESTED,
@@ -250,11 +250,7 @@ class Reader:
 
     def _read_column(self, dataset: str, column: str) -> Mapping[str, str]:
         """Return a column of the manifest, which `align` has carried over, by image."""
-        rows = read_account(dataset, only=("image_id", column), at=self.at)
-        if rows and column not in rows[0]:
-            known = next(each_account(dataset, at=self.at))
-            raise SitterError(f"{account_file(dataset, self.at)} has no column {column!r}; {nearest(column, known)}")
-        return {row["image_id"]: row[column] for row in rows}
+        return read_column(dataset, column, self.at)
 
     def _pairs(self, model: str, dataset: str) -> PairList:
         from pipeline.metrics.listed_pairs import check_pairs, pair_list

@@ -9,15 +9,14 @@ from __future__ import annotations
 import base64
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pipeline.core.parallel import cores, in_order
 from pipeline.faces.corrections import COLUMNS
-from pipeline.store.accounts import DOUBTFUL
+from pipeline.store.accounts import ALIGNED, DOUBTFUL, NO_FACE, UNREADABLE, ImageAccount
 
 TEMPLATE = "doubtful_faces.html.j2"
 SHOWN = 48
@@ -65,52 +64,55 @@ class DoubtfulImage:
     line: str
 
 
-def doubts(row: Mapping[str, Any], score: float) -> list[str]:
-    """Return what is doubtful about a row of `faces.csv`, the worst first; nothing if a human has corrected it.
+def doubts(image: ImageAccount, score: float) -> list[str]:
+    """Return what is doubtful about an image, the worst first; nothing if a human has corrected it.
 
     Args:
-        row: status, reason, faces, score, x0 …, misfit, corrected, as text or numbers.
+        image: the image in the account.
         score: faces with a lower detection score are doubtful.
     """
-    if row.get("corrected") or row["status"] not in ("aligned", "no_face"):
+    if image.corrected or image.status not in (ALIGNED, NO_FACE):
         return []
-    if row["status"] == "no_face":
+    if image.status == NO_FACE:
         return [NONE]
-    small = min(float(row["x1"]) - float(row["x0"]), float(row["y1"]) - float(row["y0"])) < SMALL
+    assert image.box is not None
+    assert image.score is not None
+    assert image.misfit is not None
+    x0, y0, x1, y1 = image.box
     tests = {
-        SEVERAL: int(row["faces"]) > 1,
-        SURENESS: float(row["score"]) < score,
-        HALF: "half a face" in row["reason"],
-        ODD: float(row["misfit"]) > MISFIT,
-        SMALL_FACE: small and row["detector"] != "aligned",
-        FALLBACK: "found no face" in row["reason"],
+        SEVERAL: image.faces > 1,
+        SURENESS: image.score < score,
+        HALF: "half a face" in image.reason,
+        ODD: image.misfit > MISFIT,
+        SMALL_FACE: min(x1 - x0, y1 - y0) < SMALL and image.detector != "aligned",
+        FALLBACK: "found no face" in image.reason,
     }
     return [sort for sort, holds in tests.items() if holds]
 
 
 class Doubtful:
-    """Collector of doubtful rows: it keeps the most doubtful rows of each sort, and writes the page."""
+    """Collector of doubtful images: it keeps the most doubtful ones of each sort, and writes the page."""
 
     def __init__(self, score: float) -> None:
-        """Start without rows; `score` is explained in `doubts`."""
+        """Start without images; `score` is explained in `doubts`."""
         self.score = score
         self.counts = dict.fromkeys(SORTS, 0)
-        self._kept: dict[str, list[tuple[float, int, dict[str, Any], list[str]]]] = {sort: [] for sort in SORTS}
+        self._kept: dict[str, list[tuple[float, int, ImageAccount, list[str]]]] = {sort: [] for sort in SORTS}
         self._seen = 0
         self.unreadable: list[str] = []
         """The first images that cannot be read, with the reason."""
 
-    def add(self, row: dict[str, Any]) -> None:
-        """Count one row of `faces.csv`, and keep it if it is among the most doubtful."""
+    def add(self, image: ImageAccount) -> None:
+        """Count one image, and keep it if it is among the most doubtful."""
         self._seen += 1
-        if row["status"] == "unreadable" and len(self.unreadable) < NAMED:
-            self.unreadable.append(f"{row['path']}: {row['reason']}")
-        found = doubts(row, self.score)
+        if image.status == UNREADABLE and len(self.unreadable) < NAMED:
+            self.unreadable.append(f"{image.path}: {image.reason}")
+        found = doubts(image, self.score)
         if not found:
             return
         self.counts[found[0]] += 1
         kept = self._kept[found[0]]
-        kept.append((float(row.get("score") or 0), self._seen, row, found))
+        kept.append((image.score or 0.0, self._seen, image, found))
         if len(kept) >= 4 * SHOWN:
             self._kept[found[0]] = sorted(kept, key=lambda case: case[:2])[:SHOWN]
 
@@ -124,12 +126,12 @@ class Doubtful:
         from pipeline.reporting.page_templates import templates
 
         chosen = {sort: sorted(kept, key=lambda case: case[:2])[:SHOWN] for sort, kept in self._kept.items() if kept}
-        rows = [row for cases in chosen.values() for _, _, row, _ in cases]
-        workers = min(cores(), -(-len(rows) // (4 * CHUNK)))
-        made = in_order(partial(_small, raw, max_megapixels), [row["path"] for row in rows], workers, CHUNK)
-        pictures = {row["image_id"]: picture for row, picture in zip(rows, made, strict=True)}
+        images = [image for cases in chosen.values() for _, _, image, _ in cases]
+        workers = min(cores(), -(-len(images) // (4 * CHUNK)))
+        made = in_order(partial(_small, raw, max_megapixels), [image.path for image in images], workers, CHUNK)
+        pictures = {image.image_id: picture for image, picture in zip(images, made, strict=True)}
         groups = [
-            (sort, self.counts[sort], [(_case(row, found), pictures[row["image_id"]]) for _, _, row, found in cases])
+            (sort, self.counts[sort], [(_case(image, found), pictures[image.image_id]) for _, _, image, found in cases])
             for sort, cases in chosen.items()
         ]
         environment = templates(Path(__file__).parent)
@@ -145,19 +147,17 @@ class Doubtful:
         (folder / DOUBTFUL).write_text(page, encoding="utf-8")
 
 
-def _case(row: Mapping[str, Any], found: list[str]) -> DoubtfulImage:
-    box = tuple(float(row[c]) for c in ("x0", "y0", "x1", "y1")) if row["status"] == "aligned" else None
-    others = []
-    for other in filter(None, str(row.get("others") or "").split("; ")):
-        *corners, score = other.split()
-        others.append(
-            RejectedFace(tuple(map(float, corners)), score, _line(row["image_id"], " ".join(corners), "", ""))
-        )
-    said = [str(row["reason"])] if row["reason"] else []
-    said += [f"score {row['score']}"] if row.get("score") not in (None, "") else []
+def _case(image: ImageAccount, found: list[str]) -> DoubtfulImage:
+    box = image.box if image.status == ALIGNED else None
+    others = [
+        RejectedFace(tuple(map(float, corners.split())), score, _line(image.image_id, corners, "", ""))
+        for corners, score in image.others
+    ]
+    said = [image.reason] if image.reason else []
+    said += [] if image.score is None else [f"score {image.score}"]
     said += [sort for sort in found if sort in (ODD, SMALL_FACE)]
     return DoubtfulImage(
-        row["image_id"], row["sitter"], "; ".join(said), box, others, _line(row["image_id"], "", "", "drop")
+        image.image_id, image.sitter, "; ".join(said), box, others, _line(image.image_id, "", "", "drop")
     )
 
 

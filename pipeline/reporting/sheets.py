@@ -108,8 +108,9 @@ def _rank(rank: int) -> str:
 
 def _portrait(number: int, sheet: Sheet, album: Album, tried: bool) -> ShownPortrait:
     probe = sheet.answer.probe
-    whole = album.portrait(probe.dataset, sheet.account.get("path", ""), PORTRAIT)
-    width = float(sheet.account.get("width") or 0)
+    image = sheet.account
+    whole = album.portrait(probe.dataset, "" if image is None else image.path, PORTRAIT)
+    width = 0 if image is None or image.size is None else image.size[0]
     listed = {c.candidate.sitter for c in sheet.candidates}
     candidates = [
         _shown(

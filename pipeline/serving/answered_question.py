@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.answering.portraits import Accounts, accounts, columns
+from pipeline.answering.portraits import Accounts, accounts
 from pipeline.core.layout import Layout
 from pipeline.core.own_files import located
 from pipeline.identification.answer import Answer, Candidate
@@ -18,7 +18,7 @@ from pipeline.identification.known import CalibratedCell, KnownSearches
 from pipeline.identification.search import Portrait
 from pipeline.identification.sheets import CandidateSheet, Sheet
 from pipeline.reporting.doubtful_faces import doubts
-from pipeline.store.accounts import REQUIRED, each_account
+from pipeline.store.accounts import NO_FACE, ImageAccount, each_account
 from pipeline.store.candidates import NONE, AnswerRow, read_candidates, read_known, read_question
 from pipeline.store.splits import UNIDENTIFIED, UNUSED, each_seated
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pipeline.params import Study
     from pipeline.params.identify import Identify
 
-NO_FACE = "no_face"
 OPEN, IDENTIFIED, NOBODY, UNSURE, UNUSABLE = "to review", "identified", "none of these", "unsure", "unsuitable"
 STATES = (OPEN, IDENTIFIED, NOBODY, UNSURE, UNUSABLE)
 """The states of a portrait after the decisions; all but the first count as reviewed."""
@@ -47,8 +46,8 @@ class AnsweredQuestion:
     sheets: Sequence[Sheet]
     """The sheet of each portrait, with the decisions of the last run."""
     known: KnownSearches
-    accounts: Mapping[ImageKey, Mapping[str, str]]
-    """Rows of `faces.csv` of all pictures that are shown."""
+    accounts: Accounts
+    """What the accounts say about all pictures that are shown."""
     sitters: Sequence[str]
     """The sitters of the gallery, sorted."""
     faceless: Sequence[ImageKey]
@@ -119,13 +118,13 @@ def gallery_sitters(entry: Identify, at: Layout) -> list[str]:
     return sorted(found - set(entry.without))
 
 
-def _faceless(entry: Identify, at: Layout) -> dict[ImageKey, dict[str, str]]:
-    """Return the rows of `faces.csv` for the unidentified portraits on which no face was found."""
+def _faceless(entry: Identify, at: Layout) -> dict[ImageKey, ImageAccount]:
+    """Return what the accounts say about the unidentified portraits on which no face was found."""
     return {
-        (dataset, row["image_id"]): row
+        (dataset, image.image_id): image
         for dataset in entry.probes
-        for row in each_account(dataset, REQUIRED, at)
-        if row["status"] == NO_FACE and not row["sitter"]
+        for image in each_account(dataset, at=at)
+        if image.status == NO_FACE and not image.sitter
     }
 
 
@@ -152,7 +151,7 @@ def _sheet(
     absent: Collection[str],
 ) -> Sheet:
     """Return the sheet of one portrait from its rows of `candidates.csv`."""
-    account, truth = known_images.get(image, {}), rows[0].truth
+    account, truth = known_images.get(image), rows[0].truth
     probe = Portrait(*image, truth, "")
     candidates, none = [], None
     for row in rows:
@@ -162,8 +161,9 @@ def _sheet(
             kept = {column: cell for column, cell in row.columns.items() if cell}
             candidates.append(CandidateSheet(_candidate(row, row.rank, known), kept, row.warnings))
     doubtful = doubts(account, study.align[image[0]].doubtful) if account else []
+    columns = account.columns if account else {}
     answer = Answer(probe, [], [c.candidate for c in candidates], none)
-    return Sheet(answer, candidates, account, columns(account), doubtful, truth, truth not in absent)
+    return Sheet(answer, candidates, account, columns, doubtful, truth, truth not in absent)
 
 
 def _candidate(row: AnswerRow, rank: int, known: KnownSearches) -> Candidate:

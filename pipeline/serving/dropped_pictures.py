@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
@@ -32,6 +31,7 @@ from pipeline.store.candidates import question_file
 if TYPE_CHECKING:
     from pipeline.answering.faces import Face
     from pipeline.answering.gallery import Gallery, PictureAnswer
+    from pipeline.store.accounts import ImageAccount
 
 PLACES = (0, 1)
 BROWSERS = 8
@@ -224,8 +224,8 @@ class Lookup:
         with self._one_at_a_time:
             return self._gallery(first.where).page(alike)
 
-    def reference(self, handed: Handed, rank: int) -> tuple[Path, Mapping[str, str], str] | None:
-        """Return the reference picture of a candidate for the chosen face: file, `faces.csv` row and data set."""
+    def reference(self, handed: Handed, rank: int) -> tuple[Path, ImageAccount, str] | None:
+        """Return the reference picture of a candidate for the chosen face: file, account and data set."""
         if not handed.faces:
             return None
         listed = handed.answer.faces[handed.chosen].candidates

@@ -20,7 +20,7 @@ from pipeline.serving.dropped_pictures import (
     Origin,
 )
 from pipeline.serving.pages import SIZES, Pages, body, kept_as
-from pipeline.serving.shown import box_of, study_picture
+from pipeline.serving.shown import study_picture
 
 UPLOAD = "/look/picture"
 
@@ -88,7 +88,7 @@ class Looking:
         if wish.number >= len(images):
             raise HTTPException(404, f"The question has {len(images)} such portraits, and none of this number.")
         dataset, image_id = images[wish.number]
-        path = self.pages.desk.at.raw(dataset) / question.accounts[dataset, image_id]["path"]
+        path = self.pages.desk.at.raw(dataset) / question.accounts[dataset, image_id].path
         address = f"/who/{wish.question}" + ("" if wish.faceless else f"/{wish.number}")
         origin = Origin(dataset, image_id, address)
         self.lookup.forget(browser)
@@ -126,7 +126,7 @@ class Looking:
         longest, only_face = SIZES[size]
         changed = path.stat().st_mtime_ns if path.exists() else 0
         most = self.pages.desk.study.align[dataset].max_megapixels
-        data = study_picture(path, changed, box_of(account) if only_face else None, longest, most)
+        data = study_picture(path, changed, account.box if only_face else None, longest, most)
         return Response(data, media_type="image/jpeg")
 
     def sheet(self, request: Request) -> Response:

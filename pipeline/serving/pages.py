@@ -28,7 +28,7 @@ from pipeline.reporting.sheets import page as sheet_page
 from pipeline.serving import review
 from pipeline.serving.answered_question import OPEN, STATES, AnsweredQuestion, state
 from pipeline.serving.desk import Desk, Wish
-from pipeline.serving.shown import FACE, SMALL, WHOLE, box_of, study_picture
+from pipeline.serving.shown import FACE, SMALL, WHOLE, study_picture
 
 FOLDER = Path(__file__).parent
 STYLES = (FOLDER.parent / "reporting" / "page.css", FOLDER.parent / "reporting" / "sheets.css", FOLDER / "serve.css")
@@ -135,11 +135,11 @@ class Pages:
         if account is None or image is None or size not in SIZES:
             raise HTTPException(404, "There is no such picture.")
         longest, face = SIZES[size]
-        path = self.desk.at.raw(image[0]) / account["path"]
+        path = self.desk.at.raw(image[0]) / account.path
         most = self.desk.study.align[image[0]].max_megapixels
         try:
             changed = path.stat().st_mtime_ns if path.exists() else 0
-            data = study_picture(path, changed, box_of(account) if face else None, longest, most)
+            data = study_picture(path, changed, account.box if face else None, longest, most)
         except UnreadableImage as error:
             raise HTTPException(404, f"The picture cannot be read: {error.reason}.") from None
         return Response(data, media_type="image/jpeg", headers=FOR_A_WHILE)

@@ -15,7 +15,6 @@ from pipeline.identification.sheets import Sheet, words
 from pipeline.reporting.number_format import percent, ratio
 from pipeline.reporting.sheets import right
 from pipeline.serving.answered_question import OPEN, STATES, AnsweredQuestion, state
-from pipeline.serving.shown import box_of
 from pipeline.store.columns import SITTER_ID
 from pipeline.store.credits import caption
 
@@ -192,11 +191,6 @@ def view(question: AnsweredQuestion, sheets: Sequence[Sheet], number: int, wante
     """
     sheet = sheets[number]
     passing = [n for n, other in enumerate(sheets) if wanted.passes(other, state(other))]
-    account = sheet.account
-    try:
-        size = int(float(account["width"])), int(float(account["height"]))
-    except (KeyError, ValueError):
-        size = None
     captioned = caption(sheet.columns)
     listed, none = cards(sheet)
     return ReviewView(
@@ -204,8 +198,8 @@ def view(question: AnsweredQuestion, sheets: Sequence[Sheet], number: int, wante
         image_id=sheet.answer.probe.image_id,
         caption=captioned,
         further=[(key, value) for key, value in sheet.columns.items() if value not in captioned],
-        size=size,
-        box=box_of(account),
+        size=None if sheet.account is None else sheet.account.size,
+        box=sheet.box,
         doubts=sheet.doubts,
         cards=listed,
         none=none,

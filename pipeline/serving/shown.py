@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -25,15 +24,6 @@ KEPT = 300
 
 _one_at_a_time = Lock()
 """One picture is decoded at a time, because decoding a large painting takes gigabytes."""
-
-
-def box_of(account: Mapping[str, str]) -> Box | None:
-    """Return the box of an image's face in pixels, from its row of `faces.csv`; None if it has none."""
-    try:
-        x0, y0, x1, y1 = (float(account[side]) for side in ("x0", "y0", "x1", "y1"))
-    except (KeyError, ValueError):
-        return None
-    return x0, y0, x1, y1
 
 
 @lru_cache(maxsize=KEPT)

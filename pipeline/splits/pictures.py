@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import HERE, Layout
 from pipeline.splits.copies import same_place
-from pipeline.store.accounts import BOX, each_account
+from pipeline.store.accounts import each_file
 from pipeline.store.splits import TESTED, Seated, each_seated, split_file
 
 if TYPE_CHECKING:
@@ -118,20 +118,17 @@ def across(
 
 def _same_files(images: Sequence[PicturedImage], at: Layout) -> Iterable[tuple[PicturedImage, PicturedImage]]:
     """Yield pairs of images of different data sets that are the same file with the face at the same place."""
-    by_file: dict[str, list[tuple[PicturedImage, list[str]]]] = defaultdict(list)
+    by_file: dict[str, list[tuple[PicturedImage, tuple[str, ...]]]] = defaultdict(list)
     wanted = {(image.dataset, image.image_id): image for image in images}
     for dataset in dict.fromkeys(image.dataset for image in images):
-        for row in each_account(dataset, at=at):
-            if "sha256" not in row:
-                break
-            image = wanted.get((dataset, row["image_id"]))
-            if image is None or not row["sha256"]:
+        for file in each_file(dataset, at):
+            image = wanted.get((dataset, file.image_id))
+            if image is None or not file.sha256:
                 continue
-            box = [row.get(column) or "" for column in BOX]
-            for other, place in by_file[row["sha256"]]:
-                if other.dataset != dataset and same_place(box, place):
+            for other, place in by_file[file.sha256]:
+                if other.dataset != dataset and same_place(file.box, place):
                     yield other, image
-            by_file[row["sha256"]].append((image, box))
+            by_file[file.sha256].append((image, file.box))
 
 
 def _near(images: Sequence[PicturedImage], at: Layout) -> list[tuple[PicturedImage, PicturedImage]]:

@@ -24,7 +24,16 @@ from pipeline.core.own_files import located
 from pipeline.core.parallel import cores, in_order, rank_and_world, share
 from pipeline.core.progress import progress
 from pipeline.plan.fingerprint import code
-from pipeline.store.accounts import account_file, account_writer, doubtful_file
+from pipeline.store.accounts import (
+    ALIGNED,
+    DROPPED,
+    NO_FACE,
+    UNREADABLE,
+    ImageAccount,
+    account_file,
+    account_writer,
+    doubtful_file,
+)
 from pipeline.store.columns import FOUND, kept_as
 from pipeline.store.raw import RawImage, each_raw, manifest_file, raw_ids
 
@@ -72,7 +81,7 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
     doubtful = Doubtful(study.align[dataset].doubtful)
     with output_folder(at.faces(dataset)) as folder:
         tally, reasons = _write(folder, zip(_delivered(dataset, images, at), outcomes, strict=True), doubtful.add)
-        if not tally["aligned"]:
+        if not tally[ALIGNED]:
             common = "; ".join(f"{n} × {reason}" for reason, n in reasons.most_common(3))
             raise SitterError(
                 f"align: none of the {len(images)} images of {dataset} gave a face: {common}. Look at the images in "
@@ -146,9 +155,9 @@ def _aligner(
 def _write(
     folder: Path,
     outcomes: Iterator[tuple[RawImage, AlignedImage]],
-    look: Callable[[dict[str, Any]], None] = lambda row: None,
+    look: Callable[[ImageAccount], None] = lambda image: None,
 ) -> tuple[Counter[str], Counter[str]]:
-    """Write the store and the account as the outcomes arrive; `look` is called with each row of the account.
+    """Write the store and the account as the outcomes arrive; `look` is called with each image in the account.
 
     Returns:
         The number of images with each status, and the number with each reason for which there is no face.
@@ -162,15 +171,15 @@ def _write(
 
         def faces() -> Iterator[StoredFace]:
             for given, outcome in chain([first] if first else [], outcomes):
-                row = outcome.row | _carried(given)
-                write(row)
-                look(row)
-                tally[row["status"]] += 1
-                tally["several"] += int(row["faces"]) > 1
-                tally["half"] += "half a face" in row["reason"]
-                tally["corrected"] += row.get("corrected") in ("box", "landmarks")
+                image = outcome.account
+                write(image, _carried(given))
+                look(image)
+                tally[image.status] += 1
+                tally["several"] += image.faces > 1
+                tally["half"] += "half a face" in image.reason
+                tally["corrected"] += image.corrected in ("box", "landmarks")
                 if outcome.face is None:
-                    reasons[row["reason"]] += 1
+                    reasons[image.reason] += 1
                 else:
                     yield outcome.face
 
@@ -192,9 +201,9 @@ def _kept(columns: tuple[str, ...]) -> dict[str, str]:
 
 def _summarise(dataset: str, tally: Counter[str], choose: str, doubtful: Doubtful, at: Layout) -> None:
     """Log the number of images with each status, and the files that list them."""
-    statuses = ("aligned", "no_face", "unreadable", "dropped")
+    statuses = (ALIGNED, NO_FACE, UNREADABLE, DROPPED)
     images = sum(tally[status] for status in statuses)
-    parts = [f"{images} images", f"{tally['aligned']} aligned"]
+    parts = [f"{images} images", f"{tally[ALIGNED]} {ALIGNED}"]
     parts += [f"{tally[status]} {status.replace('_', ' ')}" for status in statuses[1:] if tally[status]]
     logger.info(f"{dataset}: {', '.join(parts)}")
     notes = [f"{tally['corrected']} corrected by hand"] if tally["corrected"] else []
@@ -202,10 +211,10 @@ def _summarise(dataset: str, tally: Counter[str], choose: str, doubtful: Doubtfu
         notes.append(f"{tally['several']} with several faces (choose: {choose})")
     if tally["half"]:
         notes.append(f"{tally['half']} half a face")
-    if notes or tally["aligned"] < images:
+    if notes or tally[ALIGNED] < images:
         logger.info(f"{dataset}: {'; '.join([*notes, 'each image is accounted for'])} in {account_file(dataset, at)}")
     if doubtful.unreadable:
-        more = " …" if tally["unreadable"] > len(doubtful.unreadable) else ""
+        more = " …" if tally[UNREADABLE] > len(doubtful.unreadable) else ""
         logger.info(f"{dataset}: unreadable, to be replaced or dropped: {'; '.join(doubtful.unreadable)}{more}")
     if doubtful.total:
         logger.info(f"{dataset}: {doubtful.total} doubtful, to be looked at in {doubtful_file(dataset, at)}")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from sys import intern
 from typing import Any, NamedTuple
 
-from pipeline.core.files import each_batch, each_row, read_csv, repeated_checksums
+from pipeline.core.errors import SitterError, nearest
+from pipeline.core.files import each_batch, each_row, repeated_checksums
 from pipeline.core.layout import HERE, Layout
 from pipeline.core.typed_files import each_typed, from_file
-from pipeline.store.columns import FOUND
+from pipeline.store.columns import DEALT, FOUND, GIVEN, RENDERED
 from pipeline.store.curves import Number
 
 ACCOUNT = "faces.csv"
@@ -23,6 +24,10 @@ OWN = ("image_id", "path", "sitter", *FOUND)
 """Columns that every account has, in order; the columns of the source follow."""
 ALIGNED = "aligned"
 """The status of an image with a face in the store."""
+NO_FACE = "no_face"
+"""The status of an image on which no face was found."""
+UNREADABLE = "unreadable"
+"""The status of an image that cannot be read."""
 DROPPED = "dropped"
 """The status of an image that a person has taken out."""
 DOUBTFUL = "doubtful.html"
@@ -31,6 +36,51 @@ BOX = ("x0", "y0", "x1", "y1")
 """Columns of the place of a face in its image."""
 SHARED = ("sitter", "status", "origin", "rendering", "artist", "pairs", "width", "height")
 """Columns in which many images have the same word."""
+OURS = frozenset({*GIVEN, *FOUND, *DEALT, *RENDERED})
+"""Columns that are not facts of the source about a picture."""
+
+Box = tuple[float, float, float, float]
+
+
+class OtherFace(NamedTuple):
+    """A face in an image that was not chosen."""
+
+    corners: str
+    """Left, top, right and bottom in whole pixels of the image, separated by spaces."""
+    score: str
+    """The detector's score."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageAccount:
+    """One image of a data set with all that the account says about it."""
+
+    image_id: str
+    path: str
+    """Path below the folder of the data set's images."""
+    sitter: str
+    status: str
+    reason: str = ""
+    faces: int = 0
+    """Number of faces that were found."""
+    detector: str = ""
+    """The kind of the detector that found the chosen face."""
+    scale: float | None = None
+    """By how much the image was enlarged when the face was found."""
+    score: float | None = None
+    """The detector's score of the chosen face."""
+    box: Box | None = None
+    """The chosen face: left, top, right and bottom in pixels of the image."""
+    size: tuple[int, int] | None = None
+    """Width and height of the image in pixels."""
+    misfit: float | None = None
+    """How far the landmarks are from a frontal face's, in pixels of the crop."""
+    others: tuple[OtherFace, ...] = ()
+    """Some of the faces that were not chosen."""
+    corrected: str = ""
+    """What a person has corrected."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Facts from the source, as far as it has them: artist, title, year and so on, in the order of the file."""
 
 
 class AccountedImage(NamedTuple):
@@ -65,6 +115,16 @@ class Account:
     """The columns that the file has."""
     images: list[AccountedImage]
     """The images in the order of the file, from line 2 on."""
+
+
+class ImageFile(NamedTuple):
+    """The file of one image of a data set, to find the same file in other data sets."""
+
+    image_id: str
+    sha256: str
+    """Empty where the account does not say it."""
+    box: tuple[str, ...]
+    """The place of the face in the image, x0 to y1, as text; empty words where there is no face."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +163,10 @@ class Alignment:
 
 
 @contextmanager
-def account_writer(folder: Path, carried: Iterable[str]) -> Iterator[Callable[[Mapping[str, Any]], object]]:
-    """Open a new account in an existing folder, and yield a function that writes a row.
+def account_writer(
+    folder: Path, carried: Iterable[str]
+) -> Iterator[Callable[[ImageAccount, Mapping[str, str]], object]]:
+    """Open a new account in an existing folder, and yield a function that writes an image and its carried columns.
 
     Args:
         folder: the folder of the data set's faces, while it is being made.
@@ -113,7 +175,26 @@ def account_writer(folder: Path, carried: Iterable[str]) -> Iterator[Callable[[M
     with open(folder / ACCOUNT, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [*OWN, *carried], restval="", lineterminator="\n")
         writer.writeheader()
-        yield writer.writerow
+        yield lambda image, cells: writer.writerow({**_as_row(image), **cells})
+
+
+def _as_row(image: ImageAccount) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "image_id": image.image_id,
+        "path": image.path,
+        "sitter": image.sitter,
+        "status": image.status,
+        "reason": image.reason,
+        "faces": image.faces,
+        "detector": image.detector,
+        "scale": image.scale,
+        "score": image.score,
+        "misfit": image.misfit,
+        "others": "; ".join(" ".join(other) for other in image.others),
+        "corrected": image.corrected,
+    }
+    row |= dict(zip(BOX, image.box or (), strict=bool(image.box)))
+    return row | dict(zip(("width", "height"), image.size or (), strict=bool(image.size)))
 
 
 def doubtful_file(dataset: str, at: Layout = HERE) -> Path:
@@ -131,25 +212,70 @@ def has_account(dataset: str, at: Layout = HERE) -> bool:
     return account_file(dataset, at).exists()
 
 
-def each_account(dataset: str, columns: Sequence[str] = ("image_id",), at: Layout = HERE) -> Iterator[dict[str, str]]:
-    """Yield the rows of a data set's account as text; `columns` must exist."""
-    return each_row(account_file(dataset, at), columns)
-
-
-def each_account_in(folder: Path) -> Iterator[dict[str, str]]:
-    """Yield the rows of the account in a folder, such as the folder of a part of a data set, as text."""
-    return each_row(folder / ACCOUNT)
-
-
-def read_account(
-    dataset: str, columns: Sequence[str] = ("image_id",), only: Sequence[str] | None = None, at: Layout = HERE
-) -> list[dict[str, str]]:
-    """Read a data set's account as text: `columns` must exist, and only the columns in `only` are kept.
+def each_account(dataset: str, only: Collection[str] | None = None, at: Layout = HERE) -> Iterator[ImageAccount]:
+    """Yield all that the account says about each image of a data set; None: about all images, not `only` some.
 
     Raises:
-        SitterError: the file or one of the columns is absent.
+        SitterError: the file or one of the columns of `REQUIRED` is absent.
     """
-    return read_csv(account_file(dataset, at), columns, only=only)
+    rows = each_row(account_file(dataset, at), REQUIRED)
+    return (as_account(row) for row in rows if only is None or row["image_id"] in only)
+
+
+def as_account(row: Mapping[str, str]) -> ImageAccount:
+    """Return what a row of an account says."""
+
+    def word(column: str) -> str:
+        return row.get(column) or ""
+
+    def number(column: str) -> float | None:
+        return float(text) if (text := word(column)) else None
+
+    x0, y0, x1, y1 = (number(side) for side in BOX)
+    width, height = number("width"), number("height")
+    return ImageAccount(
+        image_id=row["image_id"],
+        path=word("path"),
+        sitter=intern(word("sitter")),
+        status=intern(word("status")),
+        reason=intern(word("reason")),
+        faces=int(word("faces") or 0),
+        detector=intern(word("detector")),
+        scale=number("scale"),
+        score=number("score"),
+        box=None if x0 is None or y0 is None or x1 is None or y1 is None else (x0, y0, x1, y1),
+        size=None if width is None or height is None else (int(width), int(height)),
+        misfit=number("misfit"),
+        others=tuple(OtherFace(*other.rsplit(" ", 1)) for other in word("others").split("; ") if other),
+        corrected=intern(word("corrected")),
+        columns={column: value for column, value in row.items() if value and column not in OURS},
+    )
+
+
+def each_account_in(folder: Path) -> Iterator[ImageAccount]:
+    """Yield the images of the account in a folder, such as the folder of a part of a data set."""
+    return map(as_account, each_row(folder / ACCOUNT))
+
+
+def each_file(dataset: str, at: Layout = HERE) -> Iterator[ImageFile]:
+    """Yield the file of each image of a data set; none if the account has no checksums."""
+    for row in each_row(account_file(dataset, at), ("image_id",)):
+        if "sha256" not in row:
+            return
+        yield ImageFile(row["image_id"], row["sha256"], tuple(row.get(column) or "" for column in BOX))
+
+
+def read_column(dataset: str, column: str, at: Layout = HERE) -> dict[str, str]:
+    """Read one column of a data set's account, such as one that the user brought along, by image id.
+
+    Raises:
+        SitterError: the file or the column is absent.
+    """
+    file = account_file(dataset, at)
+    known = next(each_row(file, ("image_id",)), None)
+    if known is not None and column not in known:
+        raise SitterError(f"{file} has no column {column!r}; {nearest(column, known)}")
+    return {row["image_id"]: intern(row[column] or "") for row in each_row(file)}
 
 
 def read_images(dataset: str, at: Layout = HERE) -> Account:

@@ -37,8 +37,8 @@ def read_credits(dataset: str, at: Layout = HERE) -> dict[str, Credit]:
 
     Only addresses with http or https are kept, so that no page links to a script or a file.
     """
-    rows = each_account(dataset, at=at) if has_account(dataset, at) else ()
-    found = ((row["image_id"], _credit(row)) for row in rows)
+    images = each_account(dataset, at=at) if has_account(dataset, at) else ()
+    found = ((image.image_id, _credit(image.columns)) for image in images)
     return {image_id: credit for image_id, credit in found if credit != UNKNOWN}
 
 

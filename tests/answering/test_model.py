@@ -127,7 +127,7 @@ def test_a_person_draws_a_box_around_the_face_that_is_meant(study: OpenStudy) ->
     wide[4:116, 180:292] = portrait(5, 0)
     face = model.face(wide, name="wide", box=(190.0, 10.0, 280.0, 110.0))
     assert face.box == (190.0, 10.0, 280.0, 110.0)
-    assert "drawn by a person" in face.account["reason"]
+    assert "drawn by a person" in face.account.reason
     drawn = np.corrcoef(face.crop.ravel(), portrait(5, 0).ravel())[0, 1]
     assert drawn > np.corrcoef(face.crop.ravel(), portrait(9, 0).ravel())[0, 1]
     with pytest.raises(sitter.SitterError, match="not within the picture of 300×120 pixels"):

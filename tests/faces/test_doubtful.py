@@ -10,7 +10,7 @@ from PIL import Image
 from pipeline.core.layout import Layout
 from pipeline.reporting import doubtful_faces
 from pipeline.stages import align
-from pipeline.store.accounts import DOUBTFUL, doubtful_file
+from pipeline.store.accounts import DOUBTFUL, as_account, doubtful_file
 from tests.faces.real import install_scrfd, no_face, photograph
 from tests.test_align import SCRFD, account, half_a_face, put, study, two_faces
 
@@ -91,7 +91,7 @@ def project(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_what_is_doubtful(changes: dict[str, str], expected: list[str]) -> None:
-    assert doubtful_faces.doubts(SURE | changes, 0.6) == expected
+    assert doubtful_faces.doubts(as_account(SURE | changes), 0.6) == expected
 
 
 def test_one_kind_may_be_tried_twice_and_the_account_says_who_found_nothing(at: Layout) -> None:
@@ -161,7 +161,7 @@ def test_hostile_names_stay_text(at: Layout) -> None:
     folder.mkdir()
     Image.new("RGB", (80, 80)).save(at.root / "a.png")
     found = doubtful_faces.Doubtful(0.6)
-    found.add(crowd)
+    found.add(as_account(crowd))
     found.write(folder, "people", at.root, 200, None)
     text = (folder / DOUBTFUL).read_text()
     assert "<script>" not in text

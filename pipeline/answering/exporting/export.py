@@ -115,6 +115,7 @@ def sample(study: OpenStudy, count: int) -> tuple[list[Face], str]:
     Raises:
         SitterError: no data set has been aligned.
     """
+    from pipeline.store.accounts import ALIGNED, ImageAccount
     from pipeline.store.faces import FaceStore
 
     there = [dataset for dataset in study.datasets if (study.at.faces(dataset) / MANIFEST).is_file()]
@@ -128,7 +129,8 @@ def sample(study: OpenStudy, count: int) -> tuple[list[Face], str]:
         wanted = count // len(there) + (n < count % len(there))
         for i in np.unique(np.linspace(0, len(store) - 1, min(wanted, len(store))).astype(int)):
             crop, name = store.crop(int(i)), f"{dataset}:{store.image_ids[i]}"
-            found.append(Face(name, 1, (0.0, 0.0, 0.0, 0.0), store.landmarks[i], 1.0, crop, {}, crop))
+            account = ImageAccount(store.image_ids[i], "", "", ALIGNED)
+            found.append(Face(name, 1, (0.0, 0.0, 0.0, 0.0), store.landmarks[i], 1.0, crop, account, crop))
     return found, ", ".join(there)
 
 
