@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.core.errors import SitterError, nearest
 from pipeline.core.layout import Layout
-from pipeline.store.accounts import account_file
+from pipeline.store.accounts import NUMBERS, TEXTS, account_file
 from pipeline.store.candidates import MEASURED, each_candidate_as_text
 from pipeline.store.embeddings import read_embeddings
 from pipeline.store.results import read_metrics
@@ -49,11 +49,8 @@ def faces(study: Study, dataset: str, at: Layout) -> pd.DataFrame:
     file = account_file(dataset, at)
     if not file.is_file():
         raise SitterError(f"{file} does not exist: run `sitter align {dataset}` first.")
-    text = dict.fromkeys(("image_id", "path", "sitter", "reason", "others"), str)
-    return pd.read_csv(file, dtype=text, keep_default_na=False, na_values={c: [""] for c in _NUMBERS})
-
-
-_NUMBERS = ("scale", "score", "x0", "y0", "x1", "y1", "misfit", "width", "height", "faces")
+    numbers = {column: [""] for column in NUMBERS}
+    return pd.read_csv(file, dtype=dict.fromkeys(TEXTS, str), keep_default_na=False, na_values=numbers)
 
 
 def embeddings(model: str, dataset: str, at: Layout) -> pd.DataFrame:

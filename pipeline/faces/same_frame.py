@@ -26,11 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.alignment import ARCFACE, similarity
-from pipeline.core.files import each_row, read_columns
 from pipeline.core.numbers import Singles
 from pipeline.core.pixels import RGBImage
 from pipeline.faces.sketches import COARSE, contrast, grey, unit
-from pipeline.store.accounts import ACCOUNT
+from pipeline.store.accounts import read_sizes
 from pipeline.store.faces import FaceStore
 
 AT_LEAST = 0.98
@@ -74,14 +73,11 @@ class Frames:
 
 def frames_of(store: FaceStore) -> Frames:
     """Return the place of each face of a data set in its image, from the store and the `faces.csv` beside it."""
-    table = store.folder / ACCOUNT
     size = np.zeros((len(store), 2))
-    if {"width", "height"} <= next(each_row(table), {}).keys():
-        columns = read_columns(table, ["image_id", "width", "height"])
-        rows = store.rows(columns["image_id"]).fill_null(-1).to_numpy()
-        for axis, column in enumerate(("width", "height")):
-            numbers = [float(text or 0) for text in columns[column].to_pylist()]
-            size[rows[rows >= 0], axis] = np.array(numbers)[rows >= 0]
+    if (read := read_sizes(store.folder)) is not None:
+        image_ids, sizes = read
+        rows = store.rows(image_ids).fill_null(-1).to_numpy()
+        size[rows[rows >= 0]] = sizes[rows >= 0]
     return Frames(store.landmarks, size)
 
 

@@ -9,14 +9,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from sys import intern
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.core.errors import SitterError, nearest
-from pipeline.core.files import each_batch, each_row, repeated_checksums
+from pipeline.core.files import each_batch, each_row, read_columns, repeated_checksums
 from pipeline.core.layout import HERE, Layout
 from pipeline.core.typed_files import each_typed, from_file
 from pipeline.store.columns import DEALT, FOUND, GIVEN, RENDERED
 from pipeline.store.curves import Number
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
 
 ACCOUNT = "faces.csv"
 REQUIRED = ("image_id", "sitter", "status")
@@ -34,6 +39,12 @@ DOUBTFUL = "doubtful.html"
 """The page of images that a human should check."""
 BOX = ("x0", "y0", "x1", "y1")
 """Columns of the place of a face in its image."""
+SIZE = ("width", "height")
+"""Columns of the size of an image."""
+NUMBERS = ("scale", "score", *BOX, "misfit", *SIZE, "faces")
+"""Columns of numbers, which are empty where there is no face."""
+TEXTS = ("image_id", "path", "sitter", "reason", "others")
+"""Columns that are text even where every cell looks like a number."""
 SHARED = ("sitter", "status", "origin", "rendering", "artist", "pairs", "width", "height")
 """Columns in which many images have the same word."""
 OURS = frozenset({*GIVEN, *FOUND, *DEALT, *RENDERED})
@@ -194,7 +205,7 @@ def _as_row(image: ImageAccount) -> dict[str, Any]:
         "corrected": image.corrected,
     }
     row |= dict(zip(BOX, image.box or (), strict=bool(image.box)))
-    return row | dict(zip(("width", "height"), image.size or (), strict=bool(image.size)))
+    return row | dict(zip(SIZE, image.size or (), strict=bool(image.size)))
 
 
 def doubtful_file(dataset: str, at: Layout = HERE) -> Path:
@@ -232,7 +243,7 @@ def as_account(row: Mapping[str, str]) -> ImageAccount:
         return float(text) if (text := word(column)) else None
 
     x0, y0, x1, y1 = (number(side) for side in BOX)
-    width, height = number("width"), number("height")
+    width, height = (number(side) for side in SIZE)
     return ImageAccount(
         image_id=row["image_id"],
         path=word("path"),
@@ -276,6 +287,24 @@ def read_column(dataset: str, column: str, at: Layout = HERE) -> dict[str, str]:
     if known is not None and column not in known:
         raise SitterError(f"{file} has no column {column!r}; {nearest(column, known)}")
     return {row["image_id"]: intern(row[column] or "") for row in each_row(file)}
+
+
+def read_sizes(folder: Path) -> tuple[pa.StringArray, NDArray[np.float64]] | None:
+    """Read the ids of all images of the account in a folder, and their sizes [n, 2], width and height; 0: not known.
+
+    None if the account has no sizes.
+
+    Raises:
+        SitterError: the account is absent or broken.
+    """
+    import numpy as np
+
+    file = folder / ACCOUNT
+    if not {*SIZE} <= next(each_row(file), {}).keys():
+        return None
+    columns = read_columns(file, ["image_id", *SIZE])
+    sizes = [[float(text or 0) for text in columns[column].to_pylist()] for column in SIZE]
+    return columns["image_id"], np.array(sizes).T
 
 
 def read_images(dataset: str, at: Layout = HERE) -> Account:
