@@ -10,7 +10,8 @@ import pytest
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.typed_files import find_folder, from_file, read_folder, read_typed, rows_of
-from pipeline.store.curves import Curve, Number, Yes
+from pipeline.store.cells import Number, Yes
+from pipeline.store.curves import CmcCurve
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,6 @@ def test_a_folder_is_found_by_its_first_file_and_must_then_be_whole(tmp_path: Pa
 
 
 def test_a_curve_leaves_out_incomplete_points_and_orders_them(tmp_path: Path) -> None:
-    curve = Curve.of([{"x": "2", "y": "0.1"}, {"x": "1", "y": ""}, {"x": "0", "y": "0.3"}])
-    assert curve.points("x", "y") == [(0.0, 0.3), (2.0, 0.1)]
-    assert curve.points("x", "absent") == []
+    curve = CmcCurve.of([{"rank": "2", "rate": "0.1"}, {"rank": "1", "rate": ""}, {"rank": "0", "rate": "0.3"}])
+    assert curve.line() == [(0.0, 0.3), (2.0, 0.1)]
+    assert CmcCurve.of([{"rank": "2"}]).line() == []

@@ -16,8 +16,7 @@ from pipeline.store.results import read_metrics
 if TYPE_CHECKING:
     from pipeline.params import Study
 
-ENDS = ("low", "high", "note")
-COLUMNS = ("benchmark", "model", "figure", "value", *ENDS)
+COLUMNS = ("benchmark", "model", "figure", "value", "low", "high", "note")
 
 
 def results(at: Layout) -> pd.DataFrame:
@@ -26,15 +25,11 @@ def results(at: Layout) -> pd.DataFrame:
     Raises:
         SitterError: nothing has been evaluated yet.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []
     for benchmark, models in read_metrics(at.results()).items():
         for model, figures in models.items():
-            ends = {f"{figure}_{end}" for figure in figures for end in ENDS}
-            for figure, value in figures.items():
-                if figure in ends:
-                    continue
-                row = {"benchmark": benchmark, "model": model, "figure": figure, "value": value}
-                rows.append(row | {end: figures.get(f"{figure}_{end}") for end in ENDS})
+            for name, figure in figures.items():
+                rows.append((benchmark, model, name, figure.value, *figure.ends, figure.note or None))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -13,6 +13,7 @@ from pipeline.core.layout import Layout
 from pipeline.reporting.number_format import NONE, signed
 from pipeline.reporting.published import Beside, PublishedComparison, comparisons, tables
 from pipeline.reporting.tables import aligned, cell, heading
+from pipeline.store.figures import Figure
 from pipeline.store.results import read_metrics
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def as_text(comparison: PublishedComparison) -> str:
         ["model", *(f"{heading(f)}{', %' * (f in rates)}{word}" for f in figures for word in ("", " paper", " +−"))]
     ]
     for model, _, values in comparison.rows:
-        lines.append([model, *(text for f in figures for text in _cells(f, values[f]))])
+        lines.append([model, *(text for f in figures for text in _cells(values[f]))])
     published = comparison.published
     title = f"{comparison.benchmark} beside {published.citation} ({published.about})"
     notes = ["+−: our figure minus the paper's; * where the paper's figure lies outside of our interval"]
@@ -53,9 +54,8 @@ def as_text(comparison: PublishedComparison) -> str:
     return "\n".join([title, *aligned(lines), *notes])
 
 
-def _cells(figure: str, beside: Beside) -> tuple[str, str, str]:
-    ours = {figure: beside.ours, f"{figure}_low": beside.low, f"{figure}_high": beside.high}
-    paper = cell({figure: beside.published}, figure, beside.percent)
+def _cells(beside: Beside) -> tuple[str, str, str]:
+    paper = cell(Figure(beside.published), beside.percent)
     difference = beside.difference
     text = NONE if difference is None else signed(difference, beside.percent) + "*" * (beside.within is False)
-    return cell(ours, figure, beside.percent), paper, text
+    return cell(beside.ours, beside.percent), paper, text

@@ -121,12 +121,11 @@ def _figures(study: Study, name: str) -> Iterator[str]:
         return
     rows: list[Sequence[str]] = [("benchmark", "figure", "value")]
     for benchmark in read_results(folder, study.evaluate.benchmarks).benchmarks:
-        values = benchmark.metrics.get(name, {})
         for figure in benchmark.figures:
-            if values.get(figure) is not None:
+            if benchmark.value(name, figure) is not None:
                 percent = benchmark.percent(figure)
                 words = heading(figure) + (", %" if percent else "")
-                rows.append((benchmark.name, words, cell(values, figure, percent)))
+                rows.append((benchmark.name, words, cell(benchmark.metrics[name][figure], percent)))
     if len(rows) > 1:
         yield ""
         yield from aligned(rows)

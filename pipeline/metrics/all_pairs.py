@@ -24,7 +24,7 @@ from pipeline.metrics.operating_points import (
 )
 from pipeline.metrics.pair_table import PairTable, exact_table, streamed_table
 from pipeline.metrics.pairing import EXAMPLES, Example, Pairing, extremes
-from pipeline.metrics.result import Context, Result, Scalar, Scored, Unjudged, at
+from pipeline.metrics.result import Context, Result, Scalar, Scored, Unjudged
 from pipeline.metrics.support import with_effective_support
 from pipeline.metrics.templates import pooled
 from pipeline.metrics.verification import (
@@ -38,6 +38,7 @@ from pipeline.metrics.verification import (
 from pipeline.metrics.verification_figures import curves, rates, weighed
 from pipeline.params.metrics.all_pairs import AllPairsOptions
 from pipeline.store.benchmarks import HardPair
+from pipeline.store.figure_names import EER_THRESHOLD, GENUINE, IMPOSTOR, SITTERS, THRESHOLD, at
 
 # Up to this many pairs, each score is kept; beyond, scores are counted in a histogram.
 EXACT_PAIRS = 1_000_000
@@ -154,10 +155,12 @@ def _with_validation(
     if not counts.genuine.sum() or not counts.impostor.sum():
         return replace(result, scalars=scalars)
     scalars = with_effective_support(scalars, pairs.impostor, pairs.units, context.far)
-    curves = result.curves | expected_performance(validation, counts)
+    curves = result.curves
+    if (expected := expected_performance(validation, counts)) is not None:
+        curves = (*curves, expected)
     if context.calibrate is not None:
         found, calibrated = context.calibrate(pairs, validation, sitters, draws)
-        scalars, curves = scalars | found, curves | calibrated
+        scalars, curves = scalars | found, (*curves, *calibrated)
     return replace(result, scalars=scalars, curves=curves)
 
 
@@ -166,13 +169,13 @@ def _at_one_threshold(context: Context, options: AllPairsOptions, pairing: Pairi
 
     Both use one threshold: the threshold of the highest FAR that has one, else the threshold of the EER.
     """
-    names = [at("threshold", far) for far in sorted(context.far, reverse=True)] + ["eer_threshold"]
+    names = [at(THRESHOLD, far) for far in sorted(context.far, reverse=True)] + [EER_THRESHOLD]
     known = [value for name in names if (value := result.scalars[name].value) is not None]
     if not known:
         return result
     scalars, curves = discard(context, pairing, options.discard, float(known[0]))
-    curves |= groups(context, pairing, options.groups, float(known[0]))
-    return replace(result, scalars=result.scalars | scalars, curves=result.curves | curves)
+    errors = groups(context, pairing, options.groups, float(known[0]))
+    return replace(result, scalars=result.scalars | scalars, curves=(*result.curves, *curves), groups=errors)
 
 
 def _result(
@@ -188,10 +191,10 @@ def _result(
     lacking = _lacking(genuine, impostors, pairing)
     scalars = rates(counts, spread, replicates, context.far, lacking)
     scalars |= {
-        "genuine": Scalar(genuine),
-        "impostor": Scalar(impostors),
+        GENUINE: Scalar(genuine),
+        IMPOSTOR: Scalar(impostors),
         "excluded": Scalar(len(pairing.excluded[0])),
-        "sitters": Scalar(len(pairing.sitters)),
+        SITTERS: Scalar(len(pairing.sitters)),
     }
     given = isinstance(pairing.probe, Scored) and not lacking
     doubt = reversed_by(auc(roc(counts)), genuine, impostors, len(pairing.sitters)) if given else ""

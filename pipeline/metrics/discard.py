@@ -17,8 +17,10 @@ from pipeline.core.errors import SitterError
 from pipeline.core.numbers import Floats, Ints, rounded, unit
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.qualities import quality
-from pipeline.metrics.result import Column, Context, Embedded, Scalar, Scored
+from pipeline.metrics.result import Context, Embedded, Scalar, Scored
 from pipeline.params.metrics.all_pairs import KNOWN_QUALITIES
+from pipeline.store.curves import DiscardCurve
+from pipeline.store.figure_names import discarding
 
 # Largest number of genuine pairs, because each pair is listed.
 MOST = 5_000_000
@@ -30,8 +32,8 @@ BLOCK = 1 << 14
 
 def discard(
     context: Context, pairing: Pairing, qualities: Sequence[str], threshold: float
-) -> tuple[dict[str, Scalar], dict[str, dict[str, Column]]]:
-    """Return `edc_<quality>`, and the curve `discard`: FNMR as a function of the share of discarded images.
+) -> tuple[dict[str, Scalar], list[DiscardCurve]]:
+    """Return `edc_<quality>` and a curve for each quality: FNMR as a function of the share of discarded images.
 
     `edc_<quality>` is the mean FNMR while up to 20 % of the images are discarded, divided by the FNMR of all images. If
     it is below 1, the quality predicts which images will be rejected; at 1 it predicts nothing.
@@ -47,10 +49,10 @@ def discard(
     """
     rows, columns = genuine_pairs(pairing) if qualities else (np.zeros(0, np.int64), np.zeros(0, np.int64))
     if not 0 < len(rows) <= MOST:
-        return {}, {}
+        return {}, []
     rejected = genuine_scores(pairing, rows, columns) < threshold
     scalars: dict[str, Scalar] = {}
-    table: dict[str, list[float | str]] = {"quality": [], "discarded": [], "fnmr": [], "pairs": []}
+    curves: list[DiscardCurve] = []
     for name in qualities:
         values = [_quality(context, images, name) for images in (pairing.probe, pairing.columns)]
         known = [v for v in values if v is not None]
@@ -60,11 +62,9 @@ def discard(
         curve = characteristic(images, np.minimum(known[0][rows], known[1][columns]), rejected)
         area = area_up_to(*curve[:2])
         note = "" if np.isfinite(area) else "no genuine pair is rejected"
-        scalars[f"edc_{name}"] = Scalar(area if not note else None, note, better=None)
-        table["quality"] += [name] * len(curve[0])
-        for column, points in zip(("discarded", "fnmr", "pairs"), curve, strict=True):
-            table[column] += points.tolist()
-    return scalars, {"discard": {name: list(column) for name, column in table.items()}} if table["quality"] else {}
+        scalars[discarding(name)] = Scalar(area if not note else None, note, better=None)
+        curves.append(DiscardCurve(name, *(points.tolist() for points in curve)))
+    return scalars, curves
 
 
 def genuine_pairs(pairing: Pairing) -> tuple[Ints, Ints]:

@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 from pipeline.core.errors import SitterError
 from pipeline.core.numbers import Floats, unit
 from pipeline.metrics.manifest_values import classes, values_of
-from pipeline.metrics.result import Column, Context, Result, Scalar
+from pipeline.metrics.result import Context, Result, Scalar
 from pipeline.params.metrics.embedding_map import EmbeddingMapOptions
+from pipeline.store.curves import Column, EmbeddingMap
+from pipeline.store.figure_names import IMAGES
 
 FEWEST = 10
 """Least number of images for a map."""
@@ -54,12 +56,14 @@ def embedding_map(context: Context, options: EmbeddingMapOptions) -> Result:
         "trustworthiness": Scalar(float(trustworthiness(x, flat, n_neighbors=near))),
         "same_sitter_nearest": _same_nearest(x, sitters[chosen]),
         "same_sitter_nearest_in_map": _same_nearest(flat, sitters[chosen]),
-        "images": Scalar(len(x)),
+        IMAGES: Scalar(len(x)),
     }
-    curve: dict[str, Column] = {"image_id": ids[chosen], "x": flat[:, 0].round(3), "y": flat[:, 1].round(3)}
-    for name in options.colour:
-        curve[name] = sitters[chosen] if name == "sitter" else _values(context, options.dataset, name, ids[chosen])
-    return Result(scalars, len(np.unique(sitters[chosen])), {"map": curve})
+    colours: dict[str, Column] = {
+        name: sitters[chosen] if name == "sitter" else _values(context, options.dataset, name, ids[chosen])
+        for name in options.colour
+    }
+    places = EmbeddingMap(ids[chosen], flat[:, 0].round(3), flat[:, 1].round(3), colours)
+    return Result(scalars, len(np.unique(sitters[chosen])), (places,))
 
 
 def _values(context: Context, dataset: str, column: str, ids: NDArray[np.str_]) -> list[str]:

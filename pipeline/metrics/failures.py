@@ -17,6 +17,7 @@ from pipeline.core.numbers import Floats, Ints
 from pipeline.metrics.intervals import ScoredPairs
 from pipeline.metrics.pairing import Pairing
 from pipeline.metrics.result import Context, Embedded, Scalar
+from pipeline.store.figure_names import FTA, FTE
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class WithFailures:
         """Return `fta`, the share of failed probe images, and `fte`, of gallery sitters without a usable image."""
         enrolled, sitters = set(self.own.columns.sitters), set(self.every.columns.sitters)
         return {
-            "fta": Scalar(len(self.probes) / max(1, len(self.every.probe)), percent=True),
-            "fte": Scalar(len(sitters - enrolled) / max(1, len(sitters)), percent=True),
+            FTA: Scalar(len(self.probes) / max(1, len(self.every.probe)), percent=True),
+            FTE: Scalar(len(sitters - enrolled) / max(1, len(sitters)), percent=True),
         }
 
 

@@ -14,9 +14,10 @@ from pipeline.metrics.failures import WithFailures, floor, listed, lost_by_group
 from pipeline.metrics.levels import level_means, level_replicates
 from pipeline.metrics.operating_points import generalised_errors
 from pipeline.metrics.pair_table import PairTable, exact_table, streamed_table
-from pipeline.metrics.result import Context, Result, Scalar, at
+from pipeline.metrics.result import Context, Result, Scalar
 from pipeline.metrics.streaming import Histograms
 from pipeline.metrics.verification import Tally, eer, roc, support, tally, tar_at_far
+from pipeline.store.figure_names import GEER, GFRR, at
 
 # Largest number of pairs that are listed individually, including pairs with failed images.
 MOST_LISTED = 8_000_000
@@ -93,11 +94,11 @@ def generalised(counts: Tally, replicates: Mapping[str, Floats], far: Sequence[f
         far: the GFARs.
     """
     curve, impostors = roc(counts), float(counts.impostor.sum())
-    found = {"geer": Scalar(eer(curve)[0], "", replicates["eer"], percent=True, better="lower", beside=True)}
+    found = {GEER: Scalar(eer(curve)[0], "", replicates["eer"], percent=True, better="lower", beside=True)}
     for n, target in enumerate(far):
         enough, note = support(impostors, target)
         value, drawn = (1 - tar_at_far(curve, target)[0], 1 - replicates["tar"][:, n]) if enough else (None, None)
-        found[at("gfrr", target)] = Scalar(value, note, drawn, percent=True, better="lower", beside=True)
+        found[at(GFRR, target)] = Scalar(value, note, drawn, percent=True, better="lower", beside=True)
     return found
 
 

@@ -13,14 +13,21 @@ from pipeline.core.errors import SitterError
 from pipeline.core.numbers import Floats, Ints, unit
 from pipeline.metrics.centres import in_blocks, nearest
 from pipeline.metrics.intervals import resample
-from pipeline.metrics.result import Column, Context, Embedded, Result, Scalar, first_of_each
+from pipeline.metrics.result import Context, Embedded, Result, Scalar, first_of_each
 from pipeline.params.metrics.geometry import GeometryOptions
+from pipeline.store.curves import Curve, NearestCentre, NearestHistogram, NearestMean, NearestValMean
+from pipeline.store.figure_names import GENUINE, IMAGES
 
 BLOCK = 1024
 PAIRS_AT_ONCE = 1 << 16
 # If there are more sitters than this, random groups of sitters are resampled.
 GROUPS = 256
 DEGREES = np.arange(0, 182, 2)
+HISTOGRAMS: dict[str, type[NearestHistogram]] = {
+    "centre": NearestCentre,
+    "mean": NearestMean,
+    "val_mean": NearestValMean,
+}
 
 
 def geometry(context: Context, options: GeometryOptions) -> Result:
@@ -60,7 +67,7 @@ def geometry(context: Context, options: GeometryOptions) -> Result:
         "genuine_similarity": sums.mean(cosine),
         **_all_pairs(x, images, group, drawn),
     }
-    curves: dict[str, dict[str, Column]] = {}
+    curves: list[Curve] = []
     centres: list[tuple[str, Iterable[NDArray[Any]] | None]] = [("centre", context.learned())]
     for subset in options.centres_from if options.centres is not None else ():
         assert options.centres is not None
@@ -75,17 +82,17 @@ def geometry(context: Context, options: GeometryOptions) -> Result:
                 f"closer_to_{sort}_a": sums.mean(near[a] > cosine, percent=True),
                 f"closer_to_{sort}_b": sums.mean(near[b] > cosine, percent=True),
             }
-            curves[f"nearest_{sort}"] = _distances(near)
-    scalars |= {"images": Scalar(len(images)), "genuine": Scalar(len(a))}
-    return Result(scalars, units, curves)
+            curves.append(_distances(HISTOGRAMS[sort], near))
+    scalars |= {IMAGES: Scalar(len(images)), GENUINE: Scalar(len(a))}
+    return Result(scalars, units, tuple(curves))
 
 
-def _distances(cosine: Floats) -> dict[str, Column]:
+def _distances(kind: type[NearestHistogram], cosine: Floats) -> NearestHistogram:
     """Return a histogram of the angles to the nearest centre, in degrees, with the same bins for every model."""
     counts, edges = np.histogram(np.degrees(np.arccos(np.clip(cosine, -1, 1))), DEGREES)
     filled = np.flatnonzero(counts)
     span = slice(filled[0], filled[-1] + 1)
-    return {"degrees_left": edges[:-1][span], "degrees_right": edges[1:][span], "images": counts[span]}
+    return kind(edges[:-1][span], edges[1:][span], counts[span])
 
 
 @dataclass(frozen=True)

@@ -23,17 +23,16 @@ from pipeline.metrics.discard import genuine_pairs, genuine_scores
 from pipeline.metrics.intervals import FEWEST_UNITS, draws, share_interval
 from pipeline.metrics.manifest_values import classes, values_of
 from pipeline.metrics.pairing import Pairing
-from pipeline.metrics.result import Column, Context
+from pipeline.metrics.result import Context
+from pipeline.store.benchmarks import GroupErrors, GroupRate
+from pipeline.store.figure_names import FMR, FNMR
 
 SAME, DIFFERENT = "same", "different"
 """Pairs of images with the same value, and pairs with two different values."""
 # If there are more sitters than this, groups of sitters are resampled.
 MOST_SITTERS = 400
 GROUPS = 128
-RATES = ("fmr", "fnmr")
-COLUMNS = ("column", "group", "sitters", "genuine", "impostor", "threshold", *(
-    f"{rate}{end}" for rate in RATES for end in ("", "_low", "_high", "_difference", "_difference_low",
-                                                  "_difference_high", "_p", "_significant")), "note")  # fmt: skip
+RATES = (FMR, FNMR)
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,10 @@ class _Rate:
     replicates: Floats
 
 
-def groups(
-    context: Context, pairing: Pairing, columns: Sequence[str], threshold: float
-) -> dict[str, dict[str, Column]]:
-    """Return the curve `groups`: a row for each value of each column, for `same` and for `different`.
+def groups(context: Context, pairing: Pairing, columns: Sequence[str], threshold: float) -> list[GroupErrors]:
+    """Return the errors of each value of each column, of `same` and of `different`.
 
-    A row has FMR and FNMR with intervals, and the difference to the rest with its interval and corrected p-value. The
+    They have FMR and FNMR with intervals, and the difference to the rest with its interval and corrected p-value. The
     rest of a value is the pairs within other values; the rest of `same` is `different`. A note says if there are too
     few sitters. A group without errors, or with errors only, has an interval (see `share_interval`) but no test,
     because its errors do not vary.
@@ -76,13 +73,13 @@ def groups(
         SitterError: a data set has no such column.
     """
     if not columns:
-        return {}
+        return []
     unit_of, units = _units(pairing, context.seed)
     rows, cols = genuine_pairs(pairing)
     genuine = rows, cols, genuine_scores(pairing, rows, cols) < threshold
     coded = {column: _codes(context, pairing, column) for column in columns}
     hits = _false_matches(pairing, unit_of, units, coded, threshold)
-    table: list[dict[str, object]] = []
+    table: list[GroupErrors] = []
     for column, (names, codes) in coded.items():
         count = partial(_counted, pairing, unit_of, units, genuine)
         found = {name: count(codes, code, hits[column][code]) for code, name in enumerate(names)}
@@ -90,8 +87,8 @@ def groups(
         every = count(any_value, 0, hits[column].sum(axis=0))
         found[SAME] = _sum(list(found.values()), units)
         found[DIFFERENT] = every - found[SAME]
-        table += [{"column": column, "threshold": threshold, **row} for row in _rows(context, pairing, codes, found)]
-    return {"groups": {name: [row.get(name) for row in table] for name in COLUMNS}} if table else {}
+        table += _rows(context, pairing, codes, found, column, threshold)
+    return table
 
 
 def _false_matches(
@@ -189,8 +186,8 @@ def _rates(context: Context, counts: _Counts, units: int) -> dict[str, _Rate]:
     for m in _with(whole, draws(units, context.replicates, context.seed)):
         w = m.astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
-            found["fmr"].append(_quadratic(w, counts.accepted) / _quadratic(w, counts.impostor))
-            found["fnmr"].append((w @ counts.rejected) / (w @ counts.genuine))
+            found[FMR].append(_quadratic(w, counts.accepted) / _quadratic(w, counts.impostor))
+            found[FNMR].append((w @ counts.rejected) / (w @ counts.genuine))
     return {
         rate: _Rate(float(values[0]), values[1:]) for rate, parts in found.items() for values in [np.concatenate(parts)]
     }
@@ -209,61 +206,67 @@ def _quadratic(w: Floats, cells: Floats) -> Floats:
 
 
 def _rows(
-    context: Context, pairing: Pairing, codes: tuple[Ints, Ints], found: dict[str, _Counts]
-) -> list[dict[str, object]]:
-    """Return a row for each group."""
+    context: Context,
+    pairing: Pairing,
+    codes: tuple[Ints, Ints],
+    found: dict[str, _Counts],
+    column: str,
+    threshold: float,
+) -> list[GroupErrors]:
+    """Return the errors of each group of a column."""
     units = len(found[SAME].genuine)
     rates = {name: _rates(context, counts, units) for name, counts in found.items()}
     sitters = {name: _sitters(pairing, codes, code) for code, name in enumerate(found) if name not in (SAME, DIFFERENT)}
     everybody = np.concatenate([numbers[c >= 0] for numbers, c in zip(pairing.numbers, codes, strict=True)])
     sitters |= {name: np.bincount(everybody) for name in (SAME, DIFFERENT)}
-    rows, tests = [], []
+    shown: dict[tuple[str, str], GroupRate] = {}
+    tests: list[tuple[tuple[str, str], ScalarDifference]] = []
     for name, counts in found.items():
-        owners = sitters[name]
-        many = {"fmr": effective(owners), "fnmr": effective(counts.genuine)}
-        row: dict[str, object] = {
-            "group": name,
-            "sitters": int((owners > 0).sum()),
-            "genuine": int(counts.genuine.sum()),
-            "impostor": int(counts.impostor.sum()),
-        }
+        many = {FMR: effective(sitters[name]), FNMR: effective(counts.genuine)}
         rest = found[DIFFERENT] if name == SAME else None if name == DIFFERENT else found[SAME] - counts
         others = _rates(context, rest, units) if rest is not None else {}
-        few = []
         for rate in RATES:
             own = rates[name][rate]
-            row[rate] = own.value if np.isfinite(own.value) else None
-            bounds = (
-                share_interval(own.value, own.replicates, context.level, min(many[rate], units))
-                if row[rate] is not None
-                else None
-            )
-            if row[rate] is not None and bounds is None:
-                few.append(rate.upper())
-            row[f"{rate}_low"], row[f"{rate}_high"] = bounds or (None, None)
+            if not np.isfinite(own.value):
+                shown[name, rate] = GroupRate()
+                continue
+            bounds = share_interval(own.value, own.replicates, context.level, min(many[rate], units))
+            shown[name, rate] = GroupRate(own.value, *(bounds or (None, None)))
             if bounds and 0 < own.value < 1 and rate in others and np.isfinite(others[rate].value):
                 pair = {"own": ReplicatedScalar(own.value, own.replicates, many[rate]),
                         "rest": ReplicatedScalar(others[rate].value, others[rate].replicates)}  # fmt: skip
-                tests += [(row, replace(d, metric=rate)) for d in
+                tests += [((name, rate), d) for d in
                           differences({rate: pair}, [("own", "rest")], context.level, units)]  # fmt: skip
-        row["note"] = (
-            f"too few sitters for an interval of {' and '.join(few)} (fewer than {FEWEST_UNITS})" if few else ""
-        )
-        rows.append(row)
     corrected = in_one_family([d for _, d in tests], context.level)
-    for (row, _), d in zip(tests, corrected, strict=True):
-        _tested(row, d)
-    return rows
+    for (key, _), d in zip(tests, corrected, strict=True):
+        shown[key] = replace(
+            shown[key],
+            difference=d.difference,
+            difference_low=d.low,
+            difference_high=d.high,
+            p=d.p,
+            significant=d.significant,
+        )
+    return [
+        GroupErrors.of(
+            column=column,
+            group=name,
+            sitters=int((sitters[name] > 0).sum()),
+            genuine=int(counts.genuine.sum()),
+            impostor=int(counts.impostor.sum()),
+            threshold=threshold,
+            fmr=shown[name, FMR],
+            fnmr=shown[name, FNMR],
+            note=_too_few({rate: shown[name, rate] for rate in RATES}),
+        )
+        for name, counts in found.items()
+    ]
 
 
-def _tested(row: dict[str, object], d: ScalarDifference) -> None:
-    row |= {
-        f"{d.metric}_difference": d.difference,
-        f"{d.metric}_difference_low": d.low,
-        f"{d.metric}_difference_high": d.high,
-        f"{d.metric}_p": d.p,
-        f"{d.metric}_significant": int(d.significant),
-    }
+def _too_few(shown: dict[str, GroupRate]) -> str:
+    """Return a note on the rates of a group that have no interval; empty if there are none."""
+    few = [name.upper() for name, rate in shown.items() if rate.value is not None and rate.low is None]
+    return f"too few sitters for an interval of {' and '.join(few)} (fewer than {FEWEST_UNITS})" if few else ""
 
 
 def _sitters(pairing: Pairing, codes: tuple[Ints, Ints], code: int) -> Ints:

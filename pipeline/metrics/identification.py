@@ -13,12 +13,27 @@ from numpy.typing import NDArray
 from pipeline.metrics.failures import WithFailures, mates, with_failures
 from pipeline.metrics.intervals import draws
 from pipeline.metrics.pairing import Pairing
-from pipeline.metrics.result import Column, Context, Result, Scalar, Scored, at
+from pipeline.metrics.result import Context, Result, Scalar, Scored
 from pipeline.metrics.search_rates import Rate, SearchOutcomes, dir_rate, rank_rate, replicates, threshold
 from pipeline.metrics.searching import searches, units
 from pipeline.metrics.templates import sides
 from pipeline.metrics.verification import reversed_by, support
 from pipeline.params.metrics.identification import IdentificationOptions
+from pipeline.store.curves import CmcCurve, Curve, DirCurve
+from pipeline.store.figure_names import (
+    DIR,
+    FNIR,
+    FNIR_THRESHOLD,
+    GALLERY,
+    GALLERY_SITTERS,
+    MATED,
+    PROBES,
+    THRESHOLD,
+    UNMATED,
+    at,
+    missed,
+    rank,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -64,17 +79,17 @@ def identification(context: Context, options: IdentificationOptions) -> Result:
     for k in sorted(set(options.ranks)):
         hit = mated & (found.position <= k)
         value = float(hit[mated].mean()) if mated.any() else None
-        scalars[f"rank-{k}"] = Scalar(value, "" if mated.any() else nobody, percent=True, better="higher")
+        scalars[rank(k)] = Scalar(value, "" if mated.any() else nobody, percent=True, better="higher")
         if mated.any():
-            drawn[f"rank-{k}"] = rank_rate(found, mated, k)
+            drawn[rank(k)] = rank_rate(found, mated, k)
     for far in context.far:
         enough, note = support(int(rivals.sum()), far, "searches without a mate")
         if not mated.any() or not enough:
-            scalars[at("dir", far)] = Scalar(None, note if mated.any() else nobody, percent=True, better="higher")
+            scalars[at(DIR, far)] = Scalar(None, note if mated.any() else nobody, percent=True, better="higher")
             continue
-        drawn[at("dir", far)] = dir_rate(found, mated, rivals, far)
-        scalars[at("dir", far)] = Scalar(drawn[at("dir", far)].value(), note, percent=True, better="higher")
-        scalars[at("threshold", far)] = Scalar(_threshold(found, rivals, far))
+        drawn[at(DIR, far)] = dir_rate(found, mated, rivals, far)
+        scalars[at(DIR, far)] = Scalar(drawn[at(DIR, far)].value(), note, percent=True, better="higher")
+        scalars[at(THRESHOLD, far)] = Scalar(_threshold(found, rivals, far))
     if by_image:
         scalars["map"] = _mean_precision(context, found, mated, nobody)
     for name, values in replicates(drawn, _draws(context, found)).items():
@@ -82,11 +97,11 @@ def identification(context: Context, options: IdentificationOptions) -> Result:
     failed = with_failures(of_probes, pairing, options.probe, options.searched, of_gallery)
     scalars |= _with_failures(context, options, failed, found)
     scalars |= {
-        "probes": Scalar(len(mated)),
-        "mated": Scalar(int(mated.sum())),
-        "unmated": Scalar(int(rivals.sum())),
-        "gallery": Scalar(len(pairing.columns)),
-        "gallery_sitters": Scalar(len(set(pairing.columns.sitters))),
+        PROBES: Scalar(len(mated)),
+        MATED: Scalar(int(mated.sum())),
+        UNMATED: Scalar(int(rivals.sum())),
+        GALLERY: Scalar(len(pairing.columns)),
+        GALLERY_SITTERS: Scalar(len(set(pairing.columns.sitters))),
         "excluded": Scalar(len(pairing.excluded[0])),
     }
     doubt = _reversed(found, mated, len(set(pairing.columns.sitters))) if isinstance(pairing.probe, Scored) else ""
@@ -127,16 +142,16 @@ def _with_failures(
     mated = mates(failed.every) > 0
     if not mated.any():
         return failed.rates()
-    rates = {f"fnir-rank-{k}": rank_rate(every, mated, k) for k in sorted(set(options.ranks))}
+    rates = {missed(rank(k)): rank_rate(every, mated, k) for k in sorted(set(options.ranks))}
     searched = np.append(np.isfinite(found.foremost_other), np.ones(len(failed.probes), bool))
     if options.open_set == "absent":
         searched &= ~mated
     notes, limits = {}, {}
     for far in context.far:
-        enough, notes[at("fnir", far)] = support(int(searched.sum()), far, "searches without a mate")
+        enough, notes[at(FNIR, far)] = support(int(searched.sum()), far, "searches without a mate")
         if enough:
-            rates[at("fnir", far)] = dir_rate(every, mated, searched, far)
-            limits[at("fnir_threshold", far)] = Scalar(_threshold(every, searched, far), beside=True)
+            rates[at(FNIR, far)] = dir_rate(every, mated, searched, far)
+            limits[at(FNIR_THRESHOLD, far)] = Scalar(_threshold(every, searched, far), beside=True)
     values = replicates(rates, _draws(context, every))
     return (
         failed.rates()
@@ -211,16 +226,16 @@ def _mean_precision(context: Context, found: SearchOutcomes, mated: NDArray[np.b
 
 def _curves(
     found: SearchOutcomes, mated: NDArray[np.bool_], rivals: NDArray[np.bool_], places: int
-) -> dict[str, dict[str, Column]]:
+) -> tuple[Curve, ...]:
     """Return the CMC, and DIR as a function of FAR."""
     if not mated.any():
-        return {}
+        return ()
     ranks = np.arange(1, min(CMC_RANKS, places) + 1)
     hits = np.bincount(found.position[mated], minlength=len(ranks) + 1)[1 : len(ranks) + 1]
-    curves: dict[str, dict[str, Column]] = {"cmc": {"rank": ranks, "rate": np.cumsum(hits) / mated.sum()}}
-    if rivals.any():
-        limits = np.unique(np.quantile(found.foremost_other[rivals], np.linspace(0, 1, 200), method="higher"))[::-1]
-        first = found.own[mated & (found.rank == 1)]
-        rates = np.array([[(found.foremost_other[rivals] >= t).mean(), (first >= t).sum()] for t in limits])
-        curves["dir"] = {"far": rates[:, 0], "dir": rates[:, 1] / mated.sum(), "threshold": limits}
-    return curves
+    cmc = CmcCurve(ranks, np.cumsum(hits) / mated.sum())
+    if not rivals.any():
+        return (cmc,)
+    limits = np.unique(np.quantile(found.foremost_other[rivals], np.linspace(0, 1, 200), method="higher"))[::-1]
+    first = found.own[mated & (found.rank == 1)]
+    rates = np.array([[(found.foremost_other[rivals] >= t).mean(), (first >= t).sum()] for t in limits])
+    return cmc, DirCurve(rates[:, 0], rates[:, 1] / mated.sum(), limits)

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from pipeline.core.numbers import Floats, Ints, rounded, unit
 from pipeline.metrics.intervals import resample
-from pipeline.metrics.result import Column, Context, PairList, Result, Scalar, Scored, at
+from pipeline.metrics.result import Context, PairList, Result, Scalar, Scored
 from pipeline.metrics.verification import auc, reversed_by, roc, support, tally
 from pipeline.params.metrics.kfold import KfoldOptions
+from pipeline.store.curves import FoldTable
+from pipeline.store.figure_names import ACCURACY, FAILED_PAIRS, GACCURACY, GENUINE, GVAL, IMPOSTOR, VAL, at
 
 ACCURACY_THRESHOLDS = np.arange(0, 4, 0.01)
 VAL_THRESHOLDS = np.arange(0, 4, 0.001)
@@ -55,7 +57,7 @@ def kfold(context: Context, options: KfoldOptions) -> Result:
     folds = in_folds(squared, listed.genuine, listed.fold, context.far, grids)
     drawn = resample(len(folds.fold), context.replicates, context.seed).astype(np.float64)
     scalars = {
-        "accuracy": Scalar(
+        ACCURACY: Scalar(
             _mean(folds.accuracy),
             "" if given else _coarse(squared),
             _resampled(drawn, folds.accuracy),
@@ -68,7 +70,7 @@ def kfold(context: Context, options: KfoldOptions) -> Result:
     scores = similarities(listed)
     for far in context.far:
         at_far = accuracy_at_far(scores, listed.genuine, listed.fold, far)
-        name = at("accuracy", far)
+        name = at(ACCURACY, far)
         if not np.isfinite(at_far).all():
             scalars[name] = Scalar(None, "the other folds have no impostor pair", percent=True, better="higher")
             continue
@@ -79,26 +81,20 @@ def kfold(context: Context, options: KfoldOptions) -> Result:
         enough, note = support(impostors, far)
         val = folds.val[:, n]
         if enough and np.isfinite(val).all():
-            scalars[at("val", far)] = Scalar(_mean(val), note, _resampled(drawn, val), percent=True, better="higher")
+            scalars[at(VAL, far)] = Scalar(_mean(val), note, _resampled(drawn, val), percent=True, better="higher")
             scalars[at("val_std", far)] = Scalar(float(np.std(val)), percent=True)
             scalars[at("far", far)] = Scalar(_mean(folds.far[:, n]), percent=True)
         else:
             note = note if not enough else "a fold has no genuine pair, or no impostor pair"
-            scalars[at("val", far)] = Scalar(None, note, percent=True, better="higher")
+            scalars[at(VAL, far)] = Scalar(None, note, percent=True, better="higher")
     scalars |= _with_failures(listed, folds, context.far, scalars, drawn)
     scalars |= {
-        "genuine": Scalar(int(listed.genuine.sum())),
-        "impostor": Scalar(impostors),
+        GENUINE: Scalar(int(listed.genuine.sum())),
+        IMPOSTOR: Scalar(impostors),
         "folds": Scalar(len(folds.fold)),
     }
-    table: dict[str, Column] = {
-        "fold": folds.fold,
-        "accuracy": folds.accuracy,
-        "threshold": folds.threshold,
-        "genuine": folds.genuine,
-        "impostor": folds.impostor,
-    }
-    return Result(scalars, len(folds.fold), {"folds": table}, reversed=_reversed(listed, squared) if given else "")
+    table = FoldTable(folds.fold, folds.accuracy, folds.threshold, folds.genuine, folds.impostor)
+    return Result(scalars, len(folds.fold), (table,), reversed=_reversed(listed, squared) if given else "")
 
 
 def _with_failures(
@@ -117,16 +113,16 @@ def _with_failures(
     )
     pairs = folds.genuine + folds.impostor
     accuracy = (folds.accuracy * pairs + lost_i) / (pairs + lost_g + lost_i)
-    found = {"gaccuracy": (accuracy, "")}
+    found = {GACCURACY: (accuracy, "")}
     for n, target in enumerate(far):
-        if scalars[at("val", target)].value is not None:
+        if scalars[at(VAL, target)].value is not None:
             share = folds.genuine / (folds.genuine + lost_g)
-            found[at("gval", target)] = folds.val[:, n] * share, scalars[at("val", target)].note
+            found[at(GVAL, target)] = folds.val[:, n] * share, scalars[at(VAL, target)].note
     shown = {
         name: Scalar(_mean(values), note, _resampled(drawn, values), percent=True, better="higher", beside=True)
         for name, (values, note) in found.items()
     }
-    return shown | {"failed_pairs": Scalar(len(listed.lost_fold))}
+    return shown | {FAILED_PAIRS: Scalar(len(listed.lost_fold))}
 
 
 def _reversed(listed: PairList, squared: Floats) -> str:

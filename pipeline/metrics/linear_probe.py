@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from pipeline.core.numbers import Floats, Ints, unit
 from pipeline.metrics.intervals import resample
 from pipeline.metrics.manifest_values import classes, values_of
-from pipeline.metrics.result import Column, Context, Result, Scalar
+from pipeline.metrics.result import Context, Result, Scalar
 from pipeline.params.metrics.linear_probe import LinearProbeOptions
+from pipeline.store.curves import RecallTable
+from pipeline.store.figure_names import IMAGES, SITTERS
 
 FEWEST_SITTERS = 2
 """Least number of sitters in a class; a class of one sitter could not be distinguished from this sitter."""
@@ -40,10 +42,10 @@ def linear_probe(context: Context, options: LinearProbeOptions) -> Result:
     sitters = np.array([sitter for part in parts for sitter in part.sitters])
     labels = np.array([values.get(image_id, "") for part in parts for image_id in part.image_ids])
     kept = _learnable(labels, sitters)
-    counts = {"images": Scalar(int(kept.sum())), "left_out": Scalar(int((~kept).sum()))}
+    counts = {IMAGES: Scalar(int(kept.sum())), "left_out": Scalar(int((~kept).sum()))}
     names, label = np.unique(labels[kept], return_inverse=True)
     people, sitter = np.unique(sitters[kept], return_inverse=True)
-    counts |= {"classes": Scalar(len(names)), "sitters": Scalar(len(people))}
+    counts |= {"classes": Scalar(len(names)), SITTERS: Scalar(len(people))}
     if len(names) < 2:
         note = f"{len(names)} {options.predict} of two or more sitters: there is nothing to tell apart"
         figures = ("balanced_accuracy", "chance", "accuracy", "most_frequent")
@@ -59,8 +61,7 @@ def linear_probe(context: Context, options: LinearProbeOptions) -> Result:
         "most_frequent": Scalar(float(of.sum(0).max() / of.sum()), percent=True),
         **counts,
     }
-    curve: dict[str, Column] = {"value": list(names), "images": of.sum(0).astype(np.int64), "recall": recall}
-    return Result(scalars, len(people), {"recall": curve})
+    return Result(scalars, len(people), (RecallTable(list(names), of.sum(0).astype(np.int64), recall),))
 
 
 def _learnable(labels: NDArray[np.str_], sitters: NDArray[np.str_]) -> NDArray[np.bool_]:

@@ -14,8 +14,21 @@ from numpy.typing import NDArray
 
 from pipeline.core.numbers import Floats
 from pipeline.metrics.pair_table import PairTable
-from pipeline.metrics.result import Column, Scalar, at
+from pipeline.metrics.result import Scalar
 from pipeline.metrics.verification import Roc, Tally, eer, roc, support, tar_at_far
+from pipeline.store.curves import ExpectedPerformance
+from pipeline.store.figure_names import (
+    EER_THRESHOLD,
+    FMR,
+    FNMR,
+    GFAR,
+    GFRR,
+    HTER,
+    THRESHOLD,
+    at,
+    chosen,
+    is_chosen,
+)
 
 Draws = Callable[[], Iterator[NDArray[np.int32]]]
 EPC_POINTS = 101
@@ -35,7 +48,7 @@ def own_thresholds(curve: Roc, impostors: int, far: Sequence[float], lacking: st
         far: the FARs.
         lacking: why there is nothing to measure; empty otherwise.
     """
-    found = {"eer_threshold": Scalar(None if lacking else eer(curve)[1], lacking)}
+    found = {EER_THRESHOLD: Scalar(None if lacking else eer(curve)[1], lacking)}
     for target in far:
         enough, note = support(impostors, target)
         threshold = None
@@ -43,7 +56,7 @@ def own_thresholds(curve: Roc, impostors: int, far: Sequence[float], lacking: st
             threshold = tar_at_far(curve, target)[1]
             if np.isinf(threshold):
                 threshold, note = None, ACCEPTS_NONE
-        found[at("threshold", target)] = Scalar(threshold, lacking or note)
+        found[at(THRESHOLD, target)] = Scalar(threshold, lacking or note)
     return found
 
 
@@ -66,14 +79,14 @@ def chosen_thresholds(
     """
     lacking = why_not if validation is None else _one_sided(validation)
     if validation is None or lacking:
-        return {"val_eer_threshold": Scalar(None, lacking)}
+        return {chosen(EER_THRESHOLD): Scalar(None, lacking)}
     curve, impostors = roc(validation), int(validation.impostor.sum())
     found: dict[str, Scalar] = {}
     for name, scalar in own_thresholds(curve, impostors, far, "").items():
         note = f"on the validation sitters, {scalar.note}" if scalar.note else ""
-        found[f"val_{name}"] = Scalar(scalar.value, note)
+        found[chosen(name)] = Scalar(scalar.value, note)
         if scalar.value is not None:
-            found |= _errors(f"val_{name}", float(scalar.value), test, table, draws)
+            found |= _errors(chosen(name), float(scalar.value), test, table, draws)
     return found
 
 
@@ -84,12 +97,12 @@ def _one_sided(counts: Tally) -> str:
     return "" if counts.impostor.sum() else "there is only one validation sitter, so no threshold can be chosen"
 
 
-def expected_performance(validation: Tally | None, test: Tally) -> dict[str, dict[str, Column]]:
-    """Return the curve `epc`: the half total error rate of the test at thresholds chosen on validation sitters.
+def expected_performance(validation: Tally | None, test: Tally) -> ExpectedPerformance | None:
+    """Return the half total error rate of the test at thresholds that were chosen on validation sitters.
 
     This is the expected performance curve (Bengio, Mariéthoz & Keller 2005; bob.measure.epc): for each α from 0 to 1,
     it uses the threshold that minimises α · FMR + (1 − α) · FNMR on the validation sitters, the highest of equals. α is
-    the weight of a false match against a false non-match. The result is empty if validation or test lacks genuine or
+    the weight of a false match against a false non-match. The result is None if validation or test lacks genuine or
     impostor pairs.
 
     Args:
@@ -97,30 +110,30 @@ def expected_performance(validation: Tally | None, test: Tally) -> dict[str, dic
     """
     both = (validation, test)
     if validation is None or not all(t is not None and t.genuine.sum() and t.impostor.sum() for t in both):
-        return {}
-    chosen, curve = roc(validation), roc(test)
+        return None
+    other, curve = roc(validation), roc(test)
     alpha = np.linspace(0, 1, EPC_POINTS)
-    costs = alpha[:, None] * chosen.far[None] + (1 - alpha)[:, None] * (1 - chosen.tar)[None]
+    costs = alpha[:, None] * other.far[None] + (1 - alpha)[:, None] * (1 - other.tar)[None]
     best = costs.argmin(axis=1)
     # The operating point of the test at which exactly the pairs at or above the threshold are accepted.
-    point = np.searchsorted(-curve.threshold, -chosen.threshold[best], side="right") - 1
+    point = np.searchsorted(-curve.threshold, -other.threshold[best], side="right") - 1
     fmr, fnmr = curve.far[point], 1 - curve.tar[point]
-    thresholds = [None if np.isinf(t) else float(t) for t in chosen.threshold[best]]
-    return {"epc": {"alpha": alpha, "hter": (fmr + fnmr) / 2, "fmr": fmr, "fnmr": fnmr, "threshold": thresholds}}
+    thresholds = [None if np.isinf(t) else float(t) for t in other.threshold[best]]
+    return ExpectedPerformance(alpha, (fmr + fnmr) / 2, fmr, fnmr, thresholds)
 
 
-def generalised_errors(chosen: Mapping[str, Scalar], test: Tally, table: PairTable, draws: Draws) -> dict[str, Scalar]:
+def generalised_errors(scalars: Mapping[str, Scalar], test: Tally, table: PairTable, draws: Draws) -> dict[str, Scalar]:
     """Return GFAR and GFRR of the test at thresholds that were chosen on validation sitters.
 
     Args:
-        chosen: the result of `chosen_thresholds`.
+        scalars: the result of `chosen_thresholds`, possibly with other figures.
         test, table, draws: as in `chosen_thresholds`, for all pairs; pairs with a failed image score below all others.
     """
     found: dict[str, Scalar] = {}
-    for name, scalar in chosen.items():
-        if name.startswith("val_") and scalar.value is not None:
+    for name, scalar in scalars.items():
+        if is_chosen(name) and scalar.value is not None:
             errors = _errors(name, float(scalar.value), test, table, draws)
-            found |= {f"gfar@{name}": errors[f"fmr@{name}"], f"gfrr@{name}": errors[f"fnmr@{name}"]} if errors else {}
+            found |= {at(GFAR, name): errors[at(FMR, name)], at(GFRR, name): errors[at(FNMR, name)]} if errors else {}
     return found
 
 
@@ -138,5 +151,5 @@ def _errors(name: str, threshold: float, test: Tally, table: PairTable, draws: D
         # Streamed pairs are counted in levels; the error of this on the whole set is subtracted from each replicate.
         shift = value - side.mean(wrong)
         drawn.append(np.clip(side.means(wrong, table.units, draws()) + shift, 0, 1))
-    values = (("fmr", fmr, drawn[0]), ("fnmr", fnmr, drawn[1]), ("hter", (fmr + fnmr) / 2, (drawn[0] + drawn[1]) / 2))
-    return {f"{rate}@{name}": Scalar(value, "", replicates, percent=True) for rate, value, replicates in values}
+    values = ((FMR, fmr, drawn[0]), (FNMR, fnmr, drawn[1]), (HTER, (fmr + fnmr) / 2, (drawn[0] + drawn[1]) / 2))
+    return {at(rate, name): Scalar(value, "", replicates, percent=True) for rate, value, replicates in values}

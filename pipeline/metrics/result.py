@@ -18,9 +18,9 @@ from pipeline.core.nobody import nobody
 from pipeline.core.numbers import Floats, Ints
 
 if TYPE_CHECKING:
-    from pipeline.store.benchmarks import HardPair
+    from pipeline.store.benchmarks import GroupErrors, HardPair
+    from pipeline.store.curves import Curve
 
-Column = Sequence[Any] | NDArray[Any]
 Subset = Literal["train", "val", "test"]
 
 
@@ -192,7 +192,7 @@ class Context:
     there are none."""
     validation: Callable[[str], Embedded | None] = lambda dataset: None
     """Returns the images of a data set's validation sitters; None if there are none."""
-    calibrate: Callable[..., tuple[dict[str, Scalar], dict[str, dict[str, Column]]]] | None = None
+    calibrate: Callable[..., tuple[dict[str, Scalar], tuple[Curve, ...]]] | None = None
     """Returns scalars and curves of a calibration, from the test pairs, the counts of the validation pairs, the number
     of validation sitters and the draws: `scoring.calibration.measure.calibrated`. None: scores are not calibrated."""
     likelihood: Callable[..., Callable[[Floats], Floats]] | None = None
@@ -231,20 +231,13 @@ class Result:
     """The figures, in the order in which they are shown."""
     units: int = 0
     """Number of independent units (sitters, folds) that the bootstrap drew from."""
-    curves: dict[str, dict[str, Column]] = field(default_factory=dict)
-    """Long tables by name, `{"roc": {"far": …, "tar": …}}`; columns of one length."""
-    examples: list[HardPair] = field(default_factory=list)
+    curves: tuple[Curve, ...] = ()
+    """Curves and tables, each of a class of `pipeline.store.curves` or a subclass of its `Curve`."""
+    examples: Sequence[HardPair] = ()
     """Pairs worth looking at, without the name of the model."""
     reversed: str = ""
     """A message if scores from a file look like distances, because genuine pairs have the lower ones; else empty."""
     effective: float | None = None
     """Effective number of these units, by their shares of the genuine pairs; None: all count equally."""
-
-
-def at(name: str, far: float) -> str:
-    """Return the name of a rate at a FAR.
-
-    >>> at("tar", 1e-05)
-    'tar@0.00001'
-    """
-    return f"{name}@{np.format_float_positional(far, trim='-')}"
+    groups: Sequence[GroupErrors] = ()
+    """Errors by group, without the name of the model."""

@@ -15,8 +15,9 @@ import numpy as np
 
 from pipeline.core.numbers import Floats
 from pipeline.metrics.pair_table import Side
-from pipeline.metrics.result import Scalar, at
+from pipeline.metrics.result import Scalar
 from pipeline.metrics.verification import FEWEST_ACCEPTS, FIRM_ACCEPTS
+from pipeline.store.figure_names import TAR, THRESHOLD, at
 
 
 def effective_pairs(impostor: Side, units: int, threshold: float) -> float:
@@ -62,13 +63,13 @@ def with_effective_support(
     """
     found = dict(scalars)
     for target in far:
-        threshold, tar = scalars[at("threshold", target)].value, scalars[at("tar", target)]
+        threshold, tar = scalars[at(THRESHOLD, target)].value, scalars[at(TAR, target)]
         if threshold is None or tar.value is None:
             continue
         pairs = effective_pairs(impostor, units, float(threshold))
         if np.isfinite(pairs):
             found[at("effective_impostor", target)] = Scalar(pairs)
-            found[at("tar", target)] = replace(tar, note=tar.note or effective_support(pairs, target))
+            found[at(TAR, target)] = replace(tar, note=tar.note or effective_support(pairs, target))
     return found
 
 

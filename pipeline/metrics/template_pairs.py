@@ -23,6 +23,7 @@ from pipeline.metrics.templates import failed_templates, pool, rule_of
 from pipeline.metrics.verification import auc, d_prime, reversed_by, roc, tally
 from pipeline.metrics.verification_figures import curves, rates, weighed
 from pipeline.params.metrics.template_pairs import TemplatePairsOptions
+from pipeline.store.figure_names import FTE, GENUINE, IMPOSTOR, SITTERS
 
 # Up to this many pairs, a bootstrap replicate goes through all pairs; beyond, through their levels.
 EXACT_PAIRS = 1_000_000
@@ -56,7 +57,7 @@ def template_pairs(context: Context, options: TemplatePairsOptions) -> Result:
         return result
     ends = np.unique(np.stack([a, b]))
     result = replace(
-        result, scalars=result.scalars | {"fte": Scalar(float((ends >= len(found.templates)).mean()), percent=True)}
+        result, scalars=result.scalars | {FTE: Scalar(float((ends >= len(found.templates)).mean()), percent=True)}
     )
     if not usable.any() or (usable.all() and not context.failed_elsewhere(options.dataset)):
         return result
@@ -178,11 +179,11 @@ def _result(context: Context, pairs: intervals.ScoredPairs, given: bool) -> Resu
         scalars = with_effective_support(scalars, table.impostor, table.units, context.far)
     if not lacking and context.calibrate is not None:
         found, calibrated = context.calibrate(table, None, 0, drawn)
-        scalars, drawing = scalars | found, drawing | calibrated
+        scalars, drawing = scalars | found, (*drawing, *calibrated)
     scalars |= {
-        "genuine": Scalar(len(pairs.genuine)),
-        "impostor": Scalar(len(pairs.impostor)),
-        "sitters": Scalar(pairs.sitters),
+        GENUINE: Scalar(len(pairs.genuine)),
+        IMPOSTOR: Scalar(len(pairs.impostor)),
+        SITTERS: Scalar(pairs.sitters),
     }
     numbers = len(pairs.genuine), len(pairs.impostor), pairs.sitters
     doubt = reversed_by(auc(roc(counts)), *numbers) if given and not lacking else ""

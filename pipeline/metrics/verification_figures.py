@@ -10,8 +10,10 @@ import numpy as np
 from pipeline.core.numbers import Floats, Ints
 from pipeline.metrics.comparisons import FEW_EFFECTIVE, effective
 from pipeline.metrics.operating_points import own_thresholds
-from pipeline.metrics.result import Column, Result, Scalar, at
+from pipeline.metrics.result import Result, Scalar
 from pipeline.metrics.verification import Tally, auc, eer, roc, support, tar_at_far, thin
+from pipeline.store.curves import Curve, DetCurve, RocCurve, ScoreHistogram
+from pipeline.store.figure_names import EER, TAR, at
 
 SCORE_BARS = 60
 
@@ -29,15 +31,15 @@ def rates(
         lacking: why there is nothing to measure; empty otherwise.
     """
     curve, impostors = roc(counts), int(counts.impostor.sum())
-    scalars = {"eer": Scalar(None, lacking, percent=True, better="lower")}
+    scalars = {EER: Scalar(None, lacking, percent=True, better="lower")}
     if not lacking:
-        scalars["eer"] = Scalar(eer(curve)[0], "", replicates["eer"], percent=True, better="lower")
+        scalars[EER] = Scalar(eer(curve)[0], "", replicates["eer"], percent=True, better="lower")
     for n, target in enumerate(far):
         enough, note = support(impostors, target)
         value = replicate = None
         if enough and not lacking:
             value, replicate = tar_at_far(curve, target)[0], replicates["tar"][:, n]
-        scalars[at("tar", target)] = Scalar(value, lacking or note, replicate, percent=True, better="higher")
+        scalars[at(TAR, target)] = Scalar(value, lacking or note, replicate, percent=True, better="higher")
     if np.isfinite(spread):
         scalars["d_prime"] = Scalar(spread, "", replicates["d_prime"], better="higher")
     else:
@@ -56,21 +58,19 @@ def weighed(result: Result, genuine: Ints) -> Result:
     return replace(result, scalars=scalars, effective=count)
 
 
-def curves(counts: Tally, lacking: str) -> dict[str, dict[str, Column]]:
-    """Return ROC, DET and a histogram of the scores."""
-    found: dict[str, dict[str, Column]] = {"scores": _bars(counts)}
-    if not lacking:
-        few = thin(roc(counts))
-        threshold = [None if np.isinf(t) else float(t) for t in few.threshold]
-        found["roc"] = {"far": few.far, "tar": few.tar, "threshold": threshold}
-        found["det"] = {"far": few.far, "frr": 1 - few.tar, "threshold": threshold}
-    return found
+def curves(counts: Tally, lacking: str) -> tuple[Curve, ...]:
+    """Return a histogram of the scores, and ROC and DET if there is something to measure."""
+    if lacking:
+        return (_bars(counts),)
+    few = thin(roc(counts))
+    threshold = [None if np.isinf(t) else float(t) for t in few.threshold]
+    return _bars(counts), RocCurve(few.far, few.tar, threshold), DetCurve(few.far, 1 - few.tar, threshold)
 
 
-def _bars(counts: Tally) -> dict[str, Column]:
+def _bars(counts: Tally) -> ScoreHistogram:
     """Return a histogram of genuine and impostor scores over their range."""
     if not len(counts.scores):
-        return {"score_left": [], "score_right": [], "genuine": [], "impostor": []}
+        return ScoreHistogram([], [], [], [])
     low, high = float(counts.scores.min()), float(counts.scores.max())
     if (high - low) / SCORE_BARS <= np.spacing(
         max(abs(low), abs(high))
@@ -81,4 +81,4 @@ def _bars(counts: Tally) -> dict[str, Column]:
     genuine, impostor = (
         np.histogram(counts.scores, edges, weights=w)[0].astype(np.int64) for w in (counts.genuine, counts.impostor)
     )
-    return {"score_left": edges[:-1], "score_right": edges[1:], "genuine": genuine, "impostor": impostor}
+    return ScoreHistogram(edges[:-1], edges[1:], genuine, impostor)

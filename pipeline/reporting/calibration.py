@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.identification.verbal import verbal
-from pipeline.reporting.lines import Lines, drawn, points
+from pipeline.reporting.lines import Lines, drawn, within
 from pipeline.reporting.series import Series, Styles
 from pipeline.reporting.standings import FigureCell
 from pipeline.reporting.svg import Chart
 from pipeline.store.benchmarks import Benchmark
-from pipeline.store.curves import Curve, Point
+from pipeline.store.curves import CrossEntropy, Curve, Point, Reliability, Tippett
+from pipeline.store.figure_names import CLLR, CLLR_CAL, CLLR_MIN, LLR_HIGHEST
 
-COSTS = ("cllr", "cllr_min", "cllr_cal")
+COSTS = (CLLR, CLLR_MIN, CLLR_CAL)
 WIDEST = 6.0
 """log10 LRs beyond this are drawn at the edge."""
 
@@ -43,15 +44,15 @@ def calibration(benchmark: Benchmark, styles: Styles) -> CalibrationChapter | No
     """Return the calibration of every model of a benchmark; None where none has any."""
     rows = []
     for model in benchmark.models:
-        if benchmark.value(model, "cllr") is None:
+        if benchmark.value(model, CLLR) is None:
             continue
-        highest = benchmark.value(model, "llr_highest")
+        highest = benchmark.value(model, LLR_HIGHEST)
         rows.append(
             Calibrated(
                 styles[model],
                 [FigureCell(benchmark.value(model, f), False, *benchmark.interval(model, f)) for f in COSTS],
                 "" if highest is None else verbal(highest),
-                benchmark.note(model, "cllr"),
+                benchmark.note(model, CLLR),
             )
         )
     if not rows:
@@ -59,33 +60,26 @@ def calibration(benchmark: Benchmark, styles: Styles) -> CalibrationChapter | No
     charts = [
         ("Tippett plot: the share of genuine pairs (upper line) and of impostor pairs (lower line) with at "
          "least this LR.",
-         _drawn(benchmark, styles, "tippett", ("llr", ("genuine", "impostor")), ("log10 LR", "pairs, %"))),
+         _drawn(benchmark, styles, Tippett, ("log10 LR", "pairs, %"))),
         ("Reliability: LRs recalibrated by PAV over the LRs given; on the dotted line both are equal.",
-         _drawn(benchmark, styles, "reliability", ("llr", ("pav",)), ("log10 LR given", "log10 LR by PAV"))),
+         _drawn(benchmark, styles, Reliability, ("log10 LR given", "log10 LR by PAV"))),
         ("Empirical cross-entropy over the prior odds: lower is better. The dotted line is for no comparison at all.",
-         _drawn(benchmark, styles, "ece", ("log10_odds", ("ece",)), ("prior log10 odds", "cross-entropy, bits"))),
+         _drawn(benchmark, styles, CrossEntropy, ("prior log10 odds", "cross-entropy, bits"))),
     ]  # fmt: skip
     return CalibrationChapter(rows, [(caption, chart) for caption, chart in charts if chart])
 
 
-def _drawn(
-    benchmark: Benchmark,
-    styles: Styles,
-    curve: str,
-    columns: tuple[str, tuple[str, ...]],
-    titles: tuple[str, str],
-) -> Chart | None:
-    """Return a plot with a line for each model and column; None where no model has the curve."""
-    by_model = benchmark.curves.get(curve, {})
-    what = Lines(f"{curve} of the models on {benchmark.name}.", *columns, titles, WIDEST)
-    return drawn(by_model, styles, what, _rule(by_model, curve))
+def _drawn(benchmark: Benchmark, styles: Styles, curve: type[Curve], titles: tuple[str, str]) -> Chart | None:
+    """Return a plot with the lines of each model; None where no model has the curve."""
+    what = Lines(f"{curve.name} of the models on {benchmark.name}.", titles, WIDEST)
+    by_model = benchmark.curve(curve)
+    return drawn(by_model, styles, what, _rule(list(by_model.values())))
 
 
-def _rule(by_model: Mapping[str, Curve], curve: str) -> list[Point]:
+def _rule(curves: Sequence[Curve]) -> list[Point]:
     """Return the points of the dotted line that a plot's lines are compared with; none for other curves."""
-    if curve == "reliability":
-        llrs = [p[0] for found in by_model.values() for p in points(found, "llr", "pav", WIDEST)]
+    first = curves[0] if curves else None
+    if isinstance(first, Reliability):
+        llrs = [llr for found in curves for llr, _ in within(found.line(), WIDEST)]
         return [(min(llrs), min(llrs)), (max(llrs), max(llrs))] if llrs else []
-    if curve == "ece":
-        return points(next(iter(by_model.values()), Curve()), "log10_odds", "neutral", WIDEST)
-    return []
+    return within(first.without_ratios(), WIDEST) if isinstance(first, CrossEntropy) else []

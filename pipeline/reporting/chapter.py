@@ -25,6 +25,7 @@ from pipeline.reporting.thresholds import Choice, thresholds
 from pipeline.reporting.verdict import BestModel, verdict
 from pipeline.reporting.words import listing
 from pipeline.store.benchmarks import Benchmark, Difference
+from pipeline.store.figure_names import EER_THRESHOLD, GENUINE, IMPOSTOR, SITTERS
 
 CAPTIONS = {
     "roc": Markup("<b>ROC.</b> Higher is better. Dotted vertical lines: the FARs of the table. Grey: FARs that rest on "
@@ -128,7 +129,7 @@ def chapter(
         by_group=by_group(benchmark, styles),
         maps=maps(benchmark, styles),
         galleries=[
-            (style, benchmark.value(style.name, "eer_threshold"), found)
+            (style, benchmark.value(style.name, EER_THRESHOLD), found)
             for style in order
             if (found := groups(benchmark, style.name, pairs, album))
         ],
@@ -142,11 +143,11 @@ def _about(benchmark: Benchmark, styles: Styles) -> str:
     if benchmark.probe:
         across = benchmark.gallery != benchmark.probe
         words.append(f"{benchmark.probe} against {benchmark.gallery}" if across else benchmark.probe)
-    words += [str(predicted)] if (predicted := benchmark.options.get("predict")) else []
-    for key in ("genuine", "impostor", "sitters"):
+    words += [benchmark.predict] if benchmark.predict else []
+    for key in (GENUINE, IMPOSTOR, SITTERS):
         values = {v for m in benchmark.models if (v := benchmark.value(m, key)) is not None}
         if len(values) == 1:
-            words.append(f"{count(values.pop())} {key}{'' if key == 'sitters' else ' pairs'}")
+            words.append(f"{count(values.pop())} {key}{'' if key == SITTERS else ' pairs'}")
     left_out = [name for name in styles if name not in benchmark.models]
     words += [f"not judged: {listing(left_out)}"] if left_out else []
     return " · ".join(words)

@@ -9,6 +9,7 @@ from pipeline.reporting.number_format import NBSP, p_value, signed
 from pipeline.reporting.series import Series, Styles
 from pipeline.reporting.tables import heading
 from pipeline.store.benchmarks import Benchmark, Difference
+from pipeline.store.figure_names import TAR, parted
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ def answer(found: Sequence[Benchmark]) -> list[str]:
 
 def _gain_of(benchmark: Benchmark, test: Difference) -> str:
     size = abs(test.difference or 0.0)
-    kind, _, far = test.metric.partition("@")
-    if kind == "tar":
+    kind, far = parted(test.metric)
+    if kind == TAR:
         more = f"lets {100 * size:.0f} of 100 more genuine pairs through at {heading(far)} FAR"
         what = f"{more} than the baseline {test.model_b}"
     else:

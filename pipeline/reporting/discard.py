@@ -8,6 +8,7 @@ from pipeline.reporting.lines import Lines, drawn
 from pipeline.reporting.series import Series, Styles
 from pipeline.reporting.svg import Chart
 from pipeline.store.benchmarks import Benchmark
+from pipeline.store.figure_names import discarding
 
 NAMES = {"score": "detection score", "size": "face size", "norm": "length of the vector"}
 
@@ -36,8 +37,8 @@ def discard(benchmark: Benchmark, styles: Styles) -> Discard | None:
         label = (
             f"FNMR on {benchmark.name} over the share of images that are left out, beginning with the lowest {name}."
         )
-        what = Lines(label, "discarded", ("fnmr",), ("images left out, %", "FNMR of the others, %"))
+        what = Lines(label, ("images left out, %", "FNMR of the others, %"))
         if chart := drawn(chosen, styles, what):
             charts.append((name, chart))
-    rows = [(styles[model], [benchmark.value(model, f"edc_{q}") for q in qualities]) for model in by_model]
+    rows = [(styles[model], [benchmark.value(model, discarding(q)) for q in qualities]) for model in by_model]
     return Discard([NAMES.get(q, q) for q in qualities], rows, charts)

@@ -8,6 +8,29 @@ from pipeline.reporting.series import Series, Styles
 from pipeline.reporting.standings import FigureCell, rate_cell
 from pipeline.reporting.tables import heading
 from pipeline.store.benchmarks import Benchmark
+from pipeline.store.figure_names import (
+    ACCURACY,
+    DIR,
+    EER,
+    FAILED_PAIRS,
+    FMR,
+    FNIR,
+    FNMR,
+    FTA,
+    FTE,
+    GACCURACY,
+    GEER,
+    GFAR,
+    GFRR,
+    GVAL,
+    RANK,
+    TAR,
+    VAL,
+    at,
+    is_chosen,
+    missed,
+    parted,
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +58,8 @@ class Failures:
 
 def failures(benchmark: Benchmark, styles: Styles) -> Failures | None:
     """Return the table of a benchmark; None where failures were not counted."""
-    values = next(iter(benchmark.metrics.values()), {})
+    first = next(iter(benchmark.models), "")
+    failed_pairs, fta, fte = (benchmark.value(first, name) for name in (FAILED_PAIRS, FTA, FTE))
     rows = [
         Counted(
             styles[model],
@@ -45,13 +69,13 @@ def failures(benchmark: Benchmark, styles: Styles) -> Failures | None:
             rate_cell(benchmark, model, counted),
         )
         for model in benchmark.models
-        for counted in benchmark.scalars
+        for counted in benchmark.shown
         if (found := _alone(counted)) and benchmark.value(model, counted) is not None
         for figure, turned, alone, name in (found,)
     ]
-    if values.get("failed_pairs") is None and values.get("fta") is None:
+    if failed_pairs is None and fta is None:
         return None
-    return Failures(values.get("failed_pairs"), values.get("fta"), values.get("fte"), rows)
+    return Failures(None if failed_pairs is None else int(failed_pairs), fta, fte, rows)
 
 
 def _alone(counted: str) -> tuple[str, bool, str, str] | None:
@@ -59,19 +83,21 @@ def _alone(counted: str) -> tuple[str, bool, str, str] | None:
 
     The result is the name of the figure of comparisons alone, whether 1 minus this figure is meant, and both headings.
     """
-    kind, _, far = counted.partition("@")
-    if kind == "geer":
-        return "eer", False, heading("eer"), heading(counted)
-    if kind in ("gaccuracy", "gval"):
-        return counted[1:], False, heading(counted[1:]), heading(counted)
-    if kind == "gfrr" and not far.startswith("val_"):
-        return f"tar@{far}", True, f"FNMR at FMR {heading(far)}", f"GFRR at GFAR {heading(far)}"
-    if kind == "gfrr":
-        return f"fnmr@{far}", False, heading(f"fnmr@{far}"), heading(counted)
-    if kind == "gfar":
-        return f"fmr@{far}", False, heading(f"fmr@{far}"), heading(counted)
-    if kind == "fnir":
-        return f"dir@{far}", True, f"1 − DIR at FPIR {heading(far)}", f"FNIR at FPIR {heading(far)}"
-    if kind.startswith("fnir-"):
-        return kind[5:], True, f"1 − {kind[5:]}", f"FNIR, {kind[5:]}"
+    kind, far = parted(counted)
+    if kind == GEER:
+        return EER, False, heading(EER), heading(counted)
+    if kind in (GACCURACY, GVAL):
+        alone = {GACCURACY: ACCURACY, GVAL: VAL}[kind]
+        figure = at(alone, far) if far else alone
+        return figure, False, heading(figure), heading(counted)
+    if kind == GFRR and not is_chosen(far):
+        return at(TAR, far), True, f"FNMR at FMR {heading(far)}", f"GFRR at GFAR {heading(far)}"
+    if kind in (GFRR, GFAR):
+        figure = at(FNMR if kind == GFRR else FMR, far)
+        return figure, False, heading(figure), heading(counted)
+    if kind == FNIR:
+        return at(DIR, far), True, f"1 − DIR at FPIR {heading(far)}", f"FNIR at FPIR {heading(far)}"
+    if counted.startswith(missed(RANK)):
+        figure = counted.removeprefix(missed(""))
+        return figure, True, f"1 − {figure}", f"FNIR, {figure}"
     return None

@@ -9,7 +9,20 @@ from pipeline.reporting.number_format import count, percent, plain, rate
 from pipeline.reporting.series import Series, Styles
 from pipeline.reporting.svg import Area, Axis, Chart, Dot, DottedLine, Line, Mark, Shade, Upright, linear_ticks, probit
 from pipeline.store.benchmarks import Benchmark
-from pipeline.store.curves import Curve, Point
+from pipeline.store.curves import (
+    CmcCurve,
+    Curve,
+    DetCurve,
+    DirCurve,
+    NearestCentre,
+    NearestHistogram,
+    NearestMean,
+    Point,
+    RocCurve,
+    ScoreHistogram,
+)
+from pipeline.store.figure_names import EER_THRESHOLD, IMPOSTOR
+from pipeline.store.history import Training
 
 FIRM_ACCEPTS = 30
 """FARs with fewer false accepts are known less precisely than to ±30 % (rule of 30, ISO/IEC 19795-1); drawn on grey."""
@@ -20,21 +33,21 @@ DET_TICKS = (0.0001, 0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95)
 def charts(benchmark: Benchmark, styles: Styles, far: Sequence[float]) -> list[tuple[str, Chart]]:
     """Return name and chart of each curve that a benchmark has; each chart shows all models."""
     found = {
-        "roc": _over_far(benchmark, styles, far, "roc", "tar", "true accept rate (TAR), %"),
+        "roc": _over_far(benchmark, styles, far, RocCurve, "true accept rate (TAR), %"),
         "det": det(benchmark, styles),
-        "dir": _over_far(benchmark, styles, far, "dir", "dir", "detection and identification rate (DIR), %"),
+        "dir": _over_far(benchmark, styles, far, DirCurve, "detection and identification rate (DIR), %"),
         "cmc": cmc(benchmark, styles),
-        "nearest_mean": nearest(benchmark, styles, "mean", "mean embedding of a training sitter"),
-        "nearest_centre": nearest(benchmark, styles, "centre", "learned class centre"),
+        "nearest_mean": nearest(benchmark, styles, NearestMean, "mean embedding of a training sitter"),
+        "nearest_centre": nearest(benchmark, styles, NearestCentre, "learned class centre"),
     }
     return [(name, chart) for name, chart in found.items() if chart]
 
 
 def _over_far(
-    benchmark: Benchmark, styles: Styles, far: Sequence[float], curve: str, column: str, title: str
+    benchmark: Benchmark, styles: Styles, far: Sequence[float], curve: type[Curve], title: str
 ) -> Chart | None:
     """Return a rate over FAR on a logarithmic axis; vertical rules mark the study's FARs. None without curves."""
-    curves = _by_model(benchmark, styles, curve, "far", column)
+    curves = _by_model(benchmark, styles, curve)
     lowest = min((x for points in curves.values() for x, _ in points if x > 0), default=None)
     if lowest is None:
         return None
@@ -43,15 +56,15 @@ def _over_far(
     return Chart(
         Axis(low, 1, [(10.0**e, rate(10.0**e, unit=False)) for e in range(round(math.log10(low)), 1)], FAR, math.log10),
         Axis(0, 1, [(v / 5, str(20 * v)) for v in range(6)], title),
-        f"{curve.upper()} curves on {benchmark.name}: {title} over {FAR}. The figures are in the table.",
+        f"{curve.name.upper()} curves on {benchmark.name}: {title} over {FAR}. The figures are in the table.",
         [*_few(benchmark, low), *(Upright(f, "rule") for f in far if f > low), *lines],
     )
 
 
-def _by_model(benchmark: Benchmark, styles: Styles, curve: str, x: str, y: str) -> dict[str, list[Point]]:
-    """Return two columns of a curve as points, for each model that has the curve."""
-    found = benchmark.curves.get(curve, {})
-    return {model: found[model].points(x, y) for model in styles if model in found}
+def _by_model(benchmark: Benchmark, styles: Styles, curve: type[Curve]) -> dict[str, list[Point]]:
+    """Return the points of a curve for each model that has it."""
+    found = benchmark.curve(curve)
+    return {model: found[model].line() for model in styles if model in found}
 
 
 def _from_zero(points: list[Point], low: float) -> list[Point]:
@@ -62,7 +75,7 @@ def _from_zero(points: list[Point], low: float) -> list[Point]:
 
 def cmc(benchmark: Benchmark, styles: Styles) -> Chart | None:
     """Return the cumulative match characteristic: the share of probes with their sitter among the first k."""
-    curves = _by_model(benchmark, styles, "cmc", "rank", "rate")
+    curves = _by_model(benchmark, styles, CmcCurve)
     points = [p for c in curves.values() for p in c]
     if not points:
         return None
@@ -75,12 +88,12 @@ def cmc(benchmark: Benchmark, styles: Styles) -> Chart | None:
     )
 
 
-def nearest(benchmark: Benchmark, styles: Styles, sort: str, what: str) -> Chart | None:
+def nearest(benchmark: Benchmark, styles: Styles, kind: type[NearestHistogram], what: str) -> Chart | None:
     """Return a histogram of the angles from test images to the nearest centre; None where no model has any."""
     outlines: dict[str, list[Point]] = {}
-    by_model = benchmark.curves.get(f"nearest_{sort}", {})
+    by_model = benchmark.curve(kind)
     for model in styles:
-        bins = by_model.get(model, Curve()).rows("degrees_left", "degrees_right", "images")
+        bins = by_model[model].bins() if model in by_model else []
         total = sum(n for _, _, n in bins)
         if total:
             tops = [p for a, b, n in bins for p in ((a, n / total / (b - a)), (b, n / total / (b - a)))]
@@ -100,7 +113,7 @@ def nearest(benchmark: Benchmark, styles: Styles, sort: str, what: str) -> Chart
 
 def det(benchmark: Benchmark, styles: Styles) -> Chart | None:
     """Return the DET curves: FRR over FAR on normal-deviate axes. EERs lie on the diagonal."""
-    curves = _by_model(benchmark, styles, "det", "far", "frr")
+    curves = _by_model(benchmark, styles, DetCurve)
     inner = [(x, y) for points in curves.values() for x, y in points if 0 < x < 1 and 0 < y < 1]
     if not inner:
         return None
@@ -126,7 +139,7 @@ def _far_end(curves: Mapping[str, list[Point]], axis: int) -> list[float]:
 
 def _few(benchmark: Benchmark, low: float) -> list[Shade]:
     """Return a grey band where a FAR rests on fewer than `FIRM_ACCEPTS` impostor pairs."""
-    impostors = max((benchmark.value(m, "impostor") or 0 for m in benchmark.models), default=0)
+    impostors = max((benchmark.value(m, IMPOSTOR) or 0 for m in benchmark.models), default=0)
     end = FIRM_ACCEPTS / impostors if impostors else 0
     title = f"FARs here rest on fewer than {FIRM_ACCEPTS} of the {count(impostors)} impostor pairs"
     return [Shade(low, min(end, 1), title)] if end > low else []
@@ -134,8 +147,8 @@ def _few(benchmark: Benchmark, low: float) -> list[Shade]:
 
 def scores(benchmark: Benchmark, model: str) -> Chart | None:
     """Return the densities of the genuine and the impostor scores of a model; None without scores of both."""
-    curve = benchmark.curves.get("scores", {}).get(model, Curve())
-    bins = curve.rows("score_left", "score_right", "genuine", "impostor")
+    found = benchmark.curve(ScoreHistogram).get(model)
+    bins = found.bins() if found else []
     totals = [sum(b[i] * 1.0 for b in bins) for i in (2, 3)]
     if not bins or not all(totals):
         return None
@@ -148,7 +161,7 @@ def scores(benchmark: Benchmark, model: str) -> Chart | None:
         Area([p for d in density for p in ((d[0], d[which]), (d[1], d[which]))], css)
         for which, css in ((3, "impostor"), (2, "genuine"))
     ]
-    threshold = benchmark.value(model, "eer_threshold")
+    threshold = benchmark.value(model, EER_THRESHOLD)
     if threshold is not None and low < threshold < high:
         marks.append(Upright(threshold, "threshold"))
     return Chart(
@@ -158,12 +171,12 @@ def scores(benchmark: Benchmark, model: str) -> Chart | None:
     )  # fmt: skip
 
 
-def history(training: Curve, style: Series) -> list[Chart]:
+def history(training: Training, style: Series) -> list[Chart]:
     """Return the charts of a training: the losses, and the EER on the validation sitters with the best epoch marked."""
     made = [
-        _training_curve(training.points("epoch", "loss"), "training loss", style, is_rate=False),
-        _training_curve(training.points("epoch", "val_loss"), "loss, val faces", style, is_rate=False),
-        _training_curve(training.points("epoch", "val_eer"), "EER, val sitters, %", style, is_rate=True),
+        _training_curve(training.losses(), "training loss", style, is_rate=False),
+        _training_curve(training.validation_losses(), "loss, val faces", style, is_rate=False),
+        _training_curve(training.validation_errors(), "EER, val sitters, %", style, is_rate=True),
     ]
     return [chart for chart in made if chart]
 

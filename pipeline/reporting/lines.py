@@ -17,10 +17,6 @@ class Lines:
 
     label: str
     """The text for screen readers."""
-    x: str
-    """Column of the horizontal axis."""
-    ys: Sequence[str]
-    """Columns of the vertical axis; each column is a line."""
     titles: tuple[str, str]
     """Titles of both axes; a title that ends in % belongs to rates, which are shown in percent."""
     widest: float = float("inf")
@@ -31,16 +27,13 @@ def drawn(curve: Mapping[str, Curve], styles: Styles, what: Lines, rule: Sequenc
     """Return the chart; None where no model has the curve, or all points have the same x.
 
     Args:
-        curve: by model, its points.
+        curve: the curve of each model.
         styles: colour and line of each model.
         what: the description of the chart.
         rule: points of a dotted line for comparison.
     """
     lines = [
-        (m, found)
-        for m in styles
-        for y in what.ys
-        if m in curve and (found := points(curve[m], what.x, y, what.widest))
+        (m, found) for m in styles if m in curve for line in curve[m].lines() if (found := within(line, what.widest))
     ]
     everything = [p for _, found in lines for p in found]
     if not lines or min(p[0] for p in everything) == max(p[0] for p in everything):
@@ -58,7 +51,6 @@ def drawn(curve: Mapping[str, Curve], styles: Styles, what: Lines, rule: Sequenc
     return Chart(x, y, what.label, [*dotted, *(Line(found, styles[model].css, model) for model, found in lines)])
 
 
-def points(curve: Curve, x: str, y: str, widest: float = float("inf")) -> list[Point]:
-    """Return two columns as sorted points; values beyond ± `widest` are set to ± `widest`."""
-    found = curve.points(x, y)
-    return sorted((max(-widest, min(widest, a)), max(-widest, min(widest, b))) for a, b in found)
+def within(line: Sequence[Point], widest: float = float("inf")) -> list[Point]:
+    """Return points in their order; values beyond ± `widest` are set to ± `widest`."""
+    return sorted((max(-widest, min(widest, a)), max(-widest, min(widest, b))) for a, b in line)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from pipeline.reporting.series import COLOURS, Series, Styles
 from pipeline.reporting.svg import Axis, Chart, Spots
-from pipeline.store.benchmarks import Benchmark, Placed
+from pipeline.store.benchmarks import Benchmark
+from pipeline.store.curves import Placed
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def page(found: Findings, album: StudyAlbum) -> str:
     outcome, styles, run = found.outcome, found.styles, found.outcome.results.run
     benchmarks = outcome.results.benchmarks
     chapters = [
-        chapter(benchmark, styles, found.far, found.pairs, trained_sitters(run, benchmark.options), album)
+        chapter(benchmark, styles, found.far, found.pairs, trained_sitters(run, benchmark), album)
         for benchmark in benchmarks
     ]
     verdicts = [c.verdict for c in chapters if c.verdict is not None]
@@ -67,8 +67,8 @@ def page(found: Findings, album: StudyAlbum) -> str:
         declared=answer(benchmarks),
         headline=headline(verdicts),
         certainty=certainty(verdicts),
-        level=f"{100 * run['level']:g}{NBSP}%",
-        replicates=run["replicates"],
+        level=f"{100 * run.level:g}{NBSP}%",
+        replicates=run.replicates,
         facts=_facts(styles, len(chapters)),
         benchmarks=chapters,
         anchors={c.data.name: f"benchmark-{i}" for i, c in enumerate(chapters, 1)},
@@ -86,7 +86,7 @@ def page(found: Findings, album: StudyAlbum) -> str:
         any_training=any(card.curves for card in cards),
         model_cards=cards,
         materials=found.materials,
-        seed=run["seed"],
+        seed=run.seed,
         versions=_versions(found.versions),
         params=yaml.safe_dump(found.params, sort_keys=False, allow_unicode=True, width=110),
         pictures=album.pictures,

@@ -13,7 +13,9 @@ from typing import Any
 from pipeline.reporting.paper_lines import lines
 from pipeline.reporting.series import Series, Styles
 from pipeline.store.benchmarks import Benchmark
-from pipeline.store.curves import Curve
+from pipeline.store.curves import CmcCurve, Curve, DetCurve, DirCurve, Point, RocCurve, ScoreHistogram
+from pipeline.store.figure_names import EER_THRESHOLD
+from pipeline.store.history import Training
 
 SIZE = (3.5, 2.8)
 """Width and height in inches: one column of a page with two columns."""
@@ -24,16 +26,16 @@ LOOK: dict[Any, Any] = {
     "font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False,
     "svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "sitter",
 }  # fmt: skip
-CURVES = {
-    "roc": ("far", "tar", "false accept rate, %", "true accept rate, %"),
-    "det": ("far", "frr", "false accept rate, %", "false reject rate, %"),
-    "dir": ("far", "dir", "false accept rate, %", "detection and identification rate, %"),
-    "cmc": ("rank", "rate", "rank", "identified, %"),
+CURVES: dict[type[Curve], tuple[str, str]] = {
+    RocCurve: ("false accept rate, %", "true accept rate, %"),
+    DetCurve: ("false accept rate, %", "false reject rate, %"),
+    DirCurve: ("false accept rate, %", "detection and identification rate, %"),
+    CmcCurve: ("rank", "identified, %"),
 }
-"""For each curve, the columns of x and y and the titles of the axes."""
+"""For each curve, the titles of the axes."""
 
 
-def draw(folder: Path, found: Iterable[Benchmark], styles: Styles, trainings: Mapping[str, Curve]) -> int:
+def draw(folder: Path, found: Iterable[Benchmark], styles: Styles, trainings: Mapping[str, Training]) -> int:
     """Write every plot of a study into an existing folder, each as SVG and PDF; return the number of plots.
 
     Args:
@@ -57,20 +59,22 @@ def draw(folder: Path, found: Iterable[Benchmark], styles: Styles, trainings: Ma
     return count
 
 
-def _figures(found: Iterable[Benchmark], styles: Styles, trainings: Mapping[str, Curve]) -> Iterator[tuple[str, Any]]:
+def _figures(
+    found: Iterable[Benchmark], styles: Styles, trainings: Mapping[str, Training]
+) -> Iterator[tuple[str, Any]]:
     for benchmark in found:
-        for curve, (x, y, *titles) in CURVES.items():
-            by_model = benchmark.curves.get(curve, {})
-            drawn = {m: by_model.get(m, Curve()).points(x, y) for m in styles}
+        for curve, titles in CURVES.items():
+            by_model = benchmark.curve(curve)
+            drawn = {m: by_model[m].line() for m in styles if m in by_model}
             if any(drawn.values()):
-                yield f"{benchmark.name}-{curve}", _curves(curve, drawn, styles, titles)
+                yield f"{benchmark.name}-{curve.name}", _curves(curve, drawn, styles, titles)
         for name, figure in lines(benchmark, {m: _look(style) for m, style in styles.items()}, _axes):
             yield f"{benchmark.name}-{name.replace('/', '-')}", figure
         for model in styles:
-            if scores := benchmark.curves.get("scores", {}).get(model):
-                yield f"{benchmark.name}-scores-{model}", _histogram(scores, benchmark.value(model, "eer_threshold"))
+            if scores := benchmark.curve(ScoreHistogram).get(model):
+                yield f"{benchmark.name}-scores-{model}", _histogram(scores, benchmark.value(model, EER_THRESHOLD))
     for model, training in trainings.items():
-        if model in styles and len(training.points("epoch", "loss")) > 1:
+        if model in styles and len(training.losses()) > 1:
             yield f"{model}-training", _training(training, styles[model])
 
 
@@ -85,7 +89,7 @@ def _look(style: Series) -> dict[str, Any]:
 
 
 def _curves(
-    curve: str, drawn: Mapping[str, list[tuple[float, float]]], styles: Mapping[str, Series], titles: list[str]
+    curve: type[Curve], drawn: Mapping[str, list[Point]], styles: Mapping[str, Series], titles: tuple[str, str]
 ) -> Any:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
     from scipy.stats import norm
@@ -93,29 +97,29 @@ def _curves(
     figure, axes = _axes()
     percent = FuncFormatter(lambda value, _: f"{100 * value:g}")
     axes.set(xlabel=titles[0], ylabel=titles[1])
-    if curve == "det":
+    if curve is DetCurve:
         for scale in (axes.set_xscale, axes.set_yscale):
             scale("function", functions=(lambda p: norm.ppf(p.clip(1e-9, 1 - 1e-9)), norm.cdf))
         ticks = [0.001, 0.01, 0.05, 0.2, 0.5]
         axes.set(xlim=(5e-4, 0.6), ylim=(5e-4, 0.6), xticks=ticks, yticks=ticks)
-    elif curve == "cmc":
+    elif curve is CmcCurve:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     else:
         axes.set_xscale("log")
     for model, points in drawn.items():
-        inner = [(x, y) for x, y in points if 0 < x < 1] if curve in ("roc", "det", "dir") else points
+        inner = [(x, y) for x, y in points if 0 < x < 1] if curve is not CmcCurve else points
         if inner:
             axes.plot(*zip(*inner, strict=True), label=model, **_look(styles[model]))
     axes.yaxis.set_major_formatter(percent)
-    if curve != "cmc":
+    if curve is not CmcCurve:
         axes.xaxis.set_major_formatter(percent)
     axes.legend()
     return figure
 
 
-def _histogram(scores: Curve, threshold: float | None) -> Any:
+def _histogram(scores: ScoreHistogram, threshold: float | None) -> Any:
     figure, axes = _axes()
-    bins = scores.rows("score_left", "score_right", "genuine", "impostor")
+    bins = scores.bins()
     edges = [left for left, *_ in bins] + [bins[-1][1]]
     for name, colour, place in (("impostor", COLOURS[1], 3), ("genuine", COLOURS[0], 2)):
         counts = [one[place] for one in bins]
@@ -130,14 +134,14 @@ def _histogram(scores: Curve, threshold: float | None) -> Any:
     return figure
 
 
-def _training(training: Curve, style: Series) -> Any:
+def _training(training: Training, style: Series) -> Any:
     figure, axes = _axes()
-    axes.plot(*zip(*training.points("epoch", "loss"), strict=True), label="training loss", **_look(style))
-    if val := training.points("epoch", "val_loss"):
+    axes.plot(*zip(*training.losses(), strict=True), label="training loss", **_look(style))
+    if val := training.validation_losses():
         axes.plot(*zip(*val, strict=True), label="loss, val faces", color="black", linewidth=1.0)
     axes.set(xlabel="epoch", ylabel="loss")
     lines, labels = axes.get_legend_handles_labels()
-    if eer := training.points("epoch", "val_eer"):
+    if eer := training.validation_errors():
         other = axes.twinx()
         other.spines["right"].set_visible(True)
         other.plot(

@@ -137,7 +137,7 @@ def _searched(benchmark: Benchmark, styles: Styles) -> dict[str, Table]:
 
 
 def _measured(cell: FigureCell) -> str:
-    return measured(None if isinstance(cell.value, str) else cell.value, cell.low, cell.high, cell.is_rate)
+    return measured(cell.value, cell.low, cell.high, cell.is_rate)
 
 
 def _tested(test: Difference, is_rate: bool) -> tuple[str, str, str]:

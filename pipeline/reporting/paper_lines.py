@@ -4,50 +4,50 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from pipeline.reporting.calibration import WIDEST
-from pipeline.reporting.lines import points
-from pipeline.store.benchmarks import Benchmark, GroupErrors, Placed
-from pipeline.store.curves import Curve
+from pipeline.reporting.lines import within
+from pipeline.store.benchmarks import Benchmark, GroupErrors
+from pipeline.store.curves import (
+    CrossEntropy,
+    Curve,
+    DiscardCurve,
+    ExpectedPerformance,
+    Placed,
+    Reliability,
+    Tippett,
+)
+from pipeline.store.figure_names import FMR, FNMR
 
 Look = Mapping[str, Any]
 Of = TypeVar("Of")
 
 
-class Plot(NamedTuple):
-    """The columns of a curve, and the titles of its axes; a title that ends in % belongs to rates."""
-
-    x: str
-    ys: tuple[str, ...]
-    titles: tuple[str, str]
-    rule: str = ""
-    """Dotted line for comparison: the name of a column, or `equal` for the diagonal."""
-
-
-PLOTS = {
-    "tippett": Plot("llr", ("genuine", "impostor"), ("log10 LR", "pairs with at least this LR, %")),
-    "reliability": Plot("llr", ("pav",), ("log10 LR given", "log10 LR by PAV"), "equal"),
-    "ece": Plot("log10_odds", ("ece",), ("prior log10 odds", "empirical cross-entropy, bits"), "neutral"),
-    "epc": Plot("alpha", ("hter",), ("weight of a false match, α", "half total error rate, %")),
+TITLES: dict[type[Curve], tuple[str, str]] = {
+    Tippett: ("log10 LR", "pairs with at least this LR, %"),
+    Reliability: ("log10 LR given", "log10 LR by PAV"),
+    CrossEntropy: ("prior log10 odds", "empirical cross-entropy, bits"),
+    ExpectedPerformance: ("weight of a false match, α", "half total error rate, %"),
+    DiscardCurve: ("images left out, %", "FNMR of the others, %"),
 }
+"""For each curve, the titles of its axes; a title that ends in % belongs to rates."""
 MOST_COLOURS = 7
 
 
 def lines(benchmark: Benchmark, looks: Mapping[str, Look], axes: Any) -> Iterator[tuple[str, Any]]:
     """Yield the name and the plot of every curve that a benchmark has; `axes` makes an empty plot."""
-    for curve, plot in PLOTS.items():
-        if by_model := _known(benchmark.curves.get(curve, {}), looks):
-            yield curve, _drawn(by_model, plot, looks, axes)
-    discarded = Plot("discarded", ("fnmr",), ("images left out, %", "FNMR of the others, %"))
+    for curve in TITLES:
+        if by_model := _known(benchmark.curve(curve), looks):
+            yield curve.name, _drawn(by_model, looks, axes)
     by_quality = _known(benchmark.discard, looks)
     for quality in dict.fromkeys(quality for curves in by_quality.values() for quality in curves):
         chosen = {model: curves[quality] for model, curves in by_quality.items() if quality in curves}
-        yield f"discard-{quality}", _drawn(chosen, discarded, looks, axes)
+        yield f"discard-{quality}", _drawn(chosen, looks, axes)
     groups = _known(benchmark.groups, looks)
     for column in dict.fromkeys(errors.column for every in groups.values() for errors in every):
         of_column = {m: [errors for errors in every if errors.column == column] for m, every in groups.items()}
-        for place, rate in enumerate(("fnmr", "fmr")):
+        for place, rate in enumerate((FNMR, FMR)):
             yield f"groups-{column}-{rate}", _groups(of_column, rate.upper(), place, looks, axes)
     for model, images in _known(benchmark.maps, looks).items():
         for column in images[0].values:
@@ -59,22 +59,24 @@ def _known(by_model: Mapping[str, Of], looks: Mapping[str, Look]) -> dict[str, O
     return {model: by_model[model] for model in looks if by_model.get(model)}
 
 
-def _drawn(by_model: Mapping[str, Curve], plot: Plot, looks: Mapping[str, Look], axes: Any) -> Any:
+def _drawn(by_model: Mapping[str, Curve], looks: Mapping[str, Look], axes: Any) -> Any:
     figure, ax = axes()
-    scales = [100 if title.endswith("%") else 1 for title in plot.titles]
+    first = next(iter(by_model.values()))
+    titles = TITLES[type(first)]
+    scales = [100 if title.endswith("%") else 1 for title in titles]
     for model, curve in by_model.items():
-        for n, y in enumerate(plot.ys):
-            if found := points(curve, plot.x, y, WIDEST):
+        for n, line in enumerate(curve.lines()):
+            if found := within(line, WIDEST):
                 xs, heights = (
                     [scale * v for v in values] for scale, values in zip(scales, zip(*found, strict=True), strict=True)
                 )
                 ax.plot(xs, heights, label=model if n == 0 else None, **looks[model])
-    if plot.rule == "equal":
+    if isinstance(first, Reliability):
         ax.axline((0, 0), slope=1, color="black", linewidth=0.6, linestyle=":")
-    elif plot.rule:
-        rule = points(next(iter(by_model.values())), plot.x, plot.rule, WIDEST)
+    elif isinstance(first, CrossEntropy):
+        rule = within(first.without_ratios(), WIDEST)
         ax.plot(*zip(*rule, strict=True), color="black", linewidth=0.6, linestyle=":")
-    ax.set(xlabel=plot.titles[0], ylabel=plot.titles[1])
+    ax.set(xlabel=titles[0], ylabel=titles[1])
     ax.legend()
     return figure
 

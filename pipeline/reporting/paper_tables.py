@@ -11,6 +11,7 @@ from tabulate import tabulate
 
 from pipeline.reporting.tables import heading
 from pipeline.store.benchmarks import Benchmark
+from pipeline.store.figures import HIGH, LOW
 
 FORMS: Mapping[str, str] = {".tex": "latex_booktabs", ".md": "pipe"}
 """tabulate's name of each format, by the ending of the file."""
@@ -62,7 +63,7 @@ def rounded(benchmark: Benchmark, model: str, figure: str) -> tuple[str, str, st
     most. Without an interval, a rate has one decimal and any other figure three.
     """
     scale = 100 if benchmark.percent(figure) else 1
-    value, low, high = (benchmark.value(model, name) for name in (figure, f"{figure}_low", f"{figure}_high"))
+    value, (low, high) = benchmark.value(model, figure), benchmark.interval(model, figure)
     if value is None:
         return None
     if low is None or high is None:
@@ -78,7 +79,7 @@ def _csv(benchmark: Benchmark) -> str:
     writer = csv.writer(text, lineterminator="\n")
     columns: list[str] = ["model"]
     for figure in benchmark.figures:
-        columns += [figure, f"{figure}_low", f"{figure}_high"]
+        columns += [figure, f"{figure}{LOW}", f"{figure}{HIGH}"]
     writer.writerow(columns)
     for model in benchmark.models:
         row: list[str] = [model]

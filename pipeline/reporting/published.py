@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from pipeline.core.errors import SitterError
 from pipeline.params.published import PAPERS, Published
+from pipeline.store.figures import Figure, Figures
 
 FILES = ("artface.yaml", "arcface-vs-infonce.yaml")
 
@@ -41,23 +41,21 @@ class PublishedRow:
 class Beside:
     """One of our figures beside the paper's."""
 
-    ours: float | None
-    low: float | None
-    high: float | None
+    ours: Figure
     published: float | None
     percent: bool
 
     @property
     def difference(self) -> float | None:
         """Our figure minus the paper's; None if either is unknown."""
-        return None if self.ours is None or self.published is None else self.ours - self.published
+        ours = self.ours.value
+        return None if ours is None or self.published is None else ours - self.published
 
     @property
     def within(self) -> bool | None:
         """Whether the paper's figure lies in our interval; None if either is unknown."""
-        if self.low is None or self.high is None or self.published is None:
-            return None
-        return self.low <= self.published <= self.high
+        low, high = self.ours.ends
+        return None if low is None or high is None or self.published is None else low <= self.published <= high
 
 
 @dataclass(frozen=True)
@@ -99,12 +97,12 @@ def _value(number: float | None, percent: bool) -> float | None:
     return None if number is None else round(number / 100, 6) if percent else number
 
 
-def comparisons(named: Published, metrics: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[PublishedComparison]:
+def comparisons(named: Published, metrics: Mapping[str, Mapping[str, Figures]]) -> list[PublishedComparison]:
     """Return every benchmark for which a paper has a table, with the models of that table.
 
     Args:
         named: the published names of the study's benchmarks and models, where they differ.
-        metrics: `results/metrics.json`: {benchmark: {model: {figure: value}}}.
+        metrics: benchmark → model → figures, as `read_metrics` returns them.
 
     Raises:
         SitterError: a benchmark has none of the figures of its table, so that different figures would be compared.
@@ -126,21 +124,19 @@ def comparisons(named: Published, metrics: Mapping[str, Mapping[str, Mapping[str
     return found
 
 
-def _same_figures(benchmark: str, table: PublishedTable, by_model: Mapping[str, Mapping[str, Any]]) -> None:
+def _same_figures(benchmark: str, table: PublishedTable, by_model: Mapping[str, Figures]) -> None:
     """Raise SitterError if a benchmark has none of the figures of a table."""
     have = dict.fromkeys(figure for values in by_model.values() for figure in values)
     if have.keys() & table.figures.keys():
         return
-    measured = [f for f in have if not f.endswith(("_low", "_high", "_note"))]
     holds = "; ".join(f"{figure} ({meaning})" for figure, meaning in table.figures.items())
     raise SitterError(
         f"benchmark {benchmark!r} cannot be compared with the published table {table.name!r}: the table holds "
         f"{holds}, but the results hold "
-        f"{', '.join(measured) or 'nothing'}. Measure the table's figure (a rate at a FAR needs this FAR under "
+        f"{', '.join(have) or 'nothing'}. Measure the table's figure (a rate at a FAR needs this FAR under "
         "evaluate.far), or take the benchmark out of published.benchmarks."
     )
 
 
-def _beside(ours: Mapping[str, Any], figure: str, row: PublishedRow, percent: bool) -> Beside:
-    low, high = ours.get(f"{figure}_low"), ours.get(f"{figure}_high")
-    return Beside(ours.get(figure), low, high, row.values[figure], percent)
+def _beside(ours: Figures, figure: str, row: PublishedRow, percent: bool) -> Beside:
+    return Beside(ours.get(figure, Figure(None)), row.values[figure], percent)

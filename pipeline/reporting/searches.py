@@ -13,6 +13,22 @@ from pipeline.reporting.series import Series, Styles
 from pipeline.reporting.standings import FigureCell, rate_cell
 from pipeline.reporting.tables import heading
 from pipeline.store.benchmarks import Benchmark
+from pipeline.store.figure_names import (
+    DIR,
+    FNIR,
+    FNIR_THRESHOLD,
+    GALLERY,
+    GALLERY_SITTERS,
+    MATED,
+    PROBES,
+    RANK,
+    THRESHOLD,
+    UNMATED,
+    at,
+    missed,
+    parted,
+    rank,
+)
 
 
 @dataclass(frozen=True)
@@ -44,21 +60,21 @@ class Searched:
 
 def searched(benchmark: Benchmark, styles: Styles) -> Searched | None:
     """Return both tables of a benchmark; None where it searches no gallery."""
-    ranks = [figure for figure in benchmark.scalars if figure.startswith("rank-")]
+    ranks = [figure for figure in benchmark.shown if figure.startswith(RANK)]
     models = [model for model in benchmark.models if model in styles]
     if benchmark.kind != "identification" or not ranks or not models:
         return None
-    rates = [figure for figure in benchmark.scalars if figure.startswith("dir@")]
-    human = [(styles[model], [_missed(benchmark, model, f"fnir-{k}", k) for k in ranks]) for model in models]
-    automatic = [_automatic(benchmark, styles[model], rate.partition("@")[2]) for model in models for rate in rates]
-    names = ["the first" if k == "rank-1" else f"the first {k.removeprefix('rank-')}" for k in ranks]
+    rates = [figure for figure in benchmark.shown if parted(figure)[0] == DIR]
+    human = [(styles[model], [_missed(benchmark, model, missed(k), k) for k in ranks]) for model in models]
+    automatic = [_automatic(benchmark, styles[model], parted(rate)[1]) for model in models for rate in rates]
+    names = ["the first" if k == rank(1) else f"the first {k.removeprefix(RANK)}" for k in ranks]
     return Searched(_size(benchmark, models[0]), names, human, [row for row in automatic if row.fnir.value is not None])
 
 
 def _automatic(benchmark: Benchmark, style: Series, far: str) -> Automatic:
-    counted, alone = (benchmark.value(style.name, f"{kind}@{far}") for kind in ("fnir_threshold", "threshold"))
+    counted, alone = (benchmark.value(style.name, at(kind, far)) for kind in (FNIR_THRESHOLD, THRESHOLD))
     limit = alone if counted is None else counted
-    return Automatic(style, heading(far), limit, _missed(benchmark, style.name, f"fnir@{far}", f"dir@{far}"))
+    return Automatic(style, heading(far), limit, _missed(benchmark, style.name, at(FNIR, far), at(DIR, far)))
 
 
 def _missed(benchmark: Benchmark, model: str, counted: str, found: str) -> FigureCell:
@@ -69,7 +85,7 @@ def _missed(benchmark: Benchmark, model: str, counted: str, found: str) -> Figur
 
 
 def _size(benchmark: Benchmark, model: str) -> str:
-    counts = ("probes", "gallery", "gallery_sitters", "mated", "unmated")
+    counts = (PROBES, GALLERY, GALLERY_SITTERS, MATED, UNMATED)
     probes, images, sitters, mated, unmated = (count(benchmark.value(model, name) or 0) for name in counts)
     return (
         f"{probes} probes against a gallery of {images} images of {sitters} sitters: {mated} searches with the probe's "

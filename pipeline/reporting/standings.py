@@ -9,16 +9,12 @@ from pipeline.reporting.series import Series, Styles
 from pipeline.reporting.svg import linear_ticks
 from pipeline.store.benchmarks import Benchmark, Difference
 
-ENDS = ("", "_low", "_high")
-SUFFIXES = ("_low", "_high", "_note")
-"""Endings of figures that are shown in the cell of another figure: ends of its interval, and notes on it."""
-
 
 @dataclass(frozen=True)
 class FigureCell:
     """One figure of one model."""
 
-    value: float | str | None
+    value: float | None
     is_rate: bool = False
     low: float | None = None
     high: float | None = None
@@ -96,7 +92,7 @@ def standings(benchmark: Benchmark, styles: Styles) -> Standings:
     rows = []
     for model in ranked + [m for m in benchmark.models if m not in ranked]:
         cells = [_cell(benchmark, model, f, model in winners[f], model in rivals[f] - winners[f]) for f in figures]
-        ends = [benchmark.value(model, f"{first}{end}") for end in ENDS]
+        ends = benchmark.value(model, first), *benchmark.interval(model, first)
         rows.append(Standing(styles[model], cells, scale.bar(*ends) if scale else None))
     return Standings(figures, rows, scale)
 
@@ -125,7 +121,7 @@ def rate_cell(benchmark: Benchmark, model: str, figure: str, turned: bool = Fals
 
 def _scale(benchmark: Benchmark, figure: str) -> Scale | None:
     """Return the scale of a figure: error rates begin at zero, other figures at the lowest end of an interval."""
-    values = [benchmark.value(m, f"{figure}{end}") for m in benchmark.models for end in ENDS]
+    values = [v for m in benchmark.models for v in (benchmark.value(m, figure), *benchmark.interval(m, figure))]
     known = [v for v in values if v is not None]
     if not known or min(known) == max(known) == 0:
         return None
@@ -157,17 +153,18 @@ class Generic:
 
 def everything(benchmark: Benchmark, styles: Styles) -> Generic:
     """Return every figure of every model; each cell holds the ends of its interval, too."""
-    every = dict.fromkeys(f for values in benchmark.metrics.values() for f in values)
-    figures = [f for f in every if not f.endswith(SUFFIXES)]
+    figures = list(dict.fromkeys(f for own in benchmark.metrics.values() for f in own))
     rows = [(styles[model], [_whole_or_not(benchmark, model, f) for f in figures]) for model in benchmark.models]
     return Generic(figures, rows)
 
 
 def _whole_or_not(benchmark: Benchmark, model: str, figure: str) -> FigureCell:
-    value, is_rate = benchmark.metrics[model].get(figure), benchmark.percent(figure)
-    if value is None or isinstance(value, str) or (isinstance(value, int) and not is_rate):
-        return FigureCell(value)
-    return FigureCell(value, is_rate, *benchmark.interval(model, figure))
+    found, is_rate = benchmark.metrics[model].get(figure), benchmark.percent(figure)
+    if found is None or found.value is None:
+        return FigureCell(None)
+    if isinstance(found.value, int) and not is_rate:
+        return FigureCell(found.value)
+    return FigureCell(found.value, is_rate, *found.ends)
 
 
 @dataclass(frozen=True)

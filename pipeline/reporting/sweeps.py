@@ -103,9 +103,7 @@ def _chart(benchmark: Benchmark, numbers: Mapping[str, float], field: str, style
     points = sorted((x, y, m) for m, x in numbers.items() if (y := benchmark.value(m, figure)) is not None)
     if len({x for x, _, _ in points}) < 2:
         return None
-    ends = {
-        m: [v for end in ("_low", "_high") if (v := benchmark.value(m, figure + end)) is not None] for _, _, m in points
-    }
+    ends = {m: [end for end in benchmark.interval(m, figure) if end is not None] for _, _, m in points}
     heights = [y for _, y, _ in points] + [v for values in ends.values() for v in values]
     unit = 100 if benchmark.percent(figure) else 1
     first, last = points[0][0], points[-1][0]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from pipeline.store.benchmarks import Benchmark
+from pipeline.store.figures import Figure
 from pipeline.store.results import Results
+from pipeline.store.runs import Run
 
 ABBREVIATIONS = (
     "eer",
@@ -59,59 +60,52 @@ def _word(part: str) -> str:
     return HEADINGS.get(part, " ".join(words))
 
 
-def cell(values: Mapping[str, Any], name: str, percent: bool) -> str:
+def cell(figure: Figure | None, percent: bool) -> str:
     """Return a value with its interval; an en dash where the data cannot support a value.
 
-    >>> cell({"eer": 0.1234, "eer_low": 0.1, "eer_high": 0.151}, "eer", True)
+    >>> cell(Figure(0.1234, interval=(0.1, 0.151)), True)
     '12.3 [10.0, 15.1]'
     """
-    value, low, high = (values.get(key) for key in (name, f"{name}_low", f"{name}_high"))
-    if value is None:
+    if figure is None or figure.value is None:
         return "–"
+    low, high = figure.ends
 
     def number(x: float) -> str:
         return f"{100 * x:.1f}" if percent else f"{x:.3f}"
 
-    return number(value) if low is None or high is None else f"{number(value)} [{number(low)}, {number(high)}]"
+    return number(figure.value) + ("" if low is None or high is None else f" [{number(low)}, {number(high)}]")
 
 
-def _benchmark(benchmark: Benchmark, run: Mapping[str, Any]) -> str:
-    scalars, models, judged = benchmark.scalars, benchmark.metrics, benchmark.figures
-    counts = {name for values in models.values() for name, value in values.items() if isinstance(value, int)}
-    columns = judged or [n for n, how in scalars.items() if how["percent"]] or [n for n in scalars if n not in counts]
-    rows = [["model", *(f"{heading(c)}{', %' * scalars[c]['percent']}" for c in columns)]]
-    for model, values in models.items():
-        row = [model]
-        for c in columns:
-            mark = "*" if model in benchmark.best(c) else ""
-            row.append(cell(values, c, scalars[c]["percent"]) + mark)
-        rows.append(row)
+def _benchmark(benchmark: Benchmark, run: Run) -> str:
+    shown, models, judged = benchmark.shown, benchmark.metrics, benchmark.figures
+    counts = {name for figures in models.values() for name, figure in figures.items() if isinstance(figure.value, int)}
+    columns = judged or [n for n in shown if benchmark.percent(n)] or [n for n in shown if n not in counts]
+    rows = [["model", *(f"{heading(c)}{', %' * benchmark.percent(c)}" for c in columns)]]
+    for model, figures in models.items():
+        marks = ("*" if model in benchmark.best(c) else "" for c in columns)
+        cells = (cell(figures.get(c), benchmark.percent(c)) for c in columns)
+        rows.append([model, *(text + mark for text, mark in zip(cells, marks, strict=True))])
     notes = dict.fromkeys(
-        f"{heading(c)}: {values[f'{c}_note']}" for c in columns for values in models.values() if f"{c}_note" in values
+        f"{heading(c)}: {note}" for c in columns for model in models if (note := benchmark.note(model, c))
     )
-    intervals = f"{100 * run['level']:g} % intervals from {run['replicates']:,} resamplings"
-    title = f"{benchmark.name} ({benchmark.kind}; {_counts(models, scalars)}{intervals}; * best)"
-    return "\n".join([title, *aligned(rows), *notes, *trained_sitters(run, benchmark.options)])
+    intervals = f"{100 * run.level:g} % intervals from {run.replicates:,} resamplings"
+    title = f"{benchmark.name} ({benchmark.kind}; {_counts(benchmark)}{intervals}; * best)"
+    return "\n".join([title, *aligned(rows), *notes, *trained_sitters(run, benchmark)])
 
 
-def trained_sitters(run: Mapping[str, Any], benchmark: Mapping[str, Any]) -> list[str]:
-    """Return sentences on the test sitters of a benchmark that some models were trained on in another data set.
-
-    Args:
-        run: the content of run.json.
-        benchmark: the entry `benchmarks.NAME` of run.json, or the benchmark's options; both name its data sets.
-    """
-    told = run.get("trained_sitters", {})
-    what = "left out for all models" if told.get("exclude") else "figures on these sitters are too good"
-    datasets = {benchmark.get(option) for option in ("probe", "gallery", "dataset")}
-    return [f"{one['sentence']} ({what})" for one in told.get("found", ()) if one["dataset"] in datasets]
+def trained_sitters(run: Run, benchmark: Benchmark) -> list[str]:
+    """Return sentences on the test sitters of a benchmark that some models were trained on in another data set."""
+    what = "left out for all models" if run.trained_sitters.exclude else "figures on these sitters are too good"
+    datasets = {benchmark.probe, benchmark.gallery}
+    return [f"{one.sentence} ({what})" for one in run.trained_sitters.found if one.dataset in datasets]
 
 
-def _counts(models: Mapping[str, Mapping[str, Any]], scalars: Mapping[str, Mapping[str, Any]]) -> str:
+def _counts(benchmark: Benchmark) -> str:
     """Return in words the whole numbers that are the same for all models."""
-    first = next(iter(models.values()), {})
-    counts = [n for n, how in scalars.items() if isinstance(first.get(n), int) and not how["better"]]
-    same = [n for n in counts if all(values.get(n) == first[n] for values in models.values())]
+    values = [{name: figure.value for name, figure in own.items()} for own in benchmark.metrics.values()]
+    first = values[0] if values else {}
+    counts = [n for n, how in benchmark.shown.items() if isinstance(first.get(n), int) and not how.better]
+    same = [n for n in counts if all(own.get(n) == first[n] for own in values)]
     return "".join(f"{first[n]:,} {n.replace('_', ' ')}, " for n in same)[:-2] + "; " * bool(same)
 
 

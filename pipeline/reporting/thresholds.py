@@ -10,6 +10,8 @@ from pipeline.reporting.standings import FigureCell, rate_cell
 from pipeline.reporting.svg import Chart
 from pipeline.reporting.tables import heading
 from pipeline.store.benchmarks import Benchmark
+from pipeline.store.curves import ExpectedPerformance
+from pipeline.store.figure_names import EER_THRESHOLD, FMR, FNMR, THRESHOLD, at, chosen, parted
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def thresholds(benchmark: Benchmark, styles: Styles) -> Choice | None:
     """Return the operating points of every model of a benchmark; None where it has no thresholds of pairs."""
     if benchmark.kind == "identification":
         return None
-    aims = ["eer_threshold", *(s for s in benchmark.scalars if s.startswith("threshold@"))]
+    aims = [EER_THRESHOLD, *(name for name in benchmark.shown if parted(name)[0] == THRESHOLD)]
     rows = []
     for model in benchmark.models:
         points = [_point(benchmark, model, aim) for aim in aims if benchmark.value(model, aim) is not None]
@@ -59,18 +61,17 @@ def thresholds(benchmark: Benchmark, styles: Styles) -> Choice | None:
     if not rows:
         return None
     validated = any(point.chosen is not None for _, points in rows for point in points)
-    what = Lines(EPC_LABEL.format(benchmark.name), "alpha", ("hter",), ("weight of a false match, α", "HTER, %"))
-    epc = drawn(benchmark.curves.get("epc", {}), styles, what)
+    what = Lines(EPC_LABEL.format(benchmark.name), ("weight of a false match, α", "HTER, %"))
+    epc = drawn(benchmark.curve(ExpectedPerformance), styles, what)
     return Choice(CHOSEN if validated else NOT_CHOSEN, rows, epc)
 
 
 def _point(benchmark: Benchmark, model: str, own: str) -> ThresholdRow:
-    chosen = f"val_{own}"
-    far = own.partition("@")[2]
+    validated, far = chosen(own), parted(own)[1]
     return ThresholdRow(
         aim=f"FMR {heading(far)}" if far else "equal errors",
         own=benchmark.value(model, own),
-        chosen=benchmark.value(model, chosen),
-        fmr=rate_cell(benchmark, model, f"fmr@{chosen}"),
-        fnmr=rate_cell(benchmark, model, f"fnmr@{chosen}"),
+        chosen=benchmark.value(model, validated),
+        fmr=rate_cell(benchmark, model, at(FMR, validated)),
+        fnmr=rate_cell(benchmark, model, at(FNMR, validated)),
     )

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.core.layout import HERE, Layout
 from pipeline.core.names import same
@@ -61,10 +61,6 @@ class SeenSitters:
             f"{len(self.sitters)} of {self.of} test sitters of {self.dataset} are training sitters of "
             f"{', '.join(self.models)} in {', '.join(self.where)}: {shown}"
         )
-
-    def record(self) -> dict[str, Any]:
-        """Return the entry of `run.json`."""
-        return {**vars(self), "sentence": self.sentence()}
 
 
 def training_data(study: Study, name: str, fold: int | None = None) -> Iterator[TrainingData]:

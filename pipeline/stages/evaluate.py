@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_parts
@@ -20,12 +20,14 @@ from pipeline.core.versions import versions
 from pipeline.metrics.reader import Reader
 from pipeline.params.outside_systems.scores import OutsideScoresOptions
 from pipeline.splits.trained import warn
-from pipeline.store.benchmarks import judged_by
-from pipeline.store.results import write_benchmark, write_results
+from pipeline.store.benchmarks import Difference
+from pipeline.store.figures import ENDS, Figure, Figures, Shown, judged_by
+from pipeline.store.results import Measured, write_benchmark, write_results
+from pipeline.store.runs import MeasuredBenchmark, Run, SeenElsewhere, TrainedSitters
 
 if TYPE_CHECKING:
     from pipeline.metrics.comparisons import ReplicatedScalar, ScalarDifference
-    from pipeline.metrics.result import Column, Context, Result, Scalar
+    from pipeline.metrics.result import Context, Result
     from pipeline.params import Study
 
 logger = logging.getLogger(__name__)
@@ -103,32 +105,27 @@ def _doubted(study: Study, benchmark: str, model: str, result: Result) -> Result
 
 def write(folder: Path, study: Study, results: ResultsByModel, read: Reader) -> None:
     """Write everything in `results/` except the manifest."""
-    from dataclasses import replace
-
     level = study.evaluate.bootstrap.level
-    metrics: dict[str, Any] = {}
     against = _against_baselines(study, results)
+    metrics: dict[str, dict[str, Figures]] = {}
     for benchmark, by_model in results.items():
-        metrics[benchmark] = {model: _flat(result, level) for model, result in by_model.items()}
-        compared, declared = _compare(by_model, level), [_row(d) for d in against[benchmark]]
-        curves = {
-            curve: [p for model, result in by_model.items() for p in _points(model, result.curves.get(curve, {}))]
-            for curve in dict.fromkeys(c for result in by_model.values() for c in result.curves)
+        measured = {
+            model: Measured(_figures(result, level), result.curves, result.groups, result.examples)
+            for model, result in by_model.items()
         }
-        examples = [replace(e, model=model) for model, result in by_model.items() for e in result.examples]
-        write_benchmark(folder, benchmark, metrics[benchmark], compared, declared, curves, examples)
+        write_benchmark(folder, benchmark, measured, _compare(by_model, level), map(_told, against[benchmark]))
+        metrics[benchmark] = {model: found.figures for model, found in measured.items()}
     write_results(folder, metrics, _run(study, results, read))
 
 
-def _flat(result: Result, level: float) -> dict[str, Any]:
-    """Return the scalars by name, with their intervals (`NAME_low`, `NAME_high`) and notes (`NAME_note`)."""
+def _figures(result: Result, level: float) -> dict[str, Figure]:
+    """Return the scalars by name, with their intervals and notes."""
     from pipeline.metrics.comparisons import LEAST_EFFECTIVE
     from pipeline.metrics.intervals import FEWEST_UNITS, interval, share_interval
 
-    flat: dict[str, Any] = {}
+    figures: dict[str, Figure] = {}
     for name, scalar in result.scalars.items():
-        flat[name] = scalar.value
-        note = scalar.note
+        ends, note = None, scalar.note
         if scalar.replicates is not None:
             units = min(result.units, scalar.effective or result.units)
             least = LEAST_EFFECTIVE if result.units >= FEWEST_UNITS else FEWEST_UNITS
@@ -136,18 +133,14 @@ def _flat(result: Result, level: float) -> dict[str, Any]:
                 ends = share_interval(scalar.value, scalar.replicates, level, units, least)
             else:
                 ends = interval(scalar.replicates, level, units, least)
-            low, high = ends or (None, None)
-            flat |= {f"{name}_low": low, f"{name}_high": high}
-            if low is None:
-                note = (
-                    f"{note}; " * bool(note) + f"no interval: {result.units} sitters or folds are too few to resample"
-                )
-        if note:
-            flat[f"{name}_note"] = note
-    return flat
+            if ends is None:
+                few = f"no interval: {result.units} sitters or folds are too few to resample"
+                note = f"{note}; {few}" if note else few
+        figures[name] = Figure(scalar.value, note, None if scalar.replicates is None else ends or ENDS)
+    return figures
 
 
-def _compare(by_model: Mapping[str, Result], level: float) -> Iterator[dict[str, Any]]:
+def _compare(by_model: Mapping[str, Result], level: float) -> Iterator[Difference]:
     """Yield the comparison of every two models in every scalar with replicates, for exploration.
 
     Each scalar is one family.
@@ -157,12 +150,11 @@ def _compare(by_model: Mapping[str, Result], level: float) -> Iterator[dict[str,
     for name, by_name in _measured(by_model).items():
         models = [m for m in by_model if m in by_name]
         every_two = [(a, b) for n, a in enumerate(models) for b in models[n + 1 :]]
-        for d in differences({name: by_name}, every_two, level, *_units(by_model, models)):
-            yield _row(d)
+        yield from map(_told, differences({name: by_name}, every_two, level, *_units(by_model, models)))
 
 
-def _row(difference: ScalarDifference) -> dict[str, Any]:
-    return {**vars(difference), "significant": int(difference.significant)}
+def _told(difference: ScalarDifference) -> Difference:
+    return Difference(**vars(difference))
 
 
 def _against_baselines(study: Study, results: ResultsByModel) -> dict[str, list[ScalarDifference]]:
@@ -184,7 +176,7 @@ def _against_baseline(study: Study, benchmark: str, by_model: Mapping[str, Resul
     declared = evaluate.baseline.get(benchmark) if isinstance(evaluate.baseline, dict) else evaluate.baseline
     if declared is None or declared not in by_model:
         return []
-    how = {n: vars(s) for result in by_model.values() for n, s in result.scalars.items()}
+    how = {n: s for result in by_model.values() for n, s in result.scalars.items()}
     figures = [f for f in evaluate.primary if f in how] or judged_by(how)[:1]
     measured = _measured(by_model)
     family = {f: measured[f] for f in figures if f in measured}
@@ -214,41 +206,26 @@ def _units(by_model: Mapping[str, Result], models: Sequence[str]) -> tuple[int, 
     return units, min((r.units if r.effective is None else r.effective for r in results), default=0.0)
 
 
-def _points(model: str, columns: Mapping[str, Column]) -> Iterator[dict[str, Any]]:
-    for values in zip(*columns.values(), strict=True):
-        yield {"model": model, **dict(zip(columns, values, strict=True))}
-
-
-def _how(scalar: Scalar) -> dict[str, Any]:
-    """Return how the report shows a figure."""
-    how: dict[str, Any] = {"percent": scalar.percent, "better": scalar.better}
-    return how | ({"beside": True} if scalar.beside else {})
-
-
-def _run(study: Study, results: ResultsByModel, read: Reader) -> dict[str, Any]:
-    """Return the content of `run.json`: settings, data and versions behind the numbers, and how to show them."""
+def _run(study: Study, results: ResultsByModel, read: Reader) -> Run:
+    """Return the record of the evaluation: settings, data and versions behind the figures, and how to show them."""
     benchmarks = {}
     for benchmark, by_model in results.items():
         scalars = {n: s for result in by_model.values() for n, s in result.scalars.items()}
-        benchmarks[benchmark] = {
-            **study.evaluate.benchmarks[benchmark].model_dump(),
-            "scalars": {n: _how(s) for n, s in scalars.items()},
-        }
-    return {
-        "seed": study.seed,
-        "level": study.evaluate.bootstrap.level,
-        "replicates": study.evaluate.bootstrap.replicates,
-        "far": list(study.evaluate.far),
-        "family": study.evaluate.family,
-        "models": list(study.models),
-        "outside": list(study.outside),
-        "fusions": list(study.fuse),
-        "benchmarks": benchmarks,
-        "data": read.counts(),
-        "versions": versions(),
-        "trained_sitters": {
-            "exclude": study.evaluate.trained_sitters == "exclude",
-            "found": [one.record() for one in read.seen],
-        },
-        "excluded": {dataset: len(image_ids) for dataset, image_ids in read.excluded.items()},
-    }
+        shown = {n: Shown(s.percent, s.better, s.beside) for n, s in scalars.items()}
+        benchmarks[benchmark] = MeasuredBenchmark(study.evaluate.benchmarks[benchmark].model_dump(), shown)
+    seen = [SeenElsewhere(**vars(one), sentence=one.sentence()) for one in read.seen]
+    return Run(
+        seed=study.seed,
+        level=study.evaluate.bootstrap.level,
+        replicates=study.evaluate.bootstrap.replicates,
+        far=list(study.evaluate.far),
+        family=study.evaluate.family,
+        models=list(study.models),
+        outside=list(study.outside),
+        fusions=list(study.fuse),
+        benchmarks=benchmarks,
+        data=read.counts(),
+        versions=versions(),
+        trained_sitters=TrainedSitters(study.evaluate.trained_sitters == "exclude", seen),
+        excluded={dataset: len(image_ids) for dataset, image_ids in read.excluded.items()},
+    )

@@ -115,7 +115,7 @@ def read(study: Study, at: Layout) -> Findings:
         versions={
             "Models": [files[name].record.get("versions", {}) for name in study.models],
             "Embeddings": embedded,
-            "Figures": [outcome.results.run.get("versions", {})],
+            "Figures": [outcome.results.run.versions],
         },
         params=study.model_dump(mode="json"),
     )

@@ -15,8 +15,8 @@ from pipeline.core.errors import SitterError, nearest
 from pipeline.core.files import each_batch, each_row, read_columns, repeated_checksums
 from pipeline.core.layout import HERE, Layout
 from pipeline.core.typed_files import each_typed, from_file
+from pipeline.store.cells import Number
 from pipeline.store.columns import DEALT, FOUND, GIVEN, RENDERED
-from pipeline.store.curves import Number
 
 if TYPE_CHECKING:
     import numpy as np

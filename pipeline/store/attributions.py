@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.files import read_table, write_csv, write_table
 from pipeline.core.typed_files import from_file, rows_of
-from pipeline.store.curves import Number
+from pipeline.store.cells import Number
 
 PAIRS, MAPS = "pairs.csv", "maps.arrow"
 PAIR = ("pair", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_dataset")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TypeVar, cast
 
-from pipeline.store.curves import Curve, Number, Yes
+from pipeline.store.cells import Number, YesOrUnknown
+from pipeline.store.curves import Curve, DiscardCurve, Placed
+from pipeline.store.figures import ENDS, Figures, Shown, judged_by
 
-Scalars = Mapping[str, Mapping[str, Any]]
-"""Figure → whether it is a rate (`percent`), and which values are better (`better`: lower, higher, or None)."""
-Figures = Mapping[str, Any]
-"""The figures of one model: each is a number, or None if the data cannot support it; `FIGURE_note` is text."""
+OneCurve = TypeVar("OneCurve", bound=Curve)
 
 
 @dataclass(frozen=True)
@@ -28,11 +27,12 @@ class Difference:
     significant: bool
     family: int | None = None
     """Number of comparisons that the p-value was corrected for (the family)."""
+    p_uncorrected: Number = None
 
     def turned(self) -> Difference:
         """Return the same comparison as `model_b` minus `model_a`."""
         d, low, high = (None if v is None else -v for v in (self.difference, self.high, self.low))
-        return Difference(self.model_b, self.model_a, self.metric, d, low, high, self.p, self.significant, self.family)
+        return replace(self, model_a=self.model_b, model_b=self.model_a, difference=d, low=low, high=high)
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,15 @@ class HardPair:
 class GroupRate:
     """An error rate of a group, and its test against all other groups."""
 
-    value: float | None
-    low: float | None
-    high: float | None
-    difference: float | None
-    p: float | None
-    significant: bool
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    difference: float | None = None
+    difference_low: float | None = None
+    difference_high: float | None = None
+    p: float | None = None
+    significant: bool | None = None
+    """None: not tested."""
 
     @property
     def verdict(self) -> str:
@@ -76,42 +79,66 @@ class GroupErrors:
     """The errors of one model in one group, at the common threshold of all groups."""
 
     model: str
+    """Empty until the groups of several models are gathered."""
     column: str
     group: str
     sitters: int
     genuine: Number
     impostor: Number
-    fnmr: Number
-    fnmr_low: Number
-    fnmr_high: Number
-    fnmr_difference: Number
-    fnmr_p: Number
-    fnmr_significant: Yes
+    threshold: Number
     fmr: Number
     fmr_low: Number
     fmr_high: Number
     fmr_difference: Number
+    fmr_difference_low: Number
+    fmr_difference_high: Number
     fmr_p: Number
-    fmr_significant: Yes
+    fmr_significant: YesOrUnknown
+    fnmr: Number
+    fnmr_low: Number
+    fnmr_high: Number
+    fnmr_difference: Number
+    fnmr_difference_low: Number
+    fnmr_difference_high: Number
+    fnmr_p: Number
+    fnmr_significant: YesOrUnknown
+    note: str
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        column: str,
+        group: str,
+        sitters: int,
+        genuine: int,
+        impostor: int,
+        threshold: float,
+        fmr: GroupRate,
+        fnmr: GroupRate,
+        note: str,
+    ) -> GroupErrors:
+        """Return the errors of a group from its rates, without the name of the model."""
+        rates = {
+            name if part == "value" else f"{name}_{part}": cell
+            for name, rate in (("fmr", fmr), ("fnmr", fnmr))
+            for part, cell in vars(rate).items()
+        }
+        return cls("", column, group, sitters, genuine, impostor, threshold, **rates, note=note)
 
     @property
     def rates(self) -> tuple[GroupRate, GroupRate]:
         """FNMR and FMR, in this order."""
         return (
             GroupRate(
-                self.fnmr, self.fnmr_low, self.fnmr_high, self.fnmr_difference, self.fnmr_p, self.fnmr_significant
+                self.fnmr, self.fnmr_low, self.fnmr_high, self.fnmr_difference, self.fnmr_difference_low,
+                self.fnmr_difference_high, self.fnmr_p, self.fnmr_significant,
             ),
-            GroupRate(self.fmr, self.fmr_low, self.fmr_high, self.fmr_difference, self.fmr_p, self.fmr_significant),
-        )
-
-
-@dataclass(frozen=True)
-class Placed:
-    """An image on a map of embeddings, and its values of the columns that colour it."""
-
-    x: float
-    y: float
-    values: Mapping[str, str]
+            GroupRate(
+                self.fmr, self.fmr_low, self.fmr_high, self.fmr_difference, self.fmr_difference_low,
+                self.fmr_difference_high, self.fmr_p, self.fmr_significant,
+            ),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -122,41 +149,48 @@ class Benchmark:
     kind: str
     probe: str
     gallery: str
-    scalars: Scalars
+    shown: Mapping[str, Shown]
+    """How each figure is shown, by its name."""
     metrics: Mapping[str, Figures]
-    """Model → the name of a figure → its value."""
+    """Model → the name of a figure → the figure."""
     differences: Sequence[Difference] = ()
     against_baseline: Sequence[Difference] = ()
     """Tests of every other model minus the declared baseline, in the declared figures."""
-    curves: Mapping[str, Mapping[str, Curve]] = field(default_factory=dict)
-    """Name of a curve → model → its points."""
-    discard: Mapping[str, Mapping[str, Curve]] = field(default_factory=dict)
+    curves: Mapping[type[Curve], Mapping[str, Curve]] = field(default_factory=dict)
+    """Kind of curve → model → its points; `curve` returns them with their type."""
+    discard: Mapping[str, Mapping[str, DiscardCurve]] = field(default_factory=dict)
     """Model → quality measure → FNMR over the share of images that are left out."""
     groups: Mapping[str, Sequence[GroupErrors]] = field(default_factory=dict)
     """Model → its errors by group."""
     maps: Mapping[str, Sequence[Placed]] = field(default_factory=dict)
     """Model → its map of the embeddings."""
     pairs: Sequence[HardPair] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """Its options in params.yaml when it was evaluated."""
+    predict: str = ""
+    """The column that a linear probe predicts; empty for other kinds."""
 
     @property
     def models(self) -> list[str]:
         """The evaluated models, in the file's order."""
         return list(self.metrics)
 
+    def curve(self, kind: type[OneCurve]) -> Mapping[str, OneCurve]:
+        """Return the curves of a kind by model; models without one are absent."""
+        return cast(Mapping[str, OneCurve], self.curves.get(kind, {}))
+
     def value(self, model: str, metric: str) -> float | None:
         """Return one figure; None if it is absent or the data cannot support it."""
         found = self.metrics.get(model, {}).get(metric)
-        return float(found) if isinstance(found, int | float) else None
+        return None if found is None or found.value is None else float(found.value)
 
     def interval(self, model: str, metric: str) -> tuple[float | None, float | None]:
         """Return the ends of a figure's interval; None where it has none."""
-        return self.value(model, f"{metric}_low"), self.value(model, f"{metric}_high")
+        found = self.metrics.get(model, {}).get(metric)
+        return ENDS if found is None else found.ends
 
     def note(self, model: str, metric: str) -> str:
         """Return the note on a figure; empty if there is none."""
-        return str(self.metrics.get(model, {}).get(f"{metric}_note") or "")
+        found = self.metrics.get(model, {}).get(metric)
+        return "" if found is None else found.note
 
     def difference(self, a: str, b: str, metric: str) -> Difference | None:
         """Return the paired comparison of two models as `a` minus `b`; None if there is none."""
@@ -168,15 +202,15 @@ class Benchmark:
     @property
     def figures(self) -> list[str]:
         """The figures that models are judged by; the first ranks them."""
-        return judged_by(self.scalars)
+        return judged_by(self.shown)
 
     def percent(self, metric: str) -> bool:
         """Whether a figure is a rate."""
-        return bool(self.scalars.get(metric, {}).get("percent"))
+        return metric in self.shown and self.shown[metric].percent
 
     def lower_is_better(self, metric: str) -> bool:
         """Whether lower values of a figure are the better ones."""
-        return bool(self.scalars.get(metric, {}).get("better") == "lower")
+        return metric in self.shown and self.shown[metric].better == "lower"
 
     def ranked(self, metric: str) -> list[str]:
         """Return the models that have this figure, the best first; equal models stay in the file's order."""
@@ -187,14 +221,7 @@ class Benchmark:
     def best(self, metric: str) -> set[str]:
         """Return the models with the best value (several if equal); none if fewer than two models have a value."""
         known = {m: v for m in self.models if (v := self.value(m, metric)) is not None}
-        better = self.scalars.get(metric, {}).get("better")
-        if len(known) < 2 or better is None:
+        if len(known) < 2 or metric not in self.shown or self.shown[metric].better is None:
             return set()
-        aim = min(known.values()) if better == "lower" else max(known.values())
+        aim = min(known.values()) if self.lower_is_better(metric) else max(known.values())
         return {m for m, value in known.items() if value == aim}
-
-
-def judged_by(scalars: Scalars) -> list[str]:
-    """Return the figures that models are judged by: rates with a better direction; if there are none, other figures."""
-    judged = [name for name, how in scalars.items() if how["better"] and not how.get("beside")]
-    return [name for name in judged if scalars[name]["percent"]] or judged

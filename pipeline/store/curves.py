@@ -1,65 +1,282 @@
-"""Numbers in tables of text: they are parsed here, once, when a file is read."""
+"""Curves: each kind is a class, and its fields are the columns of the file `curves/NAME-BENCHMARK.csv`.
+
+A benchmark makes the curves of one model. The file holds the curves of all models below each other, with the column
+`model` before the others.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
-from pydantic import BeforeValidator
+from pipeline.store.cells import number
 
-from pipeline.core.files import read_csv
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Point = tuple[float, float]
+Column: TypeAlias = "Sequence[Any] | NDArray[Any]"
+"""Cells of one column. A number is None where the data cannot support one."""
 
 
-def number(text: str | None) -> float | None:
-    """Return a cell of a table as a finite number; None if it is empty, absent or no finite number.
-
-    >>> number("0.25"), number(""), number(None), number("nan")
-    (0.25, None, None, None)
-    """
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+def rows(*columns: Column) -> list[tuple[float, ...]]:
+    """Return some columns side by side; rows with an empty cell are left out."""
+    return [row for row in zip(*columns, strict=True) if None not in row]
 
 
-def _known(text: str) -> float | None:
-    """Return the same as `number`, but raise ValueError if a cell is neither empty nor a number."""
-    return float(text) if text and math.isfinite(float(text)) else None
-
-
-Number = Annotated[float | None, BeforeValidator(_known)]
-"""A column of numbers; an empty cell is None."""
-Yes = Annotated[bool, BeforeValidator(lambda text: text == "1")]
-"""A column of 1 (true) and 0 (false); an empty cell is false."""
+def points(x: Column, y: Column) -> list[Point]:
+    """Return two columns as points, sorted by the first column; incomplete points are left out."""
+    return sorted(((a, b) for a, b in rows(x, y)), key=lambda point: point[0])
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Columns of numbers with the same length; None where the data cannot support a number."""
+    """A curve of one model: columns of the same length."""
 
-    columns: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    name: ClassVar[str] = ""
+    """The name in the name of the file."""
+    drawn: ClassVar[tuple[str, tuple[str, ...]]] = ("", ())
+    """The column of the horizontal axis, and the columns that are drawn over it."""
+
+    def columns(self) -> dict[str, Column]:
+        """Return the columns of the file, without the column `model`."""
+        return {column.name: getattr(self, column.name) for column in fields(self)}
 
     @classmethod
-    def of(cls, rows: Sequence[Mapping[str, str]]) -> Curve:
-        """Return the columns of rows of text; a cell that is no number becomes None."""
-        return cls({name: [number(row.get(name)) for row in rows] for name in (rows[0] if rows else ())})
+    def of(cls, rows: Sequence[Mapping[str, str]]) -> Self:
+        """Return the curve of one model from its rows of text; a cell that is no number becomes None."""
+        return cls(**{column.name: [number(row.get(column.name)) for row in rows] for column in fields(cls)})
 
-    def rows(self, *columns: str) -> list[tuple[float, ...]]:
-        """Return some columns side by side without rows with an empty cell; no rows if a column is absent."""
-        found: Iterable[tuple[float | None, ...]] = zip(*(self.columns.get(name, ()) for name in columns), strict=False)
-        return [tuple(v for v in row if v is not None) for row in found if None not in row]
+    def lines(self) -> list[list[Point]]:
+        """Return the points of each line that is drawn."""
+        x, ys = self.drawn
+        return [points(getattr(self, x), getattr(self, y)) for y in ys]
 
-    def points(self, x: str, y: str) -> list[Point]:
-        """Return two columns as points, sorted by the first column; incomplete points are left out."""
-        return sorted(((a, b) for a, b in self.rows(x, y)), key=lambda point: point[0])
+    def line(self) -> list[Point]:
+        """Return the points of the first line that is drawn."""
+        return self.lines()[0]
 
 
-def read_curve(path: Path) -> Curve:
-    """Read a CSV file as one curve."""
-    return Curve.of(read_csv(path))
+@dataclass(frozen=True)
+class RocCurve(Curve):
+    """TAR over FAR, and the threshold of each point; None: no threshold is high enough."""
+
+    name = "roc"
+    drawn = ("far", ("tar",))
+    far: Column
+    tar: Column
+    threshold: Column
+
+
+@dataclass(frozen=True)
+class DetCurve(Curve):
+    """FRR over FAR, and the threshold of each point."""
+
+    name = "det"
+    drawn = ("far", ("frr",))
+    far: Column
+    frr: Column
+    threshold: Column
+
+
+@dataclass(frozen=True)
+class DirCurve(Curve):
+    """The detection and identification rate over the FAR of searches without a mate."""
+
+    name = "dir"
+    drawn = ("far", ("dir",))
+    far: Column
+    dir: Column
+    threshold: Column
+
+
+@dataclass(frozen=True)
+class CmcCurve(Curve):
+    """The cumulative match characteristic: the share of probes with their sitter at this rank or better."""
+
+    name = "cmc"
+    drawn = ("rank", ("rate",))
+    rank: Column
+    rate: Column
+
+
+@dataclass(frozen=True)
+class Tippett(Curve):
+    """The shares of genuine and of impostor pairs with at least this log10 LR."""
+
+    name = "tippett"
+    drawn = ("llr", ("genuine", "impostor"))
+    llr: Column
+    genuine: Column
+    impostor: Column
+
+
+@dataclass(frozen=True)
+class Reliability(Curve):
+    """The log10 LR that PAV, fitted on the LRs themselves, gives for a log10 LR."""
+
+    name = "reliability"
+    drawn = ("llr", ("pav",))
+    llr: Column
+    pav: Column
+
+
+@dataclass(frozen=True)
+class CrossEntropy(Curve):
+    """The empirical cross-entropy over the prior log10 odds: of the LRs, of the LRs after PAV, and without LRs."""
+
+    name = "ece"
+    drawn = ("log10_odds", ("ece",))
+    log10_odds: Column
+    ece: Column
+    pav: Column
+    neutral: Column
+
+    def without_ratios(self) -> list[Point]:
+        """Return the points of the cross-entropy without LRs, which the others are compared with."""
+        return points(self.log10_odds, self.neutral)
+
+
+@dataclass(frozen=True)
+class ExpectedPerformance(Curve):
+    """The half total error rate of the test over the weight α of a false match, at thresholds of validation sitters."""
+
+    name = "epc"
+    drawn = ("alpha", ("hter",))
+    alpha: Column
+    hter: Column
+    fmr: Column
+    fnmr: Column
+    threshold: Column
+
+
+@dataclass(frozen=True)
+class ScoreHistogram(Curve):
+    """The numbers of genuine and impostor pairs by score."""
+
+    name = "scores"
+    score_left: Column
+    score_right: Column
+    genuine: Column
+    impostor: Column
+
+    def bins(self) -> list[tuple[float, ...]]:
+        """Return both ends of each bin and its numbers of genuine and impostor pairs."""
+        return rows(self.score_left, self.score_right, self.genuine, self.impostor)
+
+
+@dataclass(frozen=True)
+class NearestHistogram(Curve):
+    """The number of images by their angle, in degrees, to the nearest of some centres."""
+
+    degrees_left: Column
+    degrees_right: Column
+    images: Column
+
+    def bins(self) -> list[tuple[float, ...]]:
+        """Return both ends of each bin and its number of images."""
+        return rows(self.degrees_left, self.degrees_right, self.images)
+
+
+@dataclass(frozen=True)
+class NearestCentre(NearestHistogram):
+    """The angles to the learned class centres."""
+
+    name = "nearest_centre"
+
+
+@dataclass(frozen=True)
+class NearestMean(NearestHistogram):
+    """The angles to the mean embeddings of the training sitters."""
+
+    name = "nearest_mean"
+
+
+@dataclass(frozen=True)
+class NearestValMean(NearestHistogram):
+    """The angles to the mean embeddings of the validation sitters."""
+
+    name = "nearest_val_mean"
+
+
+@dataclass(frozen=True)
+class DiscardCurve(Curve):
+    """The FNMR of the pairs that remain when the images of the lowest quality are discarded."""
+
+    name = "discard"
+    drawn = ("discarded", ("fnmr",))
+    quality: str
+    discarded: Column
+    fnmr: Column
+    pairs: Column
+
+    def columns(self) -> dict[str, Column]:
+        """Return the columns of the file; `quality` is the same in each row."""
+        return {**super().columns(), "quality": [self.quality] * len(self.discarded)}
+
+    @classmethod
+    def by_quality(cls, rows: Iterable[Mapping[str, str]]) -> dict[str, DiscardCurve]:
+        """Return the curves of one model by their measure of quality."""
+        found: dict[str, list[Mapping[str, str]]] = {}
+        for row in rows:
+            found.setdefault(row.get("quality", ""), []).append(row)
+        return {quality: cls(**{**vars(cls.of(own)), "quality": quality}) for quality, own in found.items()}
+
+
+@dataclass(frozen=True)
+class FoldTable(Curve):
+    """The accuracy of each fold of a k-fold cross-validation, its threshold, and its numbers of pairs."""
+
+    name = "folds"
+    fold: Column
+    accuracy: Column
+    threshold: Column
+    genuine: Column
+    impostor: Column
+
+
+@dataclass(frozen=True)
+class RecallTable(Curve):
+    """How often the images of each value were predicted to have this value."""
+
+    name = "recall"
+    value: Column
+    images: Column
+    recall: Column
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An image on a map of embeddings, and its values of the columns that colour it."""
+
+    x: float
+    y: float
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class EmbeddingMap(Curve):
+    """The place of each image on a map of the embeddings."""
+
+    name = "map"
+    image_id: Column
+    x: Column
+    y: Column
+    values: Mapping[str, Column] = field(default_factory=dict)
+    """By column that colours the map, the value of each image."""
+
+    def columns(self) -> dict[str, Column]:
+        """Return the columns of the file; each colouring column stands under its own name."""
+        return {"image_id": self.image_id, "x": self.x, "y": self.y, **self.values}
+
+    @classmethod
+    def places(cls, rows: Iterable[Mapping[str, str]]) -> list[Placed]:
+        """Return the images of one model's map; images without a place are left out."""
+        found = []
+        for row in rows:
+            x, y = number(row["x"]), number(row["y"])
+            if x is not None and y is not None:
+                colours = {name: word for name, word in row.items() if name not in ("model", "image_id", "x", "y")}
+                found.append(Placed(x, y, colours))
+        return found

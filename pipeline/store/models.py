@@ -11,7 +11,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import read_json, write_csv, write_json
 from pipeline.core.layout import HERE, Layout
 from pipeline.core.typed_files import from_file
-from pipeline.store.curves import Curve, read_curve
+from pipeline.store.history import Training, read_training
 
 RECORD = "model.json"
 WEIGHTS = "weights.safetensors"
@@ -24,6 +24,7 @@ VAL_LOSS = "val_loss"
 """A further column, where the loss on val faces chooses the epoch."""
 
 Record = dict[str, Any]
+NO_TRAINING = Training.of([])
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class SystemFiles:
 
     record: Record = from_file(RECORD, read_json, absent={})
     """Empty where the model has not been made."""
-    training: Curve = from_file(HISTORY, read_curve, absent=Curve())
+    training: Training = from_file(HISTORY, read_training, absent=NO_TRAINING)
     """Values of each epoch; empty where nothing was trained."""
 
 

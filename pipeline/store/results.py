@@ -7,29 +7,48 @@ were measured on. Each benchmark has `tables/NAME.csv` (the same figures), `tabl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json, write_csv, write_json
 from pipeline.core.typed_files import read_typed
-from pipeline.store.benchmarks import Benchmark, Difference, Figures, GroupErrors, HardPair, Placed
-from pipeline.store.curves import Curve, number
+from pipeline.store.benchmarks import Benchmark, Difference, GroupErrors, HardPair
+from pipeline.store.curves import (
+    CmcCurve,
+    CrossEntropy,
+    Curve,
+    DetCurve,
+    DirCurve,
+    DiscardCurve,
+    EmbeddingMap,
+    ExpectedPerformance,
+    NearestCentre,
+    NearestMean,
+    Reliability,
+    RocCurve,
+    ScoreHistogram,
+    Tippett,
+)
+from pipeline.store.figures import Figure, Figures, as_record, from_record
+from pipeline.store.runs import NOT_RECORDED, MeasuredBenchmark, Run
 
 METRICS, RUN = "metrics.json", "run.json"
 TABLES, CURVES, PAIRS = FOLDERS = "tables", "curves", "pairs"
-DRAWN = ("roc", "det", "scores", "cmc", "dir", "nearest_mean", "nearest_centre", "tippett", "reliability", "ece", "epc")
-"""Curves with only numbers in their columns."""
-DISCARD, GROUPS, MAP = "discard", "groups", "map"
-"""Further files in `curves/`; these contain words, too."""
+DRAWN: tuple[type[Curve], ...] = (
+    *(RocCurve, DetCurve, ScoreHistogram, CmcCurve, DirCurve, NearestMean, NearestCentre),
+    *(Tippett, Reliability, CrossEntropy, ExpectedPerformance),
+)
+"""Curves that the report draws from one file for each benchmark; maps and error against discard are read apart."""
+GROUPS = "groups"
+"""The name of the errors by group, which lie beside the curves."""
 TESTED = (
     *("model_a", "model_b", "metric", "difference", "low", "high", "p", "significant", "p_uncorrected", "family"),
 )  # fmt: skip
 PAIR_COLUMNS = ("model", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_dataset", "score")
-PLACE = ("model", "image_id", "x", "y")
-"""Columns of a map with the place of an image; the other columns colour the map."""
+MODEL = "model"
 Text = Mapping[str, str]
 
 
@@ -38,54 +57,85 @@ class Results:
     """Everything that `evaluate` has found."""
 
     benchmarks: list[Benchmark]
-    run: Mapping[str, Any]
-    """The record of the measurement: seed, level and number of bootstrap replicates, counts, versions."""
+    run: Run
 
 
-def write_results(folder: Path, metrics: Mapping[str, Any], run: Mapping[str, Any]) -> None:
-    """Write the figures and the record of their measurement into an existing folder."""
+@dataclass(frozen=True)
+class Measured:
+    """What a benchmark has found for one model."""
+
+    figures: Figures
+    curves: Sequence[Curve] = ()
+    groups: Sequence[GroupErrors] = ()
+    """Errors by group, without the name of the model."""
+    pairs: Sequence[HardPair] = ()
+    """The hardest pairs, without the name of the model."""
+
+
+def write_results(folder: Path, metrics: Mapping[str, Mapping[str, Figures]], run: Run) -> None:
+    """Write the figures and the record of their measurement into an existing folder.
+
+    Args:
+        folder: the folder of the results, while it is being made.
+        metrics: benchmark → model → figures.
+        run: the record of the measurement.
+    """
     for part in FOLDERS:  # even if it stays empty
         (folder / part).mkdir(exist_ok=True)
-    write_json(folder / METRICS, metrics)
-    write_json(folder / RUN, run)
+    records = {name: {model: as_record(own) for model, own in by_model.items()} for name, by_model in metrics.items()}
+    write_json(folder / METRICS, records)
+    write_json(folder / RUN, run.record())
 
 
 def write_benchmark(
     folder: Path,
     name: str,
-    metrics: Mapping[str, Figures],
-    differences: Iterable[Mapping[str, Any]],
-    baseline: Sequence[Mapping[str, Any]],
-    curves: Mapping[str, Sequence[Mapping[str, Any]]],
-    pairs: Sequence[HardPair],
+    by_model: Mapping[str, Measured],
+    differences: Iterable[Difference],
+    baseline: Iterable[Difference],
 ) -> None:
     """Write the tables, curves and pairs of a benchmark into an existing folder.
 
     Args:
         folder: the folder of the results, while it is being made.
         name: the name of the benchmark.
-        metrics: by model, its figures.
-        differences: the tests of every two models, with the columns `TESTED`.
-        baseline: the tests of every other model against the baseline, with the same columns; if empty, no file.
-        curves: by curve, its points with the column `model`.
-        pairs: the hardest pairs; if empty, no file.
+        by_model: what it has found for each model.
+        differences: the tests of every two models.
+        baseline: the tests of every other model against the baseline; if there are none, no file.
     """
     for part in FOLDERS:
         (folder / part).mkdir(exist_ok=True)
-    rows = [{"model": model, **values} for model, values in metrics.items()]
-    write_csv(folder / TABLES / f"{name}.csv", rows, _columns(rows))
-    write_csv(_differences_file(folder, name), differences, TESTED)
-    if baseline:
-        write_csv(_baseline_file(folder, name), baseline, TESTED)
-    for curve, points in curves.items():
-        write_csv(curve_file(folder, curve, name), points, _columns(points))
-    if pairs:
+    figures = [{MODEL: model, **as_record(found.figures)} for model, found in by_model.items()]
+    write_csv(folder / TABLES / f"{name}.csv", figures, _columns(figures))
+    write_csv(_differences_file(folder, name), map(_tested, differences), TESTED)
+    if against_baseline := list(map(_tested, baseline)):
+        write_csv(_baseline_file(folder, name), against_baseline, TESTED)
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for model, found in by_model.items():
+        for curve in found.curves:
+            columns = curve.columns()
+            points = zip(*columns.values(), strict=True)
+            rows.setdefault(curve.name, []).extend({MODEL: model, **dict(zip(columns, p, strict=True))} for p in points)
+        if found.groups:
+            rows.setdefault(GROUPS, []).extend(_errors(replace(one, model=model)) for one in found.groups)
+    for curve_name, points_of_all in rows.items():
+        write_csv(curve_file(folder, curve_name, name), points_of_all, _columns(points_of_all))
+    if pairs := [replace(pair, model=model) for model, found in by_model.items() for pair in found.pairs]:
         write_csv(_pairs_file(folder, name), map(asdict, pairs), PAIR_COLUMNS)
+
+
+def _tested(difference: Difference) -> dict[str, Any]:
+    return {**vars(difference), "significant": int(difference.significant)}
+
+
+def _errors(errors: GroupErrors) -> dict[str, Any]:
+    """Return a row of the errors by group, with 1 and 0 for true and false."""
+    return {column: int(cell) if isinstance(cell, bool) else cell for column, cell in vars(errors).items()}
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the union of the rows' keys in order of appearance."""
-    return list(dict.fromkeys(key for row in rows for key in row)) or ["model"]
+    return list(dict.fromkeys(key for row in rows for key in row)) or [MODEL]
 
 
 def curve_file(folder: Path, curve: str, benchmark: str) -> Path:
@@ -110,77 +160,68 @@ def has_results(folder: Path) -> bool:
     return (folder / METRICS).is_file()
 
 
-def read_metrics(folder: Path) -> Any:
-    """Read the content of `metrics.json`."""
-    return read_json(folder / METRICS)
+def read_metrics(folder: Path) -> dict[str, dict[str, dict[str, Figure]]]:
+    """Read `metrics.json`: benchmark → model → the name of a figure → the figure.
+
+    Raises:
+        SitterError: the file is absent or does not hold models below benchmarks.
+    """
+    path = folder / METRICS
+    if not path.exists():
+        raise SitterError(f"{path} does not exist, so there is nothing to report: run the stage `evaluate` first.")
+    metrics = read_json(path)
+    if not _is_nested(metrics, depth=2):
+        raise SitterError(f"{path} should hold {{benchmark: {{model: {{figure: value}}}}}}: run `evaluate` again.")
+    return {name: {model: from_record(own) for model, own in by_model.items()} for name, by_model in metrics.items()}
 
 
 def read_results(folder: Path, first: Iterable[str] = ()) -> Results:
     """Read every benchmark in `metrics.json`: first the benchmarks in `first`, in this order, then all others.
 
     Raises:
-        SitterError: there are no results, or `metrics.json` does not hold models below benchmarks.
+        SitterError: there are no results, or one of both records is broken.
     """
-    path = folder / METRICS
-    if not path.exists():
-        raise SitterError(f"{path} does not exist, so there is nothing to report: run the stage `evaluate` first.")
-    metrics, run = read_json(path), read_json(folder / RUN)
-    if not _is_nested(metrics, depth=2):
-        raise SitterError(f"{path} should hold {{benchmark: {{model: {{figure: value}}}}}}: run `evaluate` again.")
+    metrics = read_metrics(folder)
     if not metrics:
-        raise SitterError(f"{path} holds no benchmark: name one under `evaluate.benchmarks` and run `evaluate` again.")
-    about, order = run.get("benchmarks", {}), dict.fromkeys([*(b for b in first if b in metrics), *metrics])
-    return Results([_benchmark(folder, name, metrics[name], about.get(name, {})) for name in order], run)
+        raise SitterError(
+            f"{folder / METRICS} holds no benchmark: name one under `evaluate.benchmarks` and run `evaluate` again."
+        )
+    try:
+        run = Run.of(read_json(folder / RUN))
+    except (KeyError, TypeError) as error:
+        raise SitterError(f"{folder / RUN} is not as `evaluate` writes it ({error}): run `evaluate` again.") from None
+    order = dict.fromkeys([*(b for b in first if b in metrics), *metrics])
+    return Results([_benchmark(folder, b, metrics[b], run.benchmarks.get(b, NOT_RECORDED)) for b in order], run)
 
 
 def _is_nested(value: Any, depth: int) -> bool:
     return isinstance(value, dict) and (depth == 0 or all(_is_nested(v, depth - 1) for v in value.values()))
 
 
-def _benchmark(folder: Path, name: str, metrics: Mapping[str, Figures], about: Mapping[str, Any]) -> Benchmark:
-    files = {curve: curve_file(folder, curve, name) for curve in (*DRAWN, DISCARD, MAP)}
-    text = {curve: read_csv(file) for curve, file in files.items() if file.exists()}
+def _benchmark(folder: Path, name: str, metrics: Mapping[str, Figures], about: MeasuredBenchmark) -> Benchmark:
+    def of(kind: type[Curve]) -> dict[str, list[Text]]:
+        """Return the rows of a curve by model, without models that are no longer evaluated."""
+        file = curve_file(folder, kind.name, name)
+        found: dict[str, list[Text]] = {}
+        for row in read_csv(file) if file.exists() else ():
+            if (model := row.get(MODEL, "")) in metrics:
+                found.setdefault(model, []).append(row)
+        return found
+
     groups = read_typed(curve_file(folder, GROUPS, name), GroupErrors, optional=True)
-    differences = read_typed(_differences_file(folder, name), Difference, optional=True)
-    against_baseline = read_typed(_baseline_file(folder, name), Difference, optional=True)
-    pairs = read_typed(_pairs_file(folder, name), HardPair, optional=True)
-
-    def of(curve: str) -> dict[str, list[Text]]:
-        """Return a curve by model, without models that are no longer evaluated."""
-        return {model: rows for model, rows in _parted("model", text.get(curve, [])).items() if model in metrics}
-
-    probe = str(about.get("probe") or about.get("dataset") or "")
     return Benchmark(
         name=name,
-        kind=str(about.get("kind", "")),
-        probe=probe,
-        gallery=str(about.get("gallery") or probe),
-        scalars=about.get("scalars", {}),
+        kind=about.kind,
+        probe=about.probe,
+        gallery=about.gallery,
+        shown=about.shown,
         metrics=metrics,
-        differences=differences,
-        against_baseline=against_baseline,
-        curves={curve: {model: Curve.of(rows) for model, rows in of(curve).items()} for curve in DRAWN},
-        discard={
-            model: {quality: Curve.of(found) for quality, found in _parted("quality", rows).items()}
-            for model, rows in of(DISCARD).items()
-        },
+        differences=read_typed(_differences_file(folder, name), Difference, optional=True),
+        against_baseline=read_typed(_baseline_file(folder, name), Difference, optional=True),
+        curves={kind: {model: kind.of(rows) for model, rows in of(kind).items()} for kind in DRAWN},
+        discard={model: DiscardCurve.by_quality(rows) for model, rows in of(DiscardCurve).items()},
         groups={model: [errors for errors in groups if errors.model == model] for model in metrics},
-        maps={model: list(_places(rows)) for model, rows in of(MAP).items()},
-        pairs=pairs,
-        options=about,
+        maps={model: EmbeddingMap.places(rows) for model, rows in of(EmbeddingMap).items()},
+        pairs=read_typed(_pairs_file(folder, name), HardPair, optional=True),
+        predict=about.predict,
     )
-
-
-def _parted(column: str, rows: Iterable[Text]) -> dict[str, list[Text]]:
-    """Return the rows by their word in a column."""
-    found: dict[str, list[Text]] = {}
-    for row in rows:
-        found.setdefault(row.get(column, ""), []).append(row)
-    return found
-
-
-def _places(rows: Iterable[Text]) -> Iterator[Placed]:
-    for row in rows:
-        x, y = number(row["x"]), number(row["y"])
-        if x is not None and y is not None:
-            yield Placed(x, y, {column: word for column, word in row.items() if column not in PLACE})

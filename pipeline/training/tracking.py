@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from pipeline.core.files import MANIFEST
 from pipeline.core.numbers import rounded
 from pipeline.metrics.kfold import ACCURACY_THRESHOLDS, VAL_THRESHOLDS, in_folds
-from pipeline.metrics.result import at as at_rate
 from pipeline.metrics.verification import eer, roc, tally, tar_at_far
 from pipeline.params.metrics.all_pairs import AllPairsOptions
 from pipeline.params.metrics.kfold import KfoldOptions
 from pipeline.store.faces import FaceStore
+from pipeline.store.figure_names import at as at_rate
 from pipeline.store.splits import TESTED, each_image, pairs_file, read_pairs, split_file
 from pipeline.training.data import Faces
 from pipeline.training.features import unit_vectors, whole_network

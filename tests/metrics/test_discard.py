@@ -16,6 +16,8 @@ from pipeline.metrics.operating_points import expected_performance
 from pipeline.metrics.result import Embedded
 from pipeline.metrics.verification import tally
 from pipeline.params.metrics.all_pairs import AllPairsOptions
+from pipeline.store.curves import DiscardCurve, ExpectedPerformance
+from tests.metrics.curves import curve
 from tests.metrics.simulated import context, embedded
 
 PHOTOGRAPHS = embedded("photos", 12, 4, seed=1, noise=0.9)
@@ -44,17 +46,17 @@ def test_the_curve_is_the_fnmr_of_the_images_that_are_left(gallery, streamed, mo
     options = AllPairsOptions(probe=probe.dataset, gallery=gallery and "photos", discard=("ofiq", "norm", "score"))
     found = all_pairs(given(PAINTINGS, PHOTOGRAPHS), options)
     threshold = found.scalars["threshold@0.1"].value
-    curve = {name: np.array(values) for name, values in found.curves["discard"].items()}
-    assert set(curve["quality"]) == {"ofiq", "norm"}  # nobody knows the detector's scores
+    curves = {one.quality: one for one in found.curves if isinstance(one, DiscardCurve)}
+    assert set(curves) == {"ofiq", "norm"}  # nobody knows the detector's scores
     other = gallery or probe
     norms = {i: n for e in (probe, other) for i, n in zip(e.image_ids, np.linalg.norm(e.vectors, axis=1), strict=True)}
     p, g = unit(probe.vectors), unit(other.vectors)
     for name, quality in (("ofiq", {i: float(q) for i, q in QUALITY.items()}), ("norm", norms)):
         ids = [*probe.image_ids, *(other.image_ids if gallery else ())]
         values = np.array([quality[i] for i in ids])
-        mine = curve["quality"] == name
-        assert mine.sum() > 10
-        for discarded, fnmr, pairs in zip(*(curve[c][mine] for c in ("discarded", "fnmr", "pairs")), strict=True):
+        mine = curves[name]
+        assert len(mine.discarded) > 10
+        for discarded, fnmr, pairs in zip(mine.discarded, mine.fnmr, mine.pairs, strict=True):
             worst = set(np.array(ids)[np.argsort(values, kind="stable")[: round(discarded * len(ids))]])
             rejected = [
                 float(p[i] @ g[j]) < threshold - 1e-11  # the threshold is a score, rounded
@@ -91,8 +93,9 @@ def test_a_column_of_no_numbers_is_told_by_its_image() -> None:
 def test_expected_performance_is_the_hter_at_thresholds_that_are_best_on_validation_sitters() -> None:
     validation = tally(RNG.normal(2, 1, 60).round(1), RNG.normal(0, 1, 300).round(1))
     genuine, impostor = RNG.normal(1.8, 1, 80).round(1), RNG.normal(0, 1.2, 500).round(1)
-    curve = expected_performance(validation, tally(genuine, impostor))["epc"]
-    for alpha, hter, threshold in zip(curve["alpha"], curve["hter"], curve["threshold"], strict=True):
+    expected = expected_performance(validation, tally(genuine, impostor))
+    assert expected is not None
+    for alpha, hter, threshold in zip(expected.alpha, expected.hter, expected.threshold, strict=True):
         cost = {}
         for t in [np.inf, *validation.scores]:
             far = validation.impostor[validation.scores >= t].sum() / 300
@@ -102,6 +105,6 @@ def test_expected_performance_is_the_hter_at_thresholds_that_are_best_on_validat
         assert cost[np.inf if threshold is None else threshold] == pytest.approx(cost[best])
         t = np.inf if threshold is None else threshold
         assert hter == pytest.approx((np.mean(impostor >= t) + np.mean(genuine < t)) / 2)
-    assert expected_performance(None, tally(genuine, impostor)) == {}
+    assert expected_performance(None, tally(genuine, impostor)) is None
     found = all_pairs(given(PHOTOGRAPHS, val=(embedded("photos", 9, 3, seed=8),)), AllPairsOptions(probe="photos"))
-    assert len(found.curves["epc"]["alpha"]) == 101
+    assert len(curve(found, ExpectedPerformance).alpha) == 101

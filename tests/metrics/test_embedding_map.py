@@ -13,7 +13,9 @@ from pipeline.metrics.result import Context, Embedded
 from pipeline.params.metrics.embedding_map import EmbeddingMapOptions
 from pipeline.reporting.maps import maps
 from pipeline.reporting.series import Series
-from pipeline.store.benchmarks import Benchmark, Placed
+from pipeline.store.benchmarks import Benchmark
+from pipeline.store.curves import EmbeddingMap, Placed
+from tests.metrics.curves import curve
 from tests.metrics.simulated import context
 
 
@@ -37,9 +39,9 @@ def options(**given: object) -> EmbeddingMapOptions:
 def test_images_of_a_sitter_lie_together_and_every_run_gives_the_same() -> None:
     found = embedding_map(images(), options(colour=("sitter", "artist")))
     again = embedding_map(images(), options(colour=("sitter", "artist")))
-    place = found.curves["map"]
-    assert np.array_equal(place["x"], again.curves["map"]["x"])
-    assert np.array_equal(place["y"], again.curves["map"]["y"])
+    place = curve(found, EmbeddingMap)
+    assert np.array_equal(place.x, curve(again, EmbeddingMap).x)
+    assert np.array_equal(place.y, curve(again, EmbeddingMap).y)
     assert found.scalars["same_sitter_nearest"].value == 1
     assert found.scalars["same_sitter_nearest_in_map"].value == 1
     assert found.scalars["trustworthiness"].value > 0.9
@@ -63,7 +65,7 @@ def test_what_says_nothing_is_believed_less() -> None:
 
 def test_of_many_images_a_sample_is_shown_and_of_few_there_is_no_map() -> None:
     found = embedding_map(images(), options(at_most=20))
-    assert len(found.curves["map"]["x"]) == found.scalars["images"].value == 20
+    assert len(curve(found, EmbeddingMap).x) == found.scalars["images"].value == 20
     with pytest.raises(SitterError, match="needs 10 images at least, but there are 6"):
         embedding_map(images(sitters=2, each=3), options())
 

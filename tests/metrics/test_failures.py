@@ -18,7 +18,9 @@ from pipeline.params.metrics.all_pairs import AllPairsOptions
 from pipeline.params.metrics.identification import IdentificationOptions
 from pipeline.params.metrics.kfold import KfoldOptions
 from pipeline.store.accounts import AccountedImage
+from pipeline.store.curves import FoldTable
 from pipeline.store.splits import Seated
+from tests.metrics.curves import curve
 from tests.metrics.simulated import context, embedded
 
 PHOTOGRAPHS = embedded("photos", 12, 4, seed=1, noise=1.5)
@@ -181,10 +183,10 @@ def test_kfold_counts_pairs_without_a_face_as_rejected():
     lost_genuine = np.array([True, True, True, False, False])
     pairs = PairList(PHOTOGRAPHS, a, b, genuine, fold, lost_genuine, np.array([0, 0, 1, 2, 3]))
     found = kfold(context(pairs=pairs, far=(0.1,)), KfoldOptions(dataset="photos"))
-    folds = found.curves["folds"]
+    folds = curve(found, FoldTable)
     accuracy, val = [], []
     for n in range(4):
-        right = round(folds["accuracy"][n] * (fold == n).sum())
+        right = round(folds.accuracy[n] * (fold == n).sum())
         own = pairs.lost_fold == n
         accuracy.append((right + (own & ~lost_genuine).sum()) / ((fold == n).sum() + own.sum()))
         val.append(own[lost_genuine.nonzero()[0]].sum())
@@ -233,10 +235,10 @@ def test_failed_images_are_those_of_test_sitters_that_no_human_dropped():
 
 
 def test_figures_with_failures_stand_beside_and_not_among_those_that_rank() -> None:
-    from pipeline.store.benchmarks import judged_by
+    from pipeline.store.figures import judged_by
 
     how = {
         "eer": Scalar(0.1, percent=True, better="lower"),
         "geer": Scalar(0.2, percent=True, better="lower", beside=True),
     }
-    assert judged_by({name: vars(scalar) for name, scalar in how.items()}) == ["eer"]
+    assert judged_by(how) == ["eer"]

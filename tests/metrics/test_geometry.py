@@ -11,6 +11,8 @@ from pipeline.metrics import geometry as module
 from pipeline.metrics.geometry import geometry
 from pipeline.metrics.result import PairList
 from pipeline.params.metrics.geometry import GeometryOptions
+from pipeline.store.curves import NearestCentre, NearestHistogram, NearestMean
+from tests.metrics.curves import curve
 from tests.metrics.simulated import context, embedded
 
 TEST = embedded("photos", 10, 4, seed=1)
@@ -60,14 +62,16 @@ def test_genuine_pairs_are_compared_with_the_nearest_centre_of_either_sort(block
     learned = unit(np.random.default_rng(5).normal(size=(11, x.shape[1])))
     cosine = 1 - squared[same] / 2
     found = geometry(context(TEST, train=(TRAIN,), learned=learned), GeometryOptions(dataset="photos", centres="other"))
+    kinds: dict[str, type[NearestHistogram]] = {"mean": NearestMean, "centre": NearestCentre}
     for sort, centres in (("mean", means), ("centre", learned)):
         nearest = (x @ centres.T).max(axis=1)
         for side, images in (("a", i[same]), ("b", j[same])):
             assert found.scalars[f"nearest_{sort}_{side}"].value == pytest.approx(nearest[images].mean())
             assert found.scalars[f"closer_to_{sort}_{side}"].value == (nearest[images] > cosine).mean()
-        angles = found.curves[f"nearest_{sort}"]
-        assert sum(angles["images"]) == len(x)
-        assert np.average(angles["degrees_left"] + 1, weights=angles["images"]) == pytest.approx(
+        angles = curve(found, kinds[sort])
+        assert angles.name == f"nearest_{sort}"
+        assert sum(angles.images) == len(x)
+        assert np.average(np.asarray(angles.degrees_left) + 1, weights=angles.images) == pytest.approx(
             np.degrees(np.arccos(nearest)).mean(), abs=1
         )
 
@@ -92,7 +96,7 @@ def test_means_of_validation_images_stand_beside_those_of_training_images():
 def test_a_model_without_class_centres_is_measured_against_means_alone():
     found = geometry(context(TEST, train=(TRAIN,)), GeometryOptions(dataset="photos", centres="other"))
     assert "nearest_mean_a" in found.scalars
-    assert not [name for name in (*found.scalars, *found.curves) if "centre" in name]
+    assert not [name for name in (*found.scalars, *(one.name for one in found.curves)) if "centre" in name]
 
 
 def test_learned_centres_are_read_from_a_models_folder_in_blocks(tmp_path, monkeypatch):

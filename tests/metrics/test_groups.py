@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from pipeline.core.numbers import unit
 from pipeline.metrics import all_pairs as module
 from pipeline.metrics import groups as grouping
 from pipeline.metrics.all_pairs import all_pairs
-from pipeline.metrics.result import Embedded
+from pipeline.metrics.result import Embedded, Result
 from pipeline.params.metrics.all_pairs import AllPairsOptions
 from tests.metrics.simulated import context, embedded
 
@@ -49,6 +50,11 @@ def brute(probe: Embedded, gallery: Embedded | None, threshold: float) -> dict[s
     return found
 
 
+def columns(found: Result) -> dict[str, list[Any]]:
+    """Return the errors by group as columns."""
+    return {name: [vars(errors)[name] for errors in found.groups] for name in vars(found.groups[0])}
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("gallery", [None, PHOTOGRAPHS])
 def test_rates_are_those_of_each_groups_pairs(gallery, streamed, monkeypatch) -> None:
@@ -59,7 +65,7 @@ def test_rates_are_those_of_each_groups_pairs(gallery, streamed, monkeypatch) ->
     probe = PAINTINGS if gallery else PHOTOGRAPHS
     given = dataclasses.replace(context(PAINTINGS, PHOTOGRAPHS, far=(0.1,)), column=column)
     found = all_pairs(given, AllPairsOptions(probe=probe.dataset, gallery=gallery and "photos", groups=("artist",)))
-    table = found.curves["groups"]
+    table = columns(found)
     expected = brute(probe, gallery, table["threshold"][0])
     assert table["group"] == ["Hals", "Lely", "Ricci", "same", "different"]
     for n, name in enumerate(table["group"]):
@@ -87,7 +93,7 @@ def test_a_group_that_a_model_errs_on_is_found_and_one_of_few_sitters_is_said() 
         return {i: "Rare" if i.startswith(("s3/", "s7/")) else by[n] for n, i in enumerate(images.image_ids)}
 
     given = dataclasses.replace(context(images, far=(0.1,), replicates=500), column=rare)
-    table = all_pairs(given, AllPairsOptions(probe="photos", groups=("artist",))).curves["groups"]
+    table = columns(all_pairs(given, AllPairsOptions(probe="photos", groups=("artist",))))
     rows = {name: {c: values[n] for c, values in table.items()} for n, name in enumerate(table["group"])}
     assert rows["Hals"]["fmr_significant"] == 1
     assert rows["Hals"]["fmr_difference"] > 0
@@ -110,7 +116,7 @@ def test_without_differences_groups_are_seldom_told_apart() -> None:
     for seed in range(100):
         images = dataclasses.replace(PHOTOGRAPHS, vectors=_fresh(seed))
         given = dataclasses.replace(context(images, far=(0.1,)), column=column)
-        table = all_pairs(given, AllPairsOptions(probe="photos", groups=("artist",))).curves["groups"]
+        table = columns(all_pairs(given, AllPairsOptions(probe="photos", groups=("artist",))))
         wrong += any(table["fmr_significant"]) or any(table["fnmr_significant"])
     assert wrong <= 12
 

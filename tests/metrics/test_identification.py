@@ -13,6 +13,8 @@ from pipeline.metrics.identification import identification
 from pipeline.metrics.result import Embedded
 from pipeline.params.metrics.all_pairs import AllPairsOptions
 from pipeline.params.metrics.identification import IdentificationOptions
+from pipeline.store.curves import CmcCurve
+from tests.metrics.curves import curve
 from tests.metrics.simulated import context, embedded
 
 PHOTOGRAPHS = embedded("photos", 12, 4, seed=1, noise=1.5)
@@ -50,8 +52,8 @@ def test_ranks_and_dir_are_those_of_a_search_probe_by_probe(gallery, monkeypatch
     assert found.scalars["rank-1"].value == pytest.approx(np.mean(ranks == 1))
     assert found.scalars["rank-3"].value == pytest.approx(np.mean(ranks <= 3))
     assert found.scalars["dir@0.1"].value == pytest.approx(dir_)
-    assert found.curves["cmc"]["rate"][2] == pytest.approx(np.mean(ranks <= 3))
-    assert found.curves["cmc"]["rate"][-1] == 1
+    assert curve(found, CmcCurve).rate[2] == pytest.approx(np.mean(ranks <= 3))
+    assert curve(found, CmcCurve).rate[-1] == 1
 
 
 def test_a_probe_is_not_found_by_itself_nor_by_its_own_photograph():

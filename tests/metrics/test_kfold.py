@@ -8,6 +8,8 @@ import pytest
 from pipeline.metrics.kfold import accuracy_at_far, kfold, val_threshold
 from pipeline.metrics.result import PairList
 from pipeline.params.metrics.kfold import KfoldOptions
+from pipeline.store.curves import FoldTable
+from tests.metrics.curves import curve
 from tests.metrics.simulated import context, embedded
 
 
@@ -111,7 +113,7 @@ def test_folds_are_the_units_that_are_resampled():
     result = kfold(context(given.images, pairs=given, far=(0.1,)), KfoldOptions(dataset="lfw"))
     assert result.units == 10
     assert result.scalars["accuracy"].replicates.mean() == pytest.approx(result.scalars["accuracy"].value, abs=0.01)
-    assert len(result.curves["folds"]["threshold"]) == 10
+    assert len(curve(result, FoldTable).threshold) == 10
 
 
 def accuracy_by_hand(scores, genuine, folds, far):

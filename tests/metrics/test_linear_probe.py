@@ -12,6 +12,8 @@ from pipeline.core.nobody import nobody
 from pipeline.metrics.linear_probe import linear_probe
 from pipeline.metrics.result import Context, Embedded
 from pipeline.params.metrics.linear_probe import LinearProbeOptions
+from pipeline.store.curves import RecallTable
+from tests.metrics.curves import curve
 from tests.metrics.simulated import context
 
 STYLES = ("oil", "chalk", "fresco")
@@ -94,7 +96,7 @@ def test_figures_are_those_of_the_nearest_mean_in_whitened_space():
     assert found.scalars["balanced_accuracy"].value == pytest.approx(balanced_accuracy_score(y, said))
     assert found.scalars["accuracy"].value == pytest.approx((said == y).mean())
     assert found.scalars["most_frequent"].value == pytest.approx(max((y == s).mean() for s in STYLES))
-    recall = dict(zip(found.curves["recall"]["value"], found.curves["recall"]["recall"], strict=True))
+    recall = dict(zip(curve(found, RecallTable).value, curve(found, RecallTable).recall, strict=True))
     expected = recall_score(y, said, labels=sorted(STYLES), average=None)
     assert [recall[s] for s in sorted(STYLES)] == pytest.approx(expected)
 
@@ -127,7 +129,7 @@ def test_spellings_of_one_value_are_one_class_under_the_commonest() -> None:
     spelled = {i: str(rng.choice([s, s, s, s.upper(), f" {s}_"])) for i, s in styles.items()}
     plain, other = (linear_probe(replace(shows, column=lambda d, n, v=v: v), asked("style"))
                     for v in (styles, spelled))  # fmt: skip
-    assert other.curves["recall"]["value"] == plain.curves["recall"]["value"] == sorted(STYLES)
+    assert curve(other, RecallTable).value == curve(plain, RecallTable).value == sorted(STYLES)
     assert other.scalars["balanced_accuracy"].value == plain.scalars["balanced_accuracy"].value
 
 
@@ -137,17 +139,17 @@ def test_words_for_nobody_and_cells_of_several_artists_are_no_class() -> None:
     values = {i: words[n] if n < len(words) else s for n, (i, s) in enumerate(styles.items())}
     values |= {i: f"{s} and workshop" for i, s in list(styles.items())[6:12]}
     found = linear_probe(replace(shows, column=lambda d, n: values), asked("artist"))
-    assert found.curves["recall"]["value"] == sorted(STYLES)
+    assert curve(found, RecallTable).value == sorted(STYLES)
     assert found.scalars["left_out"].value == len(words)
     oils = {i: "oil and chalk" if s == "oil" else s for i, s in styles.items()}  # of a medium, that is one
     medium = linear_probe(replace(shows, column=lambda d, n: oils), asked("medium"))
-    assert medium.curves["recall"]["value"] == ["chalk", "fresco", "oil and chalk"]
+    assert curve(medium, RecallTable).value == ["chalk", "fresco", "oil and chalk"]
 
 
 def test_the_study_says_what_else_names_nobody() -> None:
     shows, styles = painted(12.0)
     other = replace(shows, column=lambda d, n: styles, is_nobody=nobody(also=["chalk"]))
-    assert linear_probe(other, asked("style")).curves["recall"]["value"] == [
+    assert curve(linear_probe(other, asked("style")), RecallTable).value == [
         "fresco",
         "oil",
     ]

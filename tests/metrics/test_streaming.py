@@ -18,6 +18,8 @@ from pipeline.metrics.bins import MOST, fitted, is_resolved
 from pipeline.metrics.result import Embedded, Result, Scored
 from pipeline.metrics.verification import Roc, eer, roc, tally, tar_at_far
 from pipeline.params.metrics.all_pairs import AllPairsOptions
+from pipeline.store.curves import RocCurve, ScoreHistogram
+from tests.metrics.curves import curve
 from tests.metrics.simulated import context
 
 FARS = (0.1, 0.01, 0.001)
@@ -77,7 +79,8 @@ def both_ways(images: Embedded, monkeypatch: pytest.MonkeyPatch, sample: int) ->
 def check(exact: Result, streamed: Result, note: str) -> None:
     """Streamed figures lie where the exact ones are, FARs being resolved to 1/512 of themselves (or a few pairs)."""
     pairs = int(exact.scalars["impostor"].value or 0)
-    curve = Roc(*(np.array(c, dtype=float) for c in [exact.curves["roc"][k] for k in ("threshold", "far", "tar")]))
+    drawn = curve(exact, RocCurve)
+    whole = Roc(*(np.array(c, dtype=float) for c in (drawn.threshold, drawn.far, drawn.tar)))
     for name, scalar in exact.scalars.items():
         value, other = scalar.value, streamed.scalars[name].value
         if value is None or name in ("genuine", "impostor", "excluded", "sitters"):
@@ -85,7 +88,7 @@ def check(exact: Result, streamed: Result, note: str) -> None:
         elif name.startswith("tar@"):  # the streamed one may stop a bin, so some pairs, before the FAR
             assert other <= value + 1e-9, (note, name)
             far = float(name.partition("@")[2])
-            least = tar_at_far(curve, far * (1 - 1 / 128) - 10 / pairs)[0] if len(curve.far) < 400 else value - 0.004
+            least = tar_at_far(whole, far * (1 - 1 / 128) - 10 / pairs)[0] if len(whole.far) < 400 else value - 0.004
             assert other >= least - 1e-9, (note, name, value, other)
         elif name.startswith("effective_impostor@"):  # from some hundred levels of score
             assert other == pytest.approx(value, rel=0.2), (note, name)
@@ -109,8 +112,8 @@ def test_impostors_squeezed_into_less_than_a_thousandth_have_their_tar(monkeypat
     """The very figures of a report: impostor cosines between 0.9996 and 0.99995 gave half of the true TAR."""
     images = people(shaped("squeezed 8e-3", 64, 3))
     exact, streamed = both_ways(images, monkeypatch, sample=300)
-    impostor = exact.curves["scores"]
-    left = np.array(impostor["score_left"])[np.array(impostor["impostor"]) > 0]
+    scores = curve(exact, ScoreHistogram)
+    left = np.array(scores.score_left)[np.array(scores.impostor) > 0]
     assert 0.9 < left.min() < left.max() < 1
     assert streamed.scalars["tar@0.01"].value == pytest.approx(exact.scalars["tar@0.01"].value, abs=0.004)
 
@@ -206,6 +209,8 @@ import numpy as np
 from pipeline.metrics.{module} import {name} as kind
 from pipeline.metrics.result import Context, Embedded
 from pipeline.params.metrics import METRICS
+from pipeline.store.curves import RocCurve, ScoreHistogram
+from tests.metrics.curves import curve
 rng = np.random.default_rng(0)
 def images(dataset, sitters):
     ids = [f"{{dataset}}{{n}}" for n in range(len(sitters))]

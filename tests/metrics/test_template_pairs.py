@@ -259,5 +259,5 @@ def test_pairs_of_templates_are_calibrated_by_folds_of_sitters() -> None:
     true = np.mean([np.log2(1 + np.exp(-llr[0])).mean(), np.log2(1 + np.exp(llr[1])).mean()])
     assert found.scalars["cllr"].value == pytest.approx(true, abs=0.06)
     assert found.scalars["cllr_min"].value <= found.scalars["cllr"].value
-    assert {"tippett", "reliability", "ece"} <= set(found.curves)
+    assert {"tippett", "reliability", "ece"} <= {one.name for one in found.curves}
     assert "cllr" not in module._result(context(), pairs, given=False).scalars

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pipeline.reporting.declared import answer, declared
 from pipeline.reporting.series import Series
 from pipeline.store.benchmarks import Benchmark, Difference
+from pipeline.store.figures import Shown
 
-SCALARS = {"tar@0.01": {"percent": True, "better": "higher"}, "eer": {"percent": True, "better": "lower"}}
+SHOWN = {"tar@0.01": Shown(True, "higher"), "eer": Shown(True, "lower")}
 LOOKS = {m: Series(m, "trained", n) for n, m in enumerate(("frozen", "tuned", "both"))}
 
 
 def benchmark(*tests: Difference) -> Benchmark:
-    return Benchmark("paintings", "all-pairs", "a", "a", SCALARS, {}, against_baseline=tests)
+    return Benchmark("paintings", "all-pairs", "a", "a", SHOWN, {}, against_baseline=tests)
 
 
 def test_the_model_that_gains_most_is_named_with_its_gain_and_p() -> None:

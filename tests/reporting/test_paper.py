@@ -15,8 +15,9 @@ from pipeline.reporting.paper_figures import draw
 from pipeline.reporting.paper_folds import folds, written
 from pipeline.reporting.paper_tables import paper_tables, rounded
 from pipeline.reporting.series import Series
-from pipeline.store.benchmarks import Benchmark, GroupErrors, Placed
-from pipeline.store.curves import Curve
+from pipeline.store.benchmarks import Benchmark, GroupErrors, GroupRate
+from pipeline.store.curves import CrossEntropy, Curve, ExpectedPerformance, Placed, Reliability, Tippett
+from pipeline.store.figures import Shown, from_record
 from tests.reporting.standin import drawn_crops, small_study, write_run
 
 pytestmark = pytest.mark.slow
@@ -24,8 +25,9 @@ pytestmark = pytest.mark.slow
 
 def benchmark(**figures: dict[str, float]) -> Benchmark:
     """Return a benchmark with an EER for each model."""
-    scalars = {"eer": {"percent": True, "better": "lower"}, "d_prime": {"percent": False, "better": "higher"}}
-    return Benchmark("faces", "all-pairs", "faces", "faces", scalars, figures)
+    shown = {"eer": Shown(True, "lower"), "d_prime": Shown(False, "higher")}
+    metrics = {model: from_record(record) for model, record in figures.items()}
+    return Benchmark("faces", "all-pairs", "faces", "faces", shown, metrics)
 
 
 @pytest.mark.parametrize(
@@ -107,27 +109,28 @@ def test_letters_of_a_pdf_are_embedded_as_truetype(tmp_path: Path) -> None:
 
 
 def test_errors_by_group_expected_performance_and_maps_are_drawn_from_their_curves(tmp_path: Path) -> None:
-    rates = {"fnmr": 0.2, "fnmr_low": 0.1, "fnmr_high": 0.3, "fnmr_difference": 0.1, "fnmr_p": 0.04}
-    rates |= {"fmr": 0.01, "fmr_low": None, "fmr_high": None, "fmr_difference": None, "fmr_p": None}
-    significant = {"fnmr_significant": False, "fmr_significant": False}
+    fnmr = GroupRate(0.2, 0.1, 0.3, 0.1, p=0.04, significant=False)
     groups = [
-        GroupErrors(model="one", column="a/b", group=name, sitters=9, genuine=9, impostor=9, **rates, **significant)
+        GroupErrors.of(
+            column="a/b", group=name, sitters=9, genuine=9, impostor=9, threshold=0.5, fmr=GroupRate(0.01), fnmr=fnmr,
+            note="",
+        )
         for name in ("oil", "chalk")
-    ]
-    rows = {
-        "tippett": [{"llr": f"{n - 3}", "genuine": f"{1 - n / 9}", "impostor": f"{1 - n / 6}"} for n in range(6)],
-        "reliability": [{"llr": f"{n - 3}", "pav": f"{n / 2}"} for n in range(6)],
-        "ece": [{"log10_odds": f"{n - 3}", "ece": f"{n / 9}", "neutral": f"{n / 6}"} for n in range(6)],
-        "epc": [{"alpha": str(a), "hter": str(a / 3)} for a in (0.0, 0.5, 1.0)],
+    ]  # fmt: skip
+    rows: dict[type[Curve], list[dict[str, str]]] = {
+        Tippett: [{"llr": f"{n - 3}", "genuine": f"{1 - n / 9}", "impostor": f"{1 - n / 6}"} for n in range(6)],
+        Reliability: [{"llr": f"{n - 3}", "pav": f"{n / 2}"} for n in range(6)],
+        CrossEntropy: [{"log10_odds": f"{n - 3}", "ece": f"{n / 9}", "neutral": f"{n / 6}"} for n in range(6)],
+        ExpectedPerformance: [{"alpha": str(a), "hter": str(a / 3)} for a in (0.0, 0.5, 1.0)],
     }
     found = Benchmark(
         name="paintings",
         kind="all-pairs",
         probe="p",
         gallery="p",
-        scalars={},
+        shown={},
         metrics={"one": {}},
-        curves={curve: {"one": Curve.of(points)} for curve, points in rows.items()},
+        curves={curve: {"one": curve.of(points)} for curve, points in rows.items()},
         groups={"one": groups},
         maps={"one": [Placed(n, n % 3, {"sitter": f"s{n % 9}"}) for n in range(40)]},
     )

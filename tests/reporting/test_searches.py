@@ -12,19 +12,21 @@ from pipeline.reporting.searches import searched
 from pipeline.reporting.series import Series
 from pipeline.reporting.standings import FigureCell
 from pipeline.store.benchmarks import Benchmark
+from pipeline.store.curves import DirCurve
+from pipeline.store.figures import Shown, from_record
+from tests.metrics.curves import curve
 from tests.metrics.simulated import context, embedded
 
 LOOKS = {"dlib": Series("dlib", "frozen", 0)}
 
 
 def benchmark(values: dict[str, Any], kind: str = "identification") -> Benchmark:
-    scalars = {name: {"percent": True, "better": "higher"} for name in values if "_" not in name}
-    return Benchmark("who", kind, "photos", "photos", scalars, {"dlib": values})
+    shown = {name: Shown(True, "higher") for name in values if "_" not in name}
+    return Benchmark("who", kind, "photos", "photos", shown, {"dlib": from_record(values)})
 
 
 def written(cell: FigureCell) -> str:
     """Return a rate in the format of the template."""
-    assert not isinstance(cell.value, str)
     return measured(cell.value, cell.low, cell.high)
 
 
@@ -54,8 +56,8 @@ def test_the_threshold_is_the_least_score_that_keeps_the_fpir() -> None:
     found = identification(given, IdentificationOptions(probe="photos"))
     limit = found.scalars["threshold@0.1"].value
     assert limit is not None
-    curve = found.curves["dir"]
-    above = [far for far, score in zip(curve["far"], curve["threshold"], strict=True) if score >= limit]
-    below = [far for far, score in zip(curve["far"], curve["threshold"], strict=True) if score < limit]
+    drawn = curve(found, DirCurve)
+    above = [far for far, score in zip(drawn.far, drawn.threshold, strict=True) if score >= limit]
+    below = [far for far, score in zip(drawn.far, drawn.threshold, strict=True) if score < limit]
     assert max(above) <= 0.1 < min(below)
     assert found.scalars["unmated"].value == 180

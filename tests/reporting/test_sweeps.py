@@ -9,6 +9,7 @@ from pipeline.core.layout import Layout
 from pipeline.reporting.repeats import repeated, spread
 from pipeline.stages import report
 from pipeline.store.benchmarks import Benchmark
+from pipeline.store.figures import Figure, Shown
 from pipeline.store.results import read_metrics
 from tests.reporting.page_reader import PageReader
 from tests.reporting.standin import drawn_crops, small_study, write_run
@@ -44,8 +45,8 @@ def test_each_value_stands_with_its_figure_and_interval(swept) -> None:
     text = " ".join(page.text.split())
     for value in (0.01, 0.1, 1.0):
         found = metrics[f"head-hard-{str(value).replace('.', '_')}"]
-        assert f"{100 * found['eer']:.1f}" in text
-        assert f"{100 * found['eer_low']:.1f}" in text
+        assert f"{100 * found['eer'].value:.1f}" in text
+        assert f"{100 * found['eer'].ends[0]:.1f}" in text
     assert "loss.margin" in text
     assert "mirror" in text
     assert page.unclosed == []
@@ -84,7 +85,7 @@ def test_seeds_are_summed_up_as_mean_and_deviation_on_the_page_and_in_the_termin
         "both (margin 0.1)": [f"both-margin-0_1-seed-{seed}" for seed in (1, 2)],
         "both (margin 0.5)": [f"both-margin-0_5-seed-{seed}" for seed in (1, 2)],
     }.items():
-        errors = [100 * metrics[member]["eer"] for member in members]
+        errors = [100 * metrics[member]["eer"].value for member in members]
         expected = f"{np.mean(errors):.1f} ± {np.std(errors, ddof=1):.1f}"
         assert said[shown].removeprefix(shown).split()[0] == str(len(members))
         assert expected in said[shown]
@@ -100,9 +101,9 @@ def test_without_repeated_trainings_nothing_is_said_of_seeds() -> None:
 
 
 def test_a_figure_that_one_seed_alone_supports_has_no_spread() -> None:
-    metrics = {"a-seed-1": {"eer": 0.1}, "a-seed-2": {"eer": 0.3}, "b-seed-1": {"eer": 0.2}, "b-seed-2": {"eer": None}}
-    scalars = {"eer": {"percent": True, "better": "lower"}}
-    benchmark = Benchmark("b", "all-pairs", "", "", scalars, metrics)
+    eers = {"a-seed-1": 0.1, "a-seed-2": 0.3, "b-seed-1": 0.2, "b-seed-2": None}
+    metrics = {model: {"eer": Figure(eer)} for model, eer in eers.items()}
+    benchmark = Benchmark("b", "all-pairs", "", "", {"eer": Shown(True, "lower")}, metrics)
     found = spread(benchmark, ["a-seed-1", "a-seed-2"], "eer")
     assert (found.mean, found.deviation, found.error) == pytest.approx((0.2, 0.2 / 2**0.5, 0.1))
     assert spread(benchmark, ["b-seed-1", "b-seed-2"], "eer") is None

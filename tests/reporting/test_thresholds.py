@@ -7,14 +7,16 @@ from typing import Any
 from pipeline.reporting.series import Series
 from pipeline.reporting.thresholds import CHOSEN, NOT_CHOSEN, thresholds
 from pipeline.store.benchmarks import Benchmark
+from pipeline.store.figures import Shown, from_record
 
 OWN = {"eer_threshold": 0.31, "threshold@0.01": 0.4321987}
 CHOSEN_ONES = {"val_threshold@0.01": -0.41, "fmr@val_threshold@0.01": 0.012, "fnmr@val_threshold@0.01": 0.25}
 
 
 def benchmark(**by_model: dict[str, Any]) -> Benchmark:
-    scalars = {name: {"percent": False, "better": None} for values in by_model.values() for name in values}
-    return Benchmark("photographs", "all-pairs", "photos", "photos", scalars, by_model)
+    shown = {name: Shown(False, None) for values in by_model.values() for name in values}
+    metrics = {model: from_record(values) for model, values in by_model.items()}
+    return Benchmark("photographs", "all-pairs", "photos", "photos", shown, metrics)
 
 
 def test_the_box_gives_the_errors_at_the_validation_threshold() -> None:

@@ -11,6 +11,7 @@ from pipeline.reporting.series import Series
 from pipeline.reporting.standings import comparison, on_a_par, standings
 from pipeline.reporting.verdict import FROZEN, RUNNER_UP, certainty, headline, verdict
 from pipeline.store.benchmarks import Benchmark, Difference
+from pipeline.store.figures import Figure, Shown
 
 LOOKS = {
     name: Series(name, sort, i)
@@ -31,9 +32,8 @@ def benchmark(
         for i, a in enumerate(known)
         for b in list(known)[i + 1 :]
     ]  # fmt: skip
-    metrics = {m: {"eer": v, "eer_low": v and v * 0.9, "eer_high": v and v * 1.1} for m, v in eers.items()}
-    scalars = {"eer": {"percent": True, "better": "lower"}}
-    return Benchmark(name, "all-pairs", "a", "a", scalars, metrics, tests)
+    metrics = {m: {"eer": Figure(v, interval=(v and v * 0.9, v and v * 1.1))} for m, v in eers.items()}
+    return Benchmark(name, "all-pairs", "a", "a", {"eer": Shown(True, "lower")}, metrics, tests)
 
 
 def test_best_model_is_held_against_the_runner_up_and_the_best_frozen_one() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,8 @@ from pipeline.reporting.model_cards import made_of
 from pipeline.reporting.page_templates import templates
 from pipeline.reporting.tables import cell, heading
 from pipeline.splits.trained import training_data
+from pipeline.store.benchmarks import Benchmark
+from pipeline.store.figure_names import GENUINE, IMAGES, IMPOSTOR, SITTERS
 from pipeline.store.models import find_record
 from pipeline.store.results import has_results, read_results
 from pipeline.store.splits import sitters_of
@@ -126,25 +128,25 @@ def _figures(study: Study, name: str, at: Layout) -> Iterator[FigureTable]:
     if not has_results(at.results()):
         return
     for benchmark in read_results(at.results(), study.evaluate.benchmarks).benchmarks:
-        values = benchmark.metrics.get(name)
-        if values is None:
-            continue
         rows = [
-            (heading(f) + (", %" if benchmark.percent(f) else ""), cell(values, f, benchmark.percent(f)))
+            (
+                heading(f) + (", %" if benchmark.percent(f) else ""),
+                cell(benchmark.metrics[name][f], benchmark.percent(f)),
+            )
             for f in benchmark.figures
-            if values.get(f) is not None
+            if benchmark.value(name, f) is not None
         ]
         if not rows:
             continue
         between = benchmark.probe + (f" against {benchmark.gallery}" if benchmark.gallery != benchmark.probe else "")
-        on = f"{benchmark.kind} on {between}; {_counts(values)}"
+        on = f"{benchmark.kind} on {between}; {_counts(benchmark, name)}"
         said = (benchmark.note(name, f) for f in benchmark.figures)
         notes = [note[0].upper() + note[1:] for note in said if note]
         yield FigureTable(benchmark.name, on, rows, list(dict.fromkeys(notes)))
 
 
-def _counts(values: Mapping[str, Any]) -> str:
-    words: Sequence[tuple[str, str]] = (
-        ("sitters", "sitters"), ("genuine", "genuine pairs"), ("impostor", "impostor pairs"), ("images", "images"),
-    )  # fmt: skip
-    return ", ".join(f"{int(values[key]):,} {word}" for key, word in words if values.get(key))
+def _counts(benchmark: Benchmark, model: str) -> str:
+    words = {SITTERS: "sitters", GENUINE: "genuine pairs", IMPOSTOR: "impostor pairs", IMAGES: "images"}
+    return ", ".join(
+        f"{int(value):,} {word}" for name, word in words.items() if (value := benchmark.value(model, name))
+    )

@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from pipeline.core.numbers import Floats
 from pipeline.metrics.pair_table import PairTable
-from pipeline.metrics.result import Column, Scalar
+from pipeline.metrics.result import Scalar
 from pipeline.metrics.verification import Tally, tally
 from pipeline.scoring.calibration.cost import cross_entropy, genuine_cost, impostor_cost
 from pipeline.scoring.calibration.fit import CalibrationMethod, condensed
 from pipeline.scoring.calibration.out_of_sample import FEWEST_SITTERS, Llrs, by_folds, by_validation
 from pipeline.scoring.calibration.pav import pav
 from pipeline.scoring.calibration.replicated import minimum, minimum_replicates
+from pipeline.store.curves import CrossEntropy, Curve, Reliability, Tippett
+from pipeline.store.figure_names import CLLR, CLLR_CAL, CLLR_MIN, LLR_HIGHEST, LLR_LOWEST
 
 Draws = Callable[[], Iterator[NDArray[np.int32]]]
 LOG10 = float(np.log(10))
@@ -26,8 +28,8 @@ ODDS = np.linspace(-3, 3, 61)
 
 def calibrated(
     table: PairTable, validation: Tally | None, sitters: int, draws: Draws, *, method: CalibrationMethod, seed: int
-) -> tuple[dict[str, Scalar], dict[str, dict[str, Column]]]:
-    """Return the scalars and the curves (`tippett`, `reliability`, `ece`) of a benchmark's calibration.
+) -> tuple[dict[str, Scalar], tuple[Curve, ...]]:
+    """Return the scalars and the curves (Tippett plot, reliability, cross-entropy) of a benchmark's calibration.
 
     The calibration is fitted on validation sitters if there are at least 5, else by folds of the test sitters. It is
     never fitted on sitters that a model was trained on or that it is evaluated on.
@@ -47,7 +49,7 @@ def calibrated(
     else:
         found = by_folds(table, method, seed)
     if isinstance(found, str):
-        return {"cllr": Scalar(None, found, better="lower")}, {}
+        return {CLLR: Scalar(None, found, better="lower")}, ()
     return _scalars(table, found, method, draws), _curves(table, found)
 
 
@@ -62,21 +64,16 @@ def _scalars(table: PairTable, llrs: Llrs, method: CalibrationMethod, draws: Dra
     replicates = (first + second) / 2
     least, least_replicates = minimum(table.tally()), minimum_replicates(table, draws)
     return {
-        "cllr": Scalar(value, f"{method}, fitted on {llrs.fitted_on}", replicates, better="lower"),
-        "cllr_min": Scalar(least, "", least_replicates, better="lower"),
-        "cllr_cal": Scalar(value - least, "", replicates - least_replicates, better="lower"),
-        "llr_lowest": Scalar(llrs.bounds[0] / LOG10, "log10, bound by ELUB"),
-        "llr_highest": Scalar(llrs.bounds[1] / LOG10, "log10, bound by ELUB"),
+        CLLR: Scalar(value, f"{method}, fitted on {llrs.fitted_on}", replicates, better="lower"),
+        CLLR_MIN: Scalar(least, "", least_replicates, better="lower"),
+        CLLR_CAL: Scalar(value - least, "", replicates - least_replicates, better="lower"),
+        LLR_LOWEST: Scalar(llrs.bounds[0] / LOG10, "log10, bound by ELUB"),
+        LLR_HIGHEST: Scalar(llrs.bounds[1] / LOG10, "log10, bound by ELUB"),
     }
 
 
-def _curves(table: PairTable, llrs: Llrs) -> dict[str, dict[str, Column]]:
-    """Return the data of the figures of calibration; LLRs are log10 in all of them.
-
-    `tippett`: the shares of genuine and of impostor pairs with at least this LLR. `reliability`: the value that PAV,
-    fitted on the LLRs themselves, gives for an LLR. `ece`: the empirical cross-entropy as a function of the prior log10
-    odds, for the LLRs, for the LLRs after PAV, and without LLRs.
-    """
+def _curves(table: PairTable, llrs: Llrs) -> tuple[Curve, ...]:
+    """Return the data of the figures of calibration; LLRs are log10 in all of them."""
     counts = tally(llrs.genuine, llrs.impostor, table.genuine.weight, table.impostor.weight)
     few = condensed(counts, POINTS)
     accepted = [np.cumsum(w) / w.sum() for w in (few.genuine, few.impostor)]
@@ -87,13 +84,8 @@ def _curves(table: PairTable, llrs: Llrs) -> dict[str, dict[str, Column]]:
         return cross_entropy(llr, llr, counts.genuine, counts.impostor, ODDS * LOG10)
 
     known = np.isfinite(pav(few))
-    return {
-        "tippett": {"llr": few.scores / LOG10, "genuine": accepted[0], "impostor": accepted[1]},
-        "reliability": {"llr": few.scores[known] / LOG10, "pav": pav(few)[known] / LOG10},
-        "ece": {
-            "log10_odds": ODDS,
-            "ece": ece(counts.scores),
-            "pav": ece(best),
-            "neutral": ece(neutral),
-        },
-    }
+    return (
+        Tippett(few.scores / LOG10, accepted[0], accepted[1]),
+        Reliability(few.scores[known] / LOG10, pav(few)[known] / LOG10),
+        CrossEntropy(ODDS, ece(counts.scores), ece(best), ece(neutral)),
+    )

@@ -17,6 +17,7 @@ from pipeline.scoring.calibration.measure import calibrated
 from pipeline.scoring.calibration.out_of_sample import by_folds
 from pipeline.scoring.calibration.pav import pav
 from pipeline.scoring.calibration.replicated import minimum, minimum_replicates
+from pipeline.store.curves import CrossEntropy, Tippett
 
 RNG = np.random.default_rng(4)
 GENUINE, IMPOSTOR = RNG.normal(1.5, 1, 60), RNG.normal(0, 1, 400)
@@ -156,12 +157,14 @@ def test_a_model_is_calibrated_and_measured():
     few = calibrated(exact_table(pairs(6)), None, 0, lambda: iter([resample(6, 100, 1)]), method="logistic", seed=1)
     assert few[0]["cllr"].value is None
     assert "too few" in few[0]["cllr"].note
-    ece = {name: np.asarray(column) for name, column in curves["ece"].items()}
-    assert (ece["pav"] <= ece["ece"] + 1e-9).all()
-    assert ece["ece"][30] == pytest.approx(scalars["cllr"].value)
-    assert ece["neutral"][30] == pytest.approx(1)
-    assert np.all(np.diff(curves["tippett"]["genuine"]) >= 0)
-    assert curves["tippett"]["impostor"][-1] == pytest.approx(1)
+    tippett, _, entropy = curves
+    assert isinstance(entropy, CrossEntropy)
+    assert (np.asarray(entropy.pav) <= np.asarray(entropy.ece) + 1e-9).all()
+    assert entropy.ece[30] == pytest.approx(scalars["cllr"].value)
+    assert entropy.neutral[30] == pytest.approx(1)
+    assert isinstance(tippett, Tippett)
+    assert np.all(np.diff(tippett.genuine) >= 0)
+    assert tippett.impostor[-1] == pytest.approx(1)
 
 
 def test_cost_and_bounds_are_those_of_the_package_lir():
