@@ -17,6 +17,7 @@ from pipeline.splits.pictures import across, picture_names, shown
 from pipeline.splits.trained import seen
 from pipeline.store.accounts import AccountedImage, has_account, read_column, read_images
 from pipeline.store.overlaps import read_excluded
+from pipeline.store.runs import SubsetSize
 from pipeline.store.splits import (
     TESTED,
     UNIDENTIFIED,
@@ -140,17 +141,17 @@ class Reader:
             learned=lambda: _learned(model, self.at),
         )
 
-    def counts(self) -> dict[str, dict[str, dict[str, int]]]:
-        """Return the numbers of images and sitters by data set and subset."""
-        counts: dict[str, dict[str, dict[str, int]]] = {}
+    def sizes(self) -> dict[str, dict[str, SubsetSize]]:
+        """Return the size of each subset of each data set; empty subsets are absent."""
+        sizes: dict[str, dict[str, SubsetSize]] = {}
         for dataset in self._datasets():
             rows = self.splits.get(dataset)
             known = each_image(dataset, self.at) if rows is None else _images(rows)
             found: dict[str, Counter[str]] = {subset: Counter() for subset in ("train", "val", "test", UNUSED)}
             for _, sitter, subset in known:
                 found.setdefault(subset, Counter())[sitter] += 1
-            counts[dataset] = {s: {"images": n.total(), "sitters": len(n.keys() - {""})} for s, n in found.items() if n}
-        return counts
+            sizes[dataset] = {s: SubsetSize(n.total(), len(n.keys() - {""})) for s, n in found.items() if n}
+        return sizes
 
     def _read_table(self, model: str, dataset: str) -> Any:
         from pipeline.store.embeddings import FILE, check_complete, check_vectors, read_embeddings

@@ -213,7 +213,7 @@ def _run(study: Study, results: ResultsByModel, read: Reader) -> Run:
         scalars = {n: s for result in by_model.values() for n, s in result.scalars.items()}
         shown = {n: Shown(s.percent, s.better, s.beside) for n, s in scalars.items()}
         benchmarks[benchmark] = MeasuredBenchmark(study.evaluate.benchmarks[benchmark].model_dump(), shown)
-    seen = [SeenElsewhere(**vars(one), sentence=one.sentence()) for one in read.seen]
+    seen = tuple(SeenElsewhere(**vars(one), sentence=one.sentence()) for one in read.seen)
     return Run(
         seed=study.seed,
         level=study.evaluate.bootstrap.level,
@@ -224,7 +224,7 @@ def _run(study: Study, results: ResultsByModel, read: Reader) -> Run:
         outside=list(study.outside),
         fusions=list(study.fuse),
         benchmarks=benchmarks,
-        data=read.counts(),
+        data=read.sizes(),
         versions=versions(),
         trained_sitters=TrainedSitters(study.evaluate.trained_sitters == "exclude", seen),
         excluded={dataset: len(image_ids) for dataset, image_ids in read.excluded.items()},

@@ -29,7 +29,16 @@ class TrainedSitters:
 
     exclude: bool = False
     """Whether they were left out for all models."""
-    found: Sequence[SeenElsewhere] = ()
+    found: tuple[SeenElsewhere, ...] = ()
+
+
+@dataclass(frozen=True)
+class SubsetSize:
+    """The size of a subset of a data set."""
+
+    images: int
+    sitters: int
+    """Number of identified sitters."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +90,8 @@ class Run:
     outside: Sequence[str] = ()
     fusions: Sequence[str] = ()
     benchmarks: Mapping[str, MeasuredBenchmark] = field(default_factory=dict)
-    data: Mapping[str, Any] = field(default_factory=dict)
-    """Data set → subset → numbers of images and sitters."""
+    data: Mapping[str, Mapping[str, SubsetSize]] = field(default_factory=dict)
+    """Data set → subset → its size."""
     versions: Mapping[str, str] = field(default_factory=dict)
     trained_sitters: TrainedSitters = field(default_factory=TrainedSitters)
     excluded: Mapping[str, int] = field(default_factory=dict)
@@ -94,7 +103,7 @@ class Run:
             name: {**one.options, "scalars": {figure: how.record() for figure, how in one.shown.items()}}
             for name, one in self.benchmarks.items()
         }
-        return vars(self) | {"benchmarks": benchmarks, "trained_sitters": asdict(self.trained_sitters)}
+        return asdict(self) | {"benchmarks": benchmarks}
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Run:
@@ -106,7 +115,8 @@ class Run:
         needed = {name: record[name] for name in ("seed", "level", "replicates")}
         known = {one.name: record[one.name] for one in fields(cls) if one.name in record}
         told = record.get("trained_sitters", {})
-        trained = TrainedSitters(told.get("exclude", False), [SeenElsewhere(**one) for one in told.get("found", ())])
+        seen = tuple(SeenElsewhere(**one) for one in told.get("found", ()))
+        trained = TrainedSitters(told.get("exclude", False), seen)
         benchmarks = {
             name: MeasuredBenchmark(
                 {option: value for option, value in one.items() if option != "scalars"},
@@ -114,4 +124,8 @@ class Run:
             )
             for name, one in record.get("benchmarks", {}).items()
         }
-        return cls(**needed | known | {"benchmarks": benchmarks, "trained_sitters": trained})
+        data = {
+            dataset: {subset: SubsetSize(**size) for subset, size in subsets.items()}
+            for dataset, subsets in record.get("data", {}).items()
+        }
+        return cls(**needed | known | {"benchmarks": benchmarks, "data": data, "trained_sitters": trained})

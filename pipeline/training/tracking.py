@@ -20,6 +20,7 @@ from pipeline.metrics.verification import eer, roc, tally, tar_at_far
 from pipeline.params.metrics.all_pairs import AllPairsOptions
 from pipeline.params.metrics.kfold import KfoldOptions
 from pipeline.store.faces import FaceStore
+from pipeline.store.figure_names import ACCURACY, EER, TAR
 from pipeline.store.figure_names import at as at_rate
 from pipeline.store.splits import TESTED, each_image, pairs_file, read_pairs, split_file
 from pipeline.training.data import Faces
@@ -115,13 +116,11 @@ class Tracked:
         fold = np.array([pair.fold for pair in pairs])
         grids = (ACCURACY_THRESHOLDS, VAL_THRESHOLDS)
         folds = in_folds(((a - b) ** 2).sum(1), genuine, fold, tuple(self.recipe.watch.far), grids)
-        return {"accuracy": float(np.mean(folds.accuracy)), **self._rates(rounded((a * b).sum(1)), genuine)}
+        return {ACCURACY: float(np.mean(folds.accuracy)), **self._rates(rounded((a * b).sum(1)), genuine)}
 
     def _rates(self, scores: NDArray[np.float64], genuine: NDArray[np.bool_]) -> dict[str, float]:
         curve = roc(tally(scores[genuine], scores[~genuine]))
-        rates = {"eer": eer(curve)[0]} | {
-            at_rate("tar", far): tar_at_far(curve, far)[0] for far in self.recipe.watch.far
-        }
+        rates = {EER: eer(curve)[0]} | {at_rate(TAR, far): tar_at_far(curve, far)[0] for far in self.recipe.watch.far}
         return {name: rate for name, rate in rates.items() if np.isfinite(rate)}
 
     def _units(self, faces: Faces, network: Backbone) -> NDArray[np.float64]:

@@ -92,7 +92,7 @@ def test_counts_and_names_are_said_in_a_line_for_models_that_share_them(
     assert said.count("warning") == 1
     for words in ("8 of 10 test sitters of portraits", "head, of-head in photos", "s0, s1", "trained_sitters: exclude"):
         assert words in said
-    elsewhere = [SeenElsewhere(**vars(one), sentence=one.sentence()) for one in found]
+    elsewhere = tuple(SeenElsewhere(**vars(one), sentence=one.sentence()) for one in found)
     run = Run(1, 0.95, 100, trained_sitters=TrainedSitters(exclude=False, found=elsewhere))
     portrait_test, photo_test = (Benchmark("b", "all-pairs", name, name, {}, {}) for name in ("portraits", "photos"))
     assert len(trained_sitters(run, portrait_test)) == 1
