@@ -8,6 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.numbers import Floats
+from pipeline.metrics.calibration_figures import (
+    CalibrationCurves,
+    CalibrationResult,
+    calibration_curves,
+    calibration_scalars,
+    not_calibrated,
+)
 from pipeline.metrics.pair_table import PairTable
 from pipeline.metrics.result import Scalar
 from pipeline.metrics.verification import Tally, tally
@@ -16,8 +23,6 @@ from pipeline.scoring.calibration.fit import CalibrationMethod, condensed
 from pipeline.scoring.calibration.out_of_sample import FEWEST_SITTERS, Llrs, by_folds, by_validation
 from pipeline.scoring.calibration.pav import pav
 from pipeline.scoring.calibration.replicated import minimum, minimum_replicates
-from pipeline.store.curves import CrossEntropy, Curve, Reliability, Tippett
-from pipeline.store.figure_names import CLLR, CLLR_CAL, CLLR_MIN, LLR_HIGHEST, LLR_LOWEST
 
 Draws = Callable[[], Iterator[NDArray[np.int32]]]
 LOG10 = float(np.log(10))
@@ -28,7 +33,7 @@ ODDS = np.linspace(-3, 3, 61)
 
 def calibrated(
     table: PairTable, validation: Tally | None, sitters: int, draws: Draws, *, method: CalibrationMethod, seed: int
-) -> tuple[dict[str, Scalar], tuple[Curve, ...]]:
+) -> CalibrationResult:
     """Return the scalars and the curves (Tippett plot, reliability, cross-entropy) of a benchmark's calibration.
 
     The calibration is fitted on validation sitters if there are at least 5, else by folds of the test sitters. It is
@@ -49,7 +54,7 @@ def calibrated(
     else:
         found = by_folds(table, method, seed)
     if isinstance(found, str):
-        return {CLLR: Scalar(None, found, better="lower")}, ()
+        return not_calibrated(found), ()
     return _scalars(table, found, method, draws), _curves(table, found)
 
 
@@ -63,16 +68,17 @@ def _scalars(table: PairTable, llrs: Llrs, method: CalibrationMethod, draws: Dra
     first, second = (side.means(cost, table.units, draws()) for side, cost in sides)
     replicates = (first + second) / 2
     least, least_replicates = minimum(table.tally()), minimum_replicates(table, draws)
-    return {
-        CLLR: Scalar(value, f"{method}, fitted on {llrs.fitted_on}", replicates, better="lower"),
-        CLLR_MIN: Scalar(least, "", least_replicates, better="lower"),
-        CLLR_CAL: Scalar(value - least, "", replicates - least_replicates, better="lower"),
-        LLR_LOWEST: Scalar(llrs.bounds[0] / LOG10, "log10, bound by ELUB"),
-        LLR_HIGHEST: Scalar(llrs.bounds[1] / LOG10, "log10, bound by ELUB"),
-    }
+    return calibration_scalars(
+        cost=value,
+        replicates=replicates,
+        least=least,
+        least_replicates=least_replicates,
+        bounds=(llrs.bounds[0] / LOG10, llrs.bounds[1] / LOG10),
+        note=f"{method}, fitted on {llrs.fitted_on}",
+    )
 
 
-def _curves(table: PairTable, llrs: Llrs) -> tuple[Curve, ...]:
+def _curves(table: PairTable, llrs: Llrs) -> CalibrationCurves:
     """Return the data of the figures of calibration; LLRs are log10 in all of them."""
     counts = tally(llrs.genuine, llrs.impostor, table.genuine.weight, table.impostor.weight)
     few = condensed(counts, POINTS)
@@ -84,8 +90,8 @@ def _curves(table: PairTable, llrs: Llrs) -> tuple[Curve, ...]:
         return cross_entropy(llr, llr, counts.genuine, counts.impostor, ODDS * LOG10)
 
     known = np.isfinite(pav(few))
-    return (
-        Tippett(few.scores / LOG10, accepted[0], accepted[1]),
-        Reliability(few.scores[known] / LOG10, pav(few)[known] / LOG10),
-        CrossEntropy(ODDS, ece(counts.scores), ece(best), ece(neutral)),
+    return calibration_curves(
+        tippett=(few.scores / LOG10, accepted[0], accepted[1]),
+        reliability=(few.scores[known] / LOG10, pav(few)[known] / LOG10),
+        entropy=(ODDS, ece(counts.scores), ece(best), ece(neutral)),
     )
