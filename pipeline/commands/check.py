@@ -17,8 +17,9 @@ from pipeline.params import describe
 from pipeline.params.licences import describe_licences
 from pipeline.plan.estimate import ASSUMED, Cost, Estimate, estimate
 from pipeline.plan.requirements import missing
+from pipeline.reporting.headings import heading
 from pipeline.reporting.published import tables
-from pipeline.reporting.tables import aligned, heading
+from pipeline.reporting.tables import aligned
 from pipeline.store.raw import licences_of_images
 from pipeline.store.splits import each_image, split_file
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import Layout
+from pipeline.reporting.headings import heading
 from pipeline.reporting.number_format import NONE, signed
 from pipeline.reporting.published import Beside, PublishedComparison, comparisons, tables
-from pipeline.reporting.tables import aligned, cell, heading
+from pipeline.reporting.tables import aligned, cell
 from pipeline.store.figures import Figure
 from pipeline.store.results import read_metrics
 

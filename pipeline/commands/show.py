@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError, nearest
 from pipeline.core.layout import Layout
-from pipeline.reporting.tables import aligned, cell, heading
+from pipeline.reporting.headings import heading
+from pipeline.reporting.tables import aligned, cell
 
 if TYPE_CHECKING:
     from pipeline.params import Study

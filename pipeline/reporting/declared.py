@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipeline.reporting.headings import heading
 from pipeline.reporting.number_format import NBSP, p_value, signed
 from pipeline.reporting.series import Series, Styles
-from pipeline.reporting.tables import heading
 from pipeline.store.benchmarks import Benchmark, Difference
 from pipeline.store.figure_names import TAR, parted
 

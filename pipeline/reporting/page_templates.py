@@ -7,7 +7,7 @@ from pathlib import Path
 import jinja2
 
 from pipeline.reporting import number_format
-from pipeline.reporting.tables import heading
+from pipeline.reporting.headings import heading
 
 WRITTEN = (
     number_format.count,

@@ -15,6 +15,7 @@ from pipeline.reporting.calibration import calibration
 from pipeline.reporting.declared import declared
 from pipeline.reporting.discard import discard
 from pipeline.reporting.failures import failures
+from pipeline.reporting.headings import heading
 from pipeline.reporting.number_format import (
     NONE,
     count,
@@ -32,7 +33,6 @@ from pipeline.reporting.paper_tables import FORMS
 from pipeline.reporting.searches import searched
 from pipeline.reporting.series import Styles
 from pipeline.reporting.standings import FigureCell, listed
-from pipeline.reporting.tables import heading
 from pipeline.reporting.thresholds import thresholds
 from pipeline.store.benchmarks import Benchmark, Difference, GroupErrors, GroupRate
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from tabulate import tabulate
 
-from pipeline.reporting.tables import heading
+from pipeline.reporting.headings import heading
 from pipeline.store.benchmarks import Benchmark
 from pipeline.store.figures import HIGH, LOW
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 
 from pipeline.params.sweep import SEED, Swept
+from pipeline.reporting.headings import heading
 from pipeline.reporting.number_format import NONE, decimal, percent
-from pipeline.reporting.tables import aligned, heading
+from pipeline.reporting.tables import aligned
 from pipeline.store.benchmarks import Benchmark
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.reporting.headings import heading
 from pipeline.reporting.number_format import count
 from pipeline.reporting.series import Series, Styles
 from pipeline.reporting.standings import FigureCell, rate_cell
-from pipeline.reporting.tables import heading
 from pipeline.store.benchmarks import Benchmark
 from pipeline.store.figure_names import (
     DIR,

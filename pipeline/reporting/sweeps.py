@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.params.sweep import SEED, Swept
+from pipeline.reporting.headings import heading
 from pipeline.reporting.number_format import plain
 from pipeline.reporting.repeats import repeated, spread, words
 from pipeline.reporting.series import Series, Styles
 from pipeline.reporting.svg import Axis, Chart, Dot, Line, linear_ticks
-from pipeline.reporting.tables import heading
 from pipeline.store.benchmarks import Benchmark
 
 LOGARITHMIC = 8

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.reporting.headings import heading
 from pipeline.reporting.lines import Lines, drawn
 from pipeline.reporting.series import Series, Styles
 from pipeline.reporting.standings import FigureCell, rate_cell
 from pipeline.reporting.svg import Chart
-from pipeline.reporting.tables import heading
 from pipeline.store.benchmarks import Benchmark
 from pipeline.store.curves import ExpectedPerformance
 from pipeline.store.figure_names import EER_THRESHOLD, FMR, FNMR, THRESHOLD, at, chosen, parted

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.layout import Layout
 from pipeline.params.sources.base import SourceOptions
+from pipeline.reporting.headings import heading
 from pipeline.reporting.model_cards import made_of
 from pipeline.reporting.page_templates import templates
-from pipeline.reporting.tables import cell, heading
+from pipeline.reporting.tables import cell
 from pipeline.splits.trained import training_data
 from pipeline.store.benchmarks import Benchmark
 from pipeline.store.figure_names import GENUINE, IMAGES, IMPOSTOR, SITTERS
