@@ -25,9 +25,9 @@ class Difference:
     high: Number
     p: Number
     significant: bool
+    p_uncorrected: Number = None
     family: int | None = None
     """Number of comparisons that the p-value was corrected for (the family)."""
-    p_uncorrected: Number = None
 
     def turned(self) -> Difference:
         """Return the same comparison as `model_b` minus `model_a`."""

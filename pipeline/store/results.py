@@ -44,10 +44,7 @@ DRAWN: tuple[type[Curve], ...] = (
 """Curves that the report draws from one file for each benchmark; maps and error against discard are read apart."""
 GROUPS = "groups"
 """The name of the errors by group, which lie beside the curves."""
-TESTED = (
-    *("model_a", "model_b", "metric", "difference", "low", "high", "p", "significant", "p_uncorrected", "family"),
-)  # fmt: skip
-PAIR_COLUMNS = ("model", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_dataset", "score")
+TESTED, PAIR_COLUMNS = tuple(Difference.__dataclass_fields__), tuple(HardPair.__dataclass_fields__)
 MODEL = "model"
 Text = Mapping[str, str]
 
