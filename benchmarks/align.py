@@ -154,7 +154,7 @@ def _compare(files: Sequence[Path], rounds: int, works: dict[str, Work]) -> None
 def _scale(files: Sequence[Path], side: int) -> None:
     """Print images per second over 1, 2, 4, … processes, with encoded crops and rows of `faces.csv`."""
     settings = {"detectors": [{"kind": "retinaface-mobilenet", "weights": "retinaface", "sides": [side]}]}
-    rows = [RawImage(str(i), str(path), "", {}) for i, path in enumerate(files)]
+    rows = [RawImage(str(i), str(path), "") for i, path in enumerate(files)]
     one = None
     workers = 1
     while workers <= cores():

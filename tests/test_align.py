@@ -295,6 +295,6 @@ def test_one_image_by_hand(at):
     install_scrfd(at)
     path = sorted(shared("data", "lfw-100").glob("*/*"))[0]
     aligner = Aligner(path.parent, study().align["people"].model_dump(), at=at)
-    outcome = aligner(RawImage("a", path.name, "x", {}))
+    outcome = aligner(RawImage("a", path.name, "x"))
     assert outcome.account.status == "aligned"
     assert outcome.face is not None

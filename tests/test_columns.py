@@ -9,9 +9,9 @@ from PIL import Image
 
 from pipeline.core.files import read_csv, write_csv
 from pipeline.core.layout import Layout
-from pipeline.stages import align, render
+from pipeline.stages import align
 from pipeline.store.accounts import BOX, AccountedImage
-from pipeline.store.columns import FOUND, GIVEN, RESERVED, kept_as
+from pipeline.store.columns import FOUND, GIVEN, RENDERED, RESERVED, kept_as
 from tests.faces_of_noise import face
 from tests.sources import stages
 
@@ -31,7 +31,7 @@ def test_what_split_reads_from_faces_csv_is_reserved_or_the_users_own() -> None:
     users, derived = {"artist"}, {"file", "box"}
     read = {*AccountedImage._fields} - derived | {"sha256", *BOX}
     assert read - users <= RESERVED | {*GIVEN}
-    assert set(align.FOUND) | set(render.RENDERED) <= RESERVED
+    assert {*align.FOUND, *RENDERED} <= RESERVED
 
 
 def test_a_list_with_columns_of_all_our_names_gives_the_same_faces_and_split(

@@ -18,10 +18,11 @@ from pipeline.answering.model import Model
 from pipeline.answering.pairs import PairCalibration
 from pipeline.answering.study import OpenStudy
 from pipeline.core.errors import SitterError
-from pipeline.core.files import MANIFEST, output_folder, read_json, sha256, write_json
+from pipeline.core.files import MANIFEST, output_folder, read_json, sha256
 from pipeline.core.layout import Layout
 from pipeline.params import Study, load
 from pipeline.sources.cache import cache, locked
+from pipeline.store.raw import Origin, write_source
 from pipeline.store.weights import weights_file
 
 logger = logging.getLogger(__name__)
@@ -82,8 +83,7 @@ def _fetch(params: Study, folder: Path) -> None:
         try:
             with locked(folder / f".{name}.lock", name), output_folder(folder / name) as part:
                 source.make(part, name)
-                known = source.model_dump(exclude_defaults=True)
-                write_json(part / "source.json", {"entry": name, "kind": source.kind, **known})
+                write_source(part, Origin(name, source.kind, source.model_dump(exclude_defaults=True)))
         except SitterError as error:
             raise SitterError(
                 f"the built-in model needs weights that are not on this machine, and fetching them failed: {error}\n"

@@ -13,7 +13,7 @@ from pipeline.identification.decisions import Decision
 from pipeline.identification.verbal import verbal
 from pipeline.store.accounts import ImageAccount
 from pipeline.store.candidates import IDENTIFIED, OPEN, UNSUITABLE, AnswerRow
-from pipeline.store.columns import SITTER_ID
+from pipeline.store.columns import sitter_id_of
 from pipeline.store.credits import LINK
 
 MACHINE, PERSON = "machine", "person"
@@ -76,7 +76,7 @@ class Sheet:
                 own,
                 rank=candidate.rank,
                 sitter=candidate.sitter,
-                sitter_id=sheet.columns.get(SITTER_ID, ""),
+                sitter_id=sitter_id_of(sheet.columns),
                 score=candidate.score,
                 log10_lr=candidate.log10_lr,
                 log10_lr_lowest=lowest,
@@ -108,7 +108,7 @@ class Sheet:
         return target, [
             {
                 "sitter": sheet.candidate.sitter,
-                "sitter_id": sheet.columns.get(SITTER_ID, ""),
+                "sitter_id": sitter_id_of(sheet.columns),
                 "rank": sheet.candidate.rank,
                 "log10_lr": sheet.candidate.log10_lr,
                 "posterior": None if sheet.candidate.posterior is None else round(sheet.candidate.posterior, 6),

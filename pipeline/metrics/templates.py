@@ -20,10 +20,10 @@ from pipeline.metrics.qualities import quality
 from pipeline.metrics.result import Context, Embedded, Subset
 from pipeline.metrics.score_pooling import PooledTemplates, PoolingRule, likelihood_rule
 from pipeline.params.metrics.base import ComparisonOptions, Pooling
+from pipeline.store.columns import templates_in
 
 SITTER = "sitter"
-SEPARATOR = ";"
-"""Separates the templates of an image that is in several templates."""
+"""In place of a column: all images of a sitter are one template."""
 
 
 def pooled(context: Context, options: ComparisonOptions) -> Context:
@@ -168,9 +168,8 @@ def members_of(context: Context, images: Embedded, column: str | None) -> dict[s
     found: dict[str, list[int]] = {}
     for n, image_id in enumerate(images.image_ids):
         value = values.get(image_id, "")
-        for template in [value] if column == SITTER else value.split(SEPARATOR):
-            if template.strip():
-                found.setdefault(template.strip(), []).append(n)
+        for template in filter(None, [value.strip()]) if column == SITTER else templates_in(value):
+            found.setdefault(template, []).append(n)
     return found
 
 

@@ -18,6 +18,7 @@ from pipeline.identification.sheets import Sheet, words
 from pipeline.reporting.album import Album, EmbeddedPicture
 from pipeline.reporting.number_format import count, percent, ratio
 from pipeline.reporting.page_templates import templates
+from pipeline.store.columns import licence_of
 from pipeline.store.credits import caption
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def page(
         portraits=portraits,
         known=[(_rank(cell.rank), cell.band or "any ratio", cell) for cell in known.cells],
         question=question,
-        licences=sorted({columns["licence"] for columns in _every(sheets) if columns.get("licence")}),
+        licences=sorted({licence for columns in _every(sheets) if (licence := licence_of(columns))}),
         pictures=album.pictures,
     )
 

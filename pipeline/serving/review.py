@@ -15,7 +15,7 @@ from pipeline.identification.sheets import Sheet, words
 from pipeline.reporting.number_format import percent, ratio
 from pipeline.reporting.sheets import right
 from pipeline.serving.answered_question import OPEN, STATES, AnsweredQuestion, state
-from pipeline.store.columns import SITTER_ID
+from pipeline.store.columns import sitter_id_of
 from pipeline.store.credits import caption
 
 ALL = "all"
@@ -236,7 +236,7 @@ def _card(
     return Card(
         rank=candidate.rank,
         sitter=candidate.sitter,
-        sitter_id=columns.get(SITTER_ID, ""),
+        sitter_id=sitter_id_of(columns),
         share=candidate.posterior,
         posterior=percent(candidate.posterior) if candidate.posterior is not None else "",
         score="" if candidate.score is None else f"{candidate.score:.3f}",

@@ -20,8 +20,9 @@ from pipeline.params.sources.archive import ArchiveOptions
 from pipeline.params.sources.base import Unpacked
 from pipeline.sources.chosen import Chosen, choose, cluttered, say
 from pipeline.sources.clutter import clutter
-from pipeline.sources.image_files import Row, composed, is_image, rows
+from pipeline.sources.image_files import composed, is_image, rows
 from pipeline.sources.local import own_file
+from pipeline.store.raw import RawImage
 
 BLOCK = 1 << 20
 # An archive that unpacks to more than both of these is refused as a bomb: images and weights hardly compress.
@@ -29,7 +30,7 @@ BOMB_BYTES = 1 << 30
 BOMB_RATIO = 100
 
 
-def fetch(folder: Path, entry: str, options: ArchiveOptions) -> list[Row] | None:
+def fetch(folder: Path, entry: str, options: ArchiveOptions) -> list[RawImage] | None:
     """Take images (in a folder per sitter) or one file from a zip or tar archive of your own, or behind a URL.
 
     Args:
@@ -38,13 +39,13 @@ def fetch(folder: Path, entry: str, options: ArchiveOptions) -> list[Row] | None
         options: the options of the entry.
 
     Returns:
-        Rows of the manifest for images, None for a file.
+        The images, or None for a file.
     """
     archive, title = own_file(entry, options.path, options.url, options.sha256)
     return unpack(archive, title, folder, entry, options)
 
 
-def unpack(archive: Path, title: str, folder: Path, entry: str, options: Unpacked) -> list[Row] | None:
+def unpack(archive: Path, title: str, folder: Path, entry: str, options: Unpacked) -> list[RawImage] | None:
     """Take the images below `member`, or the one file, out of a verified archive (called `title` in messages)."""
     inside = PurePosixPath(options.member).as_posix().strip("/")
     inside = "" if inside == "." else inside

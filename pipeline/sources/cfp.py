@@ -10,15 +10,15 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.core.errors import SitterError
 from pipeline.params.sources.cfp import CFPOptions
-from pipeline.sources.image_files import Row
 from pipeline.sources.local import own_path
 from pipeline.sources.pair_images import PublishedPair, copied
+from pipeline.store.raw import RawImage
 
 PROTOCOL = "Protocol"
 LISTS = {"F": "Pair_list_F.txt", "P": "Pair_list_P.txt"}
 
 
-def fetch(folder: Path, entry: str, options: CFPOptions) -> list[Row]:
+def fetch(folder: Path, entry: str, options: CFPOptions) -> list[RawImage]:
     """Copy the images of one of the two protocols of Celebrities in Frontal-Profile, as published.
 
     Args:
@@ -27,7 +27,7 @@ def fetch(folder: Path, entry: str, options: CFPOptions) -> list[Row]:
         options: the options of the entry.
 
     Returns:
-        Rows of the manifest, with the column `pairs`.
+        The images, with their places in the pairs.
 
     Raises:
         SitterError: the protocol's files are absent or have another form, or an image is missing.

@@ -13,11 +13,12 @@ from pipeline.core.errors import SitterError
 from pipeline.core.progress import progress
 from pipeline.params.sources.folder import FolderOptions
 from pipeline.sources.chosen import Chosen, choose, cluttered, say
-from pipeline.sources.image_files import Row, composed, is_image, rows, tree
+from pipeline.sources.image_files import composed, is_image, rows, tree
 from pipeline.sources.local import own_path
+from pipeline.store.raw import RawImage
 
 
-def fetch(folder: Path, entry: str, options: FolderOptions) -> list[Row]:
+def fetch(folder: Path, entry: str, options: FolderOptions) -> list[RawImage]:
     """Copy images of your own, in a folder per sitter (`path/SITTER/…/image.jpg`).
 
     Args:
@@ -26,7 +27,7 @@ def fetch(folder: Path, entry: str, options: FolderOptions) -> list[Row]:
         options: the options of the entry.
 
     Returns:
-        Rows of the manifest.
+        The images.
     """
     root = own_path(entry, options.path)
     if not root.is_dir():

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipeline.sources.listed import ListedPortrait
-from pipeline.store.columns import SITTER_ID, WRITTEN
+from pipeline.store.columns import sitter_id_of, with_sitter_id
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def joined(portraits: Sequence[ListedPortrait], where: str) -> list[ListedPortra
     """
     spellings: dict[str, Counter[str]] = defaultdict(Counter)
     for portrait in portraits:
-        if portrait.sitter and (identifier := portrait.known.get(SITTER_ID)):
+        if portrait.sitter and (identifier := sitter_id_of(portrait.known)):
             spellings[identifier][portrait.sitter] += 1
     if not spellings:
         return list(portraits)
@@ -41,14 +41,12 @@ def joined(portraits: Sequence[ListedPortrait], where: str) -> list[ListedPortra
             of_spelling[spelling].add(identifier)
 
     def one(portrait: ListedPortrait) -> ListedPortrait:
-        identifier = portrait.known.get(SITTER_ID) or ""
+        identifier = sitter_id_of(portrait.known)
         if not identifier and len(of_spelling.get(portrait.sitter, ())) == 1:
             (identifier,) = of_spelling[portrait.sitter]
         name = name_of.get(identifier, portrait.sitter) if portrait.sitter else ""
-        known = {**portrait.known, SITTER_ID: identifier}
-        if name != portrait.sitter:
-            known[WRITTEN] = portrait.sitter
-        return replace(portrait, sitter=name, known=known)
+        written = portrait.sitter if name != portrait.sitter else None
+        return replace(portrait, sitter=name, known=with_sitter_id(portrait.known, identifier, written))
 
     several = [" / ".join(counts) for counts in spellings.values() if len(counts) > 1]
     if several:

@@ -25,7 +25,7 @@ from pipeline.formats.iiif_text import text
 from pipeline.params.sources.iiif import IIIFOptions
 from pipeline.sources.cache import cache, locked
 from pipeline.sources.identifiers import joined
-from pipeline.sources.iiif_columns import cells_of, check_columns, is_label, labels_in
+from pipeline.sources.iiif_columns import NOTHING, Described, check_columns, described, is_label, labels_in
 from pipeline.sources.iiif_documents import (
     Document,
     ask_all,
@@ -36,10 +36,10 @@ from pipeline.sources.iiif_documents import (
     parsed,
     parsed_info,
 )
-from pipeline.sources.image_files import Row
 from pipeline.sources.listed import ListedPortrait
 from pipeline.sources.listing import one_line, with_ids
 from pipeline.sources.taken import account, fetched, place
+from pipeline.store.raw import RawImage
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +54,11 @@ class Wanted:
 
     source: str
     picture: CanvasImage | None
-    cells: dict[str, str]
+    said: Described = NOTHING
+    """What its manifest says of it."""
 
 
-def fetch(folder: Path, entry: str, options: IIIFOptions) -> list[Row]:
+def fetch(folder: Path, entry: str, options: IIIFOptions) -> list[RawImage]:
     """Fetch images of manifests, collections and image services, with columns; list failures in failed.csv.
 
     Args:
@@ -66,7 +67,7 @@ def fetch(folder: Path, entry: str, options: IIIFOptions) -> list[Row]:
         options: the options of the entry.
 
     Returns:
-        Rows of the manifest, in the order of the collections.
+        The images, in the order of the collections.
 
     Raises:
         SitterError: nothing could be fetched, or not all although `complete` is set; a file of the user's own is no
@@ -78,12 +79,14 @@ def fetch(folder: Path, entry: str, options: IIIFOptions) -> list[Row]:
     scratch = cache() / "iiif" / named
     with locked(scratch.with_suffix(".lock"), f"download.{entry}"):
         scratch.mkdir(exist_ok=True)
-        rows = _fetch(folder, entry, options, [*own, *options.urls], scratch)
+        images = _fetch(folder, entry, options, [*own, *options.urls], scratch)
         shutil.rmtree(scratch, ignore_errors=True)
-    return rows
+    return images
 
 
-def _fetch(folder: Path, entry: str, options: IIIFOptions, roots: Sequence[Document | str], scratch: Path) -> list[Row]:
+def _fetch(
+    folder: Path, entry: str, options: IIIFOptions, roots: Sequence[Document | str], scratch: Path
+) -> list[RawImage]:
     starts: dict[str, float] = {}
 
     def documents(uris: Sequence[str]) -> dict[str, Document | str]:
@@ -95,7 +98,7 @@ def _fetch(folder: Path, entry: str, options: IIIFOptions, roots: Sequence[Docum
     def info_of(service: str, session: requests.Session) -> ImageInfo:
         return kept_document(f"{service}/info.json", session, scratch, options, parsed_info)
 
-    def take(portrait: ListedPortrait, session: requests.Session) -> Row:
+    def take(portrait: ListedPortrait, session: requests.Session) -> RawImage:
         source = fetched(portrait, session, options.retries, options.backoff)
         return place(portrait, source, folder, options.licence)
 
@@ -109,7 +112,7 @@ def _fetch(folder: Path, entry: str, options: IIIFOptions, roots: Sequence[Docum
     infos |= dict(ask_all(new, info_of, f"sizes of {entry}", options, starts))
     listed, reasons = _listed(wanted, infos, unread, options.longer_side)
     jobs = [(p, p.url) for p in listed if p.line not in reasons]
-    got: dict[int, Row] = {}
+    got: dict[int, RawImage] = {}
     for portrait, outcome in ask_all(jobs, take, f"fetch {entry}", options, starts, "image"):
         if isinstance(outcome, str):
             reasons[portrait.line] = outcome
@@ -124,16 +127,16 @@ def _fetch(folder: Path, entry: str, options: IIIFOptions, roots: Sequence[Docum
 def _wanted(parts: Sequence[Manifest | ImageInfo | str], options: IIIFOptions) -> Iterator[Wanted]:
     for part in parts:
         if isinstance(part, str):
-            yield Wanted(part, None, {"sitter": ""})
+            yield Wanted(part, None)
         elif isinstance(part, ImageInfo):
-            yield Wanted(part.uri, CanvasImage(part.uri, ""), {"sitter": ""})
+            yield Wanted(part.uri, CanvasImage(part.uri, ""))
         else:
             canvases = [canvas for canvas in part.canvases if canvas.pictures]
             for canvas in canvases[: 1 if options.canvases == "first" else None]:
-                cells = cells_of(part, canvas, options.columns, options.language)
+                said = described(part, canvas, options.columns, options.language)
                 for picture in canvas.pictures:
                     region = WHOLE if options.region == "full" else picture.region
-                    yield Wanted(picture.service or picture.url, replace(picture, region=region), cells)
+                    yield Wanted(picture.service or picture.url, replace(picture, region=region), said)
 
 
 def _listed(
@@ -145,9 +148,8 @@ def _listed(
     reasons: dict[int, str] = {}
     seen: set[tuple[str, str]] = set()
     for number, want in enumerate(wanted, 1):
-        cells = dict(want.cells)
-        sitter, name = one_line(cells.pop("sitter")), _name(want.picture) if want.picture else ""
-        portrait = ListedPortrait(number, "", sitter, None, name, want.source, "", cells)
+        sitter, name = one_line(want.said.sitter), _name(want.picture) if want.picture else ""
+        portrait = ListedPortrait(number, "", sitter, None, name, want.source, "", want.said.known)
         try:
             if want.picture is None:
                 raise Unreadable(unread[want.source])

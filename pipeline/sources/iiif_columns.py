@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.core.errors import SitterError, nearest
 from pipeline.formats.iiif_presentation import Canvas, Manifest
 from pipeline.formats.iiif_text import BETWEEN, by_language, text
 from pipeline.sources.listing import KNOWN, OWN, plain_text
-from pipeline.store.columns import RESERVED, kept_as
+from pipeline.store.columns import LICENCE, RESERVED, kept_as
 
 MANIFEST = "manifest"
 """Column: the manifest's URI."""
 VIEW = "view"
 """Column: the label of the canvas."""
-NAMED = ("sitter", *KNOWN)
+SITTER = "sitter"
+NAMED = (SITTER, *KNOWN)
 """Columns that a study may fill from a label."""
 # Labels that museums use, in small letters; labels that a study names take precedence.
 USUAL: Mapping[str, tuple[str, ...]] = {
@@ -53,6 +54,17 @@ USUAL: Mapping[str, tuple[str, ...]] = {
 }
 
 
+class Described(NamedTuple):
+    """What a manifest says of a portrait."""
+
+    sitter: str
+    known: Mapping[str, str]
+    """The columns that Sitter knows, and each other label in small letters."""
+
+
+NOTHING = Described("", {})
+
+
 def check_columns(columns: Mapping[str, str], where: str) -> None:
     """Raise SitterError where a label is given for a column that takes none."""
     for name in columns:
@@ -60,8 +72,8 @@ def check_columns(columns: Mapping[str, str], where: str) -> None:
             raise SitterError(f"{where}.columns names {name!r}, which is none of ours; {nearest(name, NAMED)}")
 
 
-def cells_of(manifest: Manifest, canvas: Canvas, columns: Mapping[str, str], language: str) -> dict[str, str]:
-    """Return the columns of a portrait: sitter, the columns that Sitter knows, and each other label in small letters.
+def described(manifest: Manifest, canvas: Canvas, columns: Mapping[str, str], language: str) -> Described:
+    """Return what a manifest says of a portrait.
 
     Args:
         manifest: the manifest of the object.
@@ -87,14 +99,15 @@ def cells_of(manifest: Manifest, canvas: Canvas, columns: Mapping[str, str], lan
         "title": text(manifest.label, language),
         "institution": text(manifest.institution, language),
         "credit": text(manifest.credit, language),
-        "licence": manifest.licence,
+        LICENCE: manifest.licence,
         "page": manifest.page,
         MANIFEST: manifest.uri,
         VIEW: text(canvas.label, language) if len(manifest.canvases) > 1 else "",
     }
-    found = {"sitter": "", **{name: plain_text(words) for name, words in own.items() if words}, **said}
+    sitter = said.pop(SITTER, "")
+    found = {**{name: plain_text(words) for name, words in own.items() if words}, **said}
     names = kept_as(further, RESERVED | {*OWN, *KNOWN, MANIFEST, VIEW})
-    return found | {names[name]: BETWEEN.join(words) for name, words in further.items()}
+    return Described(sitter, found | {names[name]: BETWEEN.join(words) for name, words in further.items()})
 
 
 def labels_in(manifests: Iterable[Manifest]) -> list[Any]:

@@ -22,11 +22,13 @@ from pipeline.formats.ijb import (
     subjects,
 )
 from pipeline.params.sources.ijb import IJBOptions
-from pipeline.sources.image_files import Row, check_id, natural
+from pipeline.sources.image_files import check_id, natural
 from pipeline.sources.local import own_path
+from pipeline.store.columns import licence_column, templates_cell
+from pipeline.store.raw import RawImage
 
-SEPARATOR = ";"
-"""Separates the templates of an image that belongs to several, as `templates` of a benchmark expects."""
+TEMPLATE, MEDIUM, GALLERY, SCORE = "template", "medium", "gallery", "detection_score"
+"""Columns that an entry under `templates` of a benchmark may name, as those of the lists."""
 FOLDERS = ("", "protocols", "protocol", "meta")
 CROPS = "loose_crop"
 MEMBERS, PAIRS, POINTS = "*_face_tid_mid.txt", "*_template_pair_label.txt", "*_name_5pts_score.txt"
@@ -35,7 +37,7 @@ OF_VERIFICATION = ("gallery", "probe_mixed")
 """Names of lists with templates that the 1:1 protocol compares begin with one of these."""
 
 
-def fetch(folder: Path, entry: str, options: IJBOptions) -> list[Row]:
+def fetch(folder: Path, entry: str, options: IJBOptions) -> list[RawImage]:
     """Take the images of IJB-B or IJB-C with their templates and media.
 
     Args:
@@ -44,7 +46,7 @@ def fetch(folder: Path, entry: str, options: IJBOptions) -> list[Row]:
         options: the options of the entry.
 
     Returns:
-        Rows of the manifest, with the columns `template`, `medium`, `gallery`, the columns of the 1:N lists and, for
+        The images, with the columns `template`, `medium`, `gallery`, the columns of the 1:N lists and, for
         InsightFace's crops, `detection_score`.
 
     Raises:
@@ -54,16 +56,16 @@ def fetch(folder: Path, entry: str, options: IJBOptions) -> list[Row]:
     lists = {path.stem.partition("_1N_")[2].lower(): path for path in _found(root, LISTS)}
     members = _found(root, MEMBERS)
     if members:
-        rows = _crops(folder, entry, root, members[0], lists, options)
+        images = _crops(folder, entry, root, members[0], lists, options)
     elif lists:
-        rows = _originals(folder, entry, root, lists, options)
+        images = _originals(folder, entry, root, lists, options)
     else:
         raise SitterError(
             f"download.{entry}.path is {options.path}, which holds no protocol files of IJB: neither {LISTS} in "
             f"{FOLDERS[1]} (NIST) nor {MEMBERS} in {FOLDERS[-1]} (InsightFace)."
         )
-    rows.sort(key=lambda row: (natural(row["path"]), row["path"]))
-    return rows
+    images.sort(key=lambda image: (natural(image.path), image.path))
+    return images
 
 
 def _found(root: Path, pattern: str) -> list[Path]:
@@ -72,7 +74,7 @@ def _found(root: Path, pattern: str) -> list[Path]:
 
 def _crops(
     folder: Path, entry: str, root: Path, members: Path, lists: Mapping[str, Path], options: IJBOptions
-) -> list[Row]:
+) -> list[RawImage]:
     """Copy InsightFace's crops."""
     listed = read_members(members)
     templates = {name: subjects(path) for name, path in lists.items()}
@@ -89,20 +91,21 @@ def _crops(
                 f"{members}, line {line}: {one.file} is of the medium {one.medium}, but {medium[one.file]} above."
             )
         standing[one.file].append(one.template)
-    rows = []
+    images = []
     for file, mine in progress(list(standing.items()), f"copy {entry}"):
         source, people = root / CROPS / file, {sitter[template] for template in mine}
         if len(people) > 1:
             raise SitterError(f"{members}: {file} stands in templates of {len(people)} subjects.")
-        row = _row(folder, entry, people.pop(), PurePosixPath(file), options)
+        image = _image(folder, entry, people.pop(), PurePosixPath(file), options)
         _check_file(entry, root / CROPS, file)
-        shutil.copyfile(source, folder / row["path"])
-        further = {"detection_score": scores.get(file, "")} if scores else {}
-        rows.append(_finished(folder, row, mine, medium[file], templates) | further)
-    return rows
+        shutil.copyfile(source, folder / image.path)
+        found = _finished(folder, image, mine, medium[file], templates)
+        further = {SCORE: scores.get(file, "")} if scores else {}
+        images.append(found._replace(further={**found.further, **further}))
+    return images
 
 
-def _originals(folder: Path, entry: str, root: Path, lists: Mapping[str, Path], options: IJBOptions) -> list[Row]:
+def _originals(folder: Path, entry: str, root: Path, lists: Mapping[str, Path], options: IJBOptions) -> list[RawImage]:
     """Cut the listed faces out of NIST's images."""
     every = {name: read_list(path) for name, path in lists.items()}
     templates = {name: {one.template: one.subject for one in some} for name, some in every.items()}
@@ -114,7 +117,7 @@ def _originals(folder: Path, entry: str, root: Path, lists: Mapping[str, Path], 
     for name, some in every.items():
         for one in some:
             faces.setdefault(one.file, {}).setdefault((one.subject, one.box), {}).setdefault(name, []).append(one)
-    rows = []
+    cut = []
     for file, found in progress(list(faces.items()), f"cut {entry}"):
         _check_file(entry, images, file)
         seen: dict[str, int] = defaultdict(int)
@@ -123,16 +126,16 @@ def _originals(folder: Path, entry: str, root: Path, lists: Mapping[str, Path], 
             seen[subject] += 1
             more = f"-{seen[subject]}" if seen[subject] > 1 else ""  # another box of the same person on one image
             path = PurePosixPath(file).with_suffix("")
-            row = _row(folder, entry, subject, path.with_name(f"{path.name}{more}.png"), options)
-            targets.append((folder / row["path"], box))
+            image = _image(folder, entry, subject, path.with_name(f"{path.name}{more}.png"), options)
+            targets.append((folder / image.path, box))
             mine = [one.template for name in by_list if name.startswith(OF_VERIFICATION) for one in by_list[name]]
             medium = next(iter(by_list.values()))[0].medium
             own = {name: {one.template: one.subject for one in some} for name, some in by_list.items()}
-            rows.append((row, mine, medium, {name: own.get(name, {}) for name in templates}))
+            cut.append((image, mine, medium, {name: own.get(name, {}) for name in templates}))
         _cut(images / file, targets, options.margin)
     return [
-        _finished(folder, row, [*mine, *(t for some in own.values() for t in some)], medium, own, mine)
-        for row, mine, medium, own in rows
+        _finished(folder, image, [*mine, *(t for some in own.values() for t in some)], medium, own, mine)
+        for image, mine, medium, own in cut
     ]
 
 
@@ -154,31 +157,30 @@ def _cut(source: Path, targets: Iterable[tuple[Path, PixelBox]], margin: float) 
         image.crop(ends).save(target)
 
 
-def _row(folder: Path, entry: str, subject: str, file: PurePosixPath, options: IJBOptions) -> Row:
-    """Return the row of an image, and make its folder."""
+def _image(folder: Path, entry: str, subject: str, file: PurePosixPath, options: IJBOptions) -> RawImage:
+    """Return an image before it is written, and make its folder."""
     path = f"{subject}/{'-'.join(file.parts)}"
     image_id = check_id(str(PurePosixPath(path).with_suffix("")), f"download.{entry}")
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
-    licence = {"licence": options.licence} if options.licence else {}
-    return {"image_id": image_id, "path": path, "sitter": subject, **licence}
+    return RawImage(image_id, path, subject, further=licence_column(options.licence))
 
 
 def _finished(
     folder: Path,
-    row: Row,
+    image: RawImage,
     members: Iterable[str],
     medium: str,
     lists: Mapping[str, Mapping[str, str]],
     of_verification: Iterable[str] | None = None,
-) -> Row:
-    """Return the row of a written image with its templates: for each list, the `members` that stand in it."""
+) -> RawImage:
+    """Return a written image with its templates: for each list, the `members` that stand in it."""
     mine = list(dict.fromkeys(members))
     template = mine if of_verification is None else list(dict.fromkeys(of_verification))
-    found = {name: SEPARATOR.join(t for t in mine if t in some) for name, some in lists.items()}
+    found = {name: templates_cell(t for t in mine if t in some) for name, some in lists.items()}
     galleries = [some for name, some in lists.items() if name.startswith("gallery")]
-    gallery = {"gallery": SEPARATOR.join(t for t in mine if any(t in some for some in galleries))} if galleries else {}
-    own = {"sha256": sha256(folder / row["path"]), "template": SEPARATOR.join(template), "medium": medium}
-    return row | own | gallery | found
+    gallery = {GALLERY: templates_cell(t for t in mine if any(t in some for some in galleries))} if galleries else {}
+    further = {**image.further, TEMPLATE: templates_cell(template), MEDIUM: medium, **gallery, **found}
+    return image._replace(sha256=sha256(folder / image.path), further=further)
 
 
 def _check_file(entry: str, root: Path, file: str) -> None:

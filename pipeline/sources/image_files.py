@@ -1,4 +1,4 @@
-"""Images in a folder per sitter: which files are images, their order, and the rows of their manifest."""
+"""Images in a folder per sitter: which files are images, their order, and their ids."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import sha256
 from pipeline.core.names import nfc
 from pipeline.core.own_files import walk
-
-Row = dict[str, str]
+from pipeline.store.columns import licence_column
+from pipeline.store.raw import RawImage
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".pgm", ".ppm", ".pnm", ".pbm", ".bmp", ".tif", ".tiff", ".webp"}
@@ -65,8 +65,8 @@ def composed(path: PurePosixPath, written: dict[str, PurePosixPath], where: str)
     return name
 
 
-def rows(folder: Path, entry: str, files: Iterable[str], licence: str | None = None) -> list[Row]:
-    """Return a row for each portrait, in natural order: image_id, path, sitter, sha256, licence.
+def rows(folder: Path, entry: str, files: Iterable[str], licence: str | None = None) -> list[RawImage]:
+    """Return portraits as rows of a manifest, in natural order.
 
     The sitter is the first folder of a portrait's path, whatever folders lie between.
 
@@ -80,8 +80,8 @@ def rows(folder: Path, entry: str, files: Iterable[str], licence: str | None = N
     found = []
     for file, image_id in zip(ordered, ids(ordered), strict=True):
         check_id(image_id, f"download.{entry}")
-        row = {"image_id": image_id, "path": file, "sitter": file.partition("/")[0], "sha256": sha256(folder / file)}
-        found.append(row | ({"licence": licence} if licence else {}))
+        checksum = sha256(folder / file)
+        found.append(RawImage(image_id, file, file.partition("/")[0], checksum, licence_column(licence)))
     return found
 
 

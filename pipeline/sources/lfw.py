@@ -10,12 +10,12 @@ from pathlib import Path
 
 from pipeline.core.errors import SitterError
 from pipeline.params.sources.lfw import LFWOptions
-from pipeline.sources.image_files import Row
 from pipeline.sources.local import own_path
 from pipeline.sources.pair_images import PublishedPair, copied
+from pipeline.store.raw import RawImage
 
 
-def fetch(folder: Path, entry: str, options: LFWOptions) -> list[Row]:
+def fetch(folder: Path, entry: str, options: LFWOptions) -> list[RawImage]:
     """Copy the images of Labeled Faces in the Wild, as published, that its `pairs.txt` names.
 
     Args:
@@ -24,7 +24,7 @@ def fetch(folder: Path, entry: str, options: LFWOptions) -> list[Row]:
         options: the options of the entry.
 
     Returns:
-        Rows of the manifest, with the column `pairs`.
+        The images, with their places in the pairs.
 
     Raises:
         SitterError: the list has another form than LFW's, or an image is missing.

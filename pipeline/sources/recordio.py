@@ -10,7 +10,7 @@ import errno
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256 as digest
 from pathlib import Path
@@ -24,8 +24,9 @@ from pipeline.core.progress import progress
 from pipeline.formats.recordio import RecordFile, read_index
 from pipeline.formats.recordio_files import index_and_property
 from pipeline.params.sources.recordio import RecordIOOptions
-from pipeline.sources.image_files import Row
 from pipeline.sources.local import own_file
+from pipeline.store.columns import licence_column
+from pipeline.store.raw import RawImage
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ WITHOUT = "Without one the records are found by reading through the file."
 UNABLE = {errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 
 
-def fetch(folder: Path, entry: str, options: RecordIOOptions) -> Iterator[Row]:
+def fetch(folder: Path, entry: str, options: RecordIOOptions) -> Iterator[RawImage]:
     """Copy a training set as InsightFace ships it: `train.rec`, and beside it `train.idx` and `property` if there.
 
     Args:
@@ -45,8 +46,7 @@ def fetch(folder: Path, entry: str, options: RecordIOOptions) -> Iterator[Row]:
         options: the options of the entry.
 
     Returns:
-        Rows of the manifest in the order of the file, read lazily. Key and label become image_id and
-        sitter.
+        The images in the order of the file, read lazily. Key and label become image_id and sitter.
 
     Raises:
         SitterError: the file is damaged or cut off, or the index, the header record or `property` does not fit it.
@@ -60,8 +60,8 @@ def fetch(folder: Path, entry: str, options: RecordIOOptions) -> Iterator[Row]:
     classes = _classes(property_) if options.path and property_.is_file() else None
     copy = folder / Path(name).with_suffix(".rec").name
     _copy(source, copy)
-    further = {"licence": options.licence} if options.licence else {}
-    return _rows(RecordFile(copy), found, entry, source, options.label, classes, further)
+    further = licence_column(options.licence)
+    return _images(RecordFile(copy), found, entry, source, options.label, classes, further)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,10 +169,16 @@ def before(end: float, keys: Ints, is_image: Callable[[int], bool]) -> NDArray[n
     return images
 
 
-def _rows(
-    file: RecordFile, found: ImageRecords, entry: str, source: Path, label: int, classes: int | None, further: Row
-) -> Iterator[Row]:
-    """Yield a row of the manifest for each image."""
+def _images(
+    file: RecordFile,
+    found: ImageRecords,
+    entry: str,
+    source: Path,
+    label: int,
+    classes: int | None,
+    further: Mapping[str, str],
+) -> Iterator[RawImage]:
+    """Yield the images, all of them with the same further columns."""
     pairs = zip(found.keys, found.offsets, found.nexts, strict=True)
     for key, offset, after in progress(pairs, f"read {entry}", len(found.keys)):
         record, end = file.read(int(offset))
@@ -195,12 +201,7 @@ def _rows(
                 "0 and up: the two do not belong together. Fetch both again, or take property away."
             )
         content = digest(record.content).hexdigest()
-        yield {
-            "image_id": str(key),
-            "path": f"{file.path.name}/{offset}",
-            "sitter": f"{sitter:.0f}",
-            "sha256": content,
-        } | further
+        yield RawImage(str(key), f"{file.path.name}/{offset}", f"{sitter:.0f}", content, further)
 
 
 def _classes(path: Path) -> int:

@@ -13,11 +13,12 @@ import requests
 from filelock import FileLock
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import sha256, write_csv
+from pipeline.core.files import sha256
 from pipeline.sources import web
 from pipeline.sources.cache import cache
-from pipeline.sources.image_files import Row
 from pipeline.sources.listed import ListedPortrait
+from pipeline.store.columns import URL, licence_column, licence_of
+from pipeline.store.raw import FAILED, NotFetched, RawImage, write_failed
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +56,8 @@ def fetched(portrait: ListedPortrait, session: requests.Session, retries: int, b
     return kept
 
 
-def place(portrait: ListedPortrait, source: Path, folder: Path, licence: str | None) -> Row:
-    """Copy an image to its name in the output, and return its row of the manifest.
+def place(portrait: ListedPortrait, source: Path, folder: Path, licence: str | None) -> RawImage:
+    """Copy an image to its name in the output, and return it as a row of the manifest.
 
     Raises:
         Unfetched: the file is no image, or another one than the list says.
@@ -77,9 +78,9 @@ def place(portrait: ListedPortrait, source: Path, folder: Path, licence: str | N
     except web.Unfetched:
         target.unlink()
         raise
-    own = {"image_id": portrait.image_id, "path": target.relative_to(folder).as_posix(), "sitter": portrait.sitter}
-    row = own | {"sha256": found} | ({"url": portrait.url} if portrait.url else {}) | dict(portrait.known)
-    return row | ({"licence": licence} if licence and not row.get("licence") else {})
+    known = ({URL: portrait.url} if portrait.url else {}) | dict(portrait.known)
+    further = known if licence_of(known) else known | licence_column(licence)
+    return RawImage(portrait.image_id, target.relative_to(folder).as_posix(), portrait.sitter, found, further)
 
 
 def _check(portrait: ListedPortrait, found: str) -> None:
@@ -128,10 +129,10 @@ def account(
     mend: str = "Correct the list",
     number: str = "line",
 ) -> None:
-    """Write failed.csv and log what is missing.
+    """Write the list of failures and log what is missing.
 
     Args:
-        folder: the folder for failed.csv.
+        folder: the folder for the list.
         entry: name of the entry.
         listed: everything that was asked for.
         reasons: why something could not be fetched, by `line`.
@@ -143,9 +144,7 @@ def account(
         SitterError: nothing could be fetched, or not all although `complete` is set.
     """
     failed = [p for p in listed if p.line in reasons]
-    columns = ["line", "image_id", "sitter", "source", "reason"]
-    rows = [dict(zip(columns, (p.line, p.image_id, p.sitter, p.source, reasons[p.line]), strict=True)) for p in failed]
-    write_csv(folder / "failed.csv", rows, columns)
+    write_failed(folder, (NotFetched(p.line, p.image_id, p.sitter, p.source, reasons[p.line]) for p in failed))
     if not failed:
         return
     again = any(p.url for p in failed)  # a server may answer next time; a missing file will not appear by itself
@@ -160,7 +159,7 @@ def account(
             + ("\nWhat was fetched stays in the cache: run it again to try the rest." if again else f"\n{mend}.")
         )
     logger.info(
-        "\n".join([f"{entry}: {len(failed)} of {len(listed)} images could not be fetched (all in failed.csv):", *shown])
+        "\n".join([f"{entry}: {len(failed)} of {len(listed)} images could not be fetched (all in {FAILED}):", *shown])
         + f"\n{mend}{', or run it again to try them once more' if again else ''}; "
         "`complete: true` makes this an error."
     )

@@ -14,15 +14,17 @@ from pipeline.core.errors import SitterError
 from pipeline.core.files import sha256
 from pipeline.core.progress import progress
 from pipeline.params.sources.tinyface import TinyFaceOptions
-from pipeline.sources.image_files import Row, is_image, natural
+from pipeline.sources.image_files import is_image, natural
 from pipeline.sources.local import own_path
+from pipeline.store.columns import licence_column
+from pipeline.store.raw import RawImage
 
 TESTS = "Testing_Set"
 LISTS = {"probe": ("Probe", "probe_img_ID_pairs.mat"), "gallery": ("Gallery_Match", "gallery_match_img_ID_pairs.mat")}
 DISTRACTORS = "Gallery_Distractor"
 
 
-def fetch(folder: Path, entry: str, options: TinyFaceOptions) -> list[Row]:
+def fetch(folder: Path, entry: str, options: TinyFaceOptions) -> list[RawImage]:
     """Copy TinyFace's test set: probes, the gallery of their mates, and distractors.
 
     Args:
@@ -31,8 +33,7 @@ def fetch(folder: Path, entry: str, options: TinyFaceOptions) -> list[Row]:
         options: the options of the entry.
 
     Returns:
-        Rows of the manifest; the columns `probe` and `gallery` hold the image's id where it is a probe or a gallery
-        image.
+        The images; the columns `probe` and `gallery` hold the image's id where it is a probe or a gallery image.
 
     Raises:
         SitterError: a folder or a list is absent, a list has another form than TinyFace's, or an image is missing.
@@ -48,17 +49,16 @@ def fetch(folder: Path, entry: str, options: TinyFaceOptions) -> list[Row]:
         raise SitterError(f"download.{entry}: {root / DISTRACTORS} does not exist: name TinyFace's unpacked folder.")
     others = sorted((p.name for p in (root / DISTRACTORS).iterdir() if is_image(p.name)), key=natural)
     files += [("gallery", f"{DISTRACTORS}/{name}", f"distractor-{Path(name).stem}") for name in others]
-    rows = []
+    images = []
     for side, file, sitter in progress(files, f"copy {entry}"):
         if not (root / file).is_file():
             raise SitterError(f"download.{entry}: {root / file} is in a list, but it does not exist: unpack it again.")
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / file, folder / file)
         image_id = file.rpartition(".")[0]
-        own = {"image_id": image_id, "path": file, "sitter": sitter, "sha256": sha256(folder / file)}
-        licence = {"licence": options.licence} if options.licence else {}
-        rows.append(own | {one: image_id if one == side else "" for one in LISTS} | licence)
-    return rows
+        further = {one: image_id if one == side else "" for one in LISTS} | licence_column(options.licence)
+        images.append(RawImage(image_id, file, sitter, sha256(folder / file), further))
+    return images
 
 
 def read_pairs(path: Path, side: str) -> list[tuple[str, int]]:

@@ -19,13 +19,14 @@ from pathlib import Path
 from pipeline.formats.recordio import RecordFile, pack, write_records
 from pipeline.formats.verification_bin import read_bin
 from pipeline.params.sources.verification_bin import VerificationBinOptions
-from pipeline.sources.image_files import Row
 from pipeline.sources.local import own_file
+from pipeline.store.columns import PairPlace, licence_column, pairs_column
+from pipeline.store.raw import RawImage
 
 IMAGES = "images.rec"
 
 
-def fetch(folder: Path, entry: str, options: VerificationBinOptions) -> list[Row]:
+def fetch(folder: Path, entry: str, options: VerificationBinOptions) -> list[RawImage]:
     """Take a verification set with its pairs, as InsightFace ships them: `lfw.bin` and the like.
 
     Args:
@@ -34,7 +35,7 @@ def fetch(folder: Path, entry: str, options: VerificationBinOptions) -> list[Row
         options: the options of the entry.
 
     Returns:
-        Rows of the manifest, with the column `pairs`.
+        The images, with their places in the pairs.
 
     Raises:
         SitterError: the file is no such set, or holds anything except images and booleans.
@@ -47,15 +48,15 @@ def fetch(folder: Path, entry: str, options: VerificationBinOptions) -> list[Row
         first.setdefault(key, i)
     write_records(folder / IMAGES, ((i, pack((float(i),), images[i], i)) for i in first.values()))
     where = RecordFile(folder / IMAGES).offsets()
-    standing: dict[int, list[str]] = defaultdict(list)
+    standing: dict[int, list[PairPlace]] = defaultdict(list)
     for i, key in enumerate(hashes):
-        standing[first[key]].append(f"{i // 2}{'ab'[i % 2]}{'+' if same[i // 2] else '-'}")
+        standing[first[key]].append(PairPlace(i // 2, "ab"[i % 2], same[i // 2]))
     sitters = _sitters([first[key] for key in hashes], same)
-    rows = []
-    for (key, i), offset in zip(first.items(), where, strict=True):
-        row = {"image_id": str(i), "path": f"{IMAGES}/{offset}", "sitter": f"unnamed-{sitters[i]}", "sha256": key}
-        rows.append(row | {"pairs": " ".join(standing[i])} | ({"licence": options.licence} if options.licence else {}))
-    return rows
+    licence = licence_column(options.licence)
+    return [
+        RawImage(str(i), f"{IMAGES}/{offset}", f"unnamed-{sitters[i]}", key, pairs_column(standing[i]) | licence)
+        for (key, i), offset in zip(first.items(), where, strict=True)
+    ]
 
 
 def _sitters(images: Sequence[int], same: Sequence[bool]) -> dict[int, int]:

@@ -7,7 +7,6 @@ second image of pair 12, an impostor pair.
 from __future__ import annotations
 
 import logging
-import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -15,11 +14,11 @@ from pipeline.core.errors import SitterError
 from pipeline.splits.copies import Copies
 from pipeline.splits.seats import NO_SEAT, Seat
 from pipeline.store.accounts import ALIGNED, Account, AccountedImage
+from pipeline.store.columns import pair_place
 from pipeline.store.splits import ListedPair
 
 logger = logging.getLogger(__name__)
 
-PLACE = re.compile(r"(\d{1,9})([ab])([+-])")
 SHOWN = 3
 
 
@@ -87,20 +86,19 @@ def _every_pair(account: Account, folds: int, dataset: str) -> tuple[list[Listed
             f"split.{dataset}.kind is pairs, but {table} has no column `pairs` with pairs in it: the data set comes "
             "without pairs. Use one with pairs (`kind: verification-bin`, `lfw`, `cfp`), or use `kind: sitters`."
         )
-    sides: dict[int, dict[str, tuple[str, str, str]]] = {}
+    sides: dict[int, dict[str, tuple[str, bool, str]]] = {}
     for line, image in enumerate(account.images, start=2):
-        for place in image.pairs.split():
-            found = PLACE.fullmatch(place)
-            if found is None:
-                raise SitterError(f"{table}, line {line}: pairs holds {place!r}; expected a place like 7a+ or 12b-.")
-            named, side, sign = found.groups()
-            pair = sides.setdefault(int(named), {})
-            if side in pair:
+        for word in image.pairs.split():
+            place = pair_place(word)
+            if place is None:
+                raise SitterError(f"{table}, line {line}: pairs holds {word!r}; expected a place like 7a+ or 12b-.")
+            pair = sides.setdefault(place.pair, {})
+            if place.side in pair:
                 raise SitterError(
-                    f"{table}, line {line}: image {image.image_id!r} is {side} of pair {named}, and so is "
-                    f"{pair[side][0]!r}."
+                    f"{table}, line {line}: image {image.image_id!r} is {place.side} of pair {place.pair}, and so is "
+                    f"{pair[place.side][0]!r}."
                 )
-            pair[side] = (image.image_id, sign, image.status)
+            pair[place.side] = (image.image_id, place.genuine, image.status)
     if len(sides) < folds:
         raise SitterError(f"split.{dataset}.folds is {folds}, but {table} has only {len(sides)} pairs: ask for fewer.")
     pairs, without = [], []
@@ -111,8 +109,8 @@ def _every_pair(account: Account, folds: int, dataset: str) -> tuple[list[Listed
                 "is both genuine and impostor" if len(pair) == 2 else f"has no image {({'a', 'b'} - pair.keys()).pop()}"
             )
             raise SitterError(f"{table}: pair {number} {how} in the column pairs: correct the manifest.")
-        (a, sign, _), (b, _, _) = pair["a"], pair["b"]
-        pairs.append(ListedPair(a, b, sign == "+", fold_of(rank, len(sides), folds)))
+        (a, genuine, _), (b, _, _) = pair["a"], pair["b"]
+        pairs.append(ListedPair(a, b, genuine, fold_of(rank, len(sides), folds)))
         without.append(next((image_id for image_id, _, status in pair.values() if status != ALIGNED), ""))
     return pairs, without
 

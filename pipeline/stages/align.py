@@ -189,8 +189,9 @@ def _write(
 
 def _carried(given: RawImage) -> dict[str, str]:
     """Return the further columns of an image from its source, renamed where the account has a column of that name."""
-    kept = _kept(tuple(given.further))
-    return {kept[name]: value for name, value in given.further.items()}
+    carried = given.carried
+    kept = _kept(tuple(carried))
+    return {kept[name]: value for name, value in carried.items()}
 
 
 @cache

@@ -13,7 +13,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,7 @@ from pipeline.core.layout import Layout
 from pipeline.core.names import nfc
 from pipeline.core.nobody import nobody
 from pipeline.core.own_files import below, located, named
-from pipeline.store.columns import GIVEN, WRITTEN
-from pipeline.store.raw import write_manifest, write_source
+from pipeline.store.raw import Origin, RawImage, checked, further_columns, write_manifest, write_source
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -60,7 +59,7 @@ def run(study: Study, entry: str, root: Path = Path()) -> None:
         images = below(root, source).make(folder, entry)
         is_nobody = nobody(study.nobody.also, study.nobody.names)
         sitters = None if images is None else write_images(folder, entry, images, is_nobody)
-        write_source(folder, {"entry": entry, "kind": source.kind, **source.model_dump(exclude_defaults=True)})
+        write_source(folder, Origin(entry, source.kind, source.model_dump(exclude_defaults=True)))
     logger.info(
         f"{entry}: {_summary(entry, sitters, at)} in {target}" + (f" ({source.licence})" if source.licence else "")
     )
@@ -79,43 +78,40 @@ def _check_apart(source: Source, where: str, target: Path, root: Path) -> None:
 
 
 def write_images(
-    folder: Path, entry: str, images: Iterable[dict[str, str]], is_nobody: Callable[[str], bool] | None = None
+    folder: Path, entry: str, images: Iterable[RawImage], is_nobody: Callable[[str], bool] | None = None
 ) -> Counter[str]:
     """Write `manifest.csv` of a data set: one row for each image, in the order of the source.
 
     Names are brought to one encoding (see `pipeline.core.names.nfc`). If `is_nobody` says that a sitter's name names
     nobody, the sitter is left empty, and the column `sitter_as_written` keeps the name as the source has it.
 
-    The rows of a list may differ in their columns. The rows of an iterator are written as they arrive and not kept, so
-    all of them must have the columns of the first.
+    The images of a list may differ in their columns. The images of an iterator are written as they arrive and not kept,
+    so all of them must have the columns of the first.
 
     Returns:
         The number of images of each sitter; unidentified portraits have the empty name.
     """
     is_nobody = is_nobody or nobody()
-    rows = iter(images)
-    first = next(rows, None)
-    if first is None:
+    each = checked(images, f"download.{entry}")
+    known = list(each) if isinstance(images, list) else list(islice(each, 1))
+    if not known:
         raise SitterError(f"download.{entry}: the source holds no images: check the fields of this entry.")
-    known = images if isinstance(images, list) else [first]
-    further = dict.fromkeys(column for row in known for column in row if column not in GIVEN)
-    if not isinstance(images, list) or any(is_nobody(row["sitter"]) for row in known):
-        further[WRITTEN] = None
+    some_unidentified = not isinstance(images, list) or any(is_nobody(image.sitter) for image in known)
     sitters: Counter[str] = Counter()
     words: Counter[str] = Counter()
 
-    def renamed() -> Iterator[dict[str, str]]:
-        for row in chain([first], rows):
-            sitter, image_id = nfc(row["sitter"]), nfc(row["image_id"])
+    def renamed() -> Iterator[RawImage]:
+        for image in chain(known, each):
+            sitter, image_id = nfc(image.sitter), nfc(image.image_id)
+            if sitter != image.sitter or image_id != image.image_id:  # most images, of millions, need no copy
+                image = image._replace(image_id=image_id, sitter=sitter)
             if is_nobody(sitter):
                 words[sitter] += 1
-                row, sitter = row | {WRITTEN: sitter}, ""
-            if sitter != row["sitter"] or image_id != row["image_id"]:  # most rows, of millions, need no copy
-                row = row | {"image_id": image_id, "sitter": sitter}
+                image, sitter = image.unidentified(), ""
             sitters[sitter] += 1
-            yield row
+            yield image
 
-    write_manifest(folder, renamed(), further)
+    write_manifest(folder, renamed(), further_columns(known, some_unidentified))
     if words:
         shown = ", ".join(f"{word or '(nothing)'} ({n})" for word, n in words.most_common(SHOWN))
         logger.info(

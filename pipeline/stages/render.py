@@ -11,20 +11,21 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
 from pipeline.core.layout import Layout
 from pipeline.core.parallel import cores, in_order
 from pipeline.core.progress import progress
-from pipeline.store.columns import GIVEN, RENDERED
+from pipeline.store.columns import GIVEN
 from pipeline.store.raw import (
     CONTACT_SHEET,
     PASSED_OVER,
     PassedOver,
     RawImage,
     each_raw,
+    further_columns,
     manifest_file,
     write_manifest,
     write_passed_over,
@@ -55,7 +56,7 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
         done = list(
             progress(in_order(make, photographs, workers, CHUNK), f"render {dataset}", len(photographs), "photo")
         )
-        painted = [row for rows, _ in done for row in rows]
+        painted = [image for images, _ in done for image in images]
         unread = [
             PassedOver(given.image_id, given.path, reason)
             for given, (_, reason) in zip(photographs, done, strict=True)
@@ -71,7 +72,7 @@ def run(study: Study, dataset: str, root: Path = Path()) -> None:
         _contact_sheet(
             folder / CONTACT_SHEET, source, photographs, {photograph.image_id for photograph in unread}, study, settings
         )
-        write_manifest(folder, painted, [name for name in painted[0] if name not in GIVEN])
+        write_manifest(folder, painted, further_columns(painted[:1]))
     _summarise(at.raw(dataset), settings, len(photographs), len(painted), unread)
 
 
@@ -93,8 +94,8 @@ def _photographs(dataset: str, at: Layout) -> list[RawImage]:
 
 def _painter(
     source: Path, folder: Path, seed: int, settings: Render
-) -> Callable[[RawImage], tuple[list[dict[str, Any]], str]]:
-    """Make a function that paints all renderings of a photograph and returns their rows, or why there are none.
+) -> Callable[[RawImage], tuple[list[RawImage], str]]:
+    """Make a function that paints all renderings of a photograph and returns them, or why there are none.
 
     Each worker calls this.
     """
@@ -106,13 +107,13 @@ def _painter(
 
     cv2.setNumThreads(1)
 
-    def painter(given: RawImage) -> tuple[list[dict[str, Any]], str]:
+    def painter(given: RawImage) -> tuple[list[RawImage], str]:
         try:
             photograph = read_image(source / given.path)
         except UnreadableImage as error:
             return [], error.reason
         canvas = mount(photograph, settings.margin, settings.face)
-        rows = []
+        found = []
         for k in range(settings.renderings):
             style = style_of(seed, given.image_id, k, settings.styles)
             painting = paint(
@@ -123,14 +124,10 @@ def _painter(
                 face=settings.face,
                 margin=settings.margin,
             )
-            path = f"{given.image_id}~{k}.jpg"
-            rows.append(
-                {"image_id": f"{given.image_id}~{k}", "path": path, "sitter": given.sitter}
-                | {"sha256": write_jpeg(folder / path, painting)}
-                | {"origin": given.image_id, "rendering": k, "style": style}
-                | {name: value for name, value in given.further.items() if name not in (*GIVEN, *RENDERED)}
-            )
-        return rows, ""
+            image_id = f"{given.image_id}~{k}"
+            path = f"{image_id}.jpg"
+            found.append(given.rendered(k, style, image_id, path, write_jpeg(folder / path, painting)))
+        return found, ""
 
     return painter
 

@@ -1,4 +1,4 @@
-"""Names of the columns that Sitter writes into tables of images, and new names for a user's columns of such names.
+"""Columns that Sitter writes into tables of images: their names and cells, and new names for a user's columns.
 
 `manifest.csv` and `faces.csv` hold the user's own columns beside Sitter's. A museum's column `origin`, where a
 painting is from, must not be taken for the photograph that a rendering was made of.
@@ -6,7 +6,9 @@ painting is from, must not be taken for the photograph that a rendering was made
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
 
 GIVEN = ("image_id", "path", "sitter", "sha256")
 """Written by every source; in a user's list these columns have the same meaning."""
@@ -14,6 +16,10 @@ WRITTEN = "sitter_as_written"
 """The source's original text for the sitter of an unidentified portrait, or of one with another spelling."""
 SITTER_ID = "sitter_id"
 """Identifier of the sitter in a user's list: from Wikidata, ULAN or the museum itself."""
+LICENCE = "licence"
+"""Terms of use of an image: what the source says of each, or of all."""
+URL = "url"
+"""The address from which a source has fetched an image."""
 RENDERED = ("origin", "rendering", "style")
 """Written by `render`."""
 PAIRS = "pairs"
@@ -28,6 +34,18 @@ DEALT = ("subset", "fold")
 RESERVED = frozenset({WRITTEN, *RENDERED, PAIRS, *FOUND, *DEALT})
 """Names that a user's column cannot have."""
 PREFIX = "their_"
+PLACE = re.compile(r"(\d{1,9})([ab])([+-])")
+BETWEEN_TEMPLATES = ";"
+
+
+class PairPlace(NamedTuple):
+    """One of two places in a pair that a data set comes with."""
+
+    pair: int
+    """Number of the pair."""
+    side: str
+    """`a` for the first image, `b` for the second."""
+    genuine: bool
 
 
 def kept_as(columns: Iterable[str], ours: Collection[str] = RESERVED) -> dict[str, str]:
@@ -44,3 +62,53 @@ def kept_as(columns: Iterable[str], ours: Collection[str] = RESERVED) -> dict[st
             name = PREFIX + name
         found[column] = name
     return found
+
+
+def sitter_id_of(columns: Mapping[str, str]) -> str:
+    """Return the identifier of an image's sitter; empty if the columns of the image have none."""
+    return columns.get(SITTER_ID) or ""
+
+
+def with_sitter_id(columns: Mapping[str, str], sitter_id: str, written: str | None = None) -> dict[str, str]:
+    """Return the columns of an image with its sitter's identifier and, if it is given, the name as the list has it."""
+    found = {**columns, SITTER_ID: sitter_id}
+    return found if written is None else {**found, WRITTEN: written}
+
+
+def licence_column(licence: str | None) -> dict[str, str]:
+    """Return the column of an image's terms of use; there is none if they are not known."""
+    return {LICENCE: licence} if licence else {}
+
+
+def licence_of(columns: Mapping[str, str]) -> str:
+    """Return an image's terms of use; empty if its columns say nothing of them."""
+    return columns.get(LICENCE) or ""
+
+
+def pairs_column(places: Iterable[PairPlace]) -> dict[str, str]:
+    """Return the column that tells the places of an image in pairs.
+
+    >>> pairs_column([PairPlace(7, "a", True), PairPlace(12, "b", False)])
+    {'pairs': '7a+ 12b-'}
+    """
+    return {PAIRS: " ".join(f"{place.pair}{place.side}{'+' if place.genuine else '-'}" for place in places)}
+
+
+def pair_place(word: str) -> PairPlace | None:
+    """Return a place from a cell of this column; None: the word is no place."""
+    found = PLACE.fullmatch(word)
+    return None if found is None else PairPlace(int(found[1]), found[2], found[3] == "+")
+
+
+def templates_cell(templates: Iterable[str]) -> str:
+    """Return a cell with the ids of the templates that an image belongs to.
+
+    >>> templates_cell(["12", "40"])
+    '12;40'
+    """
+    return BETWEEN_TEMPLATES.join(templates)
+
+
+def templates_in(cell: str) -> list[str]:
+    """Return the ids in such a cell."""
+    return [found for word in cell.split(BETWEEN_TEMPLATES) if (found := word.strip())]

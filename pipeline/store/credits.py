@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from pipeline.core.layout import HERE, Layout
 from pipeline.store.accounts import each_account, has_account
+from pipeline.store.columns import URL
 
 CAPTION = ("artist", "title", "year", "medium", "institution", "inventory", "credit")
 """Columns of a caption, in this order; candidates.csv has all columns."""
-LINK = ("url", "page")
+LINK = (URL, "page")
 """Columns of addresses: the picture, and the page that shows it."""
 
 

@@ -13,7 +13,7 @@ from pipeline.store.raw import RawImage
 
 
 def read(folder: Path) -> dict[str, tuple[str, list[float]]]:
-    images = [RawImage(name, "picture.png", "", {}) for name in ("Zoë/1", "b")]
+    images = [RawImage(name, "picture.png", "") for name in ("Zoë/1", "b")]
     Image.fromarray(np.zeros((90, 120, 3), np.uint8)).save(folder / "picture.png")
     found = read_corrections(folder / "corrections.csv", "align.x.corrections", images, folder, 1)
     return {name: (one.how, one.points.reshape(-1).tolist()) for name, one in found.items()}

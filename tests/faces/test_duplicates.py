@@ -106,12 +106,12 @@ def test_photographs_of_one_sitter_in_one_sitting_are_rarely_taken_for_copies(
 
     options = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())["download"]["orl"]
     del options["kind"]
-    rows = package.fetch(tmp_path, "orl", PackageOptions(**options))
-    assert rows is not None
-    images = [np.asarray(cv2.imread(str(tmp_path / r["path"])), np.uint8) for r in rows]
-    crops = [np.asarray(cv2.resize(image[20:, 6:-6], (112, 112)), np.uint8) for image in images]
-    found = pairs(tmp_path, crops, [r["image_id"] for r in rows])
-    assert all(rows[i]["sitter"] == rows[j]["sitter"] for i, j in found)
+    images = package.fetch(tmp_path, "orl", PackageOptions(**options))
+    assert images is not None
+    pictures = [np.asarray(cv2.imread(str(tmp_path / image.path)), np.uint8) for image in images]
+    crops = [np.asarray(cv2.resize(picture[20:, 6:-6], (112, 112)), np.uint8) for picture in pictures]
+    found = pairs(tmp_path, crops, [image.image_id for image in images])
+    assert all(images[i].sitter == images[j].sitter for i, j in found)
     assert len(found) <= 0.04 * 1800  # of all pairs of one sitter
 
 

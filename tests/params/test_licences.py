@@ -11,7 +11,8 @@ from pipeline.commands import check
 from pipeline.core.errors import SitterError
 from pipeline.core.layout import Layout
 from pipeline.params.licences import describe_licences, materials_of, use_of, use_of_model
-from pipeline.store.raw import licences_of_images, write_manifest
+from pipeline.store.columns import licence_column
+from pipeline.store.raw import RawImage, licences_of_images, write_manifest
 from tests.demo import demo
 
 
@@ -69,14 +70,15 @@ def test_images_that_state_a_licence_each_go_before_the_word_on_the_whole(
     study = params.check(demo())
     assert licences_of_images("orl", at) == set()
     at.raw("orl").mkdir(parents=True)
-    rows = [{"image_id": str(i), "path": "x", "sitter": "s", "sha256": ""} for i in range(3)]
-    write_manifest(at.raw("orl"), rows)
+    images = [RawImage(str(i), "x", "s", "") for i in range(3)]
+    write_manifest(at.raw("orl"), images)
     assert licences_of_images("orl", at) == set()
     stated = ("CC0-1.0", "CC BY-NC 4.0", "")
-    write_manifest(at.raw("orl"), [r | {"licence": s} for r, s in zip(rows, stated, strict=True)], ["licence"])
-    images = {"orl": licences_of_images("orl", at)}
-    assert images == {"orl": set(stated)}
-    assert use_of_model(study, "dlib-head", images) == ("non-commercial", ["orl (CC BY-NC 4.0)"])
+    stating = [image._replace(further=licence_column(s)) for image, s in zip(images, stated, strict=True)]
+    write_manifest(at.raw("orl"), stating, ["licence"])
+    licences = {"orl": licences_of_images("orl", at)}
+    assert licences == {"orl": set(stated)}
+    assert use_of_model(study, "dlib-head", licences) == ("non-commercial", ["orl (CC BY-NC 4.0)"])
     assert use_of_model(study, "dlib-head", {"orl": {"CC0-1.0", ""}}) == ("unknown", ["orl (not stated)"])
     assert use_of_model(study, "dlib-head", {"orl": {"CC0-1.0"}}) == ("commercial", [])
     check.run(study, at.root)

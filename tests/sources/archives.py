@@ -12,6 +12,7 @@ from pipeline.core.layout import Layout
 from pipeline.core.own_files import below
 from pipeline.params.sources.archive import ArchiveOptions
 from pipeline.sources import archive
+from tests.sources.manifest_rows import manifest_rows
 from tests.sources.pictures import picture
 
 Member = tuple[str, bytes]
@@ -50,7 +51,8 @@ def fetch(at: Layout, archive_path: Path | None, **options: object) -> list[dict
     (at.root / "out").mkdir()
     given = {"path": archive_path and str(archive_path), "contents": "images", **options}
     options_given = ArchiveOptions(**given)  # type: ignore[arg-type]
-    return archive.fetch(at.root / "out", "set", below(at.root, options_given))
+    images = archive.fetch(at.root / "out", "set", below(at.root, options_given))
+    return None if images is None else manifest_rows(images)
 
 
 def written_outside(project: Path) -> list[str]:

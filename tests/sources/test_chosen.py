@@ -59,13 +59,13 @@ def fetched(at: Layout, what: Path, capsys: pytest.CaptureFixture[str], **option
     out = at.root / f"out-{what.suffix}"
     out.mkdir()
     if what.is_dir():
-        rows = folder.fetch(out, "mine", FolderOptions(path=str(what), **options))
+        images = folder.fetch(out, "mine", FolderOptions(path=str(what), **options))
     else:
         found = archive.fetch(out, "mine", ArchiveOptions(path=str(what), contents="images", **options))  # type: ignore[arg-type]
         assert found is not None
-        rows = found
+        images = found
     said = capsys.readouterr().err.replace("\r", "\n").splitlines()
-    return [row["image_id"] for row in rows], [line for line in said if line.startswith("mine:")]
+    return [image.image_id for image in images], [line for line in said if line.startswith("mine:")]
 
 
 MIXED = [

@@ -17,6 +17,7 @@ from pipeline.sources import file, folder
 from pipeline.stages import download
 from pipeline.store.weights import weights_file
 from tests.sources import stages
+from tests.sources.manifest_rows import manifest_rows
 from tests.sources.pictures import picture
 
 
@@ -28,7 +29,7 @@ def portraits(root: Path, *names: str) -> Path:
 
 
 def fetch(at: Layout, path: str, **options: str) -> list[dict[str, str]]:
-    return folder.fetch(at.root / "out", "mine", below(at.root, FolderOptions(path=path, **options)))
+    return manifest_rows(folder.fetch(at.root / "out", "mine", below(at.root, FolderOptions(path=path, **options))))
 
 
 def test_each_folder_is_a_sitter_and_the_originals_stay(at: Layout, project: Path) -> None:

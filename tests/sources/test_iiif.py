@@ -27,6 +27,7 @@ from tests.sources.iiif_server import (
     version_2,
     version_3,
 )
+from tests.sources.manifest_rows import manifest_rows
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def fetch(at: Layout, **options: Any) -> list[dict[str, str]]:
     """Rows of the manifest."""
     given = IIIFOptions(**{"backoff": 0.01, "retries": 2, **options})
     (at.root / "out").mkdir(exist_ok=True)
-    return iiif.fetch(at.root / "out", "set", given)
+    return manifest_rows(iiif.fetch(at.root / "out", "set", given))
 
 
 def failures(at: Layout) -> dict[str, str]:

@@ -16,12 +16,13 @@ from pipeline.params.sources.ijb import IJBOptions
 from pipeline.params.sources.tinyface import TinyFaceOptions
 from pipeline.sources import ijb, tinyface
 from tests.sources import janus
+from tests.sources.manifest_rows import manifest_rows
 
 
 def fetched(tmp_path: Path, root: Path, **options: Any) -> list[dict[str, str]]:
     target = tmp_path / "raw"
     target.mkdir()
-    rows = ijb.fetch(target, "ijbc", IJBOptions(path=str(root), **options))
+    rows = manifest_rows(ijb.fetch(target, "ijbc", IJBOptions(path=str(root), **options)))
     assert all(row["sha256"] == sha256(target / row["path"]) for row in rows)
     return rows
 
@@ -112,7 +113,7 @@ def test_a_label_that_is_none_is_named_with_its_line(tmp_path: Path) -> None:
 
 def test_tinyface_s_lists_give_probes_mates_and_distractors(tmp_path: Path) -> None:
     root, target = janus.tinyface(tmp_path / "tinyface"), tmp_path / "raw"
-    rows = tinyface.fetch(target, "tiny", TinyFaceOptions(path=str(root)))
+    rows = manifest_rows(tinyface.fetch(target, "tiny", TinyFaceOptions(path=str(root))))
     assert [row["image_id"] for row in rows if row["probe"]] == [f"Probe/{p}_{n}" for p in range(1, 7) for n in (0, 1)]
     assert all(row["probe"] + row["gallery"] == row["image_id"] for row in rows)
     assert {row["sitter"] for row in rows if row["probe"]} == {f"tinyface-{p}" for p in range(1, 7)}

@@ -16,6 +16,7 @@ from pipeline.core.layout import Layout
 from pipeline.core.own_files import below
 from pipeline.params.sources.manifest import ManifestOptions
 from pipeline.sources import manifest
+from tests.sources.manifest_rows import manifest_rows
 from tests.sources.pictures import picture
 from tests.sources.site import Site
 
@@ -31,7 +32,7 @@ def listing(at: Layout, rows: list[dict[str, str]], name: str = "list.csv") -> P
 
 def fetch(at: Layout, path: Path | str = "list.csv", **options: object) -> list[dict[str, str]]:
     given = ManifestOptions(path=str(path), **{"backoff": 0.01, "retries": 2, **options})  # type: ignore[arg-type]
-    return manifest.fetch(at.root / "out", "set", below(at.root, given))
+    return manifest_rows(manifest.fetch(at.root / "out", "set", below(at.root, given)))
 
 
 def failures(at: Layout) -> dict[str, str]:

@@ -19,6 +19,7 @@ from pipeline.core.layout import Layout
 from pipeline.params.sources.package import PackageOptions
 from pipeline.sources import package
 from pipeline.store.weights import ACCOUNT
+from tests.sources.manifest_rows import manifest_rows
 from tests.sources.pictures import picture
 from tests.sources.site import Site
 
@@ -69,7 +70,8 @@ def fetch(at: Layout, checksum: str, **options: str) -> list[dict[str, str]] | N
     shutil.rmtree(at.root / "out")
     (at.root / "out").mkdir()
     given = {"name": "faces-of-ada", "version": "1.2", "member": "faces_of_ada/data", "contents": "images", **options}
-    return package.fetch(at.root / "out", "ada", PackageOptions(sha256=checksum, **given))  # type: ignore[arg-type]
+    images = package.fetch(at.root / "out", "ada", PackageOptions(sha256=checksum, **given))  # type: ignore[arg-type]
+    return None if images is None else manifest_rows(images)
 
 
 def test_a_package_is_fetched_verified_and_unpacked_but_neither_installed_nor_run(
@@ -133,12 +135,12 @@ def test_a_read_only_cache_says_what_to_set(
 def test_the_demo_can_be_fetched(at: Layout, project: Path, entry: str) -> None:
     options = yaml.safe_load((PROJECT / "params.yaml").read_text())["download"][entry]
     del options["kind"]
-    rows = package.fetch(at.root / "out", entry, PackageOptions(**options))
+    images = package.fetch(at.root / "out", entry, PackageOptions(**options))
     if entry == "orl":
-        assert rows is not None
-        assert len(rows) == 400
-        assert {r["sitter"] for r in rows} == {f"s{n}" for n in range(1, 41)}
-        assert [r["image_id"] for r in rows][:11:10] == ["s1/1", "s2/1"]
+        assert images is not None
+        assert len(images) == 400
+        assert {image.sitter for image in images} == {f"s{n}" for n in range(1, 41)}
+        assert [image.image_id for image in images][:11:10] == ["s1/1", "s2/1"]
     else:
         (file,) = [p for p in (at.root / "out").iterdir() if p.name not in ACCOUNT]
         assert file.stat().st_size > 1_000_000

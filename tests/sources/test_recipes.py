@@ -134,7 +134,7 @@ def test_axiell(at: Layout, project: Path) -> None:
         (project / f"bilder/b{i}.jpg").write_bytes(picture(i))
     options = ManifestOptions.model_validate(entries()[-1] | {"path": str(project / "export.csv")})
     first, second = manifest.fetch(project / "out", "portraits", options)
-    assert (first["sitter"], first["artist"], first["year"], first["inventory"], first["material"]) == (
+    assert (first.sitter, *(first.further[column] for column in ("artist", "year", "inventory", "material"))) == (
         "Lisiewska, Anna", "Therbusch, Anna Dorothea", "1777", "B 12", "Öl auf Leinwand",
     )  # fmt: skip
-    assert second["sitter"] == ""
+    assert second.sitter == ""

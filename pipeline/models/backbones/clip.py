@@ -5,7 +5,6 @@ The vector is the one that CLIP compares with text, as in ArtFace: the class tok
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +19,7 @@ from pipeline.models.backbone import Backbone
 from pipeline.models.transformer import Block, Patches, SelfAttention, TokenReadout, stages
 from pipeline.models.weights import fill, is_torchscript, read_state
 from pipeline.params.backbones.clip import CLIPOptions
-from pipeline.store.raw import read_source
+from pipeline.store.raw import Origin, read_source
 from pipeline.store.weights import weights_file
 
 QUICK = "-quickgelu"
@@ -92,7 +91,7 @@ def _fill(tower: nn.Module, file: Path, architecture: str) -> None:
     fill(tower, own, file, f"CLIP {architecture}", whole=True)
 
 
-def _check_activation(architecture: str, file: Path, source: Mapping[str, Any]) -> None:
+def _check_activation(architecture: str, file: Path, source: Origin) -> None:
     """Check that weights and architecture have the same activation, GELU or QuickGELU.
 
     Weights that were trained with the other activation give other, worse vectors, but their shapes do not show it. The
@@ -109,7 +108,7 @@ def _check_activation(architecture: str, file: Path, source: Mapping[str, Any]) 
     for tag in list_pretrained_tags_by_model(plain):
         published = get_pretrained_cfg(plain, tag)
         places = {published.get("url"), "/".join(published.get("hf_hub", "").split("/")[:2])} - {""}
-        if {source.get("url"), source.get("repo")} & places:
+        if {source.url, source.repo} & places:
             quick = published.get("quick_gelu", False)
     right = plain + QUICK if quick else plain
     if quick is not None and architecture != right:
