@@ -21,7 +21,8 @@ from pipeline.core.layout import Layout
 from pipeline.params import Study
 from pipeline.plan.jobs import Job
 from pipeline.plan.stages import jobs
-from pipeline.store.results import curve_file
+from pipeline.store.curves import CmcCurve, Curve, RocCurve
+from pipeline.store.results import METRICS, curve_file
 from rules.homes import asked_for, bring_home, made_from, params_file
 from rules.plan import plan_folder, planned
 from rules.watch import behind_links, watched
@@ -31,9 +32,9 @@ HEADER = """\
 # you add (other metrics, plots, artifacts) is yours and stays.
 """
 TEMPLATE = "by-model"  # .dvc/plots/by-model.json
-# The curve that represents each kind of benchmark, with its axes.
 TRAINING = {"training loss": "loss", "EER on validation sitters": "val_eer"}
-CURVES = {"all-pairs": ("roc", "far", "tar"), "identification": ("cmc", "rank", "rate")}
+CURVES: dict[str, type[Curve]] = {"all-pairs": RocCurve, "identification": CmcCurve}
+"""The curve that represents each kind of benchmark."""
 
 
 def stage_name(job: Job) -> str:
@@ -132,7 +133,7 @@ def _metrics(study: Study) -> list[str]:
     trained = [name for name, model in study.models.items() if model.is_trained]
     # Paths start at the folder of dvc.yaml.
     at = Layout()
-    return [(at.results() / "metrics.json").as_posix(), *(f"{at.model(name)}/metrics.json" for name in trained)]
+    return [(at.results() / METRICS).as_posix(), *(f"{at.model(name)}/metrics.json" for name in trained)]
 
 
 def _plots(study: Study) -> list[dict[str, Any]]:
@@ -140,9 +141,10 @@ def _plots(study: Study) -> list[dict[str, Any]]:
     found = []
     for name, benchmark in study.evaluate.benchmarks.items():
         if benchmark.kind in CURVES:
-            curve, x, y = CURVES[benchmark.kind]
-            file = curve_file(Layout().results(), curve, name).as_posix()
-            found.append({f"{curve}, {name}": {"template": TEMPLATE, "x": {file: x}, "y": {file: y}}})
+            curve = CURVES[benchmark.kind]
+            x, (y, *_) = curve.drawn
+            file = curve_file(Layout().results(), curve.name, name).as_posix()
+            found.append({f"{curve.name}, {name}": {"template": TEMPLATE, "x": {file: x}, "y": {file: y}}})
     trained = [name for name, model in study.models.items() if model.is_trained]
     files = [f"{Layout().model(name)}/history.csv" for name in trained]
     for title, column in TRAINING.items() if files else ():

@@ -10,11 +10,14 @@ The fields of a row are its columns. The fields of a folder are its files, each 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, field, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import each_row
@@ -86,3 +89,29 @@ def find_folder(folder: Path, kind: type[Folder]) -> Folder | None:
     """Return a folder as `read_folder` does; None if its first file is absent, since nothing has been made yet."""
     first = fields(kind)[0].metadata["name"]  # type: ignore[arg-type]
     return read_folder(folder, kind) if (folder / first).is_file() else None
+
+
+def number(text: str | None) -> float | None:
+    """Return a cell of a table as a finite number; None if it is empty, absent or no finite number.
+
+    >>> number("0.25"), number(""), number(None), number("nan")
+    (0.25, None, None, None)
+    """
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _known(text: str) -> float | None:
+    """Return the same as `number`, but raise ValueError if a cell is neither empty nor a number."""
+    return float(text) if text and math.isfinite(float(text)) else None
+
+
+Number = Annotated[float | None, BeforeValidator(_known)]
+"""A column of numbers; an empty cell is None."""
+Yes = Annotated[bool, BeforeValidator(lambda text: text == "1")]
+"""A column of 1 (true) and 0 (false); an empty cell is false."""
+YesOrUnknown = Annotated[bool | None, BeforeValidator(lambda text: text == "1" if text else None)]
+"""A column of 1 (true) and 0 (false); an empty cell is None."""

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pipeline.core.errors import SitterError, nearest
 from pipeline.core.files import each_batch, each_row, read_columns, repeated_checksums
 from pipeline.core.layout import HERE, Layout
-from pipeline.core.typed_files import each_typed, from_file
-from pipeline.store.cells import Number
+from pipeline.core.typed_files import Number, each_typed, from_file
 from pipeline.store.columns import DEALT, FOUND, GIVEN, RENDERED
 
 if TYPE_CHECKING:

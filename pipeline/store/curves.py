@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
-from pipeline.store.cells import number
+from pipeline.core.typed_files import number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,8 +13,7 @@ from typing import Any
 
 from pipeline.core.files import read_csv, read_json, write_csv, write_json
 from pipeline.core.layout import HERE, Layout
-from pipeline.core.typed_files import from_file, rows_of
-from pipeline.store.cells import Number
+from pipeline.core.typed_files import Number, from_file, rows_of
 
 IMAGES, SITTERS, EXCLUDED, SUMMARY = "images.csv", "sitters.csv", "excluded.csv", "summary.json"
 IMAGE_COLUMNS = ("test", "train", "train_dataset", "test_sitter", "train_sitter", "similarity")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import read_csv, read_json, write_csv, write_json
+from pipeline.core.files import each_row, read_json, write_csv, write_json
 from pipeline.core.typed_files import read_typed
 from pipeline.store.benchmarks import Benchmark, Difference, GroupErrors, HardPair
 from pipeline.store.curves import (
@@ -32,7 +32,7 @@ from pipeline.store.curves import (
     ScoreHistogram,
     Tippett,
 )
-from pipeline.store.figures import Figure, Figures, as_record, from_record
+from pipeline.store.figures import Figures, as_record, from_record
 from pipeline.store.runs import NOT_RECORDED, MeasuredBenchmark, Run
 
 METRICS, RUN = "metrics.json", "run.json"
@@ -47,6 +47,8 @@ GROUPS = "groups"
 TESTED, PAIR_COLUMNS = tuple(Difference.__dataclass_fields__), tuple(HardPair.__dataclass_fields__)
 MODEL = "model"
 Text = Mapping[str, str]
+Metrics = Mapping[str, Mapping[str, Figures]]
+"""Benchmark → model → the name of a figure → the figure."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,12 @@ class Measured:
     """The hardest pairs, without the name of the model."""
 
 
-def write_results(folder: Path, metrics: Mapping[str, Mapping[str, Figures]], run: Run) -> None:
+def write_results(folder: Path, metrics: Metrics, run: Run) -> None:
     """Write the figures and the record of their measurement into an existing folder.
 
     Args:
         folder: the folder of the results, while it is being made.
-        metrics: benchmark → model → figures.
+        metrics: the figures of all benchmarks.
         run: the record of the measurement.
     """
     for part in FOLDERS:  # even if it stays empty
@@ -157,19 +159,13 @@ def has_results(folder: Path) -> bool:
     return (folder / METRICS).is_file()
 
 
-def read_metrics(folder: Path) -> dict[str, dict[str, dict[str, Figure]]]:
+def read_metrics(folder: Path) -> Metrics:
     """Read `metrics.json`: benchmark → model → the name of a figure → the figure.
 
     Raises:
-        SitterError: the file is absent or does not hold models below benchmarks.
+        SitterError: there are no results, or the file does not hold models below benchmarks.
     """
-    path = folder / METRICS
-    if not path.exists():
-        raise SitterError(f"{path} does not exist, so there is nothing to report: run the stage `evaluate` first.")
-    metrics = read_json(path)
-    if not _is_nested(metrics, depth=2):
-        raise SitterError(f"{path} should hold {{benchmark: {{model: {{figure: value}}}}}}: run `evaluate` again.")
-    return {name: {model: from_record(own) for model, own in by_model.items()} for name, by_model in metrics.items()}
+    return _metrics(_evaluated(folder), read_json(folder / METRICS))
 
 
 def read_results(folder: Path, first: Iterable[str] = ()) -> Results:
@@ -178,17 +174,33 @@ def read_results(folder: Path, first: Iterable[str] = ()) -> Results:
     Raises:
         SitterError: there are no results, or one of both records is broken.
     """
-    metrics = read_metrics(folder)
+    path = _evaluated(folder)
+    record, figures = read_json(folder / RUN), read_json(folder / METRICS)
+    metrics = _metrics(path, figures)
     if not metrics:
-        raise SitterError(
-            f"{folder / METRICS} holds no benchmark: name one under `evaluate.benchmarks` and run `evaluate` again."
-        )
+        raise SitterError(f"{path} holds no benchmark: name one under `evaluate.benchmarks` and run `evaluate` again.")
     try:
-        run = Run.of(read_json(folder / RUN))
+        run = Run.of(record)
     except (KeyError, TypeError) as error:
         raise SitterError(f"{folder / RUN} is not as `evaluate` writes it ({error}): run `evaluate` again.") from None
     order = dict.fromkeys([*(b for b in first if b in metrics), *metrics])
     return Results([_benchmark(folder, b, metrics[b], run.benchmarks.get(b, NOT_RECORDED)) for b in order], run)
+
+
+def _evaluated(folder: Path) -> Path:
+    """Return the path of `metrics.json`; raises SitterError if there is none."""
+    if not has_results(folder):
+        raise SitterError(
+            f"{folder / METRICS} does not exist, so there is nothing to report: run the stage `evaluate` first."
+        )
+    return folder / METRICS
+
+
+def _metrics(path: Path, metrics: Any) -> Metrics:
+    """Return the content of `metrics.json` as figures; raises SitterError if it is something else."""
+    if not _is_nested(metrics, depth=2):
+        raise SitterError(f"{path} should hold {{benchmark: {{model: {{figure: value}}}}}}: run `evaluate` again.")
+    return {name: {model: from_record(own) for model, own in by_model.items()} for name, by_model in metrics.items()}
 
 
 def _is_nested(value: Any, depth: int) -> bool:
@@ -196,16 +208,22 @@ def _is_nested(value: Any, depth: int) -> bool:
 
 
 def _benchmark(folder: Path, name: str, metrics: Mapping[str, Figures], about: MeasuredBenchmark) -> Benchmark:
+    differences, against_baseline = (
+        read_typed(file, Difference, optional=True)
+        for file in (_differences_file(folder, name), _baseline_file(folder, name))
+    )
+    groups = read_typed(curve_file(folder, GROUPS, name), GroupErrors, optional=True)
+    pairs = read_typed(_pairs_file(folder, name), HardPair, optional=True)
+
     def of(kind: type[Curve]) -> dict[str, list[Text]]:
         """Return the rows of a curve by model, without models that are no longer evaluated."""
         file = curve_file(folder, kind.name, name)
         found: dict[str, list[Text]] = {}
-        for row in read_csv(file) if file.exists() else ():
+        for row in each_row(file) if file.exists() else ():
             if (model := row.get(MODEL, "")) in metrics:
                 found.setdefault(model, []).append(row)
         return found
 
-    groups = read_typed(curve_file(folder, GROUPS, name), GroupErrors, optional=True)
     return Benchmark(
         name=name,
         kind=about.kind,
@@ -213,12 +231,12 @@ def _benchmark(folder: Path, name: str, metrics: Mapping[str, Figures], about: M
         gallery=about.gallery,
         shown=about.shown,
         metrics=metrics,
-        differences=read_typed(_differences_file(folder, name), Difference, optional=True),
-        against_baseline=read_typed(_baseline_file(folder, name), Difference, optional=True),
+        differences=differences,
+        against_baseline=against_baseline,
         curves={kind: {model: kind.of(rows) for model, rows in of(kind).items()} for kind in DRAWN},
         discard={model: DiscardCurve.by_quality(rows) for model, rows in of(DiscardCurve).items()},
         groups={model: [errors for errors in groups if errors.model == model] for model in metrics},
         maps={model: EmbeddingMap.places(rows) for model, rows in of(EmbeddingMap).items()},
-        pairs=read_typed(_pairs_file(folder, name), HardPair, optional=True),
+        pairs=pairs,
         predict=about.predict,
     )
