@@ -13,7 +13,7 @@ from pipeline.reporting.model_cards import made_of
 from pipeline.reporting.page_templates import templates
 from pipeline.reporting.tables import cell, heading
 from pipeline.splits.trained import training_data
-from pipeline.store.models import find_record
+from pipeline.store.models import find_facts
 from pipeline.store.results import has_results, read_results
 from pipeline.store.splits import sitters_of
 
@@ -73,7 +73,7 @@ def model_card(study: Study, name: str, record: Mapping[str, Any], at: Layout) -
     return environment.get_template(TEMPLATE).render(
         name=name,
         record=record,
-        fusion=made_of(study.fuse[name], find_record(name, at)) if name in study.fuse else None,
+        fusion=made_of(study.fuse[name], find_facts(name, at)) if name in study.fuse else None,
         parts=parts,
         data=data,
         licences=licences,
@@ -91,12 +91,12 @@ def networks(study: Study, name: str) -> list[str]:
 
 
 def _part(study: Study, name: str, at: Layout) -> Part:
-    model, facts = study.models[name], find_record(name, at)
+    model, facts = study.models[name], find_facts(name, at)
     makeup, learned = made_of(model, facts)
     entry = model.backbone.weights
     if entry is None:
         return Part(name, makeup, learned, "none: it began at random", "")
-    checksum = (facts.get("weights") or {}).get("sha256", "")
+    checksum = facts.weights.sha256 if facts.weights else ""
     source = study.download[entry]
     return Part(name, makeup, learned, f"{_source(source)}, SHA-256 {checksum}", source.licence or UNKNOWN)
 
