@@ -14,12 +14,11 @@ from typing import Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json, write_csv, write_json
+from pipeline.core.layout import CURVES, FOLDERS, METRICS, PAIRS, RUN, TABLES
 from pipeline.core.typed_files import read_typed
 from pipeline.store.benchmarks import Benchmark, Difference, Figures, GroupErrors, HardPair, Placed
 from pipeline.store.curves import Curve, number
 
-METRICS, RUN = "metrics.json", "run.json"
-TABLES, CURVES, PAIRS = FOLDERS = "tables", "curves", "pairs"
 DRAWN = ("roc", "det", "scores", "cmc", "dir", "nearest_mean", "nearest_centre", "tippett", "reliability", "ece", "epc")
 """Curves with only numbers in their columns."""
 DISCARD, GROUPS, MAP = "discard", "groups", "map"
