@@ -25,7 +25,7 @@ from pipeline.params.adaptations import ADAPTATIONS
 from pipeline.params.adaptations import Adaptation as AdaptationOptions
 from pipeline.params.backbones import BACKBONES
 from pipeline.params.backbones import Backbone as BackboneOptions
-from pipeline.store.models import MEAN, RECORD, read_record, record_file, weights_of
+from pipeline.store.models import MEAN, MEAN_VECTOR, RECORD, read_record, record_file, weights_of
 from pipeline.store.systems import FusionRecord, OutsideRecord, WeightsFile
 
 
@@ -104,7 +104,7 @@ def _mean(name: str, at: Layout) -> Tensor:
     file = at.model(name) / MEAN
     if not file.is_file():
         raise SitterError(f"{file} does not exist, but {RECORD} says that {name} is centred: train it again.")
-    return load_file(file)["mean"]
+    return load_file(file)[MEAN_VECTOR]
 
 
 def _load_trained(name: str, network: Backbone, at: Layout) -> None:

@@ -12,7 +12,7 @@ from pipeline.core.files import atomic_file, output_folder
 from pipeline.core.versions import versions
 from pipeline.formats.companions import checksum
 from pipeline.models.backbone import Backbone, count_parameters, trained_state
-from pipeline.store.models import CENTRES, MEAN, WEIGHTS, Story, write_record, write_story
+from pipeline.store.models import CENTRES, MEAN, MEAN_VECTOR, WEIGHTS, Story, write_record, write_story
 from pipeline.store.systems import NetworkInput, NetworkRecord, Parameters, WeightsFile
 
 if TYPE_CHECKING:
@@ -46,7 +46,11 @@ def write_model(
         story: course of the training; written to `history.csv` and `metrics.json`.
     """
     state = {name: value.cpu().contiguous() for name, value in trained_state(network).items()}
-    learned = {WEIGHTS: state, CENTRES: dict(centres or {}), MEAN: {} if mean is None else {"mean": mean.contiguous()}}
+    learned = {
+        WEIGHTS: state,
+        CENTRES: dict(centres or {}),
+        MEAN: {} if mean is None else {MEAN_VECTOR: mean.contiguous()},
+    }
     record = describe(network, model, training, seed, code)
     with output_folder(folder) as part:
         for name, tensors in learned.items():

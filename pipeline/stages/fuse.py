@@ -65,7 +65,9 @@ def run(study: Study, fusion: str, root: Path = Path()) -> None:
     else:
         cohort, most = fused.apply(fit_data.vectors), entry.score_norm.cohort
         _write_scores(at, fusion, fused, record, {d: (ids[d], vectors[d]) for d in vectors}, cohort, most)
-    logger.info(f"{fusion}: {_sentence(record)}; {sum(map(len, vectors.values()))} faces of {', '.join(vectors)}")
+    logger.info(
+        f"{fusion}: {_sentence(entry, record)}; {sum(map(len, vectors.values()))} faces of {', '.join(vectors)}"
+    )
 
 
 def _describe(entry: Fusion, fused: Fused, fit_data: FitData, dim: int) -> FusionRecord:
@@ -136,7 +138,7 @@ def _write_scores(
         write_record(folder, record)
 
 
-def _sentence(record: FusionRecord) -> str:
+def _sentence(entry: Fusion, record: FusionRecord) -> str:
     weights, (fit,) = record.weights, record.fits
     parts = [f"{m} {weights[m]:.2f}" for m in record.models] if weights else record.models
     gain = (
@@ -145,6 +147,6 @@ def _sentence(record: FusionRecord) -> str:
         else ""
     )
     centred = ", centred" if record.centre else ""
-    norm = record.score_norm
-    scores = f", scores normalised by the nearest {norm['cohort']} of a cohort" if norm else ""
+    norm = entry.score_norm
+    scores = f", scores normalised by the nearest {norm.cohort} of a cohort" if norm else ""
     return f"{' + '.join(parts)}, {record.dim} values each{centred}{scores}{gain}"

@@ -18,6 +18,8 @@ RECORD = "model.json"
 WEIGHTS = "weights.safetensors"
 CENTRES = "centres.safetensors"
 MEAN = "mean.safetensors"
+MEAN_VECTOR = "mean"
+"""The one tensor in this file."""
 HISTORY = "history.csv"
 METRICS = "metrics.json"
 HISTORY_COLUMNS = ("epoch", "step", "loss", "val_eer", "lr")
