@@ -14,6 +14,7 @@ from pipeline.core.layout import Layout
 from pipeline.core.typed_files import as_json, of_json, read_object, write_object
 from pipeline.params.identify import Identify
 from pipeline.store.candidates import QUESTION
+from pipeline.store.exports import Checked, ExportedInput, ExportRecord, read_export, write_export
 from pipeline.store.models import Epoch, Story, find_facts, read_record, write_record, write_story
 from pipeline.store.overlaps import SUMMARY, Side, Summary
 from pipeline.store.questions import GallerySize, KnownPortraits, Pretended, Question, Share, read_question
@@ -310,3 +311,32 @@ def test_a_checkpoint_holds_the_epochs_as_cells_by_column() -> None:
     assert state.parts()["history"] == cells
     assert list(state.parts()) == list(vars(state))
     assert State.of(state.parts()) == state
+
+
+def test_the_record_of_an_export_is_written_in_this_order_and_read_as_it_was(tmp_path: Path) -> None:
+    record = ExportRecord(
+        name="m",
+        form="onnx",
+        inputs=[ExportedInput("m", 112, [(38.2946, 51.6963)])],
+        dim=128,
+        mirrored=["m"],
+        score_norm=None,
+        key="ab",
+    )
+    assert "checked" not in as_json(record)
+    record = replace(record, checked=Checked(100, "orl", 0.999999))
+    write_export(tmp_path, record)
+    content = {
+        "name": "m",
+        "form": "onnx",
+        "inputs": [{"name": "m", "size": 112, "landmarks": [[38.2946, 51.6963]]}],
+        "pixels": "float32 [n, 3, size, size], RGB, 0 … 255",
+        "dim": 128,
+        "mirrored": ["m"],
+        "score": "dot product",
+        "score_norm": None,
+        "key": "ab",
+        "checked": {"faces": 100, "of": "orl", "least_cosine": 0.999999},
+    }
+    assert read_export(tmp_path) == record
+    assert (tmp_path / "model.json").read_text() == json.dumps(content, indent=1) + "\n"

@@ -13,6 +13,7 @@ from pipeline.reporting.model_cards import made_of
 from pipeline.reporting.page_templates import templates
 from pipeline.reporting.tables import cell, heading
 from pipeline.splits.trained import training_data
+from pipeline.store.exports import ExportRecord
 from pipeline.store.models import find_facts
 from pipeline.store.results import has_results, read_results
 from pipeline.store.splits import sitters_of
@@ -57,13 +58,13 @@ class FigureTable:
     notes: list[str]
 
 
-def model_card(study: Study, name: str, record: Mapping[str, Any], at: Layout) -> str:
+def model_card(study: Study, name: str, record: ExportRecord, at: Layout) -> str:
     """Return the card as Markdown.
 
     Args:
         study: the study that made the model.
         name: name of the model or fusion.
-        record: the contents of the export's `model.json`.
+        record: the record of the export.
         at: where the study's files lie.
     """
     data = list(_data(study, name, at))
