@@ -142,7 +142,7 @@ def ours(of: Study) -> tuple[list[float], list[float]]:
     run.end_of_epoch = stamped  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as checkpoints, contextlib.redirect_stderr(io.StringIO()):
         history = run.fit(Path(checkpoints), "key", StopRequest()).history
-    return np.diff(stamps).tolist(), [float(row["loss"] or 0) for row in history[1:]]
+    return np.diff(stamps).tolist(), [float(epoch.loss or 0) for epoch in history[1:]]
 
 
 def plain(of: Study) -> tuple[list[float], list[float]]:

@@ -17,12 +17,12 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from pipeline.core.files import atomic_file
-from pipeline.core.layout import Layout
+from pipeline.core.layout import METRICS, Layout
 from pipeline.params import Study
 from pipeline.plan.jobs import Job
 from pipeline.plan.stages import jobs
 from pipeline.store.curves import CmcCurve, Curve, RocCurve
-from pipeline.store.results import METRICS, curve_file
+from pipeline.store.results import curve_file
 from rules.homes import asked_for, bring_home, made_from, params_file
 from rules.plan import plan_folder, planned
 from rules.watch import behind_links, watched

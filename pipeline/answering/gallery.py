@@ -248,7 +248,7 @@ class Gallery:
     def page(self, found: Sequence[PictureAnswer]) -> str:
         """Return a self-contained HTML page with a sheet for each face of some answers."""
         from pipeline.reporting.album import Album
-        from pipeline.reporting.sheets import page
+        from pipeline.reporting.sheets import PicturesHandedIn, page
 
         every = [one for picture in found for one in picture.faces]
         faces = [one.face for one in every]
@@ -260,8 +260,8 @@ class Gallery:
             joined = Answers([one.answer for one in every], some.known, some.sitters, some.calibrated_on, some.trouble)
             told = self.sheets(joined, faces)
         entry = self.ready.entry
-        question = record(entry.model_dump(mode="json"), joined, self.name, len(self), self.ready.known)
+        question = record(entry, joined, self.name, len(self), self.ready.known)
         handed = {(ASKED, face.name): face for face in faces}
         album = Album(HandedIn(handed, self._pictures))
-        question["handed_in"] = {"note": self.note, "no_face": [one.picture for one in found if not one.faces]}
-        return page(self.name, entry, told, self.ready.judged, question, album)
+        handed_in = PicturesHandedIn(self.note, [one.picture for one in found if not one.faces])
+        return page(self.name, entry, told, self.ready.judged, question, album, handed_in)

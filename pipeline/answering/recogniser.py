@@ -23,7 +23,7 @@ from pipeline.fusions.fused import Fused, load_fusion
 from pipeline.scoring.score_norm import strangers
 from pipeline.splits.trained import tested_elsewhere
 from pipeline.store.embeddings import FILE, Embeddings, check_vectors, read_embeddings
-from pipeline.store.models import find_record
+from pipeline.store.models import find_facts
 
 if TYPE_CHECKING:
     from pipeline.models.load import Embedder
@@ -168,7 +168,7 @@ def open_recogniser(study: Study, name: str, at: Layout) -> Recogniser:
     from pipeline.models.device import device
     from pipeline.models.load import Embedder, load_model
 
-    if find_record(name, at):
+    if find_facts(name, at):
         return Network(load_model(name, device(), at), fingerprint("model", _made_of(name, at)))
     if entry.is_trained:
         raise SitterError(f"{at.model(name)} holds no model yet: run `sitter train {name}` first.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,11 @@ from pipeline.identification.answer import Answers
 from pipeline.identification.search import Portrait
 from pipeline.identification.sheets import CandidateSheet, Sheet
 from pipeline.reporting.doubtful_faces import doubts
+from pipeline.store.questions import GallerySize, KnownPortraits, Pretended, Question, Share
 
 if TYPE_CHECKING:
     from pipeline.core.pixels import RGBImage
+    from pipeline.params.identify import Identify
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,11 @@ def sheets(
     return found
 
 
-def record(
-    entry: Mapping[str, Any], answers: Answers, name: str, gallery: int, known: Collection[Portrait]
-) -> dict[str, Any]:
-    """Return the contents of `question.json` about the answers, without the model's checksum.
+def record(entry: Identify, answers: Answers, name: str, gallery: int, known: Collection[Portrait]) -> Question:
+    """Return the record of the answers, without the model's checksum.
 
     Args:
-        entry: the question's fields.
+        entry: the question.
         answers: the answers to it.
         name: name of the question.
         gallery: number of portraits in the gallery.
@@ -81,35 +81,44 @@ def record(
     """
     judged = answers.known
     decided = [answer.final.verdict for answer in answers.answers if answer.final]
-    pretended = [a for a in answers.answers if a.probe.sitter in entry["as_unidentified"] and a.candidates]
+    pretended = [a for a in answers.answers if a.probe.sitter in entry.as_unidentified and a.candidates]
     there = [a for a in pretended if a.probe.sitter in answers.sitters]
     absent = [a for a in pretended if a.probe.sitter not in answers.sitters]
     ranks = [next((c.rank for c in a.candidates if c.sitter == a.probe.sitter), 0) for a in there]
-    return {
-        "question": name,
-        **entry,
-        "portraits": len(answers.answers),
-        "accepted": decided.count("accept"),
-        "unsuitable": decided.count("unsuitable"),
-        "gallery": {"sitters": len(answers.sitters), "portraits": gallery},
-        "known": {
-            "portraits": len(known),
-            "sitters": len({p.sitter for p in known}),
-            "calibrated_on": answers.calibrated_on,
-            "with_their_sitter_in_the_gallery": judged.first[3],
-            "first": _rounded(judged.first),
-            "among": _rounded(judged.among),
-        },
-        "no_ratios_because": answers.trouble,
-        "pretended": {
-            "in_gallery": len(there),
-            "first": sum(rank == 1 for rank in ranks),
-            "among": sum(rank > 0 for rank in ranks),
-            "not_in_gallery": len(absent),
-            "absent": sorted({a.probe.sitter for a in absent}),
-            "none_likelier": sum(_none_first(a) for a in absent),
-        },
-    }  # fmt: skip
+    return Question(
+        question=name,
+        probes=entry.probes,
+        gallery=GallerySize(len(answers.sitters), gallery),
+        model=entry.model,
+        as_unidentified=entry.as_unidentified,
+        without=entry.without,
+        pooling=entry.pooling,
+        normalise=entry.normalise,
+        calibration=entry.calibration,
+        candidates=entry.candidates,
+        prior=entry.prior,
+        decisions=entry.decisions,
+        portraits=len(answers.answers),
+        accepted=decided.count("accept"),
+        unsuitable=decided.count("unsuitable"),
+        known=KnownPortraits(
+            portraits=len(known),
+            sitters=len({p.sitter for p in known}),
+            calibrated_on=answers.calibrated_on,
+            with_their_sitter_in_the_gallery=judged.first[3],
+            first=_rounded(judged.first),
+            among=_rounded(judged.among),
+        ),
+        no_ratios_because=answers.trouble,
+        pretended=Pretended(
+            in_gallery=len(there),
+            first=sum(rank == 1 for rank in ranks),
+            among=sum(rank > 0 for rank in ranks),
+            not_in_gallery=len(absent),
+            absent=sorted({a.probe.sitter for a in absent}),
+            none_likelier=sum(_none_first(a) for a in absent),
+        ),
+    )
 
 
 def _none_first(answer: Any) -> bool:
@@ -118,5 +127,5 @@ def _none_first(answer: Any) -> bool:
     return none is not None and all(none.posterior > (c.posterior or 0) for c in answer.candidates)
 
 
-def _rounded(share: tuple[float, float, float, int]) -> list[float] | None:
-    return [round(value, 4) for value in share[:3]] if share[3] else None
+def _rounded(share: tuple[float, float, float, int]) -> Share | None:
+    return Share(*(round(value, 4) for value in share[:3])) if share[3] else None

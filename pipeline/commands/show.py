@@ -88,7 +88,7 @@ def _dataset(study: Study, dataset: str) -> tuple[str, ...]:
 
 def _models(study: Study, name: str) -> Iterator[str]:
     from pipeline.reporting.model_cards import made_of
-    from pipeline.store.models import find_record
+    from pipeline.store.models import find_facts
 
     known = study.systems
     if name and name not in known:
@@ -96,21 +96,20 @@ def _models(study: Study, name: str) -> Iterator[str]:
     if not name:
         rows: list[Sequence[str]] = [("model", "made of", "trained", "values", "made")]
         for one in known:
-            record = find_record(one, Layout.of(study))
-            rows.append(
-                (one, *made_of(known[one].asked, record), str(record.get("dim", NONE)), "yes" if record else "no")
-            )
+            facts = find_facts(one, Layout.of(study))
+            dim, made = (str(facts.dim), "yes") if facts else (NONE, "no")
+            rows.append((one, *made_of(known[one].asked, facts), dim, made))
         yield from aligned(rows)
         return
-    record = find_record(name, Layout.of(study))
-    makeup, learned = made_of(known[name].asked, record)
+    facts = find_facts(name, Layout.of(study))
+    makeup, learned = made_of(known[name].asked, facts)
     yield f"{name}: {makeup}"
     yield f"trained: {learned}"
-    if not record:
+    if not facts:
         yield f"not made yet: sitter {MAKES.get(known[name].sort, 'train')} {name}"
         return
     yield ""
-    yield from aligned(list(_flat({k: v for k, v in record.items() if k not in ("training", "versions", "code")})))
+    yield from aligned(list(_flat(facts.short)))
     yield from _figures(study, name)
 
 

@@ -16,6 +16,9 @@ from pipeline.core.files import MANIFEST as MANIFEST
 
 RUNS = Path("runs")
 """The folder that holds a folder for each named study."""
+METRICS, RUN = "metrics.json", "run.json"
+TABLES, CURVES, PAIRS = FOLDERS = "tables", "curves", "pairs"
+"""Files and folders of the figures in `results/`; other stages write there, too."""
 
 
 class Named(Protocol):
@@ -90,6 +93,10 @@ class Layout:
     def results(self) -> Path:
         """Return the folder of `metrics.json`, `tables/`, `curves/` and `pairs/` (evaluate)."""
         return self.home / "results"
+
+    def evaluated(self) -> tuple[Path, ...]:
+        """Return the paths in `results()` that evaluate writes, the manifest first."""
+        return tuple(self.results() / part for part in (MANIFEST, METRICS, RUN, *FOLDERS))
 
     def report(self) -> Path:
         """Return the path of the self-contained page (report)."""

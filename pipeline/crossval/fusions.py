@@ -18,9 +18,10 @@ from pipeline.params.effective import tested_elsewhere
 from pipeline.params.fuse import members, without
 from pipeline.scoring.score_norm import check_size, normalised
 from pipeline.store.embeddings import write_embeddings
-from pipeline.store.models import fusion_record, write_record
+from pipeline.store.models import write_record
 from pipeline.store.scores import table_of
 from pipeline.store.splits import TESTED, each_seated, sitters_of
+from pipeline.store.systems import Fit, FittedOn, FusionRecord
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -53,7 +54,7 @@ def cross_fit(study: Study, name: str, at: Layout = HERE) -> None:
     vectors: dict[str, list[Singles]] = defaultdict(list)
     ids: dict[str, list[list[str]]] = defaultdict(list)
     scores: dict[str, list[Any]] = defaultdict(list)
-    facts: list[dict[str, Any]] = []
+    fits: list[Fit] = []
     for fold in range(count):
         models = [without(study, names, fold) for names in behind]
         tables = {dataset: inputs(models, dataset, at) for dataset in datasets}
@@ -62,7 +63,8 @@ def cross_fit(study: Study, name: str, at: Layout = HERE) -> None:
         fit_data = FitData.of(tables, strangers_only(images, tested, f"{name}, without fold {fold},"), models)
         fused = fit(name, entry, fit_data, study.seed_of(name))
         state |= {f"fold-{fold}.{key}": np.ascontiguousarray(value) for key, value in fused.state().items()}
-        facts.append({**_fitted(fit_data), **_weights(fused.kind.state(), entry.models), **fused.kind.findings()})
+        weights = _weights(fused.kind.state(), entry.models)
+        fits.append(Fit(_fitted(fit_data), weights, fused.kind.findings()))
         cohort = fused.apply(fit_data.vectors) if entry.score_norm is not None else None
         for dataset in datasets:
             own = [i for i in tables[dataset][0].image_ids if folds[dataset].get(i) == fold]
@@ -80,25 +82,25 @@ def cross_fit(study: Study, name: str, at: Layout = HERE) -> None:
                 write_embeddings(folder, [i for own in ids[dataset] for i in own], np.concatenate(vectors[dataset]))
             else:
                 _write_scores(folder, scores[dataset])
-    description = fusion_record(
-        entry.method.model_dump(mode="json"),
-        entry.models,
-        entry.centre,
-        vectors[datasets[0]][0].shape[1],
-        fit_on=list(entry.fit_on),
+    record = FusionRecord(
+        method=entry.method.model_dump(mode="json"),
+        models=entry.models,
+        centre=entry.centre,
+        dim=vectors[datasets[0]][0].shape[1],
+        fit_on=entry.fit_on,
         crossval=True,
-        score_norm=entry.score_norm and entry.score_norm.model_dump(),
-        weights=_mean_weights(facts),
-        folds=facts,
+        score_norm=entry.score_norm.model_dump() if entry.score_norm else None,
+        weights=_mean_weights(fits),
+        fits=fits,
     )
     with output_folder(at.model(name)) as folder:
         if state:
             with atomic_file(folder / WEIGHTS) as part:
                 save_file(state, part)
-        write_record(folder, description)
-    weights = ", ".join(f"{m} {w:.2f}" for m, w in (description["weights"] or {}).items())
+        write_record(folder, record)
+    shares = ", ".join(f"{m} {w:.2f}" for m, w in (record.weights or {}).items())
     logger.info(f"{name}: {' + '.join(entry.models)}, fitted {count} times, each without the fold that it is applied to"
-          f"{'; mean weights ' + weights if weights else ''}; {', '.join(datasets)}")  # fmt: skip
+          f"{'; mean weights ' + shares if shares else ''}; {', '.join(datasets)}")  # fmt: skip
 
 
 def _number_of_folds(name: str, folds: dict[str, dict[str, int]]) -> int:
@@ -131,23 +133,20 @@ def _tested_elsewhere(
     return {sitter for d in others for image_id, sitter in sitters[d].items() if folds[d].get(image_id) == fold}
 
 
-def _fitted(fit_data: FitData) -> dict[str, Any]:
+def _fitted(fit_data: FitData) -> dict[str, FittedOn]:
     images = Counter(fit_data.subset)
     people = Counter(word for _, word in set(zip(fit_data.sitters, fit_data.subset, strict=True)))
-    return {"fitted": {word: {"images": images[word], "sitters": people[word]} for word in sorted(images)}}
+    return {word: FittedOn(images[word], people[word]) for word in sorted(images)}
 
 
-def _weights(state: dict[str, Singles], models: tuple[str, ...]) -> dict[str, Any]:
+def _weights(state: dict[str, Singles], models: tuple[str, ...]) -> dict[str, float] | None:
     found = state.get("weights")
-    if found is None:
-        return {}
-    return {"weights": {m: round(float(w), 6) for m, w in zip(models, found, strict=True)}}
+    return None if found is None else {m: round(float(w), 6) for m, w in zip(models, found, strict=True)}
 
 
-def _mean_weights(facts: list[dict[str, Any]]) -> dict[str, float] | None:
-    if "weights" not in facts[0]:
-        return None
-    return {m: round(float(np.mean([fact["weights"][m] for fact in facts])), 6) for m in facts[0]["weights"]}
+def _mean_weights(fits: list[Fit]) -> dict[str, float] | None:
+    every = [fit.weights for fit in fits if fit.weights is not None]
+    return {m: round(float(np.mean([weights[m] for weights in every])), 6) for m in every[0]} if every else None
 
 
 def _write_scores(folder: Any, tables: list[Any]) -> None:

@@ -14,8 +14,9 @@ from pipeline.core.layout import HERE, Layout
 from pipeline.core.numbers import Singles
 from pipeline.params.fuse import without
 from pipeline.store.embeddings import Embeddings, normalise, write_embeddings
-from pipeline.store.models import fusion_record, write_record
+from pipeline.store.models import write_record
 from pipeline.store.splits import KNOWN, TESTED, each_seated, split_file
+from pipeline.store.systems import FusionRecord
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -51,9 +52,9 @@ def assemble(study: Study, name: str, at: Layout = HERE) -> None:
         with output_folder(at.embeddings(name, dataset)) as folder:
             write_embeddings(folder, image_ids, values)
     dim = next(iter(made.values()))[1].shape[1]
-    description = fusion_record(entry.method.model_dump(mode="json"), entry.models, entry.centre, dim)
+    method = entry.method.model_dump(mode="json")
     with output_folder(at.model(name)) as folder:
-        write_record(folder, description)
+        write_record(folder, FusionRecord(method=method, models=entry.models, centre=entry.centre, dim=dim))
     logger.info(f"{name}: {len(entry.models)} models, each applied to the fold that it held out; {', '.join(made)}")
 
 

@@ -16,6 +16,7 @@ from pipeline.core.numbers import Singles
 from pipeline.params.fusions import FUSIONS
 from pipeline.store.embeddings import normalise
 from pipeline.store.models import WEIGHTS, read_record
+from pipeline.store.systems import FusionRecord
 
 CENTRE = "centre."
 
@@ -108,17 +109,17 @@ def load_fusion(name: str, at: Layout = HERE) -> Fused:
         SitterError: the folder is missing, or holds no fusion.
     """
     folder = at.model(name)
-    description = read_record(name, "fuse", at)
-    if "method" not in description:
+    record = read_record(name, "fuse", at)
+    if not isinstance(record, FusionRecord):
         raise SitterError(f"{name} is a network, no fusion: load it with pipeline.models.load.load_model.")
-    if description.get("crossval") or description["method"]["kind"] == "folds":
+    if record.crossval or record.method["kind"] == "folds":
         raise SitterError(f"{name} was fitted fold by fold: there is no single fusion of all sitters to load.")
     state: dict[str, Singles] = {}
     if (folder / WEIGHTS).is_file():
         from safetensors.numpy import load_file
 
         state = load_file(folder / WEIGHTS)
-    kind: Kind = FUSIONS[description["method"]["kind"]].model_validate(description["method"]).make()
+    kind: Kind = FUSIONS[record.method["kind"]].model_validate(record.method).make()
     kind.load({k: v for k, v in state.items() if not k.startswith(CENTRE)})
-    models = description["models"]
-    return Fused(models, kind, [state[CENTRE + m] for m in models] if description["centre"] else None)
+    models = record.models
+    return Fused(models, kind, [state[CENTRE + m] for m in models] if record.centre else None)

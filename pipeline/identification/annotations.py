@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,35 +31,47 @@ class Target:
     """Data set and image id."""
 
 
-def annotation_page(question: str, model: str, items: Iterable[tuple[Target, Sequence[Mapping[str, Any]]]]) -> Any:
+@dataclass(frozen=True)
+class AnnotatedCandidate:
+    """A candidate for the sitter of a face, or the sitter whom a person has accepted."""
+
+    sitter: str
+    sitter_id: str
+    rank: int
+    log10_lr: float | None = None
+    posterior: float | None = None
+    decision: str = ""
+    """A person's verdict on it."""
+
+
+def annotation_page(question: str, model: str, items: Iterable[tuple[Target, Sequence[AnnotatedCandidate]]]) -> Any:
     """Return the page: an annotation with the motivation `identifying` for each candidate of each face.
 
     Args:
         question, model: the question and the model that made the candidates.
-        items: each face with its candidates. A candidate has sitter, sitter_id, rank, log10_lr (or None), posterior (or
-            None), and `decision`, a person's verdict on it.
+        items: each face with its candidates.
     """
     root = uuid.uuid5(uuid.NAMESPACE_URL, f"urn:sitter:question:{question}")
     found = []
     for target, candidates in items:
         for candidate in candidates:
-            key = f"{target.name}\0{candidate['sitter']}"
+            key = f"{target.name}\0{candidate.sitter}"
             found.append(_annotation(f"urn:uuid:{uuid.uuid5(root, key)}", model, target, candidate))
     return {"@context": [CONTEXT, TERMS], "id": f"urn:uuid:{root}", "type": "AnnotationPage", "items": found}
 
 
-def _annotation(identifier: str, model: str, target: Target, candidate: Mapping[str, Any]) -> dict[str, Any]:
-    ratio, decision = candidate["log10_lr"], candidate["decision"]
-    words = f"{candidate['sitter']}: "
+def _annotation(identifier: str, model: str, target: Target, candidate: AnnotatedCandidate) -> dict[str, Any]:
+    ratio, decision = candidate.log10_lr, candidate.decision
+    words = f"{candidate.sitter}: "
     if decision:
         words += decision
     elif ratio is None:
-        words += f"candidate {candidate['rank']}"
+        words += f"candidate {candidate.rank}"
     else:
-        words += f"candidate {candidate['rank']}, {verbal(ratio)} (likelihood ratio {10**ratio:.3g})"
+        words += f"candidate {candidate.rank}, {verbal(ratio)} (likelihood ratio {10**ratio:.3g})"
     words += ". By a person." if decision else f". Made by a machine ({model}); no person has judged it."
     body: list[dict[str, Any]] = [{"type": "TextualBody", "value": words, "format": "text/plain", "language": "en"}]
-    if identity := iri(str(candidate["sitter_id"])):
+    if identity := iri(candidate.sitter_id):
         body.append({"type": "SpecificResource", "source": identity, "purpose": "identifying"})
     x0, y0, x1, y1 = (round(value) for value in target.box)
     annotation: dict[str, Any] = {
@@ -77,10 +89,10 @@ def _annotation(identifier: str, model: str, target: Target, candidate: Mapping[
                 "value": f"xywh={x0},{y0},{max(1, x1 - x0)},{max(1, y1 - y0)}",
             },
         },
-        "rank": candidate["rank"],
+        "rank": candidate.rank,
     }
     if ratio is not None:
-        annotation |= {"likelihoodRatio": float(f"{10**ratio:.4g}"), "posterior": candidate["posterior"]}
+        annotation |= {"likelihoodRatio": float(f"{10**ratio:.4g}"), "posterior": candidate.posterior}
     return annotation
 
 

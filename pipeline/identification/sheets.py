@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from pipeline.core.layout import Layout
-from pipeline.identification.annotations import Target
+from pipeline.identification.annotations import AnnotatedCandidate, Target
 from pipeline.identification.answer import Answer, Candidate
 from pipeline.identification.decisions import Decision
 from pipeline.identification.verbal import verbal
@@ -94,7 +93,7 @@ class Sheet:
                 made_by=MACHINE,
             )
 
-    def annotated(self, at: Layout) -> tuple[Target, list[dict[str, Any]]]:
+    def annotated(self, at: Layout) -> tuple[Target, list[AnnotatedCandidate]]:
         """Return the face and its candidates in the form that `annotation_page` takes; there has to be a box."""
         probe, box, final = self.answer.probe, self.box, self.answer.final
         assert self.account is not None
@@ -103,17 +102,16 @@ class Sheet:
         source = page or (at.raw(probe.dataset) / self.account.path).relative_to(at.root).as_posix()
         target = Target(source, box, f"{probe.dataset}:{probe.image_id}")
         if final is not None:
-            decided = {"sitter": final.sitter, "sitter_id": "", "rank": 1, "log10_lr": None, "posterior": None}
-            return target, [decided | {"decision": final.sentence()}] if final.verdict == "accept" else []
+            decided = AnnotatedCandidate(final.sitter, "", rank=1, decision=final.sentence())
+            return target, [decided] if final.verdict == "accept" else []
         return target, [
-            {
-                "sitter": sheet.candidate.sitter,
-                "sitter_id": sitter_id_of(sheet.columns),
-                "rank": sheet.candidate.rank,
-                "log10_lr": sheet.candidate.log10_lr,
-                "posterior": None if sheet.candidate.posterior is None else round(sheet.candidate.posterior, 6),
-                "decision": "",
-            }
+            AnnotatedCandidate(
+                sheet.candidate.sitter,
+                sitter_id_of(sheet.columns),
+                sheet.candidate.rank,
+                sheet.candidate.log10_lr,
+                None if sheet.candidate.posterior is None else round(sheet.candidate.posterior, 6),
+            )
             for sheet in self.candidates
         ]
 

@@ -25,7 +25,8 @@ from pipeline.params.adaptations import ADAPTATIONS
 from pipeline.params.adaptations import Adaptation as AdaptationOptions
 from pipeline.params.backbones import BACKBONES
 from pipeline.params.backbones import Backbone as BackboneOptions
-from pipeline.store.models import MEAN, RECORD, read_record, record_file, weights_of
+from pipeline.store.models import MEAN, MEAN_VECTOR, RECORD, read_record, record_file, weights_of
+from pipeline.store.systems import FusionRecord, OutsideRecord, WeightsFile
 
 
 @dataclass(frozen=True)
@@ -51,31 +52,30 @@ def load_model(name: str, device: str | torch.device = "cpu", at: Layout = HERE)
         SitterError: the folder is missing or incomplete, the base weights have changed since training, or this version
             of the code does not know the recorded options.
     """
-    description = read_record(name, "train", at)
-    if "outside" in description:
+    record = read_record(name, "train", at)
+    if isinstance(record, OutsideRecord):
         raise SitterError(f"{name} is an outside system, no network: all that is known of it stands in its file.")
-    if "backbone" not in description:
+    if isinstance(record, FusionRecord):
         raise SitterError(f"{name} is a fusion, no network: fuse applies it to the embeddings of its models.")
-    backbone: BackboneOptions = _options(name, "backbone", BACKBONES, description, at)
-    adaptation: AdaptationOptions = _options(name, "adaptation", ADAPTATIONS, description, at)
-    network, way = build(backbone, adaptation, description["seed"], at)
-    _check_base(name, network.weights_file, description["weights"])
-    _check_base(name, network.adapter_file, description.get("adapter"))
-    if description["parameters"]["trained"]:
+    backbone: BackboneOptions = _options(name, "backbone", BACKBONES, record.backbone, at)
+    adaptation: AdaptationOptions = _options(name, "adaptation", ADAPTATIONS, record.adaptation, at)
+    network, way = build(backbone, adaptation, record.seed, at)
+    _check_base(name, network.weights_file, record.weights)
+    _check_base(name, network.adapter_file, record.adapter)
+    if record.parameters.trained:
         _load_trained(name, network, at)
     way.merge(network)
-    add_crops(network, description.get("crops", ()))
-    if description.get("centre"):
+    add_crops(network, record.crops)
+    if record.centre:
         add_centre(network, _mean(name, at))
     network.eval().requires_grad_(False)
     # On a CPU, convolutions are a quarter faster if the channels of a pixel are adjacent in memory.
     network.to(device=torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Embedder(name, network, Preprocess(network), network.dim, bool(description["mirror"]), torch.device(device))
+    return Embedder(name, network, Preprocess(network), network.dim, record.mirror, torch.device(device))
 
 
-def _options(name: str, part: str, kinds: Mapping[str, type[Options]], description: dict[str, Any], at: Layout) -> Any:
+def _options(name: str, part: str, kinds: Mapping[str, type[Options]], recorded: Mapping[str, Any], at: Layout) -> Any:
     """Return the options that `model.json` has recorded, if the code still knows them."""
-    recorded = description[part]
     kind = recorded.get("kind", "")
     try:
         if kind in kinds:
@@ -88,15 +88,15 @@ def _options(name: str, part: str, kinds: Mapping[str, type[Options]], descripti
     )
 
 
-def _check_base(name: str, file: Path | None, recorded: dict[str, Any] | None) -> None:
+def _check_base(name: str, file: Path | None, recorded: WeightsFile | None) -> None:
     """Raise SitterError if the base weights have changed since training; updates of other weights would be noise."""
     if recorded is None or file is None:
         return
     found = checksum(file)
-    if found != recorded["sha256"]:
+    if found != recorded.sha256:
         raise SitterError(
             f"{file} has changed since model {name} was made: its SHA-256 is {found[:12]}…, {RECORD} records "
-            f"{recorded['sha256'][:12]}…. Put the file back, or train {name} again."
+            f"{recorded.sha256[:12]}…. Put the file back, or train {name} again."
         )
 
 
@@ -104,7 +104,7 @@ def _mean(name: str, at: Layout) -> Tensor:
     file = at.model(name) / MEAN
     if not file.is_file():
         raise SitterError(f"{file} does not exist, but {RECORD} says that {name} is centred: train it again.")
-    return load_file(file)["mean"]
+    return load_file(file)[MEAN_VECTOR]
 
 
 def _load_trained(name: str, network: Backbone, at: Layout) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from safetensors.torch import save_file
 
@@ -12,7 +12,8 @@ from pipeline.core.files import atomic_file, output_folder
 from pipeline.core.versions import versions
 from pipeline.formats.companions import checksum
 from pipeline.models.backbone import Backbone, count_parameters, trained_state
-from pipeline.store.models import CENTRES, MEAN, WEIGHTS, Story, weights_record, write_record, write_story
+from pipeline.store.models import CENTRES, MEAN, MEAN_VECTOR, WEIGHTS, Story, write_record, write_story
+from pipeline.store.systems import NetworkInput, NetworkRecord, Parameters, WeightsFile
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,7 +46,11 @@ def write_model(
         story: course of the training; written to `history.csv` and `metrics.json`.
     """
     state = {name: value.cpu().contiguous() for name, value in trained_state(network).items()}
-    learned = {WEIGHTS: state, CENTRES: dict(centres or {}), MEAN: {} if mean is None else {"mean": mean.contiguous()}}
+    learned = {
+        WEIGHTS: state,
+        CENTRES: dict(centres or {}),
+        MEAN: {} if mean is None else {MEAN_VECTOR: mean.contiguous()},
+    }
     record = describe(network, model, training, seed, code)
     with output_folder(folder) as part:
         for name, tensors in learned.items():
@@ -57,34 +62,35 @@ def write_model(
             write_story(part, story)
 
 
-def describe(network: Backbone, model: Model, training: Training | None, seed: int, code: str) -> dict[str, Any]:
-    """Return the contents of `model.json`."""
+def describe(network: Backbone, model: Model, training: Training | None, seed: int, code: str) -> NetworkRecord:
+    """Return the record of a model."""
     trained, total = count_parameters(network)
     file, adapter = network.weights_file, network.adapter_file
-    return {
-        "backbone": model.backbone.model_dump(mode="json"),
-        "adaptation": model.adaptation.model_dump(mode="json"),
-        "loss": model.loss.model_dump(mode="json"),
-        "training": training.model_dump(mode="json") if training else None,
-        "seed": seed,
-        "mirror": model.mirror,
-        **({"crops": list(model.crops)} if model.crops else {}),
-        "centre": model.centre,
-        "weights": _of(file) if file else None,
-        **({"adapter": _of(adapter)} if adapter else {}),
-        "input": {
-            "size": network.template.size,
-            "points": [[round(float(v), 4) for v in point] for point in network.template.points],
-            "colour": network.colour,
-            "mean": list(network.mean),
-            "scale": list(network.scale),
-        },
-        "dim": network.dim,
-        "parameters": {"trained": trained, "total": total},
-        "code": code,
-        "versions": versions(),
-    }
+    template = network.template
+    return NetworkRecord(
+        backbone=model.backbone.model_dump(mode="json"),
+        adaptation=model.adaptation.model_dump(mode="json"),
+        loss=model.loss.model_dump(mode="json"),
+        training=training.model_dump(mode="json") if training else None,
+        seed=seed,
+        mirror=model.mirror,
+        crops=model.crops,
+        centre=model.centre,
+        weights=_of(file) if file else None,
+        adapter=_of(adapter) if adapter else None,
+        input=NetworkInput(
+            size=template.size,
+            points=[[round(float(v), 4) for v in point] for point in template.points],
+            colour=network.colour,
+            mean=list(network.mean),
+            scale=list(network.scale),
+        ),
+        dim=network.dim,
+        parameters=Parameters(trained, total),
+        code=code,
+        versions=versions(),
+    )
 
 
-def _of(file: Path) -> dict[str, Any]:
-    return weights_record(file.name, file.stat().st_size, checksum(file))
+def _of(file: Path) -> WeightsFile:
+    return WeightsFile(file.name, file.stat().st_size, checksum(file))

@@ -196,8 +196,6 @@ def evaluate(study: Study, at: Layout) -> Iterator[Job]:
     if any(b.kind == "geometry" for b in benchmarks):  # the class centres that a loss has learned
         inputs += [at.model(name) for name in names]
     inputs += [at.overlap(name) for dataset in study.embed.datasets for name in study.excluding(dataset)]
-    folder = at.results()
-    outputs = tuple(folder / part for part in (MANIFEST, "metrics.json", "run.json", "tables", "curves", "pairs"))
     kinds = _unique(f"metrics/{benchmark.kind}" for benchmark in benchmarks)
     keys = (
         "seed",
@@ -205,7 +203,7 @@ def evaluate(study: Study, at: Layout) -> Iterator[Job]:
         *(_nobody(study) if any(b.counts_nobody_as_missing() for b in benchmarks) else ()),
     )
     own = _unique(path for benchmark in benchmarks for path in _own(benchmark))
-    yield Job("evaluate", (), tuple(inputs), outputs, keys, kinds, own)
+    yield Job("evaluate", (), tuple(inputs), at.evaluated(), keys, kinds, own)
 
 
 def overlap(study: Study, at: Layout) -> Iterator[Job]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from pipeline.reporting.figures import history
 from pipeline.reporting.series import Series, Styles
 from pipeline.reporting.svg import Chart
 from pipeline.store.models import SystemFiles
+from pipeline.store.systems import Parameters, SystemFacts, WeightsFile
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class ModelCard:
     trained: str
     """The part that was trained, and the loss."""
     dim: int | None
-    parameters: Mapping[str, int]
-    """Number of parameters: `trained` and `total`; empty where this is not recorded."""
-    weights: Mapping[str, Any]
-    """`file` and `sha256` of the weights at the start; empty where it started without weights."""
+    parameters: Parameters | None
+    """Number of parameters; None where this is not recorded."""
+    weights: WeightsFile | None
+    """The weights at the start; None where it started without weights."""
     record: str
     """Its `model.json` in full."""
     use: str
@@ -58,15 +58,14 @@ def model_cards(made: Mapping[str, SystemRecord], styles: Styles) -> list[ModelC
 
 
 def _card(style: Series, found: SystemRecord) -> ModelCard:
-    record = found.files.record
-    weights = record.get("weights")
+    facts = found.files.facts
     return ModelCard(
         style,
-        *made_of(found.asked, record),
-        dim=record.get("dim"),
-        parameters=record.get("parameters") or {},
-        weights=weights if isinstance(weights, dict) and "file" in weights else {},  # in a fusion: numbers
-        record=json.dumps(record, indent=1, ensure_ascii=False) if record else "",
+        *made_of(found.asked, facts),
+        dim=facts.dim,
+        parameters=facts.parameters,
+        weights=facts.weights,
+        record=facts.text,
         use=_use(*found.use) if found.use else "",
         curves=history(found.files.training, style),
     )
@@ -76,12 +75,12 @@ def _use(use: Use, due: list[str]) -> str:
     return f"{use}: {', '.join(due)}" if due else use
 
 
-def made_of(asked: Entry | None, record: Mapping[str, Any]) -> tuple[str, str]:
+def made_of(asked: Entry | None, facts: SystemFacts) -> tuple[str, str]:
     """Return two descriptions of a system: its parts, and what was trained and how.
 
     Args:
         asked: its entry in params.yaml; None where there is none.
-        record: its `model.json`.
+        facts: what its record says.
     """
     if isinstance(asked, Model):
         if not asked.is_trained:
@@ -95,8 +94,8 @@ def made_of(asked: Entry | None, record: Mapping[str, Any]) -> tuple[str, str]:
         learned += ", fold by fold" if asked.crossval else ""
         if asked.score_norm:
             learned += f"; scores normalised by a cohort of the {asked.score_norm.cohort} nearest faces"
-        weights = record.get("weights") or {}
-        parts = [m if weights.get(m) is None else f"{m} ({weights[m]:.2f})" for m in asked.models]
+        shares = facts.shares
+        parts = [f"{m} ({shares[m]:.2f})" if m in shares else m for m in asked.models]
         return f"{_options(asked.method)} of {', '.join(parts)}", learned
     return "not of this study", "unknown"
 

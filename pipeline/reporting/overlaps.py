@@ -44,8 +44,8 @@ def overlaps(made: Overlaps, album: StudyAlbum) -> list[Shared]:
 
 def _shared(name: str, asked: Overlap, found: FoundOverlap, album: StudyAlbum) -> Shared:
     told = found.summary
-    counts = [told["test"]["images"], told["near_duplicates"], told["test"]["sitters"], told["train"]["sitters"],
-              told["sitters_by_name"], told["sitters_by_embedding"], told["excluded"]]  # fmt: skip
+    counts = [told.test.images, told.near_duplicates, told.test.sitters, told.train.sitters,
+              told.sitters_by_name, told.sitters_by_embedding, told.excluded]  # fmt: skip
     copies = [
         (
             PairImage.of(album, asked.test, image.test, image.test_sitter),
@@ -56,7 +56,7 @@ def _shared(name: str, asked: Overlap, found: FoundOverlap, album: StudyAlbum) -
     ]
     more = max(0, len(found.sitters) - LISTED)
     return Shared(
-        name, ", ".join(asked.train), asked.test, counts, told["by_chance"], found.sitters[:LISTED], more, copies
+        name, ", ".join(asked.train), asked.test, counts, told.by_chance, found.sitters[:LISTED], more, copies
     )
 
 
@@ -65,11 +65,11 @@ def lines(made: Overlaps) -> list[str]:
     sentences = []
     for entry, found in made.values():
         told = found.summary
-        test, alike = told["test"], told["sitters_by_embedding"]
+        test, alike = told.test, told.sitters_by_embedding
         sentences.append(
-            f"overlap of {entry.test} with {', '.join(entry.train)}: {told['near_duplicates']} of "
-            f"{test['images']:,} images; of {test['sitters']:,} sitters {told['sitters_by_name']} by name"
+            f"overlap of {entry.test} with {', '.join(entry.train)}: {told.near_duplicates} of "
+            f"{test.images:,} images; of {test.sitters:,} sitters {told.sitters_by_name} by name"
             + (f", {alike} by embedding" if alike is not None else "")
-            + f"; {told['excluded']} images left out"
+            + f"; {told.excluded} images left out"
         )
     return sentences

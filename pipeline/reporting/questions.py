@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pipeline.reporting.album import StudyAlbum, spread
 from pipeline.reporting.number_format import NBSP, NONE, percent, ratio
@@ -12,6 +11,7 @@ from pipeline.reporting.pair_gallery import PairImage
 from pipeline.reporting.tables import aligned
 from pipeline.store.candidates import NONE as NONE_OF_THESE
 from pipeline.store.candidates import AnswerRow, QuestionAnswers
+from pipeline.store.questions import Question
 
 ABSENT = ", not in the gallery"
 SHOWN = 12
@@ -72,10 +72,11 @@ def lines(answered: Mapping[str, QuestionAnswers]) -> list[str]:
 
 
 def _question(name: str, asked: QuestionAnswers, album: StudyAlbum | None) -> QuestionChapter:
-    record, sitters = asked.record, int(asked.record["gallery"]["sitters"])
-    firsts = [_first(rows, record["pretended"]["absent"], album) for rows in spread(asked.lists, SHOWN)]
+    record = asked.record
+    firsts = [_first(rows, record.pretended.absent, album) for rows in spread(asked.lists, SHOWN)]
     page = asked.page.as_posix()
-    return QuestionChapter(name, record["model"], page, sentences(record), firsts, len(asked.lists), sitters)
+    told = sentences(record)
+    return QuestionChapter(name, record.model, page, told, firsts, len(asked.lists), record.gallery.sitters)
 
 
 def _first(rows: Sequence[AnswerRow], absent: Collection[str], album: StudyAlbum | None) -> First:
@@ -93,30 +94,29 @@ def _side(album: StudyAlbum | None, dataset: str, image_id: str, sitter: str) ->
     return PairImage.of(album, dataset, image_id, sitter) if album else PairImage(image_id, sitter, None)
 
 
-def sentences(record: Mapping[str, Any]) -> list[str]:
-    """Return sentences on a question as a whole, from its `question.json`."""
-    known, pretended, candidates = record["known"], record["pretended"], record["candidates"]
+def sentences(record: Question) -> list[str]:
+    """Return sentences on a question as a whole."""
+    known, pretended, candidates = record.known, record.pretended, record.candidates
     found = []
-    if pretended["in_gallery"]:
+    if pretended.in_gallery:
         found.append(
-            f"of {pretended['in_gallery']} portraits of known sitters who are in the gallery, the right one comes "
-            f"first for {pretended['first']} and among the first {candidates} for {pretended['among']}"
+            f"of {pretended.in_gallery} portraits of known sitters who are in the gallery, the right one comes "
+            f"first for {pretended.first} and among the first {candidates} for {pretended.among}"
         )
-    if pretended["not_in_gallery"] and not record["no_ratios_because"]:
+    if pretended.not_in_gallery and not record.no_ratios_because:
         found.append(
-            f"of {pretended['not_in_gallery']} portraits of sitters who are not there, “none of these” is the "
-            f"likeliest answer for {pretended['none_likelier']}"
+            f"of {pretended.not_in_gallery} portraits of sitters who are not there, “none of these” is the "
+            f"likeliest answer for {pretended.none_likelier}"
         )
-    if known["first"]:
-        shares = [[percent(value, unit=False) for value in known[key]] for key in ("first", "among")]
+    if known.first and known.among:
+        shares = [[percent(value, unit=False) for value in share] for share in (known.first, known.among)]
         first, among = (f"{value}{NBSP}% [{low}, {high}]" for value, low, high in shares)
         found.append(
-            f"of {known['with_their_sitter_in_the_gallery']} other portraits of known sitters, each sitter counted "
+            f"of {known.with_their_sitter_in_the_gallery} other portraits of known sitters, each sitter counted "
             f"once, the right one comes first for {first} and among the first {candidates} for {among}"
         )
-    decided = [f"{record[key]} {word}" for key, word in (("accepted", "identified"), ("unsuitable", "set aside"))]
-    if record["accepted"] or record["unsuitable"]:
-        found.append(f"people have decided: {', '.join(decided)}")
-    if record["no_ratios_because"]:
-        found.append(f"there are no likelihood ratios, because {record['no_ratios_because']}")
+    if record.accepted or record.unsuitable:
+        found.append(f"people have decided: {record.accepted} identified, {record.unsuitable} set aside")
+    if record.no_ratios_because:
+        found.append(f"there are no likelihood ratios, because {record.no_ratios_because}")
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
@@ -20,6 +20,7 @@ from pipeline.reporting.number_format import count, percent, ratio
 from pipeline.reporting.page_templates import templates
 from pipeline.store.columns import licence_of
 from pipeline.store.credits import caption
+from pipeline.store.questions import Question
 
 if TYPE_CHECKING:
     from pipeline.params.identify import Identify
@@ -62,13 +63,24 @@ class ShownPortrait:
     """Sentences on people's decisions about the portrait that concern no candidate on the list."""
 
 
+@dataclass(frozen=True)
+class PicturesHandedIn:
+    """What the page says about a user's own pictures."""
+
+    note: str
+    """Where the likelihood ratios are from."""
+    no_face: Sequence[str]
+    """The pictures in which no face was found."""
+
+
 def page(
     name: str,
     entry: Identify,
     sheets: Sequence[Sheet],
     known: KnownSearches,
-    question: Mapping[str, Any],
+    question: Question,
     album: Album,
+    handed_in: PicturesHandedIn | None = None,
 ) -> str:
     """Return the whole page as HTML; it refers to nothing outside itself.
 
@@ -77,8 +89,9 @@ def page(
         entry: the options of the question.
         sheets: a sheet for each portrait.
         known: how often candidates were right for known sitters.
-        question: the content of `question.json`.
+        question: the record of the question.
         album: collects the pictures.
+        handed_in: about the user's own pictures, if the answers are about such pictures.
     """
     portraits = [_portrait(n, sheet, album, bool(known.cells)) for n, sheet in enumerate(sheets, start=1)]
     folder = Path(__file__).parent
@@ -91,6 +104,7 @@ def page(
         portraits=portraits,
         known=[(_rank(cell.rank), cell.band or "any ratio", cell) for cell in known.cells],
         question=question,
+        handed_in=handed_in,
         licences=sorted({licence for columns in _every(sheets) if (licence := licence_of(columns))}),
         pictures=album.pictures,
     )

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.answering.portraits import Accounts, accounts
 from pipeline.core.layout import Layout
@@ -19,7 +19,8 @@ from pipeline.identification.search import Portrait
 from pipeline.identification.sheets import CandidateSheet, Sheet
 from pipeline.reporting.doubtful_faces import doubts
 from pipeline.store.accounts import NO_FACE, ImageAccount, each_account
-from pipeline.store.candidates import NONE, AnswerRow, read_candidates, read_known, read_question
+from pipeline.store.candidates import NONE, AnswerRow, read_candidates, read_known
+from pipeline.store.questions import Question, Share, read_question
 from pipeline.store.splits import UNIDENTIFIED, UNUSED, each_seated
 
 if TYPE_CHECKING:
@@ -41,8 +42,7 @@ class AnsweredQuestion:
 
     name: str
     entry: Identify
-    record: Mapping[str, Any]
-    """The contents of `question.json`."""
+    record: Question
     sheets: Sequence[Sheet]
     """The sheet of each portrait, with the decisions of the last run."""
     known: KnownSearches
@@ -102,7 +102,7 @@ def read(study: Study, name: str, at: Layout) -> AnsweredQuestion:
     shown = {*by_image, *((row.reference_dataset, row.reference) for row in rows if row.reference)}
     found = accounts(shown, at)
     known = _known(name, record, at)
-    absent = set(record["pretended"]["absent"])
+    absent = set(record.pretended.absent)
     sheets = [_sheet(study, image, of, found, known, absent) for image, of in by_image.items()]
     without = _faceless(entry, at)
     file = None if entry.decisions is None else at.root / located(entry.decisions)
@@ -128,7 +128,7 @@ def _faceless(entry: Identify, at: Layout) -> dict[ImageKey, ImageAccount]:
     }
 
 
-def _known(name: str, record: Mapping[str, Any], at: Layout) -> KnownSearches:
+def _known(name: str, record: Question, at: Layout) -> KnownSearches:
     """Return how often candidates were right, from the tables of a question and its record."""
     cells = [
         CalibratedCell(
@@ -137,9 +137,9 @@ def _known(name: str, record: Mapping[str, Any], at: Layout) -> KnownSearches:
         )
         for row in read_known(name, at)
     ]  # fmt: skip
-    tried = int(record["known"]["with_their_sitter_in_the_gallery"])
-    first, among = ((*(record["known"][key] or (float("nan"),) * 3), tried) for key in ("first", "among"))
-    return KnownSearches(cells, first, among)
+    known, none = record.known, Share(float("nan"), float("nan"), float("nan"))
+    tried = known.with_their_sitter_in_the_gallery
+    return KnownSearches(cells, (*(known.first or none), tried), (*(known.among or none), tried))
 
 
 def _sheet(

@@ -21,7 +21,7 @@ from pipeline.identification.deciding import Change, DecisionFile, Said, decide,
 from pipeline.identification.decisions import Verdict
 from pipeline.identification.sheets import Sheet
 from pipeline.serving.answered_question import NO_FILE, AnsweredQuestion, read
-from pipeline.store.candidates import question_file
+from pipeline.store.questions import question_file
 
 if TYPE_CHECKING:
     from pipeline.params import Study

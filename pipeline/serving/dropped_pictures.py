@@ -26,7 +26,7 @@ from pipeline.faces.image import UnreadableImage, decode_image
 from pipeline.reporting.number_format import ratio
 from pipeline.serving.review import Card, cards
 from pipeline.serving.shown import FACE, WHOLE, jpeg
-from pipeline.store.candidates import question_file
+from pipeline.store.questions import question_file
 
 if TYPE_CHECKING:
     from pipeline.answering.faces import Face

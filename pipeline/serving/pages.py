@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -170,12 +171,8 @@ class Pages:
         if "number" in request.query_params:
             chosen = [sheets[n] for n in [_number(request.query_params["number"])] if 0 <= n < len(sheets)]
         decided = [sheet.answer.final.verdict for sheet in chosen if sheet.answer.final]
-        record = {
-            **question.record,
-            "portraits": len(chosen),
-            "accepted": decided.count("accept"),
-            "unsuitable": decided.count("unsuitable"),
-        }
+        accepted, unsuitable = decided.count("accept"), decided.count("unsuitable")
+        record = replace(question.record, portraits=len(chosen), accepted=accepted, unsuitable=unsuitable)
         html = sheet_page(
             question.name, question.entry, chosen, question.known, record, Album(ProjectPictures(self.desk.at))
         )

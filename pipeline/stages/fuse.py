@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
 from pipeline.core.layout import Layout
-from pipeline.store.models import fusion_record, write_record
+from pipeline.store.models import write_record
 from pipeline.store.splits import TESTED, sitters_of
+from pipeline.store.systems import Fit, FittedOn, FusionRecord
 
 if TYPE_CHECKING:
     from pipeline.core.numbers import Singles
@@ -58,36 +59,38 @@ def run(study: Study, fusion: str, root: Path = Path()) -> None:
     fused = fit(fusion, entry, fit_data, study.seed_of(fusion))
     vectors = {dataset: fused.apply([e.vectors for e in own]) for dataset, own in tables.items()}
     ids = {dataset: own[0].image_ids for dataset, own in tables.items()}
-    description = _describe(entry, fused, fit_data, next(iter(vectors.values())).shape[1])
+    record = _describe(entry, fused, fit_data, next(iter(vectors.values())).shape[1])
     if entry.score_norm is None:
-        _write(at, fusion, fused, description, {d: (ids[d], vectors[d]) for d in vectors})
+        _write(at, fusion, fused, record, {d: (ids[d], vectors[d]) for d in vectors})
     else:
         cohort, most = fused.apply(fit_data.vectors), entry.score_norm.cohort
-        _write_scores(at, fusion, fused, description, {d: (ids[d], vectors[d]) for d in vectors}, cohort, most)
-    logger.info(f"{fusion}: {_sentence(description)}; {sum(map(len, vectors.values()))} faces of {', '.join(vectors)}")
+        _write_scores(at, fusion, fused, record, {d: (ids[d], vectors[d]) for d in vectors}, cohort, most)
+    logger.info(
+        f"{fusion}: {_sentence(entry, record)}; {sum(map(len, vectors.values()))} faces of {', '.join(vectors)}"
+    )
 
 
-def _describe(entry: Fusion, fused: Fused, fit_data: FitData, dim: int) -> dict[str, Any]:
-    """Return the content of `model.json`."""
+def _describe(entry: Fusion, fused: Fused, fit_data: FitData, dim: int) -> FusionRecord:
+    """Return the record of the fusion."""
     counts = Counter(fit_data.subset)
     people = {word: {s for s, w in zip(fit_data.sitters, fit_data.subset, strict=True) if w == word} for word in counts}
     weights = fused.kind.state().get("weights")
     shares = None if weights is None else {m: round(float(w), 6) for m, w in zip(entry.models, weights, strict=True)}
-    return fusion_record(
-        entry.method.model_dump(mode="json"),
-        entry.models,
-        entry.centre,
-        dim,
-        fit_on=list(entry.fit_on),
-        score_norm=entry.score_norm and entry.score_norm.model_dump(),
-        fitted={word: {"images": counts[word], "sitters": len(people[word])} for word in sorted(counts)},
+    fitted = {word: FittedOn(counts[word], len(people[word])) for word in sorted(counts)}
+    return FusionRecord(
+        method=entry.method.model_dump(mode="json"),
+        models=entry.models,
+        centre=entry.centre,
+        dim=dim,
+        fit_on=entry.fit_on,
+        score_norm=entry.score_norm.model_dump() if entry.score_norm else None,
         weights=shares,
-        **fused.kind.findings(),
+        fits=[Fit(fitted, shares, fused.kind.findings())],
     )
 
 
 def _write(
-    at: Layout, name: str, fused: Fused, description: dict[str, Any], vectors: dict[str, tuple[list[str], Singles]]
+    at: Layout, name: str, fused: Fused, record: FusionRecord, vectors: dict[str, tuple[list[str], Singles]]
 ) -> None:
     from pipeline.store.embeddings import write_embeddings
 
@@ -96,14 +99,14 @@ def _write(
             write_embeddings(folder, image_ids, values)
     with output_folder(at.model(name)) as folder:
         fused.save(folder)
-        write_record(folder, description)
+        write_record(folder, record)
 
 
 def _write_scores(
     at: Layout,
     name: str,
     fused: Fused,
-    description: dict[str, Any],
+    record: FusionRecord,
     vectors: dict[str, tuple[list[str], Singles]],
     cohort: Singles,
     most: int,
@@ -132,18 +135,18 @@ def _write_scores(
             write_scores(folder, pa.concat_tables(parts))
     with output_folder(at.model(name)) as folder:
         fused.save(folder)
-        write_record(folder, description)
+        write_record(folder, record)
 
 
-def _sentence(description: dict[str, Any]) -> str:
-    weights = description["weights"]
-    parts = [f"{m} {weights[m]:.2f}" for m in description["models"]] if weights else description["models"]
+def _sentence(entry: Fusion, record: FusionRecord) -> str:
+    weights, (fit,) = record.weights, record.fits
+    parts = [f"{m} {weights[m]:.2f}" for m in record.models] if weights else record.models
     gain = (
-        f", Cllr on val sitters {description['val_cllr']:.3f} ({description['val_cllr_equal']:.3f} with equal weights)"
-        if "val_cllr" in description
+        f", Cllr on val sitters {fit.val_cllr:.3f} ({fit.val_cllr_equal:.3f} with equal weights)"
+        if fit.val_cllr is not None
         else ""
     )
-    centred = ", centred" if description["centre"] else ""
-    norm = description["score_norm"]
-    scores = f", scores normalised by the nearest {norm['cohort']} of a cohort" if norm else ""
-    return f"{' + '.join(parts)}, {description['dim']} values each{centred}{scores}{gain}"
+    centred = ", centred" if record.centre else ""
+    norm = entry.score_norm
+    scores = f", scores normalised by the nearest {norm.cohort} of a cohort" if norm else ""
+    return f"{' + '.join(parts)}, {record.dim} values each{centred}{scores}{gain}"

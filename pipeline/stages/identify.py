@@ -9,6 +9,7 @@ viewers) and `question.json`.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ def run(study: Study, name: str, root: Path = Path()) -> None:
     from pipeline.identification.answer import answer
     from pipeline.identification.question import question_portraits
     from pipeline.identification.scores import scorer
+    from pipeline.store.candidates import page_file
 
     at = Layout.of(study, root)
     if name not in study.identify:
@@ -53,7 +55,7 @@ def run(study: Study, name: str, root: Path = Path()) -> None:
     if answers.trouble:
         logger.warning(f"identify.{name}: the lists have scores and no likelihood ratios, because {answers.trouble}.")
     write(study, name, portraits, answers, taught, at)
-    logger.info(f"{name}: {_sentence(entry, answers)}; look at {at.identify(name) / 'index.html'}")
+    logger.info(f"{name}: {_sentence(entry, answers)}; look at {page_file(name, at)}")
 
 
 def write(
@@ -69,8 +71,10 @@ def write(
 
     entry = study.identify[name]
     told = _sheets(study, entry, answers, learned, at)
-    question = record(entry.model_dump(mode="json"), answers, name, len(portraits.gallery), portraits.known)
-    question["model_manifest"] = sha256(at.model(entry.model) / MANIFEST)
+    question = replace(
+        record(entry, answers, name, len(portraits.gallery), portraits.known),
+        model_manifest=sha256(at.model(entry.model) / MANIFEST),
+    )
     rows = [row for sheet in told for row in sheet.rows(name, entry.model)]
     notes = annotation_page(name, entry.model, (sheet.annotated(at) for sheet in told if sheet.box is not None))
     with output_folder(at.identify(name)) as folder:

@@ -14,7 +14,8 @@ from pipeline.core.errors import SitterError, nearest
 from pipeline.core.files import output_folder, sha256
 from pipeline.core.layout import Layout
 from pipeline.store.faces import FaceStore
-from pipeline.store.models import weights_record, write_record
+from pipeline.store.models import write_record
+from pipeline.store.systems import OutsideRecord, WeightsFile
 from pipeline.store.weights import weights_file
 
 if TYPE_CHECKING:
@@ -43,10 +44,11 @@ def run(study: Study, system: str, root: Path = Path()) -> None:
         with output_folder(at.embeddings(system, dataset)) as folder:
             said = read.write(folder, dataset, FaceStore(at.faces(dataset)).image_ids, datasets)
         logger.info(f"{system} on {dataset}: {said}")
-    weights = weights_record(file.name, file.stat().st_size, sha256(file))
+    weights = WeightsFile(file.name, file.stat().st_size, sha256(file))
+    record = OutsideRecord(entry.model_dump(mode="json"), weights, found)
     with output_folder(at.model(system)) as folder:
-        write_record(folder, {"outside": entry.model_dump(mode="json"), "weights": weights, **found})
-    logger.info(f"{system}: an outside system, {found['rows']} rows in {file.name}")
-    if left_out := found.get("left_out"):
+        write_record(folder, record)
+    logger.info(f"{system}: an outside system, {record.rows} rows in {file.name}")
+    if left_out := record.left_out:
         names = ", ".join(map(repr, left_out[:SHOWN])) + (" …" if len(left_out) > SHOWN else "")
         logger.info(f"{system}: these columns of {file.name} are no part of a vector and were left out: {names}")

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
 from pipeline.core.layout import HERE, Layout
 from pipeline.core.names import warn_of_alike
 from pipeline.splits.pictures import ImageCrops, PicturedImage
-from pipeline.store.overlaps import SharedImage, SharedSitter, write_overlap
+from pipeline.store.overlaps import SharedImage, SharedSitter, Side, Summary, write_overlap
 from pipeline.store.splits import KNOWN, TESTED, sitters_of
 
 if TYPE_CHECKING:
@@ -30,6 +30,14 @@ logger = logging.getLogger(__name__)
 
 SITTERS_COMPARED = 4096
 """At most this many test sitters, spread evenly over all, are paired to find the threshold: 8 million pairs."""
+
+
+class Threshold(NamedTuple):
+    """The cosine from which two sitters count as one person; None without a model, or with a single test sitter."""
+
+    cosine: float | None = None
+    by_chance: float | None = None
+    """Number of test sitters that are expected to exceed it by chance."""
 
 
 def run(study: Study, name: str, root: Path = Path()) -> None:
@@ -49,24 +57,30 @@ def run(study: Study, name: str, root: Path = Path()) -> None:
     pictures = shared_pictures(train, test, at)
     persons, threshold = shared_sitters(entry, train, test, at)
     excluded = _excluded(entry, test, pictures, persons)
-    summary = {
-        "train": {"images": len(train), "sitters": len({i.sitter for i in train})},
-        "test": {"images": len(test), "sitters": len({i.sitter for i in test})},
-        "near_duplicates": len({p.test for p in pictures}),
-        "sitters_by_name": len({p.test_sitter for p in persons if p.by_name}),
-        "sitters_by_embedding": len({p.test_sitter for p in persons if p.by_embedding}) if entry.model else None,
-        **threshold,
-        "exclude": entry.exclude,
-        "excluded": len(excluded),
-    }
+    summary = Summary(
+        train=_side(train),
+        test=_side(test),
+        near_duplicates=len({p.test for p in pictures}),
+        sitters_by_name=len({p.test_sitter for p in persons if p.by_name}),
+        sitters_by_embedding=len({p.test_sitter for p in persons if p.by_embedding}) if entry.model else None,
+        model=entry.model,
+        threshold=threshold.cosine,
+        by_chance=threshold.by_chance,
+        exclude=entry.exclude,
+        excluded=len(excluded),
+    )
     with output_folder(at.overlap(name)) as folder:
         write_overlap(folder, pictures, persons, excluded, summary)
     logger.info(
-        f"{name}: of {len(test)} test images {summary['near_duplicates']} are near-duplicates of training images; of "
-        f"{summary['test']['sitters']} test sitters {summary['sitters_by_name']} are training sitters, too, by name"
-        + (f", {summary['sitters_by_embedding']} by {entry.model}'s embeddings" if entry.model else "")
+        f"{name}: of {len(test)} test images {summary.near_duplicates} are near-duplicates of training images; of "
+        f"{summary.test.sitters} test sitters {summary.sitters_by_name} are training sitters, too, by name"
+        + (f", {summary.sitters_by_embedding} by {entry.model}'s embeddings" if entry.model else "")
         + f"; {len(excluded)} images are left out"
     )
+
+
+def _side(images: list[PicturedImage]) -> Side:
+    return Side(len(images), len({i.sitter for i in images}))
 
 
 def _images(dataset: str, subsets: tuple[str, ...], at: Layout) -> list[PicturedImage]:
@@ -99,7 +113,7 @@ def shared_pictures(train: list[PicturedImage], test: list[PicturedImage], at: L
 
 def shared_sitters(
     entry: Overlap, train: list[PicturedImage], test: list[PicturedImage], at: Layout = HERE
-) -> tuple[list[SharedSitter], dict[str, Any]]:
+) -> tuple[list[SharedSitter], Threshold]:
     """Find the persons on both sides, and the threshold that finds them by their embeddings.
 
     A sitter is represented by the mean of its unit-length embeddings. Two sitters of the test set are different
@@ -115,7 +129,7 @@ def shared_sitters(
             for i in train
             if i.sitter in by_name
         ]
-        return list({r.test_sitter: r for r in rows}.values()), {"model": None, "threshold": None, "by_chance": None}
+        return list({r.test_sitter: r for r in rows}.values()), Threshold()
     import numpy as np
 
     from pipeline.metrics.centres import in_blocks, nearest, sitter_means
@@ -133,9 +147,9 @@ def shared_sitters(
         elif cosine[n] >= threshold:
             other = sitters[which[n]]
             rows.append(SharedSitter(name, other, dataset_of[other], False, True, float(cosine[n])))
-    by_chance = None if np.isnan(far) else float(len(names) * (1 - (1 - far) ** len(sitters)))
-    found = {"model": entry.model, "threshold": None if np.isnan(far) else threshold, "by_chance": by_chance}
-    return rows, found
+    if np.isnan(far):
+        return rows, Threshold()
+    return rows, Threshold(threshold, float(len(names) * (1 - (1 - far) ** len(sitters))))
 
 
 def _by_dataset(images: list[PicturedImage]) -> dict[str, dict[str, str]]:

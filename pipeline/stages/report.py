@@ -113,7 +113,7 @@ def read(study: Study, at: Layout) -> Findings:
         explain=study.explain,
         attributions=maps,
         versions={
-            "Models": [files[name].record.get("versions", {}) for name in study.models],
+            "Models": [files[name].facts.versions for name in study.models],
             "Embeddings": embedded,
             "Figures": [outcome.results.run.versions],
         },

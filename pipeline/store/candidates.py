@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import each_row, read_csv, read_json, write_csv, write_json
+from pipeline.core.files import each_row, read_csv, write_csv, write_json
 from pipeline.core.layout import HERE, Layout
-from pipeline.core.typed_files import from_file
+from pipeline.core.typed_files import from_file, object_of, write_object
+from pipeline.store.questions import QUESTION, Question
 
-CANDIDATES, KNOWN, QUESTION = "candidates.csv", "known.csv", "question.json"
+CANDIDATES, KNOWN = "candidates.csv", "known.csv"
 PAGE, ANNOTATIONS = "index.html", "annotations.json"
 NONE = 0
 """The rank of "none of these"."""
@@ -194,7 +195,7 @@ def _decimals(value: float | None, decimals: int) -> str:
 class QuestionAnswers:
     """The answers to a question: its folder."""
 
-    record: Mapping[str, Any] = from_file(QUESTION, read_json)
+    record: Question = from_file(QUESTION, object_of(Question))
     """Settings, models, and how often candidates were right."""
     rows: list[AnswerRow] = from_file(CANDIDATES, _read_rows)
     page: Path = from_file(PAGE, Path)
@@ -212,7 +213,7 @@ def write_answers(
     folder: Path,
     rows: Sequence[AnswerRow],
     known: Iterable[KnownRow],
-    question: Mapping[str, Any],
+    question: Question,
     page: str,
     annotations: Mapping[str, Any],
 ) -> None:
@@ -220,19 +221,14 @@ def write_answers(
     further = dict.fromkeys(f"{REFERENCE}{column}" for row in rows for column in row.columns)
     write_csv(folder / CANDIDATES, map(_as_text, rows), [*COLUMNS, *further, *LAST])
     write_csv(folder / KNOWN, map(_known_as_text, known), KNOWN_COLUMNS)
-    write_json(folder / QUESTION, question)
+    write_object(folder / QUESTION, question)
     write_json(folder / ANNOTATIONS, annotations)
     (folder / PAGE).write_text(page, encoding="utf-8")
 
 
-def question_file(name: str, at: Layout = HERE) -> Path:
-    """Return the path of the record of a question."""
-    return at.identify(name) / QUESTION
-
-
-def read_question(name: str, at: Layout = HERE) -> Any:
-    """Read the record of a question: settings, models, and how often candidates were right."""
-    return read_json(question_file(name, at))
+def page_file(name: str, at: Layout = HERE) -> Path:
+    """Return the path of the page with the sheet of each portrait."""
+    return at.identify(name) / PAGE
 
 
 def read_candidates(name: str, at: Layout = HERE) -> list[AnswerRow]:

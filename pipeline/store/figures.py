@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from pipeline.core.typed_files import unwritten
+
 LOW, HIGH, NOTE = "_low", "_high", "_note"
 ENDS = (None, None)
 
@@ -55,12 +57,7 @@ class Shown:
 
     percent: bool
     better: Literal["lower", "higher"] | None
-    beside: bool = False
-
-    def record(self) -> dict[str, Any]:
-        """Return the entry of `run.json`."""
-        record: dict[str, Any] = {"percent": self.percent, "better": self.better}
-        return record | ({"beside": True} if self.beside else {})
+    beside: bool = unwritten(False)
 
 
 Figures = Mapping[str, Figure]

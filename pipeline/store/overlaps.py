@@ -6,14 +6,13 @@ has the test images that benchmarks and `explain` leave out. `summary.json` has 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from pipeline.core.files import read_csv, read_json, write_csv, write_json
+from pipeline.core.files import read_csv, write_csv
 from pipeline.core.layout import HERE, Layout
-from pipeline.core.typed_files import Number, from_file, rows_of
+from pipeline.core.typed_files import Number, from_file, object_of, rows_of, write_object
 
 IMAGES, SITTERS, EXCLUDED, SUMMARY = "images.csv", "sitters.csv", "excluded.csv", "summary.json"
 IMAGE_COLUMNS = ("test", "train", "train_dataset", "test_sitter", "train_sitter", "similarity")
@@ -47,10 +46,40 @@ class SharedSitter:
 
 
 @dataclass(frozen=True)
+class Side:
+    """The size of a side."""
+
+    images: int
+    sitters: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The overlap in numbers."""
+
+    train: Side
+    test: Side
+    near_duplicates: int
+    """Number of test images that show the same picture as a training image."""
+    sitters_by_name: int
+    sitters_by_embedding: int | None
+    """None if the entry names no model, as in the next three fields."""
+    model: str | None
+    threshold: float | None
+    """The cosine from which two sitters count as one person; None if the test set has a single sitter, too."""
+    by_chance: float | None
+    """Number of test sitters that are expected to exceed the threshold by chance."""
+    exclude: str
+    """What is left out: an option of the entry."""
+    excluded: int
+    """Number of test images that benchmarks and `explain` leave out."""
+
+
+@dataclass(frozen=True)
 class FoundOverlap:
     """The overlap of a test set with training sets: the folder of an entry of `overlap`."""
 
-    summary: Mapping[str, Any] = from_file(SUMMARY, read_json)
+    summary: Summary = from_file(SUMMARY, object_of(Summary))
     images: list[SharedImage] = from_file(IMAGES, rows_of(SharedImage))
     sitters: list[SharedSitter] = from_file(SITTERS, rows_of(SharedSitter))
 
@@ -60,7 +89,7 @@ def write_overlap(
     images: Iterable[SharedImage],
     sitters: Iterable[SharedSitter],
     excluded: Iterable[str],
-    summary: Mapping[str, Any],
+    summary: Summary,
 ) -> None:
     """Write the files of an entry into an existing folder.
 
@@ -69,12 +98,12 @@ def write_overlap(
         images: the rows of `images.csv`.
         sitters: the rows of `sitters.csv`.
         excluded: ids of the test images that benchmarks and `explain` leave out.
-        summary: the content of `summary.json`.
+        summary: the overlap in numbers.
     """
     write_csv(folder / IMAGES, map(_image_as_text, images), IMAGE_COLUMNS)
     write_csv(folder / SITTERS, map(_sitter_as_text, sitters), SITTER_COLUMNS)
     write_csv(folder / EXCLUDED, [{"image_id": i} for i in excluded], ["image_id"])
-    write_json(folder / SUMMARY, summary)
+    write_object(folder / SUMMARY, summary)
 
 
 def _image_as_text(image: SharedImage) -> dict[str, str]:

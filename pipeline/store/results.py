@@ -14,6 +14,7 @@ from typing import Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import each_row, read_json, write_csv, write_json
+from pipeline.core.layout import CURVES, FOLDERS, METRICS, PAIRS, RUN, TABLES
 from pipeline.core.typed_files import read_typed
 from pipeline.store.benchmarks import Benchmark, Difference, GroupErrors, HardPair
 from pipeline.store.curves import (
@@ -33,10 +34,8 @@ from pipeline.store.curves import (
     Tippett,
 )
 from pipeline.store.figures import Figures, as_record, from_record
-from pipeline.store.runs import NOT_RECORDED, MeasuredBenchmark, Run
+from pipeline.store.runs import NOT_RECORDED, MeasuredBenchmark, Run, run_of, write_run
 
-METRICS, RUN = "metrics.json", "run.json"
-TABLES, CURVES, PAIRS = FOLDERS = "tables", "curves", "pairs"
 DRAWN: tuple[type[Curve], ...] = (
     *(RocCurve, DetCurve, ScoreHistogram, CmcCurve, DirCurve, NearestMean, NearestCentre),
     *(Tippett, Reliability, CrossEntropy, ExpectedPerformance),
@@ -83,7 +82,7 @@ def write_results(folder: Path, metrics: Metrics, run: Run) -> None:
         (folder / part).mkdir(exist_ok=True)
     records = {name: {model: as_record(own) for model, own in by_model.items()} for name, by_model in metrics.items()}
     write_json(folder / METRICS, records)
-    write_json(folder / RUN, run.record())
+    write_run(folder / RUN, run)
 
 
 def write_benchmark(
@@ -179,10 +178,7 @@ def read_results(folder: Path, first: Iterable[str] = ()) -> Results:
     metrics = _metrics(path, figures)
     if not metrics:
         raise SitterError(f"{path} holds no benchmark: name one under `evaluate.benchmarks` and run `evaluate` again.")
-    try:
-        run = Run.of(record)
-    except (KeyError, TypeError) as error:
-        raise SitterError(f"{folder / RUN} is not as `evaluate` writes it ({error}): run `evaluate` again.") from None
+    run = run_of(folder / RUN, record)
     order = dict.fromkeys([*(b for b in first if b in metrics), *metrics])
     return Results([_benchmark(folder, b, metrics[b], run.benchmarks.get(b, NOT_RECORDED)) for b in order], run)
 

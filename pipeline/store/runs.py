@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from pipeline.core.files import write_json
+from pipeline.core.typed_files import as_json, of_json
 from pipeline.store.figures import Shown
+
+BENCHMARKS, SHOWN = "benchmarks", "scalars"
+"""Keys of `run.json`: each benchmark has its options as keys, and beside them how its figures are shown."""
 
 
 @dataclass(frozen=True)
@@ -97,35 +104,19 @@ class Run:
     excluded: Mapping[str, int] = field(default_factory=dict)
     """Data set → number of images that were left out because a training set holds them, too."""
 
-    def record(self) -> dict[str, Any]:
-        """Return the content of `run.json`."""
-        benchmarks = {
-            name: {**one.options, "scalars": {figure: how.record() for figure, how in one.shown.items()}}
-            for name, one in self.benchmarks.items()
-        }
-        return asdict(self) | {"benchmarks": benchmarks}
 
-    @classmethod
-    def of(cls, record: Mapping[str, Any]) -> Run:
-        """Return the record that `run.json` holds; what an older version did not record is empty.
+def write_run(path: Path, run: Run) -> None:
+    """Write `run.json`."""
+    benchmarks = {name: {**one.options, SHOWN: as_json(one.shown)} for name, one in run.benchmarks.items()}
+    write_json(path, as_json(run) | {BENCHMARKS: benchmarks})
 
-        Raises:
-            KeyError: the seed, the level or the number of replicates is absent.
-        """
-        needed = {name: record[name] for name in ("seed", "level", "replicates")}
-        known = {one.name: record[one.name] for one in fields(cls) if one.name in record}
-        told = record.get("trained_sitters", {})
-        seen = tuple(SeenElsewhere(**one) for one in told.get("found", ()))
-        trained = TrainedSitters(told.get("exclude", False), seen)
-        benchmarks = {
-            name: MeasuredBenchmark(
-                {option: value for option, value in one.items() if option != "scalars"},
-                {figure: Shown(**how) for figure, how in one.get("scalars", {}).items()},
-            )
-            for name, one in record.get("benchmarks", {}).items()
-        }
-        data = {
-            dataset: {subset: SubsetSize(**size) for subset, size in subsets.items()}
-            for dataset, subsets in record.get("data", {}).items()
-        }
-        return cls(**needed | known | {"benchmarks": benchmarks, "data": data, "trained_sitters": trained})
+
+def run_of(path: Path, content: Any) -> Run:
+    """Return the content of `run.json` as a record; what an older version did not record is empty.
+
+    Raises:
+        SitterError: the seed, the level or the number of replicates is absent, or a value has another type.
+    """
+    told = content.get(BENCHMARKS, {}) if isinstance(content, dict) else {}
+    benchmarks = {name: {"options": one, "shown": one.pop(SHOWN, {})} for name, one in deepcopy(told).items()}
+    return of_json(Run, content | {BENCHMARKS: benchmarks} if told else content, path)

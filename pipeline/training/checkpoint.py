@@ -10,9 +10,9 @@ import json
 import logging
 import math
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
 from pipeline.core.layout import HERE, MANIFEST, Layout
+from pipeline.store.models import Epoch
 from pipeline.training import status
 
 if TYPE_CHECKING:
@@ -55,23 +56,34 @@ class State:
     """The trained weights after the best epoch."""
     centres: dict[str, Tensor] = field(default_factory=dict)
     """The loss's class centres after the best epoch, of all training sitters; only the first process has all rows."""
-    history: list[dict[str, float | int | None]] = field(default_factory=list)
+    history: list[Epoch] = field(default_factory=list)
 
-    def row(self, loss: float, val_eer: float, lr: float) -> dict[str, float | int | None]:
-        """Return the history's row for the epoch that has just ended; epoch 0 is the network before training.
+    @classmethod
+    def of(cls, parts: Mapping[str, Any]) -> State:
+        """Return the progress that a checkpoint holds; see `parts`."""
+        return cls(**{**parts, "history": [Epoch.of(cells) for cells in parts["history"]]})
+
+    def parts(self) -> dict[str, Any]:
+        """Return the progress for a checkpoint: tensors and plain values."""
+        return {**asdict(self), "history": [epoch.cells() for epoch in self.history]}
+
+    def ended(self, loss: float, val_eer: float, lr: float, val_loss: float | None = None) -> Epoch:
+        """Return the epoch that has just ended, for the history; epoch 0 is the network before training.
 
         Args:
             loss: the mean loss of the epoch's batches.
             val_eer: the equal error rate on the val faces; NaN if there is none.
             lr: the learning rate of the epoch's last step.
+            val_loss: the loss on the val faces, if it chooses the epoch to keep.
         """
-        return {
-            "epoch": self.epoch,
-            "step": self.step,
-            "loss": loss if self.epoch else None,
-            "val_eer": None if math.isnan(val_eer) else val_eer,
-            "lr": lr if self.epoch else None,
-        }
+        return Epoch(
+            epoch=self.epoch,
+            step=self.step,
+            loss=loss if self.epoch else None,
+            val_eer=None if math.isnan(val_eer) else val_eer,
+            lr=lr if self.epoch else None,
+            val_loss=val_loss,
+        )
 
     def place(self, batches: int) -> str:
         """Return the place of the training in words; `batches` is the number of batches in an epoch."""
@@ -79,7 +91,7 @@ class State:
 
     def error(self) -> dict[str, str]:
         """Return the error rate of the last validation, for the progress line."""
-        error = self.history[-1]["val_eer"]
+        error = self.history[-1].val_eer
         return {} if error is None else {"val EER": f"{100 * error:.2f} %"}
 
 

@@ -7,7 +7,7 @@ import math
 import signal
 import time
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -228,13 +228,13 @@ class Run:
         """Add the epoch to the history, and keep its weights if it is the best by `training.keep` (or that is NaN)."""
         state, error = self.state, self.processes.from_first(self.val_eer)
         loss = state.loss / len(self.sampler)
-        row = state.row(loss, error, self.optimiser.param_groups[0]["lr"])
-        figures = {"val-eer": error, "train-loss": loss, "last": -float(state.epoch)}
+        val_loss, figures = None, {"val-eer": error, "train-loss": loss, "last": -float(state.epoch)}
         if self.validation_loss is not None and self.judges is not None:
-            figures["val-loss"] = row["val_loss"] = self.validation_loss(self.embed, self.judges)
-        state.history.append(row)
+            figures["val-loss"] = val_loss = self.validation_loss(self.embed, self.judges)
+        epoch = state.ended(loss, error, self.optimiser.param_groups[0]["lr"], val_loss)
+        state.history.append(epoch)
         if (tracked := self.tracked) is not None:
-            self.processes.from_first(lambda: tracked.epoch(row, self.backbone))
+            self.processes.from_first(lambda: tracked.epoch(epoch, self.backbone))
         state.loss = 0.0
         figure = figures[self.training.keep]
         if state.epoch and (math.isnan(figure) or figure < state.best_figure):
@@ -256,7 +256,7 @@ class Run:
             "loss": loss,
             "optimiser": optimiser,
             "scaler": scaler.state_dict() if scaler is not None else {},
-            "state": asdict(self.state),
+            "state": self.state.parts(),
         }
         begun = time.monotonic()
         checkpoint.save(folder, key, parts)
@@ -273,7 +273,7 @@ class Run:
         self.optimiser.load_state_dict(optimiser)
         if self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(parts["scaler"])
-        self.state = State(**parts["state"])
+        self.state = State.of(parts["state"])
         if self.processes.first:
             logger.info(f"going on from a checkpoint: {self.state.place(len(self.sampler))}")
 

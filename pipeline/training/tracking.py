@@ -6,7 +6,7 @@ The trackers are Accelerate's. Nothing here changes the weights, or the choice o
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pipeline.models.backbone import Backbone
     from pipeline.params.metrics import Benchmark
     from pipeline.params.recipe import Recipe
+    from pipeline.store.models import Epoch
 
 logger = logging.getLogger(__name__)
 
@@ -66,15 +67,14 @@ class Tracked:
         if self.recipe.watch.options.tracker is not None:
             self.accelerator.end_training()
 
-    def epoch(self, row: Mapping[str, float | int | None], network: Backbone) -> None:
+    def epoch(self, ended: Epoch, network: Backbone) -> None:
         """Record the figures of an epoch, and measure the network on benchmarks every `tracking.every` epochs.
 
         Args:
-            row: the epoch's row of the history.
+            ended: the epoch of the history.
             network: the network in evaluation mode, on the device.
         """
-        epoch = int(row["epoch"] or 0)
-        figures = {name: float(value) for name, value in row.items() if value is not None and name != "epoch"}
+        epoch, figures = ended.epoch, ended.figures()
         if epoch % self.recipe.watch.options.every == 0:
             for name, benchmark in self.recipe.watch.benchmarks.items():
                 found = self._measure(name, benchmark, network)

@@ -15,7 +15,8 @@ from pipeline.params import Study, check
 from pipeline.plan.requirements import missing
 from pipeline.plan.stages import jobs
 from pipeline.stages import identify
-from pipeline.store.candidates import COLUMNS, NONE, AnswerRow, read_candidates, read_question
+from pipeline.store.candidates import COLUMNS, NONE, AnswerRow, read_candidates
+from pipeline.store.questions import read_question
 from tests.demo import demo
 from tests.identification.project import EACH, FOUND, LOST, SITTERS, study, write_project
 from tests.reporting.page_reader import PageReader
@@ -95,8 +96,9 @@ def test_the_same_bytes_at_each_run(at: Layout) -> None:
 def test_how_good_the_lists_are_stands_beside_them(at: Layout) -> None:
     identify.run(study(), "who", at.root)
     record = read_question("who", at)
-    assert record["known"]["with_their_sitter_in_the_gallery"] == SITTERS * EACH
-    first, low, high = record["known"]["first"]
+    assert record.known.with_their_sitter_in_the_gallery == SITTERS * EACH
+    assert record.known.first is not None
+    first, low, high = record.known.first
     assert 0.5 < low <= first <= high <= 1
     rows = read_csv(at.identify("who") / "known.csv")
     whole = next(row for row in rows if (row["rank"], row["likelihood_ratio"]) == ("1", "any"))
@@ -115,8 +117,8 @@ def test_an_accepted_portrait_is_identified_and_helps_to_find_others(at: Layout)
     assert of(at, FOUND)[0].score != before[0].score  # a further portrait of s03
     assert read_csv(at.split("photos") / "split.csv")[-1]["subset"] == "unidentified"  # for no benchmark
     record = read_question("who", at)
-    assert record["accepted"] == 1
-    assert record["known"]["portraits"] == SITTERS * EACH
+    assert record.accepted == 1
+    assert record.known.portraits == SITTERS * EACH
 
 
 def test_rejected_pairs_are_not_proposed_again_and_nothing_else_changes(at: Layout) -> None:
@@ -154,10 +156,10 @@ def test_known_sitters_are_asked_about_as_if_nobody_knew_them(at: Layout) -> Non
     assert of(at, "s05/1")[0].sitter == "s05"
     assert all(row.reference != "s05/1" for row in of(at, "s05/1"))
     record = read_question("who", at)
-    assert record["pretended"]["in_gallery"] == EACH
-    assert record["pretended"]["first"] >= EACH - 1
-    assert record["pretended"]["not_in_gallery"] == EACH
-    assert record["known"]["sitters"] == SITTERS - 2
+    assert record.pretended.in_gallery == EACH
+    assert record.pretended.first >= EACH - 1
+    assert record.pretended.not_in_gallery == EACH
+    assert record.known.sitters == SITTERS - 2
     assert {row.sitter for row in read_candidates("who", at)} & {"s06"} == set()
 
 
@@ -289,7 +291,7 @@ def test_the_report_and_the_terminal_say_who_comes_first_and_how_often_that_is_r
     assert told[0] == "who (who sat? 8 portraits; 13 candidates, compared by dlib)"
     assert any(line.startswith(FOUND) and line.split()[2] == "s03" for line in told)
     assert any(line.startswith("s06/0") and line.endswith("s06, not in the gallery") for line in told)
-    first = read_question("who", at)["pretended"]["first"]
+    first = read_question("who", at).pretended.first
     assert f"the right one comes first for {first} and among the first 3 for 3" in "\n".join(told)
     assert "results/identify/who/index.html" in told[-2]
     (question,) = questions(answered, StudyAlbum(ProjectPictures(at)))

@@ -13,7 +13,7 @@ from pipeline.params import Study
 from pipeline.reporting.album import BLUE, RED, tinted
 from pipeline.stages import report
 from pipeline.store.attributions import ExplainedPair, write_attributions
-from pipeline.store.overlaps import SharedImage, SharedSitter, write_overlap
+from pipeline.store.overlaps import SharedImage, SharedSitter, Side, Summary, write_overlap
 from tests.reporting.page_reader import PageReader
 from tests.reporting.standin import drawn_crops, small_study, write_run
 
@@ -56,9 +56,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> PageReader:
     where.mkdir(parents=True)
     image = SharedImage(ids[0], known[0], "painted", test_sitter="<b>", train_sitter="you", similarity=0.9812)
     sitter = SharedSitter("s2", "me", "painted", by_name=False, by_embedding=True, similarity=0.77)
-    sides = {"train": {"images": 1234, "sitters": 77}, "test": {"images": 43, "sitters": 6}}
-    summary = {**sides, "near_duplicates": 1, "sitters_by_name": 0, "sitters_by_embedding": 1, "by_chance": 0.25,
-               "excluded": 3}  # fmt: skip
+    summary = Summary(
+        train=Side(images=1234, sitters=77), test=Side(images=43, sitters=6), near_duplicates=1, sitters_by_name=0,
+        sitters_by_embedding=1, model="dlib", threshold=0.75, by_chance=0.25, exclude="images", excluded=3,
+    )  # fmt: skip
     write_overlap(where, [image], [sitter], [], summary)
     report.run(study, at.root)
     return PageReader(at.report().read_text(encoding="utf-8"))

@@ -47,8 +47,8 @@ def test_compiled_stages_train_what_plain_ones_train_and_their_checkpoints_are_e
     assert first.state.step == 1
     assert trained_state(first.backbone).keys() == trained_state(plain.backbone).keys()
     found = without_dropout(at).fit(project / "both", "key", StopRequest())
-    assert [row["loss"] for row in found.history[1:]] == pytest.approx(
-        [row["loss"] for row in expected.history[1:]], rel=1e-3
+    assert [row.loss for row in found.history[1:]] == pytest.approx(
+        [row.loss for row in expected.history[1:]], rel=1e-3
     )
     for name, value in found.best.items():
         torch.testing.assert_close(value, expected.best[name], rtol=1e-3, atol=1e-5)

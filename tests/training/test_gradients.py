@@ -102,7 +102,7 @@ def test_a_training_in_chunks_ends_where_the_plain_one_does(at: Layout, project:
     runs = [prepared(at, "head", chunk=chunk, epochs=2) for chunk in (None, 2)]
     states = [run.fit(project / str(i), "key", StopRequest()) for i, run in enumerate(runs)]
     plain, cached = (state.history for state in states)
-    assert [row["loss"] for row in cached[1:]] == pytest.approx([row["loss"] for row in plain[1:]], rel=1e-4)
+    assert [row.loss for row in cached[1:]] == pytest.approx([row.loss for row in plain[1:]], rel=1e-4)
 
 
 @pytest.mark.slow

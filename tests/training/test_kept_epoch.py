@@ -65,9 +65,9 @@ def test_the_epoch_is_kept_that_has_the_lowest_of_the_figure_asked_for(at: Layou
 
     run.end_of_epoch = watched  # type: ignore[method-assign]
     state = run.fit(project / "c", "key", StopRequest())
-    assert all(("val_loss" in row) == (keep == "val-loss") for row in state.history)
+    assert all(("val_loss" in row.cells()) == (keep == "val-loss") for row in state.history)
     column = {"val-eer": "val_eer", "val-loss": "val_loss", "train-loss": "loss"}.get(keep)
-    figures = [row[column] for row in state.history[1:]] if column else [6, 5, 4, 3, 2, 1]
+    figures = [getattr(row, column) for row in state.history[1:]] if column else [6, 5, 4, 3, 2, 1]
     assert len(set(figures)) > 1, "nothing to choose"
     assert state.best_epoch == 1 + figures.index(min(figures))
     for name, value in kept[state.best_epoch].items():
@@ -99,7 +99,7 @@ def test_the_validation_loss_is_that_of_all_val_faces_of_the_network_at_rest(
         else:
             arcface, weight = (run.loss.loss, 1) if loss == "arcface" else (run.loss.loss.losses[1], 2)
             expected = weight * float(arcface(vectors, labels))
-    assert run.state.history[-1]["val_loss"] == pytest.approx(expected, rel=1e-5)
+    assert run.state.history[-1].val_loss == pytest.approx(expected, rel=1e-5)
 
 
 def test_measuring_it_changes_nothing_of_the_training(at: Layout, project: Path) -> None:
@@ -107,7 +107,7 @@ def test_measuring_it_changes_nothing_of_the_training(at: Layout, project: Path)
     with_it, without = (
         prepared(at, "both", keep=keep).fit(project / keep, "key", StopRequest()) for keep in ("val-loss", "train-loss")
     )
-    assert [row["loss"] for row in with_it.history] == [row["loss"] for row in without.history]
+    assert [row.loss for row in with_it.history] == [row.loss for row in without.history]
 
 
 def test_a_loss_with_class_centres_needs_val_faces_of_training_sitters(at: Layout, project: Path) -> None:

@@ -100,10 +100,10 @@ def test_a_training_says_where_it_is_after_every_epoch(
     assert len(epochs) == 2
     for number, line in enumerate(epochs, 1):
         row = state.history[number]
-        assert row["loss"] is not None
-        assert row["val_eer"] is not None
+        assert row.loss is not None
+        assert row.val_eer is not None
         assert f"{number * faces} of {2 * faces} faces" in line
-        assert f"epoch {number} of 2, loss {row['loss']:.4g}, val EER {100 * row['val_eer']:.2f} %" in line
+        assert f"epoch {number} of 2, loss {row.loss:.4g}, val EER {100 * row.val_eer:.2f} %" in line
         assert re.search(r"images/s [\d,.]+(e\+\d+)?, waiting for data [\d.]+ %$", line)
 
 

@@ -185,7 +185,7 @@ def test_weight_decay_reaches_every_trained_parameter_and_the_class_centres(at: 
 @pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd"])
 def test_every_optimiser_learns(at: Layout, project: Path, optimiser: str) -> None:
     run = fitted(at, project / "c", "head", optimiser=optimiser, epochs=4, lr=0.05 if optimiser == "sgd" else 0.01)
-    losses = [row["loss"] for row in run.state.history[1:]]
+    losses = [row.loss for row in run.state.history[1:]]
     assert losses[-1] is not None
     assert losses[0] is not None
     assert losses[-1] < losses[0]
@@ -194,7 +194,7 @@ def test_every_optimiser_learns(at: Layout, project: Path, optimiser: str) -> No
 @on_both
 def test_the_kept_epoch_is_the_first_with_the_lowest_eer_and_its_weights_are_kept(at: Layout, project: Path) -> None:
     run = fitted(at, project / "c", "small", epochs=5, lr=0.003)
-    errors = [row["val_eer"] for row in run.state.history]
+    errors = [row.val_eer for row in run.state.history]
     assert len(errors) == 6
     best = min(e for e in errors[1:] if e is not None)
     assert run.state.best_epoch == errors[1:].index(best) + 1

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.core.layout import Layout
 from pipeline.params.sources.base import SourceOptions
@@ -15,8 +15,9 @@ from pipeline.reporting.page_templates import templates
 from pipeline.reporting.tables import cell
 from pipeline.splits.trained import training_data
 from pipeline.store.benchmarks import Benchmark
+from pipeline.store.exports import ExportRecord
 from pipeline.store.figure_names import GENUINE, IMAGES, IMPOSTOR, SITTERS
-from pipeline.store.models import find_record
+from pipeline.store.models import find_facts
 from pipeline.store.results import has_results, read_results
 from pipeline.store.splits import sitters_of
 
@@ -60,13 +61,13 @@ class FigureTable:
     notes: list[str]
 
 
-def model_card(study: Study, name: str, record: Mapping[str, Any], at: Layout) -> str:
+def model_card(study: Study, name: str, record: ExportRecord, at: Layout) -> str:
     """Return the card as Markdown.
 
     Args:
         study: the study that made the model.
         name: name of the model or fusion.
-        record: the contents of the export's `model.json`.
+        record: the record of the export.
         at: where the study's files lie.
     """
     data = list(_data(study, name, at))
@@ -76,7 +77,7 @@ def model_card(study: Study, name: str, record: Mapping[str, Any], at: Layout) -
     return environment.get_template(TEMPLATE).render(
         name=name,
         record=record,
-        fusion=made_of(study.fuse[name], find_record(name, at)) if name in study.fuse else None,
+        fusion=made_of(study.fuse[name], find_facts(name, at)) if name in study.fuse else None,
         parts=parts,
         data=data,
         licences=licences,
@@ -94,12 +95,12 @@ def networks(study: Study, name: str) -> list[str]:
 
 
 def _part(study: Study, name: str, at: Layout) -> Part:
-    model, facts = study.models[name], find_record(name, at)
+    model, facts = study.models[name], find_facts(name, at)
     makeup, learned = made_of(model, facts)
     entry = model.backbone.weights
     if entry is None:
         return Part(name, makeup, learned, "none: it began at random", "")
-    checksum = (facts.get("weights") or {}).get("sha256", "")
+    checksum = facts.weights.sha256 if facts.weights else ""
     source = study.download[entry]
     return Part(name, makeup, learned, f"{_source(source)}, SHA-256 {checksum}", source.licence or UNKNOWN)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,7 +21,8 @@ from pipeline.answering.recogniser import FusedRecogniser, Network, Recogniser
 from pipeline.answering.study import OpenStudy
 from pipeline.core.errors import SitterError
 from pipeline.core.files import MANIFEST, output_folder, write_json
-from pipeline.store.models import RECORD, WEIGHTS
+from pipeline.store.exports import Checked, ExportRecord, is_export, write_export
+from pipeline.store.models import WEIGHTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +52,7 @@ def export(study: OpenStudy, name: str, form: Form, folder: Path) -> Path:
         SitterError: the model cannot be exported, the folder holds something else, or the export gives other vectors
             than the model.
     """
-    if folder.exists() and not ((folder / RECORD).is_file() and (folder / MANIFEST).is_file()):
+    if folder.exists() and not is_export(folder):
         if not folder.is_dir() or any(folder.iterdir()):
             raise SitterError(f"{folder} exists and is no earlier export: name another place by --out.")
         folder.rmdir()
@@ -61,22 +63,20 @@ def export(study: OpenStudy, name: str, form: Form, folder: Path) -> Path:
     faces, of = sample(study, FACES)
     own = recogniser.prints(recogniser.vectors(faces), [face.name for face in faces]).units
     norm = study.params.fuse[name].score_norm if name in study.params.fuse else None
-    record: dict[str, Any] = {
-        "name": name,
-        "form": form,
-        "inputs": [one.record() for one in module.inputs],
-        "pixels": "float32 [n, 3, size, size], RGB, 0 … 255",
-        "dim": int(own.shape[1]),
-        "mirrored": mirrored(recogniser),
-        "score": "dot product",
-        "score_norm": None if norm is None else norm.model_dump(),
-        "key": recogniser.key,
-    }
+    record = ExportRecord(
+        name=name,
+        form=form,
+        inputs=[one.record() for one in module.inputs],
+        dim=int(own.shape[1]),
+        mirrored=mirrored(recogniser),
+        score_norm=None if norm is None else norm.model_dump(),
+        key=recogniser.key,
+    )
     with output_folder(folder) as part:
         if form == "onnx":
             write_onnx(module, part / FILE, record)
         else:
-            write_plain(module, part, name, record["dim"])
+            write_plain(module, part, name, record.dim)
         found = (run_onnx if form == "onnx" else run_plain)(part, [x.numpy() for x in module.pixels(faces)])
         least = float((found.astype(np.float64) * own).sum(1).min())
         if not least > LEAST_COSINE:
@@ -84,8 +84,8 @@ def export(study: OpenStudy, name: str, form: Form, folder: Path) -> Path:
                 f"{name} as {form} gives other vectors than the model itself: on {len(faces)} faces the lowest cosine "
                 f"between both is {least:.6f}, but at least {LEAST_COSINE} is expected. Nothing was written."
             )
-        record["checked"] = {"faces": len(faces), "of": of, "least_cosine": round(least, 9)}
-        write_json(part / RECORD, record)
+        record = replace(record, checked=Checked(len(faces), of, round(least, 9)))
+        write_export(part, record)
         if norm is None:
             _write_calibration(study, recogniser, part / CALIBRATION)
         (part / CARD).write_text(model_card(study.params, name, record, study.at), encoding="utf-8")

@@ -15,6 +15,7 @@ from pipeline.answering.recogniser import FusedRecogniser, Network, Recogniser
 from pipeline.core.alignment import Template
 from pipeline.core.errors import SitterError
 from pipeline.models.load import Embedder
+from pipeline.store.exports import ExportedInput
 
 LINEAR = ("concat", "wccn", "weighted", "score")
 """Kinds of fusions that multiply each model's vector by a matrix and scale the result to length 1."""
@@ -28,10 +29,10 @@ class Input:
     name: str
     template: Template
 
-    def record(self) -> dict[str, Any]:
-        """Return the input as plain values."""
-        points = [[round(float(x), 4), round(float(y), 4)] for x, y in self.template.points]
-        return {"name": self.name, "size": self.template.size, "landmarks": points}
+    def record(self) -> ExportedInput:
+        """Return the input for the record of the export."""
+        points = [(round(float(x), 4), round(float(y), 4)) for x, y in self.template.points]
+        return ExportedInput(self.name, self.template.size, points)
 
 
 class _OfNetwork(nn.Module):

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from pipeline.answering.exporting.network import Exported
+from pipeline.core.typed_files import as_json
+from pipeline.store.exports import ExportRecord
 
 FILE = "model.onnx"
 OPSET = 17
 OUTPUT = "vectors"
 
 
-def write_onnx(module: Exported, path: Path, record: Mapping[str, Any]) -> None:
+def write_onnx(module: Exported, path: Path, record: ExportRecord) -> None:
     """Write the graph, with a record of the model in its metadata.
 
     Args:
         module: the model.
         path: path of the file.
-        record: plain values, which are written as JSON under the key `sitter`.
+        record: written as JSON under the key `sitter`.
     """
     import onnx
 
@@ -43,6 +43,6 @@ def write_onnx(module: Exported, path: Path, record: Mapping[str, Any]) -> None:
             dynamic_axes={name: {0: "faces"} for name in (*names, OUTPUT)},
         )
     graph = onnx.load(str(path))
-    onnx.helper.set_model_props(graph, {"sitter": json.dumps(record)})
+    onnx.helper.set_model_props(graph, {"sitter": json.dumps(as_json(record))})
     onnx.checker.check_model(graph)
     onnx.save(graph, str(path))

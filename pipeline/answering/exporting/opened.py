@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from pipeline.core.alignment import ARCFACE, Template, align
 from pipeline.core.errors import SitterError
 from pipeline.core.files import MANIFEST, read_json, sha256
 from pipeline.core.numbers import Singles
-from pipeline.store.models import RECORD
+from pipeline.store.exports import ExportedInput, is_export, read_export
 
 PICTURES = "pictures"
 """The entry under `align` of the built-in study."""
@@ -34,27 +33,27 @@ class OfExport(Recogniser):
         Raises:
             SitterError: it is no export.
         """
-        if not (folder / RECORD).is_file() or not (folder / MANIFEST).is_file():
+        if not is_export(folder):
             raise SitterError(f"{folder} is no exported model: `sitter export MODEL --to folder` makes one.")
-        self.folder, self.record = folder, read_json(folder / RECORD)
-        self.name, self.key = str(self.record["name"]), fingerprint("export", sha256(folder / MANIFEST))
-        self._templates = [_template(one) for one in self.record["inputs"]]
+        self.folder, self.record = folder, read_export(folder)
+        self.name, self.key = self.record.name, fingerprint("export", sha256(folder / MANIFEST))
+        self._templates = [_template(one) for one in self.record.inputs]
 
     def vectors(self, faces: Sequence[Face]) -> Singles:
         """Run the export on the faces' crops."""
         if not faces:
-            return np.zeros((0, int(self.record["dim"])), np.float32)
+            return np.zeros((0, self.record.dim), np.float32)
         pixels = []
         for template in self._templates:
             crops = [f.crop if template is ARCFACE else align(f.crop, f.crop_landmarks, template) for f in faces]
             pixels.append(np.stack(crops).transpose(0, 3, 1, 2).astype(np.float32))
-        return (run_onnx if self.record["form"] == "onnx" else run_plain)(self.folder, pixels)
+        return (run_onnx if self.record.form == "onnx" else run_plain)(self.folder, pixels)
 
 
-def _template(record: Any) -> Template:
-    points = np.array(record["landmarks"], np.float32)
-    arcface = record["size"] == ARCFACE.size and np.allclose(points, ARCFACE.points, atol=1e-3)
-    return ARCFACE if arcface else Template(points, int(record["size"]))
+def _template(told: ExportedInput) -> Template:
+    points = np.array(told.landmarks, np.float32)
+    arcface = told.size == ARCFACE.size and np.allclose(points, ARCFACE.points, atol=1e-3)
+    return ARCFACE if arcface else Template(points, told.size)
 
 
 def open_model(
