@@ -22,6 +22,8 @@ from pipeline.params import Study
 from pipeline.plan.jobs import Job
 from pipeline.plan.stages import jobs
 from pipeline.store.curves import CmcCurve, Curve, RocCurve
+from pipeline.store.models import EPOCH, HISTORY, LOSS, VAL_EER
+from pipeline.store.models import METRICS as TRAINED
 from pipeline.store.results import curve_file
 from rules.homes import asked_for, bring_home, made_from, params_file
 from rules.plan import plan_folder, planned
@@ -32,7 +34,7 @@ HEADER = """\
 # you add (other metrics, plots, artifacts) is yours and stays.
 """
 TEMPLATE = "by-model"  # .dvc/plots/by-model.json
-TRAINING = {"training loss": "loss", "EER on validation sitters": "val_eer"}
+TRAINING = {"training loss": LOSS, "EER on validation sitters": VAL_EER}
 CURVES: dict[str, type[Curve]] = {"all-pairs": RocCurve, "identification": CmcCurve}
 """The curve that represents each kind of benchmark."""
 
@@ -133,7 +135,7 @@ def _metrics(study: Study) -> list[str]:
     trained = [name for name, model in study.models.items() if model.is_trained]
     # Paths start at the folder of dvc.yaml.
     at = Layout()
-    return [(at.results() / METRICS).as_posix(), *(f"{at.model(name)}/metrics.json" for name in trained)]
+    return [(at.results() / METRICS).as_posix(), *((at.model(name) / TRAINED).as_posix() for name in trained)]
 
 
 def _plots(study: Study) -> list[dict[str, Any]]:
@@ -146,9 +148,9 @@ def _plots(study: Study) -> list[dict[str, Any]]:
             file = curve_file(Layout().results(), curve.name, name).as_posix()
             found.append({f"{curve.name}, {name}": {"template": TEMPLATE, "x": {file: x}, "y": {file: y}}})
     trained = [name for name, model in study.models.items() if model.is_trained]
-    files = [f"{Layout().model(name)}/history.csv" for name in trained]
+    files = [(Layout().model(name) / HISTORY).as_posix() for name in trained]
     for title, column in TRAINING.items() if files else ():
-        found.append({title: {"x": dict.fromkeys(files, "epoch"), "y": dict.fromkeys(files, column)}})
+        found.append({title: {"x": dict.fromkeys(files, EPOCH), "y": dict.fromkeys(files, column)}})
     return found
 
 

@@ -150,7 +150,7 @@ def test_a_record_that_lacks_a_key_is_an_error_with_file_and_key(at: Layout) -> 
     del told["known"]["first"]
     at.identify("who").mkdir(parents=True)
     (at.identify("who") / QUESTION).write_text(json.dumps(told))
-    with pytest.raises(SitterError, match=r"question\.json: known\.first: Field required\. Run the stage"):
+    with pytest.raises(SitterError, match=r"question\.json: known\.first is absent\. Run the stage"):
         read_question("who", at)
 
 

@@ -44,6 +44,6 @@ def run(study: Study, folder: str, root: Path = Path()) -> None:
             with atomic_file(out / "tables" / f"{name}{ending}") as part:
                 part.write_text(text, encoding="utf-8")
     (out / "figures").mkdir(parents=True, exist_ok=True)
-    histories = {name: read_folder(at.model(name), SystemFiles).training for name in study.models}
+    histories = {name: read_folder(at.model(name), SystemFiles).history for name in study.models}
     count = draw(out / "figures", found, styles, histories)
     print(f"{out}/: {len(tables)} tables (.tex, .md, .csv) and {count} figures (.svg, .pdf)")

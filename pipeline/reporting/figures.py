@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pipeline.reporting.number_format import count, percent, plain, rate
 from pipeline.reporting.series import Series, Styles
@@ -22,7 +22,7 @@ from pipeline.store.curves import (
     ScoreHistogram,
 )
 from pipeline.store.figure_names import EER_THRESHOLD, IMPOSTOR
-from pipeline.store.history import Training
+from pipeline.store.models import Epoch
 
 FIRM_ACCEPTS = 30
 """FARs with fewer false accepts are known less precisely than to ±30 % (rule of 30, ISO/IEC 19795-1); drawn on grey."""
@@ -171,14 +171,19 @@ def scores(benchmark: Benchmark, model: str) -> Chart | None:
     )  # fmt: skip
 
 
-def history(training: Training, style: Series) -> list[Chart]:
+def history(epochs: Sequence[Epoch], style: Series) -> list[Chart]:
     """Return the charts of a training: the losses, and the EER on the validation sitters with the best epoch marked."""
     made = [
-        _training_curve(training.losses(), "training loss", style, is_rate=False),
-        _training_curve(training.validation_losses(), "loss, val faces", style, is_rate=False),
-        _training_curve(training.validation_errors(), "EER, val sitters, %", style, is_rate=True),
+        _training_curve(over_epochs(epochs, lambda epoch: epoch.loss), "training loss", style, is_rate=False),
+        _training_curve(over_epochs(epochs, lambda epoch: epoch.val_loss), "loss, val faces", style, is_rate=False),
+        _training_curve(over_epochs(epochs, lambda epoch: epoch.val_eer), "EER, val sitters, %", style, is_rate=True),
     ]
     return [chart for chart in made if chart]
+
+
+def over_epochs(epochs: Sequence[Epoch], value: Callable[[Epoch], float | None]) -> list[Point]:
+    """Return a value of each epoch over its number; epochs without the value are left out."""
+    return [(float(epoch.epoch), found) for epoch in epochs if (found := value(epoch)) is not None]
 
 
 def _training_curve(points: list[Point], title: str, style: Series, is_rate: bool) -> Chart | None:

@@ -67,7 +67,7 @@ def _card(style: Series, found: SystemRecord) -> ModelCard:
         weights=facts.weights,
         record=facts.text,
         use=_use(*found.use) if found.use else "",
-        curves=history(found.files.training, style),
+        curves=history(found.files.history, style),
     )
 
 

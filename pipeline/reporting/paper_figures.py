@@ -5,17 +5,18 @@ The report draws its own pictures, which follow the reader's colour scheme; a pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from pipeline.reporting.figures import over_epochs
 from pipeline.reporting.paper_lines import lines
 from pipeline.reporting.series import Series, Styles
 from pipeline.store.benchmarks import Benchmark
 from pipeline.store.curves import CmcCurve, Curve, DetCurve, DirCurve, Point, RocCurve, ScoreHistogram
 from pipeline.store.figure_names import EER_THRESHOLD
-from pipeline.store.history import Training
+from pipeline.store.models import Epoch
 
 SIZE = (3.5, 2.8)
 """Width and height in inches: one column of a page with two columns."""
@@ -35,7 +36,7 @@ CURVES: dict[type[Curve], tuple[str, str]] = {
 """For each curve, the titles of the axes."""
 
 
-def draw(folder: Path, found: Iterable[Benchmark], styles: Styles, trainings: Mapping[str, Training]) -> int:
+def draw(folder: Path, found: Iterable[Benchmark], styles: Styles, trainings: Mapping[str, Sequence[Epoch]]) -> int:
     """Write every plot of a study into an existing folder, each as SVG and PDF; return the number of plots.
 
     Args:
@@ -60,7 +61,7 @@ def draw(folder: Path, found: Iterable[Benchmark], styles: Styles, trainings: Ma
 
 
 def _figures(
-    found: Iterable[Benchmark], styles: Styles, trainings: Mapping[str, Training]
+    found: Iterable[Benchmark], styles: Styles, trainings: Mapping[str, Sequence[Epoch]]
 ) -> Iterator[tuple[str, Any]]:
     for benchmark in found:
         for curve, titles in CURVES.items():
@@ -74,7 +75,7 @@ def _figures(
             if scores := benchmark.curve(ScoreHistogram).get(model):
                 yield f"{benchmark.name}-scores-{model}", _histogram(scores, benchmark.value(model, EER_THRESHOLD))
     for model, training in trainings.items():
-        if model in styles and len(training.losses()) > 1:
+        if model in styles and len(over_epochs(training, lambda epoch: epoch.loss)) > 1:
             yield f"{model}-training", _training(training, styles[model])
 
 
@@ -134,14 +135,14 @@ def _histogram(scores: ScoreHistogram, threshold: float | None) -> Any:
     return figure
 
 
-def _training(training: Training, style: Series) -> Any:
+def _training(epochs: Sequence[Epoch], style: Series) -> Any:
     figure, axes = _axes()
-    axes.plot(*zip(*training.losses(), strict=True), label="training loss", **_look(style))
-    if val := training.validation_losses():
+    axes.plot(*zip(*over_epochs(epochs, lambda epoch: epoch.loss), strict=True), label="training loss", **_look(style))
+    if val := over_epochs(epochs, lambda epoch: epoch.val_loss):
         axes.plot(*zip(*val, strict=True), label="loss, val faces", color="black", linewidth=1.0)
     axes.set(xlabel="epoch", ylabel="loss")
     lines, labels = axes.get_legend_handles_labels()
-    if eer := training.validation_errors():
+    if eer := over_epochs(epochs, lambda epoch: epoch.val_eer):
         other = axes.twinx()
         other.spines["right"].set_visible(True)
         other.plot(

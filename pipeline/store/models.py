@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_json, write_csv, write_json
 from pipeline.core.layout import HERE, Layout
-from pipeline.core.typed_files import from_file
-from pipeline.store.history import Training, read_training
+from pipeline.core.typed_files import Number, from_file, rows_of
 from pipeline.store.systems import Record, SystemFacts, read_facts, record_as_json, record_of_json
 
 RECORD = "model.json"
@@ -22,21 +21,9 @@ MEAN_VECTOR = "mean"
 """The one tensor in this file."""
 HISTORY = "history.csv"
 METRICS = "metrics.json"
-HISTORY_COLUMNS = ("epoch", "step", "loss", "val_eer", "lr")
+EPOCH, STEP, LOSS, VAL_EER, LR = HISTORY_COLUMNS = "epoch", "step", "loss", "val_eer", "lr"
 VAL_LOSS = "val_loss"
 """A further column, where the loss on val faces chooses the epoch."""
-
-NO_TRAINING = Training.of([])
-
-
-@dataclass(frozen=True)
-class SystemFiles:
-    """The records in the folder of a model or fusion."""
-
-    facts: SystemFacts = from_file(RECORD, read_facts, absent=SystemFacts())
-    """What its record says; nothing where the model has not been made."""
-    training: Training = from_file(HISTORY, read_training, absent=NO_TRAINING)
-    """Values of each epoch; empty where nothing was trained."""
 
 
 def write_record(folder: Path, record: Record) -> None:
@@ -52,13 +39,13 @@ class Epoch:
     """Its number; 0: the network before the training."""
     step: int
     """The number of finished steps of the optimiser."""
-    loss: float | None
+    loss: Number
     """The mean loss of its batches; None before the training."""
-    val_eer: float | None
+    val_eer: Number
     """The equal error rate on the val faces; None if there is none."""
-    lr: float | None
+    lr: Number
     """The learning rate of its last step; None before the training."""
-    val_loss: float | None = None
+    val_loss: Number = None
     """The loss on the val faces; None where it does not choose the epoch."""
 
     def cells(self) -> dict[str, float | int | None]:
@@ -73,7 +60,17 @@ class Epoch:
 
     def figures(self) -> dict[str, float]:
         """Return the known values by column, without the number of the epoch."""
-        return {name: float(value) for name, value in self.cells().items() if value is not None and name != "epoch"}
+        return {name: float(value) for name, value in self.cells().items() if value is not None and name != EPOCH}
+
+
+@dataclass(frozen=True)
+class SystemFiles:
+    """The records in the folder of a model or fusion."""
+
+    facts: SystemFacts = from_file(RECORD, read_facts, absent=SystemFacts())
+    """What its record says; nothing where the model has not been made."""
+    history: Sequence[Epoch] = from_file(HISTORY, rows_of(Epoch), absent=())
+    """The epochs of its training; empty where nothing was trained."""
 
 
 class Story(NamedTuple):
