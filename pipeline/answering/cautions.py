@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.core.names import same
 from pipeline.core.nobody import several
+from pipeline.store.columns import ARTIST
 
 if TYPE_CHECKING:
     from pipeline.core.pixels import RGBImage
@@ -23,8 +24,8 @@ def shared_artist(one: Mapping[str, str], other: Mapping[str, str], is_nobody: C
     >>> shared_artist({"artist": "Hals, Frans|N.N."}, {"artist": "hals, frans"}, lambda name: name == "N.N.")
     'Hals, Frans'
     """
-    theirs = {same(name) for name in several(other.get("artist") or "") if not is_nobody(name)}
-    return next((n for n in several(one.get("artist") or "") if same(n) in theirs), "")
+    theirs = {same(name) for name in several(other.get(ARTIST) or "") if not is_nobody(name)}
+    return next((n for n in several(one.get(ARTIST) or "") if same(n) in theirs), "")
 
 
 def same_picture(one: RGBImage, other: RGBImage) -> bool:

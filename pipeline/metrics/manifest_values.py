@@ -11,8 +11,9 @@ from pipeline.core.errors import SitterError
 from pipeline.core.names import same
 from pipeline.core.nobody import several
 from pipeline.metrics.result import Context
+from pipeline.store.columns import ARTIST, YEAR
 
-CENTURY, YEAR, ARTIST = "century", "year", "artist"
+CENTURY = "century"
 Key = TypeVar("Key", bound=Hashable)
 
 

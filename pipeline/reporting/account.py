@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.params.render import Render
 from pipeline.params.sources.base import SourceOptions
 from pipeline.reporting.album import EmbeddedPicture, StudyAlbum, spread
-from pipeline.store.accounts import ALIGNED, DROPPED, Accounted, Alignment
+from pipeline.store.accounts import ALIGNED, DROPPED, NO_FACE, UNREADABLE, Accounted, Alignment
 from pipeline.store.splits import UNIDENTIFIED, UNUSED, SplitCounts
 
 SUBSETS = ("train", "val", "test", UNUSED, UNIDENTIFIED)
@@ -100,14 +100,14 @@ def data_set(found: Images, album: StudyAlbum) -> DataSet:
             several += 1
             crowds += [image] if len(crowds) < KEPT else []
     numbers = found.split.subsets
-    shown = [_case(found.name, image, album) for image in spread([i for i in failed if i.status == "no_face"], SHOWN)]
+    shown = [_case(found.name, image, album) for image in spread([i for i in failed if i.status == NO_FACE], SHOWN)]
     return DataSet(
         name=found.name,
         about=_about(found.source),
         images=statuses.total(),
         aligned=statuses[ALIGNED],
-        no_face=statuses["no_face"],
-        unreadable=statuses["unreadable"],
+        no_face=statuses[NO_FACE],
+        unreadable=statuses[UNREADABLE],
         several=several,
         dropped=statuses[DROPPED],
         corrected=corrected,

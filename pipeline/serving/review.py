@@ -15,7 +15,7 @@ from pipeline.identification.sheets import Sheet, words
 from pipeline.reporting.number_format import percent, ratio
 from pipeline.reporting.sheets import right
 from pipeline.serving.answered_question import OPEN, STATES, AnsweredQuestion, state
-from pipeline.store.columns import sitter_id_of
+from pipeline.store.columns import TITLE, sitter_id_of
 from pipeline.store.credits import caption
 
 ALL = "all"
@@ -172,7 +172,7 @@ def entries(sheets: Sequence[Sheet], wanted: Filter) -> list[ReviewEntry]:
 
 
 def _entry(number: int, sheet: Sheet, now: str) -> ReviewEntry:
-    final, name, title = sheet.answer.final, sheet.answer.probe.image_id, sheet.columns.get("title", "")
+    final, name, title = sheet.answer.final, sheet.answer.probe.image_id, sheet.columns.get(TITLE, "")
     if final is not None and final.sitter:
         return ReviewEntry(number, name, now, final.sitter, "", title)
     first = sheet.candidates[0].candidate if sheet.candidates else None

@@ -9,7 +9,19 @@ from pipeline.core.errors import SitterError, nearest
 from pipeline.formats.iiif_presentation import Canvas, Manifest
 from pipeline.formats.iiif_text import BETWEEN, by_language, text
 from pipeline.sources.listing import KNOWN, OWN, plain_text
-from pipeline.store.columns import LICENCE, RESERVED, kept_as
+from pipeline.store.columns import (
+    ARTIST,
+    CREDIT,
+    INSTITUTION,
+    INVENTORY,
+    LICENCE,
+    MEDIUM,
+    PAGE,
+    RESERVED,
+    TITLE,
+    YEAR,
+    kept_as,
+)
 
 MANIFEST = "manifest"
 """Column: the manifest's URI."""
@@ -20,12 +32,12 @@ NAMED = (SITTER, *KNOWN)
 """Columns that a study may fill from a label."""
 # Labels that museums use, in small letters; labels that a study names take precedence.
 USUAL: Mapping[str, tuple[str, ...]] = {
-    "artist": (
+    ARTIST: (
         *("artist", "artists", "creator", "creators", "maker", "painter", "artist/maker", "künstler", "künstler/in"),
         *("maler", "artiste", "auteur", "kunstenaar", "vervaardiger"),
     ),
-    "title": ("title", "titel", "titre"),
-    "year": (
+    TITLE: ("title", "titel", "titre"),
+    YEAR: (
         "date",
         "year",
         "date created",
@@ -37,7 +49,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "année",
         "datering",
     ),
-    "medium": (
+    MEDIUM: (
         "medium",
         "materials",
         "material",
@@ -46,8 +58,8 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         "material/technik",
         "matériaux",
     ),
-    "institution": ("institution", "repository", "holding institution", "owner", "museum", "holding museum"),
-    "inventory": (
+    INSTITUTION: ("institution", "repository", "holding institution", "owner", "museum", "holding museum"),
+    INVENTORY: (
         *("accession number", "inventory number", "object number", "inventarnummer", "objectnummer"),
         *("numéro d'inventaire", "identifier"),
     ),
@@ -96,11 +108,11 @@ def described(manifest: Manifest, canvas: Canvas, columns: Mapping[str, str], la
         given, further = mine | given, rest | further
     said = {name: BETWEEN.join(words) for name, words in given.items()}
     own = {
-        "title": text(manifest.label, language),
-        "institution": text(manifest.institution, language),
-        "credit": text(manifest.credit, language),
+        TITLE: text(manifest.label, language),
+        INSTITUTION: text(manifest.institution, language),
+        CREDIT: text(manifest.credit, language),
         LICENCE: manifest.licence,
-        "page": manifest.page,
+        PAGE: manifest.page,
         MANIFEST: manifest.uri,
         VIEW: text(canvas.label, language) if len(manifest.canvases) > 1 else "",
     }

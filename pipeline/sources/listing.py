@@ -19,17 +19,26 @@ from pipeline.sources.identifiers import joined
 from pipeline.sources.image_files import check_id
 from pipeline.sources.listed import ListedPortrait
 from pipeline.sources.local import check_url
-from pipeline.store.columns import LICENCE, RESERVED, SITTER_ID, kept_as
+from pipeline.store.columns import (
+    ARTIST,
+    CREDIT,
+    INSTITUTION,
+    INVENTORY,
+    LICENCE,
+    MEDIUM,
+    PAGE,
+    RESERVED,
+    SITTER_ID,
+    TITLE,
+    YEAR,
+    kept_as,
+)
 
 logger = logging.getLogger(__name__)
 
 OWN = ("image_id", "sitter", "path", "url", "sha256")
 # Further columns that other stages use by name.
-KNOWN = (
-    *("artist", "year", "title", "medium", "institution", "inventory", "credit", "page"),
-    LICENCE,
-    SITTER_ID,
-)
+KNOWN = (ARTIST, YEAR, TITLE, MEDIUM, INSTITUTION, INVENTORY, CREDIT, PAGE, LICENCE, SITTER_ID)
 # Columns that are kept exactly as written, since a disk or a server is asked for these names.
 VERBATIM = ("path", "url")
 BREAK = re.compile(r"\r\n?")

@@ -12,6 +12,7 @@ from pipeline.core.errors import SitterError
 from pipeline.core.names import same
 from pipeline.core.nobody import nobody, several
 from pipeline.store.accounts import ALIGNED, Account
+from pipeline.store.columns import ARTIST
 
 if TYPE_CHECKING:
     from pipeline.params.nobody import Nobody
@@ -32,7 +33,7 @@ def known_artists(account: Account, words: Nobody, unknown: Sequence[str], datas
     Raises:
         SitterError: the account has no column `artist`, or no image has a known artist.
     """
-    if "artist" not in account.columns:
+    if ARTIST not in account.columns:
         raise SitterError(
             f"split.{dataset}.artists needs the artists of the images, but data/faces/{dataset}/faces.csv has no "
             f"column artist: add it to the CSV that download.{dataset} reads (or name it by `columns: {{artist: "

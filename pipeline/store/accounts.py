@@ -15,7 +15,7 @@ from pipeline.core.errors import SitterError, nearest
 from pipeline.core.files import each_batch, each_row, read_columns, repeated_checksums
 from pipeline.core.layout import HERE, Layout
 from pipeline.core.typed_files import Number, each_typed, from_file
-from pipeline.store.columns import DEALT, FOUND, GIVEN, RENDERED
+from pipeline.store.columns import ARTIST, DEALT, FOUND, GIVEN, PAIRS, RENDERED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +44,7 @@ NUMBERS = ("scale", "score", *BOX, "misfit", *SIZE, "faces")
 """Columns of numbers, which are empty where there is no face."""
 TEXTS = ("image_id", "path", "sitter", "reason", "others")
 """Columns that are text even where every cell looks like a number."""
-SHARED = ("sitter", "status", "origin", "rendering", "artist", "pairs", "width", "height")
+SHARED = ("sitter", "status", "origin", "rendering", ARTIST, PAIRS, "width", "height")
 """Columns in which many images have the same word."""
 OURS = frozenset({*GIVEN, *FOUND, *DEALT, *RENDERED})
 """Columns that are not facts of the source about a picture."""

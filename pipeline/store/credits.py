@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from pipeline.core.layout import HERE, Layout
 from pipeline.store.accounts import each_account, has_account
-from pipeline.store.columns import URL
+from pipeline.store.columns import ARTIST, CREDIT, INSTITUTION, INVENTORY, MEDIUM, PAGE, TITLE, URL, YEAR
 
-CAPTION = ("artist", "title", "year", "medium", "institution", "inventory", "credit")
+CAPTION = (ARTIST, TITLE, YEAR, MEDIUM, INSTITUTION, INVENTORY, CREDIT)
 """Columns of a caption, in this order; candidates.csv has all columns."""
-LINK = (URL, "page")
+LINK = (URL, PAGE)
 """Columns of addresses: the picture, and the page that shows it."""
 
 
