@@ -11,9 +11,15 @@ import pytest
 from pipeline.core.errors import SitterError
 from pipeline.store.benchmarks import Difference, GroupErrors, GroupRate, HardPair
 from pipeline.store.curves import CmcCurve, Curve, DiscardCurve, EmbeddingMap, Placed, RocCurve, ScoreHistogram
+from pipeline.store.evaluation import (
+    Evaluation,
+    MeasuredBenchmark,
+    SeenElsewhere,
+    SubsetSize,
+    TrainedSitters,
+)
 from pipeline.store.figures import Figure, Shown
 from pipeline.store.results import Measured, read_results, write_benchmark, write_results
-from pipeline.store.runs import MeasuredBenchmark, Run, SeenElsewhere, SubsetSize, TrainedSitters
 
 ROC = RocCurve([0.0, 1.0], [0.5, 1.0], [None, 0.25])
 GROUP = GroupErrors.of(
@@ -22,7 +28,7 @@ GROUP = GroupErrors.of(
 )  # fmt: skip
 PAIR = HardPair("", "hardest_genuine", 1, "a/1", "a/2", "photos", "photos", 0.1)
 FIGURES = {"eer": Figure(0.25, "few pairs", (0.2, 0.3)), "tar@0.01": Figure(None, "no pair", (None, None))}
-RUN = Run(
+EVALUATION = Evaluation(
     seed=7, level=0.9, replicates=50, far=[0.01], family="benchmark", models=["net"], outside=[], fusions=[],
     benchmarks={"faces": MeasuredBenchmark(
         {"kind": "all-pairs", "probe": "photos", "gallery": None},
@@ -36,12 +42,12 @@ RUN = Run(
 DIFFERENCE = Difference("net", "other", "eer", 0.1, 0.05, 0.15, 0.01, significant=True, family=3, p_uncorrected=0.003)
 
 
-def written(folder: Path, *curves: Curve, run: Run = RUN) -> Path:
+def written(folder: Path, *curves: Curve, evaluation: Evaluation = EVALUATION) -> Path:
     """Write results with one benchmark and two models; the second model has figures alone."""
     first = Measured(FIGURES, (ROC, *curves), [GROUP], [PAIR])
     by_model = {"net": first, "other": Measured({"eer": Figure(0.15)})}
     write_benchmark(folder, "faces", by_model, [DIFFERENCE], [])
-    write_results(folder, {"faces": {model: found.figures for model, found in by_model.items()}}, run)
+    write_results(folder, {"faces": {model: found.figures for model, found in by_model.items()}}, evaluation)
     return folder
 
 
@@ -50,10 +56,10 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     bars, places = ScoreHistogram([0.0], [0.1], [4], [5]), EmbeddingMap(["a/1"], [1.0], [2.0], {"style": ["oil"]})
     found = read_results(written(tmp_path, discard, bars, places))
     (faces,) = found.benchmarks
-    assert found.run == RUN
+    assert found.evaluation == EVALUATION
     assert faces.metrics == {"net": FIGURES, "other": {"eer": Figure(0.15)}}
     assert (faces.kind, faces.probe, faces.gallery, faces.shown) == (
-        "all-pairs", "photos", "photos", RUN.benchmarks["faces"].shown,
+        "all-pairs", "photos", "photos", EVALUATION.benchmarks["faces"].shown,
     )  # fmt: skip
     assert faces.curve(RocCurve) == {"net": ROC}
     assert faces.curve(ScoreHistogram)["net"].bins() == [(0.0, 0.1, 4.0, 5.0)]
@@ -95,7 +101,7 @@ def test_a_record_of_an_older_version_is_read(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps({"seed": 7, "level": 0.9, "replicates": 50}))
     (tmp_path / "curves/roc-faces.csv").write_text("model,far,tar\nnet,0.0,0.5\ngone,0.0,0.25\n")
     found = read_results(tmp_path)
-    assert found.run == Run(7, 0.9, 50)
+    assert found.evaluation == Evaluation(7, 0.9, 50)
     (faces,) = found.benchmarks
     assert (faces.kind, faces.probe) == ("", "")
     assert {model: curve.line() for model, curve in faces.curve(RocCurve).items()} == {"net": [(0.0, 0.5)]}

@@ -16,8 +16,8 @@ from pipeline.splits.given_pairs import lost_pairs
 from pipeline.splits.pictures import across, picture_names, shown
 from pipeline.splits.trained import seen
 from pipeline.store.accounts import AccountedImage, has_account, read_column, read_images
+from pipeline.store.evaluation import SubsetSize
 from pipeline.store.overlaps import read_excluded
-from pipeline.store.runs import SubsetSize
 from pipeline.store.splits import (
     TESTED,
     UNIDENTIFIED,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from pipeline.reporting import figures
+from pipeline.reporting import charts
 from pipeline.reporting.album import StudyAlbum
 from pipeline.reporting.by_group import ByGroup, by_group
 from pipeline.reporting.calibration import CalibrationChapter, calibration
@@ -115,8 +115,8 @@ def chapter(
         note=NOTES.get(benchmark.kind, ""),
         trained=trained,
         table=table,
-        charts=figures.charts(benchmark, styles, far),
-        scores=[(style, chart) for style in order if (chart := figures.scores(benchmark, style.name))],
+        charts=charts.charts(benchmark, styles, far),
+        scores=[(style, chart) for style in order if (chart := charts.scores(benchmark, style.name))],
         declared=declared(benchmark, styles),
         comparison=comparison(benchmark, styles),
         generic=everything(benchmark, styles),

@@ -13,7 +13,7 @@ from pipeline.params.outside_systems.base import OutsideOptions
 from pipeline.params.systems import Entry
 from pipeline.params.train import Model
 from pipeline.params.weights import HasWeights
-from pipeline.reporting.figures import history
+from pipeline.reporting.charts import history
 from pipeline.reporting.series import Series, Styles
 from pipeline.reporting.svg import Chart
 from pipeline.store.models import SystemFiles

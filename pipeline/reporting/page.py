@@ -48,10 +48,10 @@ def page(found: Findings, album: StudyAlbum) -> str:
         found: everything that the page shows.
         album: collects the pictures in the order in which they are used.
     """
-    outcome, styles, run = found.outcome, found.styles, found.outcome.results.run
+    outcome, styles, evaluation = found.outcome, found.styles, found.outcome.results.evaluation
     benchmarks = outcome.results.benchmarks
     chapters = [
-        chapter(benchmark, styles, found.far, found.pairs, trained_sitters(run, benchmark), album)
+        chapter(benchmark, styles, found.far, found.pairs, trained_sitters(evaluation, benchmark), album)
         for benchmark in benchmarks
     ]
     verdicts = [c.verdict for c in chapters if c.verdict is not None]
@@ -67,8 +67,8 @@ def page(found: Findings, album: StudyAlbum) -> str:
         declared=answer(benchmarks),
         headline=headline(verdicts),
         certainty=certainty(verdicts),
-        level=f"{100 * run.level:g}{NBSP}%",
-        replicates=run.replicates,
+        level=f"{100 * evaluation.level:g}{NBSP}%",
+        replicates=evaluation.replicates,
         facts=_facts(styles, len(chapters)),
         benchmarks=chapters,
         anchors={c.data.name: f"benchmark-{i}" for i, c in enumerate(chapters, 1)},
@@ -86,7 +86,7 @@ def page(found: Findings, album: StudyAlbum) -> str:
         any_training=any(card.curves for card in cards),
         model_cards=cards,
         materials=found.materials,
-        seed=run.seed,
+        seed=evaluation.seed,
         versions=_versions(found.versions),
         params=yaml.safe_dump(found.params, sort_keys=False, allow_unicode=True, width=110),
         pictures=album.pictures,

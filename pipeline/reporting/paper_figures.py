@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pipeline.reporting.figures import over_epochs
+from pipeline.reporting.charts import over_epochs
 from pipeline.reporting.paper_lines import lines
 from pipeline.reporting.series import Series, Styles
 from pipeline.store.benchmarks import Benchmark

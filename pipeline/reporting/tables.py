@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from pipeline.reporting.headings import heading
 from pipeline.store.benchmarks import Benchmark
+from pipeline.store.evaluation import Evaluation
 from pipeline.store.figures import Figure
 from pipeline.store.results import Results
-from pipeline.store.runs import Run
 
 
 def results_table(results: Results) -> str:
@@ -16,7 +16,7 @@ def results_table(results: Results) -> str:
 
     The best model of each column has an asterisk. Notes stand below the table.
     """
-    return "\n\n".join(_benchmark(benchmark, results.run) for benchmark in results.benchmarks)
+    return "\n\n".join(_benchmark(benchmark, results.evaluation) for benchmark in results.benchmarks)
 
 
 def cell(figure: Figure | None, percent: bool) -> str:
@@ -35,7 +35,7 @@ def cell(figure: Figure | None, percent: bool) -> str:
     return number(figure.value) + ("" if low is None or high is None else f" [{number(low)}, {number(high)}]")
 
 
-def _benchmark(benchmark: Benchmark, run: Run) -> str:
+def _benchmark(benchmark: Benchmark, evaluation: Evaluation) -> str:
     shown, models, judged = benchmark.shown, benchmark.metrics, benchmark.figures
     counts = {name for figures in models.values() for name, figure in figures.items() if isinstance(figure.value, int)}
     columns = judged or [n for n in shown if benchmark.percent(n)] or [n for n in shown if n not in counts]
@@ -47,16 +47,16 @@ def _benchmark(benchmark: Benchmark, run: Run) -> str:
     notes = dict.fromkeys(
         f"{heading(c)}: {note}" for c in columns for model in models if (note := benchmark.note(model, c))
     )
-    intervals = f"{100 * run.level:g} % intervals from {run.replicates:,} resamplings"
+    intervals = f"{100 * evaluation.level:g} % intervals from {evaluation.replicates:,} resamplings"
     title = f"{benchmark.name} ({benchmark.kind}; {_counts(benchmark)}{intervals}; * best)"
-    return "\n".join([title, *aligned(rows), *notes, *trained_sitters(run, benchmark)])
+    return "\n".join([title, *aligned(rows), *notes, *trained_sitters(evaluation, benchmark)])
 
 
-def trained_sitters(run: Run, benchmark: Benchmark) -> list[str]:
+def trained_sitters(evaluation: Evaluation, benchmark: Benchmark) -> list[str]:
     """Return sentences on the test sitters of a benchmark that some models were trained on in another data set."""
-    what = "left out for all models" if run.trained_sitters.exclude else "figures on these sitters are too good"
+    what = "left out for all models" if evaluation.trained_sitters.exclude else "figures on these sitters are too good"
     datasets = {benchmark.probe, benchmark.gallery}
-    return [f"{one.sentence} ({what})" for one in run.trained_sitters.found if one.dataset in datasets]
+    return [f"{one.sentence} ({what})" for one in evaluation.trained_sitters.found if one.dataset in datasets]
 
 
 def _counts(benchmark: Benchmark) -> str:

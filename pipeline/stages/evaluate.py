@@ -21,9 +21,9 @@ from pipeline.metrics.reader import Reader
 from pipeline.params.outside_systems.scores import OutsideScoresOptions
 from pipeline.splits.trained import warn
 from pipeline.store.benchmarks import Difference
+from pipeline.store.evaluation import Evaluation, MeasuredBenchmark, SeenElsewhere, TrainedSitters
 from pipeline.store.figures import ENDS, Figure, Figures, Shown, judged_by
 from pipeline.store.results import Measured, write_benchmark, write_results
-from pipeline.store.runs import MeasuredBenchmark, Run, SeenElsewhere, TrainedSitters
 
 if TYPE_CHECKING:
     from pipeline.metrics.comparisons import ReplicatedScalar, ScalarDifference
@@ -115,7 +115,7 @@ def write(folder: Path, study: Study, results: ResultsByModel, read: Reader) -> 
         }
         write_benchmark(folder, benchmark, measured, _compare(by_model, level), map(_told, against[benchmark]))
         metrics[benchmark] = {model: found.figures for model, found in measured.items()}
-    write_results(folder, metrics, _run(study, results, read))
+    write_results(folder, metrics, _evaluation(study, results, read))
 
 
 def _figures(result: Result, level: float) -> dict[str, Figure]:
@@ -206,7 +206,7 @@ def _units(by_model: Mapping[str, Result], models: Sequence[str]) -> tuple[int, 
     return units, min((r.units if r.effective is None else r.effective for r in results), default=0.0)
 
 
-def _run(study: Study, results: ResultsByModel, read: Reader) -> Run:
+def _evaluation(study: Study, results: ResultsByModel, read: Reader) -> Evaluation:
     """Return the record of the evaluation: settings, data and versions behind the figures, and how to show them."""
     benchmarks = {}
     for benchmark, by_model in results.items():
@@ -214,7 +214,7 @@ def _run(study: Study, results: ResultsByModel, read: Reader) -> Run:
         shown = {n: Shown(s.percent, s.better, s.beside) for n, s in scalars.items()}
         benchmarks[benchmark] = MeasuredBenchmark(study.evaluate.benchmarks[benchmark].model_dump(), shown)
     seen = tuple(SeenElsewhere(**vars(one), sentence=one.sentence()) for one in read.seen)
-    return Run(
+    return Evaluation(
         seed=study.seed,
         level=study.evaluate.bootstrap.level,
         replicates=study.evaluate.bootstrap.replicates,

@@ -115,7 +115,7 @@ def read(study: Study, at: Layout) -> Findings:
         versions={
             "Models": [files[name].facts.versions for name in study.models],
             "Embeddings": embedded,
-            "Figures": [outcome.results.run.versions],
+            "Figures": [outcome.results.evaluation.versions],
         },
         params=study.model_dump(mode="json"),
     )

@@ -33,8 +33,8 @@ from pipeline.store.curves import (
     ScoreHistogram,
     Tippett,
 )
+from pipeline.store.evaluation import NOT_RECORDED, Evaluation, MeasuredBenchmark, evaluation_of, write_evaluation
 from pipeline.store.figures import Figures, as_record, from_record
-from pipeline.store.runs import NOT_RECORDED, MeasuredBenchmark, Run, run_of, write_run
 
 DRAWN: tuple[type[Curve], ...] = (
     *(RocCurve, DetCurve, ScoreHistogram, CmcCurve, DirCurve, NearestMean, NearestCentre),
@@ -55,7 +55,7 @@ class Results:
     """Everything that `evaluate` has found."""
 
     benchmarks: list[Benchmark]
-    run: Run
+    evaluation: Evaluation
 
 
 @dataclass(frozen=True)
@@ -70,19 +70,19 @@ class Measured:
     """The hardest pairs, without the name of the model."""
 
 
-def write_results(folder: Path, metrics: Metrics, run: Run) -> None:
+def write_results(folder: Path, metrics: Metrics, evaluation: Evaluation) -> None:
     """Write the figures and the record of their measurement into an existing folder.
 
     Args:
         folder: the folder of the results, while it is being made.
         metrics: the figures of all benchmarks.
-        run: the record of the measurement.
+        evaluation: the record of the measurement.
     """
     for part in FOLDERS:  # even if it stays empty
         (folder / part).mkdir(exist_ok=True)
     records = {name: {model: as_record(own) for model, own in by_model.items()} for name, by_model in metrics.items()}
     write_json(folder / METRICS, records)
-    write_run(folder / RUN, run)
+    write_evaluation(folder / RUN, evaluation)
 
 
 def write_benchmark(
@@ -178,9 +178,11 @@ def read_results(folder: Path, first: Iterable[str] = ()) -> Results:
     metrics = _metrics(path, figures)
     if not metrics:
         raise SitterError(f"{path} holds no benchmark: name one under `evaluate.benchmarks` and run `evaluate` again.")
-    run = run_of(folder / RUN, record)
+    evaluation = evaluation_of(folder / RUN, record)
     order = dict.fromkeys([*(b for b in first if b in metrics), *metrics])
-    return Results([_benchmark(folder, b, metrics[b], run.benchmarks.get(b, NOT_RECORDED)) for b in order], run)
+    return Results(
+        [_benchmark(folder, b, metrics[b], evaluation.benchmarks.get(b, NOT_RECORDED)) for b in order], evaluation
+    )
 
 
 def _evaluated(folder: Path) -> Path:

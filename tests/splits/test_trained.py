@@ -16,7 +16,7 @@ from pipeline.reporting.tables import trained_sitters
 from pipeline.splits.trained import seen, warn
 from pipeline.store.benchmarks import Benchmark
 from pipeline.store.embeddings import write_embeddings
-from pipeline.store.runs import Run, SeenElsewhere, TrainedSitters
+from pipeline.store.evaluation import Evaluation, SeenElsewhere, TrainedSitters
 from pipeline.store.splits import Seated, Split, write_split
 from tests.fusions.test_folds import NETWORK
 from tests.fusions.test_folds import study as folded
@@ -93,11 +93,11 @@ def test_counts_and_names_are_said_in_a_line_for_models_that_share_them(
     for words in ("8 of 10 test sitters of portraits", "head, of-head in photos", "s0, s1", "trained_sitters: exclude"):
         assert words in said
     elsewhere = tuple(SeenElsewhere(**vars(one), sentence=one.sentence()) for one in found)
-    run = Run(1, 0.95, 100, trained_sitters=TrainedSitters(exclude=False, found=elsewhere))
+    evaluation = Evaluation(1, 0.95, 100, trained_sitters=TrainedSitters(exclude=False, found=elsewhere))
     portrait_test, photo_test = (Benchmark("b", "all-pairs", name, name, {}, {}) for name in ("portraits", "photos"))
-    assert len(trained_sitters(run, portrait_test)) == 1
-    assert trained_sitters(run, photo_test) == []
-    assert trained_sitters(Run(1, 0.95, 100), portrait_test) == []
+    assert len(trained_sitters(evaluation, portrait_test)) == 1
+    assert trained_sitters(evaluation, photo_test) == []
+    assert trained_sitters(Evaluation(1, 0.95, 100), portrait_test) == []
 
 
 def test_a_data_set_and_those_split_like_it_are_kept_apart_by_the_split_itself(at: Layout) -> None:

@@ -82,7 +82,7 @@ NOT_RECORDED = MeasuredBenchmark({}, {})
 
 
 @dataclass(frozen=True)
-class Run:
+class Evaluation:
     """The record of an evaluation."""
 
     seed: int
@@ -105,13 +105,13 @@ class Run:
     """Data set → number of images that were left out because a training set holds them, too."""
 
 
-def write_run(path: Path, run: Run) -> None:
+def write_evaluation(path: Path, evaluation: Evaluation) -> None:
     """Write `run.json`."""
-    benchmarks = {name: {**one.options, SHOWN: as_json(one.shown)} for name, one in run.benchmarks.items()}
-    write_json(path, as_json(run) | {BENCHMARKS: benchmarks})
+    benchmarks = {name: {**one.options, SHOWN: as_json(one.shown)} for name, one in evaluation.benchmarks.items()}
+    write_json(path, as_json(evaluation) | {BENCHMARKS: benchmarks})
 
 
-def run_of(path: Path, content: Any) -> Run:
+def evaluation_of(path: Path, content: Any) -> Evaluation:
     """Return the content of `run.json` as a record; what an older version did not record is empty.
 
     Raises:
@@ -119,4 +119,4 @@ def run_of(path: Path, content: Any) -> Run:
     """
     told = content.get(BENCHMARKS, {}) if isinstance(content, dict) else {}
     benchmarks = {name: {"options": one, "shown": one.pop(SHOWN, {})} for name, one in deepcopy(told).items()}
-    return of_json(Run, content | {BENCHMARKS: benchmarks} if told else content, path)
+    return of_json(Evaluation, content | {BENCHMARKS: benchmarks} if told else content, path)
