@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from pipeline.core.errors import SitterError
+from pipeline.core.json_records import as_json, of_json, read_object, write_object
 from pipeline.core.layout import Layout
-from pipeline.core.typed_files import as_json, of_json, read_object, write_object
 from pipeline.params.identify import Identify
 from pipeline.store.candidates import QUESTION
 from pipeline.store.exports import Checked, ExportedInput, ExportRecord, read_export, write_export

@@ -1,4 +1,4 @@
-"""Files as typed objects: a row of a CSV, the object of a JSON file, and a folder with known files become dataclasses.
+"""Files as typed objects: a row of a CSV file, and a folder with a known set of files, each become a dataclass.
 
 The fields of a row are its columns. The fields of a folder are its files, each declared with its name and its reader:
 
@@ -11,8 +11,8 @@ The fields of a row are its columns. The fields of a folder are its files, each 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, field, fields, is_dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -20,12 +20,11 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator
 
 from pipeline.core.errors import SitterError
-from pipeline.core.files import each_row, read_json, write_json
+from pipeline.core.files import each_row
 
 Row = TypeVar("Row")
 Folder = TypeVar("Folder")
 Content = TypeVar("Content")
-UNWRITTEN = "unwritten"
 
 
 def each_typed(path: Path, kind: type[Row]) -> Iterator[Row]:
@@ -59,61 +58,6 @@ def read_typed(path: Path, kind: type[Row], optional: bool = False) -> list[Row]
 def rows_of(kind: type[Row]) -> Callable[[Path], list[Row]]:
     """Return a reader for `from_file`: the rows of a CSV file, as `read_typed` returns them."""
     return partial(read_typed, kind=kind)
-
-
-def unwritten(default: Any = None) -> Any:
-    """Declare a field of a record whose key the file does not have where the field has this value."""
-    return field(default=default, metadata={UNWRITTEN: True})
-
-
-def as_json(value: Any) -> Any:
-    """Return a record as values of JSON: its fields are the keys, in their order; see `unwritten`."""
-    if is_dataclass(value):
-        told = ((declared, getattr(value, declared.name)) for declared in fields(value))
-        return {
-            declared.name: as_json(found)
-            for declared, found in told
-            if not (declared.metadata.get(UNWRITTEN) and found == declared.default)
-        }
-    if isinstance(value, Mapping):
-        return {key: as_json(found) for key, found in value.items()}
-    return [as_json(found) for found in value] if isinstance(value, list | tuple) else value
-
-
-def of_json(kind: type[Content], content: Any, path: Path) -> Content:
-    """Return the content of a JSON file as a record, as `read_object` does."""
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        return TypeAdapter(kind).validate_python(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        wrong = "is absent" if first["type"] == "missing" else f"is {first['input']!r}: {first['msg']}"
-        raise SitterError(f"{path}: {where} {wrong}. Run the stage that makes this file again.") from None
-
-
-def read_object(path: Path, kind: type[Content]) -> Content:
-    """Return the object of a JSON file; each field is a key, and further keys are ignored.
-
-    Args:
-        path: the file.
-        kind: a dataclass. Its annotations are the types of the values; a key with a default may be absent.
-
-    Raises:
-        SitterError: the file or a key is absent, or a value does not have its field's type; the message names it.
-    """
-    return of_json(kind, read_json(path), path)
-
-
-def write_object(path: Path, record: Any) -> None:
-    """Write a record as a JSON file; see `as_json`."""
-    write_json(path, as_json(record))
-
-
-def object_of(kind: type[Content]) -> Callable[[Path], Content]:
-    """Return a reader for `from_file`: the object of a JSON file, as `read_object` returns it."""
-    return partial(read_object, kind=kind)
 
 
 def from_file(name: str, read: Callable[[Path], Content], absent: Any = MISSING) -> Content:

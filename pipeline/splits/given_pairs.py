@@ -14,7 +14,6 @@ from pipeline.core.errors import SitterError
 from pipeline.splits.copies import Copies
 from pipeline.splits.seats import NO_SEAT, Seat
 from pipeline.store.accounts import ALIGNED, Account, AccountedImage
-from pipeline.store.columns import pair_place
 from pipeline.store.splits import ListedPair
 
 logger = logging.getLogger(__name__)
@@ -88,10 +87,11 @@ def _every_pair(account: Account, folds: int, dataset: str) -> tuple[list[Listed
         )
     sides: dict[int, dict[str, tuple[str, bool, str]]] = {}
     for line, image in enumerate(account.images, start=2):
-        for word in image.pairs.split():
-            place = pair_place(word)
-            if place is None:
-                raise SitterError(f"{table}, line {line}: pairs holds {word!r}; expected a place like 7a+ or 12b-.")
+        try:
+            places = image.places
+        except SitterError as error:
+            raise SitterError(f"{table}, line {line}: {error}") from None
+        for place in places:
             pair = sides.setdefault(place.pair, {})
             if place.side in pair:
                 raise SitterError(

@@ -15,7 +15,7 @@ from pipeline.core.errors import SitterError, nearest
 from pipeline.core.files import each_batch, each_row, read_columns, repeated_checksums
 from pipeline.core.layout import HERE, Layout
 from pipeline.core.typed_files import Number, each_typed, from_file
-from pipeline.store.columns import ARTIST, DEALT, FOUND, GIVEN, PAIRS, RENDERED
+from pipeline.store.columns import ARTIST, DEALT, FOUND, GIVEN, PAIRS, RENDERED, PairPlace, pair_places
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,6 +114,11 @@ class AccountedImage(NamedTuple):
     """SHA-256 of the image's file if another image of the data set is the same file; otherwise empty."""
     box: tuple[str, ...] = ()
     """The place of the face in the image, x0 to y1, if `file` is not empty; otherwise ()."""
+
+    @property
+    def places(self) -> list[PairPlace]:
+        """The same places; raises SitterError if `pairs` holds something else."""
+        return pair_places(self.pairs)
 
 
 @dataclass(frozen=True)

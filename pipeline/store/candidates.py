@@ -16,8 +16,9 @@ from typing import Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import each_row, read_csv, write_csv, write_json
+from pipeline.core.json_records import object_of, write_object
 from pipeline.core.layout import HERE, Layout
-from pipeline.core.typed_files import from_file, object_of, write_object
+from pipeline.core.typed_files import from_file
 from pipeline.store.questions import QUESTION, Question
 
 CANDIDATES, KNOWN = "candidates.csv", "known.csv"

@@ -10,6 +10,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
+from pipeline.core.errors import SitterError
+
 GIVEN = ("image_id", "path", "sitter", "sha256")
 """Written by every source; in a user's list these columns have the same meaning."""
 WRITTEN = "sitter_as_written"
@@ -97,10 +99,15 @@ def pairs_column(places: Iterable[PairPlace]) -> dict[str, str]:
     return {PAIRS: " ".join(f"{place.pair}{place.side}{'+' if place.genuine else '-'}" for place in places)}
 
 
-def pair_place(word: str) -> PairPlace | None:
-    """Return a place from a cell of this column; None: the word is no place."""
-    found = PLACE.fullmatch(word)
-    return None if found is None else PairPlace(int(found[1]), found[2], found[3] == "+")
+def pair_places(cell: str) -> list[PairPlace]:
+    """Return the places in such a cell; raises SitterError if a word is no place."""
+    found = []
+    for word in cell.split():
+        parts = PLACE.fullmatch(word)
+        if parts is None:
+            raise SitterError(f"{PAIRS} holds {word!r}; expected a place like 7a+ or 12b-.")
+        found.append(PairPlace(int(parts[1]), parts[2], parts[3] == "+"))
+    return found
 
 
 def templates_cell(templates: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import write_json
-from pipeline.core.typed_files import as_json, of_json
+from pipeline.core.json_records import as_json, of_json
 from pipeline.store.figures import Shown
 
 BENCHMARKS, SHOWN = "benchmarks", "scalars"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import MANIFEST
-from pipeline.core.typed_files import read_object, unwritten, write_object
+from pipeline.core.json_records import read_object, unwritten, write_object
 from pipeline.store.models import RECORD
 
 

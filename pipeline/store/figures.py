@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from pipeline.core.typed_files import unwritten
+from pipeline.core.json_records import unwritten
 
 LOW, HIGH, NOTE = "_low", "_high", "_note"
 ENDS = (None, None)

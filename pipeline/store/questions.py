@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.core.json_records import read_object, unwritten
 from pipeline.core.layout import HERE, Layout
-from pipeline.core.typed_files import read_object, unwritten
 
 QUESTION = "question.json"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.files import read_json
-from pipeline.core.typed_files import as_json, of_json, unwritten
+from pipeline.core.json_records import as_json, of_json, unwritten
 
 LONG = ("training", "versions", "code")
 """Parts of a record that a summary leaves out."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from pipeline.answering.exporting.network import Exported
-from pipeline.core.typed_files import as_json
+from pipeline.core.json_records import as_json
 from pipeline.store.exports import ExportRecord
 
 FILE = "model.onnx"
