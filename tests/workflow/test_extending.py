@@ -90,6 +90,7 @@ def test_each_kind_is_two_files_and_two_lines_and_retrains_nothing(workplace: Wo
     workplace.sync("run")
     metrics = json.loads(workplace.text("results/metrics.json"))
     assert metrics["gap"]["short"]["gap"] > 0
+    assert workplace.text("results/curves/quantiles-gap.csv").splitlines()[0] == "model,share,genuine,impostor"
     assert 0 <= metrics["photographs"]["mosaic"]["eer"] < 0.5
     assert "mosaic" in workplace.text("results/report.html")
     for path in ("pipeline/params/losses/single.py", "pipeline/params/metrics/__init__.py"):
