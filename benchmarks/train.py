@@ -30,12 +30,13 @@ import torch
 from pipeline import params
 from pipeline.core import layout
 from pipeline.core.alignment import ARCFACE, align
-from pipeline.core.files import output_folder, write_csv
+from pipeline.core.files import output_folder
 from pipeline.losses.samplers import SitterBatches
 from pipeline.models.build import build
 from pipeline.params import Study
 from pipeline.params.recipe import recipe_of
 from pipeline.store.faces import StoredFace, encode, write_faces
+from pipeline.store.splits import Seated, Split, write_split
 from pipeline.training.data import read_faces
 from pipeline.training.loop import Run
 from pipeline.training.prepare import prepare
@@ -86,16 +87,15 @@ def main() -> None:
 
 def make_faces(sitters: int, images: int) -> None:
     """Write faces of noise, all of train sitters."""
-    rng, rows, faces = np.random.default_rng(1), [], []
+    rng, seats, faces = np.random.default_rng(1), [], []
     for number in range(sitters * images):
         crop = np.kron(rng.integers(0, 256, (28, 28, 3), np.uint8), np.ones((4, 4, 1), np.uint8))
         name, sitter = f"i{number:06}", f"s{number // images:05}"
         faces.append(StoredFace(name, sitter, encode(crop), ARCFACE.points, "", 1.0))
-        rows.append({"image_id": name, "sitter": sitter, "subset": "train", "fold": 0})
+        seats.append(Seated(name, sitter, "train", 0, "", ""))
     with output_folder(layout.faces("noise")) as folder:
         write_faces(folder, faces)
-    with output_folder(layout.split("noise")) as folder:
-        write_csv(folder / "split.csv", rows, ["image_id", "sitter", "subset", "fold"])
+    write_split(Split(layout.split("noise"), seats, [], [], {}))
 
 
 def study(backbone: dict[str, Any], adaptation: dict[str, Any], loss: dict[str, Any], **training: Any) -> Study:
