@@ -18,6 +18,7 @@ from pipeline.params import Study
 from pipeline.params.metrics.kfold import KfoldOptions
 from pipeline.plan.commands import COMMANDS
 from pipeline.reporting.published import comparisons, tables
+from pipeline.store.figures import Figure, from_record
 from tests.metrics.simulated import context
 from tests.reporting.standin import small_study
 
@@ -54,8 +55,8 @@ def test_rows_of_the_study_stand_beside_the_papers(at: Layout, capsys) -> None:
 
 
 def test_equal_names_need_no_entry() -> None:
-    metrics = {"lfw-geometry": {"arcface": {"genuine_similarity": 0.7, "closer_to_centre_a": 0.5}}, "other": {}}
-    (found,) = comparisons(study().published, metrics)
+    arcface = {"genuine_similarity": Figure(0.7), "closer_to_centre_a": Figure(0.5)}
+    (found,) = comparisons(study().published, {"lfw-geometry": {"arcface": arcface}, "other": {}})
     ((model, row, values),) = found.rows
     assert (found.benchmark, model, row.title) == ("lfw-geometry", "arcface", "ArcFace")
     assert values["genuine_similarity"].difference == pytest.approx(-0.014)
@@ -65,22 +66,20 @@ def test_equal_names_need_no_entry() -> None:
 
 def test_unlike_figures_are_refused() -> None:
     """InsightFace's accuracy is not the accuracy at FAR 0.001 that the second study's tables hold."""
-    unlike = {"lfw": {"arcface": {"accuracy": 0.998, "accuracy_low": 0.99, "val@0.001": 0.99}}}
+    arcface = {"accuracy": Figure(0.998, interval=(0.99, 0.999)), "val@0.001": Figure(0.99)}
     with pytest.raises(SitterError, match=r"'lfw'.*holds accuracy@0\.001 .*hold accuracy, val@0\.001"):
-        comparisons(study().published, unlike)
-    unlike["lfw"]["arcface"]["accuracy@0.001"] = 0.9962
-    (found,) = comparisons(study().published, unlike)
+        comparisons(study().published, {"lfw": {"arcface": arcface}})
+    arcface["accuracy@0.001"] = Figure(0.9962)
+    (found,) = comparisons(study().published, {"lfw": {"arcface": arcface}})
     assert found.rows[0][2]["accuracy@0.001"].difference == pytest.approx(-0.001)
 
 
-def as_published(table: Any) -> dict[str, dict[str, Any]]:
+def as_published(table: Any) -> dict[str, dict[str, Figure]]:
     """Results that hold just what a paper holds, with an interval around it."""
-    found: dict[str, dict[str, Any]] = {}
-    for model, row in table.rows.items():
-        given = {figure: value for figure, value in row.values.items() if value is not None}
-        ends = {f"{f}_low": v - 0.001 for f, v in given.items()} | {f"{f}_high": v + 0.001 for f, v in given.items()}
-        found[model] = given | ends
-    return found
+    return {
+        model: {f: Figure(v, interval=(v - 0.001, v + 0.001)) for f, v in row.values.items() if v is not None}
+        for model, row in table.rows.items()
+    }
 
 
 @pytest.mark.parametrize("name", tables())
@@ -120,7 +119,9 @@ def test_recorded_scores_measured_as_the_authors_did_come_out_near_their_figures
     """ArcFace decides 17 of LFW's 6,000 pairs wrongly at FAR 0.001, and InfoNCE 27: 99.72 and 99.55 %."""
     wrong = {"arcface": 13, "infonce": 23}  # of genuine pairs; further ones are impostors at the threshold
     results = {model: kfold(lfw(missed), KfoldOptions(dataset="lfw")) for model, missed in wrong.items()}
-    metrics = {model: {name: s.value for name, s in result.scalars.items()} for model, result in results.items()}
+    metrics = {
+        model: {name: Figure(s.value) for name, s in result.scalars.items()} for model, result in results.items()
+    }
     (found,) = comparisons(study().published, {"lfw": metrics})
     for _, _, values in found.rows:
         assert abs(values["accuracy@0.001"].difference or 1) < 0.0006
@@ -133,7 +134,7 @@ def test_recorded_scores_measured_as_the_authors_did_come_out_near_their_figures
 
 def test_several_models_may_stand_for_one_row() -> None:
     named = {"models": {"dlib": "clip-base", "dlib-head": "clip-base"}}
-    both = {"dlib": figures(0.2, 0.1, 0.3), "dlib-head": figures(0.1, 0.05, 0.2)}
+    both = {"dlib": from_record(figures(0.2, 0.1, 0.3)), "dlib-head": from_record(figures(0.1, 0.05, 0.2))}
     (found,) = comparisons(study(published=named).published, {"historical-faces": both})
     assert [(model, row.title) for model, row, _ in found.rows] == [("dlib", "CLIP-Base"), ("dlib-head", "CLIP-Base")]
 

@@ -45,9 +45,9 @@ def test_images_of_a_sitter_lie_together_and_every_run_gives_the_same() -> None:
     assert found.scalars["same_sitter_nearest"].value == 1
     assert found.scalars["same_sitter_nearest_in_map"].value == 1
     assert found.scalars["trustworthiness"].value > 0.9
-    assert set(place["artist"]) == {"", "artist 0", "artist 1", "artist 2"}
-    apart = np.stack([place["x"], place["y"]], 1)
-    own = np.array(place["sitter"])
+    assert set(place.values["artist"]) == {"", "artist 0", "artist 1", "artist 2"}
+    apart = np.stack([place.x, place.y], 1)
+    own = np.array(place.values["sitter"])
     middle = {name: apart[own == name].mean(0) for name in set(own)}
     nearest = [min(middle, key=lambda name: float(np.linalg.norm(point - middle[name]))) for point in apart]
     assert nearest == list(own)

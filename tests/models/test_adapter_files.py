@@ -24,6 +24,7 @@ from pipeline.params.sources.file import FileOptions
 from pipeline.plan.stages import jobs
 from pipeline.reporting.published import comparisons
 from pipeline.sources import file as source
+from pipeline.store.figures import Figure
 from tests.models.conftest import PROJECT, adaptation_options, backbone_options
 from tests.models.test_backbones import put_weights
 from tests.models.test_load import written
@@ -244,7 +245,7 @@ def test_the_first_study_takes_the_authors_own_adapter_by_the_lines_that_it_show
     study = params.check(deepcopy(raw))
     trained = next(job for job in jobs(study) if job.names == ("clip-lora-theirs",))
     assert trained.inputs == (Path("data/raw/clip"), Path("data/raw/artface-lora"))
-    (found,) = comparisons(study.published, {"historical-faces": {"clip-lora-theirs": {"eer": 0.131}}})
+    (found,) = comparisons(study.published, {"historical-faces": {"clip-lora-theirs": {"eer": Figure(0.131)}}})
     assert found.rows[0][2]["eer"].difference == 0
     del raw["models"]["clip-lora-theirs"]["backbone"]["weights"]
     with pytest.raises(SitterError, match=r"clip-lora-theirs.backbone.adapter needs the weights that it was trained w"):
