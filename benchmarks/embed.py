@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline.core import layout
 from pipeline.core.alignment import ARCFACE
 from pipeline.core.files import output_folder
+from pipeline.core.layout import HERE
 from pipeline.models.backbone import Backbone
 from pipeline.models.build import build
 from pipeline.models.device import device as first_device
@@ -52,7 +52,7 @@ def main(kind: str = "dlib-resnet29", *, faces: int = 256) -> None:
 def model(kind: str, device: torch.device, **options: Any) -> Embedder:
     """Return a network of this kind with random weights; `options` are the backbone's options in params.yaml."""
     made: Any = BACKBONES[kind].model_validate({"kind": kind, **options})
-    network, _ = build(made, NoAdaptation(), seed=1)
+    network, _ = build(made, NoAdaptation(), 1, HERE)
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     network.requires_grad_(False)
     settle_statistics(network)
@@ -76,7 +76,7 @@ def settle_statistics(network: Backbone) -> None:
 def make_faces(n: int) -> FaceStore:
     """Return faces of noise, stored as by `align`."""
     rng = np.random.default_rng(1)
-    folder = layout.faces("noise")
+    folder = HERE.faces("noise")
     with output_folder(folder) as part:
         small = (rng.integers(0, 256, (28, 28, 3), np.uint8) for _ in range(n))
         crops = (np.kron(s, np.ones((4, 4, 1), np.uint8)) for s in small)

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import params
-from pipeline.core import layout
 from pipeline.core.files import read_table
+from pipeline.core.layout import HERE
 from pipeline.core.numbers import Singles
 from pipeline.plan.stages import jobs
 from pipeline.store.accounts import each_account
+from pipeline.store.embeddings import FILE
 from pipeline.store.splits import each_image
 
 CROPS = "-crops"
@@ -72,15 +73,15 @@ def embedded(portraits: Path, weights: Path) -> Portraits:
 
 
 def _read(dataset: str, models: list[str]) -> Portraits:
-    sitter = {image_id: name for image_id, name, _ in each_image(dataset)}
-    tables = {name: read_table(layout.embeddings(name, dataset) / "embeddings.arrow") for name in models}
+    sitter = {image_id: name for image_id, name, _ in each_image(dataset, HERE)}
+    tables = {name: read_table(HERE.embeddings(name, dataset) / FILE) for name in models}
     ids = tables[MEMBERS[0]]["image_id"].to_pylist()
     number = {name: n for n, name in enumerate(sorted({sitter[i] for i in ids}))}
     plain, mirrored = (
         {name: np.array(table[column].to_pylist(), np.float32) for name, table in tables.items()}
         for column in ("embedding", "mirrored")
     )
-    faces = {image.image_id: image.box for image in each_account(dataset)}
+    faces = {image.image_id: image.box for image in each_account(dataset, HERE)}
     boxes = np.array([faces[i] for i in ids])
     size = np.sqrt((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
     return Portraits(plain, mirrored, np.array([number[sitter[i]] for i in ids], np.int32), size)

@@ -33,8 +33,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline import params
-from pipeline.core import layout
 from pipeline.core.alignment import ARCFACE
+from pipeline.core.layout import HERE
 from pipeline.faces.image import read_image
 from pipeline.formats.recordio import RecordFile, write_training_set
 from pipeline.sources.recordio import listed
@@ -61,7 +61,7 @@ def main() -> None:
             rec = Path("own/train.rec").absolute()
             _make(rec, given.most)
         seconds = _convert(rec)
-        file, store = RecordFile(rec), FaceStore(layout.faces("set"))
+        file, store = RecordFile(rec), FaceStore(HERE.faces("set"))
         index = rec.with_suffix(".idx")
         offsets = listed(file, index if index.is_file() else None).offsets
         order = np.random.default_rng(0).permutation(min(len(offsets), len(store)))[: given.most].tolist()
@@ -85,7 +85,7 @@ def main() -> None:
 def _make(rec: Path, count: int) -> None:
     """Write a training set of ORL photographs, cropped square and tinted at random, as JPEG of quality 95."""
     download.run(params.load(PROJECT / "params.yaml"), "orl")
-    files = sorted(layout.raw("orl").rglob("*.pgm"))
+    files = sorted(HERE.raw("orl").rglob("*.pgm"))
     rng = np.random.default_rng(0)
     photographs = [cv2.resize(read_image(path)[10:102], (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for path in files]
 

@@ -28,9 +28,9 @@ import numpy as np
 import torch
 
 from pipeline import params
-from pipeline.core import layout
 from pipeline.core.alignment import ARCFACE, align
 from pipeline.core.files import output_folder
+from pipeline.core.layout import HERE
 from pipeline.losses.samplers import SitterBatches
 from pipeline.models.build import build
 from pipeline.params import Study
@@ -43,7 +43,7 @@ from pipeline.training.prepare import prepare
 from pipeline.training.processes import connect
 from pipeline.training.stop import StopRequest
 
-HERE = Path(__file__).parent.parent
+PROJECT = Path(__file__).parent.parent
 CUDA = torch.cuda.is_available()
 BACKBONES: dict[str, dict[str, Any]] = {
     "dlib": {"kind": "dlib-resnet29"},
@@ -93,9 +93,9 @@ def make_faces(sitters: int, images: int) -> None:
         name, sitter = f"i{number:06}", f"s{number // images:05}"
         faces.append(StoredFace(name, sitter, encode(crop), ARCFACE.points, "", 1.0))
         seats.append(Seated(name, sitter, "train", 0, "", ""))
-    with output_folder(layout.faces("noise")) as folder:
+    with output_folder(HERE.faces("noise")) as folder:
         write_faces(folder, faces)
-    write_split(Split(layout.split("noise"), seats, [], [], {}))
+    write_split(Split(HERE.split("noise"), seats, [], [], {}))
 
 
 def study(backbone: dict[str, Any], adaptation: dict[str, Any], loss: dict[str, Any], **training: Any) -> Study:
@@ -126,8 +126,8 @@ def prepared(of: Study) -> Run:
     """Return a training that has not begun, without its first messages."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         recipe = recipe_of(of, "m")
-        built = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed)
-        return prepare(recipe, built, read_faces(recipe), connect(), StopRequest())
+        built = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed, HERE)
+        return prepare(recipe, built, read_faces(recipe, HERE), connect(), StopRequest(), HERE)
 
 
 def ours(of: Study) -> tuple[list[float], list[float]]:
@@ -148,8 +148,8 @@ def ours(of: Study) -> tuple[list[float], list[float]]:
 def plain(of: Study) -> tuple[list[float], list[float]]:
     """Return the same for a plain loop with PyTorch and peft (which `build` calls)."""
     entry, settings, device = of.models["m"], of.train, torch.device("cuda" if CUDA else "cpu")
-    faces = read_faces(recipe_of(of, "m")).train
-    network, _ = build(entry.backbone, entry.adaptation, of.seed)
+    faces = read_faces(recipe_of(of, "m"), HERE).train
+    network, _ = build(entry.backbone, entry.adaptation, of.seed, HERE)
     network.to(device).train()
     loss = entry.loss.make(network.dim, faces.sitters)
     trained = [p for p in network.parameters() if p.requires_grad]
@@ -222,7 +222,7 @@ def against_plain(given: argparse.Namespace) -> None:
     for name, least in best.items():
         command = [sys.executable, "-m", "benchmarks.train", "lora", "--side", name]
         command += [f"--{k}={getattr(given, k)}" for k in ("sitters", "batch", "size")]
-        alone = json.loads(subprocess.run(command, cwd=HERE, capture_output=True, check=True, text=True).stdout)
+        alone = json.loads(subprocess.run(command, cwd=PROJECT, capture_output=True, check=True, text=True).stdout)
         print(f"  {name:6} {faces / least:7.2f} images/s, {alone['peak'] / 1e6:,.0f} MB at most")
     print(f"  ours / plain: {best['ours'] / best['plain']:.3f} × (in each round: {[round(r, 3) for r in ratios]})")
     print(f"  losses of the epochs: {losses['ours']} and {losses['plain']}")

@@ -116,7 +116,7 @@ def inputs(stage):
 
     def files(wildcards):
         found = job(stage, wildcards)
-        absent = missing(STUDY)
+        absent = missing(STUDY, Layout.of(STUDY))
         needed = {"download": found.name, "train": "tracking"}
         if needed.get(stage, ".".join(filter(None, (stage, found.name)))) in absent:
             raise WorkflowError("\n".join(absent.values()))

@@ -10,7 +10,7 @@ import yaml
 from pipeline import params
 from pipeline.cli import main
 from pipeline.core.errors import SitterError
-from pipeline.core.layout import MANIFEST
+from pipeline.core.layout import HERE, MANIFEST
 from pipeline.plan import jobs
 from pipeline.plan.requirements import missing
 from pipeline.stages import download
@@ -52,7 +52,7 @@ def _here(tmp_path, monkeypatch):
 def test_check_says_who_wants_what_where_it_was_looked_for_and_how_to_get_it(study, capsys):
     assert main(["check"]) == 0
     assert SAID.format(here=Path.cwd()) in capsys.readouterr().out
-    assert missing(study).keys() == {"antelope"}
+    assert missing(study, HERE).keys() == {"antelope"}
 
 
 def test_download_says_the_same_and_makes_nothing(study, at):
@@ -71,13 +71,13 @@ def test_what_was_fetched_for_another_source_of_the_same_name_hides_nothing(stud
     raw["download"]["antelope"] = {"kind": "file", "path": "mine.onnx"}
     Path("other.yaml").write_text(yaml.safe_dump(raw | {"name": ""}))
     assert main(["download", "antelope", "--params", "other.yaml"]) == 0
-    assert missing(study).keys() == {"antelope"}
-    assert not missing(params.load(Path("other.yaml")))
+    assert missing(study, HERE).keys() == {"antelope"}
+    assert not missing(params.load(Path("other.yaml")), HERE)
     own.unlink()  # what was made of it stands
-    assert not missing(params.load(Path("other.yaml")))
+    assert not missing(params.load(Path("other.yaml")), HERE)
     raw["download"]["antelope"] = asked | {"path": "mine.onnx"}  # the same file, other words beside it
     Path("other.yaml").write_text(yaml.safe_dump(raw | {"name": ""}))
-    assert missing(params.load(Path("other.yaml"))).keys() == {"antelope"}
+    assert missing(params.load(Path("other.yaml")), HERE).keys() == {"antelope"}
 
 
 @pytest.mark.usefixtures("_here")
@@ -87,9 +87,9 @@ def test_a_record_of_what_was_replaced_since_says_nothing(study):
     raw["download"]["antelope"] = {"kind": "file", "path": "mine.onnx"}
     Path("other.yaml").write_text(yaml.safe_dump(raw | {"name": ""}))
     assert main(["download", "antelope", "--params", "other.yaml"]) == 0
-    assert missing(study)
+    assert missing(study, HERE)
     Path("data/raw/antelope/manifest.csv").write_text("as `dvc pull` brings it\n")
-    assert not missing(study)
+    assert not missing(study, HERE)
 
 
 def test_what_is_here_or_was_downloaded_before_is_not_missing(study, at):

@@ -9,6 +9,7 @@ import torch
 from benchmarks.gpu.recogniser import ours, prepared
 from benchmarks.gpu.timing import CUDA, DEVICE, Steps, rates, row
 from benchmarks.train import make_faces, study
+from pipeline.core.layout import HERE
 from pipeline.models.build import build
 from pipeline.models.preprocess import Normalise
 from pipeline.params import Study
@@ -45,7 +46,7 @@ def lora(given: argparse.Namespace, architecture: str, compile: bool) -> Study:
 def by_hand(of: Study, pixels: torch.Tensor, labels: torch.Tensor) -> Steps:
     """Return steps of a plain loop."""
     entry = of.models["m"]
-    network, _ = build(entry.backbone, entry.adaptation, of.seed)
+    network, _ = build(entry.backbone, entry.adaptation, of.seed, HERE)
     network.to(DEVICE).train()
     normalise, loss = Normalise(network).to(DEVICE), entry.loss.make(network.dim, len(labels))
     optimiser = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], lr=1e-4, weight_decay=0.0)

@@ -16,7 +16,7 @@ import torch
 from benchmarks.arcface_torch import ArcFaceTorch, loaded
 from benchmarks.gpu.timing import CUDA, DEVICE, Steps, rates, row
 from pipeline import params
-from pipeline.core import layout
+from pipeline.core.layout import HERE
 from pipeline.formats.recordio import write_training_set
 from pipeline.models.build import build
 from pipeline.params import Study
@@ -46,7 +46,7 @@ def make_training_set(rec: Path, images: int) -> None:
 def measure(given: argparse.Namespace, rec: Path, depth: int) -> None:
     """Print the rates of both sides, with and without the loader."""
     plain = study(given, rec, depth, given.precision, compile=False)
-    if not layout.split("set").exists():
+    if not HERE.split("set").exists():
         with silence():
             for stage in (download, align, split):
                 stage.run(plain, "set")
@@ -119,8 +119,8 @@ def prepared(of: Study) -> Run:
     """Return a training that has not begun."""
     with silence():
         recipe = recipe_of(of, "m")
-        built = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed)
-        run = prepare(recipe, built, read_faces(recipe), connect(), StopRequest())
+        built = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed, HERE)
+        run = prepare(recipe, built, read_faces(recipe, HERE), connect(), StopRequest(), HERE)
     run.backbone.train()
     return run
 

@@ -60,5 +60,5 @@ def accounts(wanted: Collection[ImageKey], at: Layout) -> Accounts:
     return {
         (dataset, image.image_id): image
         for dataset in sorted(by_dataset)
-        for image in each_account(dataset, by_dataset[dataset], at)
+        for image in each_account(dataset, at, by_dataset[dataset])
     }

@@ -169,7 +169,7 @@ def open_recogniser(study: Study, name: str, at: Layout) -> Recogniser:
     from pipeline.models.load import Embedder, load_model
 
     if find_facts(name, at):
-        return Network(load_model(name, device(), at), fingerprint("model", _made_of(name, at)))
+        return Network(load_model(name, at, device()), fingerprint("model", _made_of(name, at)))
     if entry.is_trained:
         raise SitterError(f"{at.model(name)} holds no model yet: run `sitter train {name}` first.")
     from pipeline.models.build import build

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import write_csv
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.store.splits import KNOWN, TESTED, pairs_file, read_pairs, sitters_of
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def run(study: Study, dataset: str, folder: str, root: Path = Path()) -> None:
         raise SitterError(f"{dataset} has neither train or val sitters nor pairs to test on: change its split.")
 
 
-def training_set(datasets: Sequence[str], path: Path, at: Layout = HERE) -> int:
+def training_set(datasets: Sequence[str], path: Path, at: Layout) -> int:
     """Pack the faces of the train and val sitters, write `labels.csv` beside them, and return the number of faces.
 
     Args:
@@ -64,7 +64,7 @@ def training_set(datasets: Sequence[str], path: Path, at: Layout = HERE) -> int:
     return len(known)
 
 
-def verification_set(study: Study, first: str, second: str, path: Path, at: Layout = HERE) -> int:
+def verification_set(study: Study, first: str, second: str, path: Path, at: Layout) -> int:
     """Pack pairs of test images, and return their number: the data set's own pairs if it has some, else drawn pairs.
 
     Args:

@@ -105,13 +105,3 @@ class Layout:
 
 HERE = Layout()
 """The project in the working directory, where the command line and both engines work."""
-raw, faces, split, model, checkpoints, embeddings = (
-    HERE.raw,
-    HERE.faces,
-    HERE.split,
-    HERE.model,
-    HERE.checkpoints,
-    HERE.embeddings,
-)
-overlap, attributions, results, report = HERE.overlap, HERE.attributions, HERE.results, HERE.report
-identify = HERE.identify

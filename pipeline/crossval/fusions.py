@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file, output_folder
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.numbers import Singles
 from pipeline.crossval.models import folds_of
 from pipeline.fusions.fit_data import FitData, FitImage, fit, inputs, strangers_only
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def cross_fit(study: Study, name: str, at: Layout = HERE) -> None:
+def cross_fit(study: Study, name: str, at: Layout) -> None:
     """Fit a fusion with `crossval`, and write `models/<name>/` and `embeddings/<name>/<dataset>/`.
 
     For each fold, the fusion is fitted on the images of all other folds. The next fold gives the val sitters, as in a

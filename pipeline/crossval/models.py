@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.numbers import Singles
 from pipeline.params.fuse import without
 from pipeline.store.embeddings import Embeddings, normalise, write_embeddings
@@ -33,7 +33,7 @@ class HeldOutEmbeddings:
     """
 
 
-def assemble(study: Study, name: str, at: Layout = HERE) -> None:
+def assemble(study: Study, name: str, at: Layout) -> None:
     """Assemble the vectors of a fusion of this kind: write `models/<name>/` and `embeddings/<name>/<dataset>/`."""
     from pipeline.store.embeddings import read_embeddings
 
@@ -58,7 +58,7 @@ def assemble(study: Study, name: str, at: Layout = HERE) -> None:
     logger.info(f"{name}: {len(entry.models)} models, each applied to the fold that it held out; {', '.join(made)}")
 
 
-def folds_of(dataset: str, at: Layout = HERE) -> dict[str, int]:
+def folds_of(dataset: str, at: Layout) -> dict[str, int]:
     """Return the fold of each test image.
 
     Raises:

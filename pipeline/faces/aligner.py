@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.alignment import ARCFACE, align, crop_landmarks
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.pixels import RGBImage
 from pipeline.faces.corrections import Correction
 from pipeline.faces.detection import Detection
@@ -51,8 +51,8 @@ class Aligner:
         self,
         folder: Path,
         settings: Mapping[str, Any],
+        at: Layout,
         corrections: Mapping[str, Correction] | None = None,
-        at: Layout = HERE,
     ) -> None:
         """Make one from the folder of the raw images and the entry under `align`, as plain values (so that it pickles).
 

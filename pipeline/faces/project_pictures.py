@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.pixels import RGBImage
 from pipeline.faces.image import UnreadableImage, read_image
 from pipeline.store.credits import UNKNOWN, Credit, read_credits
@@ -13,7 +13,7 @@ from pipeline.store.raw import contact_sheet_file
 class ProjectPictures:
     """The pictures of the project `at`; the faces of a data set are opened once, and its credits are read once."""
 
-    def __init__(self, at: Layout = HERE) -> None:
+    def __init__(self, at: Layout) -> None:
         """Open nothing yet."""
         self._at = at
         self._stores: dict[str, tuple[FaceStore, dict[str, int]] | None] = {}

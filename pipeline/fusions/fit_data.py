@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.core.errors import SitterError
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.names import tested
 from pipeline.core.numbers import Singles
 from pipeline.fusions.fused import Fused, Kind, mean_units
@@ -69,7 +69,7 @@ class FitData:
         return [vectors[rows] for vectors in self.vectors]
 
 
-def inputs(models: Sequence[str], dataset: str, at: Layout = HERE) -> list[Embeddings]:
+def inputs(models: Sequence[str], dataset: str, at: Layout) -> list[Embeddings]:
     """Return the embeddings of a data set by each model, all in the order of the first model's rows.
 
     Raises:
@@ -90,7 +90,7 @@ def inputs(models: Sequence[str], dataset: str, at: Layout = HERE) -> list[Embed
     return [Embeddings(first, t.vectors if t.image_ids == first else t.select(first)) for t in tables]
 
 
-def train_and_val(dataset: str, at: Layout = HERE) -> list[FitImage]:
+def train_and_val(dataset: str, at: Layout) -> list[FitImage]:
     """Return the train and val images of a data set, in the order of its split."""
     return [image for image in each_image(dataset, at) if image[2] in KNOWN]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.numbers import Singles
 from pipeline.params.fusions import FUSIONS
 from pipeline.store.embeddings import normalise
@@ -102,7 +102,7 @@ def mean_units(inputs: Sequence[Singles]) -> list[Singles]:
     return [normalise(x).mean(0, dtype=np.float64).astype(np.float32) for x in inputs]
 
 
-def load_fusion(name: str, at: Layout = HERE) -> Fused:
+def load_fusion(name: str, at: Layout) -> Fused:
     """Return the fusion in `models/<name>/`.
 
     Raises:

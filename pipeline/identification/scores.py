@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.numbers import Floats, rounded, unit
 from pipeline.identification.search import Matrix, Portrait, Scorer
 from pipeline.store.embeddings import FILE, check_vectors, read_embeddings
 from pipeline.store.scores import Scores, either_way, gives_scores, read_scores
 
 
-def scorer(model: str, portraits: Iterable[Portrait], at: Layout = HERE) -> Scorer:
+def scorer(model: str, portraits: Iterable[Portrait], at: Layout) -> Scorer:
     """Return a function that gives a model's scores of some portraits.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.numbers import Floats, Ints, unit
 from pipeline.store.embeddings import check_complete, open_embeddings
 
@@ -47,7 +47,7 @@ def mean_embeddings(vectors: Iterable[NDArray[Any]], sitters: Sequence[str]) -> 
     return [str(name) for name in names[known]], unit(sums[known])
 
 
-def sitter_means(model: str, sitters: Mapping[str, Mapping[str, str]], at: Layout = HERE) -> tuple[list[str], Floats]:
+def sitter_means(model: str, sitters: Mapping[str, Mapping[str, str]], at: Layout) -> tuple[list[str], Floats]:
     """Return the sitters' means, as `mean_embeddings` does, for images of data sets; embeddings are read in blocks.
 
     Args:

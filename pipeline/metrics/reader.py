@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.names import warn_of_alike
 from pipeline.core.nobody import nobody
 from pipeline.splits.given_pairs import lost_pairs
@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 class Reader:
     """The embeddings and splits of a study, joined by image id and checked."""
 
-    def __init__(self, study: Study, at: Layout = HERE) -> None:
+    def __init__(self, study: Study, at: Layout) -> None:
         self.study, self.at = study, at
         self.models = study.judged
         # Data sets that are used only for class centres may have millions of images, so their rows are not kept.

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pipeline.core.errors import SitterError
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.formats.companions import ADAPTER, ADAPTER_CONFIG
 from pipeline.models.backbone import Backbone
 from pipeline.store.weights import weights_file
@@ -52,7 +52,7 @@ PLAIN: dict[str, tuple[Any, ...]] = {
 }
 
 
-def add_adapter(backbone: Backbone, entry: str, architecture: str, at: Layout = HERE) -> Path:
+def add_adapter(backbone: Backbone, entry: str, architecture: str, at: Layout) -> Path:
     """Add the low-rank updates (alpha / rank) · B A of an adapter to the layers that it names, in place.
 
     Updates of CLIP's text tower are left out. LoRA: Hu et al. 2021, arXiv 2106.09685; rank-stabilised scale alpha /

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.models.adaptation import Adaptation
 from pipeline.models.backbone import Backbone
 from pipeline.params.adaptations import Adaptation as AdaptationOptions
@@ -20,7 +20,7 @@ class AdaptedNetwork(NamedTuple):
     adaptation: Adaptation
 
 
-def build(backbone: BackboneOptions, adaptation: AdaptationOptions, seed: int, at: Layout = HERE) -> AdaptedNetwork:
+def build(backbone: BackboneOptions, adaptation: AdaptationOptions, seed: int, at: Layout) -> AdaptedNetwork:
     """Return the network with its weights loaded, adapted, in evaluation mode on the CPU.
 
     Args:

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from pipeline.core.errors import SitterError
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.registry import Options
 from pipeline.formats.companions import checksum
 from pipeline.models.backbone import Backbone, load_trained_state
@@ -45,7 +45,7 @@ class Embedder:
     device: torch.device
 
 
-def load_model(name: str, device: str | torch.device = "cpu", at: Layout = HERE) -> Embedder:
+def load_model(name: str, at: Layout, device: str | torch.device = "cpu") -> Embedder:
     """Return the model in `models/<name>/`, with low-rank updates merged into the weights.
 
     Raises:

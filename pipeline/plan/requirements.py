@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from pipeline.core.layout import HERE, MANIFEST, Layout
+from pipeline.core.layout import MANIFEST, Layout
 from pipeline.core.own_files import located, named
 from pipeline.params.sources.base import OwnFile
 from pipeline.plan.made import made_with
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.params import Study
 
 
-def missing(study: Study, at: Layout = HERE) -> dict[str, str]:
+def missing(study: Study, at: Layout) -> dict[str, str]:
     """Return which of the user's own files are missing, what needs them, where they were looked for, how to get them.
 
     Keys are the entries of `download`, `align.NAME` for the corrections of a data set, `identify.NAME` for the

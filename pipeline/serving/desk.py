@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.core.errors import SitterError
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.names import nfc
 from pipeline.core.own_files import located
 from pipeline.faces.correcting import make_corrections
@@ -68,7 +68,7 @@ class Desk:
     """An opened study that several browsers review at the same time."""
 
     study: Study
-    at: Layout = HERE
+    at: Layout
     _read: dict[str, tuple[int, AnsweredQuestion]] = field(default_factory=dict)
     _done: OrderedDict[str, list[Done]] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)

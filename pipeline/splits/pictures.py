@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.core.errors import SitterError
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.splits.copies import same_place
 from pipeline.store.accounts import each_file
 from pipeline.store.splits import TESTED, Seated, each_seated, split_file
@@ -43,7 +43,7 @@ class PicturedImage:
     sitter: str
 
 
-def picture_names(study: Study, dataset: str, at: Layout = HERE) -> PictureName:
+def picture_names(study: Study, dataset: str, at: Layout) -> PictureName:
     """Return a function that names the picture of an image of a data set.
 
     The name holds the data set and id of a photograph (`orl:s1/10`): the image itself, the best of its copies, or the
@@ -66,7 +66,7 @@ def shown(name: PictureName, image: Seated) -> str:
 
 
 def across(
-    study: Study, splits: Mapping[str, Mapping[str, Seated]], compared: Iterable[tuple[str, str]], at: Layout = HERE
+    study: Study, splits: Mapping[str, Mapping[str, Seated]], compared: Iterable[tuple[str, str]], at: Layout
 ) -> dict[str, str]:
     """Find the pictures that two compared data sets both hold; renderings are skipped.
 
@@ -142,7 +142,7 @@ def _near(images: Sequence[PicturedImage], at: Layout) -> list[tuple[PicturedIma
 class ImageCrops:
     """The crops of a list of images from several data sets, by the image's number in the list."""
 
-    def __init__(self, images: Sequence[PicturedImage], at: Layout = HERE) -> None:
+    def __init__(self, images: Sequence[PicturedImage], at: Layout) -> None:
         """Open the faces of the data sets.
 
         Raises:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.names import same
 from pipeline.params import effective
 from pipeline.params.effective import seated_by
@@ -90,13 +90,13 @@ def tested_elsewhere(study: Study, dataset: str, at: Layout) -> set[str]:
     return {sitter for other in others for sitter in sitters_of(other, TESTED, at).values()}
 
 
-def taught(data: TrainingData, at: Layout = HERE) -> frozenset[str]:
+def taught(data: TrainingData, at: Layout) -> frozenset[str]:
     """Return the keys (see `names.same`) of the sitters of training data."""
-    return frozenset(map(same, read_seats(data.dataset, data.fold, at).sitters_in(*data.subsets))) - {""}
+    return frozenset(map(same, read_seats(data.dataset, at, data.fold).sitters_in(*data.subsets))) - {""}
 
 
 def seen(
-    study: Study, names: Iterable[str], splits: Mapping[str, Mapping[str, Seated]], at: Layout = HERE
+    study: Study, names: Iterable[str], splits: Mapping[str, Mapping[str, Seated]], at: Layout
 ) -> list[SeenSitters]:
     """Find the test sitters who are training sitters of models in other data sets.
 

@@ -149,7 +149,7 @@ def _aligner(
     """Make the aligner. Each worker calls this, so that the main process loads neither OpenCV nor a network."""
     from pipeline.faces.aligner import Aligner
 
-    return Aligner(raw, settings, corrections, at)
+    return Aligner(raw, settings, at, corrections)
 
 
 def _write(

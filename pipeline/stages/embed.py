@@ -58,7 +58,7 @@ def run(study: Study, model: str, dataset: str, root: Path = Path()) -> None:
     from pipeline.models.device import device  # torch
     from pipeline.models.load import load_model
 
-    embedder = load_model(model, device(), at)
+    embedder = load_model(model, at, device())
     started = perf_counter()
     with output_folder(at.embeddings(model, dataset)) as folder:
         write_as_they_come(folder, store.image_ids, embed(embedder, store, study.embed.batch, study.embed.precision))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.progress import progress
 from pipeline.store.attributions import ExplainedPair, write_attributions
 
@@ -62,7 +62,7 @@ def run(study: Study, model: str, root: Path = Path()) -> None:
         raise SitterError(f"{model} is not under explain.models: add it there.")
     at = Layout.of(study, root)
     pairs = chosen(study, study.explain, at)
-    embedder = load_model(model, device(), at)
+    embedder = load_model(model, at, device())
     faces = FacesById({dataset for pair in pairs for dataset, _ in (pair.probe, pair.gallery)}, at)
     rows: list[ExplainedPair] = []
     maps: list[NDArray[np.float32]] = []
@@ -76,7 +76,7 @@ def run(study: Study, model: str, root: Path = Path()) -> None:
     logger.info(f"{model}: {len(pairs)} pairs explained by {study.explain.method}")
 
 
-def chosen(study: Study, explain: Explain, at: Layout = HERE) -> list[ChosenPair]:
+def chosen(study: Study, explain: Explain, at: Layout) -> list[ChosenPair]:
     """Return the hardest and easiest pairs by the first model, for each of `SORTS`; a sort has no image twice."""
     import numpy as np
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import output_folder
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.names import warn_of_alike
 from pipeline.splits.pictures import ImageCrops, PicturedImage
 from pipeline.store.overlaps import SharedImage, SharedSitter, Side, Summary, write_overlap
@@ -87,7 +87,7 @@ def _images(dataset: str, subsets: tuple[str, ...], at: Layout) -> list[Pictured
     return [PicturedImage(dataset, image_id, sitter) for image_id, sitter in sitters_of(dataset, subsets, at).items()]
 
 
-def shared_pictures(train: list[PicturedImage], test: list[PicturedImage], at: Layout = HERE) -> list[SharedImage]:
+def shared_pictures(train: list[PicturedImage], test: list[PicturedImage], at: Layout) -> list[SharedImage]:
     """Find test images that show the same picture as a training image: by perceptual hash, then by registration.
 
     Each image is compared with the nearest one of the other side. So of a picture with many copies, at least one pair
@@ -112,7 +112,7 @@ def shared_pictures(train: list[PicturedImage], test: list[PicturedImage], at: L
 
 
 def shared_sitters(
-    entry: Overlap, train: list[PicturedImage], test: list[PicturedImage], at: Layout = HERE
+    entry: Overlap, train: list[PicturedImage], test: list[PicturedImage], at: Layout
 ) -> tuple[list[SharedSitter], Threshold]:
     """Find the persons on both sides, and the threshold that finds them by their embeddings.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.files import atomic_file
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -39,7 +39,7 @@ def run(study: Study, root: Path = Path()) -> None:
     print(told(found.outcome))
 
 
-def results(study: Study, at: Layout = HERE) -> str:
+def results(study: Study, at: Layout) -> str:
     """Return the text for the terminal: a table for each benchmark, notes, answers, and the path of the report.
 
     Raises:

@@ -86,8 +86,8 @@ def make(study: Study, model: str, stop: StopRequest | None, at: Layout) -> None
                     check_compiler(processes.device.type)
                 if lacking := recipe.watch.options.lacking():
                     raise SitterError(lacking)
-                key = checkpoint.key(recipe, trained_by, processes.world, at)
-                folder = stop.folder = held.enter_context(checkpoint.locked(model, processes.first, at))
+                key = checkpoint.key(recipe, trained_by, at, processes.world)
+                folder = stop.folder = held.enter_context(checkpoint.locked(model, at, processes.first))
             faces = read_faces(recipe, at) if recipe.reads_faces else None
             built = build(recipe.model.backbone, recipe.model.adaptation, recipe.seed, at)
         state, network = None, built.network

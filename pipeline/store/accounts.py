@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.core.errors import SitterError, nearest
 from pipeline.core.files import each_batch, each_row, read_columns, repeated_checksums
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.typed_files import Number, each_typed, from_file
 from pipeline.store.columns import ARTIST, DEALT, FOUND, GIVEN, PAIRS, RENDERED, PairPlace, pair_places
 
@@ -212,22 +212,22 @@ def _as_row(image: ImageAccount) -> dict[str, Any]:
     return row | dict(zip(SIZE, image.size or (), strict=bool(image.size)))
 
 
-def doubtful_file(dataset: str, at: Layout = HERE) -> Path:
+def doubtful_file(dataset: str, at: Layout) -> Path:
     """Return the path of the page of images that a human should check."""
     return at.faces(dataset) / DOUBTFUL
 
 
-def account_file(dataset: str, at: Layout = HERE) -> Path:
+def account_file(dataset: str, at: Layout) -> Path:
     """Return the path of a data set's account."""
     return at.faces(dataset) / ACCOUNT
 
 
-def has_account(dataset: str, at: Layout = HERE) -> bool:
+def has_account(dataset: str, at: Layout) -> bool:
     """Whether faces have been looked for in a data set."""
     return account_file(dataset, at).exists()
 
 
-def each_account(dataset: str, only: Collection[str] | None = None, at: Layout = HERE) -> Iterator[ImageAccount]:
+def each_account(dataset: str, at: Layout, only: Collection[str] | None = None) -> Iterator[ImageAccount]:
     """Yield all that the account says about each image of a data set; None: about all images, not `only` some.
 
     Raises:
@@ -272,7 +272,7 @@ def each_account_in(folder: Path) -> Iterator[ImageAccount]:
     return map(as_account, each_row(folder / ACCOUNT))
 
 
-def each_file(dataset: str, at: Layout = HERE) -> Iterator[ImageFile]:
+def each_file(dataset: str, at: Layout) -> Iterator[ImageFile]:
     """Yield the file of each image of a data set; none if the account has no checksums."""
     for row in each_row(account_file(dataset, at), ("image_id",)):
         if "sha256" not in row:
@@ -280,7 +280,7 @@ def each_file(dataset: str, at: Layout = HERE) -> Iterator[ImageFile]:
         yield ImageFile(row["image_id"], row["sha256"], tuple(row.get(column) or "" for column in BOX))
 
 
-def read_column(dataset: str, column: str, at: Layout = HERE) -> dict[str, str]:
+def read_column(dataset: str, column: str, at: Layout) -> dict[str, str]:
     """Read one column of a data set's account, such as one that the user brought along, by image id.
 
     Raises:
@@ -311,7 +311,7 @@ def read_sizes(folder: Path) -> tuple[pa.StringArray, NDArray[np.float64]] | Non
     return columns["image_id"], np.array(sizes).T
 
 
-def read_images(dataset: str, at: Layout = HERE) -> Account:
+def read_images(dataset: str, at: Layout) -> Account:
     """Read the account of a data set into compact objects, so that millions of images fit in memory.
 
     Raises:

@@ -17,7 +17,7 @@ from typing import Any
 from pipeline.core.errors import SitterError
 from pipeline.core.files import each_row, read_csv, write_csv, write_json
 from pipeline.core.json_records import object_of, write_object
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.typed_files import from_file
 from pipeline.store.questions import QUESTION, Question
 
@@ -227,12 +227,12 @@ def write_answers(
     (folder / PAGE).write_text(page, encoding="utf-8")
 
 
-def page_file(name: str, at: Layout = HERE) -> Path:
+def page_file(name: str, at: Layout) -> Path:
     """Return the path of the page with the sheet of each portrait."""
     return at.identify(name) / PAGE
 
 
-def read_candidates(name: str, at: Layout = HERE) -> list[AnswerRow]:
+def read_candidates(name: str, at: Layout) -> list[AnswerRow]:
     """Read the rows of `candidates.csv`.
 
     Raises:
@@ -241,12 +241,12 @@ def read_candidates(name: str, at: Layout = HERE) -> list[AnswerRow]:
     return _read_rows(at.identify(name) / CANDIDATES)
 
 
-def each_candidate_as_text(name: str, at: Layout = HERE) -> Iterator[dict[str, str]]:
+def each_candidate_as_text(name: str, at: Layout) -> Iterator[dict[str, str]]:
     """Yield the rows of `candidates.csv` with all columns, for a table that shows them as they are."""
     return each_row(at.identify(name) / CANDIDATES, COLUMNS)
 
 
-def read_known(name: str, at: Layout = HERE) -> list[KnownRow]:
+def read_known(name: str, at: Layout) -> list[KnownRow]:
     """Read how often candidates were right for portraits of known sitters: `known.csv`."""
     found = []
     for row in read_csv(at.identify(name) / KNOWN, KNOWN_COLUMNS):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.store.accounts import each_account, has_account
 from pipeline.store.columns import ARTIST, CREDIT, INSTITUTION, INVENTORY, MEDIUM, PAGE, TITLE, URL, YEAR
 
@@ -33,7 +33,7 @@ def caption(columns: Mapping[str, str]) -> list[str]:
     return [columns[column] for column in CAPTION if columns.get(column)]
 
 
-def read_credits(dataset: str, at: Layout = HERE) -> dict[str, Credit]:
+def read_credits(dataset: str, at: Layout) -> dict[str, Credit]:
     """Read the credits of a data set by image id; images without caption and link are left out.
 
     Only addresses with http or https are kept, so that no page links to a script or a file.

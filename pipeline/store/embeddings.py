@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json, read_table, write_csv, write_json, write_table
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.numbers import Singles
 from pipeline.core.versions import versions
 from pipeline.store.splits import split_file
@@ -93,7 +93,7 @@ def write_versions(folder: Path) -> None:
     write_json(folder / VERSIONS, versions())
 
 
-def read_versions(name: str, dataset: str, at: Layout = HERE) -> dict[str, str]:
+def read_versions(name: str, dataset: str, at: Layout) -> dict[str, str]:
     """Return the versions that computed the vectors of a model on a data set; empty where they are not recorded."""
     file = at.embeddings(name, dataset) / VERSIONS
     return dict(read_json(file)) if file.is_file() else {}
@@ -121,7 +121,7 @@ def write_as_they_come(folder: Path, image_ids: Sequence[str], blocks: Iterable[
         path.unlink()
 
 
-def read_embeddings(name: str, dataset: str, at: Layout = HERE) -> Embeddings:
+def read_embeddings(name: str, dataset: str, at: Layout) -> Embeddings:
     """Return the vectors of a model or fusion on a data set; if mirrored vectors were kept, the sum of both.
 
     The sum is used as in InsightFace's evaluation: normalise(e(x) + e(mirror x)).
@@ -133,7 +133,7 @@ def read_embeddings(name: str, dataset: str, at: Layout = HERE) -> Embeddings:
     return Embeddings(image_ids, sum(mirrored, start=vectors))
 
 
-def open_embeddings(name: str, dataset: str, at: Layout = HERE) -> tuple[list[str], list[Singles]]:
+def open_embeddings(name: str, dataset: str, at: Layout) -> tuple[list[str], list[Singles]]:
     """Return image ids and the terms of the sum: their vectors and, if they were kept, the mirrored images' vectors.
 
     They are memory-mapped, so that only the vectors in use are read. Raises as `read_embeddings` does.
@@ -160,15 +160,13 @@ def write_failed(folder: Path, image_ids: Sequence[str]) -> None:
         write_csv(folder / FAILED, [{"image_id": image_id} for image_id in image_ids], ["image_id"])
 
 
-def read_failed(model: str, dataset: str, at: Layout = HERE) -> list[str]:
+def read_failed(model: str, dataset: str, at: Layout) -> list[str]:
     """Return the faces of a data set that an outside system could not process."""
     path = at.embeddings(model, dataset) / FAILED
     return [row["image_id"] for row in read_csv(path, ["image_id"])] if path.is_file() else []
 
 
-def check_complete(
-    model: str, dataset: str, wanted: Collection[str], image_ids: Sequence[str], at: Layout = HERE
-) -> None:
+def check_complete(model: str, dataset: str, wanted: Collection[str], image_ids: Sequence[str], at: Layout) -> None:
     """Raise SitterError unless there is one vector for each wanted image."""
     path, known = at.embeddings(model, dataset) / FILE, set(image_ids)
     if len(known) < len(image_ids):

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.alignment import ARCFACE, crop_landmarks
 from pipeline.core.errors import SitterError
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.pixels import RGBImage
 
 SHARD, BATCH = 10_000, 1_000
@@ -218,7 +218,7 @@ class ChosenFaces:
 class FacesById:
     """The faces of several data sets, by data set and image id."""
 
-    def __init__(self, datasets: Iterable[str], at: Layout = HERE) -> None:
+    def __init__(self, datasets: Iterable[str], at: Layout) -> None:
         """Open the faces of the data sets; raises as `FaceStore` does."""
         self.stores = {dataset: FaceStore(at.faces(dataset)) for dataset in datasets}
         self._rows = {d: {image_id: n for n, image_id in enumerate(s.image_ids)} for d, s in self.stores.items()}

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_json, write_csv, write_json
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.typed_files import Number, from_file, rows_of
 from pipeline.store.systems import Record, SystemFacts, read_facts, record_as_json, record_of_json
 
@@ -113,28 +113,28 @@ def write_story(folder: Path, story: Story) -> None:
     write_json(folder / METRICS, summary | by_loss)
 
 
-def record_file(name: str, at: Layout = HERE) -> Path:
+def record_file(name: str, at: Layout) -> Path:
     """Return the path of the record of a model or fusion."""
     return at.model(name) / RECORD
 
 
-def weights_of(name: str, at: Layout = HERE) -> Path:
+def weights_of(name: str, at: Layout) -> Path:
     """Return the path of a model's learned weights; a frozen model has none."""
     return at.model(name) / WEIGHTS
 
 
-def centres_file(name: str, at: Layout = HERE) -> Path:
+def centres_file(name: str, at: Layout) -> Path:
     """Return the path of the class centres that a loss has learned; most losses have none."""
     return at.model(name) / CENTRES
 
 
-def find_facts(name: str, at: Layout = HERE) -> SystemFacts:
+def find_facts(name: str, at: Layout) -> SystemFacts:
     """Return what the record of a model or fusion says; nothing where it has not been made."""
     file = record_file(name, at)
     return read_facts(file) if file.is_file() else SystemFacts()
 
 
-def read_record(name: str, stage: str, at: Layout = HERE) -> Record:
+def read_record(name: str, stage: str, at: Layout) -> Record:
     """Read the record of a model or fusion.
 
     Raises:

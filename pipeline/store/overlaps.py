@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.core.files import read_csv, write_csv
 from pipeline.core.json_records import object_of, write_object
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.typed_files import Number, from_file, rows_of
 
 IMAGES, SITTERS, EXCLUDED, SUMMARY = "images.csv", "sitters.csv", "excluded.csv", "summary.json"
@@ -120,7 +120,7 @@ def _similarity(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
 
 
-def read_excluded(names: Iterable[str], at: Layout = HERE) -> set[str]:
+def read_excluded(names: Iterable[str], at: Layout) -> set[str]:
     """Return the ids of the images that the named entries of `overlap` leave out.
 
     Raises:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.core.json_records import read_object, unwritten
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 
 QUESTION = "question.json"
 
@@ -94,12 +94,12 @@ class Question:
     """The checksum of the model's manifest; None for answers that no stage has written."""
 
 
-def question_file(name: str, at: Layout = HERE) -> Path:
+def question_file(name: str, at: Layout) -> Path:
     """Return the path of the record of a question."""
     return at.identify(name) / QUESTION
 
 
-def read_question(name: str, at: Layout = HERE) -> Question:
+def read_question(name: str, at: Layout) -> Question:
     """Read the record of a question.
 
     Raises:

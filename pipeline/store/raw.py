@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import MANIFEST, atomic_file, each_row, read_columns, read_json, write_csv, write_json
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.store.columns import GIVEN, LICENCE, RENDERED, WRITTEN
 
 SOURCE = "source.json"
@@ -103,7 +103,7 @@ class PassedOver(NamedTuple):
     reason: str
 
 
-def manifest_file(entry: str, at: Layout = HERE) -> Path:
+def manifest_file(entry: str, at: Layout) -> Path:
     """Return the path of the manifest of an entry's images, or of its weights."""
     return at.raw(entry) / MANIFEST
 
@@ -167,12 +167,12 @@ def write_passed_over(folder: Path, unread: Iterable[PassedOver]) -> None:
     write_csv(folder / PASSED_OVER, (photograph._asdict() for photograph in unread), PassedOver._fields)
 
 
-def contact_sheet_file(dataset: str, at: Layout = HERE) -> Path:
+def contact_sheet_file(dataset: str, at: Layout) -> Path:
     """Return the path of the picture that shows the styles of a painted data set."""
     return at.raw(dataset) / CONTACT_SHEET
 
 
-def each_raw(entry: str, at: Layout = HERE, required: Sequence[str] = REQUIRED) -> Iterator[RawImage]:
+def each_raw(entry: str, at: Layout, required: Sequence[str] = REQUIRED) -> Iterator[RawImage]:
     """Yield the images of a manifest, one at a time.
 
     Raises:
@@ -184,12 +184,12 @@ def each_raw(entry: str, at: Layout = HERE, required: Sequence[str] = REQUIRED) 
         yield RawImage(image_id, path, sitter, checksum, row)
 
 
-def raw_ids(entry: str, at: Layout = HERE) -> Any:
+def raw_ids(entry: str, at: Layout) -> Any:
     """Read the ids of all images as an Arrow array of text, fast even for millions of images."""
     return read_columns(manifest_file(entry, at), ["image_id"])["image_id"]
 
 
-def licences_of_images(entry: str, at: Layout = HERE) -> set[str]:
+def licences_of_images(entry: str, at: Layout) -> set[str]:
     """Return the licences that the images of a data set state; "" is in the set if an image states none.
 
     The set is empty if the entry has no manifest yet, or one without licences, such as the manifest of weights.
@@ -208,7 +208,7 @@ def write_source(folder: Path, origin: Origin) -> None:
     write_json(folder / SOURCE, {"entry": origin.entry, "kind": origin.kind, **origin.options})
 
 
-def read_source(entry: str, at: Layout = HERE) -> Origin:
+def read_source(entry: str, at: Layout) -> Origin:
     """Return the origin of an entry's files; kind and options are empty where it is not recorded."""
     file = at.raw(entry) / SOURCE
     found = dict(read_json(file)) if file.is_file() else {}

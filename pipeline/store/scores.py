@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.files import read_table, write_table
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,7 +50,7 @@ def write_scores(folder: Path, table: pa.Table) -> None:
     write_table(folder / SCORES, table.select([PROBE, GALLERY_DATASET, GALLERY, SCORE]))
 
 
-def gives_scores(model: str, dataset: str, at: Layout = HERE) -> bool:
+def gives_scores(model: str, dataset: str, at: Layout) -> bool:
     """Whether a model gave scores instead of vectors for a data set's faces."""
     return (at.embeddings(model, dataset) / SCORES).is_file()
 
@@ -112,7 +112,7 @@ def either_way(there: NDArray[np.float64], back: NDArray[np.float64]) -> NDArray
     return np.where(np.isnan(there), back, np.where(np.isnan(back), there, both))
 
 
-def read_scores(model: str, dataset: str, at: Layout = HERE) -> Scores:
+def read_scores(model: str, dataset: str, at: Layout) -> Scores:
     """Return the scores of a model with the faces of a data set as probes.
 
     Raises:

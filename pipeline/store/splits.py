@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import each_row, output_folder, read_columns, read_csv, write_csv
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.typed_files import from_file
 
 if TYPE_CHECKING:
@@ -119,17 +119,17 @@ class Split:
         return found
 
 
-def split_file(dataset: str, at: Layout = HERE) -> Path:
+def split_file(dataset: str, at: Layout) -> Path:
     """Return the path of the table of a data set's subsets."""
     return at.split(dataset) / SPLIT
 
 
-def pairs_file(dataset: str, at: Layout = HERE) -> Path:
+def pairs_file(dataset: str, at: Layout) -> Path:
     """Return the path of the pairs that a data set comes with; most have none."""
     return at.split(dataset) / PAIRS
 
 
-def copies_file(dataset: str, at: Layout = HERE) -> Path:
+def copies_file(dataset: str, at: Layout) -> Path:
     """Return the path of the pairs of images that show the same picture."""
     return at.split(dataset) / COPIES
 
@@ -160,7 +160,7 @@ def _copy_as_text(pair: CopyPair) -> dict[str, str]:
     return pair._asdict() | {"similarity": f"{pair.similarity:.4f}", "sitters": sitters}
 
 
-def each_seated(dataset: str, at: Layout = HERE) -> Iterator[Seated]:
+def each_seated(dataset: str, at: Layout) -> Iterator[Seated]:
     """Yield the images of a data set in the split's order.
 
     Raises:
@@ -238,7 +238,7 @@ class Seats:
         return folds
 
 
-def read_seats(dataset: str, fold: int | None = None, at: Layout = HERE) -> Seats:
+def read_seats(dataset: str, at: Layout, fold: int | None = None) -> Seats:
     """Read the images of a data set by columns, with `REQUIRED` and, if a fold is left out, `fold`.
 
     Raises:
@@ -248,7 +248,7 @@ def read_seats(dataset: str, fold: int | None = None, at: Layout = HERE) -> Seat
     return Seats(table, read_columns(table, [*REQUIRED, *(["fold"] if fold is not None else [])]), fold)
 
 
-def read_pairs(dataset: str, at: Layout = HERE) -> list[ListedPair]:
+def read_pairs(dataset: str, at: Layout) -> list[ListedPair]:
     """Read the pairs that a data set comes with, in the order of the file, from line 2 on.
 
     Raises:
@@ -265,12 +265,12 @@ def read_pairs(dataset: str, at: Layout = HERE) -> list[ListedPair]:
     return found
 
 
-def sitters_of(dataset: str, subsets: Collection[str], at: Layout = HERE) -> dict[str, str]:
+def sitters_of(dataset: str, subsets: Collection[str], at: Layout) -> dict[str, str]:
     """Return the sitter of each image in some subsets of a data set, by image id, in the split's order."""
     return {image_id: sitter for image_id, sitter, subset in each_image(dataset, at) if subset in subsets}
 
 
-def each_image(dataset: str, at: Layout = HERE) -> Iterator[tuple[str, str, str]]:
+def each_image(dataset: str, at: Layout) -> Iterator[tuple[str, str, str]]:
     """Yield image id, sitter and subset of each image, in the split's order; images of one sitter share one text."""
     return _each_image(split_file(dataset, at))
 

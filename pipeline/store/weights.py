@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.core.errors import SitterError
-from pipeline.core.layout import HERE, MANIFEST, Layout
+from pipeline.core.layout import MANIFEST, Layout
 from pipeline.formats.companions import companions
 from pipeline.store.raw import SOURCE
 
@@ -13,7 +13,7 @@ from pipeline.store.raw import SOURCE
 ACCOUNT = {MANIFEST, SOURCE}
 
 
-def weights_file(name: str, at: Layout = HERE) -> Path:
+def weights_file(name: str, at: Layout) -> Path:
     """Return the one file of `data/raw/<name>/`, an entry of section `download`, without its companions.
 
     Raises:
@@ -22,7 +22,7 @@ def weights_file(name: str, at: Layout = HERE) -> Path:
     return weights_files(name, at)[0]
 
 
-def weights_files(name: str, at: Layout = HERE) -> list[Path]:
+def weights_files(name: str, at: Layout) -> list[Path]:
     """Return the one file of weights in `data/raw/<name>/`, and behind it its companions, such as ONNX's external data.
 
     Raises:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import atomic_file
-from pipeline.core.layout import HERE, MANIFEST, Layout
+from pipeline.core.layout import MANIFEST, Layout
 from pipeline.store.models import Epoch
 from pipeline.training import status
 
@@ -95,7 +95,7 @@ class State:
         return {} if error is None else {"val EER": f"{100 * error:.2f} %"}
 
 
-def key(recipe: Recipe, code: str, world: int = 1, at: Layout = HERE) -> str:
+def key(recipe: Recipe, code: str, at: Layout, world: int = 1) -> str:
     """Return a hash of parameters, inputs and code. A checkpoint with another key belongs to another training.
 
     Args:
@@ -134,7 +134,7 @@ def _content(path: Path) -> str:
 
 
 @contextmanager
-def locked(model: str, first: bool = True, at: Layout = HERE) -> Iterator[Path]:
+def locked(model: str, at: Layout, first: bool = True) -> Iterator[Path]:
     """Lock the folder of a model's checkpoints, and yield it; the lock of a dead process has no effect.
 
     Args:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.core.names import tested
 from pipeline.store.faces import FaceStore
 from pipeline.store.splits import TESTED, Seats, read_seats
@@ -94,7 +94,7 @@ class FacesToLearn:
     """For a centred model, the train faces that its mean is computed from."""
 
 
-def read_faces(recipe: Recipe, at: Layout = HERE) -> FacesToLearn:
+def read_faces(recipe: Recipe, at: Layout) -> FacesToLearn:
     """Choose the faces of the train sitters and of the val sitters (in a split by images: train and val images).
 
     A name means the same sitter in a data set and in data sets that are split like it. In other data sets, the same
@@ -111,7 +111,7 @@ def read_faces(recipe: Recipe, at: Layout = HERE) -> FacesToLearn:
     stores = tuple(FaceStore(at.faces(dataset)) for dataset in datasets)
     others = {other for dataset in datasets for other in recipe.tested_in.get(dataset, ())} - {*datasets}
     folds = dict.fromkeys(datasets, training.fold) | dict.fromkeys(others)
-    seats = {dataset: read_seats(dataset, fold, at) for dataset, fold in folds.items()}
+    seats = {dataset: read_seats(dataset, at, fold) for dataset, fold in folds.items()}
     where: dict[str, list[NDArray[np.int64]]] = {"train": [], "val": []}
     who: dict[str, list[_Who]] = {"train": [], "val": []}
     for number, (dataset, store) in enumerate(zip(datasets, stores, strict=True)):

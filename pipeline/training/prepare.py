@@ -14,7 +14,7 @@ from accelerate.state import AcceleratorState
 from numpy.typing import NDArray
 
 from pipeline.core.errors import SitterError
-from pipeline.core.layout import HERE, Layout
+from pipeline.core.layout import Layout
 from pipeline.losses.samplers import make_sampler
 from pipeline.losses.sharded_centres import share_out
 from pipeline.models.backbone import count_parameters
@@ -39,7 +39,7 @@ def prepare(
     faces: FacesToLearn,
     processes: Processes,
     stop: StopRequest,
-    at: Layout = HERE,
+    at: Layout,
 ) -> Run:
     """Return a training that has not begun.
 

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core import layout
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_csv, read_json
-from pipeline.core.layout import Layout
+from pipeline.core.layout import HERE, Layout
 from pipeline.params import Study, check
 from pipeline.plan.requirements import missing
 from pipeline.plan.stages import jobs
@@ -273,7 +272,7 @@ def test_evaluation_leaves_the_answers_alone(at: Layout) -> None:
         (folder / "metrics.json").write_text("{}")
     assert json.dumps(read_csv(at.identify("who") / "manifest.csv")) == before
     assert {row["path"] for row in read_csv(at.results() / "manifest.csv")} == {"metrics.json"}
-    assert Layout(Path()).identify("who") == layout.identify("who")
+    assert Layout(Path()).identify("who") == HERE.identify("who")
 
 
 def test_the_report_and_the_terminal_say_who_comes_first_and_how_often_that_is_right(at: Layout) -> None:

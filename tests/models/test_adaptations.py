@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pipeline.core.errors import SitterError
+from pipeline.core.layout import HERE
 from pipeline.models.backbone import count_parameters, frozen_prefix, load_trained_state, trained_state
 from pipeline.models.build import build
 from tests.models.conftest import adaptation_options, backbone_options
@@ -15,7 +16,7 @@ WAYS = [{"kind": "head"}, {"kind": "lora", "rank": 2}, {"kind": "lora", "rank": 
 
 
 def adapted(seed=1, **way):
-    return build(backbone_options(), adaptation_options(**way), seed)
+    return build(backbone_options(), adaptation_options(**way), seed, HERE)
 
 
 def trained(network, way, steps=3):

@@ -16,7 +16,7 @@ from pipeline import params
 from pipeline.commands import show
 from pipeline.core.alignment import ARCFACE
 from pipeline.core.errors import SitterError
-from pipeline.core.layout import Layout
+from pipeline.core.layout import HERE, Layout
 from pipeline.models.backbones.iresnet import IResNet
 from pipeline.models.preprocess import Preprocess
 from pipeline.params.backbones import BACKBONES
@@ -216,7 +216,7 @@ def test_a_study_names_weights_and_has_their_licence() -> None:
         licence="by contract",
     )
     assert other.download["known"].licence == "by contract"
-    assert "How to get it: adaface_ir101_webface12m.ckpt" in missing(other)["known"]
+    assert "How to get it: adaface_ir101_webface12m.ckpt" in missing(other, HERE)["known"]
 
 
 @pytest.mark.parametrize(

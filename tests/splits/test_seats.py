@@ -42,7 +42,7 @@ def test_each_image_is_in_the_subset_that_the_rule_gives_it(
         for n, (name, subset, own) in enumerate(rows)
     ]
     write_csv(table, written, names)
-    seats, expected = read_seats("some", fold, at), dealt(rows, fold)
+    seats, expected = read_seats("some", at, fold), dealt(rows, fold)
     for subset in SUBSETS:
         assert seats.are_in(subset).tolist() == [one == subset for one in expected]
     assert seats.are_in("train", "val").tolist() == [one in ("train", "val") for one in expected]
@@ -57,5 +57,5 @@ def test_a_single_fold_is_never_both_tested_and_validated(tmp_path: Path, fold: 
     at = Layout(tmp_path)
     at.split("one").mkdir(parents=True)
     (at.split("one") / "split.csv").write_text("image_id,sitter,subset,fold\n1,a,test,0\n2,b,test,0\n")
-    seats = read_seats("one", fold, at)
+    seats = read_seats("one", at, fold)
     assert not (seats.are_in("test") & seats.are_in("val")).any()

@@ -84,7 +84,11 @@ def test_a_failed_write_leaves_the_checkpoint_before(tmp_path: Path) -> None:
 def test_a_second_process_at_the_same_model_is_refused_and_a_dead_one_s_lock_is_not_in_the_way(
     at: Layout, project: Path
 ) -> None:
-    hold = "from pipeline.training.checkpoint import locked\nwith locked('small'): print('held', flush=True); input()"
+    hold = (
+        "from pipeline.core.layout import HERE\n"
+        "from pipeline.training.checkpoint import locked\n"
+        "with locked('small', HERE): print('held', flush=True); input()"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(), cwd=at.root
     )

@@ -102,6 +102,16 @@ def test_two_studies_of_one_name_are_refused_before_any_work(workplace: Workplac
     workplace.call("snakemake", "--configfile", "theirs/art.yaml", "--", target.replace("art", "other", 1))
 
 
+def test_what_a_study_of_another_file_has_made_stands_without_the_originals(workplace: Workplace) -> None:
+    write_study(workplace, "mine/art.yaml", 0.4)
+    target = "runs/art/data/faces/photos/manifest.csv"
+    workplace.call("snakemake", "--configfile", "mine/art.yaml", "--", target)
+    (workplace.folder / "portraits").rename(workplace.folder / "elsewhere/portraits")
+    shutil.rmtree(workplace.folder / "data/raw/photos")
+    said = workplace.call("snakemake", "-n", "--configfile", "mine/art.yaml", "--", target).stdout
+    assert "Nothing to be done" in said
+
+
 def test_what_was_made_before_a_run_failed_is_recorded_and_survives_an_experiment(workplace: Workplace) -> None:
     workplace.change("models.tuned.loss.margin", 0.4)
     log = workplace.folder / "logs/evaluate.log"

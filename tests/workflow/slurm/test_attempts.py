@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core import layout
+from pipeline.core.layout import HERE
 from pipeline.training import status
 from snakemake_executor_plugin_sitter_slurm.attempts import (
     LATE,
@@ -130,7 +130,7 @@ def test_an_alignment_in_parts_goes_on_while_parts_are_finished_and_other_stages
 def test_how_far_a_job_is_stands_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert standing(job("train", "lora")) == Standing()
-    folder = layout.checkpoints("lora")
+    folder = HERE.checkpoints("lora")
     status.write(folder, status.Progress("mine", 7, "epoch 2, 3 of 4 batches done", 0.5))
     first = standing(job("train", "lora"))
     assert (first.key, first.done, first.place, first.writing, first.stopped) == (
@@ -143,8 +143,8 @@ def test_how_far_a_job_is_stands_on_disk(tmp_path: Path, monkeypatch: pytest.Mon
     assert {stop.stopped for stop in stops} == {"SIGTERM"}
     assert stops[0].stop != stops[1].stop
     for part in (1, 3):
-        (layout.checkpoints("align--ms1m") / f"key/{part}-of-4").mkdir(parents=True)
-    (layout.checkpoints("align--ms1m") / "key/3-of-4/manifest.csv").touch()
+        (HERE.checkpoints("align--ms1m") / f"key/{part}-of-4").mkdir(parents=True)
+    (HERE.checkpoints("align--ms1m") / "key/3-of-4/manifest.csv").touch()
     assert standing(job("align", "ms1m")).done == 1
     assert standing(job("embed", "lora")) == Standing()
 

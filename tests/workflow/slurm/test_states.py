@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
-from pipeline.core import layout
+from pipeline.core.layout import HERE
 from pipeline.training import status
 from snakemake_executor_plugin_sitter_slurm import attempts, executor, states
 from snakemake_executor_plugin_sitter_slurm.attempts import Standing
@@ -141,7 +141,7 @@ def test_progress_that_another_machine_has_written_may_be_seen_late(told: Told) 
 def record(step: int) -> None:
     """Write the progress file that a training leaves beside its checkpoint."""
     made = status.Progress("key", step, f"epoch 1, {step} of 9 batches done", 0.1)
-    status.write(layout.checkpoints("tuned"), made)
+    status.write(HERE.checkpoints("tuned"), made)
 
 
 @pytest.mark.parametrize("state", ["COMPLETED", "", "NODE_FAIL", "PREEMPTED"])
