@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 from pathlib import Path
 
 import pytest
@@ -163,3 +165,44 @@ def constants() -> dict[str, set[object]]:
 def test_one_module_spells_the_name_of_a_file_between_stages(constants: dict[str, set[object]], name: str) -> None:
     """A name that `plan.jobs`, which stands below `store`, needs as well belongs to the layout."""
     assert {module for module, values in constants.items() if name in values} == {OWNED[name]}
+
+
+SPELLED_BESIDE = {
+    "core/files.py": {"sha256"},  # the plain manifest of a folder, and the checksum itself
+    "sources/cache.py": {"sha256"},  # a folder of the cache
+    "answering/vector_cache.py": {"sha256"},  # the database of this cache
+    "params/materials.py": {"sha256"},  # an option
+    "sources/listing.py": {"image_id", "sha256"},  # columns of a user's list
+    "faces/corrections.py": {"image_id"},  # columns of a user's file, as the next four
+    "faces/correcting.py": {"image_id"},
+    "sources/outside/embeddings.py": {"image_id"},
+    "sources/outside/scores.py": {"probe_dataset"},
+    "answering/data_frames.py": {"image_id"},  # the index of a data frame that a user gets
+    "answering/gallery.py": {"likelihood_ratio"},  # the answer to a user's picture, as JSON
+    "commands/compare.py": {"likelihood_ratio"},  # the same for two pictures
+    "fusions/fit_data.py": {"fit_on"},  # an option, named in a message
+    "identification/question.py": {"as_unidentified"},  # an option, named in a message
+    "metrics/result.py": {"image_ids"},  # a field of a class of its own
+}
+"""Words that are no columns of the store there."""
+
+
+def columns() -> set[str]:
+    """Return the columns and keys of all files between stages that are no everyday words."""
+    found: set[str] = {"sha256"}
+    for path in (PROJECT / "pipeline/store").glob("*.py"):
+        module = importlib.import_module(f"pipeline.store.{path.stem}")
+        for name, value in vars(module).items():
+            if inspect.isclass(value) and value.__module__ == module.__name__:
+                named = vars(value).get("__dataclass_fields__", vars(value).get("_fields", ()))
+                found.update(named)
+            elif name.isupper():
+                found.update([value] if isinstance(value, str) else value if isinstance(value, tuple) else ())
+    return {name for name in found if isinstance(name, str) and (name == "sha256" or "_" in name)}
+
+
+def test_no_module_outside_the_store_spells_a_column(constants: dict[str, set[object]]) -> None:
+    names = columns()
+    assert {"image_id", "log10_lr", "score_left", "val_eer", "model_a", "near_duplicates", "sitter_as_written"} <= names
+    spelled = {module: values & names for module, values in constants.items() if not module.startswith("store/")}
+    assert {module: found for module, found in spelled.items() if found} == SPELLED_BESIDE
