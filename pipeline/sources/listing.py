@@ -19,26 +19,13 @@ from pipeline.sources.identifiers import joined
 from pipeline.sources.image_files import check_id
 from pipeline.sources.listed import ListedPortrait
 from pipeline.sources.local import check_url
-from pipeline.store.columns import (
-    ARTIST,
-    CREDIT,
-    INSTITUTION,
-    INVENTORY,
-    LICENCE,
-    MEDIUM,
-    PAGE,
-    RESERVED,
-    SITTER_ID,
-    TITLE,
-    YEAR,
-    kept_as,
-)
+from pipeline.store.columns import DESCRIBED, LICENCE, RESERVED, SITTER_ID, kept_as
 
 logger = logging.getLogger(__name__)
 
 OWN = ("image_id", "sitter", "path", "url", "sha256")
 # Further columns that other stages use by name.
-KNOWN = (ARTIST, YEAR, TITLE, MEDIUM, INSTITUTION, INVENTORY, CREDIT, PAGE, LICENCE, SITTER_ID)
+KNOWN = (*DESCRIBED, LICENCE, SITTER_ID)
 # Columns that are kept exactly as written, since a disk or a server is asked for these names.
 VERBATIM = ("path", "url")
 BREAK = re.compile(r"\r\n?")

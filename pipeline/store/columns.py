@@ -18,9 +18,9 @@ WRITTEN = "sitter_as_written"
 """The source's original text for the sitter of an unidentified portrait, or of one with another spelling."""
 SITTER_ID = "sitter_id"
 """Identifier of the sitter in a user's list: from Wikidata, ULAN or the museum itself."""
-ARTIST, TITLE, YEAR, MEDIUM = "artist", "title", "year", "medium"
-INSTITUTION, INVENTORY, CREDIT, PAGE = "institution", "inventory", "credit", "page"
+DESCRIBED = ("artist", "year", "title", "medium", "institution", "inventory", "credit", "page")
 """What a source says of the picture itself; `page` is the address of the page that shows it."""
+ARTIST, YEAR, TITLE, MEDIUM, INSTITUTION, INVENTORY, CREDIT, PAGE = DESCRIBED
 LICENCE = "licence"
 """Terms of use of an image: what the source says of each, or of all."""
 URL = "url"
