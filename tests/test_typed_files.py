@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.core.cells import Number, Yes
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_json, write_json
-from pipeline.core.typed_files import Number, Yes, find_folder, from_file, read_folder, read_typed, rows_of
+from pipeline.core.typed_files import find_folder, from_file, read_folder, read_typed, rows_of
 from pipeline.store.curves import CmcCurve
 
 

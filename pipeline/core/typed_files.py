@@ -15,9 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import MISSING, field, fields
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
-
-from pydantic import BeforeValidator
+from typing import Any, TypeVar
 
 from pipeline.core.errors import SitterError
 from pipeline.core.files import each_row
@@ -102,16 +100,3 @@ def number(text: str | None) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
-
-
-def _known(text: str) -> float | None:
-    """Return the same as `number`, but raise ValueError if a cell is neither empty nor a number."""
-    return float(text) if text and math.isfinite(float(text)) else None
-
-
-Number = Annotated[float | None, BeforeValidator(_known)]
-"""A column of numbers; an empty cell is None."""
-Yes = Annotated[bool, BeforeValidator(lambda text: text == "1")]
-"""A column of 1 (true) and 0 (false); an empty cell is false."""
-YesOrUnknown = Annotated[bool | None, BeforeValidator(lambda text: text == "1" if text else None)]
-"""A column of 1 (true) and 0 (false); an empty cell is None."""

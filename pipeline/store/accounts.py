@@ -11,10 +11,11 @@ from pathlib import Path
 from sys import intern
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pipeline.core.cells import Number
 from pipeline.core.errors import SitterError, nearest
 from pipeline.core.files import each_batch, each_row, read_columns, repeated_checksums
 from pipeline.core.layout import Layout
-from pipeline.core.typed_files import Number, each_typed, from_file
+from pipeline.core.typed_files import each_typed, from_file
 from pipeline.store.columns import ARTIST, DEALT, FOUND, GIVEN, PAIRS, RENDERED, PairPlace, pair_places
 
 if TYPE_CHECKING:

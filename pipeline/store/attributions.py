@@ -14,8 +14,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.core.cells import Number
 from pipeline.core.files import read_table, write_csv, write_table
-from pipeline.core.typed_files import Number, from_file, rows_of
+from pipeline.core.typed_files import from_file, rows_of
 
 PAIRS, MAPS = "pairs.csv", "maps.arrow"
 PAIR = ("pair", "sort", "rank", "probe", "gallery", "probe_dataset", "gallery_dataset")

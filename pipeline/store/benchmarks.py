@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
-from pipeline.core.typed_files import Number, YesOrUnknown
+from pipeline.core.cells import Number, YesOrUnknown
 from pipeline.store.curves import Curve, DiscardCurve, Placed
 from pipeline.store.figures import ENDS, Figures, Shown, judged_by
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pipeline.core.cells import Number
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_json, write_csv, write_json
 from pipeline.core.layout import Layout
-from pipeline.core.typed_files import Number, from_file, rows_of
+from pipeline.core.typed_files import from_file, rows_of
 from pipeline.store.systems import Record, SystemFacts, read_facts, record_as_json, record_of_json
 
 RECORD = "model.json"

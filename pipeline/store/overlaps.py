@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pipeline.core.cells import Number
 from pipeline.core.files import read_csv, write_csv
 from pipeline.core.json_records import object_of, write_object
 from pipeline.core.layout import Layout
-from pipeline.core.typed_files import Number, from_file, rows_of
+from pipeline.core.typed_files import from_file, rows_of
 
 IMAGES, SITTERS, EXCLUDED, SUMMARY = "images.csv", "sitters.csv", "excluded.csv", "summary.json"
 IMAGE_COLUMNS = ("test", "train", "train_dataset", "test_sitter", "train_sitter", "similarity")
