@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import SitterError
@@ -207,13 +207,14 @@ def test_processes_without_a_batch_or_a_share_of_one_are_refused() -> None:
 
 @settings(deadline=None, max_examples=150)
 @given(counts=counts, sitters=st.integers(2, 8), images=st.integers(2, 5))
+@example(counts=[1, 2, 3, 4, 4, 4, 4, 7, 7, 7, 10, 10], sitters=3, images=3)  # just nine tenths of a batch
 def test_batches_that_are_smaller_than_asked_are_told_with_their_size(
     counts: list[int], sitters: int, images: int
 ) -> None:
     sampler = SitterBatches(np.repeat(np.arange(len(counts)), counts), sitters, images)
     mean = float(np.mean([len(batch.images) for batch in sampler.batches(4, 0)]))
     said = sampler.shortfall()
-    assert bool(said) == (mean < 0.9 * sitters * images)
+    assert bool(said) == (mean < 0.9 * (sitters * images))
     assert not said or f"holds {mean:.0f} images on average and not {sitters} × {images}" in said
 
 
