@@ -25,22 +25,24 @@ from pipeline.reporting.thresholds import Choice, thresholds
 from pipeline.reporting.verdict import BestModel, verdict
 from pipeline.reporting.words import listing
 from pipeline.store.benchmarks import Benchmark, Difference
+from pipeline.store.curves import CmcCurve, Curve, DetCurve, DirCurve, NearestCentre, NearestMean, RocCurve
 from pipeline.store.figure_names import EER_THRESHOLD, GENUINE, IMPOSTOR, SITTERS
 
-CAPTIONS = {
-    "roc": Markup("<b>ROC.</b> Higher is better. Dotted vertical lines: the FARs of the table. Grey: FARs that rest on "
-                  "fewer than 30 impostor pairs."),
-    "det": Markup("<b>DET.</b> Lower left is better. Both axes have the normal-deviate scale; a curve meets the dotted "
-                  "diagonal at its EER."),
-    "dir": Markup("<b>Open set.</b> Share of probes with their sitter first and above the threshold, over the FAR of "
-                  "searches without a mate."),
-    "cmc": Markup("<b>CMC.</b> Share of probes with their sitter among the first k candidates, over the rank k."),
-    "nearest_mean": Markup("<b>Nearest training sitter.</b> The angle between each test image and the nearest mean "
-                           "embedding of a training sitter. Small angles: the model takes strangers for people whom "
-                           "it knows. This measure is the same for every model."),
-    "nearest_centre": Markup("<b>Nearest class centre.</b> The same angle to the class centres that the loss has "
-                             "learned, for models with class centres."),
-}  # fmt: skip
+SAID: dict[type[Curve], str] = {
+    RocCurve: "<b>ROC.</b> Higher is better. Dotted vertical lines: the FARs of the table. Grey: FARs that rest on "
+    "fewer than 30 impostor pairs.",
+    DetCurve: "<b>DET.</b> Lower left is better. Both axes have the normal-deviate scale; a curve meets the dotted "
+    "diagonal at its EER.",
+    DirCurve: "<b>Open set.</b> Share of probes with their sitter first and above the threshold, over the FAR of "
+    "searches without a mate.",
+    CmcCurve: "<b>CMC.</b> Share of probes with their sitter among the first k candidates, over the rank k.",
+    NearestMean: "<b>Nearest training sitter.</b> The angle between each test image and the nearest mean embedding of "
+    "a training sitter. Small angles: the model takes strangers for people whom it knows. This measure is the same for "
+    "every model.",
+    NearestCentre: "<b>Nearest class centre.</b> The same angle to the class centres that the loss has learned, for "
+    "models with class centres.",
+}
+CAPTIONS = {curve.name: Markup(said) for curve, said in SAID.items()}  # our own words
 NOTES = {
     "geometry": "Similarities are cosines. Nearest centre: the learned class centre with the highest cosine to image "
     "A, or B, of a genuine pair. Nearest mean: the mean embedding of a training sitter with the highest cosine; models "

@@ -33,12 +33,12 @@ DET_TICKS = (0.0001, 0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95)
 def charts(benchmark: Benchmark, styles: Styles, far: Sequence[float]) -> list[tuple[str, Chart]]:
     """Return name and chart of each curve that a benchmark has; each chart shows all models."""
     found = {
-        "roc": _over_far(benchmark, styles, far, RocCurve, "true accept rate (TAR), %"),
-        "det": det(benchmark, styles),
-        "dir": _over_far(benchmark, styles, far, DirCurve, "detection and identification rate (DIR), %"),
-        "cmc": cmc(benchmark, styles),
-        "nearest_mean": nearest(benchmark, styles, NearestMean, "mean embedding of a training sitter"),
-        "nearest_centre": nearest(benchmark, styles, NearestCentre, "learned class centre"),
+        RocCurve.name: _over_far(benchmark, styles, far, RocCurve, "true accept rate (TAR), %"),
+        DetCurve.name: det(benchmark, styles),
+        DirCurve.name: _over_far(benchmark, styles, far, DirCurve, "detection and identification rate (DIR), %"),
+        CmcCurve.name: cmc(benchmark, styles),
+        NearestMean.name: nearest(benchmark, styles, NearestMean, "mean embedding of a training sitter"),
+        NearestCentre.name: nearest(benchmark, styles, NearestCentre, "learned class centre"),
     }
     return [(name, chart) for name, chart in found.items() if chart]
 

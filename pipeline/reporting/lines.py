@@ -52,5 +52,5 @@ def drawn(curve: Mapping[str, Curve], styles: Styles, what: Lines, rule: Sequenc
 
 
 def within(line: Sequence[Point], widest: float = float("inf")) -> list[Point]:
-    """Return points in their order; values beyond ± `widest` are set to ± `widest`."""
+    """Return points, sorted; values beyond ± `widest` are set to ± `widest`."""
     return sorted((max(-widest, min(widest, a)), max(-widest, min(widest, b))) for a, b in line)
