@@ -16,11 +16,11 @@ from pipeline.params.identify import Identify
 from pipeline.store.candidates import QUESTION
 from pipeline.store.exports import Checked, ExportedInput, ExportRecord, read_export, write_export
 from pipeline.store.models import Epoch, Story, find_facts, read_record, write_record, write_story
-from pipeline.store.overlaps import SUMMARY, Side, Summary
+from pipeline.store.overlaps import SUMMARY, Summary
 from pipeline.store.questions import GallerySize, KnownPortraits, Pretended, Question, Share, read_question
+from pipeline.store.subset_size import SubsetSize
 from pipeline.store.systems import (
     Fit,
-    FittedOn,
     FusionRecord,
     NetworkInput,
     NetworkRecord,
@@ -100,7 +100,7 @@ QUESTION_AS_TEXT = """{
  "model_manifest": "abc"
 }
 """
-SHARED = Summary(Side(400, 40), Side(43, 6), 1, 0, None, None, None, None, "nothing", 0)
+SHARED = Summary(SubsetSize(400, 40), SubsetSize(43, 6), 1, 0, None, None, None, None, "nothing", 0)
 SUMMARY_AS_TEXT = """{
  "train": {
   "images": 400,
@@ -194,7 +194,7 @@ NETWORK_AS_JSON = {
     "code": "ab",
     "versions": {"python": "3.11"},
 }
-FITTED = {"train": FittedOn(8, 4)}
+FITTED = {"train": SubsetSize(8, 4)}
 FUSION = FusionRecord(method={"kind": "weighted"}, models=["a", "b"], centre=True, dim=3)
 HEAD = {"method": {"kind": "weighted"}, "models": ["a", "b"], "centre": True}
 RECORDS: dict[str, tuple[Record, dict[str, Any]]] = {

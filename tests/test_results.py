@@ -15,11 +15,11 @@ from pipeline.store.evaluation import (
     Evaluation,
     MeasuredBenchmark,
     SeenElsewhere,
-    SubsetSize,
     TrainedSitters,
 )
 from pipeline.store.figures import Figure, Shown
 from pipeline.store.results import Measured, read_results, write_benchmark, write_results
+from pipeline.store.subset_size import SubsetSize
 
 ROC = RocCurve([0.0, 1.0], [0.5, 1.0], [None, 0.25])
 GROUP = GroupErrors.of(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.cells import Number, Yes
+from pipeline.core.cells import Number, YesOrUnknown
 from pipeline.core.errors import SitterError
 from pipeline.core.files import read_json, write_json
 from pipeline.core.typed_files import find_folder, from_file, read_folder, read_typed, rows_of
@@ -19,7 +19,7 @@ class Row:
     name: str
     rank: int
     score: Number
-    sure: Yes
+    sure: YesOrUnknown
     note: str = ""
 
 
@@ -37,7 +37,7 @@ def written(folder: Path, *lines: str) -> Path:
 
 def test_cells_become_what_the_fields_say(tmp_path: Path) -> None:
     file = written(tmp_path, "a,1,0.5,1,x", "b,2,,,y", "c,3,nan,0,")
-    assert read_typed(file, Row) == [Row("a", 1, 0.5, True), Row("b", 2, None, False), Row("c", 3, None, False)]
+    assert read_typed(file, Row) == [Row("a", 1, 0.5, True), Row("b", 2, None, None), Row("c", 3, None, False)]
 
 
 def test_a_cell_that_is_no_number_is_an_error_with_file_row_and_column(tmp_path: Path) -> None:

@@ -15,7 +15,5 @@ def _known(text: str) -> float | None:
 
 Number = Annotated[float | None, BeforeValidator(_known)]
 """A column of numbers; an empty cell is None."""
-Yes = Annotated[bool, BeforeValidator(lambda text: text == "1")]
-"""A column of 1 (true) and 0 (false); an empty cell is false."""
 YesOrUnknown = Annotated[bool | None, BeforeValidator(lambda text: text == "1" if text else None)]
 """A column of 1 (true) and 0 (false); an empty cell is None."""

@@ -21,7 +21,8 @@ from pipeline.store.embeddings import write_embeddings
 from pipeline.store.models import write_record
 from pipeline.store.scores import table_of
 from pipeline.store.splits import TESTED, each_seated, sitters_of
-from pipeline.store.systems import Fit, FittedOn, FusionRecord
+from pipeline.store.subset_size import SubsetSize
+from pipeline.store.systems import Fit, FusionRecord
 
 if TYPE_CHECKING:
     from pipeline.params import Study
@@ -133,10 +134,10 @@ def _tested_elsewhere(
     return {sitter for d in others for image_id, sitter in sitters[d].items() if folds[d].get(image_id) == fold}
 
 
-def _fitted(fit_data: FitData) -> dict[str, FittedOn]:
+def _fitted(fit_data: FitData) -> dict[str, SubsetSize]:
     images = Counter(fit_data.subset)
     people = Counter(word for _, word in set(zip(fit_data.sitters, fit_data.subset, strict=True)))
-    return {word: FittedOn(images[word], people[word]) for word in sorted(images)}
+    return {word: SubsetSize(images[word], people[word]) for word in sorted(images)}
 
 
 def _weights(state: dict[str, Singles], models: tuple[str, ...]) -> dict[str, float] | None:

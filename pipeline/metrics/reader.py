@@ -16,7 +16,6 @@ from pipeline.splits.given_pairs import lost_pairs
 from pipeline.splits.pictures import across, picture_names, shown
 from pipeline.splits.trained import seen
 from pipeline.store.accounts import AccountedImage, has_account, read_column, read_images
-from pipeline.store.evaluation import SubsetSize
 from pipeline.store.overlaps import read_excluded
 from pipeline.store.splits import (
     TESTED,
@@ -31,6 +30,7 @@ from pipeline.store.splits import (
     sitters_of,
     split_file,
 )
+from pipeline.store.subset_size import SubsetSize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

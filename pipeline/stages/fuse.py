@@ -16,7 +16,8 @@ from pipeline.core.files import output_folder
 from pipeline.core.layout import Layout
 from pipeline.store.models import write_record
 from pipeline.store.splits import TESTED, sitters_of
-from pipeline.store.systems import Fit, FittedOn, FusionRecord
+from pipeline.store.subset_size import SubsetSize
+from pipeline.store.systems import Fit, FusionRecord
 
 if TYPE_CHECKING:
     from pipeline.core.numbers import Singles
@@ -76,7 +77,7 @@ def _describe(entry: Fusion, fused: Fused, fit_data: FitData, dim: int) -> Fusio
     people = {word: {s for s, w in zip(fit_data.sitters, fit_data.subset, strict=True) if w == word} for word in counts}
     weights = fused.kind.state().get("weights")
     shares = None if weights is None else {m: round(float(w), 6) for m, w in zip(entry.models, weights, strict=True)}
-    fitted = {word: FittedOn(counts[word], len(people[word])) for word in sorted(counts)}
+    fitted = {word: SubsetSize(counts[word], len(people[word])) for word in sorted(counts)}
     return FusionRecord(
         method=entry.method.model_dump(mode="json"),
         models=entry.models,

@@ -16,8 +16,9 @@ from pipeline.core.files import output_folder
 from pipeline.core.layout import Layout
 from pipeline.core.names import warn_of_alike
 from pipeline.splits.pictures import ImageCrops, PicturedImage
-from pipeline.store.overlaps import SharedImage, SharedSitter, Side, Summary, write_overlap
+from pipeline.store.overlaps import SharedImage, SharedSitter, Summary, write_overlap
 from pipeline.store.splits import KNOWN, TESTED, sitters_of
+from pipeline.store.subset_size import SubsetSize
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,8 +59,8 @@ def run(study: Study, name: str, root: Path = Path()) -> None:
     persons, threshold = shared_sitters(entry, train, test, at)
     excluded = _excluded(entry, test, pictures, persons)
     summary = Summary(
-        train=_side(train),
-        test=_side(test),
+        train=_size(train),
+        test=_size(test),
         near_duplicates=len({p.test for p in pictures}),
         sitters_by_name=len({p.test_sitter for p in persons if p.by_name}),
         sitters_by_embedding=len({p.test_sitter for p in persons if p.by_embedding}) if entry.model else None,
@@ -79,8 +80,8 @@ def run(study: Study, name: str, root: Path = Path()) -> None:
     )
 
 
-def _side(images: list[PicturedImage]) -> Side:
-    return Side(len(images), len({i.sitter for i in images}))
+def _size(images: list[PicturedImage]) -> SubsetSize:
+    return SubsetSize(len(images), len({i.sitter for i in images}))
 
 
 def _images(dataset: str, subsets: tuple[str, ...], at: Layout) -> list[PicturedImage]:

@@ -11,6 +11,7 @@ from typing import Any
 from pipeline.core.files import write_json
 from pipeline.core.json_records import as_json, of_json
 from pipeline.store.figures import Shown
+from pipeline.store.subset_size import SubsetSize
 
 BENCHMARKS, SHOWN = "benchmarks", "scalars"
 """Keys of `run.json`: each benchmark has its options as keys, and beside them how its figures are shown."""
@@ -37,15 +38,6 @@ class TrainedSitters:
     exclude: bool = False
     """Whether they were left out for all models."""
     found: tuple[SeenElsewhere, ...] = ()
-
-
-@dataclass(frozen=True)
-class SubsetSize:
-    """The size of a subset of a data set."""
-
-    images: int
-    sitters: int
-    """Number of identified sitters."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pipeline.core.files import read_csv, write_csv
 from pipeline.core.json_records import object_of, write_object
 from pipeline.core.layout import Layout
 from pipeline.core.typed_files import from_file, rows_of
+from pipeline.store.subset_size import SubsetSize
 
 IMAGES, SITTERS, EXCLUDED, SUMMARY = "images.csv", "sitters.csv", "excluded.csv", "summary.json"
 IMAGE_COLUMNS = ("test", "train", "train_dataset", "test_sitter", "train_sitter", "similarity")
@@ -48,19 +49,11 @@ class SharedSitter:
 
 
 @dataclass(frozen=True)
-class Side:
-    """The size of a side."""
-
-    images: int
-    sitters: int
-
-
-@dataclass(frozen=True)
 class Summary:
     """The overlap in numbers."""
 
-    train: Side
-    test: Side
+    train: SubsetSize
+    test: SubsetSize
     near_duplicates: int
     """Number of test images that show the same picture as a training image."""
     sitters_by_name: int

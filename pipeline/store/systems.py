@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.core.files import read_json
 from pipeline.core.json_records import as_json, of_json, unwritten
+from pipeline.store.subset_size import SubsetSize
 
 LONG = ("training", "versions", "code")
 """Parts of a record that a summary leaves out."""
@@ -93,18 +94,10 @@ class OutsideRecord:
 
 
 @dataclass(frozen=True)
-class FittedOn:
-    """The size of a subset that a fusion was fitted on."""
-
-    images: int
-    sitters: int
-
-
-@dataclass(frozen=True)
 class Fit:
     """A fit of a fusion."""
 
-    fitted: Mapping[str, FittedOn]
+    fitted: Mapping[str, SubsetSize]
     """By subset."""
     weights: Mapping[str, float] | None
     """By model; None if the fusion has no such weights."""

@@ -13,7 +13,8 @@ from pipeline.params import Study
 from pipeline.reporting.album import BLUE, RED, tinted
 from pipeline.stages import report
 from pipeline.store.attributions import ExplainedPair, write_attributions
-from pipeline.store.overlaps import SharedImage, SharedSitter, Side, Summary, write_overlap
+from pipeline.store.overlaps import SharedImage, SharedSitter, Summary, write_overlap
+from pipeline.store.subset_size import SubsetSize
 from tests.reporting.page_reader import PageReader
 from tests.reporting.standin import drawn_crops, small_study, write_run
 
@@ -57,8 +58,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> PageReader:
     image = SharedImage(ids[0], known[0], "painted", test_sitter="<b>", train_sitter="you", similarity=0.9812)
     sitter = SharedSitter("s2", "me", "painted", by_name=False, by_embedding=True, similarity=0.77)
     summary = Summary(
-        train=Side(images=1234, sitters=77), test=Side(images=43, sitters=6), near_duplicates=1, sitters_by_name=0,
-        sitters_by_embedding=1, model="dlib", threshold=0.75, by_chance=0.25, exclude="images", excluded=3,
+        train=SubsetSize(images=1234, sitters=77), test=SubsetSize(images=43, sitters=6), near_duplicates=1,
+        sitters_by_name=0, sitters_by_embedding=1, model="dlib", threshold=0.75, by_chance=0.25, exclude="images", excluded=3,
     )  # fmt: skip
     write_overlap(where, [image], [sitter], [], summary)
     report.run(study, at.root)
