@@ -71,6 +71,12 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert (faces.differences, faces.against_baseline) == ([DIFFERENCE], [])
 
 
+def test_a_colour_of_a_map_cannot_take_the_place_of_its_coordinates(tmp_path: Path) -> None:
+    named = EmbeddingMap(["a/1"], [1.0], [2.0], {"x": ["oil"], "model": ["Saskia"]})
+    (faces,) = read_results(written(tmp_path, named)).benchmarks
+    assert faces.maps == {"net": [Placed(1.0, 2.0, {"their_x": "oil", "their_model": "Saskia"})]}
+
+
 def test_the_text_of_the_files_is_as_documented(tmp_path: Path) -> None:
     written(tmp_path)
     text = {path.relative_to(tmp_path).as_posix(): path.read_text() for path in tmp_path.rglob("*.csv")}

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 from pipeline.core.typed_files import number
+from pipeline.store.columns import kept_as
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+PLACE = ("model", "image_id", "x", "y")
+"""Columns of a map with the place of an image; the other columns colour the map."""
 Point = tuple[float, float]
 Column: TypeAlias = "Sequence[Any] | NDArray[Any]"
 """Cells of one column. A number is None where the data cannot support one."""
@@ -267,8 +270,10 @@ class EmbeddingMap(Curve):
     """By column that colours the map, the value of each image."""
 
     def columns(self) -> dict[str, Column]:
-        """Return the columns of the file; each colouring column stands under its own name."""
-        return {"image_id": self.image_id, "x": self.x, "y": self.y, **self.values}
+        """Return the columns of the file; a colouring column has its own name, or `their_x` if it is called `x`."""
+        names = kept_as(self.values, PLACE)
+        colours = {names[name]: words for name, words in self.values.items()}
+        return {"image_id": self.image_id, "x": self.x, "y": self.y, **colours}
 
     @classmethod
     def places(cls, rows: Iterable[Mapping[str, str]]) -> list[Placed]:
@@ -277,6 +282,6 @@ class EmbeddingMap(Curve):
         for row in rows:
             x, y = number(row["x"]), number(row["y"])
             if x is not None and y is not None:
-                colours = {name: word for name, word in row.items() if name not in ("model", "image_id", "x", "y")}
+                colours = {name: word for name, word in row.items() if name not in PLACE}
                 found.append(Placed(x, y, colours))
         return found

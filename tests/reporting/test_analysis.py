@@ -59,7 +59,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> PageReader:
     sitter = SharedSitter("s2", "me", "painted", by_name=False, by_embedding=True, similarity=0.77)
     summary = Summary(
         train=SubsetSize(images=1234, sitters=77), test=SubsetSize(images=43, sitters=6), near_duplicates=1,
-        sitters_by_name=0, sitters_by_embedding=1, model="dlib", threshold=0.75, by_chance=0.25, exclude="images", excluded=3,
+        sitters_by_name=0, sitters_by_embedding=1, model="dlib", threshold=0.75, by_chance=0.25, exclude="images",
+        excluded=3,
     )  # fmt: skip
     write_overlap(where, [image], [sitter], [], summary)
     report.run(study, at.root)
